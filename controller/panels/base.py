@@ -1,0 +1,194 @@
+"""What a hosting panel must be able to do, declared by outcome; drivers are `local` and `cpanel`.
+
+Every `ensure_*` looks, acts only when something is missing, and looks again: it may be called any number of times.
+Drivers raise ShoplaunchError with codes of the catalogue; `retryable` tells whether trying again alone may help.
+Paths are relative to the account's home and never followed through links.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+
+@dataclass(frozen=True)
+class Account:
+    """A hosting account as the panel reports it."""
+
+    user: str
+    home: str
+    document_root: str
+    domain: str
+
+
+@dataclass(frozen=True)
+class DatabaseEndpoint:
+    """Where the account's own processes reach the database: host `localhost` means the socket."""
+
+    host: str
+    port: int
+    socket: str | None = None
+
+
+@dataclass(frozen=True)
+class SiteAddress:
+    """Where HTTP requests for the account's domain go; `port` is not 80 where another web server holds 80."""
+
+    ip: str
+    port: int = 80
+
+
+@dataclass(frozen=True)
+class Check:
+    """One row of `server check`."""
+
+    name: str
+    ok: bool
+    message: str
+    advice: str = ""
+
+
+@dataclass(frozen=True)
+class DocumentRootRules:
+    """Which entries of a document root belong to the panel (design section 4)."""
+
+    keep: Sequence[str]
+    default_pages: Sequence[str] = field(default_factory=tuple)
+    htaccess_blocks: Sequence[tuple[str, str]] = field(default_factory=tuple)
+
+
+@dataclass(frozen=True)
+class SkeletonStatus:
+    """What the skeleton holds: digests of launcher, agent and bundle, None where absent."""
+
+    launcher_sha256: str | None
+    agent_sha256: str | None
+    bundle_sha256: str | None
+    bundle_bytes: int = 0
+
+
+@dataclass(frozen=True)
+class SkeletonFiles:
+    """Files for `ensure_skeleton`; `bundle_path` is a bundle on the controller's disk or None."""
+
+    launcher: bytes
+    agent: bytes
+    bundle_path: str | None = None
+
+
+class Panel(ABC):
+    """One server's panel. Constructed from its `servers` row; cheap to make, holds no state worth keeping."""
+
+    kind: ClassVar[str]
+
+    @abstractmethod
+    def check(self) -> list[Check]:
+        """Return what works and what does not, without changing anything."""
+
+    @abstractmethod
+    def find_account(self, user: str) -> Account | None:
+        """Return the account, or None when there is none. Raises account_invalid, account_foreign."""
+
+    @abstractmethod
+    def ensure_account(self, user: str, domain: str, *, create: bool, email: str) -> Account:
+        """Return the account, with `domain` served from its document root.
+
+        Creates it when `create`; otherwise raises account_missing. A new account is born from the skeleton.
+        """
+
+    @abstractmethod
+    def database_names(self, account: Account) -> tuple[str, str]:
+        """Return (database, user) names that the panel's prefix and length rules allow for the shop."""
+
+    @abstractmethod
+    def database_endpoint(self, account: Account) -> DatabaseEndpoint:
+        """Return where the account reaches its database."""
+
+    @abstractmethod
+    def ensure_database(self, account: Account, database: str) -> None:
+        """The database exists and belongs to the account."""
+
+    @abstractmethod
+    def ensure_database_user(self, account: Account, user: str, password: str) -> None:
+        """The database user exists and has this password."""
+
+    @abstractmethod
+    def ensure_privileges(self, account: Account, database: str, user: str) -> None:
+        """The user has all privileges on the database."""
+
+    @abstractmethod
+    def ensure_php(self, account: Account, minimum: str, maximum: str | None, extensions: Sequence[str]) -> str:
+        """PHP runs the account's site; return its version. Raises panel_refused when no version fits."""
+
+    @abstractmethod
+    def document_root_rules(self) -> DocumentRootRules:
+        """Return what in a document root belongs to the panel."""
+
+    @abstractmethod
+    def read_file(self, account: Account, path: str, limit: int = 1_000_000) -> bytes | None:
+        """Return the file's content up to `limit` bytes, None when it does not exist. Raises path_refused for links."""
+
+    @abstractmethod
+    def put_file(self, account: Account, path: str, content: bytes, mode: int) -> None:
+        """The file holds `content` with `mode`, owned by the account; parents of `.shoplaunch/` are made 0700.
+
+        Written as temp, fsync, rename. Raises path_refused when a link or a foreign file is in the way.
+        """
+
+    @abstractmethod
+    def list_folder(self, account: Account, path: str) -> list[str] | None:
+        """Return the entries' names, None when there is no such folder."""
+
+    @abstractmethod
+    def remove_agent(self, account: Account) -> None:
+        """`~/.shoplaunch` and everything in it is gone."""
+
+    @abstractmethod
+    def ensure_agent(self, account: Account, files: SkeletonFiles) -> None:
+        """`~/.shoplaunch` holds this launcher and agent (and bundle, when given), verified by digest."""
+
+    @abstractmethod
+    def file_sha256(self, account: Account, path: str) -> str | None:
+        """Return the digest of a file in the account's home, None when it does not exist."""
+
+    @abstractmethod
+    def ensure_cron(self, account: Account, line: str) -> None:
+        """The account's crontab holds `line` exactly once; other lines stay byte for byte."""
+
+    @abstractmethod
+    def cron_lines(self, account: Account) -> list[str]:
+        """Return the account's crontab lines."""
+
+    @abstractmethod
+    def remove_cron(self, account: Account, marker: str) -> None:
+        """No line of the crontab ends with the comment `# <marker>`; other lines stay byte for byte."""
+
+    @abstractmethod
+    def cron_interval_seconds(self, account: Account) -> int:
+        """Return the smallest interval at which cron may run, in seconds."""
+
+    @abstractmethod
+    def site_address(self, account: Account) -> SiteAddress:
+        """Return where the account's site is served."""
+
+    @abstractmethod
+    def remove_account(self, account: Account) -> None:
+        """The account, its databases, crontab and site are gone. Never called by a job."""
+
+    @abstractmethod
+    def ensure_skeleton(self, files: SkeletonFiles) -> SkeletonStatus:
+        """New accounts are born with these files; older versions are replaced."""
+
+    @abstractmethod
+    def skeleton_status(self) -> SkeletonStatus:
+        """Return what new accounts are born with."""
+
+    @abstractmethod
+    def remove_skeleton(self) -> None:
+        """New accounts are born without anything of ours."""
+
+    @abstractmethod
+    def list_accounts(self) -> list[Account]:
+        """Return the accounts this panel looks after (for `skeleton sweep`)."""

@@ -1,0 +1,90 @@
+"""The bundle format: names and limits both sides keep to, member paths, the manifest."""
+
+import json
+import re
+
+from shared.errors import ShoplaunchError
+from shared.schema import validate
+
+FORMAT = 1
+MANIFEST = "manifest.json"
+MAX_MANIFEST_BYTES = 64 * 1024 * 1024
+SHARD_PACKED_BYTES = 8 * 1024 * 1024
+SHARD_UNPACKED_BYTES = 16 * 1024 * 1024
+CHUNK_UNPACKED_BYTES = 1024 * 1024
+#: Path limits of Linux file systems, in bytes.
+MAX_PATH_BYTES = 4095
+MAX_NAME_BYTES = 255
+
+#: Tables of ours in the target database; a template must not have them.
+LEDGER_TABLE = "shoplaunch_ledger"
+ATTEMPT_TABLE = "shoplaunch_attempt"
+
+#: The session both the packer's scratch server and the agent use, so that the same bytes mean the same rows.
+#: Strict, but zero dates as old shops have them are stored without a warning.
+SQL_MODE = "STRICT_ALL_TABLES,NO_AUTO_VALUE_ON_ZERO,ALLOW_INVALID_DATES,NO_ENGINE_SUBSTITUTION"
+SESSION = (
+    "SET NAMES utf8mb4",
+    "SET SESSION sql_mode='{}'".format(SQL_MODE),
+    "SET SESSION time_zone='+00:00'",
+    "SET SESSION foreign_key_checks=0",
+    "SET SESSION unique_checks=1",
+)
+
+_CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
+
+
+def check_path(path):
+    """Return `path` (bytes, relative, `/` between parts) when it is safe below any root.
+
+    Raises ShoplaunchError `unsafe_path` for absolute paths, empty, `.` or `..` parts, control characters and
+    names longer than Linux allows.
+    """
+    parts = path.split(b"/")
+    bad = not path or len(path) > MAX_PATH_BYTES or _CONTROL.search(path) or b"\\" in path
+    if bad or any(part in (b"", b".", b"..") or len(part) > MAX_NAME_BYTES for part in parts):
+        raise ShoplaunchError("unsafe_path", "a member's path is not safe: {!r}".format(path[:120]))
+    return path
+
+
+def check_link(path, target):
+    """Return `target` (bytes) when the symbolic link `path` -> `target` stays inside the tree.
+
+    Raises ShoplaunchError `unsafe_path` for absolute targets and those that climb above the root.
+    """
+    if not target or target.startswith(b"/") or len(target) > MAX_PATH_BYTES or _CONTROL.search(target):
+        raise ShoplaunchError("unsafe_path", "a link's target is not safe: {!r}".format(target[:120]))
+    depth = path.count(b"/")
+    for part in target.split(b"/"):
+        if part == b"..":
+            depth -= 1
+        elif part not in (b"", b"."):
+            depth += 1
+        if depth < 0:
+            raise ShoplaunchError("unsafe_path", "a link leaves the tree: {!r}".format(path[:120]))
+    return target
+
+
+def load_manifest(data):
+    """Return the manifest in `data` (bytes) as a dict.
+
+    Raises ShoplaunchError `manifest_invalid` when it is not JSON of our schema, `bundle_format` for a newer format.
+    """
+    if len(data) > MAX_MANIFEST_BYTES:
+        raise ShoplaunchError("manifest_invalid", "the manifest is larger than {} bytes".format(MAX_MANIFEST_BYTES))
+    try:
+        manifest = json.loads(data.decode("utf-8"))
+    except (ValueError, RecursionError):
+        raise ShoplaunchError("manifest_invalid", "the manifest is not JSON") from None
+    if isinstance(manifest, dict) and manifest.get("format") != FORMAT:
+        raise ShoplaunchError("bundle_format", "the bundle's format is {!r}".format(manifest.get("format")))
+    validate("manifest", manifest, "manifest_invalid")
+    names = [member["name"] for member in manifest["members"]]
+    if len(set(names)) != len(names):
+        raise ShoplaunchError("manifest_invalid", "a member is listed twice")
+    return manifest
+
+
+def members_of(manifest, kind):
+    """Return the manifest's members of `kind` in the order in which they are to be used."""
+    return [member for member in manifest["members"] if member["kind"] == kind]

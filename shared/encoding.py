@@ -1,0 +1,26 @@
+"""Pure byte helpers: canonical JSON, digests."""
+
+import hashlib
+import json
+
+CHUNK_BYTES = 1024 * 1024
+
+
+def canonical_json(value):
+    """Return `value` as UTF-8 JSON bytes with sorted keys and no blanks: same value, same bytes."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return text.encode("utf-8")
+
+
+def sha256_hex(data):
+    """Return the lower-case hexadecimal SHA-256 of `data` (bytes)."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def sha256_file(path):
+    """Return the lower-case hexadecimal SHA-256 of the file at `path`, read in 1 MiB pieces. Raises OSError."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as stream:
+        for piece in iter(lambda: stream.read(CHUNK_BYTES), b""):
+            digest.update(piece)
+    return digest.hexdigest()

@@ -1,0 +1,51 @@
+"""The job file: what the controller tells the agent, checked."""
+
+from shared.encoding import canonical_json, sha256_hex
+from shared.errors import ShoplaunchError
+from shared.schema import validate
+
+FORMAT = 1
+#: The agent's folder in the account's home and the files in it.
+FOLDER = ".shoplaunch"
+JOB_FILE = "job"
+AGENT_FILE = "agent.pyz"
+LAUNCHER_FILE = "run"
+BUNDLE_FILE = "shop.bundle"
+STATE_FILE = "state.json"
+LOG_FILE = "agent.log"
+LOCK_FILE = "lock"
+#: Where an occupied document root's entries go when the job allows it.
+REPLACED_FOLDER = ".shoplaunch-replaced"
+
+CRON_LINE = (
+    "* * * * * test ! -f ~/.shoplaunch/run || exec sh ~/.shoplaunch/run >/dev/null 2>&1 # shoplaunch:{job}"
+)
+
+
+def cron_line(job_id):
+    """Return the one-shot cron line of job `job_id`, without a line end."""
+    return CRON_LINE.format(job=job_id)
+
+
+def check_job(payload):
+    """Return the job `payload` (dict) after checking it.
+
+    Raises ShoplaunchError `job_format` for a newer format and `job_invalid` for anything that breaks the schema.
+    """
+    if isinstance(payload, dict) and payload.get("format") != FORMAT:
+        raise ShoplaunchError("job_format", "the job file's format is {!r}".format(payload.get("format")))
+    validate("job", payload, "job_invalid")
+    account = payload["account"]
+    home = account["home"].rstrip("/")
+    if not (account["root"] + "/").startswith(home + "/") or account["root"].rstrip("/") == home:
+        raise ShoplaunchError("job_invalid", "the document root is not below the home directory")
+    if ".." in account["root"].split("/"):
+        raise ShoplaunchError("job_invalid", "the document root is not a plain path")
+    return payload
+
+
+def values_sha256(values):
+    """Return {"database": sha256, "other": sha256} over the `db.*` values and over all others."""
+    database = {name: value for name, value in values.items() if name.startswith("db.")}
+    other = {name: value for name, value in values.items() if not name.startswith("db.")}
+    return {"database": sha256_hex(canonical_json(database)), "other": sha256_hex(canonical_json(other))}

@@ -1,0 +1,67 @@
+"""Signed documents: an itsdangerous serializer over Ed25519 that binds every signature to one purpose.
+
+Without key derivation itsdangerous ignores its salt, so the purpose is put into the signed bytes themselves.
+The primitive is injected: `cryptography` signs in the controller, pure-Python `ecdsa` verifies in the agent.
+"""
+
+from itsdangerous import BadData, Signer, URLSafeSerializer
+from itsdangerous.signer import SigningAlgorithm
+
+from shared.errors import ShoplaunchError
+
+PURPOSE_JOB = "job"
+PURPOSE_CERTIFICATE = "certificate"
+#: Seconds a clock may be off before a document counts as expired or not yet valid.
+CLOCK_TOLERANCE_SECONDS = 600
+
+
+def signed_bytes(purpose, value):
+    """Return the bytes that are really signed for `value` (bytes) under `purpose` (str)."""
+    return b"shoplaunch/" + purpose.encode("ascii") + b"\0" + value
+
+
+class Ed25519Algorithm(SigningAlgorithm):
+    """Ed25519 for one purpose.
+
+    `sign(private_key_bytes, data)` returns 64 bytes; `verify(public_key_bytes, data, signature)` returns a bool.
+    Either may be None on a side that never does it.
+    """
+
+    def __init__(self, purpose, sign=None, verify=None):
+        self._purpose = purpose
+        self._sign = sign
+        self._verify = verify
+
+    def get_signature(self, key, value):
+        """Return the signature of `value` by private `key`. Raises TypeError on a side that only verifies."""
+        return self._sign(key, signed_bytes(self._purpose, value))
+
+    def verify_signature(self, key, value, sig):
+        """Tell whether `sig` was made over `value` by the owner of public `key`."""
+        return self._verify(key, signed_bytes(self._purpose, value), sig)
+
+
+def serializer(purpose, keys, sign=None, verify=None):
+    """Return a URLSafeSerializer for `purpose`; `keys` is a list of 32-byte keys, newest last."""
+    algorithm = Ed25519Algorithm(purpose, sign=sign, verify=verify)
+    options = {"key_derivation": "none", "algorithm": algorithm}
+    return URLSafeSerializer(keys, signer=Signer, signer_kwargs=options)
+
+
+def load_signed(purpose, public_keys, text, verify):
+    """Return the payload of signed `text` (bytes or str).
+
+    Raises ShoplaunchError `signature_invalid` when it is not signed for `purpose` by one of `public_keys`.
+    """
+    try:
+        return serializer(purpose, public_keys, verify=verify).loads(text)
+    except (BadData, RecursionError, ValueError):
+        raise ShoplaunchError("signature_invalid", "the {} is not signed by a known key".format(purpose)) from None
+
+
+def check_validity(payload, now):
+    """Raise ShoplaunchError `clock_skew` when `now` (unix seconds) lies outside the payload's validity."""
+    if now < payload["issued_at"] - CLOCK_TOLERANCE_SECONDS:
+        raise ShoplaunchError("clock_skew", "the document is from the future", reason="future")
+    if now > payload["expires_at"] + CLOCK_TOLERANCE_SECONDS:
+        raise ShoplaunchError("clock_skew", "the document has expired", reason="expired")
