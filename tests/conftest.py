@@ -1,0 +1,37 @@
+"""Fixtures every test may use."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.mariadb import start_private, stop_private
+
+PROJECT = Path(__file__).resolve().parent.parent
+
+
+def pytest_collection_modifyitems(config, items):
+    """Leave the long tests out unless they are asked for."""
+    if config.getoption("-m") or os.environ.get("SHOPLAUNCH_NIGHTLY"):
+        return
+    skip = pytest.mark.skip(reason="nightly: run `make test-nightly`")
+    for item in items:
+        if "nightly" in item.keywords:
+            item.add_marker(skip)
+
+
+@pytest.fixture(scope="session")
+def mariadb_server():
+    """A private MariaDB for the whole run (tests.mariadb.MariaDB)."""
+    server = start_private()
+    yield server
+    stop_private(server)
+
+
+@pytest.fixture(scope="session")
+def real_dumps():
+    """The folder with real PrestaShop dumps beside the project; skips where it is absent."""
+    folder = PROJECT.parent / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip("no real PrestaShop dumps beside the project (../shared/data)")
+    return folder

@@ -1,0 +1,106 @@
+"""A private MariaDB for tests: own data directory, own socket, nothing shared with the machine's server."""
+
+import os
+import pwd
+import secrets
+import shutil
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+import pymysql
+
+START_SECONDS = 60
+
+
+class MariaDB:
+    """A running mariadbd; `socket` is reachable by every user of the machine, root has no password."""
+
+    def __init__(self, directory, options=()):
+        self.directory = Path(directory)
+        self.data = self.directory / "data"
+        self.socket = str(self.directory / "mysql.sock")
+        self.options = list(options)
+        self.process = None
+
+    def install(self):
+        """Make the data directory."""
+        user = pwd.getpwnam("mysql")
+        self.data.mkdir()
+        for path in (self.directory, self.data):
+            os.chown(path, user.pw_uid, user.pw_gid)
+        self.directory.chmod(0o755)
+        subprocess.run(
+            ["mariadb-install-db", "--no-defaults", "--user=mysql", f"--datadir={self.data}",
+             "--auth-root-authentication-method=normal", "--skip-test-db"],
+            check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+
+    def start(self, *more):
+        """Start the server with its options and `more`; return once it answers."""
+        self.process = subprocess.Popen(
+            ["mariadbd", "--no-defaults", "--user=mysql", f"--datadir={self.data}", f"--socket={self.socket}",
+             "--innodb-buffer-pool-size=64M", "--innodb-flush-log-at-trx-commit=0", "--skip-networking",
+             f"--pid-file={self.directory}/mysql.pid", *self.options, *more],
+            stdout=subprocess.DEVNULL, stderr=open(self.directory / "error.log", "ab"),
+        )  # fmt: skip
+        deadline = time.monotonic() + START_SECONDS
+        while True:
+            try:
+                self.root_connection().close()
+                return
+            except pymysql.err.OperationalError:
+                if time.monotonic() > deadline or self.process.poll() is not None:
+                    raise
+                time.sleep(0.05)
+
+    def stop(self, hard=False):
+        """Stop the server; `hard` is a SIGKILL."""
+        if self.process is None:
+            return
+        if hard:
+            self.process.kill()
+        else:
+            self.process.terminate()
+        self.process.wait(60)
+        self.process = None
+
+    def root_connection(self, database=None):
+        """Return a new PyMySQL connection as root, autocommit on."""
+        return pymysql.connect(
+            unix_socket=self.socket, user="root", database=database, charset="utf8mb4", autocommit=True
+        )
+
+    def query(self, sql, *params, database=None):
+        """Run one statement as root; return its rows."""
+        connection = self.root_connection(database)
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute(sql, params or None)
+                return cursor.fetchall()
+        finally:
+            connection.close()
+
+    def new_database(self):
+        """Return (database, user, password) of a new empty database whose user has all privileges on it."""
+        name = "t" + secrets.token_hex(6)
+        password = "p'%\\" + secrets.token_hex(8)
+        self.query(f"CREATE DATABASE `{name}` CHARACTER SET utf8mb4")
+        self.query(f"CREATE USER `{name}`@localhost IDENTIFIED BY %s", password)
+        self.query(f"GRANT ALL ON `{name}`.* TO `{name}`@localhost")
+        return name, name, password
+
+
+def start_private(options=()):
+    """Return a running MariaDB in a new temporary directory; end it with `stop_private`."""
+    server = MariaDB(tempfile.mkdtemp(prefix="shoplaunch-mariadb-"), options)
+    server.install()
+    server.start()
+    return server
+
+
+def stop_private(server):
+    """Stop the server and remove everything it wrote."""
+    server.stop(hard=True)
+    shutil.rmtree(server.directory)
