@@ -50,7 +50,8 @@ def _problem(value, schema, root, where):
         kinds = [kinds] if isinstance(kinds, str) else kinds
         if not any(_is_type(value, kind) for kind in kinds):
             return "{} is not of type {}".format(where or "it", "/".join(kinds))
-    if "const" in schema and value != schema["const"]:
+    # In JSON true is not 1
+    if "const" in schema and (value != schema["const"] or isinstance(value, bool) != isinstance(schema["const"], bool)):
         return "{} is not {!r}".format(where or "it", schema["const"])
     if "enum" in schema and value not in schema["enum"]:
         return "{} is none of {}".format(where or "it", schema["enum"])
