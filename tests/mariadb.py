@@ -42,8 +42,8 @@ class MariaDB:
         self.process = subprocess.Popen(
             ["mariadbd", "--no-defaults", "--user=mysql", f"--datadir={self.data}", f"--socket={self.socket}",
              "--innodb-buffer-pool-size=64M", "--innodb-flush-log-at-trx-commit=0", "--skip-networking",
-             f"--pid-file={self.directory}/mysql.pid", *self.options, *more],
-            stdout=subprocess.DEVNULL, stderr=open(self.directory / "error.log", "ab"),
+             f"--pid-file={self.directory}/mysql.pid", f"--log-error={self.directory}/error.log", *self.options, *more],
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
         deadline = time.monotonic() + START_SECONDS
         while True:

@@ -1,0 +1,43 @@
+# The project's commands. `demo` and `test` install what they need (as root, on Debian or Ubuntu).
+.PHONY: demo test test-nightly lint bench clean
+.DEFAULT_GOAL := help
+
+PYTEST = .venv/bin/pytest
+
+help:
+	@echo "make demo            a shop restored into a new account by cron, on this machine"
+	@echo "make demo BUNDLE=F   the same with your own bundle"
+	@echo "make test            linters, types, import rules, every test"
+	@echo "make test-nightly    also the long tests"
+	@echo "make bench           speed, measured side by side"
+	@echo "make clean           removes the demo: accounts, databases, processes, files"
+
+demo:
+	@packaging/bootstrap.sh run
+	@.venv/bin/python packaging/demo/demo.py $(if $(BUNDLE),--bundle "$(BUNDLE)")
+
+test:
+	@packaging/bootstrap.sh test
+	@$(MAKE) --no-print-directory lint
+	$(PYTEST) $(TESTS)
+
+test-nightly:
+	@packaging/bootstrap.sh test
+	@$(MAKE) --no-print-directory lint
+	SHOPLAUNCH_NIGHTLY=1 $(PYTEST) $(TESTS)
+
+lint:
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+	.venv/bin/vermin --quiet --no-tips --violations --eval-annotations --target=3.6- agent shared
+
+bench:
+	@packaging/bootstrap.sh test
+	.venv/bin/python -m tests.bench.restore
+
+clean:
+	@if [ -x .venv/bin/python ]; then .venv/bin/python packaging/demo/demo.py --clean; fi
+	rm -rf .venv build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,61 @@
+#!/bin/sh
+# Installs what this machine lacks and makes the virtual environment. Usage: bootstrap.sh run|test
+# Packages that are installed here are not started: the machine's own services stay as they are.
+set -eu
+wanted=${1:?run or test}
+project=$(CDPATH= cd -- "$(dirname -- "$0")/.." && pwd)
+cd "$project"
+
+[ "$(id -u)" = 0 ] || { echo "This needs root: accounts, cron and web server are real." >&2; exit 1; }
+command -v apt-get >/dev/null || { echo "This runs on Debian and Ubuntu (apt-get was not found)." >&2; exit 1; }
+
+packages="mariadb-server mariadb-client apache2 cron php-cli php-fpm php-mysql php-gd php-curl php-intl php-xml
+ php-mbstring php-zip php-bcmath python3 python3-venv ca-certificates curl procps"
+[ "$wanted" = run ] || packages="$packages chromium chromium-driver quota e2fsprogs"
+
+installed() { dpkg-query -W -f '${Status}' "$1" 2>/dev/null | grep -q 'ok installed'; }
+
+missing=
+for package in $packages; do
+    installed "$package" || missing="$missing $package"
+done
+# Ubuntu's chromium is a snap: its own browser packages do instead when Debian's are not there
+if [ -n "$missing" ]; then
+    echo "Installing:$missing"
+    policy=/usr/sbin/policy-rc.d
+    made_policy=
+    if [ ! -e "$policy" ]; then
+        printf '#!/bin/sh\nexit 101\n' >"$policy"
+        chmod 755 "$policy"
+        made_policy=yes
+    fi
+    trap '[ -z "$made_policy" ] || rm -f "$policy"' EXIT INT TERM
+    export DEBIAN_FRONTEND=noninteractive
+    apt-get update -q >/dev/null
+    # shellcheck disable=SC2086
+    apt-get install -y -q --no-install-recommends $missing >/dev/null
+    [ -z "$made_policy" ] || rm -f "$policy"
+    made_policy=
+    trap - EXIT INT TERM
+fi
+
+python=
+for candidate in python3.14 python3.13 python3.12 python3.11 python3; do
+    if command -v "$candidate" >/dev/null &&
+        "$candidate" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+        python=$(command -v "$candidate")
+        break
+    fi
+done
+[ -n "$python" ] || { echo "Python 3.11 or newer with venv is needed (Debian 12+, Ubuntu 24.04+)." >&2; exit 1; }
+
+lock=requirements.lock
+[ "$wanted" = run ] || lock=requirements-dev.lock
+stamp=.venv/$lock.sha256
+if [ ! -x .venv/bin/shoplaunch ] || ! sha256sum --status -c "$stamp" 2>/dev/null; then
+    echo "Making the virtual environment with $("$python" --version)"
+    [ -x .venv/bin/python ] || "$python" -m venv .venv
+    .venv/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r "$lock"
+    .venv/bin/python -m pip install -q --disable-pip-version-check --no-deps -e .
+    sha256sum "$lock" pyproject.toml >"$stamp"
+fi
