@@ -1,0 +1,1 @@
+"""The service and the operator's command line."""
