@@ -1,0 +1,117 @@
+"""What every stage is given: the job, the places, the bundle, the state, progress and the check for newer attempts.
+
+A stage is a module of `agent/stages/` with `NAME` and `run(ctx)`, safe to repeat from any point. It calls
+`ctx.check_current()` before every chunk, shard and larger step, `ctx.progress(NAME, fraction)` after it,
+`ctx.count("bytes_read", n)` for what it moves, and `ctx.state.record(name, value)` for evidence. In the helper
+process `state` is a stand-in that knows `shard_done`, `mark_shard` and `record` and hands them to the parent.
+"""
+
+import base64
+import gzip
+import json
+import os
+import threading
+
+from shared.bundle import members_of
+from shared.errors import ShoplaunchError
+from shared.job import BUNDLE_FILE, FOLDER, values_sha256
+from shared.placeholders import Renderer
+
+
+class Context:
+    """One run of the agent for one job.
+
+    `job` is the checked payload; `home`, `folder` (~/.shoplaunch), `root` (document root) and `staging` are absolute
+    paths (str). `manifest` and `bundle` are None until stage verify (or the helper's start) has opened the bundle.
+    """
+
+    def __init__(self, job, folder, state, log, reporter=None, lock=None, guard=None):
+        self.job = job
+        self.job_id = job["job"]
+        self.attempt = job["attempt"]
+        self.kind = job["kind"]
+        self.values = job["values"]
+        self.values_sha256 = values_sha256(job["values"])
+        self.folder = folder
+        self.home = job["account"]["home"].rstrip("/")
+        self.root = job["account"]["root"].rstrip("/")
+        self.staging = staging_path(job)
+        self.state = state
+        self.log = log
+        self.reporter = reporter
+        self.lock = lock
+        self.bundle = None
+        self.manifest = None
+        self.counters = {}
+        self._guard = guard
+        self._renderer = None
+        self._counting = threading.Lock()
+        self._listeners = []
+
+    @property
+    def renderer(self):
+        """The shared.placeholders.Renderer of this job's values and the bundle's fragments (one per process)."""
+        if self._renderer is None:
+            fragments = {}
+            for member in members_of(self.manifest, "fragments"):
+                document = json.loads(gzip.decompress(self.bundle.read(member)).decode("utf-8"))
+                fragments.update((name, base64.b64decode(text)) for name, text in document.items())
+            self._renderer = Renderer(self.manifest["nonce"], self.values, fragments)
+        return self._renderer
+
+    def read_json(self, kind):
+        """Return the parsed content of the only member of `kind` ("tables", "configure", ...); [] when absent.
+
+        Raises ShoplaunchError `bundle_digest`, `bundle_damaged`.
+        """
+        members = members_of(self.manifest, kind)
+        if not members:
+            return []
+        try:
+            return json.loads(gzip.decompress(self.bundle.read(members[0])).decode("utf-8"))
+        except (ValueError, OSError, EOFError):
+            raise ShoplaunchError("bundle_damaged", "{} is not JSON".format(members[0]["name"])) from None
+
+    def connect(self):
+        """Return a new database connection (see agent.database.connect). Raises ShoplaunchError `db_*`."""
+        from agent.database import connect
+
+        return connect(self.values)
+
+    def check_current(self):
+        """Raise ShoplaunchError `superseded` when the job file names another attempt, `cancelled` or
+        `callback_refused` when the controller said so, `internal` when the helper process is gone."""
+        if self._guard is not None:
+            self._guard.check()
+        for check in self._listeners:
+            check()
+
+    def also_check(self, check):
+        """`check_current` calls `check()` too from now on; it raises ShoplaunchError to stop the work."""
+        self._listeners.append(check)
+
+    def progress(self, stage, fraction):
+        """`fraction` (0..1) of stage `stage` is done: updates percent, and the last progress in lock and state."""
+        if self.reporter is not None:
+            self.reporter.progress(stage, fraction)
+
+    def count(self, name, amount):
+        """Add `amount` to the counter `name` ("bytes_read", "bytes_written", ...)."""
+        with self._counting:
+            self.counters[name] = self.counters.get(name, 0) + amount
+
+
+def staging_path(job):
+    """Return the folder in which the new tree is built: beside the document root, so on its file system."""
+    parent = os.path.dirname(job["account"]["root"].rstrip("/"))
+    return os.path.join(parent, ".shoplaunch-staging-{}".format(job["job"]))
+
+
+def own_bundle_path(folder):
+    """Return the path of the account's own bundle in `folder` (~/.shoplaunch)."""
+    return os.path.join(folder, BUNDLE_FILE)
+
+
+def agent_folder(home):
+    """Return ~/.shoplaunch below `home`."""
+    return os.path.join(home, FOLDER)

@@ -1,0 +1,181 @@
+"""The only durable writer of progress: `state.json`, written as temp, fsync, rename, fsync of the folder."""
+
+import json
+import os
+import threading
+import time
+
+from shared.job import STATE_FILE
+from shared.schema import load_schema, validate
+
+FORMAT = 1
+#: Statuses after which every entry goes straight to cleaning up.
+FINAL = ("done", "cancelled")
+
+
+def write_durably(path, data, mode=0o600):
+    """Replace the file at `path` by `data` (bytes): afterwards the old or the new content is there, never half.
+
+    Raises OSError; the temporary file is gone in any case.
+    """
+    folder = os.path.dirname(path)
+    temporary = path + ".tmp"
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, mode)
+    try:
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(temporary, path)
+    except OSError:
+        os.unlink(temporary)
+        raise
+    sync_folder(folder)
+
+
+def sync_folder(path):
+    """Make renames in the folder at `path` durable. Raises OSError."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def boot_id():
+    """Return an id that changes with every boot of this machine; "unknown" where the kernel does not tell."""
+    try:
+        with open("/proc/sys/kernel/random/boot_id") as stream:
+            return stream.read().strip()
+    except OSError:
+        return "unknown"
+
+
+class State:
+    """How far the agent is. Every change is on disk before the call returns; safe to use from several threads.
+
+    `set_aside` is the path of an unreadable state file that was put aside when loading, else None.
+    """
+
+    def __init__(self, folder, clock=time.time):
+        self._path = os.path.join(folder, STATE_FILE)
+        self._clock = clock
+        self._guard = threading.RLock()
+        self.boot = boot_id()
+        self.set_aside = None
+        self.data = self._load()
+
+    def _load(self):
+        try:
+            with open(self._path, "rb") as stream:
+                raw = stream.read()
+        except FileNotFoundError:
+            return {"format": FORMAT}
+        try:
+            document = json.loads(raw.decode("utf-8"))
+            problem = self._problem(document)
+        except (ValueError, RecursionError):
+            problem = "not JSON"
+        if problem:
+            self.set_aside = "{}.unreadable".format(self._path)
+            os.replace(self._path, self.set_aside)
+            return {"format": FORMAT}
+        return document
+
+    @staticmethod
+    def _problem(document):
+        from shared.errors import ShoplaunchError
+
+        try:
+            validate("state", document, "stale_state")
+        except ShoplaunchError as error:
+            return error.message
+        return None
+
+    def _save(self):
+        self.data["updated_at"] = self._clock()
+        text = json.dumps(self.data, sort_keys=True, indent=1)
+        write_durably(self._path, (text + "\n").encode("utf-8"))
+
+    def get(self, name, default=None):
+        """Return the field `name` of the state."""
+        with self._guard:
+            return self.data.get(name, default)
+
+    def update(self, **fields):
+        """Set `fields` of the state, durably."""
+        with self._guard:
+            self.data.update(fields)
+            self._save()
+
+    def reset(self, **fields):
+        """Forget everything but `fields`, durably."""
+        with self._guard:
+            self.data = dict(fields, format=FORMAT)
+            self._save()
+
+    def stage_done(self, name):
+        """Tell whether stage `name` was finished in this attempt."""
+        with self._guard:
+            return self.data.get("stages", {}).get(name, {}).get("state") == "done"
+
+    def start_stage(self, name):
+        """Note that stage `name` runs now."""
+        with self._guard:
+            entry = {"state": "running", "started_at": self._clock()}
+            before = self.data.get("stages", {}).get(name, {})
+            # What interrupted runs of the stage took counts too
+            entry["seconds"] = before.get("seconds", 0.0)
+            self.data.setdefault("stages", {})[name] = entry
+            self.data["stage"] = name
+            self._save()
+
+    def end_stage(self, name, state, seconds):
+        """Note that stage `name` ended as `state` ("done" or "failed") after `seconds` more; return all its seconds."""
+        with self._guard:
+            entry = self.data.setdefault("stages", {}).setdefault(name, {})
+            total = round(entry.get("seconds", 0.0) + seconds, 3)
+            entry.update(state=state, seconds=total, finished_at=self._clock())
+            self._save()
+            return total
+
+    def forget_stages(self, names):
+        """Stages `names` have to be done again."""
+        with self._guard:
+            stages = self.data.get("stages", {})
+            for name in names:
+                stages.pop(name, None)
+            self._save()
+
+    def shard_done(self, member):
+        """Tell whether the shard `member` (name) was unpacked since the last boot of this machine."""
+        with self._guard:
+            return self.data.get("shards", {}).get(member) == self.boot
+
+    def mark_shard(self, member):
+        """Note that the shard `member` (name) is completely unpacked; call it after the work."""
+        with self._guard:
+            self.data.setdefault("shards", {})[member] = self.boot
+            self._save()
+
+    def forget_shards(self, members):
+        """The shards `members` (names) have to be unpacked again."""
+        with self._guard:
+            for member in members:
+                self.data.get("shards", {}).pop(member, None)
+            self._save()
+
+    def record(self, name, value):
+        """Keep `value` (JSON-able) as `name` for the final event's evidence, durably."""
+        with self._guard:
+            self.data.setdefault("evidence", {})[name] = value
+            self._save()
+
+    def evidence(self):
+        """Return what was recorded, a dict."""
+        with self._guard:
+            return dict(self.data.get("evidence", {}))
+
+
+#: Loading the schema now keeps it available after the agent's own archive is gone.
+load_schema("state")
