@@ -1,0 +1,122 @@
+"""The 503 page visitors get meanwhile: placing it, taking it away, putting the former `.htaccess` back.
+
+Stage preflight places it as its last act, once the document root is known to be free. Stage switch replaces the
+`.htaccess` by the shop's and then calls `remove_page`. Undoing calls `restore`.
+"""
+
+import os
+import stat
+
+from agent.htaccess import join, split_blocks
+from agent.state import sync_folder, write_durably
+from shared.errors import ShoplaunchError
+
+PAGE = ".shoplaunch-holding.html"
+HTACCESS = ".htaccess"
+#: In ~/.shoplaunch: the `.htaccess` as it was (its mode, a line end, its bytes), or empty when there was none.
+BEFORE = "htaccess.before"
+MARK = b"# Shoplaunch: the shop is being prepared\n"
+RULES = (
+    MARK
+    + b"""\
+ErrorDocument 503 /.shoplaunch-holding.html
+<IfModule mod_headers.c>
+Header always set Retry-After "120"
+Header always set Cache-Control "no-store"
+</IfModule>
+<IfModule mod_rewrite.c>
+RewriteEngine On
+RewriteRule ^\\.well-known(/|$) - [L]
+RewriteCond %{ENV:REDIRECT_STATUS} !=503
+RewriteRule ^ - [R=503,L]
+</IfModule>
+<IfModule !mod_rewrite.c>
+RedirectMatch 503 ^/(?!\\.well-known(/|$)|\\.shoplaunch-holding\\.html$)
+</IfModule>
+"""
+)
+
+
+def place(ctx):
+    """Visitors of the document root get the job's holding page with status 503; safe to repeat.
+
+    The panel's blocks of a present `.htaccess` stay in force. Does nothing when the job has no page.
+    Raises ShoplaunchError `path_refused` when `.htaccess` is not a plain file; OSError.
+    """
+    page = ctx.job.get("holding_page")
+    if page is None:
+        return
+    path = os.path.join(ctx.root, HTACCESS)
+    present = read_plain(path)
+    if present is not None and MARK in present:
+        return
+    write_durably(os.path.join(ctx.root, PAGE), page.encode("utf-8"), 0o644)
+    remembered = b""
+    if present is not None:
+        remembered = "{:o}\n".format(stat.S_IMODE(os.lstat(path).st_mode)).encode("ascii") + present
+    write_durably(os.path.join(ctx.folder, BEFORE), remembered)
+    blocks = split_blocks(present or b"", _rules(ctx))[0]
+    write_durably(path, join(blocks, RULES), 0o644)
+
+
+def remove_page(ctx):
+    """The page is gone from the document root; call it after the shop's own `.htaccess` is in place. Raises OSError."""
+    _remove(os.path.join(ctx.root, PAGE))
+
+
+def restore(ctx):
+    """The document root's `.htaccess` is as it was before `place`, and the page is gone; safe to repeat.
+
+    A `.htaccess` that is neither ours nor absent belongs to somebody else by now and stays. Raises OSError.
+    """
+    before = os.path.join(ctx.folder, BEFORE)
+    path = os.path.join(ctx.root, HTACCESS)
+    present = read_plain(path)
+    if os.path.exists(before) and (present is None or MARK in present):
+        with open(before, "rb") as stream:
+            mode, _, content = stream.read().partition(b"\n")
+        if mode:
+            write_durably(path, content, int(mode, 8))
+            os.chmod(path, int(mode, 8))
+        else:
+            _remove(path)
+    _remove(os.path.join(ctx.root, PAGE))
+    if os.path.isdir(ctx.root):
+        sync_folder(ctx.root)
+    _remove(before)
+
+
+def former_htaccess(ctx):
+    """Return the `.htaccess` as it was before `place` (bytes), None when there was none. Raises OSError."""
+    before = os.path.join(ctx.folder, BEFORE)
+    if not os.path.exists(before):
+        return read_plain(os.path.join(ctx.root, HTACCESS))
+    with open(before, "rb") as stream:
+        mode, _, content = stream.read().partition(b"\n")
+    return content if mode else None
+
+
+def read_plain(path):
+    """Return the content of the plain file `path` (bytes), None when it is absent.
+
+    Raises ShoplaunchError `path_refused` for links and everything else that is not a plain file; OSError.
+    """
+    try:
+        kind = os.lstat(path).st_mode
+    except FileNotFoundError:
+        return None
+    if not stat.S_ISREG(kind):
+        raise ShoplaunchError("path_refused", "{} is not a plain file".format(path))
+    with open(path, "rb") as stream:
+        return stream.read()
+
+
+def _rules(ctx):
+    return ctx.job.get("document_root", {}).get("htaccess_blocks", [])
+
+
+def _remove(path):
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        return

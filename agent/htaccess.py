@@ -1,0 +1,42 @@
+"""A `.htaccess` taken apart into the panel's own blocks and the rest, byte for byte."""
+
+import re
+
+
+def split_blocks(data, rules):
+    """Return (blocks, rest): the panel's blocks in `data` (bytes) joined, and what is left, both bytes.
+
+    `rules` is the job's document_root.htaccess_blocks: [{"start": regex, "end": regex}], each matched against one
+    line without its line end. A block without its end line is no block: it belongs to the rest.
+    """
+    lines = data.splitlines(True)
+    patterns = [(re.compile(rule["start"].encode("utf-8")), re.compile(rule["end"].encode("utf-8"))) for rule in rules]
+    blocks, rest = [], []
+    position = 0
+    while position < len(lines):
+        end = _block_end(lines, position, patterns)
+        if end is None:
+            rest.append(lines[position])
+            position += 1
+        else:
+            blocks.extend(lines[position : end + 1])
+            position = end + 1
+    return b"".join(blocks), b"".join(rest)
+
+
+def _block_end(lines, position, patterns):
+    """Return the index of the last line of the block that starts at `position`, or None."""
+    first = lines[position].rstrip(b"\r\n")
+    for start, end in patterns:
+        if start.search(first):
+            for number in range(position + 1, len(lines)):
+                if end.search(lines[number].rstrip(b"\r\n")):
+                    return number
+    return None
+
+
+def join(blocks, rest):
+    """Return the panel's `blocks` byte for byte, then `rest` on a line of its own (both bytes)."""
+    if blocks and rest and not blocks.endswith(b"\n"):
+        return blocks + b"\n" + rest
+    return blocks + rest
