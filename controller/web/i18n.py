@@ -1,0 +1,120 @@
+"""English and Persian: which one a request gets, and numbers and dates as that language writes them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from flask import Flask, Response, g, has_request_context, request
+from flask_babel import Babel, format_datetime, format_timedelta, get_locale, gettext
+from markupsafe import Markup
+
+from controller.web.jalali import MONTHS, to_jalali
+
+LANGUAGES = {"en": "English", "fa": "فارسی"}
+RIGHT_TO_LEFT = ("fa",)
+COOKIE = "shoplaunch_lang"
+YEAR_SECONDS = 31_536_000
+_PERSIAN_DIGITS = str.maketrans("0123456789%", "۰۱۲۳۴۵۶۷۸۹٪")
+
+
+def select_language() -> str:
+    """Return the request's language: asked for, chosen earlier, the client's own, the browser's, English."""
+    if not has_request_context():
+        return "en"
+    wishes = (request.args.get("lang"), request.cookies.get(COOKIE), g.get("client_language"))
+    for wish in wishes:
+        if wish in LANGUAGES:
+            return str(wish)
+    return request.accept_languages.best_match(list(LANGUAGES)) or "en"
+
+
+def language() -> str:
+    """Return the current language's code."""
+    locale = get_locale()
+    return locale.language if locale is not None else "en"
+
+
+def number(value: object) -> str:
+    """Return `value` with the language's digits."""
+    return str(value).translate(_PERSIAN_DIGITS) if language() == "fa" else str(value)
+
+
+def parse_time(value: object) -> datetime | None:
+    """Return ISO 8601 text, unix seconds or a datetime as an aware datetime (UTC where none is said)."""
+    if value is None or value == "":
+        return None
+    if isinstance(value, (int, float)):
+        return datetime.fromtimestamp(value, UTC)
+    moment = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def when(value: object) -> Markup:
+    """Return a `<time>` element with date and time in UTC, an en dash for none."""
+    moment = parse_time(value)
+    return Markup("–") if moment is None else _element(moment, _absolute(moment))
+
+
+def ago(value: object) -> Markup:
+    """Return a `<time>` element that says how long ago it was; its title is the exact time."""
+    moment = parse_time(value)
+    if moment is None:
+        return Markup("–")
+    text = format_timedelta(moment - datetime.now(UTC), add_direction=True, granularity="second", threshold=1.2)
+    return _element(moment, number(text))
+
+
+def duration(seconds: object) -> str:
+    """Return seconds as a short text such as `4.2 s` or `3 min 5 s`, an en dash for none."""
+    if not isinstance(seconds, (int, float)):
+        return "–"
+    if seconds < 10:
+        return gettext("%(seconds)s s", seconds=number(f"{seconds:.1f}"))
+    if seconds < 60:
+        return gettext("%(seconds)s s", seconds=number(round(seconds)))
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return gettext("%(minutes)s min %(seconds)s s", minutes=number(minutes), seconds=number(rest))
+    hours, minutes = divmod(minutes, 60)
+    return gettext("%(hours)s h %(minutes)s min", hours=number(hours), minutes=number(minutes))
+
+
+def took(started: object, finished: object) -> str:
+    """Return how long it took from `started` to `finished`, an en dash while one of them is missing."""
+    start, end = parse_time(started), parse_time(finished)
+    return "–" if start is None or end is None else duration((end - start).total_seconds())
+
+
+def _absolute(moment: datetime) -> str:
+    moment = moment.astimezone(UTC)
+    if language() == "fa":
+        year, month, day = to_jalali(moment.date())
+        return number(f"{day} {MONTHS[month - 1]} {year}، {moment:%H:%M:%S}")
+    return str(format_datetime(moment, "d MMM y, HH:mm:ss", rebase=False))
+
+
+def _element(moment: datetime, text: str) -> Markup:
+    exact = f"{_absolute(moment)} UTC"
+    return Markup('<time datetime="{}" title="{}">{}</time>').format(moment.isoformat(), exact, text)
+
+
+def _remember(response: Response) -> Response:
+    wish = request.args.get("lang")
+    if wish in LANGUAGES and request.cookies.get(COOKIE) != wish:
+        secure = bool(g.get("secure_cookies", True))
+        response.set_cookie(COOKIE, str(wish), YEAR_SECONDS, secure=secure, httponly=True, samesite="Lax")
+    response.headers.add("Vary", "Accept-Language, Cookie")
+    return response
+
+
+def init_app(app: Flask) -> None:
+    """Set up translations, the template filters and the remembering of a chosen language."""
+    Babel(app, locale_selector=select_language, default_translation_directories="translations")
+    app.after_request(_remember)
+    app.jinja_env.filters.update(num=number, when=when, ago=ago, duration=duration)
+    app.jinja_env.globals.update(
+        took=took,
+        language=language,
+        languages=LANGUAGES,
+        direction=lambda: "rtl" if language() in RIGHT_TO_LEFT else "ltr",
+    )

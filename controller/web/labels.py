@@ -1,0 +1,131 @@
+"""What states, steps and stages are called on pages, and the few milestones a client is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from flask_babel import gettext, lazy_gettext
+
+#: state -> (label, tone: how it is coloured)
+STATES: dict[str, tuple[Any, str]] = {
+    "received": (lazy_gettext("Received"), "idle"),
+    "preparing": (lazy_gettext("Preparing"), "busy"),
+    "dropped": (lazy_gettext("Waiting for cron"), "busy"),
+    "restoring": (lazy_gettext("Restoring"), "busy"),
+    "finishing": (lazy_gettext("Finishing"), "busy"),
+    "live": (lazy_gettext("Live"), "good"),
+    "failed": (lazy_gettext("Failed"), "bad"),
+    "stalled": (lazy_gettext("Stalled"), "bad"),
+    "cancelled": (lazy_gettext("Cancelled"), "idle"),
+    "ignored": (lazy_gettext("Ignored"), "idle"),
+}
+STEP_STATES: dict[str, tuple[Any, str]] = {
+    "waiting": (lazy_gettext("Waiting"), "idle"),
+    "running": (lazy_gettext("Running"), "busy"),
+    "done": (lazy_gettext("Done"), "good"),
+    "failed": (lazy_gettext("Failed"), "bad"),
+    "skipped": (lazy_gettext("Skipped"), "idle"),
+}
+#: Steps of the controller and stages of the agent, in the words of an operator.
+STEPS: dict[str, Any] = {
+    "account": lazy_gettext("Hosting account"),
+    "database": lazy_gettext("Database"),
+    "database_user": lazy_gettext("Database user"),
+    "privileges": lazy_gettext("Privileges"),
+    "php": lazy_gettext("PHP"),
+    "drop": lazy_gettext("Agent and job file"),
+    "cron": lazy_gettext("Cron line"),
+    "agent": lazy_gettext("Agent in the account"),
+    "verify": lazy_gettext("Verify job and bundle"),
+    "preflight": lazy_gettext("Look before touching"),
+    "unpack": lazy_gettext("Unpack files"),
+    "import": lazy_gettext("Import database"),
+    "configure": lazy_gettext("Fill in settings"),
+    "prove": lazy_gettext("Prove the copy"),
+    "switch": lazy_gettext("Open the doors"),
+    "report": lazy_gettext("Report"),
+    "cleanup": lazy_gettext("Clean up"),
+    "check": lazy_gettext("Visit the shop"),
+    "tls": lazy_gettext("TLS certificate"),
+    "notify": lazy_gettext("Tell the client"),
+    "unblock": lazy_gettext("Unblock the service"),
+}
+TROUBLED = ("failed", "stalled")
+ENDED = ("live", "cancelled", "ignored")
+#: milestone of the client page -> job states in which it is the one under way
+_MILESTONES: tuple[tuple[Any, tuple[str, ...]], ...] = (
+    (lazy_gettext("Order received"), ("received",)),
+    (lazy_gettext("Hosting prepared"), ("preparing", "dropped")),
+    (lazy_gettext("Shop installed"), ("restoring",)),
+    (lazy_gettext("Shop tested"), ("finishing",)),
+    (lazy_gettext("Ready"), ()),
+)
+
+
+def state_label(state: str) -> Any:
+    """Return what `state` of a job is called; an unknown one keeps its own name."""
+    return STATES.get(state, (state, "idle"))[0]
+
+
+def state_tone(state: str) -> str:
+    """Return `idle`, `busy`, `good` or `bad` for a job's or a step's `state`."""
+    return (STATES.get(state) or STEP_STATES.get(state) or ("", "idle"))[1]
+
+
+def step_state_label(state: str) -> Any:
+    """Return what `state` of a step is called."""
+    return STEP_STATES.get(state, (state, "idle"))[0]
+
+
+def step_label(name: str | None) -> Any:
+    """Return what the step or stage `name` is called; an unknown one keeps its own name."""
+    return STEPS.get(name or "", name or "")
+
+
+def is_moving(state: str) -> bool:
+    """Tell whether a job in `state` may change by itself, so that its page keeps looking."""
+    return state not in ENDED
+
+
+def milestones(state: str, percent: int) -> list[dict[str, Any]]:
+    """Return [{"label", "state"}] for the client page: a job's progress without any technical detail."""
+    current = _current_milestone(state, percent)
+    found = []
+    for number, (label, _states) in enumerate(_MILESTONES):
+        done = number < current or state == "live"
+        pause = "failed" if state in TROUBLED else "running"
+        found.append({"label": label, "state": "done" if done else pause if number == current else "waiting"})
+    return found
+
+
+def _current_milestone(state: str, percent: int) -> int:
+    for number, (_label, states) in enumerate(_MILESTONES):
+        if state in states:
+            return number
+    # A job in trouble does not say where it was; its percent does
+    if state in TROUBLED:
+        return 1 if percent < 5 else 2 if percent < 96 else 3
+    return len(_MILESTONES) - 1
+
+
+def headline(state: str) -> tuple[str, str]:
+    """Return (title, sentence) that tell a client how things stand."""
+    if state == "live":
+        return gettext("Your shop is ready"), gettext("Everything was installed and tested. Have a good start!")
+    if state in TROUBLED:
+        return (
+            gettext("This takes a little longer"),
+            gettext("Our team has been told and is looking at it. You need not do anything; nothing is lost."),
+        )
+    if state in ("cancelled", "ignored"):
+        return gettext("This order is closed"), gettext("Please ask us if you did not expect this.")
+    return (
+        gettext("Your shop is being prepared"),
+        gettext("You may close this page; you get an e-mail as soon as the shop is ready."),
+    )
+
+
+def with_labels(steps: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return `steps` of a job with `label` and `tone` for the page."""
+    return [{**step, "label": step_label(step["name"]), "tone": state_tone(step["state"])} for step in steps]
