@@ -1,0 +1,60 @@
+"""Everything that differs between the interpreters and systems the agent meets; version branches live only here."""
+
+import ctypes
+import os
+import signal
+import sys
+
+#: Where distributions keep their CA certificates; an alternative interpreter may have been built for another one.
+CA_FILES = (
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/ssl/cert.pem",
+)
+_PR_SET_PDEATHSIG = 1
+
+
+def python_version():
+    """Return the running interpreter's version as text."""
+    return "{}.{}.{}".format(*sys.version_info[:3])
+
+
+def process_start(pid):
+    """Return when process `pid` started, in kernel ticks since boot (int); None when there is no such process.
+
+    A zombie counts as gone: it holds nothing any more.
+    """
+    try:
+        with open("/proc/{}/stat".format(pid), "rb") as stream:
+            # The name in parentheses may hold blanks and parentheses itself
+            fields = stream.read().rpartition(b")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    if fields[0] in (b"Z", b"X"):
+        return None
+    return int(fields[19])
+
+
+def process_owner(pid):
+    """Return the user id of process `pid`, None when there is no such process."""
+    try:
+        return os.stat("/proc/{}".format(pid)).st_uid
+    except FileNotFoundError:
+        return None
+
+
+def die_with_parent():
+    """Ask the kernel to kill this process when its parent ends, where it can; the pipe does it everywhere."""
+    try:
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    except (OSError, AttributeError):
+        return False
+    return True
+
+
+def peak_memory_bytes():
+    """Return the largest resident size of this process so far, in bytes (Linux counts it in KiB)."""
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

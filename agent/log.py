@@ -1,0 +1,82 @@
+"""The agent's log: a file bounded in size, its tail in memory for failure events, no secret in either."""
+
+import os
+import threading
+import time
+from collections import deque
+
+from shared.job import LOG_FILE
+
+MAX_BYTES = 256 * 1024
+TAIL_LINES = 80
+MAX_LINE = 1000
+#: Shorter values would blank out innocent words.
+SHORTEST_SECRET = 6
+
+
+def secrets_of(job):
+    """Return the values of `job` that must not be written anywhere (list of str)."""
+    named = [value for name, value in job["values"].items() if _is_secret(name)]
+    return [job["callback"]["token"]] + named
+
+
+def _is_secret(name):
+    return name.startswith("secret.") or name in ("db.password", "admin.password_hash")
+
+
+def redact(text, secrets):
+    """Return `text` with each of `secrets` (str) replaced by three stars."""
+    for secret in secrets:
+        if len(secret) >= SHORTEST_SECRET:
+            text = text.replace(secret, "***")
+    return text
+
+
+class Log:
+    """Lines go to `agent.log` in `folder`; when it is full, it is renamed to `agent.log.1` and a new one begun.
+
+    A log that cannot be written (full disk) keeps its tail in memory: the work must not fail for its log.
+    """
+
+    def __init__(self, folder, clock=time.time):
+        self._path = os.path.join(folder, LOG_FILE)
+        self._clock = clock
+        self._secrets = []
+        self._tail = deque(maxlen=TAIL_LINES)
+        self._guard = threading.Lock()
+
+    def hide(self, secrets):
+        """From now on none of `secrets` (str) is written."""
+        self._secrets = sorted(secrets, key=len, reverse=True)
+
+    def redact(self, text):
+        """Return `text` (str) without any of the secrets."""
+        return redact(text, self._secrets)
+
+    def info(self, message, *values):
+        """Write one line; `values` fill the % places of `message`."""
+        text = self.redact(message % values if values else message).replace("\n", " | ")[:MAX_LINE]
+        stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self._clock()))
+        line = "{} {}".format(stamp, text)
+        with self._guard:
+            self._tail.append(line)
+            try:
+                self._write((line + "\n").encode("utf-8", "backslashreplace"))
+            except OSError as error:
+                self._tail.append("{} (the log cannot be written: {})".format(stamp, error.strerror))
+
+    def _write(self, data):
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+        descriptor = os.open(self._path, flags, 0o600)
+        try:
+            os.write(descriptor, data)
+            full = os.fstat(descriptor).st_size > MAX_BYTES
+        finally:
+            os.close(descriptor)
+        if full:
+            os.replace(self._path, self._path + ".1")
+
+    def tail(self):
+        """Return the last lines, oldest first (list of str)."""
+        with self._guard:
+            return list(self._tail)
