@@ -1,0 +1,1 @@
+<?php // Kept empty: settings live in app/config/parameters.php.
