@@ -1,0 +1,116 @@
+"""Which PHP-FPM versions a server offers, and what each can do."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from shared.errors import ShoplaunchError
+
+_VERSION = re.compile(r"PHP (\d+\.\d+)\.")
+TIMEOUT_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class PhpFpm:
+    """One PHP-FPM master: `command` is its binary with options, `pools` and `sockets` are folders."""
+
+    version: str
+    command: tuple[str, ...]
+    pools: str
+    sockets: str
+    reload: tuple[str, ...]
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> PhpFpm:
+        """Return the instance `values` describe. Raises config_invalid."""
+        missing = {"version", "command", "pools", "sockets", "reload"} ^ set(values)
+        if missing:
+            raise ShoplaunchError("config_invalid", f"[[local.php]]: missing or unknown: {', '.join(sorted(missing))}")
+        return cls(
+            version=str(values["version"]),
+            command=tuple(values["command"]),
+            pools=str(values["pools"]),
+            sockets=str(values["sockets"]),
+            reload=tuple(values["reload"]),
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return what `from_dict` takes, fit for TOML."""
+        values = asdict(self)
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
+
+    def number(self) -> tuple[int, ...]:
+        """Return the version as numbers, for comparing."""
+        return version_number(self.version)
+
+
+def version_number(version: str) -> tuple[int, ...]:
+    """Return "8.1" or "8.1.2" as (8, 1): PHP's compatibility is decided by the first two numbers."""
+    return tuple(int(part) for part in version.split(".")[:2])
+
+
+def installed_binaries() -> list[str]:
+    """Return the php-fpm binaries of the machine, newest first."""
+    found = [str(path) for path in Path("/usr/sbin").glob("php-fpm[0-9]*.[0-9]*")]
+    return sorted(found, key=lambda path: version_number(path.rpartition("php-fpm")[2]), reverse=True)
+
+
+def detect() -> tuple[PhpFpm, ...]:
+    """Return the machine's own PHP-FPM services as Debian lays them out, newest first."""
+    versions = []
+    for binary in installed_binaries():
+        version = binary.rpartition("php-fpm")[2]
+        versions.append(
+            PhpFpm(
+                version=version,
+                command=(binary,),
+                pools=f"/etc/php/{version}/fpm/pool.d",
+                sockets="/run/php",
+                reload=_reload_command(version, binary),
+            )
+        )
+    return tuple(versions)
+
+
+def _reload_command(version: str, binary: str) -> tuple[str, ...]:
+    if shutil.which("systemctl") and Path("/run/systemd/system").is_dir():
+        return ("systemctl", "reload", f"php{version}-fpm")
+    pid = f"/run/php/php{version}-fpm.pid"
+    return ("start-stop-daemon", "--stop", "--quiet", "--signal", "USR2", "--pidfile", pid, "--exec", binary)
+
+
+@lru_cache(maxsize=32)
+def version_of(binary: str) -> str:
+    """Return the version ("8.4") of a php-fpm binary. Raises panel_refused when it is none."""
+    found = _VERSION.search(_output([binary, "-v"]))
+    if found is None:
+        raise ShoplaunchError("panel_refused", f"{binary} is no php-fpm")
+    return found.group(1)
+
+
+def extensions_of(php: PhpFpm) -> frozenset[str]:
+    """Return the names of the extensions `php` has loaded, in small letters."""
+    lines = (line.strip().lower() for line in _output([*php.command, "-m"]).splitlines())
+    names = {line for line in lines if line and not line.startswith("[")}
+    if "zend opcache" in names:
+        names.add("opcache")
+    return frozenset(names)
+
+
+def _output(command: list[str]) -> str:
+    try:
+        done = subprocess.run(command, check=False, capture_output=True, text=True, cwd="/", timeout=TIMEOUT_SECONDS)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise ShoplaunchError("panel_refused", f"{command[0]} cannot be run: {error}") from None
+    if done.returncode != 0:
+        raise ShoplaunchError(
+            "panel_refused", f"{command[0]} ended with {done.returncode}: {done.stderr.strip()[-300:]}"
+        )
+    return done.stdout

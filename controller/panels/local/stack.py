@@ -1,0 +1,238 @@
+"""A private MariaDB, PHP-FPM and Apache below one directory, beside whatever already runs on the machine."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pymysql
+
+from controller.panels.local import stack_config
+from controller.panels.local.php_versions import PhpFpm, installed_binaries, version_of
+from shared.errors import ShoplaunchError
+
+START_SECONDS = 60
+STOP_SCHEDULE = "TERM/30/KILL/10"
+#: The kernel's limit for the path of a Unix socket, without the final NUL.
+MAX_SOCKET_PATH_BYTES = 107
+
+
+def free_port() -> int:
+    """Return a TCP port of 127.0.0.1 that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Stack:
+    """Services of our own under `directory`; `http_port` 0 chooses a free port once and remembers it.
+
+    `php` names PHP-FPM binaries (default: every installed version, newest first); `mariadb_options` are added to the
+    server's command line. Every method may be called any number of times and from any process; all need root.
+    """
+
+    def __init__(
+        self,
+        directory: str | Path,
+        http_port: int = 0,
+        *,
+        php: Sequence[str] = (),
+        mariadb_options: Sequence[str] = (),
+        home_base: str = "/home",
+    ) -> None:
+        self.directory = Path(directory).absolute()
+        self.mariadb = self.directory / "mariadb"
+        self.apache = self.directory / "apache2"
+        self.mariadb_socket = self.mariadb / "mysqld.sock"
+        self.home_base = home_base
+        self._php = list(php)
+        self._mariadb_options = list(mariadb_options)
+        self._wanted_port = http_port
+        if len(os.fsencode(self.directory)) > MAX_SOCKET_PATH_BYTES - 60:
+            raise ShoplaunchError("config_invalid", f"the path is too long for Unix sockets: {self.directory}")
+
+    # -- what it consists of ------------------------------------------------------------------------------------
+
+    @property
+    def http_port(self) -> int:
+        """The port Apache listens on; 0 before the first start of a stack that chooses for itself."""
+        return self._wanted_port or int(self._remembered().get("http_port", 0))
+
+    def php_versions(self) -> list[PhpFpm]:
+        """Return the PHP-FPM instances of this stack, newest first."""
+        versions = []
+        for binary in self._php or installed_binaries():
+            version = version_of(binary)
+            folder = self.directory / f"php{version}"
+            versions.append(
+                PhpFpm(
+                    version=version,
+                    command=(binary, "--fpm-config", str(folder / "php-fpm.conf")),
+                    pools=str(folder / "pools"),
+                    sockets=str(folder / "sockets"),
+                    reload=_signal_command("USR2", folder / "php-fpm.pid", binary),
+                )
+            )
+        if not versions:
+            raise ShoplaunchError("panel_refused", "no php-fpm binary is installed")
+        return versions
+
+    def local_settings(self) -> dict[str, Any]:
+        """Return the `[local]` section that makes the local panel use these services."""
+        apache = [stack_config.apache_binary(), "-f", str(self.apache / "apache2.conf")]
+        return {
+            "home_base": self.home_base,
+            "skeleton": str(self.directory / "skel"),
+            "state_folder": str(self.directory / "panel"),
+            "mariadb_socket": str(self.mariadb_socket),
+            "apache_sites": str(self.apache / "sites"),
+            "apache_logs": str(self.apache / "log"),
+            "apache": apache,
+            "apache_reload": [*apache, "-k", "graceful"],
+            "http_ip": "127.0.0.1",
+            "http_port": self.http_port,
+            "php": [php.as_dict() for php in self.php_versions()],
+        }
+
+    def status(self) -> dict[str, bool]:
+        """Return service name -> is it running."""
+        running = {"mariadb": self._runs(self.mariadb / "mariadb.pid", stack_config.mariadb_binary())}
+        for php in self.php_versions():
+            running[f"php{php.version}"] = self._runs(self._php_pid(php), php.command[0])
+        running["apache2"] = self._runs(self.apache / "apache2.pid", stack_config.apache_binary())
+        return running
+
+    # -- starting -----------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Everything runs and answers. Raises ShoplaunchError panel_refused with the end of the service's log."""
+        self.directory.mkdir(parents=True, exist_ok=True)
+        self.directory.chmod(0o755)
+        if not self.http_port:
+            self._remember({"http_port": free_port()})
+        self._start_mariadb()
+        for php in self.php_versions():
+            self._start_php(php)
+        self._start_apache()
+
+    def _start_mariadb(self) -> None:
+        stack_config.install_mariadb(self.mariadb)
+        pid = self.mariadb / "mariadb.pid"
+        binary = stack_config.mariadb_binary()
+        if not self._runs(pid, binary):
+            options = stack_config.mariadb_options(self.mariadb, self.mariadb_socket)
+            command = ["start-stop-daemon", "--start", "--background", "--oknodo", "--pidfile", str(pid)]
+            command += ["--exec", binary, "--", *options, *self._mariadb_options]
+            _run(command, self.mariadb / "error.log")
+        self._wait("mariadb", self._mariadb_answers, self.mariadb / "error.log")
+
+    def _mariadb_answers(self) -> bool:
+        try:
+            pymysql.connect(unix_socket=str(self.mariadb_socket), user="root").close()
+        except pymysql.err.OperationalError:
+            return False
+        return True
+
+    def _start_php(self, php: PhpFpm) -> None:
+        folder = Path(php.pools).parent
+        log = folder / "php-fpm.log"
+        idle = stack_config.write_php(folder)
+        if not self._runs(self._php_pid(php), php.command[0]):
+            _run([*php.command, "--daemonize", "-d", "opcache.validate_permission=1"], log)
+        self._wait(f"php{php.version}", lambda: _accepts(idle), log)
+
+    def _start_apache(self) -> None:
+        stack_config.write_apache(self.apache, self.http_port)
+        log = self.apache / "log" / "error.log"
+        pid = self.apache / "apache2.pid"
+        if not self._runs(pid, stack_config.apache_binary()):
+            pid.unlink(missing_ok=True)
+            _run([stack_config.apache_binary(), "-f", str(self.apache / "apache2.conf"), "-k", "start"], log)
+        self._wait("apache2", lambda: _listens(self.http_port), log)
+
+    # -- stopping -----------------------------------------------------------------------------------------------
+
+    def stop(self) -> None:
+        """Nothing of the stack runs any more; its files stay."""
+        self._stop(self.apache / "apache2.pid", stack_config.apache_binary())
+        for php in self.php_versions():
+            self._stop(self._php_pid(php), php.command[0])
+        self._stop(self.mariadb / "mariadb.pid", stack_config.mariadb_binary())
+
+    def remove(self) -> None:
+        """Nothing runs and nothing is left on the disk."""
+        self.stop()
+        if self.directory.exists():
+            shutil.rmtree(self.directory)
+
+    def _stop(self, pid: Path, binary: str) -> None:
+        if not pid.exists():
+            return
+        command = ["start-stop-daemon", "--stop", "--oknodo", "--quiet", "--retry", STOP_SCHEDULE]
+        _run([*command, "--pidfile", str(pid), "--exec", binary], None)
+        pid.unlink(missing_ok=True)
+
+    # -- helpers ------------------------------------------------------------------------------------------------
+
+    @staticmethod
+    def _php_pid(php: PhpFpm) -> Path:
+        return Path(php.pools).parent / "php-fpm.pid"
+
+    @staticmethod
+    def _runs(pid: Path, binary: str) -> bool:
+        if not pid.exists():
+            return False
+        command = ["start-stop-daemon", "--status", "--pidfile", str(pid), "--exec", binary]
+        return subprocess.run(command, check=False, capture_output=True).returncode == 0
+
+    @staticmethod
+    def _wait(name: str, answers: Any, log: Path) -> None:
+        deadline = time.monotonic() + START_SECONDS
+        while not answers():
+            if time.monotonic() > deadline:
+                raise ShoplaunchError("panel_refused", f"{name} does not answer; its log ends: {_tail(log)}")
+            time.sleep(0.05)
+
+    def _remembered(self) -> dict[str, Any]:
+        path = self.directory / "stack.json"
+        if not path.exists():
+            return {}
+        content: dict[str, Any] = json.loads(path.read_text())
+        return content
+
+    def _remember(self, content: dict[str, Any]) -> None:
+        stack_config.write_file(self.directory / "stack.json", json.dumps(content) + "\n")
+
+
+def _signal_command(signal: str, pid: Path, binary: str) -> tuple[str, ...]:
+    return ("start-stop-daemon", "--stop", "--quiet", "--signal", signal, "--pidfile", str(pid), "--exec", binary)
+
+
+def _run(command: list[str], log: Path | None) -> None:
+    done = subprocess.run(command, check=False, capture_output=True, text=True, cwd="/")
+    if done.returncode != 0:
+        said = (done.stderr or done.stdout).strip()[-500:] or (_tail(log) if log else "")
+        raise ShoplaunchError("panel_refused", f"{command[0]} ended with {done.returncode}: {said}")
+
+
+def _tail(log: Path) -> str:
+    return log.read_text(errors="replace")[-500:].strip() if log.exists() else "(no log)"
+
+
+def _accepts(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX) as probe:
+        probe.settimeout(5)
+        return probe.connect_ex(str(path)) == 0
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.settimeout(5)
+        return probe.connect_ex(("127.0.0.1", port)) == 0

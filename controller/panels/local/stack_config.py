@@ -1,0 +1,164 @@
+"""The private services' own configuration files and data directory."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import subprocess
+from pathlib import Path
+
+from shared.errors import ShoplaunchError
+
+APACHE_MODULES = Path("/usr/lib/apache2/modules")
+#: What a shop's .htaccess and our virtual hosts need; those that Debian links in statically are not listed.
+APACHE_MODULE_NAMES = [
+    *["mpm_event", "authn_core", "authn_file", "authz_core", "authz_host", "authz_user", "auth_basic"],
+    *["access_compat", "alias", "autoindex", "deflate", "dir", "env", "expires", "filter", "headers", "mime"],
+    *["negotiation", "proxy", "proxy_fcgi", "reqtimeout", "rewrite", "setenvif"],
+]
+
+_PHP_CONFIG = """; Written by Shoplaunch for a private PHP-FPM; rewritten at every start.
+[global]
+pid = {folder}/php-fpm.pid
+error_log = {folder}/php-fpm.log
+process_control_timeout = 10s
+include = {folder}/pools/*.conf
+"""
+# PHP-FPM refuses to start without any pool; this one serves nobody and runs no process.
+_IDLE_POOL = """[idle]
+user = www-data
+group = www-data
+listen = {socket}
+listen.mode = 0600
+pm = ondemand
+pm.max_children = 1
+"""
+_APACHE_CONFIG = """# Written by Shoplaunch for a private Apache; rewritten at every start.
+ServerRoot {folder}
+ServerName localhost
+DefaultRuntimeDir {folder}/run
+PidFile {folder}/apache2.pid
+Mutex file:{folder}/run default
+Listen 127.0.0.1:{port}
+User www-data
+Group www-data
+ErrorLog {folder}/log/error.log
+LogLevel warn
+LogFormat "%h %t \\"%r\\" %>s %O" common
+{modules}
+ServerTokens Prod
+ServerSignature Off
+TraceEnable Off
+Timeout 300
+KeepAlive On
+TypesConfig /etc/mime.types
+DirectoryIndex index.php index.html
+AccessFileName .htaccess
+StartServers 1
+ThreadsPerChild 16
+MaxRequestWorkers 64
+<Directory />
+    AllowOverride None
+    Require all denied
+</Directory>
+<FilesMatch "^\\.ht">
+    Require all denied
+</FilesMatch>
+# Hosts nobody has asked for get no shop.
+<VirtualHost *:{port}>
+    ServerName shoplaunch.invalid
+    Redirect 404 /
+</VirtualHost>
+IncludeOptional {folder}/sites/*.conf
+"""
+
+
+def apache_binary() -> str:
+    """Return the path of apache2. Raises panel_refused when it is not installed."""
+    return _binary("apache2")
+
+
+def mariadb_binary() -> str:
+    """Return the path of mariadbd. Raises panel_refused when it is not installed."""
+    return _binary("mariadbd")
+
+
+def _binary(name: str) -> str:
+    found = shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
+    if found is None:
+        raise ShoplaunchError("panel_refused", f"{name} is not installed")
+    return str(Path(found).resolve())
+
+
+def install_mariadb(folder: Path) -> None:
+    """The data directory exists; root logs in through the socket without a password, nobody else does."""
+    data = folder / "data"
+    if data.exists():
+        return
+    user = pwd.getpwnam("mysql")
+    folder.mkdir(parents=True, exist_ok=True)
+    os.chown(folder, user.pw_uid, user.pw_gid)
+    folder.chmod(0o755)
+    # Made aside and renamed, so that an interrupted installation is never taken for a finished one.
+    fresh = folder / "data.new"
+    if fresh.exists():
+        shutil.rmtree(fresh)
+    fresh.mkdir(mode=0o700)
+    os.chown(fresh, user.pw_uid, user.pw_gid)
+    command = ["mariadb-install-db", "--no-defaults", "--user=mysql", f"--datadir={fresh}", "--skip-test-db"]
+    command += ["--auth-root-authentication-method=socket", "--auth-root-socket-user=root"]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, cwd="/")
+    if done.returncode != 0:
+        raise ShoplaunchError("panel_refused", f"mariadb-install-db failed: {done.stderr.strip()[-500:]}")
+    fresh.rename(data)
+
+
+def mariadb_options(folder: Path, socket: Path) -> list[str]:
+    """Return the command line of the private mariadbd."""
+    return [
+        "--no-defaults",
+        "--user=mysql",
+        f"--datadir={folder}/data",
+        f"--socket={socket}",
+        f"--pid-file={folder}/mariadb.pid",
+        f"--log-error={folder}/error.log",
+        "--skip-networking",
+        "--character-set-server=utf8mb4",
+        "--max-allowed-packet=64M",
+    ]
+
+
+def write_php(folder: Path) -> Path:
+    """The configuration of one PHP-FPM is written; return the socket of its idle pool."""
+    for name in ("pools", "sockets"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+        (folder / name).chmod(0o755)
+    idle = folder / "sockets" / "idle.sock"
+    write_file(folder / "php-fpm.conf", _PHP_CONFIG.format(folder=folder))
+    write_file(folder / "pools" / "000-idle.conf", _IDLE_POOL.format(socket=idle))
+    return idle
+
+
+def write_apache(folder: Path, port: int) -> None:
+    """The configuration of the private Apache is written, for 127.0.0.1:`port`."""
+    for name in ("sites", "run", "log"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    modules = []
+    for name in APACHE_MODULE_NAMES:
+        path = APACHE_MODULES / f"mod_{name}.so"
+        if not path.exists():
+            raise ShoplaunchError("panel_refused", f"Apache's module {name} is not installed")
+        modules.append(f"LoadModule {name}_module {path}")
+    content = _APACHE_CONFIG.format(folder=folder, port=port, modules="\n".join(modules))
+    write_file(folder / "apache2.conf", content)
+
+
+def write_file(path: Path, content: str) -> None:
+    """`path` holds `content` (0644), replaced in one step."""
+    temporary = path.with_name(path.name + ".new")
+    with temporary.open("w") as stream:
+        stream.write(content)
+        stream.flush()
+        os.fsync(stream.fileno())
+    temporary.rename(path)
