@@ -1,8 +1,6 @@
 """Everything that differs between the interpreters and systems the agent meets; version branches live only here."""
 
-import ctypes
 import os
-import signal
 import sys
 
 #: Where distributions keep their CA certificates; an alternative interpreter may have been built for another one.
@@ -12,7 +10,6 @@ CA_FILES = (
     "/etc/ssl/ca-bundle.pem",
     "/etc/ssl/cert.pem",
 )
-_PR_SET_PDEATHSIG = 1
 
 
 def python_version():
@@ -42,15 +39,6 @@ def process_owner(pid):
         return os.stat("/proc/{}".format(pid)).st_uid
     except FileNotFoundError:
         return None
-
-
-def die_with_parent():
-    """Ask the kernel to kill this process when its parent ends, where it can; the pipe does it everywhere."""
-    try:
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    except (OSError, AttributeError):
-        return False
-    return True
 
 
 def peak_memory_bytes():

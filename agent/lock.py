@@ -138,7 +138,7 @@ def may_take_over(holder, job, attempt, hung_seconds=HUNG_SECONDS):
 def _alive(holder):
     if not holder or holder["boot"] != boot_id():
         return False
-    return any(process_start(pid) == start for pid, start in holder["processes"])
+    return any(start is not None and process_start(pid) == start for pid, start in holder["processes"])
 
 
 def _kill(holder, log):

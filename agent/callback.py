@@ -1,0 +1,227 @@
+"""Reports to the controller: an outbox delivered in order, heartbeats, and what the controller's answers mean.
+
+One thread of its own delivers and beats, so that neither a slow controller holds up the work nor long work the
+heartbeats. 409: a newer attempt exists, the process ends at once and touches nothing. 410: cancelled. 401: the token
+is not (any longer) valid. Everything else but 2xx is tried again; what no try can mend is dropped and logged.
+"""
+
+import json
+import os
+import threading
+import time
+
+from agent.http import Backoff
+from shared.errors import ShoplaunchError
+from shared.events import PERCENT_AFTER, STAGES, STORED, make_event
+
+HEARTBEAT_SECONDS = 30
+#: Between two progress events at least.
+PROGRESS_SECONDS = 3.0
+#: Between two durable notes of progress at least.
+NOTE_SECONDS = 1.0
+EXIT_SUPERSEDED = 4
+VERDICTS = {401: "callback_refused", 403: "callback_refused", 410: "cancelled"}
+#: The controller will never take this event; reports of stages are not worth blocking the others.
+REJECTED = (400, 413, 422)
+#: Events that count: they wait even where the controller rejects them.
+ESSENTIAL = ("failed", "finished")
+
+
+def weights():
+    """Return stage -> percent of the whole that it is; they add up to 100."""
+    before = 0
+    result = {}
+    for stage in STAGES:
+        result[stage] = PERCENT_AFTER[stage] - before
+        before = PERCENT_AFTER[stage]
+    return result
+
+
+def leave_at_once():
+    """End the process without touching anything: no clean-up, no log."""
+    os._exit(EXIT_SUPERSEDED)
+
+
+class Reporter:
+    """Reports one attempt of `job` (payload). `door` is agent.http.Door; `lock` is told of progress.
+
+    `on_superseded` is called in the reporter's thread when the controller knows a newer attempt.
+    """
+
+    def __init__(self, job, state, outbox, door, log, lock=None, on_superseded=leave_at_once, clock=time.time):
+        self._job = job
+        self._state = state
+        self._outbox = outbox
+        self._door = door
+        self._log = log
+        self._lock = lock
+        self._on_superseded = on_superseded
+        self._clock = clock
+        self._changed = threading.Condition()
+        self._backoff = Backoff()
+        self._weights = weights()
+        self._fractions = {stage: 1.0 for stage in STAGES if state.stage_done(stage)}
+        self._stage = None
+        self._verdict = None
+        self._stopping = False
+        self._next_try = 0.0
+        self._noted = 0.0
+        self._told_percent = None
+        self._thread = None
+        self.last_answer = None
+        self._seq = max(state.get("callback", {}).get("seq", 0), outbox.last_seq())
+
+    def start(self):
+        """Begin to deliver and to beat."""
+        self._thread = threading.Thread(target=self._run, name="reporter", daemon=True)
+        self._thread.start()
+
+    def stop(self):
+        """Deliver no more; what waits stays in the outbox."""
+        with self._changed:
+            self._stopping = True
+            self._changed.notify_all()
+        if self._thread is not None:
+            self._thread.join(5.0)
+
+    def check(self):
+        """Raise ShoplaunchError `cancelled` or `callback_refused` when the controller said so."""
+        if self._verdict is not None:
+            raise ShoplaunchError(self._verdict, "the controller said so")
+
+    @property
+    def percent(self):
+        """How much of the whole is done, 0..100."""
+        return int(sum(self._weights[stage] * part for stage, part in self._fractions.items()) + 1e-9)
+
+    def event(self, name, **fields):
+        """Report event `name` (of shared.events.STORED) with the optional `fields` of its schema."""
+        with self._changed:
+            self._seq += 1
+            # Reserved first: a number used twice would be taken for a repetition and ignored
+            self._note_callback(seq=self._seq)
+            fields.setdefault("percent", self.percent)
+            self._outbox.append(
+                make_event(self._job["job"], self._job["attempt"], self._seq, name, self._clock(), **fields)
+            )
+            self._changed.notify_all()
+
+    def progress(self, stage, fraction):
+        """`fraction` (0..1) of `stage` is done; noted in state and lock at most once a second."""
+        with self._changed:
+            self._stage = stage
+            self._fractions[stage] = max(0.0, min(1.0, fraction))
+            now = time.monotonic()
+            if now - self._noted < NOTE_SECONDS:
+                return
+            self._noted = now
+        if self._lock is not None:
+            self._lock.touch()
+        self._state.update(percent=self.percent, progress_at=self._clock())
+
+    def forget(self, stages):
+        """The work of `stages` is to be done again."""
+        with self._changed:
+            for stage in stages:
+                self._fractions.pop(stage, None)
+
+    def wait_delivered(self, seconds):
+        """Return True when everything was acknowledged within `seconds`, False otherwise or after a verdict."""
+        end = time.monotonic() + seconds
+        with self._changed:
+            self._next_try = 0.0
+            self._changed.notify_all()
+            while len(self._outbox) and self._verdict is None:
+                left = end - time.monotonic()
+                if left <= 0:
+                    return False
+                self._changed.wait(left)
+            return self._verdict is None
+
+    def _run(self):
+        period = self._job.get("heartbeat_seconds", HEARTBEAT_SECONDS)
+        next_beat = time.monotonic() + period
+        next_progress = time.monotonic() + PROGRESS_SECONDS
+        while not self._stopping and self._verdict is None:
+            self._deliver()
+            now = time.monotonic()
+            if now >= next_beat:
+                next_beat = now + period
+                self._tell("heartbeat")
+            elif now >= next_progress and self._told_percent != self.percent and now >= self._next_try:
+                next_progress = now + PROGRESS_SECONDS
+                self._tell("progress")
+            with self._changed:
+                if self._stopping or (len(self._outbox) and time.monotonic() >= self._next_try):
+                    continue
+                wake = min(next_beat, max(next_progress, now + 0.5))
+                if len(self._outbox):
+                    wake = min(wake, self._next_try)
+                self._changed.wait(max(0.05, wake - time.monotonic()))
+        with self._changed:
+            self._changed.notify_all()
+
+    def _deliver(self):
+        """Send what waits, oldest first, until a failure."""
+        while not self._stopping and self._verdict is None and time.monotonic() >= self._next_try:
+            with self._changed:
+                event = self._outbox.first()
+            if event is None or not self._send(event):
+                return
+            with self._changed:
+                self._outbox.drop_first()
+                self._changed.notify_all()
+
+    def _tell(self, name):
+        """Send an event that may be lost."""
+        percent = self.percent
+        event = make_event(
+            self._job["job"], self._job["attempt"], 0, name, self._clock(), stage=self._stage, percent=percent
+        )
+        if self._send(event):
+            self._told_percent = percent
+
+    def _send(self, event):
+        """Send `event` once; return whether it is settled."""
+        callback = self._job["callback"]
+        body = json.dumps(event, sort_keys=True).encode("utf-8")
+        try:
+            answer = self._door.post(callback["url"], body, {"Authorization": "Bearer " + callback["token"]})
+        except ShoplaunchError as error:
+            self._failed(event, "{}: {}".format(error.code, error.message), None)
+            return False
+        self.last_answer = answer
+        if 200 <= answer.status < 300:
+            self._backoff.reset()
+            self._note_callback(last_ok_at=self._clock(), last_error=None)
+            return True
+        if answer.status == 409:
+            self._on_superseded()
+        if answer.status == 409 or answer.status in VERDICTS:
+            self._note_verdict(VERDICTS.get(answer.status, "superseded"))
+            return False
+        if answer.status in REJECTED and event["event"] not in ESSENTIAL:
+            self._log.info("the controller rejected event %s with %d; dropped", event["event"], answer.status)
+            return True
+        self._failed(event, "the controller answered {}".format(answer.status), answer.retry_after())
+        return False
+
+    def _note_verdict(self, verdict):
+        with self._changed:
+            self._verdict = verdict
+            self._changed.notify_all()
+
+    def _failed(self, event, reason, retry_after):
+        if event["seq"]:
+            with self._changed:
+                self._next_try = time.monotonic() + self._backoff.next_delay(retry_after)
+        self._log.info("event %s was not delivered: %s", event["event"], reason)
+        self._note_callback(last_error=reason)
+
+    def _note_callback(self, **fields):
+        callback = dict(self._state.get("callback", {}), waiting=len(self._outbox), **fields)
+        try:
+            self._state.update(callback=callback)
+        except OSError as error:
+            # A full disk stops the work where it writes, with its own code; reporting must still be possible
+            self._log.info("the state cannot be written: %s", error.strerror)

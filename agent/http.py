@@ -1,0 +1,190 @@
+"""The one HTTP door: certificates always verified, plain http only to this machine, no redirects, no secrets told."""
+
+import email.utils
+import http.client
+import ipaddress
+import os
+import random
+import socket
+import ssl
+import time
+import urllib.error
+import urllib.request
+from urllib.parse import urlsplit
+
+from agent.compat import CA_FILES
+from shared.errors import ShoplaunchError
+
+#: Answers after which the same request may succeed a little later.
+RETRY_STATUSES = (404, 408, 425, 429, 500, 502, 503, 504)
+TIMEOUT_SECONDS = 15.0
+FIRST_DELAY_SECONDS = 1.0
+MAX_DELAY_SECONDS = 60.0
+MAX_BODY_BYTES = 64 * 1024
+USER_AGENT = "shoplaunch-agent"
+
+
+class Answer:
+    """What a server answered: `status` (int), `headers` (mapping, any case), `body` (bytes, at most 64 KiB)."""
+
+    def __init__(self, status, headers, body):
+        self.status = status
+        self.headers = headers
+        self.body = body
+
+    def retry_after(self):
+        """Return the seconds the server asks to wait (float, at most MAX_DELAY_SECONDS), None when it does not."""
+        text = self.headers.get("Retry-After", "").strip()
+        if text.isdigit():
+            return min(float(text), MAX_DELAY_SECONDS)
+        at = _parse_date(text)
+        if at is None:
+            return None
+        return max(0.0, min(at - time.time(), MAX_DELAY_SECONDS))
+
+    def date(self):
+        """Return the server's clock in unix seconds, None when it did not say."""
+        return _parse_date(self.headers.get("Date", ""))
+
+
+def _parse_date(text):
+    parts = email.utils.parsedate_tz(text) if text else None
+    return None if parts is None else float(email.utils.mktime_tz(parts))
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    # A redirect would carry the token to whatever host the answer names
+    def redirect_request(self, req, fp, code, msg, headers, newurl):
+        return None
+
+
+def check_address(url):
+    """Return `url` when it may be talked to: https, or http to this very machine, and without a login inside.
+
+    Raises ShoplaunchError `job_invalid`.
+    """
+    parts = urlsplit(url)
+    if parts.username is not None or parts.password is not None or not parts.hostname:
+        raise ShoplaunchError("job_invalid", "an address of the job is not usable")
+    if parts.scheme != "https" and not (parts.scheme == "http" and _is_loopback(parts.hostname)):
+        raise ShoplaunchError("job_invalid", "{} is not encrypted".format(safe_address(url)))
+    return url
+
+
+def _is_loopback(host):
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def safe_address(url):
+    """Return `url` as it may be logged: without login, query and fragment."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    port = ":{}".format(parts.port) if parts.port else ""
+    return "{}://{}{}{}".format(parts.scheme, host, port, parts.path)
+
+
+def tls_context(ca=None):
+    """Return an SSLContext that verifies host and chain; `ca` is PEM text of further certificates to trust.
+
+    Raises ShoplaunchError `job_invalid` when `ca` holds no certificate.
+    """
+    context = ssl.create_default_context()
+    for path in CA_FILES:
+        if os.path.isfile(path) and os.access(path, os.R_OK):
+            context.load_verify_locations(cafile=path)
+            break
+    if ca:
+        try:
+            context.load_verify_locations(cadata=ca)
+        except (ssl.SSLError, ValueError):
+            raise ShoplaunchError("job_invalid", "the job's CA file holds no usable certificate") from None
+    return context
+
+
+class Backoff:
+    """How long to wait before the next try: doubling with jitter; a server's Retry-After wins."""
+
+    def __init__(self, first=FIRST_DELAY_SECONDS, longest=MAX_DELAY_SECONDS):
+        self._first = first
+        self._longest = longest
+        self._delay = first
+
+    def reset(self):
+        """The last try succeeded."""
+        self._delay = self._first
+
+    def next_delay(self, retry_after=None):
+        """Return seconds to wait (float); `retry_after` is what the server asked for, or None."""
+        delay = self._delay * random.uniform(0.8, 1.2)  # noqa: S311 - spreads load, hides nothing
+        self._delay = min(self._delay * 2, self._longest)
+        return delay if retry_after is None else retry_after
+
+
+class Door:
+    """Requests to the controller and to bundle servers; `ca` is PEM text of certificates to trust besides the host's."""
+
+    def __init__(self, ca=None):
+        handlers = [
+            urllib.request.ProxyHandler({}),
+            _NoRedirect(),
+            urllib.request.HTTPSHandler(context=tls_context(ca)),
+        ]
+        self._opener = urllib.request.build_opener(*handlers)
+
+    def post(self, url, body, headers, timeout=TIMEOUT_SECONDS):
+        """POST JSON `body` (bytes) once; return the Answer, whatever its status.
+
+        Raises ShoplaunchError `callback_failed` when there is no answer, `tls_untrusted`, `job_invalid`.
+        """
+        request = urllib.request.Request(check_address(url), data=body, method="POST")  # noqa: S310 - the scheme is checked
+        request.add_header("Content-Type", "application/json")
+        for name, value in headers.items():
+            request.add_header(name, value)
+        with self._open(request, timeout, "callback_failed") as response:
+            try:
+                return Answer(response.getcode(), response.headers, response.read(MAX_BODY_BYTES))
+            except (OSError, http.client.HTTPException) as error:
+                raise _unreachable("callback_failed", url, error) from None
+
+    def get_from(self, url, offset, timeout=TIMEOUT_SECONDS):
+        """Return the open response (urllib's) for `url` from byte `offset` on; close it after reading.
+
+        Raises ShoplaunchError `bundle_missing` when there is no answer, `tls_untrusted`, `job_invalid`.
+        """
+        request = urllib.request.Request(check_address(url))  # noqa: S310 - the scheme is checked
+        request.add_header("Accept-Encoding", "identity")
+        if offset:
+            request.add_header("Range", "bytes={}-".format(offset))
+        return self._open(request, timeout, "bundle_missing")
+
+    def _open(self, request, timeout, code):
+        request.add_header("User-Agent", USER_AGENT)
+        try:
+            return self._opener.open(request, timeout=timeout)
+        except urllib.error.HTTPError as error:
+            # An answer like any other; it is closed by whoever reads it
+            return error
+        except ssl.CertificateError as error:
+            raise ShoplaunchError("tls_untrusted", _reason(request.full_url, error)) from None
+        except urllib.error.URLError as error:
+            if isinstance(error.reason, ssl.SSLError) and "CERTIFICATE_VERIFY_FAILED" in str(error.reason):
+                raise ShoplaunchError("tls_untrusted", _reason(request.full_url, error.reason)) from None
+            if isinstance(error.reason, ssl.CertificateError):
+                raise ShoplaunchError("tls_untrusted", _reason(request.full_url, error.reason)) from None
+            raise _unreachable(code, request.full_url, error.reason) from None
+        except (OSError, http.client.HTTPException) as error:
+            raise _unreachable(code, request.full_url, error) from None
+
+
+def _unreachable(code, url, error):
+    return ShoplaunchError(code, _reason(url, error))
+
+
+def _reason(url, error):
+    kind = "time-out" if isinstance(error, socket.timeout) else (str(error) or type(error).__name__)
+    return "{}: {}".format(safe_address(url), kind[:200])

@@ -1,0 +1,72 @@
+"""Events that wait for the controller: one file each in `outbox/`, in order, until acknowledged."""
+
+import json
+import os
+
+from agent.state import write_durably
+
+FOLDER = "outbox"
+
+
+class Outbox:
+    """The waiting events of one attempt, oldest first. Not thread-safe: the reporter guards it.
+
+    Events that cannot be written (full disk) wait in memory.
+    """
+
+    def __init__(self, folder, job, attempt, log):
+        self._folder = os.path.join(folder, FOLDER)
+        self._job = job
+        self._attempt = attempt
+        self._log = log
+        self._waiting = self._load()
+
+    def _load(self):
+        waiting = []
+        os.makedirs(self._folder, mode=0o700, exist_ok=True)
+        for name in sorted(os.listdir(self._folder)):
+            path = os.path.join(self._folder, name)
+            event = _read(path)
+            # Of an earlier attempt: its token is void, nobody may report it any more
+            if event is None or event.get("job") != self._job or event.get("attempt") != self._attempt:
+                os.unlink(path)
+            else:
+                waiting.append((path, event))
+        return waiting
+
+    def __len__(self):
+        return len(self._waiting)
+
+    def last_seq(self):
+        """Return the highest sequence number that waits, 0 when none does."""
+        return max([event["seq"] for _, event in self._waiting] or [0])
+
+    def append(self, event):
+        """Add `event` (dict with `seq`), durably."""
+        path = os.path.join(self._folder, "{:08d}.json".format(event["seq"]))
+        try:
+            write_durably(path, json.dumps(event, sort_keys=True).encode("utf-8"))
+        except OSError as error:
+            self._log.info("event %d waits in memory only: %s", event["seq"], error.strerror)
+        self._waiting.append((path, event))
+
+    def first(self):
+        """Return the oldest waiting event, None when none waits."""
+        return self._waiting[0][1] if self._waiting else None
+
+    def drop_first(self):
+        """The oldest event is acknowledged: it waits no longer."""
+        path, _ = self._waiting.pop(0)
+        try:
+            os.unlink(path)
+        except FileNotFoundError:
+            return
+
+
+def _read(path):
+    try:
+        with open(path, "rb") as stream:
+            event = json.loads(stream.read().decode("utf-8"))
+    except ValueError:
+        return None
+    return event if isinstance(event, dict) and isinstance(event.get("seq"), int) else None
