@@ -1,0 +1,156 @@
+"""Connections of the packer: a database URL taken apart, the common session, rows as raw bytes."""
+
+from __future__ import annotations
+
+import getpass
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import pymysql
+import pymysql.cursors
+
+from shared.bundle import SESSION
+from shared.errors import ShoplaunchError
+
+PASSWORD_VARIABLE = "SHOPLAUNCH_SOURCE_PASSWORD"  # noqa: S105 - a name, not a password
+CONNECT_SECONDS = 10
+#: Told the name of what is being done: `work("scratch server")`.
+Work = Callable[[str], None]
+#: A row as the server sent it: text of every column, None for NULL.
+Row = tuple[bytes | None, ...]
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where a database is and how to log in; `socket` wins over host and port."""
+
+    host: str
+    port: int
+    socket: str | None
+    user: str
+    password: str = field(repr=False)
+    database: str | None
+
+    def with_database(self, database: str | None) -> Address:
+        """Return the same server and user with another database."""
+        return replace(self, database=database)
+
+
+def parse_url(url: str, code: str) -> Address:
+    """Return the Address of `mysql://user:password@host:port/database?unix_socket=...`.
+
+    The password may come from the environment (SHOPLAUNCH_SOURCE_PASSWORD). Raises ShoplaunchError `code`.
+    """
+    parts = urlsplit(url)
+    try:
+        port = parts.port or 3306
+    except ValueError:
+        raise ShoplaunchError(code, "the database URL's port is not a number") from None
+    if parts.scheme.split("+")[0] not in ("mysql", "mariadb"):
+        raise ShoplaunchError(code, "the database URL must start with mysql:// or mariadb://")
+    options = parse_qs(parts.query)
+    unknown = set(options) - {"unix_socket", "socket", "charset"}
+    if unknown:
+        raise ShoplaunchError(code, f"the database URL has an unknown option {sorted(unknown)[0]!r}")
+    password = unquote(parts.password) if parts.password is not None else os.environ.get(PASSWORD_VARIABLE, "")
+    sockets = options.get("unix_socket", []) + options.get("socket", [])
+    return Address(
+        host=parts.hostname or "localhost",
+        port=port,
+        socket=sockets[0] if sockets else None,
+        user=unquote(parts.username) if parts.username else getpass.getuser(),
+        password=password,
+        database=unquote(parts.path.lstrip("/")) or None,
+    )
+
+
+class Connection:
+    """One connection in the common session of packer and agent (shared.bundle.SESSION), autocommit on."""
+
+    def __init__(self, raw: Any) -> None:
+        self.raw = raw
+
+    def query(self, sql: str | bytes) -> int:
+        """Run one statement as it stands; return the affected rows. Raises pymysql.MySQLError."""
+        return int(self.raw.query(sql if isinstance(sql, bytes) else sql.encode("utf-8")))
+
+    def rows(self, sql: str, params: Sequence[str | int] = ()) -> list[Row]:
+        """Return all rows of a query."""
+        with self.raw.cursor() as cursor:
+            cursor.execute(sql, tuple(params) or None)
+            return list(cursor.fetchall())
+
+    def one(self, sql: str, params: Sequence[str | int] = ()) -> Row:
+        """Return the first row of a query that has one."""
+        return self.rows(sql, params)[0]
+
+    def names(self, sql: str, params: Sequence[str | int] = ()) -> list[str]:
+        """Return the first column of every row as text."""
+        return [text(row[0]) for row in self.rows(sql, params)]
+
+    def stream(self, sql: str) -> Iterator[Row]:
+        """Yield the rows of a query as they come from the server."""
+        with self.raw.cursor(pymysql.cursors.SSCursor) as cursor:
+            cursor.execute(sql)
+            yield from cursor
+
+    def warnings(self) -> list[str]:
+        """Return the warnings of the last statement."""
+        return [text(row[2]) for row in self.rows("SHOW WARNINGS") if row[0] != b"Note"]
+
+    @property
+    def warning_count(self) -> int:
+        """Warnings and notes of the last statement."""
+        return int(self.raw._result.warning_count)
+
+    def close(self) -> None:
+        """Close; an already lost connection is closed too."""
+        if self.raw.open:
+            self.raw.close()
+
+
+def connect(address: Address, code: str) -> Connection:
+    """Return a Connection. Raises ShoplaunchError `code` (never with the password)."""
+    try:
+        raw = pymysql.connect(
+            host=address.host,
+            port=address.port,
+            unix_socket=_socket_of(address),
+            user=address.user,
+            password=address.password,
+            database=address.database,
+            charset="utf8mb4",
+            use_unicode=False,
+            conv={},
+            autocommit=True,
+            connect_timeout=CONNECT_SECONDS,
+            max_allowed_packet=1 << 30,
+        )
+        connection = Connection(raw)
+        for statement in SESSION:
+            connection.query(statement)
+        return connection
+    except pymysql.MySQLError as problem:
+        raise ShoplaunchError(code, f"{address.user}@{address.host}: {problem.args[-1]}") from problem
+
+
+def text(value: bytes | None) -> str:
+    """Return a column as text; NULL as the text NULL."""
+    return "NULL" if value is None else value.decode("utf-8")
+
+
+def name(identifier: str) -> str:
+    """Return an identifier quoted for SQL."""
+    return "`" + identifier.replace("`", "``") + "`"
+
+
+def _socket_of(address: Address) -> str | None:
+    if address.socket:
+        return address.socket
+    if address.host != "localhost":
+        return None
+    candidates = ("/run/mysqld/mysqld.sock", "/var/lib/mysql/mysql.sock", "/tmp/mysql.sock")  # noqa: S108
+    return next((path for path in candidates if os.path.exists(path)), None)  # noqa: PTH110

@@ -1,0 +1,190 @@
+"""Reads a dump file and classifies every statement, so that nothing is executed before the whole dump is understood."""
+
+from __future__ import annotations
+
+import gzip
+import re
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from controller.bundles.splitter import Splitter, Statement
+from shared.errors import ShoplaunchError
+
+PIECE_BYTES = 256 * 1024
+#: As far into a statement as its kind can be told.
+_HEAD_BYTES = 4096
+_EDGE_BYTES = 4096
+
+_WRAPPING = re.compile(rb"('(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|`[^`]*`)|/\*M?!\d*|\*/", re.DOTALL)
+_NAME = rb"(`(?:[^`]|``)+`|\"[^\"]+\"|[\w$\x80-\xff]+)"
+_TARGET = _NAME + rb"(\s*\.\s*)?"
+_ACCOUNT = rb"(?:`[^`]*`|'[^']*'|\"[^\"]*\"|[\w.%$-]+)"
+_DEFINER = re.compile(rb"\bDEFINER\s*=\s*(?:CURRENT_USER(?:\s*\(\s*\))?|%b(?:\s*@\s*%b)?)" % (_ACCOUNT, _ACCOUNT), re.I)
+_CREATE = (
+    rb"CREATE\s+(?:OR\s+REPLACE\s+)?(?:ALGORITHM\s*=\s*\w+\s+)?(?:%b\s*)?(?:SQL\s+SECURITY\s+\w+\s+)?(?:AGGREGATE\s+)?"
+    % _DEFINER.pattern
+)
+_EXISTS = rb"(?:IF\s+(?:NOT\s+)?EXISTS\s+)?"
+
+
+def _kind(pattern: bytes) -> re.Pattern[bytes]:
+    return re.compile(rb"\s*(?:" + pattern + rb")", re.IGNORECASE)
+
+
+#: What may be in a dump, in the order in which it is tried. The first group of a pattern is the object named.
+KINDS: tuple[tuple[str, re.Pattern[bytes]], ...] = (
+    ("insert", _kind(rb"(?:INSERT|REPLACE)\s+(?:(?:DELAYED|LOW_PRIORITY|IGNORE)\s+)*(?:INTO\s+)?" + _TARGET)),
+    ("table", _kind(rb"CREATE\s+TABLE\s+" + _EXISTS + _TARGET)),
+    ("view", _kind(_CREATE + rb"VIEW\s+" + _EXISTS + _TARGET)),
+    ("trigger", _kind(_CREATE + rb"TRIGGER\s+" + _EXISTS + _TARGET)),
+    ("routine", _kind(_CREATE + rb"(?:PROCEDURE|FUNCTION)\s+" + _EXISTS + _TARGET)),
+    ("drop", _kind(rb"DROP\s+(?:TABLE|VIEW|TRIGGER|PROCEDURE|FUNCTION)\s+IF\s+EXISTS\s+" + _TARGET)),
+    ("alter", _kind(rb"ALTER\s+TABLE\s+(?:ONLY\s+)?" + _TARGET)),
+    ("begin", _kind(rb"(?:START\s+TRANSACTION|BEGIN(?:\s+WORK)?)\b")),
+    ("commit", _kind(rb"COMMIT\b")),
+    ("lock", _kind(rb"LOCK\s+TABLES?\b")),
+    ("unlock", _kind(rb"UNLOCK\s+TABLES?\b")),
+    ("names_database", _kind(rb"(?:CREATE|DROP)\s+(?:DATABASE|SCHEMA)\b|USE\s+" + _NAME)),
+    ("skip", _kind(rb"ALTER\s+(?:DATABASE|SCHEMA)\b")),
+    ("skip", _kind(rb"SET\s+(?:AUTOCOMMIT\b|@\w+\s*=\s*@@(?:SESSION\.)?(?:AUTOCOMMIT|SQL_LOG_BIN)\b)")),
+    ("skip", _kind(rb"SET\s+@@(?:GLOBAL\.GTID_PURGED|SESSION\.SQL_LOG_BIN)\b")),
+    ("refuse", _kind(rb"SET\s+(?:GLOBAL|PERSIST(?:_ONLY)?|PASSWORD|ROLE|DEFAULT|STATEMENT|@@GLOBAL|@@PERSIST)\b")),
+    ("set", _kind(rb"SET\s+[@\w]")),
+    ("empty", _kind(rb"\Z")),
+)
+_SETS_SERVER = re.compile(rb",\s*(?:@@)?(?:GLOBAL|PERSIST)\b", re.IGNORECASE)
+#: Kinds that are sent to the scratch server.
+RUN = frozenset({"insert", "table", "view", "trigger", "routine", "drop", "alter", "set"})
+_WITHOUT_DEFINER = frozenset({"view", "trigger", "routine"})
+
+
+@dataclass
+class DumpFacts:
+    """What a classified dump holds: the tables it creates, the largest statement in bytes, statements per kind."""
+
+    tables: list[str] = field(default_factory=list)
+    largest: int = 0
+    counts: dict[str, int] = field(default_factory=dict)
+    size: int = 0
+
+
+def unwrap(text: bytes) -> bytes:
+    """Return the start of a statement with its conditional comments opened: `/*!40101 SET x*/` -> ` SET x`."""
+    return _WRAPPING.sub(lambda found: found.group(1) or b" ", text[:_HEAD_BYTES])
+
+
+def classify(statement: Statement) -> tuple[str, str | None]:
+    """Return (kind, name of the object or None).
+
+    Raises ShoplaunchError `dump_names_database` and `dump_statement_unknown`.
+    """
+    head = unwrap(statement.text)
+    for kind, pattern in KINDS:
+        found = pattern.match(head)
+        if found is None:
+            continue
+        named = found.re.groups >= 2
+        if kind == "names_database" or (named and found.group(found.re.groups)):
+            raise ShoplaunchError("dump_names_database", f"at byte {statement.start}: {_shown(head)}")
+        if kind == "refuse" or (kind == "set" and _SETS_SERVER.search(head)):
+            break
+        return kind, _unquoted(found.group(found.re.groups - 1)) if named else None
+    raise ShoplaunchError("dump_statement_unknown", f"at byte {statement.start}: {_shown(head)}")
+
+
+def runnable(text: bytes, kind: str) -> bytes:
+    """Return the statement as it is sent to the scratch server: without the account that defined it."""
+    if kind in _WITHOUT_DEFINER:
+        return without_definer(text)
+    return text
+
+
+def without_definer(text: bytes) -> bytes:
+    """Return a CREATE statement (bytes) without its DEFINER clause: the account that runs it will own it."""
+    head = _DEFINER.sub(b"", text[:_HEAD_BYTES], count=1)
+    return head + text[_HEAD_BYTES:]
+
+
+def read_statements(path: Path) -> Iterator[Statement]:
+    """Yield the dump's statements.
+
+    Raises ShoplaunchError `dump_truncated` when it ends inside a statement or before its own closing line,
+    `dump_unreadable` when it is no (gzipped) SQL text.
+    """
+    splitter = Splitter()
+    head = tail = b""
+    for piece in _pieces(path):
+        head = head or _checked_head(piece[:_EDGE_BYTES])
+        tail = (tail + piece)[-_EDGE_BYTES:]
+        yield from splitter.feed(piece)
+    yield from splitter.finish()
+    if splitter.open_statement:
+        raise ShoplaunchError("dump_truncated", "the dump ends in the middle of a statement")
+    if not head:
+        raise ShoplaunchError("dump_truncated", "the dump is empty")
+    if re.search(rb"^-- (MySQL|MariaDB) dump ", head, re.MULTILINE) and b"-- Dump completed" not in tail:
+        raise ShoplaunchError("dump_truncated", "the dump ends before its line `-- Dump completed`")
+
+
+def examine(path: Path) -> DumpFacts:
+    """Read and classify the whole dump; execute nothing. Raises ShoplaunchError `dump_*`."""
+    facts = DumpFacts()
+    opened: dict[str, bool] = {}
+    for statement in read_statements(path):
+        kind, name = classify(statement)
+        facts.counts[kind] = facts.counts.get(kind, 0) + 1
+        facts.largest = max(facts.largest, len(statement.text))
+        facts.size = statement.end
+        if kind == "table" and name is not None and name not in facts.tables:
+            facts.tables.append(name)
+        if kind in ("lock", "unlock"):
+            opened["LOCK TABLES"] = kind == "lock"
+        if kind in ("begin", "commit"):
+            opened["START TRANSACTION"] = kind == "begin"
+    left = [name for name, is_open in opened.items() if is_open]
+    if left:
+        raise ShoplaunchError("dump_truncated", f"the dump ends before {left[0]} is closed")
+    if not facts.tables:
+        raise ShoplaunchError("dump_unreadable", "the dump creates no table")
+    return facts
+
+
+def _pieces(path: Path) -> Iterator[bytes]:
+    try:
+        with path.open("rb") as plain:
+            packed = plain.read(2) == b"\x1f\x8b"
+            plain.seek(0)
+            stream = gzip.GzipFile(fileobj=plain) if packed else plain
+            first = True
+            for piece in iter(lambda: stream.read(PIECE_BYTES), b""):
+                yield piece.removeprefix(b"\xef\xbb\xbf") if first else piece
+                first = False
+    except EOFError as problem:
+        raise ShoplaunchError("dump_truncated", "the compressed dump is cut short") from problem
+    except (gzip.BadGzipFile, zlib.error) as problem:
+        raise ShoplaunchError("dump_unreadable", f"the compressed dump is damaged: {problem}") from problem
+    except OSError as problem:
+        raise ShoplaunchError("dump_unreadable", f"{path}: {problem.strerror or problem}") from problem
+
+
+def _checked_head(head: bytes) -> bytes:
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise ShoplaunchError("dump_unreadable", "the dump is UTF-16 text; export it as UTF-8")
+    if head.startswith((b"PK\x03\x04", b"BZh", b"\xfd7zXZ", b"7z\xbc\xaf", b"\x28\xb5\x2f\xfd")):
+        raise ShoplaunchError("dump_unreadable", "the dump is compressed in a form other than gzip")
+    return head
+
+
+def _unquoted(name: bytes) -> str:
+    text = name.decode("utf-8", "replace")
+    if text[:1] in ('"', "`"):
+        return text[1:-1].replace(text[0] * 2, text[0])
+    return text
+
+
+def _shown(head: bytes) -> str:
+    # Up to the first value only: a statement may carry secrets
+    words = re.split(rb"['\"(]", head.strip(), maxsplit=1)[0]
+    return words[:80].decode("utf-8", "replace").strip() or "(a value)"

@@ -1,0 +1,186 @@
+"""A scratch database server for packing: a private one that lives as long as the packing, or the operator's by URL."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import secrets
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pymysql
+
+from controller.bundles.connections import Address, Connection, Work, connect, parse_url
+from shared.errors import ShoplaunchError
+
+START_SECONDS = 90
+STOP_SECONDS = 30
+#: Longest path of a Unix socket.
+_MAX_SOCKET_PATH = 100
+_SERVER_USER = "mysql"
+#: Durability is worth nothing on a server that is thrown away.
+_FAST = (
+    "--skip-networking",
+    "--skip-log-bin",
+    "--skip-name-resolve",
+    "--innodb-flush-log-at-trx-commit=0",
+    "--innodb-doublewrite=0",
+    "--innodb-buffer-pool-size=256M",
+    "--innodb-log-file-size=128M",
+    "--max-allowed-packet=1G",
+    "--character-set-server=utf8mb4",
+    "--lower-case-table-names=0",
+    "--log-bin-trust-function-creators=1",
+    "--local-infile=0",
+)
+
+
+class Scratch:
+    """Throw-away databases on a server; every one made here is dropped by `close`."""
+
+    def __init__(self, address: Address) -> None:
+        self._address = address
+        self._made: list[str] = []
+
+    def new_database(self, collation: str = "utf8mb4_general_ci") -> str:
+        """Make an empty database and return its name. Raises ShoplaunchError `scratch_failed`."""
+        name = f"shoplaunch_scratch_{secrets.token_hex(6)}"
+        with self.connection(None) as connection, _reported():
+            charset = collation.split("_", 1)[0]
+            connection.query(f"CREATE DATABASE `{name}` CHARACTER SET {charset} COLLATE {collation}")
+        self._made.append(name)
+        return name
+
+    @contextmanager
+    def connection(self, database: str | None) -> Iterator[Connection]:
+        """Give a connection to one of the databases; every column comes as bytes or None."""
+        connection = connect(self._address.with_database(database), "scratch_failed")
+        try:
+            yield connection
+        finally:
+            connection.close()
+
+    def close(self) -> None:
+        """Drop every database made here."""
+        with self.connection(None) as connection, _reported():
+            while self._made:
+                connection.query(f"DROP DATABASE IF EXISTS `{self._made.pop()}`")
+
+
+@contextmanager
+def open_scratch(url: str | None, work: Work) -> Iterator[Scratch]:
+    """Give a Scratch on the server at `url`, or on a private server started for it; nothing of it stays behind.
+
+    `work(phase)` is told what takes long. Raises ShoplaunchError `scratch_failed`.
+    """
+    if url is None:
+        with _private_server(work) as address:
+            yield Scratch(address)
+        return
+    scratch = Scratch(parse_url(url, "scratch_failed"))
+    try:
+        yield scratch
+    finally:
+        scratch.close()
+
+
+@contextmanager
+def _private_server(work: Work) -> Iterator[Address]:
+    server = shutil.which("mariadbd", path=_search_path())
+    installer = shutil.which("mariadb-install-db", path=_search_path())
+    if server is None or installer is None:
+        raise ShoplaunchError("scratch_failed", "mariadbd is not installed")
+    directory = Path(tempfile.mkdtemp(prefix="shoplaunch-scratch-"))
+    try:
+        process = None
+        try:
+            work("scratch server")
+            process = _start(directory, server, installer)
+            yield _wait_until_up(process, directory)
+        finally:
+            _stop(process)
+    finally:
+        shutil.rmtree(directory)
+
+
+def _search_path() -> str:
+    return os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"])
+
+
+def _start(directory: Path, server: str, installer: str) -> subprocess.Popen[bytes]:
+    socket = directory / "sock"
+    if len(bytes(socket)) > _MAX_SOCKET_PATH:
+        raise ShoplaunchError("scratch_failed", "TMPDIR is too long a path for a socket")
+    data = directory / "data"
+    data.mkdir(mode=0o700)
+    as_user: list[str] = []
+    if os.geteuid() == 0:
+        user = _server_user()
+        as_user = ["setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups", "--pdeathsig=KILL"]
+        for path in (directory, data):
+            os.chown(path, user.pw_uid, user.pw_gid)
+    else:
+        as_user = ["setpriv", "--pdeathsig=KILL"]
+    with (directory / "install.log").open("wb") as log:
+        made = subprocess.run(
+            [*as_user, installer, "--no-defaults", f"--datadir={data}", "--auth-root-authentication-method=normal",
+             "--skip-test-db", "--skip-name-resolve"],
+            stdin=subprocess.DEVNULL, stdout=log, stderr=log, check=False,
+        )  # fmt: skip
+    if made.returncode != 0:
+        raise ShoplaunchError("scratch_failed", f"mariadb-install-db: {_last_lines(directory / 'install.log')}")
+    with (directory / "server.log").open("wb") as log:
+        # Its own session: a Ctrl-C in the terminal reaches only us, and we stop the server in order
+        return subprocess.Popen(
+            [*as_user, server, "--no-defaults", f"--datadir={data}", f"--socket={socket}",
+             f"--pid-file={directory / 'pid'}", f"--tmpdir={directory}", *_FAST],
+            stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+        )  # fmt: skip
+
+
+def _server_user() -> pwd.struct_passwd:
+    for name in (_SERVER_USER, "nobody"):
+        try:
+            return pwd.getpwnam(name)
+        except KeyError:
+            continue
+    raise ShoplaunchError("scratch_failed", "there is no unprivileged user to run the scratch server as")
+
+
+def _wait_until_up(process: subprocess.Popen[bytes], directory: Path) -> Address:
+    address = Address(host="localhost", port=0, socket=str(directory / "sock"), user="root", password="", database=None)
+    deadline = time.monotonic() + START_SECONDS
+    while True:
+        try:
+            connect(address, "scratch_failed").close()
+            return address
+        except ShoplaunchError as problem:
+            if process.poll() is not None or time.monotonic() > deadline:
+                text = f"the scratch server did not come up: {_last_lines(directory / 'server.log')}"
+                raise ShoplaunchError("scratch_failed", text) from problem
+            time.sleep(0.05)
+
+
+def _stop(process: subprocess.Popen[bytes] | None) -> None:
+    if process is None or process.poll() is not None:
+        return
+    # Its data is removed next: an orderly shutdown would only write what nobody reads
+    process.kill()
+    process.wait(STOP_SECONDS)
+
+
+def _last_lines(path: Path) -> str:
+    return path.read_text("utf-8", "replace")[-600:].strip()
+
+
+@contextmanager
+def _reported() -> Iterator[None]:
+    try:
+        yield
+    except pymysql.MySQLError as problem:
+        raise ShoplaunchError("scratch_failed", str(problem.args[-1])) from problem
