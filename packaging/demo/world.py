@@ -1,0 +1,221 @@
+"""A whole Shoplaunch on this machine, private services included: what the demo shows and the big tests run on.
+
+Everything lies below one directory: state of the controller, accounts, skeleton, MariaDB, PHP-FPM and Apache. Only
+the system's cron and user database are shared with the machine. The command line is used as an operator would.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pymysql
+import requests
+
+from controller.panels.local.stack import Stack, free_port
+
+PROJECT = Path(__file__).resolve().parents[2]
+SAMPLE_SHOP = PROJECT / "packaging" / "demo" / "sample-shop"
+ANSWER_SECONDS = 60
+
+
+class World:
+    """Shoplaunch with its services below `directory`; `prefix` starts the names of its accounts."""
+
+    def __init__(self, directory: str | Path, *, prefix: str = "demo", http_port: int = 0) -> None:
+        self.directory = Path(directory)
+        self.home = self.directory / "controller"
+        self.accounts = self.directory / "accounts"
+        self.prefix = prefix
+        self.stack = Stack(self.directory / "stack", http_port, home_base=str(self.accounts))
+        self.mail = self.directory / "mail"
+
+    # -- the command line ------------------------------------------------------------------------------------------
+
+    def environment(self) -> dict[str, str]:
+        """Return the environment in which the command line works on this world."""
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("SHOPLAUNCH_")}
+        return {**kept, "SHOPLAUNCH_HOME": str(self.home)}
+
+    def run(self, *arguments: str, check: bool = True, **options: Any) -> subprocess.CompletedProcess[str]:
+        """Run `shoplaunch ARGUMENTS`; return the finished process with its output as text."""
+        command = [str(Path(sys.executable).parent / "shoplaunch"), *arguments]
+        options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "env": self.environment(), **options}
+        done = subprocess.run(command, text=True, check=False, **options)
+        if check and done.returncode != 0:
+            raise RuntimeError(f"shoplaunch {arguments[0]} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
+        return done
+
+    def json(self, *arguments: str) -> Any:
+        """Run `shoplaunch ARGUMENTS --json`; return the document it prints."""
+        return json.loads(self.run(*arguments, "--json").stdout)
+
+    # -- starting and stopping -------------------------------------------------------------------------------------
+
+    def start(self) -> dict[str, str]:
+        """Everything runs; returns {"user", "password"} of the operator (password only known to the first start)."""
+        self.accounts.mkdir(parents=True, exist_ok=True)
+        for folder in (self.directory, self.accounts):
+            folder.chmod(0o755)
+        self.mail.mkdir(exist_ok=True)
+        self.stack.start()
+        start_cron(self.directory)
+        login = self._initialise()
+        self._serve()
+        return login
+
+    def _initialise(self) -> dict[str, str]:
+        remembered = self.directory / "operator.json"
+        if remembered.exists():
+            login: dict[str, str] = json.loads(remembered.read_text("utf-8"))
+            return login
+        self.home.mkdir(exist_ok=True)
+        self._write_settings(free_port())
+        login = self.json("init")
+        remembered.touch(mode=0o600)
+        remembered.write_text(json.dumps(login), "utf-8")
+        return login
+
+    def _write_settings(self, port: int) -> None:
+        lines = [f'public_url = "http://127.0.0.1:{port}"', "", "[mail]", f"folder = {json.dumps(str(self.mail))}"]
+        lines += ['sender = "shops@demo.localhost"', "", "[local]"]
+        tables = []
+        for name, value in self.stack.local_settings().items():
+            if value and isinstance(value, list) and isinstance(value[0], dict):
+                for row in value:
+                    tables += ["", f"[[local.{name}]]"] + [f"{key} = {json.dumps(item)}" for key, item in row.items()]
+            else:
+                lines.append(f"{name} = {json.dumps(value)}")
+        settings = self.home / "shoplaunch.toml"
+        settings.write_text("\n".join([*lines, *tables]) + "\n", "utf-8")
+
+    @property
+    def url(self) -> str:
+        """The controller's own address."""
+        for line in (self.home / "shoplaunch.toml").read_text("utf-8").splitlines():
+            if line.startswith("public_url"):
+                return line.split('"')[1]
+        raise RuntimeError("shoplaunch.toml has no public_url")
+
+    def _serve(self) -> None:
+        if self._answers():
+            return
+        log = self.directory / "serve.log"
+        with log.open("ab") as stream:
+            process = subprocess.Popen(
+                [str(Path(sys.executable).parent / "shoplaunch"), "serve", "--bind", self.url.removeprefix("http://")],
+                stdin=subprocess.DEVNULL,
+                stdout=stream,
+                stderr=stream,
+                env=self.environment(),
+                start_new_session=True,
+            )
+        (self.directory / "serve.pid").write_text(str(process.pid))
+        deadline = time.monotonic() + ANSWER_SECONDS
+        while not self._answers():
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError(f"the controller does not answer; its log ends: {log.read_text('utf-8')[-2000:]}")
+            time.sleep(0.1)
+
+    def _answers(self) -> bool:
+        try:
+            return requests.get(self.url + "/healthz", timeout=2).status_code == 200
+        except requests.ConnectionError:
+            return False
+
+    def stop_controller(self) -> None:
+        """The controller does not run."""
+        pid = self.directory / "serve.pid"
+        if pid.exists():
+            end_process_group(int(pid.read_text()), "serve")
+            pid.unlink()
+
+    def remove(self) -> None:
+        """Nothing is left: no account, database, process or file."""
+        if not self.directory.exists():
+            return
+        self.stop_controller()
+        if (self.home / "shoplaunch.toml").exists():
+            self._remove_accounts()
+        self.stack.remove()
+        stop_cron(self.directory)
+        shutil.rmtree(self.directory)
+
+    def _remove_accounts(self) -> None:
+        from controller.panels.local.driver import LocalPanel
+        from controller.panels.local.settings import LocalSettings
+
+        self.stack.start()
+        panel = LocalPanel(LocalSettings.from_dict(self.stack.local_settings()))
+        for account in panel.list_accounts():
+            panel.remove_account(account)
+
+    # -- a template shop and orders ----------------------------------------------------------------------------------
+
+    def database(self, name: str) -> str:
+        """Return the URL of a new database `name` (dropped first) with a user of its own, all privileges on it."""
+        password = secrets.token_hex(12)
+        connection = pymysql.connect(unix_socket=str(self.stack.mariadb_socket), user="root", autocommit=True)
+        with connection, connection.cursor() as cursor:
+            cursor.execute(f"DROP DATABASE IF EXISTS `{name}`")
+            cursor.execute(f"DROP USER IF EXISTS `{name}`@localhost")
+            cursor.execute(f"CREATE DATABASE `{name}` CHARACTER SET utf8mb4")
+            cursor.execute(f"CREATE USER `{name}`@localhost IDENTIFIED BY %s", (password,))
+            cursor.execute(f"GRANT ALL ON `{name}`.* TO `{name}`@localhost")
+        return f"mysql://{name}:{password}@localhost/{name}?unix_socket={self.stack.mariadb_socket}"
+
+    def install_sample(self, domain: str = "template.example") -> tuple[Path, str]:
+        """Install our sample shop as a template; return (document root, database URL)."""
+        root = self.directory / "template" / "public_html"
+        shutil.rmtree(root.parent, ignore_errors=True)
+        root.parent.mkdir()
+        url = self.database("sl_template")
+        password = secrets.token_urlsafe(12)
+        command = ["php", str(SAMPLE_SHOP / "install.php"), "--docroot", str(root), "--domain", domain]
+        command += ["--admin-email", "template@template.example", "--db-url", url]
+        environment = {**os.environ, "SAMPLE_SHOP_ADMIN_PASSWORD": password}
+        subprocess.run(command, check=True, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        return root, url
+
+    def free_account(self) -> str:
+        """Return the first account name of ours that does not exist: `demo1`, `demo2` …"""
+        import pwd
+
+        taken = {entry.pw_name for entry in pwd.getpwall()}
+        return next(name for number in range(1, 10_000) if (name := f"{self.prefix}{number}") not in taken)
+
+
+def end_process_group(pid: int, word: str) -> None:
+    """End the process group of `pid` if its command line still holds `word`; SIGKILL after ten seconds."""
+    try:
+        if word.encode() not in Path(f"/proc/{pid}/cmdline").read_bytes():
+            return
+        os.killpg(pid, signal.SIGTERM)
+        for _ in range(100):
+            time.sleep(0.1)
+            os.killpg(pid, 0)
+        os.killpg(pid, signal.SIGKILL)
+    except (FileNotFoundError, ProcessLookupError):
+        return
+
+
+def start_cron(directory: Path) -> None:
+    """The system's cron daemon runs; when it is we who start it, that is remembered below `directory`."""
+    if subprocess.run(["pgrep", "-x", "cron"], check=False, stdout=subprocess.DEVNULL).returncode == 0:
+        return
+    subprocess.run(["cron"], check=True)
+    (directory / "cron-started-here").touch()
+
+
+def stop_cron(directory: Path) -> None:
+    """The cron daemon we started is stopped again; one that was there before is left alone."""
+    if (directory / "cron-started-here").exists():
+        subprocess.run(["pkill", "-x", "cron"], check=False)
