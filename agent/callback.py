@@ -12,7 +12,7 @@ import time
 
 from agent.http import Backoff
 from shared.errors import ShoplaunchError
-from shared.events import PERCENT_AFTER, STAGES, STORED, make_event
+from shared.events import PERCENT_AFTER, STAGES, make_event
 
 HEARTBEAT_SECONDS = 30
 #: Between two progress events at least.

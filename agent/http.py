@@ -126,7 +126,7 @@ class Backoff:
 
 
 class Door:
-    """Requests to the controller and to bundle servers; `ca` is PEM text of certificates to trust besides the host's."""
+    """Requests to the controller and to bundle servers; `ca` is PEM text of certificates to trust too."""
 
     def __init__(self, ca=None):
         handlers = [

@@ -1,0 +1,217 @@
+"""The bundle: found or fetched, its manifest pinned by the job, each member read whole and hashed before use."""
+
+import os
+import re
+import struct
+import time
+import zipfile
+
+from agent.context import own_bundle_path
+from agent.http import RETRY_STATUSES, Backoff, safe_address
+from shared.bundle import MANIFEST, MAX_MANIFEST_BYTES, check_path, load_manifest
+from shared.encoding import sha256_hex
+from shared.errors import ShoplaunchError
+
+PIECE_BYTES = 256 * 1024
+#: Fetching goes on as long as bytes arrive; after this long without any it fails (the next tick resumes).
+FETCH_IDLE_SECONDS = 120.0
+_LOCAL_HEADER = struct.Struct("<4s5H3L2H")
+_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)\Z")
+
+
+class Bundle:
+    """An open bundle whose manifest has the digest the job pins.
+
+    `manifest` is the checked dict. Safe to use from several threads. Raises ShoplaunchError at construction:
+    `bundle_damaged` (no complete ZIP of stored, listed, safely named members), `bundle_digest`, `manifest_invalid`,
+    `bundle_format`; OSError.
+    """
+
+    def __init__(self, path, pinned):
+        self.path = path
+        self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            if os.fstat(self._descriptor).st_size != pinned["size"]:
+                raise ShoplaunchError("bundle_damaged", "the bundle is not {} bytes long".format(pinned["size"]))
+            self._entries = _entries(self._descriptor)
+            raw = self._read_entry(MANIFEST, MAX_MANIFEST_BYTES)
+            if sha256_hex(raw) != pinned["manifest_sha256"]:
+                raise ShoplaunchError("bundle_digest", "this is not the bundle the job names")
+            self.manifest = load_manifest(raw)
+            self._check_members()
+        except BaseException:
+            os.close(self._descriptor)
+            raise
+
+    def _check_members(self):
+        listed = {member["name"]: member["size"] for member in self.manifest["members"]}
+        listed[MANIFEST] = self._entries[MANIFEST].file_size
+        found = {name: entry.file_size for name, entry in self._entries.items()}
+        if listed != found:
+            name = sorted(set(listed.items()) ^ set(found.items()))[0][0]
+            raise ShoplaunchError("bundle_damaged", "{} is not as the manifest says".format(name))
+
+    def read(self, member):
+        """Return the packed bytes of `member` (entry of the manifest) after checking their digest.
+
+        Raises ShoplaunchError `bundle_digest`, `bundle_damaged`.
+        """
+        data = self._read_entry(member["name"], member["size"])
+        if sha256_hex(data) != member["sha256"]:
+            raise ShoplaunchError("bundle_digest", "{} does not match its digest".format(member["name"]))
+        return data
+
+    def _read_entry(self, name, limit):
+        entry = self._entries.get(name)
+        if entry is None or entry.file_size > limit:
+            raise ShoplaunchError("bundle_damaged", "the bundle has no usable {}".format(name))
+        header = os.pread(self._descriptor, _LOCAL_HEADER.size, entry.header_offset)
+        if len(header) != _LOCAL_HEADER.size or header[:4] != b"PK\x03\x04":
+            raise ShoplaunchError("bundle_damaged", "{} has no header".format(name))
+        name_length, extra_length = _LOCAL_HEADER.unpack(header)[-2:]
+        start = entry.header_offset + _LOCAL_HEADER.size + name_length + extra_length
+        data = _pread_all(self._descriptor, entry.file_size, start)
+        if len(data) != entry.file_size:
+            raise ShoplaunchError("bundle_damaged", "{} is cut short".format(name))
+        return data
+
+    def close(self):
+        """Close the file."""
+        os.close(self._descriptor)
+
+
+def _pread_all(descriptor, size, start):
+    pieces = []
+    while size > 0:
+        piece = os.pread(descriptor, size, start)
+        if not piece:
+            break
+        pieces.append(piece)
+        size -= len(piece)
+        start += len(piece)
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
+def _entries(descriptor):
+    """Return name -> zipfile.ZipInfo of the ZIP open as `descriptor`. Raises ShoplaunchError `bundle_damaged`."""
+    try:
+        with os.fdopen(os.dup(descriptor), "rb") as stream, zipfile.ZipFile(stream) as archive:
+            infos = archive.infolist()
+    except (zipfile.BadZipFile, NotImplementedError, ValueError, struct.error, EOFError):
+        raise ShoplaunchError("bundle_damaged", "the bundle is not a complete ZIP file") from None
+    entries = {}
+    for info in infos:
+        check_path(info.filename.encode("utf-8", "surrogateescape"))
+        if info.filename in entries:
+            raise ShoplaunchError("bundle_damaged", "{} is there twice".format(info.filename))
+        if info.compress_type != zipfile.ZIP_STORED or info.flag_bits & 1 or info.compress_size != info.file_size:
+            raise ShoplaunchError("bundle_damaged", "{} is not stored plainly".format(info.filename))
+        entries[info.filename] = info
+    return entries
+
+
+def open_bundle(job, folder, door=None, check=None, progress=None):
+    """Return the job's Bundle: at the path the job names, the account's own, or fetched from the job's address.
+
+    `door` (agent.http.Door) is needed to fetch; `check()` is called and `progress(fraction)` told while fetching.
+    Raises ShoplaunchError `bundle_missing` and those of Bundle; OSError.
+    """
+    pinned = job["bundle"]
+    own = own_bundle_path(folder)
+    if "path" in pinned:
+        if not os.path.isfile(pinned["path"]):
+            raise ShoplaunchError("bundle_missing", "{} is not there".format(pinned["path"]))
+        return Bundle(pinned["path"], pinned)
+    if "url" not in pinned:
+        if not os.path.isfile(own):
+            raise ShoplaunchError("bundle_missing", "{} is not there".format(own))
+        return Bundle(own, pinned)
+    if os.path.isfile(own):
+        try:
+            return Bundle(own, pinned)
+        except ShoplaunchError as error:
+            # Another bundle of the skeleton, or a damaged one: the address has the right one
+            if door is None or error.code not in ("bundle_damaged", "bundle_digest", "bundle_format"):
+                raise
+    if door is None:
+        raise ShoplaunchError("bundle_missing", "the bundle was not fetched yet")
+    fetch(pinned, own, door, check, progress)
+    return Bundle(own, pinned)
+
+
+def forget_fetched(job, folder):
+    """Remove a fetched bundle that turned out to be damaged, so that the next attempt fetches it anew."""
+    if "url" in job.get("bundle", {}) and os.path.exists(own_bundle_path(folder)):
+        os.unlink(own_bundle_path(folder))
+
+
+def fetch(pinned, target, door, check=None, progress=None, idle_seconds=FETCH_IDLE_SECONDS, sleep=time.sleep):
+    """Fetch `pinned["url"]` to `target` (path), going on where an interrupted fetch stopped.
+
+    Raises ShoplaunchError `bundle_missing` when nothing arrives for `idle_seconds` or the server refuses,
+    `bundle_damaged` when what arrives is longer than the job says; OSError.
+    """
+    part = "{}.{}.part".format(target, pinned["manifest_sha256"][:16])
+    backoff = Backoff()
+    last_arrival = time.monotonic()
+    with open(part, "ab") as stream:
+        while stream.tell() < pinned["size"]:
+            before = stream.tell()
+            problem = _fetch_some(pinned, stream, door, check, progress)
+            if stream.tell() > before:
+                last_arrival = time.monotonic()
+                backoff.reset()
+            if problem and time.monotonic() - last_arrival > idle_seconds:
+                raise ShoplaunchError("bundle_missing", "{}: {}".format(safe_address(pinned["url"]), problem))
+            if problem:
+                sleep(backoff.next_delay())
+        if stream.tell() > pinned["size"]:
+            stream.truncate(0)
+            raise ShoplaunchError("bundle_damaged", "the fetched bundle is longer than the job says")
+        stream.flush()
+        os.fsync(stream.fileno())
+    os.replace(part, target)
+
+
+def _fetch_some(pinned, stream, door, check, progress):
+    """Append what one request brings to `stream`; return what went wrong (str), None when it came to its end."""
+    if check is not None:
+        check()
+    offset = stream.tell()
+    try:
+        response = door.get_from(pinned["url"], offset)
+    except ShoplaunchError as error:
+        if error.code != "bundle_missing":
+            raise
+        return error.message
+    with response:
+        status = response.getcode()
+        if status == 200 and offset:
+            # The server does not resume
+            stream.seek(0)
+            stream.truncate()
+        elif status == 206:
+            match = _RANGE.match(response.headers.get("Content-Range", ""))
+            if match is None or int(match.group(1)) != offset:
+                return "the server sent another part than asked for"
+        elif status != 200:
+            if status in RETRY_STATUSES:
+                return "the server answered {}".format(status)
+            raise ShoplaunchError("bundle_missing", "the bundle's server answered {}".format(status))
+        return _copy(response, stream, pinned["size"], check, progress)
+
+
+def _copy(response, stream, size, check, progress):
+    while stream.tell() <= size:
+        try:
+            piece = response.read(PIECE_BYTES)
+        except Exception as error:  # noqa: BLE001 - urllib lets a broken connection through in many shapes
+            return "the connection broke ({})".format(type(error).__name__)
+        if not piece:
+            return None if stream.tell() >= size else "the connection ended early"
+        stream.write(piece)
+        if check is not None:
+            check()
+        if progress is not None:
+            progress(min(1.0, stream.tell() / float(size)))
+    return None

@@ -1,0 +1,98 @@
+"""The job file on disk: read, verified, and watched for a newer attempt."""
+
+import json
+import os
+import pkgutil
+import pwd
+
+from agent.ed25519 import verify
+from shared.errors import ShoplaunchError
+from shared.job import FOLDER, JOB_FILE, check_job
+from shared.signing import PURPOSE_JOB, load_signed
+
+MAX_BYTES = 1024 * 1024
+#: What the job file is called once the job is done and only its database entry is still needed for tidying up.
+SPENT_FILE = "job.done"
+
+
+def public_keys():
+    """Return the controller's public keys (32 bytes each, newest last) that were built into this agent.
+
+    Raises ShoplaunchError `signature_invalid` when there are none.
+    """
+    try:
+        data = pkgutil.get_data("agent", "keys.json")
+    except OSError:
+        data = None
+    if not data:
+        raise ShoplaunchError("signature_invalid", "this agent was built without the controller's keys")
+    return [bytes.fromhex(text) for text in json.loads(data.decode("ascii"))["keys"]]
+
+
+def read_raw(folder, name=JOB_FILE):
+    """Return the job file's bytes. Raises ShoplaunchError `job_missing`; `job_invalid` when it is too large."""
+    try:
+        with open(os.path.join(folder, name), "rb") as stream:
+            raw = stream.read(MAX_BYTES + 1)
+    except FileNotFoundError:
+        raise ShoplaunchError("job_missing", "there is no job file") from None
+    if len(raw) > MAX_BYTES:
+        raise ShoplaunchError("job_invalid", "the job file is larger than {} bytes".format(MAX_BYTES))
+    return raw
+
+
+def open_signed(raw, keys):
+    """Return the payload of job file `raw` (bytes), its signature checked and nothing else.
+
+    Raises ShoplaunchError `signature_invalid`.
+    """
+    return load_signed(PURPOSE_JOB, keys, raw.strip(), verify)
+
+
+def check_account(job, folder):
+    """Raise ShoplaunchError `wrong_account` unless `job` is for the user we are and `folder` is in that home."""
+    user = job["account"]["user"]
+    try:
+        own = pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        own = None
+    if own != user:
+        raise ShoplaunchError("wrong_account", "the job is for account {}".format(user))
+    wanted = os.path.join(job["account"]["home"], FOLDER)
+    if os.path.realpath(wanted) != os.path.realpath(folder):
+        raise ShoplaunchError("wrong_account", "the job is for another home directory")
+
+
+def load(folder, keys, name=JOB_FILE):
+    """Return (raw bytes, payload) of the job file: signed by one of `keys`, well formed, for this account.
+
+    Raises ShoplaunchError `job_missing`, `signature_invalid`, `job_format`, `job_invalid`, `wrong_account`.
+    """
+    raw = read_raw(folder, name)
+    job = check_job(open_signed(raw, keys))
+    check_account(job, folder)
+    return raw, job
+
+
+class Guard:
+    """Notices that the job file names another attempt than the one this process works for."""
+
+    def __init__(self, folder, raw, job, keys):
+        self._folder = folder
+        self._raw = raw
+        self._job = job
+        self._keys = keys
+
+    def check(self):
+        """Raise ShoplaunchError `superseded` unless the job file still names this job and attempt, validly signed."""
+        try:
+            raw = read_raw(self._folder)
+            if raw == self._raw:
+                return
+            job = check_job(open_signed(raw, self._keys))
+        except ShoplaunchError as error:
+            # Somebody replaces or removes the file: whoever comes next decides, not we
+            raise ShoplaunchError("superseded", "the job file changed: {}".format(error.code)) from None
+        if (job["job"], job["attempt"]) != (self._job["job"], self._job["attempt"]):
+            raise ShoplaunchError("superseded", "the job file names attempt {}".format(job["attempt"]))
+        self._raw = raw
