@@ -1,17 +1,110 @@
 """What a new attempt may keep of what an earlier one did, decided from the digests of the values used."""
 
+import os
+import shutil
+
+from agent import holding, moves
+from shared.bundle import members_of
+
 CONTINUE = "continue"
 RENDER = "render"
 ZERO = "zero"
+#: Stages whose work other database values make void; the ledger still knows which data chunks are there.
+RENDERED_STAGES = ("preflight", "unpack", "import", "configure", "prove", "switch", "report")
 
 
 def decide(recorded, wanted):
     """Return what `recorded` (values_sha256 dict of the work done so far, or None) allows for `wanted`.
 
     CONTINUE: same values; RENDER: only `db.*` differ, so placeholder shards and configure are done again but data
-    chunks stay; ZERO: tables and staging must go. The state file's record decides about files (agent.attempt); the
+    chunks stay; ZERO: tables and staging must go. The state file's record decides about files (`prepare`); the
     ledger's own record decides about tables, on the connection that holds the database lock (agent.ledger).
     """
     if recorded is None or recorded == wanted:
         return CONTINUE
     return RENDER if recorded["other"] == wanted["other"] else ZERO
+
+
+def prepare(ctx):
+    """Bring state and files into the shape this attempt can go on from; before the first stage, safe to repeat.
+
+    Raises OSError, ShoplaunchError `path_refused`.
+    """
+    state = ctx.state
+    if state.get("job") != ctx.job_id:
+        _take_back(ctx)
+        state.reset(**_fresh(ctx))
+        return
+    outcome = decide(state.get("values_sha256"), ctx.values_sha256)
+    if state.get("manifest_sha256", _pinned(ctx)) != _pinned(ctx):
+        outcome = ZERO
+    if outcome == ZERO:
+        ctx.log.info("other values than before: starting at zero")
+        _take_back(ctx)
+        state.reset(**_fresh(ctx))
+    elif outcome == RENDER:
+        ctx.log.info("another database: files with placeholders are written again")
+        moves.undo(state)
+        holding.restore(ctx)
+        # Which shards hold placeholders is known once the manifest is open
+        state.forget_stages(RENDERED_STAGES)
+        state.update(render_again=True, **_identity(ctx))
+    elif state.get("attempt") != ctx.attempt:
+        state.update(callback={}, finished_seq=0, **_identity(ctx))
+    else:
+        state.update(**_identity(ctx))
+    _after_reboot(ctx)
+
+
+def forget_rendered(ctx):
+    """Shards with placeholders are to be unpacked again when `prepare` found other database values."""
+    if ctx.state.get("render_again"):
+        shards = members_of(ctx.manifest, "files")
+        ctx.state.forget_shards([member["name"] for member in shards if member["placeholders"]])
+        ctx.state.update(render_again=False)
+
+
+def _after_reboot(ctx):
+    """Files are not synced one by one: what was unpacked before a reboot may be lost until it was switched."""
+    state = ctx.state
+    if state.get("boot") != state.boot and not state.stage_done("switch"):
+        state.forget_stages(["unpack"])
+    if state.get("boot") != state.boot:
+        state.update(boot=state.boot)
+
+
+def _take_back(ctx):
+    """Undo what an earlier job or other values left: moves, the 503 page, the staging tree."""
+    moves.undo(ctx.state)
+    holding.restore(ctx)
+    for path in {ctx.state.get("staging", ctx.staging), ctx.staging}:
+        remove_tree(path)
+
+
+def remove_tree(path):
+    """The folder `path` is gone, links in it not followed. Raises OSError."""
+    if os.path.islink(path):
+        os.unlink(path)
+    elif os.path.isdir(path):
+        shutil.rmtree(path)
+
+
+def _pinned(ctx):
+    return ctx.job.get("bundle", {}).get("manifest_sha256")
+
+
+def _identity(ctx):
+    return {
+        "job": ctx.job_id,
+        "kind": ctx.kind,
+        "attempt": ctx.attempt,
+        "status": "running",
+        "error": None,
+        "staging": ctx.staging,
+        "values_sha256": ctx.values_sha256,
+        "manifest_sha256": _pinned(ctx),
+    }
+
+
+def _fresh(ctx):
+    return dict(_identity(ctx), boot=ctx.state.boot)

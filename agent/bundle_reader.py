@@ -7,7 +7,7 @@ import time
 import zipfile
 
 from agent.context import own_bundle_path
-from agent.http import RETRY_STATUSES, Backoff, safe_address
+from agent.http import BROKEN, RETRY_STATUSES, Backoff, safe_address
 from shared.bundle import MANIFEST, MAX_MANIFEST_BYTES, check_path, load_manifest
 from shared.encoding import sha256_hex
 from shared.errors import ShoplaunchError
@@ -205,7 +205,7 @@ def _copy(response, stream, size, check, progress):
     while stream.tell() <= size:
         try:
             piece = response.read(PIECE_BYTES)
-        except Exception as error:  # noqa: BLE001 - urllib lets a broken connection through in many shapes
+        except BROKEN as error:
             return "the connection broke ({})".format(type(error).__name__)
         if not piece:
             return None if stream.tell() >= size else "the connection ended early"

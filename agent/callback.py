@@ -68,6 +68,7 @@ class Reporter:
         self._noted = 0.0
         self._told_percent = None
         self._thread = None
+        self._tries = 0
         self.last_answer = None
         self._seq = max(state.get("callback", {}).get("seq", 0), outbox.last_seq())
 
@@ -106,6 +107,25 @@ class Reporter:
             )
             self._changed.notify_all()
 
+    def waits(self, name):
+        """Tell whether an event `name` waits in the outbox."""
+        with self._changed:
+            return self._outbox.has(name)
+
+    def farewell(self, name):
+        """Send event `name` once, writing nothing in the account any more; return whether it was acknowledged.
+
+        Only after `stop`.
+        """
+        event = make_event(self._job["job"], self._job["attempt"], self._seq + 1, name, self._clock(), percent=100)
+        body = json.dumps(event, sort_keys=True).encode("utf-8")
+        callback = self._job["callback"]
+        try:
+            answer = self._door.post(callback["url"], body, {"Authorization": "Bearer " + callback["token"]})
+        except ShoplaunchError:
+            return False
+        return 200 <= answer.status < 300
+
     def progress(self, stage, fraction):
         """`fraction` (0..1) of `stage` is done; noted in state and lock at most once a second."""
         with self._changed:
@@ -124,6 +144,14 @@ class Reporter:
         with self._changed:
             for stage in stages:
                 self._fractions.pop(stage, None)
+
+    def wait_answered(self, seconds):
+        """Wait until the controller answered or a try failed, at most `seconds`; raise as `check` does."""
+        end = time.monotonic() + seconds
+        with self._changed:
+            while self._verdict is None and len(self._outbox) and self._tries == 0 and time.monotonic() < end:
+                self._changed.wait(max(0.0, end - time.monotonic()))
+        self.check()
 
     def wait_delivered(self, seconds):
         """Return True when everything was acknowledged within `seconds`, False otherwise or after a verdict."""
@@ -215,13 +243,14 @@ class Reporter:
         if event["seq"]:
             with self._changed:
                 self._next_try = time.monotonic() + self._backoff.next_delay(retry_after)
+                self._tries += 1
+                self._changed.notify_all()
         self._log.info("event %s was not delivered: %s", event["event"], reason)
         self._note_callback(last_error=reason)
 
     def _note_callback(self, **fields):
-        callback = dict(self._state.get("callback", {}), waiting=len(self._outbox), **fields)
         try:
-            self._state.update(callback=callback)
+            self._state.merge("callback", waiting=len(self._outbox), **fields)
         except OSError as error:
             # A full disk stops the work where it writes, with its own code; reporting must still be possible
             self._log.info("the state cannot be written: %s", error.strerror)

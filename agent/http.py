@@ -22,6 +22,8 @@ FIRST_DELAY_SECONDS = 1.0
 MAX_DELAY_SECONDS = 60.0
 MAX_BODY_BYTES = 64 * 1024
 USER_AGENT = "shoplaunch-agent"
+#: How a broken connection shows.
+BROKEN = (OSError, http.client.HTTPException)
 
 
 class Answer:
@@ -148,7 +150,7 @@ class Door:
         with self._open(request, timeout, "callback_failed") as response:
             try:
                 return Answer(response.getcode(), response.headers, response.read(MAX_BODY_BYTES))
-            except (OSError, http.client.HTTPException) as error:
+            except BROKEN as error:
                 raise _unreachable("callback_failed", url, error) from None
 
     def get_from(self, url, offset, timeout=TIMEOUT_SECONDS):
@@ -177,7 +179,7 @@ class Door:
             if isinstance(error.reason, ssl.CertificateError):
                 raise ShoplaunchError("tls_untrusted", _reason(request.full_url, error.reason)) from None
             raise _unreachable(code, request.full_url, error.reason) from None
-        except (OSError, http.client.HTTPException) as error:
+        except BROKEN as error:
             raise _unreachable(code, request.full_url, error) from None
 
 

@@ -41,6 +41,10 @@ class Outbox:
         """Return the highest sequence number that waits, 0 when none does."""
         return max([event["seq"] for _, event in self._waiting] or [0])
 
+    def has(self, name):
+        """Tell whether an event `name` waits."""
+        return any(event["event"] == name for _, event in self._waiting)
+
     def append(self, event):
         """Add `event` (dict with `seq`), durably."""
         path = os.path.join(self._folder, "{:08d}.json".format(event["seq"]))

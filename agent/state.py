@@ -108,6 +108,21 @@ class State:
             self.data.update(fields)
             self._save()
 
+    def merge(self, name, **fields):
+        """Set `fields` of the dict that the state holds as `name`, durably."""
+        with self._guard:
+            self.data.setdefault(name, {}).update(fields)
+            self._save()
+
+    def add_counters(self, counters):
+        """Add `counters` (name -> int) to those of earlier runs, durably; "peak_*" keep the largest."""
+        with self._guard:
+            known = self.data.setdefault("counters", {})
+            for name, amount in counters.items():
+                before = known.get(name, 0)
+                known[name] = max(before, amount) if name.startswith("peak_") else before + amount
+            self._save()
+
     def reset(self, **fields):
         """Forget everything but `fields`, durably."""
         with self._guard:
