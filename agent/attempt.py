@@ -49,8 +49,6 @@ def prepare(ctx):
         # Which shards hold placeholders is known once the manifest is open
         state.forget_stages(RENDERED_STAGES)
         state.update(render_again=True, **_identity(ctx))
-    elif state.get("attempt") != ctx.attempt:
-        state.update(callback={}, finished_seq=0, **_identity(ctx))
     else:
         state.update(**_identity(ctx))
     _after_reboot(ctx)
@@ -107,4 +105,4 @@ def _identity(ctx):
 
 
 def _fresh(ctx):
-    return dict(_identity(ctx), boot=ctx.state.boot)
+    return dict(_identity(ctx), boot=ctx.state.boot, callback=ctx.state.get("callback", {}))

@@ -70,7 +70,16 @@ class Reporter:
         self._thread = None
         self._tries = 0
         self.last_answer = None
-        self._seq = max(state.get("callback", {}).get("seq", 0), outbox.last_seq())
+        self._seq = self._resume_numbers()
+
+    def _resume_numbers(self):
+        """Return the last sequence number this attempt used; numbers start anew with every attempt."""
+        own = {"job": self._job["job"], "attempt": self._job["attempt"]}
+        known = self._state.get("callback", {})
+        if {name: known.get(name) for name in own} != own:
+            known = dict(own, seq=0)
+            self._state.update(callback=known)
+        return max(known["seq"], self._outbox.last_seq())
 
     def start(self):
         """Begin to deliver and to beat."""

@@ -74,6 +74,11 @@ def load(folder, keys, name=JOB_FILE):
     return raw, job
 
 
+def superseded(job):
+    """Return the ShoplaunchError `superseded` that says what the job file names by now."""
+    return ShoplaunchError("superseded", "the job file names attempt {} of {}".format(job["attempt"], job["job"]))
+
+
 class Guard:
     """Notices that the job file names another attempt than the one this process works for."""
 
@@ -94,5 +99,5 @@ class Guard:
             # Somebody replaces or removes the file: whoever comes next decides, not we
             raise ShoplaunchError("superseded", "the job file changed: {}".format(error.code)) from None
         if (job["job"], job["attempt"]) != (self._job["job"], self._job["attempt"]):
-            raise ShoplaunchError("superseded", "the job file names attempt {}".format(job["attempt"]))
+            raise superseded(job)
         self._raw = raw

@@ -1,0 +1,100 @@
+"""A stage in a second process: started beside the first one, its messages applied, its end noticed.
+
+The helper is this same archive, told by its standard input which job and shards it works for and reporting on its
+standard output, one JSON document a line. It inherits the lock descriptor, and ends when its input closes.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import threading
+
+from shared.errors import ShoplaunchError, is_known
+from shared.job import LOG_FILE
+
+
+def own_archive():
+    """Return the path of the archive or folder this agent was started from."""
+    return os.path.abspath(sys.path[0] or sys.argv[0])
+
+
+class Helper:
+    """Runs stage `name` for `ctx` in a process of its own, from construction on. Raises OSError when none can start."""
+
+    def __init__(self, ctx, name, log_folder):
+        self.name = name
+        self._ctx = ctx
+        self._error = None
+        self._done = False
+        log = os.open(os.path.join(log_folder, LOG_FILE), os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+        try:
+            self._process = subprocess.Popen(
+                [sys.executable, "-I", own_archive(), "helper", name],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                pass_fds=(ctx.lock.descriptor,),
+            )
+        finally:
+            os.close(log)
+        ctx.lock.add_helper(self._process.pid)
+        order = {"job": ctx.job_id, "attempt": ctx.attempt, "shards": ctx.state.get("shards", {})}
+        self._thread = threading.Thread(target=self._listen, args=(order,), name="helper", daemon=True)
+        self._thread.start()
+
+    def _listen(self, order):
+        try:
+            self._process.stdin.write(json.dumps(order).encode("ascii") + b"\n")
+            self._process.stdin.flush()
+            for line in self._process.stdout:
+                self._apply(json.loads(line.decode("utf-8")))
+        except ShoplaunchError as error:
+            self._error = error
+        except (OSError, ValueError) as error:
+            self._ctx.log.info("helper %s: %s", self.name, error)
+
+    def _apply(self, message):
+        ctx = self._ctx
+        kind = message["kind"]
+        if kind == "progress":
+            ctx.progress(self.name, message["fraction"])
+        elif kind == "shard":
+            ctx.state.mark_shard(message["member"])
+        elif kind == "record":
+            ctx.state.record(message["name"], message["value"])
+        elif kind == "log":
+            ctx.log.info("%s", message["text"])
+        elif kind == "counters":
+            for name, amount in message["counters"].items():
+                ctx.count(name, amount)
+        elif kind == "error":
+            code = message["code"] if is_known(message["code"]) else "internal"
+            raise ShoplaunchError(code, message["message"], retryable=message["retryable"])
+        elif kind == "done":
+            self._done = True
+
+    def check(self):
+        """Raise the helper's ShoplaunchError as soon as it is known; `internal` when it is gone without a word."""
+        if self._error is not None:
+            raise self._error
+        if not self._done and not self._thread.is_alive():
+            raise ShoplaunchError("internal", "the helper for {} ended early".format(self.name))
+
+    def wait(self, tick):
+        """Wait until the helper is done, calling `tick()` twice a second. Raises as `check` does."""
+        while self._thread.is_alive():
+            self._thread.join(0.5)
+            tick()
+        self._process.wait()
+        self.check()
+
+    def end(self):
+        """Make the helper end now, done or not."""
+        try:
+            self._process.stdin.close()
+        except OSError as error:
+            self._ctx.log.info("helper %s: %s", self.name, error)
+        self._process.kill()
+        self._process.wait()
+        self._thread.join(5.0)

@@ -1,0 +1,106 @@
+"""The helper process: one stage, everything durable left to the parent, gone as soon as the parent is."""
+
+import json
+import os
+import sys
+import threading
+
+from agent import jobfile
+from agent.bundle_reader import open_bundle
+from agent.compat import peak_memory_bytes
+from agent.context import Context
+from agent.failures import as_failure
+from agent.state import boot_id
+
+EXIT_ORPHANED = 7
+
+
+class _Line:
+    """Messages to the parent, one JSON document a line."""
+
+    def __init__(self, stream):
+        self._stream = stream
+        self._guard = threading.Lock()
+
+    def send(self, kind, **fields):
+        data = json.dumps(dict(fields, kind=kind)).encode("ascii") + b"\n"
+        with self._guard:
+            self._stream.write(data)
+            self._stream.flush()
+
+
+class _State:
+    """Stands in for agent.state.State: what is to be durable goes to the parent."""
+
+    def __init__(self, line, shards):
+        self._line = line
+        self._shards = shards
+        self.boot = boot_id()
+
+    def shard_done(self, member):
+        return self._shards.get(member) == self.boot
+
+    def mark_shard(self, member):
+        self._shards[member] = self.boot
+        self._line.send("shard", member=member)
+
+    def record(self, name, value):
+        self._line.send("record", name=name, value=value)
+
+
+class _Log:
+    """Stands in for agent.log.Log; the parent hides the secrets."""
+
+    def __init__(self, line):
+        self._line = line
+
+    def info(self, message, *values):
+        self._line.send("log", text=message % values if values else message)
+
+
+class _Progress:
+    """Stands in for agent.callback.Reporter."""
+
+    def __init__(self, line):
+        self._line = line
+
+    def progress(self, stage, fraction):
+        self._line.send("progress", stage=stage, fraction=fraction)
+
+
+def _leave_with_parent(stream):
+    """End this process when the parent's end of `stream` closes."""
+    while stream.read(4096):
+        continue
+    os._exit(EXIT_ORPHANED)
+
+
+def main(folder, module):
+    """Run the stage `module` as the helper of the agent that works in `folder`; return the exit code."""
+    order = json.loads(sys.stdin.buffer.readline().decode("ascii"))
+    threading.Thread(target=_leave_with_parent, args=(sys.stdin.buffer,), daemon=True).start()
+    line = _Line(sys.stdout.buffer)
+    try:
+        _work(folder, module, order, line)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the parent must hear of it
+        failure = as_failure(error)
+        line.send("error", code=failure.code, message=failure.message, retryable=failure.retryable)
+        return 1
+    line.send("done")
+    return 0
+
+
+def _work(folder, module, order, line):
+    keys = jobfile.public_keys()
+    raw, job = jobfile.load(folder, keys)
+    guard = jobfile.Guard(folder, raw, {"job": order["job"], "attempt": order["attempt"]}, keys)
+    state = _State(line, order["shards"])
+    ctx = Context(job, folder, state, _Log(line), reporter=_Progress(line), guard=guard)
+    if (job["job"], job["attempt"]) != (order["job"], order["attempt"]):
+        # The file was replaced since the parent read it
+        raise jobfile.superseded(job)
+    ctx.bundle = open_bundle(job, folder)
+    ctx.manifest = ctx.bundle.manifest
+    module.run(ctx)
+    ctx.counters["peak_rss_helper_bytes"] = peak_memory_bytes()
+    line.send("counters", counters=ctx.counters)
