@@ -42,12 +42,13 @@ class SiteAddress:
 
 @dataclass(frozen=True)
 class Check:
-    """One row of `server check`."""
+    """One row of `server check`; without an `essential` one the server cannot be used at all."""
 
     name: str
     ok: bool
     message: str
     advice: str = ""
+    essential: bool = True
 
 
 @dataclass(frozen=True)

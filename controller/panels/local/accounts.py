@@ -1,0 +1,207 @@
+"""System accounts: found, made with `useradd` from the skeleton, mended, removed; foreign ones are never touched."""
+
+from __future__ import annotations
+
+import grp
+import os
+import pwd
+import re
+import stat
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from controller.panels.local import commands
+from controller.panels.local.as_account import AsAccount, Identity
+from controller.panels.local.settings import LocalSettings
+from shared.errors import ShoplaunchError
+
+USER = re.compile(r"[a-z][a-z0-9_]{0,30}\Z")
+FIRST_UID = 1000
+#: Debian's `nobody` and the range above it belong to the system.
+LAST_UID = 59_999
+#: The comment field of accounts this panel made: set in the same command that makes the account, and only root can
+#: change it, so it survives any interruption.
+MARK = "shoplaunch"
+HOME_MODE = 0o711
+DOCUMENT_ROOT_MODE = 0o750
+PRIVATE_FOLDERS = (".php", ".php/sessions", ".php/tmp")
+_NAME_IN_USE = 9
+KILL_SECONDS = 20
+
+
+@dataclass(frozen=True)
+class SystemAccount:
+    """What the password database says about a hosting account that may be touched."""
+
+    user: str
+    uid: int
+    gid: int
+    home: str
+    ours: bool
+
+
+class Accounts:
+    """The server's hosting accounts below `home_base`."""
+
+    def __init__(self, settings: LocalSettings) -> None:
+        self._settings = settings
+
+    def check_name(self, user: str) -> str:
+        """Return `user` when it may be an account's name at all. Raises account_invalid."""
+        if not USER.match(user):
+            raise ShoplaunchError("account_invalid", f"not an account name: {user[:40]!r}")
+        return user
+
+    def find(self, user: str) -> SystemAccount | None:
+        """Return the account, None when there is none. Raises account_invalid, account_foreign."""
+        self.check_name(user)
+        try:
+            entry = pwd.getpwnam(user)
+        except KeyError:
+            return None
+        expected = f"{self._settings.home_base.rstrip('/')}/{user}"
+        if not FIRST_UID <= entry.pw_uid <= LAST_UID or entry.pw_gid < FIRST_UID:
+            raise ShoplaunchError("account_foreign", f"{user} is an account of the system")
+        if entry.pw_dir != expected:
+            raise ShoplaunchError("account_foreign", f"the home of {user} is not {expected}")
+        if pwd.getpwuid(entry.pw_uid).pw_name != user:
+            raise ShoplaunchError("account_foreign", f"{user} shares its number with another account")
+        ours = entry.pw_gecos.split(",")[0] == MARK
+        return SystemAccount(user=user, uid=entry.pw_uid, gid=entry.pw_gid, home=expected, ours=ours)
+
+    def ours(self) -> list[SystemAccount]:
+        """Return the accounts this panel made, by name."""
+        found = []
+        for entry in pwd.getpwall():
+            if entry.pw_gecos.split(",")[0] == MARK and USER.match(entry.pw_name):
+                try:
+                    account = self.find(entry.pw_name)
+                except ShoplaunchError:
+                    # Somebody gave an account of another place our mark; it is not ours to look after.
+                    continue
+                if account is not None:
+                    found.append(account)
+        return sorted(found, key=lambda account: account.user)
+
+    def hands(self, account: SystemAccount) -> AsAccount:
+        """Return what works below the account's home, as the account. Raises account_foreign for a wrong home."""
+        base, _, name = account.home.rpartition("/")
+        status = self._home_status(account)
+        if status is None:
+            raise ShoplaunchError("account_missing", f"{account.home} does not exist")
+        if not stat.S_ISDIR(status.st_mode) or status.st_uid != account.uid:
+            raise ShoplaunchError("account_foreign", f"{account.home} is not a folder of {account.user}")
+        return AsAccount(Identity(uid=account.uid, gid=account.gid, base=base or "/", name=name))
+
+    def ensure(self, user: str, *, create: bool) -> SystemAccount:
+        """Return the account with its home and folders as they should be.
+
+        Raises account_missing when there is none and `create` is off, account_foreign when `create` is on and
+        somebody else made an account of that name.
+        """
+        account = self.find(user)
+        if account is None:
+            if not create:
+                raise ShoplaunchError("account_missing", f"there is no account {user}")
+            account = self._create(user)
+        elif create and not account.ours:
+            raise ShoplaunchError("account_foreign", f"{user} exists and was not made by this panel")
+        if account.ours:
+            self._ensure_home(account)
+        self._ensure_folders(account)
+        return account
+
+    def _create(self, user: str) -> SystemAccount:
+        settings = self._settings
+        base = Path(settings.home_base)
+        if not base.is_dir():
+            raise ShoplaunchError("panel_refused", f"{base} does not exist")
+        if base.stat().st_uid != 0 or base.stat().st_mode & 0o022:
+            raise ShoplaunchError("panel_refused", f"{base} must belong to root and be writable for root alone")
+        home = base / user
+        if os.path.lexists(home):
+            raise ShoplaunchError("account_foreign", f"{home} exists already but the account does not")
+        skeleton = settings.skeleton if Path(settings.skeleton).is_dir() else settings.skeleton_source
+        command = ["useradd", "--create-home", "--user-group", "--home-dir", str(home), "--skel", skeleton]
+        command += ["--shell", settings.shell, "--comment", MARK, "-K", f"HOME_MODE=0{HOME_MODE:o}", user]
+        done = commands.attempt(command)
+        # Lost a race: then the account is there, and looking again tells whose it is.
+        if done.returncode not in (0, _NAME_IN_USE):
+            raise ShoplaunchError("panel_refused", f"useradd ended with {done.returncode}: {commands.said(done)}")
+        account = self.find(user)
+        if account is None or not account.ours:
+            raise ShoplaunchError("account_foreign", f"useradd did not make {user}: {commands.said(done)}")
+        return account
+
+    def _home_status(self, account: SystemAccount) -> os.stat_result | None:
+        try:
+            return Path(account.home).lstat()
+        except FileNotFoundError:
+            return None
+
+    def _ensure_home(self, account: SystemAccount) -> None:
+        """Finish what an interrupted `useradd` left: the home itself lies in root's folder, so root may make it."""
+        home = Path(account.home)
+        status = self._home_status(account)
+        if status is None:
+            home.mkdir(mode=0o700)
+            status = home.lstat()
+        if not stat.S_ISDIR(status.st_mode) or status.st_uid not in (0, account.uid):
+            raise ShoplaunchError("account_foreign", f"{home} is not a folder of {account.user}")
+        if status.st_uid == 0:
+            descriptor = os.open(home, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+            try:
+                os.fchown(descriptor, account.uid, account.gid)
+            finally:
+                os.close(descriptor)
+
+    def _ensure_folders(self, account: SystemAccount) -> None:
+        settings = self._settings
+        try:
+            web_group = grp.getgrnam(settings.web_group).gr_gid
+        except KeyError:
+            raise ShoplaunchError("config_invalid", f"[local] web_group: no group {settings.web_group}") from None
+        wanted: list[tuple[str, int, int | None]] = [(".", HOME_MODE, None)] if account.ours else []
+        # Apache gets in through the group; other accounts do not.
+        wanted.append((settings.document_root, DOCUMENT_ROOT_MODE, web_group))
+        wanted.extend((folder, 0o700, None) for folder in PRIVATE_FOLDERS)
+        self.hands(account).folders(wanted)
+
+    def remove(self, account: SystemAccount) -> None:
+        """Neither home nor account is left. The caller has ended whatever might still start something for it."""
+        if not account.ours:
+            raise ShoplaunchError("account_foreign", f"{account.user} was not made by this panel")
+        # Expired, not only locked: cron and PAM start nothing for it any more.
+        commands.run(["usermod", "--lock", "--expiredate", "1", account.user])
+        if self._home_status(account) is not None:
+            hands = self.hands(account)
+            end_processes(account.uid, hands)
+            hands.remove(".")
+            Path(account.home).rmdir()
+        commands.run(["userdel", account.user])
+        (Path("/var/mail") / account.user).unlink(missing_ok=True)
+
+
+def end_processes(uid: int, hands: AsAccount) -> None:
+    """Nothing runs as `uid` any more. Raises panel_refused when something does not die (stuck in the kernel)."""
+    deadline = time.monotonic() + KILL_SECONDS
+    while living_processes(uid):
+        hands.kill_processes()
+        if time.monotonic() > deadline:
+            raise ShoplaunchError("panel_refused", f"processes of {hands.identity.name} do not end", True)
+
+
+def living_processes(uid: int) -> list[int]:
+    """Return the ids of the processes that run as `uid`; those that only wait to be collected do not count."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            status = (folder / "status").read_text(errors="replace")
+        except OSError:
+            # It ended while we looked.
+            continue
+        lines = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
+        if str(uid) in lines.get("Uid", "").split() and not lines["State"].startswith(("Z", "X")):
+            found.append(int(folder.name))
+    return found

@@ -1,0 +1,138 @@
+"""One Apache virtual host per account; its first line remembers account, domain and PHP."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from controller.panels.local import commands, config_files
+from controller.panels.local.accounts import SystemAccount
+from controller.panels.local.settings import LocalSettings
+from shared.errors import ShoplaunchError
+
+DOMAIN = re.compile(r"(?=.{4,253}\Z)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\Z")
+REQUIRED_MODULES = frozenset(
+    f"{name}_module"
+    for name in ("rewrite", "headers", "expires", "proxy", "proxy_fcgi", "dir", "mime", "authz_core", "setenvif")
+)
+_FIRST_LINE = re.compile(r"# shoplaunch account=([a-z][a-z0-9_]{0,30}) domain=([a-z0-9.-]+)\n")
+#: `apache -D DUMP_VHOSTS`: several hosts on an address are listed by these words, a single one beside its address.
+_LISTED = re.compile(r"(?:namevhost|alias|default server)\s+(\S+)|^\S+:(?:\d+|\*)\s+(\S+)\s+\(", re.MULTILINE)
+
+_SITE = """# shoplaunch account={user} domain={domain}
+# Written by Shoplaunch; changes are overwritten.
+<VirtualHost *:{port}>
+    ServerName {domain}
+{alias}    DocumentRoot {root}
+    ErrorLog {logs}/{user}.error.log
+    CustomLog {logs}/{user}.access.log common
+    <Directory {root}>
+        AllowOverride All
+        Options SymLinksIfOwnerMatch
+        Require all granted
+        CGIPassAuth On
+    </Directory>
+    DirectoryIndex index.php index.html
+    # A missing file is Apache's 404 and never reaches PHP.
+    <FilesMatch "\\.php$">
+        <If "-f %{{REQUEST_FILENAME}}">
+            SetHandler "proxy:unix:{socket}|fcgi://{user}.shoplaunch.invalid/"
+        </If>
+    </FilesMatch>
+    # Other endings of PHP source are neither run nor shown.
+    <FilesMatch "\\.(phar|phtml|phps|php[0-9])$">
+        Require all denied
+    </FilesMatch>
+    ProxyTimeout 310
+</VirtualHost>
+"""
+
+
+@dataclass(frozen=True)
+class Site:
+    """What a virtual host of ours serves."""
+
+    user: str
+    domain: str
+    path: Path
+
+
+class Sites:
+    """The virtual hosts this panel wrote."""
+
+    def __init__(self, settings: LocalSettings) -> None:
+        self._settings = settings
+
+    def all(self) -> Iterator[Site]:
+        """Yield every site of ours."""
+        for path in sorted(Path(self._settings.apache_sites).glob("shoplaunch-*.conf")):
+            site = _read(path)
+            if site is not None:
+                yield site
+
+    def of(self, user: str) -> Site | None:
+        """Return the account's site, None when it has none."""
+        return _read(self._path(user))
+
+    def check_domain(self, user: str, domain: str) -> None:
+        """Raises domain_invalid for what is no host name, name_taken when another site answers to it."""
+        if not DOMAIN.match(domain):
+            raise ShoplaunchError("domain_invalid", f"not a host name: {domain[:80]!r}")
+        own = self.of(user)
+        if own is not None and own.domain != domain:
+            raise ShoplaunchError("name_taken", f"the account {user} already serves {own.domain}")
+        if own is None and self._listed() & {domain, *_aliases(domain)}:
+            raise ShoplaunchError("name_taken", f"another site of the server answers to {domain}")
+
+    def _listed(self) -> set[str]:
+        """Return every host name Apache's configuration knows for our port, also those of others."""
+        output = commands.run([*self._settings.apache, "-t", "-D", "DUMP_VHOSTS"]).decode("utf-8", "replace")
+        return {(several or single).lower() for several, single in _LISTED.findall(output)}
+
+    def ensure(self, account: SystemAccount, domain: str, socket: str) -> None:
+        """Apache serves `domain` from the account's document root, PHP through `socket`."""
+        content = self._content(account, domain, socket).encode("utf-8")
+        with config_files.exclusive(self._settings.state_folder, "apache"):
+            self.check_domain(account.user, domain)
+            path = self._path(account.user)
+            config_files.ensure(self._service(), path, content, 0o644, lambda: True)
+
+    def remove(self, user: str) -> None:
+        """The account has no site, and no logs of one."""
+        with config_files.exclusive(self._settings.state_folder, "apache"):
+            config_files.remove(self._service(), self._path(user))
+        for kind in ("error", "access"):
+            for path in Path(self._settings.apache_logs).glob(f"{user}.{kind}.log*"):
+                path.unlink()
+
+    def _service(self) -> config_files.Service:
+        return config_files.Service("Apache", [*self._settings.apache, "-t"], self._settings.apache_reload)
+
+    def _path(self, user: str) -> Path:
+        return Path(self._settings.apache_sites) / f"shoplaunch-{user}.conf"
+
+    def _content(self, account: SystemAccount, domain: str, socket: str) -> str:
+        settings = self._settings
+        return _SITE.format(
+            user=account.user,
+            domain=domain,
+            alias="".join(f"    ServerAlias {name}\n" for name in _aliases(domain)),
+            port=settings.http_port,
+            root=f"{account.home}/{settings.document_root}",
+            logs=settings.apache_logs,
+            socket=socket,
+        )
+
+
+def _aliases(domain: str) -> tuple[str, ...]:
+    return () if domain.startswith("www.") else (f"www.{domain}",)
+
+
+def _read(path: Path) -> Site | None:
+    content = config_files.read(path)
+    if content is None:
+        return None
+    found = _FIRST_LINE.match(content.decode("utf-8", "replace"))
+    return Site(user=found.group(1), domain=found.group(2), path=path) if found else None

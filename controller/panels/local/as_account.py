@@ -1,0 +1,155 @@
+"""Runs file operations below a home as the account itself: root never touches anything there."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from shared.errors import ShoplaunchError, is_known
+
+SOURCE = Path(__file__).with_name("child.py").read_text()
+TIMEOUT_SECONDS = 60
+#: Whole trees and bundles.
+LONG_SECONDS = 900
+MAX_READ_BYTES = 64 * 1024 * 1024
+#: Nothing of the service's own environment reaches a process of the account.
+ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"}
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Whom to become and where: `base`/`name` is the home, `groups` the supplementary groups."""
+
+    uid: int
+    gid: int
+    base: str
+    name: str
+    groups: tuple[int, ...] = ()
+
+
+def split_path(path: str) -> list[str]:
+    """Return the parts of a path relative to the home. Raises path_refused for anything that might leave it."""
+    parts = path.split("/")
+    if not path or any(part in ("", ".", "..") or "\0" in part or len(os.fsencode(part)) > 255 for part in parts):
+        raise ShoplaunchError("path_refused", f"not a path below the home directory: {path[:120]!r}")
+    return parts
+
+
+class AsAccount:
+    """The account's own hands. Every method is one short process; paths are relative to the home.
+
+    All raise path_refused for links and foreign files, file_error and its kin for what the system refuses.
+    """
+
+    def __init__(self, identity: Identity) -> None:
+        self.identity = identity
+
+    def read(self, path: str, limit: int) -> bytes | None:
+        """Return up to `limit` bytes of the file, None when there is none."""
+        answer, content = self._run("read", parts=split_path(path), limit=min(limit, MAX_READ_BYTES))
+        return content if answer["found"] else None
+
+    def sha256(self, path: str) -> str | None:
+        """Return the file's digest, None when there is none."""
+        answer, _ = self._run("sha256", timeout=LONG_SECONDS, parts=split_path(path))
+        digest: str | None = answer["sha256"]
+        return digest
+
+    def names(self, path: str) -> list[str] | None:
+        """Return the sorted names in the folder (`.` is the home), None when there is none."""
+        answer, _ = self._run("list", parts=[] if path == "." else split_path(path))
+        names: list[str] | None = answer["names"]
+        return names
+
+    def put(self, path: str, content: bytes, mode: int, folder_mode: int) -> bool:
+        """The file holds `content` with `mode`; missing folders above are made. Return whether it changed."""
+        # In memory: job files hold secrets and need no second copy on a disk.
+        with os.fdopen(os.memfd_create("shoplaunch"), "wb+") as stream:
+            stream.write(content)
+            stream.flush()
+            stream.seek(0)
+            return self._put(path, stream.fileno(), hashlib.sha256(content).hexdigest(), mode, folder_mode)
+
+    def put_from(self, path: str, source: str, sha256: str, mode: int, folder_mode: int) -> bool:
+        """Like `put`, with the content of the file `source` of the controller, whose digest is `sha256`."""
+        with Path(source).open("rb") as stream:
+            return self._put(path, stream.fileno(), sha256, mode, folder_mode)
+
+    def _put(self, path: str, source: int, sha256: str, mode: int, folder_mode: int) -> bool:
+        answer, _ = self._run(
+            "put",
+            timeout=LONG_SECONDS,
+            descriptor=source,
+            parts=split_path(path),
+            sha256=sha256,
+            mode=mode,
+            folder_mode=folder_mode,
+        )
+        return bool(answer["changed"])
+
+    def folders(self, wanted: list[tuple[str, int, int | None]]) -> bool:
+        """Each (path, mode, group id or None for the account's own) is a folder; return whether anything changed.
+
+        The path `.` is the home itself.
+        """
+        folders = [
+            {"parts": [] if path == "." else split_path(path), "mode": mode, "group": group}
+            for path, mode, group in wanted
+        ]
+        groups = {group for _, _, group in wanted if group is not None}
+        answer, _ = self._run("folders", more_groups=groups, folders=folders)
+        return bool(answer["changed"])
+
+    def remove(self, path: str) -> None:
+        """Nothing is left at `path` (`.`: in the home). Links are removed, never followed."""
+        self._run("remove", timeout=LONG_SECONDS, parts=[] if path == "." else split_path(path))
+
+    def kill_processes(self) -> bool:
+        """End every process of the account; return whether there was any."""
+        answer, _ = self._run("kill")
+        return bool(answer["killed"])
+
+    def _run(
+        self,
+        operation: str,
+        *,
+        timeout: int = TIMEOUT_SECONDS,
+        descriptor: int | None = None,
+        more_groups: frozenset[int] | set[int] = frozenset(),
+        **request: Any,
+    ) -> tuple[dict[str, Any], bytes]:
+        me = self.identity
+        groups = sorted({me.gid, *me.groups, *more_groups})
+        request.update(operation=operation, uid=me.uid, gid=me.gid, groups=groups, base=me.base, name=me.name)
+        if descriptor is not None:
+            request["source"] = descriptor
+        try:
+            done = subprocess.run(
+                [sys.executable, "-I", "-S", "-c", SOURCE],
+                input=json.dumps(request).encode("ascii") + b"\n",
+                capture_output=True,
+                check=False,
+                timeout=timeout,
+                cwd="/",
+                env=ENVIRONMENT,
+                pass_fds=() if descriptor is None else (descriptor,),
+                start_new_session=True,
+            )
+        except subprocess.TimeoutExpired:
+            raise ShoplaunchError("file_error", f"{operation} in {me.name} took over {timeout} s", True) from None
+        if done.returncode != 0:
+            said = done.stderr.decode("utf-8", "replace").strip().rpartition("\n")[2][:200]
+            message = f"{operation} in {me.name} ended with {done.returncode}: {said}"
+            raise ShoplaunchError("file_error", message, True)
+        head, _, content = done.stdout.partition(b"\n")
+        answer: dict[str, Any] = json.loads(head)
+        if "error" in answer:
+            code = answer["error"] if is_known(answer["error"]) else "file_error"
+            raise ShoplaunchError(code, f"{me.name}: {operation}: {answer['message']}")
+        return answer, content

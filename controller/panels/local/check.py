@@ -1,0 +1,128 @@
+"""What the local panel needs of its server, row by row, without changing anything."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from controller.panels.base import Check
+from controller.panels.local import commands, php_versions
+from controller.panels.local.apache import REQUIRED_MODULES
+from controller.panels.local.mariadb import Databases
+from controller.panels.local.settings import LocalSettings
+from controller.panels.local.skeleton import Skeleton
+from shared.errors import ShoplaunchError
+
+#: What nearly every shop asks for; a bundle names its own list.
+COMMON_EXTENSIONS = frozenset(
+    ("curl", "dom", "fileinfo", "gd", "intl", "json", "mbstring", "mysqli", "openssl", "pdo_mysql", "simplexml", "zip")
+)
+TOOLS = ("useradd", "userdel", "usermod", "crontab")
+CRON_NAMES = frozenset({"cron", "crond", "cronie"})
+
+
+def check_server(settings: LocalSettings) -> list[Check]:
+    """Return one row for each thing the panel needs."""
+    rows: list[Callable[[LocalSettings], Check]] = [_root, _tools, _home, _disk, _mariadb, _cron]
+    return [*(row(settings) for row in rows), *_apache(settings), *_php(settings), _skeleton(settings)]
+
+
+def _root(settings: LocalSettings) -> Check:
+    if os.geteuid() == 0:
+        return Check("root", True, "works as root")
+    return Check("root", False, "not root", "Run this command, the web server and the worker as root.")
+
+
+def _tools(settings: LocalSettings) -> Check:
+    missing = [name for name in TOOLS if shutil.which(name, path=commands.SBIN) is None]
+    if not missing:
+        return Check("account tools", True, ", ".join(TOOLS))
+    return Check("account tools", False, f"missing: {', '.join(missing)}", "apt-get install passwd cron")
+
+
+def _home(settings: LocalSettings) -> Check:
+    base = Path(settings.home_base)
+    if not base.is_dir():
+        return Check("home base", False, f"{base} does not exist", f"mkdir -m 755 {base}")
+    status = base.stat()
+    if status.st_uid != 0 or status.st_mode & 0o022:
+        return Check("home base", False, f"{base} is writable for others than root", f"chown root {base}; chmod 755")
+    return Check("home base", True, str(base))
+
+
+def _disk(settings: LocalSettings) -> Check:
+    base = Path(settings.home_base)
+    if not base.is_dir():
+        return Check("disk", False, f"{base} does not exist", essential=False)
+    free = shutil.disk_usage(base).free
+    message = f"{free / 1024**3:.1f} GiB free in {base}"
+    enough = free >= settings.free_disk_bytes
+    return Check("disk", enough, message, "" if enough else "Free some space.", essential=False)
+
+
+def _mariadb(settings: LocalSettings) -> Check:
+    try:
+        with Databases(settings).cursor() as cursor:
+            cursor.execute("SELECT VERSION()")
+            row = cursor.fetchone()
+    except ShoplaunchError as error:
+        advice = f"Start the server, or set [local] mariadb_socket (now {settings.mariadb_socket})."
+        return Check("database", False, error.message, advice)
+    return Check("database", True, f"{row[0] if row else '?'} at {settings.mariadb_socket}")
+
+
+def _cron(settings: LocalSettings) -> Check:
+    for path in Path("/proc").glob("[0-9]*/comm"):
+        try:
+            name = path.read_text().strip()
+        except OSError:
+            # The process ended while we looked.
+            continue
+        if name in CRON_NAMES:
+            return Check("cron", True, f"{name} runs (process {path.parent.name})")
+    return Check("cron", False, "no cron runs", "apt-get install cron, then start it: service cron start")
+
+
+def _apache(settings: LocalSettings) -> Iterator[Check]:
+    try:
+        listed = commands.run([*settings.apache, "-M"]).decode("utf-8", "replace")
+        commands.run([*settings.apache, "-t"])
+    except ShoplaunchError as error:
+        yield Check("apache", False, error.message, "Install apache2, or mend its configuration.")
+        return
+    sites = Path(settings.apache_sites)
+    yield Check("apache", sites.is_dir(), f"sites in {sites}", "" if sites.is_dir() else f"{sites} does not exist.")
+    missing = sorted(name for name in REQUIRED_MODULES if f" {name} " not in listed)
+    if missing:
+        names = " ".join(name.removesuffix("_module") for name in missing)
+        yield Check("apache modules", False, f"missing: {names}", f"a2enmod {names}; then reload Apache")
+    else:
+        yield Check("apache modules", True, f"all {len(REQUIRED_MODULES)} that are needed")
+
+
+def _php(settings: LocalSettings) -> Iterator[Check]:
+    if not settings.php:
+        yield Check("php", False, "no PHP-FPM found", "apt-get install php-fpm php-mysql php-gd php-intl php-zip …")
+    for php in settings.php:
+        try:
+            missing = COMMON_EXTENSIONS - php_versions.extensions_of(php)
+            commands.run([*php.command, "-t"])
+        except ShoplaunchError as error:
+            yield Check(f"php {php.version}", False, error.message, "Install it, or mend its configuration.")
+            continue
+        yield Check(f"php {php.version}", Path(php.pools).is_dir(), f"pools in {php.pools}")
+        if missing:
+            names = ", ".join(sorted(missing))
+            advice = "Install them: a shop that needs one is refused on this version."
+            yield Check(f"php {php.version} extensions", False, f"missing: {names}", advice, essential=False)
+
+
+def _skeleton(settings: LocalSettings) -> Check:
+    status = Skeleton(settings).status()
+    if status.launcher_sha256 is None or status.agent_sha256 is None:
+        advice = "Optional: `shoplaunch skeleton install` lets new accounts be born with the agent."
+        return Check("skeleton", False, f"no agent in {settings.skeleton}", advice, essential=False)
+    bundle = f", bundle of {status.bundle_bytes} bytes" if status.bundle_sha256 else ""
+    return Check("skeleton", True, f"agent {status.agent_sha256[:12]}{bundle}", essential=False)

@@ -1,0 +1,365 @@
+"""What runs as the account: one file operation below its home, never through a link.
+
+Started by as_account.py as root with `python -I -S -c SOURCE`; everything it needs is imported before the rights are
+dropped, because the interpreter itself may not be readable for the account. It reads one JSON line and then raw
+bytes from its input, and answers with one JSON line and then raw bytes. Standard library only.
+"""
+
+import contextlib
+import errno
+import hashlib
+import json
+import os
+import secrets
+import signal
+import stat
+import sys
+from typing import Any
+
+PIECE_BYTES = 1024 * 1024
+MAX_NAMES = 10_000
+#: Deeper folders are first moved up, so that no tree exhausts descriptors or the interpreter's stack.
+MAX_DEPTH = 64
+MAX_PASSES = 100_000
+FIRST_UID = 1000
+FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+CODES = {errno.ENOSPC: "disk_space", errno.EDQUOT: "quota_reached", errno.EROFS: "read_only"}
+
+Request = dict[str, Any]
+
+
+class Refused(Exception):
+    """A link, a foreign file or something that is no file stands in the way."""
+
+
+class Missing(Exception):
+    """There is nothing of that name."""
+
+
+def drop_rights(uid: int, gid: int, groups: list[int]) -> None:
+    """Become the account for good. Raises PermissionError when any trace of another identity is left."""
+    if uid < FIRST_UID or gid == 0 or 0 in groups:
+        raise PermissionError("not a hosting account")
+    os.setgroups(groups)
+    os.setresgid(gid, gid, gid)
+    os.setresuid(uid, uid, uid)
+    os.umask(0o077)
+    if os.getresuid() != (uid,) * 3 or os.getresgid() != (gid,) * 3 or set(os.getgroups()) != set(groups):
+        raise PermissionError("the rights were not dropped")
+
+
+def open_home(base: str, name: str) -> int:
+    """Return a descriptor of `base`/`name`, a real folder of the account."""
+    above = os.open(base, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        return enter(above, name)
+    finally:
+        os.close(above)
+
+
+def enter(above: int, name: str) -> int:
+    """Return a descriptor of the folder `name` in `above`. Raises Missing, Refused."""
+    try:
+        folder = os.open(name, FOLDER_FLAGS, dir_fd=above)
+    except FileNotFoundError:
+        raise Missing(name) from None
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.ENOTDIR):
+            raise Refused(f"{name} is a link or no folder") from None
+        raise
+    if os.fstat(folder).st_uid != os.getuid():
+        os.close(folder)
+        raise Refused(f"{name} belongs to somebody else")
+    return folder
+
+
+def walk(home: int, parts: list[str], make_mode: int | None = None) -> int:
+    """Return a descriptor of the folder `parts` below `home`; missing ones are made when `make_mode` is given."""
+    folder = os.dup(home)
+    for part in parts:
+        try:
+            inner = enter(folder, part)
+        except Missing:
+            if make_mode is None:
+                os.close(folder)
+                raise
+            os.mkdir(part, make_mode, dir_fd=folder)
+            inner = enter(folder, part)
+            os.fchmod(inner, make_mode)
+            os.fsync(folder)
+        os.close(folder)
+        folder = inner
+    return folder
+
+
+def open_file(folder: int, name: str) -> int | None:
+    """Return a descriptor for reading the account's own plain file, None when there is none. Raises Refused."""
+    try:
+        # Without O_NONBLOCK a named pipe would hold us for ever.
+        file = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.ENXIO):
+            raise Refused(f"{name} is a link or no file") from None
+        raise
+    status = os.fstat(file)
+    if not stat.S_ISREG(status.st_mode) or status.st_uid != os.getuid():
+        os.close(file)
+        raise Refused(f"{name} is no plain file of the account")
+    return file
+
+
+def hash_file(file: int) -> str:
+    """Return the SHA-256 of an open file from its beginning."""
+    digest = hashlib.sha256()
+    os.lseek(file, 0, os.SEEK_SET)
+    for piece in iter(lambda: os.read(file, PIECE_BYTES), b""):
+        digest.update(piece)
+    return digest.hexdigest()
+
+
+def do_read(home: int, request: Request) -> tuple[Request, bytes]:
+    """Answer with the first `limit` bytes of the file at `parts`; `found` is false where there is none."""
+    *above, name = request["parts"]
+    try:
+        folder = walk(home, above)
+    except Missing:
+        return {"found": False}, b""
+    file = open_file(folder, name)
+    if file is None:
+        return {"found": False}, b""
+    content = b""
+    while len(content) < request["limit"]:
+        piece = os.read(file, min(PIECE_BYTES, request["limit"] - len(content)))
+        if not piece:
+            break
+        content += piece
+    return {"found": True}, content
+
+
+def do_sha256(home: int, request: Request) -> tuple[Request, bytes]:
+    """Answer with the file's digest and size, `sha256` null where there is none."""
+    *above, name = request["parts"]
+    try:
+        folder = walk(home, above)
+    except Missing:
+        return {"sha256": None}, b""
+    file = open_file(folder, name)
+    if file is None:
+        return {"sha256": None}, b""
+    return {"sha256": hash_file(file), "bytes": os.fstat(file).st_size}, b""
+
+
+def do_list(home: int, request: Request) -> tuple[Request, bytes]:
+    """Answer with the names in the folder at `parts`, null where there is none."""
+    try:
+        folder = walk(home, request["parts"])
+    except Missing:
+        return {"names": None}, b""
+    names: list[str] = []
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if len(names) == MAX_NAMES:
+                raise Refused(f"the folder holds more than {MAX_NAMES} entries")
+            names.append(entry.name)
+    return {"names": sorted(names)}, b""
+
+
+def check_replaceable(folder: int, name: str) -> None:
+    """Raises Refused when what stands at `name` is anything but a plain file of the account with that one name."""
+    try:
+        status = os.stat(name, dir_fd=folder, follow_symlinks=False)
+    except FileNotFoundError:
+        return
+    if not stat.S_ISREG(status.st_mode):
+        raise Refused(f"{name} is a link or no file")
+    if status.st_uid != os.getuid() or status.st_nlink > 1:
+        raise Refused(f"{name} is not the account's alone")
+
+
+def do_put(home: int, request: Request) -> tuple[Request, bytes]:
+    """The file at `parts` holds the bytes of descriptor `source` (digest `sha256`) with `mode`."""
+    *above, name = request["parts"]
+    folder = walk(home, above, request["folder_mode"])
+    check_replaceable(folder, name)
+    present = open_file(folder, name)
+    if present is not None:
+        same = stat.S_IMODE(os.fstat(present).st_mode) == request["mode"]
+        if same and hash_file(present) == request["sha256"]:
+            return {"changed": False}, b""
+    temporary = f".{name[:100]}.{secrets.token_hex(8)}.new"
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    file = os.open(temporary, flags, 0o600, dir_fd=folder)
+    try:
+        copy(request["source"], file)
+        if hash_file(file) != request["sha256"]:
+            raise OSError(errno.EIO, "the file does not read back as it was written")
+        os.fchmod(file, request["mode"])
+        os.fsync(file)
+        # Renaming replaces whatever stands there by then; it never writes through it.
+        os.rename(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
+    except BaseException:
+        os.unlink(temporary, dir_fd=folder)
+        raise
+    os.fsync(folder)
+    return {"changed": True}, b""
+
+
+def copy(source: int, file: int) -> None:
+    """Append everything `source` still holds to `file`."""
+    for piece in iter(lambda: os.read(source, PIECE_BYTES), b""):
+        rest = memoryview(piece)
+        while rest:
+            rest = rest[os.write(file, rest) :]
+
+
+def do_folders(home: int, request: Request) -> tuple[Request, bytes]:
+    """Each of `folders` ({"parts", "mode", "group"}) is a folder of the account; group null is its own."""
+    changed = False
+    for wanted in request["folders"]:
+        parts = wanted["parts"]
+        try:
+            folder = walk(home, parts)
+        except Missing:
+            folder = walk(home, parts, 0o700)
+            changed = True
+        status = os.fstat(folder)
+        group = os.getgid() if wanted["group"] is None else wanted["group"]
+        if status.st_gid != group:
+            os.fchown(folder, -1, group)
+            changed = True
+        if stat.S_IMODE(status.st_mode) != wanted["mode"]:
+            os.fchmod(folder, wanted["mode"])
+            changed = True
+    return {"changed": changed}, b""
+
+
+def do_remove(home: int, request: Request) -> tuple[Request, bytes]:
+    """Nothing is left at `parts` (with no parts: in the home itself, which stays). A link goes, its target stays."""
+    parts = request["parts"]
+    if not parts:
+        return {"removed": clear(home)}, b""
+    try:
+        above = walk(home, parts[:-1])
+    except Missing:
+        return {"removed": 0}, b""
+    name = parts[-1]
+    try:
+        status = os.stat(name, dir_fd=above, follow_symlinks=False)
+    except FileNotFoundError:
+        return {"removed": 0}, b""
+    if not stat.S_ISDIR(status.st_mode):
+        os.unlink(name, dir_fd=above)
+        return {"removed": 1}, b""
+    removed = clear(open_for_removal(above, name))
+    os.rmdir(name, dir_fd=above)
+    return {"removed": removed + 1}, b""
+
+
+def open_for_removal(above: int, name: str) -> int:
+    """Return a descriptor of the folder `name`, first made readable and writable for its owner."""
+    handle = os.open(name, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=above)
+    try:
+        status = os.fstat(handle)
+        if status.st_uid == os.getuid() and status.st_mode & 0o700 != 0o700:
+            # A descriptor of this kind takes no fchmod, but its name in /proc leads to exactly this folder.
+            os.chmod(f"/proc/self/fd/{handle}", 0o700)  # noqa: PTH101 - pathlib has no descriptors
+    finally:
+        os.close(handle)
+    return enter(above, name)
+
+
+def clear(top: int) -> int:
+    """Remove everything in the folder `top`; return how many entries went. Never leaves its file system."""
+    removed = 0
+    for _ in range(MAX_PASSES):
+        removed += clear_level(top, top, 0)
+        with os.scandir(top) as entries:
+            if not any(entries):
+                return removed
+    raise Refused("the folder is filled faster than it can be emptied")
+
+
+def clear_level(top: int, folder: int, depth: int) -> int:
+    """Remove the entries of `folder`, moving what lies deeper than MAX_DEPTH up to `top` for the next pass."""
+    removed = 0
+    with os.scandir(folder) as entries:
+        names = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
+    for name, is_folder in names:
+        try:
+            if not is_folder:
+                os.unlink(name, dir_fd=folder)
+            elif depth == MAX_DEPTH:
+                moved = f".shoplaunch-removing-{secrets.token_hex(8)}"
+                os.rename(name, moved, src_dir_fd=folder, dst_dir_fd=top)
+            else:
+                removed += clear_folder(top, folder, name, depth)
+        except (Missing, FileNotFoundError, NotADirectoryError, IsADirectoryError):
+            # It became something else meanwhile; the next pass meets what it is then.
+            continue
+        removed += 1
+    return removed
+
+
+def clear_folder(top: int, above: int, name: str, depth: int) -> int:
+    """Remove the folder `name` in `above` with its content, as far as its depth allows."""
+    inner = open_for_removal(above, name)
+    try:
+        if os.fstat(inner).st_dev != os.fstat(top).st_dev:
+            raise Refused(f"{name} is another file system")
+        removed = clear_level(top, inner, depth + 1)
+    finally:
+        os.close(inner)
+    with contextlib.suppress(OSError):
+        # What was moved away or came in meanwhile is the next pass's.
+        os.rmdir(name, dir_fd=above)
+    return removed
+
+
+def do_kill(home: int, request: Request) -> tuple[Request, bytes]:
+    """Every other process of the account is ended."""
+    if os.getresuid() != (request["uid"],) * 3 or os.getuid() < FIRST_UID:
+        raise PermissionError("the rights were not dropped")
+    try:
+        os.kill(-1, signal.SIGKILL)
+    except ProcessLookupError:
+        return {"killed": False}, b""
+    return {"killed": True}, b""
+
+
+OPERATIONS = {
+    "read": do_read,
+    "sha256": do_sha256,
+    "list": do_list,
+    "put": do_put,
+    "folders": do_folders,
+    "remove": do_remove,
+    "kill": do_kill,
+}
+
+
+def answer(request: Request) -> tuple[Request, bytes]:
+    """Carry `request` out as the account; failures become {"error", "message"}."""
+    try:
+        drop_rights(request["uid"], request["gid"], request["groups"])
+        # Killing needs no home, and an account whose home is half removed must still be killable.
+        home = -1 if request["operation"] == "kill" else open_home(request["base"], request["name"])
+        return OPERATIONS[request["operation"]](home, request)
+    except Refused as error:
+        return {"error": "path_refused", "message": str(error)}, b""
+    except Missing as error:
+        return {"error": "file_error", "message": f"there is no {error}"}, b""
+    except OSError as error:
+        code = CODES.get(error.errno or 0, "file_error")
+        return {"error": code, "message": f"{error.strerror or error} ({error.filename or request['operation']})"}, b""
+
+
+def main() -> None:
+    """Answer the one request on standard input."""
+    request = json.loads(sys.stdin.buffer.readline())
+    result, content = answer(request)
+    sys.stdout.buffer.write(json.dumps(result).encode("ascii") + b"\n" + content)
+
+
+main()

@@ -1,0 +1,79 @@
+"""Runs the system's commands: no shell, plain English answers, a time limit, the reason when one fails."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+from shared.errors import ShoplaunchError
+
+TIMEOUT_SECONDS = 120
+SBIN = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+def attempt(
+    command: Sequence[str], *, content: bytes = b"", timeout: int = TIMEOUT_SECONDS
+) -> subprocess.CompletedProcess[bytes]:
+    """Run `command` with `content` as its input and return the result, whatever its exit code.
+
+    Raises panel_refused when it does not exist, panel_unreachable when it takes longer than `timeout` seconds.
+    """
+    environment = {"PATH": SBIN, "LC_ALL": "C", "HOME": "/root", "LANGUAGE": ""}
+    try:
+        return subprocess.run(
+            list(command), input=content, capture_output=True, check=False, timeout=timeout, cwd="/", env=environment
+        )
+    except OSError as error:
+        raise ShoplaunchError("panel_refused", f"{command[0]} cannot be run: {error.strerror}") from None
+    except subprocess.TimeoutExpired:
+        raise ShoplaunchError("panel_unreachable", f"{command[0]} took longer than {timeout} s") from None
+
+
+def run(command: Sequence[str], *, content: bytes = b"", timeout: int = TIMEOUT_SECONDS) -> bytes:
+    """Run `command`; return its output. Raises panel_refused with what it said when it fails."""
+    done = attempt(command, content=content, timeout=timeout)
+    if done.returncode != 0:
+        raise ShoplaunchError("panel_refused", f"{command[0]} ended with {done.returncode}: {said(done)}")
+    return done.stdout
+
+
+def said(done: subprocess.CompletedProcess[bytes]) -> str:
+    """Return the end of what a command said, for a message."""
+    text = (done.stderr.strip() or done.stdout.strip()).decode("utf-8", "replace")
+    return " ".join(text[-500:].split())
+
+
+def require_root() -> None:
+    """Raises permission_denied unless we are root."""
+    if os.geteuid() != 0:
+        raise ShoplaunchError("permission_denied", "the local panel works only as root")
+
+
+def write_durably(path: Path, content: bytes, mode: int = 0o644) -> None:
+    """`path`, in a folder of root's own, holds `content` with `mode`: temporary, fsync, rename, fsync of the folder."""
+    temporary = path.with_name(f".{path.name}.new")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, mode)
+    with os.fdopen(descriptor, "wb") as stream:
+        os.fchmod(descriptor, mode)
+        stream.write(content)
+        stream.flush()
+        os.fsync(descriptor)
+    temporary.rename(path)
+    sync_folder(path.parent)
+
+
+def remove_durably(path: Path) -> None:
+    """`path` is gone."""
+    path.unlink(missing_ok=True)
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """What was renamed or removed in `folder` is on the disk."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

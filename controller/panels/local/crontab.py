@@ -1,0 +1,68 @@
+"""An account's crontab: our lines come and go, everybody else's stay byte for byte."""
+
+from __future__ import annotations
+
+from controller.panels.local import commands
+from controller.panels.local.settings import LocalSettings
+from shared.errors import ShoplaunchError
+
+_NONE_YET = b"no crontab for "
+
+
+class Crontab:
+    """The crontab of one account (a validated name), read and written through `crontab -u`."""
+
+    def __init__(self, settings: LocalSettings, user: str) -> None:
+        self._command = settings.crontab
+        self._user = user
+
+    def read(self) -> bytes:
+        """Return the whole crontab, empty when there is none yet. Raises cron_edit_failed."""
+        done = commands.attempt([self._command, "-u", self._user, "-l"])
+        if done.returncode == 0:
+            return done.stdout
+        if done.returncode == 1 and not done.stdout and done.stderr.startswith(_NONE_YET):
+            return b""
+        raise ShoplaunchError("cron_edit_failed", f"the crontab of {self._user}: {commands.said(done)}")
+
+    def lines(self) -> list[str]:
+        """Return the crontab's lines."""
+        return [line.decode("utf-8", "surrogateescape") for line in self.read().split(b"\n") if line]
+
+    def ensure(self, line: str) -> None:
+        """The crontab holds `line` exactly once. Raises cron_edit_failed."""
+        wanted = line.encode("utf-8")
+        if not wanted or b"\n" in wanted:
+            raise ShoplaunchError("cron_edit_failed", "a cron line is one line")
+        before = self.read()
+        lines = before.split(b"\n")
+        if lines.count(wanted) == 1:
+            return
+        kept = b"\n".join(one for one in lines if one != wanted)
+        if kept and not kept.endswith(b"\n"):
+            kept += b"\n"
+        self._write(kept + wanted + b"\n")
+
+    def remove(self, marker: str) -> None:
+        """No line ends with the comment `# <marker>`. Raises cron_edit_failed."""
+        ending = b"# " + marker.encode("utf-8")
+        before = self.read()
+        kept = b"\n".join(one for one in before.split(b"\n") if not one.rstrip().endswith(ending))
+        if kept != before:
+            self._write(kept)
+
+    def remove_all(self) -> None:
+        """The account has no crontab."""
+        done = commands.attempt([self._command, "-u", self._user, "-r"])
+        if done.returncode != 0 and not done.stderr.startswith(_NONE_YET):
+            raise ShoplaunchError("cron_edit_failed", f"the crontab of {self._user}: {commands.said(done)}")
+
+    def _write(self, content: bytes) -> None:
+        if not content:
+            self.remove_all()
+        else:
+            done = commands.attempt([self._command, "-u", self._user, "-"], content=content)
+            if done.returncode != 0:
+                raise ShoplaunchError("cron_edit_failed", f"the crontab of {self._user}: {commands.said(done)}")
+        if self.read() != content:
+            raise ShoplaunchError("cron_edit_failed", f"the crontab of {self._user} does not read back as written")

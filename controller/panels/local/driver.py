@@ -1,0 +1,209 @@
+"""The `local` panel: real accounts, MariaDB, crontabs, PHP-FPM and Apache of one plain machine."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from controller.panels.base import (
+    Account,
+    Check,
+    DatabaseEndpoint,
+    DocumentRootRules,
+    Panel,
+    SiteAddress,
+    SkeletonFiles,
+    SkeletonStatus,
+)
+from controller.panels.local import agent_folder, check, commands, mariadb
+from controller.panels.local.accounts import Accounts, SystemAccount
+from controller.panels.local.apache import Sites
+from controller.panels.local.as_account import AsAccount
+from controller.panels.local.crontab import Crontab
+from controller.panels.local.php_fpm import Pools
+from controller.panels.local.settings import LocalSettings
+from controller.panels.local.skeleton import Skeleton
+from shared.errors import ShoplaunchError
+
+#: PHP for a site before `ensure_php` has said what the shop needs.
+ANY_PHP = "0.0"
+
+
+class LocalPanel(Panel):
+    """The machine the controller itself runs on; needs root."""
+
+    kind: ClassVar[str] = "local"
+
+    def __init__(self, settings: LocalSettings) -> None:
+        self._settings = settings
+        self._accounts = Accounts(settings)
+        self._databases = mariadb.Databases(settings)
+        self._pools = Pools(settings)
+        self._sites = Sites(settings)
+        self._skeleton = Skeleton(settings)
+
+    def check(self) -> list[Check]:
+        """See Panel.check."""
+        return check.check_server(self._settings)
+
+    # -- accounts -----------------------------------------------------------------------------------------------
+
+    def find_account(self, user: str) -> Account | None:
+        """See Panel.find_account; the domain is empty while the account has no site."""
+        found = self._accounts.find(user)
+        return None if found is None else self._as_account_record(found)
+
+    def ensure_account(self, user: str, domain: str, *, create: bool, email: str) -> Account:
+        """See Panel.ensure_account. Raises name_taken when domain or account already serve something else."""
+        commands.require_root()
+        self._accounts.check_name(user)
+        self._sites.check_domain(user, domain)
+        account = self._accounts.ensure(user, create=create)
+        php = self._pools.current(user) or self._pools.choose(ANY_PHP, None, ())
+        self._sites.ensure(account, domain, self._pools.ensure(account, php))
+        return self._as_account_record(account)
+
+    def list_accounts(self) -> list[Account]:
+        """See Panel.list_accounts."""
+        return [self._as_account_record(account) for account in self._accounts.ours()]
+
+    def remove_account(self, account: Account) -> None:
+        """See Panel.remove_account. Raises account_foreign for accounts this panel did not make."""
+        commands.require_root()
+        found = self._accounts.find(account.user)
+        if found is not None and not found.ours:
+            raise ShoplaunchError("account_foreign", f"{account.user} was not made by this panel")
+        # First what could start something new for the account, the account itself last: it carries our mark.
+        self._sites.remove(account.user)
+        self._pools.remove(account.user)
+        self._databases.remove(account.user)
+        if found is not None:
+            Crontab(self._settings, account.user).remove_all()
+            self._accounts.remove(found)
+
+    def _as_account_record(self, account: SystemAccount) -> Account:
+        site = self._sites.of(account.user)
+        return Account(
+            user=account.user,
+            home=account.home,
+            document_root=f"{account.home}/{self._settings.document_root}",
+            domain=site.domain if site else "",
+        )
+
+    def _find(self, account: Account) -> SystemAccount:
+        commands.require_root()
+        found = self._accounts.find(account.user)
+        if found is None:
+            raise ShoplaunchError("account_missing", f"there is no account {account.user}")
+        return found
+
+    def _hands(self, account: Account) -> AsAccount:
+        return self._accounts.hands(self._find(account))
+
+    # -- database -----------------------------------------------------------------------------------------------
+
+    def database_names(self, account: Account) -> tuple[str, str]:
+        """See Panel.database_names."""
+        return mariadb.names_of(account.user)
+
+    def database_endpoint(self, account: Account) -> DatabaseEndpoint:
+        """See Panel.database_endpoint."""
+        return DatabaseEndpoint(host="localhost", port=3306, socket=self._settings.mariadb_socket)
+
+    def ensure_database(self, account: Account, database: str) -> None:
+        """See Panel.ensure_database."""
+        self._databases.ensure_database(self._find(account).user, database)
+
+    def ensure_database_user(self, account: Account, user: str, password: str) -> None:
+        """See Panel.ensure_database_user."""
+        self._databases.ensure_user(self._find(account).user, user, password)
+
+    def ensure_privileges(self, account: Account, database: str, user: str) -> None:
+        """See Panel.ensure_privileges."""
+        self._databases.ensure_privileges(self._find(account).user, database, user)
+
+    # -- site ---------------------------------------------------------------------------------------------------
+
+    def ensure_php(self, account: Account, minimum: str, maximum: str | None, extensions: Sequence[str]) -> str:
+        """See Panel.ensure_php."""
+        found = self._find(account)
+        php = self._pools.choose(minimum, maximum, extensions)
+        site = self._sites.of(found.user)
+        if site is None:
+            raise ShoplaunchError("docroot_missing", f"the account {found.user} has no site yet")
+        socket = self._pools.ensure(found, php)
+        self._sites.ensure(found, site.domain, socket)
+        # Only when the site has moved over: until then the old pool still serves it.
+        self._pools.remove(found.user, keep=php)
+        return php.version
+
+    def site_address(self, account: Account) -> SiteAddress:
+        """See Panel.site_address."""
+        return SiteAddress(ip=self._settings.http_ip, port=self._settings.http_port)
+
+    def document_root_rules(self) -> DocumentRootRules:
+        """See Panel.document_root_rules: this panel puts nothing there itself."""
+        return DocumentRootRules(keep=(".well-known",))
+
+    # -- files --------------------------------------------------------------------------------------------------
+
+    def read_file(self, account: Account, path: str, limit: int = 1_000_000) -> bytes | None:
+        """See Panel.read_file."""
+        return self._hands(account).read(path, limit)
+
+    def put_file(self, account: Account, path: str, content: bytes, mode: int) -> None:
+        """See Panel.put_file."""
+        self._hands(account).put(path, content, mode, agent_folder.folder_mode(path))
+
+    def list_folder(self, account: Account, path: str) -> list[str] | None:
+        """See Panel.list_folder; `.` is the home itself."""
+        return self._hands(account).names(path)
+
+    def file_sha256(self, account: Account, path: str) -> str | None:
+        """See Panel.file_sha256."""
+        return self._hands(account).sha256(path)
+
+    def ensure_agent(self, account: Account, files: SkeletonFiles) -> None:
+        """See Panel.ensure_agent."""
+        agent_folder.ensure(self._hands(account), files)
+
+    def remove_agent(self, account: Account) -> None:
+        """See Panel.remove_agent."""
+        agent_folder.remove(self._hands(account))
+
+    # -- cron ---------------------------------------------------------------------------------------------------
+
+    def ensure_cron(self, account: Account, line: str) -> None:
+        """See Panel.ensure_cron."""
+        self._crontab(account).ensure(line)
+
+    def cron_lines(self, account: Account) -> list[str]:
+        """See Panel.cron_lines."""
+        return self._crontab(account).lines()
+
+    def remove_cron(self, account: Account, marker: str) -> None:
+        """See Panel.remove_cron."""
+        self._crontab(account).remove(marker)
+
+    def cron_interval_seconds(self, account: Account) -> int:
+        """See Panel.cron_interval_seconds."""
+        return self._settings.cron_interval_seconds
+
+    def _crontab(self, account: Account) -> Crontab:
+        return Crontab(self._settings, self._find(account).user)
+
+    # -- skeleton -----------------------------------------------------------------------------------------------
+
+    def ensure_skeleton(self, files: SkeletonFiles) -> SkeletonStatus:
+        """See Panel.ensure_skeleton."""
+        commands.require_root()
+        return self._skeleton.ensure(files)
+
+    def skeleton_status(self) -> SkeletonStatus:
+        """See Panel.skeleton_status."""
+        return self._skeleton.status()
+
+    def remove_skeleton(self) -> None:
+        """See Panel.remove_skeleton."""
+        commands.require_root()
+        self._skeleton.remove()

@@ -1,0 +1,153 @@
+"""Databases, database users and privileges of accounts, through the server's Unix socket as its root."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pymysql
+from pymysql.constants import ER
+from pymysql.cursors import Cursor
+
+from controller.panels.local.settings import LocalSettings
+from shared.errors import ShoplaunchError
+
+CONNECT_SECONDS = 10
+STATEMENT_SECONDS = 120
+#: MySQL's limit for user names; MariaDB allows more.
+MAX_NAME_BYTES = 32
+SUFFIX = "_shop"
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,31}\Z")
+ER_ACCESS_DENIED_NO_PASSWORD = 1698
+_DENIED = (ER.ACCESS_DENIED_ERROR, ER.DBACCESS_DENIED_ERROR, ER_ACCESS_DENIED_NO_PASSWORD)
+
+
+def names_of(user: str) -> tuple[str, str]:
+    """Return (database, database user) of an account: one pair for one account and never another's."""
+    name = user + SUFFIX
+    if len(name) > MAX_NAME_BYTES:
+        # Two underscores: no name that fits can look like this one by chance of its beginning alone.
+        digest = hashlib.sha256(user.encode("ascii")).hexdigest()[:8]
+        name = f"{user[:16]}__{digest}{SUFFIX}"
+    return name, name
+
+
+class Databases:
+    """The server's databases. Each method opens one connection of its own."""
+
+    def __init__(self, settings: LocalSettings) -> None:
+        self._settings = settings
+
+    @contextmanager
+    def cursor(self) -> Iterator[Cursor]:
+        """A cursor as the server's root. Raises panel_unreachable, panel_refused."""
+        try:
+            connection = self._connect(self._settings.mariadb_user, None)
+        except pymysql.MySQLError as error:
+            raise _failure(error) from None
+        try:
+            with connection.cursor() as cursor:
+                yield cursor
+        except pymysql.MySQLError as error:
+            raise _failure(error) from None
+        finally:
+            connection.close()
+
+    def _connect(self, user: str, password: str | None) -> pymysql.Connection[Any]:
+        return pymysql.connect(
+            unix_socket=self._settings.mariadb_socket,
+            user=user,
+            password=password or "",
+            charset="utf8mb4",
+            autocommit=True,
+            connect_timeout=CONNECT_SECONDS,
+            read_timeout=STATEMENT_SECONDS,
+            write_timeout=STATEMENT_SECONDS,
+        )
+
+    def ensure_database(self, account: str, database: str) -> None:
+        """The database exists. Raises panel_refused for a name that is not the account's."""
+        self._check_names(account, database)
+        with self.cursor() as cursor:
+            cursor.execute("SELECT 1 FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = %s", (database,))
+            if cursor.fetchone() is None:
+                cursor.execute(f"CREATE DATABASE IF NOT EXISTS `{database}` CHARACTER SET utf8mb4")
+
+    def ensure_user(self, account: str, user: str, password: str) -> None:
+        """The user may log in from this machine with `password`. Raises panel_refused when it cannot afterwards."""
+        self._check_names(account, user)
+        if self._logs_in(user, password):
+            return
+        with self.cursor() as cursor:
+            # In two statements, so that an interruption between them is mended by the next call.
+            cursor.execute("CREATE USER IF NOT EXISTS %s@'localhost' IDENTIFIED BY %s", (user, password))
+            cursor.execute("ALTER USER %s@'localhost' IDENTIFIED BY %s", (user, password))
+        if not self._logs_in(user, password):
+            raise ShoplaunchError("panel_refused", f"the database user {user} cannot log in with its new password")
+
+    def _logs_in(self, user: str, password: str) -> bool:
+        try:
+            self._connect(user, password).close()
+        except pymysql.MySQLError as error:
+            if error.args and error.args[0] in _DENIED:
+                return False
+            raise _failure(error) from None
+        return True
+
+    def ensure_privileges(self, account: str, database: str, user: str) -> None:
+        """The user has every privilege on the database, and on no other."""
+        self._check_names(account, database)
+        self._check_names(account, user)
+        with self.cursor() as cursor:
+            if not self._granted(cursor, database, user):
+                # An underscore is a wildcard here, unlike everywhere else.
+                pattern = database.replace("_", "\\_")
+                cursor.execute(f"GRANT ALL PRIVILEGES ON `{pattern}`.* TO %s@'localhost'", (user,))
+                if not self._granted(cursor, database, user):
+                    raise ShoplaunchError("panel_refused", f"{user} did not get its privileges on {database}")
+
+    @staticmethod
+    def _granted(cursor: Cursor, database: str, user: str) -> bool:
+        pattern = database.replace("_", "\\_")
+        cursor.execute("SHOW GRANTS FOR %s@'localhost'", (user,))
+        wanted = f"GRANT ALL PRIVILEGES ON `{pattern}`.* TO "
+        return any(str(row[0]).startswith(wanted) for row in cursor.fetchall())
+
+    def remove(self, account: str) -> None:
+        """Neither the account's database nor its database user is left; their connections are ended."""
+        database, user = names_of(account)
+        with self.cursor() as cursor:
+            cursor.execute("DROP USER IF EXISTS %s@'localhost'", (user,))
+            cursor.execute("SELECT ID FROM information_schema.PROCESSLIST WHERE USER = %s", (user,))
+            for (identity,) in cursor.fetchall():
+                self._end(cursor, int(identity))
+            cursor.execute(f"DROP DATABASE IF EXISTS `{database}`")
+
+    @staticmethod
+    def _end(cursor: Cursor, identity: int) -> None:
+        try:
+            cursor.execute("KILL CONNECTION %s", (identity,))
+        except pymysql.MySQLError as error:
+            # It ended by itself meanwhile.
+            if error.args[0] != ER.NO_SUCH_THREAD:
+                raise
+
+    @staticmethod
+    def _check_names(account: str, name: str) -> None:
+        if not _NAME.match(name) or name not in names_of(account):
+            raise ShoplaunchError("panel_refused", f"{name[:70]!r} is not a database name of {account}")
+
+
+def _failure(error: pymysql.MySQLError) -> ShoplaunchError:
+    """Return what the server said as an error of ours; PyMySQL's messages never repeat parameters of a login."""
+    number = error.args[0] if error.args else 0
+    text = str(error.args[1])[:200] if len(error.args) > 1 else str(error)[:200]
+    if isinstance(error, pymysql.err.OperationalError) and (number == 0 or 2000 <= number < 3000):
+        return ShoplaunchError("panel_unreachable", f"the database server does not answer: {text}")
+    if number == ER.PARSE_ERROR:
+        # The server quotes the statement, which may hold a password.
+        text = "a statement was not understood"
+    return ShoplaunchError("panel_refused", f"the database server refused ({number}): {text}")

@@ -1,0 +1,148 @@
+"""One PHP-FPM pool per account: PHP runs as the account, with settings a shop needs."""
+
+from __future__ import annotations
+
+import grp
+import socket
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from controller.panels.local import config_files, php_versions
+from controller.panels.local.accounts import SystemAccount
+from controller.panels.local.php_versions import PhpFpm, version_number
+from controller.panels.local.settings import LocalSettings
+from shared.errors import ShoplaunchError
+
+#: A reload is asynchronous; the new pool's socket appears within moments.
+READY_SECONDS = 20
+
+_POOL = """; Written by Shoplaunch for the account {user}; changes are overwritten.
+[shoplaunch-{user}]
+user = {user}
+group = {group}
+listen = {socket}
+listen.owner = {web_user}
+listen.group = {web_group}
+listen.mode = 0600
+pm = ondemand
+pm.max_children = 8
+pm.process_idle_timeout = 60s
+pm.max_requests = 500
+catch_workers_output = no
+security.limit_extensions = .php
+env[HOME] = {home}
+env[TMPDIR] = {home}/.php/tmp
+php_admin_flag[display_errors] = off
+php_admin_flag[log_errors] = on
+php_admin_flag[expose_php] = off
+php_admin_value[error_log] = {home}/.php/error.log
+php_admin_value[open_basedir] = {home}/:/usr/share/:/etc/ssl/:/dev/urandom
+php_admin_value[session.save_path] = {home}/.php/sessions
+php_admin_value[session.gc_probability] = 1
+php_admin_value[session.gc_divisor] = 1000
+php_admin_value[sys_temp_dir] = {home}/.php/tmp
+php_admin_value[upload_tmp_dir] = {home}/.php/tmp
+php_admin_value[opcache.validate_permission] = 1
+php_value[mysqli.default_socket] = {database_socket}
+php_value[pdo_mysql.default_socket] = {database_socket}
+php_value[memory_limit] = {memory_limit}
+php_value[upload_max_filesize] = {upload_limit}
+php_value[post_max_size] = {upload_limit}
+php_value[max_execution_time] = 300
+php_value[max_input_vars] = 20000
+"""
+
+
+class Pools:
+    """The accounts' pools over all PHP versions of the server; an account has one."""
+
+    def __init__(self, settings: LocalSettings) -> None:
+        self._settings = settings
+
+    def choose(self, minimum: str, maximum: str | None, extensions: Sequence[str]) -> PhpFpm:
+        """Return the newest PHP from `minimum` to `maximum` (as far as given) that has all `extensions`.
+
+        Raises panel_refused and says what each version lacks.
+        """
+        reasons = []
+        for php in self._settings.php:
+            if php.number() < version_number(minimum):
+                reasons.append(f"{php.version} is older than {minimum}")
+            elif maximum is not None and php.number() > version_number(maximum):
+                reasons.append(f"{php.version} is newer than {maximum}")
+            else:
+                missing = {name.lower() for name in extensions} - php_versions.extensions_of(php)
+                if not missing:
+                    return php
+                reasons.append(f"{php.version} lacks {', '.join(sorted(missing))}")
+        raise ShoplaunchError("panel_refused", f"no PHP fits: {'; '.join(reasons) or 'none is installed'}")
+
+    def current(self, user: str) -> PhpFpm | None:
+        """Return the PHP whose pool the account has, None when it has none."""
+        return next((php for php in self._settings.php if self._path(php, user).exists()), None)
+
+    def ensure(self, account: SystemAccount, php: PhpFpm) -> str:
+        """The account's pool runs under `php` and under no other; return its socket."""
+        socket_path = self.socket(php, account.user)
+        with config_files.exclusive(self._settings.state_folder, "php"):
+            content = self._content(account, socket_path).encode("utf-8")
+            service = _service(php)
+            path = self._path(php, account.user)
+            config_files.ensure(service, path, content, 0o644, lambda: _accepts(socket_path))
+            _wait(socket_path)
+        return socket_path
+
+    def remove(self, user: str, keep: PhpFpm | None = None) -> None:
+        """The account has no pool, other than that under `keep`."""
+        with config_files.exclusive(self._settings.state_folder, "php"):
+            for php in self._settings.php:
+                if keep is None or php.version != keep.version:
+                    config_files.remove(_service(php), self._path(php, user))
+                    Path(self.socket(php, user)).unlink(missing_ok=True)
+
+    def socket(self, php: PhpFpm, user: str) -> str:
+        """Return the path of the account's socket under `php`."""
+        return f"{php.sockets}/shoplaunch-{user}-{php.version}.sock"
+
+    def _path(self, php: PhpFpm, user: str) -> Path:
+        return Path(php.pools) / f"shoplaunch-{user}.conf"
+
+    def _content(self, account: SystemAccount, socket_path: str) -> str:
+        settings = self._settings
+        return _POOL.format(
+            user=account.user,
+            group=_group_name(account.gid),
+            socket=socket_path,
+            web_user=settings.web_user,
+            web_group=settings.web_group,
+            home=account.home,
+            database_socket=settings.mariadb_socket,
+            memory_limit=settings.php_memory_limit,
+            upload_limit=settings.php_upload_limit,
+        )
+
+
+def _service(php: PhpFpm) -> config_files.Service:
+    return config_files.Service(f"PHP {php.version}", [*php.command, "-t"], php.reload)
+
+
+def _group_name(gid: int) -> str:
+    try:
+        return grp.getgrgid(gid).gr_name
+    except KeyError:
+        return str(gid)
+
+
+def _accepts(path: str) -> bool:
+    with socket.socket(socket.AF_UNIX) as probe:
+        probe.settimeout(5)
+        return probe.connect_ex(path) == 0
+
+
+def _wait(path: str) -> None:
+    deadline = time.monotonic() + READY_SECONDS
+    while not _accepts(path):
+        if time.monotonic() > deadline:
+            raise ShoplaunchError("panel_refused", f"PHP-FPM does not open {path}; see its log", True)
+        time.sleep(0.02)
