@@ -1,0 +1,260 @@
+"""Reads the template's database: its tables, their definitions, their rows in primary-key order, in one snapshot."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pymysql
+
+from controller.bundles import dump
+from controller.bundles.connections import Connection, Row, Work, connect, name, parse_url, text
+from controller.bundles.scratch import Scratch
+from controller.bundles.splitter import Statement
+from shared.errors import ShoplaunchError
+
+NUMBERS = frozenset({"tinyint", "smallint", "mediumint", "int", "bigint", "decimal"})
+APPROXIMATE = frozenset({"float", "double"})
+TIMES = frozenset({"date", "time", "datetime", "timestamp", "year"})
+BINARY = frozenset({"binary", "varbinary", "tinyblob", "blob", "mediumblob", "longblob"})
+TEXT = frozenset({"char", "varchar", "tinytext", "text", "mediumtext", "longtext", "json"})
+CHOICES = frozenset({"enum", "set"})
+GEOMETRY = frozenset(
+    {"geometry", "point", "linestring", "polygon", "multipoint", "multilinestring", "multipolygon"}
+    | {"geometrycollection", "geomcollection"}
+)
+
+_COLUMNS = """
+    SELECT TABLE_NAME, COLUMN_NAME, DATA_TYPE, CHARACTER_SET_NAME, COLLATION_NAME, EXTRA, IS_NULLABLE,
+           CHARACTER_OCTET_LENGTH, CHARACTER_MAXIMUM_LENGTH
+    FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = DATABASE() ORDER BY TABLE_NAME, ORDINAL_POSITION"""
+_UNIQUE_KEYS = """
+    SELECT TABLE_NAME, INDEX_NAME, COLUMN_NAME, NULLABLE, SUB_PART
+    FROM information_schema.STATISTICS WHERE TABLE_SCHEMA = DATABASE() AND NON_UNIQUE = 0
+    ORDER BY TABLE_NAME, INDEX_NAME <> 'PRIMARY', INDEX_NAME, SEQ_IN_INDEX"""
+_FULL_TABLES = "SHOW FULL TABLES"
+_ROUTINES = """
+    SELECT ROUTINE_TYPE, ROUTINE_NAME FROM information_schema.ROUTINES
+    WHERE ROUTINE_SCHEMA = DATABASE() ORDER BY ROUTINE_TYPE, ROUTINE_NAME"""
+_TRIGGERS = """
+    SELECT TRIGGER_NAME FROM information_schema.TRIGGERS
+    WHERE TRIGGER_SCHEMA = DATABASE() ORDER BY EVENT_OBJECT_TABLE, ACTION_TIMING, EVENT_MANIPULATION, ACTION_ORDER"""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column; `kind` is the data type in small letters."""
+
+    name: str
+    kind: str
+    charset: str | None
+    collation: str | None
+    generated: bool
+    nullable: bool
+    octets: int
+    characters: int
+
+    @property
+    def approximate(self) -> bool:
+        """The server may print the same number differently."""
+        return self.kind in APPROXIMATE
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table: its columns in order, the columns of its primary (or first unique, never null) key, maybe none."""
+
+    name: str
+    columns: tuple[Column, ...]
+    key: tuple[str, ...]
+
+    @property
+    def stored(self) -> tuple[Column, ...]:
+        """The columns that can be inserted."""
+        return tuple(column for column in self.columns if not column.generated)
+
+    def column(self, wanted: str) -> Column:
+        """Return the column called `wanted`. Raises KeyError."""
+        for column in self.columns:
+            if column.name == wanted:
+                return column
+        raise KeyError(wanted)
+
+    def key_columns(self) -> tuple[Column, ...]:
+        """Return the key's columns."""
+        return tuple(self.column(part) for part in self.key)
+
+
+@dataclass(frozen=True)
+class Routine:
+    """A view, trigger, procedure or function, without the account that defined it."""
+
+    kind: str
+    name: str
+    create: str
+
+
+def key_text(column: Column) -> str:
+    """Return an SQL expression of a key column that orders and compares the same on every server."""
+    quoted = name(column.name)
+    return quoted if column.kind in NUMBERS | TIMES else f"HEX({quoted})"
+
+
+def order_of(table: Table) -> str:
+    """Return the ORDER BY list that gives a table's rows their fixed order."""
+    columns = table.key_columns() or tuple(c for c in table.columns if not c.generated and c.kind not in GEOMETRY)
+    return ", ".join(key_text(column) for column in columns)
+
+
+class Source:
+    """The template's database, read in one consistent snapshot."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        connection.query("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        connection.query("START TRANSACTION WITH CONSISTENT SNAPSHOT")
+        self.tables = read_tables(connection)
+
+    def create_text(self, table: str) -> str:
+        """Return the table's CREATE statement."""
+        return text(self._connection.one(f"SHOW CREATE TABLE {name(table)}")[1])
+
+    def rows(self, table: Table, where: str = "") -> Iterator[Row]:
+        """Yield the stored columns of the rows that meet `where` (an SQL condition), in the table's fixed order."""
+        columns = ", ".join(_selected(column) for column in table.stored)
+        condition = f" WHERE {where}" if where else ""
+        yield from self._connection.stream(
+            f"SELECT {columns} FROM {name(table.name)}{condition} ORDER BY {order_of(table)}"
+        )
+
+    def query(self, sql: str, params: Sequence[str | int] = ()) -> list[Row]:
+        """Return the rows of a query; every column is bytes or None."""
+        return self._connection.rows(sql, params)
+
+    def count(self, table: str) -> int:
+        """Return the number of rows."""
+        return int(self._connection.one(f"SELECT COUNT(*) FROM {name(table)}")[0] or 0)
+
+    def routines(self) -> list[Routine]:
+        """Return functions, procedures, views and triggers, each kind by name."""
+        found: list[Routine] = []
+        for kind, routine in self._connection.rows(_ROUTINES):
+            found.append(self._routine(text(kind).lower(), text(routine), 2))
+        views = [row[0] for row in self._connection.rows(_FULL_TABLES) if row[1] == b"VIEW"]
+        found += [self._routine("view", text(view), 1) for view in sorted(views, key=text)]
+        found += [self._routine("trigger", trigger, 2) for trigger in self._connection.names(_TRIGGERS)]
+        return found
+
+    def _routine(self, kind: str, routine: str, place: int) -> Routine:
+        create = self._connection.one(f"SHOW CREATE {kind.upper()} {name(routine)}")[place]
+        if create is None:
+            raise ShoplaunchError("source_database", f"the account may not read the {kind} {routine}")
+        return Routine(kind, routine, dump.without_definer(create).decode("utf-8"))
+
+
+def read_tables(connection: Connection) -> dict[str, Table]:
+    """Return the base tables of the connection's database by name, sorted by the name's bytes."""
+    base = {text(row[0]) for row in connection.rows(_FULL_TABLES) if row[1] == b"BASE TABLE"}
+    columns: dict[str, list[Column]] = {}
+    for row in connection.rows(_COLUMNS):
+        columns.setdefault(text(row[0]), []).append(_column(row))
+    keys = _keys(connection)
+    return {
+        table: Table(table, tuple(columns[table]), keys.get(table, ()))
+        for table in sorted(base, key=lambda found: found.encode("utf-8"))
+    }
+
+
+@contextmanager
+def open_source(url: str | None, dump_path: Path | None, scratch: Scratch, work: Work) -> Iterator[Source]:
+    """Give the Source of a live database, or of a dump loaded into the scratch server.
+
+    Raises ShoplaunchError `source_database`, `dump_*`.
+    """
+    if dump_path is not None:
+        database = load_dump(dump_path, scratch, work)
+        with scratch.connection(database) as connection:
+            yield Source(connection)
+        return
+    address = parse_url(url or "", "source_database")
+    if address.database is None:
+        raise ShoplaunchError("source_database", "the database URL names no database")
+    work("source database")
+    connection = connect(address, "source_database")
+    try:
+        yield Source(connection)
+    except pymysql.MySQLError as problem:
+        raise ShoplaunchError("source_database", str(problem.args[-1])) from problem
+    finally:
+        connection.close()
+
+
+def load_dump(path: Path, scratch: Scratch, work: Work) -> str:
+    """Load a dump into a new scratch database, after all of it was classified; return the database's name.
+
+    Raises ShoplaunchError `dump_*`.
+    """
+    work("reading the dump")
+    before = path.stat() if path.exists() else None
+    facts = dump.examine(path)
+    after = path.stat()
+    if before is None or (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
+        raise ShoplaunchError("tree_changed", f"{path} changed while it was read")
+    work("loading the dump")
+    database = scratch.new_database()
+    with scratch.connection(database) as connection:
+        limit = int(connection.one("SELECT @@max_allowed_packet")[0] or 0)
+        if facts.largest + 1024 > limit:
+            raise ShoplaunchError("dump_failed", f"the scratch server's max_allowed_packet is below {facts.largest}")
+        connection.query("SET autocommit=0")
+        for statement in dump.read_statements(path):
+            kind, _ = dump.classify(statement)
+            if kind in dump.RUN:
+                _run(connection, statement, kind)
+        connection.query("COMMIT")
+    return database
+
+
+def _run(connection: Connection, statement: Statement, kind: str) -> None:
+    try:
+        connection.query(dump.runnable(statement.text, kind))
+        lost = connection.warnings() if kind == "insert" and connection.warning_count else []
+    except pymysql.MySQLError as problem:
+        text_ = f"at byte {statement.start}: {problem.args[-1]}"
+        raise ShoplaunchError("dump_failed", text_[:500]) from problem
+    if lost:
+        raise ShoplaunchError("dump_failed", f"at byte {statement.start}: {lost[0]}"[:500])
+
+
+def _column(row: Row) -> Column:
+    _, column, kind, charset, collation, extra, nullable, octets, characters = row
+    return Column(
+        name=text(column),
+        kind=text(kind).lower(),
+        charset=text(charset) if charset is not None else None,
+        collation=text(collation) if collation is not None else None,
+        generated="GENERATED" in text(extra).upper().replace("DEFAULT_GENERATED", ""),
+        nullable=nullable == b"YES",
+        octets=int(octets or 0),
+        characters=int(characters or 0),
+    )
+
+
+def _keys(connection: Connection) -> dict[str, tuple[str, ...]]:
+    """Return per table the columns of the primary key, else of the first unique key without NULL and prefix."""
+    parts: dict[tuple[str, str], list[Row]] = {}
+    for row in connection.rows(_UNIQUE_KEYS):
+        parts.setdefault((text(row[0]), text(row[1])), []).append(row)
+    keys: dict[str, tuple[str, ...]] = {}
+    for (table, index), rows in parts.items():
+        usable = all(row[3] != b"YES" and row[2] is not None and (row[4] is None or index == "PRIMARY") for row in rows)
+        if usable and table not in keys:
+            keys[table] = tuple(text(row[2]) for row in rows)
+    return keys
+
+
+def _selected(column: Column) -> str:
+    # As a double, a float keeps all its digits in text
+    return f"{name(column.name)}+0e0" if column.kind == "float" else name(column.name)

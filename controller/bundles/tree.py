@@ -1,0 +1,143 @@
+"""Walks the template's document root: which entries are packed, which are refused, and whether they held still."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from shared.bundle import check_link, check_path
+from shared.errors import ShoplaunchError
+
+_CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
+#: Told a path below the root (bytes) and whether it is a directory; True leaves it and all below it out.
+Excluded = Callable[[bytes, bool], bool]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One entry; `path` is relative to the root. `kind` is "file", "directory" or "link"."""
+
+    path: bytes
+    kind: str
+    status: os.stat_result = field(repr=False, compare=False)
+    target: bytes = b""
+
+    @property
+    def size(self) -> int:
+        """Bytes of a file."""
+        return self.status.st_size if self.kind == "file" else 0
+
+
+class Tree:
+    """A document root on the packer's machine."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = os.fsencode(root)
+        self._real = os.path.realpath(self.root)
+        if not os.path.isdir(self._real):  # noqa: PTH112 - bytes paths
+            raise ShoplaunchError("docroot_missing", f"{root} is not a directory")
+
+    def entries(self, excluded: Excluded) -> list[Entry]:
+        """Return every entry that is packed, sorted by path, a directory before what it holds.
+
+        Raises ShoplaunchError `tree_unreadable`, `tree_link_outside`, `tree_name_encoding`.
+        """
+        return sorted(self._walk(b"", excluded), key=lambda entry: entry.path)
+
+    def read(self, entry: Entry) -> bytes:
+        """Return a file's content. Raises ShoplaunchError `tree_changed` when it is not what the walk saw."""
+        path = self._absolute(entry.path)
+        try:
+            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        except FileNotFoundError as problem:
+            raise ShoplaunchError("tree_changed", f"{_shown(entry.path)} is gone") from problem
+        except OSError as problem:
+            raise ShoplaunchError("tree_unreadable", f"{_shown(entry.path)}: {problem.strerror}") from problem
+        with os.fdopen(descriptor, "rb") as stream:
+            content = stream.read()
+            after = os.fstat(stream.fileno())
+        if not _same(entry.status, after) or len(content) != entry.status.st_size:
+            raise ShoplaunchError("tree_changed", f"{_shown(entry.path)} changed while it was packed")
+        return content
+
+    def check_unchanged(self, entries: list[Entry]) -> None:
+        """Look at every entry once more. Raises ShoplaunchError `tree_changed` for the first that is not as it was."""
+        for entry in entries:
+            try:
+                now = os.lstat(self._absolute(entry.path))
+            except FileNotFoundError as problem:
+                raise ShoplaunchError("tree_changed", f"{_shown(entry.path)} is gone") from problem
+            if not _same(entry.status, now):
+                raise ShoplaunchError("tree_changed", f"{_shown(entry.path)} changed while it was packed")
+
+    def _absolute(self, path: bytes) -> bytes:
+        return os.path.join(self._real, path)  # noqa: PTH118 - bytes paths
+
+    def _walk(self, folder: bytes, excluded: Excluded) -> Iterator[Entry]:
+        try:
+            with os.scandir(self._absolute(folder)) as scan:
+                found = list(scan)
+        except OSError as problem:
+            raise ShoplaunchError("tree_unreadable", f"{_shown(folder) or '.'}: {problem.strerror}") from problem
+        for item in found:
+            path = folder + b"/" + item.name if folder else item.name
+            is_directory = item.is_dir(follow_symlinks=False)
+            if excluded(path, is_directory):
+                continue
+            entry = self._entry(path, item.stat(follow_symlinks=False))
+            yield entry
+            if is_directory:
+                yield from self._walk(path, excluded)
+
+    def _entry(self, path: bytes, status: os.stat_result) -> Entry:
+        try:
+            path.decode("utf-8")
+        except UnicodeDecodeError as problem:
+            raise ShoplaunchError("tree_name_encoding", f"{_shown(path)} is not UTF-8") from problem
+        if _CONTROL.search(path):
+            raise ShoplaunchError("tree_name_encoding", f"{_shown(path)} holds a control character")
+        check_path(path)
+        if stat.S_ISDIR(status.st_mode):
+            return Entry(path, "directory", status)
+        if stat.S_ISREG(status.st_mode):
+            # Hard-linked files are just files: each name gets its own copy
+            return Entry(path, "file", status)
+        if stat.S_ISLNK(status.st_mode):
+            return Entry(path, "link", status, self._target(path))
+        raise ShoplaunchError("tree_unreadable", f"{_shown(path)} is a socket, pipe or device")
+
+    def _target(self, path: bytes) -> bytes:
+        """Return a link's target relative to the link, inside the tree."""
+        target = os.readlink(self._absolute(path))  # noqa: PTH115 - bytes paths
+        if target.startswith(b"/"):
+            target = self._made_relative(path, target)
+        try:
+            check_link(path, target)
+        except ShoplaunchError as problem:
+            raise ShoplaunchError("tree_link_outside", f"{_shown(path)} -> {_shown(target)}") from problem
+        # The words stay inside; what they lead to by other links must too
+        final = os.path.realpath(self._absolute(path))
+        if final != self._real and not final.startswith(self._real + b"/"):
+            raise ShoplaunchError("tree_link_outside", f"{_shown(path)} leads to {_shown(final)}")
+        return target
+
+    def _made_relative(self, path: bytes, target: bytes) -> bytes:
+        for root in (self.root.rstrip(b"/"), self._real):
+            if target == root or target.startswith(root + b"/"):
+                inside = target[len(root) :].strip(b"/") or b"."
+                return os.path.relpath(b"/" + inside, b"/" + os.path.dirname(path))  # noqa: PTH120 - bytes paths
+        raise ShoplaunchError("tree_link_outside", f"{_shown(path)} -> {_shown(target)}")
+
+
+def _same(before: os.stat_result, now: os.stat_result) -> bool:
+    return (before.st_ino, before.st_mode, before.st_size, before.st_mtime_ns, before.st_ctime_ns) == (
+        now.st_ino, now.st_mode, now.st_size, now.st_mtime_ns, now.st_ctime_ns,
+    )  # fmt: skip
+
+
+def _shown(path: bytes) -> str:
+    return path.decode("utf-8", "backslashreplace")[-300:]
