@@ -39,6 +39,12 @@ def number(value: object) -> str:
     return str(value).translate(_PERSIAN_DIGITS) if language() == "fa" else str(value)
 
 
+def amount(value: float) -> str:
+    """Return the number `value` with the language's digits and thousands apart."""
+    text = f"{value:,}" if isinstance(value, int) else f"{value:,.3f}".rstrip("0").rstrip(".")
+    return number(text).replace(",", "٬") if language() == "fa" else text
+
+
 def parse_time(value: object) -> datetime | None:
     """Return ISO 8601 text, unix seconds or a datetime as an aware datetime (UTC where none is said)."""
     if value is None or value == "":
@@ -80,9 +86,9 @@ def duration(seconds: object) -> str:
 
 
 def took(started: object, finished: object) -> str:
-    """Return how long it took from `started` to `finished`, an en dash while one of them is missing."""
+    """Return how long it took from `started` to `finished`, nothing while one of them is missing."""
     start, end = parse_time(started), parse_time(finished)
-    return "–" if start is None or end is None else duration((end - start).total_seconds())
+    return "" if start is None or end is None else duration((end - start).total_seconds())
 
 
 def _absolute(moment: datetime) -> str:
@@ -111,7 +117,7 @@ def init_app(app: Flask) -> None:
     """Set up translations, the template filters and the remembering of a chosen language."""
     Babel(app, locale_selector=select_language, default_translation_directories="translations")
     app.after_request(_remember)
-    app.jinja_env.filters.update(num=number, when=when, ago=ago, duration=duration)
+    app.jinja_env.filters.update(num=number, amount=amount, when=when, ago=ago, duration=duration)
     app.jinja_env.globals.update(
         took=took,
         language=language,

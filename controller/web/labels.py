@@ -36,7 +36,7 @@ STEPS: dict[str, Any] = {
     "php": lazy_gettext("PHP"),
     "drop": lazy_gettext("Agent and job file"),
     "cron": lazy_gettext("Cron line"),
-    "agent": lazy_gettext("Agent in the account"),
+    "agent": lazy_gettext("Agent"),
     "verify": lazy_gettext("Verify job and bundle"),
     "preflight": lazy_gettext("Look before touching"),
     "unpack": lazy_gettext("Unpack files"),
@@ -56,10 +56,10 @@ ENDED = ("live", "cancelled", "ignored")
 #: milestone of the client page -> job states in which it is the one under way
 _MILESTONES: tuple[tuple[Any, tuple[str, ...]], ...] = (
     (lazy_gettext("Order received"), ("received",)),
-    (lazy_gettext("Hosting prepared"), ("preparing", "dropped")),
-    (lazy_gettext("Shop installed"), ("restoring",)),
-    (lazy_gettext("Shop tested"), ("finishing",)),
-    (lazy_gettext("Ready"), ()),
+    (lazy_gettext("Preparing the hosting"), ("preparing", "dropped")),
+    (lazy_gettext("Installing the shop"), ("restoring",)),
+    (lazy_gettext("Testing the shop"), ("finishing",)),
+    (lazy_gettext("Shop ready"), ()),
 )
 
 

@@ -1,0 +1,19 @@
+"""The operator's pages below /admin: one blueprint, its views in one module per subject."""
+
+from __future__ import annotations
+
+from flask import Blueprint
+
+from controller.web import csrf
+from controller.web.admin import audit, jobs, login, servers
+from controller.web.admin.session import require_operator
+
+
+def make_blueprint() -> Blueprint:
+    """Return the blueprint: every POST needs its CSRF token, every page but the login an operator."""
+    bp = Blueprint("admin", __name__, url_prefix="/admin")
+    bp.before_request(csrf.check)
+    bp.before_request(require_operator)
+    for module in (login, jobs, servers, audit):
+        module.register(bp)
+    return bp

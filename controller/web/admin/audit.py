@@ -1,0 +1,26 @@
+"""The audit log: who changed what."""
+
+from __future__ import annotations
+
+from flask import Blueprint
+
+from controller.web.admin import view
+from controller.web.admin.session import page
+from controller.web.context import service
+from controller.web.parsing import page_number
+
+PER_PAGE = 50
+
+
+def register(bp: Blueprint) -> None:
+    """Add the audit log's page to `bp`."""
+    bp.add_url_rule("/audit", "audit_log", audit_log)
+
+
+def audit_log() -> str:
+    """Show the log, newest entry first."""
+    total = service().count_audit()
+    pages = view.pages(total, PER_PAGE)
+    number = min(page_number(), pages)
+    entries = service().list_audit(limit=PER_PAGE, offset=(number - 1) * PER_PAGE)
+    return page("audit.html", "audit_log", entries=view.of_audit(entries), page=number, pages=pages)

@@ -1,0 +1,80 @@
+"""Jobs: the list, one followed live, Retry of exactly one step, Cancel and taking it back, the certificate."""
+
+from __future__ import annotations
+
+from flask import Blueprint, flash, g, redirect, request, url_for
+from flask_babel import gettext
+from werkzeug.wrappers import Response
+
+from controller.web import labels
+from controller.web.admin import evidence, view
+from controller.web.admin.session import page
+from controller.web.context import service
+from controller.web.parsing import page_number
+
+PER_PAGE = 25
+
+
+def register(bp: Blueprint) -> None:
+    """Add the pages about jobs to `bp`."""
+    bp.add_url_rule("/", "home", lambda: redirect(url_for("admin.jobs")))
+    bp.add_url_rule("/jobs", "jobs", list_jobs)
+    bp.add_url_rule("/jobs/<job_id>", "job", show)
+    bp.add_url_rule("/jobs/<job_id>/certificate", "certificate", certificate)
+    bp.add_url_rule("/jobs/<job_id>/retry", "retry", retry, methods=["POST"])
+    bp.add_url_rule("/jobs/<job_id>/cancel", "confirm_cancel", confirm_cancel)
+    bp.add_url_rule("/jobs/<job_id>/cancel", "cancel", cancel, methods=["POST"])
+    bp.add_url_rule("/jobs/<job_id>/undo-cancel", "undo_cancel", undo_cancel, methods=["POST"])
+
+
+def list_jobs() -> str:
+    """Show the jobs, newest change first, those in `?state=` only when it is a state."""
+    state = request.args.get("state") if request.args.get("state") in labels.STATES else None
+    counts = service().count_jobs()
+    pages = view.pages(counts.get(state, 0) if state else sum(counts.values()), PER_PAGE)
+    number = min(page_number(), pages)
+    jobs = service().list_jobs(state=state, limit=PER_PAGE, offset=(number - 1) * PER_PAGE)
+    rows = [service().service_status(job) for job in jobs]
+    return page("jobs.html", "jobs", jobs=rows, counts=counts, state=state, page=number, pages=pages)
+
+
+def show(job_id: str) -> str:
+    """Show one job stage by stage; the page keeps itself fresh while the job may move."""
+    job = service().get_job(job_id)
+    return page("job.html", "jobs", **view.of_job(service().service_status(job), service().agent_view(job)))
+
+
+def retry(job_id: str) -> Response:
+    """Run the failed step again, alone when it is named."""
+    step = request.form.get("step") or None
+    service().retry(job_id, step=step)
+    service().audit(g.operator, "retry", job_id, step or "")
+    flash(gettext("The step runs again."))
+    return redirect(url_for("admin.job", job_id=job_id), 303)
+
+
+def confirm_cancel(job_id: str) -> str:
+    """Ask whether the job is really to be cancelled."""
+    return page("cancel.html", "jobs", job=service().service_status(service().get_job(job_id)))
+
+
+def cancel(job_id: str) -> Response:
+    """Cancel the job; its account is put back as it was."""
+    service().cancel(job_id)
+    service().audit(g.operator, "cancel", job_id)
+    flash(gettext("The job is cancelled; the account is being put back as it was."))
+    return redirect(url_for("admin.job", job_id=job_id), 303)
+
+
+def undo_cancel(job_id: str) -> Response:
+    """Take the cancellation back."""
+    service().undo_cancel(job_id)
+    service().audit(g.operator, "undo_cancel", job_id)
+    flash(gettext("The cancellation is taken back; the shop is prepared again."))
+    return redirect(url_for("admin.job", job_id=job_id), 303)
+
+
+def certificate(job_id: str) -> str:
+    """Show the birth certificate: the evidence that the shop lives."""
+    job = service().service_status(service().get_job(job_id))
+    return page("certificate.html", "jobs", job=job, **evidence.of_certificate(service().certificate(job_id)))

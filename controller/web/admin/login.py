@@ -1,0 +1,58 @@
+"""Signing in and out; wrong passwords are counted by address and by user."""
+
+from __future__ import annotations
+
+from flask import Blueprint, make_response, redirect, render_template, request, url_for
+from flask_babel import gettext
+from werkzeug.wrappers import Response
+
+from controller.web.admin.session import sign_in, sign_out
+from controller.web.context import service
+from shared.errors import ShoplaunchError
+
+
+def register(bp: Blueprint) -> None:
+    """Add login and logout to `bp`."""
+    bp.add_url_rule("/login", "login", login, methods=["GET", "POST"])
+    bp.add_url_rule("/logout", "logout", logout, methods=["POST"])
+
+
+def login() -> Response:
+    """Show the form; on POST sign in, or say that it was wrong (401) or tried too often (429)."""
+    if request.method == "GET":
+        return _form("", 200)
+    user, password = request.form.get("user", "")[:64], request.form.get("password", "")[:1024]
+    try:
+        accepted = service().check_login(user, password, request.remote_addr or "")
+    except ShoplaunchError as error:
+        return _too_often(error)
+    if not accepted:
+        return _form(gettext("User or password is wrong."), 401)
+    sign_in(user)
+    return redirect(_next_page(), 303)
+
+
+def logout() -> Response:
+    """End the session."""
+    sign_out()
+    return redirect(url_for("admin.login"), 303)
+
+
+def _too_often(error: ShoplaunchError) -> Response:
+    if error.code != "login_throttled":
+        raise error
+    response = _form(gettext("Too many attempts. Please wait a while and try again."), 429)
+    response.headers["Retry-After"] = str(error.details["retry_after_seconds"])
+    return response
+
+
+def _form(problem: str, status: int) -> Response:
+    user = request.form.get("user", "")[:64]
+    return make_response(render_template("admin/login.html", problem=problem, user=user), status)
+
+
+def _next_page() -> str:
+    wanted = request.args.get("next", "")
+    # Only pages of our own: neither another host nor a path that a browser takes for one
+    own = wanted.startswith("/admin/") and "\\" not in wanted and wanted.isprintable()
+    return wanted if own else url_for("admin.jobs")

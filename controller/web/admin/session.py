@@ -1,0 +1,55 @@
+"""The operator's session: who is signed in, since when, and what every admin page needs."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from flask import g, redirect, render_template, request, session, url_for
+from werkzeug.wrappers import Response
+
+from controller.web.context import service
+
+#: A session ends after this time without a request, and after that time in any case.
+IDLE_SECONDS = 2 * 3600
+LIFETIME_SECONDS = 12 * 3600
+OPEN_ENDPOINTS = ("admin.login",)
+
+
+def sign_in(user: str) -> None:
+    """Begin a new session for `user`; whatever the old one held is gone."""
+    session.clear()
+    session.update(user=user, since=int(time.time()), seen=int(time.time()))
+
+
+def sign_out() -> None:
+    """End the session."""
+    session.clear()
+
+
+def signed_in_user(now: float | None = None) -> str | None:
+    """Return the signed-in operator's name, None when there is none or the session is over."""
+    now = time.time() if now is None else now
+    user, since, seen = session.get("user"), session.get("since", 0), session.get("seen", 0)
+    if not user or now - since > LIFETIME_SECONDS or now - seen > IDLE_SECONDS:
+        return None
+    return str(user) if service().is_operator(str(user)) else None
+
+
+def require_operator() -> Response | None:
+    """Lead to the login when nobody is signed in; remember who it is otherwise."""
+    if request.endpoint in OPEN_ENDPOINTS:
+        return None
+    g.operator = signed_in_user()
+    if g.operator is None:
+        wanted = request.full_path.rstrip("?") if request.method == "GET" else None
+        return redirect(url_for("admin.login", next=wanted))
+    # Written rarely, so that a page which looks every two seconds sends no cookie each time
+    if time.time() - session.get("seen", 0) > 60:
+        session["seen"] = int(time.time())
+    return None
+
+
+def page(template: str, section: str, **values: Any) -> str:
+    """Return the admin page `template` with what its frame needs."""
+    return render_template(f"admin/{template}", section=section, operator=g.operator, **values)

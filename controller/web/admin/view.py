@@ -1,0 +1,94 @@
+"""What the admin pages show, made from what the service answers: steps with labels, evidence as rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from flask_babel import gettext, lazy_gettext
+from markupsafe import Markup, escape
+
+from controller.web import labels
+from controller.web.i18n import language
+from shared.errors import advice, is_known
+
+ACTIONS: dict[str, Any] = {
+    "login": lazy_gettext("Signed in"),
+    "retry": lazy_gettext("Retried"),
+    "cancel": lazy_gettext("Cancelled"),
+    "undo_cancel": lazy_gettext("Took a cancellation back"),
+    "order": lazy_gettext("Ordered"),
+}
+
+
+def pages(total: int, per_page: int) -> int:
+    """Return how many pages `total` rows fill; at least one."""
+    return max(1, -(-total // per_page))
+
+
+def of_job(job: Mapping[str, Any], agent: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values of the job page from a job's status and its agent's live view."""
+    failed = [step["name"] for step in job["steps"] if step["state"] == "failed"]
+    return {
+        "job": job,
+        "steps": _rows(job["steps"], agent.get("stages") or []),
+        "moving": labels.is_moving(job["state"]),
+        "may_retry": job["state"] in labels.TROUBLED,
+        "retry_step": job["step"] if job["step"] in failed else None,
+        "may_cancel": job["state"] not in labels.ENDED,
+        "has_certificate": job["state"] == "live",
+        "heard_at": agent.get("heard_at"),
+        "waiting_for": _waiting(job["state"]),
+        "advice": own_advice,
+    }
+
+
+def own_advice(error: Mapping[str, Any]) -> str:
+    """Return what to do about `error` in the reader's language, or as it was sent for a code we do not know."""
+    return advice(error["code"], language()) if is_known(error["code"]) else str(error["advice"])
+
+
+def with_code(text: str) -> Markup:
+    """Return `text` as HTML whose `commands between backticks` are code."""
+    parts = text.split("`")
+    plain = [
+        Markup('<code dir="ltr">{}</code>').format(part) if n % 2 else escape(part) for n, part in enumerate(parts)
+    ]
+    return Markup("").join(plain) if len(parts) % 2 else escape(text)
+
+
+def _waiting(state: str) -> str:
+    if state == "dropped":
+        return gettext("The job lies in the account; cron starts the agent at its next tick.")
+    if state == "cancelled":
+        return gettext("The account is put back as it was before the order.")
+    return ""
+
+
+def _rows(steps: Iterable[Mapping[str, Any]], stages: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return the steps as table rows, the agent's stages below the step `agent`."""
+    rows = []
+    for step in labels.with_labels(steps):
+        rows.append({**step, "stage": False, "seconds": None})
+        if step["name"] == "agent":
+            rows += [_stage_row(stage) for stage in stages]
+    return rows
+
+
+def _stage_row(stage: Mapping[str, Any]) -> dict[str, Any]:
+    row = {"attempts": None, "started_at": None, "finished_at": None, "seconds": None, "error": None, **stage}
+    return {**row, "stage": True, "label": labels.step_label(stage["name"])}
+
+
+def of_audit(entries: Iterable[Any]) -> list[dict[str, Any]]:
+    """Return the audit entries with what their action is called."""
+    return [
+        {
+            "at": entry.at,
+            "user": entry.user,
+            "job": entry.job,
+            "label": ACTIONS.get(entry.action, entry.action),
+            "detail": entry.detail,
+        }
+        for entry in entries
+    ]

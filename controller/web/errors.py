@@ -1,0 +1,57 @@
+"""What is answered when something goes wrong: problem documents to programs, a quiet page to people."""
+
+from __future__ import annotations
+
+import logging
+
+from flask import Flask, make_response, render_template, request
+from flask_babel import gettext
+from werkzeug.exceptions import HTTPException, InternalServerError
+from werkzeug.wrappers import Response
+
+from controller.web import problems
+from controller.web.i18n import language
+from shared.errors import ShoplaunchError, advice
+
+LOG = logging.getLogger(__name__)
+
+
+def init_app(app: Flask) -> None:
+    """Register the handlers."""
+    problems.init_app(app)
+    app.register_error_handler(ShoplaunchError, known)
+    app.register_error_handler(HTTPException, by_http)
+    app.register_error_handler(InternalServerError, unexpected)
+
+
+def known(error: ShoplaunchError) -> Response:
+    """Answer a failure that has a code."""
+    if problems.wants_problem():
+        return problems.problem(error)
+    status = problems.STATUS.get(error.code, 400)
+    title = gettext("Not found") if status == 404 else gettext("That did not work")
+    return _page(title, advice(error.code, language()), status)
+
+
+def by_http(error: HTTPException) -> Response:
+    """Answer a failure that HTTP names: no such page, a method that is not allowed, a missing CSRF token."""
+    if error.response is not None:
+        return error.response
+    if problems.wants_problem():
+        return problems.from_http(error)
+    if error.code == 404:
+        return _page(gettext("Not found"), gettext("There is nothing at this address."), 404)
+    if error.description == "csrf":
+        return _page(gettext("Please try again"), gettext("The form was too old or not of this session."), 400)
+    return _page(gettext("That did not work"), str(error.name), error.code or 500)
+
+
+def unexpected(error: InternalServerError) -> Response:
+    """Answer a failure nobody foresaw; what it was stands in the log only."""
+    LOG.error("unexpected failure of %s %s", request.method, request.path, exc_info=error.original_exception or error)
+    return known(ShoplaunchError("internal", "an unexpected failure; see the controller's log"))
+
+
+def _page(title: str, text: str, status: int) -> Response:
+    back = "/admin/jobs" if request.path.startswith("/admin/") and status != 500 else None
+    return make_response(render_template("message.html", title=title, text=text, back=back), status)

@@ -1,0 +1,39 @@
+"""Reading what requests carry: JSON bodies, bearer tokens, page numbers."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from flask import request
+
+from shared.errors import ShoplaunchError
+
+_BEARER = "Bearer "
+MAX_TOKEN_CHARS = 4096
+
+
+def json_body(code: str) -> dict[str, Any]:
+    """Return the request's JSON object. Raises ShoplaunchError `code` when the body is none."""
+    try:
+        document = json.loads(request.get_data(cache=True).decode("utf-8"))
+    except (ValueError, RecursionError):
+        raise ShoplaunchError(code, "the body is not JSON in UTF-8") from None
+    if not isinstance(document, dict):
+        raise ShoplaunchError(code, "the body is not a JSON object")
+    return document
+
+
+def bearer_token() -> str:
+    """Return the request's bearer token. Raises ShoplaunchError `token_invalid` when there is none."""
+    header = request.headers.get("Authorization", "")
+    token = header[len(_BEARER) :].strip()
+    if not header.startswith(_BEARER) or not token or len(token) > MAX_TOKEN_CHARS:
+        raise ShoplaunchError("token_invalid", "the request carries no bearer token")
+    return token
+
+
+def page_number() -> int:
+    """Return `?page=` as a number from 1 on; 1 for anything else."""
+    text = request.args.get("page", "1")
+    return max(1, int(text)) if text.isascii() and text.isdigit() and len(text) < 7 else 1

@@ -1,0 +1,112 @@
+"""Signed requests (billing, status): HMAC over the request, one answer per event, no signature twice."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import hmac
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Response, current_app, request
+
+from controller.web import problems
+from controller.web.context import service
+from shared.encoding import sha256_hex
+from shared.errors import ShoplaunchError
+
+WINDOW_SECONDS = 300
+HEADER_KEY = "X-Shoplaunch-Key"
+HEADER_TIMESTAMP = "X-Shoplaunch-Timestamp"
+HEADER_EVENT = "X-Shoplaunch-Event"
+HEADER_SIGNATURE = "X-Shoplaunch-Signature"
+_SCHEME = "v1="
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
+_SIGNATURE = re.compile(r"v1=[0-9a-f]{64}\Z")
+
+
+@dataclass(frozen=True)
+class SignedRequest:
+    """A request whose signature is right: who sent it, which event it is, and what it asks."""
+
+    key: str
+    event: str
+    signature: str
+    timestamp: int
+    fingerprint: str
+
+
+def signature(secret: bytes, timestamp: str, event: str, method: str, target: str, body: bytes) -> str:
+    """Return the value of `X-Shoplaunch-Signature` for a request; `target` is its path, with `?query` if any."""
+    text = "\n".join((timestamp, event, method.upper(), target, sha256_hex(body)))
+    return _SCHEME + hmac.new(secret, text.encode("utf-8"), hashlib.sha256).hexdigest()
+
+
+def target() -> str:
+    """Return path and query of the current request exactly as they were sent."""
+    raw = request.environ.get("RAW_URI") or request.environ.get("REQUEST_URI")
+    if isinstance(raw, str) and raw.startswith("/"):
+        return raw
+    query = request.query_string.decode("latin-1")
+    return request.path + ("?" + query if query else "")
+
+
+def verify(now: float | None = None) -> SignedRequest:
+    """Return the current request when its signature is right and fresh.
+
+    Raises ShoplaunchError `request_unsigned` otherwise; whether it was used before is not looked at here.
+    """
+    key, event = request.headers.get(HEADER_KEY, ""), request.headers.get(HEADER_EVENT, "")
+    stamp, given = request.headers.get(HEADER_TIMESTAMP, ""), request.headers.get(HEADER_SIGNATURE, "")
+    if not (key and stamp.isascii() and stamp.isdigit() and len(stamp) < 12):
+        raise ShoplaunchError("request_unsigned", "key or timestamp is missing")
+    if not _UUID.match(event) or not _SIGNATURE.match(given):
+        raise ShoplaunchError("request_unsigned", "event id or signature is missing or malformed")
+    if abs((time.time() if now is None else now) - int(stamp)) > WINDOW_SECONDS:
+        raise ShoplaunchError("request_unsigned", "the request is not of now; compare the clocks")
+    body = request.get_data(cache=True)
+    secret = service().signing_secret(key)
+    # An unknown key costs the same work as a known one
+    expected = signature(secret or b"\0" * 32, stamp, event, request.method, target(), body)
+    if not hmac.compare_digest(expected, given) or secret is None:
+        raise ShoplaunchError("request_unsigned", "the signature is wrong or the key unknown")
+    asked = "\n".join((request.method, target(), sha256_hex(body)))
+    return SignedRequest(key, event, given, int(stamp), sha256_hex(asked.encode("utf-8")))
+
+
+def signed(view: Callable[..., Response]) -> Callable[..., Response]:
+    """Let only signed requests reach `view`; a repeated event gets the first answer and never reaches it."""
+
+    @functools.wraps(view)
+    def guarded(*args: Any, **kwargs: Any) -> Response:
+        asked = verify()
+        log = service().request_log
+        log.use_signature(asked)
+        if request.method == "GET":
+            return view(*args, **kwargs)
+        first = log.claim(asked)
+        if first is not None:
+            return Response(first.body, first.status, content_type=first.content_type)
+        return _answer_once(log, asked, functools.partial(view, *args, **kwargs))
+
+    return guarded
+
+
+def _answer_once(log: Any, asked: SignedRequest, view: Callable[[], Response]) -> Response:
+    done = False
+    try:
+        try:
+            response = current_app.make_response(view())
+        except ShoplaunchError as error:
+            response = problems.problem(error)
+        # Our own failures are not the event's answer: the same event may be tried again
+        if response.status_code < 500:
+            log.keep(asked, response.status_code, response.content_type or "", response.get_data())
+            done = True
+        return response
+    finally:
+        if not done:
+            log.release(asked)

@@ -1,0 +1,30 @@
+"""GET /status/<token>: how far the client's shop is, in words without technique."""
+
+from __future__ import annotations
+
+from flask import Blueprint, g, render_template
+
+from controller.web import labels
+from controller.web.context import service
+
+bp = Blueprint("status", __name__)
+
+
+@bp.get("/status/<token>")
+def show(token: str) -> str:
+    """Return the client's page in the client's language; 404 for a token that names no job."""
+    job = service().job_by_status_token(token)
+    g.client_language = job.language
+    view = service().service_status(job)
+    title, sentence = labels.headline(view["state"])
+    return render_template(
+        "status.html",
+        title=title,
+        sentence=sentence,
+        state=view["state"],
+        domain=view["domain"],
+        percent=view["percent"],
+        milestones=labels.milestones(view["state"], view["percent"]),
+        moving=labels.is_moving(view["state"]),
+        shop_url=view.get("shop_url") if view["state"] == "live" else None,
+    )

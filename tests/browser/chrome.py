@@ -1,0 +1,59 @@
+"""A headless Chromium for tests: no traffic of its own, its profile gone afterwards."""
+
+import contextlib
+import shutil
+import tempfile
+
+from selenium import webdriver
+from selenium.webdriver.chrome.service import Service
+
+CHROMIUM = "/usr/bin/chromium"
+CHROMEDRIVER = "/usr/bin/chromedriver"
+SWITCHES = (
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-dev-shm-usage",
+    "--hide-scrollbars",
+)
+PAGE_LOAD_SECONDS = 60
+
+
+@contextlib.contextmanager
+def chrome(width=1280, height=900, resolve=None, javascript=True, language="en"):
+    """Yield a driver whose window is `width` x `height` pixels.
+
+    `resolve` maps host names to addresses ("127.0.0.1" or "127.0.0.1:8080"); `javascript=False` switches scripts off.
+    """
+    profile = tempfile.mkdtemp(prefix="shoplaunch-chrome-")
+    options = webdriver.ChromeOptions()
+    options.binary_location = CHROMIUM
+    for switch in (*SWITCHES, f"--user-data-dir={profile}", f"--window-size={width},{height}", f"--lang={language}"):
+        options.add_argument(switch)
+    if resolve:
+        rules = ",".join(f"MAP {host} {address}" for host, address in resolve.items())
+        options.add_argument(f"--host-resolver-rules={rules}")
+    preferences = {"intl.accept_languages": language}
+    if not javascript:
+        preferences["profile.managed_default_content_settings.javascript"] = 2
+    options.add_experimental_option("prefs", preferences)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    driver = webdriver.Chrome(service=Service(CHROMEDRIVER), options=options)
+    try:
+        driver.set_page_load_timeout(PAGE_LOAD_SECONDS)
+        metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+        driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+        yield driver
+    finally:
+        driver.quit()
+        shutil.rmtree(profile, ignore_errors=True)
+
+
+def complaints(driver):
+    """Return what the browser's console said at level SEVERE since the last call."""
+    return [entry["message"] for entry in driver.get_log("browser") if entry["level"] == "SEVERE"]
