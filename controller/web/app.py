@@ -8,7 +8,6 @@ from urllib.parse import urlsplit
 
 from flask import Flask, g, redirect, url_for
 from werkzeug.middleware.proxy_fix import ProxyFix
-from werkzeug.wrappers import Response
 
 from controller.web import admin, callbacks, context, csrf, errors, i18n, labels, ops, orders, security, status
 from controller.web.admin import view

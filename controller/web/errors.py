@@ -5,12 +5,11 @@ from __future__ import annotations
 import logging
 
 from flask import Flask, make_response, render_template, request
-from flask_babel import gettext
 from werkzeug.exceptions import HTTPException, InternalServerError
 from werkzeug.wrappers import Response
 
 from controller.web import problems
-from controller.web.i18n import language
+from controller.web.i18n import gettext, language
 from shared.errors import ShoplaunchError, advice
 
 LOG = logging.getLogger(__name__)
@@ -36,7 +35,7 @@ def known(error: ShoplaunchError) -> Response:
 def by_http(error: HTTPException) -> Response:
     """Answer a failure that HTTP names: no such page, a method that is not allowed, a missing CSRF token."""
     if error.response is not None:
-        return error.response
+        return make_response(error.response)
     if problems.wants_problem():
         return problems.from_http(error)
     if error.code == 404:

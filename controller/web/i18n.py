@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
+import flask_babel
 from flask import Flask, Response, g, has_request_context, request
-from flask_babel import Babel, format_datetime, format_timedelta, get_locale, gettext
+from flask_babel import Babel, format_datetime, format_timedelta, get_locale
 from markupsafe import Markup
 
 from controller.web.jalali import MONTHS, to_jalali
@@ -15,6 +17,11 @@ RIGHT_TO_LEFT = ("fa",)
 COOKIE = "shoplaunch_lang"
 YEAR_SECONDS = 31_536_000
 _PERSIAN_DIGITS = str.maketrans("0123456789%", "۰۱۲۳۴۵۶۷۸۹٪")
+
+
+def gettext(text: str, **values: Any) -> str:
+    """Return `text` in the request's language, its `%(name)s` filled with `values`."""
+    return str(flask_babel.gettext(text, **values))
 
 
 def select_language() -> str:

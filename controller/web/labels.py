@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from flask_babel import gettext, lazy_gettext
+from flask_babel import lazy_gettext
+
+from controller.web.i18n import gettext
 
 #: state -> (label, tone: how it is coloured)
 STATES: dict[str, tuple[Any, str]] = {

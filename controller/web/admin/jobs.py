@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from flask import Blueprint, flash, g, redirect, request, url_for
-from flask_babel import gettext
 from werkzeug.wrappers import Response
 
 from controller.web import labels
 from controller.web.admin import evidence, view
 from controller.web.admin.session import page
 from controller.web.context import service
+from controller.web.i18n import gettext
 from controller.web.parsing import page_number
 
 PER_PAGE = 25

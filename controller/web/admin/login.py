@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from flask import Blueprint, make_response, redirect, render_template, request, url_for
-from flask_babel import gettext
 from werkzeug.wrappers import Response
 
 from controller.web.admin.session import sign_in, sign_out
 from controller.web.context import service
+from controller.web.i18n import gettext
 from shared.errors import ShoplaunchError
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from flask_babel import gettext, lazy_gettext
+from flask_babel import lazy_gettext
 from markupsafe import Markup, escape
 
 from controller.web import labels
-from controller.web.i18n import language
+from controller.web.i18n import gettext, language
 from shared.errors import advice, is_known
 
 ACTIONS: dict[str, Any] = {
