@@ -69,7 +69,7 @@ class Reporter:
         self._told_percent = None
         self._thread = None
         self._tries = 0
-        self.last_answer = None
+        self._last_answer = None
         self._seq = self._resume_numbers()
 
     def _resume_numbers(self):
@@ -99,6 +99,10 @@ class Reporter:
         if self._verdict is not None:
             raise ShoplaunchError(self._verdict, "the controller said so")
 
+    def controller_clock(self):
+        """Return the controller's clock as its last answer told it (unix seconds), None when there was none."""
+        return None if self._last_answer is None else self._last_answer.date()
+
     @property
     def percent(self):
         """How much of the whole is done, 0..100."""
@@ -111,6 +115,7 @@ class Reporter:
             # Reserved first: a number used twice would be taken for a repetition and ignored
             self._note_callback(seq=self._seq)
             fields.setdefault("percent", self.percent)
+            fields.setdefault("stage", self._stage)
             self._outbox.append(
                 make_event(self._job["job"], self._job["attempt"], self._seq, name, self._clock(), **fields)
             )
@@ -148,11 +153,21 @@ class Reporter:
             self._lock.touch()
         self._state.update(percent=self.percent, progress_at=self._clock())
 
-    def forget(self, stages):
-        """The work of `stages` is to be done again."""
+    def stage_started(self, stage):
+        """Report that `stage` begins."""
         with self._changed:
-            for stage in stages:
-                self._fractions.pop(stage, None)
+            self._stage = stage
+            self._fractions = {name: 1.0 for name in STAGES if self._state.stage_done(name)}
+        self.event("stage_started", stage=stage)
+
+    def stage_finished(self, stage, seconds, **more):
+        """Report that `stage` is done and took `seconds` in all."""
+        with self._changed:
+            self._fractions[stage] = 1.0
+        if self._lock is not None:
+            self._lock.touch()
+        self._state.update(percent=self.percent, progress_at=self._clock())
+        self.event("stage_finished", stage=stage, seconds=seconds, **more)
 
     def wait_answered(self, seconds):
         """Wait until the controller answered or a try failed, at most `seconds`; raise as `check` does."""
@@ -227,7 +242,7 @@ class Reporter:
         except ShoplaunchError as error:
             self._failed(event, "{}: {}".format(error.code, error.message), None)
             return False
-        self.last_answer = answer
+        self._last_answer = answer
         if 200 <= answer.status < 300:
             self._backoff.reset()
             self._note_callback(last_ok_at=self._clock(), last_error=None)

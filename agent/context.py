@@ -7,6 +7,7 @@ process `state` is a stand-in that knows `shard_done`, `mark_shard` and `record`
 """
 
 import base64
+import contextlib
 import gzip
 import json
 import os
@@ -80,15 +81,26 @@ class Context:
 
     def check_current(self):
         """Raise ShoplaunchError `superseded` when the job file names another attempt, `cancelled` or
-        `callback_refused` when the controller said so, `internal` when the helper process is gone."""
-        if self._guard is not None:
-            self._guard.check()
+        `callback_refused` when the controller said so, and the helper process's failure as soon as it is known."""
+        self.check_job_file()
+        if self.reporter is not None:
+            self.reporter.check()
         for check in self._listeners:
             check()
 
-    def also_check(self, check):
-        """`check_current` calls `check()` too from now on; it raises ShoplaunchError to stop the work."""
+    def check_job_file(self):
+        """Raise ShoplaunchError `superseded` when the job file names another attempt."""
+        if self._guard is not None:
+            self._guard.check()
+
+    @contextlib.contextmanager
+    def also_checking(self, check):
+        """Within this, `check_current` calls `check()` too; it raises ShoplaunchError to stop the work."""
         self._listeners.append(check)
+        try:
+            yield
+        finally:
+            self._listeners.remove(check)
 
     def progress(self, stage, fraction):
         """`fraction` (0..1) of stage `stage` is done: updates percent, and the last progress in lock and state."""
@@ -99,6 +111,12 @@ class Context:
         """Add `amount` to the counter `name` ("bytes_read", "bytes_written", ...)."""
         with self._counting:
             self.counters[name] = self.counters.get(name, 0) + amount
+
+    def take_counters(self):
+        """Return what was counted since the last call, name -> int."""
+        with self._counting:
+            taken, self.counters = self.counters, {}
+        return taken
 
 
 def staging_path(job):

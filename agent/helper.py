@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 
 from shared.errors import ShoplaunchError, is_known
 from shared.job import LOG_FILE
@@ -22,12 +23,14 @@ def own_archive():
 class Helper:
     """Runs stage `name` for `ctx` in a process of its own, from construction on. Raises OSError when none can start."""
 
-    def __init__(self, ctx, name, log_folder):
+    def __init__(self, ctx, name):
         self.name = name
         self._ctx = ctx
         self._error = None
         self._done = False
-        log = os.open(os.path.join(log_folder, LOG_FILE), os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+        self._started = time.monotonic()
+        self._ended = None
+        log = os.open(os.path.join(ctx.folder, LOG_FILE), os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o600)
         try:
             self._process = subprocess.Popen(
                 [sys.executable, "-I", own_archive(), "helper", name],
@@ -53,6 +56,7 @@ class Helper:
             self._error = error
         except (OSError, ValueError) as error:
             self._ctx.log.info("helper %s: %s", self.name, error)
+        self._ended = time.monotonic()
 
     def _apply(self, message):
         ctx = self._ctx
@@ -75,19 +79,25 @@ class Helper:
             self._done = True
 
     def check(self):
-        """Raise the helper's ShoplaunchError as soon as it is known; `internal` when it is gone without a word."""
+        """Raise the helper's ShoplaunchError as soon as it is known."""
         if self._error is not None:
             raise self._error
-        if not self._done and not self._thread.is_alive():
-            raise ShoplaunchError("internal", "the helper for {} ended early".format(self.name))
 
     def wait(self, tick):
-        """Wait until the helper is done, calling `tick()` twice a second. Raises as `check` does."""
+        """Return whether the helper finished its stage; False when it is gone without a word, as if killed.
+
+        Calls `tick()` twice a second meanwhile. Raises as `check` does.
+        """
         while self._thread.is_alive():
             self._thread.join(0.5)
             tick()
         self._process.wait()
         self.check()
+        return self._done
+
+    def seconds(self):
+        """Return how long the helper worked."""
+        return (self._ended or time.monotonic()) - self._started
 
     def end(self):
         """Make the helper end now, done or not."""

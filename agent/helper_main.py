@@ -64,21 +64,26 @@ class _Progress:
     def __init__(self, line):
         self._line = line
 
+    def check(self):
+        """The parent hears the controller's answers; when it stops, so do we."""
+
     def progress(self, stage, fraction):
         self._line.send("progress", stage=stage, fraction=fraction)
 
 
-def _leave_with_parent(stream):
-    """End this process when the parent's end of `stream` closes."""
-    while stream.read(4096):
+def _leave_with_parent():
+    """End this process when the parent's end of our standard input closes."""
+    while os.read(0, 4096):
         continue
     os._exit(EXIT_ORPHANED)
 
 
 def main(folder, module):
     """Run the stage `module` as the helper of the agent that works in `folder`; return the exit code."""
-    order = json.loads(sys.stdin.buffer.readline().decode("ascii"))
-    threading.Thread(target=_leave_with_parent, args=(sys.stdin.buffer,), daemon=True).start()
+    # Unbuffered: the watching thread must not share a buffer's lock with the interpreter's own end
+    with open(0, "rb", buffering=0, closefd=False) as stream:
+        order = json.loads(stream.readline().decode("ascii"))
+    threading.Thread(target=_leave_with_parent, daemon=True).start()
     line = _Line(sys.stdout.buffer)
     try:
         _work(folder, module, order, line)

@@ -1,0 +1,199 @@
+"""One start of the agent: job, lock and state in hand, then the stages, and what follows from how they end."""
+
+import os
+
+from agent import VERSION, attempt, crontab, jobfile, runner, undo
+from agent.bundle_reader import forget_fetched
+from agent.callback import EXIT_SUPERSEDED, Reporter
+from agent.compat import python_version
+from agent.context import Context
+from agent.failures import as_failure
+from agent.http import Door
+from agent.lock import acquire
+from agent.log import Log, secrets_of
+from agent.outbox import Outbox
+from agent.stages import cleanup
+from agent.state import FINAL, State
+from shared.errors import ShoplaunchError
+
+EXIT_DONE = 0
+#: Failed for now; the next tick goes on.
+EXIT_WAITING = 1
+#: Failed for good; a new attempt is needed.
+EXIT_FAILED = 3
+EXIT_CANCELLED = 5
+#: Another agent holds the lock.
+EXIT_BUSY = 6
+#: How long the final word of a failed attempt is waited for; the cron line stays until it was heard.
+ANSWER_SECONDS = 20.0
+DELIVER_SECONDS = 30.0
+
+
+def run(folder):
+    """Work for the job in `folder` (~/.shoplaunch) as far as it goes; return the exit code."""
+    raw, job, problem = _read_job(folder)
+    try:
+        lock = acquire(folder, job and job["job"], job["attempt"] if job else 0)
+    except ShoplaunchError:
+        return EXIT_BUSY
+    if lock is None:
+        return EXIT_BUSY
+    log = Log(folder)
+    state = State(folder)
+    if state.set_aside:
+        log.info("stale_state: the state was unreadable and is now %s", state.set_aside)
+    if _is_over(state, job):
+        return _clean_up(folder, state, job, log, lock)
+    if problem is not None:
+        return _refuse(state, problem, log)
+    if state.get("job") == job["job"] and state.get("attempt", 0) > job["attempt"]:
+        return EXIT_SUPERSEDED
+    return _work(folder, raw, job, state, log, lock)
+
+
+def _read_job(folder):
+    """Return (raw, job, None), or (None, None, ShoplaunchError) when there is no usable job file."""
+    try:
+        raw, job = jobfile.load(folder, jobfile.public_keys())
+    except ShoplaunchError as error:
+        return None, None, error
+    return raw, job, None
+
+
+def _is_over(state, job):
+    """Tell whether the state's job is done or taken back and no newer one is there."""
+    if state.get("status") not in FINAL:
+        return False
+    return job is None or (job["job"] == state.get("job") and job["attempt"] <= state.get("attempt", 0))
+
+
+def _refuse(state, problem, log):
+    """A job file nobody vouches for: say so where the controller can look, and do nothing."""
+    log.info("%s: %s", problem.code, problem.message)
+    if problem.code == "job_missing" and not state.get("job"):
+        return EXIT_FAILED
+    state.update(status="failed", error=problem.as_dict())
+    return EXIT_FAILED
+
+
+def _work(folder, raw, job, state, log, lock):
+    log.hide(secrets_of(job))
+    log.info("agent %s on Python %s, job %s attempt %d", VERSION, python_version(), job["job"], job["attempt"])
+    guard = jobfile.Guard(folder, raw, job, jobfile.public_keys())
+    try:
+        door = Door(job["callback"].get("ca"))
+    except ShoplaunchError as error:
+        return _refuse(state, error, log)
+    reporter = Reporter(job, state, Outbox(folder, job["job"], job["attempt"], log), door, log, lock)
+    ctx = Context(job, folder, state, log, reporter=reporter, lock=lock, guard=guard)
+    reporter.start()
+    try:
+        return _attempt(ctx)
+    finally:
+        reporter.stop()
+
+
+def _attempt(ctx):
+    own = (ctx.state.get("job"), ctx.state.get("attempt")) == (ctx.job_id, ctx.attempt)
+    if own and ctx.state.get("status") == "failed":
+        # Failed for good: only the word about it may still be on its way
+        return _give_up(ctx)
+    try:
+        if not ctx.reporter.waits("started"):
+            ctx.reporter.event("started")
+        ctx.reporter.wait_answered(ANSWER_SECONDS)
+        attempt.prepare(ctx)
+        ctx.state.update(agent=VERSION, python=python_version())
+        runner.run(ctx)
+    except Exception as error:  # noqa: BLE001 - every failure is reported by its code
+        return _failed(ctx, as_failure(error))
+    ctx.state.update(status="done", stage="cleanup", percent=100)
+    return _finish(ctx, EXIT_DONE)
+
+
+def _failed(ctx, error):
+    """What follows from `error`: leave, take back, wait for the next tick, or give up."""
+    if error.code == "superseded":
+        return EXIT_SUPERSEDED
+    if error.code == "cancelled":
+        return _cancel(ctx)
+    if error.code == "db_locked" and not ctx.lock.reliable:
+        return EXIT_BUSY
+    message = ctx.log.redact(error.message)[:4000]
+    document = dict(error.as_dict(), message=message)
+    ctx.log.info("%s: %s", error.code, message)
+    try:
+        ctx.state.update(status="waiting" if error.retryable else "failed", error=document, **_name(ctx))
+    except OSError as problem:
+        ctx.log.info("the state cannot be written: %s", problem.strerror)
+    if error.code == "callback_refused":
+        return EXIT_FAILED
+    if error.code != "callback_failed":
+        ctx.reporter.event("failed", error=document, log=ctx.log.tail())
+    if error.retryable:
+        ctx.reporter.wait_delivered(ANSWER_SECONDS)
+        return EXIT_WAITING
+    return _give_up(ctx)
+
+
+def _name(ctx):
+    return {"job": ctx.job_id, "attempt": ctx.attempt, "kind": ctx.kind}
+
+
+def _give_up(ctx):
+    """Failed for good: once the controller knows, no tick is needed any more; everything else stays for `retry`."""
+    known = ctx.reporter.wait_delivered(DELIVER_SECONDS)
+    try:
+        ctx.reporter.check()
+        if known or (ctx.state.get("error") or {}).get("code") == "job_expired":
+            ctx.check_job_file()
+            crontab.remove_line(ctx.job_id, ctx.log)
+    except ShoplaunchError as error:
+        if error.code == "cancelled":
+            return _cancel(ctx)
+        ctx.log.info("%s: %s", error.code, error.message)
+    return EXIT_FAILED
+
+
+def _cancel(ctx):
+    try:
+        undo.run(ctx)
+    except Exception as error:  # noqa: BLE001 - the next tick hears 410 again and goes on
+        failure = as_failure(error)
+        if failure.code == "superseded":
+            return EXIT_SUPERSEDED
+        ctx.log.info("taking back: %s: %s", failure.code, ctx.log.redact(failure.message))
+        return EXIT_WAITING
+    ctx.state.update(status="cancelled", error=None)
+    return _finish(ctx, EXIT_CANCELLED)
+
+
+def _finish(ctx, code):
+    ctx.reporter.stop()
+    ended = _clean_up(ctx.folder, ctx.state, ctx.job, ctx.log, ctx.lock)
+    if ended != EXIT_DONE:
+        return ended
+    ctx.reporter.farewell("cleaned")
+    return code
+
+
+def _clean_up(folder, state, job, log, lock):
+    """The last stage, for a job that is done or taken back; return the exit code."""
+    if job is None:
+        job = _spent_job(folder)
+    try:
+        cleanup.run(folder, state, job, log)
+    except Exception as error:  # noqa: BLE001 - the next tick takes it up again
+        failure = as_failure(error)
+        log.info("cleanup: %s: %s", failure.code, failure.message)
+        return EXIT_WAITING
+    lock.release()
+    return EXIT_DONE
+
+
+def _spent_job(folder):
+    """Return the payload of the job file that cleaning up has put aside, None when it is gone or not ours."""
+    try:
+        return jobfile.load(folder, jobfile.public_keys(), jobfile.SPENT_FILE)[1]
+    except ShoplaunchError:
+        return None

@@ -1,0 +1,110 @@
+"""Runs the stages of a job in their order; the order is data, and each done-mark is written after the work."""
+
+import time
+
+from agent.compat import peak_memory_bytes
+from agent.helper import Helper
+from agent.stages import configure, import_, preflight, prove, report, switch, unpack, verify
+from shared.errors import ShoplaunchError
+
+#: kind of job -> groups of stages; of a group of two the first runs in a helper process beside the second.
+#: Cleaning up follows when the final event is acknowledged (agent.entry): it ends even the marks.
+ORDER = {
+    "restore": (
+        (verify,),
+        (preflight,),
+        (unpack, import_),
+        (configure,),
+        (prove,),
+        (switch,),
+        (report,),
+    ),
+}
+#: Run at every start: they open what the others need.
+ALWAYS = (verify,)
+MODULES = {module.NAME: module for groups in ORDER.values() for group in groups for module in group}
+
+
+def run(ctx):
+    """Do every stage of the job that is not done yet. Raises ShoplaunchError, OSError."""
+    if ctx.kind not in ORDER:
+        raise ShoplaunchError("job_format", "this agent does not know jobs of kind {}".format(ctx.kind))
+    for group in ORDER[ctx.kind]:
+        waiting = [module for module in group if module in ALWAYS or not ctx.state.stage_done(module.NAME)]
+        if len(waiting) < 2 or not run_side_by_side(ctx, *waiting):
+            for module in waiting:
+                if module in ALWAYS or not ctx.state.stage_done(module.NAME):
+                    run_stage(ctx, module)
+
+
+def run_stage(ctx, module):
+    """Run one stage between its events; its done-mark comes after the work."""
+    started = begin(ctx, module.NAME)
+    try:
+        ctx.check_current()
+        module.run(ctx)
+    except BaseException:
+        fail(ctx, module.NAME, time.monotonic() - started)
+        raise
+    finish(ctx, module.NAME, time.monotonic() - started)
+
+
+def run_side_by_side(ctx, beside, here):
+    """Run stage `beside` in a helper process while `here` runs in this one; return whether both are done.
+
+    False when there can be no helper or it was killed: what is left is then done here, one after the other.
+    """
+    try:
+        helper = Helper(ctx, beside.NAME)
+    except OSError as error:
+        ctx.log.info("no second process: %s", error.strerror)
+        return False
+    begin(ctx, beside.NAME)
+    try:
+        with ctx.also_checking(helper.check):
+            run_stage(ctx, here)
+            finished = helper.wait(ctx.check_current)
+    except BaseException:
+        fail(ctx, beside.NAME, helper.seconds())
+        raise
+    finally:
+        helper.end()
+    if not finished:
+        ctx.log.info("the helper for stage %s is gone; going on without", beside.NAME)
+        fail(ctx, beside.NAME, helper.seconds())
+        return False
+    finish(ctx, beside.NAME, helper.seconds())
+    return True
+
+
+def begin(ctx, name):
+    """Note and report that stage `name` begins; return when (monotonic seconds)."""
+    ctx.log.info("stage %s begins", name)
+    ctx.state.start_stage(name)
+    if name != report.NAME:
+        ctx.reporter.stage_started(name)
+    return time.monotonic()
+
+
+def finish(ctx, name, seconds):
+    """Note and report that stage `name` is done after `seconds` in this run."""
+    _keep_counters(ctx)
+    total = ctx.state.end_stage(name, "done", seconds)
+    ctx.log.info("stage %s done in %.2f s", name, total)
+    if name != report.NAME:
+        more = {"evidence": ctx.state.evidence()} if name == "prove" else {}
+        ctx.reporter.stage_finished(name, total, **more)
+
+
+def fail(ctx, name, seconds):
+    """Note that stage `name` ended without being done. A full disk must not hide why."""
+    try:
+        _keep_counters(ctx)
+        ctx.state.end_stage(name, "failed", seconds)
+    except OSError as error:
+        ctx.log.info("the state cannot be written: %s", error.strerror)
+
+
+def _keep_counters(ctx):
+    ctx.count("peak_rss_bytes", peak_memory_bytes())
+    ctx.state.add_counters(ctx.take_counters())

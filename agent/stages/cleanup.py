@@ -1,0 +1,86 @@
+"""Stage cleanup: everything of ours leaves the account, in an order that can be taken up again at any point."""
+
+import os
+import time
+
+from agent import attempt, crontab, database, jobfile, ledger
+from agent.outbox import FOLDER as OUTBOX_FOLDER
+from agent.state import sync_folder
+from shared.errors import ShoplaunchError
+from shared.job import AGENT_FILE, BUNDLE_FILE, JOB_FILE, LAUNCHER_FILE, LOCK_FILE, LOG_FILE, STATE_FILE
+
+NAME = "cleanup"
+#: The launcher's note of the interpreter it found.
+INTERPRETER_FILE = "python"
+#: What else may be there at the end, by how the names begin. A new job's files are not among them.
+REST = (STATE_FILE, LOG_FILE, LAUNCHER_FILE + ".", INTERPRETER_FILE, "htaccess.before", jobfile.SPENT_FILE)
+
+
+def run(folder, state, job, log):
+    """Remove bundle, job and staging, then the ledger, agent and launcher, the cron line, and last the folder.
+
+    Call it only when the state says `done` or `cancelled`, holding the lock. `job` is the payload, or None when a
+    former run came past it. Raises ShoplaunchError `db_*` (retryable ones), `cron_edit_failed`; OSError.
+    """
+    job_id = state.get("job")
+    _remove_bundle(folder)
+    _spend_job(folder)
+    attempt.remove_tree(state.get("staging", ""))
+    if job is not None:
+        _drop_ledger(job, log)
+    _unlink(os.path.join(folder, jobfile.SPENT_FILE))
+    for name in (AGENT_FILE, LAUNCHER_FILE):
+        _unlink(os.path.join(folder, name))
+    sync_folder(folder)
+    crontab.remove_line(job_id, log)
+    _remove_rest(folder)
+
+
+def _remove_bundle(folder):
+    for name in os.listdir(folder):
+        if name == BUNDLE_FILE or (name.startswith(BUNDLE_FILE + ".") and name.endswith(".part")):
+            os.unlink(os.path.join(folder, name))
+
+
+def _spend_job(folder):
+    """There is no job any more; its database entry is kept for the ledger until that is gone."""
+    path = os.path.join(folder, JOB_FILE)
+    if os.path.lexists(path):
+        os.replace(path, os.path.join(folder, jobfile.SPENT_FILE))
+        sync_folder(folder)
+
+
+def _drop_ledger(job, log):
+    """The ledger tables are gone, unless the database is closed to us for good."""
+    try:
+        connection = database.connect(job["values"])
+        try:
+            ledger.drop_ledger(connection)
+        finally:
+            connection.close()
+    except ShoplaunchError as error:
+        if error.retryable and time.time() < job["expires_at"]:
+            raise
+        log.info("the ledger tables stay: %s", error.message)
+
+
+def _remove_rest(folder):
+    """The folder is gone, unless somebody else's files are in it."""
+    outbox = os.path.join(folder, OUTBOX_FOLDER)
+    if os.path.isdir(outbox):
+        for name in os.listdir(outbox):
+            os.unlink(os.path.join(outbox, name))
+        os.rmdir(outbox)
+    for name in os.listdir(folder):
+        if name.startswith(REST):
+            _unlink(os.path.join(folder, name))
+    _unlink(os.path.join(folder, LOCK_FILE))
+    if not os.listdir(folder):
+        os.rmdir(folder)
+
+
+def _unlink(path):
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        return

@@ -1,0 +1,39 @@
+"""Stage report: the final event with all evidence, acknowledged by the controller."""
+
+from agent import VERSION
+from agent.compat import python_version
+from shared.errors import ShoplaunchError
+
+NAME = "report"
+WAIT_SECONDS = 60.0
+
+
+def run(ctx):
+    """Report that the shop is restored; done when the controller has acknowledged everything that waits.
+
+    Raises ShoplaunchError `callback_failed` while it cannot be reached: the next tick tries again.
+    """
+    if not ctx.state.get("callback", {}).get("finished"):
+        ctx.reporter.event("finished", stage=NAME, evidence=evidence(ctx))
+        # Noted after the event: told twice does no harm, never told does
+        ctx.state.merge("callback", finished=True)
+    if not ctx.reporter.wait_delivered(WAIT_SECONDS):
+        ctx.check_current()
+        raise ShoplaunchError("callback_failed", "the final report is not acknowledged yet")
+
+
+def evidence(ctx):
+    """Return what the birth certificate tells of the restore (dict)."""
+    stages = ctx.state.get("stages", {})
+    counters = ctx.state.get("counters", {})
+    found = ctx.state.evidence()
+    found.update(
+        stages={name: entry["seconds"] for name, entry in stages.items() if entry["state"] == "done"},
+        bytes_read=counters.get("bytes_read", 0),
+        bytes_written=counters.get("bytes_written", 0),
+        peak_rss_bytes=max(counters.get("peak_rss_bytes", 0), counters.get("peak_rss_helper_bytes", 0)),
+        counters=counters,
+        agent=VERSION,
+        python=python_version(),
+    )
+    return found

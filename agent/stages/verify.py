@@ -1,0 +1,63 @@
+"""Stage verify: the job is valid now, its addresses may be talked to, its bundle is the one it pins."""
+
+import time
+
+from agent import attempt
+from agent.bundle_reader import forget_fetched, open_bundle
+from agent.http import Door, check_address
+from shared.errors import ShoplaunchError
+from shared.signing import check_validity
+
+NAME = "verify"
+
+
+def run(ctx):
+    """Check the job and open its bundle (`ctx.bundle`, `ctx.manifest`), fetching it first where the job says so.
+
+    Raises ShoplaunchError `clock_skew`, `job_expired`, `job_invalid`, `placeholder_unknown`, `bundle_*`,
+    `manifest_invalid`; OSError.
+    """
+    check_clock(ctx)
+    check_address(ctx.job["callback"]["url"])
+    if "bundle" not in ctx.job:
+        raise ShoplaunchError("job_invalid", "a restore needs a bundle")
+    door = None
+    if "url" in ctx.job["bundle"]:
+        check_address(ctx.job["bundle"]["url"])
+        door = Door(ctx.job["callback"].get("ca"))
+    try:
+        ctx.bundle = open_bundle(
+            ctx.job, ctx.folder, door, ctx.check_current, lambda fraction: ctx.progress(NAME, fraction)
+        )
+    except ShoplaunchError as error:
+        if error.code in ("bundle_digest", "bundle_damaged"):
+            forget_fetched(ctx.job, ctx.folder)
+        raise
+    ctx.manifest = ctx.bundle.manifest
+    missing = sorted(set(ctx.manifest["values"]) - set(ctx.values))
+    if missing:
+        raise ShoplaunchError("placeholder_unknown", "the job has no value for {}".format(", ".join(missing[:5])))
+    attempt.forget_rendered(ctx)
+
+
+def check_clock(ctx):
+    """Raise ShoplaunchError `clock_skew` outside the job's validity, `job_expired` when the controller's own clock
+    (or nobody else's) says that it is over."""
+    try:
+        check_validity(ctx.job, time.time())
+    except ShoplaunchError as error:
+        if error.details.get("reason") != "expired":
+            raise
+        told = ctx.reporter.controller_clock()
+        if told is not None:
+            check_validity_by(ctx.job, told, error)
+        raise ShoplaunchError("job_expired", "the job was valid until {}".format(ctx.job["expires_at"])) from None
+
+
+def check_validity_by(job, told, error):
+    """Raise `error` (clock_skew) when the job is still valid at `told` (unix seconds): this machine's clock is off."""
+    try:
+        check_validity(job, told)
+    except ShoplaunchError:
+        return
+    raise error
