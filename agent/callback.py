@@ -10,7 +10,7 @@ import os
 import threading
 import time
 
-from agent.http import Backoff
+from agent.http import TIMEOUT_SECONDS, Backoff
 from shared.errors import ShoplaunchError
 from shared.events import PERCENT_AFTER, STAGES, make_event
 
@@ -92,7 +92,7 @@ class Reporter:
             self._stopping = True
             self._changed.notify_all()
         if self._thread is not None:
-            self._thread.join(5.0)
+            self._thread.join(2 * TIMEOUT_SECONDS)
 
     def check(self):
         """Raise ShoplaunchError `cancelled` or `callback_refused` when the controller said so."""

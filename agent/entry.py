@@ -1,9 +1,6 @@
 """One start of the agent: job, lock and state in hand, then the stages, and what follows from how they end."""
 
-import os
-
 from agent import VERSION, attempt, crontab, jobfile, runner, undo
-from agent.bundle_reader import forget_fetched
 from agent.callback import EXIT_SUPERSEDED, Reporter
 from agent.compat import python_version
 from agent.context import Context
@@ -94,8 +91,8 @@ def _work(folder, raw, job, state, log, lock):
 
 
 def _attempt(ctx):
-    own = (ctx.state.get("job"), ctx.state.get("attempt")) == (ctx.job_id, ctx.attempt)
-    if own and ctx.state.get("status") == "failed":
+    given_up = ctx.state.get("given_up", {})
+    if (given_up.get("job"), given_up.get("attempt")) == (ctx.job_id, ctx.attempt):
         # Failed for good: only the word about it may still be on its way
         return _give_up(ctx)
     try:
@@ -123,7 +120,9 @@ def _failed(ctx, error):
     document = dict(error.as_dict(), message=message)
     ctx.log.info("%s: %s", error.code, message)
     try:
-        ctx.state.update(status="waiting" if error.retryable else "failed", error=document, **_name(ctx))
+        ctx.state.update(status="waiting" if error.retryable else "failed", error=document)
+        if not error.retryable:
+            ctx.state.update(given_up={"job": ctx.job_id, "attempt": ctx.attempt, "code": error.code})
     except OSError as problem:
         ctx.log.info("the state cannot be written: %s", problem.strerror)
     if error.code == "callback_refused":
@@ -136,16 +135,12 @@ def _failed(ctx, error):
     return _give_up(ctx)
 
 
-def _name(ctx):
-    return {"job": ctx.job_id, "attempt": ctx.attempt, "kind": ctx.kind}
-
-
 def _give_up(ctx):
     """Failed for good: once the controller knows, no tick is needed any more; everything else stays for `retry`."""
     known = ctx.reporter.wait_delivered(DELIVER_SECONDS)
     try:
         ctx.reporter.check()
-        if known or (ctx.state.get("error") or {}).get("code") == "job_expired":
+        if known or ctx.state.get("given_up", {}).get("code") == "job_expired":
             ctx.check_job_file()
             crontab.remove_line(ctx.job_id, ctx.log)
     except ShoplaunchError as error:

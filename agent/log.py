@@ -60,6 +60,8 @@ class Log:
         line = "{} {}".format(stamp, text)
         with self._guard:
             self._tail.append(line)
+            if self._path is None:
+                return
             try:
                 self._write((line + "\n").encode("utf-8", "backslashreplace"))
             except OSError as error:
@@ -75,6 +77,11 @@ class Log:
             os.close(descriptor)
         if full:
             os.replace(self._path, self._path + ".1")
+
+    def close(self):
+        """From now on lines stay in memory: the folder is about to go."""
+        with self._guard:
+            self._path = None
 
     def tail(self):
         """Return the last lines, oldest first (list of str)."""

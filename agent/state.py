@@ -63,6 +63,7 @@ class State:
         self._guard = threading.RLock()
         self.boot = boot_id()
         self.set_aside = None
+        self._closed = False
         self.data = self._load()
 
     def _load(self):
@@ -92,7 +93,14 @@ class State:
             return error.message
         return None
 
+    def close(self):
+        """From now on nothing is written: the folder is about to go."""
+        with self._guard:
+            self._closed = True
+
     def _save(self):
+        if self._closed:
+            return
         self.data["updated_at"] = self._clock()
         text = json.dumps(self.data, sort_keys=True, indent=1)
         write_durably(self._path, (text + "\n").encode("utf-8"))

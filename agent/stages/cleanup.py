@@ -33,6 +33,8 @@ def run(folder, state, job, log):
         _unlink(os.path.join(folder, name))
     sync_folder(folder)
     crontab.remove_line(job_id, log)
+    log.close()
+    state.close()
     _remove_rest(folder)
 
 

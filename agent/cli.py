@@ -1,0 +1,86 @@
+"""The agent's command line: `run | status [--json] | verify | --version`, and its exit codes.
+
+0 done (or nothing to do), 1 not yet: the next tick goes on, 2 wrong usage, 3 failed for good: a new attempt is
+needed, 4 a newer attempt has taken over, 5 cancelled and taken back, 6 another agent is at work.
+"""
+
+import json
+import os
+import sys
+
+from agent import VERSION, entry, helper_main, jobfile, runner
+from agent.bundle_reader import open_bundle
+from agent.failures import as_failure
+from agent.helper import own_archive
+from shared.errors import ShoplaunchError
+from shared.job import STATE_FILE
+
+EXIT_USAGE = 2
+USAGE = "usage: agent.pyz run | status [--json] | verify | --version\n"
+
+
+def main(arguments=None):
+    """Run the command line `arguments` (list of str; default: the process's own); return the exit code."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    folder = os.path.dirname(own_archive())
+    os.umask(0o077)
+    if arguments == ["--version"]:
+        sys.stdout.write("shoplaunch agent {}\n".format(VERSION))
+        return 0
+    if arguments == ["run"]:
+        return _run(folder)
+    if arguments in (["status"], ["status", "--json"]):
+        return _status(folder, "--json" in arguments)
+    if arguments == ["verify"]:
+        return _verify(folder)
+    if len(arguments) == 2 and arguments[0] == "helper" and arguments[1] in runner.MODULES:
+        return helper_main.main(folder, runner.MODULES[arguments[1]])
+    sys.stderr.write(USAGE)
+    return EXIT_USAGE
+
+
+def _run(folder):
+    if os.geteuid() == 0:
+        sys.stderr.write("The agent works as the account, never as root.\n")
+        return entry.EXIT_FAILED
+    return entry.run(folder)
+
+
+def _status(folder, as_json):
+    """Print `state.json`: as it is, or the lines that matter."""
+    try:
+        with open(os.path.join(folder, STATE_FILE)) as stream:
+            state = json.load(stream)
+    except FileNotFoundError:
+        state = {}
+    except ValueError:
+        sys.stderr.write("state.json is unreadable\n")
+        return entry.EXIT_FAILED
+    if as_json:
+        sys.stdout.write(json.dumps(state, sort_keys=True) + "\n")
+        return 0
+    for name in ("job", "attempt", "status", "stage", "percent"):
+        sys.stdout.write("{}: {}\n".format(name, state.get(name, "-")))
+    error = state.get("error")
+    if isinstance(error, dict):
+        sys.stdout.write("error: {}: {}\n{}\n".format(error.get("code"), error.get("message"), error.get("advice")))
+    elif error:
+        sys.stdout.write("error: {}\n".format(error))
+    return 0
+
+
+def _verify(folder):
+    """Check job file and every member of the bundle, changing nothing."""
+    try:
+        job = jobfile.load(folder, jobfile.public_keys())[1]
+        bundle = open_bundle(job, folder)
+        for member in bundle.manifest["members"]:
+            bundle.read(member)
+    except (ShoplaunchError, OSError) as error:
+        failure = as_failure(error)
+        sys.stderr.write("{}: {}\n".format(failure.code, failure.message))
+        return entry.EXIT_FAILED
+    sys.stdout.write(
+        "job {} and its bundle ({} members) are in order\n".format(job["job"], len(bundle.manifest["members"]))
+    )
+    return 0
