@@ -1,0 +1,151 @@
+"""Builds the agent: our own sources, pinned libraries and the controller's public keys in one reproducible zipapp."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import re
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from shared.errors import ShoplaunchError
+
+PROJECT = Path(__file__).resolve().parents[2]
+PACKAGING = PROJECT / "packaging" / "agent"
+VENDOR_LIST = PACKAGING / "vendor.txt"
+LAUNCHER = PACKAGING / "run"
+WHEELS = PROJECT / "build" / "vendor"
+#: The oldest date a ZIP can hold.
+EPOCH = (1980, 1, 1, 0, 0, 0)
+PUBLIC_KEY_BYTES = 32
+_PIN = re.compile(r"^([A-Za-z0-9_.-]+)==([0-9.]+) --hash=sha256:([0-9a-f]{64})$")
+_MAIN = '''"""Where the archive starts. Every Python there is must understand this file."""
+
+import sys
+
+if sys.version_info < (3, 6):
+    sys.stderr.write("Python 3.6 or newer is needed\\n")
+    sys.exit(3)
+
+from agent.cli import main
+
+sys.exit(main())
+'''
+
+
+def launcher() -> bytes:
+    """Return the launcher script `run`."""
+    return LAUNCHER.read_bytes()
+
+
+def pins() -> dict[str, str]:
+    """Return project name (as in vendor.txt) -> SHA-256 of its wheel."""
+    matches = [_PIN.match(line) for line in VENDOR_LIST.read_text().splitlines() if line and not line.startswith("#")]
+    if not all(matches):
+        raise ShoplaunchError("vendor_digest", "vendor.txt holds a line without a version and digest")
+    return {match[1]: match[3] for match in matches if match}
+
+
+def fetch_wheels(folder: Path = WHEELS) -> list[Path]:
+    """Return the pinned wheels, fetched into `folder` where they are not there yet.
+
+    Raises ShoplaunchError `vendor_digest` when one is not as pinned, `agent_not_built` when it cannot be fetched.
+    """
+    wanted = pins()
+    folder.mkdir(parents=True, exist_ok=True)
+    present = _wheels_by_digest(folder)
+    if not set(wanted.values()) <= set(present):
+        _download(folder)
+        present = _wheels_by_digest(folder)
+    missing = sorted(name for name, digest in wanted.items() if digest not in present)
+    if missing:
+        raise ShoplaunchError("vendor_digest", f"not as pinned: {', '.join(missing)}")
+    return [present[digest] for digest in wanted.values()]
+
+
+def _wheels_by_digest(folder: Path) -> dict[str, Path]:
+    return {hashlib.sha256(path.read_bytes()).hexdigest(): path for path in sorted(folder.glob("*.whl"))}
+
+
+def _download(folder: Path) -> None:
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
+    command += ["--only-binary=:all:", "--require-hashes", "-r", str(VENDOR_LIST), "-d", str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        code = "vendor_digest" if "DO NOT MATCH THE HASHES" in done.stderr else "agent_not_built"
+        last = (done.stderr.strip().splitlines() or ["pip failed"])[-1]
+        raise ShoplaunchError(code, last[:300])
+
+
+def build_agent(output: Path, public_keys: Sequence[bytes], wheels: Sequence[Path] | None = None) -> str:
+    """Write the agent to `output` and return its SHA-256; same inputs, same bytes.
+
+    `public_keys` are the controller's Ed25519 keys, 32 bytes each, newest last. Raises ShoplaunchError
+    `config_invalid` for keys that are none, `vendor_digest`, `agent_not_built`.
+    """
+    if not public_keys or any(len(key) != PUBLIC_KEY_BYTES for key in public_keys):
+        raise ShoplaunchError("config_invalid", "the agent needs at least one Ed25519 public key of 32 bytes")
+    files = {"__main__.py": _MAIN.encode()}
+    files["agent/keys.json"] = json.dumps({"keys": [key.hex() for key in public_keys]}).encode()
+    for package in ("agent", "shared"):
+        files.update(_sources(package))
+    for wheel in fetch_wheels() if wheels is None else wheels:
+        files.update(_vendored(wheel))
+    data = _archive(files)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    temporary = output.with_name(output.name + ".tmp")
+    temporary.write_bytes(data)
+    temporary.replace(output)
+    return hashlib.sha256(data).hexdigest()
+
+
+def _sources(package: str) -> Iterator[tuple[str, bytes]]:
+    """Yield (name in the archive, content) of our own package; the schemas' examples stay behind."""
+    root = PROJECT / package
+    for path in root.rglob("*"):
+        name = path.relative_to(PROJECT)
+        if path.suffix in (".py", ".json") and "examples" not in name.parts and path.name != "keys.json":
+            yield name.as_posix(), path.read_bytes()
+
+
+def _vendored(wheel: Path) -> Iterator[tuple[str, bytes]]:
+    """Yield the library's modules, unmodified, and its licence; its own tests stay behind."""
+    with zipfile.ZipFile(wheel) as archive:
+        for name in archive.namelist():
+            folder, _, last = name.partition("/")
+            if folder.endswith(".dist-info"):
+                if "license" in last.lower():
+                    yield f"licenses/{folder.removesuffix('.dist-info')}.txt", archive.read(name)
+            elif name.endswith(".py") and not name.rpartition("/")[2].startswith("test_"):
+                yield name, archive.read(name)
+
+
+def _archive(files: dict[str, bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+        for name in sorted(files):
+            entry = zipfile.ZipInfo(name, EPOCH)
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            entry.create_system = 3
+            entry.external_attr = 0o100644 << 16
+            archive.writestr(entry, files[name])
+    return buffer.getvalue()
+
+
+def read_keys(path: Path) -> list[bytes]:
+    """Return the public keys in `path`: one in hexadecimal a line, newest last; `#` begins a comment.
+
+    Raises ShoplaunchError `config_invalid`.
+    """
+    lines = [line.split("#")[0].strip() for line in path.read_text().splitlines()]
+    try:
+        keys = [bytes.fromhex(line) for line in lines if line]
+    except ValueError:
+        raise ShoplaunchError("config_invalid", f"{path} holds a line that is no hexadecimal key") from None
+    if any(len(key) != PUBLIC_KEY_BYTES for key in keys):
+        raise ShoplaunchError("config_invalid", f"{path} holds a key that is not 32 bytes long")
+    return keys
