@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from controller.bundles.connections import Row, name, text
-from controller.bundles.source import BINARY, CHOICES, GEOMETRY, NUMBERS, TEXT, Column, Table, key_text, order_of
+from controller.bundles.source import (
+    BINARY,
+    CHOICES,
+    GEOMETRY,
+    NUMBERS,
+    PLAIN_KEYS,
+    TEXT,
+    Column,
+    Table,
+    key_text,
+    order_of,
+)
 
 #: A row's key as the server prints it (`key_text` of each key column).
 Key = tuple[bytes, ...]
@@ -69,25 +80,18 @@ def key_of(table: Table, row: Row) -> Key:
     for column in table.key_columns():
         value = row[names.index(column.name)]
         assert value is not None
-        parts.append(value if _plain(column) else value.hex().upper().encode("ascii"))
+        parts.append(value if column.kind in PLAIN_KEYS else value.hex().upper().encode("ascii"))
     return tuple(parts)
 
 
 def differing_sql(table: Table, column: str, left: str, right: str) -> str:
     """Return the SELECT of the keys whose cell of `column` differs between databases `left` and `right`."""
-    keys = ", ".join(
-        f"a.{key_text(part)}" if _plain(part) else f"HEX(a.{name(part.name)})" for part in table.key_columns()
-    )
+    keys = ", ".join(key_text(part, "a.") for part in table.key_columns())
     joined = " AND ".join(f"a.{name(part)} = b.{name(part)}" for part in table.key)
-    order = ", ".join(f"HEX(a.{name(p.name)})" if not _plain(p) else f"a.{name(p.name)}" for p in table.key_columns())
     return (
         f"SELECT {keys} FROM {name(left)}.{name(table.name)} a JOIN {name(right)}.{name(table.name)} b ON {joined}"
-        f" WHERE NOT (BINARY a.{name(column)} <=> BINARY b.{name(column)}) ORDER BY {order}"
+        f" WHERE NOT (BINARY a.{name(column)} <=> BINARY b.{name(column)}) ORDER BY {keys}"
     )
-
-
-def _plain(column: Column) -> bool:
-    return not key_text(column).startswith("HEX(")
 
 
 def _literal(column: Column, value: bytes) -> str:

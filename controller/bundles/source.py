@@ -25,6 +25,8 @@ GEOMETRY = frozenset(
     {"geometry", "point", "linestring", "polygon", "multipoint", "multilinestring", "multipolygon"}
     | {"geometrycollection", "geomcollection"}
 )
+#: Kinds whose text orders and compares the same everywhere.
+PLAIN_KEYS = NUMBERS | TIMES
 
 _COLUMNS = """
     SELECT TABLE_NAME, COLUMN_NAME, DATA_TYPE, CHARACTER_SET_NAME, COLLATION_NAME, EXTRA, IS_NULLABLE,
@@ -96,10 +98,15 @@ class Routine:
     create: str
 
 
-def key_text(column: Column) -> str:
-    """Return an SQL expression of a key column that orders and compares the same on every server."""
-    quoted = name(column.name)
-    return quoted if column.kind in NUMBERS | TIMES else f"HEX({quoted})"
+def key_text(column: Column, prefix: str = "") -> str:
+    """Return an SQL expression of a key column that orders and compares the same on every server.
+
+    `prefix` is the table's alias with its dot. Text gives the hexadecimal of its UTF-8 bytes.
+    """
+    quoted = prefix + name(column.name)
+    if column.kind in PLAIN_KEYS:
+        return quoted
+    return f"HEX({quoted})" if column.kind in BINARY else f"HEX(CONVERT({quoted} USING utf8mb4))"
 
 
 def order_of(table: Table) -> str:
@@ -161,10 +168,12 @@ def read_tables(connection: Connection) -> dict[str, Table]:
     for row in connection.rows(_COLUMNS):
         columns.setdefault(text(row[0]), []).append(_column(row))
     keys = _keys(connection)
-    return {
-        table: Table(table, tuple(columns[table]), keys.get(table, ()))
-        for table in sorted(base, key=lambda found: found.encode("utf-8"))
-    }
+    tables = {}
+    for table in sorted(base, key=lambda found: found.encode("utf-8")):
+        unfit = {column.name for column in columns[table] if column.kind in APPROXIMATE | GEOMETRY | {"bit"}}
+        key = keys.get(table, ())
+        tables[table] = Table(table, tuple(columns[table]), () if unfit & set(key) else key)
+    return tables
 
 
 @contextmanager

@@ -1,0 +1,128 @@
+"""Searches the finished bundle, unpacked, for what must not leave the template: its secrets, domain and paths."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import gzip
+import html
+import io
+import json
+import tarfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from controller.bundles.reading import open_bundle
+from shared.errors import ShoplaunchError
+
+#: Places named in the message.
+SHOWN_PLACES = 20
+#: base64 is searched by its middle: the ends depend on what stands beside it.
+_SHORTEST_FOR_BASE64 = 8
+
+
+def forms(needle: bytes) -> list[bytes]:
+    """Return the spellings under which `needle` is searched, besides base64."""
+    shown = needle.decode("utf-8", "surrogateescape")
+    escaped = json.dumps(needle.decode("utf-8", "replace"))[1:-1].encode("ascii")
+    spellings = [
+        needle,
+        needle.replace(b"\\", b"\\\\").replace(b"'", b"\\'"),
+        needle.replace(b"%", b"%%"),
+        escaped,
+        escaped.replace(b"/", b"\\/"),
+        escaped.replace(b"/", b"\\\\/"),
+        quote(needle, safe="").encode("ascii"),
+        quote(needle, safe="").lower().encode("ascii"),
+        html.escape(shown, quote=True).encode("utf-8", "surrogateescape"),
+        needle.hex().encode("ascii"),
+        needle.hex().upper().encode("ascii"),
+    ]
+    return list(dict.fromkeys(spellings))
+
+
+def base64_forms(needle: bytes) -> list[bytes]:
+    """Return what base64 makes of `needle` at each of its three alignments."""
+    if len(needle) < _SHORTEST_FOR_BASE64:
+        return []
+    found = []
+    for shift in range(3):
+        coded = base64.b64encode(bytes(shift) + needle)
+        # Without the characters that also carry bits of the neighbours
+        found.append(coded[(0, 2, 3)[shift] : len(coded) - (4 if (shift + len(needle)) % 3 else 0)])
+    return found
+
+
+class Searcher:
+    """Finds needles; `needles` maps a label for the operator to the bytes that must not occur."""
+
+    def __init__(self, needles: Mapping[str, bytes]) -> None:
+        self._plain = [(label, form) for label, needle in needles.items() for form in forms(needle)]
+        self._coded = [(label, form) for label, needle in needles.items() for form in base64_forms(needle)]
+
+    def found_in(self, data: bytes, thorough: bool) -> list[str]:
+        """Return the labels of the needles in `data`; `thorough` looks into base64 too."""
+        needles = self._plain + self._coded if thorough else self._plain
+        return list(dict.fromkeys(label for label, form in needles if form in data))
+
+
+def search(bundle_path: Path, needles: Mapping[str, bytes]) -> None:
+    """Raise ShoplaunchError `residue_in_bundle`, naming the places, when the bundle holds one of `needles`."""
+    searcher = Searcher(needles)
+    places: list[str] = []
+    with open_bundle(bundle_path) as bundle:
+        manifest = json.dumps(bundle.manifest).encode("utf-8")
+        # The manifest lists what the agent searches for in hexadecimal
+        plain = [one for one in searcher.found_in(manifest, True) if needles[one].hex().encode() not in manifest]
+        places += [f"manifest.json: {label}" for label in plain]
+        for member, packed in bundle.members():
+            for place, data in _contents(member, gzip.decompress(packed), searcher):
+                places += [f"{place}: {label}" for label in searcher.found_in(data, _thorough(member))]
+    if places:
+        shown = "; ".join(places[:SHOWN_PLACES])
+        more = f" and {len(places) - SHOWN_PLACES} more" if len(places) > SHOWN_PLACES else ""
+        raise ShoplaunchError("residue_in_bundle", shown + more, places=places)
+
+
+def _thorough(member: Mapping[str, Any]) -> bool:
+    return member["kind"] != "files" or bool(member["placeholders"])
+
+
+def _contents(member: Mapping[str, Any], data: bytes, searcher: Searcher) -> Iterator[tuple[str, bytes]]:
+    """Yield (place, bytes) of a member: a shard as a whole, and by file only when something is in it."""
+    kind = member["kind"]
+    if kind == "files":
+        if searcher.found_in(data, _thorough(member)):
+            yield from _files(member, data)
+    elif kind == "data":
+        for number, line in enumerate(data.split(b"\n"), 1):
+            yield f"{member['name']} line {number} ({line[:60].decode('utf-8', 'replace').split(' (')[0]})", line
+    else:
+        yield member["name"], data
+        for number, part in enumerate(_coded_strings(json.loads(data))):
+            yield f"{member['name']} value {number}", part
+
+
+def _files(member: Mapping[str, Any], data: bytes) -> Iterator[tuple[str, bytes]]:
+    with tarfile.open(fileobj=io.BytesIO(data)) as archive:
+        for item in archive:
+            yield f"{item.name} (name)", f"{item.name} {item.linkname}".encode()
+            content = archive.extractfile(item) if item.isfile() else None
+            if content is not None:
+                yield item.name, content.read()
+
+
+def _coded_strings(value: Any) -> Iterator[bytes]:
+    if isinstance(value, str):
+        try:
+            yield base64.b64decode(value, validate=True)
+        except (binascii.Error, ValueError):
+            return
+    elif isinstance(value, dict):
+        for part in value.values():
+            yield from _coded_strings(part)
+    elif isinstance(value, list):
+        for part in value:
+            yield from _coded_strings(part)
