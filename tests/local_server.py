@@ -1,0 +1,109 @@
+"""A whole hosting server of one's own for tests: private services, own home base, accounts that go away again."""
+
+import http.client
+import os
+import pwd
+import secrets
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+from controller.panels.base import SkeletonFiles
+from controller.panels.local.driver import LocalPanel
+from controller.panels.local.settings import LocalSettings
+from controller.panels.local.stack import Stack
+
+FILES = SkeletonFiles(launcher=b"#!/bin/sh\nexit 0\n", agent=b"PK not really an agent\n" * 500)
+
+
+class LocalServer:
+    """A running stack with the local panel on it; `stop` removes every account, process and file."""
+
+    def __init__(self):
+        self.directory = Path(tempfile.mkdtemp(prefix="shoplaunch-server-"))
+        self.directory.chmod(0o755)
+        self.home_base = self.directory / "home"
+        self.home_base.mkdir(mode=0o755)
+        options = ["--innodb-buffer-pool-size=64M", "--innodb-flush-log-at-trx-commit=0"]
+        self.stack = Stack(self.directory / "stack", mariadb_options=options, home_base=str(self.home_base))
+        self._users = []
+
+    def start(self):
+        """Start the services."""
+        self.stack.start()
+        return self
+
+    def stop(self):
+        """Remove everything."""
+        for user in self._users:
+            account = self.panel().find_account(user)
+            if account is not None:
+                self.panel().remove_account(account)
+        self.stack.remove()
+        shutil.rmtree(self.directory)
+
+    def settings(self, **changes):
+        """Return the panel's settings, with `changes`."""
+        return LocalSettings.from_dict({**self.stack.local_settings(), **changes})
+
+    def panel(self, **changes):
+        """Return a new driver object."""
+        return LocalPanel(self.settings(**changes))
+
+    def new_user(self):
+        """Return an account name nobody has; an account made with it is removed at the end."""
+        user = "slt" + secrets.token_hex(5)
+        self._users.append(user)
+        return user
+
+    def new_account(self):
+        """Return a new account with its site."""
+        user = self.new_user()
+        return self.panel().ensure_account(user, f"{user}.test", create=True, email="owner@example.com")
+
+    def get(self, host, path="/"):
+        """Return (status, body bytes) of an HTTP request to the private Apache."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.stack.http_port, timeout=60)
+        try:
+            connection.request("GET", path, headers={"Host": host})
+            answer = connection.getresponse()
+            return answer.status, answer.read()
+        finally:
+            connection.close()
+
+    def query(self, sql, *params):
+        """Run one statement as the database's root; return its rows."""
+        import pymysql
+
+        connection = pymysql.connect(unix_socket=str(self.stack.mariadb_socket), user="root", autocommit=True)
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute(sql, params or None)
+                return cursor.fetchall()
+        finally:
+            connection.close()
+
+
+def as_user(user, *command, **options):
+    """Run a command as the account `user`; return the finished process."""
+    entry = pwd.getpwnam(user)
+    return subprocess.run(
+        command, user=entry.pw_uid, group=entry.pw_gid, extra_groups=[], cwd="/", capture_output=True, **options
+    )
+
+
+def snapshot(*paths):
+    """Return what tells whether anything below `paths` was touched: inode, mode, owner, times, size of each entry."""
+    seen = {}
+    for top in paths:
+        entries = [str(top)]
+        for folder, folders, files in os.walk(top):
+            entries += [os.path.join(folder, name) for name in folders + files]
+        for path in entries:
+            status = os.lstat(path)
+            seen[path] = (
+                *(status.st_ino, status.st_mode, status.st_uid, status.st_gid),
+                *(status.st_mtime_ns, status.st_ctime_ns, status.st_size),
+            )
+    return seen
