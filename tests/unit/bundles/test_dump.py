@@ -1,0 +1,131 @@
+"""A dump is understood as a whole before anything of it is executed; what does not belong there is refused."""
+
+import gzip
+
+import pytest
+
+from controller.bundles import dump
+from controller.bundles.splitter import Statement
+from shared.errors import ShoplaunchError
+
+TABLE = b"CREATE TABLE `t` (`a` int);\nINSERT INTO `t` VALUES (1);\n"
+
+
+@pytest.fixture
+def examined(tmp_path):
+    def examine(content, name="shop.sql"):
+        path = tmp_path / name
+        path.write_bytes(content)
+        return dump.examine(path)
+
+    return examine
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "name"),
+    [
+        (b"INSERT INTO `t` VALUES (1)", "insert", "t"),
+        (b"REPLACE t VALUES (1)", "insert", "t"),
+        (b"INSERT IGNORE INTO t VALUES (1)", "insert", "t"),
+        (b"CREATE TABLE IF NOT EXISTS `a``b` (x int)", "table", "a`b"),
+        (b"/*!50001 CREATE ALGORITHM=UNDEFINED */ /*!50013 DEFINER=`r`@`%` SQL SECURITY DEFINER */ "
+         b"/*!50001 VIEW `v` AS SELECT 1 */", "view", "v"),
+        (b"CREATE DEFINER=CURRENT_USER() PROCEDURE p() SELECT 1", "routine", "p"),
+        (b"CREATE DEFINER = 'a'@'b' FUNCTION f() RETURNS int RETURN 1", "routine", "f"),
+        (b"/*!50003 CREATE*/ /*!50017 DEFINER=`r`@`l`*/ /*!50003 TRIGGER g  BEFORE INSERT ON t FOR EACH ROW DO 0 */",
+         "trigger", "g"),
+        (b"/*!40000 ALTER TABLE `t` DISABLE KEYS */", "alter", "t"),
+        (b"DROP TABLE IF EXISTS `t`", "drop", "t"),
+        (b"/*!50001 DROP VIEW IF EXISTS `v`*/", "drop", "v"),
+        (b"LOCK TABLES `t` WRITE", "lock", None),
+        (b"START TRANSACTION", "begin", None),
+        (b"SET NAMES utf8mb4", "set", None),
+        (b"/*!40101 SET @OLD_SQL_MODE=@@SQL_MODE, SQL_MODE='X' */", "set", None),
+        (b"SET @@SESSION.SQL_LOG_BIN= 0", "skip", None),
+        (b"SET @@GLOBAL.GTID_PURGED=/*!80000 '+'*/ ''", "skip", None),
+    ],
+)  # fmt: skip
+def test_every_kind_of_statement_that_belongs_into_a_dump_is_known(text, kind, name):
+    assert dump.classify(Statement(text, 0, len(text))) == (kind, name)
+
+
+@pytest.mark.parametrize(
+    "text", [b"CREATE DATABASE x", b"USE `x`", b"use x", b"/*!40000 DROP DATABASE IF EXISTS `x`*/",
+             b"CREATE DATABASE /*!32312 IF NOT EXISTS*/ `x`", b"INSERT INTO `x`.`t` VALUES (1)",
+             b"CREATE TABLE x.t (a int)", b"DROP TABLE IF EXISTS `x` . `t`"],
+)  # fmt: skip
+def test_a_dump_that_names_a_database_is_refused(examined, text):
+    with pytest.raises(ShoplaunchError) as refused:
+        examined(TABLE + text + b";\n")
+    assert refused.value.code == "dump_names_database"
+
+
+@pytest.mark.parametrize(
+    "text", [b"GRANT ALL ON *.* TO x", b"DELETE FROM t", b"UPDATE t SET a=1", b"DROP TABLE t", b"SET GLOBAL x=1",
+             b"SET NAMES utf8, GLOBAL general_log=1", b"SET PASSWORD='x'", b"SELECT 1 INTO OUTFILE '/x'",
+             b"LOAD DATA INFILE 'x' INTO TABLE t", b"CREATE EVENT e DO SELECT 1", b"CALL p()", b"SHUTDOWN"],
+)  # fmt: skip
+def test_a_statement_that_does_not_belong_into_a_dump_is_refused(examined, text):
+    with pytest.raises(ShoplaunchError) as refused:
+        examined(TABLE + text + b";\n")
+    assert refused.value.code == "dump_statement_unknown"
+
+
+def test_the_message_of_a_refused_statement_shows_no_value(examined):
+    with pytest.raises(ShoplaunchError) as refused:
+        examined(TABLE + b"SET PASSWORD = 'hush';\n")
+    assert "hush" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        TABLE[:-4],
+        b"",
+        b"-- MySQL dump 10.13\n" + TABLE,
+        b"-- MariaDB dump 10.19\n" + TABLE,
+        TABLE + b"LOCK TABLES `t` WRITE;\n",
+        b"START TRANSACTION;\n" + TABLE,
+        gzip.compress(TABLE * 500)[:-20],
+    ],
+)
+def test_a_dump_that_is_cut_off_is_refused(examined, content):
+    with pytest.raises(ShoplaunchError) as refused:
+        examined(content)
+    assert refused.value.code == "dump_truncated"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [TABLE.decode().encode("utf-16"), b"PK\x03\x04 zip", b"BZh9 bzip2", gzip.compress(TABLE)[:10] + b"\xff" * 40,
+     b"just a text;".replace(b"just a text", b"SET NAMES utf8")],
+)  # fmt: skip
+def test_what_is_no_sql_text_is_refused(examined, content):
+    with pytest.raises(ShoplaunchError) as refused:
+        examined(content)
+    assert refused.value.code == "dump_unreadable"
+
+
+def test_a_missing_dump_is_unreadable(tmp_path):
+    with pytest.raises(ShoplaunchError) as refused:
+        dump.examine(tmp_path / "absent.sql")
+    assert refused.value.code == "dump_unreadable"
+
+
+def test_plain_and_gzipped_dumps_say_the_same(examined):
+    assert examined(b"\xef\xbb\xbf" + TABLE).tables == ["t"]
+    assert examined(TABLE).counts == examined(gzip.compress(TABLE), "shop.sql.gz").counts
+
+
+def test_the_account_that_defined_an_object_is_removed():
+    text = b"/*!50003 CREATE*/ /*!50017 DEFINER=`root`@`10.0.%`*/ /*!50003 TRIGGER t AFTER INSERT ON x"
+    assert dump.without_definer(text) == b"/*!50003 CREATE*/ /*!50017 */ /*!50003 TRIGGER t AFTER INSERT ON x"
+    view = b"CREATE ALGORITHM=UNDEFINED DEFINER=`a b`@`%` SQL SECURITY DEFINER VIEW `v` AS select 'DEFINER=x'"
+    assert dump.without_definer(view) == (
+        b"CREATE ALGORITHM=UNDEFINED  SQL SECURITY DEFINER VIEW `v` AS select 'DEFINER=x'"
+    )
+
+
+def test_real_dumps_are_understood(real_dumps):
+    assert len(dump.examine(real_dumps / "prestashop-8.2.1.sql.gz").tables) == 276
+    assert len(dump.examine(real_dumps / "prestashop-1.6.1.24.sql.gz").tables) == 260
