@@ -1,0 +1,14 @@
+"""A stand-in for the ledger in tests of the agent's core."""
+
+
+def _trace(connection, text):
+    with open(connection.trace, "a") as stream:
+        stream.write(text + "\n")
+
+
+def drop_ledger(connection):
+    _trace(connection, "ledger dropped")
+
+
+def drop_everything(connection):
+    _trace(connection, "tables dropped")

@@ -1,0 +1,79 @@
+"""The agent from its first tick to its own removal, with stand-ins for what needs a shop."""
+
+import os
+import subprocess
+
+import pytest
+
+from tests.agent_box import PYTHONS
+
+
+def test_a_restore_runs_through_and_leaves_nothing_behind(box, controller):
+    box.with_bundle()
+    box.drop()
+    box.cron()
+    assert box.run() == 0, box.errors
+    assert not box.folder.exists()
+    assert box.crontab == "# my own\n5 5 * * * true\n"
+    names = [event["event"] for event in controller.accepted()]
+    assert names[0] == "started"
+    assert names[-2:] == ["finished", "cleaned"]
+    stages = [event["stage"] for event in controller.accepted("stage_finished")]
+    assert sorted(stages) == sorted(["verify", "preflight", "unpack", "import", "configure", "prove", "switch"])
+    assert box.trace[-1] == "ledger dropped"
+    assert set(controller.tokens) == {"Bearer " + "t" * 40}
+
+
+def test_the_final_event_tells_seconds_bytes_and_memory(box, controller):
+    members = box.with_bundle()
+    box.drop()
+    assert box.run() == 0
+    (final,) = controller.accepted("finished")
+    evidence = final["evidence"]
+    assert set(evidence["stages"]) == {"verify", "preflight", "unpack", "import", "configure", "prove", "switch"}
+    assert evidence["bytes_read"] == sum(len(data) for kind, _, data in members.values() if kind == "files")
+    assert evidence["peak_rss_bytes"] > 5_000_000
+    assert evidence["prove"] == {"as": "planned"}
+
+
+def test_stored_events_are_numbered_without_gap_or_repetition(box, controller):
+    box.with_bundle()
+    box.drop()
+    assert box.run() == 0
+    numbers = [event["seq"] for event in controller.accepted() if event["seq"]]
+    assert numbers == list(range(1, len(numbers) + 1))
+
+
+def test_unpacking_and_importing_happen_in_two_processes(box):
+    box.with_bundle()
+    box.drop()
+    assert box.run() == 0
+    pids = {line.split()[0]: line.split()[-1] for line in box.trace if "begins" in line}
+    assert pids["unpack"] != pids["import"]
+    assert pids["import"] == pids["configure"]
+
+
+@pytest.mark.parametrize("version", ["3.6.15", "3.8.18", "3.13.0"])
+def test_the_whole_agent_runs_on(box, version):
+    python = PYTHONS / version / "bin" / "python3"
+    if not os.path.exists(python):
+        pytest.skip(f"no Python {version} here")
+    box.with_bundle()
+    box.drop()
+    assert box.run("run", python=str(python)) == 0, box.errors
+    assert not box.folder.exists()
+
+
+def test_without_a_job_the_agent_does_nothing(box, controller):
+    assert box.run() == 3
+    assert controller.events == []
+    assert box.trace == []
+
+
+def test_root_is_refused(box, controller):
+    box.drop()
+    command = ["/usr/bin/python3", "-I", str(box.folder / "agent.pyz"), "run"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    assert done.returncode == 3
+    assert "never as root" in done.stderr
+    assert controller.events == []
