@@ -38,7 +38,7 @@ _SITE = """# shoplaunch account={user} domain={domain}
     # A missing file is Apache's 404 and never reaches PHP.
     <FilesMatch "\\.php$">
         <If "-f %{{REQUEST_FILENAME}}">
-            SetHandler "proxy:unix:{socket}|fcgi://{user}.shoplaunch.invalid/"
+            SetHandler "proxy:unix:{socket}|fcgi://localhost/"
         </If>
     </FilesMatch>
     # Other endings of PHP source are neither run nor shown.

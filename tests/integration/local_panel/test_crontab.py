@@ -1,0 +1,133 @@
+"""The account's crontab: our line once, everybody else's byte for byte, and a real cron that fires it."""
+
+import os
+import shutil
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from controller.panels.local.check import CRON_NAMES
+from shared.errors import ShoplaunchError
+from shared.job import cron_line
+
+pytestmark = pytest.mark.root
+
+THEIRS = (
+    b"# my own lines\nMAILTO=\"\"\n\n  */5 * * * *   echo 'a  b'  \n@daily true # shoplaunch:job-1x\n"
+    b"0 0 1 1 * echo \xff\xfe % raw\n#\t* * * * * off\n"
+)
+
+
+@pytest.fixture
+def account(server):
+    return server.new_account()
+
+
+def crontab(user, content=None):
+    if content is not None:
+        subprocess.run(["crontab", "-u", user, "-"], input=content, check=True)
+    done = subprocess.run(["crontab", "-u", user, "-l"], capture_output=True)
+    return done.stdout if done.returncode == 0 else None
+
+
+def test_an_account_without_crontab_gets_one_and_loses_it_again(server, account):
+    panel = server.panel()
+    assert panel.cron_lines(account) == []
+    panel.remove_cron(account, "shoplaunch:job-1")
+    panel.ensure_cron(account, cron_line("job-1"))
+    assert crontab(account.user) == cron_line("job-1").encode() + b"\n"
+    assert panel.cron_lines(account) == [cron_line("job-1")]
+    panel.remove_cron(account, "shoplaunch:job-1")
+    assert crontab(account.user) is None
+
+
+def test_other_lines_stay_byte_for_byte(server, account):
+    panel = server.panel()
+    crontab(account.user, THEIRS)
+    panel.ensure_cron(account, cron_line("job-1"))
+    panel.ensure_cron(account, cron_line("job-1"))
+    panel.ensure_cron(account, cron_line("job-2"))
+    assert crontab(account.user) == THEIRS + f"{cron_line('job-1')}\n{cron_line('job-2')}\n".encode()
+    panel.remove_cron(account, "shoplaunch:job-1")
+    assert crontab(account.user) == THEIRS + f"{cron_line('job-2')}\n".encode()
+    panel.remove_cron(account, "shoplaunch:job-2")
+    assert crontab(account.user) == THEIRS
+
+
+def test_a_line_that_stands_there_twice_is_made_one(server, account):
+    crontab(account.user, THEIRS + 2 * f"{cron_line('job-1')}\n".encode())
+    server.panel().ensure_cron(account, cron_line("job-1"))
+    assert server.panel().cron_lines(account).count(cron_line("job-1")) == 1
+    assert crontab(account.user).startswith(THEIRS)
+
+
+@pytest.mark.parametrize("line", ["not a cron line", "* * * *", "99 * * * * true", "* * * * * a\n* * * * * b", ""])
+def test_a_line_cron_would_not_take_leaves_the_crontab_as_it_was(server, account, line):
+    crontab(account.user, THEIRS)
+    with pytest.raises(ShoplaunchError) as failure:
+        server.panel().ensure_cron(account, line)
+    assert failure.value.code == "cron_edit_failed"
+    assert crontab(account.user) == THEIRS
+
+
+def test_a_crontab_that_cannot_be_read_is_never_written(server, account, tmp_path):
+    crontab(account.user, THEIRS)
+    broken = tmp_path / "crontab"
+    broken.write_text('#!/bin/sh\ncase "$*" in *-l*) echo "spool not readable" >&2; exit 1;; esac\nexec crontab "$@"\n')
+    broken.chmod(0o755)
+    panel = server.panel(crontab=str(broken))
+    for call in (
+        lambda: panel.ensure_cron(account, cron_line("job-1")),
+        lambda: panel.remove_cron(account, "shoplaunch:job-1"),
+        lambda: panel.cron_lines(account),
+    ):
+        with pytest.raises(ShoplaunchError) as failure:
+            call()
+        assert failure.value.code == "cron_edit_failed"
+        assert "spool not readable" in str(failure.value)
+    assert crontab(account.user) == THEIRS
+
+
+def test_the_interval_is_a_minute(server, account):
+    assert server.panel().cron_interval_seconds(account) == 60
+
+
+@pytest.fixture
+def real_cron():
+    """A running cron: the machine's own, or one that ends with the test."""
+    running = [path for path in Path("/proc").glob("[0-9]*/comm") if _name(path) in CRON_NAMES]
+    if running:
+        yield
+        return
+    process = subprocess.Popen([shutil.which("cron") or "/usr/sbin/cron", "-f"])
+    yield
+    process.terminate()
+    process.wait()
+
+
+def _name(path):
+    try:
+        return path.read_text().strip()
+    except OSError:
+        return ""
+
+
+@pytest.mark.cron
+def test_real_cron_runs_the_launcher_as_the_account_and_only_once(server, account, real_cron):
+    panel = server.panel()
+    launcher = b"#!/bin/sh\nid -un >> ~/fired\nrm ~/.shoplaunch/run\n"
+    panel.put_file(account, ".shoplaunch/run", launcher, 0o700)
+    panel.ensure_cron(account, cron_line("job-1"))
+    fired = Path(account.home) / "fired"
+    deadline = time.monotonic() + 150
+    while not fired.exists() and time.monotonic() < deadline:
+        time.sleep(0.5)
+    assert fired.read_text() == f"{account.user}\n"
+    assert os.stat(fired).st_uid == os.stat(account.home).st_uid
+    # The line is still there and means nothing without the launcher.
+    assert panel.cron_lines(account) == [cron_line("job-1")]
+    subprocess.run(["sh", "-c", cron_line("job-1").split("* * * * * ")[1]], env={"HOME": account.home}, check=True)
+    panel.remove_cron(account, "shoplaunch:job-1")
+    assert fired.read_text() == f"{account.user}\n"
