@@ -57,7 +57,7 @@ def candidates(collation: str) -> list[str]:
     charset, _, rest = collation.partition("_")
     # MariaDB before 10.6 and MySQL before 8.0.30 know utf8mb3 only as utf8
     charsets = [charset, "utf8"] if charset == "utf8mb3" else [charset]
-    found = [f"{other}_{rest}" for other in charsets[1:]]
+    found = [f"{other}_{rest}" for other in charsets[1:] if not rest.startswith("uca1400")]
     for pattern, substitutes in _SUBSTITUTES:
         if pattern.match(rest):
             found += [f"{one}_{substitute}" for substitute in substitutes for one in charsets]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
+import gzip
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pymysql
@@ -23,10 +25,10 @@ MOMENTS = (1_000_000_000, 1_500_000_000)
 
 @dataclass(frozen=True)
 class LoadChunk:
-    """A data chunk as it is loaded: its SQL lines and the rows they must affect."""
+    """A data chunk as it is loaded: its gzipped SQL lines in a file, and the rows they must affect."""
 
     name: str
-    sql: bytes
+    path: Path
     rows: int
     placeholders: bool
 
@@ -82,7 +84,8 @@ def load_data(connection: Connection, load: Load, renderer: Renderer) -> int:
     for definition in load.definitions.values():
         _run(connection, definition.create, definition.table)
     for chunk in load.chunks:
-        data = renderer.render(chunk.sql) if chunk.placeholders else chunk.sql
+        plain = gzip.decompress(chunk.path.read_bytes())
+        data = renderer.render(plain) if chunk.placeholders else plain
         connection.query("BEGIN")
         affected = 0
         for statement in data.rstrip(b"\n").split(b"\n"):
@@ -158,6 +161,18 @@ def check_cells(connection: Connection, cells: Sequence[Cells], renderer: Render
     return good
 
 
+def require_cells(connection: Connection, cells: Sequence[Cells], renderer: Renderer) -> None:
+    """Raise ShoplaunchError `proof_cell` unless every filled cell reads back as rendered."""
+    kept = {(one.table, one.column): 0 for one in cells}
+    for one in check_cells(connection, cells, renderer):
+        kept[(one.table, one.column)] += len(one.keys)
+    for one in cells:
+        kept[(one.table, one.column)] -= len(one.keys)
+    wrong = sorted(f"{table}.{column}" for (table, column), left in kept.items() if left)
+    if wrong:
+        raise ShoplaunchError("proof_cell", f"filled cells do not read back: {', '.join(wrong[:10])}")
+
+
 def take(first: Connection, second: Connection, names: tuple[str, str]) -> dict[str, TableProof]:
     """Return the proof of every table from two loads with different values.
 
@@ -228,10 +243,15 @@ def cells_documents(cells: Iterable[Cells], tables: Mapping[str, Table]) -> list
         {
             "table": group.table,
             "sql": digests.cells_sql(tables[group.table], group.column, group.keys),
-            "expect": [None if one is None else base64.b64encode(one).decode("ascii") for one in group.templates],
+            "expect": [None if one is None else coded(one) for one in group.templates],
         }
         for group in cells
     ]
+
+
+def coded(data: bytes) -> str:
+    """Return bytes as the base64 text that a JSON document carries."""
+    return base64.b64encode(data).decode("ascii")
 
 
 def database_bytes(connection: Connection) -> int:

@@ -1,0 +1,163 @@
+"""The packer's pipeline: template shop in, proved bundle out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from controller.bundles import collations, proof, residue
+from controller.bundles.datapack import DataFacts, pack_data
+from controller.bundles.filepack import FileFacts, pack_files
+from controller.bundles.manifest import Evidence, manifest_of
+from controller.bundles.names import Names
+from controller.bundles.plan import Plan
+from controller.bundles.probe import probe_values
+from controller.bundles.progress import Progress
+from controller.bundles.scratch import Scratch, open_scratch
+from controller.bundles.source import Routine, Source, open_source, read_tables
+from controller.bundles.tree import Tree
+from controller.bundles.writer import BundleWriter
+from shared.encoding import canonical_json, sha256_hex
+from shared.placeholders import Renderer
+
+#: Builds a recipe's plan from tree and source. Raises ShoplaunchError of the recipe.
+MakePlan = Callable[[Tree, Source], Plan]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to pack: exactly one of `database` (URL) and `dump`; `check` does everything but leave a bundle."""
+
+    docroot: Path
+    target: Path
+    database: str | None = field(default=None, repr=False)
+    dump: Path | None = None
+    scratch: str | None = field(default=None, repr=False)
+    check: bool = False
+
+
+@dataclass(frozen=True)
+class Packed:
+    """A finished bundle: its manifest, the manifest's digest, its size in bytes, and the report."""
+
+    manifest: dict[str, Any]
+    manifest_sha256: str
+    size: int
+    report: dict[str, Any]
+
+
+def pack(request: Request, make_plan: MakePlan, progress: Progress) -> Packed:
+    """Pack a template into `request.target`; on any error nothing is left there.
+
+    Raises ShoplaunchError with what is wrong with template, dump, scratch server or disk.
+    """
+    tree = Tree(request.docroot)
+    with ExitStack() as stack:
+        bundle = stack.enter_context(BundleWriter(request.target))
+        scratch = stack.enter_context(open_scratch(request.scratch, progress.phase))
+        source = stack.enter_context(open_source(request.database, request.dump, scratch, progress.phase))
+        plan = make_plan(tree, source)
+        names = Names(plan.nonce)
+        routines = source.routines()
+        with _trial(scratch) as trial:
+            data = pack_data(source, plan, names, bundle, trial, progress)
+        files = pack_files(tree, plan, names, bundle, progress)
+        _add_documents(bundle, plan, names, data)
+        bundle.number()
+        evidence = _prove(bundle, scratch, plan, names, data, routines, progress)
+        bundle.number()
+        return _finish(request, bundle, plan, names, files, data, evidence, progress)
+
+
+@contextmanager
+def _trial(scratch: Scratch) -> Iterator[Any]:
+    with scratch.connection(scratch.new_database()) as connection:
+        yield connection
+
+
+def _add_documents(bundle: BundleWriter, plan: Plan, names: Names, data: DataFacts) -> None:
+    """Add what does not depend on the proof: tables, fragments, configure statements."""
+    tables = [definition.as_json() for definition in data.definitions.values()]
+    bundle.add_document("tables", "db/tables.json.gz", _document(tables), False)
+    fragments = dict(plan.fragments())
+    filled = any([names.take(fragment) for fragment in fragments.values()])  # noqa: C419 - all are to be taken
+    coded = {key: proof.coded(fragment) for key, fragment in fragments.items()}
+    bundle.add_document("fragments", "db/fragments.json.gz", _document(coded), filled)
+    configure = list(plan.configure())
+    filled = names.take_document(configure)
+    bundle.add_document("configure", "db/configure.json.gz", _document(configure), filled)
+    names.take_document(plan.manifest()["checks"])
+    names.take_document(plan.manifest()["jobs"])
+
+
+def _prove(
+    bundle: BundleWriter, scratch: Scratch, plan: Plan, names: Names, data: DataFacts,
+    routines: list[Routine], progress: Progress,
+) -> Evidence:  # fmt: skip
+    """Load the bundle twice with different values and take the evidence; add cells and routines."""
+    progress.phase("proof", 2)
+    load = proof.Load(data.definitions, _load_chunks(bundle), routines, plan.configure())
+    secrets = plan.manifest()["secrets"]
+    databases = (scratch.new_database(), scratch.new_database())
+    with scratch.connection(databases[0]) as first, scratch.connection(databases[1]) as second:
+        evidence = Evidence(ordered=routines)
+        for which, connection in enumerate((first, second)):
+            values = probe_values(names.used, secrets, which)
+            renderer = Renderer(plan.nonce, values, dict(plan.fragments()))
+            sent = proof.load_data(connection, load, renderer)
+            evidence.largest_statement = max(evidence.largest_statement, sent)
+            if which == 0:
+                _compare_with_source(connection, data)
+                evidence.ordered = proof.finish_schema(connection, load)
+            else:
+                proof.finish_schema(connection, load)
+            proof.require_cells(connection, data.cells, renderer)
+            proof.configure(connection, load, renderer, proof.MOMENTS[which])
+            evidence.cells = proof.check_cells(connection, evidence.cells or data.cells, renderer)
+            progress.advance()
+        evidence.tables = proof.take(first, second, databases)
+        evidence.database_bytes = proof.database_bytes(first)
+        evidence.longest_key = collations.longest_key_bytes(first)
+        with _trial(scratch) as trial:
+            evidence.collations, evidence.refused = collations.fallbacks(first, trial, data.definitions)
+    tables = {name: table.table for name, table in evidence.tables.items()}
+    cells = proof.cells_documents(evidence.cells, tables)
+    bundle.add_document("cells", "db/cells.json.gz", _document(cells), bool(cells))
+    made = [{"kind": one.kind, "name": one.name, "create": one.create} for one in evidence.ordered]
+    bundle.add_document("routines", "db/routines.json.gz", _document(made), False)
+    return evidence
+
+
+def _compare_with_source(connection: Any, data: DataFacts) -> None:
+    tables = read_tables(connection)
+    for table, digest in data.source_digests.items():
+        proof.same_as_source(connection, tables[table], digest, data.changed.get(table, set()))
+
+
+def _load_chunks(bundle: BundleWriter) -> list[proof.LoadChunk]:
+    chunks = [member for member in bundle.members if member.kind == "data"]
+    return [proof.LoadChunk(one.name, one.path, int(str(one.more["rows"])), one.placeholders) for one in chunks]
+
+
+def _finish(
+    request: Request, bundle: BundleWriter, plan: Plan, names: Names, files: FileFacts, data: DataFacts,
+    evidence: Evidence, progress: Progress,
+) -> Packed:  # fmt: skip
+    progress.phase("writing")
+    manifest = manifest_of(bundle, plan, names, files, data, evidence)
+    content = canonical_json(manifest)
+    path = bundle.assemble(content)
+    progress.phase("search for residue")
+    residue.search(path, plan.forbidden())
+    size = path.stat().st_size
+    if not request.check:
+        bundle.publish(path)
+    return Packed(manifest, sha256_hex(content), size, manifest["report"])
+
+
+def _document(value: Any) -> bytes:
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode("utf-8")

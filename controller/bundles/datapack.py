@@ -1,0 +1,152 @@
+"""Packs a database: each table's definition tried as InnoDB, its rows rewritten and put into chunks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from controller.bundles import digests, literals, schema
+from controller.bundles.chunks import Chunk, ChunkWriter
+from controller.bundles.connections import Connection, Row
+from controller.bundles.digests import CELLS_PER_QUERY, Key
+from controller.bundles.names import Names
+from controller.bundles.packed import gzipped
+from controller.bundles.plan import Plan
+from controller.bundles.progress import Progress
+from controller.bundles.proof import Cells
+from controller.bundles.source import Source, Table
+from controller.bundles.writer import BundleWriter
+from shared.bundle import ATTEMPT_TABLE, LEDGER_TABLE
+from shared.errors import ShoplaunchError
+from shared.placeholders import sql_escape
+
+
+@dataclass
+class DataFacts:
+    """What was packed of a database."""
+
+    definitions: dict[str, schema.Definition] = field(default_factory=dict)
+    cells: list[Cells] = field(default_factory=list)
+    #: Table -> columns in which a value was changed.
+    changed: dict[str, set[str]] = field(default_factory=dict)
+    #: Whole tables -> their digest in the template.
+    source_digests: dict[str, list[str]] = field(default_factory=dict)
+    #: Tables with filled cells but no key: these cells cannot be read back one by one.
+    unkeyed: list[str] = field(default_factory=list)
+    emptied: dict[str, int] = field(default_factory=dict)
+    largest_row: int = 0
+    largest_statement: int = 0
+
+
+def pack_data(
+    source: Source, plan: Plan, names: Names, bundle: BundleWriter, trial: Connection, progress: Progress
+) -> DataFacts:
+    """Add the database's chunks to `bundle`; `trial` is an empty scratch database.
+
+    Raises ShoplaunchError `template_occupied`, `row_too_large`, `dump_failed`.
+    """
+    for ours in (LEDGER_TABLE, ATTEMPT_TABLE):
+        if ours in source.tables:
+            raise ShoplaunchError("template_occupied", f"the database holds the table {ours}")
+    facts = DataFacts()
+    writer = ChunkWriter(lambda chunk: _add(bundle, chunk))
+    progress.phase("tables", len(source.tables))
+    creates = {}
+    for table in source.tables.values():
+        where = plan.condition(table.name)
+        rows = source.count(table.name)
+        create, engine = schema.as_innodb(source.create_text(table.name), keep_counter=where is not None)
+        creates[table.name] = schema.try_definition(trial, table, create)
+        definition = schema.take_apart(creates[table.name], table.name, 0 if where is None else rows)
+        definition.converted_from = engine
+        facts.definitions[table.name] = definition
+        if where is None:
+            facts.emptied[table.name] = rows
+        else:
+            _pack_rows(source, table, where, plan, names, writer, facts)
+        progress.advance()
+    writer.finish()
+    schema.keep_referenced(facts.definitions, creates)
+    facts.largest_row, facts.largest_statement = writer.largest_row, writer.largest_statement
+    return facts
+
+
+def _pack_rows(
+    source: Source, table: Table, where: str, plan: Plan, names: Names, writer: ChunkWriter, facts: DataFacts
+) -> None:
+    packer = _TablePacker(table, plan, names, facts)
+    if not where:
+        facts.source_digests[table.name] = digests.digest_row(source.query(digests.digest_sql(table, {}))[0])
+    writer.begin(table)
+    for row in source.rows(table, where):
+        writer.row(*packer.row(row))
+    packer.finish()
+
+
+class _TablePacker:
+    """Writes one table's rows as literals and remembers what was filled in."""
+
+    def __init__(self, table: Table, plan: Plan, names: Names, facts: DataFacts) -> None:
+        self._table = table
+        self._plan = plan
+        self._names = names
+        self._facts = facts
+        self._columns = table.stored
+        self._writers = [literals.writer_of(column) for column in self._columns]
+        self._filled: dict[str, list[tuple[Key, bytes]]] = {}
+
+    def row(self, row: Row) -> tuple[list[bytes], bool]:
+        """Return (literals, whether one has a placeholder)."""
+        for value in row:
+            if value is not None:
+                self._names.check_free(value, self._table.name)
+        templates = self._plan.row(self._table, row)
+        if templates is row:
+            return self._plain(row), False
+        return self._changed(row, templates)
+
+    def finish(self) -> None:
+        """Keep the filled cells for reading back."""
+        for column, cells in self._filled.items():
+            for start in range(0, len(cells), CELLS_PER_QUERY):
+                part = cells[start : start + CELLS_PER_QUERY]
+                keys, templates = tuple(key for key, _ in part), tuple(template for _, template in part)
+                self._facts.cells.append(Cells(self._table.name, column, keys, templates))
+
+    def _plain(self, row: Row) -> list[bytes]:
+        return [b"NULL" if value is None else write(value) for write, value in zip(self._writers, row, strict=True)]
+
+    def _changed(self, row: Row, templates: Sequence[bytes | None]) -> tuple[list[bytes], bool]:
+        written = self._plain(tuple(templates))
+        has_placeholders = False
+        changed = self._facts.changed.setdefault(self._table.name, set())
+        pairs = list(zip(row, templates, strict=True))
+        # A row whose key itself was changed cannot be found again by it
+        keyed = bool(self._table.key) and not any(
+            before != template and self._columns[place].name in self._table.key
+            for place, (before, template) in enumerate(pairs)
+        )
+        for place, (before, template) in enumerate(pairs):
+            if template is before or template == before:
+                continue
+            column = self._columns[place]
+            changed.add(column.name)
+            if template is None or not self._names.take(template):
+                continue
+            has_placeholders = True
+            escaped = self._names.with_step(sql_escape(template), b"sql")
+            written[place] = literals.template_literal(escaped, column)
+            self._remember(row, column.name, template, keyed)
+        return written, has_placeholders
+
+    def _remember(self, row: Row, column: str, template: bytes, keyed: bool) -> None:
+        if keyed:
+            key = digests.key_of(self._table, row)
+            self._filled.setdefault(column, []).append((key, template))
+        elif self._table.name not in self._facts.unkeyed:
+            self._facts.unkeyed.append(self._table.name)
+
+
+def _add(bundle: BundleWriter, chunk: Chunk) -> None:
+    owner = {"table": chunk.table} if chunk.table is not None else {}
+    bundle.add("data", gzipped(chunk.sql), chunk.placeholders, len(chunk.sql), "", rows=chunk.rows, **owner)

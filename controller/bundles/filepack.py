@@ -1,0 +1,87 @@
+"""Packs a document root: each file read once, rewritten, and put into a shard of its kind."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from controller.bundles.names import Names
+from controller.bundles.plan import Plan
+from controller.bundles.progress import Progress
+from controller.bundles.shards import Background, Shard, ShardWriter, header_of
+from controller.bundles.tree import Entry, Tree
+from controller.bundles.writer import BundleWriter
+
+_DISK_BLOCK = 4096
+
+
+@dataclass
+class FileFacts:
+    """What the packed tree takes: files, directories and links, bytes on disk, files with placeholders."""
+
+    files: int = 0
+    directories: int = 0
+    links: int = 0
+    bytes: int = 0
+    disk_bytes: int = 0
+    filled: int = 0
+
+    @property
+    def inodes(self) -> int:
+        """Entries of the file system."""
+        return self.files + self.directories + self.links
+
+
+def pack_files(tree: Tree, plan: Plan, names: Names, bundle: BundleWriter, progress: Progress) -> FileFacts:
+    """Add the tree's shards to `bundle`. Raises ShoplaunchError `tree_*`, `template_occupied`, `disk_full`."""
+    entries = tree.entries(plan.excludes)
+    progress.phase("files", sum(entry.size for entry in entries))
+    facts = FileFacts()
+    plain = Background(ShardWriter(lambda shard: _add(bundle, shard, False)))
+    filled = ShardWriter(lambda shard: _add(bundle, shard, True))
+    try:
+        for entry in entries:
+            header, content, has_placeholders = _packed(entry, tree, plan, names)
+            _count(facts, entry, len(content), has_placeholders)
+            (filled if has_placeholders else plain).add(header, content)
+            progress.advance(entry.size)
+    finally:
+        plain.finish()
+    filled.finish()
+    tree.check_unchanged(entries)
+    return facts
+
+
+def _packed(entry: Entry, tree: Tree, plan: Plan, names: Names) -> tuple[bytes, bytes, bool]:
+    """Return (tar header, content, whether the content has placeholders)."""
+    shown = entry.path.decode("utf-8")
+    names.check_free(entry.path, shown)
+    path = plan.path(entry.path)
+    names.take(path)
+    if entry.kind == "link":
+        target = plan.path(entry.target)
+        names.take(target)
+        return header_of(entry, path, 0, target), b"", False
+    if entry.kind == "directory":
+        return header_of(entry, path, 0), b"", False
+    content = tree.read(entry)
+    names.check_free(content, shown)
+    template = plan.file(entry.path, content)
+    has_placeholders = template is not content and names.take(template)
+    return header_of(entry, path, len(template)), template, has_placeholders
+
+
+def _count(facts: FileFacts, entry: Entry, size: int, has_placeholders: bool) -> None:
+    if entry.kind == "file":
+        facts.files += 1
+        facts.bytes += size
+        facts.disk_bytes += -(-size // _DISK_BLOCK) * _DISK_BLOCK
+        facts.filled += has_placeholders
+    elif entry.kind == "directory":
+        facts.directories += 1
+        facts.disk_bytes += _DISK_BLOCK
+    else:
+        facts.links += 1
+
+
+def _add(bundle: BundleWriter, shard: Shard, placeholders: bool) -> None:
+    bundle.add("files", shard.packed, placeholders, shard.unpacked, entries=shard.entries)

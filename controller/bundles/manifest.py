@@ -1,0 +1,94 @@
+"""Puts a bundle's manifest together from what the pipeline found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from typing import Any
+
+from controller.bundles.datapack import DataFacts
+from controller.bundles.filepack import FileFacts
+from controller.bundles.names import Names
+from controller.bundles.plan import Plan
+from controller.bundles.proof import Cells, TableProof
+from controller.bundles.shards import zlib_version
+from controller.bundles.source import Routine
+from controller.bundles.writer import BundleWriter
+from shared.bundle import FORMAT
+from shared.schema import validate
+
+#: What a job's real values may add to a statement that was tried with made-up ones.
+_ROOM_FOR_VALUES_BYTES = 16 * 1024
+#: Folders and files of the agent's own.
+_OWN_INODES = 32
+
+
+@dataclass
+class Evidence:
+    """What the scratch server said."""
+
+    ordered: list[Routine]
+    tables: dict[str, TableProof] = field(default_factory=dict)
+    cells: list[Cells] = field(default_factory=list)
+    collations: dict[str, list[str]] = field(default_factory=dict)
+    refused: list[str] = field(default_factory=list)
+    largest_statement: int = 0
+    longest_key: int = 0
+    database_bytes: int = 0
+
+
+def manifest_of(
+    bundle: BundleWriter, plan: Plan, names: Names, files: FileFacts, data: DataFacts, evidence: Evidence
+) -> dict[str, Any]:
+    """Return the manifest. Raises ShoplaunchError `manifest_invalid` when it would break its own schema."""
+    known = plan.manifest()
+    secrets = list(known["secrets"])
+    manifest = {
+        "format": FORMAT,
+        "packer": f"shoplaunch {version('shoplaunch')} zlib {zlib_version()}",
+        "nonce": plan.nonce,
+        "application": dict(plan.application),
+        "values": sorted(names.used | {secret["name"] for secret in secrets}),
+        "secrets": secrets,
+        "variants": list(known["variants"]),
+        "members": [member.as_json() for member in bundle.members],
+        "tables": [table.as_json() for table in evidence.tables.values()],
+        "requirements": {
+            "disk_bytes": files.disk_bytes,
+            "inodes": files.inodes + _OWN_INODES,
+            "database_bytes": evidence.database_bytes,
+            "max_statement_bytes": evidence.largest_statement + _ROOM_FOR_VALUES_BYTES,
+            "max_row_bytes": data.largest_row,
+            "longest_key_bytes": evidence.longest_key,
+            "triggers_or_routines": any(routine.kind != "view" for routine in evidence.ordered),
+            "php": dict(known["php"]),
+        },
+        "collations": evidence.collations,
+        "residue": sorted({item.hex() for item in known["residue"]}),
+        "entry_points": list(known["entry_points"]),
+        "checks": list(known["checks"]),
+        "jobs": dict(known["jobs"]),
+        "personal_data": list(known["personal_data"]),
+        "report": _report(plan, files, data, evidence),
+    }
+    validated: dict[str, Any] = validate("manifest", manifest, "manifest_invalid")
+    return validated
+
+
+def _report(plan: Plan, files: FileFacts, data: DataFacts, evidence: Evidence) -> dict[str, Any]:
+    proofs = evidence.tables.values()
+    masked = {f"{one.table.name}.{column}": len(keys) for one in proofs for column, keys in one.masks.items()}
+    unproved = sorted(f"{one.table.name}.{column}" for one in proofs for column in one.left_out)
+    return {
+        **plan.report(),
+        "files": {"files": files.files, "directories": files.directories, "links": files.links,
+                  "bytes": files.bytes, "filled": files.filled},
+        "tables": len(data.definitions),
+        "rows": sum(table.rows for table in evidence.tables.values()),
+        "emptied_tables": {table: rows for table, rows in sorted(data.emptied.items()) if rows},
+        "converted_tables": {d.table: d.converted_from for d in data.definitions.values() if d.converted_from},
+        "masked_cells": dict(sorted(masked.items())),
+        "columns_without_digest": unproved,
+        "tables_without_key": sorted(data.unkeyed),
+        "collation_fallbacks_refused": evidence.refused,
+    }  # fmt: skip

@@ -1,0 +1,49 @@
+"""What the compiler asks of a recipe about one template: the seam between bundles and applications."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from controller.bundles.connections import Row
+from controller.bundles.source import Table
+
+
+class Plan(Protocol):
+    """One template, understood: what of it is packed and what becomes of it. Templates are in raw context."""
+
+    nonce: str
+    application: Mapping[str, str]
+
+    def excludes(self, path: bytes, is_directory: bool) -> bool:
+        """Tell whether an entry (and all below it) stays out."""
+
+    def path(self, path: bytes) -> bytes:
+        """Return a path or link target as a template."""
+
+    def file(self, path: bytes, content: bytes) -> bytes:
+        """Return a file's content as a template; the same object when nothing in it depends on the account."""
+
+    def condition(self, table: str) -> str | None:
+        """Return the SQL condition of the rows that are packed: "" for all, None for no row at all."""
+
+    def row(self, table: Table, row: Row) -> Row:
+        """Return a row with its cells as templates; the same object when nothing changed."""
+
+    def fragments(self) -> Mapping[str, bytes]:
+        """Return the fragments made so far."""
+
+    def configure(self) -> Sequence[Mapping[str, Any]]:
+        """Return the statements of `db/configure.json.gz`."""
+
+    def manifest(self) -> Mapping[str, Any]:
+        """Return the manifest's parts that only the recipe knows.
+
+        secrets, variants, entry_points, checks, jobs, php, personal_data, residue (bytes).
+        """
+
+    def forbidden(self) -> Mapping[str, bytes]:
+        """Return label -> bytes that must not occur in the bundle: secrets, domain, paths."""
+
+    def report(self) -> Mapping[str, Any]:
+        """Return what was rewritten, seen but not rewritten, and dropped."""
