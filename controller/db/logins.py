@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 import sqlalchemy as sa
 
-from controller.db.web_tables import login_failures
+from controller.db.engine import transact
+from controller.db.tables import login_failures
 from shared.errors import ShoplaunchError
 
 WINDOW_SECONDS = 900
@@ -23,33 +24,34 @@ class LoginThrottle:
         self._engine = engine
         self._clock = clock
 
-    def begin(self, user: str, address: str) -> int:
-        """Note an attempt as failed before it is tried, so that many at once count too; return its number.
+    def begin(self, user: str, address: str) -> None:
+        """Note an attempt as failed before it is tried, so that many at once count too.
 
         Raises ShoplaunchError `login_throttled` with `retry_after_seconds` when there were too many; such attempts
         are not noted.
         """
-        now = int(self._clock())
-        since = now - WINDOW_SECONDS
-        failures = login_failures.c
-        with self._engine.begin() as connection:
-            connection.execute(sa.delete(login_failures).where(failures.at < since))
-            for column, value, limit in (
-                (failures.address, address, MAX_PER_ADDRESS),
-                (failures.user_name, user, MAX_PER_USER),
-            ):
-                found = sa.select(sa.func.count(), sa.func.min(failures.at)).where(column == value)
-                count, oldest = connection.execute(found).one()
-                if count >= limit:
-                    wait = max(1, oldest + WINDOW_SECONDS - now)
-                    raise ShoplaunchError("login_throttled", "too many failed logins", retry_after_seconds=wait)
-            row = {"user_name": user, "address": address, "at": now}
-            done = connection.execute(sa.insert(login_failures).values(**row))
-        key = done.inserted_primary_key
-        return int(key[0]) if key else 0
+        now = self._clock()
+        limits = ((f"address:{address}", MAX_PER_ADDRESS), (f"user:{user}", MAX_PER_USER))
+
+        def note(connection: sa.Connection) -> None:
+            connection.execute(sa.delete(login_failures).where(login_failures.c.at < now - WINDOW_SECONDS))
+            for subject, limit in limits:
+                _refuse_too_many(connection, subject, limit, now)
+            rows = [{"subject": subject, "at": now} for subject, _limit in limits]
+            connection.execute(sa.insert(login_failures), rows)
+
+        transact(self._engine, note)
 
     def succeeded(self, user: str, address: str) -> None:
-        """Forget the failures of this user from this address."""
-        gone = sa.and_(login_failures.c.user_name == user, login_failures.c.address == address)
-        with self._engine.begin() as connection:
-            connection.execute(sa.delete(login_failures).where(gone))
+        """Forget the failures of the user and of the address."""
+        subjects = (f"address:{address}", f"user:{user}")
+        gone = sa.delete(login_failures).where(login_failures.c.subject.in_(subjects))
+        transact(self._engine, lambda connection: connection.execute(gone))
+
+
+def _refuse_too_many(connection: sa.Connection, subject: str, limit: int, now: float) -> None:
+    found = sa.select(sa.func.count(), sa.func.min(login_failures.c.at)).where(login_failures.c.subject == subject)
+    count, oldest = connection.execute(found).one()
+    if count >= limit:
+        wait = max(1, round(oldest + WINDOW_SECONDS - now))
+        raise ShoplaunchError("login_throttled", "too many failed logins", retry_after_seconds=wait)

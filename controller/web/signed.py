@@ -13,8 +13,9 @@ from typing import Any
 
 from flask import Response, current_app, request
 
+from controller.db.requests import Answer, RequestLog
 from controller.web import problems
-from controller.web.context import service
+from controller.web.context import request_log, service
 from shared.encoding import sha256_hex
 from shared.errors import ShoplaunchError
 
@@ -37,6 +38,11 @@ class SignedRequest:
     signature: str
     timestamp: int
     fingerprint: str
+
+    @property
+    def name(self) -> str:
+        """Return the event's name in the request log; two keys may use the same id."""
+        return f"{self.key}:{self.event}"
 
 
 def signature(secret: bytes, timestamp: str, event: str, method: str, target: str, body: bytes) -> str:
@@ -83,11 +89,11 @@ def signed(view: Callable[..., Response]) -> Callable[..., Response]:
     @functools.wraps(view)
     def guarded(*args: Any, **kwargs: Any) -> Response:
         asked = verify()
-        log = service().request_log
-        log.use_signature(asked)
+        log = request_log()
+        log.use_signature(asked.signature)
         if request.method == "GET":
             return view(*args, **kwargs)
-        first = log.claim(asked)
+        first = log.claim(asked.name, asked.fingerprint)
         if first is not None:
             return Response(first.body, first.status, content_type=first.content_type)
         return _answer_once(log, asked, functools.partial(view, *args, **kwargs))
@@ -95,7 +101,7 @@ def signed(view: Callable[..., Response]) -> Callable[..., Response]:
     return guarded
 
 
-def _answer_once(log: Any, asked: SignedRequest, view: Callable[[], Response]) -> Response:
+def _answer_once(log: RequestLog, asked: SignedRequest, view: Callable[[], Response]) -> Response:
     done = False
     try:
         try:
@@ -104,9 +110,11 @@ def _answer_once(log: Any, asked: SignedRequest, view: Callable[[], Response]) -
             response = problems.problem(error)
         # Our own failures are not the event's answer: the same event may be tried again
         if response.status_code < 500:
-            log.keep(asked, response.status_code, response.content_type or "", response.get_data())
+            log.keep(
+                asked.name, Answer(response.status_code, response.content_type or "", response.get_data(as_text=True))
+            )
             done = True
         return response
     finally:
         if not done:
-            log.release(asked)
+            log.release(asked.name)
