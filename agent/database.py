@@ -1,0 +1,174 @@
+"""The one door to the database: where it is, how to get in, what its errors mean."""
+
+import configparser
+import os
+
+import pymysql
+from pymysql.constants import CLIENT
+
+from shared.bundle import SESSION
+from shared.errors import ShoplaunchError
+
+SOCKETS = ("/var/lib/mysql/mysql.sock", "/run/mysqld/mysqld.sock", "/tmp/mysql.sock")
+OPTION_FILES = ("~/.my.cnf", "/etc/my.cnf")
+CONNECT_SECONDS = 10
+#: A late index on a large table is one silent statement.
+READ_SECONDS = 1800
+#: A killed agent's connection must not hold its locks for long; ours are pinged more often than this.
+OWN_SESSION = ("SET SESSION wait_timeout=120", "SET SESSION innodb_lock_wait_timeout=30")
+
+#: MySQL and MariaDB error numbers -> codes; what is not here is an error of the statement itself.
+CODES = {
+    "db_access_denied": (1045, 1698, 1699, 3118, 4151),
+    "db_missing": (1049,),
+    "db_auth_plugin": (1156, 1251, 1524, 2054, 2059, 2061),
+    "db_privileges": (1044, 1142, 1143, 1227, 1370, 1410),
+    "db_trigger_denied": (1418, 1419),
+    "db_packet": (1153, 2020),
+    "db_key_length": (1071, 1709),
+    "db_collation": (1115, 1267, 1273),
+    "db_engine": (1286,),
+    "quota_reached": (1021, 1114),
+    "read_only": (1290, 1836),
+    "db_unreachable": (1040, 1053, 1077, 1129, 1152, 1158, 1159, 1160, 1161, 1203, 1226, 1927, 1129, 2002, 2003, 2005,
+                       2006, 2013, 2014, 2027, 2055, 4031),
+    "db_error": (1020, 1180, 1205, 1206, 1213, 1317, 1399, 1614, 1615, 1637, 1969, 3024, 3572),
+}  # fmt: skip
+CODE_OF = {number: code for code, numbers in CODES.items() for number in numbers}
+
+
+def as_database_failure(error):
+    """Return exception `error` of PyMySQL as a ShoplaunchError whose message holds number and text."""
+    number = error.args[0] if error.args and isinstance(error.args[0], int) else 0
+    text = str(error.args[-1]) if error.args else type(error).__name__
+    if isinstance(error, pymysql.err.InterfaceError) or (number == 0 and isinstance(error, pymysql.err.OperationalError)):
+        code = "db_unreachable"
+    elif isinstance(error, RuntimeError):
+        code = "db_auth_plugin"
+    else:
+        code = CODE_OF.get(number, "db_data_error")
+    return ShoplaunchError(code, "{} {}".format(number, text)[:1000], number=number)
+
+
+#: What PyMySQL raises: its own errors, sockets', and RuntimeError where a log-in needs a library that is not there.
+FAILURES = (pymysql.err.Error, OSError, RuntimeError)
+
+
+def connect(values):
+    """Return a new connection to the job's database in the agreed session, autocommit on.
+
+    `values` holds `db.host`, `db.port`, `db.socket`, `db.name`, `db.user`, `db.password`. Host `localhost` means the
+    socket, then TCP. Raises ShoplaunchError `db_*`.
+    """
+    failure = None
+    for door in _doors(values):
+        try:
+            return _open(values, door)
+        except FAILURES as error:
+            found = as_database_failure(error)
+            # A server that knows us and refuses says more than a door nobody answers at
+            if failure is None or found.code != "db_unreachable":
+                failure = found
+    raise failure
+
+
+def _open(values, door):
+    connection = pymysql.connect(
+        user=values["db.user"],
+        password=values["db.password"],
+        database=values["db.name"],
+        charset="utf8mb4",
+        autocommit=True,
+        connect_timeout=CONNECT_SECONDS,
+        read_timeout=READ_SECONDS,
+        write_timeout=READ_SECONDS,
+        # An UPDATE that finds its row but changes nothing counts as one row
+        client_flag=CLIENT.FOUND_ROWS,
+        **door
+    )
+    try:
+        for statement in SESSION + OWN_SESSION:
+            connection.query(statement)
+    except FAILURES:
+        close(connection)
+        raise
+    return connection
+
+
+def _doors(values):
+    """Yield the keyword arguments of each way in, most likely first."""
+    host = values.get("db.host") or "localhost"
+    port = int(values.get("db.port") or 3306)
+    if host != "localhost":
+        # Encrypted where the server can; its certificate is its own affair
+        yield {"host": host, "port": port, "ssl": {"check_hostname": False}}
+        yield {"host": host, "port": port}
+        return
+    seen = set()
+    for path in [values.get("db.socket", "")] + _configured_sockets() + list(SOCKETS):
+        if path and path not in seen and os.path.exists(path):
+            seen.add(path)
+            yield {"unix_socket": path}
+    yield {"host": "127.0.0.1", "port": port}
+
+
+def _configured_sockets():
+    found = []
+    for name in OPTION_FILES:
+        parser = configparser.RawConfigParser(allow_no_value=True, strict=False)
+        try:
+            with open(os.path.expanduser(name), encoding="utf-8", errors="replace") as stream:
+                # Lines such as !includedir are not for this parser
+                parser.read_string("".join(line for line in stream if not line.lstrip().startswith("!")))
+        except (OSError, configparser.Error):
+            continue
+        if parser.has_option("client", "socket"):
+            found.append((parser.get("client", "socket") or "").strip("\"' "))
+    return found
+
+
+def run(connection, statement, params=None):
+    """Run one statement (str or bytes, bytes are sent as they are); return its rows as a tuple of tuples.
+
+    Raises ShoplaunchError `db_*`.
+    """
+    try:
+        if isinstance(statement, bytes):
+            connection.query(statement)
+            return ()
+        with connection.cursor() as cursor:
+            cursor.execute(statement, params)
+            return cursor.fetchall()
+    except FAILURES as error:
+        raise as_database_failure(error) from None
+
+
+def change(connection, statement, params=None):
+    """Run one changing statement (str with parameters, or bytes); return (affected rows, warnings).
+
+    Raises ShoplaunchError `db_*`.
+    """
+    try:
+        if isinstance(statement, bytes):
+            affected = connection.query(statement)
+        else:
+            with connection.cursor() as cursor:
+                affected = cursor.execute(statement, params)
+        return affected, connection._result.warning_count
+    except FAILURES as error:
+        raise as_database_failure(error) from None
+
+
+def close(connection):
+    """Close `connection`; one that is broken already is closed all the same."""
+    try:
+        connection.close()
+    except FAILURES:
+        connection._force_close()
+
+
+def server_version(connection):
+    """Return (is MariaDB, (major, minor)) of the server."""
+    text = run(connection, "SELECT VERSION()")[0][0]
+    numbers = text.split("-")[0].split(".")
+    return "mariadb" in text.lower(), (int(numbers[0]), int(numbers[1]))

@@ -1,0 +1,170 @@
+"""Data chunks over parallel connections: each one transaction, repeated from BEGIN on any error."""
+
+import queue
+import threading
+import time
+import zlib
+
+from agent import ledger
+from agent.database import change, close
+from shared.errors import ShoplaunchError
+
+#: How long a run keeps trying while nothing gets through; then the next tick goes on.
+PATIENCE_SECONDS = 600.0
+FIRST_PAUSE_SECONDS = 0.2
+LONGEST_PAUSE_SECONDS = 5.0
+CONNECTIONS = 2
+#: Errors worth repeating at once: the database is there, another transaction was in the way.
+TRANSIENT = ("db_error", "db_unreachable", "db_locked")
+
+
+class Patience:
+    """Pauses that grow until something gets through; gives up after PATIENCE_SECONDS without."""
+
+    def __init__(self, check, seconds=PATIENCE_SECONDS, clock=time.monotonic, sleep=time.sleep):
+        self._check = check
+        self._seconds = seconds
+        self._clock = clock
+        self._sleep = sleep
+        self.success()
+
+    def success(self):
+        """Something got through."""
+        self._since = self._clock()
+        self._pause = FIRST_PAUSE_SECONDS
+
+    def failure(self, error):
+        """Wait before the next try. Raises `error` when it is none to repeat or has lasted too long."""
+        if error.code not in TRANSIENT or self._clock() - self._since > self._seconds:
+            raise error
+        until = self._clock() + self._pause
+        while self._clock() < until:
+            self._check()
+            self._sleep(min(0.5, max(0.01, until - self._clock())))
+        self._pause = min(self._pause * 2, LONGEST_PAUSE_SECONDS)
+
+
+def gunzip(data, limit):
+    """Return the unpacked bytes of gzip `data`, at most `limit`. Raises ShoplaunchError `bundle_damaged`."""
+    unpacker = zlib.decompressobj(31)
+    try:
+        unpacked = unpacker.decompress(data, limit + 1)
+    except zlib.error:
+        raise ShoplaunchError("bundle_damaged", "a member is not gzip") from None
+    if len(unpacked) > limit or not unpacker.eof or unpacker.unused_data:
+        raise ShoplaunchError("bundle_damaged", "a member does not have the size the manifest says")
+    return unpacked
+
+
+def import_chunk(ctx, connection, member):
+    """Import the data chunk `member` unless it is there; return whether it was done now.
+
+    Raises ShoplaunchError `superseded`, `proof_rows_affected`, `db_*`, `bundle_*`.
+    """
+    packed = ctx.bundle.read(member)
+    data = ctx.renderer.render(gunzip(packed, member["unpacked"]))
+    ctx.count("bytes_read", len(packed))
+    if not ledger.begin(connection, ctx.attempt, member, member["rows"]):
+        return False
+    rows = warnings = 0
+    for statement in data.split(b"\n"):
+        if statement:
+            affected, warned = change(connection, statement)
+            rows += affected
+            warnings += warned
+    if rows != member["rows"] or warnings:
+        change(connection, b"ROLLBACK")
+        raise ShoplaunchError(
+            "proof_rows_affected",
+            "{}: {} rows instead of {}, {} warnings".format(member["name"], rows, member["rows"], warnings),
+        )
+    change(connection, b"COMMIT")
+    ctx.count("sql_bytes", len(data))
+    ctx.count("chunks_sent", 1)
+    return True
+
+
+class Workers:
+    """Threads that import the waiting chunks, each over its own connection; any failure stops all of them."""
+
+    def __init__(self, ctx, members, done_bytes, total_bytes):
+        self._ctx = ctx
+        self._waiting = queue.Queue()
+        for member in members:
+            self._waiting.put(member)
+        self._stopped = threading.Event()
+        self._guard = threading.Lock()
+        self._failure = None
+        self._done_bytes = done_bytes
+        self._total_bytes = max(1, total_bytes)
+        count = min(CONNECTIONS, len(members))
+        self._threads = [threading.Thread(target=self._run, name="import-{}".format(n)) for n in range(count)]
+        for thread in self._threads:
+            thread.start()
+
+    def alive(self):
+        """Tell whether any thread still works."""
+        return any(thread.is_alive() for thread in self._threads)
+
+    def join(self, seconds):
+        """Wait up to `seconds` for the threads. Raises the first failure."""
+        for thread in self._threads:
+            thread.join(seconds)
+        self.check()
+
+    def check(self):
+        """Raise the first failure, if any."""
+        if self._failure is not None:
+            raise self._failure
+
+    def stop(self):
+        """End the threads after their current statement."""
+        self._stopped.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _check(self):
+        if self._stopped.is_set():
+            raise ShoplaunchError("db_error", "the import was stopped")
+        self._ctx.check_current()
+
+    def _run(self):
+        connection = None
+        patience = Patience(self._check)
+        member = None
+        try:
+            while True:
+                try:
+                    member = member or self._waiting.get_nowait()
+                except queue.Empty:
+                    return
+                try:
+                    self._check()
+                    connection = connection or self._ctx.connect()
+                    import_chunk(self._ctx, connection, member)
+                except ShoplaunchError as error:
+                    if connection is not None:
+                        close(connection)
+                        connection = None
+                    patience.failure(error)
+                    continue
+                patience.success()
+                self._note(member)
+                member = None
+        except Exception as error:  # noqa: BLE001 - handed to the stage, which raises it
+            self._fail(error)
+        finally:
+            if connection is not None:
+                close(connection)
+
+    def _note(self, member):
+        with self._guard:
+            self._done_bytes += member["unpacked"]
+            fraction = self._done_bytes / self._total_bytes
+        self._ctx.progress("import", 0.1 + 0.8 * fraction)
+
+    def _fail(self, error):
+        with self._guard:
+            if self._failure is None and not self._stopped.is_set():
+                self._failure = error
+        self._stopped.set()

@@ -1,0 +1,35 @@
+"""Looking for traces of the template: the bytes that must occur nowhere in the finished shop."""
+
+
+class Residue:
+    """`needles` are the template's domain and paths (bytes); `values` the job's own values, which may contain them.
+
+    Where a value of this shop holds a needle (`shop.example` in `myshop.example`), that value is taken out first.
+    """
+
+    def __init__(self, manifest, values):
+        self.needles = [bytes.fromhex(text) for text in manifest["residue"]]
+        texts = {value.encode("utf-8") for value in values.values()}
+        #: Longest first, so that no value is left half taken out.
+        self.masks = sorted((text for text in texts if self._holds(text)), key=len, reverse=True)
+
+    def _holds(self, data):
+        return any(needle in data for needle in self.needles)
+
+    def found_in(self, data):
+        """Tell whether `data` (bytes) holds a trace of the template."""
+        if not self._holds(data):
+            return False
+        for mask in self.masks:
+            data = data.replace(mask, b"")
+        return self._holds(data)
+
+    def condition(self, columns):
+        """Return an SQL condition that is true for rows with a trace in one of `columns` (names)."""
+        parts = []
+        for column in columns:
+            expression = "CAST(`{}` AS BINARY)".format(column.replace("`", "``"))
+            for mask in self.masks:
+                expression = "REPLACE({}, x'{}', '')".format(expression, mask.hex())
+            parts += ["LOCATE(x'{}', {}) > 0".format(needle.hex(), expression) for needle in self.needles]
+        return " OR ".join(parts)

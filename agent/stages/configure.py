@@ -1,0 +1,73 @@
+"""Stage configure: the shop's settings as parametrised statements, in one fenced transaction, and read back."""
+
+from agent import ledger
+from agent.database import change, close, run as execute
+from agent.importer import Patience
+from shared.bundle import members_of
+from shared.errors import ShoplaunchError
+
+NAME = "configure"
+
+
+def run(ctx):
+    """Carry out the bundle's statements once and check what they promise. Raises ShoplaunchError."""
+    members = members_of(ctx.manifest, "configure")
+    if not members:
+        return
+    statements = ctx.read_json("configure")
+    patience = Patience(ctx.check_current)
+    while True:
+        try:
+            attempt_once(ctx, members[0], statements)
+            return
+        except ShoplaunchError as error:
+            patience.failure(error)
+
+
+def attempt_once(ctx, member, statements):
+    """One connection, one transaction; then every check."""
+    connection = ctx.connect()
+    try:
+        ctx.check_current()
+        if ledger.begin(connection, ctx.attempt, member, len(statements)):
+            for statement in statements:
+                apply_statement(ctx, connection, statement)
+            change(connection, b"COMMIT")
+        for statement in statements:
+            check_statement(ctx, connection, statement)
+    finally:
+        close(connection)
+
+
+def apply_statement(ctx, connection, statement):
+    """Run one statement; the number of rows must lie within its limits. Raises ShoplaunchError `configure_failed`."""
+    rows, _ = change(connection, statement["sql"], _filled(ctx, statement["params"]))
+    if rows < statement.get("min_rows", 0) or rows > statement.get("max_rows", rows):
+        raise ShoplaunchError("configure_failed", "{} rows: {}".format(rows, statement["sql"][:200]))
+
+
+def check_statement(ctx, connection, statement):
+    """What the statement wrote reads back. Raises ShoplaunchError `configure_failed`."""
+    check = statement.get("check")
+    if check is None:
+        return
+    rows = execute(connection, check["sql"], _filled(ctx, check["params"]))
+    found = [None if value is None else as_text(value) for value in rows[0]] if rows else None
+    wanted = [None if value is None else fill(ctx, value) for value in check["expect"]]
+    if found != wanted:
+        raise ShoplaunchError("configure_failed", "does not read back: {}".format(check["sql"][:200]))
+
+
+def fill(ctx, template):
+    """Return `template` (str) with its placeholders filled."""
+    return ctx.renderer.render(template.encode("utf-8")).decode("utf-8")
+
+
+def as_text(value):
+    """Return a database value as text; binary ones are read as UTF-8."""
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+
+
+def _filled(ctx, params):
+    # Without parameters a % in the statement is just that
+    return tuple(fill(ctx, param) for param in params) or None

@@ -1,0 +1,114 @@
+"""Stage prove: the database holds exactly what the packer saw, filled cells read back, no trace of the template."""
+
+import base64
+
+from agent import ledger
+from agent.database import close, run as execute
+from agent.importer import Patience
+from agent.residue import Residue
+from shared.bundle import LEDGER_TABLE, members_of
+from shared.errors import ShoplaunchError
+
+NAME = "prove"
+#: Failures that only a new import can mend.
+VOID = ("proof_rows", "proof_digest", "proof_cell", "residue_found")
+
+
+def run(ctx):
+    """Prove the import and record the evidence. Raises ShoplaunchError `proof_*`, `residue_found`, `db_*`.
+
+    A failed proof makes the next attempt import again.
+    """
+    patience = Patience(ctx.check_current)
+    while True:
+        try:
+            attempt_once(ctx)
+            return
+        except ShoplaunchError as error:
+            patience.failure(error)
+
+
+def attempt_once(ctx):
+    """Every proof over one connection."""
+    connection = ctx.connect()
+    try:
+        prove_chunks(ctx, connection)
+        prove_tables(ctx, connection)
+        prove_cells(ctx, connection)
+        prove_clean(ctx, connection)
+    except ShoplaunchError as error:
+        if error.code in VOID:
+            ledger.void(connection)
+            ctx.state.forget_stages(["preflight", "import", "configure", "prove"])
+        raise
+    finally:
+        close(connection)
+
+
+def prove_chunks(ctx, connection):
+    """The ledger holds every chunk of the bundle once, and no other."""
+    rows = execute(connection, "SELECT chunk, affected FROM `{}`".format(LEDGER_TABLE))
+    wanted = {member["name"]: member["rows"] for member in members_of(ctx.manifest, "data")}
+    found = {name: affected for name, affected in rows if name in wanted}
+    if found != wanted or len(rows) > len(wanted) + 1:
+        raise ShoplaunchError("proof_rows", "the ledger holds {} of {} chunks".format(len(found), len(wanted)))
+    ctx.state.record("chunks", len(found))
+
+
+def prove_tables(ctx, connection):
+    """Rows and digests of every table are as the packer saw them."""
+    digests = 0
+    tables = ctx.manifest["tables"]
+    for number, table in enumerate(tables):
+        name = table["name"]
+        statement = table.get("digest_sql") or "SELECT COUNT(*) FROM `{}`".format(name.replace("`", "``"))
+        found = ["NULL" if value is None else str(value) for value in execute(connection, statement)[0]]
+        if int(found[0]) != table["rows"]:
+            raise ShoplaunchError("proof_rows", "{}: {} rows instead of {}".format(name, found[0], table["rows"]))
+        if "digest" in table:
+            if found != table["digest"]:
+                raise ShoplaunchError("proof_digest", "{} differs".format(name))
+            digests += len(found) - 1
+        if number % 20 == 0:
+            ctx.check_current()
+            ctx.progress(NAME, 0.6 * number / len(tables))
+    ctx.state.record("tables", {table["name"]: table["rows"] for table in tables})
+    ctx.state.record("digests", digests)
+
+
+def prove_cells(ctx, connection):
+    """Every filled cell reads back as it was to be filled."""
+    count = 0
+    for cell in ctx.read_json("cells"):
+        wanted = [None if text is None else ctx.renderer.render(base64.b64decode(text)) for text in cell["expect"]]
+        found = [_bytes(row[0]) for row in execute(connection, cell["sql"])]
+        if found != wanted:
+            raise ShoplaunchError("proof_cell", "a value in {} is not as written".format(cell["table"]))
+        count += len(wanted)
+    ctx.state.record("cells", count)
+    ctx.progress(NAME, 0.7)
+
+
+def prove_clean(ctx, connection):
+    """No text column holds the template's domain or paths."""
+    residue = Residue(ctx.manifest, ctx.values)
+    searched = 0
+    for table in ctx.manifest["tables"]:
+        columns = table.get("text_columns", [])
+        if not columns or not table["rows"] or not residue.needles:
+            continue
+        ctx.check_current()
+        name = table["name"].replace("`", "``")
+        statement = "SELECT COUNT(*) FROM `{}` WHERE {}".format(name, residue.condition(columns))
+        count = execute(connection, statement)[0][0]
+        if count:
+            raise ShoplaunchError("residue_found", "{} rows of {} name the template".format(count, table["name"]))
+        searched += len(columns)
+    ctx.state.record("residue_columns", searched)
+    ctx.progress(NAME, 1.0)
+
+
+def _bytes(value):
+    if value is None or isinstance(value, bytes):
+        return value
+    return str(value).encode("utf-8")

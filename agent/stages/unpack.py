@@ -1,0 +1,70 @@
+"""Stage unpack: every shard read once, every file written once into the staging tree, searched as it is written."""
+
+from agent import tar
+from agent.importer import gunzip
+from agent.residue import Residue
+from agent.tree_writer import TreeWriter
+from shared.bundle import members_of
+from shared.errors import ShoplaunchError
+
+NAME = "unpack"
+
+
+def run(ctx):
+    """Build the new tree in `ctx.staging`; safe to repeat, finished shards of this boot are kept.
+
+    Raises ShoplaunchError `unsafe_path`, `residue_found`, `bundle_*`, `superseded`; OSError.
+    """
+    shards = members_of(ctx.manifest, "files")
+    total = sum(member["unpacked"] for member in shards) or 1
+    done = 0
+    residue = Residue(ctx.manifest, ctx.values)
+    writer = TreeWriter(ctx.staging)
+    try:
+        for member in shards:
+            if not ctx.state.shard_done(member["name"]):
+                ctx.check_current()
+                unpack_shard(ctx, writer, residue, member)
+                ctx.state.mark_shard(member["name"])
+            done += member["unpacked"]
+            ctx.progress(NAME, done / total)
+    finally:
+        writer.close()
+    ctx.state.record("files", sum(member["entries"] for member in shards))
+
+
+def unpack_shard(ctx, writer, residue, member):
+    """Write every entry of one shard."""
+    packed = ctx.bundle.read(member)
+    data = gunzip(packed, member["unpacked"])
+    ctx.count("bytes_read", len(packed))
+    view = memoryview(data)
+    # One search over the whole shard; only one that has a trace is looked through file by file
+    suspicious = member["placeholders"] or residue.found_in(data)
+    written = 0
+    for entry in tar.entries(data):
+        path = ctx.renderer.render(entry.path)
+        if residue.found_in(path):
+            raise ShoplaunchError("residue_found", "the name {!r} names the template".format(path[-120:]))
+        if entry.kind == tar.FOLDER:
+            writer.folder(path, entry.mode)
+        elif entry.kind == tar.LINK:
+            writer.link(path, ctx.renderer.render(entry.target))
+        else:
+            content, mtime = view[entry.start : entry.end], entry.mtime
+            if suspicious:
+                content, mtime = _fill(ctx, residue, member, path, data[entry.start : entry.end], mtime)
+            writer.file(path, content, entry.mode, mtime)
+            written += len(content)
+    ctx.count("bytes_written", written)
+
+
+def _fill(ctx, residue, member, path, content, mtime):
+    """Return (content, mtime) with placeholders filled; a filled file is of now, so that stale copies of it lose."""
+    if member["placeholders"]:
+        filled = ctx.renderer.render(content)
+        if filled is not content:
+            content, mtime = filled, None
+    if residue.found_in(content):
+        raise ShoplaunchError("residue_found", "{!r} names the template".format(path[-120:]))
+    return content, mtime

@@ -1,0 +1,103 @@
+"""Writes files, folders and links below one folder without ever following a link, each file once."""
+
+import os
+
+from shared.bundle import check_link, check_path
+from shared.errors import ShoplaunchError
+
+_FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_FILE_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+#: Open folders kept at once; small accounts may open few files.
+KEPT_FOLDERS = 100
+#: Hosts refuse to run what group or others may write.
+MODE_MASK = 0o755
+
+
+class TreeWriter:
+    """Writes below `root` (str), which is made with mode 0700 when absent.
+
+    Paths are relative bytes and are checked. Raises ShoplaunchError `unsafe_path`, also where a link stands in the
+    way of a folder; OSError.
+    """
+
+    def __init__(self, root):
+        try:
+            os.mkdir(root, 0o700)
+        except FileExistsError:
+            pass
+        try:
+            self._root = os.open(root, _FOLDER_FLAGS)
+        except NotADirectoryError:
+            raise ShoplaunchError("unsafe_path", "the staging folder is not a folder") from None
+        self._open = {}
+
+    def close(self):
+        """Close every folder."""
+        for descriptor in self._open.values():
+            os.close(descriptor)
+        self._open = {}
+        os.close(self._root)
+
+    def folder(self, path, mode, mtime=None):
+        """The folder `path` exists."""
+        descriptor = self._enter(check_path(path))
+        os.fchmod(descriptor, (mode & MODE_MASK) | 0o700)
+
+    def file(self, path, data, mode, mtime=None):
+        """The file `path` holds `data` (bytes-like); `mtime` in seconds, now when None. What was there is replaced."""
+        parent, name = self._parent(check_path(path))
+        descriptor = self._create(parent, name, (mode & MODE_MASK) | 0o600)
+        try:
+            written = os.write(descriptor, data)
+            while written < len(data):
+                written += os.write(descriptor, data[written:])
+            if mtime is not None:
+                os.utime(descriptor, (mtime, mtime))
+        finally:
+            os.close(descriptor)
+
+    def link(self, path, target):
+        """The symbolic link `path` points to `target` (relative, staying inside)."""
+        check_link(check_path(path), target)
+        parent, name = self._parent(path)
+        try:
+            os.symlink(target, name, dir_fd=parent)
+        except FileExistsError:
+            os.unlink(name, dir_fd=parent)
+            os.symlink(target, name, dir_fd=parent)
+
+    def _create(self, parent, name, mode):
+        try:
+            return os.open(name, _FILE_FLAGS, mode, dir_fd=parent)
+        except FileExistsError:
+            # Replaced, never written into: it may be a link of somebody else's to anywhere
+            os.unlink(name, dir_fd=parent)
+            return os.open(name, _FILE_FLAGS, mode, dir_fd=parent)
+
+    def _parent(self, path):
+        folder, _, name = path.rpartition(b"/")
+        return (self._enter(folder) if folder else self._root), name
+
+    def _enter(self, path):
+        descriptor = self._open.get(path)
+        if descriptor is not None:
+            return descriptor
+        parent, name = self._parent(path)
+        try:
+            os.mkdir(name, 0o755, dir_fd=parent)
+        except FileExistsError:
+            pass
+        try:
+            descriptor = os.open(name, _FOLDER_FLAGS, dir_fd=parent)
+        except OSError as error:
+            raise ShoplaunchError("unsafe_path", "{!r} is not a folder: {}".format(path[:120], error.strerror)) from None
+        if len(self._open) >= KEPT_FOLDERS:
+            self._forget(path)
+        self._open[path] = descriptor
+        return descriptor
+
+    def _forget(self, path):
+        """Close the kept folders that are not above `path`."""
+        for kept in list(self._open):
+            if not path.startswith(kept + b"/"):
+                os.close(self._open.pop(kept))
