@@ -1,0 +1,194 @@
+"""What an application's recipe must tell: the packer about a template, the controller about orders."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, Protocol
+
+#: A row of a query: bytes as the server sent them, None for NULL.
+Row = tuple[bytes | None, ...]
+#: Column -> value of one row of a table.
+Cells = Mapping[str, bytes | None]
+
+
+class TemplateDatabase(Protocol):
+    """The template's database as a recipe reads it (`bundles.source.Source` is one)."""
+
+    @property
+    def tables(self) -> Mapping[str, Any]:
+        """Table names; each value has `columns`, each of these a `name`."""
+
+    def query(self, sql: str, params: Sequence[str | int] = ()) -> list[Row]:
+        """Return the rows of a query."""
+
+
+@dataclass(frozen=True)
+class PackOptions:
+    """What the operator said when packing. `domain` and `home` are None to find them out."""
+
+    domain: str | None = None
+    home: str | None = None
+    keep_customers: bool = False
+
+
+@dataclass(frozen=True)
+class Secret:
+    """A secret the controller makes per job, in the format the application wants (manifest `secrets`)."""
+
+    name: str
+    format: str
+    length: int = 0
+    pair: str = ""
+    prefix: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the manifest's entry."""
+        document: dict[str, Any] = {"name": self.name, "format": self.format}
+        document.update({key: getattr(self, key) for key in ("length", "pair", "prefix") if getattr(self, key)})
+        return document
+
+
+@dataclass(frozen=True)
+class Replacement:
+    """A byte string of the template and the value that takes its place wherever it stands as a whole.
+
+    `kind` is "domain", "path" or "email": it decides what may stand beside it.
+    """
+
+    old: bytes
+    value: str
+    kind: str
+
+
+@dataclass(frozen=True)
+class Dropped:
+    """Rows left out: from which table, how many, and why (a sentence for the report)."""
+
+    table: str
+    rows: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class TemplateFacts:
+    """What inspection found out. `secrets` and `credentials` map a label to bytes that must never leave the packer."""
+
+    application: str
+    version: str
+    domain: str
+    base_uri: str
+    root: str
+    home: str | None
+    table_prefix: str
+    admin_folder: str | None
+    secrets: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+    credentials: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True)
+class PhpNeeds:
+    """Which PHP runs the application; `maximum` None means no known limit."""
+
+    minimum: str
+    maximum: str | None
+    extensions: tuple[str, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the manifest's `requirements.php`."""
+        return {"min": self.minimum, "max": self.maximum, "extensions": list(self.extensions)}
+
+
+class Template(ABC):
+    """One inspected template. Everything it returns with placeholders is made for the `nonce` it was inspected with."""
+
+    facts: TemplateFacts
+    nonce: str
+
+    @abstractmethod
+    def replacements(self) -> Sequence[Replacement]:
+        """Return what is replaced wherever it occurs in text files and text columns."""
+
+    @abstractmethod
+    def excludes(self, path: bytes, is_directory: bool) -> bool:
+        """Tell whether an entry below the root (and all below it) is left out."""
+
+    @abstractmethod
+    def path(self, path: bytes) -> bytes:
+        """Return a path below the root as a template."""
+
+    @abstractmethod
+    def file(self, path: bytes, content: bytes) -> bytes | None:
+        """Return the complete template of a file the recipe knows; None when it is rewritten like any text."""
+
+    @abstractmethod
+    def condition(self, table: str) -> str | None:
+        """Return the SQL condition of the rows to keep: "" for all, None to keep the table empty."""
+
+    @abstractmethod
+    def cells(self, table: str, row: Cells) -> Cells:
+        """Return the columns of a row the recipe sets itself, as templates; the others are rewritten like any text."""
+
+    @abstractmethod
+    def configure(self) -> Sequence[Mapping[str, Any]]:
+        """Return the statements run after the data (manifest.json#/definitions/statement)."""
+
+    @abstractmethod
+    def secrets(self) -> Sequence[Secret]:
+        """Return the secrets to make per job."""
+
+    @abstractmethod
+    def checks(self) -> Sequence[Mapping[str, Any]]:
+        """Return the HTTP checks that show the shop lives (manifest `checks`)."""
+
+    @abstractmethod
+    def jobs(self) -> Mapping[str, Any]:
+        """Return statements and edits of the later job kinds (manifest `jobs`)."""
+
+    @abstractmethod
+    def php(self) -> PhpNeeds:
+        """Return the PHP the application needs."""
+
+    @abstractmethod
+    def entry_points(self) -> Sequence[str]:
+        """Return the paths that move last."""
+
+    @abstractmethod
+    def personal_data(self) -> Sequence[str]:
+        """Return the places where the template's personal data remains."""
+
+    @abstractmethod
+    def dropped(self) -> Sequence[Dropped]:
+        """Return which rows are left out, and why."""
+
+    def variants(self) -> Sequence[Mapping[str, Any]]:
+        """Return the variants an order may choose."""
+        return ()
+
+
+class Recipe(ABC):
+    """One application. Stateless."""
+
+    name: ClassVar[str]
+    #: How `admin.password_hash` is made from a password.
+    password_hash: ClassVar[str] = "bcrypt"
+    #: Values an order may leave out.
+    defaults: ClassVar[Mapping[str, str]] = {}
+
+    @abstractmethod
+    def detect(self, root: Path) -> bool:
+        """Tell whether the tree at `root` is of this application, without reading its database."""
+
+    @abstractmethod
+    def inspect(self, root: Path, database: TemplateDatabase, options: PackOptions) -> Template:
+        """Return the template at `root`, understood.
+
+        Raises ShoplaunchError `not_this_application`, `unknown_version`, `config_unreadable`, `prefix_mismatch`,
+        `domain_unknown`, `several_domains`, `admin_folder_unknown`, `admin_missing`.
+        """
+
+    @abstractmethod
+    def new_admin_folder(self, choose: Callable[[str], str]) -> str:
+        """Return a fresh name for the back office; `choose` returns a random character of a text (secrets.choice)."""
