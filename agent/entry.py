@@ -5,7 +5,7 @@ from agent.callback import EXIT_SUPERSEDED, Reporter
 from agent.compat import python_version
 from agent.context import Context
 from agent.failures import as_failure
-from agent.http import Door
+from agent.http import Door, check_address
 from agent.lock import acquire
 from agent.log import Log, secrets_of
 from agent.outbox import Outbox
@@ -78,6 +78,7 @@ def _work(folder, raw, job, state, log, lock):
     log.info("agent %s on Python %s, job %s attempt %d", VERSION, python_version(), job["job"], job["attempt"])
     guard = jobfile.Guard(folder, raw, job, jobfile.public_keys())
     try:
+        check_address(job["callback"]["url"])
         door = Door(job["callback"].get("ca"))
     except ShoplaunchError as error:
         return _refuse(state, error, log)
@@ -130,7 +131,8 @@ def _failed(ctx, error):
     if error.code != "callback_failed":
         ctx.reporter.event("failed", error=document, log=ctx.log.tail())
     if error.retryable:
-        ctx.reporter.wait_delivered(ANSWER_SECONDS)
+        if error.code != "callback_failed":
+            ctx.reporter.wait_delivered(ANSWER_SECONDS)
         return EXIT_WAITING
     return _give_up(ctx)
 

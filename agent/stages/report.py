@@ -5,7 +5,7 @@ from agent.compat import python_version
 from shared.errors import ShoplaunchError
 
 NAME = "report"
-WAIT_SECONDS = 60.0
+WAIT_SECONDS = 30.0
 
 
 def run(ctx):

@@ -1,9 +1,40 @@
-"""Commands to come."""
+"""`shoplaunch agent build`: the archive that new accounts are born with."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
+
+from controller.bundles.agent_build import build_agent, read_keys
+from controller.config import load_config
+from controller.keys import load_keys
 
 
 def register(group: click.Group) -> None:
     """Add this module's commands to `group`."""
+    group.add_command(agent)
+
+
+@click.group()
+def agent() -> None:
+    """The agent that works in the accounts."""
+
+
+@agent.command()
+@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), required=True)
+@click.option(
+    "--keys-from",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    multiple=True,
+    help="File with Ed25519 public keys in hexadecimal, one a line, newest last; default: this installation's own.",
+)
+def build(output: Path, keys_from: tuple[Path, ...]) -> None:
+    """Build the agent from its sources, the pinned libraries and the controller's public keys."""
+    keys = (
+        [key for path in keys_from for key in read_keys(path)]
+        if keys_from
+        else load_keys(load_config().keys).public_keys()
+    )
+    digest = build_agent(output, keys)
+    click.echo(f"{output}: {output.stat().st_size} bytes, {len(keys)} key(s), sha256 {digest}")
