@@ -9,7 +9,7 @@ from pymysql.constants import CLIENT
 from shared.bundle import SESSION
 from shared.errors import ShoplaunchError
 
-SOCKETS = ("/var/lib/mysql/mysql.sock", "/run/mysqld/mysqld.sock", "/tmp/mysql.sock")
+SOCKETS = ("/var/lib/mysql/mysql.sock", "/run/mysqld/mysqld.sock", "/tmp/mysql.sock")  # noqa: S108 - where some servers really are
 OPTION_FILES = ("~/.my.cnf", "/etc/my.cnf")
 CONNECT_SECONDS = 10
 #: A late index on a large table is one silent statement.
@@ -41,7 +41,9 @@ def as_database_failure(error):
     """Return exception `error` of PyMySQL as a ShoplaunchError whose message holds number and text."""
     number = error.args[0] if error.args and isinstance(error.args[0], int) else 0
     text = str(error.args[-1]) if error.args else type(error).__name__
-    if isinstance(error, pymysql.err.InterfaceError) or (number == 0 and isinstance(error, pymysql.err.OperationalError)):
+    if isinstance(error, pymysql.err.InterfaceError) or (
+        number == 0 and isinstance(error, pymysql.err.OperationalError)
+    ):
         code = "db_unreachable"
     elif isinstance(error, RuntimeError):
         code = "db_auth_plugin"
@@ -84,7 +86,7 @@ def _open(values, door):
         write_timeout=READ_SECONDS,
         # An UPDATE that finds its row but changes nothing counts as one row
         client_flag=CLIENT.FOUND_ROWS,
-        **door
+        **door,
     )
     try:
         for statement in SESSION + OWN_SESSION:

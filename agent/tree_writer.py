@@ -90,7 +90,9 @@ class TreeWriter:
         try:
             descriptor = os.open(name, _FOLDER_FLAGS, dir_fd=parent)
         except OSError as error:
-            raise ShoplaunchError("unsafe_path", "{!r} is not a folder: {}".format(path[:120], error.strerror)) from None
+            raise ShoplaunchError(
+                "unsafe_path", "{!r} is not a folder: {}".format(path[:120], error.strerror)
+            ) from None
         if len(self._open) >= KEPT_FOLDERS:
             self._forget(path)
         self._open[path] = descriptor

@@ -1,7 +1,8 @@
 """Stage configure: the shop's settings as parametrised statements, in one fenced transaction, and read back."""
 
 from agent import ledger
-from agent.database import change, close, run as execute
+from agent.database import change, close
+from agent.database import run as execute
 from agent.importer import Patience
 from shared.bundle import members_of
 from shared.errors import ShoplaunchError

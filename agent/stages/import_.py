@@ -87,7 +87,7 @@ def add_late(ctx, connection, tables, adapt):
     for table in tables:
         names = table.get("late_index", [])
         names = [names] if isinstance(names, str) else names
-        for name, statement in zip(names, table.get("late", [])):
+        for name, statement in zip(names, table.get("late", [])):  # noqa: B905 - 3.6 knows no strict
             if (table["name"], name) not in indexes:
                 ctx.check_current()
                 execute(connection, adapt(statement))

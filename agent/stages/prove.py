@@ -3,7 +3,8 @@
 import base64
 
 from agent import ledger
-from agent.database import close, run as execute
+from agent.database import close
+from agent.database import run as execute
 from agent.importer import Patience
 from agent.residue import Residue
 from shared.bundle import LEDGER_TABLE, members_of

@@ -1,5 +1,7 @@
 """Stage unpack: every shard read once, every file written once into the staging tree, searched as it is written."""
 
+import os
+
 from agent import tar
 from agent.importer import gunzip
 from agent.residue import Residue
@@ -19,6 +21,7 @@ def run(ctx):
     total = sum(member["unpacked"] for member in shards) or 1
     done = 0
     residue = Residue(ctx.manifest, ctx.values)
+    os.umask(0o022)
     writer = TreeWriter(ctx.staging)
     try:
         for member in shards:

@@ -1,0 +1,136 @@
+"""Stage preflight: everything that could go wrong is looked at before anything is changed."""
+
+import os
+import shutil
+import subprocess
+
+from agent import collations, document_root, holding, ledger
+from agent.database import change, close, server_version
+from agent.database import run as execute
+from agent.importer import Patience
+from shared.bundle import ATTEMPT_TABLE
+from shared.errors import ShoplaunchError
+
+NAME = "preflight"
+OLDEST_MARIADB = (10, 2)
+OLDEST_MYSQL = (5, 7)
+#: Room for what filling placeholders adds to a statement.
+PACKET_MARGIN_BYTES = 64 * 1024
+PROBE = ledger.OWN_PREFIX + "probe"
+
+
+def run(ctx):
+    """Check document root, disk and database, take the database over, and put the 503 page up; safe to repeat.
+
+    Raises ShoplaunchError `docroot_*`, `disk_space`, `inodes`, `db_*`; OSError. Nothing is changed before all of the
+    document root, the disk and the emptiness of the database have been found right.
+    """
+    occupied = document_root.check(ctx)
+    if occupied and ctx.job.get("document_root", {}).get("occupied") != "move":
+        raise ShoplaunchError("docroot_occupied", "it holds {}".format(", ".join(occupied[:5])))
+    check_disk(ctx)
+    patience = Patience(ctx.check_current)
+    while True:
+        try:
+            check_database(ctx)
+            break
+        except ShoplaunchError as error:
+            patience.failure(error)
+    ctx.state.update(occupied=occupied)
+    holding.place(ctx)
+
+
+def check_disk(ctx):
+    """Raise ShoplaunchError `disk_space` or `inodes` when file system or quota has too little room."""
+    needs = ctx.manifest["requirements"]
+    if ctx.state.get("shards"):
+        # Part of it is there already; what is missing shows while it is written
+        return
+    found = os.statvfs(os.path.dirname(ctx.staging))
+    rooms = [(found.f_bavail * found.f_frsize, found.f_favail if found.f_files else None)]
+    rooms += quota_rooms()
+    for free_bytes, free_inodes in rooms:
+        if free_bytes is not None and free_bytes < needs["disk_bytes"]:
+            missing = (needs["disk_bytes"] - free_bytes + 999999) // 1000000
+            raise ShoplaunchError("disk_space", "{} MB are missing".format(missing))
+        if free_inodes is not None and free_inodes < needs["inodes"]:
+            raise ShoplaunchError("inodes", "room for {} files, {} needed".format(free_inodes, needs["inodes"]))
+
+
+def quota_rooms():
+    """Return [(free bytes or None, free inodes or None)] of this account's quotas, as far as they can be read."""
+    program = shutil.which("quota")
+    if program is None:
+        return []
+    done = subprocess.run([program, "-w", "-p"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False)
+    rooms = []
+    for line in done.stdout.decode("utf-8", "replace").splitlines():
+        # file system, blocks, soft, hard, grace, files, soft, hard, grace; blocks of 1 KiB
+        fields = line.split()
+        numbers = [field.rstrip("*") for field in fields[1:9]]
+        if len(numbers) == 8 and all(number.isdigit() for number in numbers):
+            blocks, soft, hard, _, files, soft_files, hard_files, _ = map(int, numbers)
+            rooms.append((_room(blocks, soft, hard, 1024), _room(files, soft_files, hard_files, 1)))
+    return rooms
+
+
+def _room(used, soft, hard, unit):
+    limits = [limit for limit in (soft, hard) if limit]
+    return (min(limits) - used) * unit if limits else None
+
+
+def check_database(ctx):
+    """Raise ShoplaunchError `db_*` when the database cannot hold the shop; take it over when it can."""
+    connection = ctx.connect()
+    try:
+        check_ours(connection)
+        check_server(connection, ctx.manifest)
+        collations.choose(connection, ctx.manifest["collations"])
+    finally:
+        close(connection)
+    connection = ledger.open_locked(ctx)
+    try:
+        check_rights(connection, ctx.manifest["requirements"])
+    finally:
+        close(connection)
+
+
+def check_ours(connection):
+    """Raise ShoplaunchError `db_not_empty` for a database with tables that are not of this product."""
+    found = ledger.tables(connection)
+    foreign = sorted(name for name in found if not name.startswith(ledger.OWN_PREFIX))
+    if foreign and ATTEMPT_TABLE not in found:
+        raise ShoplaunchError("db_not_empty", "it holds {} tables, {} first".format(len(foreign), foreign[0]))
+
+
+def check_server(connection, manifest):
+    """Raise ShoplaunchError `db_version`, `db_engine`, `db_packet`."""
+    is_mariadb, version = server_version(connection)
+    if version < (OLDEST_MARIADB if is_mariadb else OLDEST_MYSQL):
+        raise ShoplaunchError("db_version", "the server is {}.{}".format(*version))
+    engines = {row[0].upper(): row[1].upper() for row in execute(connection, "SHOW ENGINES")}
+    if engines.get("INNODB") not in ("YES", "DEFAULT"):
+        raise ShoplaunchError("db_engine")
+    packet = int(execute(connection, "SELECT @@max_allowed_packet")[0][0])
+    needed = manifest["requirements"]["max_statement_bytes"] + PACKET_MARGIN_BYTES
+    if packet < needed:
+        raise ShoplaunchError("db_packet", "max_allowed_packet is {}, {} are needed".format(packet, needed))
+
+
+def check_rights(connection, needs):
+    """Raise ShoplaunchError `db_privileges`, `db_key_length`, `db_trigger_denied` after trying with a table of ours."""
+    drop = "DROP TABLE IF EXISTS `{}`".format(PROBE)
+    execute(connection, drop)
+    key = min(max(1, needs["longest_key_bytes"]), 3072)
+    create = "CREATE TABLE `{}` (a VARBINARY({}) NOT NULL, b INT, PRIMARY KEY (a)) ENGINE=InnoDB ROW_FORMAT=DYNAMIC"
+    execute(connection, create.format(PROBE, key))
+    try:
+        change(connection, "ALTER TABLE `{}` ADD KEY b (b)".format(PROBE))
+        change(connection, "INSERT INTO `{}` VALUES ('x', 1)".format(PROBE))
+        change(connection, "UPDATE `{}` SET b = 2".format(PROBE))
+        change(connection, "DELETE FROM `{}`".format(PROBE))
+        if needs.get("triggers_or_routines"):
+            trigger = "CREATE TRIGGER `{0}` BEFORE INSERT ON `{0}` FOR EACH ROW SET NEW.b = 1"
+            change(connection, trigger.format(PROBE))
+    finally:
+        execute(connection, drop)

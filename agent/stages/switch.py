@@ -1,0 +1,106 @@
+"""Stage switch: the finished tree moves into the document root, the entry points last; only renames."""
+
+import os
+import stat
+import time
+
+from agent import document_root, holding, moves
+from agent.attempt import remove_tree
+from agent.htaccess import join, split_blocks
+from agent.state import write_durably
+from shared.errors import ShoplaunchError
+from shared.job import REPLACED_FOLDER
+
+NAME = "switch"
+#: The shop's `.htaccess` as it will be, beside the tree until it replaces the 503 page's.
+FINAL_HTACCESS = ".shoplaunch-htaccess"
+
+
+def run(ctx):
+    """Move the tree from staging into the document root; safe to repeat at any point.
+
+    The plan is made once and journalled before the first rename. The document root itself is never replaced.
+    Raises ShoplaunchError `docroot_occupied`, `switch_failed`; OSError.
+    """
+    plan = ctx.state.get("switch_plan")
+    if plan is None or not ctx.state.get("moves"):
+        plan = make_plan(ctx)
+        ctx.state.update(switch_plan=plan)
+    ctx.check_current()
+    aside = [pair for pair in plan["aside"] if not os.path.lexists(pair[1])]
+    for _, target in aside:
+        os.makedirs(os.path.dirname(target), mode=0o700, exist_ok=True)
+    moves.apply(ctx.state, aside)
+    try:
+        moves.apply(ctx.state, plan["tree"])
+        moves.apply(ctx.state, plan["entry_points"])
+    except OSError as error:
+        raise ShoplaunchError("switch_failed", "{}: {}".format(error.strerror, error.filename)) from None
+    holding.remove_page(ctx)
+    remove_tree(ctx.staging)
+    ctx.state.record("replaced", [os.path.basename(target) for _, target in plan["aside"]])
+
+
+def make_plan(ctx):
+    """Return {"aside", "tree", "entry_points"}: lists of [source, target] in the order of the renames."""
+    names = document_root.check(ctx)
+    known = ctx.state.get("occupied", [])
+    surprise = sorted(set(names) - set(known))
+    if surprise:
+        raise ShoplaunchError("docroot_occupied", "meanwhile appeared: {}".format(", ".join(surprise[:5])))
+    folder = os.path.join(ctx.home, REPLACED_FOLDER, "{}-{}".format(time.strftime("%Y-%m-%d"), ctx.job_id))
+    leaving = [name for name in names + document_root.default_pages(ctx) if name != holding.HTACCESS]
+    aside = [[os.path.join(ctx.root, name), os.path.join(folder, name)] for name in leaving]
+    if holding.HTACCESS in names:
+        _keep_former_htaccess(ctx, folder)
+    final = write_htaccess(ctx)
+    last = [name for name in ctx.manifest["entry_points"] if name != holding.HTACCESS]
+    tree = []
+    for name in sorted(os.listdir(ctx.staging)):
+        if name not in last and name not in (holding.HTACCESS, FINAL_HTACCESS):
+            tree += _pairs(ctx, name, set(leaving))
+    ends = [[os.path.join(ctx.staging, name), os.path.join(ctx.root, name)] for name in last]
+    ends = [pair for pair in ends if os.path.lexists(pair[0])]
+    return {"aside": aside, "tree": tree, "entry_points": ends + [[final, os.path.join(ctx.root, holding.HTACCESS)]]}
+
+
+def _pairs(ctx, name, leaving):
+    """Return the renames for the tree's entry `name` (a path below both roots), into present folders one by one.
+
+    A file of the panel's own stays, and the bundle's file of that name with it in staging.
+    """
+    source, target = os.path.join(ctx.staging, name), os.path.join(ctx.root, name)
+    if name in leaving or not os.path.lexists(target):
+        return [[source, target]]
+    if not (_is_folder(source) and _is_folder(target)):
+        ctx.log.info("the panel's own %s stays", name)
+        return []
+    pairs = []
+    for inner in sorted(os.listdir(source)):
+        pairs += _pairs(ctx, os.path.join(name, inner), leaving)
+    return pairs
+
+
+def _is_folder(path):
+    return stat.S_ISDIR(os.lstat(path).st_mode)
+
+
+def write_htaccess(ctx):
+    """Write the final `.htaccess` into staging: the panel's blocks byte for byte, then the bundle's file without any.
+
+    Returns its path.
+    """
+    rules = ctx.job.get("document_root", {}).get("htaccess_blocks", [])
+    blocks = split_blocks(holding.former_htaccess(ctx) or b"", rules)[0]
+    shop = holding.read_plain(os.path.join(ctx.staging, holding.HTACCESS)) or b""
+    path = os.path.join(ctx.staging, FINAL_HTACCESS)
+    write_durably(path, join(blocks, split_blocks(shop, rules)[1]), 0o644)
+    return path
+
+
+def _keep_former_htaccess(ctx, folder):
+    """The occupant's `.htaccess` goes aside with the rest; `undo` has its own copy of it."""
+    former = holding.former_htaccess(ctx)
+    if former is not None:
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+        write_durably(os.path.join(folder, holding.HTACCESS), former, 0o644)
