@@ -1,0 +1,169 @@
+"""The installation's configuration: `shoplaunch.toml` in SHOPLAUNCH_HOME, environment variables over it."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from shared.errors import ShoplaunchError
+
+DEFAULT_HOME = "/var/lib/shoplaunch"
+FILE_NAME = "shoplaunch.toml"
+PREFIX = "SHOPLAUNCH_"
+#: Plain http is for this very machine only.
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+_TOP = {"public_url", "database_url", "bind", "trusted_proxies", "job_hours", "callback_ca", "mail", "local"}
+_ENVIRONMENT = ("public_url", "database_url", "bind", "trusted_proxies", "job_hours", "callback_ca")
+
+
+@dataclass(frozen=True)
+class MailConfig:
+    """How mail leaves: into `folder` as .eml files when it is set, else by SMTP to `host`."""
+
+    sender: str = "shoplaunch@localhost"
+    folder: str | None = None
+    host: str = "127.0.0.1"
+    port: int = 25
+    starttls: bool = False
+    user: str | None = None
+    password_file: str | None = None
+    #: Where failures are told to the operator; nobody when empty.
+    operator: str | None = None
+
+    def password(self) -> str | None:
+        """Return the SMTP password. Raises config_invalid when its file cannot be read."""
+        if self.password_file is None:
+            return None
+        try:
+            return Path(self.password_file).read_text("utf-8").strip()
+        except OSError as problem:
+            raise ShoplaunchError("config_invalid", f"[mail] password_file: {problem.strerror}") from None
+
+
+@dataclass(frozen=True)
+class Config:
+    """Everything that may differ between installations; paths below `home` are fixed."""
+
+    home: Path
+    public_url: str = "http://127.0.0.1:8000"
+    database_url: str = ""
+    bind: str = "127.0.0.1:8000"
+    #: Reverse proxies in front of us whose X-Forwarded-* headers are believed.
+    trusted_proxies: int = 0
+    #: How long a job file is valid.
+    job_hours: int = 24
+    #: A PEM file the agents trust besides their host's own certificates.
+    callback_ca: str | None = None
+    mail: MailConfig = field(default_factory=MailConfig)
+    #: Section [local] as it stands; the local panel reads it.
+    local: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def file(self) -> Path:
+        """The configuration file."""
+        return self.home / FILE_NAME
+
+    @property
+    def keys(self) -> Path:
+        """The folder of the installation's keys, closed to everybody else."""
+        return self.home / "keys"
+
+    @property
+    def bundles(self) -> Path:
+        """The folder of bundles; accounts of this machine may read its files."""
+        return self.home / "bundles"
+
+    @property
+    def agent(self) -> Path:
+        """The folder with `run` and `agent.pyz` as they are put into accounts."""
+        return self.home / "agent"
+
+
+def home_folder(environment: Mapping[str, str] | None = None) -> Path:
+    """Return SHOPLAUNCH_HOME or its default."""
+    environment = os.environ if environment is None else environment
+    return Path(environment.get(PREFIX + "HOME") or DEFAULT_HOME)
+
+
+def load_config(environment: Mapping[str, str] | None = None) -> Config:
+    """Return the configuration; a missing file means defaults. Raises config_invalid naming the setting."""
+    environment = os.environ if environment is None else environment
+    home = home_folder(environment)
+    values = _read(home / FILE_NAME)
+    unknown = sorted(set(values) - _TOP)
+    if unknown:
+        raise ShoplaunchError("config_invalid", f"{FILE_NAME} has no setting {unknown[0]!r}")
+    for name in _ENVIRONMENT:
+        if environment.get(PREFIX + name.upper()):
+            values[name] = environment[PREFIX + name.upper()]
+    values.setdefault("database_url", f"sqlite:///{home}/shoplaunch.db")
+    mail = _mail(values.pop("mail", {}))
+    local = values.pop("local", {})
+    if not isinstance(local, dict):
+        raise ShoplaunchError("config_invalid", "[local] must be a section")
+    for name in ("trusted_proxies", "job_hours"):
+        if name in values:
+            values[name] = _number(name, values[name])
+    config = Config(home=home, mail=mail, local=local, **values)
+    _check(config)
+    return config
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        return {}
+    except OSError as problem:
+        raise ShoplaunchError("config_invalid", f"{path}: {problem.strerror}") from None
+    except ValueError as problem:
+        raise ShoplaunchError("config_invalid", f"{path}: {problem}") from None
+
+
+def _mail(values: Any) -> MailConfig:
+    if not isinstance(values, dict):
+        raise ShoplaunchError("config_invalid", "[mail] must be a section")
+    known = {"password-file" if name == "password_file" else name for name in MailConfig.__dataclass_fields__}
+    unknown = sorted(set(values) - known - {"password_file", "driver"})
+    if unknown:
+        raise ShoplaunchError("config_invalid", f"[mail] has no setting {unknown[0]!r}")
+    found = {name.replace("-", "_"): value for name, value in values.items()}
+    driver = found.pop("driver", "folder" if found.get("folder") else "smtp")
+    if driver not in ("smtp", "folder") or (driver == "folder") != bool(found.get("folder")):
+        raise ShoplaunchError("config_invalid", '[mail] driver must be "smtp", or "folder" together with folder')
+    kinds = {"port": int, "starttls": bool}
+    for name, value in found.items():
+        kind = kinds.get(name, str)
+        if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+            raise ShoplaunchError("config_invalid", f"[mail] {name} must be a {kind.__name__}")
+    return MailConfig(**found)
+
+
+def _number(name: str, value: Any) -> int:
+    try:
+        number = int(value)
+    except (TypeError, ValueError):
+        raise ShoplaunchError("config_invalid", f"{name} must be a number") from None
+    if isinstance(value, bool) or number < 0:
+        raise ShoplaunchError("config_invalid", f"{name} must be a number of at least 0")
+    return number
+
+
+def _check(config: Config) -> None:
+    for name in ("public_url", "database_url", "bind"):
+        if not isinstance(getattr(config, name), str):
+            raise ShoplaunchError("config_invalid", f"{name} must be text")
+    url = urlsplit(config.public_url)
+    if url.scheme not in ("http", "https") or not url.hostname or url.query or url.path.rstrip("/"):
+        raise ShoplaunchError("config_invalid", "public_url must be an address such as https://control.example.com")
+    if url.scheme == "http" and url.hostname not in LOOPBACK:
+        raise ShoplaunchError("config_invalid", "public_url must be https, except for this very machine")
+    if config.job_hours < 1:
+        raise ShoplaunchError("config_invalid", "job_hours must be at least 1")
+    if not config.home.is_absolute():
+        raise ShoplaunchError("config_invalid", "SHOPLAUNCH_HOME must be an absolute path")

@@ -1,0 +1,51 @@
+"""Queries on the bundles the controller knows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from controller.db.tables import bundles
+from shared.errors import ShoplaunchError
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A bundle as its row says; `sha256` and `size` are those of the whole file."""
+
+    name: str
+    sha256: str
+    size: int
+    manifest_sha256: str
+    application: str
+    version: str
+    added_at: float
+
+
+def _bundle(row: sa.Row[Any]) -> Bundle:
+    return Bundle(**row._mapping)
+
+
+def add(connection: sa.Connection, bundle: Bundle) -> None:
+    """Add a bundle. Raises ShoplaunchError `name_taken` when another one has that name."""
+    row = connection.execute(sa.select(bundles).where(bundles.c.name == bundle.name)).first()
+    if row is not None:
+        if row.sha256 != bundle.sha256:
+            raise ShoplaunchError("name_taken", f"there is another bundle {bundle.name!r} already")
+        return
+    connection.execute(sa.insert(bundles).values(**vars(bundle)))
+
+
+def get(connection: sa.Connection, name: str) -> Bundle:
+    """Return the bundle. Raises ShoplaunchError `bundle_unknown`."""
+    row = connection.execute(sa.select(bundles).where(bundles.c.name == name)).first()
+    if row is None:
+        raise ShoplaunchError("bundle_unknown", f"there is no bundle {name[:80]!r}")
+    return _bundle(row)
+
+
+def listed(connection: sa.Connection) -> list[Bundle]:
+    """Return all bundles by name."""
+    return [_bundle(row) for row in connection.execute(sa.select(bundles).order_by(bundles.c.name))]

@@ -1,0 +1,92 @@
+"""The connection to the controller's own database: SQLite by default, MySQL/MariaDB the same way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.exc import ArgumentError, OperationalError
+
+from shared.errors import ShoplaunchError
+
+BUSY_SECONDS = 30
+#: MySQL's "deadlock" and "lock wait timeout": the transaction was rolled back and may be repeated as a whole.
+_REPEATABLE = (1213, 1205)
+TRIES = 5
+_READ = "shoplaunch_read"
+Result = TypeVar("Result")
+
+
+def make_engine(url: str) -> sa.Engine:
+    """Return an engine for `url`. Failures of the server reach callers as ShoplaunchError `database_busy`.
+
+    Raises config_invalid for a URL that is none.
+    """
+    try:
+        parsed = sa.make_url(url)
+    except ArgumentError:
+        raise ShoplaunchError("config_invalid", "database_url is not a database URL") from None
+    if parsed.drivername in ("mysql", "mariadb"):
+        parsed = parsed.set(drivername="mysql+pymysql")
+    if parsed.get_backend_name() not in ("sqlite", "mysql"):
+        raise ShoplaunchError("config_invalid", "database_url must begin with sqlite:// or mysql://")
+    if parsed.get_backend_name() == "sqlite":
+        engine = sa.create_engine(parsed, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False})
+        _prepare_sqlite(engine)
+    else:
+        parsed = parsed.update_query_dict({"charset": "utf8mb4"})
+        engine = sa.create_engine(parsed, isolation_level="READ COMMITTED", pool_pre_ping=True, pool_recycle=600)
+    sa.event.listen(engine, "handle_error", _as_known, retval=True)
+    return engine
+
+
+def _prepare_sqlite(engine: sa.Engine) -> None:
+    @sa.event.listens_for(engine, "connect")
+    def connect(connection: Any, _record: Any) -> None:
+        # BEGIN is ours to send
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={BUSY_SECONDS}000"):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @sa.event.listens_for(engine, "begin")
+    def begin(connection: sa.Connection) -> None:
+        # A transaction that reads before it writes must hold the write lock from the start
+        reads = connection.get_execution_options().get(_READ)
+        connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+
+
+def _as_known(context: sa.engine.ExceptionContext) -> BaseException | None:
+    if isinstance(context.sqlalchemy_exception, OperationalError):
+        # The driver's text may name host and user, never a password
+        text = str(context.original_exception)[:200]
+        numbers: tuple[Any, ...] = getattr(context.original_exception, "args", ())
+        repeatable = bool(numbers) and numbers[0] in _REPEATABLE
+        return ShoplaunchError("database_busy", f"the controller's database: {text}", repeatable=repeatable)
+    return None
+
+
+def transact(engine: sa.Engine, work: Callable[[sa.Connection], Result]) -> Result:
+    """Return what `work(connection)` returns, its changes committed; nothing is left of it when it raises.
+
+    A deadlock repeats it as a whole: `work` must have no other effect than in the database. Raises what it raises,
+    ShoplaunchError `database_busy`.
+    """
+    for left in reversed(range(TRIES)):
+        try:
+            with engine.begin() as connection:
+                return work(connection)
+        except ShoplaunchError as error:
+            if left == 0 or not (error.code == "database_busy" and error.details.get("repeatable")):
+                raise
+    raise AssertionError("unreachable")
+
+
+@contextmanager
+def reading(engine: sa.Engine) -> Iterator[sa.Connection]:
+    """Give a connection for looking only; it keeps no writer waiting."""
+    with engine.connect().execution_options(**{_READ: True}) as connection, connection.begin():
+        yield connection

@@ -1,0 +1,45 @@
+"""Queries on the agents' stored events."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import sqlalchemy as sa
+
+from controller.db.tables import events
+
+
+def last_seq(connection: sa.Connection, job_id: str, attempt: int) -> int:
+    """Return the highest sequence number stored for the attempt, 0 when there is none."""
+    query = sa.select(sa.func.max(events.c.seq)).where(events.c.job == job_id, events.c.attempt == attempt)
+    return connection.execute(query).scalar() or 0
+
+
+def is_stored(connection: sa.Connection, job_id: str, attempt: int, seq: int) -> bool:
+    """Tell whether this event was stored already."""
+    same = (events.c.job == job_id, events.c.attempt == attempt, events.c.seq == seq)
+    return connection.execute(sa.select(events.c.id).where(*same)).first() is not None
+
+
+def insert(connection: sa.Connection, event: Mapping[str, Any], now: float) -> None:
+    """Store an event; the caller holds the job's row."""
+    values = {name: event[name] for name in ("job", "attempt", "seq", "event", "at")}
+    body = json.dumps(event, sort_keys=True)
+    connection.execute(sa.insert(events).values(**values, stage=event.get("stage"), received_at=now, body=body))
+
+
+def of_job(connection: sa.Connection, job_id: str) -> list[dict[str, Any]]:
+    """Return the job's events in the order in which they came, each with `received_at`."""
+    query = sa.select(events.c.body, events.c.received_at).where(events.c.job == job_id).order_by(events.c.id)
+    return [{**json.loads(body), "received_at": at} for body, at in connection.execute(query)]
+
+
+def final_evidence(connection: sa.Connection, job_id: str, attempt: int) -> dict[str, Any]:
+    """Return the evidence of the attempt's `finished` event, {} when there is none."""
+    query = sa.select(events.c.body).where(
+        events.c.job == job_id, events.c.attempt == attempt, events.c.event == "finished"
+    )
+    body = connection.execute(query.order_by(events.c.seq.desc()).limit(1)).scalar()
+    return {} if body is None else dict(json.loads(body).get("evidence") or {})

@@ -1,0 +1,169 @@
+"""Queries on jobs: the row that is the truth, its compare-and-set, its lease."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
+
+import sqlalchemy as sa
+
+from controller.db.tables import jobs
+from shared.errors import ShoplaunchError
+
+_DOCUMENTS = ("order", "error", "facts", "progress")
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job as its row says; times are unix seconds."""
+
+    id: str
+    kind: str
+    source: str
+    service_id: str | None
+    server: str
+    bundle: str
+    domain: str
+    email: str
+    account: str
+    language: str
+    order: Mapping[str, Any]
+    state: str
+    step: str | None
+    stage: str | None
+    attempt: int
+    percent: int
+    version: int
+    error: Mapping[str, Any] | None
+    secrets_encrypted: str | None = field(repr=False)
+    facts: Mapping[str, Any]
+    progress: Mapping[str, Any]
+    lock_name: str
+    alarm: str
+    created_at: float
+    updated_at: float
+    dropped_at: float | None
+    expires_at: float | None
+    heard_at: float | None
+    lease_owner: str | None
+    lease_until: float | None
+    wake_at: float | None
+    domain_key: str | None
+
+
+_COLUMNS = [jobs.c[one.name] for one in fields(Job)]
+
+
+class Conflict(Exception):
+    """The row was changed by somebody else between reading and writing."""
+
+
+def _job(row: sa.Row[Any]) -> Job:
+    values = dict(row._mapping)
+    for name in _DOCUMENTS:
+        values[name] = None if values[name] is None else json.loads(values[name])
+    return Job(**values)
+
+
+def _as_columns(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name: json.dumps(value, sort_keys=True) if name in _DOCUMENTS and value is not None else value
+        for name, value in values.items()
+    }
+
+
+def insert(connection: sa.Connection, values: Mapping[str, Any]) -> None:
+    """Add a job. Raises sqlalchemy IntegrityError when one of its keys is taken."""
+    connection.execute(sa.insert(jobs).values(**_as_columns(values)))
+
+
+def get(connection: sa.Connection, job_id: str, *, lock: bool = False) -> Job:
+    """Return the job; with `lock` nobody else changes it before the transaction ends. Raises job_unknown."""
+    query = sa.select(*_COLUMNS).where(jobs.c.id == job_id)
+    row = connection.execute(query.with_for_update() if lock else query).first()
+    if row is None:
+        raise ShoplaunchError("job_unknown", f"there is no job {job_id[:60]!r}")
+    return _job(row)
+
+
+def update(connection: sa.Connection, job: Job, now: float, **values: Any) -> Job:
+    """Change the row if it is still as `job` says; return it as it is now. Raises Conflict."""
+    values["updated_at"] = now
+    query = sa.update(jobs).where(jobs.c.id == job.id, jobs.c.version == job.version)
+    done = connection.execute(query.values(version=job.version + 1, **_as_columns(values)))
+    if done.rowcount != 1:
+        raise Conflict(job.id)
+    known = {one.name for one in fields(Job)}
+    return replace(job, version=job.version + 1, **{name: value for name, value in values.items() if name in known})
+
+
+def find_by_order(connection: sa.Connection, order_key: str) -> Job | None:
+    """Return the job that counts for this very order, None when there is none."""
+    row = connection.execute(sa.select(*_COLUMNS).where(jobs.c.order_key == order_key)).first()
+    return None if row is None else _job(row)
+
+
+def find_busy(connection: sa.Connection, domain_key: str, account_key: str) -> Job | None:
+    """Return a job that holds the domain or the account, None when both are free."""
+    taken = sa.or_(jobs.c.domain_key == domain_key, jobs.c.account_key == account_key)
+    row = connection.execute(sa.select(*_COLUMNS).where(taken)).first()
+    return None if row is None else _job(row)
+
+
+def find_service(connection: sa.Connection, service_id: str) -> Job | None:
+    """Return the newest job of billing's service `service_id`, or the job of that id, None when there is none."""
+    query = sa.select(*_COLUMNS).where(sa.or_(jobs.c.service_id == service_id, jobs.c.id == service_id))
+    row = connection.execute(query.order_by(jobs.c.created_at.desc(), jobs.c.id.desc()).limit(1)).first()
+    return None if row is None else _job(row)
+
+
+def listed(connection: sa.Connection, state: str | None, limit: int, offset: int) -> list[Job]:
+    """Return jobs, the last changed first; those in `state` only when it is given."""
+    query = sa.select(*_COLUMNS).order_by(jobs.c.updated_at.desc(), jobs.c.id).limit(limit).offset(offset)
+    if state is not None:
+        query = query.where(jobs.c.state == state)
+    return [_job(row) for row in connection.execute(query)]
+
+
+def counts(connection: sa.Connection) -> dict[str, int]:
+    """Return state -> number of jobs."""
+    rows = connection.execute(sa.select(jobs.c.state, sa.func.count()).group_by(jobs.c.state))
+    return {state: number for state, number in rows}
+
+
+def due(connection: sa.Connection, now: float, limit: int) -> Sequence[str]:
+    """Return ids of jobs somebody should look at now and nobody holds, the longest due first."""
+    free = sa.or_(jobs.c.lease_until.is_(None), jobs.c.lease_until <= now)
+    query = sa.select(jobs.c.id).where(jobs.c.wake_at <= now, free).order_by(jobs.c.wake_at).limit(limit)
+    return connection.execute(query).scalars().all()
+
+
+def take_lease(connection: sa.Connection, job_id: str, owner: str, now: float, until: float) -> bool:
+    """Take the job's lease; False when somebody else holds it or there is no such job."""
+    free = sa.or_(jobs.c.lease_until.is_(None), jobs.c.lease_until <= now)
+    query = sa.update(jobs).where(jobs.c.id == job_id, free)
+    values = {"lease_owner": owner, "lease_until": until, "version": jobs.c.version + 1}
+    return connection.execute(query.values(**values)).rowcount == 1
+
+
+def renew_lease(connection: sa.Connection, job_id: str, owner: str, until: float) -> bool:
+    """Hold the lease longer; False when it is no longer ours."""
+    query = sa.update(jobs).where(jobs.c.id == job_id, jobs.c.lease_owner == owner)
+    return connection.execute(query.values(lease_until=until, version=jobs.c.version + 1)).rowcount == 1
+
+
+def release_lease(connection: sa.Connection, job: Job, owner: str, now: float, wake_at: float | None) -> None:
+    """Give the lease back; the job is due at `wake_at`, or at once when it changed since `job` was read."""
+    current = connection.execute(
+        sa.select(jobs.c.version, jobs.c.state, jobs.c.wake_at, jobs.c.lease_owner)
+        .where(jobs.c.id == job.id)
+        .with_for_update()
+    ).first()
+    if current is None or current.lease_owner != owner:
+        return
+    if current.state != job.state or current.wake_at != job.wake_at:
+        wake_at = now
+    values = {"lease_owner": None, "lease_until": None, "wake_at": wake_at, "version": jobs.c.version + 1}
+    connection.execute(sa.update(jobs).where(jobs.c.id == job.id).values(**values))

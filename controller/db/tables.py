@@ -1,0 +1,182 @@
+"""The tables of the state database; every time is unix seconds, every JSON a text."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import mysql
+
+metadata = sa.MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    }
+)
+#: Exact comparison everywhere, as SQLite does it.
+_OPTIONS: dict[str, Any] = {"mysql_engine": "InnoDB", "mysql_charset": "utf8mb4", "mysql_collate": "utf8mb4_bin"}
+Long = sa.Text().with_variant(mysql.LONGTEXT(), "mysql", "mariadb")
+Id = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
+
+def _table(name: str, *columns: sa.Column[Any] | sa.UniqueConstraint | sa.Index) -> sa.Table:
+    return sa.Table(name, metadata, *columns, **_OPTIONS)
+
+
+def _of_job(*, primary: bool) -> sa.Column[Any]:
+    reference = sa.ForeignKey("jobs.id", ondelete="CASCADE")
+    return sa.Column("job", sa.String(40), reference, primary_key=primary, nullable=False)
+
+
+operators = _table(
+    "operators",
+    sa.Column("user", sa.String(64), primary_key=True),
+    sa.Column("password_hash", sa.String(255), nullable=False),
+    sa.Column("created_at", sa.Double, nullable=False),
+)
+#: Keys of signed requests; the secret is encrypted.
+api_keys = _table(
+    "api_keys",
+    sa.Column("name", sa.String(63), primary_key=True),
+    sa.Column("secret_encrypted", Long, nullable=False),
+    sa.Column("created_at", sa.Double, nullable=False),
+)
+servers = _table(
+    "servers",
+    sa.Column("name", sa.String(63), primary_key=True),
+    sa.Column("panel", sa.String(20), nullable=False),
+    sa.Column("url", sa.String(500), nullable=False, server_default=""),
+    sa.Column("user", sa.String(64), nullable=False, server_default=""),
+    sa.Column("token_encrypted", Long),
+    sa.Column("ca_file", sa.String(500), nullable=False, server_default=""),
+    sa.Column("settings", Long, nullable=False),
+    sa.Column("created_at", sa.Double, nullable=False),
+)
+bundles = _table(
+    "bundles",
+    sa.Column("name", sa.String(63), primary_key=True),
+    sa.Column("sha256", sa.String(64), nullable=False),
+    sa.Column("size", sa.BigInteger, nullable=False),
+    sa.Column("manifest_sha256", sa.String(64), nullable=False),
+    sa.Column("application", sa.String(64), nullable=False),
+    sa.Column("version", sa.String(64), nullable=False),
+    sa.Column("added_at", sa.Double, nullable=False),
+)
+#: `version` counts every change (compare-and-set). `domain_key` and `account_key` are held while the job may still
+#: touch domain and account, null afterwards: their uniqueness is what keeps two jobs apart. `order_key` names the
+#: order, so that the same order twice is one job.
+jobs = _table(
+    "jobs",
+    sa.Column("id", sa.String(40), primary_key=True),
+    sa.Column("kind", sa.String(20), nullable=False),
+    sa.Column("source", sa.String(20), nullable=False),
+    sa.Column("service_id", sa.String(64), index=True),
+    sa.Column("server", sa.String(63), nullable=False),
+    sa.Column("bundle", sa.String(63), nullable=False),
+    sa.Column("domain", sa.String(253), nullable=False),
+    sa.Column("email", sa.String(254), nullable=False),
+    sa.Column("account", sa.String(32), nullable=False),
+    sa.Column("language", sa.String(2), nullable=False),
+    sa.Column("order", Long, nullable=False),
+    sa.Column("order_key", sa.String(64), unique=True),
+    sa.Column("domain_key", sa.String(64), unique=True),
+    sa.Column("account_key", sa.String(64), unique=True),
+    sa.Column("state", sa.String(20), nullable=False, index=True),
+    sa.Column("step", sa.String(30)),
+    sa.Column("stage", sa.String(30)),
+    sa.Column("attempt", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("percent", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("version", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("error", Long),
+    #: What was made for this job alone, encrypted; null once it is delivered.
+    sa.Column("secrets_encrypted", Long),
+    #: What the panel and the agent told: home, root, database names, cron interval …
+    sa.Column("facts", Long, nullable=False),
+    #: stage -> {"state", "seconds", …} of the agent's current attempt
+    sa.Column("progress", Long, nullable=False),
+    sa.Column("lock_name", sa.String(60), nullable=False),
+    #: Whether the operator was told of the failure: "", "wanted", "told".
+    sa.Column("alarm", sa.String(10), nullable=False, server_default=""),
+    sa.Column("created_at", sa.Double, nullable=False),
+    sa.Column("updated_at", sa.Double, nullable=False),
+    sa.Column("dropped_at", sa.Double),
+    sa.Column("expires_at", sa.Double),
+    sa.Column("heard_at", sa.Double),
+    sa.Column("lease_owner", sa.String(64)),
+    sa.Column("lease_until", sa.Double),
+    #: When the worker looks next; null: only an event or an operator moves the job on.
+    sa.Column("wake_at", sa.Double, index=True),
+)
+steps = _table(
+    "steps",
+    _of_job(primary=True),
+    sa.Column("name", sa.String(30), primary_key=True),
+    sa.Column("state", sa.String(10), nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
+    #: Failures in a row that were repeated without being asked.
+    sa.Column("failures", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("started_at", sa.Double),
+    sa.Column("finished_at", sa.Double),
+    sa.Column("not_before", sa.Double),
+    sa.Column("error", Long),
+    sa.Column("note", sa.String(500), nullable=False, server_default=""),
+)
+events = _table(
+    "events",
+    sa.Column("id", Id, primary_key=True, autoincrement=True),
+    _of_job(primary=False),
+    sa.Column("attempt", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("seq", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("event", sa.String(20), nullable=False),
+    sa.Column("stage", sa.String(20)),
+    sa.Column("at", sa.Double, nullable=False),
+    sa.Column("received_at", sa.Double, nullable=False),
+    sa.Column("body", Long, nullable=False),
+    sa.UniqueConstraint("job", "attempt", "seq"),
+)
+#: Salted fingerprints of the secrets of all shops there ever were: no two may be the same.
+fingerprints = _table(
+    "fingerprints",
+    sa.Column("fingerprint", sa.String(64), primary_key=True),
+    sa.Column("job", sa.String(40), nullable=False, index=True),
+    sa.Column("name", sa.String(64), nullable=False),
+)
+certificates = _table(
+    "certificates",
+    _of_job(primary=True),
+    sa.Column("signed", Long, nullable=False),
+    sa.Column("created_at", sa.Double, nullable=False),
+)
+audit = _table(
+    "audit",
+    sa.Column("id", Id, primary_key=True, autoincrement=True),
+    sa.Column("at", sa.Double, nullable=False),
+    sa.Column("user", sa.String(64), nullable=False),
+    sa.Column("action", sa.String(40), nullable=False),
+    sa.Column("job", sa.String(40)),
+    sa.Column("detail", sa.String(500), nullable=False, server_default=""),
+)
+#: One row per signed event: what was asked, and the first answer once it is known.
+answers = _table(
+    "answers",
+    sa.Column("event", sa.String(110), primary_key=True),
+    sa.Column("fingerprint", sa.String(64), nullable=False),
+    sa.Column("status", sa.Integer),
+    sa.Column("content_type", sa.String(100), nullable=False, server_default=""),
+    sa.Column("body", Long, nullable=False),
+    sa.Column("claimed_at", sa.Double, nullable=False, index=True),
+)
+used_signatures = _table(
+    "used_signatures",
+    sa.Column("signature", sa.String(80), primary_key=True),
+    sa.Column("at", sa.Double, nullable=False, index=True),
+)
+login_failures = _table(
+    "login_failures",
+    sa.Column("id", Id, primary_key=True, autoincrement=True),
+    sa.Column("subject", sa.String(160), nullable=False),
+    sa.Column("at", sa.Double, nullable=False, index=True),
+    sa.Index("ix_login_failures_subject_at", "subject", "at"),
+)

@@ -1,0 +1,92 @@
+"""The controller's keys in SHOPLAUNCH_HOME/keys: lists, newest last, so that they can be rotated."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from controller.files import write_durably
+from shared.errors import ShoplaunchError
+
+#: file name -> how one new key is made (a line of text)
+MAKERS: dict[str, Callable[[], str]] = {
+    "signing": lambda: Ed25519PrivateKey.generate().private_bytes_raw().hex(),
+    "encryption": lambda: Fernet.generate_key().decode("ascii"),
+    "tokens": lambda: secrets.token_hex(32),
+    "sessions": lambda: secrets.token_hex(32),
+}
+#: Never rotated: fingerprints made with another salt could not be compared.
+SALT = "fingerprints"
+
+
+@dataclass(frozen=True)
+class Keys:
+    """All keys, newest last. `signing` are Ed25519 seeds of 32 bytes."""
+
+    signing: tuple[bytes, ...] = field(repr=False)
+    encryption: tuple[bytes, ...] = field(repr=False)
+    tokens: tuple[bytes, ...] = field(repr=False)
+    sessions: tuple[bytes, ...] = field(repr=False)
+    fingerprint_salt: bytes = field(repr=False)
+
+    def public_keys(self) -> list[bytes]:
+        """Return the public half of every signing key, 32 bytes each, newest last."""
+        return [Ed25519PrivateKey.from_private_bytes(seed).public_key().public_bytes_raw() for seed in self.signing]
+
+    def encrypt(self, text: str) -> str:
+        """Return `text` encrypted by the newest key."""
+        return self._fernet().encrypt(text.encode("utf-8")).decode("ascii")
+
+    def decrypt(self, text: str) -> str:
+        """Return what was encrypted by any of the keys. Raises ShoplaunchError `config_invalid` for a lost key."""
+        try:
+            return self._fernet().decrypt(text.encode("ascii")).decode("utf-8")
+        except InvalidToken:
+            raise ShoplaunchError("config_invalid", "an encrypted value was made with a key that is gone") from None
+
+    def _fernet(self) -> MultiFernet:
+        return MultiFernet([Fernet(key) for key in reversed(self.encryption)])
+
+
+def ensure_keys(folder: Path) -> None:
+    """Every key file exists (0600 in a 0700 folder); those that do are left alone."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    os.chmod(folder, 0o700)  # noqa: PTH101 - mkdir's mode is masked and does not touch an existing folder
+    for name, make in {**MAKERS, SALT: lambda: secrets.token_hex(32)}.items():
+        if not (folder / name).exists():
+            write_durably(folder / name, (make() + "\n").encode("ascii"), 0o600)
+
+
+def rotate(folder: Path) -> None:
+    """Every key that can be rotated gets a newer one beside it."""
+    for name, make in MAKERS.items():
+        path = folder / name
+        write_durably(path, path.read_bytes() + (make() + "\n").encode("ascii"), 0o600)
+
+
+def load_keys(folder: Path) -> Keys:
+    """Return the keys. Raises ShoplaunchError `not_initialised` when there are none, `config_invalid`."""
+    try:
+        lines = {name: (folder / name).read_text("ascii").split() for name in (*MAKERS, SALT)}
+    except FileNotFoundError:
+        raise ShoplaunchError("not_initialised", f"there are no keys in {folder}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ShoplaunchError("config_invalid", f"the keys in {folder} cannot be read: {error}") from None
+    if not all(lines.values()):
+        raise ShoplaunchError("config_invalid", f"a key file in {folder} is empty")
+    try:
+        return Keys(
+            signing=tuple(bytes.fromhex(line) for line in lines["signing"]),
+            encryption=tuple(line.encode("ascii") for line in lines["encryption"]),
+            tokens=tuple(bytes.fromhex(line) for line in lines["tokens"]),
+            sessions=tuple(bytes.fromhex(line) for line in lines["sessions"]),
+            fingerprint_salt=bytes.fromhex(lines[SALT][0]),
+        )
+    except ValueError:
+        raise ShoplaunchError("config_invalid", f"a key file in {folder} is damaged") from None
