@@ -57,3 +57,43 @@ class PlainPlan:
 
     def report(self):
         return {}
+
+
+class Quiet:
+    """Progress told to nobody; keeps the phases' names."""
+
+    def __init__(self):
+        self.phases = []
+
+    def phase(self, name, total=None):
+        self.phases.append(name)
+
+    def advance(self, steps=1):
+        pass
+
+
+def server_url(server, database=None):
+    """Return the URL of a tests.mariadb server as packer and scratch take it."""
+    return f"mysql://root@localhost/{database or ''}?unix_socket={server.socket}"
+
+
+def small_shop(folder):
+    """Write a document root of a few files into `folder` (Path); return it."""
+    (folder / "img").mkdir(parents=True)
+    (folder / "index.php").write_text("<?php echo 'http://shop.template.example/';\n")
+    (folder / ".htaccess").write_text("RewriteCond %{HTTP_HOST} ^shop.template.example$\n")
+    (folder / "img" / "logo.png").write_bytes(bytes(range(256)) * 40)
+    (folder / "empty").mkdir()
+    for path in [*folder.rglob("*"), folder]:
+        import os
+
+        os.utime(path, (1_700_000_000, 1_700_000_000))
+    return folder
+
+
+def packed(docroot, target, plan=None, **more):
+    """Pack with a PlainPlan; return controller.bundles.compile.Packed."""
+    from controller.bundles.compile import Request, pack
+
+    plan = plan or PlainPlan()
+    return pack(Request(docroot, target, **more), lambda tree, source: plan, Quiet())

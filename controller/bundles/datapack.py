@@ -15,6 +15,7 @@ from controller.bundles.plan import Plan
 from controller.bundles.progress import Progress
 from controller.bundles.proof import Cells
 from controller.bundles.source import Source, Table
+from controller.bundles.templates import append_step
 from controller.bundles.writer import BundleWriter
 from shared.bundle import ATTEMPT_TABLE, LEDGER_TABLE
 from shared.errors import ShoplaunchError
@@ -134,7 +135,7 @@ class _TablePacker:
             if template is None or not self._names.take(template):
                 continue
             has_placeholders = True
-            escaped = self._names.with_step(sql_escape(template), b"sql")
+            escaped = append_step(sql_escape(template), self._plan.nonce, "sql")
             written[place] = literals.template_literal(escaped, column)
             self._remember(row, column.name, template, keyed)
         return written, has_placeholders

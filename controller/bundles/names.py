@@ -17,7 +17,6 @@ class Names:
     def __init__(self, nonce: str) -> None:
         self.mark = _MARK + nonce.encode("ascii") + b":"
         self._pattern = re.compile(re.escape(self.mark) + rb"([a-z0-9_.]+):")
-        self._whole = re.compile(re.escape(self.mark) + rb"[a-z0-9_.]+:[a-z0-9_.*+]+(?=@@)")
         self.used: set[str] = set()
 
     def check_free(self, content: bytes, place: str) -> None:
@@ -32,10 +31,6 @@ class Names:
         found = {name.decode("ascii") for name in self._pattern.findall(template)}
         self.used |= {name for name in found if not name.startswith("fragment.")}
         return True
-
-    def with_step(self, template: bytes, step: bytes) -> bytes:
-        """Return `template` with one more encoding step at the end of every placeholder."""
-        return self._whole.sub(lambda found: found.group() + b"." + step, template)
 
     def take_document(self, value: Any) -> bool:
         """Take the names in every text of a JSON document; tell whether there is any placeholder."""

@@ -112,6 +112,11 @@ def _search_path() -> str:
     return os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"])
 
 
+def _environment() -> dict[str, str]:
+    # Not ours: it may hold the password of the template's database
+    return {"PATH": _search_path(), "LC_ALL": "C", "HOME": "/nonexistent"}
+
+
 def _start(directory: Path, server: str, installer: str) -> subprocess.Popen[bytes]:
     socket = directory / "sock"
     if len(bytes(socket)) > _MAX_SOCKET_PATH:
@@ -130,7 +135,7 @@ def _start(directory: Path, server: str, installer: str) -> subprocess.Popen[byt
         made = subprocess.run(
             [*as_user, installer, "--no-defaults", f"--datadir={data}", "--auth-root-authentication-method=normal",
              "--skip-test-db", "--skip-name-resolve"],
-            stdin=subprocess.DEVNULL, stdout=log, stderr=log, check=False,
+            stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=_environment(), check=False,
         )  # fmt: skip
     if made.returncode != 0:
         raise ShoplaunchError("scratch_failed", f"mariadb-install-db: {_last_lines(directory / 'install.log')}")
@@ -139,7 +144,7 @@ def _start(directory: Path, server: str, installer: str) -> subprocess.Popen[byt
         return subprocess.Popen(
             [*as_user, server, "--no-defaults", f"--datadir={data}", f"--socket={socket}",
              f"--pid-file={directory / 'pid'}", f"--tmpdir={directory}", *_FAST],
-            stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+            stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=_environment(), start_new_session=True,
         )  # fmt: skip
 
 

@@ -1,9 +1,100 @@
-"""Commands to come."""
+"""`shoplaunch pack`: template shop -> bundle."""
 
 from __future__ import annotations
 
+import json
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
 import click
+from rich.console import Console
+from rich.table import Table
+
+from controller.bundles import compile as compiler
+from controller.bundles.report import SHOWN_ROWS, sections
+from controller.bundles.template_plan import make_plan
+from controller.cli.bars import Bars
+from controller.recipes.base import PackOptions
+from shared.errors import ShoplaunchError, advice
+
+_SIGNALS = (signal.SIGTERM, signal.SIGHUP)
+
+
+@click.command()
+@click.option("--docroot", required=True, type=click.Path(path_type=Path), help="The folder with the shop's index.php.")
+@click.option("--database", "url", help="mysql://user@host:port/name[?unix_socket=...]; password also from "
+              "SHOPLAUNCH_SOURCE_PASSWORD.")  # fmt: skip
+@click.option("--dump", type=click.Path(path_type=Path), help="A .sql or .sql.gz instead of a live database.")
+@click.option("--recipe", help="What kind of application it is; found by itself when left out.")
+@click.option("--domain", help="The template's domain, where it cannot be found by itself.")
+@click.option("--scratch", help="URL of a server to try the bundle on; default: a private one is started.")
+@click.option("--keep-customers", is_flag=True, help="Keep customers, addresses, carts and orders.")
+@click.option("--check", is_flag=True, help="Do everything, but leave no bundle.")
+@click.option("--json", "as_json", is_flag=True, help="Print the manifest and the report as JSON.")
+@click.option("-o", "--output", "target", required=True, type=click.Path(path_type=Path), help="The bundle to write.")
+def pack(
+    docroot: Path, url: str | None, dump: Path | None, recipe: str | None, domain: str | None, scratch: str | None,
+    keep_customers: bool, check: bool, as_json: bool, target: Path,
+) -> None:  # fmt: skip
+    """Turn a template shop into one bundle."""
+    if (url is None) == (dump is None):
+        raise click.UsageError("give either --database or --dump")
+    console = Console(stderr=True)
+    request = compiler.Request(docroot, target.absolute(), url, dump, scratch, check)
+    with _errors_shown(), _orderly_end():
+        options = PackOptions(domain=domain, keep_customers=keep_customers)
+        with Bars(console) as bars:
+            packed = compiler.pack(request, lambda _, source: make_plan(docroot, source, recipe, options), bars)
+    if as_json:
+        click.echo(json.dumps({"size": packed.size, "manifest_sha256": packed.manifest_sha256,
+                               "manifest": packed.manifest}, indent=2))  # fmt: skip
+        return
+    print_sections(packed.manifest, packed.size)
+    click.echo("the bundle would be complete; none was written" if check else f"{target}  {packed.manifest_sha256}")
+
+
+def print_sections(manifest: dict[str, object], size: int) -> None:
+    """Print a bundle's report as tables."""
+    console = Console(width=None if sys.stdout.isatty() else 120)
+    for section in sections(manifest, size):
+        table = Table(title=section.title, title_justify="left", show_header=False, box=None, padding=(0, 2))
+        for row in section.rows[:SHOWN_ROWS]:
+            table.add_row(*row)
+        if len(section.rows) > SHOWN_ROWS:
+            table.add_row(f"… and {len(section.rows) - SHOWN_ROWS} more (see --json)", "")
+        console.print(table)
+        console.print()
+
+
+@contextmanager
+def _errors_shown() -> Iterator[None]:
+    try:
+        yield
+    except ShoplaunchError as problem:
+        click.echo(f"{problem.code}: {problem.message}\nWhat to do: {advice(problem.code)}", err=True)
+        sys.exit(1)
+
+
+@contextmanager
+def _orderly_end() -> Iterator[None]:
+    """End by an exception when asked to stop, so that scratch server and half a bundle are removed."""
+
+    def stop(number: int, _frame: FrameType | None) -> NoReturn:
+        sys.exit(128 + number)
+
+    before = {number: signal.signal(number, stop) for number in _SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def register(group: click.Group) -> None:
     """Add this module's commands to `group`."""
+    group.add_command(pack)

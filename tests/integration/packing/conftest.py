@@ -1,0 +1,73 @@
+"""What the packer's tests share: a small document root and a database of awkward values."""
+
+import pytest
+
+from tests.packing import server_url, small_shop
+
+#: Every kind of value, key and engine that has its own way of going wrong.
+AWKWARD = r"""
+CREATE TABLE numbers (id bigint unsigned NOT NULL AUTO_INCREMENT, t tinyint, d decimal(65,30), f float, g double,
+  z int(6) unsigned zerofill, b bit(10), y year, PRIMARY KEY (id)) ENGINE=InnoDB AUTO_INCREMENT=50 DEFAULT CHARSET=utf8mb4;
+INSERT INTO numbers VALUES (0,NULL,NULL,NULL,NULL,NULL,NULL,NULL),
+  (7,-128,'12345678901234567890123456789012345.123456789012345678901234567891',0.1,1.7976931348623157e308,42,b'1000000001',1901),
+  (18446744073709551615,127,-0.5,3.4028e38,-2.2250738585072014e-308,999999,b'0',0000),(9,1,1,16777217,0.1,1,b'1111111111',2155);
+CREATE TABLE times (id int NOT NULL, d date, dt datetime(6), t time(3), ts timestamp NULL, PRIMARY KEY (id)) ENGINE=InnoDB;
+INSERT INTO times VALUES (1,'0000-00-00','0000-00-00 00:00:00','-838:59:59','2020-03-29 02:30:00'),
+  (2,'2015-00-10','2021-02-03 04:05:06.789012','12:34:56.789',NULL),(3,'2015-02-31',NULL,NULL,'1970-01-01 00:00:01');
+CREATE TABLE texts (k varchar(60) COLLATE utf8mb4_bin NOT NULL, a text, l longtext, e enum('a','','b\'c'), s set('x','y'),
+  j longtext CHECK (json_valid(j)), PRIMARY KEY (k)) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4;
+INSERT INTO texts VALUES ('Z','it''s "q" \\ back; -- no\n\r\t\Z\0end %s %% @@SL','',  'a','x,y','{"a": "\\u00e9"}'),
+  ('a','فروشگاه 🛒 é',REPEAT('long ',30000),'','',NULL),('ä',NULL,NULL,'b\'c',NULL,'[]');
+CREATE TABLE bytes (id binary(4) NOT NULL, b blob, v varbinary(20), g point, PRIMARY KEY (id)) ENGINE=InnoDB;
+INSERT INTO bytes VALUES (x'00010203',x'00ff0a0d275c1a',x'',ST_GeomFromText('POINT(1.5 -2)')),(x'ffffffff',NULL,x'c328',NULL);
+CREATE TABLE latin (id int NOT NULL, a varchar(50), PRIMARY KEY (id), FULLTEXT KEY words (a)) ENGINE=MyISAM
+  DEFAULT CHARSET=latin1 ROW_FORMAT=FIXED;
+INSERT INTO latin VALUES (1,'caf\é'),(2,'€uro');
+CREATE TABLE aria (grp varchar(10) NOT NULL, n int NOT NULL AUTO_INCREMENT, PRIMARY KEY (grp,n)) ENGINE=Aria TRANSACTIONAL=0;
+INSERT INTO aria (grp) VALUES ('a'),('a'),('b');
+CREATE TABLE unkeyed (a int, b varchar(10)) ENGINE=InnoDB;
+INSERT INTO unkeyed VALUES (2,'x'),(1,'y'),(2,'x'),(NULL,NULL);
+CREATE TABLE made (id int NOT NULL, a int, twice int GENERATED ALWAYS AS (a*2) STORED, thrice int AS (a*3) VIRTUAL,
+  PRIMARY KEY (id)) ENGINE=InnoDB;
+INSERT INTO made (id,a) VALUES (1,5),(2,NULL);
+CREATE TABLE parent (id int NOT NULL, code varchar(20) NOT NULL, PRIMARY KEY (id), UNIQUE KEY code (code)) ENGINE=InnoDB;
+CREATE TABLE child (id int NOT NULL, parent_id int, PRIMARY KEY (id), KEY parent_id (parent_id),
+  CONSTRAINT child_parent FOREIGN KEY (parent_id) REFERENCES parent (id) ON DELETE CASCADE) ENGINE=InnoDB;
+INSERT INTO parent VALUES (1,'one'),(2,'two');
+INSERT INTO child VALUES (1,1),(2,NULL);
+CREATE VIEW z_first AS SELECT id FROM parent;
+CREATE VIEW a_second AS SELECT id FROM z_first;
+CREATE TRIGGER child_before BEFORE INSERT ON child FOR EACH ROW SET NEW.parent_id = COALESCE(NEW.parent_id, NULL);
+CREATE FUNCTION one() RETURNS int DETERMINISTIC RETURN 1;
+CREATE TABLE urls (id int NOT NULL, host varchar(255), note text, raw blob, PRIMARY KEY (id)) ENGINE=InnoDB;
+INSERT INTO urls VALUES (1,'shop.template.example','see http://shop.template.example/ ''now''','shop.template.example'),
+  (2,'other.example',NULL,x'ff00'),(3,NULL,'a\nb shop.template.example',NULL);
+"""
+
+
+@pytest.fixture
+def docroot(tmp_path):
+    """A small document root."""
+    return small_shop(tmp_path / "shop")
+
+
+@pytest.fixture(scope="session")
+def awkward(mariadb_server):
+    """The name of a database with AWKWARD in it."""
+    name = "awkward"
+    mariadb_server.query(f"CREATE DATABASE {name} CHARACTER SET utf8mb4")
+    connection = mariadb_server.root_connection(name)
+    with connection.cursor() as cursor:
+        cursor.execute("SET sql_mode='NO_AUTO_VALUE_ON_ZERO,ALLOW_INVALID_DATES', time_zone='+00:00'")
+        for statement in AWKWARD.split(";\n"):
+            if statement.strip():
+                cursor.execute(statement)
+    connection.close()
+    yield name
+    mariadb_server.query(f"DROP DATABASE {name}")
+
+
+@pytest.fixture
+def url_of(mariadb_server):
+    """A function: database name -> URL."""
+    return lambda name=None: server_url(mariadb_server, name)
