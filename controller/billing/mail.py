@@ -1,0 +1,130 @@
+"""News by mail: SMTP, or .eml files in a folder where there is no mail server."""
+
+from __future__ import annotations
+
+import os
+import smtplib
+import ssl
+import time
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import formatdate, make_msgid
+from pathlib import Path
+from string import Template
+
+from controller.billing.base import Alarm, Billing, Handover
+from controller.config import MailConfig
+from controller.files import write_durably
+from shared.errors import ShoplaunchError
+
+TIMEOUT_SECONDS = 30
+#: Plain readable text: no transfer encoding that hides it.
+_POLICY = SMTP.clone(cte_type="8bit", max_line_length=0)
+
+#: language -> (subject, text)
+_HANDOVER = {
+    "en": (
+        "Your shop $domain is ready",
+        """\
+Hello $first_name,
+
+your shop is ready. Everything was installed and tested.
+
+Shop: $shop_url
+Back office: $admin_url
+
+Login: $login
+Password: $password
+
+Please keep this message safe, or change the password after your first login.
+""",
+    ),
+    "fa": (
+        "فروشگاه $domain آماده است",
+        """\
+سلام $first_name،
+
+فروشگاه شما آماده است. همه چیز نصب و آزمایش شده است.
+
+فروشگاه: $shop_url
+بخش مدیریت: $admin_url
+
+نام کاربری: $login
+گذرواژه (Password): $password
+
+لطفاً این پیام را در جای امنی نگه دارید یا پس از نخستین ورود گذرواژه را عوض کنید.
+""",
+    ),
+}
+_ALARM = """\
+The shop $domain on $server needs you: it is $state at step "$step".
+
+$code: $message
+
+What to do: $advice
+
+$admin_url
+"""
+
+
+class Mail(Billing):
+    """News by mail as section [mail] of the configuration says."""
+
+    def __init__(self, settings: MailConfig) -> None:
+        self._settings = settings
+
+    def hand_over(self, news: Handover) -> None:
+        """See Billing.hand_over."""
+        subject, text = _HANDOVER.get(news.language, _HANDOVER["en"])
+        values = {**vars(news), "first_name": news.first_name or news.domain}
+        self._send(news.email, _filled(subject, values), _filled(text, values), f"{news.job}.ready")
+
+    def alarm(self, news: Alarm) -> None:
+        """See Billing.alarm; nobody is told without [mail] operator."""
+        if self._settings.operator:
+            values = {**vars(news), "step": news.step or "-"}
+            subject = f"Shoplaunch: {news.domain} is {news.state} ({news.code})"
+            self._send(self._settings.operator, subject, _filled(_ALARM, values), f"{news.job}.alarm")
+
+    def _send(self, recipient: str, subject: str, text: str, name: str) -> None:
+        message = EmailMessage(policy=_POLICY)
+        message["From"], message["To"] = self._settings.sender, recipient
+        message["Subject"] = " ".join(subject.split())
+        message["Date"] = formatdate(time.time())
+        message["Message-ID"] = make_msgid(domain=self._settings.sender.rpartition("@")[2] or "localhost")
+        message["Auto-Submitted"] = "auto-generated"
+        message.set_content(text, charset="utf-8", cte="8bit")
+        try:
+            if self._settings.folder:
+                self._put(Path(self._settings.folder), name, message)
+            else:
+                self._deliver(message)
+        except smtplib.SMTPResponseException as problem:
+            raise ShoplaunchError("mail_failed", f"the mail server answered {problem.smtp_code}") from None
+        except (OSError, smtplib.SMTPException) as problem:
+            # An address the server refuses, a server that is not there, a folder that is full
+            raise ShoplaunchError("mail_failed", f"{type(problem).__name__}: {_reason(problem)}") from None
+
+    def _put(self, folder: Path, name: str, message: EmailMessage) -> None:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        write_durably(folder / f"{time.time_ns()}.{os.getpid()}.{name}.eml", message.as_bytes(), 0o600)
+
+    def _deliver(self, message: EmailMessage) -> None:
+        settings = self._settings
+        with smtplib.SMTP(settings.host, settings.port, timeout=TIMEOUT_SECONDS) as server:
+            if settings.starttls:
+                server.starttls(context=ssl.create_default_context())
+            if settings.user is not None:
+                server.login(settings.user, settings.password() or "")
+            server.send_message(message)
+
+
+def _filled(text: str, values: dict[str, str]) -> str:
+    # One pass: a value that looks like a placeholder stays text
+    return Template(text).substitute(values)
+
+
+def _reason(problem: Exception) -> str:
+    if isinstance(problem, smtplib.SMTPRecipientsRefused):
+        return "the recipient was refused"
+    return str(getattr(problem, "strerror", None) or problem)[:200]

@@ -1,0 +1,93 @@
+"""What commands print: tables for people, JSON for programs, failures with their advice; and their exit codes."""
+
+from __future__ import annotations
+
+import functools
+import json
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, ParamSpec, TypeVar
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from shared.errors import ShoplaunchError, advice
+
+OK = 0
+FAILED = 1
+WRONG_USAGE = 2
+PARTLY_DONE = 3
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+#: The option every listing has.
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+def show_error(code: str, message: str, what_to_do: str = "") -> None:
+    """Print a failure with its code and advice to standard error."""
+    click.echo(f"{code}: {message}", err=True)
+    what_to_do = what_to_do or advice(code)
+    if what_to_do and what_to_do != message:
+        click.echo(f"What to do: {what_to_do}", err=True)
+
+
+def errors_shown(command: Callable[P, R]) -> Callable[P, R]:
+    """Make a command end with exit code 1 and the failure's advice where it raises ShoplaunchError."""
+
+    @functools.wraps(command)
+    def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return command(*args, **kwargs)
+        except ShoplaunchError as error:
+            show_error(error.code, error.message, error.as_dict()["advice"])
+            sys.exit(FAILED)
+
+    return guarded
+
+
+def print_json(document: Any) -> None:
+    """Print `document` as JSON."""
+    click.echo(json.dumps(document, ensure_ascii=False, indent=2, sort_keys=False))
+
+
+def print_rows(
+    rows: Iterable[Mapping[str, Any]], columns: Sequence[tuple[str, str]], *, as_json: bool, empty: str
+) -> None:
+    """Print `rows` as JSON or as a table of `columns` [(key, heading)]; `empty` where there are none."""
+    listed = list(rows)
+    if as_json:
+        print_json(listed)
+        return
+    if not listed:
+        click.echo(empty)
+        return
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for _key, heading in columns:
+        table.add_column(heading, overflow="fold")
+    for row in listed:
+        table.add_row(*(_text(row.get(key)) for key, _heading in columns))
+    console().print(table)
+
+
+def print_facts(facts: Iterable[tuple[str, Any]]) -> None:
+    """Print `label  value` lines."""
+    table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_column(style="bold")
+    table.add_column(overflow="fold")
+    for label, value in facts:
+        table.add_row(label, _text(value))
+    console().print(table)
+
+
+def console() -> Console:
+    """Return a console for standard output that neither guesses markup nor wraps what a program reads."""
+    return Console(width=None if sys.stdout.isatty() else 160, markup=False, highlight=False)
+
+
+def _text(value: Any) -> str:
+    if value is None or value == "":
+        return "–"
+    return "yes" if value is True else "no" if value is False else str(value)
