@@ -1,0 +1,91 @@
+"""Accounts with a database, a handmade bundle and the real agent."""
+
+import pytest
+
+from controller.bundles.agent_build import build_agent
+from tests.agent_box import Box, Keys
+from tests.controller_stub import Controller
+from tests.handmade import Handmade
+
+
+class Shop(Box):
+    """An account whose job restores the handmade bundle into a database of its own."""
+
+    def __init__(self, server, bundle, controller, keys, agent):
+        super().__init__(controller, keys, agent)
+        self.server = server
+        self.database, self.db_user, self.db_password = server.new_database()
+        self.pin = bundle.write(self.folder / "shop.bundle")
+        self.own()
+
+    def job(self, **changes):
+        values = {
+            "db.name": self.database,
+            "db.user": self.db_user,
+            "db.password": self.db_password,
+            "db.socket": self.server.socket,
+            "admin_folder": "backoffice77",
+            "shop.name": 'Anna\'s "Shop" فروشگاه',
+        }
+        values.update(changes.pop("values", {}))
+        rules = {"keep": ["cgi-bin", ".well-known"], "default_pages": [], "occupied": "refuse"}
+        rules["htaccess_blocks"] = [{"start": "^# BEGIN panel", "end": "^# END panel"}]
+        changes.setdefault("document_root", rules)
+        return super().job(values=values, **changes)
+
+    def query(self, sql, *params):
+        """Run one statement as root in the shop's database."""
+        return self.server.query(sql, *params, database=self.database)
+
+    def tables(self):
+        """Return the names of tables and views."""
+        return {row[0] for row in self.query("SHOW TABLES")}
+
+    def picture(self):
+        """Return everything that must be the same after any disturbed restore."""
+        rows = {table: self.query(f"CHECKSUM TABLE `{table}`") for table in ("ps_product", "ps_image")}
+        settings = self.query("SELECT * FROM ps_configuration ORDER BY id")
+        definitions = {table: self.query(f"SHOW CREATE TABLE `{table}`")[0][1] for table in sorted(self.tables())}
+        files = {}
+        for path in sorted(self.root.rglob("*")):
+            name = str(path.relative_to(self.root))
+            kind = path.readlink() if path.is_symlink() else path.is_dir() or path.read_bytes()
+            files[name] = (kind, path.lstat().st_mode)
+        checksums = {table: row[0][1] for table, row in rows.items()}
+        return checksums, settings, definitions, files
+
+    def close(self):
+        super().close()
+        self.server.query(f"DROP DATABASE IF EXISTS `{self.database}`")
+        self.server.query(f"DROP USER IF EXISTS `{self.db_user}`@localhost")
+
+
+@pytest.fixture(scope="session")
+def keys():
+    return Keys()
+
+
+@pytest.fixture(scope="session")
+def agent(keys, tmp_path_factory):
+    path = tmp_path_factory.mktemp("agent") / "agent.pyz"
+    build_agent(path, [keys.public])
+    return path
+
+
+@pytest.fixture(scope="session")
+def bundle(mariadb_server):
+    return Handmade(mariadb_server)
+
+
+@pytest.fixture
+def controller():
+    server = Controller()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def shop(mariadb_server, bundle, controller, keys, agent):
+    account = Shop(mariadb_server, bundle, controller, keys, agent)
+    yield account
+    account.close()
