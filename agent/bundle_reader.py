@@ -104,6 +104,8 @@ def _entries(descriptor):
         check_path(info.filename.encode("utf-8", "surrogateescape"))
         if info.filename in entries:
             raise ShoplaunchError("bundle_damaged", "{} is there twice".format(info.filename))
+        if info.header_offset < 0:
+            raise ShoplaunchError("bundle_damaged", "{} lies before the file".format(info.filename))
         if info.compress_type != zipfile.ZIP_STORED or info.flag_bits & 1 or info.compress_size != info.file_size:
             raise ShoplaunchError("bundle_damaged", "{} is not stored plainly".format(info.filename))
         entries[info.filename] = info

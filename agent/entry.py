@@ -1,6 +1,7 @@
 """One start of the agent: job, lock and state in hand, then the stages, and what follows from how they end."""
 
 from agent import VERSION, attempt, crontab, jobfile, runner, undo
+from agent.bundle_reader import forget_fetched
 from agent.callback import EXIT_SUPERSEDED, Reporter
 from agent.compat import python_version
 from agent.context import Context
@@ -128,6 +129,9 @@ def _failed(ctx, error):
         ctx.log.info("the state cannot be written: %s", problem.strerror)
     if error.code == "callback_refused":
         return EXIT_FAILED
+    if error.code in ("bundle_digest", "bundle_damaged"):
+        # The next attempt is to fetch it anew, not to find the same bytes again
+        forget_fetched(ctx.job, ctx.folder)
     if error.code != "callback_failed":
         ctx.reporter.event("failed", error=document, log=ctx.log.tail())
     if error.retryable:

@@ -249,6 +249,13 @@ class Box:
         self._started.append(process)
         return process
 
+    def start_other(self, *command):
+        """Start another process of the account, in a session of its own."""
+        drop = ["setpriv", f"--reuid={self.uid}", f"--regid={self.gid}", "--clear-groups"]
+        process = subprocess.Popen([*drop, *command], cwd=self.home, start_new_session=True, stdin=subprocess.DEVNULL)
+        self._started.append(process)
+        return process
+
     def run(self, *arguments, python=None, seconds=60):
         """Run the agent to its end; return the exit code."""
         process = self.start(*arguments, python=python)

@@ -3,7 +3,7 @@
 import time
 
 from agent import attempt
-from agent.bundle_reader import forget_fetched, open_bundle
+from agent.bundle_reader import open_bundle
 from agent.http import Door, check_address
 from shared.errors import ShoplaunchError
 from shared.signing import check_validity
@@ -24,14 +24,9 @@ def run(ctx):
     if "url" in ctx.job["bundle"]:
         check_address(ctx.job["bundle"]["url"])
         door = Door(ctx.job["callback"].get("ca"))
-    try:
-        ctx.bundle = open_bundle(
-            ctx.job, ctx.folder, door, ctx.check_current, lambda fraction: ctx.progress(NAME, fraction)
-        )
-    except ShoplaunchError as error:
-        if error.code in ("bundle_digest", "bundle_damaged"):
-            forget_fetched(ctx.job, ctx.folder)
-        raise
+    ctx.bundle = open_bundle(
+        ctx.job, ctx.folder, door, ctx.check_current, lambda fraction: ctx.progress(NAME, fraction)
+    )
     ctx.manifest = ctx.bundle.manifest
     missing = sorted(set(ctx.manifest["values"]) - set(ctx.values))
     if missing:

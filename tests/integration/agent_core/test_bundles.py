@@ -1,0 +1,236 @@
+"""Damaged, altered, hostile and fetched bundles."""
+
+import hashlib
+import http.server
+import io
+import threading
+import zipfile
+
+import pytest
+
+from agent.bundle_reader import Bundle, fetch
+from agent.http import Door
+from shared.encoding import canonical_json
+from shared.errors import ShoplaunchError
+from tests.agent_box import sample_members, small_manifest, write_bundle
+
+
+@pytest.fixture
+def bundle(tmp_path):
+    path = tmp_path / "shop.bundle"
+    members = sample_members()
+    pin = write_bundle(path, members)
+    return path, pin, members
+
+
+def read_all(path, pin):
+    opened = Bundle(str(path), pin)
+    try:
+        return {member["name"]: opened.read(member) for member in opened.manifest["members"]}
+    finally:
+        opened.close()
+
+
+def written(path, entries, pin_manifest, compression=zipfile.ZIP_STORED):
+    """Write a ZIP of (name, data) as given; return a pin."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", compression) as archive:
+        for name, data in entries:
+            archive.writestr(zipfile.ZipInfo(name), data, compression)
+    path.write_bytes(buffer.getvalue())
+    return {"manifest_sha256": hashlib.sha256(pin_manifest).hexdigest(), "size": len(buffer.getvalue())}
+
+
+def test_every_member_is_read_back(bundle):
+    path, pin, members = bundle
+    assert read_all(path, pin) == {name: data for name, (_, _, data) in members.items()}
+
+
+def test_a_bundle_cut_short_at_any_length_is_refused(bundle):
+    path, pin, _ = bundle
+    whole = path.read_bytes()
+    for length in [*range(0, len(whole), 97), len(whole) - 1]:
+        path.write_bytes(whole[:length])
+        for size in (pin["size"], length):
+            with pytest.raises(ShoplaunchError, match="bundle_damaged"):
+                Bundle(str(path), dict(pin, size=size))
+
+
+def test_a_flipped_bit_anywhere_in_any_member_is_noticed(bundle):
+    path, pin, members = bundle
+    whole = path.read_bytes()
+    with zipfile.ZipFile(path) as archive:
+        spans = [(info.header_offset + 30 + len(info.filename), info.file_size) for info in archive.infolist()]
+    assert len(spans) == len(members) + 1
+    for start, size in spans:
+        for offset in sorted({0, size // 3, size // 2, size - 1}):
+            data = bytearray(whole)
+            data[start + offset] ^= 1
+            path.write_bytes(bytes(data))
+            with pytest.raises(ShoplaunchError, match=r"bundle_digest|bundle_damaged"):
+                read_all(path, pin)
+
+
+def test_no_flipped_byte_of_the_whole_file_changes_what_is_read(bundle):
+    path, pin, members = bundle
+    whole = path.read_bytes()
+    wanted = {name: data for name, (_, _, data) in members.items()}
+    for position in range(0, len(whole), 13):
+        data = bytearray(whole)
+        data[position] ^= 0xFF
+        path.write_bytes(bytes(data))
+        try:
+            assert read_all(path, pin) == wanted
+        except ShoplaunchError as error:
+            assert error.code in ("bundle_digest", "bundle_damaged", "unsafe_path")
+
+
+@pytest.mark.parametrize("name", ["../x", "/x", "a/../../x", "a\\..\\x", "files/./x", "x\n"])
+def test_a_member_with_an_unsafe_name_is_refused(tmp_path, name):
+    raw = canonical_json(small_manifest({}))
+    pin = written(tmp_path / "b", [("manifest.json", raw), (name, b"x")], raw)
+    with pytest.raises(ShoplaunchError, match="unsafe_path"):
+        Bundle(str(tmp_path / "b"), pin)
+
+
+def test_a_member_the_manifest_does_not_list_is_refused(tmp_path):
+    raw = canonical_json(small_manifest({}))
+    pin = written(tmp_path / "b", [("manifest.json", raw), ("files/0009.tar.gz", b"x")], raw)
+    with pytest.raises(ShoplaunchError, match="bundle_damaged"):
+        Bundle(str(tmp_path / "b"), pin)
+
+
+def test_a_member_that_is_missing_or_there_twice_or_compressed_is_refused(tmp_path):
+    members = sample_members()
+    raw = canonical_json(small_manifest(members))
+    entries = [("manifest.json", raw)] + [(name, data) for name, (_, _, data) in members.items()]
+    pin = written(tmp_path / "b", entries[:-1], raw)
+    with pytest.raises(ShoplaunchError, match="bundle_damaged"):
+        Bundle(str(tmp_path / "b"), pin)
+    with pytest.warns(UserWarning, match="Duplicate"):
+        pin = written(tmp_path / "b", [*entries, entries[-1]], raw)
+    with pytest.raises(ShoplaunchError, match="bundle_damaged"):
+        Bundle(str(tmp_path / "b"), pin)
+    pin = written(tmp_path / "b", entries, raw, zipfile.ZIP_DEFLATED)
+    with pytest.raises(ShoplaunchError, match="bundle_damaged"):
+        Bundle(str(tmp_path / "b"), pin)
+
+
+def test_another_bundle_than_the_job_names_is_refused(bundle):
+    path, pin, _ = bundle
+    with pytest.raises(ShoplaunchError, match="bundle_digest"):
+        Bundle(str(path), dict(pin, manifest_sha256="0" * 64))
+
+
+class Server:
+    """Serves one file; breaks off after `budget` bytes of an answer, honours ranges unless told not to."""
+
+    def __init__(self, content):
+        self.content = content
+        self.budget = None
+        self.ranges = True
+        self.asked = []
+        outer = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                outer.serve(self)
+
+            def log_message(self, *arguments):
+                pass
+
+        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_address[1]}/shop.bundle"
+        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+
+    def serve(self, handler):
+        wanted = handler.headers.get("Range")
+        self.asked.append(wanted)
+        start = int(wanted[6:-1]) if wanted and self.ranges else 0
+        body = self.content[start:]
+        handler.send_response(206 if wanted and self.ranges else 200)
+        if wanted and self.ranges:
+            handler.send_header("Content-Range", f"bytes {start}-{len(self.content) - 1}/{len(self.content)}")
+        handler.send_header("Content-Length", str(len(body)))
+        handler.end_headers()
+        handler.wfile.write(body if self.budget is None else body[: self.budget])
+        handler.close_connection = True
+
+    def close(self):
+        self._server.shutdown()
+        self._server.server_close()
+
+
+@pytest.fixture
+def server(bundle):
+    serving = Server(bundle[0].read_bytes())
+    yield serving
+    serving.close()
+
+
+def test_a_broken_download_goes_on_where_it_stopped(bundle, server, tmp_path):
+    _, pin, members = bundle
+    server.budget = 1500
+    target = tmp_path / "fetched"
+    fetch(dict(pin, url=server.url), str(target), Door(), sleep=lambda seconds: None)
+    assert target.read_bytes() == server.content
+    assert server.asked[0] is None
+    assert server.asked[1:] == [f"bytes={n}-" for n in range(1500, pin["size"], 1500)]
+    assert len(read_all(target, pin)) == len(members)
+
+
+def test_a_server_that_cannot_resume_is_read_from_the_start(bundle, server, tmp_path):
+    _, pin, _ = bundle
+    target = tmp_path / "fetched"
+    part = tmp_path / f"fetched.{pin['manifest_sha256'][:16]}.part"
+    part.write_bytes(b"x" * 100)
+    server.ranges = False
+    fetch(dict(pin, url=server.url), str(target), Door(), sleep=lambda seconds: None)
+    assert target.read_bytes() == server.content
+
+
+def test_a_server_that_sends_nothing_is_given_up_and_the_part_stays(bundle, server, tmp_path):
+    _, pin, _ = bundle
+    server.budget = 0
+    with pytest.raises(ShoplaunchError, match="bundle_missing"):
+        fetch(dict(pin, url=server.url), str(tmp_path / "f"), Door(), idle_seconds=0.0, sleep=lambda seconds: None)
+    assert not (tmp_path / "f").exists()
+
+
+def test_a_longer_file_than_the_job_says_is_refused(bundle, server, tmp_path):
+    _, pin, _ = bundle
+    server.content += b"more"
+    with pytest.raises(ShoplaunchError, match="bundle_damaged"):
+        fetch(dict(pin, url=server.url), str(tmp_path / "f"), Door(), sleep=lambda seconds: None)
+
+
+def test_a_restore_fetches_its_bundle_and_resumes_after_sigkill(box, bundle, server):
+    _, pin, _ = bundle
+    part = box.folder / f"shop.bundle.{pin['manifest_sha256'][:16]}.part"
+    part.write_bytes(server.content[:2000])
+    box.own()
+    box.pin = dict(pin, url=server.url)
+    box.drop()
+    assert box.run() == 0, box.errors
+    assert server.asked == ["bytes=2000-"]
+    assert not box.folder.exists()
+
+
+def test_a_damaged_download_is_reported_and_fetched_anew_by_the_next_attempt(box, bundle, server):
+    _, pin, _ = bundle
+    part = box.folder / f"shop.bundle.{pin['manifest_sha256'][:16]}.part"
+    part.write_bytes(b"\0" * 2000)
+    box.own()
+    box.pin = dict(pin, url=server.url)
+    box.drop()
+    assert box.run() == 3
+    assert box.state["error"]["code"] in ("bundle_digest", "bundle_damaged", "unsafe_path")
+    box.drop(attempt=2)
+    assert box.run() == 0
+
+
+def test_a_missing_bundle_waits_for_the_operator(box, controller):
+    box.pin = {"manifest_sha256": "0" * 64, "size": 10, "path": str(box.home / "nowhere.bundle")}
+    box.drop()
+    assert box.run() == 1
+    assert controller.accepted("failed")[0]["error"]["code"] == "bundle_missing"

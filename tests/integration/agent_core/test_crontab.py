@@ -1,0 +1,92 @@
+"""The crontab is edited with the system's own `crontab`, in a real account."""
+
+import subprocess
+
+import pytest
+
+from shared.job import cron_line
+
+EDIT = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from agent import crontab
+from shared.errors import ShoplaunchError
+class Log:
+    def info(self, *values): pass
+try:
+    crontab.remove_line(sys.argv[2], Log())
+except ShoplaunchError as error:
+    print(error.code)
+"""
+
+
+@pytest.fixture
+def edit(box):
+    def run(path="/usr/bin:/bin"):
+        script = box.home / "edit.py"
+        script.write_text(EDIT)
+        box.own()
+        command = ["/usr/bin/setpriv", f"--reuid={box.uid}", f"--regid={box.gid}", "--clear-groups", "/usr/bin/python3"]
+        command += [str(script), str(box.folder / "agent.pyz"), box.id]
+        done = subprocess.run(command, env={"PATH": path}, capture_output=True, text=True, check=True, timeout=60)
+        return done.stdout.strip()
+
+    return run
+
+
+def test_only_our_line_goes_and_the_others_stay_byte_for_byte(box, edit):
+    others = ["# a comment  ", 'MAILTO=""', "  1 2 * * *   /bin/true   # trailing  ", "@daily true", "# سلام"]
+    box.cron(*others[:3], cron_line(box.id), *others[3:])
+    assert edit() == ""
+    assert box.crontab == "".join(line + "\n" for line in others)
+
+
+def test_lines_of_another_job_stay(box, edit):
+    box.cron(cron_line("another123"), cron_line(box.id), cron_line(box.id + "x"))
+    assert edit() == ""
+    assert box.crontab == cron_line("another123") + "\n" + cron_line(box.id + "x") + "\n"
+
+
+def test_a_line_that_is_there_twice_goes_twice(box, edit):
+    box.cron(cron_line(box.id), "1 1 1 1 1 true", cron_line(box.id))
+    assert edit() == ""
+    assert box.crontab == "1 1 1 1 1 true\n"
+
+
+def test_a_crontab_of_our_line_alone_disappears(box, edit):
+    box.cron(cron_line(box.id))
+    assert edit() == ""
+    assert box.crontab is None
+
+
+def test_an_account_without_crontab_is_fine(box, edit):
+    assert edit() == ""
+    assert box.crontab is None
+
+
+def test_a_crontab_that_cannot_be_read_is_never_written(box, edit):
+    box.cron()
+    before = box.crontab
+    tools = box.home / "tools"
+    tools.mkdir()
+    (tools / "crontab").write_text('#!/bin/sh\n[ "$1" = -l ] && exit 1\necho written >"$0.written"\n')
+    (tools / "crontab").chmod(0o755)
+    assert edit(f"{tools}:/usr/bin:/bin") == "cron_edit_failed"
+    assert not (tools / "crontab.written").exists()
+    assert box.crontab == before
+
+
+def test_a_rewrite_that_does_not_read_back_is_noticed(box, edit):
+    box.cron()
+    tools = box.home / "tools"
+    tools.mkdir()
+    (tools / "crontab").write_text('#!/bin/sh\n[ "$1" = -l ] && exec /usr/bin/crontab -l\nexit 0\n')
+    (tools / "crontab").chmod(0o755)
+    assert edit(f"{tools}:/usr/bin:/bin") == "cron_edit_failed"
+
+
+def test_without_a_crontab_command_it_fails_clearly(box, edit):
+    box.cron()
+    empty = box.home / "empty"
+    empty.mkdir()
+    assert edit(str(empty)) == "cron_edit_failed"

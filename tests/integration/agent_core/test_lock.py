@@ -1,0 +1,106 @@
+"""One agent at a time; a hung, older or orphaned one is replaced, a working one is not."""
+
+import json
+import os
+import signal
+import time
+
+import pytest
+
+from agent.lock import RECORD_BYTES
+from agent.state import boot_id
+
+
+def begun(box, stage, times=1):
+    return lambda: sum(line.startswith(f"{stage} begins") for line in box.trace) >= times
+
+
+def holder(box):
+    return json.loads((box.folder / "lock").read_bytes()[:RECORD_BYTES])
+
+
+@pytest.fixture
+def working(box):
+    """An agent in the middle of unpack and import; its process."""
+    box.with_bundle()
+    box.drop()
+    box.write_plan(unpack={"wait": "go"}, **{"import": {"wait": "go"}})
+    process = box.start()
+    box.wait_for(begun(box, "import"))
+    box.wait_for(begun(box, "unpack"))
+    return process
+
+
+def test_a_tick_that_finds_an_agent_at_work_leaves_silently(box, working):
+    trace = box.trace
+    assert box.run() == 6
+    assert box.output == "" and box.errors == ""
+    assert box.trace == trace
+    (box.home / "go").touch()
+    assert working.wait(30) == 0
+
+
+def test_a_newer_attempt_kills_the_older_agent_and_its_helper(box, working):
+    pids = [pid for pid, _ in holder(box)["processes"]]
+    assert len(pids) == 2
+    box.drop(attempt=2)
+    (box.home / "go").touch()
+    assert box.run() == 0
+    working.wait(30)
+    assert not any(os.path.exists(f"/proc/{pid}") for pid in pids)
+    assert working.returncode in (4, -signal.SIGKILL)
+
+
+def test_a_hung_agent_is_replaced_and_a_stopped_helper_does_not_keep_the_lock(box, working):
+    pids = [pid for pid, _ in holder(box)["processes"]]
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    record = dict(holder(box), progress=time.monotonic() - 601)
+    with open(box.folder / "lock", "r+b") as stream:
+        stream.write(json.dumps(record).encode().ljust(RECORD_BYTES - 1))
+    (box.home / "go").touch()
+    assert box.run() == 0
+    assert working.wait(30) == -signal.SIGKILL
+
+
+def test_a_quiet_agent_is_left_alone_before_its_ten_minutes_are_over(box, working):
+    record = dict(holder(box), progress=time.monotonic() - 590)
+    with open(box.folder / "lock", "r+b") as stream:
+        stream.write(json.dumps(record).encode().ljust(RECORD_BYTES - 1))
+    assert box.run() == 6
+    assert working.poll() is None
+
+
+def test_a_process_that_only_has_the_same_number_is_never_killed(box):
+    """The holder died and its number was given to somebody else."""
+    box.with_bundle()
+    box.drop()
+    bystander = box.start("status")
+    bystander.wait(30)
+    sleeper = box.start_other("sleep", "300")
+    record = {"boot": boot_id(), "job": "another", "attempt": 1, "progress": 0.0, "processes": [[sleeper.pid, 1]]}
+    (box.folder / "lock").write_bytes(json.dumps(record).encode().ljust(RECORD_BYTES))
+    box.own()
+    assert box.run() == 0
+    assert sleeper.poll() is None
+
+
+@pytest.mark.parametrize("victim", ["parent", "helper", "group"])
+def test_after_sigkill_the_next_tick_goes_on_and_repeats_no_shard(box, working, victim):
+    parent, helper = [pid for pid, _ in holder(box)["processes"]]
+    box.wait_for(lambda: sum("shard" in line for line in box.trace) == 2)
+    box.wait_for(lambda: len(box.state.get("shards", {})) == 2)
+    if victim == "group":
+        os.killpg(working.pid, signal.SIGKILL)
+    else:
+        os.kill(parent if victim == "parent" else helper, signal.SIGKILL)
+    (box.home / "go").touch()
+    if victim == "helper":
+        # The parent does the rest itself
+        assert working.wait(30) == 0
+    else:
+        working.wait(30)
+        box.wait_for(lambda: not os.path.exists(f"/proc/{helper}"))
+        assert box.run() == 0
+    assert sum("shard" in line for line in box.trace) == 2
+    assert not box.folder.exists()
