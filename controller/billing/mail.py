@@ -50,7 +50,7 @@ Please keep this message safe, or change the password after your first login.
 بخش مدیریت: $admin_url
 
 نام کاربری: $login
-گذرواژه (Password): $password
+گذرواژه / Password: $password
 
 لطفاً این پیام را در جای امنی نگه دارید یا پس از نخستین ورود گذرواژه را عوض کنید.
 """,

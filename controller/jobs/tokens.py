@@ -1,0 +1,68 @@
+"""Timed tokens only the controller reads: an agent's, bound to job, attempt and scope; a client page's, to the job."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from itsdangerous import BadData, URLSafeSerializer, URLSafeTimedSerializer
+
+from shared.errors import ShoplaunchError
+
+SCOPE_EVENTS = "events"
+_SIGNER = {"key_derivation": "hmac", "digest_method": hashlib.sha256}
+#: Longer than any job is valid: a late final event is still welcome.
+MAX_AGE_SECONDS = 90 * 86400
+
+
+@dataclass(frozen=True)
+class AgentToken:
+    """What an agent's token says."""
+
+    job: str
+    attempt: int
+    scope: str
+
+
+class Tokens:
+    """Makes and reads tokens with `keys` (newest last)."""
+
+    def __init__(self, keys: Sequence[bytes]) -> None:
+        self._agent = URLSafeTimedSerializer(list(keys), salt="shoplaunch/agent", signer_kwargs=_SIGNER)
+        self._status = URLSafeSerializer(list(keys), salt="shoplaunch/status", signer_kwargs=_SIGNER)
+
+    def for_agent(self, job: str, attempt: int, scope: str = SCOPE_EVENTS) -> str:
+        """Return the token of this attempt."""
+        return str(self._agent.dumps([job, attempt, scope]))
+
+    def read_agent(self, token: str, scope: str = SCOPE_EVENTS) -> AgentToken:
+        """Return what `token` says. Raises ShoplaunchError `token_invalid` for another scope, or none of ours."""
+        try:
+            found = self._agent.loads(token, max_age=MAX_AGE_SECONDS)
+        except (BadData, ValueError):
+            raise ShoplaunchError("token_invalid", "the token is not one of ours, or too old") from None
+        if not _is_agent(found) or found[2] != scope:
+            raise ShoplaunchError("token_invalid", "the token is for something else")
+        return AgentToken(*found)
+
+    def for_status(self, job: str) -> str:
+        """Return the token of the client's page; it does not end."""
+        return str(self._status.dumps(job))
+
+    def read_status(self, token: str) -> str:
+        """Return the job's id. Raises ShoplaunchError `status_unknown`."""
+        try:
+            found = self._status.loads(token)
+        except (BadData, ValueError):
+            raise ShoplaunchError("status_unknown", "the address is not one of ours") from None
+        if not isinstance(found, str):
+            raise ShoplaunchError("status_unknown", "the address is not one of ours")
+        return found
+
+
+def _is_agent(found: object) -> bool:
+    if not isinstance(found, list) or len(found) != 3:
+        return False
+    job, attempt, scope = found
+    return isinstance(job, str) and type(attempt) is int and isinstance(scope, str)
