@@ -25,6 +25,7 @@ HEADER_TIMESTAMP = "X-Shoplaunch-Timestamp"
 HEADER_EVENT = "X-Shoplaunch-Event"
 HEADER_SIGNATURE = "X-Shoplaunch-Signature"
 _SCHEME = "v1="
+_KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}\Z")
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
 _SIGNATURE = re.compile(r"v1=[0-9a-f]{64}\Z")
 
@@ -67,7 +68,7 @@ def verify(now: float | None = None) -> SignedRequest:
     """
     key, event = request.headers.get(HEADER_KEY, ""), request.headers.get(HEADER_EVENT, "")
     stamp, given = request.headers.get(HEADER_TIMESTAMP, ""), request.headers.get(HEADER_SIGNATURE, "")
-    if not (key and stamp.isascii() and stamp.isdigit() and len(stamp) < 12):
+    if not (_KEY.match(key) and stamp.isascii() and stamp.isdigit() and len(stamp) < 12):
         raise ShoplaunchError("request_unsigned", "key or timestamp is missing")
     if not _UUID.match(event) or not _SIGNATURE.match(given):
         raise ShoplaunchError("request_unsigned", "event id or signature is missing or malformed")

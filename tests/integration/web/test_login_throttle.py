@@ -1,0 +1,87 @@
+"""Failed logins in the real database: an address and a user have to wait, each by its own count."""
+
+import threading
+
+import pytest
+
+from controller.db.engine import make_engine
+from controller.db.logins import MAX_PER_ADDRESS, MAX_PER_USER, WINDOW_SECONDS, LoginThrottle
+from controller.db.migrate import upgrade
+from shared.errors import ShoplaunchError
+
+
+class Clock:
+    def __init__(self):
+        self.now = 1_800_000_000.0
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def throttle(tmp_path, clock):
+    engine = make_engine(f"sqlite:///{tmp_path / 'state.db'}")
+    upgrade(engine)
+    yield LoginThrottle(engine, clock)
+    engine.dispose()
+
+
+def attempts_until_refused(throttle, pairs):
+    for number, (user, address) in enumerate(pairs):
+        try:
+            throttle.begin(user, address)
+        except ShoplaunchError as error:
+            assert error.code == "login_throttled"
+            assert 1 <= error.details["retry_after_seconds"] <= WINDOW_SECONDS
+            return number
+    return None
+
+
+def test_an_address_waits_whatever_users_it_tries(throttle):
+    assert attempts_until_refused(throttle, ((f"user{n}", "192.0.2.1") for n in range(99))) == MAX_PER_ADDRESS
+    throttle.begin("user0", "192.0.2.2")
+
+
+def test_a_user_waits_whatever_addresses_try(throttle):
+    assert attempts_until_refused(throttle, (("admin", f"192.0.2.{n}") for n in range(99))) == MAX_PER_USER
+
+
+def test_waiting_ends_and_refused_attempts_do_not_prolong_it(throttle, clock):
+    attempts_until_refused(throttle, (("admin", "192.0.2.1") for _ in range(99)))
+    clock.now += WINDOW_SECONDS - 1
+    with pytest.raises(ShoplaunchError):
+        throttle.begin("admin", "192.0.2.1")
+    clock.now += 2
+    throttle.begin("admin", "192.0.2.1")
+
+
+def test_a_right_password_forgets_the_wrong_ones(throttle):
+    for _ in range(MAX_PER_ADDRESS - 1):
+        throttle.begin("admin", "192.0.2.1")
+    throttle.succeeded("admin", "192.0.2.1")
+    assert attempts_until_refused(throttle, (("admin", "192.0.2.1") for _ in range(99))) == MAX_PER_ADDRESS
+
+
+def test_many_at_once_are_counted_one_by_one(throttle):
+    allowed, refused = [], []
+    barrier = threading.Barrier(MAX_PER_ADDRESS + 6)
+
+    def try_it():
+        barrier.wait()
+        try:
+            throttle.begin("admin", "192.0.2.1")
+            allowed.append(1)
+        except ShoplaunchError:
+            refused.append(1)
+
+    threads = [threading.Thread(target=try_it) for _ in range(MAX_PER_ADDRESS + 6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (len(allowed), len(refused)) == (MAX_PER_ADDRESS, 6)

@@ -1,0 +1,53 @@
+"""The Persian catalogue: complete, compiled from the committed text, its placeholders those of the English."""
+
+import io
+import re
+from pathlib import Path
+
+from babel.messages.extract import extract_from_dir
+from babel.messages.mofile import read_mo, write_mo
+from babel.messages.pofile import read_po
+
+import controller.web
+
+WEB = Path(controller.web.__file__).parent
+FOLDER = WEB / "translations" / "fa" / "LC_MESSAGES"
+PLACEHOLDER = re.compile(r"%\(\w+\)s")
+
+
+def catalogue():
+    with (FOLDER / "messages.po").open("rb") as stream:
+        return read_po(stream, locale="fa")
+
+
+def texts_of_the_pages():
+    methods = [("**.py", "python"), ("templates/**.html", "jinja2")]
+    keywords = {"gettext": None, "lazy_gettext": None, "_": None}
+    return {text for _file, _line, text, _comments, _context in extract_from_dir(WEB, methods, keywords=keywords)}
+
+
+def test_every_text_of_the_pages_has_a_persian_translation():
+    known = {message.id: message.string for message in catalogue() if message.id}
+    assert {text for text in texts_of_the_pages() if not known.get(text)} == set()
+
+
+def test_no_translation_is_left_of_a_text_that_is_gone():
+    assert {message.id for message in catalogue() if message.id} - texts_of_the_pages() == set()
+
+
+def test_translations_use_the_placeholders_of_the_english_text():
+    different = [
+        message.id
+        for message in catalogue()
+        if message.id and sorted(PLACEHOLDER.findall(message.id)) != sorted(PLACEHOLDER.findall(message.string))
+    ]
+    assert different == []
+
+
+def test_the_compiled_catalogue_is_that_of_the_text():
+    compiled = io.BytesIO()
+    write_mo(compiled, catalogue())
+    compiled.seek(0)
+    with (FOLDER / "messages.mo").open("rb") as stream:
+        committed = {message.id: message.string for message in read_mo(stream) if message.id}
+    assert committed == {message.id: message.string for message in read_mo(compiled) if message.id}
