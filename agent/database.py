@@ -15,7 +15,12 @@ CONNECT_SECONDS = 10
 #: A late index on a large table is one silent statement.
 READ_SECONDS = 1800
 #: A killed agent's connection must not hold its locks for long; ours are pinged more often than this.
-OWN_SESSION = ("SET SESSION wait_timeout=120", "SET SESSION innodb_lock_wait_timeout=30")
+OWN_SESSION = (
+    "SET SESSION wait_timeout=120",
+    "SET SESSION innodb_lock_wait_timeout=30",
+    # The same for definitions behind somebody's open transaction
+    "SET SESSION lock_wait_timeout=30",
+)
 
 #: MySQL and MariaDB error numbers -> codes; what is not here is an error of the statement itself.
 CODES = {
@@ -31,7 +36,7 @@ CODES = {
     "quota_reached": (1021, 1114),
     "read_only": (1290, 1836),
     "db_unreachable": (1040, 1053, 1077, 1129, 1152, 1158, 1159, 1160, 1161, 1203, 1226, 1927, 1129, 2002, 2003, 2005,
-                       2006, 2013, 2014, 2027, 2055, 4031),
+                       2006, 2013, 2014, 2026, 2027, 2055, 4031),
     "db_error": (1020, 1180, 1205, 1206, 1213, 1317, 1399, 1614, 1615, 1637, 1969, 3024, 3572),
 }  # fmt: skip
 CODE_OF = {number: code for code, numbers in CODES.items() for number in numbers}
@@ -41,7 +46,7 @@ def as_database_failure(error):
     """Return exception `error` of PyMySQL as a ShoplaunchError whose message holds number and text."""
     number = error.args[0] if error.args and isinstance(error.args[0], int) else 0
     text = str(error.args[-1]) if error.args else type(error).__name__
-    if isinstance(error, pymysql.err.InterfaceError) or (
+    if isinstance(error, (pymysql.err.InterfaceError, OSError)) or (
         number == 0 and isinstance(error, pymysql.err.OperationalError)
     ):
         code = "db_unreachable"
@@ -68,10 +73,24 @@ def connect(values):
             return _open(values, door)
         except FAILURES as error:
             found = as_database_failure(error)
-            # A server that knows us and refuses says more than a door nobody answers at
-            if failure is None or found.code != "db_unreachable":
-                failure = found
+        if _is_named(values, door) and found.code != "db_unreachable":
+            raise found
+        # A server that knows us and refuses says more than a door nobody answers at
+        if failure is None or found.code != "db_unreachable":
+            failure = found
+    if _host(values) == "localhost" and values.get("db.socket"):
+        # The job's own server is away for a while: what another one on this machine says means nothing
+        raise ShoplaunchError("db_unreachable", "nobody answers at {}".format(values["db.socket"]))
     raise failure
+
+
+def _host(values):
+    return values.get("db.host") or "localhost"
+
+
+def _is_named(values, door):
+    """Tell whether `door` is the one the job names itself."""
+    return bool(values.get("db.socket")) and door.get("unix_socket") == values["db.socket"]
 
 
 def _open(values, door):
@@ -99,7 +118,7 @@ def _open(values, door):
 
 def _doors(values):
     """Yield the keyword arguments of each way in, most likely first."""
-    host = values.get("db.host") or "localhost"
+    host = _host(values)
     port = int(values.get("db.port") or 3306)
     if host != "localhost":
         # Encrypted where the server can; its certificate is its own affair
@@ -143,6 +162,16 @@ def run(connection, statement, params=None):
             return cursor.fetchall()
     except FAILURES as error:
         raise as_database_failure(error) from None
+
+
+def raw(connection, statement, params=None):
+    """Run one query as `run` does; every column comes as bytes as the server sent it, or None."""
+    decoders, use_unicode = connection.decoders, connection.use_unicode
+    connection.decoders, connection.use_unicode = {}, False
+    try:
+        return run(connection, statement, params)
+    finally:
+        connection.decoders, connection.use_unicode = decoders, use_unicode
 
 
 def change(connection, statement, params=None):

@@ -1,5 +1,17 @@
 """Looking for traces of the template: the bytes that must occur nowhere in the finished shop."""
 
+from urllib.parse import quote
+
+
+
+def _forms(name, value):
+    """Return `value` (str) as bytes in the forms in which it may stand in a shop."""
+    forms = {value, value.replace("/", "\\/"), quote(value, safe="")}
+    if name == "domain":
+        # With a port the host alone occurs too
+        forms.add(value.partition(":")[0])
+    return {form.encode("utf-8") for form in forms}
+
 
 class Residue:
     """`needles` are the template's domain and paths (bytes); `values` the job's own values, which may contain them.
@@ -9,7 +21,7 @@ class Residue:
 
     def __init__(self, manifest, values):
         self.needles = [bytes.fromhex(text) for text in manifest["residue"]]
-        texts = {value.encode("utf-8") for value in values.values()}
+        texts = {form for name, value in values.items() for form in _forms(name, value)}
         #: Longest first, so that no value is left half taken out.
         self.masks = sorted((text for text in texts if self._holds(text)), key=len, reverse=True)
 
