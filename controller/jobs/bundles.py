@@ -1,0 +1,105 @@
+"""The bundles this installation knows: copied in after every member was checked, read by accounts of this machine."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from controller.bundles.reading import check_members, open_bundle
+from controller.config import Config
+from controller.db import bundles as rows
+from controller.db.bundles import Bundle
+from controller.db.engine import reading, transact
+from controller.files import sync_folder
+from shared.encoding import sha256_file
+from shared.errors import ShoplaunchError
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}\Z")
+#: Accounts go through to a file whose name they know; they cannot list the folder.
+FOLDER_MODE = 0o711
+FILE_MODE = 0o644
+
+
+class Bundles:
+    """Bundles in SHOPLAUNCH_HOME/bundles and what the database says of them."""
+
+    def __init__(self, config: Config, engine: sa.Engine) -> None:
+        self._config = config
+        self._engine = engine
+
+    def path(self, name: str) -> Path:
+        """Return where the bundle's file is."""
+        return self._config.bundles / f"{name}.bundle"
+
+    def add(self, name: str, source: Path) -> Bundle:
+        """Copy the file in under `name` and return what is known of it; the same file again changes nothing.
+
+        Raises ShoplaunchError `bundle_unknown` for a name that is none, `name_taken`, `bundle_missing`,
+        `bundle_damaged`, `bundle_digest`, `manifest_invalid`, `bundle_format`, `disk_full`.
+        """
+        if not NAME.match(name):
+            raise ShoplaunchError("order_invalid", f"not a bundle's name: {name[:80]!r}")
+        if not source.is_file():
+            raise ShoplaunchError("bundle_missing", f"there is no file {source}")
+        folder = self._config.bundles
+        folder.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+        folder.chmod(FOLDER_MODE)
+        with _copied(source, folder / f".{name}.new") as copy:
+            bundle = _inspected(name, copy)
+            transact(self._engine, lambda connection: rows.add(connection, bundle))
+            copy.chmod(FILE_MODE)
+            copy.replace(self.path(name))
+        sync_folder(folder)
+        return bundle
+
+    def get(self, name: str) -> Bundle:
+        """Return what is known of the bundle. Raises ShoplaunchError `bundle_unknown`."""
+        with reading(self._engine) as connection:
+            return rows.get(connection, name)
+
+    def listed(self) -> list[Bundle]:
+        """Return all bundles by name."""
+        with reading(self._engine) as connection:
+            return rows.listed(connection)
+
+    def manifest(self, bundle: Bundle) -> dict[str, Any]:
+        """Return the bundle's manifest. Raises ShoplaunchError `bundle_missing`, `bundle_digest`, `bundle_damaged`."""
+        with open_bundle(self.path(bundle.name)) as opened:
+            if opened.manifest_sha256 != bundle.manifest_sha256:
+                raise ShoplaunchError("bundle_digest", f"{bundle.name}'s manifest is not the one that was added")
+            return opened.manifest
+
+
+@contextmanager
+def _copied(source: Path, target: Path) -> Iterator[Path]:
+    """Give a copy of `source`; it is gone afterwards unless it was moved away."""
+    try:
+        try:
+            shutil.copyfile(source, target)
+        except OSError as problem:
+            code = "disk_full" if problem.errno == 28 else "file_error"
+            raise ShoplaunchError(code, f"{target}: {problem.strerror}") from None
+        yield target
+    finally:
+        target.unlink(missing_ok=True)
+
+
+def _inspected(name: str, path: Path) -> Bundle:
+    with open_bundle(path) as opened:
+        check_members(opened)
+        return Bundle(
+            name=name,
+            sha256=sha256_file(path),
+            size=opened.size,
+            manifest_sha256=opened.manifest_sha256,
+            application=opened.manifest["application"]["name"],
+            version=opened.manifest["application"]["version"],
+            added_at=time.time(),
+        )

@@ -1,0 +1,92 @@
+"""The job file: what the agent is told, signed so that only it and only for this purpose believes it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from controller.config import Config
+from controller.db.bundles import Bundle
+from controller.db.jobs import Job
+from controller.jobs.holding import holding_page
+from controller.panels.base import Account, DocumentRootRules
+from shared.errors import ShoplaunchError
+from shared.job import FORMAT, check_job
+from shared.signing import PURPOSE_JOB, serializer
+
+EVENTS_PATH = "/api/v1/agent/events"
+HEARTBEAT_SECONDS = 30
+LANGUAGES = ("en", "fa")
+
+
+def sign(key: bytes, data: bytes) -> bytes:
+    """Return the Ed25519 signature (64 bytes) of `data` by the private `key` (32 bytes)."""
+    return Ed25519PrivateKey.from_private_bytes(key).sign(data)
+
+
+def signed(purpose: str, payload: Mapping[str, Any], keys: Sequence[bytes]) -> bytes:
+    """Return `payload` signed for `purpose` by the newest of `keys`."""
+    text = serializer(purpose, list(keys), sign=sign).dumps(payload)
+    return text if isinstance(text, bytes) else str(text).encode("ascii")
+
+
+def payload(
+    config: Config,
+    job: Job,
+    account: Account,
+    rules: DocumentRootRules,
+    bundle: Bundle,
+    bundle_path: Path | None,
+    values: Mapping[str, str],
+    token: str,
+    now: float,
+) -> dict[str, Any]:
+    """Return the job file's payload for the job's current attempt, checked against its schema.
+
+    `bundle_path` is a file on the account's server, None when the account holds the bundle itself.
+    """
+    pinned: dict[str, Any] = {
+        "name": bundle.name, "manifest_sha256": bundle.manifest_sha256, "size": bundle.size,
+    }  # fmt: skip
+    if bundle_path is not None:
+        pinned["path"] = str(bundle_path)
+    document = {
+        "format": FORMAT,
+        "job": job.id,
+        "kind": job.kind,
+        "attempt": job.attempt,
+        "issued_at": int(now),
+        "expires_at": int(now) + config.job_hours * 3600,
+        "account": {"user": account.user, "home": account.home, "root": account.document_root},
+        "callback": {"url": config.public_url.rstrip("/") + EVENTS_PATH, "token": token, **_authority(config)},
+        "bundle": pinned,
+        "values": dict(values),
+        "lock_name": job.lock_name,
+        "heartbeat_seconds": HEARTBEAT_SECONDS,
+        "language": job.language if job.language in LANGUAGES else "en",
+        "holding_page": holding_page(job.language),
+        "document_root": {
+            "keep": list(rules.keep),
+            "default_pages": list(rules.default_pages),
+            "htaccess_blocks": [{"start": start, "end": end} for start, end in rules.htaccess_blocks],
+            "occupied": job.order.get("options", {}).get("occupied", "refuse"),
+        },
+    }
+    return dict(check_job(document))
+
+
+def job_file(document: Mapping[str, Any], keys: Sequence[bytes]) -> bytes:
+    """Return the signed job file."""
+    return signed(PURPOSE_JOB, document, keys)
+
+
+def _authority(config: Config) -> dict[str, str]:
+    if config.callback_ca is None:
+        return {}
+    try:
+        return {"ca": Path(config.callback_ca).read_text("ascii")}
+    except (OSError, UnicodeDecodeError) as problem:
+        raise ShoplaunchError("config_invalid", f"callback_ca: {problem}") from None

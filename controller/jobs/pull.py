@@ -1,0 +1,52 @@
+"""Looking through the panel: how far an agent says it is when it cannot be heard, and what is left of it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from controller.panels.base import Account, Panel
+from shared.errors import ShoplaunchError
+from shared.job import FOLDER, STATE_FILE
+from shared.schema import validate
+
+
+@dataclass(frozen=True)
+class Sight:
+    """What lies in the account; `state` is the agent's state.json, None when absent or unreadable."""
+
+    state: dict[str, Any] | None
+    cron_line: bool
+    folder: bool
+
+
+def marker(job_id: str) -> str:
+    """Return the comment that ends the job's cron line."""
+    return f"shoplaunch:{job_id}"
+
+
+def has_cron_line(panel: Panel, account: Account, job_id: str) -> bool:
+    """Tell whether the job's cron line is in the account's crontab."""
+    return any(line.rstrip().endswith(f"# {marker(job_id)}") for line in panel.cron_lines(account))
+
+
+def look(panel: Panel, account: Account, job_id: str) -> Sight:
+    """Return what is there. Raises ShoplaunchError of the panel."""
+    return Sight(
+        state=_state(panel.read_file(account, f"{FOLDER}/{STATE_FILE}")),
+        cron_line=has_cron_line(panel, account, job_id),
+        folder=panel.list_folder(account, FOLDER) is not None,
+    )
+
+
+def _state(content: bytes | None) -> dict[str, Any] | None:
+    if content is None:
+        return None
+    try:
+        document = json.loads(content.decode("utf-8"))
+        validate("state", document, "stale_state")
+    except (ValueError, RecursionError, ShoplaunchError):
+        # The account can write there what it likes; what is no state tells us nothing
+        return None
+    return dict(document)

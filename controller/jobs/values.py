@@ -1,0 +1,94 @@
+"""The values of a job: everything its bundle's placeholders and statements may name."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from typing import Any
+
+import bcrypt
+
+from controller.db.jobs import Job
+from controller.jobs import secrets as formats
+from controller.panels.base import Account, DatabaseEndpoint, SiteAddress
+from controller.recipes.registry import RECIPES
+
+BCRYPT_ROUNDS = 10
+DEFAULT_COUNTRY = {"fa": "IR"}
+#: Of the private values, what never travels into the account.
+NEVER_SENT = ("admin.password",)
+
+
+def make_private(manifest: Mapping[str, Any]) -> dict[str, str]:
+    """Return what is made for one job alone: secrets, passwords, the back office's folder; once per job."""
+    password = formats.password()
+    hashed = bcrypt.hashpw(password.encode("ascii"), bcrypt.gensalt(BCRYPT_ROUNDS, prefix=b"2b"))
+    return {
+        **formats.make_all(manifest["secrets"]),
+        "db.password": formats.password(24),
+        "admin.password": password,
+        "admin.password_hash": hashed.decode("ascii"),
+        "admin_folder": _admin_folder(manifest),
+    }
+
+
+def _admin_folder(manifest: Mapping[str, Any]) -> str:
+    recipe = RECIPES.get(manifest["application"].get("recipe") or manifest["application"]["name"])
+    if recipe is not None:
+        return recipe.new_admin_folder(secrets.choice)
+    return "backoffice" + "".join(secrets.choice(formats.FOLDER) for _ in range(8))
+
+
+def fingerprinted(manifest: Mapping[str, Any], private: Mapping[str, str]) -> dict[str, str]:
+    """Return those of the private values that no other shop may have."""
+    left_out = {row["name"] for row in manifest["secrets"] if row["format"] in formats.NOT_FINGERPRINTED}
+    left_out |= {"admin.password_hash", "admin_folder"}
+    return {name: value for name, value in private.items() if name not in left_out}
+
+
+def host(domain: str, address: SiteAddress) -> str:
+    """Return the shop's host as it stands in URLs."""
+    return domain if address.port == 80 else f"{domain}:{address.port}"
+
+
+def shop_url(values: Mapping[str, str]) -> str:
+    """Return the shop's address."""
+    return f"{values['scheme']}://{values['domain']}{values['base_uri']}"
+
+
+def admin_url(values: Mapping[str, str]) -> str:
+    """Return the back office's address."""
+    return f"{shop_url(values)}{values['admin_folder']}/"
+
+
+def all_values(
+    job: Job,
+    account: Account,
+    endpoint: DatabaseEndpoint,
+    address: SiteAddress,
+    names: tuple[str, str],
+    private: Mapping[str, str],
+) -> dict[str, str]:
+    """Return name -> value: the same for every attempt of a job unless the database's access changed."""
+    order = job.order
+    by_socket = endpoint.host == "localhost"
+    return {
+        "domain": host(job.domain, address),
+        "root": account.document_root.rstrip("/"),
+        "home": account.home.rstrip("/"),
+        "base_uri": "/",
+        "scheme": "http",
+        "db.host": endpoint.host,
+        "db.port": "" if by_socket or endpoint.port == 3306 else str(endpoint.port),
+        "db.socket": endpoint.socket or "",
+        "db.name": names[0],
+        "db.user": names[1],
+        "admin.email": job.email,
+        "admin.first_name": order.get("first_name") or "Shop",
+        "admin.last_name": order.get("last_name") or "Owner",
+        "shop.name": order.get("shop_name") or job.domain,
+        "shop.email": job.email,
+        "shop.language": job.language,
+        "shop.country": order.get("country") or DEFAULT_COUNTRY.get(job.language, "US"),
+        **{name: value for name, value in private.items() if name not in NEVER_SENT},
+    }
