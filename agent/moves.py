@@ -27,9 +27,11 @@ def apply(state, pairs):
 def undo(state):
     """Take every journalled rename back, newest first, and forget the journal; safe to repeat. Raises OSError.
 
-    A rename is taken back only where its target is there and its source is not: what came since stays.
+    A rename is taken back only where its target is there and its source is not: what came since stays. Folders the
+    sources were in are made again.
     """
     for source, target in reversed(state.get("moves", [])):
-        if os.path.lexists(target) and not os.path.lexists(source) and os.path.isdir(os.path.dirname(source)):
+        if os.path.lexists(target) and not os.path.lexists(source):
+            os.makedirs(os.path.dirname(source), mode=0o700, exist_ok=True)
             os.rename(target, source)
     state.update(moves=[])

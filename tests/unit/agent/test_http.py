@@ -1,0 +1,173 @@
+"""The HTTP door: where it goes, what it believes, what it tells."""
+
+import datetime
+import ssl
+import threading
+from email.utils import formatdate
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from agent.http import MAX_DELAY_SECONDS, Answer, Backoff, Door, check_address, safe_address
+from shared.errors import ShoplaunchError
+
+
+class Handler(BaseHTTPRequestHandler):
+    seen = ()
+
+    def do_POST(self):
+        self.server.seen.append((self.path, dict(self.headers), self.rfile.read(int(self.headers["Content-Length"]))))
+        status = int(self.path.rpartition("/")[2])
+        self.send_response(status)
+        self.send_header("Location", "http://127.0.0.1:1/elsewhere/200")
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        self.wfile.write(b"ok")
+
+    def log_message(self, *arguments):
+        pass
+
+
+def serve(context=None):
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    server.seen = []
+    if context is not None:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+    return server
+
+
+@pytest.fixture
+def plain():
+    server = serve()
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def secure(tmp_path):
+    """A TLS server for `localhost` under a CA of its own; `.ca` is its PEM."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test")])
+    now = datetime.datetime.now(datetime.UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    pem = certificate.public_bytes(serialization.Encoding.PEM)
+    formats = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    (tmp_path / "both.pem").write_bytes(key.private_bytes(*formats) + pem)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "both.pem")
+    server = serve(context)
+    server.ca = pem.decode()
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.mark.parametrize("status", [200, 202, 301, 307, 401, 409, 410, 500, 503])
+def test_every_answer_is_handed_back_and_no_redirect_followed(plain, status):
+    answer = Door().post(f"http://127.0.0.1:{plain.server_port}/{status}", b"{}", {"Authorization": "Bearer x"})
+    assert (answer.status, answer.body) == (status, b"ok")
+    assert [path for path, _, _ in plain.seen] == [f"/{status}"]
+
+
+def test_a_certificate_of_an_unknown_authority_is_refused_before_anything_is_sent(secure):
+    with pytest.raises(ShoplaunchError, match="tls_untrusted"):
+        Door().post(f"https://localhost:{secure.server_port}/202", b"{}", {})
+    assert secure.seen == []
+
+
+def test_the_jobs_own_authority_is_believed(secure):
+    assert Door(secure.ca).post(f"https://localhost:{secure.server_port}/202", b"{}", {}).status == 202
+
+
+def test_a_certificate_for_another_name_is_refused(secure):
+    with pytest.raises(ShoplaunchError, match="tls_untrusted"):
+        Door(secure.ca).post(f"https://127.0.0.1:{secure.server_port}/202", b"{}", {})
+    assert secure.seen == []
+
+
+def test_an_authority_file_without_certificates_is_refused():
+    with pytest.raises(ShoplaunchError, match="job_invalid"):
+        Door("not a certificate")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://example.com/",
+        "ftp://127.0.0.1/",
+        "file:///etc/passwd",
+        "https://",
+        "https://user:pass@example.com/",
+        "http://127.0.0.1.example.com/",
+        "http://localhost.example.com/",
+        "http://0.0.0.0/",
+    ],
+)
+def test_addresses_that_are_never_talked_to(url):
+    with pytest.raises(ShoplaunchError, match="job_invalid"):
+        check_address(url)
+
+
+@pytest.mark.parametrize(
+    "url", ["https://example.com/x", "http://127.0.0.1:8000/", "http://[::1]/", "http://localhost/"]
+)
+def test_addresses_that_may_be_talked_to(url):
+    assert check_address(url) == url
+
+
+def test_nobody_there_is_a_failure_that_a_retry_may_mend(plain):
+    port = plain.server_port
+    plain.shutdown()
+    plain.server_close()
+    with pytest.raises(ShoplaunchError) as caught:
+        Door().post(f"http://127.0.0.1:{port}/202?token=secret", b"{}", {})
+    assert caught.value.code == "callback_failed" and caught.value.retryable
+    assert "secret" not in caught.value.message
+
+
+def test_an_environment_proxy_is_not_used(plain, monkeypatch):
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    assert Door().post(f"http://127.0.0.1:{plain.server_port}/202", b"{}", {}).status == 202
+
+
+def test_an_address_is_logged_without_login_and_query():
+    assert safe_address("https://u:p@example.com:8443/a/b?token=x#y") == "https://example.com:8443/a/b"
+
+
+@pytest.mark.parametrize(
+    ("text", "low", "high"),
+    [("7", 7, 7), ("100000", MAX_DELAY_SECONDS, MAX_DELAY_SECONDS), (formatdate(0, usegmt=True), 0, 0)],
+)
+def test_retry_after_is_read_in_both_forms_and_bounded(text, low, high):
+    assert low <= Answer(503, {"Retry-After": text}, b"").retry_after() <= high
+
+
+@pytest.mark.parametrize("text", ["", "soon", "-5", "1.5"])
+def test_a_retry_after_that_says_nothing_is_none(text):
+    assert Answer(503, {"Retry-After": text}, b"").retry_after() is None
+
+
+def test_delays_grow_up_to_a_bound_and_start_over_after_success():
+    backoff = Backoff(first=1.0, longest=8.0)
+    delays = [backoff.next_delay() for _ in range(6)]
+    assert all(0.8 * wanted <= delay <= 1.2 * wanted for delay, wanted in zip(delays, [1, 2, 4, 8, 8, 8], strict=True))
+    assert backoff.next_delay(retry_after=3.0) == 3.0
+    backoff.reset()
+    assert backoff.next_delay() <= 1.2

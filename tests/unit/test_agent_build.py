@@ -1,0 +1,71 @@
+"""Building the agent: reproducible, pinned, unmodified, with nothing secret in it."""
+
+import zipfile
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from controller.bundles import agent_build
+from controller.cli.agents import agent
+from shared.errors import ShoplaunchError
+
+KEYS = [bytes(range(32)), bytes(32)]
+
+
+def test_the_same_inputs_give_the_same_bytes(tmp_path):
+    first = agent_build.build_agent(tmp_path / "a.pyz", KEYS)
+    assert agent_build.build_agent(tmp_path / "b.pyz", KEYS) == first
+    assert (tmp_path / "a.pyz").read_bytes() == (tmp_path / "b.pyz").read_bytes()
+    assert agent_build.build_agent(tmp_path / "c.pyz", KEYS[:1]) != first
+
+
+def test_the_libraries_are_carried_unmodified_with_their_licences(tmp_path):
+    agent_build.build_agent(tmp_path / "a.pyz", KEYS)
+    with zipfile.ZipFile(tmp_path / "a.pyz") as archive:
+        names = archive.namelist()
+        for wheel in agent_build.fetch_wheels():
+            with zipfile.ZipFile(wheel) as original:
+                modules = [n for n in original.namelist() if n in names and n.endswith(".py")]
+                assert modules
+                assert all(original.read(name) == archive.read(name) for name in modules)
+        assert len([name for name in names if name.startswith("licenses/")]) == 4
+        assert "agent/keys.json" in names and not any("examples" in name or "__pycache__" in name for name in names)
+
+
+def test_the_archive_is_small_enough_for_every_account(tmp_path):
+    agent_build.build_agent(tmp_path / "a.pyz", KEYS)
+    assert (tmp_path / "a.pyz").stat().st_size < 300_000
+
+
+def test_an_altered_library_is_refused(tmp_path, monkeypatch):
+    for wheel in agent_build.fetch_wheels():
+        (tmp_path / wheel.name).write_bytes(wheel.read_bytes())
+    victim = next(tmp_path.glob("six*.whl"))
+    victim.write_bytes(victim.read_bytes()[:-1] + b"x")
+    monkeypatch.setattr(agent_build, "_download", lambda folder: None)
+    with pytest.raises(ShoplaunchError, match="vendor_digest"):
+        agent_build.fetch_wheels(tmp_path)
+
+
+@pytest.mark.parametrize("keys", [[], [b"short"], [bytes(33)]])
+def test_an_agent_without_usable_keys_is_not_built(tmp_path, keys):
+    with pytest.raises(ShoplaunchError, match="config_invalid"):
+        agent_build.build_agent(tmp_path / "a.pyz", keys)
+
+
+def test_the_command_builds_with_the_keys_of_a_file(tmp_path):
+    (tmp_path / "keys").write_text(f"# ours\n{KEYS[0].hex()}\n{KEYS[1].hex()}  # newest\n")
+    arguments = ["build", "-o", str(tmp_path / "a.pyz"), "--keys-from", str(tmp_path / "keys")]
+    done = CliRunner().invoke(agent, arguments)
+    assert done.exit_code == 0, done.output
+    with zipfile.ZipFile(tmp_path / "a.pyz") as archive:
+        assert KEYS[1].hex() in archive.read("agent/keys.json").decode()
+
+
+@pytest.mark.parametrize("text", ["zz" * 32, "00" * 31])
+def test_a_file_that_holds_no_keys_is_refused(tmp_path, text):
+    path = Path(tmp_path / "keys")
+    path.write_text(text)
+    with pytest.raises(ShoplaunchError, match="config_invalid"):
+        agent_build.read_keys(path)
