@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
+from controller import files
 from shared.errors import ShoplaunchError
 
 TIMEOUT_SECONDS = 120
@@ -51,29 +52,7 @@ def require_root() -> None:
         raise ShoplaunchError("permission_denied", "the local panel works only as root")
 
 
-def write_durably(path: Path, content: bytes, mode: int = 0o644) -> None:
-    """`path`, in a folder of root's own, holds `content` with `mode`: temporary, fsync, rename, fsync of the folder."""
-    temporary = path.with_name(f".{path.name}.new")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, mode)
-    with os.fdopen(descriptor, "wb") as stream:
-        os.fchmod(descriptor, mode)
-        stream.write(content)
-        stream.flush()
-        os.fsync(descriptor)
-    temporary.rename(path)
-    sync_folder(path.parent)
-
-
 def remove_durably(path: Path) -> None:
-    """`path` is gone."""
+    """`path` is gone, also after a power cut."""
     path.unlink(missing_ok=True)
-    sync_folder(path.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    """What was renamed or removed in `folder` is on the disk."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    files.sync_folder(path.parent)

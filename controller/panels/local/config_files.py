@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from controller import files
 from controller.panels.local import commands
 from shared.errors import ShoplaunchError
 
@@ -49,7 +50,7 @@ def ensure(service: Service, path: Path, content: bytes, mode: int, works: Calla
     if not note.exists() and read(path) == content and works():
         return False
     _begin(path, note)
-    commands.write_durably(path, content, mode)
+    files.write_durably(path, content, mode)
     _test_or_put_back(service, path, note, mode)
     commands.run(service.reload)
     commands.remove_durably(note)
@@ -81,7 +82,7 @@ def _begin(path: Path, note: Path) -> None:
     """Note what was there before; the note of an interrupted change is older and therefore kept."""
     if not note.exists():
         before = read(path)
-        commands.write_durably(note, _ABSENT if before is None else _PRESENT + before, 0o600)
+        files.write_durably(note, _ABSENT if before is None else _PRESENT + before, 0o600)
 
 
 def _test_or_put_back(service: Service, path: Path, note: Path, mode: int) -> None:
@@ -92,6 +93,6 @@ def _test_or_put_back(service: Service, path: Path, note: Path, mode: int) -> No
     if before == _ABSENT:
         commands.remove_durably(path)
     else:
-        commands.write_durably(path, before[len(_PRESENT) :], mode)
+        files.write_durably(path, before[len(_PRESENT) :], mode)
     commands.remove_durably(note)
     raise ShoplaunchError("panel_refused", f"{service.name} does not accept {path.name}: {commands.said(done)}")

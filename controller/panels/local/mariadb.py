@@ -60,7 +60,8 @@ class Databases:
         return pymysql.connect(
             unix_socket=self._settings.mariadb_socket,
             user=user,
-            password=password or "",
+            # Left to itself the library takes Latin-1 and fails for anything else.
+            password=(password or "").encode("utf-8"),
             charset="utf8mb4",
             autocommit=True,
             connect_timeout=CONNECT_SECONDS,

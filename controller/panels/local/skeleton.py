@@ -7,8 +7,8 @@ import shutil
 import stat
 from pathlib import Path
 
+from controller.files import sync_folder, write_durably
 from controller.panels.base import SkeletonFiles, SkeletonStatus
-from controller.panels.local import commands
 from controller.panels.local.settings import LocalSettings
 from shared.encoding import sha256_file, sha256_hex
 from shared.errors import ShoplaunchError
@@ -63,7 +63,7 @@ class Skeleton:
             raise ShoplaunchError("path_refused", f"{self._folder} is a link")
         if self._folder.exists():
             shutil.rmtree(self._folder)
-            commands.sync_folder(self._root)
+            sync_folder(self._root)
 
     def _ensure_folder(self) -> None:
         if not self._root.exists():
@@ -95,7 +95,7 @@ class Skeleton:
         path = self._folder / name
         if _has_mode(path, mode) and _digest(path) == sha256_hex(content):
             return
-        commands.write_durably(path, content, mode)
+        write_durably(path, content, mode)
 
     def _place_bundle(self, source: Path, digest: str | None) -> None:
         path = self._folder / BUNDLE_FILE
@@ -107,7 +107,7 @@ class Skeleton:
         with temporary.open("rb") as stream:
             os.fsync(stream.fileno())
         temporary.rename(path)
-        commands.sync_folder(path.parent)
+        sync_folder(path.parent)
 
 
 def _bundle_digest(path: str | None) -> str | None:

@@ -6,20 +6,18 @@ import json
 import os
 import shutil
 import socket
-import subprocess
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pymysql
 
+from controller.files import write_durably
 from controller.panels.local import stack_config
+from controller.panels.local import stack_processes as processes
 from controller.panels.local.php_versions import PhpFpm, installed_binaries, version_of
 from shared.errors import ShoplaunchError
 
-START_SECONDS = 60
-STOP_SCHEDULE = "TERM/30/KILL/10"
 #: The kernel's limit for the path of a Unix socket, without the final NUL.
 MAX_SOCKET_PATH_BYTES = 107
 
@@ -77,7 +75,7 @@ class Stack:
                     command=(binary, "--fpm-config", str(folder / "php-fpm.conf")),
                     pools=str(folder / "pools"),
                     sockets=str(folder / "sockets"),
-                    reload=_signal_command("USR2", folder / "php-fpm.pid", binary),
+                    reload=processes.signal_command("USR2", folder / "php-fpm.pid", binary),
                 )
             )
         if not versions:
@@ -103,10 +101,10 @@ class Stack:
 
     def status(self) -> dict[str, bool]:
         """Return service name -> is it running."""
-        running = {"mariadb": self._runs(self.mariadb / "mariadb.pid", stack_config.mariadb_binary())}
+        running = {"mariadb": processes.runs(self.mariadb / "mariadb.pid", stack_config.mariadb_binary())}
         for php in self.php_versions():
-            running[f"php{php.version}"] = self._runs(self._php_pid(php), php.command[0])
-        running["apache2"] = self._runs(self.apache / "apache2.pid", stack_config.apache_binary())
+            running[f"php{php.version}"] = processes.runs(self._php_pid(php), php.command[0])
+        running["apache2"] = processes.runs(self.apache / "apache2.pid", stack_config.apache_binary())
         return running
 
     # -- starting -----------------------------------------------------------------------------------------------
@@ -126,12 +124,14 @@ class Stack:
         stack_config.install_mariadb(self.mariadb)
         pid = self.mariadb / "mariadb.pid"
         binary = stack_config.mariadb_binary()
-        if not self._runs(pid, binary):
+        if not processes.runs(pid, binary):
             options = stack_config.mariadb_options(self.mariadb, self.mariadb_socket)
-            command = ["start-stop-daemon", "--start", "--background", "--oknodo", "--pidfile", str(pid)]
+            command = ["start-stop-daemon", "--start", "--background", "--make-pidfile", "--pidfile", str(pid)]
             command += ["--exec", binary, "--", *options, *self._mariadb_options]
-            _run(command, self.mariadb / "error.log")
-        self._wait("mariadb", self._mariadb_answers, self.mariadb / "error.log")
+            processes.run(command, self.mariadb / "error.log")
+        processes.wait(
+            "mariadb", self._mariadb_answers, self.mariadb / "error.log", lambda: processes.runs(pid, binary)
+        )
 
     def _mariadb_answers(self) -> bool:
         try:
@@ -144,27 +144,30 @@ class Stack:
         folder = Path(php.pools).parent
         log = folder / "php-fpm.log"
         idle = stack_config.write_php(folder)
-        if not self._runs(self._php_pid(php), php.command[0]):
-            _run([*php.command, "--daemonize", "-d", "opcache.validate_permission=1"], log)
-        self._wait(f"php{php.version}", lambda: _accepts(idle), log)
+        if not processes.runs(self._php_pid(php), php.command[0]):
+            processes.stop(self._php_pid(php), php.command[0])
+            processes.run([*php.command, "--daemonize", "-d", "opcache.validate_permission=1"], log)
+        processes.wait(f"php{php.version}", lambda: processes.accepts(idle), log)
 
     def _start_apache(self) -> None:
         stack_config.write_apache(self.apache, self.http_port)
         log = self.apache / "log" / "error.log"
         pid = self.apache / "apache2.pid"
-        if not self._runs(pid, stack_config.apache_binary()):
-            pid.unlink(missing_ok=True)
-            _run([stack_config.apache_binary(), "-f", str(self.apache / "apache2.conf"), "-k", "start"], log)
-        self._wait("apache2", lambda: _listens(self.http_port), log)
+        binary = stack_config.apache_binary()
+        if not processes.runs(pid, binary):
+            processes.stop(pid, binary)
+            processes.run([binary, "-f", str(self.apache / "apache2.conf"), "-k", "start"], log)
+        # It listens before it has written its process id, without which a second start would start another.
+        processes.wait("apache2", lambda: processes.listens(self.http_port) and processes.runs(pid, binary), log)
 
     # -- stopping -----------------------------------------------------------------------------------------------
 
     def stop(self) -> None:
         """Nothing of the stack runs any more; its files stay."""
-        self._stop(self.apache / "apache2.pid", stack_config.apache_binary())
+        processes.stop(self.apache / "apache2.pid", stack_config.apache_binary())
         for php in self.php_versions():
-            self._stop(self._php_pid(php), php.command[0])
-        self._stop(self.mariadb / "mariadb.pid", stack_config.mariadb_binary())
+            processes.stop(self._php_pid(php), php.command[0])
+        processes.stop(self.mariadb / "mariadb.pid", stack_config.mariadb_binary())
 
     def remove(self) -> None:
         """Nothing runs and nothing is left on the disk."""
@@ -172,33 +175,11 @@ class Stack:
         if self.directory.exists():
             shutil.rmtree(self.directory)
 
-    def _stop(self, pid: Path, binary: str) -> None:
-        if not pid.exists():
-            return
-        command = ["start-stop-daemon", "--stop", "--oknodo", "--quiet", "--retry", STOP_SCHEDULE]
-        _run([*command, "--pidfile", str(pid), "--exec", binary], None)
-        pid.unlink(missing_ok=True)
-
     # -- helpers ------------------------------------------------------------------------------------------------
 
     @staticmethod
     def _php_pid(php: PhpFpm) -> Path:
         return Path(php.pools).parent / "php-fpm.pid"
-
-    @staticmethod
-    def _runs(pid: Path, binary: str) -> bool:
-        if not pid.exists():
-            return False
-        command = ["start-stop-daemon", "--status", "--pidfile", str(pid), "--exec", binary]
-        return subprocess.run(command, check=False, capture_output=True).returncode == 0
-
-    @staticmethod
-    def _wait(name: str, answers: Any, log: Path) -> None:
-        deadline = time.monotonic() + START_SECONDS
-        while not answers():
-            if time.monotonic() > deadline:
-                raise ShoplaunchError("panel_refused", f"{name} does not answer; its log ends: {_tail(log)}")
-            time.sleep(0.05)
 
     def _remembered(self) -> dict[str, Any]:
         path = self.directory / "stack.json"
@@ -208,31 +189,4 @@ class Stack:
         return content
 
     def _remember(self, content: dict[str, Any]) -> None:
-        stack_config.write_file(self.directory / "stack.json", json.dumps(content) + "\n")
-
-
-def _signal_command(signal: str, pid: Path, binary: str) -> tuple[str, ...]:
-    return ("start-stop-daemon", "--stop", "--quiet", "--signal", signal, "--pidfile", str(pid), "--exec", binary)
-
-
-def _run(command: list[str], log: Path | None) -> None:
-    done = subprocess.run(command, check=False, capture_output=True, text=True, cwd="/")
-    if done.returncode != 0:
-        said = (done.stderr or done.stdout).strip()[-500:] or (_tail(log) if log else "")
-        raise ShoplaunchError("panel_refused", f"{command[0]} ended with {done.returncode}: {said}")
-
-
-def _tail(log: Path) -> str:
-    return log.read_text(errors="replace")[-500:].strip() if log.exists() else "(no log)"
-
-
-def _accepts(path: Path) -> bool:
-    with socket.socket(socket.AF_UNIX) as probe:
-        probe.settimeout(5)
-        return probe.connect_ex(str(path)) == 0
-
-
-def _listens(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.settimeout(5)
-        return probe.connect_ex(("127.0.0.1", port)) == 0
+        write_durably(self.directory / "stack.json", json.dumps(content).encode() + b"\n", 0o644)

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from controller.files import write_durably
 from shared.errors import ShoplaunchError
 
 APACHE_MODULES = Path("/usr/lib/apache2/modules")
@@ -121,7 +122,7 @@ def mariadb_options(folder: Path, socket: Path) -> list[str]:
         "--user=mysql",
         f"--datadir={folder}/data",
         f"--socket={socket}",
-        f"--pid-file={folder}/mariadb.pid",
+        f"--pid-file={folder}/data/mysqld.pid",
         f"--log-error={folder}/error.log",
         "--skip-networking",
         "--character-set-server=utf8mb4",
@@ -135,8 +136,8 @@ def write_php(folder: Path) -> Path:
         (folder / name).mkdir(parents=True, exist_ok=True)
         (folder / name).chmod(0o755)
     idle = folder / "sockets" / "idle.sock"
-    write_file(folder / "php-fpm.conf", _PHP_CONFIG.format(folder=folder))
-    write_file(folder / "pools" / "000-idle.conf", _IDLE_POOL.format(socket=idle))
+    write_durably(folder / "php-fpm.conf", _PHP_CONFIG.format(folder=folder).encode(), 0o644)
+    write_durably(folder / "pools" / "000-idle.conf", _IDLE_POOL.format(socket=idle).encode(), 0o644)
     return idle
 
 
@@ -151,14 +152,4 @@ def write_apache(folder: Path, port: int) -> None:
             raise ShoplaunchError("panel_refused", f"Apache's module {name} is not installed")
         modules.append(f"LoadModule {name}_module {path}")
     content = _APACHE_CONFIG.format(folder=folder, port=port, modules="\n".join(modules))
-    write_file(folder / "apache2.conf", content)
-
-
-def write_file(path: Path, content: str) -> None:
-    """`path` holds `content` (0644), replaced in one step."""
-    temporary = path.with_name(path.name + ".new")
-    with temporary.open("w") as stream:
-        stream.write(content)
-        stream.flush()
-        os.fsync(stream.fileno())
-    temporary.rename(path)
+    write_durably(folder / "apache2.conf", content.encode(), 0o644)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from controller import files
 from controller.panels.local import commands
 from controller.panels.local.config_files import NOTE_SUFFIX
 from shared.errors import ShoplaunchError
@@ -190,13 +191,13 @@ def test_a_change_interrupted_anywhere_is_finished_by_the_next_call(server, monk
     put(server, account, "limit.php", b"<?php echo ini_get('memory_limit');")
     changed = server.panel(php_memory_limit="333M")
     calls = {
-        "noted": ("write_durably", 2),
-        "written": ("attempt", 1),
-        "tested": ("run", 1),
-        "reloaded": ("remove_durably", 1),
+        "noted": (files, "write_durably", 2),
+        "written": (commands, "attempt", 1),
+        "tested": (commands, "run", 1),
+        "reloaded": (commands, "remove_durably", 1),
     }
-    name, which = calls[moment]
-    real, count = getattr(commands, name), iter(range(1, 100))
+    module, name, which = calls[moment]
+    real, count = getattr(module, name), iter(range(1, 100))
 
     def interrupt(*args, **kwargs):
         if (name == "run" and "--signal" not in args[0]) or next(count) < which:
@@ -205,7 +206,7 @@ def test_a_change_interrupted_anywhere_is_finished_by_the_next_call(server, monk
 
     php = server.settings().php[0]
     with monkeypatch.context() as patch:
-        patch.setattr(commands, name, interrupt)
+        patch.setattr(module, name, interrupt)
         with pytest.raises(Interrupted):
             changed.ensure_php(account, "7.2", None, [])
     note = Path(php.pools) / f"shoplaunch-{account.user}.conf{NOTE_SUFFIX}"

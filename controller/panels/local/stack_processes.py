@@ -1,0 +1,82 @@
+"""The private services' processes: is one running, does it answer, end it and what it left behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from shared.errors import ShoplaunchError
+
+START_SECONDS = 60
+STOP_SCHEDULE = "TERM/30/KILL/10"
+
+
+def runs(pid: Path, binary: str) -> bool:
+    """Tell whether the process that wrote the file `pid` lives and is `binary`."""
+    if not pid.exists():
+        return False
+    command = ["start-stop-daemon", "--status", "--pidfile", str(pid), "--exec", binary]
+    return subprocess.run(command, check=False, capture_output=True).returncode == 0
+
+
+def stop(pid: Path, binary: str) -> None:
+    """Neither the process of the file `pid` nor its workers run, and the file is gone."""
+    if not pid.exists():
+        return
+    command = ["start-stop-daemon", "--stop", "--oknodo", "--quiet", "--retry", STOP_SCHEDULE]
+    run([*command, "--pidfile", str(pid), "--exec", binary], None)
+    _end_orphans(int(pid.read_text()) if pid.exists() else 0, binary)
+    pid.unlink(missing_ok=True)
+
+
+def _end_orphans(leader: int, binary: str) -> None:
+    """End the workers a killed master left: they are of its session, and hold on to its sockets."""
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            session = os.getsid(int(folder.name))
+            if leader and session == leader and (folder / "exe").readlink() == Path(binary):
+                os.kill(int(folder.name), signal.SIGKILL)
+        except (FileNotFoundError, ProcessLookupError):
+            # It ended while we looked.
+            continue
+
+
+def wait(name: str, answers: Callable[[], bool], log: Path, lives: Callable[[], bool] = lambda: True) -> None:
+    """Return once `answers()`. Raises panel_refused with the end of `log` when it dies or takes too long."""
+    deadline = time.monotonic() + START_SECONDS
+    while not answers():
+        if time.monotonic() > deadline or not lives():
+            raise ShoplaunchError("panel_refused", f"{name} does not answer; its log ends: {_tail(log)}")
+        time.sleep(0.05)
+
+
+def signal_command(signal: str, pid: Path, binary: str) -> tuple[str, ...]:
+    return ("start-stop-daemon", "--stop", "--quiet", "--signal", signal, "--pidfile", str(pid), "--exec", binary)
+
+
+def run(command: list[str], log: Path | None) -> None:
+    done = subprocess.run(command, check=False, capture_output=True, text=True, cwd="/")
+    if done.returncode != 0:
+        said = (done.stderr or done.stdout).strip()[-500:] or (_tail(log) if log else "")
+        raise ShoplaunchError("panel_refused", f"{command[0]} ended with {done.returncode}: {said}")
+
+
+def _tail(log: Path) -> str:
+    return log.read_text(errors="replace")[-500:].strip() if log.exists() else "(no log)"
+
+
+def accepts(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX) as probe:
+        probe.settimeout(5)
+        return probe.connect_ex(str(path)) == 0
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.settimeout(5)
+        return probe.connect_ex(("127.0.0.1", port)) == 0

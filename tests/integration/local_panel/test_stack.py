@@ -1,0 +1,92 @@
+"""The private services: started once, found again, stopped and removed without touching others."""
+
+import http.client
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from controller.panels.local.stack import Stack
+from shared.errors import ShoplaunchError
+from tests.local_server import as_user
+
+pytestmark = pytest.mark.root
+
+
+@pytest.fixture
+def directory():
+    path = Path(tempfile.mkdtemp(prefix="shoplaunch-stack-"))
+    path.chmod(0o755)
+    yield path
+    Stack(path / "stack").remove()
+    shutil.rmtree(path)
+
+
+def pids(stack):
+    return {str(path): path.read_text() for path in stack.directory.glob("*/*.pid")}
+
+
+def test_starting_twice_starts_once_and_another_object_finds_it(directory):
+    stack = Stack(directory / "stack")
+    assert set(stack.status().values()) == {False}
+    stack.start()
+    first = pids(stack)
+    assert len(first) == 2 + len(stack.php_versions())
+    again = Stack(directory / "stack")
+    again.start()
+    assert pids(again) == first
+    assert again.http_port == stack.http_port
+    assert set(again.status().values()) == {True}
+    again.stop()
+    assert set(stack.status().values()) == {False}
+    assert pids(stack) == {}
+    stack.start()
+    assert set(stack.status().values()) == {True}
+
+
+def test_two_stacks_live_side_by_side(directory):
+    one, two = Stack(directory / "stack"), Stack(directory / "other")
+    try:
+        one.start()
+        two.start()
+        assert one.http_port != two.http_port
+        one.stop()
+        assert set(two.status().values()) == {True}
+    finally:
+        two.remove()
+    assert not two.directory.exists()
+
+
+def test_a_killed_service_is_started_again(directory):
+    stack = Stack(directory / "stack")
+    stack.start()
+    for pid in pids(stack).values():
+        os.kill(int(pid), 9)
+    for _ in range(1000):
+        if not any(stack.status().values()):
+            break
+    stack.start()
+    assert set(stack.status().values()) == {True}
+
+
+def test_an_unknown_host_gets_nothing_and_only_root_is_the_database_s_root(directory):
+    stack = Stack(directory / "stack")
+    stack.start()
+    connection = http.client.HTTPConnection("127.0.0.1", stack.http_port, timeout=30)
+    connection.request("GET", "/")
+    assert connection.getresponse().status == 404
+    connection.close()
+    command = ["mariadb", "--no-defaults", f"--socket={stack.mariadb_socket}", "--user=root", "-e", "SELECT 1"]
+    assert subprocess.run(command, capture_output=True).returncode == 0
+    assert as_user("www-data", *command).returncode != 0
+
+
+def test_what_does_not_start_is_said_with_its_own_words(directory):
+    stack = Stack(directory / "stack", mariadb_options=["--no-such-option"])
+    with pytest.raises(ShoplaunchError) as failure:
+        stack.start()
+    assert failure.value.code == "panel_refused"
+    assert "no-such-option" in str(failure.value)
