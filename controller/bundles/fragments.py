@@ -11,7 +11,7 @@ _NAME_DIGITS = 12
 
 
 class Fragments:
-    """Collects fragments. A fragment's number is made from its content, so that the order of packing does not matter."""
+    """Collects fragments; each is named after its content, so that the order of packing does not matter."""
 
     def __init__(self, nonce: str) -> None:
         self._nonce = nonce
@@ -28,5 +28,5 @@ class Fragments:
         return filled
 
     def templates(self) -> Mapping[str, bytes]:
-        """Return number -> template, sorted."""
+        """Return name -> template, sorted."""
         return dict(sorted(self._templates.items()))

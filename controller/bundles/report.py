@@ -1,87 +1,55 @@
-"""What an operator is told about a packed bundle: sections of rows, for a terminal or for JSON."""
+"""What rewriting did: which forms where and how often, and what was seen but left."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from typing import Any
 
-#: Rows shown per section on a terminal; JSON has all of them.
-SHOWN_ROWS = 30
-_UNITS = ("B", "KiB", "MiB", "GiB")
+_SHOWN_PLACES = 50
 
 
 @dataclass(frozen=True)
-class Section:
-    """A heading and rows of (what, how much or where)."""
+class Left:
+    """Something seen but not rewritten. `around` is the bytes about it."""
 
-    title: str
-    rows: list[tuple[str, str]]
-
-
-def size(count: int) -> str:
-    """Return a number of bytes for people."""
-    amount = float(count)
-    for unit in _UNITS:
-        if amount < 1024 or unit == _UNITS[-1]:
-            return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
-        amount /= 1024
-    raise AssertionError("unreachable")
+    place: str
+    reason: str
+    around: bytes
 
 
-def sections(manifest: Mapping[str, Any], bundle_size: int) -> list[Section]:
-    """Return the report of a bundle from its manifest; empty sections are left out."""
-    report = manifest.get("report", {})
-    made = [_bundle(manifest, bundle_size), _requirements(manifest)]
-    made += [Section(key.replace("_", " ").capitalize(), _rows(value)) for key, value in report.items()]
-    made.append(Section("Personal data that remains", [(place, "") for place in manifest.get("personal_data", [])]))
-    return [section for section in made if section.rows]
+class Report:
+    """Collects what happened."""
+
+    def __init__(self) -> None:
+        self.forms: Counter[str] = Counter()
+        self._places: dict[str, Counter[str]] = defaultdict(Counter)
+        self.left: list[Left] = []
+        self.notes: Counter[tuple[str, str]] = Counter()
+
+    def rewritten(self, form: str, place: str) -> None:
+        """One needle was replaced; `form` tells how it was written there."""
+        self.forms[form] += 1
+        self._places[form][place] += 1
+
+    def leave(self, place: str, reason: str, around: bytes = b"") -> None:
+        """Something stays as it is."""
+        self.left.append(Left(place, reason, around))
+
+    def note(self, place: str, what: str) -> None:
+        """Something was rewritten that the operator should know of."""
+        self.notes[(place, what)] += 1
+
+    def as_json(self) -> dict[str, Any]:
+        """Return {"forms", "places", "left", "notes"}, the same for the same template in whatever order it was read."""
+        left = Counter((one.place, one.reason) for one in self.left)
+        return {
+            "forms": dict(sorted(self.forms.items())),
+            "places": {form: _most(places) for form, places in sorted(self._places.items())},
+            "left": [{"place": place, "reason": why, "count": n} for (place, why), n in sorted(left.items())],
+            "notes": [{"place": place, "what": what, "count": n} for (place, what), n in sorted(self.notes.items())],
+        }
 
 
-def _bundle(manifest: Mapping[str, Any], bundle_size: int) -> Section:
-    application = manifest["application"]
-    members = manifest["members"]
-    shards = [member for member in members if member["kind"] == "files"]
-    chunks = [member for member in members if member["kind"] == "data"]
-    rows = [
-        ("application", f"{application['name']} {application['version']}"),
-        ("size", size(bundle_size)),
-        ("file shards", f"{len(shards)}, {size(sum(one.get('unpacked', 0) for one in shards))} unpacked"),
-        ("data chunks", f"{len(chunks)}, {size(sum(one.get('unpacked', 0) for one in chunks))} unpacked"),
-        ("tables, rows", f"{len(manifest['tables'])}, {sum(table['rows'] for table in manifest['tables'])}"),
-        ("secrets made per shop", ", ".join(secret["name"] for secret in manifest["secrets"]) or "none"),
-    ]
-    return Section("Bundle", rows)
-
-
-def _requirements(manifest: Mapping[str, Any]) -> Section:
-    needs = manifest["requirements"]
-    php = needs["php"]
-    return Section(
-        "What a server must offer",
-        [
-            ("disk", size(needs["disk_bytes"])),
-            ("database", size(needs.get("database_bytes", 0))),
-            ("inodes", str(needs["inodes"])),
-            ("max_allowed_packet", size(needs["max_statement_bytes"])),
-            ("longest key", f"{needs['longest_key_bytes']} B"),
-            ("PHP", f"{php['min']} to {php.get('max') or 'any'}; {', '.join(php['extensions'])}"),
-            ("collations", ", ".join(sorted(manifest["collations"]))),
-        ],
-    )
-
-
-def _rows(value: Any) -> list[tuple[str, str]]:
-    if isinstance(value, Mapping):
-        return [(str(key), _shown(item)) for key, item in value.items()]
-    if isinstance(value, list | tuple):
-        return [(_shown(item), "") for item in value]
-    return [("", _shown(value))] if value not in (None, "", 0) else []
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, Mapping):
-        return ", ".join(f"{key}: {_shown(item)}" for key, item in value.items())
-    if isinstance(value, list | tuple):
-        return ", ".join(_shown(item) for item in value)
-    return str(value)
+def _most(places: Counter[str]) -> dict[str, int]:
+    return dict(sorted(places.items(), key=lambda item: (-item[1], item[0]))[:_SHOWN_PLACES])

@@ -56,7 +56,7 @@ def pieces(template: bytes, nonce: str) -> Iterator[bytes | Mark]:
 
 
 def append_step(template: bytes, nonce: str, step: str) -> bytes:
-    """Return `template` with the encoding `step` appended to each placeholder: `raw` becomes `step`, `json` `json.step`.
+    """Return `template` with encoding `step` appended to each placeholder: `raw` becomes `step`, `json` `json.step`.
 
     Placeholders of a length stay: digits need no encoding. The literal bytes are the caller's to encode.
     """

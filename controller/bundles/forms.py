@@ -1,0 +1,211 @@
+"""Needles: what of the template is looked for, in which spellings, and what may stand beside it."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from controller.recipes.base import Replacement
+
+_Spell = Callable[[bytes], bytes]
+
+
+def _json(value: bytes) -> bytes:
+    return json.dumps(value.decode("utf-8", "surrogateescape"))[1:-1].encode("ascii")
+
+
+def _dots(value: bytes) -> bytes:
+    return re.sub(rb"([.\\])", rb"\\\1", value)
+
+
+#: How each encoding step may have been spelled by whoever wrote the template's text.
+_SPELLINGS: tuple[tuple[str, _Spell], ...] = (
+    ("json", lambda value: _json(value).replace(b"/", b"\\/")),
+    ("jsonplain", _json),
+    ("url", lambda value: quote(value, safe="").encode("ascii")),
+    ("url", lambda value: re.sub(rb"%..", lambda hit: hit.group().lower(), quote(value, safe="").encode("ascii"))),
+    ("regex", _dots),
+    ("regex", lambda value: re.sub(rb"([.\\/])", rb"\\\1", value)),
+    ("regex", lambda value: re.sub(rb"([.\\+*?\[^\]$(){}=!<>|:\-#/])", rb"\\\1", value)),
+    ("json", lambda value: _json(value).replace(b"/", b"\\u002f")),
+    ("json", lambda value: _json(value).replace(b"/", b"\\u002F")),
+    ("html", lambda value: value.replace(b"/", b"&#x2F;")),
+    ("html", lambda value: value.replace(b"/", b"&#x2f;")),
+    ("html", lambda value: value.replace(b"/", b"&#47;")),
+    ("html", lambda value: value.replace(b"/", b"&#047;")),
+)
+#: Encodings inside one another are recognised in running text down to this depth (in values: to any).
+_DEPTH = 3
+_ESCAPE_BEFORE = re.compile(
+    rb"(?:%(?:25)*([0-9A-Fa-f]{2})|\\+u00([0-9A-Fa-f]{2})|\\+[xX]([0-9A-Fa-f]{2})|\\+[nrtbfv0])$"
+)
+_URL_BEFORE = re.compile(rb"(?:/|%(?:25)*2[Ff]|\\+u002[Ff]|&#x2[Ff];|&#0?47;){2}(?:[A-Za-z0-9._~-]*@)?$")
+_URL_AFTER = re.compile(rb"%(25)?(?:2[Ff]|3[Aa]|3[Ff]|26|23|22)")
+_SUBDOMAIN_BEFORE = re.compile(rb"[A-Za-z0-9_-]\\*\.$")
+_PORT_AFTER = re.compile(rb"(?::|%(?:25)*3[Aa])([0-9]{2,5})(?![0-9])")
+#: Names of files, where the domain is part of one.
+_EXTENSION_AFTER = re.compile(
+    rb"\.(?:jpe?g|png|gif|webp|svg|ico|pdf|csv|xml|html?|txt|zip|t?gz|sql|php|js|css|json|log|conf|crt|key|pem|bak)"
+    rb"(?![A-Za-z0-9-])",
+    re.IGNORECASE,
+)
+_QUOTE_BEFORE = re.compile(rb"(?:[\"'(=]|&quot;|&#0?39;|%22|%27|\\u0022)$")
+_LOOK_BACK = 80
+
+
+@dataclass(frozen=True)
+class Hit:
+    """A needle found: `steps` is how it is encoded there. `problem` says why it is not to be replaced, if so."""
+
+    start: int
+    end: int
+    value: str
+    steps: str
+    problem: str = ""
+
+
+def spellings(old: bytes) -> dict[bytes, str]:
+    """Return every spelling of `old` under which it is recognised -> the encoding steps that make it."""
+    found = {old: "raw"}
+    for depth in range(1, _DEPTH + 1):
+        for chain in itertools.product(_SPELLINGS, repeat=depth):
+            text = old
+            for _, spell in chain:
+                text = spell(text)
+            found.setdefault(text, ".".join(step for step, _ in chain))
+    return found
+
+
+def is_weak_domain(domain: bytes) -> bool:
+    """Tell whether a host's name is too common a word to be replaced outside addresses (`localhost`, `127.0.0.1`)."""
+    return b":" not in domain and (b"." not in domain or re.fullmatch(rb"[0-9.]+", domain) is not None)
+
+
+class Needles:
+    """Finds the template's strings in text. Domains and e-mail addresses are found in any case."""
+
+    def __init__(self, replacements: Sequence[Replacement]) -> None:
+        self._known: dict[bytes, tuple[Replacement, str]] = {}
+        for one in sorted(replacements, key=lambda each: len(each.old), reverse=True):
+            for text, steps in spellings(one.old).items():
+                self._known.setdefault(_folded(text, one.kind), (one, steps))
+        ordered = sorted(self._known.items(), key=lambda item: len(item[0]), reverse=True)
+        self._ordered = [(text, one, steps) for text, (one, steps) in ordered]
+        self._pattern = re.compile(b"|".join(_pattern(text, one.kind) for text, one, _ in self._ordered) or rb"(?!)")
+        self.shortest = min((len(one.old) for one in replacements), default=1 << 30)
+        self._cores = [_core(one.old).lower() for one in replacements]
+        self.olds = [one.old for one in replacements]
+
+    def may_hold(self, data: bytes) -> bool:
+        """Tell quickly whether `data` can hold a needle in any spelling but base64 (never wrongly False)."""
+        folded = data.lower()
+        return any(core in folded for core in self._cores)
+
+    def any_in(self, data: bytes) -> bool:
+        """Tell whether a needle stands in `data`, whatever stands beside it."""
+        return self._pattern.search(data) is not None
+
+    def hits(self, data: bytes, at: int = 0, end: int | None = None) -> Iterator[Hit]:
+        """Yield what is found between `at` and `end`, from left to right, never overlapping."""
+        last = len(data) if end is None else end
+        while True:
+            found = self._pattern.search(data, at, last)
+            if found is None:
+                return
+            hit = self._judged(data, found.start(), last)
+            yield hit
+            at = hit.end if not hit.problem else hit.start + 1
+
+    def _judged(self, data: bytes, start: int, last: int) -> Hit:
+        """Return the longest needle at `start` that stands as a whole, else the longest with its problem."""
+        first: Hit | None = None
+        for text, one, steps in self._ordered:
+            end = start + len(text)
+            if end > last or _folded(data[start:end], one.kind) != text:
+                continue
+            problem = _beside(data, start, end, one)
+            if not problem:
+                return Hit(start, end, one.value, _context(data, start, end, one.kind, steps))
+            first = first or Hit(start, end, one.value, steps, problem)
+        assert first is not None
+        return first
+
+
+def _folded(text: bytes, kind: str) -> bytes:
+    return text.lower() if kind in ("domain", "email") else text
+
+
+def _pattern(text: bytes, kind: str) -> bytes:
+    return b"(?i:" + re.escape(text) + b")" if kind in ("domain", "email") else re.escape(text)
+
+
+def _core(old: bytes) -> bytes:
+    """Return the longest part of `old` that no encoding changes."""
+    return max(re.split(rb"[^A-Za-z0-9_]+", old), key=len)
+
+
+def _beside(data: bytes, start: int, end: int, one: Replacement) -> str:
+    """Return why the needle at `start` is part of something else; "" when it stands as a whole."""
+    before, after = data[max(0, start - _LOOK_BACK) : start], data[end : end + _LOOK_BACK]
+    if one.kind == "domain":
+        return _beside_domain(before, after, one.old)
+    if one.kind == "path":
+        return "part of a longer path" if _joined_before(before, b"._-") or _joined_after(after) else ""
+    if one.kind == "email":
+        return "part of a longer address" if _joined_before(before, b"._+-") or _joined_after(after) else ""
+    return "" if not before or _QUOTE_BEFORE.search(before) else "not the beginning of an address"
+
+
+def _beside_domain(before: bytes, after: bytes, domain: bytes) -> str:
+    in_url = _URL_BEFORE.search(before) is not None
+    if is_weak_domain(domain) and not in_url:
+        return "a common word outside an address"
+    if not _ESCAPE_BEFORE.search(before) and _SUBDOMAIN_BEFORE.search(before):
+        return "a sub-domain"
+    if _joined_before(before, b"-"):
+        return "part of a longer name"
+    if after[:1] in (b"-", b"_") and not in_url and not before.endswith(b"@"):
+        return ""
+    if _EXTENSION_AFTER.match(after) and not in_url and not before.endswith(b"@"):
+        return ""
+    if _joined_after(after):
+        return "part of a longer name"
+    port = _PORT_AFTER.match(after)
+    if port and b":" not in domain and port.group(1) not in (b"80", b"443"):
+        return "with another port"
+    return ""
+
+
+def _is_word(char: bytes, more: bytes) -> bool:
+    return char.isalnum() or char >= b"\x80" or char in [more[i : i + 1] for i in range(len(more))]
+
+
+def _joined_before(before: bytes, more: bytes) -> bool:
+    """Tell whether the last character belongs to the same word; `more` are characters besides letters and digits."""
+    escape = _ESCAPE_BEFORE.search(before)
+    if escape:
+        digits = escape.group(1) or escape.group(2) or escape.group(3)
+        return digits is not None and _is_word(bytes([int(digits, 16)]), more)
+    return bool(before) and _is_word(before[-1:], more)
+
+
+def _joined_after(after: bytes) -> bool:
+    if not after:
+        return False
+    if after[:1] == b".":
+        return len(after) > 1 and _is_word(after[1:2], b"_")
+    return _is_word(after[:1], b"_-")
+
+
+def _context(data: bytes, start: int, end: int, kind: str, steps: str) -> str:
+    """Return the steps of a needle that reads the same plain and URL-encoded: its neighbours tell."""
+    if kind != "domain" or steps != "raw":
+        return steps
+    url = re.search(rb"%(25)?2[Ff]%(?:25)?2[Ff]$", data[max(0, start - 12) : start]) or _URL_AFTER.match(data, end)
+    if url is None:
+        return steps
+    return "url.url" if url.group(1) else "url"

@@ -1,0 +1,289 @@
+"""Replaces what of a template depends on the account by placeholders, in whatever it is wrapped, to any depth."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+
+from controller.bundles import serialized, wrappings
+from controller.bundles.forms import Needles
+from controller.bundles.fragments import Fragments
+from controller.bundles.report import Report
+from controller.bundles.residue import base64_forms
+from controller.bundles.templates import encoded, length_token
+from controller.recipes.base import Replacement
+from shared.placeholders import token
+
+#: Wrappings inside one another beyond this are not taken off (fragments may nest 32 deep).
+_MAX_DEPTH = 15
+_AROUND_BYTES = 40
+_BINARY_HEAD = 8192
+_JSON_STRING = re.compile(rb'"((?:[^"\\]|\\.)*)"', re.DOTALL)
+_BASE64_RUN = re.compile(rb"[A-Za-z0-9+/]{16,}={0,2}")
+_ESCAPED_STRING = re.compile(rb'(?<![A-Za-z0-9_])s:([0-9]+):(\\+)"')
+
+
+class Rewriter:
+    """Rewrites one template's values and text files.
+
+    `replacements` says which bytes become which value, `fragments` and `report` collect on the side. Objects in
+    serialized data are never made; class names are never looked at.
+
+    A host with `www.` in front becomes the same value as the host without: the new shop answers to one name only.
+    """
+
+    def __init__(self, nonce: str, replacements: Sequence[Replacement], fragments: Fragments, report: Report) -> None:
+        self._nonce = nonce
+        self._needles = Needles(replacements)
+        self._fragments = fragments
+        self._report = report
+        self._coded = [form for old in self._needles.olds for form in base64_forms(old)]
+        self._hexes = [old.hex().encode("ascii") for old in self._needles.olds if len(old) >= 8]
+
+    def rewrite_text(self, data: bytes, place: str) -> bytes:
+        """Return a value as a template; the same object when nothing in it depends on the account."""
+        return self._value(data, place, ())
+
+    def rewrite_file(self, data: bytes, place: str) -> bytes:
+        """Return a text file as a template, the same object when nothing changed; other files are only searched."""
+        if not (self._needles.may_hold(data) or any(form in data for form in self._coded)):
+            packed = wrappings.unpacked(data)
+            if packed is not None and self._needles.any_in(packed):
+                self._report.leave(place, "compressed", b"")
+            return data
+        if b"\0" in data[:_BINARY_HEAD]:
+            self._search(data, place, "binary")
+            return data
+        return self._value(data, place, ())
+
+    def _value(self, data: bytes, place: str, inside: tuple[str, ...]) -> bytes:
+        """Return `data` as a template; `inside` names the wrappings already taken off."""
+        if len(data) < self._needles.shortest:
+            return data
+        if len(inside) < _MAX_DEPTH:
+            for reader in (self._serialized, self._json, self._base64, self._wrapped):
+                template = reader(data, place, inside)
+                if template is not None:
+                    return template
+        packed = wrappings.unpacked(data)
+        if packed is not None:
+            if self._needles.any_in(packed):
+                self._report.leave(place, "compressed", b"")
+            return data
+        if b"\0" in data:
+            self._search(data, place, "binary")
+            return data
+        return self._text(data, place, inside)
+
+    # -- whole values: each returns None when the value is not of its kind
+
+    def _serialized(self, data: bytes, place: str, inside: tuple[str, ...]) -> bytes | None:
+        if not serialized.is_start(data):
+            return None
+        try:
+            texts, end = serialized.scan(data)
+        except serialized.Broken:
+            if self._needles.any_in(data):
+                # PHP cannot read it either, so nothing is lost by filling it in like any text
+                self._report.note(place, "serialized value with wrong lengths, rewritten as text")
+            return None
+        if data[end:].strip(b" \t\r\n\0"):
+            return None
+        return self._with_texts(data, 0, end, texts, place, inside, data[end:])
+
+    def _with_texts(
+        self,
+        data: bytes,
+        start: int,
+        end: int,
+        texts: list[serialized.Text],
+        place: str,
+        inside: tuple[str, ...],
+        tail: bytes,
+    ) -> bytes:
+        """Return a serialized value with its strings rewritten and measured; `data` itself when none changed."""
+        parts, last = [], start
+        for text in texts:
+            body = data[text.body : text.body_end]
+            if text.is_property:
+                if self._needles.any_in(body):
+                    self._report.leave(place, "name of a property", body)
+                continue
+            inner = serialized.unescaped(body) if text.kind == "S" else body
+            template = self._value(inner, place, (*inside, "serialized"))
+            if template is inner:
+                continue
+            parts.append(data[last : text.head])
+            length, content = self._measured(template)
+            closing = (b"s:", b':"', b'";') if text.kind != "C" else (b":", b":{", b"}")
+            parts.append(closing[0] + length + closing[1] + content + closing[2])
+            last = text.body_end + len(closing[2])
+        if not parts:
+            return data
+        return b"".join(parts) + data[last:end] + tail
+
+    def _measured(self, template: bytes) -> tuple[bytes, bytes]:
+        """Return (length, content) placeholders for a string of serialized data."""
+        length = length_token(template, self._nonce)
+        if length is not None:
+            return length, template
+        return self._fragments.token(template, "len"), self._fragments.token(template, "raw")
+
+    def _json(self, data: bytes, place: str, inside: tuple[str, ...]) -> bytes | None:
+        if data.lstrip()[:1] not in (b"{", b"[", b'"'):
+            return None
+        try:
+            json.loads(data, strict=False)
+        except (ValueError, RecursionError):
+            return None
+        changed = False
+
+        def string(found: re.Match[bytes]) -> bytes:
+            nonlocal changed
+            if len(found.group(1)) < self._needles.shortest:
+                return found.group()
+            wrapped = wrappings.in_json(found.group(1))
+            if wrapped is None:
+                return found.group()
+            template = self._value(wrapped.inner, place, (*inside, "json"))
+            if template is wrapped.inner:
+                return found.group()
+            changed = True
+            return b'"' + encoded(template, self._nonce, wrapped.step, wrapped.encode) + b'"'
+
+        rewritten = _JSON_STRING.sub(string, data)
+        return rewritten if changed else data
+
+    def _base64(self, data: bytes, place: str, inside: tuple[str, ...]) -> bytes | None:
+        inner = wrappings.base64_inner(data)
+        if inner is None:
+            other = wrappings.base64_other(data)
+            if other is not None and self._needles.any_in(other):
+                self._report.leave(place, "base64 in an unusual spelling", b"")
+                return data
+            return None
+        template = self._value(inner, place, (*inside, "base64"))
+        if template is inner:
+            # It may as well be a word that only looks like base64
+            return None
+        return self._fragments.token(template, "base64")
+
+    def _wrapped(self, data: bytes, place: str, inside: tuple[str, ...]) -> bytes | None:
+        for name, wrapped in (("url", wrappings.in_url(data)), ("html", wrappings.in_html(data))):
+            if wrapped is None or not _is_structure(wrapped.inner):
+                continue
+            template = self._value(wrapped.inner, place, (*inside, name))
+            return data if template is wrapped.inner else encoded(template, self._nonce, wrapped.step, wrapped.encode)
+        return None
+
+    # -- running text
+
+    def _text(self, data: bytes, place: str, inside: tuple[str, ...]) -> bytes:
+        """Return running text as a template; serialized values and base64 in the middle of it are taken apart too."""
+        has_needles = self._needles.any_in(data)
+        has_coded = any(form in data for form in self._coded)
+        if any(form in data for form in self._hexes):
+            self._report.leave(place, "in hexadecimal", b"")
+        if not has_needles and not has_coded:
+            return data
+        parts: list[bytes] = []
+        last = 0
+        for start, end, template in self._embedded(data, place, inside, has_coded):
+            parts += [self._plain(data, last, start, place, inside), template]
+            last = end
+        parts.append(self._plain(data, last, len(data), place, inside))
+        rewritten = b"".join(parts)
+        return data if rewritten == data else rewritten
+
+    def _embedded(
+        self, data: bytes, place: str, inside: tuple[str, ...], has_coded: bool
+    ) -> list[tuple[int, int, bytes]]:
+        """Return (start, end, template) of the wrapped values inside a text that hold needles, from left to right."""
+        found: list[tuple[int, int, bytes]] = []
+        if len(inside) >= _MAX_DEPTH:
+            return found
+        taken = 0
+        for start in sorted({hit.start() for hit in serialized.START.finditer(data)}):
+            if start < taken:
+                continue
+            try:
+                texts, end = serialized.scan(data, start)
+            except serialized.Broken:
+                continue
+            template = self._with_texts(data, start, end, texts, place, inside, b"")
+            if template is not data:
+                found.append((start, end, template))
+            taken = end
+        found += self._escaped_strings(data, place, inside, found)
+        if has_coded:
+            found += self._base64_runs(data, place, inside, found)
+        return sorted(found)
+
+    def _escaped_strings(
+        self, data: bytes, place: str, inside: tuple[str, ...], taken: list[tuple[int, int, bytes]]
+    ) -> list[tuple[int, int, bytes]]:
+        """Return serialized strings whose quotes carry backslashes (inside code or another string)."""
+        found: list[tuple[int, int, bytes]] = []
+        for head in _ESCAPED_STRING.finditer(data):
+            closing = head.group(2) + b'";'
+            end = data.find(closing, head.end())
+            body = data[head.end() : end]
+            if end < 0 or not self._needles.any_in(body) or _overlaps(head.start(), end, taken):
+                continue
+            wrapped = wrappings.in_json(body) if head.group(2) == b"\\" else None
+            stop = end + len(closing)
+            if wrapped is None or len(wrapped.inner) != int(head.group(1)) or wrapped.encode(wrapped.inner) != body:
+                self._report.leave(place, "serialized string inside an unknown escaping", body[:_AROUND_BYTES])
+                found.append((head.start(), stop, data[head.start() : stop]))
+                continue
+            template = self._value(wrapped.inner, place, (*inside, "serialized"))
+            length, content = self._measured(template)
+            shown = encoded(content, self._nonce, wrapped.step, wrapped.encode)
+            found.append((head.start(), stop, b"s:" + length + b':\\"' + shown + closing))
+        return found
+
+    def _base64_runs(
+        self, data: bytes, place: str, inside: tuple[str, ...], taken: list[tuple[int, int, bytes]]
+    ) -> list[tuple[int, int, bytes]]:
+        found: list[tuple[int, int, bytes]] = []
+        for run in _BASE64_RUN.finditer(data):
+            if not any(form in run.group() for form in self._coded) or _overlaps(run.start(), run.end(), taken):
+                continue
+            template = self._base64(run.group(), place, inside)
+            if template is not None and template is not run.group():
+                found.append((run.start(), run.end(), template))
+            elif template is None:
+                self._report.leave(place, "base64 that cannot be taken apart", b"")
+        return found
+
+    def _plain(self, data: bytes, start: int, end: int, place: str, inside: tuple[str, ...]) -> bytes:
+        """Return `data[start:end]` with its needles replaced; what stands beside them counts."""
+        parts, last = [], start
+        for hit in self._needles.hits(data, start, end):
+            around = data[max(0, hit.start - _AROUND_BYTES) : hit.end + _AROUND_BYTES]
+            if hit.problem:
+                self._report.leave(place, hit.problem, around)
+                continue
+            self._report.rewritten(_form(hit.steps, inside), place)
+            parts += [data[last : hit.start], token(self._nonce, hit.value, hit.steps)]
+            last = hit.end
+        return b"".join(parts) + data[last:end]
+
+    def _search(self, data: bytes, place: str, reason: str) -> None:
+        for hit in self._needles.hits(data):
+            self._report.leave(place, reason, data[max(0, hit.start - _AROUND_BYTES) : hit.end + _AROUND_BYTES])
+
+
+def _is_structure(data: bytes) -> bool:
+    return serialized.is_start(data) or data.lstrip()[:1] in (b"{", b"[")
+
+
+def _overlaps(start: int, end: int, taken: list[tuple[int, int, bytes]]) -> bool:
+    return any(start < other_end and other_start < end for other_start, other_end, _ in taken)
+
+
+def _form(steps: str, inside: tuple[str, ...]) -> str:
+    """Return how a needle was written, from the inside out: `json in serialized in base64`."""
+    own = [] if steps == "raw" else steps.split(".")
+    return " in ".join([*own, *reversed(inside)]) or "plain"
