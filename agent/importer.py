@@ -9,13 +9,15 @@ from agent import ledger
 from agent.database import change, close
 from shared.errors import ShoplaunchError
 
-#: How long a run keeps trying while nothing gets through; then the next tick goes on.
-PATIENCE_SECONDS = 600.0
+#: How long a run keeps trying while nothing gets through; then the next tick goes on. Less than lock.HUNG_SECONDS.
+PATIENCE_SECONDS = 540.0
 FIRST_PAUSE_SECONDS = 0.2
 LONGEST_PAUSE_SECONDS = 5.0
 CONNECTIONS = 2
+#: Of a member whose size the manifest does not tell.
+MAX_UNPACKED_BYTES = 256 * 1024 * 1024
 #: Errors worth repeating at once: the database is there, another transaction was in the way.
-TRANSIENT = ("db_error", "db_unreachable", "db_locked")
+TRANSIENT = ("db_error", "db_unreachable")
 
 
 class Patience:
@@ -44,14 +46,18 @@ class Patience:
         self._pause = min(self._pause * 2, LONGEST_PAUSE_SECONDS)
 
 
-def gunzip(data, limit):
-    """Return the unpacked bytes of gzip `data`, at most `limit`. Raises ShoplaunchError `bundle_damaged`."""
+def gunzip(data, size=None):
+    """Return the unpacked bytes of gzip `data`, which must be `size` of them, or at most MAX_UNPACKED_BYTES.
+
+    Raises ShoplaunchError `bundle_damaged`.
+    """
+    limit = MAX_UNPACKED_BYTES if size is None else size
     unpacker = zlib.decompressobj(31)
     try:
         unpacked = unpacker.decompress(data, limit + 1)
     except zlib.error:
         raise ShoplaunchError("bundle_damaged", "a member is not gzip") from None
-    if len(unpacked) > limit or not unpacker.eof or unpacker.unused_data:
+    if len(unpacked) > limit or (size is not None and len(unpacked) < size) or not unpacker.eof or unpacker.unused_data:
         raise ShoplaunchError("bundle_damaged", "a member does not have the size the manifest says")
     return unpacked
 
@@ -62,13 +68,16 @@ def import_chunk(ctx, connection, member):
     Raises ShoplaunchError `superseded`, `proof_rows_affected`, `db_*`, `bundle_*`.
     """
     packed = ctx.bundle.read(member)
-    data = ctx.renderer.render(gunzip(packed, member["unpacked"]))
+    # Taken apart first: a line end in a value must not end a statement
+    statements = gunzip(packed, member.get("unpacked")).split(b"\n")
     ctx.count("bytes_read", len(packed))
     if not ledger.begin(connection, ctx.attempt, member, member["rows"]):
         return False
-    rows = warnings = 0
-    for statement in data.split(b"\n"):
-        if statement:
+    rows = warnings = sent = 0
+    for template in statements:
+        if template:
+            statement = ctx.renderer.render(template)
+            sent += len(statement)
             affected, warned = change(connection, statement)
             rows += affected
             warnings += warned
@@ -79,7 +88,7 @@ def import_chunk(ctx, connection, member):
             "{}: {} rows instead of {}, {} warnings".format(member["name"], rows, member["rows"], warnings),
         )
     change(connection, b"COMMIT")
-    ctx.count("sql_bytes", len(data))
+    ctx.count("sql_bytes", sent)
     ctx.count("chunks_sent", 1)
     return True
 
@@ -159,7 +168,7 @@ class Workers:
 
     def _note(self, member):
         with self._guard:
-            self._done_bytes += member["unpacked"]
+            self._done_bytes += member["size"]
             fraction = self._done_bytes / self._total_bytes
         self._ctx.progress("import", 0.1 + 0.8 * fraction)
 

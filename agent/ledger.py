@@ -2,11 +2,14 @@
 
 from agent import attempt as attempts
 from agent.database import change, close, run
-from shared.bundle import ATTEMPT_TABLE, LEDGER_TABLE
+from shared.bundle import ATTEMPT_TABLE, LEDGER_TABLE, members_of
+from shared.encoding import sha256_hex
 from shared.errors import ShoplaunchError
 
 LOCK_SECONDS = 10
 DUPLICATE = 1062
+UNKNOWN_THREAD = 1094
+NO_SUCH_TABLE = 1146
 #: Tables of ours begin with this.
 OWN_PREFIX = "shoplaunch_"
 
@@ -23,14 +26,12 @@ _CREATE = (
 def open_locked(ctx):
     """Return a connection that holds the job's lock, with this attempt raised in the ledger.
 
-    The account's other connections are killed first: an earlier agent may still hold locks with them. Tables of
-    other values or another job are dropped. Raises ShoplaunchError `superseded`, `db_locked`, `db_*`.
+    The account's other connections are killed first: an earlier agent may still hold locks with them. Tables made
+    with other values are dropped. Raises ShoplaunchError `superseded`, `db_locked`, `db_not_empty`, `db_*`.
     """
     connection = ctx.connect()
     try:
-        kill_others(connection)
-        if run(connection, "SELECT GET_LOCK(%s, %s)", (ctx.job["lock_name"], LOCK_SECONDS))[0][0] != 1:
-            raise ShoplaunchError("db_locked")
+        take_lock(connection, ctx)
         take_over(connection, ctx)
     except BaseException:
         close(connection)
@@ -38,17 +39,38 @@ def open_locked(ctx):
     return connection
 
 
+def take_lock(connection, ctx):
+    """Hold the job's lock on `connection`, all other connections to this database gone.
+
+    A holder is killed, unless it may be an agent of this same attempt that works rightly. Raises `db_locked`.
+    """
+    name = ctx.job["lock_name"]
+    if not _get_lock(connection, name, 0):
+        known = recorded(connection)
+        older = known is None or known[0] != ctx.job_id or known[1] < ctx.attempt
+        if ctx.lock is not None and not ctx.lock.reliable and not older:
+            raise ShoplaunchError("db_locked", "an agent of this attempt holds the database")
+        kill_others(connection)
+        if not _get_lock(connection, name, LOCK_SECONDS):
+            raise ShoplaunchError("db_locked", "the lock is still held after {} s".format(LOCK_SECONDS))
+    # A killed agent's transactions live on until the server notices
+    kill_others(connection)
+
+
+def _get_lock(connection, name, seconds):
+    return run(connection, "SELECT GET_LOCK(%s, %s)", (name, seconds))[0][0] == 1
+
+
 def kill_others(connection):
-    """End every other connection of this database user; killing one's own threads needs no privilege."""
-    mine = run(connection, "SELECT CONNECTION_ID()")[0][0]
+    """End this user's other connections to this database; killing one's own threads needs no privilege."""
+    mine = run(connection, "SELECT CONNECTION_ID(), DATABASE()")[0]
+    user = connection.user.decode("utf-8")
     for row in run(connection, "SHOW PROCESSLIST"):
-        # The database user is the shop's alone, and without PROCESS only its threads are listed
-        if row[0] != mine and row[1] == connection.user.decode("utf-8"):
+        if row[0] != mine[0] and row[1] == user and row[3] == mine[1]:
             try:
                 change(connection, "KILL {}".format(int(row[0])))
             except ShoplaunchError as error:
-                # 1094: it ended by itself meanwhile
-                if error.details.get("number") != 1094:
+                if error.details.get("number") != UNKNOWN_THREAD:
                     raise
 
 
@@ -57,33 +79,71 @@ def holds_lock(connection, name):
     return run(connection, "SELECT IS_USED_LOCK(%s) = CONNECTION_ID()", (name,))[0][0] == 1
 
 
+def recorded(connection):
+    """Return (job, attempt, {"database", "other"}) of the attempt table, None when there is no such table or row."""
+    try:
+        rows = run(connection, "SELECT job, attempt, values_database, values_other FROM `{}`".format(ATTEMPT_TABLE))
+    except ShoplaunchError as error:
+        if error.details.get("number") != NO_SUCH_TABLE:
+            raise
+        return None
+    if not rows:
+        return None
+    job, attempt, database, other = rows[0]
+    return job, attempt, {"database": database, "other": other}
+
+
+def check_ours(connection, job_id):
+    """Raise ShoplaunchError `db_not_empty` for a database that holds anything which this job did not make.
+
+    Not even an unfinished shop of another job is taken for ours: it may be a finished one whose ledger stayed.
+    """
+    known = recorded(connection)
+    if known is not None and known[0] == job_id:
+        return
+    foreign = sorted(name for name in tables(connection) if not name.startswith(OWN_PREFIX))
+    foreign += [name for _, name in routines(connection)]
+    if foreign:
+        whose = "" if known is None else " of job {}".format(known[0])
+        message = "it holds {} tables or routines{}, {} first".format(len(foreign), whose, foreign[0])
+        raise ShoplaunchError("db_not_empty", message)
+
+
 def take_over(connection, ctx):
     """Raise this attempt in the ledger, making it when absent; drop what was imported with other values."""
+    check_ours(connection, ctx.job_id)
+    known = recorded(connection)
+    if known is not None and known[0] != ctx.job_id:
+        drop_ledger(connection)
+        known = None
+    if known is not None and known[1] > ctx.attempt:
+        raise ShoplaunchError("superseded", "the database belongs to attempt {}".format(known[1]))
+    outcome = attempts.decide(known and known[2], _digests(ctx))
+    if outcome == attempts.ZERO:
+        drop_everything(connection, ctx.job_id, ctx.attempt)
     for statement in _CREATE:
         run(connection, statement)
-    wanted = ctx.values_sha256
-    rows = run(connection, "SELECT job, attempt, values_database, values_other FROM `{}`".format(ATTEMPT_TABLE))
-    if rows:
-        job, attempt, database, other = rows[0]
-        if job == ctx.job_id and attempt > ctx.attempt:
-            raise ShoplaunchError("superseded", "the database belongs to attempt {}".format(attempt))
-        recorded = {"database": database, "other": other}
-        outcome = attempts.decide(recorded, wanted) if job == ctx.job_id else attempts.ZERO
-        if outcome == attempts.ZERO:
-            drop_everything(connection)
-            for statement in _CREATE:
-                run(connection, statement)
-        elif outcome == attempts.RENDER:
-            # Settings may hold database values; rows of the template never do
-            members = [member["name"] for member in ctx.manifest["members"] if member["kind"] == "configure"]
-            for name in members:
-                change(connection, "DELETE FROM `{}` WHERE chunk = %s".format(LEDGER_TABLE), (name,))
+    if outcome == attempts.RENDER:
+        # Settings may hold database values; rows of the template never do
+        for member in members_of(ctx.manifest, "configure"):
+            change(connection, "DELETE FROM `{}` WHERE chunk = %s".format(LEDGER_TABLE), (member["name"],))
+    _raise_attempt(connection, ctx.job_id, ctx.attempt, _digests(ctx))
+
+
+def _digests(ctx):
+    """Return what the tables depend on, {"database", "other"}: the values, and the bundle besides `db.*`."""
+    values = ctx.values_sha256
+    other = sha256_hex((values["other"] + ctx.job["bundle"]["manifest_sha256"]).encode("ascii"))
+    return {"database": values["database"], "other": other}
+
+
+def _raise_attempt(connection, job_id, attempt, values):
     change(
         connection,
         "REPLACE INTO `{}` (id, job, attempt, values_database, values_other) VALUES (1, %s, %s, %s, %s)".format(
             ATTEMPT_TABLE
         ),
-        (ctx.job_id, ctx.attempt, wanted["database"], wanted["other"]),
+        (job_id, attempt, values["database"], values["other"]),
     )
 
 
@@ -127,20 +187,31 @@ def tables(connection):
     return dict(rows)
 
 
-def drop_everything(connection):
-    """Every table, view and routine is gone if the database is ours (it holds our attempt table); ours go last."""
-    found = tables(connection)
-    if ATTEMPT_TABLE not in found:
-        return
-    kill_others(connection)
-    for name, kind in sorted(found.items()):
-        if name not in (ATTEMPT_TABLE, LEDGER_TABLE):
-            run(connection, "DROP {} IF EXISTS `{}`".format("VIEW" if kind == "VIEW" else "TABLE", _quoted(name)))
-    routines = run(
+def routines(connection):
+    """Return the database's procedures and functions as (kind, name) pairs."""
+    return run(
         connection,
         "SELECT routine_type, routine_name FROM information_schema.routines WHERE routine_schema=DATABASE()",
     )
-    for kind, name in routines:
+
+
+def drop_everything(connection, job_id, attempt):
+    """Every table, view and routine is gone if the database is this job's; our own tables go last; safe to repeat.
+
+    Agents of attempts before `attempt` are fenced off first. Raises ShoplaunchError `superseded`, `db_*`.
+    """
+    known = recorded(connection)
+    if known is None or known[0] != job_id:
+        return
+    if known[1] > attempt:
+        raise ShoplaunchError("superseded", "the database belongs to attempt {}".format(known[1]))
+    kill_others(connection)
+    # Without values: whoever comes after an interruption here starts at zero too
+    _raise_attempt(connection, job_id, attempt, {"database": "", "other": ""})
+    for name, kind in sorted(tables(connection).items()):
+        if name not in (ATTEMPT_TABLE, LEDGER_TABLE):
+            run(connection, "DROP {} IF EXISTS `{}`".format("VIEW" if kind == "VIEW" else "TABLE", _quoted(name)))
+    for kind, name in routines(connection):
         run(connection, "DROP {} IF EXISTS `{}`".format(kind, _quoted(name)))
     drop_ledger(connection)
 

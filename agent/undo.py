@@ -40,7 +40,7 @@ def _drop_tables(ctx):
     try:
         connection = database.connect(ctx.values)
         try:
-            ledger.drop_everything(connection)
+            ledger.drop_everything(connection, ctx.job_id, ctx.attempt)
         finally:
             connection.close()
     except ShoplaunchError as error:

@@ -57,13 +57,13 @@ def import_rows(ctx, connection):
     members = members_of(ctx.manifest, "data")
     done = ledger.chunks_done(connection)
     waiting = [member for member in members if member["name"] not in done]
-    total = sum(member["unpacked"] for member in members)
-    workers = Workers(ctx, waiting, total - sum(member["unpacked"] for member in waiting), total)
+    total = sum(member["size"] for member in members)
+    workers = Workers(ctx, waiting, total - sum(member["size"] for member in waiting), total)
     try:
         while workers.alive():
             workers.join(WATCH_SECONDS / 2)
             if not ledger.holds_lock(connection, ctx.job["lock_name"]):
-                raise ShoplaunchError("db_locked", "the lock on the database was lost")
+                raise ShoplaunchError("db_error", "the lock on the database was lost")
         workers.check()
     finally:
         workers.stop()

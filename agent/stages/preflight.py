@@ -8,7 +8,6 @@ from agent import collations, document_root, holding, ledger
 from agent.database import change, close, server_version
 from agent.database import run as execute
 from agent.importer import Patience
-from shared.bundle import ATTEMPT_TABLE
 from shared.errors import ShoplaunchError
 
 NAME = "preflight"
@@ -83,7 +82,7 @@ def check_database(ctx):
     """Raise ShoplaunchError `db_*` when the database cannot hold the shop; take it over when it can."""
     connection = ctx.connect()
     try:
-        check_ours(connection)
+        ledger.check_ours(connection, ctx.job_id)
         check_server(connection, ctx.manifest)
         collations.choose(connection, ctx.manifest["collations"])
     finally:
@@ -93,14 +92,6 @@ def check_database(ctx):
         check_rights(connection, ctx.manifest["requirements"])
     finally:
         close(connection)
-
-
-def check_ours(connection):
-    """Raise ShoplaunchError `db_not_empty` for a database with tables that are not of this product."""
-    found = ledger.tables(connection)
-    foreign = sorted(name for name in found if not name.startswith(ledger.OWN_PREFIX))
-    if foreign and ATTEMPT_TABLE not in found:
-        raise ShoplaunchError("db_not_empty", "it holds {} tables, {} first".format(len(foreign), foreign[0]))
 
 
 def check_server(connection, manifest):

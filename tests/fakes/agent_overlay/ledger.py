@@ -10,5 +10,5 @@ def drop_ledger(connection):
     _trace(connection, "ledger dropped")
 
 
-def drop_everything(connection):
+def drop_everything(connection, job_id, attempt):
     _trace(connection, "tables dropped")
