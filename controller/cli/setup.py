@@ -1,9 +1,139 @@
-"""Commands to come."""
+"""`shoplaunch init|migrate|doctor|user|key`: making an installation and looking after it."""
 
 from __future__ import annotations
 
+import sys
+from typing import TextIO
+
 import click
+
+from controller import doctor as examination
+from controller import installation, keys
+from controller.cli.output import FAILED, PARTLY_DONE, errors_shown, json_option, print_json, print_rows, show_error
+from controller.config import load_config
+from shared.errors import ShoplaunchError
 
 
 def register(group: click.Group) -> None:
     """Add this module's commands to `group`."""
+    for command in (init, migrate, doctor, user, key):
+        group.add_command(command)
+
+
+@click.command()
+@click.option("--user", "name", default="admin", show_default=True, help="The first operator.")
+@json_option
+@errors_shown
+def init(name: str, as_json: bool) -> None:
+    """Make folders, keys, database, the agent and the first operator, whose password is shown this once.
+
+    Safe to repeat. Exit code 3: everything but the agent is there.
+    """
+    config = load_config()
+    installation.ensure_installation(config)
+    problem = _agent_problem()
+    login = _first_operator(name)
+    if as_json:
+        print_json({**login, "home": str(config.home), "url": config.public_url, "agent": problem is None})
+    else:
+        click.echo(f"Shoplaunch lives in {config.home}; it is reached at {config.public_url}")
+        if login["password"]:
+            click.echo(f"Operator: {login['user']}\nPassword: {login['password']}  (shown this once)")
+    if problem is not None:
+        show_error(problem.code, problem.message)
+        sys.exit(PARTLY_DONE)
+
+
+def _agent_problem() -> ShoplaunchError | None:
+    config = load_config()
+    try:
+        installation.install_agent(config, keys.load_keys(config.keys))
+    except ShoplaunchError as error:
+        if error.code != "agent_not_built":
+            raise
+        return error
+    return None
+
+
+def _first_operator(name: str) -> dict[str, str | None]:
+    config = load_config()
+    known = installation.operators(config)
+    if known:
+        return {"user": known[0], "password": None}
+    password = installation.new_password()
+    installation.set_operator(config, name, password)
+    return {"user": name, "password": password}
+
+
+@click.command()
+@errors_shown
+def migrate() -> None:
+    """Bring the database to this version's tables."""
+    installation.migrate_database(load_config())
+    click.echo("The database is of this version.")
+
+
+@click.command()
+@json_option
+@errors_shown
+def doctor(as_json: bool) -> None:
+    """Look at everything the installation needs; exit code 1 when something is missing."""
+    rows = [
+        {"name": row.name, "ok": row.ok, "message": row.message, "advice": "" if row.ok else row.advice}
+        for row in examination.examine(load_config())
+    ]
+    columns = (("name", "What"), ("ok", "Works"), ("message", "How it is"), ("advice", "What to do"))
+    print_rows(rows, columns, as_json=as_json, empty="")
+    if not all(row["ok"] for row in rows):
+        sys.exit(FAILED)
+
+
+@click.group()
+def user() -> None:
+    """Operators, who may sign in to the pages."""
+
+
+@user.command("add")
+@click.argument("name")
+@click.option(
+    "--password-file", type=click.File("r"), help="Where the password stands (- reads it); default: a new one."
+)
+@errors_shown
+def add_user(name: str, password_file: TextIO | None) -> None:
+    """Add operator NAME, or give NAME another password."""
+    given = password_file.read().strip() if password_file else None
+    password = given or installation.new_password()
+    installation.set_operator(load_config(), name, password)
+    click.echo(f"Operator: {name}" + ("" if given else f"\nPassword: {password}  (shown this once)"))
+
+
+@click.group()
+def key() -> None:
+    """Keys: those that sign and encrypt, and those of billing systems."""
+
+
+@key.command()
+@errors_shown
+def rotate() -> None:
+    """Make newer keys beside the old ones, and an agent that knows them.
+
+    Restart the service and run `skeleton install` afterwards; jobs under way go on.
+    """
+    config = load_config()
+    keys.load_keys(config.keys)
+    keys.rotate(config.keys)
+    installation.install_agent(config, keys.load_keys(config.keys))
+    click.echo("New keys are in use after a restart. Run `shoplaunch skeleton install SERVER` for every server now.")
+
+
+@key.command("add")
+@click.argument("name")
+@json_option
+@errors_shown
+def add_key(name: str, as_json: bool) -> None:
+    """Add the key NAME for a billing system; its secret is shown this once."""
+    secret = installation.add_api_key(load_config(), name)
+    if as_json:
+        print_json({"name": name, "secret": secret})
+    else:
+        click.echo(f"Key:    {name}\nSecret: {secret}  (shown this once)")

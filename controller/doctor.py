@@ -1,0 +1,121 @@
+"""What an installation needs to work, looked at one by one; nothing is changed."""
+
+from __future__ import annotations
+
+import socket
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import requests
+
+from controller.config import Config
+from controller.db import access, bundles, migrate, servers
+from controller.db.engine import make_engine, reading
+from controller.keys import load_keys
+from controller.panels.base import Check
+from controller.panels.registry import open_panel
+from shared.errors import ShoplaunchError, advice
+from shared.job import AGENT_FILE, LAUNCHER_FILE
+
+TIMEOUT_SECONDS = 10
+
+
+def examine(config: Config) -> list[Check]:
+    """Return a row for everything that was looked at."""
+    rows: list[Check] = []
+    for name, look in _LOOKS.items():
+        try:
+            rows += [Check(row.name or name, row.ok, row.message, row.advice) for row in look(config)]
+        except ShoplaunchError as error:
+            rows.append(Check(name, False, error.message, advice(error.code)))
+        except OSError as error:
+            rows.append(Check(name, False, str(error), "Check the file's owner and mode."))
+    return rows
+
+
+def _keys(config: Config) -> Iterator[Check]:
+    keys = load_keys(config.keys)
+    mode = config.keys.stat().st_mode & 0o077
+    yield Check("", mode == 0, f"{len(keys.signing)} signing key(s)", f"chmod 700 {config.keys}" if mode else "")
+
+
+def _database(config: Config) -> Iterator[Check]:
+    revision, head = migrate.revisions(make_engine(config.database_url))
+    yield Check("", revision == head, f"schema {revision or 'none'} of {head}", "Run `shoplaunch migrate`.")
+    if revision == head:
+        with reading(make_engine(config.database_url)) as connection:
+            users = access.list_operators(connection)
+        yield Check("operators", bool(users), ", ".join(users) or "none", "Run `shoplaunch user add NAME`.")
+
+
+def _agent(config: Config) -> Iterator[Check]:
+    path = config.agent / AGENT_FILE
+    if not path.is_file() or not (config.agent / LAUNCHER_FILE).is_file():
+        raise ShoplaunchError("agent_not_built", f"there is no agent in {config.agent}")
+    with zipfile.ZipFile(path) as archive:
+        known = archive.read("agent/keys.json").decode("ascii")
+    newest = load_keys(config.keys).public_keys()[-1].hex()
+    fits = newest in known
+    yield Check("", fits, "knows the newest key" if fits else "does not know the newest key", "Run `shoplaunch init`.")
+
+
+def _bundles(config: Config) -> Iterator[Check]:
+    with reading(make_engine(config.database_url)) as connection:
+        known = bundles.listed(connection)
+    for bundle in known:
+        path = config.bundles / f"{bundle.name}.bundle"
+        whole = path.is_file() and path.stat().st_size == bundle.size
+        readable = whole and path.stat().st_mode & 0o004 and _others_may_enter(path.parent)
+        message = "there" if readable else "not readable by accounts" if whole else "missing or cut short"
+        yield Check(f"bundle {bundle.name}", bool(readable), message, f"Add it again: `bundle add {bundle.name} FILE`.")
+
+
+def _others_may_enter(folder: Path) -> bool:
+    return all(one.stat().st_mode & 0o001 for one in (folder, *folder.parents))
+
+
+def _mail(config: Config) -> Iterator[Check]:
+    if config.mail.folder:
+        yield Check("", Path(config.mail.folder).is_dir(), f"into {config.mail.folder}", "Make the folder.")
+        return
+    where = (config.mail.host, config.mail.port)
+    try:
+        with socket.create_connection(where, TIMEOUT_SECONDS):
+            yield Check("", True, f"{where[0]}:{where[1]} answers")
+    except OSError as error:
+        yield Check("", False, f"{where[0]}:{where[1]}: {error}", advice("mail_failed"))
+
+
+def _web(config: Config) -> Iterator[Check]:
+    url = config.public_url.rstrip("/") + "/readyz"
+    try:
+        answer = requests.get(url, timeout=TIMEOUT_SECONDS, verify=config.callback_ca or True)
+        yield Check("", answer.status_code == 200, f"{url} answered {answer.status_code}", "Look at the server's log.")
+    except requests.RequestException as error:
+        yield Check("", False, f"{url}: {type(error).__name__}", "Start it: `shoplaunch serve`; check public_url.")
+
+
+def _servers(config: Config) -> Iterator[Check]:
+    with reading(make_engine(config.database_url)) as connection:
+        known = servers.listed(connection)
+    if not known:
+        yield Check("servers", False, "none", "Run `shoplaunch server add`.")
+    for server in known:
+        try:
+            rows = open_panel(config, server).check()
+        except ShoplaunchError as error:
+            rows = [Check("panel", False, error.message, advice(error.code))]
+        for row in rows:
+            yield Check(f"{server.name}: {row.name}", row.ok, row.message, row.advice)
+
+
+_LOOKS: dict[str, Callable[[Config], Iterator[Check]]] = {
+    "keys": _keys,
+    "database": _database,
+    "agent": _agent,
+    "bundles": _bundles,
+    "mail": _mail,
+    "web": _web,
+    "servers": _servers,
+}

@@ -1,0 +1,123 @@
+"""Makes an installation: folders, keys, settings, database, agent, first operator; safe to repeat."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import time
+from pathlib import Path
+
+import sqlalchemy as sa
+from werkzeug.security import generate_password_hash
+
+from controller.bundles.agent_build import build_agent, launcher
+from controller.config import FILE_NAME, Config
+from controller.db import access, migrate
+from controller.db.engine import make_engine, reading, transact
+from controller.files import write_durably
+from controller.keys import Keys, ensure_keys, load_keys
+from shared.errors import ShoplaunchError
+from shared.job import AGENT_FILE, LAUNCHER_FILE
+
+USER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}\Z")
+MIN_PASSWORD_CHARS = 10
+_SETTINGS = """\
+# Settings of Shoplaunch; every one may also be given as a variable SHOPLAUNCH_NAME.
+
+# Where accounts and clients reach the controller; https unless it is this very machine.
+#public_url = "https://control.example.com"
+#bind = "127.0.0.1:8000"
+# SQLite below this folder unless a MySQL or MariaDB is given.
+#database_url = "mysql://user:password@localhost/shoplaunch"
+
+#[mail]
+#sender = "shops@example.com"
+#host = "localhost"
+#operator = "you@example.com"
+"""
+
+
+def ensure_folders(config: Config) -> None:
+    """The folders exist: accounts of this machine may read bundles there by name, nothing else."""
+    config.home.mkdir(parents=True, exist_ok=True)
+    for folder, mode in ((config.home, 0o711), (config.bundles, 0o711), (config.agent, 0o700)):
+        folder.mkdir(exist_ok=True)
+        folder.chmod(mode)
+
+
+def ensure_settings(config: Config) -> None:
+    """There is a settings file; a new one only tells what could be set."""
+    settings = config.home / FILE_NAME
+    if not settings.exists():
+        write_durably(settings, _SETTINGS.encode("utf-8"), 0o600)
+
+
+def ensure_installation(config: Config) -> None:
+    """Folders, settings, keys and database are there. Raises OSError, config_invalid, database_busy."""
+    ensure_folders(config)
+    ensure_settings(config)
+    ensure_keys(config.keys)
+    migrate_database(config)
+
+
+def migrate_database(config: Config) -> None:
+    """The database has this version's tables; one on SQLite is for us alone to read."""
+    engine = make_engine(config.database_url)
+    try:
+        _close_to_others(engine)
+        migrate.upgrade(engine)
+    finally:
+        engine.dispose()
+
+
+def _close_to_others(engine: sa.Engine) -> None:
+    path = engine.url.database
+    if engine.dialect.name == "sqlite" and path and path != ":memory:":
+        Path(path).touch(mode=0o600)
+        # The files SQLite puts beside it take over its mode
+        Path(path).chmod(0o600)
+
+
+def install_agent(config: Config, keys: Keys) -> str:
+    """Launcher and agent lie in the agent's folder; return the agent's SHA-256.
+
+    Raises ShoplaunchError `agent_not_built` when the pinned libraries cannot be fetched, `vendor_digest`.
+    """
+    write_durably(config.agent / LAUNCHER_FILE, launcher(), 0o644)
+    return build_agent(config.agent / AGENT_FILE, keys.public_keys())
+
+
+def set_operator(config: Config, user: str, password: str) -> None:
+    """The operator exists and has this password. Raises ShoplaunchError `login_invalid` for unusable ones."""
+    if not USER.match(user):
+        raise ShoplaunchError("login_invalid", "an operator's name is letters, digits, dots, dashes, @; at most 64")
+    if len(password) < MIN_PASSWORD_CHARS:
+        raise ShoplaunchError("login_invalid", f"a password has at least {MIN_PASSWORD_CHARS} characters")
+    engine = make_engine(config.database_url)
+    hashed = generate_password_hash(password)
+    transact(engine, lambda connection: access.set_operator(connection, user, hashed, time.time()))
+
+
+def operators(config: Config) -> list[str]:
+    """Return the operators' names."""
+    with reading(make_engine(config.database_url)) as connection:
+        return access.list_operators(connection)
+
+
+def add_api_key(config: Config, name: str) -> str:
+    """Add a billing system's key `name`; return its secret (hexadecimal), which is shown this once.
+
+    Raises ShoplaunchError `name_taken`, `login_invalid`.
+    """
+    if not USER.match(name) or len(name) > 63:
+        raise ShoplaunchError("login_invalid", "a key's name is letters, digits, dots and dashes; at most 63")
+    secret = secrets.token_hex(32)
+    encrypted = load_keys(config.keys).encrypt(secret)
+    engine = make_engine(config.database_url)
+    transact(engine, lambda connection: access.add_key(connection, name, encrypted, time.time()))
+    return secret
+
+
+def new_password() -> str:
+    """Return a new password that people can type."""
+    return "-".join(secrets.token_hex(3) for _ in range(4))
