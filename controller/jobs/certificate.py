@@ -1,0 +1,75 @@
+"""The birth certificate: the evidence that a shop lives, signed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from controller.db.bundles import Bundle
+from controller.db.jobs import Job
+from controller.jobs.dispatch import signed
+from shared.signing import PURPOSE_CERTIFICATE, load_signed
+
+#: What the agent's evidence says under its own names, and what the certificate calls it.
+_FIGURES = {
+    "bytes_read": "bytes_read",
+    "bytes_written": "bytes_written",
+    "peak_rss_bytes": "peak_memory_bytes",
+    "agent": "agent",
+    "python": "python",
+}
+
+
+def make(
+    job: Job,
+    bundle: Bundle,
+    values: Mapping[str, str],
+    evidence: Mapping[str, Any],
+    visits: Sequence[Mapping[str, Any]],
+    fingerprints: Mapping[str, str],
+    keys: Sequence[bytes],
+    now: float,
+) -> str:
+    """Return the signed certificate. `evidence` is that of the agent's final event."""
+    rest = {key: value for key, value in evidence.items() if key not in (*_FIGURES, "stages", "counters")}
+    payload = {
+        "job": job.id,
+        "domain": values["domain"],
+        "server": job.server,
+        "account": job.account,
+        "attempt": job.attempt,
+        "issued_at": datetime.fromtimestamp(now, UTC).isoformat(timespec="seconds"),
+        "shop_url": str(job.facts["shop_url"]),
+        "admin_url": str(job.facts["admin_url"]),
+        "bundle": {
+            "name": bundle.name,
+            "application": bundle.application,
+            "version": bundle.version,
+            "manifest_sha256": bundle.manifest_sha256,
+            "bytes": bundle.size,
+        },
+        **{ours: evidence.get(theirs) for theirs, ours in _FIGURES.items()},
+        "stages": dict(evidence.get("stages") or {}),
+        "evidence": rest,
+        "probes": [dict(row) for row in visits],
+        "fingerprints": dict(fingerprints),
+    }
+    return signed(PURPOSE_CERTIFICATE, payload, keys).decode("ascii")
+
+
+def verify(key: bytes, data: bytes, signature: bytes) -> bool:
+    """Tell whether `signature` over `data` was made by the owner of public `key` (32 bytes)."""
+    try:
+        Ed25519PublicKey.from_public_bytes(key).verify(signature, data)
+    except (InvalidSignature, ValueError):
+        return False
+    return True
+
+
+def read(text: str, public_keys: Sequence[bytes]) -> dict[str, Any]:
+    """Return the certificate's content. Raises ShoplaunchError `signature_invalid`."""
+    return dict(load_signed(PURPOSE_CERTIFICATE, list(public_keys), text, verify))

@@ -1,0 +1,24 @@
+"""Step account: the hosting account exists and the domain is served from its document root."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from controller.jobs import values
+from controller.jobs.steps.work import Outcome, Work
+
+
+def run(work: Work) -> Outcome:
+    """Raises account_*, name_taken, panel_*."""
+    job, panel = work.job, work.tools.panel
+    create = bool(job.order.get("create_account"))
+    account = panel.ensure_account(job.account, job.domain, create=create, email=job.email)
+    host = values.host(job.domain, panel.site_address(account))
+    urls = {"scheme": "http", "domain": host, "base_uri": "/", "admin_folder": work.private["admin_folder"]}
+    facts = {
+        "account": asdict(account),
+        "cron_seconds": panel.cron_interval_seconds(account),
+        "shop_url": values.shop_url(urls),
+        "admin_url": values.admin_url(urls),
+    }
+    return Outcome(facts=facts, note=account.home)

@@ -1,0 +1,57 @@
+"""Step check: nothing of the agent is left, the shop answers as it should, and that is certified."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from controller.db import events, proofs
+from controller.db.engine import reading
+from controller.jobs import certificate, probes, pull
+from controller.jobs.steps.work import Later, Outcome, Work
+from shared.errors import ShoplaunchError
+from shared.placeholders import Renderer
+
+#: How often the agent's own clean-up is looked for, and how many cron ticks it gets.
+LOOK_SECONDS = 5
+CLEANUP_TICKS = 2
+CLEANUP_SECONDS = 60
+
+
+def run(work: Work) -> Outcome:
+    """Raises leftovers, check_failed, bundle_*, panel_*; Later while the agent cleans up."""
+    removed = _ensure_gone(work)
+    manifest = work.manifest()
+    values = work.values()
+    address = work.tools.panel.site_address(work.account)
+    site = probes.Site(address.ip, address.port, values["domain"], values["base_uri"])
+    visits = probes.run_checks(site, manifest["checks"], Renderer(manifest["nonce"], values))
+    job = work.job
+    with reading(work.tools.engine) as connection:
+        evidence = events.final_evidence(connection, job.id, job.attempt)
+        prints = proofs.fingerprints_of(connection, job.id)
+    now = work.tools.clock()
+    signed = certificate.make(job, work.bundle, values, evidence, visits, prints, work.tools.keys.signing, now)
+
+    def keep(connection: sa.Connection) -> None:
+        proofs.put_certificate(connection, job.id, signed, now)
+
+    note = "; ".join(filter(None, [f"{len(visits)} visits", removed]))
+    return Outcome(note=note, effect=keep)
+
+
+def _ensure_gone(work: Work) -> str:
+    """The agent's folder and cron line are gone; return a note when we had to remove them."""
+    panel, account, job = work.tools.panel, work.account, work.job
+    sight = pull.look(panel, account, job.id)
+    if not sight.cron_line and not sight.folder:
+        return ""
+    patience = CLEANUP_TICKS * int(job.facts.get("cron_seconds", 60)) + CLEANUP_SECONDS
+    waited = work.tools.clock() - float(job.facts.get("finished_at", 0))
+    if waited < patience:
+        raise Later(LOOK_SECONDS, "the agent cleans up")
+    panel.remove_cron(account, pull.marker(job.id))
+    panel.remove_agent(account)
+    sight = pull.look(panel, account, job.id)
+    if sight.cron_line or sight.folder:
+        raise ShoplaunchError("leftovers", "the agent's cron line or folder cannot be removed")
+    return "the agent's leftovers were removed"

@@ -1,0 +1,92 @@
+"""The plan of a job as data: which step needs which, in which part of the job's life, and how it is repeated."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from controller.db.steps import OVER, StepRow
+from controller.jobs.steps import (
+    account,
+    check,
+    cron,
+    database,
+    database_user,
+    drop,
+    notify,
+    php,
+    privileges,
+    tls,
+    unblock,
+)
+from controller.jobs.steps.work import Outcome, Work
+
+PREPARE, AGENT, FINISH, AFTER = "prepare", "agent", "finish", "after"
+#: Seconds before each repetition of a step that failed with an error that may pass by itself.
+DELAYS = (2, 5, 15, 60)
+#: Telling the client is tried for a day.
+PATIENT = (10, 60, 300, 900, *(3600,) * 24)
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step; `run` is None for the agent's, which is done in the account."""
+
+    name: str
+    part: str
+    needs: tuple[str, ...]
+    run: Callable[[Work], Outcome] | None
+    delays: tuple[int, ...] = DELAYS
+
+
+PLAN: dict[str, Step] = {
+    step.name: step
+    for step in (
+        Step("account", PREPARE, (), account.run),
+        Step("database", PREPARE, ("account",), database.run),
+        Step("database_user", PREPARE, ("account",), database_user.run),
+        Step("privileges", PREPARE, ("database", "database_user"), privileges.run),
+        Step("php", PREPARE, ("privileges",), php.run),
+        Step("drop", PREPARE, ("php",), drop.run),
+        Step("cron", PREPARE, ("drop",), cron.run),
+        Step("agent", AGENT, ("cron",), None),
+        Step("check", FINISH, ("agent",), check.run),
+        Step("tls", FINISH, ("check",), tls.run),
+        Step("notify", AFTER, ("tls",), notify.run, PATIENT),
+        Step("unblock", AFTER, ("notify",), unblock.run),
+    )
+}
+
+
+def following(names: Iterable[str]) -> list[str]:
+    """Return `names` and every step that needs one of them, in the plan's order."""
+    found = set(names)
+    for step in PLAN.values():
+        if found & set(step.needs):
+            found.add(step.name)
+    return [name for name in PLAN if name in found]
+
+
+def ready(rows: Mapping[str, StepRow], parts: Iterable[str], now: float) -> list[Step]:
+    """Return the steps of `parts` that may run now: not over, not failed, everything they need is over.
+
+    A step that says `running` was left by a worker that is gone: the caller holds the job's lease.
+    """
+    found = []
+    for step in PLAN.values():
+        row = rows[step.name]
+        if step.run is None or step.part not in tuple(parts) or row.state not in ("waiting", "running"):
+            continue
+        if (row.not_before or 0) <= now and all(rows[name].state in OVER for name in step.needs):
+            found.append(step)
+    return found
+
+
+def all_over(rows: Mapping[str, StepRow], part: str) -> bool:
+    """Tell whether every step of `part` is done or skipped."""
+    return all(rows[step.name].state in OVER for step in PLAN.values() if step.part == part)
+
+
+def first_open(rows: Mapping[str, StepRow]) -> str | None:
+    """Return the first step that is not over, None when all are."""
+    return next((name for name in PLAN if rows[name].state not in OVER), None)

@@ -1,0 +1,13 @@
+"""Step privileges: the database user may do everything in the shop's database."""
+
+from __future__ import annotations
+
+from controller.jobs.steps.work import Outcome, Work
+
+
+def run(work: Work) -> Outcome:
+    """Raises panel_*."""
+    account = work.account
+    name, user = work.tools.panel.database_names(account)
+    work.tools.panel.ensure_privileges(account, name, user)
+    return Outcome()

@@ -1,0 +1,96 @@
+"""What a step is given and what it gives back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import sqlalchemy as sa
+
+from controller.billing.base import Billing
+from controller.config import Config
+from controller.db.bundles import Bundle
+from controller.db.jobs import Job
+from controller.jobs import values
+from controller.jobs.bundles import Bundles
+from controller.jobs.tokens import Tokens
+from controller.keys import Keys
+from controller.panels.base import Account, Panel
+from shared.errors import ShoplaunchError
+
+
+@dataclass(frozen=True)
+class Tools:
+    """What the installation gives to every step; `panel` is the job's server's."""
+
+    config: Config
+    engine: sa.Engine
+    keys: Keys
+    tokens: Tokens
+    bundles: Bundles
+    billing: Billing
+    panel: Panel
+    clock: Callable[[], float]
+
+
+@dataclass(frozen=True)
+class Work:
+    """One run of a step: the job as it is now, its private values, the installation's tools."""
+
+    job: Job
+    private: Mapping[str, str] = field(repr=False)
+    tools: Tools
+
+    @property
+    def account(self) -> Account:
+        """The account as step `account` found it."""
+        facts = self.job.facts.get("account")
+        if facts is None:
+            raise ShoplaunchError("account_missing", "the account was not looked up yet")
+        return Account(**facts)
+
+    @property
+    def bundle(self) -> Bundle:
+        """What is known of the job's bundle. Raises bundle_unknown."""
+        return self.tools.bundles.get(self.job.bundle)
+
+    def manifest(self) -> dict[str, Any]:
+        """Return the bundle's manifest. Raises bundle_*."""
+        return self.tools.bundles.manifest(self.bundle)
+
+    def values(self) -> dict[str, str]:
+        """Return the job's values (name -> text)."""
+        panel, account = self.tools.panel, self.account
+        return values.all_values(
+            self.job,
+            account,
+            panel.database_endpoint(account),
+            panel.site_address(account),
+            panel.database_names(account),
+            self.private,
+        )
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a finished step leaves: facts for later steps, columns of the job, a note for people.
+
+    `effect(connection)` runs in the transaction that marks the step done. `skipped`: there was nothing to do, the
+    note says why.
+    """
+
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    columns: Mapping[str, Any] = field(default_factory=dict)
+    note: str = ""
+    skipped: bool = False
+    effect: Callable[[sa.Connection], None] | None = None
+
+
+class Later(Exception):
+    """The step has to wait for something that is on its way; nothing failed."""
+
+    def __init__(self, seconds: float, note: str) -> None:
+        super().__init__(note)
+        self.seconds = seconds
+        self.note = note
