@@ -19,21 +19,31 @@ def run(ctx):
         ctx.log.info("cancelled before anything was done")
         ctx.state.update(job=ctx.job_id, attempt=ctx.attempt, kind=ctx.kind)
         return
-    replaced = {os.path.dirname(target) for _, target in ctx.state.get("moves", [])}
     moves.undo(ctx.state)
     holding.restore(ctx)
     attempt.remove_tree(ctx.staging)
-    _remove_empty(replaced, os.path.join(ctx.home, REPLACED_FOLDER))
+    _remove_replaced(ctx)
     _drop_tables(ctx)
     ctx.log.info("cancelled: the account is as it was before")
 
 
-def _remove_empty(folders, base):
-    """Remove those of `folders` that lie in `base` and are empty now, and `base` itself when that leaves it empty."""
-    for folder in sorted(folders) + [base]:
-        inside = folder == base or folder.startswith(base + "/")
-        if inside and os.path.isdir(folder) and not os.listdir(folder):
+def _remove_replaced(ctx):
+    """The job's folder of replaced entries is gone when all it still holds is a copy of what is back in place."""
+    base = os.path.join(ctx.home, REPLACED_FOLDER)
+    if not os.path.isdir(base):
+        return
+    for name in os.listdir(base):
+        folder = os.path.join(base, name)
+        if not name.endswith("-" + ctx.job_id) or os.path.islink(folder):
+            continue
+        copy = os.path.join(folder, holding.HTACCESS)
+        kept = holding.read_plain(copy)
+        if kept is not None and kept == holding.read_plain(os.path.join(ctx.root, holding.HTACCESS)):
+            os.unlink(copy)
+        if not os.listdir(folder):
             os.rmdir(folder)
+    if not os.listdir(base):
+        os.rmdir(base)
 
 
 def _drop_tables(ctx):
