@@ -1,9 +1,114 @@
-"""Commands to come."""
+"""`shoplaunch server add|list|check`: the servers and what their panels can do."""
 
 from __future__ import annotations
 
+import re
+import sys
+import time
+from pathlib import Path
+
 import click
+import sqlalchemy as sa
+
+from controller.cli.output import FAILED, OK, PARTLY_DONE, errors_shown, json_option, print_json, print_rows
+from controller.config import Config, load_config
+from controller.db import servers as rows
+from controller.db.engine import make_engine, reading, transact
+from controller.db.migrate import revisions
+from controller.db.servers import Server
+from controller.panels.base import Check, Panel
+from controller.panels.registry import open_panel
+from shared.errors import ShoplaunchError
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}\Z")
+_COLUMNS = (("name", "Name"), ("panel", "Panel"), ("url", "Address"), ("user", "User"))
+_CHECK_COLUMNS = (("name", "Check"), ("state", "State"), ("message", "Found"), ("advice", "What to do"))
 
 
 def register(group: click.Group) -> None:
     """Add this module's commands to `group`."""
+    group.add_command(server)
+
+
+def open_database(config: Config) -> sa.Engine:
+    """Return the state database's engine. Raises ShoplaunchError `not_initialised` where there is none of ours yet."""
+    if not config.keys.is_dir():
+        raise ShoplaunchError("not_initialised", f"there is no installation in {config.home}")
+    engine = make_engine(config.database_url)
+    found, newest = revisions(engine)
+    if found != newest:
+        raise ShoplaunchError("not_initialised", "the database lacks this version's tables; run `shoplaunch migrate`")
+    return engine
+
+
+def panel_of(config: Config, name: str) -> Panel:
+    """Return the panel of the server called `name`. Raises ShoplaunchError `server_unknown`, `not_initialised`."""
+    engine = open_database(config)
+    with reading(engine) as connection:
+        return open_panel(config, rows.get(connection, name))
+
+
+@click.group()
+def server() -> None:
+    """The servers whose accounts get shops."""
+
+
+@server.command()
+@click.argument("name")
+@click.option("--panel", type=click.Choice(["local", "cpanel"]), required=True)
+@click.option("--url", help="cPanel: https://host:2087")
+@click.option("--user", help="cPanel: root or the reseller's name")
+@click.option("--token-file", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="cPanel: API token")
+@click.option("--ca", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="cPanel: its CA certificates")
+@errors_shown
+def add(name: str, panel: str, url: str | None, user: str | None, token_file: Path | None, ca: Path | None) -> None:
+    """Make the server NAME known."""
+    if not NAME.match(name):
+        raise click.UsageError("a server's name is letters, digits, dots, dashes and underscores; at most 63")
+    if panel == "local" and any((url, user, token_file, ca)):
+        raise click.UsageError(
+            "the local panel is this very machine and takes none of --url, --user, --token-file, --ca"
+        )
+    if panel == "cpanel":
+        # Only once there is a driver is it known what to keep of the token.
+        raise ShoplaunchError("config_invalid", "this version has no driver for panels of kind 'cpanel' yet")
+    config = load_config()
+    engine = open_database(config)
+    row = Server(name=name, panel=panel)
+    # Settings that cannot be used are told now and not at the first order.
+    open_panel(config, row)
+    transact(engine, lambda connection: rows.add(connection, row, time.time()))
+    click.echo(f"{name} added. See `shoplaunch server check {name}`.")
+
+
+@server.command(name="list")
+@json_option
+@errors_shown
+def list_servers(as_json: bool) -> None:
+    """List the servers."""
+    engine = open_database(load_config())
+    with reading(engine) as connection:
+        found = rows.listed(connection)
+    shown = [{"name": one.name, "panel": one.panel, "url": one.url, "user": one.user} for one in found]
+    print_rows(shown, _COLUMNS, as_json=as_json, empty="No servers yet. See `shoplaunch server add --help`.")
+
+
+@server.command()
+@click.argument("name")
+@json_option
+@errors_shown
+def check(name: str, as_json: bool) -> None:
+    """Look whether the server NAME has everything; exit code 3 when something is missing, 1 when it is unusable."""
+    found = panel_of(load_config(), name).check()
+    if as_json:
+        print_json([vars(row) for row in found])
+    else:
+        print_rows([_shown(row) for row in found], _CHECK_COLUMNS, as_json=False, empty="Nothing to check.")
+    if any(row.essential and not row.ok for row in found):
+        sys.exit(FAILED)
+    sys.exit(OK if all(row.ok for row in found) else PARTLY_DONE)
+
+
+def _shown(row: Check) -> dict[str, str]:
+    state = "ok" if row.ok else "missing" if row.essential else "note"
+    return {"name": row.name, "state": state, "message": row.message, "advice": row.advice if not row.ok else ""}

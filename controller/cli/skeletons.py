@@ -1,9 +1,142 @@
-"""Commands to come."""
+"""`shoplaunch skeleton install|status|remove|sweep`: what new accounts of a server are born with."""
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
 import click
+
+from controller.cli.output import PARTLY_DONE, errors_shown, json_option, print_facts, print_json, show_error
+from controller.cli.servers import open_database, panel_of
+from controller.config import Config, load_config
+from controller.db import bundles, job_accounts
+from controller.db.engine import reading
+from controller.panels.base import SkeletonFiles, SkeletonStatus
+from shared.encoding import sha256_hex
+from shared.errors import ShoplaunchError
+from shared.job import AGENT_FILE, FOLDER, LAUNCHER_FILE
+
+_yes = click.option("--yes", is_flag=True, help="Do not ask.")
 
 
 def register(group: click.Group) -> None:
     """Add this module's commands to `group`."""
+    group.add_command(skeleton)
+
+
+@click.group()
+def skeleton() -> None:
+    """What new accounts are born with: launcher, agent and, on request, a bundle."""
+
+
+@skeleton.command()
+@click.argument("server")
+@click.option("--with-bundle", "bundle", help="Also put this bundle into every new account.")
+@_yes
+@errors_shown
+def install(server: str, bundle: str | None, yes: bool) -> None:
+    """Let new accounts of SERVER be born with launcher and agent; older versions are replaced."""
+    config = load_config()
+    panel = panel_of(config, server)
+    launcher, agent = agent_files(config)
+    path = _bundle_path(config, bundle) if bundle else None
+    cost = len(launcher) + len(agent) + (path.stat().st_size if path else 0)
+    click.echo(f"Every new account will hold {_size(cost)} for it until its shop is ready or `skeleton sweep` is run.")
+    if path is not None and not yes:
+        click.confirm(f"Put the bundle {bundle} into every new account?", abort=True)
+    files = SkeletonFiles(launcher=launcher, agent=agent, bundle_path=str(path) if path else None)
+    _show(panel.ensure_skeleton(files), config, as_json=False)
+
+
+@skeleton.command()
+@click.argument("server")
+@json_option
+@errors_shown
+def status(server: str, as_json: bool) -> None:
+    """Show what new accounts of SERVER are born with."""
+    config = load_config()
+    _show(panel_of(config, server).skeleton_status(), config, as_json=as_json)
+
+
+@skeleton.command()
+@click.argument("server")
+@errors_shown
+def remove(server: str) -> None:
+    """Let new accounts of SERVER be born without anything of ours. Existing accounts keep theirs; see `sweep`."""
+    panel_of(load_config(), server).remove_skeleton()
+    click.echo(f"New accounts of {server} are born without launcher and agent.")
+
+
+@skeleton.command()
+@click.argument("server")
+@_yes
+@errors_shown
+def sweep(server: str, yes: bool) -> None:
+    """Clear ~/.shoplaunch of accounts of SERVER that never had a job; exit code 3 when some could not be cleared."""
+    config = load_config()
+    panel = panel_of(config, server)
+    engine = open_database(config)
+    with reading(engine) as connection:
+        busy = job_accounts.with_jobs(connection, server)
+    idle, failed = [], 0
+    for account in panel.list_accounts():
+        if account.user in busy:
+            continue
+        try:
+            if panel.list_folder(account, FOLDER) is not None:
+                idle.append(account)
+        except ShoplaunchError as error:
+            failed += 1
+            show_error(error.code, error.message)
+    if idle and not yes:
+        click.confirm(f"Clear {len(idle)} account(s): {', '.join(account.user for account in idle)}?", abort=True)
+    for account in idle:
+        # An order may have come in while the question stood there.
+        with reading(engine) as connection:
+            if account.user in job_accounts.with_jobs(connection, server):
+                continue
+        try:
+            panel.remove_agent(account)
+            click.echo(f"{account.user}: cleared")
+        except ShoplaunchError as error:
+            failed += 1
+            show_error(error.code, error.message)
+    if not idle and not failed:
+        click.echo("Nothing to clear.")
+    sys.exit(PARTLY_DONE if failed else 0)
+
+
+def agent_files(config: Config) -> tuple[bytes, bytes]:
+    """Return (launcher, agent) of this installation. Raises ShoplaunchError `agent_not_built`."""
+    try:
+        return (config.agent / LAUNCHER_FILE).read_bytes(), (config.agent / AGENT_FILE).read_bytes()
+    except FileNotFoundError as error:
+        raise ShoplaunchError("agent_not_built", f"there is no {error.filename}; run `shoplaunch init`") from None
+
+
+def _bundle_path(config: Config, name: str) -> Path:
+    engine = open_database(config)
+    with reading(engine) as connection:
+        bundles.get(connection, name)
+    path = config.bundles / f"{name}.bundle"
+    if not path.is_file():
+        raise ShoplaunchError("bundle_missing", f"the file {path} is gone")
+    return path
+
+
+def _show(found: SkeletonStatus, config: Config, *, as_json: bool) -> None:
+    launcher, agent = agent_files(config)
+    current = (found.launcher_sha256, found.agent_sha256) == (sha256_hex(launcher), sha256_hex(agent))
+    if as_json:
+        print_json({**vars(found), "current": current})
+        return
+    absent = found.launcher_sha256 is None and found.agent_sha256 is None
+    state = "nothing installed" if absent else "current" if current else "outdated: run `skeleton install` again"
+    facts = [("State", state), ("Launcher", found.launcher_sha256), ("Agent", found.agent_sha256)]
+    facts += [("Bundle", f"{found.bundle_sha256} ({_size(found.bundle_bytes)})" if found.bundle_sha256 else None)]
+    print_facts(facts)
+
+
+def _size(count: int) -> str:
+    return f"{count / 1024**2:.1f} MiB" if count >= 1024**2 else f"{count / 1024:.0f} KiB"
