@@ -1,9 +1,102 @@
-"""Commands to come."""
+"""`shoplaunch bundle add|list|show`: the bundles the controller knows, and what a bundle file holds."""
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
 import click
+
+from controller.bundles.show import describe
+from controller.cli.output import errors_shown, json_option, print_facts, print_json, print_rows
+from controller.cli.servers import open_database
+from controller.config import load_config
+from controller.db.bundles import Bundle
+from controller.jobs.bundles import Bundles
+
+_COLUMNS = (
+    ("name", "Name"), ("application", "Application"), ("version", "Version"), ("size", "Bytes"), ("added_at", "Added"),
+    ("manifest_sha256", "Manifest"),
+)  # fmt: skip
 
 
 def register(group: click.Group) -> None:
     """Add this module's commands to `group`."""
+    group.add_command(bundle)
+
+
+@click.group()
+def bundle() -> None:
+    """Bundles: packed template shops."""
+
+
+def _bundles() -> Bundles:
+    config = load_config()
+    return Bundles(config, open_database(config))
+
+
+def _row(known: Bundle) -> dict[str, Any]:
+    added = datetime.fromtimestamp(known.added_at, UTC).isoformat(timespec="seconds")
+    return {**vars(known), "added_at": added}
+
+
+@bundle.command()
+@click.argument("name")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@json_option
+@errors_shown
+def add(name: str, file: Path, as_json: bool) -> None:
+    """Check every part of FILE and keep it as NAME."""
+    row = _row(_bundles().add(name, file))
+    if as_json:
+        print_json(row)
+    else:
+        click.echo(f"{name}: {row['application']} {row['version']}, {row['size']} bytes")
+
+
+@bundle.command("list")
+@json_option
+@errors_shown
+def list_bundles(as_json: bool) -> None:
+    """List the bundles orders may name."""
+    rows = [_row(known) for known in _bundles().listed()]
+    print_rows(rows, _COLUMNS, as_json=as_json, empty="No bundle yet. Add one: shoplaunch bundle add NAME FILE")
+
+
+@bundle.command()
+@click.argument("what", metavar="NAME|FILE")
+@json_option
+@errors_shown
+def show(what: str, as_json: bool) -> None:
+    """Show what a bundle holds; every part is checked against its digest first."""
+    file = Path(what)
+    if not file.is_file():
+        known = _bundles()
+        file = known.path(known.get(what).name)
+    found = describe(file)
+    if as_json:
+        print_json(found)
+        return
+    print_facts(_facts(found))
+
+
+def _facts(found: dict[str, Any]) -> list[tuple[str, Any]]:
+    manifest = found["manifest"]
+    kinds: dict[str, int] = {}
+    for member in manifest["members"]:
+        kinds[member["kind"]] = kinds.get(member["kind"], 0) + 1
+    needs = manifest["requirements"]
+    php = needs["php"]
+    return [
+        ("File", found["file"]),
+        ("Bytes", found["size"]),
+        ("Manifest", found["manifest_sha256"]),
+        ("Application", f"{manifest['application']['name']} {manifest['application']['version']}"),
+        ("Members", ", ".join(f"{number} {kind}" for kind, number in sorted(kinds.items()))),
+        ("Tables", f"{len(manifest['tables'])} with {sum(table['rows'] for table in manifest['tables'])} rows"),
+        ("Needs", f"{needs['disk_bytes']} bytes, {needs['inodes']} files, PHP {php['min']} to {php['max'] or 'any'}"),
+        ("Secrets", ", ".join(secret["name"] for secret in manifest["secrets"])),
+        ("Checks", ", ".join(check["name"] for check in manifest["checks"])),
+        ("Personal data", "; ".join(manifest.get("personal_data", []))),
+    ]
