@@ -17,7 +17,8 @@ class TreeWriter:
     """Writes below `root` (str), which is made with mode 0700 when absent.
 
     Paths are relative bytes and are checked. Raises ShoplaunchError `unsafe_path`, also where a link stands in the
-    way of a folder; OSError.
+    way of a folder; `path_refused` when `root` is a link or somebody else's, or a folder stands where a file must be;
+    OSError.
     """
 
     def __init__(self, root):
@@ -28,7 +29,10 @@ class TreeWriter:
         try:
             self._root = os.open(root, _FOLDER_FLAGS)
         except NotADirectoryError:
-            raise ShoplaunchError("unsafe_path", "the staging folder is not a folder") from None
+            raise ShoplaunchError("path_refused", "{} is not a folder".format(root)) from None
+        if os.fstat(self._root).st_uid != os.geteuid():
+            os.close(self._root)
+            raise ShoplaunchError("path_refused", "{} is somebody else's".format(root))
         self._open = {}
 
     def close(self):
@@ -63,7 +67,7 @@ class TreeWriter:
         try:
             os.symlink(target, name, dir_fd=parent)
         except FileExistsError:
-            os.unlink(name, dir_fd=parent)
+            _unlink(parent, name)
             os.symlink(target, name, dir_fd=parent)
 
     def _create(self, parent, name, mode):
@@ -71,7 +75,7 @@ class TreeWriter:
             return os.open(name, _FILE_FLAGS, mode, dir_fd=parent)
         except FileExistsError:
             # Replaced, never written into: it may be a link of somebody else's to anywhere
-            os.unlink(name, dir_fd=parent)
+            _unlink(parent, name)
             return os.open(name, _FILE_FLAGS, mode, dir_fd=parent)
 
     def _parent(self, path):
@@ -103,3 +107,10 @@ class TreeWriter:
         for kept in list(self._open):
             if not path.startswith(kept + b"/"):
                 os.close(self._open.pop(kept))
+
+
+def _unlink(parent, name):
+    try:
+        os.unlink(name, dir_fd=parent)
+    except (IsADirectoryError, PermissionError):
+        raise ShoplaunchError("path_refused", "a folder stands where {!r} must be".format(name[:120])) from None

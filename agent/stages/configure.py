@@ -1,8 +1,7 @@
 """Stage configure: the shop's settings as parametrised statements, in one fenced transaction, and read back."""
 
 from agent import ledger
-from agent.database import change, close
-from agent.database import run as execute
+from agent.database import change, close, raw
 from agent.importer import Patience
 from shared.bundle import members_of
 from shared.errors import ShoplaunchError
@@ -52,8 +51,8 @@ def check_statement(ctx, connection, statement):
     check = statement.get("check")
     if check is None:
         return
-    rows = execute(connection, check["sql"], _filled(ctx, check["params"]))
-    found = [None if value is None else as_text(value) for value in rows[0]] if rows else None
+    rows = raw(connection, check["sql"], _filled(ctx, check["params"]))
+    found = [None if value is None else value.decode("utf-8", "replace") for value in rows[0]] if rows else None
     wanted = [None if value is None else fill(ctx, value) for value in check["expect"]]
     if found != wanted:
         raise ShoplaunchError("configure_failed", "does not read back: {}".format(check["sql"][:200]))
@@ -62,11 +61,6 @@ def check_statement(ctx, connection, statement):
 def fill(ctx, template):
     """Return `template` (str) with its placeholders filled."""
     return ctx.renderer.render(template.encode("utf-8")).decode("utf-8")
-
-
-def as_text(value):
-    """Return a database value as text; binary ones are read as UTF-8."""
-    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
 
 
 def _filled(ctx, params):

@@ -1,9 +1,10 @@
 """Stage prove: the database holds exactly what the packer saw, filled cells read back, no trace of the template."""
 
 import base64
+import os
 
 from agent import ledger
-from agent.database import close
+from agent.database import close, raw
 from agent.database import run as execute
 from agent.importer import Patience
 from agent.residue import Residue
@@ -20,6 +21,7 @@ def run(ctx):
 
     A failed proof makes the next attempt import again.
     """
+    prove_files(ctx)
     patience = Patience(ctx.check_current)
     while True:
         try:
@@ -27,6 +29,19 @@ def run(ctx):
             return
         except ShoplaunchError as error:
             patience.failure(error)
+
+
+def prove_files(ctx):
+    """The new tree holds every entry of the shards. Raises ShoplaunchError `file_error`; unpacking starts anew then."""
+    shards = members_of(ctx.manifest, "files")
+    wanted = sum(member.get("entries", 0) for member in shards)
+    found = sum(len(folders) + len(files) for _, folders, files in os.walk(ctx.staging)) if shards else 0
+    # Folders above an entry need no entry of their own
+    if found < wanted:
+        ctx.state.forget_shards([member["name"] for member in shards])
+        ctx.state.forget_stages(["unpack"])
+        raise ShoplaunchError("file_error", "the new tree holds {} of {} entries".format(found, wanted))
+    ctx.state.record("files", wanted)
 
 
 def attempt_once(ctx):
@@ -63,7 +78,7 @@ def prove_tables(ctx, connection):
     for number, table in enumerate(tables):
         name = table["name"]
         statement = table.get("digest_sql") or "SELECT COUNT(*) FROM `{}`".format(name.replace("`", "``"))
-        found = ["NULL" if value is None else str(value) for value in execute(connection, statement)[0]]
+        found = ["NULL" if value is None else value.decode("ascii") for value in raw(connection, statement)[0]]
         if int(found[0]) != table["rows"]:
             raise ShoplaunchError("proof_rows", "{}: {} rows instead of {}".format(name, found[0], table["rows"]))
         if "digest" in table:
@@ -82,7 +97,7 @@ def prove_cells(ctx, connection):
     count = 0
     for cell in ctx.read_json("cells"):
         wanted = [None if text is None else ctx.renderer.render(base64.b64decode(text)) for text in cell["expect"]]
-        found = [_bytes(row[0]) for row in execute(connection, cell["sql"])]
+        found = [row[0] for row in raw(connection, cell["sql"])]
         if found != wanted:
             raise ShoplaunchError("proof_cell", "a value in {} is not as written".format(cell["table"]))
         count += len(wanted)
@@ -107,9 +122,3 @@ def prove_clean(ctx, connection):
         searched += len(columns)
     ctx.state.record("residue_columns", searched)
     ctx.progress(NAME, 1.0)
-
-
-def _bytes(value):
-    if value is None or isinstance(value, bytes):
-        return value
-    return str(value).encode("utf-8")

@@ -5,7 +5,6 @@ import stat
 import time
 
 from agent import document_root, holding, moves
-from agent.attempt import remove_tree
 from agent.htaccess import join, split_blocks
 from agent.state import write_durably
 from shared.errors import ShoplaunchError
@@ -36,8 +35,8 @@ def run(ctx):
         moves.apply(ctx.state, plan["entry_points"])
     except OSError as error:
         raise ShoplaunchError("switch_failed", "{}: {}".format(error.strerror, error.filename)) from None
+    # What is left of staging goes with the clean-up: taking the moves back needs it
     holding.remove_page(ctx)
-    remove_tree(ctx.staging)
     ctx.state.record("replaced", [os.path.basename(target) for _, target in plan["aside"]])
 
 
@@ -51,13 +50,17 @@ def make_plan(ctx):
     folder = os.path.join(ctx.home, REPLACED_FOLDER, "{}-{}".format(time.strftime("%Y-%m-%d"), ctx.job_id))
     leaving = [name for name in names + document_root.default_pages(ctx) if name != holding.HTACCESS]
     aside = [[os.path.join(ctx.root, name), os.path.join(folder, name)] for name in leaving]
-    if holding.HTACCESS in names:
-        _keep_former_htaccess(ctx, folder)
+    former = holding.former_htaccess(ctx) if holding.HTACCESS in names else None
+    if former is not None:
+        # The occupant's own goes aside with the rest; the 503 page stands in its place already
+        path = os.path.join(ctx.staging, FINAL_HTACCESS + "-former")
+        write_durably(path, former, 0o644)
+        aside.append([path, os.path.join(folder, holding.HTACCESS)])
     final = write_htaccess(ctx)
     last = [name for name in ctx.manifest["entry_points"] if name != holding.HTACCESS]
     tree = []
     for name in sorted(os.listdir(ctx.staging)):
-        if name not in last and name not in (holding.HTACCESS, FINAL_HTACCESS):
+        if name not in last and name != holding.HTACCESS and not name.startswith(FINAL_HTACCESS):
             tree += _pairs(ctx, name, set(leaving))
     ends = [[os.path.join(ctx.staging, name), os.path.join(ctx.root, name)] for name in last]
     ends = [pair for pair in ends if os.path.lexists(pair[0])]
@@ -96,11 +99,3 @@ def write_htaccess(ctx):
     path = os.path.join(ctx.staging, FINAL_HTACCESS)
     write_durably(path, join(blocks, split_blocks(shop, rules)[1]), 0o644)
     return path
-
-
-def _keep_former_htaccess(ctx, folder):
-    """The occupant's `.htaccess` goes aside with the rest; `undo` has its own copy of it."""
-    former = holding.former_htaccess(ctx)
-    if former is not None:
-        os.makedirs(folder, mode=0o700, exist_ok=True)
-        write_durably(os.path.join(folder, holding.HTACCESS), former, 0o644)

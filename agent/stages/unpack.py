@@ -18,7 +18,7 @@ def run(ctx):
     Raises ShoplaunchError `unsafe_path`, `residue_found`, `bundle_*`, `superseded`; OSError.
     """
     shards = members_of(ctx.manifest, "files")
-    total = sum(member["unpacked"] for member in shards) or 1
+    total = sum(member["size"] for member in shards) or 1
     done = 0
     residue = Residue(ctx.manifest, ctx.values)
     os.umask(0o022)
@@ -29,23 +29,23 @@ def run(ctx):
                 ctx.check_current()
                 unpack_shard(ctx, writer, residue, member)
                 ctx.state.mark_shard(member["name"])
-            done += member["unpacked"]
+            done += member["size"]
             ctx.progress(NAME, done / total)
     finally:
         writer.close()
-    ctx.state.record("files", sum(member["entries"] for member in shards))
 
 
 def unpack_shard(ctx, writer, residue, member):
     """Write every entry of one shard."""
     packed = ctx.bundle.read(member)
-    data = gunzip(packed, member["unpacked"])
+    data = gunzip(packed, member.get("unpacked"))
     ctx.count("bytes_read", len(packed))
     view = memoryview(data)
     # One search over the whole shard; only one that has a trace is looked through file by file
     suspicious = member["placeholders"] or residue.found_in(data)
-    written = 0
+    written = entries = 0
     for entry in tar.entries(data):
+        entries += 1
         path = ctx.renderer.render(entry.path)
         if residue.found_in(path):
             raise ShoplaunchError("residue_found", "the name {!r} names the template".format(path[-120:]))
@@ -59,6 +59,8 @@ def unpack_shard(ctx, writer, residue, member):
                 content, mtime = _fill(ctx, residue, member, path, data[entry.start : entry.end], mtime)
             writer.file(path, content, entry.mode, mtime)
             written += len(content)
+    if entries != member.get("entries", entries):
+        raise ShoplaunchError("bundle_damaged", "{} holds {} entries".format(member["name"], entries))
     ctx.count("bytes_written", written)
 
 
