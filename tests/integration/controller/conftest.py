@@ -1,0 +1,27 @@
+"""State databases of both kinds."""
+
+import pytest
+
+from controller.db.engine import make_engine
+from controller.db.migrate import upgrade
+
+
+@pytest.fixture(params=["sqlite", "mariadb"])
+def database_url(request, tmp_path):
+    """The URL of a new, empty state database: an SQLite file, then one of a real MariaDB."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/state.db"
+    from urllib.parse import quote_plus
+
+    server = request.getfixturevalue("mariadb_server")
+    name, user, password = server.new_database()
+    return f"mysql://{user}:{quote_plus(password)}@localhost/{name}?unix_socket={server.socket}"
+
+
+@pytest.fixture
+def engine(database_url):
+    """An engine on a state database that has its tables."""
+    made = make_engine(database_url)
+    upgrade(made)
+    yield made
+    made.dispose()

@@ -1,0 +1,197 @@
+"""The state database behaves the same on SQLite and on a real MariaDB."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy.exc import IntegrityError
+
+from controller.db import jobs, proofs, steps
+from controller.db.engine import make_engine, reading, transact
+from controller.db.migrate import revisions, upgrade
+from controller.db.tables import metadata
+from shared.errors import ShoplaunchError
+from tests.integration.controller.rows import NOW, add_job, read
+
+
+def test_migrations_make_exactly_the_tables_the_queries_use(engine):
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, metadata) == []
+
+
+def test_migrating_twice_changes_nothing(engine):
+    add_job(engine)
+    upgrade(engine)
+    assert read(engine).domain == "shop.example.com"
+    found, newest = revisions(engine)
+    assert found == newest
+
+
+def test_a_database_without_tables_is_told_from_one_that_is_current(database_url):
+    found, newest = revisions(make_engine(database_url))
+    assert found is None and newest is not None
+
+
+def test_texts_of_any_language_and_long_documents_come_back_as_they_were(engine):
+    long = {"text": "ض" * 200_000, "quotes": "\"'\\\n\0"}
+    add_job(engine, facts=long)
+    job = read(engine)
+    assert job.facts == long
+    assert job.order == {"shop_name": "فروشگاه"}
+
+
+def test_names_that_differ_in_case_only_are_different(engine):
+    add_job(engine, "job00001", order_key="abc")
+    add_job(engine, "job00002", order_key="ABC")
+    with reading(engine) as connection:
+        assert jobs.find_by_order(connection, "ABC").id == "job00002"
+
+
+@pytest.mark.parametrize("key", ["order_key", "domain_key", "account_key"])
+def test_two_jobs_cannot_hold_the_same_key_but_any_number_holds_none(engine, key):
+    add_job(engine, "job00001", **{key: "same"})
+    with pytest.raises(IntegrityError):
+        add_job(engine, "job00002", **{key: "same"})
+    add_job(engine, "job00003")
+    add_job(engine, "job00004")
+
+
+def test_a_change_made_on_an_old_reading_is_refused(engine):
+    old = add_job(engine)
+    transact(engine, lambda connection: jobs.update(connection, old, NOW + 1, percent=10))
+    with pytest.raises(jobs.Conflict):
+        transact(engine, lambda connection: jobs.update(connection, old, NOW + 2, percent=20))
+    assert read(engine).percent == 10
+
+
+def test_a_change_to_the_same_values_still_counts_as_one(engine):
+    job = add_job(engine, percent=10)
+    changed = transact(engine, lambda connection: jobs.update(connection, job, job.updated_at, percent=10))
+    assert changed.version == read(engine).version == job.version + 1
+
+
+def test_what_a_failed_transaction_wrote_is_gone(engine):
+    job = add_job(engine)
+
+    def work(connection):
+        jobs.update(connection, job, NOW + 1, percent=50)
+        raise ShoplaunchError("internal", "after writing")
+
+    with pytest.raises(ShoplaunchError):
+        transact(engine, work)
+    assert read(engine) == job
+
+
+def test_many_threads_count_without_losing_one(engine):
+    add_job(engine)
+
+    def count(_number):
+        def work(connection):
+            job = jobs.get(connection, "job00001", lock=True)
+            jobs.update(connection, job, NOW, percent=job.percent + 1)
+
+        transact(engine, work)
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(count, range(40)))
+    assert read(engine).percent == 40
+
+
+def test_only_one_of_many_takes_a_lease(engine):
+    add_job(engine)
+    start = threading.Barrier(6)
+
+    def take(owner):
+        start.wait()
+        return transact(engine, lambda c: jobs.take_lease(c, "job00001", owner, NOW, NOW + 60))
+
+    with ThreadPoolExecutor(6) as pool:
+        taken = list(pool.map(take, [f"worker{n}" for n in range(6)]))
+    assert taken.count(True) == 1
+    assert read(engine).lease_owner == f"worker{taken.index(True)}"
+
+
+def test_a_lease_can_be_taken_over_only_after_it_ran_out(engine):
+    add_job(engine)
+    assert transact(engine, lambda c: jobs.take_lease(c, "job00001", "first", NOW, NOW + 60))
+    assert not transact(engine, lambda c: jobs.take_lease(c, "job00001", "second", NOW + 59, NOW + 119))
+    assert transact(engine, lambda c: jobs.renew_lease(c, "job00001", "first", NOW + 90))
+    assert not transact(engine, lambda c: jobs.take_lease(c, "job00001", "second", NOW + 89, NOW + 149))
+    assert transact(engine, lambda c: jobs.take_lease(c, "job00001", "second", NOW + 90, NOW + 150))
+    assert not transact(engine, lambda c: jobs.renew_lease(c, "job00001", "first", NOW + 200))
+
+
+def test_a_job_is_due_when_its_time_came_and_nobody_holds_it(engine):
+    add_job(engine, "job00001", wake_at=NOW)
+    add_job(engine, "job00002", wake_at=NOW - 10)
+    add_job(engine, "job00003", wake_at=NOW + 10)
+    add_job(engine, "job00004", wake_at=None)
+    add_job(engine, "job00005", wake_at=NOW, lease_owner="somebody", lease_until=NOW + 5)
+    add_job(engine, "job00006", wake_at=NOW, lease_owner="nobody any more", lease_until=NOW)
+    with reading(engine) as connection:
+        found = list(jobs.due(connection, NOW, 10))
+    assert found[0] == "job00002"
+    assert sorted(found) == ["job00001", "job00002", "job00006"]
+
+
+def test_a_job_that_changed_while_it_was_held_is_looked_at_again_at_once(engine):
+    add_job(engine, state="restoring", wake_at=NOW)
+    transact(engine, lambda c: jobs.take_lease(c, "job00001", "me", NOW, NOW + 60))
+    held = read(engine)
+    transact(engine, lambda c: jobs.update(c, jobs.get(c, "job00001", lock=True), NOW, state="finishing"))
+    transact(engine, lambda c: jobs.release_lease(c, held, "me", NOW, NOW + 600))
+    assert read(engine).wake_at == NOW
+    assert read(engine).lease_owner is None
+
+
+def test_releasing_a_lease_that_was_lost_changes_nothing(engine):
+    add_job(engine)
+    transact(engine, lambda c: jobs.take_lease(c, "job00001", "old", NOW, NOW + 60))
+    held = read(engine)
+    transact(engine, lambda c: jobs.take_lease(c, "job00001", "new", NOW + 60, NOW + 120))
+    before = read(engine)
+    transact(engine, lambda c: jobs.release_lease(c, held, "old", NOW + 61, None))
+    assert read(engine) == before
+
+
+def test_a_secret_another_shop_has_is_found_and_nothing_is_noted(engine):
+    add_job(engine, "job00001")
+    add_job(engine, "job00002")
+    assert transact(engine, lambda c: proofs.claim_fingerprints(c, "job00001", {"a": "f1", "b": "f2"})) is None
+    assert transact(engine, lambda c: proofs.claim_fingerprints(c, "job00002", {"x": "f3", "y": "f2"})) == "y"
+    with reading(engine) as connection:
+        assert proofs.fingerprints_of(connection, "job00002") == {}
+        assert proofs.fingerprints_of(connection, "job00001") == {"a": "f1", "b": "f2"}
+
+
+def test_reset_steps_wait_again_and_remember_how_often_they_ran(engine):
+    add_job(engine)
+    transact(engine, lambda c: steps.insert(c, "job00001", ["account", "php"]))
+    failed = {"code": "panel_refused", "message": "no", "advice": "", "retryable": False}
+    transact(engine, lambda c: steps.update(c, "job00001", "php", state="failed", attempts=3, failures=2, error=failed))
+    with reading(engine) as connection:
+        assert steps.of_job(connection, "job00001")["php"].error == failed
+    transact(engine, lambda c: steps.reset(c, "job00001", ["php"]))
+    with reading(engine) as connection:
+        row = steps.of_job(connection, "job00001")["php"]
+    assert (row.state, row.attempts, row.failures, row.error) == ("waiting", 3, 0, None)
+
+
+def test_looking_does_not_wait_for_a_writer(engine):
+    add_job(engine)
+    with engine.begin() as writer:
+        jobs.update(writer, jobs.get(writer, "job00001", lock=True), NOW, percent=99)
+        with reading(engine) as connection:
+            assert jobs.get(connection, "job00001").percent == 0
+
+
+def test_deleting_a_job_takes_what_belongs_to_it_along(engine):
+    add_job(engine)
+    transact(engine, lambda c: steps.insert(c, "job00001", ["account"]))
+    transact(engine, lambda c: c.execute(sa.delete(metadata.tables["jobs"])))
+    with reading(engine) as connection:
+        assert steps.of_job(connection, "job00001") == {}
