@@ -1,5 +1,6 @@
 """Building the agent: reproducible, pinned, unmodified, with nothing secret in it."""
 
+import importlib
 import zipfile
 from pathlib import Path
 
@@ -7,7 +8,6 @@ import pytest
 from click.testing import CliRunner
 
 from controller.bundles import agent_build
-from controller.cli.agents import agent
 from shared.errors import ShoplaunchError
 
 KEYS = [bytes(range(32)), bytes(32)]
@@ -57,7 +57,8 @@ def test_an_agent_without_usable_keys_is_not_built(tmp_path, keys):
 def test_the_command_builds_with_the_keys_of_a_file(tmp_path):
     (tmp_path / "keys").write_text(f"# ours\n{KEYS[0].hex()}\n{KEYS[1].hex()}  # newest\n")
     arguments = ["build", "-o", str(tmp_path / "a.pyz"), "--keys-from", str(tmp_path / "keys")]
-    done = CliRunner().invoke(agent, arguments)
+    command = importlib.import_module("controller.cli.agents").agent
+    done = CliRunner().invoke(command, arguments)
     assert done.exit_code == 0, done.output
     with zipfile.ZipFile(tmp_path / "a.pyz") as archive:
         assert KEYS[1].hex() in archive.read("agent/keys.json").decode()

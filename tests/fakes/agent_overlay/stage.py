@@ -12,7 +12,7 @@ NAME = "@NAME@"
 
 def _trace(ctx, text):
     with open(os.path.join(ctx.home, "trace"), "a") as stream:
-        stream.write("{} {} attempt {} pid {}\n".format(NAME, text, ctx.attempt, os.getpid()))
+        stream.write(f"{NAME} {text} attempt {ctx.attempt} pid {os.getpid()}\n")
 
 
 def run(ctx):
