@@ -23,6 +23,7 @@ MAKERS: dict[str, Callable[[], str]] = {
 }
 #: Never rotated: fingerprints made with another salt could not be compared.
 SALT = "fingerprints"
+KEY_BYTES = 32
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ def load_keys(folder: Path) -> Keys:
     if not all(lines.values()):
         raise ShoplaunchError("config_invalid", f"a key file in {folder} is empty")
     try:
-        return Keys(
+        keys = Keys(
             signing=tuple(bytes.fromhex(line) for line in lines["signing"]),
             encryption=tuple(line.encode("ascii") for line in lines["encryption"]),
             tokens=tuple(bytes.fromhex(line) for line in lines["tokens"]),
@@ -90,3 +91,7 @@ def load_keys(folder: Path) -> Keys:
         )
     except ValueError:
         raise ShoplaunchError("config_invalid", f"a key file in {folder} is damaged") from None
+    lengths = {len(key) for key in (*keys.signing, *keys.tokens, *keys.sessions, keys.fingerprint_salt)}
+    if lengths != {KEY_BYTES}:
+        raise ShoplaunchError("config_invalid", f"a key file in {folder} is damaged")
+    return keys

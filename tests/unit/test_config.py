@@ -1,0 +1,98 @@
+"""What the settings file and the environment may say, and what is refused."""
+
+import pytest
+
+from controller.config import load_config
+from shared.errors import ShoplaunchError
+
+
+@pytest.fixture
+def settings(tmp_path):
+    """Return a function: text of shoplaunch.toml and variables -> Config."""
+
+    def load(text="", **variables):
+        (tmp_path / "shoplaunch.toml").write_text(text, "utf-8")
+        return load_config({"SHOPLAUNCH_HOME": str(tmp_path), **variables})
+
+    return load
+
+
+def refusal(settings, text="", **variables):
+    with pytest.raises(ShoplaunchError) as caught:
+        settings(text, **variables)
+    assert caught.value.code == "config_invalid"
+    return caught.value.message
+
+
+def test_without_any_setting_everything_lies_below_the_home(tmp_path):
+    config = load_config({"SHOPLAUNCH_HOME": str(tmp_path)})
+    assert config.home == tmp_path
+    assert config.database_url == f"sqlite:///{tmp_path}/shoplaunch.db"
+    assert config.bundles.parent == config.keys.parent == config.agent.parent == tmp_path
+
+
+def test_the_environment_wins_over_the_file(settings):
+    config = settings('public_url = "https://file.example"', SHOPLAUNCH_PUBLIC_URL="https://variable.example")
+    assert config.public_url == "https://variable.example"
+
+
+def test_the_panels_section_is_handed_on_as_it_stands(settings):
+    assert settings('[local]\nhttp_port = 8081\nphp = [{version = "8.2"}]').local == {
+        "http_port": 8081,
+        "php": [{"version": "8.2"}],
+    }
+
+
+def test_mail_goes_into_a_folder_when_one_is_named(settings):
+    assert settings('[mail]\nfolder = "/tmp/mail"').mail.folder == "/tmp/mail"
+    assert settings().mail.folder is None
+
+
+def test_the_smtp_password_stands_in_a_file_of_its_own(settings, tmp_path):
+    (tmp_path / "secret").write_text("s3cret\n")
+    config = settings(f'[mail]\npassword_file = "{tmp_path}/secret"')
+    assert config.mail.password() == "s3cret"
+    assert "s3cret" not in repr(config)
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("publik_url = 'https://x.example'", "publik_url"),
+        ("[mail]\nhots = 'x'", "hots"),
+        ("[mail]\nport = 'twenty-five'", "port"),
+        ("[mail]\nport = true", "port"),
+        ("mail = 1", "mail"),
+        ("local = 1", "local"),
+        ("public_url = 1", "public_url"),
+        ("public_url = 'control.example.com'", "public_url"),
+        ("public_url = 'ftp://control.example.com'", "public_url"),
+        ("public_url = 'https://control.example.com/path?x=1'", "public_url"),
+        ("public_url = 'http://control.example.com'", "https"),
+        ("trusted_proxies = -1", "trusted_proxies"),
+        ("job_hours = 0", "job_hours"),
+        ("job_hours = 'soon'", "job_hours"),
+        ("this is not toml", "shoplaunch.toml"),
+    ],
+)
+def test_a_wrong_setting_is_named(settings, text, word):
+    assert word in refusal(settings, text)
+
+
+def test_plain_http_is_for_this_very_machine_only(settings):
+    for host in ("127.0.0.1:8000", "localhost", "[::1]:8000"):
+        assert settings(SHOPLAUNCH_PUBLIC_URL=f"http://{host}").public_url == f"http://{host}"
+    assert "https" in refusal(settings, SHOPLAUNCH_PUBLIC_URL="http://192.0.2.1")
+
+
+def test_a_home_that_is_not_absolute_is_refused():
+    with pytest.raises(ShoplaunchError) as caught:
+        load_config({"SHOPLAUNCH_HOME": "somewhere"})
+    assert caught.value.code == "config_invalid"
+
+
+def test_settings_that_cannot_be_read_are_not_taken_for_none(tmp_path):
+    (tmp_path / "shoplaunch.toml").mkdir()
+    with pytest.raises(ShoplaunchError) as caught:
+        load_config({"SHOPLAUNCH_HOME": str(tmp_path)})
+    assert caught.value.code == "config_invalid"
