@@ -26,7 +26,8 @@ def packed(data):
 
 
 def shard(entries):
-    """Return (packed, unpacked size, count) of a shard with `entries`: (path, content | None for a folder | ("->", target))."""
+    """Return (packed, unpacked size, count) of a shard; `entries` are (path, content), (path, None) for a folder,
+    (path, ("->", target)) for a link."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.GNU_FORMAT) as archive:
         for path, content in entries:
@@ -58,7 +59,10 @@ PLAIN_FILES = [
 FILLED_FILES = [
     (place("admin_folder") + "/index.php", "<?php // back office\n"),
     ("config/parameters.php", f"<?php return ['key' => '{place('secret.cookie_key', 'symfony')}'];\n"),
-    (".htaccess", f"RewriteEngine On\nRewriteCond %{{HTTP_HOST}} ^{place('domain', 'regex')}$\nRewriteRule ^x$ index.php\n"),
+    (
+        ".htaccess",
+        "RewriteEngine On\nRewriteCond %{HTTP_HOST} ^" + place("domain", "regex") + "$\nRewriteRule ^x$ index.php\n",
+    ),
 ]  # fmt: skip
 TABLES = [
     {
@@ -219,7 +223,7 @@ class Handmade:
     def manifest(self, **more):
         """Return the manifest over the members."""
         tables = [
-            {"name": name, "rows": int(row[0]), "digest_sql": DIGESTS[name], "digest": row,
+            {"name": name, "rows": int(row[0]), "digest_sql": DIGESTS[name], "digest": list(row),
              "text_columns": [] if name == "ps_image" else ["name"] + (["value"] if "conf" in name else [])}
             for name, row in self.digests.items()
         ]  # fmt: skip

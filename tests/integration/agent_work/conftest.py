@@ -45,7 +45,8 @@ class Shop(Box):
         """Return everything that must be the same after any disturbed restore."""
         rows = {table: self.query(f"CHECKSUM TABLE `{table}`") for table in ("ps_product", "ps_image")}
         settings = self.query("SELECT * FROM ps_configuration ORDER BY id")
-        definitions = {table: self.query(f"SHOW CREATE TABLE `{table}`")[0][1] for table in sorted(self.tables())}
+        creates = {table: self.query(f"SHOW CREATE TABLE `{table}`")[0][1] for table in sorted(self.tables())}
+        definitions = {table: create.replace(self.database, "the_shop") for table, create in creates.items()}
         files = {}
         for path in sorted(self.root.rglob("*")):
             name = str(path.relative_to(self.root))

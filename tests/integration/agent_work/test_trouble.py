@@ -1,0 +1,268 @@
+"""What the account, the disk or the database may have wrong: a clear code, and the account untouched or resumable."""
+
+import os
+import subprocess
+import time
+
+import pytest
+
+from shared.encoding import sha256_hex
+from tests.mariadb import start_private, stop_private
+
+
+def failure(controller):
+    """Return the error of the last `failed` event."""
+    return controller.accepted("failed")[-1]["error"]
+
+
+def untouched(shop):
+    """Tell whether document root and database are as they were born."""
+    return list(shop.root.iterdir()) == [] and shop.tables() == set()
+
+
+def test_a_wrong_password_is_told_and_the_right_one_goes_on(shop, controller):
+    shop.drop(values={"db.password": "wrong"})
+    shop.cron()
+    assert shop.run() == 3
+    assert failure(controller)["code"] == "db_access_denied"
+    assert untouched(shop)
+    assert "shoplaunch" not in shop.crontab
+    shop.drop(attempt=2)
+    assert shop.run() == 0
+
+
+def test_a_database_with_foreign_tables_is_left_alone(shop, controller):
+    shop.query("CREATE TABLE wp_posts (id INT PRIMARY KEY)")
+    shop.drop()
+    assert shop.run() == 3
+    assert failure(controller)["code"] == "db_not_empty"
+    assert shop.tables() == {"wp_posts"}
+    assert list(shop.root.iterdir()) == []
+
+
+def test_a_missing_database_is_told(shop, controller):
+    shop.drop(values={"db.name": "nosuchdatabase"})
+    assert shop.run() == 3
+    assert failure(controller)["code"] in ("db_missing", "db_privileges")
+    assert untouched(shop)
+
+
+def test_a_missing_privilege_is_told_and_granting_it_mends_it(shop, controller):
+    shop.server.query(f"REVOKE ALTER, INDEX ON `{shop.database}`.* FROM `{shop.db_user}`@localhost")
+    shop.drop()
+    assert shop.run() == 3
+    assert failure(controller)["code"] == "db_privileges"
+    shop.server.query(f"GRANT ALL ON `{shop.database}`.* TO `{shop.db_user}`@localhost")
+    shop.drop(attempt=2)
+    assert shop.run() == 0
+
+
+def test_a_packet_limit_below_the_largest_statement_is_told(shop, controller, bundle):
+    requirements = {**bundle.manifest()["requirements"], "max_statement_bytes": 900_000_000}
+    shop.pin = bundle.write(shop.folder / "shop.bundle", requirements=requirements)
+    shop.own()
+    shop.drop()
+    assert shop.run() == 3
+    assert failure(controller)["code"] == "db_packet"
+    assert untouched(shop)
+
+
+@pytest.mark.parametrize("name,code", [("disk_bytes", "disk_space"), ("inodes", "inodes")])
+def test_too_little_room_is_told_before_anything_is_written(shop, controller, bundle, name, code):
+    requirements = {**bundle.manifest()["requirements"], name: 1 << 55}
+    shop.pin = bundle.write(shop.folder / "shop.bundle", requirements=requirements)
+    shop.own()
+    shop.drop()
+    assert shop.run() == 1
+    assert failure(controller)["code"] == code
+    assert untouched(shop)
+
+
+def test_a_server_that_skips_name_resolution_serves_over_its_socket(bundle, controller, keys, agent):
+    from tests.integration.agent_work.conftest import Shop
+
+    server = start_private(["--skip-name-resolve"])
+    try:
+        account = Shop(server, bundle, controller, keys, agent)
+        account.drop()
+        assert account.run() == 0
+        account.close()
+    finally:
+        stop_private(server)
+
+
+def test_an_occupied_document_root_is_left_alone(shop, controller):
+    (shop.root / "index.html").write_text("my site")
+    shop.own()
+    shop.drop()
+    assert shop.run() == 3
+    assert failure(controller)["code"] == "docroot_occupied"
+    assert [path.name for path in shop.root.iterdir()] == ["index.html"]
+    assert shop.tables() == set()
+
+
+def test_an_occupied_document_root_is_put_aside_when_the_order_allows_it(shop):
+    (shop.root / "img").mkdir()
+    (shop.root / "img" / "mine.txt").write_text("mine")
+    (shop.root / ".htaccess").write_text("# BEGIN panel\nAddHandler x .php\n# END panel\nRedirect / /old\n")
+    (shop.root / "cgi-bin").mkdir()
+    shop.own()
+    rules = {**shop.job()["document_root"], "occupied": "move"}
+    shop.drop(document_root=rules)
+    assert shop.run() == 0
+    (aside,) = (shop.home / ".shoplaunch-replaced").iterdir()
+    assert (aside / "img" / "mine.txt").read_text() == "mine"
+    assert "Redirect / /old" in (aside / ".htaccess").read_text()
+    assert (shop.root / "img" / "1.png").exists() and (shop.root / "cgi-bin").exists()
+    htaccess = (shop.root / ".htaccess").read_text()
+    assert htaccess.startswith("# BEGIN panel\nAddHandler x .php\n# END panel\n")
+    assert "Redirect" not in htaccess
+
+
+def test_the_panels_own_entries_and_default_page_are_no_occupation(shop):
+    (shop.root / ".well-known").mkdir()
+    (shop.root / ".well-known" / "token").write_text("t")
+    (shop.root / "index.html").write_bytes(b"welcome")
+    (shop.root / ".htaccess").write_bytes(b"# BEGIN panel\r\nx\r\n# END panel")
+    shop.own()
+    rules = {**shop.job()["document_root"], "default_pages": [sha256_hex(b"welcome")]}
+    shop.drop(document_root=rules)
+    assert shop.run() == 0
+    assert (shop.root / ".well-known" / "token").read_text() == "t"
+    assert not (shop.root / "index.html").exists()
+    assert (shop.root / ".htaccess").read_bytes().startswith(b"# BEGIN panel\r\nx\r\n# END panel\nRewriteEngine")
+
+
+def test_a_document_root_that_is_a_link_is_refused(shop, controller):
+    shop.root.rmdir()
+    (shop.home / "elsewhere").mkdir()
+    shop.root.symlink_to(shop.home / "elsewhere")
+    shop.own()
+    shop.drop()
+    assert shop.run() == 3
+    assert failure(controller)["code"] == "docroot_missing"
+    assert list((shop.home / "elsewhere").iterdir()) == []
+
+
+def test_links_planted_in_the_staging_tree_are_gone_before_anything_is_written(shop):
+    canary = shop.base / "canary"
+    canary.mkdir()
+    (canary / "Shop.php").write_text("mine")
+    os.chown(canary, shop.uid, shop.gid)
+    os.chown(canary / "Shop.php", shop.uid, shop.gid)
+    staging = shop.home / f".shoplaunch-staging-{shop.id}"
+    staging.mkdir()
+    (staging / "classes").symlink_to(canary)
+    (staging / "index.php").symlink_to(canary / "Shop.php")
+    os.link(canary / "Shop.php", staging / ".htaccess")
+    shop.own()
+    shop.drop()
+    assert shop.run() == 0
+    assert (canary / "Shop.php").read_text() == "mine"
+    assert [path.name for path in canary.iterdir()] == ["Shop.php"]
+    assert not (shop.root / "classes").is_symlink()
+
+
+def test_a_full_file_system_is_told_and_the_restore_goes_on_when_there_is_room(shop, controller, bundle):
+    mount = ["mount", "-t", "tmpfs", "-o", f"size=300k,uid={shop.uid},gid={shop.gid},mode=755", "none"]
+    shop.root.rmdir()
+    disk = shop.home / "site"
+    disk.mkdir()
+    subprocess.run([*mount, str(disk)], check=True)
+    try:
+        shop.root = disk / "public_html"
+        shop.root.mkdir()
+        os.chown(shop.root, shop.uid, shop.gid)
+        (disk / "filler").write_bytes(b"x" * 200_000)
+        requirements = {**bundle.manifest()["requirements"], "disk_bytes": 0, "inodes": 0}
+        shop.pin = bundle.write(shop.folder / "shop.bundle", requirements=requirements)
+        shop.own()
+        shop.drop()
+        assert shop.run() == 1
+        assert failure(controller)["code"] == "quota_reached"
+        subprocess.run(["mount", "-o", "remount,size=50m", str(disk)], check=True)
+        assert shop.run() == 0
+        assert (shop.root / "img" / "1.png").exists()
+    finally:
+        subprocess.run(["umount", "-l", str(disk)], check=True)
+
+
+def test_a_server_restarted_in_the_middle_costs_no_chunk(bundle, controller, keys, agent):
+    from tests.integration.agent_work.conftest import Shop
+
+    server = start_private()
+    try:
+        account = Shop(server, bundle, controller, keys, agent)
+        blocker = server.root_connection(account.database)
+        account.drop()
+        process = account.start()
+        account.wait_for(lambda: "shoplaunch_ledger" in account.tables() and "ps_image" in account.tables())
+        with blocker.cursor() as cursor:
+            cursor.execute("LOCK TABLES ps_product WRITE")
+        time.sleep(0.5)
+        server.stop(hard=True)
+        time.sleep(1)
+        assert process.poll() is None
+        server.start()
+        assert process.wait(120) == 0
+        assert account.query("SELECT COUNT(*) FROM ps_product")[0][0] == 2000
+        account.close()
+    finally:
+        stop_private(server)
+
+
+def test_a_lock_wait_that_times_out_repeats_the_chunk(shop):
+    holder = shop.server.root_connection(shop.database)
+    shop.drop()
+    process = shop.start()
+    shop.wait_for(lambda: "ps_configuration" in shop.tables())
+    # Somebody holds a row of the ledger for a moment longer than a chunk likes
+    holder.begin()
+    with holder.cursor() as cursor:
+        cursor.execute("SELECT * FROM shoplaunch_ledger FOR UPDATE")
+        time.sleep(1)
+    holder.rollback()
+    holder.close()
+    assert process.wait(120) == 0
+    assert shop.query("SELECT COUNT(*) FROM ps_product")[0][0] == 2000
+
+
+def test_a_table_that_differs_stops_the_shop_and_is_imported_again_by_the_next_attempt(shop, controller, bundle):
+    tables = bundle.manifest()["tables"]
+    tables[0]["digest"][-1] += "1"
+    shop.pin = bundle.write(shop.folder / "shop.bundle", tables=tables)
+    shop.own()
+    shop.drop()
+    assert shop.run() == 3
+    assert failure(controller)["code"] == "proof_digest"
+    assert not (shop.root / "index.php").exists()
+    shop.drop(attempt=2)
+    assert shop.run() == 3
+    imports = [event for event in controller.accepted("stage_finished") if event["stage"] == "import"]
+    assert [event["attempt"] for event in imports] == [1, 2]
+
+
+def test_a_table_with_another_number_of_rows_stops_the_shop(shop, controller, bundle):
+    tables = bundle.manifest()["tables"]
+    tables[1]["rows"] += 1
+    shop.pin = bundle.write(shop.folder / "shop.bundle", tables=tables)
+    shop.own()
+    shop.drop()
+    assert shop.run() == 3
+    assert failure(controller)["code"] == "proof_rows"
+    assert not (shop.root / "index.php").exists()
+
+
+def test_residue_of_the_template_in_a_file_stops_the_shop(shop, controller, bundle):
+    shop.pin = bundle.write(shop.folder / "shop.bundle", residue=[b"class Shop".hex()])
+    shop.own()
+    shop.drop()
+    assert shop.run() == 3
+    assert failure(controller)["code"] == "residue_found"
+    assert "classes/Shop.php" in failure(controller)["message"]
+    assert not (shop.root / "index.php").exists()
+
+
+def test_a_domain_that_contains_the_templates_domain_is_no_residue(shop):
+    shop.drop(values={"domain": "my-template.example"})
+    assert shop.run() == 0

@@ -1,0 +1,131 @@
+"""A newer attempt takes over: finished chunks stay, old agents and their connections can neither write nor block."""
+
+import os
+import signal
+import time
+
+import pymysql
+import pytest
+
+from tests.resume.conftest import same
+
+
+def connect(shop):
+    """Return a connection as the account's own database user, as an old agent holds one."""
+    return pymysql.connect(
+        unix_socket=shop.server.socket, user=shop.db_user, password=shop.db_password, database=shop.database
+    )
+
+
+def kill_in_the_import(shop, chunks=4):
+    """Start the agent and kill it once `chunks` chunks are there."""
+    process = shop.start()
+    shop.wait_for(
+        lambda: (
+            "shoplaunch_ledger" in shop.tables()
+            and shop.query("SELECT COUNT(*) FROM shoplaunch_ledger")[0][0] >= chunks
+        )
+    )
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait(10)
+
+
+def test_another_database_password_keeps_the_chunks_and_renders_the_files_again(shop, controller, undisturbed):
+    shop.drop()
+    kill_in_the_import(shop)
+    before = dict(shop.query("SELECT chunk, attempt FROM shoplaunch_ledger"))
+    shop.server.query(f"ALTER USER `{shop.db_user}`@localhost IDENTIFIED BY 'another one'")
+    shop.db_password = "another one"
+    controller.answer = lambda event: (409, {}) if event["attempt"] < 2 else None
+    shop.drop(attempt=2)
+    process = shop.start()
+    assert process.wait(60) == 0
+    evidence = controller.accepted("finished")[0]["evidence"]
+    assert evidence["counters"]["chunks_sent"] <= 13
+    assert len(before) >= 4
+    same(shop.picture(), undisturbed)
+
+
+def test_other_values_start_the_restore_at_zero(shop, controller):
+    shop.drop()
+    kill_in_the_import(shop)
+    shop.drop(attempt=2, values={"domain": "other.example.com"})
+    assert shop.run() == 0
+    assert shop.query("SELECT value FROM ps_configuration WHERE id=1")[0][0] == "other.example.com"
+    assert "other\\.example\\.com" in (shop.root / ".htaccess").read_text()
+
+
+def test_a_zombie_with_an_open_transaction_is_ended_and_its_rows_never_appear(shop, undisturbed):
+    shop.drop()
+    kill_in_the_import(shop)
+    zombie = connect(shop)
+    with zombie.cursor() as cursor:
+        cursor.execute("BEGIN")
+        cursor.execute("SELECT attempt FROM shoplaunch_attempt WHERE id = 1 LOCK IN SHARE MODE")
+        cursor.execute("INSERT INTO ps_product (id, name) VALUES (777777, 'zombie')")
+    shop.drop(attempt=2)
+    assert shop.run() == 0
+    with pytest.raises(pymysql.err.MySQLError):
+        zombie.commit()
+    same(shop.picture(), undisturbed)
+
+
+def test_a_zombie_about_to_run_ddl_has_lost_its_connection(shop, undisturbed):
+    shop.drop()
+    kill_in_the_import(shop)
+    zombie = connect(shop)
+    with zombie.cursor() as cursor:
+        cursor.execute("SELECT GET_LOCK('shoplaunch_test01', 0)")
+    shop.drop(attempt=2)
+    assert shop.run() == 0
+    with pytest.raises(pymysql.err.MySQLError), zombie.cursor() as cursor:
+        cursor.execute("ALTER TABLE ps_product ADD COLUMN zombie INT")
+    same(shop.picture(), undisturbed)
+
+
+def test_an_old_agent_that_wakes_up_notices_and_touches_nothing(shop, controller, undisturbed):
+    shop.drop()
+    old = shop.start()
+    shop.wait_for(lambda: "ps_product" in shop.tables() or old.poll() is not None)
+    os.killpg(old.pid, signal.SIGSTOP)
+    shop.drop(attempt=2)
+    # The lock's holder belongs to an older attempt, so the new one ends it and takes over
+    assert shop.run() == 0
+    os.killpg(old.pid, signal.SIGCONT) if old.poll() is None else None
+    old.wait(30)
+    same(shop.picture(), undisturbed)
+
+
+def test_an_agent_told_409_leaves_everything_as_it_is(shop, controller):
+    controller.answer = lambda event: (409, {})
+    shop.drop()
+    shop.cron()
+    shop.run()
+    assert shop.tables() == set()
+    assert list(shop.root.iterdir()) == []
+    assert (shop.folder / "job").exists()
+    assert "shoplaunch" in shop.crontab
+
+
+@pytest.mark.parametrize("stage", ["preflight", "unpack", "import", "configure", "prove"])
+def test_a_cancelled_job_puts_everything_back(shop, controller, stage):
+    (shop.root / "mine").mkdir()
+    (shop.root / "mine" / "page.html").write_text("mine")
+    (shop.root / ".htaccess").write_text("Redirect /a /b\n")
+    shop.own()
+    controller.answer = lambda event: (410, {}) if event.get("stage") == stage and event["seq"] else None
+    rules = {**shop.job()["document_root"], "occupied": "move"}
+    shop.drop(document_root=rules)
+    shop.cron()
+    code = shop.run()
+    deadline = time.monotonic() + 60
+    while shop.folder.exists() and time.monotonic() < deadline:
+        controller.answer = lambda event: (410, {})
+        code = shop.run()
+    assert code in (0, 5)
+    assert (shop.root / "mine" / "page.html").read_text() == "mine"
+    assert (shop.root / ".htaccess").read_text() == "Redirect /a /b\n"
+    assert sorted(path.name for path in shop.root.iterdir()) == [".htaccess", "mine"]
+    assert shop.tables() == set()
+    assert not any(path.name.startswith(".shoplaunch") for path in shop.home.iterdir())
+    assert "shoplaunch" not in (shop.crontab or "")
