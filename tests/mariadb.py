@@ -27,13 +27,15 @@ class MariaDB:
     def install(self):
         """Make the data directory."""
         user = pwd.getpwnam("mysql")
-        self.data.mkdir()
-        for path in (self.directory, self.data):
+        # A starting server deletes every temporary table in its folder: in /tmp those of its neighbours, too.
+        for path in (self.data, self.directory / "tmp"):
+            path.mkdir()
+        for path in (self.directory, self.data, self.directory / "tmp"):
             os.chown(path, user.pw_uid, user.pw_gid)
         self.directory.chmod(0o755)
         subprocess.run(
             ["mariadb-install-db", "--no-defaults", "--user=mysql", f"--datadir={self.data}",
-             "--auth-root-authentication-method=normal", "--skip-test-db"],
+             f"--tmpdir={self.directory}/tmp", "--auth-root-authentication-method=normal", "--skip-test-db"],
             check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
 
@@ -41,7 +43,8 @@ class MariaDB:
         """Start the server with its options and `more`; return once it answers."""
         self.process = subprocess.Popen(
             ["mariadbd", "--no-defaults", "--user=mysql", f"--datadir={self.data}", f"--socket={self.socket}",
-             "--innodb-buffer-pool-size=64M", "--innodb-flush-log-at-trx-commit=0", "--skip-networking",
+             f"--tmpdir={self.directory}/tmp", "--innodb-buffer-pool-size=64M", "--innodb-flush-log-at-trx-commit=0",
+             "--skip-networking",
              f"--pid-file={self.directory}/mysql.pid", f"--log-error={self.directory}/error.log", *self.options, *more],
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip

@@ -129,9 +129,7 @@ class Stack:
             command = ["start-stop-daemon", "--start", "--background", "--make-pidfile", "--pidfile", str(pid)]
             command += ["--exec", binary, "--", *options, *self._mariadb_options]
             processes.run(command, self.mariadb / "error.log")
-        processes.wait(
-            "mariadb", self._mariadb_answers, self.mariadb / "error.log", lambda: processes.runs(pid, binary)
-        )
+        processes.wait("mariadb", self._mariadb_answers, self.mariadb / "error.log", lambda: processes.exists(pid))
 
     def _mariadb_answers(self) -> bool:
         try:

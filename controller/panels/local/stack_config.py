@@ -94,13 +94,15 @@ def _binary(name: str) -> str:
 
 def install_mariadb(folder: Path) -> None:
     """The data directory exists; root logs in through the socket without a password, nobody else does."""
+    user = pwd.getpwnam("mysql")
+    temporary = folder / "tmp"
+    for path, mode in ((folder, 0o755), (temporary, 0o700)):
+        path.mkdir(parents=True, exist_ok=True)
+        path.chmod(mode)
+        os.chown(path, user.pw_uid, user.pw_gid)
     data = folder / "data"
     if data.exists():
         return
-    user = pwd.getpwnam("mysql")
-    folder.mkdir(parents=True, exist_ok=True)
-    os.chown(folder, user.pw_uid, user.pw_gid)
-    folder.chmod(0o755)
     # Made aside and renamed, so that an interrupted installation is never taken for a finished one.
     fresh = folder / "data.new"
     if fresh.exists():
@@ -108,7 +110,7 @@ def install_mariadb(folder: Path) -> None:
     fresh.mkdir(mode=0o700)
     os.chown(fresh, user.pw_uid, user.pw_gid)
     command = ["mariadb-install-db", "--no-defaults", "--user=mysql", f"--datadir={fresh}", "--skip-test-db"]
-    command += ["--auth-root-authentication-method=socket", "--auth-root-socket-user=root"]
+    command += ["--auth-root-authentication-method=socket", "--auth-root-socket-user=root", f"--tmpdir={temporary}"]
     done = subprocess.run(command, check=False, capture_output=True, text=True, cwd="/")
     if done.returncode != 0:
         raise ShoplaunchError("panel_refused", f"mariadb-install-db failed: {done.stderr.strip()[-500:]}")
@@ -124,6 +126,8 @@ def mariadb_options(folder: Path, socket: Path) -> list[str]:
         f"--socket={socket}",
         f"--pid-file={folder}/data/mysqld.pid",
         f"--log-error={folder}/error.log",
+        # A starting server deletes every temporary table in its folder: in /tmp those of other servers, too.
+        f"--tmpdir={folder / 'tmp'}",
         "--skip-networking",
         "--character-set-server=utf8mb4",
         "--max-allowed-packet=64M",

@@ -24,6 +24,11 @@ def runs(pid: Path, binary: str) -> bool:
     return subprocess.run(command, check=False, capture_output=True).returncode == 0
 
 
+def exists(pid: Path) -> bool:
+    """Tell whether there is any process of the number in the file `pid`; it may not have become its binary yet."""
+    return Path(f"/proc/{pid.read_text().strip()}").exists()
+
+
 def stop(pid: Path, binary: str) -> None:
     """Neither the process of the file `pid` nor its workers run, and the file is gone."""
     if not pid.exists():
