@@ -1,0 +1,245 @@
+"""Moving one job on as far as it goes: by anyone, any number of times; the lease keeps two from doing it at once."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import sqlalchemy as sa
+
+from controller.billing.base import Alarm
+from controller.db import jobs, proofs, steps
+from controller.db.engine import reading, transact
+from controller.db.jobs import Job
+from controller.db.steps import StepRow
+from controller.jobs import changes, lease, pull, retrying, running, secrets, silence, states, undoing, values
+from controller.jobs.steps import plan
+from controller.jobs.steps.work import Tools, Work
+from shared.errors import ShoplaunchError
+
+LOG = logging.getLogger(__name__)
+#: A panel or mail server that failed while we only looked is asked again after so long.
+LOOK_AGAIN_SECONDS = 60.0
+#: Parts of the plan that run in a state.
+PARTS: Mapping[str, tuple[str, ...]] = {
+    states.PREPARING: (plan.PREPARE,),
+    # Cron may have fired before our own note of it
+    states.RESTORING: (plan.PREPARE,),
+    states.FINISHING: (plan.PREPARE, plan.FINISH),
+    states.LIVE: (plan.AFTER,),
+}
+
+
+class Mover:
+    """Moves jobs on. `tools_for(job)` gives the tools of the job's server; `owner` names this worker in leases."""
+
+    def __init__(
+        self, engine: sa.Engine, tools_for: Callable[[Job], Tools], owner: str, clock: Callable[[], float]
+    ) -> None:
+        self._engine = engine
+        self._tools_for = tools_for
+        self._owner = owner
+        self._clock = clock
+
+    def advance(self, job_id: str) -> bool:
+        """Move the job on; False when somebody else is at it. Raises job_unknown, database_busy."""
+        with lease.held(self._engine, job_id, self._owner, self._clock) as ours:
+            if not ours:
+                return False
+            job = self._read(job_id)[0]
+            try:
+                job = self._move(job_id)
+            finally:
+                self._give_back(job)
+        return True
+
+    def _give_back(self, job: Job) -> None:
+        now = self._clock()
+        wake_at = job.wake_at
+        transact(self._engine, lambda connection: jobs.release_lease(connection, job, self._owner, now, wake_at))
+
+    def _read(self, job_id: str) -> tuple[Job, dict[str, StepRow]]:
+        with reading(self._engine) as connection:
+            return jobs.get(connection, job_id), steps.of_job(connection, job_id)
+
+    def _change(self, job_id: str, work: Callable[[sa.Connection, Job], Mapping[str, Any]]) -> Job:
+        return changes.change(self._engine, job_id, self._clock(), work)
+
+    def _move(self, job_id: str) -> Job:
+        """Do what there is to do now; return the job as it was read last, `wake_at` saying when it is due next."""
+        while True:
+            job, rows = self._read(job_id)
+            if job.alarm == "wanted":
+                return self._alarm(job)
+            if job.state == states.RECEIVED:
+                self._prepare(job)
+            elif job.state in (states.DROPPED, states.RESTORING) and silence.is_due(job, self._clock()):
+                self._look(job)
+            elif job.state == states.CANCELLED:
+                return self._undo(job)
+            else:
+                found = plan.ready(rows, PARTS.get(job.state, ()), self._clock())
+                if not found:
+                    return self._rest(job, rows)
+                self._run(job, found)
+
+    def _rest(self, job: Job, rows: Mapping[str, StepRow]) -> Job:
+        """Nothing to do now: note when there is."""
+        waits = [
+            row.not_before
+            for step in plan.PLAN.values()
+            if step.part in PARTS.get(job.state, ()) and (row := rows[step.name]).state == steps.WAITING
+            and row.not_before is not None
+        ]  # fmt: skip
+        wake_at = min(waits, default=None)
+        if job.state in (states.DROPPED, states.RESTORING):
+            wake_at = min([*waits, silence.deadline(job)])
+        if wake_at == job.wake_at:
+            return job
+        seen = job.version
+
+        def work(_connection: sa.Connection, now_job: Job) -> Mapping[str, Any]:
+            # An event that came meanwhile knows better
+            return {"wake_at": wake_at} if now_job.version == seen else {}
+
+        return self._change(job.id, work)
+
+    def _prepare(self, job: Job) -> None:
+        """The job's private values are made, and its first attempt begins."""
+        try:
+            tools = self._tools_for(job)
+            private, prints = self._make_private(job, tools)
+
+            def work(connection: sa.Connection, now_job: Job) -> Mapping[str, Any]:
+                if now_job.state != states.RECEIVED:
+                    return {}
+                columns = {**changes.moved(now_job, "prepare"), "attempt": now_job.attempt + 1}
+                return columns | self._keep_private(connection, now_job, tools, private, prints)
+
+            self._change(job.id, work)
+        except Exception as error:
+            LOG.exception("job %s cannot begin", job.id)
+            document = changes.as_document(error)
+            self._change(job.id, lambda c, now_job: self._failed_early(c, now_job, document))
+
+    def _failed_early(self, connection: sa.Connection, job: Job, error: Mapping[str, Any]) -> Mapping[str, Any]:
+        if job.state != states.RECEIVED:
+            return {}
+        steps.update(connection, job.id, "account", state=steps.FAILED, error=error)
+        return changes.failed(job, "fail", "account", error, self._clock())
+
+    def _make_private(self, job: Job, tools: Tools) -> tuple[dict[str, str], dict[str, str]]:
+        manifest = tools.bundles.manifest(tools.bundles.get(job.bundle))
+        private = values.make_private(manifest)
+        salt = tools.keys.fingerprint_salt
+        wanted = values.fingerprinted(manifest, private)
+        return private, {name: secrets.fingerprint(salt, value) for name, value in wanted.items()}
+
+    def _keep_private(
+        self,
+        connection: sa.Connection,
+        job: Job,
+        tools: Tools,
+        private: Mapping[str, str],
+        prints: Mapping[str, str],
+    ) -> dict[str, Any]:
+        taken = proofs.claim_fingerprints(connection, job.id, prints)
+        if taken is not None:
+            raise ShoplaunchError("secret_not_unique", f"{taken} exists in another shop")
+        return changes.sealed(tools.keys, private)
+
+    def _run(self, job: Job, found: list[plan.Step]) -> None:
+        """Run steps that do not need each other side by side."""
+        tools = self._tools_for(job)
+        if job.secrets_encrypted is None and job.state == states.PREPARING:
+            private, prints = self._make_private(job, tools)
+            job = self._change(job.id, lambda c, now_job: self._keep_private(c, now_job, tools, private, prints))
+        work = Work(job, changes.private_values(tools.keys, job), tools)
+        runs = running.begin(self._engine, job.id, [step.name for step in found], self._clock())
+        with ThreadPoolExecutor(len(found)) as pool:
+            results = list(pool.map(lambda step: running.attempt(step, work), found))
+        running.finish(self._engine, job.id, list(zip(found, results, strict=True)), runs, self._clock())
+
+    def _look(self, job: Job) -> None:
+        """The agent is silent: look through the panel before saying what is wrong."""
+        tools, now = self._tools_for(job), self._clock()
+        try:
+            sight = pull.look(tools.panel, Work(job, {}, tools).account, job.id)
+        except ShoplaunchError as error:
+            LOG.warning("job %s: the panel cannot be asked: %s", job.id, error.message)
+            # Without the panel's word only the end of the validity counts
+            if job.expires_at is None or now < job.expires_at:
+                self._change(job.id, lambda _c, _job: {"wake_at": now + LOOK_AGAIN_SECONDS, **_postponed(_job, now)})
+                return
+            sight = pull.Sight(None, False, False)
+        found = silence.verdict(job, sight, now)
+        self._change(job.id, lambda connection, now_job: _judged(connection, now_job, job, found, now))
+
+    def _undo(self, job: Job) -> Job:
+        if job.facts.get("undo") == undoing.DONE:
+            return self._change(job.id, lambda _c, _job: {"wake_at": None} if _job.wake_at is not None else {})
+        tools, now = self._tools_for(job), self._clock()
+        try:
+            done = undoing.run(Work(job, changes.private_values(tools.keys, job), tools))
+        except Exception as error:
+            LOG.exception("job %s: taking back", job.id)
+            document = changes.as_document(error)
+            return self._change(job.id, lambda _c, _job: {"error": document, "wake_at": now + LOOK_AGAIN_SECONDS})
+        return self._change(job.id, lambda connection, now_job: _undone(connection, now_job, done, now))
+
+    def _alarm(self, job: Job) -> Job:
+        tools, error = self._tools_for(job), dict(job.error or {})
+        news = Alarm(
+            job=job.id,
+            domain=job.domain,
+            server=job.server,
+            state=job.state,
+            step=job.step,
+            code=str(error.get("code", "")),
+            message=str(error.get("message", "")),
+            advice=str(error.get("advice", "")),
+            admin_url=f"{tools.config.public_url.rstrip('/')}/admin/jobs/{job.id}",
+        )
+        now = self._clock()
+        rest = {"alarm": "told", "wake_at": silence.deadline(job) if job.state == states.RESTORING else None}
+        try:
+            tools.billing.alarm(news)
+        except ShoplaunchError as problem:
+            LOG.warning("job %s: the operator could not be told: %s", job.id, problem.message)
+            return self._change(job.id, lambda _c, _job: {"wake_at": now + LOOK_AGAIN_SECONDS})
+        return self._change(job.id, lambda _c, now_job: rest if now_job.alarm and now_job.state == job.state else {})
+
+
+def _postponed(job: Job, now: float) -> dict[str, Any]:
+    return changes.with_facts(job, seen_at=now - silence.patience(job) + LOOK_AGAIN_SECONDS)
+
+
+def _judged(connection: sa.Connection, job: Job, seen: Job, found: silence.Verdict, now: float) -> Mapping[str, Any]:
+    if job.state not in (states.DROPPED, states.RESTORING) or job.attempt != seen.attempt:
+        return {}
+    if job.heard_at != seen.heard_at:
+        # It was heard while we looked
+        return {"wake_at": silence.deadline(job)}
+    if found.kind == "works":
+        columns = {**changes.moved(job, "agent_works"), "step": "agent", "error": dict(found.error)}
+        columns |= changes.with_facts(job, seen_at=now, state_updated_at=found.updated_at)
+        if (job.error or {}).get("code") != found.error["code"]:
+            columns["alarm"] = "wanted"
+        if found.percent is not None:
+            columns |= {"percent": found.percent, "stage": found.stage}
+        return columns | {"wake_at": now + silence.patience(job)}
+    steps.update(connection, job.id, "agent", state=steps.FAILED, error=dict(found.error), finished_at=now)
+    return changes.failed(job, "agent_failed" if found.kind == "failed" else "stall", "agent", found.error, now)
+
+
+def _undone(connection: sa.Connection, job: Job, done: Mapping[str, Any], now: float) -> Mapping[str, Any]:
+    if job.state != states.CANCELLED:
+        return {}
+    columns = changes.with_facts(job, undo=done["undo"])
+    if done["undo"] != undoing.DONE:
+        return columns | {"error": None, "wake_at": now + done["wake_in"]}
+    late = steps.of_job(connection, job.id)["agent"].state == steps.DONE
+    error = ShoplaunchError("cancelled_late", "the shop was complete before").as_dict() if late else None
+    return columns | retrying.released() | {"error": error, "wake_at": None}

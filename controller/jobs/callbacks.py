@@ -1,0 +1,135 @@
+"""What the agents report: whose report it is, whether it counts, and what it does to the job."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import sqlalchemy as sa
+
+from controller.db import events, jobs, steps
+from controller.db.engine import transact
+from controller.db.jobs import Job
+from controller.jobs import changes, silence, states, undoing
+from controller.jobs.tokens import AgentToken, Tokens
+from shared.errors import ShoplaunchError
+from shared.events import check_event
+
+#: Until our own checks are done, the shop is not complete, whatever the agent says.
+MAX_AGENT_PERCENT = 97
+FINISHED_PERCENT = 98
+_OF_A_STAGE = ("stage_started", "stage_finished")
+
+
+def record(engine: sa.Engine, tokens: Tokens, token: str, event: Mapping[str, Any], now: float) -> int:
+    """Take one event; return the job's attempt. An event that was taken before changes nothing.
+
+    Raises ShoplaunchError `token_invalid` (401), `superseded` (409: a newer attempt exists), `cancelled` (410),
+    `event_invalid` (400).
+    """
+    holder = tokens.read_agent(token)
+    check_event(event)
+    if (event["job"], event["attempt"]) != (holder.job, holder.attempt):
+        raise ShoplaunchError("token_invalid", "the token is of another job or attempt")
+    job = transact(engine, lambda connection: _take(connection, holder, event, now))
+    return job.attempt
+
+
+def _take(connection: sa.Connection, holder: AgentToken, event: Mapping[str, Any], now: float) -> Job:
+    try:
+        job = jobs.get(connection, holder.job, lock=True)
+    except ShoplaunchError:
+        raise ShoplaunchError("token_invalid", "the token's job is not known here") from None
+    if holder.attempt > job.attempt:
+        raise ShoplaunchError("token_invalid", "the token is of an attempt that was never made")
+    if holder.attempt < job.attempt:
+        raise ShoplaunchError("superseded", f"attempt {job.attempt} has taken over")
+    if job.state == states.CANCELLED and event["event"] != "cleaned":
+        raise ShoplaunchError("cancelled", "the job was cancelled")
+    if event["seq"] and not _is_new(connection, event, now):
+        return job
+    columns = _effect(connection, job, event, now)
+    return jobs.update(connection, job, now, **columns) if columns else job
+
+
+def _is_new(connection: sa.Connection, event: Mapping[str, Any], now: float) -> bool:
+    """Store the event; False when it was stored before."""
+    if events.is_stored(connection, event["job"], event["attempt"], event["seq"]):
+        return False
+    events.insert(connection, event, now)
+    return True
+
+
+def _effect(connection: sa.Connection, job: Job, event: Mapping[str, Any], now: float) -> dict[str, Any]:
+    """Return the job's columns after `event`; reports that come late or out of turn leave the state alone."""
+    columns: dict[str, Any] = {"heard_at": now, **_progress(job, event)}
+    kind = event["event"]
+    if kind == "cleaned":
+        return columns | _cleaned(connection, job, now)
+    if kind == "finished":
+        return columns | _finished(connection, job, now)
+    if kind == "failed" and event.get("error"):
+        return columns | _failed(connection, job, event, now)
+    if states.may(job.state, "agent_works"):
+        columns |= {**changes.moved(job, "agent_works"), "step": "agent", "error": None, "alarm": ""}
+        columns["wake_at"] = silence.deadline(job, now)
+        steps.update(connection, job.id, "agent", state=steps.RUNNING, error=None)
+    return columns
+
+
+def _progress(job: Job, event: Mapping[str, Any]) -> dict[str, Any]:
+    columns: dict[str, Any] = {}
+    if not states.may(job.state, "agent_works"):
+        return columns
+    if event.get("percent") is not None:
+        columns["percent"] = min(event["percent"], MAX_AGENT_PERCENT)
+    stage, kind = event.get("stage"), event["event"]
+    if stage is None:
+        return columns
+    columns["stage"] = stage
+    known = dict(job.progress)
+    if kind == "stage_started":
+        known[stage] = {"state": "running", "started_at": event["at"]}
+    elif kind == "stage_finished":
+        known[stage] = {
+            "state": "done",
+            "started_at": known.get(stage, {}).get("started_at"),
+            "finished_at": event["at"],
+            "seconds": event.get("seconds"),
+        }
+    elif kind == "failed" and not (event.get("error") or {}).get("retryable"):
+        known[stage] = {**known.get(stage, {}), "state": "failed", "finished_at": event["at"]}
+    return columns | {"progress": known} if kind in (*_OF_A_STAGE, "failed") else columns
+
+
+def _failed(connection: sa.Connection, job: Job, event: Mapping[str, Any], now: float) -> dict[str, Any]:
+    error = dict(event["error"])
+    if error["retryable"]:
+        # Its cron line stays: the next tick goes on by itself
+        if not states.may(job.state, "agent_works"):
+            return {}
+        note = {**changes.moved(job, "agent_works"), "step": "agent", "error": error}
+        return note | {"wake_at": silence.deadline(job, now)}
+    if not states.may(job.state, "agent_failed"):
+        return {}
+    steps.update(connection, job.id, "agent", state=steps.FAILED, error=error, finished_at=now)
+    return changes.failed(job, "agent_failed", "agent", error, now)
+
+
+def _finished(connection: sa.Connection, job: Job, now: float) -> dict[str, Any]:
+    if not states.may(job.state, "agent_finished"):
+        return {}
+    steps.update(connection, job.id, "agent", state=steps.DONE, error=None, finished_at=now)
+    columns = {**changes.moved(job, "agent_finished"), "step": "check", "error": None, "alarm": ""}
+    columns |= {"percent": FINISHED_PERCENT, "wake_at": now}
+    return columns | changes.with_facts(job, finished_at=now)
+
+
+def _cleaned(connection: sa.Connection, job: Job, now: float) -> dict[str, Any]:
+    if job.state == states.CANCELLED:
+        # Believed only after a look through the panel
+        return {"wake_at": now} if job.facts.get("undo") != undoing.DONE else {}
+    if job.state == states.FINISHING:
+        steps.update(connection, job.id, "check", not_before=None)
+        return {"wake_at": now}
+    return {}

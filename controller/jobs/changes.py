@@ -1,0 +1,78 @@
+"""Changing a job: always on the locked row, along the transition table."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import sqlalchemy as sa
+
+from controller.db import jobs, steps
+from controller.db.engine import transact
+from controller.db.jobs import Job
+from controller.jobs import states
+from controller.jobs.steps.plan import PLAN
+from controller.keys import Keys
+from shared.errors import ShoplaunchError
+
+
+def change(engine: sa.Engine, job_id: str, now: float, work: Callable[[sa.Connection, Job], Mapping[str, Any]]) -> Job:
+    """Return the job after the columns that `work(connection, job)` returned were written; {} writes nothing.
+
+    Raises what `work` raises (nothing is written then), job_unknown, database_busy.
+    """
+
+    def within(connection: sa.Connection) -> Job:
+        job = jobs.get(connection, job_id, lock=True)
+        columns = work(connection, job)
+        return jobs.update(connection, job, now, **columns) if columns else job
+
+    return transact(engine, within)
+
+
+def moved(job: Job, event: str) -> dict[str, Any]:
+    """Return the columns of `event` happening to `job`. Raises ShoplaunchError `illegal_transition`."""
+    return {"state": states.after(job.state, event)}
+
+
+def failed(job: Job, event: str, step: str, error: Mapping[str, Any], now: float) -> dict[str, Any]:
+    """Return the columns of a job that needs somebody: `event` is `fail`, `agent_failed` or `stall`."""
+    return {**moved(job, event), "step": step, "error": dict(error), "alarm": "wanted", "wake_at": now}
+
+
+def with_facts(job: Job, **facts: Any) -> dict[str, Any]:
+    """Return the column `facts` with `facts` over what is known; None forgets."""
+    merged = {**job.facts, **facts}
+    return {"facts": {name: value for name, value in merged.items() if value is not None}}
+
+
+def asked_again(connection: sa.Connection, job: Job, names: Iterable[str], now: float) -> dict[str, Any]:
+    """Let the steps `names` run again; return the job's columns. A new attempt where the agent is among them."""
+    names = [name for name in PLAN if name in set(names)]
+    steps.reset(connection, job.id, names)
+    columns: dict[str, Any] = {"step": names[0], "error": None, "alarm": "", "wake_at": now}
+    if "drop" in names:
+        columns |= {"attempt": job.attempt + 1, "heard_at": None, "dropped_at": None, "percent": 0}
+        columns |= {"progress": {}, "stage": None, **with_facts(job, seen_at=None, finished_at=None, placed_at=None)}
+    return columns
+
+
+def private_values(keys: Keys, job: Job) -> dict[str, str]:
+    """Return the job's private values, {} once they are forgotten. Raises ShoplaunchError `config_invalid`."""
+    if job.secrets_encrypted is None:
+        return {}
+    return dict(json.loads(keys.decrypt(job.secrets_encrypted)))
+
+
+def sealed(keys: Keys, private: Mapping[str, str]) -> dict[str, Any]:
+    """Return the column that keeps `private`."""
+    return {"secrets_encrypted": keys.encrypt(json.dumps(dict(private), sort_keys=True))}
+
+
+def as_document(error: BaseException) -> dict[str, Any]:
+    """Return {"code", "message", "advice", "retryable"} of a failure; what nobody foresaw is `internal`."""
+    if isinstance(error, ShoplaunchError):
+        return dict(error.as_dict())
+    # Never its text: it may hold what it was called with
+    return dict(ShoplaunchError("internal", f"{type(error).__name__}; see the controller's log").as_dict())

@@ -1,0 +1,157 @@
+"""Taking an order: checked field by field, the same order once, one job at a time per domain and account."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Mapping
+from typing import Any
+
+import idna
+import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
+
+from controller.db import bundles, jobs, servers, steps
+from controller.db.engine import reading, transact
+from controller.db.jobs import Job
+from controller.jobs import states
+from controller.jobs.steps.plan import PLAN
+from shared.encoding import canonical_json, sha256_hex
+from shared.errors import ShoplaunchError
+from shared.schema import validate
+
+ACCOUNT = re.compile(r"[a-z][a-z0-9_]{0,30}\Z")
+#: What `--option` may say.
+OPTIONS = {"occupied": ("refuse", "move")}
+_EMAIL = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9.-]{1,253}\Z")
+_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\Z")
+_TEXTS = ("shop_name", "first_name", "last_name")
+_ID_ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789"
+
+
+def check_domain(domain: str) -> str:
+    """Return the host name `domain` in its ASCII form, small letters. Raises ShoplaunchError `domain_invalid`."""
+    name = domain.strip().rstrip(".")
+    try:
+        name = name.lower() if name.isascii() else str(idna.encode(name, uts46=True), "ascii")
+        if any(label.startswith("xn--") for label in name.split(".")):
+            idna.decode(name)
+    except idna.IDNAError as problem:
+        raise ShoplaunchError("domain_invalid", f"{domain[:80]!r}: {problem}"[:300]) from None
+    labels = name.split(".")
+    if len(name) > 253 or len(labels) < 2 or labels[-1].isdigit() or not all(map(_LABEL.match, labels)):
+        raise ShoplaunchError("domain_invalid", f"not a host name: {domain[:80]!r}")
+    return name
+
+
+def check_email(email: str) -> str:
+    """Return the address. Raises ShoplaunchError `email_invalid`."""
+    address = email.strip()
+    local, _, domain = address.rpartition("@")
+    if len(address) > 254 or not _EMAIL.match(address) or local[0] == "." or local[-1] == "." or ".." in address:
+        raise ShoplaunchError("email_invalid", f"not an e-mail address: {email[:80]!r}")
+    if not all(map(_LABEL.match, domain.lower().split("."))):
+        raise ShoplaunchError("email_invalid", f"not an e-mail address: {email[:80]!r}")
+    return address
+
+
+def checked(order: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the order with every field in its one form.
+
+    Raises ShoplaunchError `order_invalid`, `domain_invalid`, `email_invalid`, `account_invalid`.
+    """
+    account = order.get("account")
+    if isinstance(account, str) and not ACCOUNT.match(account):
+        raise ShoplaunchError("account_invalid", f"not an account name: {account[:40]!r}")
+    validate("order", order, "order_invalid")
+    found = {key: value for key, value in order.items() if value not in (None, "", {}) and key != "event"}
+    found["domain"] = check_domain(order["domain"])
+    found["email"] = check_email(order["email"])
+    for name in _TEXTS:
+        if name in found:
+            found[name] = _text(name, found[name])
+    for name, value in order.get("options", {}).items():
+        if value not in OPTIONS.get(name, ()):
+            known = ", ".join(f"{key}={'|'.join(allowed)}" for key, allowed in OPTIONS.items())
+            raise ShoplaunchError("order_invalid", f"option {name[:40]}={value[:40]} is not one of: {known}")
+    if not account:
+        if not order.get("create_account"):
+            raise ShoplaunchError("order_invalid", "the order names no account and does not ask to create one")
+        found["account"] = _account_for(found["domain"])
+    return found
+
+
+def _text(name: str, value: str) -> str:
+    text = " ".join(value.split())
+    if not text.isprintable():
+        raise ShoplaunchError("order_invalid", f"{name} holds characters that cannot be shown")
+    return text
+
+
+def _account_for(domain: str) -> str:
+    letters = "".join(c for c in domain.split(".")[0] if c.isalnum())[:12]
+    # Domains that begin alike get accounts of their own
+    return ("s" if not letters or letters[0].isdigit() else "") + letters + str(sha256_hex(domain.encode("ascii"))[:4])
+
+
+def place(engine: sa.Engine, order: Mapping[str, Any], source: str, now: float) -> Job:
+    """Return the job of this order: a new one, or the one this very order made before.
+
+    Raises ShoplaunchError `order_invalid`, `domain_invalid`, `email_invalid`, `account_invalid`, `server_unknown`,
+    `bundle_unknown`, `domain_busy`.
+    """
+    found = checked(order)
+    order_key = sha256_hex(canonical_json(found))
+    with reading(engine) as connection:
+        servers.get(connection, found["server"])
+        bundles.get(connection, found["bundle"])
+    try:
+        return transact(engine, lambda connection: _insert(connection, found, order_key, source, now))
+    except IntegrityError:
+        # Somebody was faster; what is there now tells who
+        with reading(engine) as connection:
+            return _existing(connection, found, order_key)
+
+
+def _insert(connection: sa.Connection, order: Mapping[str, Any], order_key: str, source: str, now: float) -> Job:
+    known = jobs.find_by_order(connection, order_key)
+    if known is not None:
+        return known
+    job_id = "".join(secrets.choice(_ID_ALPHABET) for _ in range(10))
+    values = {
+        "id": job_id,
+        "kind": "restore",
+        "source": source,
+        "service_id": order.get("service_id"),
+        **{name: order[name] for name in ("server", "bundle", "domain", "email", "account")},
+        "language": order.get("language", "en"),
+        "order": dict(order),
+        "order_key": order_key,
+        **keys(order["server"], order["domain"], order["account"]),
+        "state": states.RECEIVED,
+        "step": next(iter(PLAN)),
+        "facts": {},
+        "progress": {},
+        "lock_name": "shoplaunch_" + secrets.token_hex(8),
+        "created_at": now,
+        "updated_at": now,
+        "wake_at": now,
+    }
+    jobs.insert(connection, values)
+    steps.insert(connection, job_id, PLAN)
+    return jobs.get(connection, job_id)
+
+
+def _existing(connection: sa.Connection, order: Mapping[str, Any], order_key: str) -> Job:
+    known = jobs.find_by_order(connection, order_key)
+    if known is not None:
+        return known
+    raise ShoplaunchError("domain_busy", f"another job for {order['domain']} or {order['account']} is under way")
+
+
+def keys(server: str, domain: str, account: str) -> dict[str, str]:
+    """Return the columns that keep other jobs away from domain and account."""
+    return {
+        "domain_key": sha256_hex(domain.encode("utf-8")),
+        "account_key": sha256_hex(f"{server}/{account}".encode()),
+    }

@@ -1,0 +1,117 @@
+"""What an operator's retry, cancel and its undoing do to a job."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
+
+from controller.db import steps
+from controller.db.jobs import Job
+from controller.db.steps import FAILED
+from controller.jobs import changes, orders, states, undoing
+from controller.jobs.changes import change, moved
+from controller.jobs.secrets import password
+from controller.jobs.steps.plan import AFTER, AGENT, PLAN, PREPARE, first_open, following
+from controller.keys import Keys
+from shared.errors import ShoplaunchError
+
+#: Where to begin again after the agent failed with a code that a step of ours may mend; else it is dropped anew.
+MENDED_BY = {
+    "db_access_denied": "database_user",
+    "db_auth_plugin": "database_user",
+    "db_missing": "database",
+    "db_privileges": "privileges",
+    "docroot_missing": "account",
+}
+DATABASE_PASSWORD_CHARS = 24
+
+
+def retry(engine: sa.Engine, keys: Keys, job_id: str, step: str | None, now: float) -> Job:
+    """Run the failed step (or `step`) again, and what follows from it; return the job.
+
+    Where the agent has to work again it gets a new attempt. After a refused database login the user gets a new
+    password. Raises ShoplaunchError `illegal_transition`, `order_invalid` for an unknown step, `job_unknown`.
+    """
+    if step is not None and step not in PLAN:
+        raise ShoplaunchError("order_invalid", f"there is no step {step[:40]!r}; there are: {', '.join(PLAN)}")
+
+    def work(connection: sa.Connection, job: Job) -> Mapping[str, Any]:
+        rows = steps.of_job(connection, job.id)
+        wanted = step or job.step or first_open(rows) or ""
+        if job.state == states.LIVE:
+            wanted = step or next((name for name, row in rows.items() if row.state == FAILED), "")
+        first = _first(job, wanted)
+        part = PLAN[first].part
+        _check_order(rows, first)
+        columns = moved(job, "retry" if part in (PREPARE, AGENT) else "recheck")
+        if job.state == states.LIVE and part != AFTER:
+            raise ShoplaunchError("illegal_transition", f"the shop lives; step {first} cannot run again")
+        columns |= changes.asked_again(connection, job, following([first]), now)
+        if (job.error or {}).get("code") == "db_access_denied" and first == "database_user":
+            columns |= _new_database_password(keys, job)
+        return columns
+
+    return change(engine, job_id, now, work)
+
+
+def _first(job: Job, wanted: str) -> str:
+    """Return the step to begin with."""
+    if wanted not in PLAN:
+        raise ShoplaunchError("illegal_transition", "no step of this job has failed")
+    if PLAN[wanted].part != AGENT:
+        return wanted
+    return MENDED_BY.get((job.error or {}).get("code", ""), "drop")
+
+
+def _check_order(rows: Mapping[str, steps.StepRow], first: str) -> None:
+    missing = [name for name in PLAN[first].needs if rows[name].state not in steps.OVER]
+    if missing:
+        raise ShoplaunchError("illegal_transition", f"step {first} needs step {missing[0]} first")
+
+
+def _new_database_password(keys: Keys, job: Job) -> dict[str, Any]:
+    private = changes.private_values(keys, job)
+    if not private:
+        return {}
+    return changes.sealed(keys, {**private, "db.password": password(DATABASE_PASSWORD_CHARS)})
+
+
+def cancel(engine: sa.Engine, job_id: str, now: float) -> Job:
+    """The job is cancelled; its account is put back. Raises ShoplaunchError `illegal_transition`, `job_unknown`."""
+
+    def work(connection: sa.Connection, job: Job) -> Mapping[str, Any]:
+        columns = {**moved(job, "cancel"), "error": None, "alarm": "", "wake_at": now}
+        return columns | changes.with_facts(job, undo=undoing.WANTED, cancelled_from=job.state)
+
+    return change(engine, job_id, now, work)
+
+
+def undo_cancel(engine: sa.Engine, job_id: str, now: float) -> Job:
+    """The job is prepared again, with a new attempt.
+
+    Raises ShoplaunchError `illegal_transition`, `domain_busy` when another job has taken the domain meanwhile.
+    """
+
+    def work(connection: sa.Connection, job: Job) -> Mapping[str, Any]:
+        columns = moved(job, "undo_cancel")
+        asked = changes.asked_again(connection, job, PLAN, now)
+        facts = {**asked["facts"], "undo": None, "cancelled_from": None}
+        held = orders.keys(job.server, job.domain, job.account)
+        return columns | asked | held | {"facts": {key: value for key, value in facts.items() if value is not None}}
+
+    return _unless_busy(lambda: change(engine, job_id, now, work))
+
+
+def _unless_busy(work: Callable[[], Job]) -> Job:
+    try:
+        return work()
+    except IntegrityError:
+        raise ShoplaunchError("domain_busy", "another job has taken domain or account meanwhile") from None
+
+
+def released() -> dict[str, Any]:
+    """Return the columns of a job that was taken back: domain, account and order are free, its secrets forgotten."""
+    return dict.fromkeys(("domain_key", "account_key", "order_key", "secrets_encrypted"))

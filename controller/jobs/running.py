@@ -1,0 +1,152 @@
+"""Running steps and noting how they ended; the done-mark comes after the work."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields, replace
+from typing import Any
+
+import sqlalchemy as sa
+
+from controller.db import jobs, steps
+from controller.db.engine import transact
+from controller.db.jobs import Job
+from controller.jobs import changes, silence, states
+from controller.jobs.steps import plan
+from controller.jobs.steps.work import Later, Outcome, Work
+from shared.errors import ShoplaunchError
+
+LOG = logging.getLogger(__name__)
+#: Percent of the whole before the agent takes over.
+PREPARED_PERCENT = 4
+
+Result = Outcome | Later | Exception
+
+
+def begin(engine: sa.Engine, job_id: str, names: Sequence[str], now: float) -> dict[str, int]:
+    """Note that the steps run now; return name -> number of this run."""
+
+    def work(connection: sa.Connection) -> dict[str, int]:
+        job = jobs.get(connection, job_id, lock=True)
+        rows = steps.of_job(connection, job_id)
+        for name in names:
+            steps.update(
+                connection, job_id, name,
+                state=steps.RUNNING, attempts=rows[name].attempts + 1, started_at=now, finished_at=None,
+            )  # fmt: skip
+        jobs.update(connection, job, now, step=names[0] if job.state != states.LIVE else job.step)
+        return {name: rows[name].attempts + 1 for name in names}
+
+    return transact(engine, work)
+
+
+def attempt(step: plan.Step, work: Work) -> Result:
+    """Run the step; return its outcome, or what kept it from one."""
+    assert step.run is not None
+    LOG.info("job %s: step %s", work.job.id, step.name)
+    try:
+        return step.run(work)
+    except Later as later:
+        return later
+    except ShoplaunchError as error:
+        LOG.warning("job %s: step %s: %s: %s", work.job.id, step.name, error.code, error.message)
+        return error
+    except Exception as error:
+        LOG.exception("job %s: step %s", work.job.id, step.name)
+        return error
+
+
+def finish(
+    engine: sa.Engine,
+    job_id: str,
+    results: Iterable[tuple[plan.Step, Result]],
+    runs: Mapping[str, int],
+    now: float,
+) -> None:
+    """Note how the steps ended and move the job on; what was asked for again meanwhile is left alone."""
+    # Failures last: they may end the job's run, and what was done stays done
+    ordered = sorted(results, key=lambda pair: not isinstance(pair[1], Outcome))
+
+    def work(connection: sa.Connection, job: Job) -> Mapping[str, Any]:
+        columns: dict[str, Any] = {}
+        for step, result in ordered:
+            row = steps.of_job(connection, job_id)[step.name]
+            if row.state == steps.RUNNING and row.attempts == runs[step.name]:
+                columns |= _note(connection, _after(job, columns), step, row, result, now)
+        return columns
+
+    changes.change(engine, job_id, now, work)
+
+
+def _after(job: Job, columns: Mapping[str, Any]) -> Job:
+    known = {one.name for one in fields(Job)}
+    return replace(job, **{name: value for name, value in columns.items() if name in known})
+
+
+def _note(
+    connection: sa.Connection, job: Job, step: plan.Step, row: steps.StepRow, result: Result, now: float
+) -> dict[str, Any]:
+    if isinstance(result, Outcome):
+        return _done(connection, job, step, result, now)
+    if isinstance(result, Later):
+        steps.update(
+            connection, job.id, step.name,
+            state=steps.WAITING, not_before=now + result.seconds, note=result.note, attempts=row.attempts - 1,
+        )  # fmt: skip
+        return {}
+    return _failed(connection, job, step, row, changes.as_document(result), now)
+
+
+def _done(connection: sa.Connection, job: Job, step: plan.Step, outcome: Outcome, now: float) -> dict[str, Any]:
+    if outcome.effect is not None:
+        outcome.effect(connection)
+    state = steps.SKIPPED if outcome.skipped else steps.DONE
+    values = {"state": state, "finished_at": now, "error": None, "failures": 0, "not_before": None}
+    steps.update(connection, job.id, step.name, **values, note=outcome.note[:500])
+    columns = {**outcome.columns, **changes.with_facts(job, **outcome.facts)}
+    if job.state == states.CANCELLED:
+        return columns
+    rows = steps.of_job(connection, job.id)
+    if (job.error or {}) and step.part != plan.AGENT and job.state not in (states.FAILED, states.STALLED):
+        columns["error"] = None
+    if step.part == plan.PREPARE:
+        columns |= _prepared(connection, job, rows, now)
+    elif step.part == plan.FINISH and plan.all_over(rows, plan.FINISH) and states.may(job.state, "prove"):
+        columns |= {**changes.moved(job, "prove"), "step": None, "percent": 100, "domain_key": None}
+        columns |= {"account_key": None, "stage": None, "wake_at": now}
+    return columns
+
+
+def _prepared(connection: sa.Connection, job: Job, rows: Mapping[str, steps.StepRow], now: float) -> dict[str, Any]:
+    if not plan.all_over(rows, plan.PREPARE):
+        over = sum(rows[name].state in steps.OVER for name in plan.PLAN if plan.PLAN[name].part == plan.PREPARE)
+        return {"percent": min(over, PREPARED_PERCENT)} if job.state == states.PREPARING else {}
+    if not states.may(job.state, "drop"):
+        return {}
+    agent = rows["agent"]
+    steps.update(connection, job.id, "agent", state=steps.RUNNING, attempts=agent.attempts + 1, started_at=now)
+    columns = {**changes.moved(job, "drop"), "step": "agent", "dropped_at": now, "percent": PREPARED_PERCENT}
+    waited = now + silence.TICKS * silence.cron_seconds(job) + silence.START_SECONDS
+    return columns | {"wake_at": waited}
+
+
+def _failed(
+    connection: sa.Connection,
+    job: Job,
+    step: plan.Step,
+    row: steps.StepRow,
+    error: Mapping[str, Any],
+    now: float,
+) -> dict[str, Any]:
+    if error["retryable"] and row.failures < len(step.delays):
+        wait = step.delays[row.failures]
+        again = {"state": steps.WAITING, "failures": row.failures + 1, "not_before": now + wait}
+        steps.update(connection, job.id, step.name, **again, error=error)
+        return {"error": dict(error)} if job.state != states.CANCELLED else {}
+    steps.update(connection, job.id, step.name, state=steps.FAILED, finished_at=now, error=error)
+    if states.may(job.state, "fail"):
+        return changes.failed(job, "fail", step.name, error, now)
+    if job.state == states.LIVE:
+        return {"error": dict(error), "alarm": "wanted", "wake_at": now}
+    return {}

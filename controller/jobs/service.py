@@ -1,0 +1,222 @@
+"""What the web and the command line may do with jobs: one object, thin over the modules that do it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import sqlalchemy as sa
+from werkzeug.security import check_password_hash, generate_password_hash
+
+from controller.billing.base import Billing
+from controller.billing.mail import Mail
+from controller.config import Config
+from controller.db import access, jobs, proofs, servers, steps
+from controller.db.engine import make_engine, reading, transact
+from controller.db.jobs import Job
+from controller.db.logins import LoginThrottle
+from controller.db.migrate import revisions
+from controller.db.servers import Server
+from controller.jobs import callbacks, certificate, orders, retrying, view
+from controller.jobs.bundles import Bundles
+from controller.jobs.steps.work import Tools
+from controller.jobs.tokens import Tokens
+from controller.jobs.worker import Worker
+from controller.keys import Keys, load_keys
+from controller.panels.base import Panel
+from controller.panels.registry import open_panel
+from shared.errors import ShoplaunchError
+
+MANY = 1000
+
+
+class Service:
+    """The installation's jobs. Every method raises ShoplaunchError; times are unix seconds of `clock`."""
+
+    def __init__(
+        self,
+        config: Config,
+        engine: sa.Engine,
+        keys: Keys,
+        *,
+        panel_of: Callable[[Config, Server], Panel] = open_panel,
+        billing: Billing | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.config = config
+        self.engine = engine
+        self.keys = keys
+        self.bundles = Bundles(config, engine)
+        self._tokens = Tokens(keys.tokens)
+        self._panel_of = panel_of
+        self._billing = billing or Mail(config.mail)
+        self._clock = clock
+        self._throttle = LoginThrottle(engine, clock)
+        # A wrong user costs as much time as a wrong password
+        self._nobody = generate_password_hash("nobody")
+
+    # -- orders and jobs -----------------------------------------------------------------------------------------
+
+    def place_order(self, order: Mapping[str, Any], source: str) -> Job:
+        """Return the order's job; see controller.jobs.orders.place."""
+        return orders.place(self.engine, order, source, self._clock())
+
+    def get_job(self, job_id: str) -> Job:
+        """Return the job. Raises job_unknown."""
+        with reading(self.engine) as connection:
+            return jobs.get(connection, job_id)
+
+    def list_jobs(self, state: str | None = None, limit: int = MANY, offset: int = 0) -> list[Job]:
+        """Return jobs, the last changed first."""
+        with reading(self.engine) as connection:
+            return jobs.listed(connection, state, limit, offset)
+
+    def count_jobs(self) -> dict[str, int]:
+        """Return state -> number of jobs."""
+        with reading(self.engine) as connection:
+            return jobs.counts(connection)
+
+    def find_service(self, service_id: str) -> Job:
+        """Return the newest job of billing's service, or the job of that id. Raises service_unknown."""
+        with reading(self.engine) as connection:
+            job = jobs.find_service(connection, service_id)
+        if job is None:
+            raise ShoplaunchError("service_unknown", f"there is no job of service {service_id[:64]!r}")
+        return job
+
+    def job_by_status_token(self, token: str) -> Job:
+        """Return the job whose client page this is. Raises status_unknown."""
+        try:
+            return self.get_job(self._tokens.read_status(token))
+        except ShoplaunchError as error:
+            if error.code != "job_unknown":
+                raise
+            raise ShoplaunchError("status_unknown", "the address is not one of ours") from None
+
+    def service_status(self, job: Job) -> dict[str, Any]:
+        """Return the document of shared/schemas/service.json."""
+        with reading(self.engine) as connection:
+            rows = steps.of_job(connection, job.id)
+        url = f"{self.config.public_url.rstrip('/')}/status/{self._tokens.for_status(job.id)}"
+        return view.service_status(job, rows, url)
+
+    def agent_view(self, job: Job) -> dict[str, Any]:
+        """Return {"heard_at", "stages": [...]} of the job's agent."""
+        return view.agent(job)
+
+    def record_event(self, token: str, event: Mapping[str, Any]) -> int:
+        """Take an agent's event; return the job's attempt. See controller.jobs.callbacks.record."""
+        return callbacks.record(self.engine, self._tokens, token, event, self._clock())
+
+    def retry(self, job_id: str, step: str | None = None) -> Job:
+        """Run the failed step again; see controller.jobs.retrying.retry."""
+        return retrying.retry(self.engine, self.keys, job_id, step, self._clock())
+
+    def cancel(self, job_id: str) -> Job:
+        """Cancel the job; see controller.jobs.retrying.cancel."""
+        return retrying.cancel(self.engine, job_id, self._clock())
+
+    def undo_cancel(self, job_id: str) -> Job:
+        """Take the cancellation back; see controller.jobs.retrying.undo_cancel."""
+        return retrying.undo_cancel(self.engine, job_id, self._clock())
+
+    def certificate(self, job_id: str) -> dict[str, Any]:
+        """Return the birth certificate's content, its signature checked. Raises certificate_missing, job_unknown."""
+        return certificate.read(self.signed_certificate(job_id), self.keys.public_keys())
+
+    def signed_certificate(self, job_id: str) -> str:
+        """Return the birth certificate as it was signed. Raises certificate_missing, job_unknown."""
+        job = self.get_job(job_id)
+        with reading(self.engine) as connection:
+            signed = proofs.certificate_of(connection, job.id)
+        if signed is None:
+            raise ShoplaunchError("certificate_missing", f"the shop is {job.state}; it has no certificate yet")
+        return signed
+
+    def worker(self) -> Worker:
+        """Return a worker for this installation's jobs."""
+        return Worker(self.engine, self.tools_for, self._clock)
+
+    def advance(self, job_id: str) -> bool:
+        """Move the job on as far as it goes now; False when somebody else is at it."""
+        return self.worker().advance(job_id)
+
+    def tools_for(self, job: Job) -> Tools:
+        """Return what steps of this job work with. Raises server_unknown, config_invalid."""
+        return Tools(
+            self.config,
+            self.engine,
+            self.keys,
+            self._tokens,
+            self.bundles,
+            self._billing,
+            self.panel(job.server),
+            self._clock,
+        )
+
+    # -- servers ---------------------------------------------------------------------------------------------------
+
+    def panel(self, server: str) -> Panel:
+        """Return the server's panel. Raises server_unknown, config_invalid."""
+        with reading(self.engine) as connection:
+            found = servers.get(connection, server)
+        return self._panel_of(self.config, found)
+
+    def list_servers(self) -> list[Server]:
+        """Return the servers by name."""
+        with reading(self.engine) as connection:
+            return servers.listed(connection)
+
+    # -- people and machines that ask --------------------------------------------------------------------------------
+
+    def check_login(self, user: str, password: str, address: str) -> bool:
+        """Tell whether this is an operator's password. Raises login_throttled after too many failures."""
+        self._throttle.begin(user, address)
+        with reading(self.engine) as connection:
+            known = access.password_hash(connection, user)
+        accepted = check_password_hash(known or self._nobody, password) and known is not None
+        if accepted:
+            self._throttle.succeeded(user, address)
+            self.audit(user, "login", None, address)
+        return accepted
+
+    def is_operator(self, user: str) -> bool:
+        """Tell whether there is such an operator."""
+        with reading(self.engine) as connection:
+            return access.password_hash(connection, user) is not None
+
+    def signing_secret(self, key: str) -> bytes | None:
+        """Return the secret of a billing system's key, None when there is no such key."""
+        with reading(self.engine) as connection:
+            encrypted = access.key_secret(connection, key)
+        return None if encrypted is None else self.keys.decrypt(encrypted).encode("ascii")
+
+    def audit(self, user: str, action: str, job: str | None = None, detail: str = "") -> None:
+        """Note who did what."""
+        now = self._clock()
+        transact(self.engine, lambda connection: access.add_audit(connection, now, user, action, job, detail))
+
+    def list_audit(self, limit: int, offset: int) -> list[sa.Row[Any]]:
+        """Return the audit log's entries (at, user, action, job, detail), newest first."""
+        with reading(self.engine) as connection:
+            return access.list_audit(connection, limit, offset)
+
+    def count_audit(self) -> int:
+        """Return how many entries the audit log has."""
+        with reading(self.engine) as connection:
+            return access.count_audit(connection)
+
+    def ping(self) -> None:
+        """Raise database_busy when the database does not answer, not_initialised when it is of another version."""
+        revision, newest = revisions(self.engine)
+        if revision != newest:
+            raise ShoplaunchError("not_initialised", "the database lacks this version's tables")
+
+
+def open_service(config: Config) -> Service:
+    """Return the installation's service. Raises not_initialised, config_invalid, database_busy."""
+    keys = load_keys(config.keys)
+    service = Service(config, make_engine(config.database_url), keys)
+    service.ping()
+    return service

@@ -1,0 +1,118 @@
+"""Silence: when an agent has been quiet for too long, and what the panel's view makes of it. Pure decisions."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from controller.db.jobs import Job
+from controller.jobs.dispatch import HEARTBEAT_SECONDS
+from controller.jobs.pull import Sight
+from shared.errors import ShoplaunchError
+
+#: Ticks cron gets to start the agent, and the time the agent gets to say something.
+TICKS = 3
+START_SECONDS = 90
+#: Heartbeats that may be lost; a killed agent is started again by the next tick.
+LOST_BEATS = 8
+DEFAULT_CRON_SECONDS = 60
+_CODE = re.compile(r"[a-z][a-z0-9_]{1,63}\Z")
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a look through the panel says of a silent agent.
+
+    `kind` is `works` (it works but cannot reach us), `failed` (it gave up, and could not say so) or `stalled`;
+    `error` says why, in the shape of `error` everywhere.
+    """
+
+    kind: str
+    error: Mapping[str, Any]
+    percent: int | None = None
+    stage: str | None = None
+    updated_at: float | None = None
+
+
+def cron_seconds(job: Job) -> int:
+    """Return the cron interval that was read back from the panel, in seconds."""
+    return int(job.facts.get("cron_seconds", DEFAULT_CRON_SECONDS))
+
+
+def patience(job: Job) -> float:
+    """Return how long an agent that was heard may be quiet, in seconds."""
+    return LOST_BEATS * HEARTBEAT_SECONDS + 2 * cron_seconds(job)
+
+
+def deadline(job: Job, heard_at: float | None = None) -> float:
+    """Return when the job's silence (or its validity) is over; `heard_at` is newer than the job's own."""
+    heard = max(heard_at or 0.0, job.heard_at or 0.0, float(job.facts.get("seen_at", 0.0)))
+    if heard:
+        end = heard + patience(job)
+    else:
+        end = (job.dropped_at or job.updated_at) + TICKS * cron_seconds(job) + START_SECONDS
+    return end if job.expires_at is None else min(end, job.expires_at)
+
+
+def is_due(job: Job, now: float) -> bool:
+    """Tell whether somebody has to look through the panel."""
+    return now >= deadline(job)
+
+
+def verdict(job: Job, sight: Sight, now: float) -> Verdict:
+    """Return what to make of the silence, from what lies in the account."""
+    state = sight.state or {}
+    if state.get("error") == "python_missing":
+        return Verdict("failed", ShoplaunchError("python_missing", "the launcher found no Python").as_dict())
+    ours = (state.get("job"), state.get("attempt")) == (job.id, job.attempt)
+    if ours and state.get("status") == "failed" and isinstance(state.get("error"), dict):
+        return Verdict("failed", _reported(state["error"]), stage=state.get("stage"))
+    if job.expires_at is not None and now >= job.expires_at:
+        return Verdict("stalled", ShoplaunchError("job_expired", "the job was not finished in time").as_dict())
+    if ours and _moved(job, state, now):
+        error = ShoplaunchError("network_blocked", _blocked(state))
+        updated = float(state["updated_at"])
+        return Verdict("works", error.as_dict(), _percent(state), state.get("stage"), updated)
+    if ours or job.heard_at is not None:
+        return Verdict("stalled", ShoplaunchError("agent_silent", _last_seen(job, state, now)).as_dict())
+    if not sight.cron_line:
+        message = "cron never started the agent: its line is not in the account's crontab"
+    else:
+        message = f"cron did not start the agent within {TICKS} ticks of {cron_seconds(job)} seconds"
+    return Verdict("stalled", ShoplaunchError("cron_never_fired", message).as_dict())
+
+
+def _moved(job: Job, state: Mapping[str, Any], now: float) -> bool:
+    """Tell whether the agent's state was written since we last looked; the clocks may differ, so only a first look
+    compares it with ours."""
+    updated = state.get("updated_at")
+    if updated is None:
+        return False
+    seen = job.facts.get("state_updated_at")
+    return bool(now - updated < patience(job)) if seen is None else updated != seen
+
+
+def _percent(state: Mapping[str, Any]) -> int | None:
+    percent = state.get("percent")
+    return None if percent is None else max(0, min(97, int(percent)))
+
+
+def _blocked(state: Mapping[str, Any]) -> str:
+    reason = (state.get("callback") or {}).get("last_error")
+    return f"the agent works but cannot reach the controller: {str(reason)[:300] if reason else 'no answer'}"
+
+
+def _last_seen(job: Job, state: Mapping[str, Any], now: float) -> str:
+    heard = max(job.heard_at or 0.0, float(job.facts.get("seen_at", 0.0)))
+    since = f" for {round(now - heard)} seconds" if heard else ""
+    return f"the agent is silent{since}, last in stage {state.get('stage') or job.stage or 'unknown'}"
+
+
+def _reported(error: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the agent's own error in our shape; the account could have written anything there."""
+    fields = {name: str(error.get(name, ""))[:4000] for name in ("code", "message", "advice")}
+    if not _CODE.match(fields["code"]):
+        fields["code"] = "internal"
+    return {**fields, "retryable": bool(error.get("retryable"))}

@@ -1,0 +1,74 @@
+"""A job as others see it: the service status, the agent's stages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from controller.db.jobs import Job
+from controller.db.steps import StepRow
+from controller.jobs import states
+from controller.jobs.steps.plan import PLAN
+from shared.events import STAGES
+
+_WITH_URLS = (states.FINISHING, states.LIVE)
+
+
+def iso(seconds: float | None) -> str | None:
+    """Return unix seconds as ISO 8601 text in UTC."""
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
+
+
+def service_status(job: Job, rows: Mapping[str, StepRow], status_url: str) -> dict[str, Any]:
+    """Return the document of shared/schemas/service.json."""
+    return {
+        "id": job.id,
+        "kind": job.kind,
+        "server": job.server,
+        "account": job.account,
+        "domain": job.domain,
+        "bundle": job.bundle,
+        "state": job.state,
+        "step": job.step,
+        "attempt": job.attempt,
+        "percent": job.percent,
+        "error": None if job.error is None else dict(job.error),
+        "service_id": job.service_id,
+        "created_at": iso(job.created_at),
+        "updated_at": iso(job.updated_at),
+        "shop_url": job.facts.get("shop_url"),
+        "admin_url": job.facts.get("admin_url") if job.state in _WITH_URLS else None,
+        "status_url": status_url,
+        "steps": [_step(rows[name]) for name in PLAN if name in rows],
+    }
+
+
+def _step(row: StepRow) -> dict[str, Any]:
+    return {
+        "name": row.name,
+        "state": row.state,
+        "attempts": row.attempts,
+        "started_at": iso(row.started_at),
+        "finished_at": iso(row.finished_at),
+        "error": None if row.error is None else dict(row.error),
+        "note": row.note or None,
+    }
+
+
+def agent(job: Job) -> dict[str, Any]:
+    """Return {"heard_at": ISO text or None, "stages": [{"name", "state", "seconds", ...}]} of the current attempt."""
+    stages = []
+    for name in STAGES:
+        if name in job.progress:
+            found = job.progress[name]
+            stages.append(
+                {
+                    "name": name,
+                    "state": found["state"],
+                    "seconds": found.get("seconds"),
+                    "started_at": iso(found.get("started_at")),
+                    "finished_at": iso(found.get("finished_at")),
+                }
+            )
+    return {"heard_at": iso(job.heard_at), "stages": stages}
