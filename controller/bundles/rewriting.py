@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 
 from controller.bundles import serialized, wrappings
-from controller.bundles.forms import Needles
+from controller.bundles.forms import Needles, is_weak_domain
 from controller.bundles.fragments import Fragments
 from controller.bundles.report import Report
 from controller.bundles.residue import base64_forms
@@ -56,6 +56,10 @@ class Rewriter:
             self._search(data, place, "binary")
             return data
         return self._value(data, place, ())
+
+    def is_weak(self, one: Replacement) -> bool:
+        """Tell whether a replacement is made only inside addresses, so that its text may stay elsewhere."""
+        return one.kind == "domain" and is_weak_domain(one.old)
 
     def _value(self, data: bytes, place: str, inside: tuple[str, ...]) -> bytes:
         """Return `data` as a template; `inside` names the wrappings already taken off."""

@@ -2,17 +2,162 @@
 
 from __future__ import annotations
 
+import os
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from controller.bundles.plan import Plan
-from controller.bundles.source import Source
-from controller.recipes.base import PackOptions
+from controller.bundles.connections import Row
+from controller.bundles.fragments import Fragments
+from controller.bundles.report import Report
+from controller.bundles.rewriting import Rewriter
+from controller.bundles.source import BINARY, TEXT, Source, Table
+from controller.bundles.tree import Tree
+from controller.recipes.base import PackOptions, Replacement, Template
+from controller.recipes.registry import recipe_for
+
+#: What stands in for a needle that must stay somewhere (as part of another host's name): the same with a mark beside it.
+_NARROWED = (b"//%s/", b'//%s"', b"//%s'", b"@%s", b"^%s$", b'"%s"', b"'%s'", b"%s/")
 
 
-def make_plan(root: Path, source: Source, recipe: str | None = None, options: PackOptions | None = None) -> Plan:
-    """Return the plan of the template at `root` with database `source`; `recipe` names one, None finds it.
+def make_plan(
+    tree: Tree, source: Source, recipe: str | None = None, options: PackOptions | None = None
+) -> TemplatePlan:
+    """Return the plan of the template in `tree` with database `source`; `recipe` names one, None finds it.
 
     Raises ShoplaunchError `not_this_application`, `unknown_version`, `config_unreadable`, `prefix_mismatch`,
     `domain_unknown`, `several_domains`, `admin_folder_unknown`, `admin_missing`.
     """
-    raise NotImplementedError
+    root = Path(os.fsdecode(tree.root))
+    chosen = recipe_for(root, recipe)
+    return TemplatePlan(chosen.inspect(root, source, options or PackOptions()), chosen.name)
+
+
+class TemplatePlan:
+    """A `Plan` (controller.bundles.plan): the recipe's template and one rewriter for all of it."""
+
+    def __init__(self, template: Template, recipe: str) -> None:
+        self._template = template
+        self.nonce = template.nonce
+        facts = template.facts
+        self.application: Mapping[str, str] = {"name": facts.application, "version": facts.version, "recipe": recipe}
+        self._report = Report()
+        self._fragments = Fragments(self.nonce)
+        self._replacements = list(template.replacements())
+        self._rewriter = Rewriter(self.nonce, self._replacements, self._fragments, self._report)
+        self._columns: dict[str, tuple[list[str], list[int]]] = {}
+        self._set: Counter[str] = Counter()
+        self._whole_files: list[str] = []
+
+    def excludes(self, path: bytes, is_directory: bool) -> bool:
+        """Tell whether an entry stays out."""
+        return self._template.excludes(path, is_directory)
+
+    def path(self, path: bytes) -> bytes:
+        """Return a path or link target as a template."""
+        shown = path.decode("utf-8", "replace")
+        return self._rewriter.rewrite_text(self._template.path(path), f"name of {shown}")
+
+    def file(self, path: bytes, content: bytes) -> bytes:
+        """Return a file's content as a template; the same object when nothing in it depends on the account."""
+        shown = path.decode("utf-8", "replace")
+        own = self._template.file(path, content)
+        if own is not None:
+            self._whole_files.append(shown)
+        return self._rewriter.rewrite_file(content if own is None else own, shown)
+
+    def condition(self, table: str) -> str | None:
+        """Return the condition of the rows that are packed."""
+        return self._template.condition(table)
+
+    def row(self, table: Table, row: Row) -> Row:
+        """Return a row with its cells as templates; the same object when nothing changed."""
+        if table.name not in self._columns:
+            names = [column.name for column in table.stored]
+            texts = [place for place, column in enumerate(table.stored) if column.kind in TEXT | BINARY]
+            self._columns[table.name] = (names, texts)
+        names, texts = self._columns[table.name]
+        own = self._template.cells(table.name, dict(zip(names, row, strict=True)))
+        cells = list(row)
+        for column, template in own.items():
+            cells[names.index(column)] = template
+            self._set[f"{table.name}.{column}"] += 1
+        for place in texts:
+            cell = cells[place]
+            if cell is not None and names[place] not in own:
+                cells[place] = self._rewriter.rewrite_text(cell, f"{table.name}.{names[place]}")
+        if all(before is after for before, after in zip(row, cells, strict=True)):
+            return row
+        return tuple(cells)
+
+    def fragments(self) -> Mapping[str, bytes]:
+        """Return the fragments made so far."""
+        return self._fragments.templates()
+
+    def configure(self) -> Sequence[Mapping[str, Any]]:
+        """Return the statements run after the data."""
+        return self._template.configure()
+
+    def manifest(self) -> Mapping[str, Any]:
+        """Return the manifest's parts that only the recipe knows."""
+        template = self._template
+        return {
+            "secrets": [secret.as_json() for secret in template.secrets()],
+            "variants": list(template.variants()),
+            "entry_points": list(template.entry_points()),
+            "checks": list(template.checks()),
+            "jobs": dict(template.jobs()),
+            "php": template.php().as_json(),
+            "personal_data": list(template.personal_data()),
+            "residue": self._residue(),
+        }
+
+    def probes(self) -> Mapping[str, tuple[str, str]]:
+        """Return values for the two trial loads where made-up ones would not show what depends on them."""
+        return self._template.probes()
+
+    def forbidden(self) -> Mapping[str, bytes]:
+        """Return label -> bytes that must not occur in the bundle: secrets, credentials, domain, paths."""
+        facts = self._template.facts
+        places = {f"{label} of the template": needle for label, needle in self._needles().items()}
+        secret = {f"secret {label}": value for label, value in facts.secrets.items()}
+        access = {f"{label} of the template": value for label, value in facts.credentials.items()}
+        return {**places, **secret, **access}
+
+    def report(self) -> Mapping[str, Any]:
+        """Return what was rewritten, seen but not rewritten, set by the recipe, and dropped."""
+        return {
+            "rewriting": self._report.as_json(),
+            "set": dict(sorted(self._set.items())),
+            "replaced_files": sorted(self._whole_files),
+            "dropped": [vars(one) for one in self._template.dropped()],
+        }
+
+    def _residue(self) -> list[bytes]:
+        return list(self._needles().values())
+
+    def _needles(self) -> dict[str, bytes]:
+        """Return label -> what no file and no table may hold afterwards."""
+        found: dict[str, bytes] = {}
+        for one in self._replacements:
+            if one.kind not in ("domain", "path") or self._is_covered(one):
+                continue
+            label = "domain" if one.kind == "domain" else one.value
+            for number, needle in enumerate(self._searched(one)):
+                found[label if not number else f"{label} ({number + 1})"] = needle
+        return found
+
+    def _is_covered(self, one: Replacement) -> bool:
+        """Tell whether a shorter needle of the same kind is found wherever this one is."""
+        return any(
+            other.kind == one.kind and other.old != one.old and other.old in one.old for other in self._replacements
+        )
+
+    def _searched(self, one: Replacement) -> list[bytes]:
+        """Return `one` itself, or narrower spellings of it where it stays as part of another name."""
+        left = [around.around for around in self._report.left if one.old.lower() in around.around.lower()]
+        if not left and not self._rewriter.is_weak(one):
+            return [one.old]
+        narrowed = [mark % one.old for mark in _NARROWED]
+        return [needle for needle in narrowed if not any(needle in around for around in left)]

@@ -167,13 +167,17 @@ class Template(ABC):
         """Return the variants an order may choose."""
         return ()
 
+    def probes(self) -> Mapping[str, tuple[str, str]]:
+        """Return value name -> two values for trial loads, for values that choose among the template's rows."""
+        return {}
+
 
 class Recipe(ABC):
     """One application. Stateless."""
 
     name: ClassVar[str]
     #: How `admin.password_hash` is made from a password.
-    password_hash: ClassVar[str] = "bcrypt"
+    password_hash: ClassVar[str] = "bcrypt"  # noqa: S105 - a format
     #: Values an order may leave out.
     defaults: ClassVar[Mapping[str, str]] = {}
 

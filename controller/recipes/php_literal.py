@@ -1,0 +1,147 @@
+"""Reads PHP literals (arrays, strings, numbers) out of configuration files without running them; writes them too."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from shared.errors import ShoplaunchError
+
+#: What a configuration file may hold: bytes for strings, dicts for arrays (PHP's own numbering for lists).
+Literal = Any
+
+_SKIP = re.compile(rb"(?:\s+|//[^\n]*|#(?!\[)[^\n]*|/\*.*?\*/)+", re.DOTALL)
+_SINGLE = re.compile(rb"'((?:[^'\\]|\\.)*)'", re.DOTALL)
+_DOUBLE = re.compile(rb'"((?:[^"\\]|\\.)*)"', re.DOTALL)
+_NUMBER = re.compile(rb"[+-]?(?:[0-9]+\.[0-9]*(?:[eE][+-]?[0-9]+)?|[0-9]+)")
+_WORD = re.compile(rb"[A-Za-z_\\][A-Za-z0-9_\\]*")
+_OPEN = re.compile(rb"<\?php\b")
+_STATEMENTS_BEFORE = re.compile(
+    rb"(?:declare\s*\(\s*strict_types\s*=\s*[01]\s*\)\s*;|if\s*\([^;{]*\)\s*(?:exit|die)\s*;)"
+)
+_DOUBLE_ESCAPES = {
+    b"n": b"\n",
+    b"t": b"\t",
+    b"r": b"\r",
+    b"\\": b"\\",
+    b'"': b'"',
+    b"$": b"$",
+    b"v": b"\v",
+    b"e": b"\x1b",
+}
+_MAX_DEPTH = 64
+
+
+def read_returned(data: bytes, shown: str) -> Literal:
+    """Return what a file of the form `<?php return <literal>;` returns.
+
+    Raises ShoplaunchError `config_unreadable`, naming the line, for anything that would have to be run.
+    """
+    reader = _Reader(data, shown)
+    opening = _OPEN.match(data.removeprefix(b"\xef\xbb\xbf").lstrip())
+    if opening is None:
+        raise reader.problem("it does not begin with <?php")
+    reader.at = data.index(b"<?php") + len(b"<?php")
+    while reader.takes(_STATEMENTS_BEFORE):
+        continue
+    if reader.word() != b"return":
+        raise reader.problem("it does not begin by returning an array")
+    return reader.value(0)
+
+
+def write(value: Literal) -> bytes:
+    """Return a literal as PHP source; strings in single quotes."""
+    if value is None:
+        return b"NULL"
+    if isinstance(value, bool):
+        return b"true" if value else b"false"
+    if isinstance(value, bytes):
+        return b"'" + value.replace(b"\\", b"\\\\").replace(b"'", b"\\'") + b"'"
+    if isinstance(value, dict):
+        inside = b"".join(b"  " + write(key) + b" => " + write(item) + b",\n" for key, item in value.items())
+        return b"array (\n" + inside + b")"
+    return str(value).encode("ascii")
+
+
+class _Reader:
+    def __init__(self, data: bytes, shown: str) -> None:
+        self._data = data
+        self._shown = shown
+        self.at = 0
+
+    def problem(self, what: str) -> ShoplaunchError:
+        line = self._data.count(b"\n", 0, self.at) + 1
+        return ShoplaunchError("config_unreadable", f"{self._shown} line {line}: {what}")
+
+    def takes(self, pattern: re.Pattern[bytes]) -> re.Match[bytes] | None:
+        skipped = _SKIP.match(self._data, self.at)
+        if skipped:
+            self.at = skipped.end()
+        found = pattern.match(self._data, self.at)
+        if found:
+            self.at = found.end()
+        return found
+
+    def word(self) -> bytes:
+        found = self.takes(_WORD)
+        return found.group().lower() if found else b""
+
+    def _mark(self, mark: bytes) -> bool:
+        return self.takes(re.compile(re.escape(mark))) is not None
+
+    def value(self, depth: int) -> Literal:
+        """Return the literal here; strings joined by dots are one."""
+        value = self._single(depth)
+        while self._mark(b"."):
+            more = self._single(depth)
+            if not isinstance(value, bytes) or not isinstance(more, bytes):
+                raise self.problem("only strings can be joined")
+            value += more
+        return value
+
+    def _single(self, depth: int) -> Literal:
+        if depth > _MAX_DEPTH:
+            raise self.problem("arrays are nested without end")
+        found = self.takes(_SINGLE)
+        if found:
+            return re.sub(rb"\\([\\'])", rb"\1", found.group(1))
+        found = self.takes(_DOUBLE)
+        if found:
+            return self._double(found.group(1))
+        if self._mark(b"["):
+            return self._array(b"]", depth)
+        found = self.takes(_NUMBER)
+        if found:
+            return float(found.group()) if b"." in found.group() else int(found.group())
+        word = self.word()
+        if word == b"array" and self._mark(b"("):
+            return self._array(b")", depth)
+        if word in (b"null", b"true", b"false"):
+            return {b"null": None, b"true": True, b"false": False}[word]
+        shown = word.decode("ascii") or self._data[self.at : self.at + 12].decode("utf-8", "replace")
+        raise self.problem(f"{shown!r} would have to be run to know its value; write the value itself there")
+
+    def _double(self, body: bytes) -> bytes:
+        if re.search(rb"(?<!\\)(?:\\\\)*\$[A-Za-z_{]|\{\$", body):
+            raise self.problem("a variable inside a string")
+        return re.sub(rb"\\(.)", lambda hit: _DOUBLE_ESCAPES.get(hit.group(1), hit.group()), body, flags=re.DOTALL)
+
+    def _array(self, closing: bytes, depth: int) -> Literal:
+        items: dict[Any, Literal] = {}
+        number = 0
+        while not self._mark(closing):
+            value = self.value(depth + 1)
+            if self._mark(b"=>"):
+                key = value
+                if not isinstance(key, bytes | int):
+                    raise self.problem("a key is neither text nor number")
+                items[key] = self.value(depth + 1)
+                number = max(number, key + 1) if isinstance(key, int) else number
+            else:
+                items[number] = value
+                number += 1
+            if not self._mark(b","):
+                if not self._mark(closing):
+                    raise self.problem("an array has no end here")
+                break
+        return items

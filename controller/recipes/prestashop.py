@@ -1,0 +1,288 @@
+"""PrestaShop 1.7 and 8 as the packer and the controller see it."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import pwd
+import re
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+from controller.recipes import prestashop_config as config
+from controller.recipes import prestashop_settings as settings
+from controller.recipes.base import (
+    Cells,
+    Dropped,
+    PackOptions,
+    PhpNeeds,
+    Recipe,
+    Replacement,
+    Secret,
+    Template,
+    TemplateDatabase,
+    TemplateFacts,
+)
+from controller.recipes.prestashop_checks import checks_of
+from controller.recipes.prestashop_database import Database
+from controller.recipes.prestashop_facts import Series, series_of
+from controller.recipes.prestashop_rows import RowRules
+from controller.recipes.prestashop_statements import Statements
+from controller.recipes.prestashop_tree import TreeRules, find_admin_folder, find_version
+from shared.errors import ShoplaunchError
+from shared.placeholders import token
+
+_DIGITS = "0123456789"
+_LETTERS = "abcdefghijkmnpqrstuvwxyz"
+#: Files in which the back office's folder may be named.
+_NAME_FOLDER = (b".htaccess", b"robots.txt")
+#: Folders that are nobody's home.
+_NO_HOME = ("/", "/root", "/home", "/srv", "/var", "/var/www", "/opt", "/usr", "/tmp", "/mnt", "/data")  # noqa: S108
+#: The shortest password that can be searched for without finding ordinary words.
+_SHORTEST_SEARCHED = 6
+
+
+class PrestaShop(Recipe):
+    """The recipe. Other series are lines in `prestashop_facts`."""
+
+    name: ClassVar[str] = "prestashop"
+    defaults: ClassVar[Mapping[str, str]] = {"shop.language": "en", "shop.country": "US"}
+    #: What PrestaShop's columns take at most.
+    limits: ClassVar[Mapping[str, int]] = {
+        "shop.name": 64, "shop.email": 255, "admin.email": 255, "admin.first_name": 255, "admin.last_name": 255,
+    }  # fmt: skip
+
+    def detect(self, root: Path) -> bool:
+        """Tell whether the tree at `root` is a PrestaShop, of whatever version."""
+        has_config = any((root / name).is_file() for name in (config.PARAMETERS, "config/settings.inc.php"))
+        return has_config and (root / "classes").is_dir() and (root / "index.php").is_file()
+
+    def inspect(self, root: Path, database: TemplateDatabase, options: PackOptions) -> Template:
+        """Return the template at `root`, understood. Raises as `Recipe.inspect` says."""
+        if not self.detect(root):
+            raise ShoplaunchError("not_this_application", f"{root} is not a PrestaShop")
+        version = find_version(root)
+        series = series_of(version) if version else None
+        if version is None or series is None:
+            raise ShoplaunchError("unknown_version", f"PrestaShop {version or 'of unknown version'}; known: 1.7 and 8")
+        configuration = config.read(root)
+        return PrestaShopTemplate(root, version, series, configuration, database, options)
+
+    def new_admin_folder(self, choose: Callable[[str], str]) -> str:
+        """Return a name as PrestaShop 8 makes them: never `admin` alone, which the login page would rename."""
+        digits = "".join(choose(_DIGITS) for _ in range(3))
+        return f"admin{digits}" + "".join(choose(_LETTERS + _DIGITS) for _ in range(12))
+
+
+class PrestaShopTemplate(Template):
+    """One inspected PrestaShop."""
+
+    def __init__(
+        self,
+        root: Path,
+        version: str,
+        series: Series,
+        configuration: config.Configuration,
+        database: TemplateDatabase,
+        options: PackOptions,
+    ) -> None:
+        self._series = series
+        self._configuration = configuration
+        self._database = Database(database, configuration.prefix)
+        self._hosts, base_uri = self._address(options)
+        self._admin = self._database.administrator()
+        self._settings = self._database.settings()
+        admin_folder = find_admin_folder(root)
+        resolved = os.path.realpath(root)
+        self.facts = TemplateFacts(
+            application="prestashop",
+            version=version,
+            domain=self._hosts[0],
+            base_uri=base_uri,
+            root=resolved,
+            home=options.home or _home_of(resolved),
+            table_prefix=configuration.prefix,
+            admin_folder=admin_folder,
+            secrets=self._secret_values(),
+            credentials=self._credentials(),
+        )
+        self._roots = list(dict.fromkeys([resolved, str(root).rstrip("/")]))
+        self.nonce = hashlib.sha256(f"{version}\0{self._hosts[0]}\0{base_uri}\0{resolved}".encode()).hexdigest()[:8]
+        self._tree = TreeRules(series, admin_folder, options.keep_customers)
+        self._rows = RowRules(self._database, self._admin, self.nonce, options.keep_customers)
+        self._statements = Statements(self._database, self._admin, self.nonce)
+        self._checks = checks_of(self._database, root, self._settings, self.nonce)
+
+    def replacements(self) -> Sequence[Replacement]:
+        """Return domain, paths, e-mail addresses, and the base URI when the shop lives in a folder."""
+        found: dict[bytes, Replacement] = {}
+
+        def add(old: str, value: str, kind: str) -> None:
+            if old:
+                found.setdefault(old.encode("utf-8"), Replacement(old.encode("utf-8"), value, kind))
+
+        folder = self.facts.base_uri.rstrip("/")
+        for host in self._hosts:
+            for name in _names_of(host):
+                if folder:
+                    add(name + folder, "domain", "domain")
+                add(name, "domain", "domain")
+        for path in self._roots:
+            if path not in _NO_HOME:
+                add(path, "root", "path")
+        if self.facts.home:
+            add(self.facts.home, "home", "path")
+        if folder:
+            add(self.facts.base_uri, "base_uri", "uri")
+        add(self._settings.get("PS_SHOP_EMAIL", ""), "shop.email", "email")
+        add(self._admin.email, "admin.email", "email")
+        return list(found.values())
+
+    def excludes(self, path: bytes, is_directory: bool) -> bool:
+        """Tell whether an entry stays out."""
+        return self._tree.excludes(path, is_directory)
+
+    def path(self, path: bytes) -> bytes:
+        """Return a path or relative link target with the back office's folder as a placeholder."""
+        folder = str(self.facts.admin_folder).encode("utf-8")
+        parts = path.split(b"/")
+        first = next((i for i, part in enumerate(parts) if part not in (b"..", b".")), 0)
+        if parts[first] == folder:
+            parts[first] = token(self.nonce, "admin_folder")
+        return b"/".join(parts)
+
+    def file(self, path: bytes, content: bytes) -> bytes | None:
+        """Return the complete template of a configuration file, or a file with the back office's folder filled in."""
+        if path == config.PARAMETERS.encode():
+            return self._configuration.template(self.nonce)
+        stub = config.STUBS.get(path)
+        if stub is not None:
+            return None if content.strip() == stub.strip() else stub
+        if path in _NAME_FOLDER:
+            return self._with_names(content)
+        return None
+
+    def condition(self, table: str) -> str | None:
+        """Return the condition of the rows to keep."""
+        return self._rows.condition(table)
+
+    def cells(self, table: str, row: Cells) -> Cells:
+        """Return the cells the recipe sets."""
+        return self._rows.cells(table, row)
+
+    def configure(self) -> Sequence[Mapping[str, Any]]:
+        """Return the statements run after the data."""
+        return self._statements.configure()
+
+    def secrets(self) -> Sequence[Secret]:
+        """Return the configuration's keys and those settings that are made anew."""
+        found = {secret.name: secret for secret in self._configuration.secrets()}
+        for name, value in self._settings.items():
+            secret = settings.remade(name, value.encode("utf-8"))
+            if secret is not None:
+                found[secret.name] = secret
+        return list(found.values())
+
+    def checks(self) -> Sequence[Mapping[str, Any]]:
+        """Return the visits that show the shop lives."""
+        return self._checks
+
+    def jobs(self) -> Mapping[str, Any]:
+        """Return statements of the later job kinds."""
+        return self._statements.jobs()
+
+    def php(self) -> PhpNeeds:
+        """Return the PHP of this series."""
+        return self._series.php
+
+    def entry_points(self) -> Sequence[str]:
+        """Return what makes the shop reachable."""
+        return ("index.php", ".htaccess")
+
+    def personal_data(self) -> Sequence[str]:
+        """Return where personal data remains."""
+        return self._rows.personal_data()
+
+    def dropped(self) -> Sequence[Dropped]:
+        """Return the rows left out."""
+        return self._rows.dropped()
+
+    def probes(self) -> Mapping[str, tuple[str, str]]:
+        """Return languages and countries of the template, so that two trials really choose different ones."""
+        found: dict[str, tuple[str, str]] = {}
+        languages = self._database.languages()
+        if len(languages) > 1:
+            found["shop.language"] = (languages[0], languages[1])
+        if "country" in self._database.tables:
+            countries = [row[0] for row in self._database.text("SELECT iso_code FROM {country} ORDER BY id_country")]
+            if len(countries) > 1:
+                found["shop.country"] = (countries[0], countries[1])
+        return found
+
+    def _address(self, options: PackOptions) -> tuple[list[str], str]:
+        try:
+            hosts, base_uri = self._database.address()
+        except ShoplaunchError as problem:
+            if problem.code != "domain_unknown" or not options.domain:
+                raise
+            hosts, base_uri = [], "/"
+        if options.domain:
+            hosts = list(dict.fromkeys([options.domain.lower(), *hosts]))
+        return hosts, base_uri
+
+    def _secret_values(self) -> dict[str, bytes]:
+        found = self._configuration.secret_values()
+        for name, value in self._settings.items():
+            coded = value.encode("utf-8")
+            if settings.remade(name, coded) or settings.is_secret(name, coded):
+                found[name] = coded
+        for table, column in (("webservice_account", "key"), ("employee", "passwd")):
+            if table in self._database.tables:
+                rows = self._database.text(f"SELECT `{column}` FROM {{{table}}}")
+                found |= {f"{table}.{column} {number}": row[0].encode() for number, row in enumerate(rows, 1)}
+        return {label: value for label, value in found.items() if _is_searchable(value)}
+
+    def _credentials(self) -> dict[str, bytes]:
+        names = ("database_name", "database_user")
+        values = {name: self._configuration.text(name).encode("utf-8", "surrogateescape") for name in names}
+        return {name: value for name, value in values.items() if re.search(rb"[0-9].*_|_.*[0-9]", value)}
+
+    def _with_names(self, content: bytes) -> bytes | None:
+        folder = re.escape(str(self.facts.admin_folder).encode("utf-8"))
+        filled = re.sub(rb"(?<![\w-])" + folder + rb"(?![\w-])", token(self.nonce, "admin_folder"), content)
+        base_uri = self.facts.base_uri.encode("utf-8")
+        if base_uri != b"/":
+            # Where these files name addresses without a host
+            before = rb"(REWRITEBASE:|RewriteBase\s+|ErrorDocument\s+[0-9]+\s+|(?:Disa|A)llow:\s*|\^)"
+            filled = re.sub(before + re.escape(base_uri), rb"\1" + token(self.nonce, "base_uri"), filled)
+        return None if filled == content else filled
+
+
+def _names_of(host: str) -> list[str]:
+    """Return the spellings of a host: with and without `www.` and port, and in its own script."""
+    bare, _, port = host.removeprefix("www.").partition(":")
+    names = [bare]
+    if "xn--" in bare:
+        with contextlib.suppress(UnicodeError):
+            names.append(bare.encode("ascii").decode("idna"))
+    found = []
+    for name in names:
+        for prefix in ("", "www."):
+            found += [f"{prefix}{name}:{port}"] if port else []
+            found.append(prefix + name)
+    return found
+
+
+def _home_of(root: str) -> str | None:
+    """Return the home directory the root lies in, None when it is nobody's own."""
+    try:
+        home = pwd.getpwuid(Path(root).stat().st_uid).pw_dir.rstrip("/")
+    except (KeyError, OSError):
+        return None
+    return home if root.startswith(home + "/") and home not in _NO_HOME else None
+
+
+def _is_searchable(value: bytes) -> bool:
+    return len(value) >= _SHORTEST_SEARCHED and not (value.isalpha() and len(value) < 2 * _SHORTEST_SEARCHED)

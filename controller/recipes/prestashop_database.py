@@ -1,0 +1,117 @@
+"""Reads what the recipe must know from a PrestaShop database: domain, administrator, settings, products."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from controller.recipes.base import TemplateDatabase
+from shared.errors import ShoplaunchError
+
+_NEEDED = ("shop_url", "shop", "configuration", "employee", "lang", "product")
+_SUPER_ADMIN = 1
+
+
+@dataclass(frozen=True)
+class Administrator:
+    """The employee whose row becomes the new shop's administrator."""
+
+    number: int
+    email: str
+
+
+@dataclass(frozen=True)
+class Product:
+    """A product to visit: its number, and its cover picture's number and address part, if it has one."""
+
+    number: int
+    image: int | None
+    link: str
+
+
+class Database:
+    """Questions to one template's database. `prefix` is that of its tables."""
+
+    def __init__(self, database: TemplateDatabase, prefix: str) -> None:
+        self._database = database
+        self.prefix = prefix
+        self.tables = {name[len(prefix) :]: name for name in database.tables if name.startswith(prefix)}
+        missing = [name for name in _NEEDED if name not in self.tables]
+        if missing:
+            shown = ", ".join(prefix + name for name in missing)
+            raise ShoplaunchError("prefix_mismatch", f"the database lacks {shown}")
+
+    def columns(self, table: str) -> frozenset[str]:
+        """Return the columns of a table named without prefix."""
+        return frozenset(column.name for column in self._database.tables[self.tables[table]].columns)
+
+    def text(self, sql: str) -> list[tuple[str, ...]]:
+        """Return a query's rows as text, NULL as "". `{name}` stands for the table `name` in full."""
+        rows = self._database.query(sql.format_map(self._names()))
+        return [tuple("" if cell is None else cell.decode("utf-8", "replace") for cell in row) for row in rows]
+
+    def count(self, table: str, where: str = "") -> int:
+        """Return the number of rows that meet `where`."""
+        condition = f" WHERE {where}" if where else ""
+        return int(self.text(f"SELECT COUNT(*) FROM `{self.tables[table]}`{condition}")[0][0])
+
+    def address(self) -> tuple[list[str], str]:
+        """Return (hosts, base URI). Raises ShoplaunchError `several_domains`, `domain_unknown`."""
+        rows = self.text("SELECT domain, domain_ssl, physical_uri, virtual_uri FROM {shop_url} ORDER BY id_shop_url")
+        hosts = list(dict.fromkeys(host.strip().lower() for row in rows for host in row[:2] if host.strip()))
+        uris = {(row[2] or "/", row[3]) for row in rows}
+        if len({_bare(host) for host in hosts}) > 1:
+            raise ShoplaunchError("several_domains", f"ps_shop_url names {', '.join(hosts)}")
+        if len(uris) > 1:
+            raise ShoplaunchError("several_domains", "ps_shop_url names several addresses: a multistore")
+        if not hosts:
+            raise ShoplaunchError("domain_unknown", "ps_shop_url names no domain")
+        uri = "/" + rows[0][2].strip("/") + "/" if rows[0][2].strip("/") else "/"
+        return hosts, uri
+
+    def administrator(self) -> Administrator:
+        """Return the first active super administrator. Raises ShoplaunchError `admin_missing`."""
+        rows = self.text(
+            "SELECT id_employee, email FROM {employee}"
+            f" WHERE id_profile = {_SUPER_ADMIN} AND active = 1 ORDER BY id_employee LIMIT 1"
+        )
+        if not rows:
+            raise ShoplaunchError("admin_missing", "no active employee has the profile SuperAdmin")
+        return Administrator(int(rows[0][0]), rows[0][1])
+
+    def settings(self) -> Mapping[str, str]:
+        """Return name -> value; a shop's own value wins over the general one."""
+        rows = self.text("SELECT name, value FROM {configuration} ORDER BY id_shop IS NOT NULL, id_configuration")
+        return {row[0]: row[1] for row in rows}
+
+    def languages(self) -> list[str]:
+        """Return the ISO codes of the active languages, the first one first."""
+        return [row[0] for row in self.text("SELECT iso_code FROM {lang} WHERE active = 1 ORDER BY id_lang")]
+
+    def product(self) -> Product | None:
+        """Return the first active product, one with a picture if there is one."""
+        if not {"image", "product_lang"} <= set(self.tables):
+            return None
+        rows = self.text(
+            "SELECT p.id_product, MIN(i.id_image), MIN(l.link_rewrite) FROM {product} p"
+            " JOIN {product_lang} l ON l.id_product = p.id_product"
+            " LEFT JOIN {image} i ON i.id_product = p.id_product AND i.cover = 1"
+            " WHERE p.active = 1 GROUP BY p.id_product ORDER BY MIN(i.id_image) IS NULL, p.id_product LIMIT 1"
+        )
+        if not rows:
+            return None
+        number, image, link = rows[0]
+        return Product(int(number), int(image) if image else None, link or "picture")
+
+    def image_types(self) -> list[str]:
+        """Return the names of the formats in which products' pictures are kept."""
+        if "image_type" not in self.tables:
+            return []
+        return [row[0] for row in self.text("SELECT name FROM {image_type} WHERE products = 1 ORDER BY id_image_type")]
+
+    def _names(self) -> Mapping[str, str]:
+        return {name: f"`{full}`" for name, full in self.tables.items()}
+
+
+def _bare(host: str) -> str:
+    return host.removeprefix("www.")

@@ -1,0 +1,131 @@
+"""PrestaShop's rows: which are kept, and which cells the recipe sets itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from controller.recipes import prestashop_settings as settings
+from controller.recipes import prestashop_tables as tables
+from controller.recipes.base import Cells, Dropped
+from controller.recipes.prestashop_database import Administrator, Database
+from shared.placeholders import token
+
+_Setter = Callable[[Cells], Mapping[str, bytes | None]]
+
+
+class RowRules:
+    """What becomes of the rows of one template's database."""
+
+    def __init__(self, database: Database, admin: Administrator, nonce: str, keep_customers: bool) -> None:
+        self._database = database
+        self._admin = admin
+        self._nonce = nonce
+        self._keep_customers = keep_customers
+        self._short = {full: short for short, full in database.tables.items()}
+        self._conditions = {full: self._condition(short) for full, short in self._short.items()}
+        self._setters: dict[str, _Setter] = {
+            "configuration": self._setting,
+            "shop_url": self._shop_url,
+            "shop": self._shop,
+            "employee": self._employee,
+            "contact": self._contact,
+            "customer": self._customer,
+        }
+
+    def condition(self, table: str) -> str | None:
+        """Return the SQL condition of a table's rows to keep: "" for all, None for none."""
+        return self._conditions.get(table, "")
+
+    def cells(self, table: str, row: Cells) -> Mapping[str, bytes | None]:
+        """Return the columns of a row that the recipe sets, as templates."""
+        setter = self._setters.get(self._short.get(table, ""))
+        if setter is not None:
+            return setter(row)
+        return {column: b"" for column in tables.STAFF_COLUMNS if row.get(column)}
+
+    def dropped(self) -> list[Dropped]:
+        """Return the rows left out, by table, with the reason."""
+        found = []
+        for full, condition in sorted(self._conditions.items()):
+            if condition == "":
+                continue
+            short = self._short[full]
+            kept = 0 if condition is None else self._database.count(short, condition)
+            rows = self._database.count(short) - kept
+            if rows:
+                found.append(Dropped(full, rows, self._reason(short)))
+        return found
+
+    def personal_data(self) -> list[str]:
+        """Return the places where personal data of the template remains."""
+        found = [
+            f"{self._database.tables[short]}: {what}"
+            for short, what in sorted(tables.OWNERS.items())
+            if short in self._database.tables and self._database.count(short)
+        ]
+        values = self._database.settings()
+        named = [name for name in tables.OWNER_SETTINGS if values.get(name)]
+        if named:
+            found.append(f"{self._database.tables['configuration']}: {', '.join(named)}")
+        if self._keep_customers:
+            kept = sorted(full for full, short in self._short.items() if self._is_customers(short))
+            found += [f"{full}: customers" for full in kept if self._database.count(self._short[full])]
+        return found
+
+    def _condition(self, short: str) -> str | None:
+        if short in tables.ALWAYS_EMPTY:
+            return None
+        if short in ("employee", "employee_shop"):
+            return f"`id_employee` = {self._admin.number}"
+        if self._keep_customers:
+            return ""
+        if self._is_customers(short):
+            return None
+        needed, condition = tables.CUSTOMER_ROWS.get(short, ((), ""))
+        return condition if set(needed) <= self._database.columns(short) else ""
+
+    def _is_customers(self, short: str) -> bool:
+        return short in tables.CUSTOMERS or short.startswith(tables.CUSTOMER_PREFIXES)
+
+    def _reason(self, short: str) -> str:
+        if short in ("employee", "employee_shop"):
+            return "only one employee is kept, as the new administrator"
+        if short in tables.ALWAYS_EMPTY:
+            return "traces of visits, caches, sessions or access of others"
+        return "customers and what they left"
+
+    def _filled(self, name: str) -> bytes:
+        filled: bytes = token(self._nonce, name)
+        return filled
+
+    def _setting(self, row: Cells) -> Mapping[str, bytes | None]:
+        name = (row["name"] or b"").decode("utf-8", "replace")
+        value = row["value"]
+        template = settings.template_of(name, value, self._nonce)
+        return {} if template is value or template == value else {"value": template}
+
+    def _shop_url(self, row: Cells) -> Mapping[str, bytes | None]:
+        domain = self._filled("domain")
+        return {"domain": domain, "domain_ssl": domain, "physical_uri": self._filled("base_uri"), "virtual_uri": b""}
+
+    def _shop(self, row: Cells) -> Mapping[str, bytes | None]:
+        return {"name": self._filled("shop.name")}
+
+    def _contact(self, row: Cells) -> Mapping[str, bytes | None]:
+        return {"email": self._filled("shop.email")} if row.get("email") else {}
+
+    def _customer(self, row: Cells) -> Mapping[str, bytes | None]:
+        return {"reset_password_token": None} if row.get("reset_password_token") else {}
+
+    def _employee(self, row: Cells) -> Mapping[str, bytes | None]:
+        wanted: dict[str, bytes | None] = {
+            "email": self._filled("admin.email"),
+            "passwd": self._filled("admin.password_hash"),
+            "firstname": self._filled("admin.first_name"),
+            "lastname": self._filled("admin.last_name"),
+            "reset_password_token": None,
+            "last_connection_date": None,
+        }
+        if not self._keep_customers:
+            wanted |= {"id_last_order": b"0", "id_last_customer_message": b"0", "id_last_customer": b"0"}
+        return {column: value for column, value in wanted.items() if column in row}

@@ -1,0 +1,117 @@
+"""PrestaShop's parametrised statements: what a new shop is configured with, and those of the later job kinds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from controller.recipes.prestashop_database import Administrator, Database
+from controller.recipes.prestashop_settings import FROM_JOB, NEEDED
+from shared.placeholders import token
+
+Statement = Mapping[str, Any]
+
+
+class Statements:
+    """Makes the statements of one template."""
+
+    def __init__(self, database: Database, admin: Administrator, nonce: str) -> None:
+        self._admin = admin
+        self._nonce = nonce
+        self._settings = database.settings()
+        self._languages = database.languages()
+        self._names = {name: f"`{full}`" for name, full in database.tables.items()}
+
+    def configure(self) -> list[Statement]:
+        """Return what runs after the data: missing settings added, language and country chosen where there is one."""
+        made = [self._added(name) for name in NEEDED if name not in self._settings]
+        if len(self._languages) > 1:
+            made += self._language()
+        if "PS_COUNTRY_DEFAULT" in self._settings and "country" in self._names:
+            made += self._country()
+        return made
+
+    def jobs(self) -> dict[str, Any]:
+        """Return {kind: {"statements", "edits"}}."""
+        return {
+            "https_on": {"statements": self._https_on(), "edits": []},
+            "set_admin_password": {"statements": self._password(), "edits": []},
+            "remove": {"statements": [self._switch_off()], "edits": []},
+        }
+
+    def _sql(self, text: str) -> str:
+        return text.format_map(self._names)
+
+    def _value(self, name: str) -> str:
+        filled: bytes = token(self._nonce, name)
+        return filled.decode("ascii")
+
+    def _added(self, name: str) -> Statement:
+        sql = self._sql(
+            "INSERT INTO {configuration} (name, value, date_add, date_upd)"
+            " SELECT %s, %s, NOW(), NOW() FROM (SELECT 1 AS one) AS source"
+            " WHERE NOT EXISTS (SELECT 1 FROM {configuration} WHERE name = %s)"
+        )
+        value = self._value(FROM_JOB[name]) if name in FROM_JOB else "0"
+        return {
+            "sql": sql,
+            "params": [name, value, name],
+            "min_rows": 0,
+            "max_rows": 1,
+            "check": self._read_back(name, value),
+        }
+
+    def _read_back(self, name: str, value: str) -> Statement:
+        sql = self._sql("SELECT value FROM {configuration} WHERE name = %s ORDER BY id_configuration LIMIT 1")
+        return {"sql": sql, "params": [name], "expect": [value]}
+
+    def _language(self) -> list[Statement]:
+        chosen = "SELECT id_lang FROM {lang} WHERE iso_code = %s AND active = 1 LIMIT 1"
+        language = self._value("shop.language")
+        setting = self._sql(
+            "UPDATE {configuration} c JOIN (" + chosen + ") l SET c.value = l.id_lang WHERE c.name = 'PS_LANG_DEFAULT'"
+        )
+        employee = self._sql("UPDATE {employee} e JOIN (" + chosen + ") l SET e.id_lang = l.id_lang")
+        return [{"sql": sql, "params": [language], "min_rows": 0} for sql in (setting, employee)]
+
+    def _country(self) -> list[Statement]:
+        country = self._value("shop.country")
+        active = self._sql("UPDATE {country} SET active = 1 WHERE iso_code = %s")
+        setting = self._sql(
+            "UPDATE {configuration} c JOIN (SELECT id_country FROM {country} WHERE iso_code = %s LIMIT 1) l"
+            " SET c.value = l.id_country WHERE c.name = 'PS_COUNTRY_DEFAULT'"
+        )
+        return [{"sql": sql, "params": [country], "min_rows": 0} for sql in (active, setting)]
+
+    def _https_on(self) -> Sequence[Statement]:
+        missing = [self._added(name) for name in ("PS_SSL_ENABLED",) if name not in self._settings]
+        sql = self._sql("UPDATE {configuration} SET value = '1', date_upd = NOW() WHERE name = %s")
+        present = [name for name in ("PS_SSL_ENABLED", "PS_SSL_ENABLED_EVERYWHERE") if name in self._settings]
+        names = list(dict.fromkeys(["PS_SSL_ENABLED", *present]))
+        return missing + [
+            {"sql": sql, "params": [name], "min_rows": 0, "check": self._read_back(name, "1")} for name in names
+        ]
+
+    def _password(self) -> Sequence[Statement]:
+        number = str(self._admin.number)
+        hashed = self._value("admin.password_hash")
+        statement: dict[str, Any] = {
+            "sql": self._sql("UPDATE {employee} SET passwd = %s WHERE id_employee = %s"),
+            "params": [hashed, number],
+            "min_rows": 0,
+            "max_rows": 1,
+            "check": {
+                "sql": self._sql("SELECT passwd FROM {employee} WHERE id_employee = %s"),
+                "params": [number],
+                "expect": [hashed],
+            },
+        }
+        if "employee_session" not in self._names:
+            return [statement]
+        ended = self._sql("DELETE FROM {employee_session} WHERE id_employee = %s")
+        return [statement, {"sql": ended, "params": [number], "min_rows": 0}]
+
+    def _switch_off(self) -> Statement:
+        # Data stay: removing them is the panel's, with the account
+        sql = self._sql("UPDATE {configuration} SET value = '0', date_upd = NOW() WHERE name = 'PS_SHOP_ENABLE'")
+        return {"sql": sql, "params": [], "min_rows": 0}

@@ -1,0 +1,94 @@
+"""PrestaShop's files: which stay out of a bundle, and where the back office is."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from controller.recipes.prestashop_facts import Series
+from shared.errors import ShoplaunchError
+
+#: What keeps visitors out of a folder; stays when a folder is emptied.
+_GUARDS = (b"index.php", b".htaccess", b"CACHEDIR.TAG", b"web.config")
+_ENVIRONMENTS = (b"prod", b"dev")
+_EMPTIED = (
+    "cache/smarty/compile", "cache/smarty/cache", "cache/cachefs", "cache/purifier", "cache/sandbox", "cache/tcpdf",
+    "cache/push", "log", "img/tmp",
+)  # fmt: skip
+_EMPTIED_PATTERN = re.compile(rb"themes/[^/]+/(?:assets/)?cache")
+_EMPTIED_IN_ADMIN = (b"backups", b"import", b"export", b"autoupgrade")
+_LEFT_OUT = re.compile(
+    rb"install(?:[-_.][^/]*)?|\.git|\.svn|\.hg|\.idea|\.vscode"
+    # What belongs to the panel of whatever server the template stood on
+    rb"|cgi-bin|\.well-known|\.ftpquota|\.user\.ini|php\.ini|\.htpasswds|\.shoplaunch.*"
+    # Dumps and archives of the template itself
+    rb"|[^/]*\.(?:sql|sql\.gz|sql\.bz2|sql\.zip|tar|tar\.gz|tgz|zip|bak|old|orig|swp)"
+    # Old copies of the configuration, with old passwords
+    rb"|app/config/parameters[^/]*\.(?:php|yml)[^/]+|app/config/parameters\.old[^/]*|app/config/parameters\.[^/]*\.php"
+    rb"|config/settings\.(?!inc\.php$)[^/]*|config/settings\.inc\.php.+"
+    # Lists fetched from the maker, made anew
+    rb"|config/xml/[^/]+\.xml"
+)
+_LEFT_OUT_ANYWHERE = (b"error_log", b".DS_Store", b"Thumbs.db", b".git", b".svn")
+#: Kept although the patterns above would leave it out.
+_KEPT = (b"app/config/parameters.yml.dist",)
+#: What customers sent in, under names without meaning.
+_CUSTOMER_UPLOAD = re.compile(rb"upload/[0-9a-f]{32,40}(?:_small)?")
+
+
+class TreeRules:
+    """Which entries of one template's tree are packed."""
+
+    def __init__(self, series: Series, admin_folder: str, keep_customers: bool) -> None:
+        self._caches = tuple(folder.encode() for folder in series.caches)
+        admin = admin_folder.encode()
+        self._emptied = {folder.encode() for folder in (*_EMPTIED, *series.emptied)}
+        self._emptied |= {admin + b"/" + folder for folder in _EMPTIED_IN_ADMIN}
+        self._keep_customers = keep_customers
+
+    def excludes(self, path: bytes, is_directory: bool) -> bool:
+        """Tell whether an entry, and all below it, stays out."""
+        parent, _, name = path.rpartition(b"/")
+        if name in _LEFT_OUT_ANYWHERE or (_LEFT_OUT.fullmatch(path) and path not in _KEPT):
+            return True
+        if not self._keep_customers and _CUSTOMER_UPLOAD.fullmatch(path):
+            return True
+        for cache in self._caches:
+            if parent == cache:
+                return name not in (_ENVIRONMENTS if is_directory else _GUARDS)
+            if path.startswith(cache + b"/"):
+                return True
+        if parent in self._emptied or _EMPTIED_PATTERN.fullmatch(parent):
+            return is_directory or name not in _GUARDS
+        return False
+
+
+def find_admin_folder(root: Path) -> str:
+    """Return the name of the back office's folder. Raises ShoplaunchError `admin_folder_unknown`."""
+    marks = ("filemanager", "index.php")
+    found = sorted(
+        folder.name
+        for folder in root.iterdir()
+        if folder.is_dir() and not folder.is_symlink() and all((folder / mark).exists() for mark in marks)
+    )
+    found = [name for name in found if (root / name / "get-file-admin.php").exists()] or found
+    if len(found) != 1:
+        shown = ", ".join(found) or "none"
+        raise ShoplaunchError("admin_folder_unknown", f"exactly one folder must be the back office; found: {shown}")
+    return found[0]
+
+
+def find_version(root: Path) -> str | None:
+    """Return the shop's version as its own code says it, None when it does not say."""
+    places = (
+        ("src/Core/Version.php", rb"const\s+VERSION\s*=\s*'([0-9.]+)'"),
+        ("app/AppKernel.php", rb"const\s+VERSION\s*=\s*'([0-9.]+)'"),
+        ("config/autoload.php", rb"define\(\s*'_PS_VERSION_'\s*,\s*'([0-9.]+)'"),
+        ("config/settings.inc.php", rb"define\(\s*'_PS_VERSION_'\s*,\s*'([0-9.]+)'"),
+    )
+    for name, pattern in places:
+        path = root / name
+        found = re.search(pattern, path.read_bytes()) if path.is_file() else None
+        if found:
+            return found.group(1).decode("ascii")
+    return None
