@@ -85,14 +85,19 @@ class Background:
         self._raise()
 
     def _run(self) -> None:
-        try:
-            for item in iter(self._waiting.get, None):
-                self._writer.add(*item)
-            self._writer.finish()
-        except BaseException as problem:  # noqa: BLE001 - raised again in the thread that waits for us
-            self._problem = problem
-            while self._waiting.get() is not None:
-                pass
+        item = self._waiting.get()
+        while item is not None:
+            self._attempt(self._writer.add, *item)
+            item = self._waiting.get()
+        self._attempt(self._writer.finish)
+
+    def _attempt(self, step: Callable[..., None], *given: bytes) -> None:
+        # After a failure everything is taken and dropped, so that nobody waits for a place in the queue
+        if self._problem is None:
+            try:
+                step(*given)
+            except BaseException as problem:  # noqa: BLE001 - raised again in the thread that waits for us
+                self._problem = problem
 
     def _raise(self) -> None:
         if self._problem is not None:

@@ -1,5 +1,7 @@
 """What the packer's tests share: a small document root and a database of awkward values."""
 
+# ruff: noqa: E501 - SQL is read by the row
+
 import pytest
 
 from tests.packing import server_url, small_shop

@@ -32,7 +32,7 @@ def documents(path):
 
 def load(server, path):
     """Load a bundle's database through the mariadb client, as `zcat | mariadb` would; return the database's name."""
-    manifest, small, chunks = documents(path)
+    _, small, chunks = documents(path)
     name, _, _ = server.new_database()
     script = [f"{statement};\n".encode() for statement in SESSION]
     script += [f"{table['create']};\n".encode() for table in small["tables"]]
