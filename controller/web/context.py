@@ -1,14 +1,38 @@
-"""What views may use of the application: the jobs service of the current request."""
+"""What views may use of the application: the jobs service and the log of signed requests."""
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
+from typing import cast
 
-from flask import current_app
+from flask import Flask, current_app
 
-EXTENSION = "shoplaunch"
+from controller.db.requests import RequestLog
+from controller.jobs.service import Service
+
+_EXTENSION = "shoplaunch"
 
 
-def service() -> Any:
-    """Return the application's service."""
-    return current_app.extensions[EXTENSION]
+@dataclass(frozen=True)
+class _Context:
+    service: Service
+    request_log: RequestLog
+
+
+def init_app(app: Flask, service: Service) -> None:
+    """Let views of `app` use `service`."""
+    app.extensions[_EXTENSION] = _Context(service, RequestLog(service.engine))
+
+
+def service() -> Service:
+    """Return the application's jobs service."""
+    return _context().service
+
+
+def request_log() -> RequestLog:
+    """Return the application's log of signed requests."""
+    return _context().request_log
+
+
+def _context() -> _Context:
+    return cast(_Context, current_app.extensions[_EXTENSION])

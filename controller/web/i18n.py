@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import Any
 
 import flask_babel
-from flask import Flask, Response, g, has_request_context, request
+from flask import Flask, Response, current_app, g, has_request_context, request
 from flask_babel import Babel, format_datetime, format_timedelta, get_locale
 from markupsafe import Markup
 
@@ -16,6 +17,7 @@ LANGUAGES = {"en": "English", "fa": "فارسی"}
 RIGHT_TO_LEFT = ("fa",)
 COOKIE = "shoplaunch_lang"
 YEAR_SECONDS = 31_536_000
+_TIME_TEXT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)\Z")
 _PERSIAN_DIGITS = str.maketrans("0123456789%", "۰۱۲۳۴۵۶۷۸۹٪")
 
 
@@ -60,6 +62,11 @@ def parse_time(value: object) -> datetime | None:
         return datetime.fromtimestamp(value, UTC)
     moment = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def is_time_text(value: object) -> bool:
+    """Tell whether `value` is text like 2026-01-31T12:00:00+00:00."""
+    return isinstance(value, str) and bool(_TIME_TEXT.match(value))
 
 
 def when(value: object) -> Markup:
@@ -114,7 +121,7 @@ def _element(moment: datetime, text: str) -> Markup:
 def _remember(response: Response) -> Response:
     wish = request.args.get("lang")
     if wish in LANGUAGES and request.cookies.get(COOKIE) != wish:
-        secure = bool(g.get("secure_cookies", True))
+        secure = bool(current_app.config["SESSION_COOKIE_SECURE"])
         response.set_cookie(COOKIE, str(wish), YEAR_SECONDS, secure=secure, httponly=True, samesite="Lax")
     response.headers.add("Vary", "Accept-Language, Cookie")
     return response
@@ -125,6 +132,7 @@ def init_app(app: Flask) -> None:
     Babel(app, locale_selector=select_language, default_translation_directories="translations")
     app.after_request(_remember)
     app.jinja_env.filters.update(num=number, amount=amount, when=when, ago=ago, duration=duration)
+    app.jinja_env.tests["datetime_text"] = is_time_text
     app.jinja_env.globals.update(
         took=took,
         language=language,

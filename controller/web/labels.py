@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from flask import Flask
 from flask_babel import lazy_gettext
+from markupsafe import Markup, escape
 
 from controller.web.i18n import gettext
 
@@ -85,9 +87,10 @@ def step_label(name: str | None) -> Any:
     return STEPS.get(name or "", name or "")
 
 
-def is_moving(state: str) -> bool:
-    """Tell whether a job in `state` may change by itself, so that its page keeps looking."""
-    return state not in ENDED
+def is_moving(state: str, steps: Iterable[Mapping[str, Any]] = ()) -> bool:
+    """Tell whether the job may change by itself, so that its page keeps looking; `steps` are those of its status."""
+    after_all = any(step["state"] in ("waiting", "running") for step in steps)
+    return state not in ENDED or (state == "live" and after_all)
 
 
 def milestones(state: str, percent: int) -> list[dict[str, Any]]:
@@ -131,3 +134,24 @@ def headline(state: str) -> tuple[str, str]:
 def with_labels(steps: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Return `steps` of a job with `label` and `tone` for the page."""
     return [{**step, "label": step_label(step["name"]), "tone": state_tone(step["state"])} for step in steps]
+
+
+def with_code(text: str) -> Markup:
+    """Return `text` as HTML whose `commands between backticks` are code."""
+    parts = text.split("`")
+    if len(parts) % 2 == 0:
+        return escape(text)
+    code = Markup('<code dir="ltr">{}</code>')
+    return Markup("").join(code.format(part) if number % 2 else escape(part) for number, part in enumerate(parts))
+
+
+def init_app(app: Flask) -> None:
+    """Offer the names to templates."""
+    app.jinja_env.filters["with_code"] = with_code
+    app.jinja_env.globals.update(
+        state_label=state_label,
+        state_tone=state_tone,
+        step_label=step_label,
+        step_state_label=step_state_label,
+        states=tuple(STATES),
+    )

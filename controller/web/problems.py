@@ -18,6 +18,7 @@ STATUS = {
     "body_too_large": 413,
     "bundle_unknown": 422,
     "cancelled": 410,
+    "certificate_missing": 404,
     "database_busy": 503,
     "domain_busy": 409,
     "domain_invalid": 422,

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from flask_babel import lazy_gettext
-from markupsafe import Markup, escape
 
+from controller.jobs.states import LIVE, may
 from controller.web import labels
 from controller.web.i18n import gettext, language
 from shared.errors import advice, is_known
@@ -28,17 +28,22 @@ def pages(total: int, per_page: int) -> int:
 
 def of_job(job: Mapping[str, Any], agent: Mapping[str, Any]) -> dict[str, Any]:
     """Return the values of the job page from a job's status and its agent's live view."""
-    failed = [step["name"] for step in job["steps"] if step["state"] == "failed"]
+    state = job["state"]
+    failed = next((step["name"] for step in job["steps"] if step["state"] == "failed"), None)
+    stopped = state in labels.TROUBLED or failed is not None
     return {
         "job": job,
         "steps": _rows(job["steps"], agent.get("stages") or []),
-        "moving": labels.is_moving(job["state"]),
-        "may_retry": job["state"] in labels.TROUBLED,
-        "retry_step": job["step"] if job["step"] in failed else None,
-        "may_cancel": job["state"] not in labels.ENDED,
-        "has_certificate": job["state"] == "live",
+        "moving": labels.is_moving(state, job["steps"]),
+        "trouble": job["error"] if stopped else None,
+        "passing_trouble": None if stopped else job["error"],
+        "stopped_step": failed or job["step"],
+        "may_retry": stopped and any(may(state, event) for event in ("retry", "recheck")),
+        "may_cancel": may(state, "cancel"),
+        "may_undo_cancel": may(state, "undo_cancel"),
+        "has_certificate": state == LIVE,
         "heard_at": agent.get("heard_at"),
-        "waiting_for": _waiting(job["state"]),
+        "waiting_for": _waiting(state),
         "advice": own_advice,
     }
 
@@ -46,15 +51,6 @@ def of_job(job: Mapping[str, Any], agent: Mapping[str, Any]) -> dict[str, Any]:
 def own_advice(error: Mapping[str, Any]) -> str:
     """Return what to do about `error` in the reader's language, or as it was sent for a code we do not know."""
     return advice(error["code"], language()) if is_known(error["code"]) else str(error["advice"])
-
-
-def with_code(text: str) -> Markup:
-    """Return `text` as HTML whose `commands between backticks` are code."""
-    parts = text.split("`")
-    plain = [
-        Markup('<code dir="ltr">{}</code>').format(part) if n % 2 else escape(part) for n, part in enumerate(parts)
-    ]
-    return Markup("").join(plain) if len(parts) % 2 else escape(text)
 
 
 def _waiting(state: str) -> str:
