@@ -62,7 +62,7 @@ def test_a_zombie_with_an_open_transaction_is_ended_and_its_rows_never_appear(sh
     with zombie.cursor() as cursor:
         cursor.execute("BEGIN")
         cursor.execute("SELECT attempt FROM shoplaunch_attempt WHERE id = 1 LOCK IN SHARE MODE")
-        cursor.execute("INSERT INTO ps_product (id, name) VALUES (777777, 'zombie')")
+        cursor.execute("INSERT INTO ps_product (id, name) VALUES (-5, 'zombie')")
     shop.drop(attempt=2)
     assert shop.run() == 0
     with pytest.raises(pymysql.err.MySQLError):

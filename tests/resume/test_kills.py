@@ -74,7 +74,7 @@ def test_killed_in_the_middle_of_the_import(shop, controller, bundle, undisturbe
     evidence = sent_chunks(controller)
     assert evidence["chunks"] == len(bundle.texts)
     # Both connections may have been within a chunk when they were killed, no more is sent again
-    assert evidence["counters"]["chunks_sent"] <= len(bundle.texts)
+    assert evidence["counters"].get("chunks_sent", 0) <= len(bundle.texts)
 
 
 @pytest.mark.parametrize("who", WHO)
