@@ -208,14 +208,15 @@ def end_process_group(pid: int, word: str) -> None:
 
 
 def start_cron(directory: Path) -> None:
-    """The system's cron daemon runs; when it is we who start it, that is remembered below `directory`."""
+    """The system's cron daemon runs; when it is we who start it, its process id is remembered below `directory`."""
     if subprocess.run(["pgrep", "-x", "cron"], check=False, stdout=subprocess.DEVNULL).returncode == 0:
         return
-    subprocess.run(["cron"], check=True)
-    (directory / "cron-started-here").touch()
+    process = subprocess.Popen(["cron", "-f"], stdin=subprocess.DEVNULL, start_new_session=True)
+    (directory / "cron.pid").write_text(str(process.pid))
 
 
 def stop_cron(directory: Path) -> None:
     """The cron daemon we started is stopped again; one that was there before is left alone."""
-    if (directory / "cron-started-here").exists():
-        subprocess.run(["pkill", "-x", "cron"], check=False)
+    pid = directory / "cron.pid"
+    if pid.exists():
+        end_process_group(int(pid.read_text()), "cron")
