@@ -52,6 +52,9 @@ class PlainPlan:
             "php": {"min": "7.4", "max": None, "extensions": []}, "personal_data": [], "residue": [self.domain],
         }  # fmt: skip
 
+    def probes(self):
+        return {}
+
     def forbidden(self):
         return self._forbidden
 

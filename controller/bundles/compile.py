@@ -106,7 +106,7 @@ def _prove(
     with scratch.connection(databases[0]) as first, scratch.connection(databases[1]) as second:
         evidence = Evidence(ordered=routines)
         for which, connection in enumerate((first, second)):
-            values = probe_values(names.used, secrets, which)
+            values = probe_values(names.used, secrets, which, plan.probes())
             renderer = Renderer(plan.nonce, values, dict(plan.fragments()))
             sent = proof.load_data(connection, load, renderer)
             evidence.largest_statement = max(evidence.largest_statement, sent)

@@ -42,6 +42,9 @@ class Plan(Protocol):
         secrets, variants, entry_points, checks, jobs, php, personal_data, residue (bytes).
         """
 
+    def probes(self) -> Mapping[str, tuple[str, str]]:
+        """Return values for the two trial loads where made-up ones would not show what depends on them."""
+
     def forbidden(self) -> Mapping[str, bytes]:
         """Return label -> bytes that must not occur in the bundle: secrets, domain, paths."""
 

@@ -30,10 +30,17 @@ _PLAIN: dict[str, tuple[str, str]] = {
 _LENGTH = 32
 
 
-def probe_values(names: Iterable[str], secrets: Sequence[Mapping[str, Any]], which: int) -> dict[str, str]:
-    """Return a value for each of `names`; `which` is 0 or 1, and the two sets differ wherever values may."""
+def probe_values(
+    names: Iterable[str], secrets: Sequence[Mapping[str, Any]], which: int, own: Mapping[str, tuple[str, str]]
+) -> dict[str, str]:
+    """Return a value for each of `names`; `which` is 0 or 1, and the two sets differ wherever values may.
+
+    `own` are the recipe's pairs, which win.
+    """
     lengths = {secret["name"]: int(secret.get("length") or _LENGTH) for secret in secrets}
-    return {name: _value(name, lengths.get(name, _LENGTH), which) for name in names}
+    return {
+        name: own[name][which] if name in own else _value(name, lengths.get(name, _LENGTH), which) for name in names
+    }
 
 
 def _value(name: str, length: int, which: int) -> str:

@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from controller.bundles import compile as compiler
-from controller.bundles.report import SHOWN_ROWS, sections
+from controller.bundles.summary import SHOWN_ROWS, sections
 from controller.bundles.template_plan import make_plan
 from controller.cli.bars import Bars
 from controller.recipes.base import PackOptions
@@ -49,7 +49,7 @@ def pack(
     with _errors_shown(), _orderly_end():
         options = PackOptions(domain=domain, keep_customers=keep_customers)
         with Bars(console) as bars:
-            packed = compiler.pack(request, lambda _, source: make_plan(docroot, source, recipe, options), bars)
+            packed = compiler.pack(request, lambda tree, source: make_plan(tree, source, recipe, options), bars)
     if as_json:
         click.echo(json.dumps({"size": packed.size, "manifest_sha256": packed.manifest_sha256,
                                "manifest": packed.manifest}, indent=2))  # fmt: skip

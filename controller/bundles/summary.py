@@ -1,0 +1,87 @@
+"""What an operator is told about a packed bundle: sections of rows, for a terminal or for JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+#: Rows shown per section on a terminal; JSON has all of them.
+SHOWN_ROWS = 30
+_UNITS = ("B", "KiB", "MiB", "GiB")
+
+
+@dataclass(frozen=True)
+class Section:
+    """A heading and rows of (what, how much or where)."""
+
+    title: str
+    rows: list[tuple[str, str]]
+
+
+def size(count: int) -> str:
+    """Return a number of bytes for people."""
+    amount = float(count)
+    for unit in _UNITS:
+        if amount < 1024 or unit == _UNITS[-1]:
+            return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
+        amount /= 1024
+    raise AssertionError("unreachable")
+
+
+def sections(manifest: Mapping[str, Any], bundle_size: int) -> list[Section]:
+    """Return the report of a bundle from its manifest; empty sections are left out."""
+    report = manifest.get("report", {})
+    made = [_bundle(manifest, bundle_size), _requirements(manifest)]
+    made += [Section(key.replace("_", " ").capitalize(), _rows(value)) for key, value in report.items()]
+    made.append(Section("Personal data that remains", [(place, "") for place in manifest.get("personal_data", [])]))
+    return [section for section in made if section.rows]
+
+
+def _bundle(manifest: Mapping[str, Any], bundle_size: int) -> Section:
+    application = manifest["application"]
+    members = manifest["members"]
+    shards = [member for member in members if member["kind"] == "files"]
+    chunks = [member for member in members if member["kind"] == "data"]
+    rows = [
+        ("application", f"{application['name']} {application['version']}"),
+        ("size", size(bundle_size)),
+        ("file shards", f"{len(shards)}, {size(sum(one.get('unpacked', 0) for one in shards))} unpacked"),
+        ("data chunks", f"{len(chunks)}, {size(sum(one.get('unpacked', 0) for one in chunks))} unpacked"),
+        ("tables, rows", f"{len(manifest['tables'])}, {sum(table['rows'] for table in manifest['tables'])}"),
+        ("secrets made per shop", ", ".join(secret["name"] for secret in manifest["secrets"]) or "none"),
+    ]
+    return Section("Bundle", rows)
+
+
+def _requirements(manifest: Mapping[str, Any]) -> Section:
+    needs = manifest["requirements"]
+    php = needs["php"]
+    return Section(
+        "What a server must offer",
+        [
+            ("disk", size(needs["disk_bytes"])),
+            ("database", size(needs.get("database_bytes", 0))),
+            ("inodes", str(needs["inodes"])),
+            ("max_allowed_packet", size(needs["max_statement_bytes"])),
+            ("longest key", f"{needs['longest_key_bytes']} B"),
+            ("PHP", f"{php['min']} to {php.get('max') or 'any'}; {', '.join(php['extensions'])}"),
+            ("collations", ", ".join(sorted(manifest["collations"]))),
+        ],
+    )
+
+
+def _rows(value: Any) -> list[tuple[str, str]]:
+    if isinstance(value, Mapping):
+        return [(str(key), _shown(item)) for key, item in value.items()]
+    if isinstance(value, list | tuple):
+        return [(_shown(item), "") for item in value]
+    return [("", _shown(value))] if value not in (None, "", 0) else []
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key}: {_shown(item)}" for key, item in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(_shown(item) for item in value)
+    return str(value)
