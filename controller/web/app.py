@@ -15,9 +15,8 @@ from controller.config import LOOPBACK, Config
 from controller.jobs.service import Service, open_service
 from controller.web import admin, callbacks, context, csrf, errors, i18n, labels, ops, orders, security, status
 from controller.web.admin.session import LIFETIME_SECONDS
+from controller.web.parsing import MAX_BODY_BYTES
 
-#: No request has a reason to be larger: an order is 2 KiB, an event with its log at most 200 lines.
-MAX_BODY_BYTES = 256 * 1024
 STATIC_DAYS = 30
 
 
@@ -46,7 +45,8 @@ def _configure(app: Flask, config: Config, session_keys: tuple[bytes, ...]) -> N
     app.config.update(
         SECRET_KEY=session_keys[-1],
         SECRET_KEY_FALLBACKS=list(session_keys[:-1]),
-        MAX_CONTENT_LENGTH=MAX_BODY_BYTES,
+        # One more than allowed, so that `parsing.body` can tell that there was more
+        MAX_CONTENT_LENGTH=MAX_BODY_BYTES + 1,
         MAX_FORM_MEMORY_SIZE=MAX_BODY_BYTES,
         SESSION_COOKIE_NAME="shoplaunch",
         # Only a plain-http address of this very machine may do without

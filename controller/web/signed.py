@@ -16,6 +16,7 @@ from flask import Response, current_app, request
 from controller.db.requests import Answer, RequestLog
 from controller.web import problems
 from controller.web.context import request_log, service
+from controller.web.parsing import body
 from shared.encoding import sha256_hex
 from shared.errors import ShoplaunchError
 
@@ -46,9 +47,9 @@ class SignedRequest:
         return f"{self.key}:{self.event}"
 
 
-def signature(secret: bytes, timestamp: str, event: str, method: str, target: str, body: bytes) -> str:
+def signature(secret: bytes, timestamp: str, event: str, method: str, target: str, content: bytes) -> str:
     """Return the value of `X-Shoplaunch-Signature` for a request; `target` is its path, with `?query` if any."""
-    text = "\n".join((timestamp, event, method.upper(), target, sha256_hex(body)))
+    text = "\n".join((timestamp, event, method.upper(), target, sha256_hex(content)))
     return _SCHEME + hmac.new(secret, text.encode("utf-8"), hashlib.sha256).hexdigest()
 
 
@@ -74,13 +75,12 @@ def verify(now: float | None = None) -> SignedRequest:
         raise ShoplaunchError("request_unsigned", "event id or signature is missing or malformed")
     if abs((time.time() if now is None else now) - int(stamp)) > WINDOW_SECONDS:
         raise ShoplaunchError("request_unsigned", "the request is not of now; compare the clocks")
-    body = request.get_data(cache=True)
     secret = service().signing_secret(key)
     # An unknown key costs the same work as a known one
-    expected = signature(secret or b"\0" * 32, stamp, event, request.method, target(), body)
+    expected = signature(secret or b"\0" * 32, stamp, event, request.method, target(), body())
     if not hmac.compare_digest(expected, given) or secret is None:
         raise ShoplaunchError("request_unsigned", "the signature is wrong or the key unknown")
-    asked = "\n".join((request.method, target(), sha256_hex(body)))
+    asked = "\n".join((request.method, target(), sha256_hex(body())))
     return SignedRequest(key, event, given, int(stamp), sha256_hex(asked.encode("utf-8")))
 
 

@@ -1,0 +1,23 @@
+"""One running controller for all tests of the web."""
+
+import pytest
+
+from tests.web_site import Site
+
+
+@pytest.fixture(scope="session")
+def site():
+    """A controller behind gunicorn (tests.web_site.Site)."""
+    running = Site()
+    try:
+        yield running.start()
+    finally:
+        running.stop()
+
+
+@pytest.fixture(autouse=True)
+def nobody_waits(request):
+    """Failed logins of one test keep no other test waiting."""
+    yield
+    if "site" in request.fixturenames:
+        request.getfixturevalue("site").forget_failed_logins()

@@ -1,0 +1,202 @@
+"""A whole controller for tests of its pages: real installation, real SQLite, real gunicorn; no worker, no panel."""
+
+import hashlib
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import requests
+
+from controller import installation
+from controller.config import load_config
+from controller.db import bundles, jobs, servers, steps
+from controller.db.bundles import Bundle
+from controller.db.engine import transact
+from controller.db.servers import Server
+from controller.jobs.service import open_service
+from controller.web.app import create_app
+from controller.web.signed import signature
+
+OPERATOR = "nora"
+PASSWORD = "correct horse battery"
+KEY = "billing"
+WAIT_SECONDS = 30
+_CSRF = re.compile(r'name="csrf_token" value="([^"]+)"')
+
+
+def application():
+    """Return the WSGI application of SHOPLAUNCH_HOME: what gunicorn is told to run."""
+    return create_app(load_config())
+
+
+class Site:
+    """A running controller. `url` is its address, `service` works on the same database."""
+
+    def __init__(self, **settings):
+        self.home = Path(tempfile.mkdtemp(prefix="shoplaunch-web-"))
+        self.port = _free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.environment = {"SHOPLAUNCH_HOME": str(self.home), "SHOPLAUNCH_PUBLIC_URL": self.url, **settings}
+        config = load_config(self.environment)
+        installation.ensure_installation(config)
+        installation.set_operator(config, OPERATOR, PASSWORD)
+        self.secret = installation.add_api_key(config, KEY)
+        self.service = open_service(config)
+        transact(self.service.engine, _furnish)
+        self._server = None
+
+    def start(self):
+        """Start gunicorn and wait until it answers."""
+        command = [sys.executable, "-m", "gunicorn", "--bind", f"127.0.0.1:{self.port}", "--threads", "4"]
+        command += ["--worker-class", "gthread", "--no-control-socket", "tests.web_site:application()"]
+        log = (self.home / "gunicorn.log").open("wb")
+        environment = {**os.environ, **self.environment, "PYTHONPATH": str(Path(__file__).parent.parent)}
+        with log:
+            self._server = subprocess.Popen(
+                command, env=environment, stdout=log, stderr=log, cwd=self.home, start_new_session=True
+            )
+        deadline = time.monotonic() + WAIT_SECONDS
+        while True:
+            try:
+                requests.get(self.url + "/healthz", timeout=5).raise_for_status()
+                return self
+            except requests.RequestException:
+                if time.monotonic() > deadline or self._server.poll() is not None:
+                    raise AssertionError(self.log()) from None
+                time.sleep(0.1)
+
+    def log(self):
+        """Return what the server wrote."""
+        return (self.home / "gunicorn.log").read_text()
+
+    def stop(self):
+        """End the server; nothing is left of the installation."""
+        if self._server is not None:
+            os.killpg(self._server.pid, signal.SIGTERM)
+            self._server.wait(WAIT_SECONDS)
+        self.service.engine.dispose()
+        shutil.rmtree(self.home)
+
+    # -- jobs -----------------------------------------------------------------------------------------------------
+
+    def order(self, domain=None, **more):
+        """Return a new job for `domain` (made up unless given)."""
+        return self.service.place_order(an_order(domain, **more), source="test")
+
+    def put(self, job, state, attempt=1, **columns):
+        """The job is in `state`, as if worker and agent had brought it there; return it."""
+
+        def work(connection):
+            current = jobs.get(connection, job.id)
+            return jobs.update(connection, current, time.time(), state=state, attempt=attempt, **columns)
+
+        return transact(self.service.engine, work)
+
+    def put_step(self, job, name, state, **columns):
+        """The job's step `name` is in `state`."""
+        transact(self.service.engine, lambda connection: steps.update(connection, job.id, name, state=state, **columns))
+
+    def fail(self, job, step, code, message):
+        """The job failed at `step`."""
+        error = {"code": code, "message": message, "advice": "see the catalogue", "retryable": False}
+        now = time.time()
+        for name in _before(step):
+            self.put_step(job, name, "done", attempts=1, started_at=now - 9, finished_at=now - 8)
+        self.put_step(job, step, "failed", attempts=2, started_at=now - 5, finished_at=now, error=error)
+        return self.put(job, "failed", step=step, error=error, percent=31)
+
+    def agent_token(self, job, attempt=1):
+        """Return the token an agent of this attempt holds."""
+        return self.service._tokens.for_agent(job.id, attempt)
+
+    def report(self, token, event, **options):
+        """POST `event` as an agent does; return the response."""
+        headers = {"Authorization": f"Bearer {token}"} if token is not None else {}
+        return requests.post(
+            self.url + "/api/v1/agent/events", json=event, headers=headers, timeout=WAIT_SECONDS, **options
+        )
+
+    # -- callers --------------------------------------------------------------------------------------------------
+
+    def forget_failed_logins(self):
+        """Nobody has to wait any more before the next login."""
+        self.service._throttle.succeeded(OPERATOR, "127.0.0.1")
+
+    def signed_in(self):
+        """Return a session of the operator."""
+        browser = requests.Session()
+        page = browser.get(self.url + "/admin/login", timeout=WAIT_SECONDS)
+        form = {"user": OPERATOR, "password": PASSWORD, "csrf_token": csrf_of(page.text)}
+        answer = browser.post(self.url + "/admin/login", data=form, timeout=WAIT_SECONDS)
+        assert answer.url.endswith("/admin/jobs"), answer.text
+        return browser
+
+    def signed(self, method, path, body=b"", **changes):
+        """Send a signed request; `changes` replace parts of it (event, timestamp, secret, key, signature, sent)."""
+        event = changes.get("event") or str(uuid.uuid4())
+        stamp = str(changes.get("timestamp", int(time.time())))
+        secret = changes.get("secret", self.secret).encode("ascii")
+        made = changes.get("signature") or signature(secret, stamp, event, method, path, body)
+        headers = {
+            "X-Shoplaunch-Key": changes.get("key", KEY),
+            "X-Shoplaunch-Timestamp": stamp,
+            "X-Shoplaunch-Event": event,
+            "X-Shoplaunch-Signature": made,
+            "Content-Type": "application/json",
+        }
+        for name in changes.get("without", ()):
+            del headers[name]
+        sent = changes.get("sent", body)
+        return requests.request(method, self.url + path, data=sent, headers=headers, timeout=WAIT_SECONDS)
+
+
+def an_order(domain=None, **more):
+    """Return an order for `domain`, made up unless given."""
+    name = domain or f"shop-{uuid.uuid4().hex[:10]}.example"
+    account = "a" + hashlib.sha256(name.encode()).hexdigest()[:10]
+    return {
+        "server": "web-1",
+        "bundle": "boutique",
+        "domain": name,
+        "email": "client@client.example",
+        "account": account,
+        **more,
+    }
+
+
+def csrf_of(page):
+    """Return the CSRF token of a page's first form."""
+    return _CSRF.search(page).group(1)
+
+
+def host_of(url):
+    """Return `host:port` of a URL."""
+    return urlsplit(url).netloc
+
+
+def _before(step):
+    from controller.jobs.steps.plan import PLAN
+
+    names = list(PLAN)
+    return names[: names.index(step)]
+
+
+def _furnish(connection):
+    servers.add(connection, Server(name="web-1", panel="local"), time.time())
+    digest = hashlib.sha256(b"boutique").hexdigest()
+    bundles.add(connection, Bundle("boutique", digest, 1, digest, "prestashop", "8.2.1", time.time()))
+
+
+def _free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
