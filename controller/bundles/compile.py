@@ -24,6 +24,7 @@ from controller.bundles.writer import BundleWriter
 from shared.encoding import canonical_json, sha256_hex
 from shared.placeholders import Renderer
 
+_INDEXES = "SELECT DISTINCT TABLE_NAME, INDEX_NAME FROM information_schema.STATISTICS WHERE TABLE_SCHEMA = DATABASE()"
 #: Builds a recipe's plan from tree and source. Raises ShoplaunchError of the recipe.
 MakePlan = Callable[[Tree, Source], Plan]
 
@@ -120,7 +121,7 @@ def _prove(
             evidence.cells = proof.check_cells(connection, evidence.cells or data.cells, renderer)
             progress.advance()
         evidence.tables = proof.take(first, second, databases)
-        evidence.database_bytes = proof.database_bytes(first)
+        evidence.indexes = len(first.rows(_INDEXES))
         evidence.longest_key = collations.longest_key_bytes(first)
         with _trial(scratch) as trial:
             evidence.collations, evidence.refused = collations.fallbacks(first, trial, data.definitions)

@@ -97,17 +97,17 @@ class Needles:
         self._ordered = [(text, one, steps) for text, (one, steps) in ordered]
         self._pattern = re.compile(b"|".join(_pattern(text, one.kind) for text, one, _ in self._ordered) or rb"(?!)")
         self.shortest = min((len(one.old) for one in replacements), default=1 << 30)
-        self._cores = [_core(one.old).lower() for one in replacements]
+        self._cores = [_cores(one.old.lower()) for one in replacements]
         self.olds = [one.old for one in replacements]
 
     def may_hold(self, data: bytes) -> bool:
         """Tell quickly whether `data` can hold a needle in any spelling but base64 (never wrongly False)."""
         folded = data.lower()
-        return any(core in folded for core in self._cores)
+        return any(all(core in folded for core in cores) for cores in self._cores)
 
     def any_in(self, data: bytes) -> bool:
         """Tell whether a needle stands in `data`, whatever stands beside it."""
-        return self._pattern.search(data) is not None
+        return self.may_hold(data) and self._pattern.search(data) is not None
 
     def hits(self, data: bytes, at: int = 0, end: int | None = None) -> Iterator[Hit]:
         """Yield what is found between `at` and `end`, from left to right, never overlapping."""
@@ -143,9 +143,9 @@ def _pattern(text: bytes, kind: str) -> bytes:
     return b"(?i:" + re.escape(text) + b")" if kind in ("domain", "email") else re.escape(text)
 
 
-def _core(old: bytes) -> bytes:
-    """Return the longest part of `old` that no encoding changes."""
-    return max(re.split(rb"[^A-Za-z0-9_]+", old), key=len)
+def _cores(old: bytes) -> list[bytes]:
+    """Return the parts of `old` that no encoding changes, the longest (and so the rarest) first."""
+    return sorted({part for part in re.split(rb"[^A-Za-z0-9_]+", old) if part}, key=lambda part: (-len(part), part))
 
 
 def _beside(data: bytes, start: int, end: int, one: Replacement) -> str:

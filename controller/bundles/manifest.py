@@ -19,6 +19,10 @@ from shared.schema import validate
 
 #: What a job's real values may add to a statement that was tried with made-up ones.
 _ROOM_FOR_VALUES_BYTES = 16 * 1024
+#: What InnoDB takes for an empty table, for each of its indexes, and for each byte of an INSERT at most.
+_TABLE_BYTES = 64 * 1024
+_INDEX_BYTES = 16 * 1024
+_BYTES_PER_SQL_BYTE = 2
 #: Folders and files of the agent's own.
 _OWN_INODES = 32
 
@@ -34,7 +38,7 @@ class Evidence:
     refused: list[str] = field(default_factory=list)
     largest_statement: int = 0
     longest_key: int = 0
-    database_bytes: int = 0
+    indexes: int = 0
 
 
 def manifest_of(
@@ -56,7 +60,7 @@ def manifest_of(
         "requirements": {
             "disk_bytes": files.disk_bytes,
             "inodes": files.inodes + _OWN_INODES,
-            "database_bytes": evidence.database_bytes,
+            "database_bytes": _database_bytes(bundle, evidence),
             "max_statement_bytes": evidence.largest_statement + _ROOM_FOR_VALUES_BYTES,
             "max_row_bytes": data.largest_row,
             "longest_key_bytes": evidence.longest_key,
@@ -73,6 +77,12 @@ def manifest_of(
     }
     validated: dict[str, Any] = validate("manifest", manifest, "manifest_invalid")
     return validated
+
+
+def _database_bytes(bundle: BundleWriter, evidence: Evidence) -> int:
+    # Estimated: what a server counts itself differs from one load to the next
+    sql = sum(member.unpacked for member in bundle.members if member.kind == "data")
+    return _TABLE_BYTES * len(evidence.tables) + _INDEX_BYTES * evidence.indexes + _BYTES_PER_SQL_BYTE * sql
 
 
 def _report(plan: Plan, files: FileFacts, data: DataFacts, evidence: Evidence) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from typing import Any
 import pymysql
 
 from controller.bundles import digests
-from controller.bundles.connections import Connection, name, text
+from controller.bundles.connections import Connection, name
 from controller.bundles.digests import Key, Masks
 from controller.bundles.schema import Definition
 from controller.bundles.source import Routine, Table, read_tables
@@ -252,12 +252,6 @@ def cells_documents(cells: Iterable[Cells], tables: Mapping[str, Table]) -> list
 def coded(data: bytes) -> str:
     """Return bytes as the base64 text that a JSON document carries."""
     return base64.b64encode(data).decode("ascii")
-
-
-def database_bytes(connection: Connection) -> int:
-    """Return what the tables take on disk, in bytes."""
-    sql = "SELECT SUM(DATA_LENGTH + INDEX_LENGTH) FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE()"
-    return int(text(connection.one(sql)[0] or b"0"))
 
 
 def same_as_source(connection: Connection, table: Table, source: list[str], changed: set[str]) -> None:
