@@ -1,0 +1,309 @@
+"""Operator pages and the client's page over real HTTP: who gets in, what a form needs, what pages never tell."""
+
+import re
+
+import pytest
+import requests
+import sqlalchemy as sa
+
+from controller.db.logins import MAX_PER_ADDRESS
+from controller.jobs.holding import holding_page
+from tests.web_site import OPERATOR, PASSWORD, Site, csrf_of
+
+TIMEOUT = 30
+
+
+def sign_in(site, browser, user=OPERATOR, password=PASSWORD, **options):
+    page = browser.get(site.url + "/admin/login", timeout=TIMEOUT)
+    form = {"user": user, "password": password, "csrf_token": csrf_of(page.text)}
+    where = site.url + options.pop("path", "/admin/login")
+    return browser.post(where, data=form, timeout=TIMEOUT, allow_redirects=False, **options)
+
+
+@pytest.fixture
+def operator(site):
+    return site.signed_in()
+
+
+def post(site, browser, path, **form):
+    page = browser.get(site.url + "/admin/jobs", timeout=TIMEOUT)
+    form.setdefault("csrf_token", csrf_of(page.text))
+    return browser.post(site.url + path, data=form, timeout=TIMEOUT)
+
+
+PAGES = ("/admin/", "/admin/jobs", "/admin/servers", "/admin/audit", "/admin/jobs/x", "/admin/jobs/x/certificate")
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_nobody_sees_a_page_without_signing_in(site, path):
+    answer = requests.get(site.url + path, timeout=TIMEOUT, allow_redirects=False)
+    assert answer.status_code == 302
+    assert answer.headers["Location"].startswith("/admin/login?next=")
+
+
+def test_a_forged_session_cookie_opens_nothing(site):
+    cookies = {"shoplaunch": "eyJ1c2VyIjoibm9yYSJ9.aaaaaa.bbbbbbbbbbbbbbbbbbbbbbbbbbb"}
+    answer = requests.get(site.url + "/admin/jobs", cookies=cookies, timeout=TIMEOUT, allow_redirects=False)
+    assert answer.status_code == 302
+
+
+def test_signing_in_leads_to_the_page_that_was_wanted_but_never_to_another_host(site):
+    browser = requests.Session()
+    assert sign_in(site, browser, path="/admin/login?next=/admin/audit").headers["Location"] == "/admin/audit"
+    for evil in ("https://evil.example/", "//evil.example/", "/\\evil.example", "/admin/\\evil", "/status/x"):
+        answer = sign_in(site, requests.Session(), path="/admin/login?next=" + requests.utils.quote(evil))
+        assert answer.headers["Location"] == "/admin/jobs"
+
+
+@pytest.mark.parametrize(("user", "password"), [(OPERATOR, "wrong"), ("nobody", PASSWORD), ("", ""), (OPERATOR, "")])
+def test_a_wrong_password_and_a_wrong_user_look_the_same(site, user, password):
+    answer = sign_in(site, requests.Session(), user, password)
+    assert answer.status_code == 401
+    assert "User or password is wrong." in answer.text
+
+
+def test_too_many_wrong_passwords_have_to_wait_and_the_right_one_too(site):
+    browser = requests.Session()
+    for _ in range(MAX_PER_ADDRESS):
+        assert sign_in(site, browser, "someone", "wrong").status_code == 401
+    answer = sign_in(site, browser)
+    assert answer.status_code == 429
+    assert 0 < int(answer.headers["Retry-After"]) <= 900
+    site.forget_failed_logins()
+    assert sign_in(site, browser).status_code == 303
+
+
+def test_a_made_up_forwarded_address_does_not_escape_the_throttle(site):
+    browser = requests.Session()
+    codes = [
+        sign_in(site, browser, f"u{n}", "wrong", headers={"X-Forwarded-For": f"192.0.2.{n}"}).status_code
+        for n in range(MAX_PER_ADDRESS + 1)
+    ]
+    assert codes == [401] * MAX_PER_ADDRESS + [429]
+
+
+def test_the_session_cookie_is_out_of_reach_of_scripts_and_other_sites(site):
+    cookie = sign_in(site, requests.Session()).headers["Set-Cookie"]
+    assert "HttpOnly" in cookie
+    assert "SameSite=Lax" in cookie
+    # The public address of this installation is plain http on loopback
+    assert "Secure" not in cookie
+
+
+def test_behind_https_cookies_are_secure_and_the_browser_is_told_to_stay():
+    secure = Site(SHOPLAUNCH_PUBLIC_URL="https://control.example", SHOPLAUNCH_TRUSTED_PROXIES="1")
+    try:
+        secure.start()
+        headers = {"X-Forwarded-Proto": "https", "X-Forwarded-Host": "control.example", "X-Forwarded-For": "192.0.2.9"}
+        answer = requests.get(secure.url + "/admin/login?lang=fa", headers=headers, timeout=TIMEOUT)
+        cookies = answer.raw.headers.getlist("Set-Cookie")
+        assert len(cookies) == 2
+        assert all("; Secure" in cookie for cookie in cookies)
+        assert answer.headers["Strict-Transport-Security"].startswith("max-age=")
+        jar = {cookie.split("=")[0]: cookie.split(";")[0].split("=", 1)[1] for cookie in cookies}
+        form = {"user": OPERATOR, "password": PASSWORD, "csrf_token": csrf_of(answer.text)}
+        requests.post(
+            secure.url + "/admin/login", data=form, headers=headers, cookies=jar, timeout=TIMEOUT, allow_redirects=False
+        )
+        assert secure.service.list_audit(limit=1, offset=0)[0].detail == "192.0.2.9"
+    finally:
+        secure.stop()
+
+
+def test_signing_in_begins_another_session_so_that_a_planted_one_is_worth_nothing(site):
+    browser = requests.Session()
+    browser.get(site.url + "/admin/login", timeout=TIMEOUT)
+    planted = browser.cookies["shoplaunch"]
+    sign_in(site, browser)
+    assert browser.cookies["shoplaunch"] != planted
+    answer = requests.get(
+        site.url + "/admin/jobs", cookies={"shoplaunch": planted}, timeout=TIMEOUT, allow_redirects=False
+    )
+    assert answer.status_code == 302
+
+
+def test_signing_out_ends_the_session(site, operator):
+    post(site, operator, "/admin/logout")
+    assert operator.get(site.url + "/admin/jobs", timeout=TIMEOUT).url.startswith(site.url + "/admin/login")
+
+
+FORMS = ("/admin/logout", "/admin/login", "/admin/jobs/{}/retry", "/admin/jobs/{}/cancel", "/admin/jobs/{}/undo-cancel")
+
+
+@pytest.mark.parametrize("path", FORMS)
+@pytest.mark.parametrize("token", [None, "", "x" * 43, "توکن"], ids=["none", "empty", "wrong", "not ASCII"])
+def test_a_form_without_the_sessions_token_changes_nothing(site, operator, path, token):
+    job = site.order()
+    form = {} if token is None else {"csrf_token": token}
+    answer = operator.post(site.url + path.format(job.id), data=form, timeout=TIMEOUT)
+    assert answer.status_code == 400
+    assert site.service.get_job(job.id).version == job.version
+    assert operator.get(site.url + "/admin/jobs", timeout=TIMEOUT).url.endswith("/admin/jobs")
+
+
+@pytest.mark.parametrize("path", FORMS[2:])
+def test_changes_are_never_made_by_following_a_link(site, operator, path):
+    job = site.order()
+    operator.get(site.url + path.format(job.id), timeout=TIMEOUT)
+    assert site.service.get_job(job.id).version == job.version
+
+
+def test_every_page_forbids_frames_foreign_scripts_and_caches(site, operator):
+    job = site.order()
+    for path in ("/admin/jobs", f"/admin/jobs/{job.id}", "/admin/nothing", "/nothing", "/healthz"):
+        headers = operator.get(site.url + path, timeout=TIMEOUT).headers
+        policy = headers["Content-Security-Policy"]
+        assert "script-src 'self'" in policy
+        assert "frame-ancestors 'none'" in policy
+        assert "unsafe" not in policy
+        assert headers["X-Content-Type-Options"] == "nosniff"
+        assert headers["Referrer-Policy"] == "no-referrer"
+        assert headers["Cache-Control"] == "no-store"
+
+
+def test_pages_carry_no_inline_script_or_style_which_the_policy_would_block(site, operator):
+    job = site.order()
+    site.fail(job, "database", "panel_unreachable", "no route to the panel")
+    for path in ("/admin/jobs", f"/admin/jobs/{job.id}", f"/admin/jobs/{job.id}/cancel", "/admin/audit"):
+        page = operator.get(site.url + path, timeout=TIMEOUT).text
+        assert re.search(r"<script(?![^>]*\bsrc=)", page) is None
+        assert re.search(r"\sstyle=|\son[a-z]+=|<style", page) is None
+
+
+def test_what_others_wrote_is_shown_as_text(site, operator):
+    job = site.order()
+    site.fail(job, "database", "panel_unreachable", "<script>alert(1)</script>")
+    page = operator.get(site.url + f"/admin/jobs/{job.id}", timeout=TIMEOUT).text
+    assert "&lt;script&gt;alert(1)" in page
+    assert "<script>alert" not in page
+
+
+def test_the_list_is_filtered_and_turned_page_by_page(site, operator):
+    made = [site.order() for _ in range(30)]
+    for job in made:
+        site.put(job, "ignored")
+    seen = set()
+    for page in ("1", "2", "999999", "0", "-1", "x"):
+        text = operator.get(site.url + f"/admin/jobs?state=ignored&page={page}", timeout=TIMEOUT).text
+        seen |= set(re.findall(r'data-job="(\w+)"', text))
+    assert {job.id for job in made} <= seen
+    other = site.order()
+    text = operator.get(site.url + "/admin/jobs?state=ignored", timeout=TIMEOUT).text
+    assert other.id not in text
+    assert other.id in operator.get(site.url + "/admin/jobs?state=nonsense", timeout=TIMEOUT).text
+
+
+def test_retry_runs_exactly_the_failed_step_and_is_noted(site, operator):
+    job = site.order()
+    site.fail(job, "php", "panel_refused", "no PHP 8.1 here")
+    page = operator.get(site.url + f"/admin/jobs/{job.id}", timeout=TIMEOUT).text
+    assert "no PHP 8.1 here" in page
+    assert '<input type="hidden" name="step" value="php">' in page
+    post(site, operator, f"/admin/jobs/{job.id}/retry", step="php")
+    after = site.service.service_status(site.service.get_job(job.id))
+    states = {step["name"]: step["state"] for step in after["steps"]}
+    assert after["state"] == "preparing"
+    assert (states["privileges"], states["php"], states["drop"]) == ("done", "waiting", "waiting")
+    noted = site.service.list_audit(limit=1, offset=0)[0]
+    assert (noted.user, noted.action, noted.job, noted.detail) == (OPERATOR, "retry", job.id, "php")
+
+
+def test_what_the_state_does_not_allow_is_said_and_not_noted(site, operator):
+    job = site.order()
+    before = site.service.count_audit()
+    for path in ("retry", "undo-cancel"):
+        answer = post(site, operator, f"/admin/jobs/{job.id}/{path}")
+        assert answer.status_code == 409
+        assert "does not allow" in answer.text
+    assert site.service.count_audit() == before
+
+
+def test_cancel_and_taking_it_back(site, operator):
+    job = site.order()
+    post(site, operator, f"/admin/jobs/{job.id}/cancel")
+    assert site.service.get_job(job.id).state == "cancelled"
+    post(site, operator, f"/admin/jobs/{job.id}/undo-cancel")
+    assert site.service.get_job(job.id).state == "preparing"
+    log = operator.get(site.url + "/admin/audit", timeout=TIMEOUT).text
+    assert "Took a cancellation back" in log
+
+
+def test_an_unknown_job_and_a_missing_certificate_are_not_found(site, operator):
+    assert operator.get(site.url + "/admin/jobs/nothing", timeout=TIMEOUT).status_code == 404
+    assert operator.get(site.url + f"/admin/jobs/{site.order().id}/certificate", timeout=TIMEOUT).status_code == 404
+
+
+def client_page(site, job):
+    return site.service.service_status(site.service.get_job(job.id))["status_url"]
+
+
+def test_the_clients_page_speaks_the_clients_language_unless_another_is_chosen(site):
+    url = client_page(site, site.order(language="fa"))
+    page = requests.get(url, headers={"Accept-Language": "en"}, timeout=TIMEOUT).text
+    assert '<html lang="fa" dir="rtl">' in page
+    assert "فروشگاه شما در حال آماده‌سازی است" in page
+    browser = requests.Session()
+    assert '<html lang="en" dir="ltr">' in browser.get(url + "?lang=en", timeout=TIMEOUT).text
+    assert '<html lang="en" dir="ltr">' in browser.get(url, timeout=TIMEOUT).text
+
+
+def test_the_clients_page_tells_nothing_technical(site):
+    job = site.order()
+    site.fail(job, "agent", "db_access_denied", "the server refused user x at /run/mysqld/mysqld.sock")
+    page = requests.get(client_page(site, job), timeout=TIMEOUT).text
+    assert "This takes a little longer" in page
+    for secret in ("db_access_denied", "mysqld", job.account, job.server, job.bundle, job.email, job.id):
+        assert secret not in page.replace(client_page(site, job), "").replace(
+            client_page(site, job).split("/", 3)[3], ""
+        )
+
+
+def test_the_clients_page_looks_again_by_itself_while_the_shop_is_made_and_then_no_more(site):
+    job = site.order()
+    page = requests.get(client_page(site, job), timeout=TIMEOUT).text
+    assert '<noscript><meta http-equiv="refresh"' in page
+    site.put(job, "live", percent=100, facts={"shop_url": f"http://{job.domain}/"})
+    page = requests.get(client_page(site, job), timeout=TIMEOUT).text
+    assert 'http-equiv="refresh"' not in page
+    assert f'href="http://{job.domain}/"' in page
+
+
+@pytest.mark.parametrize("token", ["x", "eyJhIjoxfQ.aaaa", "..%2f..%2fetc"])
+def test_a_made_up_address_shows_no_shop(site, token):
+    assert requests.get(f"{site.url}/status/{token}", timeout=TIMEOUT).status_code == 404
+
+
+def test_an_agents_token_opens_no_client_page(site):
+    job = site.put(site.order(), "dropped")
+    assert requests.get(f"{site.url}/status/{site.agent_token(job)}", timeout=TIMEOUT).status_code == 404
+
+
+def test_health_readiness_and_numbers(site):
+    site.order()
+    assert requests.get(site.url + "/healthz", timeout=TIMEOUT).json() == {"status": "ok"}
+    assert requests.get(site.url + "/readyz", timeout=TIMEOUT).json() == {"status": "ok"}
+    numbers = requests.get(site.url + "/metrics", timeout=TIMEOUT)
+    assert numbers.headers["Content-Type"].startswith("text/plain; version=0.0.4")
+    found = dict(re.findall(r'^shoplaunch_jobs\{state="(\w+)"\} (\d+)$', numbers.text, re.M))
+    assert {name: int(number) for name, number in found.items() if int(number)} == site.service.count_jobs()
+
+
+def test_readiness_ends_when_the_database_lost_its_tables_and_the_process_goes_on():
+    lost = Site().start()
+    try:
+        with lost.service.engine.begin() as connection:
+            connection.execute(sa.text("DROP TABLE alembic_version"))
+        answer = requests.get(lost.url + "/readyz", timeout=TIMEOUT)
+        assert (answer.status_code, answer.json()["code"]) == (503, "not_initialised")
+        assert requests.get(lost.url + "/healthz", timeout=TIMEOUT).status_code == 200
+    finally:
+        lost.stop()
+
+
+@pytest.mark.parametrize(("language", "direction"), [("en", "ltr"), ("fa", "rtl"), ("de", "ltr")])
+def test_the_visitors_page_needs_nothing_from_elsewhere(language, direction):
+    page = holding_page(language)
+    assert f'dir="{direction}"' in page
+    assert "$" not in page
+    assert re.search(r"(?:src|href)=|url\(|@import", page) is None
+    assert len(page.encode()) < 65536
