@@ -1,0 +1,172 @@
+"""Operator and client pages in a real browser: sign in, follow a job live, retry, cancel, languages, small screens."""
+
+import time
+
+import pytest
+from selenium.webdriver.common.by import By
+from selenium.webdriver.support.ui import WebDriverWait
+
+from shared.events import make_event
+from tests.browser.chrome import chrome, complaints
+from tests.web_site import OPERATOR, PASSWORD, Site
+
+pytestmark = pytest.mark.browser
+WAIT_SECONDS = 30
+
+
+@pytest.fixture(scope="module")
+def site():
+    running = Site()
+    try:
+        yield running.start()
+    finally:
+        running.stop()
+
+
+@pytest.fixture
+def browser(site):
+    with chrome() as driver:
+        sign_in(site, driver)
+        yield driver
+        assert complaints(driver) == []
+
+
+def sign_in(site, driver):
+    driver.get(site.url + "/admin/jobs")
+    driver.find_element(By.NAME, "user").send_keys(OPERATOR)
+    driver.find_element(By.NAME, "password").send_keys(PASSWORD)
+    driver.find_element(By.ID, "login").click()
+    wait_for(driver, lambda: driver.current_url.endswith("/admin/jobs"))
+
+
+def wait_for(driver, condition):
+    WebDriverWait(driver, WAIT_SECONDS, poll_frequency=0.1).until(lambda _driver: condition())
+
+
+def text_of(driver, selector):
+    return driver.find_element(By.CSS_SELECTOR, selector).text
+
+
+def state_of(driver):
+    return driver.find_element(By.CSS_SELECTOR, ".head .pill").get_attribute("data-state")
+
+
+def open_job(site, driver, job):
+    driver.get(f"{site.url}/admin/jobs/{job.id}")
+
+
+def overflow(driver):
+    return driver.execute_script("return document.documentElement.scrollWidth - document.documentElement.clientWidth")
+
+
+def test_jobs_are_listed_and_one_is_opened_from_there(site, browser):
+    job = site.order("nora-ceramics.example")
+    browser.get(site.url + "/admin/jobs")
+    browser.find_element(By.LINK_TEXT, "nora-ceramics.example").click()
+    assert text_of(browser, "h1") == "nora-ceramics.example"
+    assert browser.current_url.endswith(job.id)
+
+
+def test_a_job_is_followed_stage_by_stage_without_touching_the_page(site, browser):
+    job = site.put(site.order(), "dropped", step="agent")
+    token = site.agent_token(job)
+    open_job(site, browser, job)
+    browser.execute_script("window.untouched = true")
+    bar = browser.find_element(By.CSS_SELECTOR, ".meter progress")
+
+    def report(seq, kind, stage, percent):
+        event = make_event(job.id, 1, seq, kind, time.time(), stage=stage, percent=percent)
+        assert site.report(token, event).status_code == 202
+
+    report(1, "stage_started", "unpack", 5)
+    wait_for(browser, lambda: browser.find_elements(By.CSS_SELECTOR, "tr[data-step=unpack].running"))
+    report(2, "stage_finished", "unpack", 40)
+    report(3, "stage_started", "import", 41)
+    wait_for(browser, lambda: browser.find_elements(By.CSS_SELECTOR, "tr[data-step=unpack].done"))
+    wait_for(browser, lambda: browser.find_elements(By.CSS_SELECTOR, "tr[data-step=import].running"))
+    # The very same bar, so that it can glide
+    wait_for(browser, lambda: bar.get_attribute("value") == "41")
+    assert browser.execute_script("return window.untouched")
+    assert state_of(browser) == "restoring"
+
+
+def test_a_failure_is_shown_with_advice_and_its_step_retried(site, browser):
+    job = site.order()
+    open_job(site, browser, job)
+    site.fail(job, "database", "panel_unreachable", "no route to web-1")
+    wait_for(browser, lambda: browser.find_elements(By.ID, "retry"))
+    trouble = text_of(browser, ".trouble")
+    assert "no route to web-1" in trouble
+    assert "What to do:" in trouble
+    assert "panel_unreachable" in trouble
+    browser.find_element(By.ID, "retry").click()
+    wait_for(browser, lambda: state_of(browser) == "preparing")
+    assert browser.find_elements(By.CSS_SELECTOR, ".trouble") == []
+    assert browser.find_elements(By.CSS_SELECTOR, "tr[data-step=account].done")
+    assert browser.find_elements(By.CSS_SELECTOR, "tr[data-step=database].waiting")
+
+
+def test_cancel_asks_first_and_can_be_taken_back(site, browser):
+    job = site.order()
+    open_job(site, browser, job)
+    browser.find_element(By.ID, "cancel").click()
+    assert site.service.get_job(job.id).state == "received"
+    browser.find_element(By.ID, "confirm").click()
+    wait_for(browser, lambda: state_of(browser) == "cancelled")
+    browser.find_element(By.ID, "undo").click()
+    wait_for(browser, lambda: state_of(browser) == "preparing")
+
+
+def test_the_language_switch_turns_the_page_and_stays(site, browser):
+    job = site.order()
+    open_job(site, browser, job)
+    browser.find_element(By.CSS_SELECTOR, "a[hreflang=fa]").click()
+    root = browser.find_element(By.TAG_NAME, "html")
+    assert (root.get_attribute("lang"), root.get_attribute("dir")) == ("fa", "rtl")
+    brand = browser.find_element(By.CSS_SELECTOR, ".brand").rect
+    assert brand["x"] > 640
+    browser.get(site.url + "/admin/audit")
+    assert text_of(browser, "h1") == "گزارش تغییرات"
+    browser.find_element(By.CSS_SELECTOR, "a[hreflang=en]").click()
+    assert text_of(browser, "h1") == "Audit log"
+
+
+def test_signing_out_leads_to_the_login(site, browser):
+    browser.find_element(By.ID, "logout").click()
+    wait_for(browser, lambda: browser.find_elements(By.ID, "login"))
+    browser.get(site.url + "/admin/jobs")
+    assert browser.find_elements(By.ID, "login")
+
+
+@pytest.mark.parametrize("language", ["en", "fa"])
+def test_nothing_is_wider_than_a_telephone(site, language):
+    job = site.order("a-rather-long-name-for-a-small-shop-of-leather-goods.isfahan.example")
+    site.fail(job, "agent", "db_access_denied", "the server refused the user " + "x" * 120)
+    paths = ["/admin/jobs", f"/admin/jobs/{job.id}", f"/admin/jobs/{job.id}/cancel", "/admin/audit", "/admin/servers"]
+    client = site.service.service_status(site.service.get_job(job.id))["status_url"]
+    with chrome(390, 844) as driver:
+        sign_in(site, driver)
+        for address in [*(site.url + path for path in paths), client]:
+            driver.get(f"{address}?lang={language}")
+            assert overflow(driver) <= 0, address
+
+
+def test_the_client_sees_progress_live_and_the_shop_at_the_end(site, browser):
+    job = site.put(site.order(), "restoring", percent=20)
+    browser.get(site.service.service_status(site.service.get_job(job.id))["status_url"])
+    assert text_of(browser, "h1") == "Your shop is being prepared"
+    site.put(job, "live", percent=100, facts={"shop_url": f"http://{job.domain}/"})
+    wait_for(browser, lambda: text_of(browser, "h1") == "Your shop is ready")
+    assert browser.find_element(By.LINK_TEXT, "Visit your shop").get_attribute("href") == f"http://{job.domain}/"
+
+
+def test_without_scripts_the_clients_page_still_looks_again(site):
+    job = site.put(site.order(), "restoring", percent=20)
+    address = site.service.service_status(site.service.get_job(job.id))["status_url"]
+    with chrome(javascript=False) as driver:
+        driver.get(address)
+        driver.execute_script("window.untouched = true")
+        site.put(job, "live", percent=100, facts={"shop_url": f"http://{job.domain}/"})
+        wait_for(driver, lambda: text_of(driver, "h1") == "Your shop is ready")
+        # Loaded anew, not changed in place by a script
+        assert not driver.execute_script("return window.untouched")
