@@ -11,7 +11,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from controller.panels.local import commands
+from controller.panels.local import commands, config_files
 from controller.panels.local.as_account import AsAccount, Identity
 from controller.panels.local.settings import LocalSettings
 from shared.errors import ShoplaunchError
@@ -100,15 +100,20 @@ class Accounts:
         Raises account_missing when there is none and `create` is off, account_foreign when `create` is on and
         somebody else made an account of that name.
         """
-        account = self.find(user)
-        if account is None:
-            if not create:
-                raise ShoplaunchError("account_missing", f"there is no account {user}")
-            account = self._create(user)
-        elif create and not account.ours:
-            raise ShoplaunchError("account_foreign", f"{user} exists and was not made by this panel")
-        if account.ours:
-            self._ensure_home(account)
+        # `useradd` is no single step: somebody else's half-made account must not look like an interrupted one.
+        with config_files.exclusive(self._settings.state_folder, "accounts"):
+            account = self.find(user)
+            if account is None:
+                if not create:
+                    raise ShoplaunchError("account_missing", f"there is no account {user}")
+                account = self._create(user)
+            elif create and not account.ours:
+                raise ShoplaunchError("account_foreign", f"{user} exists and was not made by this panel")
+            if account.ours:
+                self._ensure_home(account)
+                if _expires(user):
+                    # An interrupted removal had begun; cron would never start anything for it.
+                    commands.run(["usermod", "--expiredate", "", user])
         self._ensure_folders(account)
         return account
 
@@ -172,6 +177,10 @@ class Accounts:
         """Neither home nor account is left. The caller has ended whatever might still start something for it."""
         if not account.ours:
             raise ShoplaunchError("account_foreign", f"{account.user} was not made by this panel")
+        with config_files.exclusive(self._settings.state_folder, "accounts"):
+            self._remove(account)
+
+    def _remove(self, account: SystemAccount) -> None:
         # Expired, not only locked: cron and PAM start nothing for it any more.
         commands.run(["usermod", "--lock", "--expiredate", "1", account.user])
         if self._home_status(account) is not None:
@@ -181,6 +190,15 @@ class Accounts:
             Path(account.home).rmdir()
         commands.run(["userdel", account.user])
         (Path("/var/mail") / account.user).unlink(missing_ok=True)
+
+
+def _expires(user: str) -> bool:
+    """Tell whether the account has a date after which it is closed."""
+    for line in Path("/etc/shadow").read_text(errors="surrogateescape").splitlines():
+        fields = line.split(":")
+        if fields[0] == user:
+            return fields[7] != ""
+    return False
 
 
 def end_processes(uid: int, hands: AsAccount) -> None:

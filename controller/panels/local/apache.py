@@ -108,7 +108,16 @@ class Sites:
                 path.unlink()
 
     def _service(self) -> config_files.Service:
-        return config_files.Service("Apache", [*self._settings.apache, "-t"], self._settings.apache_reload)
+        settings = self._settings
+        aside = Path(settings.state_folder) / "apache-candidate.conf"
+        test = [*settings.apache, "-t"]
+        return config_files.Service(
+            name="Apache",
+            test=test,
+            reload=settings.apache_reload,
+            aside=aside,
+            test_aside=[*test, "-c", f"Include {aside}"],
+        )
 
     def _path(self, user: str) -> Path:
         return Path(self._settings.apache_sites) / f"shoplaunch-{user}.conf"

@@ -83,7 +83,9 @@ def walk(home: int, parts: list[str], make_mode: int | None = None) -> int:
             if make_mode is None:
                 os.close(folder)
                 raise
-            os.mkdir(part, make_mode, dir_fd=folder)
+            with contextlib.suppress(FileExistsError):
+                # Somebody else was faster; what they made is looked at like anything that was there before.
+                os.mkdir(part, make_mode, dir_fd=folder)
             inner = enter(folder, part)
             os.fchmod(inner, make_mode)
             os.fsync(folder)

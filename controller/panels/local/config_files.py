@@ -1,9 +1,11 @@
-"""A service's configuration file, changed safely: noted first, tested, reloaded, put back when the test fails."""
+"""A service's configuration file, changed safely: tested aside, noted, tested in place, reloaded, put back if bad."""
 
 from __future__ import annotations
 
 import fcntl
 import os
+import subprocess
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,13 +21,23 @@ _ABSENT = b"absent\n"
 _PRESENT = b"present\n"
 
 
+#: While a service reads its files again it may not be found for a moment.
+RELOAD_SECONDS = 15
+
+
 @dataclass(frozen=True)
 class Service:
-    """How a service is told: `test` checks all of its files, `reload` makes it read them again."""
+    """How a service is told: `test` checks all of its files, `reload` makes it read them again.
+
+    `test_aside` checks the one new file `aside` outside of the service's own folders. Reloads are asynchronous: the
+    service may read its folder long after it was told to, and must then find nothing there that would end it.
+    """
 
     name: str
     test: Sequence[str]
     reload: Sequence[str]
+    aside: Path
+    test_aside: Sequence[str]
 
 
 @contextmanager
@@ -49,10 +61,14 @@ def ensure(service: Service, path: Path, content: bytes, mode: int, works: Calla
     note = path.with_name(path.name + NOTE_SUFFIX)
     if not note.exists() and read(path) == content and works():
         return False
+    files.write_durably(service.aside, content, 0o600)
+    done = commands.attempt(service.test_aside)
+    if done.returncode != 0:
+        raise _refusal(service, path, done)
     _begin(path, note)
     files.write_durably(path, content, mode)
     _test_or_put_back(service, path, note, mode)
-    commands.run(service.reload)
+    _reload(service)
     commands.remove_durably(note)
     return True
 
@@ -65,7 +81,7 @@ def remove(service: Service, path: Path) -> bool:
     _begin(path, note)
     commands.remove_durably(path)
     _test_or_put_back(service, path, note, 0o644)
-    commands.run(service.reload)
+    _reload(service)
     commands.remove_durably(note)
     return True
 
@@ -95,4 +111,20 @@ def _test_or_put_back(service: Service, path: Path, note: Path, mode: int) -> No
     else:
         files.write_durably(path, before[len(_PRESENT) :], mode)
     commands.remove_durably(note)
-    raise ShoplaunchError("panel_refused", f"{service.name} does not accept {path.name}: {commands.said(done)}")
+    raise _refusal(service, path, done)
+
+
+def _refusal(service: Service, path: Path, done: subprocess.CompletedProcess[bytes]) -> ShoplaunchError:
+    return ShoplaunchError("panel_refused", f"{service.name} does not accept {path.name}: {commands.said(done)}")
+
+
+def _reload(service: Service) -> None:
+    deadline = time.monotonic() + RELOAD_SECONDS
+    while True:
+        try:
+            commands.run(service.reload)
+            return
+        except ShoplaunchError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)

@@ -87,7 +87,7 @@ class Pools:
         socket_path = self.socket(php, account.user)
         with config_files.exclusive(self._settings.state_folder, "php"):
             content = self._content(account, socket_path).encode("utf-8")
-            service = _service(php)
+            service = self._service(php)
             path = self._path(php, account.user)
             config_files.ensure(service, path, content, 0o644, lambda: _accepts(socket_path))
             _wait(socket_path)
@@ -98,12 +98,24 @@ class Pools:
         with config_files.exclusive(self._settings.state_folder, "php"):
             for php in self._settings.php:
                 if keep is None or php.version != keep.version:
-                    config_files.remove(_service(php), self._path(php, user))
+                    config_files.remove(self._service(php), self._path(php, user))
                     Path(self.socket(php, user)).unlink(missing_ok=True)
 
     def socket(self, php: PhpFpm, user: str) -> str:
         """Return the path of the account's socket under `php`."""
         return f"{php.sockets}/shoplaunch-{user}-{php.version}.sock"
+
+    def _service(self, php: PhpFpm) -> config_files.Service:
+        folder = Path(self._settings.state_folder)
+        main, pool = folder / "php-candidate-main.conf", folder / "php-candidate.conf"
+        main.write_text(f"[global]\nerror_log = {folder}/php-candidate.log\ninclude = {pool}\n")
+        return config_files.Service(
+            name=f"PHP {php.version}",
+            test=[*php.command, "-t"],
+            reload=php.reload,
+            aside=pool,
+            test_aside=[php.command[0], "--fpm-config", str(main), "-t"],
+        )
 
     def _path(self, php: PhpFpm, user: str) -> Path:
         return Path(php.pools) / f"shoplaunch-{user}.conf"
@@ -121,10 +133,6 @@ class Pools:
             memory_limit=settings.php_memory_limit,
             upload_limit=settings.php_upload_limit,
         )
-
-
-def _service(php: PhpFpm) -> config_files.Service:
-    return config_files.Service(f"PHP {php.version}", [*php.command, "-t"], php.reload)
 
 
 def _group_name(gid: int) -> str:

@@ -7,6 +7,7 @@ import shutil
 import stat
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pymysql
@@ -314,6 +315,22 @@ def test_a_removal_interrupted_anywhere_is_finished_by_the_next_call(server, mon
     assert traces(server, account.user, uid) == []
 
 
+def test_an_account_whose_removal_was_interrupted_can_be_used_again(server):
+    account = server.new_account()
+    planted = Path(account.home) / "roots"
+    planted.mkdir()
+    (planted / "file").touch()
+    with pytest.raises(ShoplaunchError):
+        server.panel().remove_account(account)
+    shutil.rmtree(planted)
+    again = create(server, account.user)
+    assert again == account
+    done = subprocess.run(["chage", "--list", account.user], capture_output=True, text=True, env={"LC_ALL": "C"})
+    assert "Account expires\t\t\t\t\t\t: never" in done.stdout
+    server.panel().put_file(again, "public_html/index.html", b"back", 0o644)
+    assert server.get(again.domain) == (200, b"back")
+
+
 def test_what_the_account_cannot_delete_stops_the_removal_and_is_named(server):
     account = server.new_account()
     planted = Path(account.home) / "roots"
@@ -332,3 +349,23 @@ def test_an_account_of_ours_is_found_and_listed(server):
     account = server.new_account()
     assert account in server.panel().list_accounts()
     assert server.panel().find_account(account.user) == account
+
+
+def test_many_orders_at_once_get_their_accounts_and_leave_together(server):
+    users = [server.new_user() for _ in range(6)]
+    with ThreadPoolExecutor(len(users)) as pool:
+        made = list(pool.map(lambda user: create(server, user), users))
+        assert [account.user for account in made] == users
+        for account in made:
+            server.panel().put_file(account, "public_html/index.php", b"<?php echo posix_geteuid();", 0o644)
+            assert server.get(account.domain) == (200, str(pwd.getpwnam(account.user).pw_uid).encode())
+        list(pool.map(server.panel().remove_account, made))
+    assert [server.panel().find_account(user) for user in users] == [None] * len(users)
+
+
+def test_the_same_order_many_times_at_once_is_one_account(server):
+    user = server.new_user()
+    with ThreadPoolExecutor(4) as pool:
+        made = list(pool.map(lambda _: create(server, user), range(4)))
+    assert set(made) == {made[0]}
+    assert Path("/etc/passwd").read_text().count(f"\n{user}:") == 1

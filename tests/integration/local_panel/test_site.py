@@ -162,6 +162,43 @@ def test_a_pool_that_php_refuses_is_put_back_and_everybody_goes_on(server, accou
     assert server.get(account.domain, "/alive.php") == (200, b"alive")
 
 
+def test_a_change_while_another_file_is_broken_is_put_back(server, account):
+    php = server.settings().php[0]
+    for folder, content, change in (
+        (Path(php.pools), "[broken]\nuser = \n", {"php_memory_limit": "444M"}),
+        (Path(server.settings().apache_sites), "<VirtualHost\n", {"apache_logs": str(server.directory)}),
+    ):
+        before = {path.name: path.read_bytes() for path in folder.iterdir()}
+        broken = folder / "zz-broken.conf"
+        broken.write_text(content)
+        try:
+            with pytest.raises(ShoplaunchError) as failure:
+                server.panel(**change).ensure_php(account, "7.2", None, [])
+            assert failure.value.code == "panel_refused"
+        finally:
+            broken.unlink()
+        assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    put(server, account, "alive.php", b"<?php echo 'alive', ini_get('memory_limit');")
+    server.panel().ensure_php(account, "7.2", None, [])
+    assert server.get(account.domain, "/alive.php") == (200, b"alive512M")
+
+
+def test_a_bad_file_never_lies_in_the_folder_of_a_service_that_is_still_reloading(server, account, monkeypatch):
+    php = server.settings().php[0]
+    seen = []
+    real = commands.attempt
+
+    def watch(command, **more):
+        seen.append([path.read_text() for path in Path(php.pools).iterdir()])
+        return real(command, **more)
+
+    monkeypatch.setattr(commands, "attempt", watch)
+    with pytest.raises(ShoplaunchError):
+        server.panel(web_user="no_such_user_anywhere").ensure_php(account, "7.2", None, [])
+    assert seen
+    assert not any("no_such_user_anywhere" in text for texts in seen for text in texts)
+
+
 def test_a_site_that_apache_refuses_is_put_back_and_a_new_one_is_not_left(server, account):
     sites = Path(server.settings().apache_sites)
     content = {path.name: path.read_bytes() for path in sites.iterdir()}
@@ -191,8 +228,8 @@ def test_a_change_interrupted_anywhere_is_finished_by_the_next_call(server, monk
     put(server, account, "limit.php", b"<?php echo ini_get('memory_limit');")
     changed = server.panel(php_memory_limit="333M")
     calls = {
-        "noted": (files, "write_durably", 2),
-        "written": (commands, "attempt", 1),
+        "noted": (files, "write_durably", 3),
+        "written": (commands, "attempt", 2),
         "tested": (commands, "run", 1),
         "reloaded": (commands, "remove_durably", 1),
     }
