@@ -12,7 +12,7 @@ from typing import Any
 from controller.bundles import collations, proof, residue
 from controller.bundles.datapack import DataFacts, pack_data
 from controller.bundles.filepack import FileFacts, pack_files
-from controller.bundles.manifest import Evidence, manifest_of
+from controller.bundles.manifest import Evidence, manifest_of, report_of
 from controller.bundles.names import Names
 from controller.bundles.plan import Plan
 from controller.bundles.probe import probe_values
@@ -149,7 +149,8 @@ def _finish(
     evidence: Evidence, progress: Progress,
 ) -> Packed:  # fmt: skip
     progress.phase("writing")
-    manifest = manifest_of(bundle, plan, names, files, data, evidence)
+    report = report_of(plan, files, data, evidence)
+    manifest = manifest_of(bundle, plan, names, files, data, evidence, report)
     content = canonical_json(manifest)
     path = bundle.assemble(content)
     progress.phase("search for residue")
@@ -157,7 +158,7 @@ def _finish(
     size = path.stat().st_size
     if not request.check:
         bundle.publish(path)
-    return Packed(manifest, sha256_hex(content), size, manifest["report"])
+    return Packed(manifest, sha256_hex(content), size, report)
 
 
 def _document(value: Any) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import Any
@@ -42,8 +43,9 @@ class Evidence:
 
 
 def manifest_of(
-    bundle: BundleWriter, plan: Plan, names: Names, files: FileFacts, data: DataFacts, evidence: Evidence
-) -> dict[str, Any]:
+    bundle: BundleWriter, plan: Plan, names: Names, files: FileFacts, data: DataFacts, evidence: Evidence,
+    report: Mapping[str, Any],
+) -> dict[str, Any]:  # fmt: skip
     """Return the manifest. Raises ShoplaunchError `manifest_invalid` when it would break its own schema."""
     known = plan.manifest()
     secrets = list(known["secrets"])
@@ -73,7 +75,7 @@ def manifest_of(
         "checks": list(known["checks"]),
         "jobs": dict(known["jobs"]),
         "personal_data": list(known["personal_data"]),
-        "report": _report(plan, files, data, evidence),
+        "report": without_places(report),
     }
     validated: dict[str, Any] = validate("manifest", manifest, "manifest_invalid")
     return validated
@@ -85,7 +87,19 @@ def _database_bytes(bundle: BundleWriter, evidence: Evidence) -> int:
     return _TABLE_BYTES * len(evidence.tables) + _INDEX_BYTES * evidence.indexes + _BYTES_PER_SQL_BYTE * sql
 
 
-def _report(plan: Plan, files: FileFacts, data: DataFacts, evidence: Evidence) -> dict[str, Any]:
+def without_places(report: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a report as it may travel in a bundle: a place can be a file's name, and that can name the template."""
+    kept = {key: value for key, value in report.items() if key not in ("rewriting", "replaced_files")}
+    rewriting = report.get("rewriting", {})
+    return {
+        "forms": rewriting.get("forms", {}),
+        "left": sum(one["count"] for one in rewriting.get("left", [])),
+        **kept,
+    }
+
+
+def report_of(plan: Plan, files: FileFacts, data: DataFacts, evidence: Evidence) -> dict[str, Any]:
+    """Return everything the operator is told about the packing."""
     proofs = evidence.tables.values()
     masked = {f"{one.table.name}.{column}": len(keys) for one in proofs for column, keys in one.masks.items()}
     unproved = sorted(f"{one.table.name}.{column}" for one in proofs for column in one.left_out)

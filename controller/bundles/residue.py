@@ -74,8 +74,10 @@ def search(bundle_path: Path, needles: Mapping[str, bytes]) -> None:
     places: list[str] = []
     with open_bundle(bundle_path) as bundle:
         # What the agent will search for stands in the manifest in hexadecimal, on purpose
-        manifest = {key: value for key, value in bundle.manifest.items() if key != "residue"}
-        places += [f"manifest.json: {label}" for label in searcher.found_in(json.dumps(manifest).encode(), True)]
+        for key, value in bundle.manifest.items():
+            if key != "residue":
+                found = searcher.found_in(json.dumps(value).encode(), True)
+                places += [f"manifest.json {key}: {label}" for label in found]
         for member, packed in bundle.members():
             for place, data in _contents(member, gzip.decompress(packed), searcher):
                 places += [f"{place}: {label}" for label in searcher.found_in(data, _thorough(member))]

@@ -29,9 +29,8 @@ def size(count: int) -> str:
     raise AssertionError("unreachable")
 
 
-def sections(manifest: Mapping[str, Any], bundle_size: int) -> list[Section]:
-    """Return the report of a bundle from its manifest; empty sections are left out."""
-    report = manifest.get("report", {})
+def sections(manifest: Mapping[str, Any], bundle_size: int, report: Mapping[str, Any]) -> list[Section]:
+    """Return what to tell of a bundle by its manifest and the packing's report; empty sections are left out."""
     made = [_bundle(manifest, bundle_size), _requirements(manifest)]
     made += [Section(key.replace("_", " ").capitalize(), _rows(value)) for key, value in report.items()]
     made.append(Section("Personal data that remains", [(place, "") for place in manifest.get("personal_data", [])]))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import signal
 import sys
 from collections.abc import Iterator
@@ -16,11 +15,11 @@ from rich.console import Console
 from rich.table import Table
 
 from controller.bundles import compile as compiler
-from controller.bundles.summary import SHOWN_ROWS, sections
+from controller.bundles.summary import SHOWN_ROWS, Section, sections
 from controller.bundles.template_plan import make_plan
 from controller.cli.bars import Bars
+from controller.cli.output import errors_shown, json_option, print_json
 from controller.recipes.base import PackOptions
-from shared.errors import ShoplaunchError, advice
 
 _SIGNALS = (signal.SIGTERM, signal.SIGHUP)
 
@@ -35,8 +34,9 @@ _SIGNALS = (signal.SIGTERM, signal.SIGHUP)
 @click.option("--scratch", help="URL of a server to try the bundle on; default: a private one is started.")
 @click.option("--keep-customers", is_flag=True, help="Keep customers, addresses, carts and orders.")
 @click.option("--check", is_flag=True, help="Do everything, but leave no bundle.")
-@click.option("--json", "as_json", is_flag=True, help="Print the manifest and the report as JSON.")
+@json_option
 @click.option("-o", "--output", "target", required=True, type=click.Path(path_type=Path), help="The bundle to write.")
+@errors_shown
 def pack(
     docroot: Path, url: str | None, dump: Path | None, recipe: str | None, domain: str | None, scratch: str | None,
     keep_customers: bool, check: bool, as_json: bool, target: Path,
@@ -46,22 +46,22 @@ def pack(
         raise click.UsageError("give either --database or --dump")
     console = Console(stderr=True)
     request = compiler.Request(docroot, target.absolute(), url, dump, scratch, check)
-    with _errors_shown(), _orderly_end():
+    with _orderly_end():
         options = PackOptions(domain=domain, keep_customers=keep_customers)
         with Bars(console) as bars:
             packed = compiler.pack(request, lambda tree, source: make_plan(tree, source, recipe, options), bars)
     if as_json:
-        click.echo(json.dumps({"size": packed.size, "manifest_sha256": packed.manifest_sha256,
-                               "manifest": packed.manifest}, indent=2))  # fmt: skip
+        print_json({"size": packed.size, "manifest_sha256": packed.manifest_sha256, "report": packed.report,
+                    "manifest": packed.manifest})  # fmt: skip
         return
-    print_sections(packed.manifest, packed.size)
+    print_sections(sections(packed.manifest, packed.size, packed.report))
     click.echo("the bundle would be complete; none was written" if check else f"{target}  {packed.manifest_sha256}")
 
 
-def print_sections(manifest: dict[str, object], size: int) -> None:
+def print_sections(told: list[Section]) -> None:
     """Print a bundle's report as tables."""
     console = Console(width=None if sys.stdout.isatty() else 120)
-    for section in sections(manifest, size):
+    for section in told:
         table = Table(title=section.title, title_justify="left", show_header=False, box=None, padding=(0, 2))
         for row in section.rows[:SHOWN_ROWS]:
             table.add_row(*row)
@@ -69,15 +69,6 @@ def print_sections(manifest: dict[str, object], size: int) -> None:
             table.add_row(f"… and {len(section.rows) - SHOWN_ROWS} more (see --json)", "")
         console.print(table)
         console.print()
-
-
-@contextmanager
-def _errors_shown() -> Iterator[None]:
-    try:
-        yield
-    except ShoplaunchError as problem:
-        click.echo(f"{problem.code}: {problem.message}\nWhat to do: {advice(problem.code)}", err=True)
-        sys.exit(1)
 
 
 @contextmanager

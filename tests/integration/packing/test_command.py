@@ -1,0 +1,145 @@
+"""`shoplaunch pack` as an operator uses it, on our own sample shop."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).resolve().parents[3]
+SHOPLAUNCH = str(Path(sys.executable).with_name("shoplaunch"))
+INSTALLER = PROJECT / "packaging" / "demo" / "sample-shop" / "install.php"
+DOMAIN = "template.shop.example"
+
+
+@pytest.fixture(scope="module")
+def sample(mariadb_server, tmp_path_factory):
+    """An installed sample shop: (document root, database URL without the password, password)."""
+    if shutil.which("php") is None:
+        pytest.skip("no php for the sample shop")
+    root = tmp_path_factory.mktemp("sample") / "public_html"
+    name, user, password = mariadb_server.new_database()
+    url = f"mysql://{user}@localhost/{name}?unix_socket={mariadb_server.socket}"
+    made = subprocess.run(
+        ["php", str(INSTALLER), "--docroot", str(root), "--domain", DOMAIN, "--admin-email", "boss@template.example",
+         "--admin-password", "Sample-Pw-77!", "--db-url", url.replace("@", ":@", 1)],
+        env={**os.environ, "SAMPLE_SHOP_DB_PASSWORD": password}, capture_output=True, text=True,
+    )  # fmt: skip
+    assert made.returncode == 0, made.stderr + made.stdout
+    return root, url, password
+
+
+def run(*arguments, **environment):
+    return subprocess.run(
+        [SHOPLAUNCH, *map(str, arguments)], env={**os.environ, **environment}, capture_output=True, text=True
+    )
+
+
+def scratches():
+    return set(Path("/tmp").glob("shoplaunch-scratch-*"))
+
+
+def test_the_sample_shop_is_packed_with_its_password_from_the_environment(sample, tmp_path):
+    root, url, password = sample
+    target = tmp_path / "sample.bundle"
+    done = run("pack", "--docroot", root, "--database", url, "-o", target, SHOPLAUNCH_SOURCE_PASSWORD=password)
+    assert done.returncode == 0, done.stderr
+    assert "prestashop" in done.stdout
+    assert password not in done.stdout + done.stderr
+    shown = run("bundle", "show", target, "--json")
+    assert shown.returncode == 0, shown.stderr
+    assert os.path.getsize(target) == json.loads(shown.stdout)["size"]
+
+
+def test_json_gives_the_whole_manifest_and_check_leaves_no_bundle(sample, tmp_path):
+    root, url, password = sample
+    done = run("pack", "--docroot", root, "--database", url, "-o", tmp_path / "x.bundle", "--check", "--json",
+               SHOPLAUNCH_SOURCE_PASSWORD=password)  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["manifest"]["application"]["name"] == "prestashop"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_live_database_and_its_dump_give_the_same_bundle(sample, mariadb_server, tmp_path):
+    root, url, password = sample
+    name = url.split("/")[3].split("?")[0]
+    dump = tmp_path / "shop.sql"
+    with dump.open("wb") as out:
+        subprocess.run(
+            ["mariadb-dump", "--no-defaults", "-uroot", f"--socket={mariadb_server.socket}", name],
+            stdout=out, check=True,
+        )  # fmt: skip
+    first, second = tmp_path / "1.bundle", tmp_path / "2.bundle"
+    done = run("pack", "--docroot", root, "--database", url, "-o", first, SHOPLAUNCH_SOURCE_PASSWORD=password)
+    assert done.returncode == 0, done.stderr
+    done = run("pack", "--docroot", root, "--dump", dump, "-o", second)
+    assert done.returncode == 0, done.stderr
+    assert first.read_bytes() == second.read_bytes()
+
+
+@pytest.mark.parametrize("arguments", [[], ["--database", "mysql://a@b/c", "--dump", "x.sql"]])
+def test_without_exactly_one_database_it_is_wrong_usage(tmp_path, arguments):
+    assert run("pack", "--docroot", tmp_path, "-o", tmp_path / "x", *arguments).returncode == 2
+
+
+def test_a_failure_is_shown_with_its_code_and_advice(tmp_path):
+    (tmp_path / "shop").mkdir()
+    (tmp_path / "d.sql").write_text("CREATE TABLE t (a int);\n")
+    done = run("pack", "--docroot", tmp_path / "shop", "--dump", tmp_path / "d.sql", "-o", tmp_path / "x.bundle")
+    assert done.returncode == 1
+    assert "not_this_application" in done.stderr
+    assert "What to do:" in done.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+def test_a_stopped_packing_leaves_no_server_behind(sample, tmp_path, number):
+    root, url, password = sample
+    before = scratches()
+    out = tmp_path / "out"
+    out.mkdir()
+    process = subprocess.Popen(
+        [SHOPLAUNCH, "pack", "--docroot", str(root), "--database", url, "-o", str(out / "x.bundle")],
+        env={**os.environ, "SHOPLAUNCH_SOURCE_PASSWORD": password}, stderr=subprocess.PIPE, text=True,
+        start_new_session=True,
+    )  # fmt: skip
+    # Its first phase is over when the scratch server is up
+    assert process.stderr.readline().startswith("scratch server")
+    (directory,) = scratches() - before
+    server = int((directory / "pid").read_text())
+    os.kill(process.pid, number)
+    process.communicate()
+    assert process.returncode != 0
+    deadline = time.monotonic() + 30
+    while os.path.exists(f"/proc/{server}/cmdline") and Path(f"/proc/{server}/cmdline").read_bytes():
+        assert time.monotonic() < deadline, "the scratch server lives on"
+        time.sleep(0.05)
+    if number == signal.SIGKILL:
+        # Nobody is left to remove it
+        shutil.rmtree(directory)
+        return
+    assert not directory.exists()
+    assert list(out.iterdir()) == []
+
+
+def test_the_source_password_never_reaches_the_scratch_server(sample, tmp_path):
+    root, url, password = sample
+    before = scratches()
+    process = subprocess.Popen(
+        [SHOPLAUNCH, "pack", "--docroot", str(root), "--database", url, "-o", str(tmp_path / "x.bundle")],
+        env={**os.environ, "SHOPLAUNCH_SOURCE_PASSWORD": password}, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stderr.readline().startswith("scratch server")
+    (directory,) = scratches() - before
+    server = (directory / "pid").read_text().strip()
+    seen = Path(f"/proc/{server}/cmdline").read_bytes() + Path(f"/proc/{server}/environ").read_bytes()
+    status = Path(f"/proc/{server}/status").read_text()
+    process.terminate()
+    process.communicate()
+    assert password.encode() not in seen
+    assert b"--skip-networking" in seen
+    assert "Uid:\t0\t" not in status
