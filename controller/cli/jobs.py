@@ -1,9 +1,140 @@
-"""Commands to come."""
+"""`shoplaunch jobs|show|watch|retry|cancel|certificate`: following jobs and stepping in."""
 
 from __future__ import annotations
 
+import json
+import sys
+from typing import Any
+
 import click
+
+from controller.cli.output import FAILED, errors_shown, json_option, print_facts, print_json, print_rows, show_error
+from controller.cli.watching import follow
+from controller.config import load_config
+from controller.jobs import states
+from controller.jobs.service import MANY, Service, open_service
+
+_COLUMNS = (
+    ("id", "Job"), ("domain", "Domain"), ("server", "Server"), ("account", "Account"), ("state", "State"),
+    ("step", "Step"), ("percent", "%"), ("updated_at", "Changed"),
+)  # fmt: skip
+_WHO = "command line"
 
 
 def register(group: click.Group) -> None:
     """Add this module's commands to `group`."""
+    for command in (list_jobs, show, watch, retry, cancel, certificate):
+        group.add_command(command)
+
+
+def _service() -> Service:
+    return open_service(load_config())
+
+
+@click.command("jobs")
+@click.option("--state", type=click.Choice(states.STATES), help="Only jobs in this state.")
+@click.option("--limit", type=click.IntRange(1), default=MANY, show_default=True)
+@json_option
+@errors_shown
+def list_jobs(state: str | None, limit: int, as_json: bool) -> None:
+    """List jobs, the last changed first."""
+    service = _service()
+    rows = [service.service_status(job) for job in service.list_jobs(state=state, limit=limit)]
+    print_rows(rows, _COLUMNS, as_json=as_json, empty="No job yet.")
+
+
+@click.command()
+@click.argument("job_id", metavar="ID")
+@json_option
+@errors_shown
+def show(job_id: str, as_json: bool) -> None:
+    """Show one job: how far it is, its steps, what went wrong and what to do about it."""
+    service = _service()
+    job = service.get_job(job_id)
+    status, agent = service.service_status(job), service.agent_view(job)
+    if as_json:
+        print_json({**status, "agent": agent})
+        return
+    labels = ("id", "domain", "server", "account", "bundle", "state", "step", "attempt", "percent", "created_at",
+              "updated_at", "shop_url", "admin_url", "status_url")  # fmt: skip
+    print_facts((name.replace("_", " "), status[name]) for name in labels)
+    click.echo()
+    rows = [dict(step, error=(step["error"] or {}).get("code")) for step in status["steps"]]
+    columns = (("name", "Step"), ("state", "State"), ("attempts", "Runs"), ("error", "Error"), ("note", "Note"))
+    print_rows(rows, columns, as_json=False, empty="")
+    if agent["stages"]:
+        click.echo()
+        stages = (("name", "Stage of the agent"), ("state", "State"), ("seconds", "Seconds"))
+        print_rows(agent["stages"], stages, as_json=False, empty="")
+    _show_trouble(status)
+
+
+def _show_trouble(status: dict[str, Any]) -> None:
+    error = status["error"]
+    if error is not None:
+        click.echo()
+        show_error(error["code"], error["message"], error["advice"])
+
+
+@click.command()
+@click.argument("job_id", metavar="ID")
+@errors_shown
+def watch(job_id: str) -> None:
+    """Follow a job until it is live or needs somebody; exit code 1 when the shop does not live."""
+    service = _service()
+    status = follow(service, job_id)
+    _show_trouble(status)
+    if status["state"] != states.LIVE:
+        sys.exit(FAILED)
+    click.echo(f"The shop lives: {status['shop_url']}")
+
+
+@click.command()
+@click.argument("job_id", metavar="ID")
+@click.option("--step", help="Only this step and what follows from it; default: the one that failed.")
+@errors_shown
+def retry(job_id: str, step: str | None) -> None:
+    """Run the failed step of a job again, and what follows from it."""
+    service = _service()
+    job = service.retry(job_id, step=step)
+    service.audit(_WHO, "retry", job_id, step or "")
+    click.echo(f"{job.id}: {job.state}, step {job.step}, attempt {job.attempt}")
+
+
+@click.command()
+@click.argument("job_id", metavar="ID")
+@click.option("--undo", is_flag=True, help="Take the cancellation back: the shop is prepared again.")
+@errors_shown
+def cancel(job_id: str, undo: bool) -> None:
+    """Cancel a job: its account is put back as it was."""
+    service = _service()
+    job = service.undo_cancel(job_id) if undo else service.cancel(job_id)
+    service.audit(_WHO, "undo_cancel" if undo else "cancel", job_id)
+    click.echo(f"{job.id}: {job.state}")
+
+
+@click.command()
+@click.argument("job_id", metavar="ID")
+@click.option("--signed", is_flag=True, help="Print the document as it was signed.")
+@json_option
+@errors_shown
+def certificate(job_id: str, signed: bool, as_json: bool) -> None:
+    """Print a shop's birth certificate: the evidence that it lives, its signature checked."""
+    service = _service()
+    if signed:
+        click.echo(service.signed_certificate(job_id))
+        return
+    content = service.certificate(job_id)
+    if as_json:
+        print_json(content)
+        return
+    print_facts(
+        (name.replace("_", " "), value) for name, value in content.items() if not isinstance(value, dict | list)
+    )
+    click.echo()
+    stages = [{"name": name, "seconds": seconds} for name, seconds in content["stages"].items()]
+    print_rows(stages, (("name", "Stage"), ("seconds", "Seconds")), as_json=False, empty="")
+    click.echo()
+    columns = (("name", "Visit"), ("path", "Page"), ("status", "Status"), ("bytes", "Bytes"), ("seconds", "Seconds"))
+    print_rows(content["probes"], columns, as_json=False, empty="")
+    click.echo("\n" + json.dumps(content["evidence"], ensure_ascii=False)[:2000])
