@@ -18,10 +18,11 @@ import requests
 
 from controller import installation
 from controller.config import load_config
-from controller.db import bundles, jobs, servers, steps
+from controller.db import bundles, jobs, proofs, servers, steps
 from controller.db.bundles import Bundle
-from controller.db.engine import transact
+from controller.db.engine import reading, transact
 from controller.db.servers import Server
+from controller.jobs import certificate
 from controller.jobs.service import open_service
 from controller.web.app import create_app
 from controller.web.signed import signature
@@ -113,6 +114,17 @@ class Site:
             self.put_step(job, name, "done", attempts=1, started_at=now - 9, finished_at=now - 8)
         self.put_step(job, step, "failed", attempts=2, started_at=now - 5, finished_at=now, error=error)
         return self.put(job, "failed", step=step, error=error, percent=31)
+
+    def certify(self, job, evidence, visits):
+        """The job has a birth certificate over this evidence; return the signed text."""
+        now = time.time()
+        with reading(self.service.engine) as connection:
+            bundle = bundles.get(connection, job.bundle)
+        prints = {"secret.cookie_key": "a" * 64}
+        keys = self.service.keys.signing
+        signed = certificate.make(job, bundle, {"domain": job.domain}, evidence, visits, prints, keys, now)
+        transact(self.service.engine, lambda connection: proofs.put_certificate(connection, job.id, signed, now))
+        return signed
 
     def agent_token(self, job, attempt=1):
         """Return the token an agent of this attempt holds."""

@@ -8,11 +8,12 @@ from typing import Any
 from flask_babel import lazy_gettext
 
 from controller.web import labels
+from controller.web.i18n import duration
+from shared.events import STAGES
 
 NAMES: dict[str, Any] = {
     "account": lazy_gettext("Account"),
     "admin_url": lazy_gettext("Back office"),
-    "affected": lazy_gettext("Affected rows"),
     "agent": lazy_gettext("Agent"),
     "application": lazy_gettext("Application"),
     "attempt": lazy_gettext("Attempt"),
@@ -21,23 +22,23 @@ NAMES: dict[str, Any] = {
     "bytes_read": lazy_gettext("Bytes read"),
     "bytes_written": lazy_gettext("Bytes written"),
     "cells": lazy_gettext("Cells read back"),
-    "checks": lazy_gettext("Visits to the shop"),
     "chunks": lazy_gettext("Chunks"),
-    "columns": lazy_gettext("Columns"),
     "digests": lazy_gettext("Digests"),
     "domain": lazy_gettext("Domain"),
     "evidence": lazy_gettext("Evidence"),
     "files": lazy_gettext("Files"),
-    "fingerprints": lazy_gettext("Secrets"),
-    "id": lazy_gettext("Number"),
+    "fingerprints": lazy_gettext("Fingerprints of the secrets"),
     "issued_at": lazy_gettext("Issued"),
     "job": lazy_gettext("Job"),
     "name": lazy_gettext("Name"),
-    "ok": lazy_gettext("Passed"),
     "peak_memory_bytes": lazy_gettext("Peak memory (bytes)"),
     "probes": lazy_gettext("Visits to the shop"),
     "python": lazy_gettext("Python"),
-    "residue": lazy_gettext("Traces of the template"),
+    "manifest_sha256": lazy_gettext("Digest of the manifest"),
+    "path": lazy_gettext("Page"),
+    "redirects": lazy_gettext("Redirects"),
+    "residue_columns": lazy_gettext("Columns searched for traces"),
+    "replaced": lazy_gettext("Moved aside"),
     "rows": lazy_gettext("Rows"),
     "seconds": lazy_gettext("Seconds"),
     "server": lazy_gettext("Server"),
@@ -45,48 +46,77 @@ NAMES: dict[str, Any] = {
     "stages": lazy_gettext("Time per stage"),
     "status": lazy_gettext("Status"),
     "tables": lazy_gettext("Tables"),
-    "url": lazy_gettext("Address"),
     "version": lazy_gettext("Version"),
-    "warnings": lazy_gettext("Warnings"),
 }
 #: Longer tables are cut on the page, and the page says so; the signed document holds all of it.
 MAX_ROWS = 400
+#: A table longer than this is folded.
+FOLDED_ROWS = 12
+#: More values than this by name are a list, not facts.
+MAX_FACTS = 12
+DIGEST_CHARS = 64
+#: Sections in this order, the others behind them.
+ORDER = ("stages", "probes", "evidence", "bundle", "fingerprints")
 _PLAIN = (str, int, float, bool, type(None))
 
 
 def of_certificate(payload: Mapping[str, Any]) -> dict[str, Any]:
-    """Return {"facts": [(label, value)], "sections": [{"title", "facts", "table", "left_out"}]} for the page."""
-    facts = [(_name(key), value) for key, value in payload.items() if _is_plain(value)]
+    """Return {"facts": [(label, value)], "sections": [{"title", "facts", "table", "rows", "left_out"}]}."""
     sections: list[dict[str, Any]] = []
-    for key, value in payload.items():
-        if not _is_plain(value):
-            _add_sections(sections, _name(key), value)
+    facts = _split(sections, payload)
     return {"facts": facts, "sections": sections}
 
 
-def _add_sections(sections: list[dict[str, Any]], title: Any, value: Any) -> None:
-    if isinstance(value, Mapping) and value and all(isinstance(item, Mapping) for item in value.values()):
-        value = [{"name": labels.step_label(str(key)), **item} for key, item in value.items()]
-    if isinstance(value, Mapping):
-        facts = [(_name(key), item) for key, item in value.items() if _is_plain(item)]
-        if facts:
-            sections.append({"title": title, "facts": facts, "table": None, "left_out": 0})
-        for key, item in value.items():
-            if not _is_plain(item):
-                _add_sections(sections, _name(key), item)
-    elif isinstance(value, Sequence) and value:
-        sections.append({"title": title, "facts": [], **_table(value)})
+def _split(sections: list[dict[str, Any]], values: Mapping[str, Any], within: str = "") -> list[tuple[Any, Any]]:
+    """Return the plain ones of `values` as facts; every other becomes a section of its own."""
+    for key in sorted(values, key=_rank):
+        if not _is_plain(values[key]):
+            _add_section(sections, key, values[key], within)
+    return [(_name(key), value) for key, value in values.items() if _is_plain(value)]
+
+
+def _rank(key: str) -> int:
+    return ORDER.index(key) if key in ORDER else len(ORDER)
+
+
+def _add_section(sections: list[dict[str, Any]], key: str, value: Any, within: str) -> None:
+    title = f"{within}{_name(key)}"
+    section: dict[str, Any] = {"title": title, "facts": [], "table": None, "rows": 0, "left_out": 0}
+    if key == "stages" and isinstance(value, Mapping):
+        ordered = sorted(value, key=lambda name: STAGES.index(name) if name in STAGES else len(STAGES))
+        seconds = {name: value[name] for name in ordered if isinstance(value[name], (int, float))}
+        section["facts"] = [(_name(name), duration(item)) for name, item in seconds.items()]
+        value = {name: item for name, item in value.items() if name not in seconds}
+    elif isinstance(value, Mapping) and _is_long(value):
+        section |= _table([{"name": name, key: item} for name, item in value.items()])
+        value = {}
+    elif not isinstance(value, Mapping):
+        section |= _table(value)
+        value = {}
+    sections.append(section)
+    section["facts"] += _split(sections, value, within="" if key == "evidence" else f"{title} · ")
+    if not section["facts"] and not section["table"]:
+        sections.remove(section)
+
+
+def _is_long(value: Mapping[str, Any]) -> bool:
+    """Tell whether `value` is a list by name (a row count per table …) rather than a handful of facts."""
+    digests = [isinstance(item, str) and len(item) == DIGEST_CHARS for item in value.values()]
+    return len(value) > MAX_FACTS or (bool(digests) and all(digests))
 
 
 def _table(rows: Sequence[Any]) -> dict[str, Any]:
     shown = [row if isinstance(row, Mapping) else {"name": row} for row in rows[:MAX_ROWS]]
     keys = list(dict.fromkeys(key for row in shown for key in row))
     body = [[_cell(row.get(key)) for key in keys] for row in shown]
-    return {"table": {"head": [_name(key) for key in keys], "body": body}, "left_out": len(rows) - len(shown)}
+    table = {"head": [_name(key) for key in keys], "body": body} if body else None
+    return {"table": table, "rows": len(rows), "left_out": len(rows) - len(shown)}
 
 
 def _cell(value: Any) -> Any:
-    return value if _is_plain(value) else str(value)
+    if _is_plain(value):
+        return value
+    return " ".join(map(str, value)) if isinstance(value, Sequence) else str(value)
 
 
 def _name(key: Any) -> Any:

@@ -78,4 +78,11 @@ def certificate(job_id: str) -> str:
     """Show the birth certificate: the evidence that the shop lives."""
     job = service().service_status(service().get_job(job_id))
     shown = evidence.of_certificate(service().certificate(job_id))
-    return page("certificate.html", "jobs", job=job, signed=service().signed_certificate(job_id), **shown)
+    return page(
+        "certificate.html",
+        "jobs",
+        job=job,
+        signed=service().signed_certificate(job_id),
+        folded_rows=evidence.FOLDED_ROWS,
+        **shown,
+    )

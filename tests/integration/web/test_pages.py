@@ -307,3 +307,21 @@ def test_the_visitors_page_needs_nothing_from_elsewhere(language, direction):
     assert "$" not in page
     assert re.search(r"(?:src|href)=|url\(|@import", page) is None
     assert len(page.encode()) < 65536
+
+
+def test_the_birth_certificate_shows_all_evidence_with_its_signed_document(site, operator):
+    job = site.put(site.order(), "live", facts={"shop_url": "http://x.example/", "admin_url": "http://x.example/adm/"})
+    evidence = {
+        "files": 27062,
+        "tables": {f"ps_{number}": number for number in range(500)},
+        "stages": {"import": 4.44, "verify": 0.41},
+        "bytes_read": 31_234_567,
+        "something_new": {"deep": [1, {"x": "<b>"}]},
+    }
+    visits = [{"name": "front", "path": "/", "status": 200, "bytes": 9, "seconds": 0.2, "redirects": 0}]
+    signed = site.certify(job, evidence, visits)
+    page = operator.get(site.url + f"/admin/jobs/{job.id}/certificate", timeout=TIMEOUT).text
+    for shown in ("27,062", "31,234,567", "4.4 s", "ps_0", "100 more rows", "Something new", "&lt;b&gt;", signed):
+        assert shown in page
+    assert page.index("Verify job and bundle") < page.index("Import database")
+    assert "Birth certificate" in operator.get(site.url + f"/admin/jobs/{job.id}", timeout=TIMEOUT).text
