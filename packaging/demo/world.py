@@ -211,7 +211,8 @@ def start_cron(directory: Path) -> None:
     """The system's cron daemon runs; when it is we who start it, its process id is remembered below `directory`."""
     if subprocess.run(["pgrep", "-x", "cron"], check=False, stdout=subprocess.DEVNULL).returncode == 0:
         return
-    process = subprocess.Popen(["cron", "-f"], stdin=subprocess.DEVNULL, start_new_session=True)
+    null = subprocess.DEVNULL
+    process = subprocess.Popen(["cron", "-f"], stdin=null, stdout=null, stderr=null, start_new_session=True)
     (directory / "cron.pid").write_text(str(process.pid))
 
 
