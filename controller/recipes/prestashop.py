@@ -211,15 +211,8 @@ class PrestaShopTemplate(Template):
 
     def probes(self) -> Mapping[str, tuple[str, str]]:
         """Return languages and countries of the template, so that two trials really choose different ones."""
-        found: dict[str, tuple[str, str]] = {}
-        languages = self._database.languages()
-        if len(languages) > 1:
-            found["shop.language"] = (languages[0], languages[1])
-        if "country" in self._database.tables:
-            countries = [row[0] for row in self._database.text("SELECT iso_code FROM {country} ORDER BY id_country")]
-            if len(countries) > 1:
-                found["shop.country"] = (countries[0], countries[1])
-        return found
+        choices = {"shop.language": self._database.languages(), "shop.country": self._database.countries()}
+        return {name: (codes[0], codes[1]) for name, codes in choices.items() if len(codes) > 1}
 
     def _address(self, options: PackOptions) -> tuple[list[str], str]:
         try:

@@ -88,6 +88,12 @@ class Database:
         """Return the ISO codes of the active languages, the first one first."""
         return [row[0] for row in self.text("SELECT iso_code FROM {lang} WHERE active = 1 ORDER BY id_lang")]
 
+    def countries(self) -> list[str]:
+        """Return the ISO codes of the countries the shop sells to."""
+        if "country" not in self.tables:
+            return []
+        return [row[0] for row in self.text("SELECT iso_code FROM {country} WHERE active = 1 ORDER BY id_country")]
+
     def product(self) -> Product | None:
         """Return the first active product, one with a picture if there is one."""
         if not {"image", "product_lang"} <= set(self.tables):

@@ -20,6 +20,7 @@ class Statements:
         self._nonce = nonce
         self._settings = database.settings()
         self._languages = database.languages()
+        self._countries = database.countries()
         self._names = {name: f"`{full}`" for name, full in database.tables.items()}
 
     def configure(self) -> list[Statement]:
@@ -27,8 +28,8 @@ class Statements:
         made = [self._added(name) for name in NEEDED if name not in self._settings]
         if len(self._languages) > 1:
             made += self._language()
-        if "PS_COUNTRY_DEFAULT" in self._settings and "country" in self._names:
-            made += self._country()
+        if "PS_COUNTRY_DEFAULT" in self._settings and len(self._countries) > 1:
+            made.append(self._country())
         return made
 
     def jobs(self) -> dict[str, Any]:
@@ -74,14 +75,13 @@ class Statements:
         employee = self._sql("UPDATE {employee} e JOIN (" + chosen + ") l SET e.id_lang = l.id_lang")
         return [{"sql": sql, "params": [language], "min_rows": 0} for sql in (setting, employee)]
 
-    def _country(self) -> list[Statement]:
-        country = self._value("shop.country")
-        active = self._sql("UPDATE {country} SET active = 1 WHERE iso_code = %s")
-        setting = self._sql(
-            "UPDATE {configuration} c JOIN (SELECT id_country FROM {country} WHERE iso_code = %s LIMIT 1) l"
+    def _country(self) -> Statement:
+        # Only among the countries the template sells to: nothing else of the database changes with the choice
+        sql = self._sql(
+            "UPDATE {configuration} c JOIN (SELECT id_country FROM {country} WHERE iso_code = %s AND active = 1 LIMIT 1) l"
             " SET c.value = l.id_country WHERE c.name = 'PS_COUNTRY_DEFAULT'"
         )
-        return [{"sql": sql, "params": [country], "min_rows": 0} for sql in (active, setting)]
+        return {"sql": sql, "params": [self._value("shop.country")], "min_rows": 0}
 
     def _https_on(self) -> Sequence[Statement]:
         missing = [self._added(name) for name in ("PS_SSL_ENABLED",) if name not in self._settings]
