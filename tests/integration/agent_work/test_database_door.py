@@ -1,0 +1,141 @@
+"""Ways into the database as hosts offer them, through the library the agent carries; what the refusals are called."""
+
+import json
+import socket
+import subprocess
+import sys
+
+import pytest
+
+from controller.bundles.agent_build import PROJECT, fetch_wheels
+from tests.mariadb import start_private, stop_private
+
+ASK = """
+import json, sys
+sys.path[1:1] = json.loads(sys.argv[1])
+from agent.database import connect, run
+from shared.errors import ShoplaunchError
+values = json.loads(sys.stdin.read())
+try:
+    connection = connect(values)
+    status = dict(run(connection, "SHOW STATUS LIKE 'Ssl_cipher'"))
+    variables = dict(run(connection, "SHOW SESSION VARIABLES"))
+    names = ("wait_timeout", "innodb_lock_wait_timeout", "lock_wait_timeout", "time_zone", "sql_mode",
+             "foreign_key_checks", "unique_checks", "character_set_client")
+    print(json.dumps({"encrypted": bool(status["Ssl_cipher"]), "session": {name: variables[name] for name in names}}))
+except ShoplaunchError as error:
+    print(json.dumps({"code": error.code, "retryable": error.retryable, "message": error.message}))
+"""
+
+
+def free_port():
+    """Return a TCP port nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def ask(**values):
+    """Return what connecting as the agent with `values` (names without `db.`) gives."""
+    wheels = [str(PROJECT), *map(str, fetch_wheels())]
+    done = subprocess.run(
+        [sys.executable, "-c", ASK, json.dumps(wheels)],
+        input=json.dumps({"db." + name: value for name, value in values.items()}),
+        capture_output=True, text=True, check=True, cwd=PROJECT,
+    )  # fmt: skip
+    return json.loads(done.stdout)
+
+
+class Door:
+    """A server on socket and TCP with one database."""
+
+    def __init__(self, *options):
+        self.port = free_port()
+        self.server = start_private(["--skip-networking=0", "--bind-address=127.0.0.1", f"--port={self.port}", *options])
+        self.name, self.user, self.password = self.server.new_database()
+
+    def values(self, **changes):
+        known = {"host": "localhost", "port": "", "socket": self.server.socket, "name": self.name, "user": self.user,
+                 "password": self.password}  # fmt: skip
+        return {**known, **changes}
+
+    def allow(self, host, how="IDENTIFIED BY", secret=None):
+        secret = self.password if secret is None else secret
+        self.server.query(f"CREATE USER `{self.user}`@'{host}' {how} %s", secret)
+        self.server.query(f"GRANT ALL ON `{self.name}`.* TO `{self.user}`@'{host}'")
+
+
+@pytest.fixture(scope="module")
+def plain():
+    """A server without encryption that resolves no names."""
+    door = Door("--skip-name-resolve", "--skip-ssl")
+    yield door
+    stop_private(door.server)
+
+
+@pytest.fixture(scope="module")
+def encrypting():
+    door = Door("--skip-name-resolve")
+    door.allow("127.0.0.1")
+    yield door
+    stop_private(door.server)
+
+
+def test_the_session_is_the_agreed_one(plain):
+    session = ask(**plain.values())["session"]
+    assert (session["wait_timeout"], session["innodb_lock_wait_timeout"], session["lock_wait_timeout"]) == (
+        "120", "30", "30")  # fmt: skip
+    assert (session["time_zone"], session["foreign_key_checks"], session["unique_checks"]) == ("+00:00", "OFF", "ON")
+    assert session["character_set_client"] == "utf8mb4"
+    assert "STRICT_ALL_TABLES" in session["sql_mode"]
+
+
+def test_a_server_that_resolves_no_names_refuses_a_local_user_over_tcp(plain):
+    answer = ask(**plain.values(host="127.0.0.1", port=str(plain.port)))
+    assert (answer["code"], answer["retryable"]) == ("db_access_denied", False)
+
+
+def test_localhost_without_a_named_socket_finds_tcp(plain):
+    plain.allow("127.0.0.1")
+    answer = ask(**plain.values(socket="", port=str(plain.port)))
+    assert answer.get("encrypted") is False, answer
+
+
+def test_a_host_with_encryption_is_used_encrypted(encrypting):
+    assert ask(**encrypting.values(host="127.0.0.1", port=str(encrypting.port)))["encrypted"]
+
+
+def test_a_host_without_encryption_is_used_all_the_same(plain):
+    plain.server.query(f"DROP USER IF EXISTS `{plain.user}`@127.0.0.1")
+    plain.allow("127.0.0.1")
+    answer = ask(**plain.values(host="127.0.0.1", port=str(plain.port)))
+    assert answer.get("encrypted") is False, answer
+
+
+@pytest.mark.parametrize(
+    "changes,code",
+    [
+        ({"password": "wrong"}, "db_access_denied"),
+        ({"user": "nobody_here"}, "db_access_denied"),
+        ({"name": "not_mine"}, "db_privileges"),
+        ({"socket": "/nonexistent/mysql.sock"}, "db_unreachable"),
+        ({"host": "127.0.0.1", "port": "1"}, "db_unreachable"),
+    ],
+)
+def test_refusals_have_their_own_codes_and_tell_no_password(plain, changes, code):
+    answer = ask(**plain.values(**changes))
+    assert answer["code"] == code
+    assert plain.password not in answer["message"]
+
+
+def test_the_jobs_server_being_away_is_not_mistaken_for_a_refusal_of_another_one(plain):
+    # Another server answers on TCP and refuses; the job's own socket is gone for a moment
+    answer = ask(**plain.values(socket="/nonexistent/mysql.sock", port=str(plain.port), password="wrong"))
+    assert (answer["code"], answer["retryable"]) == ("db_unreachable", True)
+
+
+def test_a_way_of_logging_in_that_the_agent_cannot_serve_has_its_own_code(plain):
+    plain.server.query("INSTALL SONAME 'auth_ed25519'")
+    plain.server.query("CREATE USER strange@localhost IDENTIFIED VIA ed25519 USING PASSWORD('secret')")
+    answer = ask(**plain.values(user="strange", password="secret"))
+    assert (answer["code"], answer["retryable"]) == ("db_auth_plugin", False)

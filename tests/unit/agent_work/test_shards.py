@@ -1,0 +1,171 @@
+"""Shards are read and written without trusting a name or following a link."""
+
+import io
+import os
+import stat
+import tarfile
+
+import pytest
+
+from agent import tar
+from agent.importer import gunzip
+from agent.tree_writer import KEPT_FOLDERS, TreeWriter
+from shared.errors import ShoplaunchError
+from tests.handmade import packed
+
+
+def archive(*infos, form=tarfile.GNU_FORMAT):
+    """Return tar bytes of (TarInfo, content) pairs."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", format=form) as out:
+        for info, content in infos:
+            info.size = len(content)
+            out.addfile(info, io.BytesIO(content))
+    return buffer.getvalue()
+
+
+def member(name, kind=tarfile.REGTYPE, target="", content=b""):
+    info = tarfile.TarInfo(name)
+    info.type, info.linkname = kind, target
+    return info, content
+
+
+def code_of(call):
+    with pytest.raises(ShoplaunchError) as caught:
+        call()
+    return caught.value.code
+
+
+@pytest.fixture
+def writer(tmp_path):
+    made = TreeWriter(str(tmp_path / "staging"))
+    yield made
+    made.close()
+
+
+def test_long_names_and_long_targets_are_read_whole():
+    name, target = "a/" * 120 + "file.php", "b" * 180
+    data = archive(member(name, content=b"x" * 513), member("link", tarfile.SYMTYPE, target))
+    file, link = tar.entries(data)
+    assert (file.path, data[file.start : file.end]) == (name.encode(), b"x" * 513)
+    assert (link.kind, link.path, link.target) == (tar.LINK, b"link", target.encode())
+
+
+def test_a_ustar_prefix_belongs_to_the_name():
+    name = "d" * 90 + "/" + "f" * 90
+    (entry,) = tar.entries(archive(member(name, content=b"1"), form=tarfile.USTAR_FORMAT))
+    assert entry.path == name.encode()
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.BLKTYPE, tarfile.FIFOTYPE, tarfile.GNUTYPE_SPARSE, tarfile.XHDTYPE],
+)
+def test_hard_links_devices_sparse_files_and_extended_headers_are_refused(kind):
+    data = archive(member("x", kind, "y"))
+    assert code_of(lambda: list(tar.entries(data))) == "unsafe_path"
+
+
+def test_a_shard_cut_short_is_damaged():
+    data = archive(member("x", content=b"1" * 2000))
+    assert code_of(lambda: list(tar.entries(data[:1500]))) == "bundle_damaged"
+
+
+def test_a_header_that_is_no_number_is_damaged():
+    data = bytearray(archive(member("x", content=b"1")))
+    data[124:136] = b"not a number"
+    assert code_of(lambda: list(tar.entries(bytes(data)))) == "bundle_damaged"
+
+
+@pytest.mark.parametrize("size", [9, 11])
+def test_a_member_of_another_size_than_the_manifest_says_is_damaged(size):
+    assert code_of(lambda: gunzip(packed(b"0123456789"), size)) == "bundle_damaged"
+
+
+def test_a_member_is_never_unpacked_beyond_its_size():
+    assert code_of(lambda: gunzip(packed(bytes(10_000_000)), 1000)) == "bundle_damaged"
+
+
+def test_a_member_with_something_behind_it_is_damaged():
+    assert code_of(lambda: gunzip(packed(b"0123456789") + b"more", 10)) == "bundle_damaged"
+
+
+@pytest.mark.parametrize("path", [b"/etc/x", b"../x", b"a/../x", b"a//x", b"./x", b"a/x\n", b"a\\x", b"", b"n" * 256])
+def test_names_that_could_leave_the_tree_are_refused(writer, path):
+    assert code_of(lambda: writer.file(path, b"x", 0o644)) == "unsafe_path"
+    assert code_of(lambda: writer.folder(path, 0o755)) == "unsafe_path"
+    assert code_of(lambda: writer.link(path, b"x")) == "unsafe_path"
+
+
+@pytest.mark.parametrize("target", [b"/etc/passwd", b"../x", b"x/../../y", b""])
+def test_links_that_leave_the_tree_are_refused(writer, target):
+    assert code_of(lambda: writer.link(b"link", target)) == "unsafe_path"
+
+
+def test_a_file_through_a_link_of_an_earlier_shard_is_refused(tmp_path, writer):
+    writer.folder(b"real", 0o755)
+    writer.link(b"link", b"real")
+    assert code_of(lambda: writer.file(b"link/x", b"x", 0o644)) == "unsafe_path"
+    assert os.listdir(tmp_path / "staging" / "real") == []
+
+
+@pytest.mark.parametrize("plant", ["symbolic", "hard"])
+def test_a_planted_link_is_replaced_and_never_written_through(tmp_path, writer, plant):
+    canary = tmp_path / "canary"
+    canary.write_text("mine")
+    if plant == "hard":
+        os.link(canary, tmp_path / "staging" / "x")
+    else:
+        os.symlink(canary, tmp_path / "staging" / "x")
+    writer.file(b"x", b"new", 0o644)
+    assert canary.read_text() == "mine"
+    assert (tmp_path / "staging" / "x").read_bytes() == b"new"
+    assert not (tmp_path / "staging" / "x").is_symlink()
+
+
+def test_a_staging_folder_that_is_a_link_is_refused(tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "staging").symlink_to(tmp_path / "elsewhere")
+    assert code_of(lambda: TreeWriter(str(tmp_path / "staging"))) == "path_refused"
+
+
+def test_a_staging_folder_of_somebody_else_is_refused(tmp_path):
+    (tmp_path / "staging").mkdir()
+    os.chown(tmp_path / "staging", 12345, 12345)
+    assert code_of(lambda: TreeWriter(str(tmp_path / "staging"))) == "path_refused"
+
+
+def test_a_folder_where_a_file_must_be_is_refused(tmp_path, writer):
+    (tmp_path / "staging" / "x").mkdir()
+    assert code_of(lambda: writer.file(b"x", b"x", 0o644)) == "path_refused"
+
+
+def test_mode_and_time_are_kept_but_nobody_else_may_write(tmp_path, writer):
+    writer.file(b"plain", b"x", 0o664, 1_500_000_000)
+    writer.file(b"private", b"x", 0o600)
+    writer.folder(b"folder", 0o777)
+    found = {name: os.stat(tmp_path / "staging" / name) for name in ("plain", "private", "folder")}
+    assert {name: stat.S_IMODE(item.st_mode) for name, item in found.items()} == {
+        "plain": 0o644,
+        "private": 0o600,
+        "folder": 0o755,
+    }
+    assert found["plain"].st_mtime == 1_500_000_000
+
+
+def test_more_folders_than_may_be_open_at_once_are_written(tmp_path, writer):
+    before = len(os.listdir("/proc/self/fd"))
+    for number in range(3 * KEPT_FOLDERS):
+        writer.file(b"deep/er/%d/x" % number, b"%d" % number, 0o644)
+    assert len(os.listdir("/proc/self/fd")) < before + KEPT_FOLDERS + 5
+    for number in (0, KEPT_FOLDERS, 3 * KEPT_FOLDERS - 1):
+        assert (tmp_path / "staging" / "deep" / "er" / str(number) / "x").read_text() == str(number)
+
+
+def test_writing_again_gives_the_same_tree(tmp_path, writer):
+    for _ in range(2):
+        writer.folder(b"a", 0o755)
+        writer.file(b"a/b", b"content", 0o644, 1_500_000_000)
+        writer.link(b"a/c", b"b")
+    assert sorted(os.listdir(tmp_path / "staging" / "a")) == ["b", "c"]
+    assert (tmp_path / "staging" / "a" / "c").read_text() == "content"
