@@ -78,7 +78,8 @@ class Statements:
     def _country(self) -> Statement:
         # Only among the countries the template sells to: nothing else of the database changes with the choice
         sql = self._sql(
-            "UPDATE {configuration} c JOIN (SELECT id_country FROM {country} WHERE iso_code = %s AND active = 1 LIMIT 1) l"
+            "UPDATE {configuration} c"
+            " JOIN (SELECT id_country FROM {country} WHERE iso_code = %s AND active = 1 LIMIT 1) l"
             " SET c.value = l.id_country WHERE c.name = 'PS_COUNTRY_DEFAULT'"
         )
         return {"sql": sql, "params": [self._value("shop.country")], "min_rows": 0}
