@@ -1,60 +1,47 @@
-"""`shoplaunch jobs|show|watch|retry|cancel|certificate`: jobs, followed and mended."""
+"""`shoplaunch jobs|show|watch|retry|cancel|certificate`: following jobs and stepping in."""
 
 from __future__ import annotations
 
-import getpass
+import json
 import sys
-from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import click
 
-from controller.cli.following import follow
-from controller.cli.output import (
-    FAILED,
-    errors_shown,
-    json_option,
-    print_facts,
-    print_json,
-    print_rows,
-    show_error,
-)
+from controller.cli.output import FAILED, errors_shown, json_option, print_facts, print_json, print_rows, show_error
+from controller.cli.watching import follow
 from controller.config import load_config
 from controller.jobs import certificate as certificates
-from controller.jobs.service import open_service
-from controller.jobs.states import LIVE, STATES
-from controller.keys import load_keys
+from controller.jobs import states
+from controller.jobs.service import MANY, Service, open_service
 
 _COLUMNS = (
-    ("id", "Job"), ("domain", "Domain"), ("account", "Account"), ("server", "Server"), ("bundle", "Bundle"),
-    ("state", "State"), ("step", "Step"), ("percent", "%"), ("updated_at", "Changed"),
+    ("id", "Job"), ("domain", "Domain"), ("server", "Server"), ("account", "Account"), ("state", "State"),
+    ("step", "Step"), ("percent", "%"), ("updated_at", "Changed"),
 )  # fmt: skip
-_STEP_COLUMNS = (
-    ("name", "Step"), ("state", "State"), ("attempts", "Runs"), ("started_at", "Started"), ("finished_at", "Finished"),
-    ("trouble", "Trouble"),
-)  # fmt: skip
-_FACTS = (
-    ("id", "Job"), ("domain", "Domain"), ("account", "Account"), ("server", "Server"), ("bundle", "Bundle"),
-    ("state", "State"), ("step", "Step"), ("attempt", "Attempt"), ("percent", "Percent"), ("shop_url", "Shop"),
-    ("admin_url", "Back office"), ("status_url", "Client's page"),
-)  # fmt: skip
+_WHO = "command line"
 
 
 def register(group: click.Group) -> None:
     """Add this module's commands to `group`."""
-    for command in (jobs, show, watch, retry, cancel, certificate):
+    for command in (list_jobs, show, watch, retry, cancel, certificate):
         group.add_command(command)
 
 
-@click.command()
-@click.option("--state", type=click.Choice(STATES), help="Only jobs in this state.")
+def _service() -> Service:
+    return open_service(load_config())
+
+
+@click.command("jobs")
+@click.option("--state", type=click.Choice(states.STATES), help="Only jobs in this state.")
+@click.option("--limit", type=click.IntRange(1), default=MANY, show_default=True)
 @json_option
 @errors_shown
-def jobs(state: str | None, as_json: bool) -> None:
-    """List the jobs, the last changed first."""
-    service = open_service(load_config())
-    rows = [service.service_status(job) for job in service.list_jobs(state)]
-    print_rows(rows, _COLUMNS, as_json=as_json, empty="No such job.")
+def list_jobs(state: str | None, limit: int, as_json: bool) -> None:
+    """List jobs, the last changed first."""
+    service = _service()
+    rows = [service.service_status(job) for job in service.list_jobs(state=state, limit=limit)]
+    print_rows(rows, _COLUMNS, as_json=as_json, empty="No job yet.")
 
 
 @click.command()
@@ -62,93 +49,100 @@ def jobs(state: str | None, as_json: bool) -> None:
 @json_option
 @errors_shown
 def show(job_id: str, as_json: bool) -> None:
-    """Show one job with its steps."""
-    service = open_service(load_config())
-    found = service.service_status(service.get_job(job_id))
+    """Show one job: how far it is, its steps, what went wrong and what to do about it."""
+    service = _service()
+    job = service.get_job(job_id)
+    status, agent = service.service_status(job), service.agent_view(job)
     if as_json:
-        print_json(found)
+        print_json({**status, "agent": agent})
         return
-    print_facts((label, found.get(key)) for key, label in _FACTS)
+    labels = ("id", "domain", "server", "account", "bundle", "state", "step", "attempt", "percent", "created_at",
+              "updated_at", "shop_url", "admin_url", "status_url")  # fmt: skip
+    print_facts((name.replace("_", " "), status[name]) for name in labels)
     click.echo()
-    rows = [{**row, "trouble": (row["error"] or {}).get("code")} for row in found["steps"]]
-    print_rows(rows, _STEP_COLUMNS, as_json=False, empty="")
-    _show_trouble(found)
+    rows = [dict(step, error=(step["error"] or {}).get("code")) for step in status["steps"]]
+    columns = (("name", "Step"), ("state", "State"), ("attempts", "Runs"), ("error", "Error"), ("note", "Note"))
+    print_rows(rows, columns, as_json=False, empty="")
+    if agent["stages"]:
+        click.echo()
+        stages = (("name", "Stage of the agent"), ("state", "State"), ("seconds", "Seconds"))
+        print_rows(agent["stages"], stages, as_json=False, empty="")
+    _show_trouble(status)
 
 
-def _show_trouble(found: dict[str, Any]) -> None:
-    if found["error"]:
-        show_error(found["error"]["code"], found["error"]["message"], found["error"]["advice"])
+def _show_trouble(status: dict[str, Any]) -> None:
+    error = status["error"]
+    if error is not None:
+        click.echo()
+        show_error(error["code"], error["message"], error["advice"])
 
 
 @click.command()
 @click.argument("job_id", metavar="ID")
 @errors_shown
 def watch(job_id: str) -> None:
-    """Follow a job until it lives (exit code 0) or needs somebody (1)."""
-    found = follow(open_service(load_config()), job_id)
-    _show_trouble(found)
-    sys.exit(0 if found["state"] == LIVE else FAILED)
+    """Follow a job until it is live or needs somebody; exit code 1 when the shop does not live."""
+    service = _service()
+    status = follow(service, job_id)
+    _show_trouble(status)
+    if status["state"] != states.LIVE:
+        sys.exit(FAILED)
+    click.echo(f"The shop lives: {status['shop_url']}")
 
 
 @click.command()
 @click.argument("job_id", metavar="ID")
-@click.option("--step", help="This step, and what follows on it; default: the one that failed.")
+@click.option("--step", help="Only this step and what follows from it; default: the one that failed.")
 @errors_shown
 def retry(job_id: str, step: str | None) -> None:
-    """Run the failed step again."""
-    service = open_service(load_config())
-    job = service.retry(job_id, step)
-    service.audit(getpass.getuser(), "retry", job.id, step or "")
-    click.echo(f"{job.id} is {job.state} again, from step {job.step} on (attempt {job.attempt}).")
+    """Run the failed step of a job again, and what follows from it."""
+    service = _service()
+    job = service.retry(job_id, step=step)
+    service.audit(_WHO, "retry", job_id, step or "")
+    click.echo(f"{job.id}: {job.state}, step {job.step}, attempt {job.attempt}")
 
 
 @click.command()
 @click.argument("job_id", metavar="ID")
-@click.option("--undo", is_flag=True, help="Take the cancellation back.")
+@click.option("--undo", is_flag=True, help="Take the cancellation back: the shop is prepared again.")
 @errors_shown
 def cancel(job_id: str, undo: bool) -> None:
-    """Cancel a job; the account is put back as it was."""
-    service = open_service(load_config())
+    """Cancel a job: its account is put back as it was."""
+    service = _service()
     job = service.undo_cancel(job_id) if undo else service.cancel(job_id)
-    service.audit(getpass.getuser(), "undo_cancel" if undo else "cancel", job.id)
-    click.echo(f"{job.id} is {job.state}.")
+    service.audit(_WHO, "undo_cancel" if undo else "cancel", job_id)
+    click.echo(f"{job.id}: {job.state}")
 
 
 @click.command()
 @click.argument("job_id", metavar="ID", required=False)
-@click.option("--signed", is_flag=True, help="Print it as it was signed, to be kept or handed on.")
-@click.option("--verify", "file", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Check FILE.")
+@click.option("--signed", is_flag=True, help="Print the document as it was signed.")
+@click.option("--verify", "file", type=click.File("r"), help="Check and print a document that was kept.")
 @json_option
 @errors_shown
-def certificate(job_id: str | None, signed: bool, file: Path | None, as_json: bool) -> None:
-    """Show the birth certificate of job ID, or check one that was kept (--verify FILE)."""
+def certificate(job_id: str | None, signed: bool, file: TextIO | None, as_json: bool) -> None:
+    """Print a shop's birth certificate: the evidence that it lives, its signature checked."""
     if (job_id is None) == (file is None):
         raise click.UsageError("Give either a job's ID or --verify FILE.")
-    config = load_config()
-    if file is not None:
-        text = file.read_text("utf-8").strip()
-        found = certificates.read(text, load_keys(config.keys).public_keys())
-    else:
-        service = open_service(config)
-        text = service.signed_certificate(str(job_id))
-        found = service.certificate(str(job_id))
+    service = _service()
+    text = file.read().strip() if file is not None else service.signed_certificate(str(job_id))
+    content = certificates.read(text, service.keys.public_keys())
     if signed:
         click.echo(text)
     elif as_json:
-        print_json(found)
+        print_json(content)
     else:
-        _print_certificate(found)
+        _print_certificate(content)
 
 
-def _print_certificate(found: dict[str, Any]) -> None:
-    plain = [(key.replace("_", " "), value) for key, value in found.items() if not isinstance(value, dict | list)]
-    print_facts(plain)
-    for key, value in found.items():
-        if isinstance(value, dict) and value:
-            click.echo(f"\n{key}")
-            print_facts((f"  {name}", item) for name, item in value.items())
-        elif isinstance(value, list) and value:
-            click.echo(f"\n{key}")
-            columns = [(name, name) for name in value[0]] if isinstance(value[0], dict) else [("value", "")]
-            rows = [row if isinstance(row, dict) else {"value": row} for row in value]
-            print_rows(rows, columns, as_json=False, empty="")
+def _print_certificate(content: dict[str, Any]) -> None:
+    print_facts(
+        (name.replace("_", " "), value) for name, value in content.items() if not isinstance(value, dict | list)
+    )
+    click.echo()
+    stages = [{"name": name, "seconds": seconds} for name, seconds in content["stages"].items()]
+    print_rows(stages, (("name", "Stage"), ("seconds", "Seconds")), as_json=False, empty="")
+    click.echo()
+    columns = (("name", "Visit"), ("path", "Page"), ("status", "Status"), ("bytes", "Bytes"), ("seconds", "Seconds"))
+    print_rows(content["probes"], columns, as_json=False, empty="")
+    click.echo("\n" + json.dumps(content["evidence"], ensure_ascii=False)[:2000])

@@ -1,15 +1,15 @@
-"""`shoplaunch order`: one shop that is wanted."""
+"""`shoplaunch order`: one shop."""
 
 from __future__ import annotations
-
-import getpass
-from typing import Any
 
 import click
 
 from controller.cli.output import errors_shown, json_option, print_json
 from controller.config import load_config
 from controller.jobs.service import open_service
+from shared.errors import ShoplaunchError
+
+_TEXTS = ("shop_name", "first_name", "last_name", "language", "country", "variant", "service_id")
 
 
 def register(group: click.Group) -> None:
@@ -17,39 +17,57 @@ def register(group: click.Group) -> None:
     group.add_command(order)
 
 
-def _options(_context: click.Context, _parameter: click.Parameter, pairs: tuple[str, ...]) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for pair in pairs:
-        key, separator, value = pair.partition("=")
-        if not separator or not key:
-            raise click.BadParameter(f"{pair!r} is not KEY=VALUE")
-        found[key] = value
-    return found
-
-
 @click.command()
-@click.option("--server", required=True, help="Where the account is.")
-@click.option("--bundle", required=True, help="Which shop.")
-@click.option("--domain", required=True, help="The shop's domain.")
-@click.option("--email", required=True, help="The client's address; also the back office's login.")
-@click.option("--account", help="The account's user name; default with --create-account: one made from the domain.")
-@click.option("--create-account", is_flag=True, help="Create the account when it is not there.")
+@click.option("--server", required=True, help="The server's name, as in `server list`.")
+@click.option("--bundle", required=True, help="The bundle's name, as in `bundle list`.")
+@click.option("--domain", required=True, help="The shop's host name.")
+@click.option("--email", required=True, help="The client's address, the login of the back office.")
+@click.option("--account", help="The hosting account's name; made from the domain with --create-account.")
+@click.option("--create-account", is_flag=True, help="Create the account when it does not exist.")
 @click.option("--shop-name")
 @click.option("--first-name")
 @click.option("--last-name")
-@click.option("--language", help="Two letters, such as en or fa.")
+@click.option("--language", help="Two small letters, such as en or fa.")
 @click.option("--country", help="Two capital letters, such as IR.")
 @click.option("--variant")
-@click.option("--option", "options", multiple=True, callback=_options, help="KEY=VALUE, such as occupied=move.")
+@click.option("--service-id", help="Billing's number of the service.")
+@click.option("--option", "options", multiple=True, metavar="KEY=VALUE", help="occupied=move: put a full root aside.")
 @json_option
 @errors_shown
-def order(as_json: bool, **fields: Any) -> None:
-    """Order one shop; prints the job's id. The same order again is the same job."""
-    wanted = {name: value for name, value in fields.items() if value not in (None, {}, False)}
+def order(
+    server: str,
+    bundle: str,
+    domain: str,
+    email: str,
+    account: str | None,
+    create_account: bool,
+    options: tuple[str, ...],
+    as_json: bool,
+    **texts: str | None,
+) -> None:
+    """Order one shop; prints the job's id. The same order again names the same job."""
+    document = {"server": server, "bundle": bundle, "domain": domain, "email": email, "event": "ordered"}
+    document |= {name: text for name, text in texts.items() if name in _TEXTS and text}
+    wanted = {
+        **document,
+        **({"account": account} if account else {}),
+        **({"create_account": True} if create_account else {}),
+        **({"options": _options(options)} if options else {}),
+    }
     service = open_service(load_config())
     job = service.place_order(wanted, source="command")
-    service.audit(getpass.getuser(), "order", job.id, job.domain)
+    service.audit("command line", "order", job.id, job.domain)
     if as_json:
         print_json(service.service_status(job))
     else:
         click.echo(job.id)
+
+
+def _options(given: tuple[str, ...]) -> dict[str, str]:
+    found = {}
+    for text in given:
+        key, sign, value = text.partition("=")
+        if not key or not sign:
+            raise ShoplaunchError("order_invalid", f"--option needs KEY=VALUE, not {text[:60]!r}")
+        found[key] = value
+    return found

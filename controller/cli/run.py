@@ -1,4 +1,4 @@
-"""`shoplaunch serve|worker`: the service."""
+"""`shoplaunch serve|worker`: the web server, and the worker beside it or alone."""
 
 from __future__ import annotations
 
@@ -6,15 +6,23 @@ import logging
 import signal
 import threading
 from types import FrameType
+from typing import Any
 
 import click
+from flask import Flask
+from gunicorn.app.base import BaseApplication
 
 from controller.cli.output import errors_shown
-from controller.config import load_config
+from controller.config import Config, load_config
 from controller.jobs.service import open_service
-from controller.web.server import Server
+from controller.jobs.worker import Worker
+from controller.web.app import create_app
 
-LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+THREADS = 8
+#: A request takes milliseconds; a stuck one must not keep the process from ending.
+GRACEFUL_SECONDS = 20
+#: How long steps under way are waited for at the end; whatever is cut off is done again by the next worker.
+WORKER_SECONDS = 20.0
 
 
 def register(group: click.Group) -> None:
@@ -23,38 +31,82 @@ def register(group: click.Group) -> None:
     group.add_command(worker)
 
 
-def _log() -> None:
-    logging.basicConfig(level=logging.INFO, format=LOG_FORMAT)
-    # Every migration look-up would be two lines
-    logging.getLogger("alembic").setLevel(logging.WARNING)
+class _Server(BaseApplication):  # type: ignore[misc]
+    """Gunicorn with one process of several threads; the worker starts in that process once it is there."""
+
+    def __init__(self, config: Config, bind: str, with_worker: bool) -> None:
+        self._config = config
+        self._bind = bind
+        self._with_worker = with_worker
+        self._worker: Worker | None = None
+        super().__init__()
+
+    def load_config(self) -> None:
+        settings = {
+            "bind": self._bind,
+            "workers": 1,
+            "threads": THREADS,
+            "worker_class": "gthread",
+            "graceful_timeout": GRACEFUL_SECONDS,
+            # An agent's event may wait for a lock of the database
+            "timeout": 120,
+            # Bearer tokens and status tokens are never logged: no access log
+            "accesslog": None,
+            "errorlog": "-",
+            "control_socket_disable": True,
+            "post_worker_init": self._begin,
+            "worker_exit": self._end,
+        }
+        for name, value in settings.items():
+            if name in self.cfg.settings:
+                self.cfg.set(name, value)
+
+    def load(self) -> Flask:
+        return create_app(self._config)
+
+    def _begin(self, _process: Any) -> None:
+        if self._with_worker:
+            # Its own engine: connections do not survive the fork
+            self._worker = open_service(self._config).worker()
+            self._worker.start()
+
+    def _end(self, _server: Any, _process: Any) -> None:
+        if self._worker is not None:
+            self._worker.stop(WORKER_SECONDS)
 
 
 @click.command()
-@click.option("--bind", metavar="HOST:PORT", help="Where to listen; default: what the settings say.")
-@click.option("--no-worker", is_flag=True, help="Only the web; `shoplaunch worker` runs elsewhere.")
+@click.option("--bind", metavar="HOST:PORT", help="Where to listen; default: `bind` of the configuration.")
+@click.option("--no-worker", is_flag=True, help="Only the web server; run `shoplaunch worker` elsewhere.")
 @errors_shown
 def serve(bind: str | None, no_worker: bool) -> None:
-    """Run the web server, and the worker beside it."""
+    """Serve orders, agents and operators, and work on the jobs."""
     _log()
     config = load_config()
-    # Said before the server starts, whose own workers would only end again and again
-    open_service(config)
-    Server(config, bind or config.bind, with_worker=not no_worker).run()
+    # Fails here, with advice, instead of in a child that is started again and again
+    open_service(config).engine.dispose()
+    _Server(config, bind or config.bind, not no_worker).run()
 
 
 @click.command()
 @errors_shown
 def worker() -> None:
-    """Move jobs on until told to stop; any number of these may run."""
+    """Work on the jobs until asked to stop (SIGTERM or Ctrl-C)."""
     _log()
     running = open_service(load_config()).worker()
-    stopped = threading.Event()
+    stop = threading.Event()
 
-    def stop(_number: int, _frame: FrameType | None) -> None:
-        stopped.set()
+    def end(_number: int, _frame: FrameType | None) -> None:
+        stop.set()
 
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, stop)
+        signal.signal(number, end)
     running.start()
-    stopped.wait()
-    running.stop()
+    click.echo(f"working as {running.name}", err=True)
+    stop.wait()
+    running.stop(WORKER_SECONDS)
+
+
+def _log() -> None:
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("alembic").setLevel(logging.WARNING)
