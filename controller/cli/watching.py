@@ -1,0 +1,69 @@
+"""Follows a job on the terminal: a bar for the whole, a line for every step and stage as it changes."""
+
+from __future__ import annotations
+
+import time
+from datetime import datetime
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+
+from controller.jobs import states
+from controller.jobs.service import Service
+
+POLL_SECONDS = 0.5
+#: Nothing more happens by itself.
+ENDED = (states.LIVE, states.FAILED, states.STALLED, states.CANCELLED, states.IGNORED)
+_WORDS = {
+    states.RECEIVED: "waiting for the worker",
+    states.DROPPED: "waiting for cron",
+}
+
+
+def follow(service: Service, job_id: str, console: Console | None = None) -> dict[str, Any]:
+    """Draw the job's progress until nothing more happens by itself; return its last status.
+
+    Raises ShoplaunchError `job_unknown`.
+    """
+    console = console or Console(highlight=False)
+    seen: set[tuple[str, str, int]] = set()
+    columns = (TextColumn("{task.description:<34}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bars:
+        bar = bars.add_task(job_id, total=100)
+        while True:
+            job = service.get_job(job_id)
+            status, agent = service.service_status(job), service.agent_view(job)
+            _tell(console, status, agent["stages"], seen)
+            bars.update(bar, completed=status["percent"], description=_description(status, job.stage))
+            if status["state"] in ENDED:
+                return status
+            time.sleep(POLL_SECONDS)
+
+
+def _description(status: dict[str, Any], stage: str | None) -> str:
+    if status["state"] == states.RESTORING and stage:
+        return f"{status['domain']}: {stage}"
+    return f"{status['domain']}: {_WORDS.get(status['state']) or status['step'] or status['state']}"
+
+
+def _tell(
+    console: Console, status: dict[str, Any], stages: list[dict[str, Any]], seen: set[tuple[str, str, int]]
+) -> None:
+    """Print every step and stage that has come to an end since the last look."""
+    rows = [(step["name"], step["state"], step["attempts"], _seconds(step)) for step in status["steps"]]
+    agent = [(f"  {stage['name']}", stage["state"], status["attempt"], stage["seconds"]) for stage in stages]
+    at = next((number for number, row in enumerate(rows) if row[0] == "agent"), len(rows))
+    for name, state, attempt, seconds in [*rows[:at], *agent, *rows[at:]]:
+        key = (name, state, attempt)
+        if state in ("done", "failed", "skipped") and key not in seen:
+            seen.add(key)
+            mark = {"done": "[green]✓[/]", "failed": "[red]✗[/]"}.get(state, "[dim]–[/]")
+            console.print(f"{mark} {name:<16}" + ("" if seconds is None else f"[dim]{seconds:8.2f} s[/]"))
+
+
+def _seconds(step: dict[str, Any]) -> float | None:
+    if not step["started_at"] or not step["finished_at"]:
+        return None
+    started, finished = (datetime.fromisoformat(step[name]) for name in ("started_at", "finished_at"))
+    return max(0.0, (finished - started).total_seconds())
