@@ -25,6 +25,8 @@ ACCOUNT = re.compile(r"[a-z][a-z0-9_]{0,30}\Z")
 OPTIONS = {"occupied": ("refuse", "move")}
 _EMAIL = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9.-]{1,253}\Z")
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\Z")
+#: Zero-width joiner and non-joiner (the half-space of Persian).
+_JOINERS = {0x200C: None, 0x200D: None}
 _TEXTS = ("shop_name", "first_name", "last_name")
 _ID_ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789"
 
@@ -83,7 +85,8 @@ def checked(order: Mapping[str, Any]) -> dict[str, Any]:
 
 def _text(name: str, value: str) -> str:
     text = " ".join(value.split())
-    if not text.isprintable():
+    # Persian is written with them; Python counts them among what cannot be shown
+    if not text.translate(_JOINERS).isprintable():
         raise ShoplaunchError("order_invalid", f"{name} holds characters that cannot be shown")
     return text
 
