@@ -44,9 +44,11 @@ def test_a_domain_is_taken_in_its_ascii_form(given, taken):
     "domain",
     [
         "localhost", "shop", "", ".", "..", "a..example", ".example.com", "-shop.example", "shop-.example",
-        "shop_1.example", "shop.example.com:8080", "http://shop.example.com", "shop.example.com/path", "shop example.com",
+        "shop_1.example", "shop.example.com:8080", "http://shop.example.com", "shop.example.com/path",
+        "shop example.com",
         "192.0.2.1", "[::1]", "2001:db8::1", "a" * 64 + ".example", ".".join(["abcdefghi"] * 26), "shop.example\n",
-        "sh\0p.example", "*.example.com", "xn--a.example", "xn--.example", "shop.123", "shop@example.com", "‮shop.example",
+        "sh\0p.example", "*.example.com", "xn--a.example", "xn--.example", "shop.123", "shop@example.com",
+        "\u202eshop.example",
         "$(id).example", "shop.example;id",
     ],
 )  # fmt: skip
@@ -69,7 +71,8 @@ def test_an_email_address_is_taken(email):
     [
         "", "@", "a@", "@example.com", "a@b@c.example", "a b@example.com", "a@exa mple.com", "a@example..com",
         ".a@example.com", "a.@example.com", "a..b@example.com", "a@-example.com", "a@example.com\nBcc: x@y.example",
-        "a\r\n@example.com", "<a@example.com>", "a,b@example.com", "a" * 65 + "@example.com", "a@" + "b" * 254, "ü@example.com",
+        "a\r\n@example.com", "<a@example.com>", "a,b@example.com", "a" * 65 + "@example.com", "a@" + "b" * 254,
+        "ü@example.com",
     ],
 )  # fmt: skip
 def test_what_is_no_email_address_is_refused(email):
