@@ -24,8 +24,8 @@ class MariaDB:
         self.options = list(options)
         self.process = None
 
-    def install(self):
-        """Make the data directory."""
+    def install(self, *more):
+        """Make the data directory; `more` are options it has to be made with."""
         user = pwd.getpwnam("mysql")
         # A starting server deletes every temporary table in its folder: in /tmp those of its neighbours, too.
         for path in (self.data, self.directory / "tmp"):
@@ -35,7 +35,7 @@ class MariaDB:
         self.directory.chmod(0o755)
         subprocess.run(
             ["mariadb-install-db", "--no-defaults", "--user=mysql", f"--datadir={self.data}",
-             f"--tmpdir={self.directory}/tmp", "--auth-root-authentication-method=normal", "--skip-test-db"],
+             f"--tmpdir={self.directory}/tmp", "--auth-root-authentication-method=normal", "--skip-test-db", *more],
             check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
 

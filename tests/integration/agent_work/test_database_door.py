@@ -51,7 +51,9 @@ class Door:
 
     def __init__(self, *options):
         self.port = free_port()
-        self.server = start_private(["--skip-networking=0", "--bind-address=127.0.0.1", f"--port={self.port}", *options])
+        self.server = start_private(
+            ["--skip-networking=0", "--bind-address=127.0.0.1", f"--port={self.port}", *options]
+        )
         self.name, self.user, self.password = self.server.new_database()
 
     def values(self, **changes):

@@ -1,0 +1,343 @@
+"""Whose the database is, who may write, and each chunk exactly once, looked at on the connections themselves."""
+
+import threading
+import types
+
+import pytest
+
+from agent import importer, ledger
+from agent.context import Context
+from agent.database import change, close, run
+from agent.importer import import_chunk
+from agent.stages import import_, preflight
+from shared.errors import ShoplaunchError
+from shared.placeholders import token
+from tests.handmade import NONCE, packed
+
+MANY = "CREATE TABLE `many` (`id` int NOT NULL, `name` varchar(50) NOT NULL, PRIMARY KEY (`id`)) ENGINE=InnoDB"
+
+
+class Log:
+    def info(self, *values):
+        pass
+
+
+class Bundle:
+    """Members in memory."""
+
+    def __init__(self):
+        self.members = {}
+
+    def read(self, member):
+        return self.members[member["name"]]
+
+
+class Site:
+    """A database and contexts of attempts that work on it."""
+
+    def __init__(self, server):
+        self.server = server
+        self.name, self.user, self.password = server.new_database()
+        self.bundle = Bundle()
+        self.manifest = {"nonce": NONCE, "members": [], "collations": {}, "tables": []}
+        self.made = []
+
+    def member(self, name, kind, data, **more):
+        self.bundle.members[name] = packed(data)
+        entry = {"name": name, "kind": kind, "sha256": "0" * 64, "size": len(self.bundle.members[name])}
+        entry.update(more)
+        self.manifest["members"].append(entry)
+        return entry
+
+    def chunk(self, number, text, rows):
+        data = text.encode()
+        return self.member(f"db/data/{number:04d}.sql.gz", "data", data, unpacked=len(data), rows=rows)
+
+    def tables(self, *creates):
+        entries = [
+            {"name": create.split("`")[1], "create": create, "late": [], "late_index": [], "foreign_keys": []}
+            for create in creates
+        ]
+        self.member("db/tables.json.gz", "tables", entries)
+
+    def attempt(self, number, job="job1234", pin="a" * 64, reliable=True, **values):
+        known = {"domain": "shop.example.com", "db.host": "localhost", "db.port": "", "db.socket": self.server.socket,
+                 "db.name": self.name, "db.user": self.user, "db.password": self.password}  # fmt: skip
+        known.update(values)
+        payload = {
+            "job": job, "attempt": number, "kind": "restore", "values": known, "lock_name": "lock_" + self.name,
+            "account": {"user": "x", "home": "/home/x", "root": "/home/x/www"}, "bundle": {"manifest_sha256": pin},
+        }  # fmt: skip
+        ctx = Context(payload, "/nonexistent", None, Log(), lock=types.SimpleNamespace(reliable=reliable))
+        ctx.bundle, ctx.manifest = self.bundle, self.manifest
+        return ctx
+
+    def take(self, *arguments, **more):
+        """Return a connection that holds the lock for an attempt."""
+        connection = ledger.open_locked(self.attempt(*arguments, **more))
+        self.made.append(connection)
+        return connection
+
+    def query(self, sql):
+        return self.server.query(sql, database=self.name)
+
+    def names(self):
+        return {row[0] for row in self.query("SHOW TABLES")}
+
+    def close(self):
+        for connection in self.made:
+            close(connection)
+        self.server.query(f"DROP DATABASE `{self.name}`")
+        self.server.query(f"DROP USER `{self.user}`@localhost")
+
+
+@pytest.fixture
+def site(mariadb_server):
+    made = Site(mariadb_server)
+    yield made
+    made.close()
+
+
+def code_of(call, *arguments, **more):
+    with pytest.raises(ShoplaunchError) as caught:
+        call(*arguments, **more)
+    return caught.value.code
+
+
+def test_an_attempt_older_than_the_ledgers_gets_nothing(site):
+    site.take(3)
+    assert code_of(site.take, 2) == "superseded"
+
+
+def test_tables_of_another_job_are_never_dropped_finished_or_not(site):
+    site.take(1, job="firstjob")
+    site.query(MANY)
+    assert code_of(site.take, 1, job="secondjob") == "db_not_empty"
+    connection = site.attempt(1, job="secondjob").connect()
+    site.made.append(connection)
+    ledger.drop_everything(connection, "secondjob", 1)
+    assert "many" in site.names()
+
+
+def test_an_empty_ledger_of_another_job_is_no_obstacle(site):
+    site.take(7, job="firstjob")
+    site.take(1, job="secondjob")
+    assert site.query("SELECT job, attempt FROM shoplaunch_attempt") == (("secondjob", 1),)
+
+
+def test_procedures_of_somebody_else_count_as_content(site):
+    site.query("CREATE PROCEDURE mine() SELECT 1")
+    assert code_of(site.take, 1) == "db_not_empty"
+
+
+@pytest.mark.parametrize("changed", [{"domain": "other.example.com"}, {"pin": "b" * 64}])
+def test_other_values_or_another_bundle_start_with_an_empty_database(site, changed):
+    site.take(1)
+    site.query(MANY)
+    site.query("CREATE VIEW seen AS SELECT * FROM many")
+    site.query("CREATE FUNCTION one() RETURNS INT RETURN 1")
+    site.take(2, **changed)
+    assert site.names() == {"shoplaunch_attempt", "shoplaunch_ledger"}
+    assert not site.query(f"SELECT 1 FROM information_schema.routines WHERE routine_schema='{site.name}'")
+
+
+def test_another_database_password_keeps_tables_and_chunks(site):
+    site.tables(MANY)
+    ctx = site.attempt(1)
+    member = site.chunk(1, "INSERT INTO `many` VALUES (1,'a'),(2,'b');\n", 2)
+    import_.run(ctx)
+    site.server.query(f"ALTER USER `{site.user}`@localhost IDENTIFIED BY 'new'")
+    site.take(2, **{"db.password": "new"})
+    assert site.query("SELECT chunk, attempt FROM shoplaunch_ledger") == ((member["name"], 1),)
+    assert site.query("SELECT COUNT(*) FROM many") == ((2,),)
+
+
+def test_dropping_interrupted_in_the_middle_is_finished_by_the_next_attempt(site, monkeypatch):
+    connection = site.take(1)
+    site.query(MANY)
+    site.query("CREATE TABLE zebra (id INT)")
+    seen = []
+
+    def die_at_the_second(connection, statement, params=None):
+        if isinstance(statement, str) and statement.startswith("DROP TABLE"):
+            seen.append(statement)
+            if len(seen) == 2:
+                raise KeyboardInterrupt
+        return run(connection, statement, params)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(ledger, "run", die_at_the_second)
+        ledger.drop_everything(connection, "job1234", 1)
+    assert "zebra" in site.names() and "many" not in site.names()
+    close(connection)
+    # The same values as before: only the mark that the dropping left tells that tables are missing
+    site.take(1)
+    assert site.names() == {"shoplaunch_attempt", "shoplaunch_ledger"}
+
+
+def test_a_zombie_that_comes_back_on_a_new_connection_is_fenced_off(site):
+    site.tables(MANY)
+    member = site.chunk(1, "INSERT INTO `many` VALUES (1,'a');\n", 1)
+    old = site.attempt(1)
+    connection = ledger.open_locked(old)
+    run(connection, MANY)
+    site.take(2)
+    # Its first connection is gone, so it opens another
+    again = old.connect()
+    site.made.append(again)
+    assert code_of(import_chunk, old, again, member) == "superseded"
+    assert code_of(ledger.open_locked, old) in ("db_locked", "superseded")
+    assert site.query("SELECT COUNT(*) FROM many") == ((0,),)
+    assert code_of(run, connection, "DROP TABLE many") == "db_unreachable"
+
+
+def test_a_zombies_open_transaction_blocks_nobody(site):
+    site.take(1)
+    site.query(MANY)
+    zombie = site.attempt(1).connect()
+    site.made.append(zombie)
+    assert ledger.begin(zombie, 1, {"name": "db/data/0001.sql.gz", "sha256": "0" * 64}, 1)
+    change(zombie, b"INSERT INTO many VALUES (9,'zombie')")
+    site.take(2)
+    assert code_of(change, zombie, b"COMMIT") == "db_unreachable"
+    assert site.query("SELECT COUNT(*) FROM many") == ((0,),)
+    assert site.query("SELECT COUNT(*) FROM shoplaunch_ledger") == ((0,),)
+
+
+def test_where_file_locks_fail_a_working_agent_of_the_same_attempt_is_left_alone(site):
+    holder = site.take(1, reliable=False)
+    assert code_of(site.take, 1, reliable=False) == "db_locked"
+    assert ledger.holds_lock(holder, "lock_" + site.name)
+    # Of an older attempt it is not
+    site.take(2, reliable=False)
+    assert code_of(ledger.holds_lock, holder, "lock_" + site.name) == "db_unreachable"
+
+
+def test_connections_to_other_databases_of_the_same_user_are_left_alone(site):
+    other, _, _ = site.server.new_database()
+    site.server.query(f"GRANT ALL ON `{other}`.* TO `{site.user}`@localhost")
+    neighbour = site.attempt(1, **{"db.name": other}).connect()
+    site.made.append(neighbour)
+    site.take(1)
+    assert run(neighbour, "SELECT 1") == ((1,),)
+    site.server.query(f"DROP DATABASE `{other}`")
+
+
+def test_a_chunk_claimed_already_is_skipped_whoever_claimed_it(site):
+    site.query(MANY)
+    site.query("DROP TABLE many")
+    connection = site.take(1)
+    run(connection, MANY)
+    member = site.chunk(1, "INSERT INTO `many` VALUES (1,'a');\n", 1)
+    ctx = site.attempt(1)
+    assert import_chunk(ctx, connection, member)
+    assert not import_chunk(ctx, connection, member)
+    assert site.query("SELECT COUNT(*) FROM many") == ((1,),)
+
+
+@pytest.mark.parametrize(
+    "text,rows",
+    [
+        ("INSERT INTO `many` VALUES (1,'a');\n", 2),
+        ("INSERT INTO `many` VALUES (1,'a');\nINSERT IGNORE INTO `many` VALUES (1,'b');\n", 1),
+    ],
+)
+def test_other_rows_than_promised_or_a_warning_leave_no_row_and_no_claim(site, text, rows):
+    connection = site.take(1)
+    run(connection, MANY)
+    member = site.chunk(1, text, rows)
+    assert code_of(import_chunk, site.attempt(1), connection, member) == "proof_rows_affected"
+    assert site.query("SELECT COUNT(*) FROM many") == ((0,),)
+    assert site.query("SELECT COUNT(*) FROM shoplaunch_ledger") == ((0,),)
+
+
+def test_a_statement_the_server_refuses_leaves_nothing_of_its_chunk(site):
+    site.tables(MANY)
+    site.chunk(1, "INSERT INTO `many` VALUES (1,'a');\nINSERT INTO `many` VALUES (1,'again');\n", 2)
+    assert code_of(import_.run, site.attempt(1)) == "db_data_error"
+    assert site.query("SELECT COUNT(*) FROM many") == ((0,),)
+
+
+def test_a_line_end_in_a_raw_value_ends_no_statement(site):
+    placeholder = token(NONCE, "shop.name").decode()
+    site.tables(MANY)
+    site.chunk(1, f"INSERT INTO `many` VALUES (1,'{placeholder}');\n", 1)
+    import_.run(site.attempt(1, **{"shop.name": "two\nlines"}))
+    assert site.query("SELECT name FROM many") == (("two\nlines",),)
+
+
+def test_an_unknown_collation_becomes_the_first_fallback_the_server_has(site):
+    site.manifest["collations"] = {"utf8mb4_future_ci": ["utf8mb4_later_ci", "utf8mb4_unicode_ci"]}
+    site.tables(MANY.replace("varchar(50)", "varchar(50) COLLATE utf8mb4_future_ci"))
+    import_.run(site.attempt(1))
+    assert "utf8mb4_unicode_ci" in site.query("SHOW CREATE TABLE many")[0][1]
+
+
+def test_a_collation_without_any_known_fallback_is_told_before_anything_is_made(site):
+    site.manifest["collations"] = {"utf8mb4_future_ci": ["utf8mb4_later_ci"]}
+    site.manifest["requirements"] = {"max_statement_bytes": 1, "longest_key_bytes": 1}
+    assert code_of(preflight.check_database, site.attempt(1)) == "db_collation"
+    assert site.names() == set()
+
+
+@pytest.mark.parametrize("right", ["CREATE", "DROP", "INSERT", "SELECT", "UPDATE", "DELETE", "ALTER", "TRIGGER"])
+def test_each_missing_right_is_told(site, right):
+    site.server.query(f"REVOKE {right} ON `{site.name}`.* FROM `{site.user}`@localhost")
+    site.manifest["requirements"] = {
+        "max_statement_bytes": 1, "longest_key_bytes": 1, "triggers_or_routines": True
+    }  # fmt: skip
+    assert code_of(preflight.check_database, site.attempt(1)) in ("db_privileges", "db_trigger_denied")
+
+
+def test_parallel_connections_bring_every_chunk_exactly_once(site, monkeypatch):
+    monkeypatch.setattr(importer, "CONNECTIONS", 4)
+    site.tables(MANY)
+    for number in range(40):
+        values = ",".join(f"({number * 50 + n},'row {n}')" for n in range(50))
+        site.chunk(number, f"INSERT INTO `many` VALUES {values};\n", 50)
+    import_.run(site.attempt(1))
+    assert site.query("SELECT COUNT(*), COUNT(DISTINCT id) FROM many") == ((2000, 2000),)
+    assert site.query("SELECT COUNT(*), SUM(affected) FROM shoplaunch_ledger") == ((40, 2000),)
+
+
+def test_losing_the_lock_connection_stops_the_others_and_the_import_goes_on(site, monkeypatch):
+    monkeypatch.setattr(import_, "WATCH_SECONDS", 0.1)
+    site.tables(MANY)
+    for number in range(60):
+        site.chunk(number, f"INSERT INTO `many` SELECT {number}, SLEEP(0.05);\n", 1)
+    opened = []
+    real = ledger.open_locked
+
+    def remember(ctx):
+        opened.append(real(ctx))
+        return opened[-1]
+
+    monkeypatch.setattr(ledger, "open_locked", remember)
+    worker = threading.Thread(target=import_.run, args=(site.attempt(1),))
+    worker.start()
+    while not opened or not site.names() >= {"many"} or site.query("SELECT COUNT(*) FROM many")[0][0] < 4:
+        worker.join(0.01)
+    site.server.query(f"KILL {opened[0].thread_id()}")
+    worker.join(60)
+    assert not worker.is_alive() and len(opened) == 2
+    assert site.query("SELECT COUNT(*) FROM many") == ((60,),)
+    assert site.query("SELECT COUNT(*) FROM shoplaunch_ledger") == ((60,),)
+
+
+def test_deadlocks_and_killed_connections_cost_no_chunk(site):
+    site.tables(MANY)
+    for number in range(30):
+        site.chunk(number, f"INSERT INTO `many` SELECT {number}, SLEEP(0.03);\n", 1)
+    worker = threading.Thread(target=import_.run, args=(site.attempt(1),))
+    worker.start()
+    for _ in range(15):
+        for row in site.server.query("SELECT ID FROM information_schema.processlist WHERE INFO LIKE 'INSERT%SLEEP%'"):
+            try:
+                site.server.query(f"KILL {row[0]}")
+            except Exception as error:  # noqa: BLE001
+                assert "1094" in str(error)
+        worker.join(0.05)
+    worker.join(60)
+    assert not worker.is_alive()
+    assert site.query("SELECT COUNT(*) FROM many") == ((30,),)
+    assert site.query("SELECT COUNT(*) FROM shoplaunch_ledger") == ((30,),)

@@ -1,0 +1,55 @@
+"""Servers with tighter limits than the shop needs are told before anything is made."""
+
+import tempfile
+
+import pytest
+
+from agent.stages import preflight
+from shared.errors import ShoplaunchError
+from tests.integration.agent_work.test_ledger import Site
+from tests.mariadb import MariaDB, stop_private
+
+
+@pytest.fixture(scope="module")
+def small():
+    """A server with pages of 4 KiB and packets of 4 KiB."""
+    options = ["--innodb-page-size=4k", "--max-allowed-packet=4096", "--net-buffer-length=4096"]
+    server = MariaDB(tempfile.mkdtemp(prefix="shoplaunch-mariadb-"), options)
+    server.install("--innodb-page-size=4k")
+    server.start()
+    yield server
+    stop_private(server)
+
+
+@pytest.fixture
+def site(small):
+    made = Site(small)
+    yield made
+    made.close()
+
+
+def refusal(site, **needs):
+    site.manifest["requirements"] = {"max_statement_bytes": 1, "longest_key_bytes": 1, **needs}
+    with pytest.raises(ShoplaunchError) as caught:
+        preflight.check_database(site.attempt(1))
+    return caught.value
+
+
+def test_a_packet_smaller_than_the_largest_statement_is_told(site):
+    found = refusal(site, max_statement_bytes=200_000)
+    assert (found.code, found.retryable) == ("db_packet", False)
+    assert "4096" in found.message
+    assert site.names() == set()
+
+
+def test_keys_longer_than_the_server_can_hold_are_told(site, monkeypatch):
+    monkeypatch.setattr(preflight, "PACKET_MARGIN_BYTES", 0)
+    found = refusal(site, longest_key_bytes=1500)
+    assert (found.code, found.retryable) == ("db_key_length", False)
+    assert not site.names() - {"shoplaunch_attempt", "shoplaunch_ledger"}
+
+
+def test_what_fits_is_accepted(site, monkeypatch):
+    monkeypatch.setattr(preflight, "PACKET_MARGIN_BYTES", 0)
+    site.manifest["requirements"] = {"max_statement_bytes": 2000, "longest_key_bytes": 700}
+    preflight.check_database(site.attempt(1))
