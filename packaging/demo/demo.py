@@ -34,7 +34,7 @@ def main() -> int:
     parser.add_argument("--bundle", type=Path, help="your own bundle instead of the sample shop's")
     parser.add_argument("--clean", action="store_true", help="remove everything the demo made")
     options = parser.parse_args()
-    world = World(DIRECTORY, prefix="sldemo", http_port=80 if _port_80_is_free() else 0)
+    world = World(DIRECTORY, prefix="sldemo", like_http=True)
     if options.clean:
         world.remove()
         console.print("Nothing of the demo is left.")
@@ -52,18 +52,6 @@ def main() -> int:
     return _show(world, job, login)
 
 
-def _port_80_is_free() -> bool:
-    import socket
-
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("0.0.0.0", 80))  # noqa: S104 - only to see whether anybody holds the port
-        except OSError:
-            return False
-    return True
-
-
 def _say(what: str, detail: str = "") -> None:
     console.print(f"[green]✓[/] {what} [dim]{detail}[/]")
 
@@ -77,10 +65,10 @@ def _bundle(world: World, given: Path | None) -> str:
         return name
     if given is None:
         with console.status("Installing the sample shop as a template"):
-            root, url = world.install_sample(TEMPLATE_DOMAIN)
+            root, url, password = world.install_sample(TEMPLATE_DOMAIN)
         given = world.directory / "sample.bundle"
         _say("Template shop installed", str(root))
-        world.run("pack", "--docroot", str(root), "--database", url, "-o", str(given), stdout=None, stderr=None)
+        world.pack(root, url, password, given, stdout=None, stderr=None)
     world.run("bundle", "add", name, str(given))
     _say("Bundle added", name)
     return name

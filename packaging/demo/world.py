@@ -11,6 +11,7 @@ import os
 import secrets
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -30,12 +31,22 @@ ANSWER_SECONDS = 60
 class World:
     """Shoplaunch with its services below `directory`; `prefix` starts the names of its accounts."""
 
-    def __init__(self, directory: str | Path, *, prefix: str = "demo", http_port: int = 0) -> None:
+    def __init__(self, directory: str | Path, *, prefix: str = "demo", like_http: bool = False) -> None:
+        """`like_http`: serve shops on port 80 when nobody holds it at the first start, else on a free port."""
         self.directory = Path(directory)
         self.home = self.directory / "controller"
         self.accounts = self.directory / "accounts"
         self.prefix = prefix
-        self.stack = Stack(self.directory / "stack", http_port, home_base=str(self.accounts))
+        remembered = self.directory / "http-port"
+        port = (
+            int(remembered.read_text())
+            if remembered.exists()
+            else 80
+            if like_http and port_is_free(80)
+            else free_port()
+        )
+        self._http_port = port
+        self.stack = Stack(self.directory / "stack", port, home_base=str(self.accounts))
         self.mail = self.directory / "mail"
 
     # -- the command line ------------------------------------------------------------------------------------------
@@ -66,6 +77,7 @@ class World:
         for folder in (self.directory, self.accounts):
             folder.chmod(0o755)
         self.mail.mkdir(exist_ok=True)
+        (self.directory / "http-port").write_text(str(self._http_port))
         self.stack.start()
         start_cron(self.directory)
         login = self._initialise()
@@ -160,8 +172,8 @@ class World:
 
     # -- a template shop and orders ----------------------------------------------------------------------------------
 
-    def database(self, name: str) -> str:
-        """Return the URL of a new database `name` (dropped first) with a user of its own, all privileges on it."""
+    def database(self, name: str) -> tuple[str, str]:
+        """Make database `name` (dropped first) with a user of its own; return (URL without password, password)."""
         password = secrets.token_hex(12)
         connection = pymysql.connect(unix_socket=str(self.stack.mariadb_socket), user="root", autocommit=True)
         with connection, connection.cursor() as cursor:
@@ -170,20 +182,26 @@ class World:
             cursor.execute(f"CREATE DATABASE `{name}` CHARACTER SET utf8mb4")
             cursor.execute(f"CREATE USER `{name}`@localhost IDENTIFIED BY %s", (password,))
             cursor.execute(f"GRANT ALL ON `{name}`.* TO `{name}`@localhost")
-        return f"mysql://{name}:{password}@localhost/{name}?unix_socket={self.stack.mariadb_socket}"
+        return f"mysql://{name}@localhost/{name}?unix_socket={self.stack.mariadb_socket}", password
 
-    def install_sample(self, domain: str = "template.example") -> tuple[Path, str]:
-        """Install our sample shop as a template; return (document root, database URL)."""
+    def install_sample(self, domain: str = "template.example") -> tuple[Path, str, str]:
+        """Install our sample shop as a template; return (document root, database URL, its password)."""
         root = self.directory / "template" / "public_html"
         shutil.rmtree(root.parent, ignore_errors=True)
         root.parent.mkdir()
-        url = self.database("sl_template")
-        password = secrets.token_urlsafe(12)
+        url, database_password = self.database("sl_template")
         command = ["php", str(SAMPLE_SHOP / "install.php"), "--docroot", str(root), "--domain", domain]
         command += ["--admin-email", "template@template.example", "--db-url", url]
-        environment = {**os.environ, "SAMPLE_SHOP_ADMIN_PASSWORD": password}
-        subprocess.run(command, check=True, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        return root, url
+        secret = {"SAMPLE_SHOP_DB_PASSWORD": database_password, "SAMPLE_SHOP_ADMIN_PASSWORD": secrets.token_urlsafe(12)}
+        subprocess.run(
+            command, check=True, env={**os.environ, **secret}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        )
+        return root, url, database_password
+
+    def pack(self, root: Path, url: str, password: str, target: Path, **options: Any) -> None:
+        """Pack the template at `root` with its database into `target`; `options` are those of `run`."""
+        environment = {**self.environment(), "SHOPLAUNCH_SOURCE_PASSWORD": password}
+        self.run("pack", "--docroot", str(root), "--database", url, "-o", str(target), env=environment, **options)
 
     def free_account(self) -> str:
         """Return the first account name of ours that does not exist: `demo1`, `demo2` …"""
@@ -191,6 +209,17 @@ class World:
 
         taken = {entry.pw_name for entry in pwd.getpwall()}
         return next(name for number in range(1, 10_000) if (name := f"{self.prefix}{number}") not in taken)
+
+
+def port_is_free(port: int) -> bool:
+    """Tell whether nobody holds TCP `port` on any address of this machine."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("0.0.0.0", port))  # noqa: S104 - only to see whether anybody holds it
+        except OSError:
+            return False
+    return True
 
 
 def end_process_group(pid: int, word: str) -> None:
