@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from controller.db.bundles import Bundle
 from controller.db.jobs import Job
 from controller.jobs.dispatch import signed
+from shared.events import STAGES
 from shared.signing import PURPOSE_CERTIFICATE, load_signed
 
 #: What the agent's evidence says under its own names, and what the certificate calls it.
@@ -36,6 +37,7 @@ def make(
 ) -> str:
     """Return the signed certificate. `evidence` is that of the agent's final event."""
     rest = {key: value for key, value in evidence.items() if key not in (*_FIGURES, "stages", "counters")}
+    seconds = evidence.get("stages") or {}
     payload = {
         "job": job.id,
         "domain": values["domain"],
@@ -53,7 +55,7 @@ def make(
             "bytes": bundle.size,
         },
         **{ours: evidence.get(theirs) for theirs, ours in _FIGURES.items()},
-        "stages": dict(evidence.get("stages") or {}),
+        "stages": {name: seconds[name] for name in STAGES if name in seconds},
         "evidence": rest,
         "probes": [dict(row) for row in visits],
         "fingerprints": dict(fingerprints),

@@ -4,6 +4,7 @@ import pytest
 
 from controller.db.engine import make_engine
 from controller.db.migrate import upgrade
+from tests.fakes.installation import Installation
 
 
 @pytest.fixture(params=["sqlite", "mariadb"])
@@ -25,3 +26,21 @@ def engine(database_url):
     upgrade(made)
     yield made
     made.dispose()
+
+
+@pytest.fixture
+def world(tmp_path, engine):
+    """A whole controller on each kind of state database (tests.integration.controller.world.World)."""
+    from tests.integration.controller.world import World
+
+    made = World(tmp_path, engine)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def world(engine, tmp_path):
+    """A controller on a strict panel, once on each kind of database (tests.fakes.installation)."""
+    made = Installation(tmp_path, engine)
+    yield made
+    made.stop()
