@@ -4,7 +4,6 @@ import pytest
 
 from controller.db.engine import make_engine
 from controller.db.migrate import upgrade
-from tests.fakes.installation import Installation
 
 
 @pytest.fixture(params=["sqlite", "mariadb"])
@@ -36,11 +35,3 @@ def world(tmp_path, engine):
     made = World(tmp_path, engine)
     yield made
     made.close()
-
-
-@pytest.fixture
-def world(engine, tmp_path):
-    """A controller on a strict panel, once on each kind of database (tests.fakes.installation)."""
-    made = Installation(tmp_path, engine)
-    yield made
-    made.stop()
