@@ -225,8 +225,8 @@ while os.getppid() == parent:
     if libc.renameat2(-100, one, -100, two, 2) == 0:
         done += 1
         if done % 100 == 0:
-            with open(counter, "w") as stream:
-                stream.write(str(done))
+            with open(counter, "a") as stream:
+                stream.write(".")
 """
 
 
@@ -264,7 +264,7 @@ def test_swapping_a_link_in_while_we_work_never_reaches_root_s_things(server, ac
         swapper.kill()
         swapper.wait()
     assert snapshot(canary) == before
-    assert int(counter.read_text()) > 0
+    assert counter.read_text() != ""
 
 
 def test_swapping_links_while_the_account_is_removed_harms_nobody(server, account, canary):
