@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import sqlalchemy as sa
 
 from controller.db import events, proofs
@@ -20,15 +23,15 @@ CLEANUP_SECONDS = 60
 def run(work: Work) -> Outcome:
     """Raises leftovers, check_failed, bundle_*, panel_*; Later while the agent cleans up."""
     removed = _ensure_gone(work)
-    manifest = work.manifest()
+    manifest, job = work.manifest(), work.job
+    with reading(work.tools.engine) as connection:
+        evidence = events.final_evidence(connection, job.id, job.attempt)
+        prints = proofs.fingerprints_of(connection, job.id)
+    require_evidence(manifest, evidence)
     values = work.values()
     address = work.tools.panel.site_address(work.account)
     site = probes.Site(address.ip, address.port, values["domain"], values["base_uri"])
     visits = probes.run_checks(site, manifest["checks"], Renderer(manifest["nonce"], values))
-    job = work.job
-    with reading(work.tools.engine) as connection:
-        evidence = events.final_evidence(connection, job.id, job.attempt)
-        prints = proofs.fingerprints_of(connection, job.id)
     now = work.tools.clock()
     signed = certificate.make(job, work.bundle, values, evidence, visits, prints, work.tools.keys.signing, now)
 
@@ -37,6 +40,21 @@ def run(work: Work) -> Outcome:
 
     note = "; ".join(filter(None, [f"{len(visits)} visits", removed]))
     return Outcome(note=note, effect=keep)
+
+
+def require_evidence(manifest: Mapping[str, Any], evidence: Mapping[str, Any]) -> None:
+    """Raise check_failed unless the agent proved the copy and found every table's rows."""
+    found = evidence.get("tables")
+    found = found if isinstance(found, dict) else {}
+    problems = [
+        f"{table['name']} has {found.get(table['name'], 'unknown')} rows instead of {table['rows']}"
+        for table in manifest["tables"]
+        if found.get(table["name"]) != table["rows"]
+    ]
+    if "prove" not in (evidence.get("stages") or {}):
+        problems.insert(0, "the agent's final report lacks stage prove")
+    if problems:
+        raise ShoplaunchError("check_failed", "; ".join(problems[:5]), retryable=False)
 
 
 def _ensure_gone(work: Work) -> str:

@@ -91,9 +91,9 @@ def test_events_are_followed_stage_by_stage(world):
 def test_the_certificate_is_signed_evidence(world):
     job = world.live()
     found = world.service.certificate(job.id)
-    assert list(found["stages"]) == ["verify", "unpack", "import", "switch"]
+    assert list(found["stages"]) == ["verify", "unpack", "import", "prove", "switch"]
     assert (found["bytes_read"], found["bytes_written"], found["peak_memory_bytes"]) == (1000, 3000, 40_000_000)
-    assert found["evidence"] == {"chunks": 5}
+    assert found["evidence"] == {"chunks": 5, "tables": {"ps_product": 19, "ps_shop": 1}}
     assert [(row["name"], row["status"]) for row in found["probes"]] == [
         ("front", 200), ("back_office", 200), ("missing", 404),
     ]  # fmt: skip
@@ -170,3 +170,30 @@ def test_a_job_file_of_a_removed_agent_is_never_live_before_its_leftovers_are_go
     assert not agent.folder.exists()
     assert world.panel.crontabs["alice"] == ["# the account's own", "5 5 * * * true"]
     assert "removed" in world.steps(job)["check"].note
+
+
+@pytest.mark.parametrize(
+    "evidence",
+    [{}, {"stages": {"unpack": 1.0}}, {"stages": {"prove": 1.0}, "tables": {"ps_shop": 1}},
+     {"stages": {"prove": 1.0}, "tables": {"ps_shop": 1, "ps_product": 18}}],
+)  # fmt: skip
+def test_without_the_agents_whole_evidence_nobody_is_told_ready(world, evidence):
+    job, agent = world.dropped()
+    agent.restore(evidence)
+    agent.clean()
+    world.serve(job)
+    world.work_later(300, stride=100)
+    found = world.job(job)
+    assert (found.state, found.step, found.error["code"]) == ("failed", "check", "check_failed")
+    assert world.mail.handed_over == []
+
+
+def test_leftovers_that_cannot_be_removed_keep_a_shop_from_being_called_ready(world):
+    job, agent = world.dropped()
+    world.panel.remove_agent = lambda _account: None
+    agent.restore()
+    world.serve(job)
+    world.work_later(600, stride=30)
+    found = world.job(job)
+    assert (found.state, found.step, found.error["code"]) == ("failed", "check", "leftovers")
+    assert world.mail.handed_over == []

@@ -26,6 +26,9 @@ SECRETS = [
 ]
 
 
+TABLES = [{"name": "ps_product", "rows": 19}, {"name": "ps_shop", "rows": 1}]
+
+
 def place(name):
     """Return a placeholder of the test bundle."""
     return token(NONCE, name).decode("ascii")
@@ -104,7 +107,8 @@ class World:
         path = self.folder / f"{name}.bundle"
         members = sample_members()
         values = ["domain", "admin_folder", *(row["name"] for row in SECRETS)]
-        document = small_manifest(members, **{"checks": CHECKS, "secrets": SECRETS, "values": values, **manifest})
+        more = {"checks": CHECKS, "secrets": SECRETS, "values": values, "tables": TABLES, **manifest}
+        document = small_manifest(members, **more)
         write_bundle(path, members, document)
         return Bundles(self.config, self.engine).add(name, path)
 
@@ -194,13 +198,13 @@ class Agent:
         """Send the next event; return the attempt the controller answers with."""
         return self.world.service.record_event(self.token, self.event(name, **more))
 
-    def restore(self):
+    def restore(self, evidence=None):
         """Do everything up to the final event."""
         self.send("started")
         for stage, percent in (("verify", 2), ("unpack", 40), ("import", 75), ("switch", 96)):
             self.send("stage_started", stage=stage, percent=percent - 1)
             self.send("stage_finished", stage=stage, percent=percent, seconds=1.5)
-        self.send("finished", stage="report", percent=98, evidence=EVIDENCE)
+        self.send("finished", stage="report", percent=98, evidence=EVIDENCE if evidence is None else evidence)
 
     def fail(self, code, retryable=False, stage="import"):
         """Give up with `code`."""
@@ -220,7 +224,8 @@ class Agent:
 
 
 EVIDENCE = {
-    "stages": {"import": 1.5, "switch": 0.1, "unpack": 1.5, "verify": 0.02},
+    "stages": {"import": 1.5, "prove": 0.3, "switch": 0.1, "unpack": 1.5, "verify": 0.02},
+    "tables": {"ps_product": 19, "ps_shop": 1},
     "bytes_read": 1000, "bytes_written": 3000, "peak_rss_bytes": 40_000_000, "agent": "0.1.0", "python": "3.11.2",
     "counters": {"bytes_read": 1000}, "chunks": 5,
 }  # fmt: skip

@@ -1,0 +1,165 @@
+"""A cancelled job: the agent takes it back, we make sure that it can, and the cancellation can itself be taken back."""
+
+import pytest
+
+from shared.errors import ShoplaunchError
+from shared.job import cron_line
+from tests.integration.controller.world import Agent
+
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+OWN_LINES = ["# the account's own", "5 5 * * * true"]
+
+
+def refused(call, code):
+    with pytest.raises(ShoplaunchError) as caught:
+        call()
+    assert caught.value.code == code
+
+
+def test_a_job_that_never_touched_the_account_is_over_at_once(world):
+    job = world.order()
+    world.service.cancel(job.id)
+    world.work()
+    assert (world.job(job).state, world.job(job).facts["undo"]) == ("cancelled", "done")
+    assert world.panel.calls == []
+    assert world.order(email="other@example.com").id != job.id
+
+
+def test_the_agent_hears_it_at_its_next_event_and_takes_everything_back(world):
+    job, agent = world.dropped()
+    agent.send("started")
+    world.service.cancel(job.id)
+    refused(lambda: agent.send("heartbeat"), "cancelled")
+    refused(lambda: agent.send("stage_started", stage="import"), "cancelled")
+    world.work()
+    assert world.job(job).facts["undo"] == "placed"
+    agent.clean()
+    world.work()
+    found = world.job(job)
+    assert (found.state, found.facts["undo"], found.secrets_encrypted) == ("cancelled", "done", None)
+    assert world.panel.crontabs["alice"] == OWN_LINES
+
+
+def test_where_the_agent_had_given_up_it_is_started_once_more_to_take_back(world):
+    job, agent = world.dropped()
+    agent.send("started")
+    agent.fail("db_not_empty")
+    world.panel.remove_cron(agent.account, f"shoplaunch:{job.id}")
+    world.service.cancel(job.id)
+    world.work()
+    assert world.panel.crontabs["alice"] == [*OWN_LINES, cron_line(job.id)]
+    # The same attempt: nothing the old one did is forgotten
+    assert Agent(world, job).attempt == agent.attempt
+    refused(lambda: Agent(world, job).send("started"), "cancelled")
+
+
+def test_domain_and_account_stay_taken_until_everything_is_back(world):
+    job, agent = world.dropped()
+    agent.send("started")
+    world.service.cancel(job.id)
+    world.work()
+    refused(lambda: world.order(email="other@example.com"), "domain_busy")
+    agent.clean()
+    world.work()
+    assert world.order(email="other@example.com").id != job.id
+
+
+def test_an_agent_that_went_without_a_word_is_noticed_by_looking(world):
+    job, agent = world.dropped()
+    agent.send("started")
+    world.service.cancel(job.id)
+    world.work()
+    world.panel.remove_agent(agent.account)
+    world.panel.remove_cron(agent.account, f"shoplaunch:{job.id}")
+    world.work_later(600, stride=60)
+    assert world.job(job).facts["undo"] == "done"
+
+
+def test_a_farewell_alone_is_not_believed(world):
+    job, agent = world.dropped()
+    agent.send("started")
+    world.service.cancel(job.id)
+    world.work()
+    agent.send("cleaned")
+    world.work()
+    assert world.job(job).facts["undo"] == "placed"
+
+
+def test_a_cancellation_is_taken_back_with_a_new_attempt(world):
+    job, agent = world.dropped()
+    agent.send("started")
+    world.service.cancel(job.id)
+    world.work()
+    world.service.undo_cancel(job.id)
+    refused(lambda: agent.send("heartbeat"), "superseded")
+    world.work()
+    again = Agent(world, job)
+    assert (world.job(job).state, again.attempt) == ("dropped", 2)
+    assert again.payload["values"] == agent.payload["values"]
+    again.restore()
+    again.clean()
+    world.serve(job)
+    world.work()
+    assert world.job(job).state == "live"
+
+
+def test_a_job_taken_back_completely_can_still_be_revived(world):
+    job, agent = world.dropped()
+    world.service.cancel(job.id)
+    world.work()
+    agent.clean()
+    world.work()
+    world.service.undo_cancel(job.id)
+    world.work()
+    again = Agent(world, job)
+    assert world.job(job).state == "dropped"
+    # The old secrets were forgotten
+    assert again.payload["values"]["secret.cookie_key"] != agent.payload["values"]["secret.cookie_key"]
+
+
+def test_it_cannot_be_revived_when_another_job_has_the_domain(world):
+    job = world.order()
+    world.service.cancel(job.id)
+    world.work()
+    world.order(email="other@example.com")
+    refused(lambda: world.service.undo_cancel(job.id), "domain_busy")
+
+
+def test_what_lives_cannot_be_cancelled(world):
+    job = world.live()
+    refused(lambda: world.service.cancel(job.id), "illegal_transition")
+    refused(lambda: world.service.undo_cancel(job.id), "illegal_transition")
+
+
+def test_a_shop_that_was_complete_stays_and_the_operator_is_told_so(world):
+    job, agent = world.dropped()
+    agent.restore()
+    agent.clean()
+    world.site.pages["/"] = (500, {}, b"broken")
+    world.work_later(200)
+    assert world.job(job).state == "failed"
+    world.service.cancel(job.id)
+    world.work()
+    found = world.job(job)
+    assert (found.state, found.error["code"], found.domain_key) == ("cancelled", "cancelled_late", None)
+
+
+def test_a_panel_that_does_not_answer_is_asked_again(world):
+    job, agent = world.dropped()
+    world.service.cancel(job.id)
+    world.panel.fail("cron_lines", "panel_unreachable")
+    world.work()
+    assert world.job(job).error["code"] == "panel_unreachable"
+    agent.clean()
+    world.work_later(120, stride=30)
+    found = world.job(job)
+    assert (found.facts["undo"], found.error) == ("done", None)
+
+
+def test_cancelling_while_a_step_runs_ends_there(world):
+    job = world.order()
+    world.panel.before["ensure_php"] = lambda: world.service.cancel(job.id)
+    world.work()
+    assert world.job(job).state == "cancelled"
+    assert "ensure_cron" not in {call[0] for call in world.panel.calls}
+    assert world.job(job).facts["undo"] == "done"
