@@ -1,0 +1,170 @@
+"""Events nobody may send, events that come twice, late or out of turn."""
+
+import json
+
+import pytest
+
+from controller.db import events
+from controller.db.engine import reading
+from controller.jobs.tokens import Tokens
+from shared.errors import ShoplaunchError
+from tests.integration.controller.world import EVIDENCE, Agent
+
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+
+
+def refused(call, code):
+    with pytest.raises(ShoplaunchError) as caught:
+        call()
+    assert caught.value.code == code
+
+
+def stored(world, job):
+    with reading(world.engine) as connection:
+        return [(row["attempt"], row["seq"], row["event"]) for row in events.of_job(connection, job.id)]
+
+
+def untouched(world, job):
+    """Return what must not change by an event that is refused."""
+    found = world.job(job)
+    return found.version, found.state, found.heard_at, stored(world, job)
+
+
+def test_a_token_of_another_job_cannot_report_this_one(world):
+    job, agent = world.dropped()
+    _other, stranger = world.dropped(domain="other.example.com", account="bob")
+    before = untouched(world, job)
+    refused(lambda: world.service.record_event(stranger.token, agent.event("started")), "token_invalid")
+    assert untouched(world, job) == before
+
+
+def test_a_token_of_another_installation_is_refused(world):
+    job, agent = world.dropped()
+    before = untouched(world, job)
+    forged = Tokens([b"x" * 32]).for_agent(job.id, 1)
+    for token in (forged, "", "a.b.c", agent.token[:-2], agent.token + "x"):
+        refused(lambda token=token: world.service.record_event(token, agent.event("heartbeat")), "token_invalid")
+    assert untouched(world, job) == before
+
+
+def test_a_token_for_something_else_is_refused(world):
+    job, agent = world.dropped()
+    other = Tokens(world.keys.tokens).for_agent(job.id, 1, scope="bundle")
+    refused(lambda: world.service.record_event(other, agent.event("started")), "token_invalid")
+
+
+def test_a_token_whose_job_is_gone_is_refused_as_one_that_never_was(world):
+    _job, agent = world.dropped()
+    token = Tokens(world.keys.tokens).for_agent("nosuchjob1", 1)
+    event = {**agent.event("started"), "job": "nosuchjob1"}
+    refused(lambda: world.service.record_event(token, event), "token_invalid")
+
+
+def test_a_token_of_an_attempt_that_was_never_made_is_refused(world):
+    job, agent = world.dropped()
+    token = Tokens(world.keys.tokens).for_agent(job.id, 7)
+    refused(lambda: world.service.record_event(token, {**agent.event("started"), "attempt": 7}), "token_invalid")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"event": "exploded"}, {"seq": -1}, {"percent": 101}, {"stage": "cellar"}, {"extra": 1}, {"at": "now"},
+     {"log": ["x"] * 201}, {"error": {"code": "X"}}],
+)  # fmt: skip
+def test_an_event_of_another_form_is_refused(world, change):
+    job, agent = world.dropped()
+    before = untouched(world, job)
+    refused(lambda: world.service.record_event(agent.token, {**agent.event("started"), **change}), "event_invalid")
+    assert untouched(world, job) == before
+
+
+def test_an_event_that_comes_twice_counts_once(world):
+    job, agent = world.dropped()
+    event = agent.event("stage_finished", stage="unpack", percent=40, seconds=2.0)
+    for _ in range(3):
+        assert world.service.record_event(agent.token, event) == 1
+    assert stored(world, job) == [(1, 1, "stage_finished")]
+
+
+def test_the_final_event_repeated_after_the_shop_lives_changes_nothing(world):
+    job, agent = world.dropped()
+    agent.restore()
+    last = {**agent.event("finished", stage="report", evidence=EVIDENCE), "seq": agent.seq - 1}
+    agent.clean()
+    world.serve(job)
+    world.work()
+    before = untouched(world, job)
+    assert world.service.record_event(agent.token, last) == 1
+    assert untouched(world, job) == before
+    assert len(world.mail.handed_over) == 1
+
+
+def test_a_final_event_whose_earlier_ones_are_still_on_their_way_counts(world):
+    job, agent = world.dropped()
+    early = agent.event("started")
+    world.service.record_event(agent.token, agent.event("finished", stage="report", evidence=EVIDENCE))
+    assert world.job(job).state == "finishing"
+    world.service.record_event(agent.token, early)
+    assert world.job(job).state == "finishing"
+
+
+def test_a_late_failure_does_not_take_a_finished_restore_back(world):
+    job, agent = world.dropped()
+    agent.restore()
+    agent.fail("internal")
+    assert world.job(job).state == "finishing"
+
+
+def test_reports_of_progress_leave_a_failed_job_failed(world):
+    job, agent = world.dropped()
+    agent.send("started")
+    agent.fail("disk_space")
+    agent.send("heartbeat", stage="unpack", percent=90)
+    found = world.job(job)
+    assert (found.state, found.error["code"], found.percent) == ("failed", "disk_space", 20)
+
+
+def test_an_agent_never_says_hundred_percent(world):
+    job, agent = world.dropped()
+    agent.send("progress", stage="switch", percent=100)
+    assert world.job(job).percent == 97
+
+
+def test_cron_that_fires_before_our_own_note_of_it_is_no_trouble(world):
+    job = world.order()
+    world.panel.before["cron_lines"] = lambda: None
+
+    def fire():
+        world.panel.before.clear()
+        Agent(world, job).send("started")
+
+    world.panel.before["ensure_cron"] = fire
+    world.work()
+    found = world.job(job)
+    assert (found.state, found.error) == ("restoring", None)
+    assert world.steps(job)["cron"].state == "done"
+
+
+def test_an_agent_that_is_done_before_our_own_note_of_its_start_is_believed(world):
+    job = world.order()
+
+    def whole_restore():
+        world.panel.before.clear()
+        agent = Agent(world, job)
+        agent.restore()
+        agent.clean()
+        world.serve(job)
+
+    world.panel.before["ensure_cron"] = whole_restore
+    world.work_later(300, stride=10)
+    assert world.job(job).state == "live"
+    assert world.panel.crontabs["alice"] == ["# the account's own", "5 5 * * * true"]
+
+
+def test_words_of_the_agent_reach_nobody_as_more_than_words(world):
+    job, agent = world.dropped()
+    agent.send("failed", stage="import", error={
+        "code": "db_error", "message": "x" * 4000, "advice": "<b>", "retryable": False,
+    })  # fmt: skip
+    assert json.dumps(world.status(job))
+    assert world.job(job).error["message"] == "x" * 4000

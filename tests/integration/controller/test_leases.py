@@ -1,0 +1,97 @@
+"""Two workers at one job: one works, the other leaves it; a dead one's work is taken up when its lease is over."""
+
+import threading
+
+import pytest
+
+from controller.db import jobs
+from controller.db.engine import transact
+from controller.jobs import lease
+from tests.integration.controller.world import eventually
+
+
+def test_two_workers_never_run_the_same_step_at_the_same_time(world):
+    entered, leave = threading.Event(), threading.Event()
+
+    def hold():
+        entered.set()
+        assert leave.wait(30)
+
+    world.panel.before["ensure_account"] = hold
+    job = world.order()
+    first = threading.Thread(target=world.worker.advance, args=(job.id,))
+    first.start()
+    assert entered.wait(30)
+    other = world.service.worker()
+    assert other.advance(job.id) is False
+    assert other.run_due() == 0
+    leave.set()
+    first.join(30)
+    assert world.job(job).state == "dropped"
+    assert sum(call[0] == "ensure_account" for call in world.panel.calls) == 1
+
+
+def test_many_workers_on_many_jobs_do_each_job_once(world):
+    placed = [world.order(domain=f"s{n}.example.com", account=f"user{n}") for n in range(8)]
+    workers = [world.service.worker() for _ in range(3)]
+    for worker in workers:
+        worker.start()
+    try:
+        eventually(lambda: world.service.count_jobs() == {"dropped": 8}, 90)
+    finally:
+        for worker in workers:
+            worker.stop()
+    assert sum(call[0] == "ensure_cron" for call in world.panel.calls) == len(placed)
+
+
+def test_the_work_of_a_worker_that_died_is_taken_up_when_its_lease_is_over(world):
+    job = world.order()
+    now = world.clock()
+    transact(world.engine, lambda c: jobs.take_lease(c, job.id, "dead", now, now + lease.SECONDS))
+    world.work()
+    assert world.job(job).state == "received"
+    world.clock.pass_by(lease.SECONDS + 1)
+    world.work()
+    assert world.job(job).state == "dropped"
+
+
+def test_a_step_that_was_running_when_its_worker_died_is_run_again(world):
+    class Died(BaseException):
+        pass
+
+    def die():
+        world.panel.before.clear()
+        raise Died
+
+    world.panel.before["ensure_php"] = die
+    job = world.order()
+    with pytest.raises(Died):
+        world.worker.advance(job.id)
+    assert world.steps(job)["php"].state == "running"
+    world.clock.pass_by(lease.SECONDS + 1)
+    world.work()
+    assert world.job(job).state == "dropped"
+    assert world.steps(job)["php"].attempts == 2
+
+
+def test_a_lease_is_held_as_long_as_the_work_takes(world, monkeypatch):
+    monkeypatch.setattr(lease, "RENEWALS", 600)
+    entered, leave = threading.Event(), threading.Event()
+
+    def hold():
+        entered.set()
+        assert leave.wait(30)
+
+    world.panel.before["ensure_account"] = hold
+    job = world.order()
+    first = threading.Thread(target=world.worker.advance, args=(job.id,))
+    first.start()
+    assert entered.wait(30)
+    world.clock.pass_by(lease.SECONDS - 1)
+    until = world.clock() + lease.SECONDS
+    eventually(lambda: world.job(job).lease_until >= until)
+    world.clock.pass_by(lease.SECONDS - 1)
+    assert world.service.worker().advance(job.id) is False
+    leave.set()
+    first.join(30)
+    assert world.job(job).state == "dropped"

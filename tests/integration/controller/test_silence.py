@@ -1,0 +1,179 @@
+"""Silence told apart: cron never fired, the agent died, the network is blocked, the time is over."""
+
+import pytest
+
+from tests.integration.controller.world import Agent
+
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+
+
+def looks(world):
+    return sum(call == ("read_file", ".shoplaunch/state.json") for call in world.panel.calls)
+
+
+def code(world, job):
+    return (world.job(job).error or {}).get("code")
+
+
+def test_cron_that_never_fired_is_told_after_three_ticks(world):
+    job, _agent = world.dropped()
+    world.work_later(260, stride=10)
+    assert (world.job(job).state, looks(world)) == ("dropped", 0)
+    world.work_later(30, stride=10)
+    found = world.job(job)
+    assert (found.state, found.step, found.error["code"]) == ("stalled", "agent", "cron_never_fired")
+    assert "3 ticks of 60 seconds" in found.error["message"]
+    assert len(world.mail.alarms) == 1
+
+
+def test_the_patience_follows_the_interval_read_back_from_the_panel(world):
+    world.panel.cron_seconds = 900
+    job, _agent = world.dropped()
+    world.work_later(2700, stride=300)
+    assert world.job(job).state == "dropped"
+    world.work_later(300, stride=60)
+    assert code(world, job) == "cron_never_fired"
+
+
+def test_a_missing_cron_line_is_named(world):
+    job, agent = world.dropped()
+    world.panel.remove_cron(agent.account, f"shoplaunch:{job.id}")
+    world.work_later(400, stride=20)
+    assert code(world, job) == "cron_never_fired"
+    assert "not in the account's crontab" in world.job(job).error["message"]
+
+
+def test_an_agent_that_died_is_silent(world):
+    job, agent = world.dropped()
+    agent.send("started")
+    agent.write_state(status="running", stage="import", percent=50, updated_at=world.clock())
+    world.work_later(350, stride=10)
+    assert world.job(job).state == "restoring"
+    world.work_later(60, stride=10)
+    found = world.job(job)
+    assert (found.state, found.error["code"]) == ("stalled", "agent_silent")
+    assert "import" in found.error["message"]
+
+
+def test_heartbeats_alone_keep_a_long_import_alive(world):
+    job, agent = world.dropped()
+    agent.send("started")
+    for _ in range(40):
+        world.work_later(30, stride=30)
+        agent.send("heartbeat", stage="import", percent=50)
+    assert (world.job(job).state, looks(world)) == ("restoring", 0)
+
+
+def test_an_agent_that_works_but_cannot_be_heard_is_followed_through_the_panel(world):
+    job, agent = world.dropped()
+    for percent in range(5, 60):
+        agent.write_state(
+            status="running", stage="import", percent=percent, updated_at=world.clock(),
+            callback={"last_error": "connection refused", "waiting": 3},
+        )  # fmt: skip
+        world.work_later(30, stride=30)
+    found = world.job(job)
+    assert (found.state, found.error["code"], found.stage) == ("restoring", "network_blocked", "import")
+    assert "connection refused" in found.error["message"]
+    assert found.percent >= 40
+    assert len(world.mail.alarms) == 1
+    agent.send("started")
+    assert (world.job(job).state, world.job(job).error) == ("restoring", None)
+
+
+def test_an_unheard_agent_that_then_dies_is_silent(world):
+    job, agent = world.dropped()
+    agent.write_state(status="running", stage="import", percent=50, updated_at=world.clock() + 200)
+    world.work_later(330, stride=30)
+    assert code(world, job) == "network_blocked"
+    world.work_later(500, stride=30)
+    assert (world.job(job).state, code(world, job)) == ("stalled", "agent_silent")
+
+
+def test_an_agent_that_gave_up_unheard_tells_why_through_the_panel(world):
+    job, agent = world.dropped()
+    error = {"code": "db_packet", "message": "max_allowed_packet is 1 MiB", "advice": "raise it", "retryable": False}
+    agent.write_state(status="failed", stage="preflight", updated_at=world.clock(), error=error)
+    world.work_later(400, stride=20)
+    found = world.job(job)
+    assert (found.state, found.step, found.error) == ("failed", "agent", error)
+
+
+def test_an_account_without_python_is_told_from_its_state_file(world):
+    job, agent = world.dropped()
+    (agent.folder / "state.json").write_text('{"format": 1, "error": "python_missing"}')
+    world.work_later(400, stride=20)
+    assert (world.job(job).state, code(world, job)) == ("failed", "python_missing")
+
+
+def test_what_an_account_writes_there_is_never_trusted_with_more_than_words(world):
+    job, agent = world.dropped()
+    bad = {"code": "<script>", "message": "x" * 9000, "advice": 7, "retryable": "yes"}
+    agent.write_state(status="failed", updated_at=world.clock(), error=bad)
+    world.work_later(400, stride=20)
+    from shared.schema import validate
+
+    status = validate("service", world.status(job), "event_invalid")
+    assert (status["state"], status["error"]["code"]) == ("failed", "internal")
+
+
+@pytest.mark.parametrize("content", ["[]", "nonsense", '{"format": 2}', "\x00\xff"])
+def test_a_state_file_that_is_none_tells_nothing(world, content):
+    job, agent = world.dropped()
+    (agent.folder / "state.json").write_text(content)
+    world.work_later(400, stride=20)
+    assert code(world, job) == "cron_never_fired"
+
+
+def test_the_state_of_an_earlier_attempt_is_not_taken_for_this_one(world):
+    job, agent = world.dropped()
+    agent.fail("bundle_digest")
+    agent.write_state(status="failed", updated_at=world.clock(), error={"code": "bundle_digest", "message": "m"})
+    world.service.retry(job.id)
+    world.work_later(400, stride=20)
+    assert (world.job(job).state, code(world, job)) == ("stalled", "cron_never_fired")
+
+
+def test_a_job_that_is_not_finished_in_its_time_has_expired(world):
+    job, agent = world.dropped()
+    agent.send("started")
+    hours = world.config.job_hours
+    for _ in range(hours * 20 + 2):
+        world.clock.pass_by(180)
+        if world.job(job).state == "restoring":
+            agent.send("heartbeat", stage="import")
+        world.work()
+    found = world.job(job)
+    assert (found.state, found.error["code"]) == ("stalled", "job_expired")
+
+
+def test_a_stalled_job_whose_agent_is_heard_again_goes_on(world):
+    job, agent = world.dropped()
+    world.work_later(400, stride=20)
+    assert world.job(job).state == "stalled"
+    agent.restore()
+    agent.clean()
+    world.serve(job)
+    world.work()
+    found = world.job(job)
+    assert (found.state, found.error) == ("live", None)
+
+
+def test_a_retry_of_a_stalled_job_drops_it_anew_with_fresh_validity(world):
+    job, old = world.dropped()
+    world.work_later(400, stride=20)
+    world.clock.pass_by(100_000)
+    world.service.retry(job.id)
+    world.work()
+    new = Agent(world, job)
+    assert (world.job(job).state, new.attempt) == ("dropped", 2)
+    assert new.payload["expires_at"] > old.payload["expires_at"]
+
+
+def test_a_panel_that_does_not_answer_is_no_proof_of_anything(world):
+    job, _agent = world.dropped()
+    world.panel.fail("read_file", *["panel_unreachable"] * 3)
+    world.work_later(400, stride=10)
+    assert world.job(job).state == "dropped"
+    world.work_later(200, stride=10)
+    assert code(world, job) == "cron_never_fired"
