@@ -103,7 +103,7 @@ class Mail(Billing):
             raise ShoplaunchError("mail_failed", f"the mail server answered {problem.smtp_code}") from None
         except (OSError, smtplib.SMTPException) as problem:
             # An address the server refuses, a server that is not there, a folder that is full
-            raise ShoplaunchError("mail_failed", f"{type(problem).__name__}: {_reason(problem)}") from None
+            raise ShoplaunchError("mail_failed", _reason(problem)) from None
 
     def _put(self, folder: Path, name: str, message: EmailMessage) -> None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -127,4 +127,5 @@ def _filled(text: str, values: dict[str, str]) -> str:
 def _reason(problem: Exception) -> str:
     if isinstance(problem, smtplib.SMTPRecipientsRefused):
         return "the recipient was refused"
-    return str(getattr(problem, "strerror", None) or problem)[:200]
+    reason = getattr(problem, "strerror", None) or str(problem)
+    return f"{type(problem).__name__}: {reason}"[:200]

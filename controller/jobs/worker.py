@@ -72,7 +72,7 @@ class Worker:
         with ThreadPoolExecutor(THREADS, thread_name_prefix="job") as pool:
             while not self._stopping.is_set():
                 under_way = {key: future for key, future in under_way.items() if not future.done()}
-                for job_id in self._due(THREADS - len(under_way) + len(under_way)):
+                for job_id in self._due(THREADS):
                     if job_id not in under_way and len(under_way) < THREADS:
                         under_way[job_id] = pool.submit(self._advance_safely, job_id)
                 self._stopping.wait(POLL_SECONDS)
