@@ -33,9 +33,10 @@ lint:
 	.venv/bin/lint-imports
 	.venv/bin/vermin --quiet --no-tips --violations --eval-annotations --target=3.6- agent shared
 
+# BUNDLE=FILE measures that bundle instead of the sample shop
 bench:
 	@packaging/bootstrap.sh test
-	.venv/bin/python -m tests.bench.restore
+	.venv/bin/python -m tests.bench.restore $(BUNDLE)
 
 clean:
 	@if [ -x .venv/bin/python ]; then .venv/bin/python packaging/demo/demo.py --clean; fi
