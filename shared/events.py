@@ -6,7 +6,14 @@ from shared.schema import validate
 STAGES = ("verify", "preflight", "unpack", "import", "configure", "prove", "switch", "report", "cleanup")
 #: Percent of the whole that is done when a stage has finished (unpack and import add up to 75 between them).
 PERCENT_AFTER = {
-    "verify": 2, "preflight": 5, "unpack": 40, "import": 75, "configure": 80, "prove": 90, "switch": 96, "report": 98,
+    "verify": 2,
+    "preflight": 5,
+    "unpack": 40,
+    "import": 75,
+    "configure": 80,
+    "prove": 90,
+    "switch": 96,
+    "report": 98,
     "cleanup": 100,
 }
 #: Events that wait in the outbox until they are acknowledged; the others are sent once and may be lost.

@@ -17,9 +17,7 @@ LOCK_FILE = "lock"
 #: Where an occupied document root's entries go when the job allows it.
 REPLACED_FOLDER = ".shoplaunch-replaced"
 
-CRON_LINE = (
-    "* * * * * test ! -f ~/.shoplaunch/run || exec sh ~/.shoplaunch/run >/dev/null 2>&1 # shoplaunch:{job}"
-)
+CRON_LINE = "* * * * * test ! -f ~/.shoplaunch/run || exec sh ~/.shoplaunch/run >/dev/null 2>&1 # shoplaunch:{job}"
 
 
 def cron_line(job_id):

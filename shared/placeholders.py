@@ -133,7 +133,7 @@ class Renderer:
         except ValueError:
             raise ShoplaunchError("placeholder_invalid", "broken placeholder {!r}".format(key[:60])) from None
         if name.startswith("fragment."):
-            fragment = self._fragments.get(name[len("fragment."):])
+            fragment = self._fragments.get(name[len("fragment.") :])
             if fragment is None:
                 raise ShoplaunchError("placeholder_unknown", "the bundle has no {}".format(name))
             return encode(self.render(fragment, depth + 1), steps)

@@ -17,7 +17,7 @@ from controller.bundles.tree import Tree
 from controller.recipes.base import PackOptions, Replacement, Template
 from controller.recipes.registry import recipe_for
 
-#: What stands in for a needle that must stay somewhere (as part of another host's name): the same with a mark beside it.
+#: What stands in for a needle that must stay somewhere, as part of another host's name: it with a mark beside it.
 _NARROWED = (b"//%s/", b'//%s"', b"//%s'", b"@%s", b"^%s$", b'"%s"', b"'%s'", b"%s/")
 
 
