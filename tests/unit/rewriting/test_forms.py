@@ -1,0 +1,211 @@
+"""Every spelling of the template's names becomes the new name in the same spelling, or is reported."""
+
+import base64
+import gzip
+import html
+import json
+from urllib.parse import quote, quote_plus
+
+import pytest
+
+from controller.recipes.base import Replacement
+from tests.unit.rewriting.helpers import NONCE, VALUES, Shop, serialize
+
+DOMAIN = VALUES["domain"]
+ROOT = VALUES["root"]
+OLD, NEW = "http://myshop.example/a b", f"http://{DOMAIN}/a b"
+OLD_PATH, NEW_PATH = "/srv/tpl/public_html/img", f"{ROOT}/img"
+
+
+def php_json(value):
+    return json.dumps(value).replace("/", "\\/")
+
+
+@pytest.mark.parametrize(
+    "spell",
+    [
+        lambda text: text,
+        lambda text: php_json({"u": text}),
+        lambda text: json.dumps({"u": text}),
+        lambda text: php_json([php_json({"u": text})]),
+        lambda text: json.dumps({"é": text + "é"}, ensure_ascii=False),
+        lambda text: "x=" + quote(text, safe=""),
+        lambda text: "x=" + quote(quote(text, safe=""), safe=""),
+        lambda text: "x=" + quote_plus(text),
+        lambda text: "var a = " + php_json({"u": text}) + "; // and more",
+        lambda text: "var a = '" + php_json(php_json({"u": text})) + "';",
+        lambda text: f'<a href="{html.escape(text)}">',
+        lambda text: html.escape(php_json({"u": text})),
+        lambda text: quote(php_json({"u": text}), safe=""),
+        lambda text: quote(serialize({b"u": text.encode()}).decode(), safe=""),
+        lambda text: html.escape(serialize({b"u": text.encode()}).decode()),
+        lambda text: base64.b64encode(text.encode()).decode(),
+        lambda text: base64.b64encode(base64.b64encode(text.encode())).decode(),
+        lambda text: "data:x;base64," + base64.b64encode((f"<{text}> <{text}>").encode()).decode() + '"',
+        lambda text: base64.b64encode(serialize({b"j": php_json({"u": text}).encode()})).decode(),
+        lambda text: serialize({b"o": base64.b64encode(php_json({"u": text}).encode()), b"p": 1}).decode(),
+        lambda text: php_json({"s": serialize({b"b": base64.b64encode(php_json([text]).encode())}).decode()}),
+    ],
+)
+@pytest.mark.parametrize(("old", "new"), [(OLD, NEW), (OLD_PATH, NEW_PATH)])
+def test_a_value_reads_as_if_it_had_been_written_in_the_new_shop(spell, old, new):
+    shop = Shop()
+    assert shop.moved(spell(old).encode()).decode() == spell(new)
+    assert sum(shop.report.forms.values()) >= 1
+    assert not shop.report.left
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("a=%2fsrv%2ftpl%2fpublic_html%2fx", "a=%2Fhome%2Falice%2Fpublic_html%2fx"),
+        ('"\\u002fsrv\\u002ftpl\\u002fpublic_html\\u002fx"', '"\\/home\\/alice\\/public_html\\/x"'),
+        ("x &#x2F;srv&#x2F;tpl&#x2F;public_html&#x2F;y", "x /home/alice/public_html&#x2F;y"),
+        (r"~^myshop\.example$~", r"~^a\-much\-longer\-name\.shop\.test\:8080$~"),
+        (r'"~^\\/srv\\/tpl\\/public_html~"', r'"~^\\/home\\/alice\\/public_html~"'),
+        ("http%3A%2F%2Fmyshop.example%2Fx", "http%3A%2F%2Fa-much-longer-name.shop.test%3A8080%2Fx"),
+        ("http%253A%252F%252Fmyshop.example%252Fx", "http%253A%252F%252Fa-much-longer-name.shop.test%253A8080%252Fx"),
+    ],
+)
+def test_spellings_that_differ_from_the_encoders_own_mean_the_same_afterwards(old, new):
+    assert Shop().moved(old.encode()).decode() == new
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["myshop.example", "http://myshop.example", "HTTP://MyShop.Example/", "//myshop.example:443/", ".myshop.example",
+     "https://www.myshop.example/x", "Visit myshop.example.", "myshop.example,", "x\\nmyshop.example\\n",
+     ">myshop.example<", "%20myshop.example", "backup of myshop.example_2024", "myshop.example-catalogue.csv", "sales@myshop.example",
+     "^(.*\\.)?myshop.example$"],
+)  # fmt: skip
+def test_the_domain_is_found_wherever_it_stands_as_a_whole(text):
+    shop = Shop()
+    moved = shop.moved(text.encode()).decode()
+    assert DOMAIN in moved
+    assert "myshop" not in moved.lower()
+    assert not shop.report.left
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [("http://notmyshop.example/", "part of a longer name"), ("http://myshop.example.org/", "part of a longer name"),
+     ("http://my-myshop.example/", "part of a longer name"), ("http://cdn.myshop.example/", "a sub-domain"),
+     ("cdn\\.myshop\\.example", "a sub-domain"), ("http://myshop.example-old.org/", "part of a longer name"),
+     ("http://myshop.example:9999/", "with another port"), ("http://myshop.exampleé/", "part of a longer name"),
+     ("/mnt/srv/tpl/x", "part of a longer path"), ("/srv/tpl2/x", "part of a longer path"),
+     ("/srv/tpl.old/x", "part of a longer path"), ("/srv/tpl-2/x", "part of a longer path")],
+)  # fmt: skip
+def test_what_only_looks_like_it_is_left_and_reported(text, reason):
+    shop = Shop()
+    assert shop.template(text.encode()) == text.encode()
+    assert shop.reasons == [reason]
+
+
+def test_the_home_is_found_where_a_longer_path_only_begins_like_the_root():
+    assert Shop().moved(b"/srv/tpl/public_html2/x") == b"/home/alice/public_html2/x"
+
+
+def test_an_address_of_mail_is_one_value_and_not_a_domain():
+    assert Shop().moved(b"to: Owner@myshop.example;") == b"to: o'neil+shop@new.test;"
+    assert Shop().moved(b'{"m":"owner@myshop.example"}') == b'{"m":"o\'neil+shop@new.test"}'
+    assert Shop().moved(b"the.owner@myshop.example") == b"the.owner@" + DOMAIN.encode()
+
+
+def test_common_words_are_replaced_only_inside_addresses():
+    shop = Shop([Replacement(b"localhost", "domain", "domain")])
+    assert shop.moved(b"host=localhost http://localhost/x") == b"host=localhost http://" + DOMAIN.encode() + b"/x"
+    assert shop.reasons == ["a common word outside an address"]
+
+
+def test_a_domain_with_its_port_goes_as_a_whole():
+    shop = Shop(
+        [Replacement(b"myshop.local:8080", "domain", "domain"), Replacement(b"myshop.local", "domain", "domain")]
+    )
+    assert shop.moved(b"http://myshop.local:8080/ http://myshop.local/") == b"http://%b/ http://%b/" % (
+        (DOMAIN.encode(),) * 2
+    )
+
+
+def test_a_folder_of_the_template_goes_with_its_domain_and_at_the_beginning_of_addresses():
+    shop = Shop(
+        [
+            Replacement(b"myshop.example/shop", "domain", "domain"),
+            Replacement(b"myshop.example", "domain", "domain"),
+            Replacement(b"/shop/", "base_uri", "uri"),
+        ]
+    )
+    text = b'<img src="/shop/img/a.jpg"> http://myshop.example/shop/x /my/shop/here'
+    assert shop.moved(text) == b'<img src="/img/a.jpg"> http://' + DOMAIN.encode() + b"/x /my/shop/here"
+
+
+def test_the_domain_in_its_own_script_is_found():
+    name = "فروشگاه.example"
+    shop = Shop([Replacement(name.encode(), "domain", "domain")])
+    assert shop.moved(name.encode()) == DOMAIN.encode()
+    assert shop.moved(json.dumps({"u": f"http://{name}/"}).encode()) == json.dumps({"u": f"http://{DOMAIN}/"}).encode()
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (gzip.compress(b"http://myshop.example/", mtime=0), "compressed"),
+        (base64.b64encode(gzip.compress(b"http://myshop.example/", mtime=0)), "compressed"),
+        (b"\x00\x01http://myshop.example/\x00", "binary"),
+        (b"x " + b"http://myshop.example/".hex().encode(), "in hexadecimal"),
+        (base64.b64encode(b"<<http://myshop.example/>>??>").rstrip(b"="), "base64 in an unusual spelling"),
+    ],
+)
+def test_what_cannot_be_rewritten_stays_and_is_reported(data, reason):
+    shop = Shop()
+    assert shop.template(data) is data
+    assert reason in shop.reasons
+
+
+def test_values_without_a_trace_come_back_as_the_same_object():
+    shop = Shop()
+    for data in (
+        b"",
+        b"x",
+        b'{"a": "b"}',
+        serialize({b"a": b"b" * 40}),
+        b"aGVsbG8gd29ybGQh",
+        b"plain text",
+        b"\xff\x00",
+    ):
+        assert shop.template(data) is data
+
+
+def test_the_report_names_forms_and_places_and_is_the_same_in_any_order():
+    reports = []
+    values = {
+        "t.a": b"myshop.example",
+        "t.b": b'{"u":"http:\\/\\/myshop.example"}',
+        "t.c": serialize({b"u": b"/srv/tpl/x"}),
+        "t.d": b"cdn.myshop.example",
+    }
+    for places in (sorted(values), sorted(values, reverse=True)):
+        shop = Shop()
+        for place in places:
+            shop.rewriter.rewrite_text(values[place], place)
+        reports.append(shop.report.as_json())
+    assert reports[0] == reports[1]
+    assert reports[0]["forms"] == {"json": 1, "plain": 1, "serialized": 1}
+    assert [one["reason"] for one in reports[0]["left"]] == ["a sub-domain"]
+
+
+def test_deeply_wrapped_values_end_without_harm():
+    value = b"http://myshop.example/"
+    for _ in range(25):
+        value = serialize({b"x": value})
+    moved = Shop().moved(value)
+    assert b"myshop" not in moved
+
+
+def test_files_are_rewritten_only_when_they_are_text():
+    shop = Shop()
+    text = b"<?php $root = '/srv/tpl/public_html';"
+    assert shop.fill(shop.rewriter.rewrite_file(text, "a.php")) == b"<?php $root = '" + ROOT.encode() + b"';"
+    binary = b"\x89PNG\0\0 http://myshop.example/"
+    assert shop.rewriter.rewrite_file(binary, "a.png") is binary
+    assert shop.reasons == ["binary"]
+    assert NONCE.encode() not in binary
