@@ -11,7 +11,15 @@ command -v apt-get >/dev/null || { echo "This runs on Debian and Ubuntu (apt-get
 
 packages="mariadb-server mariadb-client apache2 cron php-cli php-fpm php-mysql php-gd php-curl php-intl php-xml
  php-mbstring php-zip php-bcmath python3 python3-venv ca-certificates curl procps"
-[ "$wanted" = run ] || packages="$packages chromium chromium-driver quota e2fsprogs"
+if [ "$wanted" = test ]; then
+    packages="$packages chromium quota e2fsprogs"
+    # Debian and Ubuntu name it differently
+    if grep -q '^ID=ubuntu' /etc/os-release; then
+        packages="$packages chromium-chromedriver"
+    else
+        packages="$packages chromium-driver"
+    fi
+fi
 
 installed() { dpkg-query -W -f '${Status}' "$1" 2>/dev/null | grep -q 'ok installed'; }
 
@@ -19,7 +27,6 @@ missing=
 for package in $packages; do
     installed "$package" || missing="$missing $package"
 done
-# Ubuntu's chromium is a snap: its own browser packages do instead when Debian's are not there
 if [ -n "$missing" ]; then
     echo "Installing:$missing"
     policy=/usr/sbin/policy-rc.d
