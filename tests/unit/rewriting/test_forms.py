@@ -75,7 +75,8 @@ def test_spellings_that_differ_from_the_encoders_own_mean_the_same_afterwards(ol
     "text",
     ["myshop.example", "http://myshop.example", "HTTP://MyShop.Example/", "//myshop.example:443/", ".myshop.example",
      "https://www.myshop.example/x", "Visit myshop.example.", "myshop.example,", "x\\nmyshop.example\\n",
-     ">myshop.example<", "%20myshop.example", "backup of myshop.example_2024", "myshop.example-catalogue.csv", "sales@myshop.example",
+     ">myshop.example<", "%20myshop.example", "backup of myshop.example_2024",
+     "myshop.example-catalogue.csv", "sales@myshop.example",
      "^(.*\\.)?myshop.example$"],
 )  # fmt: skip
 def test_the_domain_is_found_wherever_it_stands_as_a_whole(text):

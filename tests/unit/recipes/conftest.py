@@ -1,0 +1,83 @@
+"""Templates for the recipe: our sample shop really installed, and the real PrestaShop where the machine has one."""
+
+import os
+import shutil
+import subprocess
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from controller.bundles.connections import connect, parse_url
+from controller.bundles.source import Source
+
+PROJECT = Path(__file__).resolve().parents[3]
+INSTALLER = PROJECT / "packaging" / "demo" / "sample-shop" / "install.php"
+DOMAIN = "template.shop.example"
+ADMIN = "boss@template.example"
+PASSWORD = "Pa%ss'w\\ord-7"
+
+
+class Sample:
+    """An installed sample shop: `root` is its tree, `database` the name, `server` the MariaDB it is in."""
+
+    def __init__(self, server, root, names, uri):
+        self.server = server
+        self.root = root
+        self.database, self.user, self.password = names
+        self.uri = uri
+
+    def query(self, sql, *params):
+        """Run one statement in the shop's database."""
+        return self.server.query(sql, *params, database=self.database)
+
+    @contextmanager
+    def source(self):
+        """Give the packer's view of the database."""
+        url = f"mysql://root@localhost/{self.database}?unix_socket={self.server.socket}"
+        connection = connect(parse_url(url, "source_database"), "source_database")
+        try:
+            yield Source(connection)
+        finally:
+            connection.close()
+
+
+def install(server, root, uri="/"):
+    """Install the sample shop with a database password full of awkward characters."""
+    if shutil.which("php") is None:
+        pytest.skip("no php for the sample shop")
+    name, user, _ = server.new_database()
+    server.query(f"ALTER USER `{user}`@localhost IDENTIFIED BY %s", PASSWORD)
+    url = f"mysql://{user}:@localhost/{name}?unix_socket={server.socket}"
+    done = subprocess.run(
+        ["php", str(INSTALLER), "--docroot", str(root), "--domain", DOMAIN, "--admin-email", ADMIN, "--physical-uri", uri,
+         "--admin-password", "Sample-Pw-77!", "--db-url", url, "--with-install-folder"],
+        env={**os.environ, "SAMPLE_SHOP_DB_PASSWORD": PASSWORD}, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr + done.stdout
+    return Sample(server, root, (name, user, PASSWORD), uri)
+
+
+@pytest.fixture(scope="session")
+def sample(mariadb_server, tmp_path_factory):
+    """The sample shop; tests must not change it."""
+    return install(mariadb_server, tmp_path_factory.mktemp("sample") / "public_html")
+
+
+@pytest.fixture
+def own_sample(mariadb_server, tmp_path):
+    """A sample shop a test may break."""
+    return install(mariadb_server, tmp_path / "public_html")
+
+
+@pytest.fixture(scope="session")
+def real_shop():
+    """(document root, Source) of a real PrestaShop 8.2.1; skips where the machine has none."""
+    root = Path(os.environ.get("SHOPLAUNCH_REAL_SHOP", "/srv/template82/public_html"))
+    socket = root.parent / "mysql.sock"
+    if not (root / "app/config/parameters.php").is_file() or not socket.exists():
+        pytest.skip(f"no real PrestaShop at {root}")
+    url = f"mysql://root@localhost/tpl82_shop?unix_socket={socket}"
+    connection = connect(parse_url(url, "source_database"), "source_database")
+    yield root, Source(connection)
+    connection.close()

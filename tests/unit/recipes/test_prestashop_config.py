@@ -1,0 +1,113 @@
+"""parameters.php becomes a template that PHP reads back with exactly the new shop's values."""
+
+import json
+import subprocess
+
+import pytest
+
+from controller.recipes import prestashop_config as config
+from shared.errors import ShoplaunchError
+from shared.placeholders import Renderer
+
+NONCE = "1a2b3c4d"
+VALUES = {
+    "db.host": "localhost", "db.port": "", "db.name": "alice_shop", "db.user": "alice", "db.password": "a%b'c\\d\"e$f%%",
+    "secret.secret": "S" * 64, "secret.cookie_key": "K" * 64, "secret.cookie_iv": "I" * 32,
+    "secret.new_cookie_key": "def00000" + "0" * 128, "secret.api_public_key": "-----BEGIN\nP+/=\n",
+    "secret.api_private_key": "-----BEGIN\nQ+/=\n",
+}  # fmt: skip
+SOURCE = rb"""<?php
+// 'database_password' => 'an-older-password',
+return array (
+  'parameters' => array (
+    'database_host' => '127.0.0.1:3307', 'database_name' => 'tpl_1', 'database_user' => "tpl_1",
+    # 'cookie_key' => 'an-older-key',
+    'database_password' => 'template%%pass\'word', 'database_prefix' => 'xy_', 'database_engine' => 'InnoDB',
+    'mailer_user' => 'post@template.example', 'mailer_password' => 'mail-secret-1',
+    'secret' => 'the-template-secret', 'cookie_key' => 'the-template-key', 'cookie_iv' => 'the-template-iv',
+    'new_cookie_key' => 'def000template', 'ps_cache_enable' => true, 'ps_creation_date' => '2024-01-02',
+    'own_setting' => 'it\'s mine 100%%', 'own_list' => ['a', 'b' => [1, true, null]],
+  ),
+);
+$later = 'unused';
+"""
+
+
+def shop_with(tmp_path, source):
+    folder = tmp_path / "app" / "config"
+    folder.mkdir(parents=True)
+    (folder / "parameters.php").write_bytes(source)
+    return tmp_path
+
+
+def read_by_php(path):
+    """Return the parameters as PrestaShop sees them: included by PHP, percent signs halved."""
+    code = (
+        "$p = (require $argv[1])['parameters'];"
+        "array_walk($p, function (&$v) { if (is_string($v)) { $v = str_replace('%%', '%', $v); } });"
+        "echo json_encode($p);"
+    )
+    return json.loads(subprocess.run(["php", "-r", code, str(path)], capture_output=True, check=True).stdout)
+
+
+def test_values_come_out_of_the_file_as_the_job_gave_them(tmp_path):
+    configuration = config.read(shop_with(tmp_path, SOURCE))
+    target = tmp_path / "new.php"
+    target.write_bytes(Renderer(NONCE, VALUES).render(configuration.template(NONCE)))
+    seen = read_by_php(target)
+    assert seen["database_password"] == VALUES["db.password"]
+    assert seen["database_host"] == "localhost"
+    assert seen["database_port"] == ""
+    assert seen["database_prefix"] == "xy_"
+    assert seen["cookie_key"] == VALUES["secret.cookie_key"]
+    assert seen["own_setting"] == "it's mine 100%"
+    assert seen["own_list"] == {"0": "a", "b": [1, True, None]}
+    assert seen["mailer_password"] is None
+    assert seen["ps_cache_enable"] is False
+
+
+def test_nothing_secret_of_the_template_stays_in_the_file(tmp_path):
+    template = config.read(shop_with(tmp_path, SOURCE)).template(NONCE)
+    for trace in (b"older", b"template", b"tpl_1", b"127.0.0.1", b"unused", b"mail-secret"):
+        assert trace not in template
+
+
+def test_the_templates_own_values_are_known_for_the_search(tmp_path):
+    configuration = config.read(shop_with(tmp_path, SOURCE))
+    assert configuration.prefix == "xy_"
+    assert configuration.secret_values()["database_password"] == b"template%pass'word"
+    assert set(configuration.secret_values()) == {
+        "secret", "cookie_key", "cookie_iv", "new_cookie_key", "database_password", "mailer_password",
+    }  # fmt: skip
+
+
+def test_only_secrets_the_shop_has_are_made(tmp_path):
+    made = [(one.name, one.format, one.length) for one in config.read(shop_with(tmp_path, SOURCE)).secrets()]
+    assert made == [
+        ("secret.secret", "alnum", 64),
+        ("secret.cookie_key", "alnum", 64),
+        ("secret.cookie_iv", "alnum", 32),
+        ("secret.new_cookie_key", "defuse_key", 0),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        (b"<?php return ['parameters' => ['database_host' => getenv('H')]];", "getenv"),
+        (b"<?php return ['parameters' => ['database_host' => 'h']];", "lacks database_name"),
+        (b"<?php return ['other' => 1];", "no 'parameters'"),
+        (b"<?php return 5;", "no 'parameters'"),
+    ],
+)
+def test_an_unreadable_configuration_says_where(tmp_path, source, words):
+    with pytest.raises(ShoplaunchError) as caught:
+        config.read(shop_with(tmp_path, source))
+    assert caught.value.code == "config_unreadable"
+    assert words in caught.value.message
+
+
+def test_an_absent_configuration_is_unreadable(tmp_path):
+    with pytest.raises(ShoplaunchError) as caught:
+        config.read(tmp_path)
+    assert caught.value.code == "config_unreadable"
