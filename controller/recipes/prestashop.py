@@ -211,8 +211,7 @@ class PrestaShopTemplate(Template):
 
     def probes(self) -> Mapping[str, tuple[str, str]]:
         """Return languages and countries of the template, so that two trials really choose different ones."""
-        choices = {"shop.language": self._database.languages(), "shop.country": self._database.countries()}
-        return {name: (codes[0], codes[1]) for name, codes in choices.items() if len(codes) > 1}
+        return self._statements.probes()
 
     def _address(self, options: PackOptions) -> tuple[list[str], str]:
         try:

@@ -32,6 +32,11 @@ class Statements:
             made.append(self._country())
         return made
 
+    def probes(self) -> dict[str, tuple[str, str]]:
+        """Return value name -> two codes that choose different rows, where the template has several."""
+        choices = {"shop.language": self._languages, "shop.country": self._countries}
+        return {name: (codes[0], codes[1]) for name, codes in choices.items() if len(codes) > 1}
+
     def jobs(self) -> dict[str, Any]:
         """Return {kind: {"statements", "edits"}}."""
         return {
@@ -47,13 +52,13 @@ class Statements:
         filled: bytes = token(self._nonce, name)
         return filled.decode("ascii")
 
-    def _added(self, name: str) -> Statement:
+    def _added(self, name: str, otherwise: str = "0") -> Statement:
         sql = self._sql(
             "INSERT INTO {configuration} (name, value, date_add, date_upd)"
             " SELECT %s, %s, NOW(), NOW() FROM (SELECT 1 AS one) AS source"
             " WHERE NOT EXISTS (SELECT 1 FROM {configuration} WHERE name = %s)"
         )
-        value = self._value(FROM_JOB[name]) if name in FROM_JOB else "0"
+        value = self._value(FROM_JOB[name]) if name in FROM_JOB else otherwise
         return {
             "sql": sql,
             "params": [name, value, name],
@@ -85,7 +90,7 @@ class Statements:
         return {"sql": sql, "params": [self._value("shop.country")], "min_rows": 0}
 
     def _https_on(self) -> Sequence[Statement]:
-        missing = [self._added(name) for name in ("PS_SSL_ENABLED",) if name not in self._settings]
+        missing = [self._added(name, "1") for name in ("PS_SSL_ENABLED",) if name not in self._settings]
         sql = self._sql("UPDATE {configuration} SET value = '1', date_upd = NOW() WHERE name = %s")
         present = [name for name in ("PS_SSL_ENABLED", "PS_SSL_ENABLED_EVERYWHERE") if name in self._settings]
         names = list(dict.fromkeys(["PS_SSL_ENABLED", *present]))

@@ -50,8 +50,8 @@ def install(server, root, uri="/"):
     server.query(f"ALTER USER `{user}`@localhost IDENTIFIED BY %s", PASSWORD)
     url = f"mysql://{user}:@localhost/{name}?unix_socket={server.socket}"
     done = subprocess.run(
-        ["php", str(INSTALLER), "--docroot", str(root), "--domain", DOMAIN, "--admin-email", ADMIN, "--physical-uri", uri,
-         "--admin-password", "Sample-Pw-77!", "--db-url", url, "--with-install-folder"],
+        ["php", str(INSTALLER), "--docroot", str(root), "--domain", DOMAIN, "--admin-email", ADMIN,
+         "--physical-uri", uri, "--admin-password", "Sample-Pw-77!", "--db-url", url, "--with-install-folder"],
         env={**os.environ, "SAMPLE_SHOP_DB_PASSWORD": PASSWORD}, capture_output=True, text=True,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr + done.stdout

@@ -13,7 +13,11 @@ from shared.errors import ShoplaunchError
 
 _EXPORT = r"""
 function plain($value) {
-    if (is_array($value)) { $items = []; foreach ($value as $k => $v) { $items[] = [plain($k), plain($v)]; } return ['a', $items]; }
+    if (is_array($value)) {
+        $items = [];
+        foreach ($value as $k => $v) { $items[] = [plain($k), plain($v)]; }
+        return ['a', $items];
+    }
     return is_string($value) ? ['s', base64_encode($value)] : ['v', $value];
 }
 while (($line = fgets(STDIN)) !== false) {

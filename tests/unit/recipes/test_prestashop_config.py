@@ -11,7 +11,8 @@ from shared.placeholders import Renderer
 
 NONCE = "1a2b3c4d"
 VALUES = {
-    "db.host": "localhost", "db.port": "", "db.name": "alice_shop", "db.user": "alice", "db.password": "a%b'c\\d\"e$f%%",
+    "db.host": "localhost", "db.port": "", "db.name": "alice_shop", "db.user": "alice",
+    "db.password": "a%b'c\\d\"e$f%%",
     "secret.secret": "S" * 64, "secret.cookie_key": "K" * 64, "secret.cookie_iv": "I" * 32,
     "secret.new_cookie_key": "def00000" + "0" * 128, "secret.api_public_key": "-----BEGIN\nP+/=\n",
     "secret.api_private_key": "-----BEGIN\nQ+/=\n",

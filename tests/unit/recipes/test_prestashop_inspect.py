@@ -1,0 +1,159 @@
+"""Inspecting a PrestaShop: what is found out, and which templates are refused with which code."""
+
+import re
+
+import pytest
+
+from controller.recipes.base import PackOptions
+from controller.recipes.prestashop import PrestaShop
+from controller.recipes.prestashop_facts import series_of
+from controller.recipes.registry import recipe_for
+from shared.errors import ShoplaunchError
+from tests.unit.recipes.conftest import ADMIN, DOMAIN, PASSWORD, install
+
+
+def inspect(shop, **options):
+    with shop.source() as source:
+        return PrestaShop().inspect(shop.root, source, PackOptions(**options))
+
+
+def code_of(shop, **options):
+    with pytest.raises(ShoplaunchError) as caught:
+        inspect(shop, **options)
+    return caught.value.code
+
+
+def test_the_facts_of_a_shop_are_found_without_being_told(sample):
+    facts = inspect(sample).facts
+    assert (facts.application, facts.version, facts.domain, facts.base_uri) == ("prestashop", "8.2.1", DOMAIN, "/")
+    assert (facts.table_prefix, facts.admin_folder) == ("ps_", "admin742sample")
+    assert facts.root == str(sample.root)
+    assert facts.secrets["database_password"] == PASSWORD.encode()
+
+
+def test_secrets_are_made_in_the_formats_prestashop_demands(sample):
+    made = {one.name: (one.format, one.length) for one in inspect(sample).secrets()}
+    assert made["secret.new_cookie_key"] == ("defuse_key", 0)
+    assert made["secret.cookie_key"] == ("alnum", 64)
+    assert made["secret.cookie_iv"] == ("alnum", 32)
+    assert made["secret.api_private_key"] == ("rsa_private", 2048)
+    assert made["secret.api_public_key"] == ("rsa_public", 0)
+    assert made["secret.nw_salt"] == ("alnum", 16)
+
+
+def test_nothing_secret_is_shown_by_the_facts(sample):
+    facts = inspect(sample).facts
+    assert PASSWORD not in repr(facts)
+    assert not any(value.decode() in repr(facts) for value in facts.secrets.values())
+
+
+def test_domain_and_administrator_are_replaced_everywhere(sample):
+    found = {one.old.decode(): (one.value, one.kind) for one in inspect(sample).replacements()}
+    assert found[DOMAIN] == found[f"www.{DOMAIN}"] == ("domain", "domain")
+    assert found[str(sample.root)] == ("root", "path")
+    assert ADMIN in found
+
+
+def test_a_shop_in_a_folder_takes_its_folder_along(mariadb_server, tmp_path):
+    shop = install(mariadb_server, tmp_path / "public_html", "/shop/")
+    template = inspect(shop)
+    found = {one.old.decode(): one.value for one in template.replacements()}
+    assert found[f"{DOMAIN}/shop"] == "domain"
+    assert found["/shop/"] == "base_uri"
+    content = (shop.root / ".htaccess").read_bytes()
+    assert b"/shop/" in content
+    assert b"/shop/" not in template.file(b".htaccess", content)
+
+
+def test_a_new_back_office_is_never_called_admin_alone():
+    names = {PrestaShop().new_admin_folder(lambda choices: choices[-1]), PrestaShop().new_admin_folder(min)}
+    assert len(names) == 2
+    assert all(re.fullmatch(r"admin[0-9]{3}[a-z0-9]{12}", name) for name in names)
+
+
+def test_the_recipe_knows_its_trees(sample, tmp_path):
+    assert recipe_for(sample.root).name == "prestashop"
+    (tmp_path / "index.php").write_text("<?php")
+    with pytest.raises(ShoplaunchError) as caught:
+        recipe_for(tmp_path)
+    assert caught.value.code == "not_this_application"
+    with pytest.raises(ShoplaunchError) as caught:
+        recipe_for(sample.root, "joomla")
+    assert caught.value.code == "not_this_application"
+
+
+@pytest.mark.parametrize(
+    ("version", "minimum"),
+    [("1.7.0.6", "5.4"), ("1.7.6.8", "5.6"), ("1.7.8.11", "7.1.3"), ("8.0.5", "7.2.5"), ("8.2.1", "7.2.5")],
+)
+def test_every_supported_series_has_its_php(version, minimum):
+    assert series_of(version).php.minimum == minimum
+
+
+@pytest.mark.parametrize("version", ["1.6.1.24", "9.1.4", "10.0", "8.x", ""])
+def test_other_series_are_not_guessed_at(version):
+    assert series_of(version) is None
+
+
+def test_two_domains_are_refused(own_sample):
+    own_sample.query("UPDATE ps_shop_url SET domain_ssl = 'secure.other.example'")
+    assert code_of(own_sample) == "several_domains"
+    assert code_of(own_sample, domain="secure.other.example") == "several_domains"
+
+
+def test_two_addresses_are_refused(own_sample):
+    own_sample.query(
+        "INSERT INTO ps_shop_url (id_shop, domain, domain_ssl, physical_uri, virtual_uri, main, active)"
+        " SELECT id_shop, domain, domain_ssl, physical_uri, 'second/', 0, 1 FROM ps_shop_url"
+    )
+    assert code_of(own_sample) == "several_domains"
+
+
+def test_www_in_front_is_not_a_second_domain(own_sample):
+    own_sample.query("UPDATE ps_shop_url SET domain_ssl = CONCAT('www.', domain)")
+    assert inspect(own_sample).facts.domain == DOMAIN
+
+
+def test_an_unnamed_domain_must_be_given(own_sample):
+    own_sample.query("UPDATE ps_shop_url SET domain = '', domain_ssl = ''")
+    assert code_of(own_sample) == "domain_unknown"
+    assert inspect(own_sample, domain="Given.Example").facts.domain == "given.example"
+
+
+def test_a_dump_of_another_prefix_is_refused(own_sample):
+    path = own_sample.root / "app/config/parameters.php"
+    path.write_text(path.read_text().replace("'database_prefix' => 'ps_'", "'database_prefix' => 'xy_'"))
+    assert code_of(own_sample) == "prefix_mismatch"
+
+
+def test_an_unknown_version_is_refused(own_sample):
+    path = own_sample.root / "app/AppKernel.php"
+    path.write_text(path.read_text().replace("8.2.1", "9.0.0"))
+    assert code_of(own_sample) == "unknown_version"
+    path.unlink()
+    assert code_of(own_sample) == "unknown_version"
+
+
+def test_a_configuration_that_must_be_run_is_refused(own_sample):
+    path = own_sample.root / "app/config/parameters.php"
+    path.write_text("<?php return ['parameters' => load()];")
+    assert code_of(own_sample) == "config_unreadable"
+
+
+def test_a_shop_without_administrator_is_refused(own_sample):
+    own_sample.query("UPDATE ps_employee SET active = 0")
+    assert code_of(own_sample) == "admin_missing"
+
+
+def test_a_shop_with_two_back_offices_is_refused(own_sample):
+    twin = own_sample.root / "backoffice2"
+    (twin / "filemanager").mkdir(parents=True)
+    (twin / "index.php").touch()
+    (twin / "get-file-admin.php").touch()
+    assert code_of(own_sample) == "admin_folder_unknown"
+
+
+def test_an_installer_still_there_is_left_out_not_refused(sample):
+    assert (sample.root / "install").is_dir()
+    template = inspect(sample)
+    assert template.excludes(b"install", True)

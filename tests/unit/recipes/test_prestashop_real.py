@@ -1,0 +1,129 @@
+"""The recipe on a real PrestaShop and on real dumps; skipped where the machine has none."""
+
+import gzip
+import subprocess
+
+import pytest
+
+from controller.bundles.connections import connect, parse_url
+from controller.bundles.source import Source
+from controller.bundles.template_plan import TemplatePlan
+from controller.bundles.tree import Tree
+from controller.recipes.base import PackOptions
+from controller.recipes.prestashop import PrestaShop
+from controller.recipes.prestashop_database import Database
+from controller.recipes.prestashop_rows import RowRules
+from controller.recipes.prestashop_statements import Statements
+from shared.errors import ShoplaunchError
+from shared.placeholders import Renderer
+
+
+@pytest.fixture(scope="module")
+def plan(real_shop):
+    root, source = real_shop
+    return TemplatePlan(PrestaShop().inspect(root, source, PackOptions()), "prestashop")
+
+
+def test_a_real_shop_is_understood(plan):
+    facts = plan._template.facts
+    assert (facts.version, facts.domain, facts.admin_folder) == ("8.2.1", "ps82.template.example", "admin123tpl")
+    assert facts.home == "/srv/template82"
+    names = [secret["name"] for secret in plan.manifest()["secrets"]]
+    assert "secret.new_cookie_key" in names and "secret.api_private_key" in names
+
+
+def test_no_kept_file_of_a_real_shop_names_domain_path_or_password(real_shop, plan):
+    root, _ = real_shop
+    tree = Tree(root)
+    needles = [b"ps82.template.example", b"/srv/template82", *plan._template.facts.secrets.values()]
+    changed = []
+    for entry in tree.entries(plan.excludes):
+        if entry.kind != "file":
+            continue
+        content = tree.read(entry)
+        template = plan.file(entry.path, content)
+        assert not any(needle in template for needle in needles), entry.path
+        if template is not content:
+            changed.append(entry.path.decode())
+    assert {".htaccess", "robots.txt", "app/config/parameters.php", "mails/en/order_conf.html"} <= set(changed)
+    assert len(changed) < 20
+
+
+def test_emptied_folders_of_a_real_shop_are_there_without_caches(real_shop, plan):
+    root, _ = real_shop
+    paths = {entry.path.decode(): entry for entry in Tree(root).entries(plan.excludes)}
+    assert {"var/cache", "var/cache/prod", "var/cache/dev", "var/logs", "var/sessions"} <= set(paths)
+    assert not any(path.startswith("var/cache/prod/") for path in paths)
+    assert "var/cache/prod/appParameters.php" not in paths
+
+
+def test_checks_of_a_real_shop_visit_its_own_pictures(plan):
+    checks = {one["name"]: one["path"] for one in plan.manifest()["checks"]}
+    assert checks["product_image"] == "/img/p/1/1.jpg"
+    assert checks["product_image_by_name"].startswith("/1-home_default/")
+
+
+@pytest.fixture(scope="module", params=["prestashop-8.2.1.sql.gz", "prestashop-1.6.1.24.sql.gz"])
+def dump(request, real_dumps, mariadb_server):
+    """(Source, Database) of a real dump loaded into the private server."""
+    path = real_dumps / request.param
+    name, _, _ = mariadb_server.new_database()
+    with gzip.open(path) as stream:
+        data = stream.read()
+    subprocess.run(
+        ["mariadb", "--no-defaults", "-uroot", f"--socket={mariadb_server.socket}", name], input=data, check=True
+    )
+    url = f"mysql://root@localhost/{name}?unix_socket={mariadb_server.socket}"
+    connection = connect(parse_url(url, "source_database"), "source_database")
+    source = Source(connection)
+    yield source, Database(source, "ps_")
+    connection.close()
+
+
+def test_real_databases_are_understood(dump):
+    _, database = dump
+    hosts, uri = database.address()
+    assert hosts[0].endswith(".template.example") and uri == "/"
+    assert database.administrator().number == 1
+    assert database.product().image is not None
+
+
+def test_real_databases_of_another_prefix_are_refused(dump):
+    source, _ = dump
+    with pytest.raises(ShoplaunchError) as caught:
+        Database(source, "xy_")
+    assert caught.value.code == "prefix_mismatch"
+
+
+def test_rules_fit_the_columns_of_real_databases(dump):
+    source, database = dump
+    admin = database.administrator()
+    rules = RowRules(database, admin, "1a2b3c4d", keep_customers=False)
+    kept = 0
+    for table in source.tables.values():
+        condition = rules.condition(table.name)
+        if condition is None:
+            continue
+        names = [column.name for column in table.stored]
+        for row in source.rows(table, condition):
+            own = rules.cells(table.name, dict(zip(names, row, strict=True)))
+            assert set(own) <= set(names), table.name
+            kept += 1
+    assert kept > 5000
+    assert any(one.table == "ps_connections" or one.table == "ps_customer" for one in rules.dropped())
+
+
+def test_statements_run_on_real_databases(dump):
+    source, database = dump
+    statements = Statements(database, database.administrator(), "1a2b3c4d")
+    values = {"domain": "new.test", "shop.language": "en", "shop.country": "US", "shop.name": "N",
+              "shop.email": "a@b.test", "admin.password_hash": "$2b$10$x"}  # fmt: skip
+    renderer = Renderer("1a2b3c4d", values)
+    made = statements.configure() + [one for job in statements.jobs().values() for one in job["statements"]]
+    source.query("SELECT 1")
+    connection = source._connection
+    connection.query("ROLLBACK")
+    connection.query("BEGIN")
+    for statement in made:
+        connection.rows(statement["sql"], [renderer.render(part.encode()).decode() for part in statement["params"]])
+    connection.query("ROLLBACK")

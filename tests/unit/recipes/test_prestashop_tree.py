@@ -1,0 +1,87 @@
+"""Which files of a PrestaShop are packed, under which names, with which contents."""
+
+import pytest
+
+from controller.recipes.base import PackOptions
+from controller.recipes.prestashop import PrestaShop
+from controller.recipes.prestashop_facts import series_of
+from controller.recipes.prestashop_tree import TreeRules
+from shared.placeholders import token
+
+RULES = TreeRules(series_of("8.2.1"), "admin1a", keep_customers=False)
+
+
+def out(path, is_directory=False, rules=RULES):
+    """Tell whether a path is left out, itself or by a folder above it."""
+    parts = path.split("/")
+    above = ["/".join(parts[:count]) for count in range(1, len(parts))]
+    return any(rules.excludes(one.encode(), True) for one in above) or rules.excludes(path.encode(), is_directory)
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["install/index.php", "var/cache/prod/appParameters.php", "var/cache/prod/smarty/x", "var/cache/dev/a.php",
+     "var/cache/other/x", "var/logs/prod.log", "var/sessions/prod/sess_1", "cache/cachefs/1/query",
+     "cache/smarty/compile/ab/x.php", "themes/classic/cache/x.css", "themes/child/assets/cache/theme-1.css",
+     "admin1a/backups/1.sql.gz", "admin1a/import/customers.csv", "admin1a/autoupgrade/backup/x.zip",
+     "app/config/parameters.php.bak", "app/config/parameters.old.yml", "app/config/parameters.2023.php",
+     "config/settings.old.php", "config/settings.inc.php.bak", "config/xml/modules_list.xml", "img/tmp/product_1.jpg",
+     "dump.sql", "site.tar.gz", "backup.zip", "error_log", "modules/x/error_log", ".user.ini", "php.ini", "cgi-bin/x",
+     ".well-known/acme-challenge/x", ".git/config", "upload/0123456789abcdef0123456789abcdef"],
+)  # fmt: skip
+def test_caches_logs_copies_and_the_panels_own_stay_out(path):
+    assert out(path)
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["index.php", ".htaccess", "robots.txt", "app/config/parameters.php", "app/config/parameters.yml.dist",
+     "config/settings.inc.php", "var/cache/CACHEDIR.TAG", "var/.htaccess", "cache/index.php", "cache/smarty/index.php",
+     "cache/cachefs/index.php", "cache/smarty/compile/index.php", "img/tmp/index.php", "admin1a/backups/index.php",
+     "admin1a/autoupgrade/index.php", "img/p/1/1.jpg", "themes/classic/assets/css/theme.css", "upload/index.php",
+     "modules/installer/x.php", "config/xml/themes/x.xml", "download/index.php", "vendor/a/error_log.php",
+     "modules/x/data.sql", "translations/sf-en-US.zip"],
+)  # fmt: skip
+def test_the_shop_itself_and_the_guards_of_emptied_folders_stay(path):
+    assert not out(path)
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["var/cache", "var/cache/prod", "var/cache/dev", "var/logs", "var/sessions", "cache/cachefs",
+     "cache/smarty/compile", "admin1a/import", "themes/classic/assets/cache", "img/tmp"],
+)  # fmt: skip
+def test_emptied_folders_are_there_empty(path):
+    assert not out(path, is_directory=True)
+
+
+def test_uploads_of_customers_stay_with_the_customers():
+    kept = TreeRules(series_of("8.2.1"), "admin1a", keep_customers=True)
+    assert not out("upload/0123456789abcdef0123456789abcdef", rules=kept)
+
+
+def test_the_first_1_7_releases_keep_their_caches_elsewhere():
+    early = TreeRules(series_of("1.7.2.4"), "admin1a", keep_customers=False)
+    assert out("app/cache/prod/x.php", rules=early)
+    assert out("app/logs/prod.log", rules=early)
+    assert not out("app/cache/prod", is_directory=True, rules=early)
+
+
+def test_the_back_office_is_a_placeholder_in_names_and_in_robots(sample):
+    with sample.source() as source:
+        template = PrestaShop().inspect(sample.root, source, PackOptions())
+    filled = token(template.nonce, "admin_folder")
+    assert template.path(b"admin742sample/index.php") == filled + b"/index.php"
+    assert template.path(b"../../admin742sample/x") == b"../../" + filled + b"/x"
+    assert template.path(b"modules/admin742sample/x") == b"modules/admin742sample/x"
+    assert template.file(b"robots.txt", b"Disallow: /admin742sample/\n") == b"Disallow: /" + filled + b"/\n"
+    assert template.file(b"modules/x.php", b"admin742sample") is None
+
+
+def test_leftover_settings_of_an_upgrade_are_replaced_whole(sample):
+    with sample.source() as source:
+        template = PrestaShop().inspect(sample.root, source, PackOptions())
+    old = b"<?php define('_DB_PASSWD_', 'old-secret');"
+    assert b"old-secret" not in template.file(b"config/settings.inc.php", old)
+    assert template.file(b"config/settings.inc.php", b"<?php\n//@deprecated 1.7") is None
+    assert template.file(b"app/config/parameters.yml", b"parameters:\n  database_password: x\n") == b"parameters:\n"
