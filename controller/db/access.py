@@ -6,7 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from controller.db.tables import api_keys, audit, login_failures, operators
+from controller.db.tables import api_keys, audit, operators
 from shared.errors import ShoplaunchError
 
 
@@ -28,23 +28,6 @@ def list_operators(connection: sa.Connection) -> list[str]:
     return list(connection.execute(sa.select(operators.c.user).order_by(operators.c.user)).scalars())
 
 
-def failures_since(connection: sa.Connection, subject: str, since: float) -> list[float]:
-    """Return when logins of `subject` failed after `since`, oldest first."""
-    query = sa.select(login_failures.c.at).where(login_failures.c.subject == subject, login_failures.c.at > since)
-    return list(connection.execute(query.order_by(login_failures.c.at)).scalars())
-
-
-def add_failure(connection: sa.Connection, subject: str, now: float, forget_before: float) -> None:
-    """Note a failed login, and forget those nobody counts any more."""
-    connection.execute(sa.delete(login_failures).where(login_failures.c.at < forget_before))
-    connection.execute(sa.insert(login_failures).values(subject=subject, at=now))
-
-
-def forget_failures(connection: sa.Connection, subject: str) -> None:
-    """Forget the failed logins of `subject`."""
-    connection.execute(sa.delete(login_failures).where(login_failures.c.subject == subject))
-
-
 def add_key(connection: sa.Connection, name: str, secret_encrypted: str, now: float) -> None:
     """Add a billing system's key. Raises ShoplaunchError `name_taken`."""
     if key_secret(connection, name) is not None:
@@ -55,11 +38,6 @@ def add_key(connection: sa.Connection, name: str, secret_encrypted: str, now: fl
 def key_secret(connection: sa.Connection, name: str) -> str | None:
     """Return the key's encrypted secret, None when there is no such key."""
     return connection.execute(sa.select(api_keys.c.secret_encrypted).where(api_keys.c.name == name)).scalar()
-
-
-def list_keys(connection: sa.Connection) -> list[str]:
-    """Return the keys' names."""
-    return list(connection.execute(sa.select(api_keys.c.name).order_by(api_keys.c.name)).scalars())
 
 
 def add_audit(connection: sa.Connection, now: float, user: str, action: str, job: str | None, detail: str) -> None:

@@ -105,13 +105,6 @@ def find_by_order(connection: sa.Connection, order_key: str) -> Job | None:
     return None if row is None else _job(row)
 
 
-def find_busy(connection: sa.Connection, domain_key: str, account_key: str) -> Job | None:
-    """Return a job that holds the domain or the account, None when both are free."""
-    taken = sa.or_(jobs.c.domain_key == domain_key, jobs.c.account_key == account_key)
-    row = connection.execute(sa.select(*_COLUMNS).where(taken)).first()
-    return None if row is None else _job(row)
-
-
 def find_service(connection: sa.Connection, service_id: str) -> Job | None:
     """Return the newest job of billing's service `service_id`, or the job of that id, None when there is none."""
     query = sa.select(*_COLUMNS).where(sa.or_(jobs.c.service_id == service_id, jobs.c.id == service_id))
