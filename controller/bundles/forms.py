@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import quote
 
 from controller.recipes.base import Replacement
@@ -55,6 +56,20 @@ _EXTENSION_AFTER = re.compile(
 )
 _QUOTE_BEFORE = re.compile(rb"(?:[\"'(=]|&quot;|&#0?39;|%22|%27|\\u0022)$")
 _LOOK_BACK = 80
+_ANY_CASE = ("domain", "email")
+
+
+#: Why a needle is not replaced: it is part of something else that belongs to nobody's move.
+SUBDOMAIN = "a sub-domain"
+LONGER_NAME = "part of a longer name"
+LONGER_PATH = "part of a longer path"
+LONGER_ADDRESS = "part of a longer address"
+ANOTHER_PORT = "with another port"
+COMMON_WORD = "a common word outside an address"
+NOT_BEGINNING = "not the beginning of an address"
+SOMETHING_ELSE = frozenset(
+    {SUBDOMAIN, LONGER_NAME, LONGER_PATH, LONGER_ADDRESS, ANOTHER_PORT, COMMON_WORD, NOT_BEGINNING}
+)
 
 
 @dataclass(frozen=True)
@@ -68,6 +83,20 @@ class Hit:
     problem: str = ""
 
 
+@dataclass(frozen=True)
+class _Spelling:
+    """A needle as it may be written; `text` is in small letters when it is found in any case."""
+
+    text: bytes
+    replacement: Replacement
+    steps: str
+
+    @property
+    def any_case(self) -> bool:
+        return self.replacement.kind in _ANY_CASE
+
+
+@lru_cache(maxsize=64)
 def spellings(old: bytes) -> dict[bytes, str]:
     """Return every spelling of `old` under which it is recognised -> the encoding steps that make it."""
     found = {old: "raw"}
@@ -89,15 +118,15 @@ class Needles:
     """Finds the template's strings in text. Domains and e-mail addresses are found in any case."""
 
     def __init__(self, replacements: Sequence[Replacement]) -> None:
-        self._known: dict[bytes, tuple[Replacement, str]] = {}
+        known: dict[bytes, _Spelling] = {}
         for one in sorted(replacements, key=lambda each: len(each.old), reverse=True):
             for text, steps in spellings(one.old).items():
-                self._known.setdefault(_folded(text, one.kind), (one, steps))
-        ordered = sorted(self._known.items(), key=lambda item: len(item[0]), reverse=True)
-        self._ordered = [(text, one, steps) for text, (one, steps) in ordered]
-        self._pattern = re.compile(b"|".join(_pattern(text, one.kind) for text, one, _ in self._ordered) or rb"(?!)")
-        self.shortest = min((len(one.old) for one in replacements), default=1 << 30)
+                folded = _folded(text, one.kind)
+                known.setdefault(folded, _Spelling(folded, one, steps))
+        self._known = sorted(known.values(), key=lambda spelling: len(spelling.text), reverse=True)
         self._cores = [_cores(one.old.lower()) for one in replacements]
+        self._last: tuple[bytes, tuple[_Spelling, ...]] = (b"", ())
+        self.shortest = min((len(one.old) for one in replacements), default=1 << 30)
         self.olds = [one.old for one in replacements]
 
     def may_hold(self, data: bytes) -> bool:
@@ -107,40 +136,59 @@ class Needles:
 
     def any_in(self, data: bytes) -> bool:
         """Tell whether a needle stands in `data`, whatever stands beside it."""
-        return self.may_hold(data) and self._pattern.search(data) is not None
+        return bool(self._present(data))
 
     def hits(self, data: bytes, at: int = 0, end: int | None = None) -> Iterator[Hit]:
         """Yield what is found between `at` and `end`, from left to right, never overlapping."""
+        present = self._present(data)
+        if not present:
+            return
+        pattern = _pattern_of(present)
         last = len(data) if end is None else end
         while True:
-            found = self._pattern.search(data, at, last)
+            found = pattern.search(data, at, last)
             if found is None:
                 return
-            hit = self._judged(data, found.start(), last)
+            hit = _judged(present, data, found.start(), last)
             yield hit
             at = hit.end if not hit.problem else hit.start + 1
 
-    def _judged(self, data: bytes, start: int, last: int) -> Hit:
-        """Return the longest needle at `start` that stands as a whole, else the longest with its problem."""
-        first: Hit | None = None
-        for text, one, steps in self._ordered:
-            end = start + len(text)
-            if end > last or _folded(data[start:end], one.kind) != text:
-                continue
-            problem = _beside(data, start, end, one)
-            if not problem:
-                return Hit(start, end, one.value, _context(data, start, end, one.kind, steps))
-            first = first or Hit(start, end, one.value, steps, problem)
-        assert first is not None
-        return first
+    def _present(self, data: bytes) -> tuple[_Spelling, ...]:
+        """Return the spellings that occur in `data`, the longest first."""
+        if not self.may_hold(data):
+            return ()
+        # The pieces of one text are looked at one after the other
+        if self._last[0] is not data:
+            folded = data.lower()
+            found = [one for one in self._known if one.text in (folded if one.any_case else data)]
+            self._last = (data, tuple(found))
+        return self._last[1]
+
+
+@lru_cache(maxsize=256)
+def _pattern_of(present: tuple[_Spelling, ...]) -> re.Pattern[bytes]:
+    """Return the pattern that finds where one of a few spellings begins: far quicker than one of them all."""
+    texts = [(b"(?i:%b)" if one.any_case else b"%b") % re.escape(one.text) for one in present]
+    return re.compile(b"|".join(texts))
+
+
+def _judged(present: tuple[_Spelling, ...], data: bytes, start: int, last: int) -> Hit:
+    """Return the longest needle at `start` that stands as a whole, else the longest with its problem."""
+    first: Hit | None = None
+    for spelling in present:
+        one, end = spelling.replacement, start + len(spelling.text)
+        if end > last or _folded(data[start:end], one.kind) != spelling.text:
+            continue
+        problem = _beside(data, start, end, one)
+        if not problem:
+            return Hit(start, end, one.value, _context(data, start, end, one.kind, spelling.steps))
+        first = first or Hit(start, end, one.value, spelling.steps, problem)
+    assert first is not None
+    return first
 
 
 def _folded(text: bytes, kind: str) -> bytes:
-    return text.lower() if kind in ("domain", "email") else text
-
-
-def _pattern(text: bytes, kind: str) -> bytes:
-    return b"(?i:" + re.escape(text) + b")" if kind in ("domain", "email") else re.escape(text)
+    return text.lower() if kind in _ANY_CASE else text
 
 
 def _cores(old: bytes) -> list[bytes]:
@@ -154,29 +202,29 @@ def _beside(data: bytes, start: int, end: int, one: Replacement) -> str:
     if one.kind == "domain":
         return _beside_domain(before, after, one.old)
     if one.kind == "path":
-        return "part of a longer path" if _joined_before(before, b"._-") or _joined_after(after) else ""
+        return LONGER_PATH if _joined_before(before, b"._-") or _joined_after(after) else ""
     if one.kind == "email":
-        return "part of a longer address" if _joined_before(before, b"._+-") or _joined_after(after) else ""
-    return "" if not before or _QUOTE_BEFORE.search(before) else "not the beginning of an address"
+        return LONGER_ADDRESS if _joined_before(before, b"._+-") or _joined_after(after) else ""
+    return "" if not before or _QUOTE_BEFORE.search(before) else NOT_BEGINNING
 
 
 def _beside_domain(before: bytes, after: bytes, domain: bytes) -> str:
     in_url = _URL_BEFORE.search(before) is not None
     if is_weak_domain(domain) and not in_url:
-        return "a common word outside an address"
+        return COMMON_WORD
     if not _ESCAPE_BEFORE.search(before) and _SUBDOMAIN_BEFORE.search(before):
-        return "a sub-domain"
+        return SUBDOMAIN
     if _joined_before(before, b"-"):
-        return "part of a longer name"
+        return LONGER_NAME
     if after[:1] in (b"-", b"_") and not in_url and not before.endswith(b"@"):
         return ""
     if _EXTENSION_AFTER.match(after) and not in_url and not before.endswith(b"@"):
         return ""
     if _joined_after(after):
-        return "part of a longer name"
+        return LONGER_NAME
     port = _PORT_AFTER.match(after)
     if port and b":" not in domain and port.group(1) not in (b"80", b"443"):
-        return "with another port"
+        return ANOTHER_PORT
     return ""
 
 

@@ -38,8 +38,10 @@ class Rewriter:
         self._needles = Needles(replacements)
         self._fragments = fragments
         self._report = report
-        self._coded = [form for old in self._needles.olds for form in base64_forms(old)]
-        self._hexes = [old.hex().encode("ascii") for old in self._needles.olds if len(old) >= 8]
+        # Whatever holds a longer needle holds the shorter one in it
+        shortest = [old for old in self._needles.olds if not any(o != old and o in old for o in self._needles.olds)]
+        self._coded = list(dict.fromkeys(form for old in shortest for form in base64_forms(old)))
+        self._hexes = [old.hex().encode("ascii") for old in shortest if len(old) >= 8]
 
     def rewrite_text(self, data: bytes, place: str) -> bytes:
         """Return a value as a template; the same object when nothing in it depends on the account."""
@@ -47,13 +49,14 @@ class Rewriter:
 
     def rewrite_file(self, data: bytes, place: str) -> bytes:
         """Return a text file as a template, the same object when nothing changed; other files are only searched."""
-        if not (self._needles.may_hold(data) or any(form in data for form in self._coded)):
-            packed = wrappings.unpacked(data)
-            if packed is not None and self._needles.any_in(packed):
-                self._report.leave(place, "compressed", b"")
+        if wrappings.is_packed(data):
+            self._look_into(data, place)
             return data
-        if b"\0" in data[:_BINARY_HEAD]:
-            self._search(data, place, "binary")
+        if b"\0" in data[:_BINARY_HEAD] and not serialized.is_start(data):
+            if self._needles.may_hold(data):
+                self._search(data, place, "binary")
+            return data
+        if not (self._needles.may_hold(data) or any(form in data for form in self._coded)):
             return data
         return self._value(data, place, ())
 
@@ -70,10 +73,8 @@ class Rewriter:
                 template = reader(data, place, inside)
                 if template is not None:
                     return template
-        packed = wrappings.unpacked(data)
-        if packed is not None:
-            if self._needles.any_in(packed):
-                self._report.leave(place, "compressed", b"")
+        if wrappings.is_packed(data):
+            self._look_into(data, place)
             return data
         if b"\0" in data:
             self._search(data, place, "binary")
@@ -274,9 +275,16 @@ class Rewriter:
             last = hit.end
         return b"".join(parts) + data[last:end]
 
+    def _look_into(self, packed: bytes, place: str) -> None:
+        inner = wrappings.unpacked(packed)
+        if inner is not None and self._needles.may_hold(inner) and self._needles.any_in(inner):
+            self._report.leave(place, "compressed", b"")
+
     def _search(self, data: bytes, place: str, reason: str) -> None:
         for hit in self._needles.hits(data):
-            self._report.leave(place, reason, data[max(0, hit.start - _AROUND_BYTES) : hit.end + _AROUND_BYTES])
+            self._report.leave(
+                place, hit.problem or reason, data[max(0, hit.start - _AROUND_BYTES) : hit.end + _AROUND_BYTES]
+            )
 
 
 def _is_structure(data: bytes) -> bool:

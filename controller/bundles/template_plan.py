@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from controller.bundles.connections import Row
+from controller.bundles.forms import SOMETHING_ELSE
 from controller.bundles.fragments import Fragments
 from controller.bundles.report import Report
 from controller.bundles.rewriting import Rewriter
@@ -156,7 +157,11 @@ class TemplatePlan:
 
     def _searched(self, one: Replacement) -> list[bytes]:
         """Return `one` itself, or narrower spellings of it where it stays as part of another name."""
-        left = [around.around for around in self._report.left if one.old.lower() in around.around.lower()]
+        left = [
+            stays.around
+            for stays in self._report.left
+            if stays.reason in SOMETHING_ELSE and one.old.lower() in stays.around.lower()
+        ]
         if not left and not self._rewriter.is_weak(one):
             return [one.old]
         narrowed = [mark % one.old for mark in _NARROWED]

@@ -143,11 +143,16 @@ def base64_other(data: bytes) -> bytes | None:
         return None
 
 
-def unpacked(data: bytes) -> bytes | None:
-    """Return the beginning of what a gzip or zlib value holds; None when it is none."""
+def is_packed(data: bytes) -> bool:
+    """Tell whether `data` is a gzip or zlib value."""
+    return data.startswith(_PACKED) and unpacked(data, 1) is not None
+
+
+def unpacked(data: bytes, limit: int = _UNPACKED_LIMIT) -> bytes | None:
+    """Return the first `limit` bytes of what a gzip or zlib value holds; None when it is none."""
     if not data.startswith(_PACKED):
         return None
     try:
-        return zlib.decompressobj(47).decompress(data, _UNPACKED_LIMIT)
+        return zlib.decompressobj(47).decompress(data, limit)
     except zlib.error:
         return None
