@@ -63,6 +63,8 @@ class TemplatePlan:
     def file(self, path: bytes, content: bytes) -> bytes:
         """Return a file's content as a template; the same object when nothing in it depends on the account."""
         shown = path.decode("utf-8", "replace")
+        for sentence in self._template.warnings(path, content):
+            self._report.note(shown, sentence)
         own = self._template.file(path, content)
         if own is not None:
             self._whole_files.append(shown)

@@ -123,6 +123,10 @@ class Template(ABC):
     def file(self, path: bytes, content: bytes) -> bytes | None:
         """Return the complete template of a file the recipe knows; None when it is rewritten like any text."""
 
+    def warnings(self, path: bytes, content: bytes) -> Sequence[str]:
+        """Return sentences for the operator about a file that is packed but may not do in a new shop."""
+        return ()
+
     @abstractmethod
     def condition(self, table: str) -> str | None:
         """Return the SQL condition of the rows to keep: "" for all, None to keep the table empty."""

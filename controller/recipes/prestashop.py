@@ -30,7 +30,13 @@ from controller.recipes.prestashop_database import Database
 from controller.recipes.prestashop_facts import Series, series_of
 from controller.recipes.prestashop_rows import RowRules
 from controller.recipes.prestashop_statements import Statements
-from controller.recipes.prestashop_tree import TreeRules, find_admin_folder, find_version
+from controller.recipes.prestashop_tree import (
+    TreeRules,
+    find_admin_folder,
+    find_version,
+    former_root,
+    htaccess_warnings,
+)
 from shared.errors import ShoplaunchError
 from shared.placeholders import token
 
@@ -108,7 +114,9 @@ class PrestaShopTemplate(Template):
             secrets=self._secret_values(),
             credentials=self._credentials(),
         )
-        self._roots = list(dict.fromkeys([resolved, str(root).rstrip("/")]))
+        former = former_root(root, series.caches)
+        self._roots = list(dict.fromkeys(filter(None, [resolved, str(root).rstrip("/"), former])))
+        self._homes = list(dict.fromkeys(filter(None, [self.facts.home, _home_in(former)])))
         self.nonce = hashlib.sha256(f"{version}\0{self._hosts[0]}\0{base_uri}\0{resolved}".encode()).hexdigest()[:8]
         self._tree = TreeRules(series, admin_folder, options.keep_customers)
         self._rows = RowRules(self._database, self._admin, self.nonce, options.keep_customers)
@@ -132,8 +140,8 @@ class PrestaShopTemplate(Template):
         for path in self._roots:
             if path not in _NO_HOME:
                 add(path, "root", "path")
-        if self.facts.home:
-            add(self.facts.home, "home", "path")
+        for path in self._homes:
+            add(path, "home", "path")
         if folder:
             add(self.facts.base_uri, "base_uri", "uri")
         add(self._settings.get("PS_SHOP_EMAIL", ""), "shop.email", "email")
@@ -163,6 +171,10 @@ class PrestaShopTemplate(Template):
         if path in _NAME_FOLDER:
             return self._with_names(content)
         return None
+
+    def warnings(self, path: bytes, content: bytes) -> Sequence[str]:
+        """Return what the owner's lines in .htaccess may do."""
+        return htaccess_warnings(content) if path == b".htaccess" else ()
 
     def condition(self, table: str) -> str | None:
         """Return the condition of the rows to keep."""
@@ -274,6 +286,12 @@ def _home_of(root: str) -> str | None:
     except (KeyError, OSError):
         return None
     return home if root.startswith(home + "/") and home not in _NO_HOME else None
+
+
+def _home_in(path: str | None) -> str | None:
+    """Return the home directory a path names by its form, for accounts that are not of this machine."""
+    named = re.match(r"(/home[0-9]*/[^/]+)/", path or "")
+    return named.group(1) if named else None
 
 
 def _is_searchable(value: bytes) -> bool:

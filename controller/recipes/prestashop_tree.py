@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
+from itertools import islice
 from pathlib import Path
 
 from controller.recipes.prestashop_facts import Series
@@ -34,6 +36,17 @@ _LEFT_OUT_ANYWHERE = (b"error_log", b".DS_Store", b"Thumbs.db", b".git", b".svn"
 _KEPT = (b"app/config/parameters.yml.dist",)
 #: What customers sent in, under names without meaning.
 _CUSTOMER_UPLOAD = re.compile(rb"upload/[0-9a-f]{32,40}(?:_small)?")
+
+
+_OWN_BLOCK = re.compile(rb"^# ~~start~~.*?^# ~~end~~[^\n]*", re.DOTALL | re.MULTILINE)
+_REDIRECT = re.compile(
+    rb"^\s*(?:RewriteRule\s.*\[[^\]]*\bR(?:=3\d\d)?\b|Redirect(?:Match|Permanent)?\s)", re.MULTILINE | re.IGNORECASE
+)
+_OUTSIDE = re.compile(
+    rb"^\s*(?:AuthUserFile|AuthGroupFile|php_value\s+auto_prepend_file)\s", re.MULTILINE | re.IGNORECASE
+)
+_TEMPLATE_NAME = re.compile(rb"from '(/[^']+?)/(?:themes|modules|admin[^/']*)/")
+_LOOKED_AT_TEMPLATES = 40
 
 
 class TreeRules:
@@ -92,3 +105,31 @@ def find_version(root: Path) -> str | None:
         if found:
             return found.group(1).decode("ascii")
     return None
+
+
+def htaccess_warnings(content: bytes) -> list[str]:
+    """Return what the owner's own lines in .htaccess, outside PrestaShop's block, may do to a new shop."""
+    own = _OWN_BLOCK.sub(b"", content)
+    found = []
+    if _REDIRECT.search(own):
+        found.append("redirects of the owner's own: both spellings of the host become one, so they may lead in circles")
+    if _OUTSIDE.search(own):
+        found.append("names a file outside the tree that a new account does not have")
+    return found
+
+
+def former_root(root: Path, caches: tuple[str, ...]) -> str | None:
+    """Return where the shop's compiled pages say it stood when it ran, None when they do not say.
+
+    A tree that was copied for packing still names its old place in its texts.
+    """
+    seen: Counter[str] = Counter()
+    folders = [root / cache / environment / "smarty" / "compile" for cache in caches for environment in ("prod", "dev")]
+    for folder in folders:
+        if not folder.is_dir():
+            continue
+        for page in islice(sorted(folder.rglob("*.php")), _LOOKED_AT_TEMPLATES):
+            named = _TEMPLATE_NAME.search(page.read_bytes()[:4096]) if page.is_file() else None
+            if named:
+                seen[named.group(1).decode("utf-8", "replace")] += 1
+    return seen.most_common(1)[0][0] if seen else None

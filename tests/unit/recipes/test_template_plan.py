@@ -1,0 +1,91 @@
+"""The packer's plan: the recipe's own templates and the rewriter together, and what is searched for at the end."""
+
+import pytest
+
+from controller.bundles.template_plan import TemplatePlan, make_plan
+from controller.bundles.tree import Tree
+from controller.recipes.base import PackOptions
+from controller.recipes.prestashop import PrestaShop
+from tests.unit.recipes.conftest import DOMAIN
+
+SEARCHED = DOMAIN.encode()
+
+
+@pytest.fixture
+def plan(sample):
+    with sample.source() as source:
+        yield make_plan(Tree(sample.root), source)
+
+
+def test_the_recipe_is_found_and_named(plan):
+    assert plan.application == {"name": "prestashop", "version": "8.2.1", "recipe": "prestashop"}
+
+
+def test_the_same_template_gives_the_same_nonce_and_fragments(sample):
+    made = []
+    for _ in range(2):
+        with sample.source() as source:
+            one = TemplatePlan(PrestaShop().inspect(sample.root, source, PackOptions()), "prestashop")
+            table = source.tables["ps_configuration"]
+            rows = [one.row(table, row) for row in source.rows(table)]
+        made.append((one.nonce, rows, dict(one.fragments())))
+    assert made[0] == made[1]
+
+
+def test_file_names_and_links_are_templates_too(plan, sample):
+    names = [entry.path for entry in Tree(sample.root).entries(plan.excludes)]
+    assert any(SEARCHED in name for name in names)
+    assert not any(SEARCHED in plan.path(name) or b"admin742sample" in plan.path(name) for name in names)
+
+
+def test_no_kept_file_of_the_sample_names_the_template(plan, sample):
+    tree = Tree(sample.root)
+    for entry in tree.entries(plan.excludes):
+        if entry.kind == "file":
+            template = plan.file(entry.path, tree.read(entry))
+            assert SEARCHED not in template, entry.path
+            assert str(sample.root).encode() not in template, entry.path
+
+
+def test_the_domain_itself_is_searched_for_at_the_end(plan):
+    assert SEARCHED in plan.manifest()["residue"]
+    assert SEARCHED in plan.forbidden().values()
+
+
+def test_names_of_others_narrow_the_search_and_do_not_end_it(plan):
+    plan.file(b"notes.html", b"see http://blog.template.shop.example/ and http://nottemplate.shop.example")
+    residue = plan.manifest()["residue"]
+    assert SEARCHED not in residue
+    assert b"//" + SEARCHED + b"/" in residue
+    assert [one["reason"] for one in plan.report()["rewriting"]["left"]] == ["a sub-domain", "part of a longer name"]
+
+
+def test_a_domain_in_a_binary_file_is_still_searched_for(plan):
+    plan.file(b"a.bin", b"\0\1http://template.shop.example/\0")
+    assert SEARCHED in plan.manifest()["residue"]
+
+
+def test_redirects_of_the_owners_own_are_named(plan):
+    own = b"RewriteRule ^(.*)$ https://www.template.shop.example/$1 [R=301,L]\n"
+    plan.file(b".htaccess", own + b"# ~~start~~\nRewriteRule . - [E=REWRITEBASE:/]\n# ~~end~~ here")
+    plan.file(b"x/.htaccess", own)
+    (note,) = plan.report()["rewriting"]["notes"]
+    assert note["place"] == ".htaccess" and "redirects" in note["what"]
+
+
+def test_prestashops_own_rules_are_no_reason_to_warn(plan):
+    plan.file(b".htaccess", b"# ~~start~~\nRewriteRule ^x$ /y [R=301]\n# ~~end~~ here\n")
+    assert plan.report()["rewriting"]["notes"] == []
+
+
+def test_a_copied_tree_names_its_former_place_in_its_caches(own_sample):
+    compiled = own_sample.root / "var/cache/prod/smarty/compile/ab"
+    compiled.mkdir(parents=True)
+    (compiled / "x.php").write_text("<?php /* compiled from '/home/old_user/www/themes/classic/templates/x.tpl' */")
+    with own_sample.source() as source:
+        made = make_plan(Tree(own_sample.root), source)
+        filled = made.file(
+            b"modules/x/paths.php", b"<?php return ['/home/old_user/www/download', '/home/old_user/tmp'];"
+        )
+    assert b"old_user" not in filled
+    assert b":root:raw@@/download" in filled and b":home:raw@@/tmp" in filled
