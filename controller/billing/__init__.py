@@ -1,0 +1,1 @@
+"""Billing systems and mail: who is told about a shop, and how."""

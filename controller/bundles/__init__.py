@@ -1,0 +1,1 @@
+"""The packer: a template shop becomes one bundle; `compile` is the pipeline."""

@@ -9,8 +9,8 @@ from controller.bundles import digests, literals, schema
 from controller.bundles.chunks import Chunk, ChunkWriter
 from controller.bundles.connections import Connection, Row
 from controller.bundles.digests import CELLS_PER_QUERY, Key
+from controller.bundles.gzip_member import gzipped
 from controller.bundles.names import Names
-from controller.bundles.packed import gzipped
 from controller.bundles.plan import Plan
 from controller.bundles.progress import Progress
 from controller.bundles.proof import Cells

@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from controller.bundles.packed import GzipWriter
+from controller.bundles.gzip_member import GzipWriter
 from controller.bundles.tree import Entry
 from shared.bundle import SHARD_PACKED_BYTES, SHARD_UNPACKED_BYTES
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
-from controller.bundles.packed import gzipped
+from controller.bundles.gzip_member import gzipped
 from shared.bundle import MANIFEST
 from shared.encoding import sha256_hex
 from shared.errors import ShoplaunchError

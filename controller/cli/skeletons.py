@@ -10,7 +10,7 @@ import click
 from controller.cli.output import PARTLY_DONE, errors_shown, json_option, print_facts, print_json, show_error
 from controller.cli.servers import open_database, panel_of
 from controller.config import Config, load_config
-from controller.db import bundles, job_accounts
+from controller.db import bundles, jobs
 from controller.db.engine import reading
 from controller.panels.base import SkeletonFiles, SkeletonStatus
 from shared.encoding import sha256_hex
@@ -78,7 +78,7 @@ def sweep(server: str, yes: bool) -> None:
     panel = panel_of(config, server)
     engine = open_database(config)
     with reading(engine) as connection:
-        busy = job_accounts.with_jobs(connection, server)
+        busy = jobs.accounts_with_jobs(connection, server)
     idle, failed = [], 0
     for account in panel.list_accounts():
         if account.user in busy:
@@ -94,7 +94,7 @@ def sweep(server: str, yes: bool) -> None:
     for account in idle:
         # An order may have come in while the question stood there.
         with reading(engine) as connection:
-            if account.user in job_accounts.with_jobs(connection, server):
+            if account.user in jobs.accounts_with_jobs(connection, server):
                 continue
         try:
             panel.remove_agent(account)

@@ -1,0 +1,1 @@
+"""The controller's own database: tables, queries by subject, migrations."""

@@ -160,3 +160,9 @@ def release_lease(connection: sa.Connection, job: Job, owner: str, now: float, w
         wake_at = now
     values = {"lease_owner": None, "lease_until": None, "wake_at": wake_at, "version": jobs.c.version + 1}
     connection.execute(sa.update(jobs).where(jobs.c.id == job.id).values(**values))
+
+
+def accounts_with_jobs(connection: sa.Connection, server: str) -> set[str]:
+    """Return the accounts of `server` that have or had a job of any state."""
+    query = sa.select(jobs.c.account).where(jobs.c.server == server).distinct()
+    return set(connection.execute(query).scalars())

@@ -1,0 +1,1 @@
+"""Recipes: what each application needs, to be packed and to be ordered."""

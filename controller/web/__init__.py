@@ -1,0 +1,1 @@
+"""Everything the controller says by HTTP; `app` puts the blueprints together."""

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from controller.db import events, proofs
 from controller.db.engine import reading
-from controller.jobs import certificate, probes, pull
+from controller.jobs import certificate, pull, visits
 from controller.jobs.steps.work import Later, Outcome, Work
 from shared.errors import ShoplaunchError
 from shared.placeholders import Renderer
@@ -30,15 +30,15 @@ def run(work: Work) -> Outcome:
     require_evidence(manifest, evidence)
     values = work.values()
     address = work.tools.panel.site_address(work.account)
-    site = probes.Site(address.ip, address.port, values["domain"], values["base_uri"])
-    visits = probes.run_checks(site, manifest["checks"], Renderer(manifest["nonce"], values))
+    site = visits.Site(address.ip, address.port, values["domain"], values["base_uri"])
+    answers = visits.run_checks(site, manifest["checks"], Renderer(manifest["nonce"], values))
     now = work.tools.clock()
-    signed = certificate.make(job, work.bundle, values, evidence, visits, prints, work.tools.keys.signing, now)
+    signed = certificate.make(job, work.bundle, values, evidence, answers, prints, work.tools.keys.signing, now)
 
     def keep(connection: sa.Connection) -> None:
         proofs.put_certificate(connection, job.id, signed, now)
 
-    note = "; ".join(filter(None, [f"{len(visits)} visits", removed]))
+    note = "; ".join(filter(None, [f"{len(answers)} visits", removed]))
     return Outcome(note=note, effect=keep)
 
 

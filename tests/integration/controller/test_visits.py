@@ -4,7 +4,7 @@ import socket
 
 import pytest
 
-from controller.jobs.probes import Site, run_checks, visit
+from controller.jobs.visits import Site, run_checks, visit
 from shared.errors import ShoplaunchError
 from shared.placeholders import Renderer
 from tests.agent_box import NONCE
