@@ -105,7 +105,8 @@ def test_a_stopped_packing_leaves_no_server_behind(sample, tmp_path, number):
     process = subprocess.Popen(
         [SHOPLAUNCH, "pack", "--docroot", str(root), "--database", url, "-o", str(out / "x.bundle")],
         env={**os.environ, "SHOPLAUNCH_SOURCE_PASSWORD": password}, stderr=subprocess.PIPE, text=True,
-        start_new_session=True,
+        # A shell starts its background jobs with Ctrl-C ignored
+        start_new_session=True, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
     # Its first phase is over when the scratch server is up
     assert process.stderr.readline().startswith("scratch server")
