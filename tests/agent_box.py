@@ -33,7 +33,6 @@ STAGES = {
     "switch": "switch",
 }
 NONCE = "1a2b3c4d"
-PYTHONS = Path("/root/.pyenv/versions")
 
 
 def sign(key, data):

@@ -1,6 +1,5 @@
 """The agent's code on every interpreter there is, from 3.6 on."""
 
-import glob
 import subprocess
 from pathlib import Path
 
@@ -8,21 +7,9 @@ import pytest
 
 from controller.bundles.agent_build import build_agent
 from tests.agent_box import Keys
+from tests.interpreters import as_numbers, interpreters
 
 PROJECT = Path(__file__).resolve().parents[2]
-PLACES = ("/root/.pyenv/versions/3.*/bin/python3", "/usr/bin/python3.[0-9]*", "/opt/alt/python3*/bin/python3.[0-9]*")
-
-
-def interpreters():
-    """Return version text -> path of every CPython found that is 3.6 or newer."""
-    found = {}
-    for path in sorted(path for place in PLACES for path in glob.glob(place)):
-        command = [path, "-I", "-c", "import sys; print('%d.%d.%d' % sys.version_info[:3])"]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        version = done.stdout.strip()
-        if done.returncode == 0 and tuple(map(int, version.split("."))) >= (3, 6):
-            found.setdefault(version, path)
-    return found
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +37,7 @@ def test_agent_and_shared_compile_and_start_on(version, agent, tmp_path):
 
 def test_every_module_of_the_agent_imports_on_the_oldest_interpreter(agent):
     versions = interpreters()
-    oldest = min(versions, key=lambda text: tuple(map(int, text.split("."))))
+    oldest = min(versions, key=as_numbers)
     names = [
         ".".join(path.relative_to(PROJECT).with_suffix("").parts)
         for folder in ("agent", "shared")

@@ -15,17 +15,15 @@ from shared.job import FOLDER, JOB_FILE, check_job
 from shared.placeholders import token
 from shared.signing import PURPOSE_JOB, load_signed
 from tests.agent_box import NONCE, sample_members, small_manifest, write_bundle
+from tests.clock import START, Clock
 from tests.fakes.folder_panel import FolderPanel
 from tests.fakes.shop_site import ShopSite
 
 DOMAIN = "shop.example.com"
-START = 1_800_000_000.0
 SECRETS = [
     {"name": "secret.cookie_key", "format": "alnum", "length": 56},
     {"name": "secret.new_cookie_key", "format": "defuse_key"},
 ]
-
-
 TABLES = [{"name": "ps_product", "rows": 19}, {"name": "ps_shop", "rows": 1}]
 
 
@@ -39,19 +37,6 @@ CHECKS = [
     {"name": "back_office", "path": f"/{place('admin_folder')}/", "status": [200], "contains": [place("domain")]},
     {"name": "missing", "path": "/there-is-no-such-page", "status": [404]},
 ]
-
-
-class Clock:
-    """Time that passes when told to."""
-
-    def __init__(self):
-        self.now = START
-
-    def __call__(self):
-        return self.now
-
-    def pass_by(self, seconds):
-        self.now += seconds
 
 
 class Outbox:

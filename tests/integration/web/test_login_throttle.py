@@ -8,14 +8,7 @@ from controller.db.engine import make_engine
 from controller.db.logins import MAX_PER_ADDRESS, MAX_PER_USER, WINDOW_SECONDS, LoginThrottle
 from controller.db.migrate import upgrade
 from shared.errors import ShoplaunchError
-
-
-class Clock:
-    def __init__(self):
-        self.now = 1_800_000_000.0
-
-    def __call__(self):
-        return self.now
+from tests.clock import Clock
 
 
 @pytest.fixture

@@ -8,16 +8,9 @@ from controller.db.engine import make_engine
 from controller.db.migrate import upgrade
 from controller.db.requests import ANSWER_SECONDS, CLAIM_SECONDS, SIGNATURE_SECONDS, Answer, RequestLog
 from shared.errors import ShoplaunchError
+from tests.clock import Clock
 
 EVENT = "billing:11111111-2222-3333-4444-555555555555"
-
-
-class Clock:
-    def __init__(self):
-        self.now = 1_800_000_000.0
-
-    def __call__(self):
-        return self.now
 
 
 @pytest.fixture
