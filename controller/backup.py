@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import os
 import tarfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -38,13 +40,18 @@ def backup(config: Config, output: Path) -> None:
         descriptor = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
         raise ShoplaunchError("name_taken", f"{output} exists already") from None
-    with os.fdopen(descriptor, "wb") as stream:
-        with tarfile.open(fileobj=stream, mode="w:gz") as archive:
-            _add(archive, _DATABASE, document)
-            for path in _files(config.home):
-                _add(archive, path.relative_to(config.home).as_posix(), path.read_bytes())
-        stream.flush()
-        os.fsync(stream.fileno())
+    try:
+        with os.fdopen(descriptor, "wb") as stream:
+            with tarfile.open(fileobj=stream, mode="w:gz") as archive:
+                _add(archive, _DATABASE, document)
+                for path in _files(config.home):
+                    _add(archive, path.relative_to(config.home).as_posix(), path.read_bytes())
+            stream.flush()
+            os.fsync(stream.fileno())
+    except BaseException:
+        # Half a backup is none
+        output.unlink()
+        raise
     sync_folder(output.absolute().parent)
 
 
@@ -77,7 +84,7 @@ def restore(config: Config, source: Path) -> list[str]:
     """Bring back what `backup` wrote, into an installation without jobs; return names of bundles to add again.
 
     Settings of this machine stay; the backup's are then put beside them. Files first, the database in one
-    transaction: a restore that was cut off can be repeated. Raises ShoplaunchError `config_invalid` for a file that is
+    transaction: a restore that was cut off can be repeated. Raises ShoplaunchError `backup_damaged` for a file that is
     no backup, `name_taken` when there are jobs already, OSError.
     """
     members = _read_archive(source)
@@ -90,7 +97,7 @@ def restore(config: Config, source: Path) -> list[str]:
     engine = make_engine(config.database_url)
     upgrade(engine)
     if document["revision"] != revisions(engine)[0]:
-        raise ShoplaunchError("config_invalid", f"the backup is of another version ({document['revision']})")
+        raise ShoplaunchError("backup_damaged", f"the backup is of another version ({document['revision']})")
     with reading(engine) as connection:
         if connection.execute(sa.select(metadata.tables["jobs"].c.id).limit(1)).first() is not None:
             raise ShoplaunchError("name_taken", "this installation has jobs already; restore into an empty one")
@@ -116,12 +123,12 @@ def _read_archive(source: Path) -> dict[str, bytes]:
                 known = entry.name in (_DATABASE, FILE_NAME) or (folder in _FOLDERS and name not in ("", ".", ".."))
                 stream = archive.extractfile(entry) if entry.isfile() and entry.size <= MAX_FILE_BYTES else None
                 if not known or stream is None:
-                    raise ShoplaunchError("config_invalid", f"the backup holds something unknown: {entry.name[:100]}")
+                    raise ShoplaunchError("backup_damaged", f"the backup holds something unknown: {entry.name[:100]}")
                 members[entry.name] = stream.read()
-    except (tarfile.TarError, EOFError) as error:
-        raise ShoplaunchError("config_invalid", f"{source} is not a whole backup: {error}") from None
+    except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise ShoplaunchError("backup_damaged", f"{source} is not a whole backup: {error}") from None
     if _DATABASE not in members:
-        raise ShoplaunchError("config_invalid", f"{source} is not a whole backup: there is no database in it")
+        raise ShoplaunchError("backup_damaged", f"{source} is not a whole backup: there is no database in it")
     return members
 
 
@@ -129,9 +136,9 @@ def _database_of(content: bytes) -> dict[str, Any]:
     try:
         document = json.loads(content)
     except ValueError:
-        raise ShoplaunchError("config_invalid", "the backup's database is not JSON") from None
+        raise ShoplaunchError("backup_damaged", "the backup's database is not JSON") from None
     if document.get("format") != FORMAT or set(document["tables"]) != set(metadata.tables):
-        raise ShoplaunchError("config_invalid", "the backup is of another version")
+        raise ShoplaunchError("backup_damaged", "the backup is of another version")
     return dict(document)
 
 

@@ -141,7 +141,7 @@ def read_keys(path: Path) -> list[bytes]:
 
     Raises ShoplaunchError `config_invalid`.
     """
-    lines = [line.split("#")[0].strip() for line in path.read_text().splitlines()]
+    lines = [line.split("#")[0].strip() for line in path.read_text("utf-8", "replace").splitlines()]
     try:
         keys = [bytes.fromhex(line) for line in lines if line]
     except ValueError:

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import errno
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from shared.bundle import MANIFEST, MAX_MANIFEST_BYTES, load_manifest
+from shared.bundle import MANIFEST, MAX_MANIFEST_BYTES, check_path, load_manifest
 from shared.encoding import sha256_hex
 from shared.errors import ShoplaunchError
 
 Manifest = dict[str, Any]
+#: What the library raises over bytes that were altered; RuntimeError: it takes a member for an encrypted one.
+_DAMAGE = (
+    zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError, KeyError, RuntimeError, ValueError,
+    OverflowError,
+)  # fmt: skip
 
 
 class BundleFile:
@@ -24,6 +31,10 @@ class BundleFile:
         names = archive.namelist()
         if len(set(names)) != len(names) or MANIFEST not in names:
             raise ShoplaunchError("bundle_damaged", "the bundle has no manifest, or a member twice")
+        for info in archive.infolist():
+            check_path(info.filename.encode("utf-8", "surrogateescape"))
+            if info.compress_type != zipfile.ZIP_STORED or info.compress_size != info.file_size:
+                raise ShoplaunchError("bundle_damaged", f"{info.filename[:100]} is not stored as it is")
         if archive.getinfo(MANIFEST).file_size > MAX_MANIFEST_BYTES:
             raise ShoplaunchError("manifest_invalid", "the manifest is too large")
         data = archive.read(MANIFEST)
@@ -42,19 +53,29 @@ class BundleFile:
     def read(self, member: dict[str, Any]) -> bytes:
         """Return a member's packed bytes. Raises ShoplaunchError `bundle_digest`, `bundle_damaged`."""
         with damage():
+            # Looked at first: a size that lies must not become memory
+            if self._archive.getinfo(member["name"]).file_size != member["size"]:
+                raise ShoplaunchError("bundle_damaged", f"{member['name']} is not as long as the manifest says")
             data = self._archive.read(member["name"])
-        if len(data) != member["size"] or sha256_hex(data) != member["sha256"]:
+        if sha256_hex(data) != member["sha256"]:
             raise ShoplaunchError("bundle_digest", f"{member['name']} does not match its digest")
         return data
 
 
 @contextmanager
 def open_bundle(path: Path) -> Iterator[BundleFile]:
-    """Give the bundle at `path`. Raises ShoplaunchError `bundle_missing`, `bundle_damaged`, `manifest_invalid`."""
+    """Give the bundle at `path`.
+
+    Raises ShoplaunchError `bundle_missing`, `bundle_damaged`, `unsafe_path`, `manifest_invalid`, `bundle_format`.
+    """
     if not path.is_file():
         raise ShoplaunchError("bundle_missing", f"there is no file {path}")
-    with damage(), zipfile.ZipFile(path) as archive:
-        yield BundleFile(path, archive)
+    with ExitStack() as stack:
+        with damage():
+            archive = stack.enter_context(zipfile.ZipFile(path))
+            bundle = BundleFile(path, archive)
+        # What goes wrong while it is used is not the file's fault: outside of `damage`
+        yield bundle
 
 
 def check_members(bundle: BundleFile) -> None:
@@ -68,5 +89,10 @@ def damage() -> Iterator[None]:
     """Turn what a cut or altered file makes of a ZIP into ShoplaunchError `bundle_damaged`."""
     try:
         yield
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, KeyError) as problem:
+    except OSError as problem:
+        if problem.errno != errno.EINVAL:
+            raise
+        # A position before the beginning of the file
+        raise ShoplaunchError("bundle_damaged", "the bundle cannot be read: its directory is damaged") from problem
+    except _DAMAGE as problem:
         raise ShoplaunchError("bundle_damaged", f"the bundle cannot be read: {problem}"[:300]) from problem

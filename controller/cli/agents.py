@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from controller.bundles.agent_build import build_agent, read_keys
+from controller.cli.output import errors_shown
 from controller.config import load_config
 from controller.keys import load_keys
 
@@ -29,6 +30,7 @@ def agent() -> None:
     multiple=True,
     help="File with Ed25519 public keys in hexadecimal, one a line, newest last; default: this installation's own.",
 )
+@errors_shown
 def build(output: Path, keys_from: tuple[Path, ...]) -> None:
     """Build the agent from its sources, the pinned libraries and the controller's public keys."""
     keys = (

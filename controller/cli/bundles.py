@@ -95,7 +95,10 @@ def _facts(found: dict[str, Any]) -> list[tuple[str, Any]]:
         ("Application", f"{manifest['application']['name']} {manifest['application']['version']}"),
         ("Members", ", ".join(f"{number} {kind}" for kind, number in sorted(kinds.items()))),
         ("Tables", f"{len(manifest['tables'])} with {sum(table['rows'] for table in manifest['tables'])} rows"),
-        ("Needs", f"{needs['disk_bytes']} bytes, {needs['inodes']} files, PHP {php['min']} to {php['max'] or 'any'}"),
+        (
+            "Needs",
+            f"{needs['disk_bytes']} bytes, {needs['inodes']} files, PHP {php['min']} to {php.get('max') or 'any'}",
+        ),
         ("Secrets", ", ".join(secret["name"] for secret in manifest["secrets"])),
         ("Checks", ", ".join(check["name"] for check in manifest["checks"])),
         ("Personal data", "; ".join(manifest.get("personal_data", []))),

@@ -117,7 +117,9 @@ def cancel(job_id: str, undo: bool) -> None:
 @click.command()
 @click.argument("job_id", metavar="ID", required=False)
 @click.option("--signed", is_flag=True, help="Print the document as it was signed.")
-@click.option("--verify", "file", type=click.File("r"), help="Check and print a document that was kept.")
+@click.option(
+    "--verify", "file", type=click.File("r", errors="replace"), help="Check and print a document that was kept."
+)
 @json_option
 @errors_shown
 def certificate(job_id: str | None, signed: bool, file: TextIO | None, as_json: bool) -> None:

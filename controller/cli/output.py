@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 import json
 import sys
+import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 import click
@@ -18,6 +21,15 @@ OK = 0
 FAILED = 1
 WRONG_USAGE = 2
 PARTLY_DONE = 3
+
+#: What the operating system refused -> code.
+_REFUSALS = {
+    errno.ENOSPC: "disk_full",
+    errno.EDQUOT: "disk_full",
+    errno.EROFS: "read_only",
+    errno.EACCES: "permission_denied",
+    errno.EPERM: "permission_denied",
+}
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -35,17 +47,40 @@ def show_error(code: str, message: str, what_to_do: str = "") -> None:
 
 
 def errors_shown(command: Callable[P, R]) -> Callable[P, R]:
-    """Make a command end with exit code 1 and the failure's advice where it raises ShoplaunchError."""
+    """Make a command end with exit code 1 and the failure's code and advice, whatever it raises.
+
+    With --json standard output gets {"error": {"code", "message", "advice", "retryable"}}: what a program reads there
+    is always JSON.
+    """
 
     @functools.wraps(command)
     def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return command(*args, **kwargs)
-        except ShoplaunchError as error:
-            show_error(error.code, error.message, error.as_dict()["advice"])
+        except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
+            raise
+        except Exception as problem:  # noqa: BLE001 - nobody at a terminal is helped by a stack of calls
+            document = as_failure(problem).as_dict()
+            if kwargs.get("as_json"):
+                print_json({"error": document})
+            show_error(document["code"], document["message"], document["advice"])
             sys.exit(FAILED)
 
     return guarded
+
+
+def as_failure(problem: Exception) -> ShoplaunchError:
+    """Return `problem` as a ShoplaunchError: an OSError by its number, what nobody foresaw as `internal`."""
+    if isinstance(problem, ShoplaunchError):
+        return problem
+    if isinstance(problem, OSError) and problem.strerror:
+        code = _REFUSALS.get(problem.errno or 0, "file_error")
+        place = f"{problem.filename}: " if isinstance(problem.filename, str) else ""
+        return ShoplaunchError(code, f"{place}{problem.strerror}")
+    frames = traceback.extract_tb(problem.__traceback__)
+    place = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno} ({frames[-1].name})" if frames else ""
+    # Not its text: that may hold anything, secrets too
+    return ShoplaunchError("internal", type(problem).__name__ + place)
 
 
 def print_json(document: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import signal
 import threading
 from types import FrameType
@@ -17,12 +18,15 @@ from controller.config import Config, load_config
 from controller.jobs.service import open_service
 from controller.jobs.worker import Worker
 from controller.web.app import create_app
+from shared.errors import ShoplaunchError
 
 THREADS = 8
 #: A request takes milliseconds; a stuck one must not keep the process from ending.
 GRACEFUL_SECONDS = 20
 #: How long steps under way are waited for at the end; whatever is cut off is done again by the next worker.
 WORKER_SECONDS = 20.0
+_ADDRESS = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):(?P<port>[0-9]{1,5})\Z|unix:/.+\Z")
+_LAST_PORT = 65535
 
 
 def register(group: click.Group) -> None:
@@ -75,14 +79,32 @@ class _Server(BaseApplication):  # type: ignore[misc]
             self._worker.stop(WORKER_SECONDS)
 
 
+def _is_address(text: str) -> bool:
+    found = _ADDRESS.match(text)
+    return found is not None and (found["port"] is None or int(found["port"]) <= _LAST_PORT)
+
+
+def _checked_address(_context: click.Context, _option: click.Parameter, value: str | None) -> str | None:
+    if value is not None and not _is_address(value):
+        raise click.BadParameter("give HOST:PORT, such as 127.0.0.1:8000")
+    return value
+
+
 @click.command()
-@click.option("--bind", metavar="HOST:PORT", help="Where to listen; default: `bind` of the configuration.")
+@click.option(
+    "--bind",
+    metavar="HOST:PORT",
+    callback=_checked_address,
+    help="Where to listen; default: `bind` of the configuration.",
+)
 @click.option("--no-worker", is_flag=True, help="Only the web server; run `shoplaunch worker` elsewhere.")
 @errors_shown
 def serve(bind: str | None, no_worker: bool) -> None:
     """Serve orders, agents and operators, and work on the jobs."""
     _log()
     config = load_config()
+    if not _is_address(config.bind):
+        raise ShoplaunchError("config_invalid", f"bind is not HOST:PORT: {config.bind[:80]!r}")
     # Fails here, with advice, instead of in a child that is started again and again
     open_service(config).engine.dispose()
     _Server(config, bind or config.bind, not no_worker).run()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -66,6 +67,9 @@ def _as_known(context: sa.engine.ExceptionContext) -> BaseException | None:
         numbers: tuple[Any, ...] = getattr(context.original_exception, "args", ())
         repeatable = bool(numbers) and numbers[0] in _REPEATABLE
         return ShoplaunchError("database_busy", f"the controller's database: {text}", repeatable=repeatable)
+    # Of this very class, and of none below it, when the file itself is no (whole) database
+    if type(context.original_exception) is sqlite3.DatabaseError:
+        return ShoplaunchError("database_damaged", f"the controller's database: {context.original_exception}"[:200])
     return None
 
 

@@ -41,11 +41,11 @@ class Bundles:
     def add(self, name: str, source: Path) -> Bundle:
         """Copy the file in under `name` and return what is known of it; the same file again changes nothing.
 
-        Raises ShoplaunchError `bundle_unknown` for a name that is none, `name_taken`, `bundle_missing`,
+        Raises ShoplaunchError `name_invalid`, `name_taken`, `bundle_missing`,
         `bundle_damaged`, `bundle_digest`, `manifest_invalid`, `bundle_format`, `disk_full`.
         """
         if not NAME.match(name):
-            raise ShoplaunchError("order_invalid", f"not a bundle's name: {name[:80]!r}")
+            raise ShoplaunchError("name_invalid", f"not a bundle's name: {name[:80]!r}")
         if not source.is_file():
             raise ShoplaunchError("bundle_missing", f"there is no file {source}")
         folder = self._config.bundles

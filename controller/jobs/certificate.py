@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from controller.db.bundles import Bundle
 from controller.db.jobs import Job
 from controller.jobs.dispatch import signed
+from shared.errors import ShoplaunchError
 from shared.events import STAGES
 from shared.signing import PURPOSE_CERTIFICATE, load_signed
 
@@ -73,5 +74,8 @@ def verify(key: bytes, data: bytes, signature: bytes) -> bool:
 
 
 def read(text: str, public_keys: Sequence[bytes]) -> dict[str, Any]:
-    """Return the certificate's content. Raises ShoplaunchError `signature_invalid`."""
-    return dict(load_signed(PURPOSE_CERTIFICATE, list(public_keys), text, verify))
+    """Return the certificate's content. Raises ShoplaunchError `certificate_invalid`."""
+    try:
+        return dict(load_signed(PURPOSE_CERTIFICATE, list(public_keys), text, verify))
+    except ShoplaunchError:
+        raise ShoplaunchError("certificate_invalid", "it is not signed as a certificate by a key of ours") from None

@@ -33,10 +33,10 @@ def retry(engine: sa.Engine, keys: Keys, job_id: str, step: str | None, now: flo
     """Run the failed step (or `step`) again, and what follows from it; return the job.
 
     Where the agent has to work again it gets a new attempt. After a refused database login the user gets a new
-    password. Raises ShoplaunchError `illegal_transition`, `order_invalid` for an unknown step, `job_unknown`.
+    password. Raises ShoplaunchError `illegal_transition`, `step_unknown`, `job_unknown`.
     """
     if step is not None and step not in PLAN:
-        raise ShoplaunchError("order_invalid", f"there is no step {step[:40]!r}; there are: {', '.join(PLAN)}")
+        raise ShoplaunchError("step_unknown", f"there is no step {step[:40]!r}; there are: {', '.join(PLAN)}")
 
     def work(connection: sa.Connection, job: Job) -> Mapping[str, Any]:
         rows = steps.of_job(connection, job.id)

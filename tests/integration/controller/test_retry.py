@@ -186,7 +186,7 @@ def test_a_step_cannot_run_before_those_it_needs(world):
     job = world.order()
     world.work()
     refused(lambda: world.service.retry(job.id, step="drop"), "illegal_transition")
-    refused(lambda: world.service.retry(job.id, step="nonsense"), "order_invalid")
+    refused(lambda: world.service.retry(job.id, step="nonsense"), "step_unknown")
 
 
 def test_a_job_that_is_under_way_or_live_is_not_retried(world):
