@@ -16,6 +16,7 @@ from controller.db.engine import reading, transact
 from controller.db.jobs import Job
 from controller.jobs import states
 from controller.jobs.steps.plan import PLAN
+from controller.recipes.registry import RECIPES
 from shared.encoding import canonical_json, sha256_hex
 from shared.errors import ShoplaunchError
 from shared.schema import validate
@@ -28,6 +29,8 @@ _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\Z")
 #: Zero-width joiner and non-joiner (the half-space of Persian).
 _JOINERS = {0x200C: None, 0x200D: None}
 _TEXTS = ("shop_name", "first_name", "last_name")
+#: Fields that go into columns of the application -> the value a recipe limits.
+_LIMITED = {"shop_name": "shop.name", "first_name": "admin.first_name", "last_name": "admin.last_name"}
 _ID_ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789"
 
 
@@ -83,6 +86,17 @@ def checked(order: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
+def _fit(order: dict[str, Any], limits: Mapping[str, int]) -> None:
+    """Refuse texts longer than the application takes; a shop named after a long domain gets its beginning."""
+    longest = limits.get("shop.name", len(order["domain"]))
+    if "shop_name" not in order and len(order["domain"]) > longest:
+        order["shop_name"] = order["domain"][:longest]
+    for field, value in _LIMITED.items():
+        text = order.get(field, "")
+        if len(text) > limits.get(value, len(text)):
+            raise ShoplaunchError("order_invalid", f"{field} is longer than {limits[value]} characters")
+
+
 def _text(name: str, value: str) -> str:
     text = " ".join(value.split())
     # Persian is written with them; Python counts them among what cannot be shown
@@ -104,10 +118,11 @@ def place(engine: sa.Engine, order: Mapping[str, Any], source: str, now: float) 
     `bundle_unknown`, `domain_busy`.
     """
     found = checked(order)
-    order_key = sha256_hex(canonical_json(found))
     with reading(engine) as connection:
         servers.get(connection, found["server"])
-        bundles.get(connection, found["bundle"])
+        bundle = bundles.get(connection, found["bundle"])
+    _fit(found, RECIPES[bundle.application].limits if bundle.application in RECIPES else {})
+    order_key = sha256_hex(canonical_json(found))
     try:
         return transact(engine, lambda connection: _insert(connection, found, order_key, source, now))
     except IntegrityError:

@@ -184,6 +184,8 @@ class Recipe(ABC):
     password_hash: ClassVar[str] = "bcrypt"  # noqa: S105 - a format
     #: Values an order may leave out.
     defaults: ClassVar[Mapping[str, str]] = {}
+    #: Value name -> characters its columns take at most.
+    limits: ClassVar[Mapping[str, int]] = {}
 
     @abstractmethod
     def detect(self, root: Path) -> bool:
