@@ -1,0 +1,89 @@
+"""Commands that people are told to run exist: those of the README and those in the advice to error codes."""
+
+import re
+import shlex
+from pathlib import Path
+
+import click
+import pytest
+
+from controller.cli import main
+from shared.errors import CODES
+
+README = (Path(__file__).resolve().parents[2] / "README.md").read_text("utf-8")
+
+
+def command_of(words):
+    """Return (command, words left) of the longest command path `words` begin with."""
+    command, left = main, list(words)
+    while left and isinstance(command, click.Group) and left[0] in command.commands:
+        command = command.commands[left.pop(0)]
+    return command, left
+
+
+def options_of(command):
+    """Return the command's option names."""
+    return {name for one in command.params for name in one.opts}
+
+
+def check(text):
+    """Fail unless `text`, a command line with or without `shoplaunch`, names a command and options it has."""
+    words = shlex.split(text.split("#")[0])
+    words = [word for word in words if not re.match(r"SHOPLAUNCH_[A-Z_]+=", word)]
+    words = words[1:] if words[0] == "shoplaunch" else words
+    command, left = command_of(words)
+    assert command is not main, text
+    wanted = {word for word in left if word.startswith("-")}
+    assert wanted <= options_of(command), text
+
+
+def all_options(command=main):
+    """Return the option names of every command below `command`."""
+    below = command.commands.values() if isinstance(command, click.Group) else ()
+    return options_of(command).union(*map(all_options, below))
+
+
+def in_backticks(text):
+    return re.findall(r"`([^`]+)`", text)
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_advice_names_commands_and_options_that_exist(code):
+    advice = CODES[code]["advice"]
+    for told in in_backticks(advice["en"]):
+        if told.startswith("--"):
+            assert told.split()[0] in all_options()
+        else:
+            check(told)
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_persian_advice_names_the_options_the_english_does(code):
+    advice = CODES[code]["advice"]
+    told = set(re.findall(r"--[a-z-]+", " ".join(in_backticks(advice["en"]))))
+    assert told <= set(re.findall(r"--[a-z-]+", advice["fa"]))
+
+
+def readme_commands():
+    """Return every command line of the README that begins with `shoplaunch`, continued lines joined."""
+    blocks = re.findall(r"^```\n(.*?)^```", README, re.S | re.M)
+    lines = "\n".join(blocks).replace("\\\n", " ").splitlines()
+    lines = [line for line in lines if re.match(r"(SHOPLAUNCH_\S+ )?shoplaunch ", line)]
+    told = in_backticks(re.sub(r"^```.*?^```", "", README, flags=re.S | re.M))
+    lines += [text for text in told if text.startswith("shoplaunch ")]
+    return lines + re.findall(r"`((?:skeleton|bundle|key|server) [a-z]+[^`|]*)`", README)
+
+
+def test_the_readme_tells_some_commands():
+    assert len(readme_commands()) > 15
+
+
+@pytest.mark.parametrize("line", readme_commands())
+def test_commands_of_the_readme_exist(line):
+    check(line)
+
+
+@pytest.mark.parametrize("target", sorted(set(re.findall(r"\bmake ([a-z-]+)", README)) - {"it"}))
+def test_make_targets_of_the_readme_exist(target):
+    makefile = (Path(__file__).resolve().parents[2] / "Makefile").read_text("utf-8")
+    assert re.search(rf"^{target}:", makefile, re.M)
