@@ -1,5 +1,5 @@
-# The project's commands. `demo` and `test` install what they need (as root, on Debian or Ubuntu).
-.PHONY: demo test test-nightly lint bench clean
+# The project's commands. `demo`, `test` and `bench` install what they need (as root, on Debian or Ubuntu).
+.PHONY: help demo test test-nightly lint bench clean
 .DEFAULT_GOAL := help
 
 PYTEST = .venv/bin/pytest
@@ -8,9 +8,11 @@ help:
 	@echo "make demo            a shop restored into a new account by cron, on this machine"
 	@echo "make demo BUNDLE=F   the same with your own bundle"
 	@echo "make test            linters, types, import rules, every test"
+	@echo "make test TESTS=F    only the tests in F, a file or folder"
 	@echo "make test-nightly    also the long tests"
-	@echo "make bench           speed, measured side by side"
-	@echo "make clean           removes the demo: accounts, databases, processes, files"
+	@echo "make lint            linters, types and import rules alone"
+	@echo "make bench           speed, measured side by side; BUNDLE=F measures your own bundle"
+	@echo "make clean           removes the demo (accounts, databases, processes, files) and everything built here"
 
 demo:
 	@packaging/bootstrap.sh run

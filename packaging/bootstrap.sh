@@ -12,7 +12,9 @@ command -v apt-get >/dev/null || { echo "This runs on Debian and Ubuntu (apt-get
 packages="mariadb-server mariadb-client apache2 cron php-cli php-fpm php-mysql php-gd php-curl php-intl php-xml
  php-mbstring php-zip php-bcmath python3 python3-venv ca-certificates curl procps"
 if [ "$wanted" = test ]; then
-    packages="$packages chromium quota e2fsprogs"
+    packages="$packages chromium wget mount"
+    # busybox-static has the command too, and the two packages exclude each other
+    command -v busybox >/dev/null || packages="$packages busybox"
     # Debian and Ubuntu name it differently
     if grep -q '^ID=ubuntu' /etc/os-release; then
         packages="$packages chromium-chromedriver"

@@ -23,7 +23,9 @@ def agent() -> None:
 
 
 @agent.command()
-@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), required=True)
+@click.option(
+    "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), required=True, help="The archive to write."
+)
 @click.option(
     "--keys-from",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),

@@ -24,14 +24,14 @@ def register(group: click.Group) -> None:
 @click.option("--email", required=True, help="The client's address, the login of the back office.")
 @click.option("--account", help="The hosting account's name; made from the domain with --create-account.")
 @click.option("--create-account", is_flag=True, help="Create the account when it does not exist.")
-@click.option("--shop-name")
-@click.option("--first-name")
-@click.option("--last-name")
+@click.option("--shop-name", help="The shop's name; left out: the domain.")
+@click.option("--first-name", help="The client's first name, for the shop's administrator.")
+@click.option("--last-name", help="The client's last name.")
 @click.option("--language", help="Two small letters, such as en or fa.")
 @click.option("--country", help="Two capital letters, such as IR.")
-@click.option("--variant")
+@click.option("--variant", help="One of the bundle's variants, where it has any.")
 @click.option("--service-id", help="Billing's number of the service.")
-@click.option("--option", "options", multiple=True, metavar="KEY=VALUE", help="occupied=move: put a full root aside.")
+@click.option("--option", "options", multiple=True, metavar="KEY=VALUE", help="occupied=move: put what stands in the document root aside.")
 @json_option
 @errors_shown
 def order(

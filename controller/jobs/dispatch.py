@@ -68,14 +68,18 @@ def payload(
         "heartbeat_seconds": HEARTBEAT_SECONDS,
         "language": job.language if job.language in LANGUAGES else "en",
         "holding_page": holding_page(job.language),
-        "document_root": {
-            "keep": list(rules.keep),
-            "default_pages": list(rules.default_pages),
-            "htaccess_blocks": [{"start": start, "end": end} for start, end in rules.htaccess_blocks],
-            "occupied": job.order.get("options", {}).get("occupied", "refuse"),
-        },
+        "document_root": _document_root(rules, job.order),
     }
     return dict(check_job(document))
+
+
+def _document_root(rules: DocumentRootRules, order: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "keep": list(rules.keep),
+        "default_pages": list(rules.default_pages),
+        "htaccess_blocks": [{"start": start, "end": end} for start, end in rules.htaccess_blocks],
+        "occupied": order.get("options", {}).get("occupied", "refuse"),
+    }
 
 
 def job_file(document: Mapping[str, Any], keys: Sequence[bytes]) -> bytes:

@@ -61,10 +61,12 @@ def wait(name: str, answers: Callable[[], bool], log: Path, lives: Callable[[], 
 
 
 def signal_command(signal: str, pid: Path, binary: str) -> tuple[str, ...]:
+    """Return the command that sends `signal` to the process of the file `pid`, if it is `binary`."""
     return ("start-stop-daemon", "--stop", "--quiet", "--signal", signal, "--pidfile", str(pid), "--exec", binary)
 
 
 def run(command: list[str], log: Path | None) -> None:
+    """Run `command`. Raises ShoplaunchError `panel_refused` with what it said, else with the end of `log`."""
     done = subprocess.run(command, check=False, capture_output=True, text=True, cwd="/")
     if done.returncode != 0:
         said = (done.stderr or done.stdout).strip()[-500:] or (_tail(log) if log else "")
@@ -76,12 +78,14 @@ def _tail(log: Path) -> str:
 
 
 def accepts(path: Path) -> bool:
+    """Tell whether something listens on the Unix socket `path`."""
     with socket.socket(socket.AF_UNIX) as probe:
         probe.settimeout(5)
         return probe.connect_ex(str(path)) == 0
 
 
 def listens(port: int) -> bool:
+    """Tell whether something listens on this machine's TCP `port`."""
     with socket.socket() as probe:
         probe.settimeout(5)
         return probe.connect_ex(("127.0.0.1", port)) == 0
