@@ -37,9 +37,10 @@ def of_job(connection: sa.Connection, job_id: str) -> list[dict[str, Any]]:
 
 
 def final_evidence(connection: sa.Connection, job_id: str, attempt: int) -> dict[str, Any]:
-    """Return the evidence of the attempt's `finished` event, {} when there is none."""
+    """Return the evidence of the attempt's `finished` event that counted, {} when there is none."""
     query = sa.select(events.c.body).where(
         events.c.job == job_id, events.c.attempt == attempt, events.c.event == "finished"
     )
-    body = connection.execute(query.order_by(events.c.seq.desc()).limit(1)).scalar()
+    # The first that came: it alone moved the job on
+    body = connection.execute(query.order_by(events.c.id).limit(1)).scalar()
     return {} if body is None else dict(json.loads(body).get("evidence") or {})

@@ -10,15 +10,21 @@ import sqlalchemy as sa
 from controller.db import events, jobs, steps
 from controller.db.engine import transact
 from controller.db.jobs import Job
-from controller.jobs import changes, silence, states, undoing
+from controller.jobs import changes, foreign, silence, states, undoing
 from controller.jobs.tokens import AgentToken, Tokens
 from shared.errors import ShoplaunchError
-from shared.events import check_event
+from shared.events import STORED, check_event
 
 #: Until our own checks are done, the shop is not complete, whatever the agent says.
 MAX_AGENT_PERCENT = 97
 FINISHED_PERCENT = 98
 _OF_A_STAGE = ("stage_started", "stage_finished")
+#: More than an agent that is started anew by every tick for days has to say; the disk is not the account's to fill.
+MAX_SEQ = 20_000
+#: Of every event this much is kept; more only of the one whose evidence counts.
+_KEPT = ("job", "attempt", "seq", "event", "at", "stage", "percent", "seconds", "error")
+#: An agent's clock may be wrong; what it says is not shown as later than this.
+CLOCK_SECONDS = 86400.0
 
 
 def record(engine: sa.Engine, tokens: Tokens, token: str, event: Mapping[str, Any], now: float) -> int:
@@ -28,11 +34,22 @@ def record(engine: sa.Engine, tokens: Tokens, token: str, event: Mapping[str, An
     `event_invalid` (400).
     """
     holder = tokens.read_agent(token)
-    check_event(event)
+    event = _checked(event)
     if (event["job"], event["attempt"]) != (holder.job, holder.attempt):
         raise ShoplaunchError("token_invalid", "the token is of another job or attempt")
     job = transact(engine, lambda connection: _take(connection, holder, event, now))
     return job.attempt
+
+
+def _checked(event: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the event, harmless. Raises ShoplaunchError `event_invalid`."""
+    found: dict[str, Any] = foreign.harmless(event, "event_invalid")
+    check_event(found)
+    if found["seq"] > MAX_SEQ or (found["seq"] == 0 and found["event"] in STORED):
+        raise ShoplaunchError("event_invalid", f"event: a {found['event']} event cannot have number {found['seq']}")
+    if found.get("error"):
+        found["error"] = foreign.error_of(found["error"])
+    return found
 
 
 def _take(connection: sa.Connection, holder: AgentToken, event: Mapping[str, Any], now: float) -> Job:
@@ -46,23 +63,25 @@ def _take(connection: sa.Connection, holder: AgentToken, event: Mapping[str, Any
         raise ShoplaunchError("superseded", f"attempt {job.attempt} has taken over")
     if job.state == states.CANCELLED and event["event"] != "cleaned":
         raise ShoplaunchError("cancelled", "the job was cancelled")
-    if event["seq"] and not _is_new(connection, event, now):
+    if event["seq"] and not _is_new(connection, job, event, now):
         return job
     columns = _effect(connection, job, event, now)
     return jobs.update(connection, job, now, **columns) if columns else job
 
 
-def _is_new(connection: sa.Connection, event: Mapping[str, Any], now: float) -> bool:
+def _is_new(connection: sa.Connection, job: Job, event: Mapping[str, Any], now: float) -> bool:
     """Store the event; False when it was stored before."""
     if events.is_stored(connection, event["job"], event["attempt"], event["seq"]):
         return False
-    events.insert(connection, event, now)
+    counts = event["event"] == "finished" and states.may(job.state, "agent_finished")
+    kept = event if counts else {name: event[name] for name in _KEPT if name in event}
+    events.insert(connection, kept, now)
     return True
 
 
 def _effect(connection: sa.Connection, job: Job, event: Mapping[str, Any], now: float) -> dict[str, Any]:
     """Return the job's columns after `event`; reports that come late or out of turn leave the state alone."""
-    columns: dict[str, Any] = {"heard_at": now, **_progress(job, event)}
+    columns: dict[str, Any] = {"heard_at": now, **_progress(job, event, now)}
     kind = event["event"]
     if kind == "cleaned":
         return columns | _cleaned(connection, job, now)
@@ -77,7 +96,7 @@ def _effect(connection: sa.Connection, job: Job, event: Mapping[str, Any], now: 
     return columns
 
 
-def _progress(job: Job, event: Mapping[str, Any]) -> dict[str, Any]:
+def _progress(job: Job, event: Mapping[str, Any], now: float) -> dict[str, Any]:
     columns: dict[str, Any] = {}
     if not states.may(job.state, "agent_works"):
         return columns
@@ -88,17 +107,18 @@ def _progress(job: Job, event: Mapping[str, Any]) -> dict[str, Any]:
         return columns
     columns["stage"] = stage
     known = dict(job.progress)
+    at = min(event["at"], now + CLOCK_SECONDS)
     if kind == "stage_started":
-        known[stage] = {"state": "running", "started_at": event["at"]}
+        known[stage] = {"state": "running", "started_at": at}
     elif kind == "stage_finished":
         known[stage] = {
             "state": "done",
             "started_at": known.get(stage, {}).get("started_at"),
-            "finished_at": event["at"],
+            "finished_at": at,
             "seconds": event.get("seconds"),
         }
     elif kind == "failed" and not (event.get("error") or {}).get("retryable"):
-        known[stage] = {**known.get(stage, {}), "state": "failed", "finished_at": event["at"]}
+        known[stage] = {**known.get(stage, {}), "state": "failed", "finished_at": at}
     return columns | {"progress": known} if kind in (*_OF_A_STAGE, "failed") else columns
 
 

@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from controller.jobs import foreign
 from controller.panels.base import Account, Panel
 from shared.errors import ShoplaunchError
 from shared.job import FOLDER, STATE_FILE
@@ -44,7 +45,7 @@ def _state(content: bytes | None) -> dict[str, Any] | None:
     if content is None:
         return None
     try:
-        document = json.loads(content.decode("utf-8"))
+        document = foreign.harmless(json.loads(content.decode("utf-8")), "stale_state")
         validate("state", document, "stale_state")
     except (ValueError, RecursionError, ShoplaunchError):
         # The account can write there what it likes; what is no state tells us nothing

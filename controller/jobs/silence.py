@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from controller.db.jobs import Job
+from controller.jobs import foreign
 from controller.jobs.dispatch import HEARTBEAT_SECONDS
 from controller.jobs.pull import Sight
 from shared.errors import ShoplaunchError
@@ -100,8 +101,8 @@ def _percent(state: Mapping[str, Any]) -> int | None:
 
 
 def _blocked(state: Mapping[str, Any]) -> str:
-    reason = (state.get("callback") or {}).get("last_error")
-    return f"the agent works but cannot reach the controller: {str(reason)[:300] if reason else 'no answer'}"
+    reason = foreign.one_line(str((state.get("callback") or {}).get("last_error") or "")[:300])
+    return f"the agent works but cannot reach the controller: {reason or 'no answer'}"
 
 
 def _last_seen(job: Job, state: Mapping[str, Any], now: float) -> str:
@@ -115,4 +116,4 @@ def _reported(error: Mapping[str, Any]) -> dict[str, Any]:
     fields = {name: str(error.get(name, ""))[:4000] for name in ("code", "message", "advice")}
     if not _CODE.match(fields["code"]):
         fields["code"] = "internal"
-    return {**fields, "retryable": bool(error.get("retryable"))}
+    return foreign.error_of({**fields, "retryable": bool(error.get("retryable"))})

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import http.client
+import socket
+import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http.cookies import CookieError, SimpleCookie
 from typing import Any
@@ -90,9 +93,13 @@ def _get(
         headers["Cookie"] = "; ".join(f"{key}={value}" for key, value in cookies.items())
     connection = http.client.HTTPConnection(site.ip, site.port, timeout=timeout)
     try:
-        connection.request("GET", quote(path, safe=_SAFE), headers=headers)
-        answer = connection.getresponse()
-        body = answer.read(MAX_BODY_BYTES + 1)
+        connection.connect()
+        with _ended_after(connection.sock, timeout):
+            connection.request("GET", quote(path, safe=_SAFE), headers=headers)
+            answer = connection.getresponse()
+            body = answer.read(MAX_BODY_BYTES + 1)
+            if answer.length and len(body) <= MAX_BODY_BYTES:
+                raise http.client.IncompleteRead(body)
     except (OSError, http.client.HTTPException) as problem:
         reason = getattr(problem, "strerror", None) or type(problem).__name__
         raise ShoplaunchError("check_failed", f"{name}: no answer to {path}: {reason}") from None
@@ -102,6 +109,31 @@ def _get(
         raise ShoplaunchError("check_failed", f"{name}: {path} answers more than {MAX_BODY_BYTES} bytes")
     _keep_cookies(cookies, answer.headers)
     return answer.status, answer.headers, body
+
+
+@contextmanager
+def _ended_after(connection: socket.socket, seconds: float) -> Iterator[None]:
+    """End the connection when the whole exchange takes longer: its own timeout counts only from byte to byte.
+
+    Raises TimeoutError then, whatever the cut-off answer looks like.
+    """
+    over = threading.Event()
+
+    def end() -> None:
+        over.set()
+        # It may have been closed by the other side a moment ago
+        with suppress(OSError):
+            connection.shutdown(socket.SHUT_RDWR)
+
+    timer = threading.Timer(seconds, end)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+    if over.is_set():
+        raise TimeoutError
 
 
 def _keep_cookies(cookies: dict[str, str], headers: http.client.HTTPMessage) -> None:
@@ -117,7 +149,10 @@ def _keep_cookies(cookies: dict[str, str], headers: http.client.HTTPMessage) -> 
 
 
 def _followed(site: Site, path: str, target: str, name: str) -> str:
-    url = urlsplit(urljoin(f"http://{site.host}{path}", target))
+    try:
+        url = urlsplit(urljoin(f"http://{site.host}{path}", target))
+    except ValueError:
+        raise ShoplaunchError("check_failed", f"{name}: {path} leads to what is no address") from None
     if url.netloc.lower() != site.host.lower() or url.scheme != "http":
         # Never the whole address: what follows the host may be a session's key
         raise ShoplaunchError("check_failed", f"{name}: {path} leads to another host: {url.scheme}://{url.netloc}")

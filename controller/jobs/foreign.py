@@ -1,0 +1,48 @@
+"""Words and numbers that an account's owner may have written: made harmless before they are kept, shown or mailed."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from shared.errors import ShoplaunchError
+
+#: Deeper than any evidence is.
+MAX_DEPTH = 12
+#: What JSON readers everywhere hold exactly.
+MAX_NUMBER = 2**53
+#: What moves a terminal, turns the direction of a line around, or is no character at all. Line feed and tab stay.
+_UNSHOWN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_REPLACEMENT = "\ufffd"
+
+
+def harmless(value: Any, code: str, depth: int = 0) -> Any:
+    """Return the JSON document `value` with every text made harmless.
+
+    Raises ShoplaunchError `code` for a number no database or page can hold, and for a document nested too deeply.
+    """
+    if isinstance(value, str):
+        return _UNSHOWN.sub(_REPLACEMENT, value)
+    if depth > MAX_DEPTH:
+        raise ShoplaunchError(code, f"nested more than {MAX_DEPTH} levels deep")
+    if isinstance(value, Mapping):
+        return {harmless(key, code): harmless(item, code, depth + 1) for key, item in value.items()}
+    if isinstance(value, list):
+        return [harmless(item, code, depth + 1) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ShoplaunchError(code, "a number is not finite")
+    if isinstance(value, int) and abs(value) > MAX_NUMBER:
+        raise ShoplaunchError(code, "a number is out of range")
+    return value
+
+
+def one_line(text: str) -> str:
+    """Return `text` on one line, so that it cannot pass for lines of ours."""
+    return " ".join(text.split())
+
+
+def error_of(error: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the `error` document of an agent with message and advice on one line each."""
+    return {**error, "message": one_line(error["message"]), "advice": one_line(error["advice"])}
