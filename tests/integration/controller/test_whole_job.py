@@ -108,7 +108,7 @@ def test_a_certificate_is_no_job_file_for_anybody(world):
     signed = world.service.signed_certificate(world.live().id)
     with pytest.raises(ShoplaunchError) as caught:
         load_signed(PURPOSE_JOB, world.keys.public_keys(), signed, verify)
-    assert caught.value.code == "certificate_invalid"
+    assert caught.value.code == "signature_invalid"
 
 
 def test_there_is_no_certificate_before_the_shop_was_visited(world):
