@@ -29,9 +29,15 @@ def register(group: click.Group) -> None:
 @click.option("--last-name", help="The client's last name.")
 @click.option("--language", help="Two small letters, such as en or fa.")
 @click.option("--country", help="Two capital letters, such as IR.")
-@click.option("--variant", help="One of the bundle's variants, where it has any.")
+@click.option("--variant", help="One of the bundle's variants; no recipe of this version offers any.")
 @click.option("--service-id", help="Billing's number of the service.")
-@click.option("--option", "options", multiple=True, metavar="KEY=VALUE", help="occupied=move: put what stands in the document root aside.")
+@click.option(
+    "--option",
+    "options",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="occupied=move: put what stands in the document root aside.",
+)
 @json_option
 @errors_shown
 def order(

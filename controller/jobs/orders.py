@@ -79,6 +79,9 @@ def checked(order: Mapping[str, Any]) -> dict[str, Any]:
         if value not in OPTIONS.get(name, ()):
             known = ", ".join(f"{key}={'|'.join(allowed)}" for key, allowed in OPTIONS.items())
             raise ShoplaunchError("order_invalid", f"option {name[:40]}={value[:40]} is not one of: {known}")
+    if "variant" in found:
+        # No recipe offers any yet; an order for one must not quietly become something else
+        raise ShoplaunchError("order_invalid", f"the bundle has no variant {found['variant'][:40]!r}")
     if not account:
         if not order.get("create_account"):
             raise ShoplaunchError("order_invalid", "the order names no account and does not ask to create one")
@@ -135,6 +138,7 @@ def _insert(connection: sa.Connection, order: Mapping[str, Any], order_key: str,
     known = jobs.find_by_order(connection, order_key)
     if known is not None:
         return known
+    _refuse_living(connection, order)
     job_id = "".join(secrets.choice(_ID_ALPHABET) for _ in range(10))
     values = {
         "id": job_id,
@@ -158,6 +162,14 @@ def _insert(connection: sa.Connection, order: Mapping[str, Any], order_key: str,
     jobs.insert(connection, values)
     steps.insert(connection, job_id, PLAN)
     return jobs.get(connection, job_id)
+
+
+def _refuse_living(connection: sa.Connection, order: Mapping[str, Any]) -> None:
+    """Preparing the account again would take the living shop's database password away."""
+    living = jobs.lives_in(connection, order["server"], order["account"])
+    if living is not None and order.get("options", {}).get("occupied") != "move":
+        message = f"the shop of job {living} lives in account {order['account']}; option occupied=move gives it up"
+        raise ShoplaunchError("domain_busy", message)
 
 
 def _existing(connection: sa.Connection, order: Mapping[str, Any], order_key: str) -> Job:

@@ -21,6 +21,10 @@ def code_of(call, *arguments):
     return caught.value.code
 
 
+def test_a_variant_is_refused_while_no_bundle_has_any():
+    assert code_of(checked, {**ORDER, "event": "ordered", "variant": "fashion"}) == "order_invalid"
+
+
 @pytest.mark.parametrize(
     ("given", "taken"),
     [

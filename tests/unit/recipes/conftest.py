@@ -1,6 +1,8 @@
 """Templates for the recipe: our sample shop really installed, and the real PrestaShop where the machine has one."""
 
+import glob
 import os
+import re
 import shutil
 import subprocess
 from contextlib import contextmanager
@@ -13,6 +15,7 @@ from controller.bundles.source import Source
 
 PROJECT = Path(__file__).resolve().parents[3]
 INSTALLER = PROJECT / "packaging" / "demo" / "sample-shop" / "install.php"
+SHOP_PLACES = ("/srv/*/public_html", "/var/www/*/public_html")
 DOMAIN = "template.shop.example"
 ADMIN = "boss@template.example"
 PASSWORD = "Pa%ss'w\\ord-7"
@@ -70,14 +73,25 @@ def own_sample(mariadb_server, tmp_path):
     return install(mariadb_server, tmp_path / "public_html")
 
 
+def is_real_shop(root):
+    """Tell whether `root` holds a PrestaShop whose database runs beside it."""
+    return (root / "app/config/parameters.php").is_file() and (root.parent / "mysql.sock").exists()
+
+
 @pytest.fixture(scope="session")
 def real_shop():
-    """(document root, Source) of a real PrestaShop 8.2.1; skips where the machine has none."""
-    root = Path(os.environ.get("SHOPLAUNCH_REAL_SHOP", "/srv/template82/public_html"))
-    socket = root.parent / "mysql.sock"
-    if not (root / "app/config/parameters.php").is_file() or not socket.exists():
-        pytest.skip(f"no real PrestaShop at {root}")
-    url = f"mysql://root@localhost/tpl82_shop?unix_socket={socket}"
+    """(document root, Source) of a real PrestaShop 8 whose server's socket stands beside it; skips where there is none.
+
+    SHOPLAUNCH_REAL_SHOP names the document root; otherwise the usual places are looked at.
+    """
+    named = os.environ.get("SHOPLAUNCH_REAL_SHOP")
+    roots = [named] if named else sorted(path for place in SHOP_PLACES for path in glob.glob(place))
+    root = next((Path(path) for path in roots if is_real_shop(Path(path))), None)
+    if root is None:
+        pytest.skip("no real PrestaShop here (SHOPLAUNCH_REAL_SHOP names one)")
+    parameters = (root / "app/config/parameters.php").read_text("utf-8")
+    database = re.search(r"'database_name' => '([^']+)'", parameters)[1]
+    url = f"mysql://root@localhost/{database}?unix_socket={root.parent / 'mysql.sock'}"
     connection = connect(parse_url(url, "source_database"), "source_database")
     yield root, Source(connection)
     connection.close()

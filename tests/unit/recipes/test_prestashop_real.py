@@ -24,10 +24,13 @@ def plan(real_shop):
     return TemplatePlan(PrestaShop().inspect(root, source, PackOptions()), "prestashop")
 
 
-def test_a_real_shop_is_understood(plan):
+def test_a_real_shop_is_understood(real_shop, plan):
+    root, source = real_shop
     facts = plan._template.facts
-    assert (facts.version, facts.domain, facts.admin_folder) == ("8.2.1", "ps82.template.example", "admin123tpl")
-    assert facts.home == "/srv/template82"
+    assert facts.version.startswith("8.")
+    assert facts.domain in {value.decode() for (value,) in source.query("SELECT domain FROM ps_shop_url")}
+    assert (root / facts.admin_folder / "filemanager").is_dir()
+    assert facts.home == str(root.parent)
     names = [secret["name"] for secret in plan.manifest()["secrets"]]
     assert "secret.new_cookie_key" in names and "secret.api_private_key" in names
 
@@ -35,7 +38,8 @@ def test_a_real_shop_is_understood(plan):
 def test_no_kept_file_of_a_real_shop_names_domain_path_or_password(real_shop, plan):
     root, _ = real_shop
     tree = Tree(root)
-    needles = [b"ps82.template.example", b"/srv/template82", *plan._template.facts.secrets.values()]
+    facts = plan._template.facts
+    needles = [facts.domain.encode(), facts.home.encode(), *facts.secrets.values()]
     changed = []
     for entry in tree.entries(plan.excludes):
         if entry.kind != "file":
