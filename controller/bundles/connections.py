@@ -16,6 +16,7 @@ from shared.bundle import SESSION
 from shared.errors import ShoplaunchError
 
 PASSWORD_VARIABLE = "SHOPLAUNCH_SOURCE_PASSWORD"  # noqa: S105 - a name, not a password
+SCRATCH_PASSWORD_VARIABLE = "SHOPLAUNCH_SCRATCH_PASSWORD"  # noqa: S105 - a name, not a password
 CONNECT_SECONDS = 10
 #: Told the name of what is being done: `work("scratch server")`.
 Work = Callable[[str], None]
@@ -39,23 +40,24 @@ class Address:
         return replace(self, database=database)
 
 
-def parse_url(url: str, code: str) -> Address:
+def parse_url(url: str, code: str, variable: str = PASSWORD_VARIABLE) -> Address:
     """Return the Address of `mysql://user:password@host:port/database?unix_socket=...`.
 
-    The password may come from the environment (SHOPLAUNCH_SOURCE_PASSWORD). Raises ShoplaunchError `code`.
+    A password that is not in the URL comes from the environment's `variable`: each server has its own, so that the
+    template's never reaches another one. Raises ShoplaunchError `code`.
     """
-    parts = urlsplit(url)
     try:
+        parts = urlsplit(url)
         port = parts.port or 3306
     except ValueError:
-        raise ShoplaunchError(code, "the database URL's port is not a number") from None
+        raise ShoplaunchError(code, "the database URL is none: its host or port cannot be read") from None
     if parts.scheme.split("+")[0] not in ("mysql", "mariadb"):
         raise ShoplaunchError(code, "the database URL must start with mysql:// or mariadb://")
     options = parse_qs(parts.query)
     unknown = set(options) - {"unix_socket", "socket", "charset"}
     if unknown:
         raise ShoplaunchError(code, f"the database URL has an unknown option {sorted(unknown)[0]!r}")
-    password = unquote(parts.password) if parts.password is not None else os.environ.get(PASSWORD_VARIABLE, "")
+    password = unquote(parts.password) if parts.password is not None else os.environ.get(variable, "")
     sockets = options.get("unix_socket", []) + options.get("socket", [])
     return Address(
         host=parts.hostname or "localhost",

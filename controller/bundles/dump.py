@@ -174,6 +174,8 @@ def _checked_head(head: bytes) -> bytes:
         raise ShoplaunchError("dump_unreadable", "the dump is UTF-16 text; export it as UTF-8")
     if head.startswith((b"PK\x03\x04", b"BZh", b"\xfd7zXZ", b"7z\xbc\xaf", b"\x28\xb5\x2f\xfd")):
         raise ShoplaunchError("dump_unreadable", "the dump is compressed in a form other than gzip")
+    if b"\0" in head:
+        raise ShoplaunchError("dump_unreadable", "the dump is no text")
     return head
 
 
@@ -187,4 +189,5 @@ def _unquoted(name: bytes) -> str:
 def _shown(head: bytes) -> str:
     # Up to the first value only: a statement may carry secrets
     words = re.split(rb"['\"(]", head.strip(), maxsplit=1)[0]
-    return words[:80].decode("utf-8", "replace").strip() or "(a value)"
+    shown = words[:80].decode("utf-8", "replace").strip()
+    return "".join(letter if letter.isprintable() else " " for letter in shown) or "(a value)"

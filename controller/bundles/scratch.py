@@ -15,11 +15,13 @@ from pathlib import Path
 
 import pymysql
 
-from controller.bundles.connections import Address, Connection, Work, connect, parse_url
+from controller.bundles.connections import SCRATCH_PASSWORD_VARIABLE, Address, Connection, Work, connect, parse_url
 from shared.errors import ShoplaunchError
 
 START_SECONDS = 90
 STOP_SECONDS = 30
+#: What a new server takes before anything is loaded into it.
+ROOM_BYTES = 256 * 1024 * 1024
 #: Longest path of a Unix socket.
 _MAX_SOCKET_PATH = 100
 _SERVER_USER = "mysql"
@@ -82,7 +84,7 @@ def open_scratch(url: str | None, work: Work) -> Iterator[Scratch]:
         with _private_server(work) as address:
             yield Scratch(address)
         return
-    scratch = Scratch(parse_url(url, "scratch_failed"))
+    scratch = Scratch(parse_url(url, "scratch_failed", SCRATCH_PASSWORD_VARIABLE))
     try:
         yield scratch
     finally:
@@ -138,7 +140,7 @@ def _start(directory: Path, server: str, installer: str) -> subprocess.Popen[byt
             stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=_environment(), check=False,
         )  # fmt: skip
     if made.returncode != 0:
-        raise ShoplaunchError("scratch_failed", f"mariadb-install-db: {_last_lines(directory / 'install.log')}")
+        raise _not_started(directory, f"mariadb-install-db: {_last_lines(directory / 'install.log')}")
     with (directory / "server.log").open("wb") as log:
         # Its own session: a Ctrl-C in the terminal reaches only us, and we stop the server in order
         return subprocess.Popen(
@@ -157,6 +159,15 @@ def _server_user() -> pwd.struct_passwd:
     raise ShoplaunchError("scratch_failed", "there is no unprivileged user to run the scratch server as")
 
 
+def _not_started(directory: Path, text: str) -> ShoplaunchError:
+    """Return why there is no server: for lack of room, or `text`."""
+    free = shutil.disk_usage(directory).free
+    if free < ROOM_BYTES:
+        room = f"{free // 1024**2} MB are free for the scratch server, it needs {ROOM_BYTES // 1024**2}"
+        return ShoplaunchError("disk_full", f"{directory.parent}: {room}; TMPDIR names another place")
+    return ShoplaunchError("scratch_failed", text)
+
+
 def _wait_until_up(process: subprocess.Popen[bytes], directory: Path) -> Address:
     address = Address(host="localhost", port=0, socket=str(directory / "sock"), user="root", password="", database=None)
     deadline = time.monotonic() + START_SECONDS
@@ -167,7 +178,7 @@ def _wait_until_up(process: subprocess.Popen[bytes], directory: Path) -> Address
         except ShoplaunchError as problem:
             if process.poll() is not None or time.monotonic() > deadline:
                 text = f"the scratch server did not come up: {_last_lines(directory / 'server.log')}"
-                raise ShoplaunchError("scratch_failed", text) from problem
+                raise _not_started(directory, text) from problem
             time.sleep(0.05)
 
 

@@ -25,6 +25,8 @@ GEOMETRY = frozenset(
     {"geometry", "point", "linestring", "polygon", "multipoint", "multilinestring", "multipolygon"}
     | {"geometrycollection", "geomcollection"}
 )
+#: What a server says when its disk is full: ER_DISK_FULL, ER_RECORD_FILE_FULL.
+_NO_ROOM = (1021, 1114)
 #: Kinds whose text orders and compares the same everywhere.
 PLAIN_KEYS = NUMBERS | TIMES
 
@@ -231,6 +233,8 @@ def _run(connection: Connection, statement: Statement, kind: str) -> None:
         connection.query(dump.runnable(statement.text, kind))
         lost = connection.warnings() if kind == "insert" and connection.warning_count else []
     except pymysql.MySQLError as problem:
+        if problem.args[0] in _NO_ROOM:
+            raise ShoplaunchError("disk_full", f"the scratch server: {problem.args[-1]}"[:500]) from problem
         text_ = f"at byte {statement.start}: {problem.args[-1]}"
         raise ShoplaunchError("dump_failed", text_[:500]) from problem
     if lost:

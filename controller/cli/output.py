@@ -40,7 +40,9 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON."
 
 def show_error(code: str, message: str, what_to_do: str = "") -> None:
     """Print a failure with its code and advice to standard error."""
-    click.echo(f"{code}: {message}", err=True)
+    # What others wrote must not steer the terminal
+    shown = "".join(letter if letter.isprintable() or letter in "\n\u200c" else "?" for letter in message)
+    click.echo(f"{code}: {shown}", err=True)
     what_to_do = what_to_do or advice(code)
     if what_to_do and what_to_do != message:
         click.echo(f"What to do: {what_to_do}", err=True)

@@ -31,7 +31,8 @@ _SIGNALS = (signal.SIGTERM, signal.SIGHUP)
 @click.option("--dump", type=click.Path(path_type=Path), help="A .sql or .sql.gz instead of a live database.")
 @click.option("--recipe", help="What kind of application it is; found by itself when left out.")
 @click.option("--domain", help="The template's domain, where it cannot be found by itself.")
-@click.option("--scratch", help="URL of a server to try the bundle on; default: a private one is started.")
+@click.option("--scratch", help="URL of a server to try the bundle on, password "
+              "also from SHOPLAUNCH_SCRATCH_PASSWORD; default: a private one is started.")  # fmt: skip
 @click.option("--keep-customers", is_flag=True, help="Keep customers, addresses, carts and orders.")
 @click.option("--check", is_flag=True, help="Do everything, but leave no bundle.")
 @json_option
