@@ -29,8 +29,30 @@ missing=
 for package in $packages; do
     installed "$package" || missing="$missing $package"
 done
-if [ -n "$missing" ]; then
-    echo "Installing:$missing"
+isolation=
+installed libapache2-mpm-itk || isolation=libapache2-mpm-itk
+
+# The package would switch the machine's own Apache over to itself, and only our private one is meant to use it. What
+# the administrator has switched off it leaves alone: for as long as it is being installed, this says so.
+install_isolation() {
+    switched_off=/var/lib/apache2/module/disabled_by_admin
+    [ -d "$switched_off" ] || { mkdir -p "$switched_off"; made_notes=$switched_off; }
+    for module in mpm_prefork mpm_itk; do
+        [ -e "$switched_off/$module" ] || { : >"$switched_off/$module"; made_notes="$switched_off/$module $made_notes"; }
+    done
+    apt-get install -y -q --no-install-recommends "$isolation" >/dev/null 2>&1 ||
+        { echo "$isolation could not be installed." >&2; exit 1; }
+    remove_notes
+}
+remove_notes() {
+    for note in $made_notes; do
+        if [ -d "$note" ]; then rmdir --ignore-fail-on-non-empty "$note"; else rm -f "$note"; fi
+    done
+    made_notes=
+}
+made_notes=
+if [ -n "$missing$isolation" ]; then
+    echo "Installing:$missing $isolation"
     policy=/usr/sbin/policy-rc.d
     made_policy=
     if [ ! -e "$policy" ]; then
@@ -38,11 +60,12 @@ if [ -n "$missing" ]; then
         chmod 755 "$policy"
         made_policy=yes
     fi
-    trap '[ -z "$made_policy" ] || rm -f "$policy"' EXIT INT TERM
+    trap 'remove_notes; [ -z "$made_policy" ] || rm -f "$policy"' EXIT INT TERM
     export DEBIAN_FRONTEND=noninteractive
     apt-get update -q >/dev/null
     # shellcheck disable=SC2086
-    apt-get install -y -q --no-install-recommends $missing >/dev/null
+    [ -z "$missing" ] || apt-get install -y -q --no-install-recommends $missing >/dev/null
+    [ -z "$isolation" ] || install_isolation
     [ -z "$made_policy" ] || rm -f "$policy"
     made_policy=
     trap - EXIT INT TERM

@@ -23,7 +23,8 @@ LAST_UID = 59_999
 #: The comment field of accounts this panel made: set in the same command that makes the account, and only root can
 #: change it, so it survives any interruption.
 MARK = "shoplaunch"
-HOME_MODE = 0o711
+#: Apache serves the account as the account itself; nobody else needs to get in.
+HOME_MODE = 0o750
 DOCUMENT_ROOT_MODE = 0o750
 PRIVATE_FOLDERS = (".php", ".php/sessions", ".php/tmp")
 _NAME_IN_USE = 9
@@ -39,6 +40,14 @@ class SystemAccount:
     gid: int
     home: str
     ours: bool
+
+    @property
+    def group(self) -> str:
+        """The name of the account's own group, its number when it has no name."""
+        try:
+            return grp.getgrgid(self.gid).gr_name
+        except KeyError:
+            return f"#{self.gid}"
 
 
 class Accounts:
@@ -163,13 +172,8 @@ class Accounts:
 
     def _ensure_folders(self, account: SystemAccount) -> None:
         settings = self._settings
-        try:
-            web_group = grp.getgrnam(settings.web_group).gr_gid
-        except KeyError:
-            raise ShoplaunchError("config_invalid", f"[local] web_group: no group {settings.web_group}") from None
         wanted: list[tuple[str, int, int | None]] = [(".", HOME_MODE, None)] if account.ours else []
-        # Apache gets in through the group; other accounts do not.
-        wanted.append((settings.document_root, DOCUMENT_ROOT_MODE, web_group))
+        wanted.append((settings.document_root, DOCUMENT_ROOT_MODE, None))
         wanted.extend((folder, 0o700, None) for folder in PRIVATE_FOLDERS)
         self.hands(account).folders(wanted)
 

@@ -1,7 +1,14 @@
-"""One Apache virtual host per account; its first line remembers account, domain and PHP."""
+"""One Apache virtual host per account, served as the account; its first line remembers account and domain.
+
+Apache's module mpm_itk gives every connection a process of its own, which becomes the account and can never go back.
+By itself it does so only after `.htaccess` was read, with rights to read every file; a condition in it would be
+evaluated with those rights. So the first rule of each site makes a subrequest to a place where nobody can put a
+`.htaccess`: the process has become the account before it looks at anything of the account's.
+"""
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,8 +22,22 @@ from shared.errors import ShoplaunchError
 DOMAIN = re.compile(r"(?=.{4,253}\Z)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\Z")
 REQUIRED_MODULES = frozenset(
     f"{name}_module"
-    for name in ("rewrite", "headers", "expires", "proxy", "proxy_fcgi", "dir", "mime", "authz_core", "setenvif")
+    for name in (
+        "alias",
+        "rewrite",
+        "headers",
+        "expires",
+        "proxy",
+        "proxy_fcgi",
+        "dir",
+        "mime",
+        "authz_core",
+        "setenvif",
+    )
 )
+#: Without it all sites would be served by one user, and every account could use the others' PHP through it.
+ISOLATION_MODULE = "mpm_itk_module"
+LOG_MODE = 0o640
 _FIRST_LINE = re.compile(r"# shoplaunch account=([a-z][a-z0-9_]{0,30}) domain=([a-z0-9.-]+)\n")
 #: `apache -D DUMP_VHOSTS`: several hosts on an address are listed by these words, a single one beside its address.
 _LISTED = re.compile(r"(?:namevhost|alias|default server)\s+(\S+)|^\S+:(?:\d+|\*)\s+(\S+)\s+\(", re.MULTILINE)
@@ -25,7 +46,17 @@ _SITE = """# shoplaunch account={user} domain={domain}
 # Written by Shoplaunch; changes are overwritten.
 <VirtualHost *:{port}>
     ServerName {domain}
-{alias}    DocumentRoot {root}
+{alias}    AssignUserID {user} {group}
+    AliasMatch "^/\\.shoplaunch-identity$" "/nonexistent"
+    <Location "/.shoplaunch-identity">
+        Require all granted
+    </Location>
+    # The subrequest makes this process the account's before any .htaccess is read; its answer does not matter.
+    RewriteEngine On
+    RewriteCond %{{IS_SUBREQ}} false
+    RewriteCond /.shoplaunch-identity -U
+    RewriteRule ^ -
+    DocumentRoot {root}
     ErrorLog {logs}/{user}.error.log
     CustomLog {logs}/{user}.access.log common
     <Directory {root}>
@@ -97,6 +128,8 @@ class Sites:
         with config_files.exclusive(self._settings.state_folder, "apache"):
             self.check_domain(account.user, domain)
             path = self._path(account.user)
+            for log in self._logs(account.user):
+                _make_log(log)
             config_files.ensure(self._service(), path, content, 0o644, lambda: True)
 
     def remove(self, user: str) -> None:
@@ -119,6 +152,9 @@ class Sites:
             test_aside=[*test, "-c", f"Include {aside}"],
         )
 
+    def _logs(self, user: str) -> list[Path]:
+        return [Path(self._settings.apache_logs) / f"{user}.{kind}.log" for kind in ("error", "access")]
+
     def _path(self, user: str) -> Path:
         return Path(self._settings.apache_sites) / f"shoplaunch-{user}.conf"
 
@@ -126,6 +162,7 @@ class Sites:
         settings = self._settings
         return _SITE.format(
             user=account.user,
+            group=account.group,
             domain=domain,
             alias="".join(f"    ServerAlias {name}\n" for name in _aliases(domain)),
             port=settings.http_port,
@@ -133,6 +170,18 @@ class Sites:
             logs=settings.apache_logs,
             socket=socket,
         )
+
+
+def _make_log(path: Path) -> None:
+    """The log is closed to all accounts: their Apache processes hold every site's logs open, by name in /proc."""
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, LOG_MODE)
+    except OSError as error:
+        raise ShoplaunchError("panel_refused", f"{path} cannot be opened: {error.strerror}") from None
+    try:
+        os.fchmod(descriptor, LOG_MODE)
+    finally:
+        os.close(descriptor)
 
 
 def _aliases(domain: str) -> tuple[str, ...]:

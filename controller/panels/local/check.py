@@ -9,8 +9,10 @@ from pathlib import Path
 
 from controller.panels.base import Check
 from controller.panels.local import commands, php_versions
-from controller.panels.local.apache import REQUIRED_MODULES
+from controller.panels.local.apache import ISOLATION_MODULE, REQUIRED_MODULES
 from controller.panels.local.mariadb import Databases
+from controller.panels.local.php_fpm import sockets_are_safe
+from controller.panels.local.php_versions import PhpFpm
 from controller.panels.local.settings import LocalSettings
 from controller.panels.local.skeleton import Skeleton
 from shared.errors import ShoplaunchError
@@ -100,6 +102,26 @@ def _apache(settings: LocalSettings) -> Iterator[Check]:
         yield Check("apache modules", False, f"missing: {names}", f"a2enmod {names}; then reload Apache")
     else:
         yield Check("apache modules", True, f"all {len(REQUIRED_MODULES)} that are needed")
+    yield _isolation(f" {ISOLATION_MODULE} " in listed)
+
+
+def _isolation(loaded: bool) -> Check:
+    if loaded:
+        return Check("apache isolation", True, "each account's site is served as the account (mpm_itk)")
+    message = "mpm_itk is not loaded: one user would serve all accounts, and each could use the others' PHP"
+    advice = (
+        "apt-get install libapache2-mpm-itk; a2dismod mpm_event mpm_worker; a2enmod mpm_prefork mpm_itk; "
+        "then restart Apache (a reload is not enough). PHP as an Apache module must be off: a2dismod 'php*'."
+    )
+    return Check("apache isolation", False, message, advice)
+
+
+def _sockets(php: PhpFpm) -> Check:
+    folder, name = Path(php.sockets), f"php {php.version} sockets"
+    if sockets_are_safe(folder) or not folder.exists():
+        return Check(name, True, f"sockets in {folder}")
+    advice = f"chown root:root {folder}; chmod 755 {folder} - or name another folder in [[local.php]] sockets."
+    return Check(name, False, f"others than root can change the sockets in {folder}", advice)
 
 
 def _php(settings: LocalSettings) -> Iterator[Check]:
@@ -113,6 +135,7 @@ def _php(settings: LocalSettings) -> Iterator[Check]:
             yield Check(f"php {php.version}", False, error.message, "Install it, or mend its configuration.")
             continue
         yield Check(f"php {php.version}", Path(php.pools).is_dir(), f"pools in {php.pools}")
+        yield _sockets(php)
         if missing:
             names = ", ".join(sorted(missing))
             advice = "Install them: a shop that needs one is refused on this version."

@@ -1,9 +1,9 @@
-"""One PHP-FPM pool per account: PHP runs as the account, with settings a shop needs."""
+"""One PHP-FPM pool per account: PHP runs as the account, answers the account alone, with settings a shop needs."""
 
 from __future__ import annotations
 
-import grp
 import socket
+import stat
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,8 +22,8 @@ _POOL = """; Written by Shoplaunch for the account {user}; changes are overwritt
 user = {user}
 group = {group}
 listen = {socket}
-listen.owner = {web_user}
-listen.group = {web_group}
+listen.owner = {user}
+listen.group = {group}
 listen.mode = 0600
 pm = ondemand
 pm.max_children = 8
@@ -86,6 +86,7 @@ class Pools:
         """The account's pool runs under `php` and under no other; return its socket."""
         socket_path = self.socket(php, account.user)
         with config_files.exclusive(self._settings.state_folder, "php"):
+            _ensure_sockets(Path(php.sockets))
             content = self._content(account, socket_path).encode("utf-8")
             service = self._service(php)
             path = self._path(php, account.user)
@@ -124,10 +125,8 @@ class Pools:
         settings = self._settings
         return _POOL.format(
             user=account.user,
-            group=_group_name(account.gid),
+            group=account.group.removeprefix("#"),
             socket=socket_path,
-            web_user=settings.web_user,
-            web_group=settings.web_group,
             home=account.home,
             database_socket=settings.mariadb_socket,
             memory_limit=settings.php_memory_limit,
@@ -135,11 +134,21 @@ class Pools:
         )
 
 
-def _group_name(gid: int) -> str:
+def sockets_are_safe(folder: Path) -> bool:
+    """Tell whether nobody but root can put a socket of their own in another's place."""
     try:
-        return grp.getgrgid(gid).gr_name
-    except KeyError:
-        return str(gid)
+        status = folder.lstat()
+    except FileNotFoundError:
+        return False
+    return stat.S_ISDIR(status.st_mode) and status.st_uid == 0 and not status.st_mode & 0o022
+
+
+def _ensure_sockets(folder: Path) -> None:
+    if not folder.exists():
+        folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+        folder.chmod(0o755)
+    if not sockets_are_safe(folder):
+        raise ShoplaunchError("panel_refused", f"others than root can change the sockets in {folder}")
 
 
 def _accepts(path: str) -> bool:

@@ -15,6 +15,9 @@ from shared.errors import ShoplaunchError
 
 _VERSION = re.compile(r"PHP (\d+\.\d+)\.")
 TIMEOUT_SECONDS = 60
+#: Not /run/php: Debian gives that to www-data, who could put sockets of their own there. It also outlives a restart of
+#: the machine, without which PHP-FPM would not start.
+SOCKETS = "/var/lib/shoplaunch/sockets"
 
 
 @dataclass(frozen=True)
@@ -72,7 +75,7 @@ def detect() -> tuple[PhpFpm, ...]:
                 version=version,
                 command=(binary,),
                 pools=f"/etc/php/{version}/fpm/pool.d",
-                sockets="/run/php",
+                sockets=SOCKETS,
                 reload=_reload_command(version, binary),
             )
         )

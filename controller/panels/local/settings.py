@@ -33,9 +33,6 @@ class LocalSettings:
     apache_reload: tuple[str, ...] = ("apachectl", "-k", "graceful")
     apache_sites: str = "/etc/apache2/sites-enabled"
     apache_logs: str = "/var/log/apache2"
-    #: User and group Apache works as.
-    web_user: str = "www-data"
-    web_group: str = "www-data"
     http_ip: str = "127.0.0.1"
     http_port: int = 80
 

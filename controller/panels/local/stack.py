@@ -148,13 +148,14 @@ class Stack:
         processes.wait(f"php{php.version}", lambda: processes.accepts(idle), log)
 
     def _start_apache(self) -> None:
-        stack_config.write_apache(self.apache, self.http_port)
+        changed = stack_config.write_apache(self.apache, self.http_port)
         log = self.apache / "log" / "error.log"
         pid = self.apache / "apache2.pid"
         binary = stack_config.apache_binary()
-        if not processes.runs(pid, binary):
+        # Its way of serving and its modules cannot be changed by a reload.
+        if changed or not processes.runs(pid, binary):
             processes.stop(pid, binary)
-            processes.run([binary, "-f", str(self.apache / "apache2.conf"), "-k", "start"], log)
+            processes.run([binary, "-f", str(self.apache / "apache2.conf"), "-k", "start"], log, umask=0o027)
         # It listens before it has written its process id, without which a second start would start another.
         processes.wait("apache2", lambda: processes.listens(self.http_port) and processes.runs(pid, binary), log)
 

@@ -9,15 +9,18 @@ import subprocess
 from pathlib import Path
 
 from controller.files import write_durably
+from controller.panels.local.accounts import LAST_UID
 from shared.errors import ShoplaunchError
 
 APACHE_MODULES = Path("/usr/lib/apache2/modules")
 #: What a shop's .htaccess and our virtual hosts need; those that Debian links in statically are not listed.
 APACHE_MODULE_NAMES = [
-    *["mpm_event", "authn_core", "authn_file", "authz_core", "authz_host", "authz_user", "auth_basic"],
+    *["mpm_prefork", "authn_core", "authn_file", "authz_core", "authz_host", "authz_user", "auth_basic"],
     *["access_compat", "alias", "autoindex", "deflate", "dir", "env", "expires", "filter", "headers", "mime"],
     *["negotiation", "proxy", "proxy_fcgi", "reqtimeout", "rewrite", "setenvif"],
 ]
+ISOLATION_MODULE = APACHE_MODULES / "mpm_itk.so"
+WEB_USER = "www-data"
 
 _PHP_CONFIG = """; Written by Shoplaunch for a private PHP-FPM; rewritten at every start.
 [global]
@@ -28,8 +31,8 @@ include = {folder}/pools/*.conf
 """
 # PHP-FPM refuses to start without any pool; this one serves nobody and runs no process.
 _IDLE_POOL = """[idle]
-user = www-data
-group = www-data
+user = {user}
+group = {user}
 listen = {socket}
 listen.mode = 0600
 pm = ondemand
@@ -42,12 +45,15 @@ DefaultRuntimeDir {folder}/run
 PidFile {folder}/apache2.pid
 Mutex file:{folder}/run default
 Listen 127.0.0.1:{port}
-User www-data
-Group www-data
+User {user}
+Group {user}
 ErrorLog {folder}/log/error.log
 LogLevel warn
 LogFormat "%h %t \\"%r\\" %>s %O" common
 {modules}
+# Whom a process may become: the user of this server, or an account.
+LimitUIDRange {first_uid} {last_uid}
+LimitGIDRange {first_gid} {last_uid}
 ServerTokens Prod
 ServerSignature Off
 TraceEnable Off
@@ -56,8 +62,9 @@ KeepAlive On
 TypesConfig /etc/mime.types
 DirectoryIndex index.php index.html
 AccessFileName .htaccess
-StartServers 1
-ThreadsPerChild 16
+StartServers 2
+MinSpareServers 2
+MaxSpareServers 6
 MaxRequestWorkers 64
 <Directory />
     AllowOverride None
@@ -141,19 +148,36 @@ def write_php(folder: Path) -> Path:
         (folder / name).chmod(0o755)
     idle = folder / "sockets" / "idle.sock"
     write_durably(folder / "php-fpm.conf", _PHP_CONFIG.format(folder=folder).encode(), 0o644)
-    write_durably(folder / "pools" / "000-idle.conf", _IDLE_POOL.format(socket=idle).encode(), 0o644)
+    write_durably(folder / "pools" / "000-idle.conf", _IDLE_POOL.format(socket=idle, user=WEB_USER).encode(), 0o644)
     return idle
 
 
-def write_apache(folder: Path, port: int) -> None:
-    """The configuration of the private Apache is written, for 127.0.0.1:`port`."""
+def write_apache(folder: Path, port: int) -> bool:
+    """The configuration of the private Apache is written, for 127.0.0.1:`port`; return whether it is another now."""
     for name in ("sites", "run", "log"):
         (folder / name).mkdir(parents=True, exist_ok=True)
+    (folder / "log").chmod(0o750)
     modules = []
     for name in APACHE_MODULE_NAMES:
         path = APACHE_MODULES / f"mod_{name}.so"
         if not path.exists():
             raise ShoplaunchError("panel_refused", f"Apache's module {name} is not installed")
         modules.append(f"LoadModule {name}_module {path}")
-    content = _APACHE_CONFIG.format(folder=folder, port=port, modules="\n".join(modules))
-    write_durably(folder / "apache2.conf", content.encode(), 0o644)
+    if not ISOLATION_MODULE.exists():
+        raise ShoplaunchError("panel_refused", "libapache2-mpm-itk is not installed: accounts would not be isolated")
+    modules.append(f"LoadModule mpm_itk_module {ISOLATION_MODULE}")
+    user = pwd.getpwnam(WEB_USER)
+    content = _APACHE_CONFIG.format(
+        folder=folder,
+        port=port,
+        modules="\n".join(modules),
+        user=WEB_USER,
+        first_uid=user.pw_uid,
+        first_gid=user.pw_gid,
+        last_uid=LAST_UID,
+    ).encode()
+    path = folder / "apache2.conf"
+    if path.exists() and path.read_bytes() == content:
+        return False
+    write_durably(path, content, 0o644)
+    return True

@@ -65,9 +65,9 @@ def signal_command(signal: str, pid: Path, binary: str) -> tuple[str, ...]:
     return ("start-stop-daemon", "--stop", "--quiet", "--signal", signal, "--pidfile", str(pid), "--exec", binary)
 
 
-def run(command: list[str], log: Path | None) -> None:
+def run(command: list[str], log: Path | None, *, umask: int = 0o022) -> None:
     """Run `command`. Raises ShoplaunchError `panel_refused` with what it said, else with the end of `log`."""
-    done = subprocess.run(command, check=False, capture_output=True, text=True, cwd="/")
+    done = subprocess.run(command, check=False, capture_output=True, text=True, cwd="/", umask=umask)
     if done.returncode != 0:
         said = (done.stderr or done.stdout).strip()[-500:] or (_tail(log) if log else "")
         raise ShoplaunchError("panel_refused", f"{command[0]} ended with {done.returncode}: {said}")

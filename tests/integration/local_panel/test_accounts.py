@@ -1,6 +1,5 @@
 """Accounts of the local panel: born from the skeleton, mended, never foreign, removed without a trace."""
 
-import grp
 import os
 import pwd
 import shutil
@@ -52,12 +51,12 @@ def test_a_new_account_is_born_from_the_skeleton_with_the_right_owner_and_modes(
     entry = pwd.getpwnam(account.user)
     home = Path(account.home)
     modes = {
-        home: 0o711, home / "public_html": 0o750, home / ".shoplaunch": 0o700, home / ".shoplaunch/run": 0o700,
+        home: 0o750, home / "public_html": 0o750, home / ".shoplaunch": 0o700, home / ".shoplaunch/run": 0o700,
         home / ".shoplaunch/agent.pyz": 0o600, home / ".php/sessions": 0o700,
     }  # fmt: skip
     assert {path: stat.S_IMODE(path.stat().st_mode) for path in modes} == modes
     assert all(path.stat().st_uid == entry.pw_uid for path in modes)
-    assert (home / "public_html").stat().st_gid == grp.getgrnam("www-data").gr_gid
+    assert (home / "public_html").stat().st_gid == entry.pw_gid
     assert (home / ".shoplaunch/agent.pyz").read_bytes() == FILES.agent
     assert os.getgrouplist(account.user, entry.pw_gid) == [entry.pw_gid]
 
@@ -168,7 +167,7 @@ def test_an_interrupted_creation_is_mended_by_the_next_call(server, left):
         os.chown(home, pwd.getpwnam(user).pw_uid, pwd.getpwnam(user).pw_gid)
     account = create(server, user)
     assert home.stat().st_uid == pwd.getpwnam(user).pw_uid
-    assert stat.S_IMODE(home.stat().st_mode) == 0o711
+    assert stat.S_IMODE(home.stat().st_mode) == 0o750
     server.panel().put_file(account, "public_html/index.html", b"here", 0o644)
     assert server.get(account.domain) == (200, b"here")
 
