@@ -52,10 +52,6 @@ class Lock:
         """Let go of the lock; the file stays."""
         os.close(self.descriptor)
 
-    def remove_file(self):
-        """Remove the lock file while holding it, as the very last act in its folder."""
-        os.unlink(self.path)
-
 
 def acquire(folder, job, attempt, hung_seconds=HUNG_SECONDS, log=None):
     """Return the held Lock in `folder` for `job` (id) and `attempt`, or None when another agent rightly holds it.

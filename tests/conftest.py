@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.agent_box import Keys
+from tests.controller_stub import Controller
 from tests.mariadb import start_private, stop_private
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -26,6 +28,20 @@ def mariadb_server():
     server = start_private()
     yield server
     stop_private(server)
+
+
+@pytest.fixture(scope="session")
+def keys():
+    """The key pair with which a controller signs job files (tests.agent_box.Keys)."""
+    return Keys()
+
+
+@pytest.fixture
+def controller():
+    """A controller that answers agents as told (tests.controller_stub.Controller)."""
+    server = Controller()
+    yield server
+    server.close()
 
 
 @pytest.fixture(scope="session")

@@ -13,13 +13,3 @@ class Progress(Protocol):
 
     def advance(self, steps: int = 1) -> None:
         """So many steps of the phase are done."""
-
-
-class Silent:
-    """Tells nobody."""
-
-    def phase(self, name: str, total: int | None = None) -> None:
-        """Say nothing."""
-
-    def advance(self, steps: int = 1) -> None:
-        """Say nothing."""

@@ -109,12 +109,6 @@ class Database:
         number, image, link = rows[0]
         return Product(int(number), int(image) if image else None, link or "picture")
 
-    def image_types(self) -> list[str]:
-        """Return the names of the formats in which products' pictures are kept."""
-        if "image_type" not in self.tables:
-            return []
-        return [row[0] for row in self.text("SELECT name FROM {image_type} WHERE products = 1 ORDER BY id_image_type")]
-
     def _names(self) -> Mapping[str, str]:
         return {name: f"`{full}`" for name, full in self.tables.items()}
 

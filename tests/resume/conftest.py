@@ -3,7 +3,7 @@
 import pytest
 
 from tests.handmade import Handmade
-from tests.integration.agent_work.conftest import agent, controller, keys, shop  # noqa: F401 - fixtures
+from tests.integration.agent_work.conftest import agent, shop  # noqa: F401 - fixtures
 
 
 @pytest.fixture(scope="session")

@@ -1,14 +1,8 @@
-"""A controller that answers as told, and accounts with the agent in them."""
+"""Accounts with the agent in them, its stages stand-ins."""
 
 import pytest
 
-from tests.agent_box import Box, Keys, core_agent
-from tests.controller_stub import Controller
-
-
-@pytest.fixture(scope="session")
-def keys():
-    return Keys()
+from tests.agent_box import Box, core_agent
 
 
 @pytest.fixture(scope="session")
@@ -16,13 +10,6 @@ def agent(keys, tmp_path_factory):
     path = tmp_path_factory.mktemp("agent") / "agent.pyz"
     core_agent(path, keys)
     return path
-
-
-@pytest.fixture
-def controller():
-    server = Controller()
-    yield server
-    server.close()
 
 
 @pytest.fixture

@@ -3,8 +3,7 @@
 import pytest
 
 from controller.bundles.agent_build import build_agent
-from tests.agent_box import Box, Keys
-from tests.controller_stub import Controller
+from tests.agent_box import Box
 from tests.handmade import Handmade
 
 
@@ -62,11 +61,6 @@ class Shop(Box):
 
 
 @pytest.fixture(scope="session")
-def keys():
-    return Keys()
-
-
-@pytest.fixture(scope="session")
 def agent(keys, tmp_path_factory):
     path = tmp_path_factory.mktemp("agent") / "agent.pyz"
     build_agent(path, [keys.public])
@@ -76,13 +70,6 @@ def agent(keys, tmp_path_factory):
 @pytest.fixture(scope="session")
 def bundle(mariadb_server):
     return Handmade(mariadb_server)
-
-
-@pytest.fixture
-def controller():
-    server = Controller()
-    yield server
-    server.close()
 
 
 @pytest.fixture

@@ -10,7 +10,8 @@ from controller.jobs import lease
 from tests.integration.controller.world import eventually
 
 
-def test_two_workers_never_run_the_same_step_at_the_same_time(world):
+def held_in_a_step(world):
+    """Return (job, thread, event): the worker's thread stays within the job's first step until the event is set."""
     entered, leave = threading.Event(), threading.Event()
 
     def hold():
@@ -22,6 +23,11 @@ def test_two_workers_never_run_the_same_step_at_the_same_time(world):
     first = threading.Thread(target=world.worker.advance, args=(job.id,))
     first.start()
     assert entered.wait(30)
+    return job, first, leave
+
+
+def test_two_workers_never_run_the_same_step_at_the_same_time(world):
+    job, first, leave = held_in_a_step(world)
     other = world.service.worker()
     assert other.advance(job.id) is False
     assert other.run_due() == 0
@@ -76,17 +82,7 @@ def test_a_step_that_was_running_when_its_worker_died_is_run_again(world):
 
 def test_a_lease_is_held_as_long_as_the_work_takes(world, monkeypatch):
     monkeypatch.setattr(lease, "RENEWALS", 600)
-    entered, leave = threading.Event(), threading.Event()
-
-    def hold():
-        entered.set()
-        assert leave.wait(30)
-
-    world.panel.before["ensure_account"] = hold
-    job = world.order()
-    first = threading.Thread(target=world.worker.advance, args=(job.id,))
-    first.start()
-    assert entered.wait(30)
+    job, first, leave = held_in_a_step(world)
     world.clock.pass_by(lease.SECONDS - 1)
     until = world.clock() + lease.SECONDS
     eventually(lambda: world.job(job).lease_until >= until)
