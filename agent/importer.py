@@ -3,10 +3,10 @@
 import queue
 import threading
 import time
-import zlib
 
 from agent import ledger
 from agent.database import change, close
+from agent.inflate import gunzip
 from shared.errors import ShoplaunchError
 
 #: How long a run keeps trying while nothing gets through; then the next tick goes on. Less than lock.HUNG_SECONDS.
@@ -14,8 +14,6 @@ PATIENCE_SECONDS = 540.0
 FIRST_PAUSE_SECONDS = 0.2
 LONGEST_PAUSE_SECONDS = 5.0
 CONNECTIONS = 2
-#: Of a member whose size the manifest does not tell.
-MAX_UNPACKED_BYTES = 256 * 1024 * 1024
 #: Errors worth repeating at once: the database is there, another transaction was in the way.
 TRANSIENT = ("db_error", "db_unreachable")
 
@@ -44,22 +42,6 @@ class Patience:
             self._check()
             self._sleep(min(0.5, max(0.01, until - self._clock())))
         self._pause = min(self._pause * 2, LONGEST_PAUSE_SECONDS)
-
-
-def gunzip(data, size=None):
-    """Return the unpacked bytes of gzip `data`, which must be `size` of them, or at most MAX_UNPACKED_BYTES.
-
-    Raises ShoplaunchError `bundle_damaged`.
-    """
-    limit = MAX_UNPACKED_BYTES if size is None else size
-    unpacker = zlib.decompressobj(31)
-    try:
-        unpacked = unpacker.decompress(data, limit + 1)
-    except zlib.error:
-        raise ShoplaunchError("bundle_damaged", "a member is not gzip") from None
-    if len(unpacked) > limit or (size is not None and len(unpacked) < size) or not unpacker.eof or unpacker.unused_data:
-        raise ShoplaunchError("bundle_damaged", "a member does not have the size the manifest says")
-    return unpacked
 
 
 def import_chunk(ctx, connection, member):

@@ -22,19 +22,20 @@ class Residue:
         self.needles = [bytes.fromhex(text) for text in manifest["residue"]]
         texts = {form for name, value in values.items() for form in _forms(name, value)}
         #: Longest first, so that no value is left half taken out.
-        self.masks = sorted((text for text in texts if self._holds(text)), key=len, reverse=True)
+        self.masks = sorted((text for text in texts if self.may_be_in(text)), key=len, reverse=True)
 
-    def _holds(self, data):
+    def may_be_in(self, data):
+        """Tell whether `data` (bytes-like) holds what may be a trace, or only one of this shop's own values."""
         return any(needle in data for needle in self.needles)
 
     def found_in(self, data):
         """Tell whether `data` (bytes) holds a trace of the template."""
-        if not self._holds(data):
+        if not self.may_be_in(data):
             return False
         for mask in self.masks:
             # Not by nothing: what stood around it must not grow together
             data = data.replace(mask, b"\0")
-        return self._holds(data)
+        return self.may_be_in(data)
 
     def condition(self, columns):
         """Return an SQL condition that is true for rows with a trace in one of `columns` (names)."""

@@ -27,14 +27,14 @@ class Entry:
 
 
 def entries(data):
-    """Yield the `Entry` objects of the archive in `data` (bytes).
+    """Yield the `Entry` objects of the archive in `data` (bytes or bytearray).
 
     Raises ShoplaunchError `unsafe_path` for hard links, devices and other kinds, `bundle_damaged` for broken headers.
     """
     position = 0
     path = target = None
     while position + BLOCK <= len(data):
-        header = data[position : position + BLOCK]
+        header = bytes(data[position : position + BLOCK])
         if header == _END:
             return
         kind = header[156:157]
@@ -45,9 +45,9 @@ def entries(data):
             raise ShoplaunchError("bundle_damaged", "a shard ends within a file")
         position = start + (size + BLOCK - 1) // BLOCK * BLOCK
         if kind == _LONG_NAME:
-            path = data[start:end].rstrip(b"\0")
+            path = bytes(data[start:end]).rstrip(b"\0")
         elif kind == _LONG_TARGET:
-            target = data[start:end].rstrip(b"\0")
+            target = bytes(data[start:end]).rstrip(b"\0")
         elif kind in (FILE, FOLDER, LINK, b"\0"):
             name = _name(header) if path is None else path
             aim = header[157:257].partition(b"\0")[0] if target is None else target

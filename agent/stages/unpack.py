@@ -3,7 +3,7 @@
 import os
 
 from agent import tar
-from agent.importer import gunzip
+from agent.inflate import gunzip, gunzip_large
 from agent.residue import Residue
 from agent.tree_writer import TreeWriter
 from shared.bundle import members_of
@@ -37,12 +37,10 @@ def run(ctx):
 
 def unpack_shard(ctx, writer, residue, member):
     """Write every entry of one shard."""
-    packed = ctx.bundle.read(member)
-    data = gunzip(packed, member.get("unpacked"))
-    ctx.count("bytes_read", len(packed))
+    data = _unpacked(ctx, member)
     view = memoryview(data)
     # One search over the whole shard; only one that has a trace is looked through file by file
-    suspicious = member["placeholders"] or residue.found_in(data)
+    suspicious = member["placeholders"] or residue.may_be_in(data)
     written = entries = 0
     for entry in tar.entries(data):
         entries += 1
@@ -56,12 +54,19 @@ def unpack_shard(ctx, writer, residue, member):
         else:
             content, mtime = view[entry.start : entry.end], entry.mtime
             if suspicious:
-                content, mtime = _fill(ctx, residue, member, path, data[entry.start : entry.end], mtime)
+                content, mtime = _fill(ctx, residue, member, path, bytes(view[entry.start : entry.end]), mtime)
             writer.file(path, content, entry.mode, mtime)
             written += len(content)
     if entries != member.get("entries", entries):
         raise ShoplaunchError("bundle_damaged", "{} holds {} entries".format(member["name"], entries))
     ctx.count("bytes_written", written)
+
+
+def _unpacked(ctx, member):
+    """Return the tar archive of one shard; its packed bytes are let go at once."""
+    packed = ctx.bundle.read(member)
+    ctx.count("bytes_read", len(packed))
+    return gunzip_large(packed, member["unpacked"]) if "unpacked" in member else gunzip(packed)
 
 
 def _fill(ctx, residue, member, path, content, mtime):

@@ -8,7 +8,7 @@ import tarfile
 import pytest
 
 from agent import tar
-from agent.importer import gunzip
+from agent.inflate import gunzip, gunzip_large
 from agent.tree_writer import KEPT_FOLDERS, TreeWriter
 from shared.errors import ShoplaunchError
 from tests.handmade import packed
@@ -77,17 +77,38 @@ def test_a_header_that_is_no_number_is_damaged():
     assert code_of(lambda: list(tar.entries(bytes(data)))) == "bundle_damaged"
 
 
+both_ways = pytest.mark.parametrize("unpack", [gunzip, gunzip_large])
+
+
+@both_ways
+@pytest.mark.parametrize("content", [b"", b"0123456789", os.urandom(700_000), bytes(3_000_000) + b"end"])
+def test_a_member_is_unpacked_whole(unpack, content):
+    assert unpack(packed(content), len(content)) == content
+
+
+@both_ways
 @pytest.mark.parametrize("size", [9, 11])
-def test_a_member_of_another_size_than_the_manifest_says_is_damaged(size):
-    assert code_of(lambda: gunzip(packed(b"0123456789"), size)) == "bundle_damaged"
+def test_a_member_of_another_size_than_the_manifest_says_is_damaged(unpack, size):
+    assert code_of(lambda: unpack(packed(b"0123456789"), size)) == "bundle_damaged"
 
 
-def test_a_member_is_never_unpacked_beyond_its_size():
-    assert code_of(lambda: gunzip(packed(bytes(10_000_000)), 1000)) == "bundle_damaged"
+@both_ways
+def test_a_member_is_never_unpacked_beyond_its_size(unpack):
+    assert code_of(lambda: unpack(packed(bytes(10_000_000)), 1000)) == "bundle_damaged"
 
 
-def test_a_member_with_something_behind_it_is_damaged():
-    assert code_of(lambda: gunzip(packed(b"0123456789") + b"more", 10)) == "bundle_damaged"
+@both_ways
+@pytest.mark.parametrize("more", [b"more", packed(b"another member")])
+def test_a_member_with_something_behind_it_is_damaged(unpack, more):
+    assert code_of(lambda: unpack(packed(b"0123456789") + more, 10)) == "bundle_damaged"
+
+
+@both_ways
+@pytest.mark.parametrize(
+    "damage", [lambda data: data[:-9], lambda data: b"PK" + data, lambda data: data[:-8] + bytes(8)]
+)
+def test_a_member_cut_short_or_changed_is_damaged(unpack, damage):
+    assert code_of(lambda: unpack(damage(packed(b"0123456789" * 1000)), 10_000)) == "bundle_damaged"
 
 
 @pytest.mark.parametrize("path", [b"/etc/x", b"../x", b"a/../x", b"a//x", b"./x", b"a/x\n", b"a\\x", b"", b"n" * 256])
