@@ -77,7 +77,7 @@ class Mail(Billing):
         """See Billing.hand_over."""
         subject, text = _HANDOVER.get(news.language, _HANDOVER["en"])
         values = {**vars(news), "first_name": news.first_name or news.domain}
-        self._send(news.email, _filled(subject, values), _filled(text, values), f"{news.job}.ready")
+        self._send(news.email, _filled(subject, values), _filled(text, values), f"{news.job}.ready", once=True)
 
     def alarm(self, news: Alarm) -> None:
         """See Billing.alarm; nobody is told without [mail] operator."""
@@ -86,12 +86,17 @@ class Mail(Billing):
             subject = f"Shoplaunch: {news.domain} is {news.state} ({news.code})"
             self._send(self._settings.operator, subject, _filled(_ALARM, values), f"{news.job}.alarm")
 
-    def _send(self, recipient: str, subject: str, text: str, name: str) -> None:
+    def _identity(self, name: str, once: bool) -> str:
+        domain = self._settings.sender.rpartition("@")[2] or "localhost"
+        # Sent again because nobody knows whether it arrived, it is the same message: mailboxes show it once
+        return f"<shoplaunch.{name}@{domain}>" if once else make_msgid(domain=domain)
+
+    def _send(self, recipient: str, subject: str, text: str, name: str, *, once: bool = False) -> None:
         message = EmailMessage(policy=_POLICY)
         message["From"], message["To"] = self._settings.sender, recipient
         message["Subject"] = " ".join(subject.split())
         message["Date"] = formatdate(time.time())
-        message["Message-ID"] = make_msgid(domain=self._settings.sender.rpartition("@")[2] or "localhost")
+        message["Message-ID"] = self._identity(name, once)
         message["Auto-Submitted"] = "auto-generated"
         message.set_content(text, charset="utf-8", cte="8bit")
         try:

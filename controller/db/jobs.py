@@ -105,6 +105,12 @@ def find_by_order(connection: sa.Connection, order_key: str) -> Job | None:
     return None if row is None else _job(row)
 
 
+def lives_in(connection: sa.Connection, server: str, account: str) -> str | None:
+    """Return the id of a job whose shop lives in the account, None when there is none."""
+    query = sa.select(jobs.c.id).where(jobs.c.server == server, jobs.c.account == account, jobs.c.state == "live")
+    return connection.execute(query.limit(1)).scalar()
+
+
 def find_service(connection: sa.Connection, service_id: str) -> Job | None:
     """Return the newest job of billing's service `service_id`, or the job of that id, None when there is none."""
     query = sa.select(*_COLUMNS).where(sa.or_(jobs.c.service_id == service_id, jobs.c.id == service_id))

@@ -22,6 +22,8 @@ from shared.errors import ShoplaunchError
 LOG = logging.getLogger(__name__)
 #: A panel or mail server that failed while we only looked is asked again after so long.
 LOOK_AGAIN_SECONDS = 60.0
+#: What the panel says when looking again is of no use.
+GONE = ("account_missing", "server_unknown")
 #: Parts of the plan that run in a state.
 PARTS: Mapping[str, tuple[str, ...]] = {
     states.PREPARING: (plan.PREPARE,),
@@ -69,11 +71,16 @@ class Mover:
 
     def _move(self, job_id: str) -> Job:
         """Do what there is to do now; return the job as it was read last, `wake_at` saying when it is due next."""
+        told = False
         while True:
             job, rows = self._read(job_id)
-            if job.alarm == "wanted":
-                return self._alarm(job)
-            if job.state == states.RECEIVED:
+            if job.lease_owner != self._owner:
+                # Lost while something took longer than the lease: another worker is at it
+                return job
+            if job.alarm == "wanted" and not told:
+                told = True
+                self._alarm(job)
+            elif job.state == states.RECEIVED:
                 self._prepare(job)
             elif job.state in (states.DROPPED, states.RESTORING) and silence.is_due(job, self._clock()):
                 self._look(job)
@@ -93,6 +100,8 @@ class Mover:
             if step.part in PARTS.get(job.state, ()) and (row := rows[step.name]).state == steps.WAITING
             and row.not_before is not None
         ]  # fmt: skip
+        if job.alarm == "wanted":
+            waits.append(self._clock() + LOOK_AGAIN_SECONDS)
         wake_at = min(waits, default=None)
         if job.state in (states.DROPPED, states.RESTORING):
             wake_at = min([*waits, silence.deadline(job)])
@@ -152,15 +161,27 @@ class Mover:
 
     def _run(self, job: Job, found: list[plan.Step]) -> None:
         """Run steps that do not need each other side by side."""
+        runs = running.begin(self._engine, job.id, [step.name for step in found], self._owner, self._clock())
+        if not runs:
+            return
+        results: list[running.Result]
+        try:
+            work = self._work(job)
+        except Exception as error:
+            LOG.exception("job %s: no step can run", job.id)
+            results = [error] * len(found)
+        else:
+            with ThreadPoolExecutor(len(found)) as pool:
+                results = list(pool.map(lambda step: running.attempt(step, work), found))
+        running.finish(self._engine, job.id, list(zip(found, results, strict=True)), runs, self._clock())
+
+    def _work(self, job: Job) -> Work:
+        """Return what steps of the job work with; its private values are made anew when they were forgotten."""
         tools = self._tools_for(job)
         if job.secrets_encrypted is None and job.state == states.PREPARING:
             private, prints = self._make_private(job, tools)
             job = self._change(job.id, lambda c, now_job: self._keep_private(c, now_job, tools, private, prints))
-        work = Work(job, changes.private_values(tools.keys, job), tools)
-        runs = running.begin(self._engine, job.id, [step.name for step in found], self._clock())
-        with ThreadPoolExecutor(len(found)) as pool:
-            results = list(pool.map(lambda step: running.attempt(step, work), found))
-        running.finish(self._engine, job.id, list(zip(found, results, strict=True)), runs, self._clock())
+        return Work(job, changes.private_values(tools.keys, job), tools)
 
     def _look(self, job: Job) -> None:
         """The agent is silent: look through the panel before saying what is wrong."""
@@ -169,6 +190,10 @@ class Mover:
             sight = pull.look(tools.panel, Work(job, {}, tools).account, job.id)
         except ShoplaunchError as error:
             LOG.warning("job %s: the panel cannot be asked: %s", job.id, error.message)
+            if error.code in GONE:
+                lost = silence.Verdict("stalled", error.as_dict())
+                self._change(job.id, lambda connection, now_job: _judged(connection, now_job, job, lost, now))
+                return
             # Without the panel's word only the end of the validity counts
             if job.expires_at is None or now < job.expires_at:
                 self._change(job.id, lambda _c, _job: {"wake_at": now + LOOK_AGAIN_SECONDS, **_postponed(_job, now)})
@@ -189,7 +214,8 @@ class Mover:
             return self._change(job.id, lambda _c, _job: {"error": document, "wake_at": now + LOOK_AGAIN_SECONDS})
         return self._change(job.id, lambda connection, now_job: _undone(connection, now_job, done, now))
 
-    def _alarm(self, job: Job) -> Job:
+    def _alarm(self, job: Job) -> None:
+        """Tell the operator; when that is not possible now, everything else goes on and it is tried again later."""
         tools, error = self._tools_for(job), dict(job.error or {})
         news = Alarm(
             job=job.id,
@@ -202,14 +228,13 @@ class Mover:
             advice=str(error.get("advice", "")),
             admin_url=f"{tools.config.public_url.rstrip('/')}/admin/jobs/{job.id}",
         )
-        now = self._clock()
-        rest = {"alarm": "told", "wake_at": silence.deadline(job) if job.state == states.RESTORING else None}
         try:
             tools.billing.alarm(news)
         except ShoplaunchError as problem:
             LOG.warning("job %s: the operator could not be told: %s", job.id, problem.message)
-            return self._change(job.id, lambda _c, _job: {"wake_at": now + LOOK_AGAIN_SECONDS})
-        return self._change(job.id, lambda _c, now_job: rest if now_job.alarm and now_job.state == job.state else {})
+            return
+        rest = {"alarm": "told"}
+        self._change(job.id, lambda _c, now_job: rest if now_job.alarm and now_job.state == job.state else {})
 
 
 def _postponed(job: Job, now: float) -> dict[str, Any]:

@@ -15,9 +15,10 @@ from controller.db.engine import transact
 from shared.errors import ShoplaunchError
 
 LOG = logging.getLogger(__name__)
-SECONDS = 60.0
+#: Longer than a state database may be locked: a lease that cannot be renewed meanwhile must not be lost.
+SECONDS = 90.0
 #: Renewals per lease time.
-RENEWALS = 4
+RENEWALS = 6
 
 
 @contextmanager

@@ -49,7 +49,10 @@ def retry(engine: sa.Engine, keys: Keys, job_id: str, step: str | None, now: flo
         columns = moved(job, "retry" if part in (PREPARE, AGENT) else "recheck")
         if job.state == states.LIVE and part != AFTER:
             raise ShoplaunchError("illegal_transition", f"the shop lives; step {first} cannot run again")
-        columns |= changes.asked_again(connection, job, following([first]), now)
+        again = following([first])
+        if job.state == states.LIVE and "notify" in again and job.secrets_encrypted is None:
+            raise ShoplaunchError("illegal_transition", "the client was told already; the password is forgotten")
+        columns |= changes.asked_again(connection, job, again, now)
         if (job.error or {}).get("code") == "db_access_denied" and first == "database_user":
             columns |= _new_database_password(keys, job)
         return columns

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields, replace
 from typing import Any
@@ -12,7 +13,7 @@ import sqlalchemy as sa
 from controller.db import jobs, steps
 from controller.db.engine import transact
 from controller.db.jobs import Job
-from controller.jobs import changes, silence, states
+from controller.jobs import changes, lease, silence, states
 from controller.jobs.steps import plan
 from controller.jobs.steps.work import Later, Outcome, Work
 from shared.errors import ShoplaunchError
@@ -20,22 +21,28 @@ from shared.errors import ShoplaunchError
 LOG = logging.getLogger(__name__)
 #: Percent of the whole before the agent takes over.
 PREPARED_PERCENT = 4
+#: What was done is noted even when the database is away for some minutes: mail must not be sent twice.
+NOTE_TRIES = 20
+NOTE_PAUSE_SECONDS = 3.0
 
 Result = Outcome | Later | Exception
 
 
-def begin(engine: sa.Engine, job_id: str, names: Sequence[str], now: float) -> dict[str, int]:
-    """Note that the steps run now; return name -> number of this run."""
+def begin(engine: sa.Engine, job_id: str, names: Sequence[str], owner: str, now: float) -> dict[str, int]:
+    """Note that the steps run now; return name -> number of this run, {} when `owner` has lost the job's lease."""
 
     def work(connection: sa.Connection) -> dict[str, int]:
         job = jobs.get(connection, job_id, lock=True)
+        if job.lease_owner != owner:
+            return {}
         rows = steps.of_job(connection, job_id)
         for name in names:
             steps.update(
                 connection, job_id, name,
                 state=steps.RUNNING, attempts=rows[name].attempts + 1, started_at=now, finished_at=None,
             )  # fmt: skip
-        jobs.update(connection, job, now, step=names[0] if job.state != states.LIVE else job.step)
+        step = names[0] if job.state != states.LIVE else job.step
+        jobs.update(connection, job, now, step=step, lease_until=now + lease.SECONDS)
         return {name: rows[name].attempts + 1 for name in names}
 
     return transact(engine, work)
@@ -76,7 +83,15 @@ def finish(
                 columns |= _note(connection, _after(job, columns), step, row, result, now)
         return columns
 
-    changes.change(engine, job_id, now, work)
+    for left in reversed(range(NOTE_TRIES)):
+        try:
+            changes.change(engine, job_id, now, work)
+            return
+        except ShoplaunchError as error:
+            if error.code != "database_busy" or left == 0:
+                raise
+            LOG.warning("job %s: what was done is not noted yet: %s", job_id, error.message)
+            time.sleep(NOTE_PAUSE_SECONDS)
 
 
 def _after(job: Job, columns: Mapping[str, Any]) -> Job:
@@ -99,7 +114,7 @@ def _note(
 
 
 def _done(connection: sa.Connection, job: Job, step: plan.Step, outcome: Outcome, now: float) -> dict[str, Any]:
-    if outcome.effect is not None:
+    if outcome.effect is not None and job.state != states.CANCELLED:
         outcome.effect(connection)
     state = steps.SKIPPED if outcome.skipped else steps.DONE
     values = {"state": state, "finished_at": now, "error": None, "failures": 0, "not_before": None}

@@ -18,7 +18,7 @@ from controller.db.jobs import Job
 from controller.db.logins import LoginThrottle
 from controller.db.migrate import revisions
 from controller.db.servers import Server
-from controller.jobs import callbacks, certificate, orders, retrying, view
+from controller.jobs import callbacks, certificate, orders, retrying, states, view
 from controller.jobs.bundles import Bundles
 from controller.jobs.steps.work import Tools
 from controller.jobs.tokens import Tokens
@@ -130,7 +130,8 @@ class Service:
         job = self.get_job(job_id)
         with reading(self.engine) as connection:
             signed = proofs.certificate_of(connection, job.id)
-        if signed is None:
+        # One that is being proved anew, or was cancelled meanwhile, has none that counts
+        if signed is None or job.state != states.LIVE:
             raise ShoplaunchError("certificate_missing", f"the shop is {job.state}; it has no certificate yet")
         return signed
 
@@ -143,7 +144,7 @@ class Service:
         return self.worker().advance(job_id)
 
     def tools_for(self, job: Job) -> Tools:
-        """Return what steps of this job work with. Raises server_unknown, config_invalid."""
+        """Return what steps of this job work with."""
         return Tools(
             self.config,
             self.engine,
@@ -151,7 +152,7 @@ class Service:
             self._tokens,
             self.bundles,
             self._billing,
-            self.panel(job.server),
+            lambda: self.panel(job.server),
             self._clock,
         )
 

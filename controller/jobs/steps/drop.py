@@ -21,8 +21,11 @@ def run(work: Work) -> Outcome:
     return Outcome(columns={"expires_at": float(expires_at)}, note=f"attempt {work.job.attempt}")
 
 
-def place(work: Work) -> int:
-    """Put agent and job file into the account; return until when (unix seconds) the job file is valid."""
+def place(work: Work, *, needs_bundle: bool = True) -> int:
+    """Put agent and job file into the account; return until when (unix seconds) the job file is valid.
+
+    Without `needs_bundle` a bundle that is gone is no obstacle: nothing is restored from it.
+    """
     tools, account = work.tools, work.account
     document = dispatch.payload(
         tools.config,
@@ -30,7 +33,7 @@ def place(work: Work) -> int:
         account,
         tools.panel.document_root_rules(),
         work.bundle,
-        _bundle_path(work),
+        _bundle_path(work, needs_bundle),
         work.values(),
         tools.tokens.for_agent(work.job.id, work.job.attempt),
         tools.clock(),
@@ -50,11 +53,13 @@ def agent_files(folder: Path) -> SkeletonFiles:
         raise ShoplaunchError("agent_not_built", f"{problem.filename}: {problem.strerror}") from None
 
 
-def _bundle_path(work: Work) -> Path | None:
+def _bundle_path(work: Work, needed: bool) -> Path | None:
     bundle, tools = work.bundle, work.tools
     if tools.panel.file_sha256(work.account, f"{FOLDER}/{BUNDLE_FILE}") == bundle.sha256:
         return None
     path = tools.bundles.path(bundle.name)
+    if not needed and not path.is_file():
+        return None
     if tools.panel.kind not in SAME_MACHINE:
         raise ShoplaunchError("bundle_missing", f"the account does not hold the bundle {bundle.name}")
     if not path.is_file():

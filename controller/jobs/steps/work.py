@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import sqlalchemy as sa
@@ -22,7 +23,7 @@ from shared.errors import ShoplaunchError
 
 @dataclass(frozen=True)
 class Tools:
-    """What the installation gives to every step; `panel` is the job's server's."""
+    """What the installation gives to every step."""
 
     config: Config
     engine: sa.Engine
@@ -30,8 +31,13 @@ class Tools:
     tokens: Tokens
     bundles: Bundles
     billing: Billing
-    panel: Panel
+    open_panel: Callable[[], Panel]
     clock: Callable[[], float]
+
+    @cached_property
+    def panel(self) -> Panel:
+        """Return the panel of the job's server, opened at first use. Raises server_unknown, config_invalid."""
+        return self.open_panel()
 
 
 @dataclass(frozen=True)

@@ -164,3 +164,11 @@ def test_a_folder_that_cannot_be_made_is_a_failure_that_may_pass(tmp_path):
 
 def test_the_password_shows_in_no_representation():
     assert NEWS.password not in repr(NEWS)
+
+
+def test_a_message_sent_again_because_its_arrival_is_unknown_is_the_same_message(sink):
+    mail(sink).hand_over(NEWS)
+    mail(sink).hand_over(NEWS)
+    mail(sink).hand_over(changed(NEWS, job="another1"))
+    first, again, other = (parsed(content)["Message-ID"] for _recipients, content in sink.received)
+    assert first == again != other

@@ -61,7 +61,7 @@ def test_another_order_for_a_busy_domain_is_refused_until_the_shop_lives(world):
     agent.clean()
     world.serve(job)
     world.work()
-    assert world.order(email="other@example.com").id != job.id
+    assert world.order(email="other@example.com", options={"occupied": "move"}).id != job.id
 
 
 def test_a_failed_job_keeps_its_domain(world):

@@ -1,0 +1,205 @@
+"""Leases lost while working, databases and mail servers that are away, accounts and servers that vanish."""
+
+import sqlite3
+import threading
+
+import pytest
+import sqlalchemy as sa
+
+from controller.db import jobs
+from controller.db.engine import transact
+from controller.db.tables import servers
+from controller.jobs import lease
+from shared.errors import ShoplaunchError
+from tests.integration.controller.world import EVIDENCE
+
+SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+
+
+def refused(call, code):
+    with pytest.raises(ShoplaunchError) as caught:
+        call()
+    assert caught.value.code == code
+
+
+def called(world, method):
+    return sum(call[0] == method for call in world.panel.calls)
+
+
+def finished(world):
+    """Return a job whose agent is done, the shop answering."""
+    job, agent = world.dropped()
+    agent.restore()
+    agent.clean()
+    world.serve(job)
+    return job
+
+
+def test_a_worker_that_lost_its_lease_begins_nothing_more(world):
+    job = world.order()
+
+    def lose():
+        world.panel.before.clear()
+        world.clock.pass_by(lease.SECONDS + 1)
+        now = world.clock()
+        assert transact(world.engine, lambda c: jobs.take_lease(c, job.id, "other", now, now + lease.SECONDS))
+
+    world.panel.before["ensure_database"] = lose
+    world.worker.advance(job.id)
+    assert called(world, "ensure_privileges") == 0
+    assert world.job(job).lease_owner == "other"
+    # What it had done stays done
+    assert world.steps(job)["database"].state == "done"
+    world.clock.pass_by(lease.SECONDS + 1)
+    world.work()
+    assert world.job(job).state == "dropped"
+    assert called(world, "ensure_database") == 1
+
+
+@SQLITE
+def test_mail_that_was_sent_while_the_state_database_was_locked_is_not_sent_twice(world, tmp_path, monkeypatch):
+    job = finished(world)
+    path = tmp_path / "state.db"
+    blocker = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    unlock = threading.Timer(3, lambda: blocker.execute("ROLLBACK"))
+    send = world.mail.hand_over
+
+    def send_and_lock(news):
+        send(news)
+        blocker.execute("BEGIN IMMEDIATE")
+        unlock.start()
+
+    # Busy after half a second instead of half a minute
+    world.engine.dispose()
+    sa.event.listen(world.engine, "connect", lambda raw, _record: raw.execute("PRAGMA busy_timeout=500"))
+    monkeypatch.setattr(world.mail, "hand_over", send_and_lock)
+    try:
+        world.worker.advance(job.id)
+    finally:
+        unlock.join()
+        blocker.close()
+    world.clock.pass_by(lease.SECONDS + 1)
+    world.work()
+    assert len(world.mail.handed_over) == 1
+    assert world.steps(job)["notify"].state == "done"
+    assert world.job(job).secrets_encrypted is None
+
+
+@SQLITE
+def test_a_cancelled_job_gets_no_certificate_even_when_its_check_was_under_way(world):
+    job = finished(world)
+    world.panel.before["cron_lines"] = lambda: (world.panel.before.clear(), world.service.cancel(job.id))
+    world.work()
+    assert world.job(job).state == "cancelled"
+    refused(lambda: world.service.certificate(job.id), "certificate_missing")
+
+
+@SQLITE
+def test_an_account_that_was_removed_ends_the_waiting_at_once(world):
+    job, agent = world.dropped()
+    agent.send("started")
+    del world.panel.accounts["alice"]
+    world.work_later(600, stride=60)
+    found = world.job(job)
+    assert (found.state, found.error["code"]) == ("stalled", "account_missing")
+    assert [alarm.code for alarm in world.mail.alarms] == ["account_missing"]
+
+
+@SQLITE
+def test_a_cancelled_job_whose_account_is_gone_is_over(world):
+    job, agent = world.dropped()
+    agent.send("started")
+    del world.panel.accounts["alice"]
+    world.service.cancel(job.id)
+    world.work()
+    found = world.job(job)
+    assert (found.facts["undo"], found.domain_key, found.secrets_encrypted) == ("done", None, None)
+
+
+@SQLITE
+def test_a_job_is_taken_back_even_when_its_bundle_is_gone(world):
+    job, agent = world.dropped()
+    agent.send("started")
+    agent.fail("db_not_empty")
+    world.panel.remove_cron(agent.account, f"shoplaunch:{job.id}")
+    world.service.bundles.path("classic").unlink()
+    world.service.cancel(job.id)
+    world.work()
+    found = world.job(job)
+    assert (found.facts["undo"], found.error) == ("placed", None)
+    assert len(world.panel.crontabs["alice"]) == 3
+
+
+@SQLITE
+@pytest.mark.parametrize("moment", ["received", "preparing", "finishing"])
+def test_a_job_whose_server_was_removed_fails_and_says_so(world, moment):
+    job = finished(world) if moment == "finishing" else world.order()
+    if moment == "preparing":
+        world.panel.fail("ensure_php", "panel_unreachable")
+        world.worker.advance(job.id)
+        world.clock.pass_by(10)
+    assert world.job(job).state == moment
+    transact(world.engine, lambda connection: connection.execute(sa.delete(servers)))
+    world.work()
+    world.work_later(300, stride=30)
+    found = world.job(job)
+    assert (found.state, found.error["code"]) == ("failed", "server_unknown")
+
+
+@SQLITE
+def test_a_mail_server_that_is_away_does_not_keep_a_silent_agent_from_being_noticed(world):
+    job, agent = world.dropped()
+    agent.send("started")
+    agent.write_state(stage="import", status="running", percent=9, updated_at=world.clock() + 250)
+    world.mail.codes = ["mail_failed"] * 1000
+    world.work_later(400, stride=20)
+    assert world.job(job).error["code"] == "network_blocked"
+    world.work_later(2000, stride=60)
+    assert world.job(job).state == "stalled"
+    world.mail.codes = []
+    world.work_later(120, stride=30)
+    assert [alarm.code for alarm in world.mail.alarms] == ["agent_silent"]
+
+
+def test_a_new_order_for_the_account_of_a_living_shop_does_not_change_that_shops_password(world):
+    job = world.live()
+    users = dict(world.panel.users)
+    refused(lambda: world.order(email="other@example.com"), "domain_busy")
+    refused(lambda: world.order(domain="second.example.com"), "domain_busy")
+    world.work()
+    assert world.panel.users == users
+    # Only who says that what is there may be moved away may have it
+    assert world.order(email="other@example.com", options={"occupied": "move"}).id != job.id
+
+
+@SQLITE
+def test_a_client_who_was_told_is_not_told_again_and_the_operator_not_alarmed(world):
+    job = world.live()
+    refused(lambda: world.service.retry(job.id, step="notify"), "illegal_transition")
+    world.work()
+    found = world.job(job)
+    assert (found.state, found.error, len(world.mail.handed_over), world.mail.alarms) == ("live", None, 1, [])
+    assert world.steps(job)["notify"].state == "done"
+
+
+@SQLITE
+def test_cancelling_and_taking_it_back_many_times_still_ends_in_one_living_shop(world):
+    job, _agent = world.dropped()
+    for _ in range(6):
+        world.service.cancel(job.id)
+        world.service.undo_cancel(job.id)
+        world.work()
+        world.service.cancel(job.id)
+        world.work()
+        world.service.undo_cancel(job.id)
+    world.work()
+    from tests.integration.controller.world import Agent
+
+    agent = Agent(world, job)
+    assert agent.attempt == world.job(job).attempt == 13
+    agent.restore(EVIDENCE)
+    agent.clean()
+    world.serve(job)
+    world.work()
+    assert world.job(job).state == "live"
+    assert len(world.mail.handed_over) == 1
