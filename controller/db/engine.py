@@ -34,11 +34,15 @@ def make_engine(url: str) -> sa.Engine:
     if parsed.get_backend_name() not in ("sqlite", "mysql"):
         raise ShoplaunchError("config_invalid", "database_url must begin with sqlite:// or mysql://")
     if parsed.get_backend_name() == "sqlite":
-        engine = sa.create_engine(parsed, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False})
+        engine = sa.create_engine(
+            parsed, hide_parameters=True, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False}
+        )
         _prepare_sqlite(engine)
     else:
         parsed = parsed.update_query_dict({"charset": "utf8mb4"})
-        engine = sa.create_engine(parsed, isolation_level="READ COMMITTED", pool_pre_ping=True, pool_recycle=600)
+        engine = sa.create_engine(
+            parsed, hide_parameters=True, isolation_level="READ COMMITTED", pool_pre_ping=True, pool_recycle=600
+        )
     sa.event.listen(engine, "handle_error", _as_known, retval=True)
     return engine
 

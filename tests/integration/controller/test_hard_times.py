@@ -203,3 +203,10 @@ def test_cancelling_and_taking_it_back_many_times_still_ends_in_one_living_shop(
     world.work()
     assert world.job(job).state == "live"
     assert len(world.mail.handed_over) == 1
+
+
+def test_a_statement_the_database_refuses_is_not_told_with_what_it_held(world):
+    job = world.order()
+    with pytest.raises(sa.exc.SQLAlchemyError) as caught:
+        transact(world.engine, lambda connection: jobs.insert(connection, {"id": job.id, "account": "s3cret-value"}))
+    assert "s3cret-value" not in str(caught.value)
