@@ -1,0 +1,1 @@
+"""Whole jobs on this machine: command line, controller, panel, agent, shop."""
