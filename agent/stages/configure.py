@@ -25,8 +25,11 @@ def run(ctx):
 
 
 def attempt_once(ctx, member, statements):
-    """One connection, one transaction; then every check."""
-    connection = ctx.connect()
+    """One connection, one transaction; then every check.
+
+    With the lock, and this attempt raised: a new attempt that found the import done writes here first.
+    """
+    connection = ledger.open_locked(ctx)
     try:
         ctx.check_current()
         if ledger.begin(connection, ctx.attempt, member, len(statements)):

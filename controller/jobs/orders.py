@@ -55,7 +55,8 @@ def check_email(email: str) -> str:
     local, _, domain = address.rpartition("@")
     if len(address) > 254 or not _EMAIL.match(address) or local[0] == "." or local[-1] == "." or ".." in address:
         raise ShoplaunchError("email_invalid", f"not an e-mail address: {email[:80]!r}")
-    if not all(map(_LABEL.match, domain.lower().split("."))):
+    labels = domain.lower().split(".")
+    if len(labels) < 2 or not all(map(_LABEL.match, labels)):
         raise ShoplaunchError("email_invalid", f"not an e-mail address: {email[:80]!r}")
     return address
 

@@ -41,7 +41,7 @@ def test_another_database_password_keeps_the_chunks_and_renders_the_files_again(
     process = shop.start()
     assert process.wait(60) == 0
     evidence = controller.accepted("finished")[0]["evidence"]
-    assert evidence["counters"]["chunks_sent"] <= 13
+    assert evidence["counters"].get("chunks_sent", 0) <= 13
     assert len(before) >= 4
     same(shop.picture(), undisturbed)
 
