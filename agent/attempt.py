@@ -50,6 +50,9 @@ def prepare(ctx):
         state.forget_stages(RENDERED_STAGES)
         state.update(render_again=True, **_identity(ctx))
     else:
+        if state.get("attempt") != ctx.attempt:
+            # What an earlier attempt reported counts for nothing: its token is void
+            state.forget_stages(["report"])
         state.update(**_identity(ctx))
     _after_reboot(ctx)
 
@@ -66,6 +69,11 @@ def _after_reboot(ctx):
     """Files are not synced one by one: what was unpacked before a reboot may be lost until it was switched."""
     state = ctx.state
     if state.get("boot") != state.boot and not state.stage_done("switch"):
+        if state.get("moves"):
+            # Half switched: unpacked anew beside what was moved, neither could be moved any more
+            moves.undo(state)
+            holding.restore(ctx)
+            state.forget_stages(["preflight"])
         state.forget_stages(["unpack"])
     if state.get("boot") != state.boot:
         state.update(boot=state.boot)

@@ -43,7 +43,13 @@ def _run(folder):
     if os.geteuid() == 0:
         sys.stderr.write("The agent works as the account, never as root.\n")
         return entry.EXIT_FAILED
-    return entry.run(folder)
+    try:
+        return entry.run(folder)
+    except OSError as error:
+        # Without a folder to write in there is nobody else to tell
+        failure = as_failure(error)
+        sys.stderr.write("{}: {}\n".format(failure.code, failure.message))
+        return entry.EXIT_WAITING
 
 
 def _status(folder, as_json):

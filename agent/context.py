@@ -34,8 +34,8 @@ class Context:
         self.values = job["values"]
         self.values_sha256 = values_sha256(job["values"])
         self.folder = folder
-        self.home = job["account"]["home"].rstrip("/")
-        self.root = job["account"]["root"].rstrip("/")
+        self.home = native(job["account"]["home"]).rstrip("/")
+        self.root = native(job["account"]["root"]).rstrip("/")
         self.staging = staging_path(job)
         self.state = state
         self.log = log
@@ -119,9 +119,14 @@ class Context:
         return taken
 
 
+def native(path):
+    """Return `path` (str of the job) as this interpreter names files; without a locale old ones know only ASCII."""
+    return os.fsdecode(path.encode("utf-8"))
+
+
 def staging_path(job):
     """Return the folder in which the new tree is built: beside the document root, so on its file system."""
-    parent = os.path.dirname(job["account"]["root"].rstrip("/"))
+    parent = os.path.dirname(native(job["account"]["root"]).rstrip("/"))
     return os.path.join(parent, ".shoplaunch-staging-{}".format(job["job"]))
 
 

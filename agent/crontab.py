@@ -52,7 +52,7 @@ def _run(command, text):
 
 
 def _call(command, text):
-    environment = dict(os.environ, LC_ALL="C")
+    environment = dict(os.environ, LC_ALL="C", PATH=os.environ.get("PATH") or os.defpath)
     try:
         process = subprocess.Popen(
             command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE

@@ -34,10 +34,10 @@ def kept(ctx):
 
 
 def _is_free(ctx, name):
-    if name in kept(ctx) or name == holding.PAGE:
+    if name in kept(ctx) or name == holding.PAGE or name in holding.HALF_WRITTEN.values():
         return True
     if name == holding.HTACCESS:
-        former = holding.former_htaccess(ctx)
+        former = holding.current_htaccess(ctx)
         blocks = _rules(ctx).get("htaccess_blocks", [])
         return former is None or not split_blocks(former, blocks)[1].strip()
     return _is_default_page(ctx, name)

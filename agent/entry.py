@@ -8,7 +8,7 @@ from agent.context import Context
 from agent.failures import as_failure
 from agent.http import Door, check_address
 from agent.lock import acquire
-from agent.log import Log, secrets_of
+from agent.log import Log, printable, secrets_of
 from agent.outbox import Outbox
 from agent.stages import cleanup
 from agent.state import FINAL, State
@@ -118,7 +118,7 @@ def _failed(ctx, error):
         return _cancel(ctx)
     if error.code == "db_locked" and not ctx.lock.reliable:
         return EXIT_BUSY
-    message = ctx.log.redact(error.message)[:4000]
+    message = printable(ctx.log.redact(error.message))[:4000]
     document = dict(error.as_dict(), message=message)
     ctx.log.info("%s: %s", error.code, message)
     try:
@@ -187,7 +187,7 @@ def _clean_up(folder, state, job, log, lock):
     except Exception as error:  # noqa: BLE001 - the next tick takes it up again
         failure = as_failure(error)
         log.info("cleanup: %s: %s", failure.code, failure.message)
-        return EXIT_WAITING
+        return EXIT_SUPERSEDED if failure.code == "superseded" else EXIT_WAITING
     lock.release()
     return EXIT_DONE
 

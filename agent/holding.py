@@ -13,6 +13,8 @@ from shared.errors import ShoplaunchError
 
 PAGE = ".shoplaunch-holding.html"
 HTACCESS = ".htaccess"
+#: What they are called while they are written; killed in between, we leave them behind.
+HALF_WRITTEN = {PAGE: PAGE + ".tmp", HTACCESS: ".shoplaunch-htaccess.tmp"}
 #: In ~/.shoplaunch: the `.htaccess` as it was (its mode, a line end, its bytes), or empty when there was none.
 BEFORE = "htaccess.before"
 MARK = b"# Shoplaunch: the shop is being prepared\n"
@@ -50,18 +52,19 @@ def place(ctx):
     present = read_plain(path)
     if present is not None and MARK in present:
         return
-    write_durably(os.path.join(ctx.root, PAGE), page.encode("utf-8"), 0o644)
+    _write(ctx, PAGE, page.encode("utf-8"), 0o644)
     remembered = b""
     if present is not None:
         remembered = "{:o}\n".format(stat.S_IMODE(os.lstat(path).st_mode)).encode("ascii") + present
     write_durably(os.path.join(ctx.folder, BEFORE), remembered)
     blocks = split_blocks(present or b"", _rules(ctx))[0]
-    write_durably(path, join(blocks, RULES), 0o644)
+    _write(ctx, HTACCESS, join(blocks, RULES), 0o644)
 
 
 def remove_page(ctx):
     """The page is gone from the document root; call it after the shop's own `.htaccess` is in place. Raises OSError."""
-    _remove(os.path.join(ctx.root, PAGE))
+    for name in (PAGE, *HALF_WRITTEN.values()):
+        _remove(os.path.join(ctx.root, name))
 
 
 def restore(ctx):
@@ -76,11 +79,10 @@ def restore(ctx):
         with open(before, "rb") as stream:
             mode, _, content = stream.read().partition(b"\n")
         if mode:
-            write_durably(path, content, int(mode, 8))
-            os.chmod(path, int(mode, 8))
+            _write(ctx, HTACCESS, content, int(mode, 8))
         else:
             _remove(path)
-    _remove(os.path.join(ctx.root, PAGE))
+    remove_page(ctx)
     if os.path.isdir(ctx.root):
         sync_folder(ctx.root)
     _remove(before)
@@ -94,6 +96,27 @@ def former_htaccess(ctx):
     with open(before, "rb") as stream:
         mode, _, content = stream.read().partition(b"\n")
     return content if mode else None
+
+
+def current_htaccess(ctx):
+    """Return the `.htaccess` as it is but for our page: the present one (bytes) when somebody else wrote it, otherwise
+    the former one with what the panel put into ours; None when there is none. Raises ShoplaunchError `path_refused`;
+    OSError."""
+    present = read_plain(os.path.join(ctx.root, HTACCESS))
+    former = former_htaccess(ctx)
+    if present is None:
+        return former
+    if MARK not in present:
+        return present
+    added = split_blocks(present, _rules(ctx))[0]
+    rest = split_blocks(former or b"", _rules(ctx))[1]
+    return join(added, rest) or former
+
+
+def is_foreign(ctx):
+    """Tell whether somebody else put a `.htaccess` in the place of ours. Raises as `read_plain` does."""
+    present = read_plain(os.path.join(ctx.root, HTACCESS))
+    return os.path.exists(os.path.join(ctx.folder, BEFORE)) and present is not None and MARK not in present
 
 
 def read_plain(path):
@@ -113,6 +136,10 @@ def read_plain(path):
 
 def _rules(ctx):
     return ctx.job.get("document_root", {}).get("htaccess_blocks", [])
+
+
+def _write(ctx, name, data, mode):
+    write_durably(os.path.join(ctx.root, name), data, mode, os.path.join(ctx.root, HALF_WRITTEN[name]))
 
 
 def _remove(path):

@@ -46,7 +46,12 @@ class Lock:
 
     def _write(self):
         text = json.dumps(self._record).encode("ascii").ljust(RECORD_BYTES - 1) + b"\n"
-        os.pwrite(self.descriptor, text, 0)
+        try:
+            os.pwrite(self.descriptor, text, 0)
+        except OSError as error:
+            # The lock holds all the same; the work says that the disk is full, and reports it
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
 
     def release(self):
         """Let go of the lock; the file stays."""

@@ -32,6 +32,11 @@ def redact(text, secrets):
     return text
 
 
+def printable(text):
+    """Return `text` with what is no text (bytes of file names that are not UTF-8) as backslash escapes."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
 class Log:
     """Lines go to `agent.log` in `folder`; when it is full, it is renamed to `agent.log.1` and a new one begun.
 
@@ -55,7 +60,7 @@ class Log:
 
     def info(self, message, *values):
         """Write one line; `values` fill the % places of `message`."""
-        text = self.redact(message % values if values else message).replace("\n", " | ")[:MAX_LINE]
+        text = printable(self.redact(message % values if values else message)).replace("\n", " | ")[:MAX_LINE]
         stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self._clock()))
         line = "{} {}".format(stamp, text)
         with self._guard:
@@ -63,7 +68,7 @@ class Log:
             if self._path is None:
                 return
             try:
-                self._write((line + "\n").encode("utf-8", "backslashreplace"))
+                self._write((line + "\n").encode("utf-8"))
             except OSError as error:
                 self._tail.append("{} (the log cannot be written: {})".format(stamp, error.strerror))
 

@@ -23,7 +23,11 @@ class Outbox:
 
     def _load(self):
         waiting = []
-        os.makedirs(self._folder, mode=0o700, exist_ok=True)
+        try:
+            os.makedirs(self._folder, mode=0o700, exist_ok=True)
+        except OSError as error:
+            self._log.info("events wait in memory only: %s", error.strerror)
+            return waiting
         for name in sorted(os.listdir(self._folder)):
             path = os.path.join(self._folder, name)
             event = _read(path)

@@ -13,13 +13,14 @@ FORMAT = 1
 FINAL = ("done", "cancelled")
 
 
-def write_durably(path, data, mode=0o600):
+def write_durably(path, data, mode=0o600, temporary=None):
     """Replace the file at `path` by `data` (bytes): afterwards the old or the new content is there, never half.
 
+    It is written as `temporary` first (default: `path` and ".tmp"), which only a killed process leaves.
     Raises OSError; the temporary file is gone in any case.
     """
     folder = os.path.dirname(path)
-    temporary = path + ".tmp"
+    temporary = temporary or path + ".tmp"
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, mode)
     try:
         with os.fdopen(descriptor, "wb") as stream:

@@ -6,6 +6,9 @@ from agent import attempt, database, holding, ledger, moves
 from shared.errors import ShoplaunchError
 from shared.job import REPLACED_FOLDER
 
+#: In place of the bundle's digest: the state tells of no bundle's work any more.
+TAKEN_BACK = "0" * 64
+
 
 def run(ctx):
     """Put the document root back, remove our tables and the staging tree; safe to repeat.
@@ -14,17 +17,26 @@ def run(ctx):
     ones: the next tick goes on), `path_refused`; OSError.
     """
     ctx.check_job_file()
+    _begin(ctx)
     if ctx.state.get("job") != ctx.job_id:
         # Nothing was done for this job yet; what the state tells of belongs to another one
         ctx.log.info("cancelled before anything was done")
         ctx.state.update(job=ctx.job_id, attempt=ctx.attempt, kind=ctx.kind)
         return
+    # First of all: should another attempt take over from here, it starts at zero
+    ctx.state.update(stages={}, shards={}, manifest_sha256=TAKEN_BACK)
     moves.undo(ctx.state)
     holding.restore(ctx)
     attempt.remove_tree(ctx.staging)
     _remove_replaced(ctx)
     _drop_tables(ctx)
     ctx.log.info("cancelled: the account is as it was before")
+
+
+def _begin(ctx):
+    """A state file that was unreadable told of this job or of none."""
+    if ctx.state.set_aside and ctx.state.get("job") is None:
+        ctx.state.update(job=ctx.job_id, attempt=ctx.attempt, kind=ctx.kind)
 
 
 def _remove_replaced(ctx):
@@ -54,6 +66,6 @@ def _drop_tables(ctx):
         finally:
             connection.close()
     except ShoplaunchError as error:
-        if error.retryable:
+        if error.retryable or error.code == "superseded":
             raise
         ctx.log.info("tables could not be dropped: %s", error.message)

@@ -20,22 +20,41 @@ def run(folder, state, job, log):
     """Remove bundle, job and staging, then the ledger, agent and launcher, the cron line, and last the folder.
 
     Call it only when the state says `done` or `cancelled`, holding the lock. `job` is the payload, or None when a
-    former run came past it. Raises ShoplaunchError `db_*` (retryable ones), `cron_edit_failed`; OSError.
+    former run came past it. Raises ShoplaunchError `db_*` (retryable ones), `cron_edit_failed`, `superseded` as soon
+    as a newer job file is there; OSError.
     """
-    job_id = state.get("job")
+    job_id, number = state.get("job"), state.get("attempt", 0)
+    check_no_newer(folder, job_id, number)
     _remove_bundle(folder)
     _spend_job(folder)
     attempt.remove_tree(state.get("staging", ""))
     if job is not None:
+        check_no_newer(folder, job_id, number)
         _drop_ledger(job, log)
     _unlink(os.path.join(folder, jobfile.SPENT_FILE))
-    for name in (AGENT_FILE, LAUNCHER_FILE):
+    # The launcher first: the cron line must never start it without an agent
+    for name in (LAUNCHER_FILE, AGENT_FILE):
+        check_no_newer(folder, job_id, number)
         _unlink(os.path.join(folder, name))
     sync_folder(folder)
+    check_no_newer(folder, job_id, number)
     crontab.remove_line(job_id, log)
+    check_no_newer(folder, job_id, number)
     log.close()
     state.close()
     _remove_rest(folder)
+
+
+def check_no_newer(folder, job_id, number):
+    """Raise ShoplaunchError `superseded` when a valid job file of another job or a later attempt than `number` is
+    there: what is in the folder belongs to that one."""
+    try:
+        job = jobfile.load(folder, jobfile.public_keys())[1]
+    except ShoplaunchError:
+        # None, or one that nobody vouches for
+        return
+    if job["job"] != job_id or job["attempt"] > number:
+        raise jobfile.superseded(job)
 
 
 def _remove_bundle(folder):

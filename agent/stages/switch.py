@@ -6,6 +6,7 @@ import time
 
 from agent import document_root, holding, moves
 from agent.htaccess import join, split_blocks
+from agent.log import printable
 from agent.state import write_durably
 from shared.errors import ShoplaunchError
 from shared.job import REPLACED_FOLDER
@@ -30,6 +31,7 @@ def run(ctx):
     for _, target in aside:
         os.makedirs(os.path.dirname(target), mode=0o700, exist_ok=True)
     moves.apply(ctx.state, aside)
+    check_way(ctx, plan)
     try:
         moves.apply(ctx.state, plan["tree"])
         moves.apply(ctx.state, plan["entry_points"])
@@ -37,7 +39,22 @@ def run(ctx):
         raise ShoplaunchError("switch_failed", "{}: {}".format(error.strerror, error.filename)) from None
     # What is left of staging goes with the clean-up: taking the moves back needs it
     holding.remove_page(ctx)
-    ctx.state.record("replaced", [os.path.basename(target) for _, target in plan["aside"]])
+    ctx.state.record("replaced", [printable(os.path.basename(target)) for _, target in plan["aside"]])
+
+
+def check_way(ctx, plan):
+    """Raise ShoplaunchError `docroot_occupied` when the owner has put something where the shop is to go.
+
+    A rename would replace files of that name, and could never replace folders.
+    """
+    pairs = plan["tree"] + plan["entry_points"][:-1]
+    found = [target for source, target in pairs if os.path.lexists(source) and os.path.lexists(target)]
+    source, target = plan["entry_points"][-1]
+    if os.path.lexists(source) and holding.is_foreign(ctx):
+        found.append(target)
+    if found:
+        names = ", ".join(os.path.relpath(path, ctx.root) for path in found[:5])
+        raise ShoplaunchError("docroot_occupied", "meanwhile appeared: {}".format(names))
 
 
 def make_plan(ctx):
@@ -94,7 +111,7 @@ def write_htaccess(ctx):
     Returns its path.
     """
     rules = ctx.job.get("document_root", {}).get("htaccess_blocks", [])
-    blocks = split_blocks(holding.former_htaccess(ctx) or b"", rules)[0]
+    blocks = split_blocks(holding.current_htaccess(ctx) or b"", rules)[0]
     shop = holding.read_plain(os.path.join(ctx.staging, holding.HTACCESS)) or b""
     path = os.path.join(ctx.staging, FINAL_HTACCESS)
     write_durably(path, join(blocks, split_blocks(shop, rules)[1]), 0o644)
