@@ -6,6 +6,7 @@ the system's cron and user database are shared with the machine. The command lin
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import secrets
@@ -230,6 +231,9 @@ def end_process_group(pid: int, word: str) -> None:
         os.killpg(pid, signal.SIGTERM)
         for _ in range(100):
             time.sleep(0.1)
+            with contextlib.suppress(ChildProcessError):
+                # Our own child stays in the process table until we ask for it
+                os.waitpid(pid, os.WNOHANG)
             os.killpg(pid, 0)
         os.killpg(pid, signal.SIGKILL)
     except (FileNotFoundError, ProcessLookupError):
