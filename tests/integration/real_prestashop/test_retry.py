@@ -1,0 +1,77 @@
+"""A wrong database password in the middle of a real restore: retry goes on, the old attempt can do nothing."""
+
+import os
+import signal
+import time
+
+import pymysql
+import pytest
+import requests
+
+from tests.real_shop import Disturbed, parameters
+
+
+def test_a_wrong_password_is_mended_by_retry_without_repeating_what_is_done(real, manifest):
+    job = real.order_without_cron()
+    account = Disturbed(real, job, manifest)
+    table = real.template.prefix + "configuration"
+    process = account.start()
+    assert account.wait_for(lambda: account.has_chunk("db/data/0001.sql.gz"), process)
+    with account.held(table):
+        # Configuring waits for the table; by then files and rows are there
+        assert account.wait_for(lambda: account.is_done("unpack") and account.waits_in(table), process)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait(30)
+    old = account.job_file()
+    zombies = [zombie(real, old), zombie(real, old)]
+    with zombies[0].cursor() as cursor:
+        cursor.execute("BEGIN")
+        cursor.execute("SELECT attempt FROM shoplaunch_attempt WHERE id = 1 LOCK IN SHARE MODE")
+        cursor.execute(f"UPDATE `{table}` SET value = 'zombie'")
+    with zombies[1].cursor() as cursor:
+        cursor.execute("SELECT GET_LOCK(%s, 0)", (old["lock_name"],))
+    files = inodes(account)
+    real.sql(f"ALTER USER `{account.database}`@localhost IDENTIFIED BY 'somebody changed it'")
+    assert account.start().wait(60) == 3
+    failed = real.wait(job, "failed")
+    assert failed["error"]["code"] == "db_access_denied" and "retry" in failed["error"]["advice"]
+    with account.watched_ledger() as ledger:
+        real.world.run("retry", job["id"])
+        shown = real.wait(job, "live", "failed", "stalled")
+    assert (shown["state"], shown["attempt"]) == ("live", 2), shown["error"]
+    check_continued(account, files, ledger)
+    assert parameters(real.root(job))["database_password"] != old["values"]["db.password"]
+    for statement, one in zip(("COMMIT", f"ALTER TABLE `{table}` ADD COLUMN zombie INT"), zombies, strict=True):
+        with pytest.raises(pymysql.err.MySQLError), one.cursor() as cursor:
+            cursor.execute(statement)
+    assert "zombie" not in real.settings(job).values()
+    event = {"format": 1, "job": job["id"], "attempt": 1, "seq": 90, "event": "heartbeat", "at": time.time()}
+    token = {"Authorization": f"Bearer {old['callback']['token']}"}
+    assert requests.post(old["callback"]["url"], json=event, headers=token, timeout=10).status_code == 409
+
+
+def zombie(real, old):
+    """Return a connection as an agent of the old attempt holds it."""
+    values = {"user": old["values"]["db.user"], "password": old["values"]["db.password"]}
+    return pymysql.connect(
+        unix_socket=str(real.world.stack.mariadb_socket), database=old["values"]["db.name"], **values
+    )
+
+
+def inodes(account):
+    """Return relative path -> inode of the files unpacked so far."""
+    staging = account.home / f".shoplaunch-staging-{account.job['id']}"
+    return {str(path.relative_to(staging)): path.stat().st_ino for path in staging.rglob("*") if path.is_file()}
+
+
+def check_continued(account, files, ledger):
+    """Nothing but files with placeholders was written again, and no chunk was sent again."""
+    root = account.home / "public_html"
+    again = {name for name, inode in files.items() if (root / name).stat().st_ino != inode}
+    assert "app/config/parameters.php" in again
+    assert len(again) <= 1 + sum(m["entries"] for m in account.members("files") if m["placeholders"])
+    attempts = {name: row[0] for name, row in ledger.items()}
+    assert attempts == {
+        **{member["name"]: 1 for member in account.members("data")},
+        **{member["name"]: 2 for member in account.members("configure")},
+    }

@@ -1,0 +1,345 @@
+"""A really installed PrestaShop as a template, and shops restored from it that are looked at as a whole."""
+
+import contextlib
+import hashlib
+import json
+import os
+import random
+import signal
+import stat
+import subprocess
+import threading
+import time
+from pathlib import Path
+from urllib.parse import unquote, urlsplit, urlunsplit
+
+import pymysql
+
+from shared.bundle import LEDGER_TABLE
+from shared.signing import PURPOSE_JOB, serializer
+from tests.integration.whole.conftest import SERVER, Whole
+
+DOCROOT = "SHOPLAUNCH_REAL_DOCROOT"
+DATABASE = "SHOPLAUNCH_REAL_DATABASE"
+HINT = f"{DOCROOT} and {DATABASE} (mysql://user:password@host/name?unix_socket=...) name no PrestaShop"
+SHOP_NAME = "فروشگاه‌ِ «آنا» & O'Hara\\'s \"100%\" <Tea> $5"
+#: Cron starts at the full minute; what must be there before needs a little time.
+QUIET_SECONDS = 35
+
+
+def php_array(path):
+    """Return what the PHP file at `path` returns, as JSON makes it."""
+    command = ["php", "-r", "echo json_encode(require $argv[1]);", str(path)]
+    return json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
+
+
+def parameters(root):
+    """Return PrestaShop's settings below the document root `root`, name -> value."""
+    return php_array(Path(root) / "app" / "config" / "parameters.php")["parameters"]
+
+
+class Template:
+    """The template the environment names; `known` is what of it may occur nowhere in a new shop."""
+
+    def __init__(self, environment):
+        self.root = Path(environment[DOCROOT]).resolve()
+        self._parts = urlsplit(environment[DATABASE])
+        self.password = unquote(self._parts.password or "")
+        host = self._parts.netloc.rpartition("@")[2]
+        self.url = urlunsplit(self._parts._replace(netloc=f"{self._parts.username}@{host}"))
+        self.settings = parameters(self.root)
+        self.prefix = self.settings["database_prefix"]
+        self.known = {**self._from_files(), **self._from_tables()}
+
+    def _from_files(self):
+        secret = ["database_name", "database_user", "database_password", "secret", "cookie_key", "cookie_iv"]
+        secret += ["new_cookie_key", "api_private_key", "api_public_key"]
+        found = {name: str(self.settings[name]) for name in secret if self.settings.get(name)}
+        admin = [path.name for path in self.root.iterdir() if (path / "filemanager").is_dir()]
+        return {**found, "root": str(self.root), "home": str(self.root.parent), "admin_folder": admin[0]}
+
+    def _from_tables(self):
+        rows = {
+            "domain": "SELECT domain FROM {}shop_url WHERE main = 1",
+            "employee_email": "SELECT email FROM {}employee LIMIT 1",
+            "employee_password": "SELECT passwd FROM {}employee LIMIT 1",
+            "nw_salt": "SELECT value FROM {}configuration WHERE name = 'NW_SALT'",
+            "customer": "SELECT email FROM {}customer ORDER BY id_customer DESC LIMIT 1",
+        }
+        found = {}
+        for name, statement in rows.items():
+            row = self.query(statement.format(self.prefix))
+            if row and row[0][0]:
+                found[name] = row[0][0]
+        return found
+
+    def query(self, statement):
+        """Run one statement in the template's database; return its rows."""
+        socket = dict(part.split("=", 1) for part in self._parts.query.split("&") if part).get("unix_socket")
+        door = {"unix_socket": unquote(socket)} if socket else {"host": self._parts.hostname, "port": self._parts.port}
+        name = self._parts.path.strip("/")
+        user = unquote(self._parts.username)
+        connection = pymysql.connect(user=user, password=self.password, database=name, charset="utf8mb4", **door)
+        with connection, connection.cursor() as cursor:
+            cursor.execute(statement)
+            return cursor.fetchall()
+
+
+class Real(Whole):
+    """A world whose bundle `real` is packed from the template."""
+
+    def __init__(self, world, template):
+        super().__init__(world)
+        self.template = template
+        self.bundle = world.directory / "real.bundle"
+
+    def prepare(self):
+        self.pack(self.bundle)
+        self.world.run("bundle", "add", "real", str(self.bundle))
+        self.world.run("server", "add", SERVER, "--panel", "local")
+        self.world.run("skeleton", "install", SERVER)
+
+    def pack(self, target):
+        """Pack the template into `target`."""
+        self.world.pack(self.template.root, self.template.url, self.template.password, target)
+
+    def order(self, *more):
+        account = self.world.free_account()
+        arguments = ["--server", SERVER, "--bundle", "real", "--domain", f"{account}.localhost"]
+        arguments += ["--email", f"{account}@example.com", "--account", account, "--create-account"]
+        names = ["--shop-name", SHOP_NAME, "--first-name", "Dana", "--last-name", "O'Neil"]
+        return self.world.json("order", *arguments, *names, "--language", "en", *more)
+
+    def order_without_cron(self):
+        """Order a shop and let only the test start its agent; return the job."""
+        if time.time() % 60 > QUIET_SECONDS:
+            time.sleep(61 - time.time() % 60)
+        job = self.order()
+        self.wait(job, "dropped")
+        subprocess.run(["crontab", "-u", job["account"], "-r"], check=True)
+        assert not (self.home(job) / ".shoplaunch" / "state.json").exists(), "cron was faster"
+        return job
+
+    def root(self, job):
+        """Return the shop's document root."""
+        return self.home(job) / "public_html"
+
+    def settings(self, job):
+        """Return the settings in the shop's database, name -> value."""
+        statement = f"SELECT name, value FROM {self.template.prefix}configuration"
+        return dict(self.sql(statement, database=self.database(job)))
+
+    def database(self, job):
+        """Return the name of the shop's database."""
+        return f"{job['account']}_shop"
+
+
+class Disturbed:
+    """One account, restored again and again from the same start, with the controller away so that nobody visits."""
+
+    def __init__(self, real, job, manifest):
+        self._real = real
+        self.job = job
+        self.manifest = manifest
+        self.home = real.home(job)
+        self.folder = self.home / ".shoplaunch"
+        self.database = real.database(job)
+        self._kept = real.world.directory / "start" / job["account"]
+        self._kept.parent.mkdir(exist_ok=True)
+        subprocess.run(["cp", "-a", str(self.home), str(self._kept)], check=True)
+        self._number = 0
+        self._create = real.sql(f"SHOW CREATE DATABASE `{self.database}`")[0][1]
+
+    def reset(self):
+        """The account is as it was when the agent was dropped."""
+        self._number += 1
+        # Moved, not removed: a file system that has just lost many files is slow to make new ones
+        self.home.rename(f"{self._kept}.{self._number}")
+        subprocess.run(["cp", "-a", str(self._kept), str(self.home)], check=True)
+        self.sql(f"DROP DATABASE `{self.database}`", database=None)
+        self.sql(self._create, database=None)
+
+    def sql(self, statement, *params, database=""):
+        """Run one statement as root in the shop's database (or none); return its rows."""
+        return self._real.sql(statement, *params, database=self.database if database == "" else database)
+
+    def start(self):
+        """Start the agent as cron does; return the process."""
+        return self._real.start_agent(self.job)
+
+    @property
+    def state(self):
+        """The agent's state file, {} before there is one."""
+        try:
+            return json.loads((self.folder / "state.json").read_text())
+        except FileNotFoundError:
+            return {}
+
+    def is_done(self, stage):
+        """Tell whether `stage` is done."""
+        return self.state.get("stages", {}).get(stage, {}).get("state") == "done"
+
+    def wait_for(self, condition, process=None, seconds=240):
+        """Wait until `condition()` holds; False when `process` ends before."""
+        deadline = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < deadline, f"never came; {self.state}"
+            if process is not None and process.poll() is not None:
+                return condition()
+            time.sleep(0.003)
+        return True
+
+    def finish(self, process=None):
+        """Let ticks come until the shop stands and only the final word is still to be heard; return how many."""
+        for tick in range(1, 12):
+            process = process or self.start()
+            if self.wait_for(lambda: self.is_done("switch"), process):
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait(30)
+                return tick
+            process = None
+            time.sleep(0.2)
+        raise AssertionError(f"never finished: {self.state}")
+
+    def tables_made(self):
+        """Return how many tables of the shop there are."""
+        folder = self._real.world.stack.mariadb / "data" / self.database
+        return sum(1 for name in os.listdir(folder) if name.endswith(".ibd") and not name.startswith("shoplaunch"))
+
+    def ledger(self):
+        """Return the ledger: chunk -> (attempt, rows, digest)."""
+        rows = self.sql("SELECT chunk, attempt, affected, sha256 FROM shoplaunch_ledger")
+        return {row[0]: row[1:] for row in rows}
+
+    @contextlib.contextmanager
+    def watched_ledger(self):
+        """Within this the ledger is watched; yields what it held last, chunk -> (attempt, rows, digest)."""
+        last, over = {}, threading.Event()
+
+        def watch():
+            while not over.wait(0.01):
+                try:
+                    rows = self.ledger()
+                except pymysql.err.MySQLError:
+                    continue
+                if rows:
+                    last.clear()
+                    last.update(rows)
+
+        thread = threading.Thread(target=watch)
+        thread.start()
+        try:
+            yield last
+        finally:
+            over.set()
+            thread.join()
+
+    def has_chunk(self, name):
+        """Tell whether the chunk `name` is there."""
+        return bool(self.has_table(LEDGER_TABLE) and self.sql(f"SELECT 1 FROM {LEDGER_TABLE} WHERE chunk = %s", name))
+
+    def has_table(self, name):
+        """Tell whether the table `name` is there."""
+        statement = "SELECT 1 FROM information_schema.tables WHERE table_schema = %s AND table_name = %s"
+        return bool(self._real.sql(statement, self.database, name))
+
+    def job_file(self):
+        """Return what the account's job file says."""
+        text = (self.folder / "job").read_text()
+        return serializer(PURPOSE_JOB, [b""], verify=lambda *_: True).loads(text)
+
+    def members(self, kind):
+        """Return the bundle's members of `kind`."""
+        return [member for member in self.manifest["members"] if member["kind"] == kind]
+
+    @contextlib.contextmanager
+    def held(self, table):
+        """Within this, whoever writes to `table` waits."""
+        connection = pymysql.connect(
+            unix_socket=str(self._real.world.stack.mariadb_socket), user="root", database=self.database
+        )
+        with connection, connection.cursor() as cursor:
+            cursor.execute(f"LOCK TABLES `{table}` WRITE")
+            yield
+
+    def waits_in(self, word):
+        """Tell whether a connection of the shop's user waits for a lock with a statement that holds `word`."""
+        rows = self._real.sql(
+            "SELECT info FROM information_schema.processlist WHERE user = %s AND state LIKE 'Waiting for table%%'",
+            self.database,
+        )
+        return any(word in (row[0] or "") for row in rows)
+
+    def picture(self, since):
+        """Return everything that must be the same however often the restore was disturbed.
+
+        A dict: "files" path -> (mode, owner, digest or target, mtime; None for what was written `since` then),
+        "checksums", "definitions".
+        """
+        names = [row[0] for row in self.sql("SHOW TABLES") if not row[0].startswith("shoplaunch_")]
+        listed = ", ".join(f"`{name}`" for name in names)
+        return {
+            "files": tree(self.home / "public_html", since),
+            "checksums": dict(self.sql(f"CHECKSUM TABLE {listed}")),
+            "definitions": {name: self.sql(f"SHOW CREATE TABLE `{name}`")[0][1] for name in names},
+        }
+
+
+def tree(root, since):
+    """Return path -> (mode, owner, digest or target, mtime or None) of everything below `root`."""
+    found = {}
+    for path in sorted(root.rglob("*")):
+        status = path.lstat()
+        content, mtime = None, None
+        if stat.S_ISLNK(status.st_mode):
+            content = str(path.readlink())
+        elif stat.S_ISREG(status.st_mode):
+            content = hashlib.sha256(path.read_bytes()).hexdigest()
+            mtime = int(status.st_mtime) if status.st_mtime < since else None
+        found[str(path.relative_to(root))] = (
+            stat.S_IFMT(status.st_mode),
+            status.st_mode,
+            status.st_uid,
+            content,
+            mtime,
+        )
+    return found
+
+
+def helpers(process):
+    """Return the process ids of the agent's helpers."""
+    try:
+        text = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text()
+    except FileNotFoundError:
+        return []
+    return [int(word) for word in text.split()]
+
+
+def kill(process, who):
+    """SIGKILL the whole `group`, only the `parent` or only the `helper`; the others that must end have ended."""
+    others = helpers(process)
+    assert others, "there is no helper to kill"
+    if who == "group":
+        os.killpg(process.pid, signal.SIGKILL)
+    elif who == "parent":
+        os.kill(process.pid, signal.SIGKILL)
+    else:
+        os.kill(others[0], signal.SIGKILL)
+        return
+    process.wait(30)
+    deadline = time.monotonic() + 15
+    while any(_runs(pid) for pid in others):
+        assert time.monotonic() < deadline, "the helper outlives its parent"
+        time.sleep(0.05)
+
+
+def _runs(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def chance(*seeds):
+    """Return a random number generator that `seeds` determine."""
+    return random.Random("/".join(map(str, seeds)))
