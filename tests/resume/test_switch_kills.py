@@ -160,7 +160,9 @@ def test_killed_at_every_change_while_it_is_taken_back_the_account_is_as_it_was(
     assert world.shop.run() == 5
     changes = world.changes()
     assert len(changes) > 25
-    for at, change in telling(changes):
+    # From the bundle on it is the cleaning up that the other series dies in
+    (cleaning,) = [at for at, change in enumerate(changes) if change.endswith("/shop.bundle")]
+    for at, change in telling(changes[: cleaning + 1]):
         world.reset("undo", at)
         assert world.shop.run() == -9, change
         world.finish()
