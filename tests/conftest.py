@@ -31,6 +31,18 @@ def mariadb_server():
 
 
 @pytest.fixture(scope="session")
+def whole():
+    """A whole Shoplaunch on this machine, with the sample shop as its bundle (tests.whole.Whole)."""
+    from tests.whole import Whole
+
+    made = Whole()
+    try:
+        yield made.start()
+    finally:
+        made.remove()
+
+
+@pytest.fixture(scope="session")
 def keys():
     """The key pair with which a controller signs job files (tests.agent_box.Keys)."""
     return Keys()
