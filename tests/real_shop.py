@@ -17,14 +17,12 @@ import pymysql
 
 from shared.bundle import LEDGER_TABLE
 from shared.signing import PURPOSE_JOB, serializer
-from tests.integration.whole.conftest import SERVER, Whole
+from tests.whole import BUNDLE, SERVER, Whole
 
 DOCROOT = "SHOPLAUNCH_REAL_DOCROOT"
 DATABASE = "SHOPLAUNCH_REAL_DATABASE"
 HINT = f"{DOCROOT} and {DATABASE} (mysql://user:password@host/name?unix_socket=...) name no PrestaShop"
 SHOP_NAME = "فروشگاه‌ِ «آنا» & O'Hara\\'s \"100%\" <Tea> $5"
-#: Cron starts at the full minute; what must be there before needs a little time.
-QUIET_SECONDS = 35
 
 
 def php_array(path):
@@ -88,50 +86,33 @@ class Template:
 class Real(Whole):
     """A world whose bundle `real` is packed from the template."""
 
-    def __init__(self, world, template):
-        super().__init__(world)
+    def __init__(self, template):
+        super().__init__()
         self.template = template
-        self.bundle = world.directory / "real.bundle"
+        self.bundle = self.directory / "real.bundle"
 
-    def prepare(self):
+    def start(self):
+        """Everything runs; the template is packed; bundle, server and skeleton are known."""
+        self.operator = self.world.start()
         self.pack(self.bundle)
-        self.world.run("bundle", "add", "real", str(self.bundle))
+        self.world.run("bundle", "add", BUNDLE, str(self.bundle))
         self.world.run("server", "add", SERVER, "--panel", "local")
         self.world.run("skeleton", "install", SERVER)
+        return self
 
     def pack(self, target):
         """Pack the template into `target`."""
         self.world.pack(self.template.root, self.template.url, self.template.password, target)
 
-    def order(self, *more):
-        account = self.world.free_account()
-        arguments = ["--server", SERVER, "--bundle", "real", "--domain", f"{account}.localhost"]
-        arguments += ["--email", f"{account}@example.com", "--account", account, "--create-account"]
-        names = ["--shop-name", SHOP_NAME, "--first-name", "Dana", "--last-name", "O'Neil"]
-        return self.world.json("order", *arguments, *names, "--language", "en", *more)
-
-    def order_without_cron(self):
-        """Order a shop and let only the test start its agent; return the job."""
-        if time.time() % 60 > QUIET_SECONDS:
-            time.sleep(61 - time.time() % 60)
-        job = self.order()
-        self.wait(job, "dropped")
-        subprocess.run(["crontab", "-u", job["account"], "-r"], check=True)
-        assert not (self.home(job) / ".shoplaunch" / "state.json").exists(), "cron was faster"
-        return job
-
-    def root(self, job):
-        """Return the shop's document root."""
-        return self.home(job) / "public_html"
+    def order(self, *more, account=None, domain=None, email=None):
+        """Order a shop whose owner's and own names are no plain words; return the job as `order --json`."""
+        names = ["--shop-name", SHOP_NAME, "--first-name", "Dana", "--last-name", "O'Neil", "--language", "en"]
+        return super().order(*names, *more, account=account, domain=domain, email=email)
 
     def settings(self, job):
         """Return the settings in the shop's database, name -> value."""
         statement = f"SELECT name, value FROM {self.template.prefix}configuration"
         return dict(self.sql(statement, database=self.database(job)))
-
-    def database(self, job):
-        """Return the name of the shop's database."""
-        return f"{job['account']}_shop"
 
 
 class Disturbed:

@@ -5,39 +5,26 @@ SHOPLAUNCH_REAL_DOCROOT is its document root, SHOPLAUNCH_REAL_DATABASE its datab
 
 import json
 import os
-import shutil
-import sys
-import tempfile
 import zipfile
-from pathlib import Path
 
 import pytest
 
-from tests.conftest import PROJECT
-from tests.integration.whole.conftest import SERVER
 from tests.real_shop import DATABASE, DOCROOT, HINT, Real, Template
+from tests.whole import BUNDLE, SERVER
 
-sys.path.insert(0, str(PROJECT / "packaging" / "demo"))
+#: Cron fires once a minute; a real shop takes longer than the sample.
+SECONDS = 400
 
 
 @pytest.fixture(scope="session")
 def real():
     if DOCROOT not in os.environ or DATABASE not in os.environ:
         pytest.skip(HINT)
-    from world import World
-
-    directory = Path(tempfile.mkdtemp(prefix="slr"))
-    directory.chmod(0o755)
-    world = World(directory, prefix="slr" + directory.name[-4:].lower().replace("_", "x"))
+    made = Real(Template(os.environ))
     try:
-        world.start()
-        made = Real(world, Template(os.environ))
-        made.prepare()
-        yield made
+        yield made.start()
     finally:
-        world.remove()
-        shutil.rmtree(directory, ignore_errors=True)
-        assert not directory.exists()
+        made.remove()
 
 
 @pytest.fixture(scope="session")
@@ -52,9 +39,9 @@ def shops(real):
     jobs = [real.order()]
     # The account of the first order is born before the skeleton changes
     real.wait(jobs[0], "dropped", "restoring", "finishing", "live")
-    real.world.run("skeleton", "install", SERVER, "--with-bundle", "real", "--yes")
+    real.world.run("skeleton", "install", SERVER, "--with-bundle", BUNDLE, "--yes")
     jobs.append(real.order("--country", "DE"))
     try:
-        yield [(job, real.wait(job, "live", "failed", "stalled", seconds=300)) for job in jobs]
+        yield [(job, real.live(job, SECONDS)) for job in jobs]
     finally:
         real.world.run("skeleton", "install", SERVER)

@@ -1,0 +1,133 @@
+"""The shops restored from a real PrestaShop, seen as a visitor and as the shop's owner see them: in a browser."""
+
+import re
+
+import pytest
+from selenium.webdriver.common.by import By
+from selenium.webdriver.support import expected_conditions as expected
+from selenium.webdriver.support.ui import WebDriverWait
+
+from tests.browser.chrome import chrome, complaints
+from tests.real_shop import SHOP_NAME
+
+pytestmark = pytest.mark.browser
+PAGE_SECONDS = 60
+#: What PHP writes into a page when something is wrong.
+PHP_SAYS = re.compile(
+    r"<b>(?:Warning|Notice|Deprecated|Fatal error|Parse error)</b>:|Uncaught \w*(?:Error|Exception)\b"
+)
+PHP_SAYS_PLAIN = re.compile(r"(?:Warning|Notice|Deprecated|Fatal error): .* on line \d+|Stack trace:|An Error Occurred")
+#: The pictures of this host that are there, and those that are not, once the page has been scrolled through.
+PICTURES = """
+const own = [...document.images].filter(one => one.src && new URL(one.src).host === location.host);
+own.forEach(one => { one.loading = 'eager'; });
+window.scrollTo(0, document.body.scrollHeight);
+return [own.filter(one => one.complete && one.naturalWidth > 0).map(one => one.src),
+        own.filter(one => !one.complete || one.naturalWidth === 0).map(one => one.src)];
+"""
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with chrome(width=1400, height=1000) as driver:
+        yield driver
+
+
+@pytest.fixture(scope="module", params=[0, 1], ids=["bundle from the controller", "bundle from the skeleton"])
+def shop(request, shops):
+    return shops[request.param]
+
+
+def wait_for(browser, condition):
+    """Wait until `condition(browser)` holds; return what it returned."""
+    return WebDriverWait(browser, PAGE_SECONDS).until(condition)
+
+
+def one(browser, selector):
+    """Wait for the first element that matches `selector`; return it."""
+    return wait_for(browser, expected.presence_of_element_located((By.CSS_SELECTOR, selector)))
+
+
+def click(browser, selector):
+    """Click the first element that matches `selector` as a script does: nothing may lie above it."""
+    browser.execute_script("arguments[0].click()", one(browser, selector))
+
+
+def check_page(browser, shown):
+    """The page is the shop's own, without a word of PHP, and the browser has nothing to complain of."""
+    assert browser.current_url.startswith(shown["shop_url"])
+    source = browser.page_source
+    assert not PHP_SAYS.search(source), PHP_SAYS.search(source)
+    text = browser.find_element(By.TAG_NAME, "body").text
+    assert not PHP_SAYS_PLAIN.search(text), PHP_SAYS_PLAIN.search(text)
+    assert not [line for line in complaints(browser) if line.startswith(shown["shop_url"])]
+
+
+def pictures(browser):
+    """Return the addresses of the shop's pictures on the page, after all of them have been loaded."""
+    wait_for(browser, lambda driver: not driver.execute_script(PICTURES)[1])
+    return browser.execute_script(PICTURES)[0]
+
+
+def visit(browser, shown, path=""):
+    browser.get(shown["shop_url"] + path)
+
+
+def test_a_visitor_finds_a_product_and_puts_it_into_the_cart(browser, shop):
+    _, shown = shop
+    visit(browser, shown)
+    check_page(browser, shown)
+    assert browser.title == SHOP_NAME
+    assert len(pictures(browser)) > 5
+    click(browser, "#top-menu > li > a, nav a[href*='category'], a[data-depth='0']")
+    one(browser, "#category, body.page-category, body#category")
+    check_page(browser, shown)
+    assert len(pictures(browser)) > 1
+    click(browser, ".product-miniature a.product-thumbnail, .product-miniature a")
+    one(browser, "body#product")
+    check_page(browser, shown)
+    name = browser.find_element(By.CSS_SELECTOR, "h1").text
+    cover = one(browser, ".product-cover img, .images-container img").get_attribute("src")
+    assert cover in pictures(browser)
+    click(browser, "button.add-to-cart, [data-button-action='add-to-cart']")
+    wait_for(browser, expected.visibility_of_element_located((By.CSS_SELECTOR, "#blockcart-modal")))
+    visit(browser, shown, "index.php?controller=cart&action=show")
+    one(browser, "body#cart")
+    check_page(browser, shown)
+    lines = browser.find_elements(By.CSS_SELECTOR, ".cart-item, .product-line-grid")
+    assert lines and name.lower() in lines[0].text.lower()
+    assert pictures(browser)
+
+
+def test_the_owner_logs_in_with_the_password_from_the_mail_and_sees_orders_and_products(browser, real, shop):
+    job, shown = shop
+    browser.get(shown["admin_url"])
+    one(browser, "#email").send_keys(f"{job['account']}@example.com")
+    one(browser, "#passwd").send_keys(real.password(job))
+    click(browser, "#submit_login")
+    one(browser, "#subtab-AdminOrders, #subtab-AdminParentOrders")
+    check_page(browser, shown)
+    open_page(browser, "#subtab-AdminOrders a", "#order_grid, #order_grid_panel")
+    check_page(browser, shown)
+    open_page(browser, "#subtab-AdminProducts a", "#product_grid, #product_catalog_list")
+    check_page(browser, shown)
+    rows = browser.find_elements(By.CSS_SELECTOR, "#product_grid tbody tr, #product_catalog_list tbody tr")
+    assert len(rows) > 3
+    assert pictures(browser)
+
+
+def open_page(browser, link, mark):
+    """Follow the menu's `link`; return once an element that matches `mark` is there."""
+    browser.get(one(browser, link).get_attribute("href"))
+    one(browser, mark)
+
+
+def test_a_wrong_password_does_not_open_the_back_office(browser, shop):
+    job, shown = shop
+    browser.delete_all_cookies()
+    browser.get(shown["admin_url"])
+    one(browser, "#email").send_keys(f"{job['account']}@example.com")
+    one(browser, "#passwd").send_keys("not the password")
+    click(browser, "#submit_login")
+    assert wait_for(browser, expected.visibility_of_element_located((By.CSS_SELECTOR, "#error"))).text
+    assert not browser.find_elements(By.CSS_SELECTOR, "#subtab-AdminOrders")
