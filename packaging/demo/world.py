@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import pwd
 import secrets
 import shutil
 import signal
@@ -49,6 +50,8 @@ class World:
         self._http_port = port
         self.stack = Stack(self.directory / "stack", port, home_base=str(self.accounts))
         self.mail = self.directory / "mail"
+        #: Names of accounts that an order may be making right now.
+        self._given: set[str] = set()
 
     # -- the command line ------------------------------------------------------------------------------------------
 
@@ -205,11 +208,11 @@ class World:
         self.run("pack", "--docroot", str(root), "--database", url, "-o", str(target), env=environment, **options)
 
     def free_account(self) -> str:
-        """Return the first account name of ours that does not exist: `demo1`, `demo2` …"""
-        import pwd
-
-        taken = {entry.pw_name for entry in pwd.getpwall()}
-        return next(name for number in range(1, 10_000) if (name := f"{self.prefix}{number}") not in taken)
+        """Return the first account name of ours that does not exist and was not given before: `demo1`, `demo2` …"""
+        taken = {entry.pw_name for entry in pwd.getpwall()} | self._given
+        name = next(name for number in range(1, 10_000) if (name := f"{self.prefix}{number}") not in taken)
+        self._given.add(name)
+        return name
 
 
 def port_is_free(port: int) -> bool:

@@ -38,14 +38,16 @@ def test_cron_brings_the_shop_to_life_and_nothing_of_ours_stays(whole, shops):
         assert "shoplaunch" not in whole.crontab(job)
 
 
-def test_the_certificate_is_signed_and_tells_stages_bytes_and_memory(whole, shops):
+def test_the_certificate_is_signed_and_tells_stages_bytes_and_memory(whole, shops, tmp_path):
     for job, _ in shops:
         certificate = whole.world.json("certificate", job["id"])
         assert {"unpack", "import", "prove", "switch"} <= set(certificate["stages"])
         assert certificate["bytes_read"] > 0 and certificate["bytes_written"] > 0
         assert certificate["peak_memory_bytes"] > 1_000_000
         assert {visit["name"] for visit in certificate["probes"]} >= {"front", "product", "cart", "missing"}
-        whole.world.run("certificate", job["id"], "--verify")
+        kept = tmp_path / f"{job['id']}.certificate"
+        kept.write_text(whole.world.run("certificate", job["id"], "--signed").stdout)
+        assert whole.world.json("certificate", "--verify", str(kept)) == certificate
 
 
 def test_two_shops_share_no_secret(whole, shops):
