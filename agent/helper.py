@@ -64,7 +64,7 @@ class Helper:
         if kind == "progress":
             ctx.progress(self.name, message["fraction"])
         elif kind == "shard":
-            ctx.state.mark_shard(message["member"])
+            ctx.state.mark_shard(message["member"], message["counters"])
         elif kind == "record":
             ctx.state.record(message["name"], message["value"])
         elif kind == "log":

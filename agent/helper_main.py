@@ -40,9 +40,9 @@ class _State:
     def shard_done(self, member):
         return self._shards.get(member) == self.boot
 
-    def mark_shard(self, member):
+    def mark_shard(self, member, counters):
         self._shards[member] = self.boot
-        self._line.send("shard", member=member)
+        self._line.send("shard", member=member, counters=counters)
 
     def record(self, name, value):
         self._line.send("record", name=name, value=value)
@@ -108,4 +108,4 @@ def _work(folder, module, order, line):
     ctx.manifest = ctx.bundle.manifest
     module.run(ctx)
     ctx.counters["peak_rss_helper_bytes"] = peak_memory_bytes()
-    line.send("counters", counters=ctx.counters)
+    line.send("counters", counters=ctx.take_counters())

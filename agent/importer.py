@@ -14,6 +14,8 @@ PATIENCE_SECONDS = 540.0
 FIRST_PAUSE_SECONDS = 0.2
 LONGEST_PAUSE_SECONDS = 5.0
 CONNECTIONS = 2
+#: Between two durable notes of what was counted.
+NOTE_SECONDS = 1.0
 #: Errors worth repeating at once: the database is there, another transaction was in the way.
 TRANSIENT = ("db_error", "db_unreachable")
 
@@ -88,6 +90,7 @@ class Workers:
         self._failure = None
         self._done_bytes = done_bytes
         self._total_bytes = max(1, total_bytes)
+        self._counted_at = time.monotonic()
         count = min(CONNECTIONS, len(members))
         self._threads = [threading.Thread(target=self._run, name="import-{}".format(n)) for n in range(count)]
         for thread in self._threads:
@@ -152,6 +155,11 @@ class Workers:
         with self._guard:
             self._done_bytes += member["size"]
             fraction = self._done_bytes / self._total_bytes
+            due = time.monotonic() - self._counted_at > NOTE_SECONDS
+            if due:
+                self._counted_at = time.monotonic()
+        if due:
+            self._ctx.state.add_counters(self._ctx.take_counters())
         self._ctx.progress("import", 0.1 + 0.8 * fraction)
 
     def _fail(self, error):

@@ -178,11 +178,11 @@ class State:
         with self._guard:
             return self.data.get("shards", {}).get(member) == self.boot
 
-    def mark_shard(self, member):
-        """Note that the shard `member` (name) is completely unpacked; call it after the work."""
+    def mark_shard(self, member, counters):
+        """Note that the shard `member` (name) is completely unpacked, and what was counted for it, in one write."""
         with self._guard:
             self.data.setdefault("shards", {})[member] = self.boot
-            self._save()
+            self.add_counters(counters)
 
     def forget_shards(self, members):
         """The shards `members` (names) have to be unpacked again."""

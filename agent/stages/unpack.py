@@ -28,7 +28,7 @@ def run(ctx):
             if not ctx.state.shard_done(member["name"]):
                 ctx.check_current()
                 unpack_shard(ctx, writer, residue, member)
-                ctx.state.mark_shard(member["name"])
+                ctx.state.mark_shard(member["name"], ctx.take_counters())
             done += member["size"]
             ctx.progress(NAME, done / total)
     finally:

@@ -25,7 +25,7 @@ def run(ctx):
             if not ctx.state.shard_done(member["name"]):
                 ctx.count("bytes_read", len(ctx.bundle.read(member)))
                 _trace(ctx, "shard {}".format(member["name"]))
-                ctx.state.mark_shard(member["name"])
+                ctx.state.mark_shard(member["name"], ctx.take_counters())
     for number in range(plan.get("steps", 1)):
         ctx.check_current()
         ctx.progress(NAME, float(number) / plan.get("steps", 1))

@@ -171,7 +171,7 @@ def test_the_outbox_keeps_order_across_restarts_and_forgets_other_attempts(tmp_p
 def test_every_change_of_the_state_is_on_disk_and_of_the_agreed_form(tmp_path):
     state = State(str(tmp_path))
     state.start_stage("unpack")
-    state.mark_shard("files/0001.tar.gz")
+    state.mark_shard("files/0001.tar.gz", {"bytes_written": 7})
     state.end_stage("unpack", "failed", 1.5)
     state.start_stage("unpack")
     assert state.end_stage("unpack", "done", 2.0) == 3.5
@@ -180,6 +180,6 @@ def test_every_change_of_the_state_is_on_disk_and_of_the_agreed_form(tmp_path):
     again = State(str(tmp_path))
     assert again.set_aside is None
     assert again.stage_done("unpack") and again.shard_done("files/0001.tar.gz")
-    assert again.get("counters") == {"bytes_read": 11, "peak_rss_bytes": 7}
+    assert again.get("counters") == {"bytes_read": 11, "bytes_written": 7, "peak_rss_bytes": 7}
     assert os.stat(tmp_path / "state.json").st_mode & 0o777 == 0o600
     assert json.loads((tmp_path / "state.json").read_text()) == again.data
