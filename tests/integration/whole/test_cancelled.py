@@ -1,0 +1,99 @@
+"""Cancelling: whatever was there before is there again, and taking it back brings the shop after all."""
+
+import subprocess
+
+from shared.job import cron_line
+
+
+def furnish(whole, account):
+    """Somebody's site and crontab are in the account already."""
+    root = whole.world.accounts / account / "public_html"
+    root.mkdir(mode=0o750)
+    (root / "index.html").write_text("<h1>an old site</h1>")
+    (root / ".htaccess").write_text("# mine\nOptions -Indexes\n")
+    (root / ".htaccess").chmod(0o640)
+    (root / "photos" / "2020").mkdir(parents=True)
+    (root / "photos" / "2020" / "a b.jpg").write_bytes(bytes(range(256)))
+    (root / "current").symlink_to("photos/2020")
+    subprocess.run(["chown", "-R", "-h", f"{account}:{account}", str(root)], check=True)
+    own = 'MAILTO=""\n5 5 * * * true\n'
+    subprocess.run(["crontab", "-u", account, "-"], input=own, text=True, check=True)
+    return own
+
+
+def test_cancel_in_the_middle_puts_the_account_back_and_undo_brings_the_shop_after_all(whole):
+    account = whole.handmade_account()
+    own = furnish(whole, account)
+    job = whole.quiet_order("--option", "occupied=move", account=account)
+    before = whole.snapshot(job)
+    whole.stopped_in_the_import(job)
+    assert whole.get(job).status_code == 503
+    assert whole.snapshot(job) != before
+
+    whole.world.run("cancel", job["id"])
+    assert whole.show(job)["state"] == "cancelled"
+    assert whole.run_agent(job) == 5
+    assert whole.snapshot(job) == before
+    assert not whole.folder(job).exists()
+    assert whole.tables(job) == set()
+    assert whole.crontab(job) == own
+    assert "an old site" in whole.get(job, "/index.html").text
+
+    whole.world.run("cancel", job["id"], "--undo")
+    assert whole.wait(job, "dropped", "failed")["state"] == "dropped"
+    assert whole.crontab(job) == own + cron_line(job["id"]) + "\n"
+    assert whole.run_agent(job) == 0
+    whole.live(job)
+    assert whole.get(job).status_code == 200
+    assert whole.crontab(job) == own
+    replaced = list((whole.home(job) / ".shoplaunch-replaced").glob("*"))
+    assert len(replaced) == 1
+    assert (replaced[0] / "photos/2020/a b.jpg").read_bytes() == bytes(range(256))
+    assert (replaced[0] / ".htaccess").read_text() == "# mine\nOptions -Indexes\n"
+
+
+def test_cancel_while_the_agent_works_stops_it_by_itself(whole):
+    job = whole.quiet_order()
+    before = whole.snapshot(job)
+    process = whole.start_agent(job)
+    try:
+        while not whole.chunks(job):
+            assert process.poll() is None, "the agent had ended before"
+        whole.service.cancel(job["id"])
+        ended = process.wait(60)
+    finally:
+        if process.poll() is None:
+            process.kill()
+    assert whole.show(job)["state"] == "cancelled"
+    if ended != 5:
+        # It had sent its last report before it heard of it; the next tick takes everything back
+        whole.run_agent(job)
+    assert whole.snapshot(job) == before
+    assert whole.tables(job) == set()
+    assert "shoplaunch" not in whole.crontab(job)
+
+
+def test_cancel_before_anything_was_done_leaves_no_account(whole):
+    whole.world.stop_controller()
+    try:
+        job = whole.order()
+        whole.world.run("cancel", job["id"])
+    finally:
+        whole.world.start()
+    assert whole.show(job)["state"] == "cancelled"
+    whole.later(job, 5)
+    assert whole.service.get_job(job["id"]).facts["undo"] == "done"
+    assert not whole.home(job).exists()
+    assert whole.sql("SHOW DATABASES LIKE %s", whole.database(job)) == ()
+
+
+def test_a_live_shop_cannot_be_cancelled(whole):
+    job = whole.quiet_order()
+    assert whole.run_agent(job) == 0
+    whole.live(job)
+    done = whole.world.run("cancel", job["id"], check=False)
+    assert done.returncode == 1
+    assert "illegal_transition" in done.stderr
+    assert "What to do:" in done.stderr
+    assert whole.show(job)["state"] == "live"
+    assert whole.get(job).status_code == 200

@@ -1,0 +1,79 @@
+"""The controller dies or is away: jobs go on when it is back, and nothing is done twice."""
+
+import os
+import signal
+
+import pytest
+import requests
+
+from tests.whole import wait_for
+
+
+def kill_controller(whole):
+    """SIGKILL the controller's whole group; wait until nobody answers."""
+    os.killpg(int((whole.world.directory / "serve.pid").read_text()), signal.SIGKILL)
+
+    def is_gone():
+        try:
+            requests.get(whole.world.url + "/healthz", timeout=2)
+        except requests.ConnectionError:
+            return True
+        return False
+
+    wait_for(is_gone)
+
+
+@pytest.fixture(autouse=True)
+def running_again(whole):
+    """Whatever a test does, the controller runs again at its end."""
+    yield
+    whole.world.start()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def interrupted(whole):
+    """Jobs whose controller was killed while it prepared them; the dead worker's lease lasts a while."""
+    jobs = [whole.order(account=whole.handmade_account()) for _ in range(2)]
+    wait_for(lambda: any(whole.show(job)["state"] == "preparing" for job in jobs), pause=0.01)
+    kill_controller(whole)
+    assert any(whole.show(job)["state"] == "preparing" for job in jobs)
+    whole.world.start()
+    return jobs
+
+
+def test_away_while_the_agent_works_and_finishes_it_hears_everything_later(whole):
+    job = whole.quiet_order()
+    kill_controller(whole)
+    process = whole.start_agent(job)
+    # The shop is open before anybody could be told
+    wait_for(lambda: whole.get(job).status_code == 200, pause=0.2)
+    assert process.wait(90) == 1
+    assert f"shoplaunch:{job['id']}" in whole.crontab(job)
+    assert whole.show(job)["state"] == "dropped"
+    whole.world.start()
+    assert whole.run_agent(job) == 0
+    whole.live(job)
+    assert not whole.folder(job).exists()
+    stages = whole.service.agent_view(whole.service.get_job(job["id"]))["stages"]
+    assert [stage["name"] for stage in stages if stage["state"] == "done"][:5] == [
+        "verify", "preflight", "unpack", "import", "configure",
+    ]  # fmt: skip
+
+
+def test_killed_while_the_agent_works_both_go_on(whole):
+    job = whole.quiet_order()
+    process = whole.start_agent(job)
+    wait_for(lambda: whole.chunks(job), pause=0.01)
+    kill_controller(whole)
+    whole.world.start()
+    if process.wait(90) != 0:
+        assert whole.run_agent(job) == 0
+    assert whole.live(job)["attempt"] == 1
+    assert len(whole.mails(job)) == 1
+
+
+def test_killed_while_it_prepares_it_goes_on_where_it_was(whole, interrupted):
+    for job in interrupted:
+        assert whole.wait(job, "dropped", "failed")["state"] == "dropped"
+        assert whole.run_agent(job) == 0
+        assert whole.live(job)["attempt"] == 1
