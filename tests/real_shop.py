@@ -251,17 +251,25 @@ class Disturbed:
         )
         return any(word in (row[0] or "") for row in rows)
 
+    def tables(self):
+        """Return the names of the shop's tables."""
+        return [row[0] for row in self.sql("SHOW TABLES") if not row[0].startswith("shoplaunch_")]
+
+    def checksums(self):
+        """Return table -> what CHECKSUM TABLE makes of its rows."""
+        rows = self.sql("CHECKSUM TABLE " + ", ".join(f"`{name}`" for name in self.tables()))
+        return {name.partition(".")[2]: number for name, number in rows}
+
     def picture(self, since):
         """Return everything that must be the same however often the restore was disturbed.
 
         A dict: "files" path -> (mode, owner, digest or target, mtime; None for what was written `since` then),
         "checksums", "definitions".
         """
-        names = [row[0] for row in self.sql("SHOW TABLES") if not row[0].startswith("shoplaunch_")]
-        listed = ", ".join(f"`{name}`" for name in names)
+        names = self.tables()
         return {
             "files": tree(self.home / "public_html", since),
-            "checksums": dict(self.sql(f"CHECKSUM TABLE {listed}")),
+            "checksums": self.checksums(),
             "definitions": {name: self.sql(f"SHOW CREATE TABLE `{name}`")[0][1] for name in names},
         }
 
