@@ -8,6 +8,7 @@ import pymysql
 import pytest
 import requests
 
+from shared.events import make_event
 from tests.real_shop import Disturbed, parameters
 
 
@@ -46,7 +47,7 @@ def test_a_wrong_password_is_mended_by_retry_without_repeating_what_is_done(real
         with pytest.raises(pymysql.err.MySQLError), one.cursor() as cursor:
             cursor.execute(statement)
     assert "zombie" not in real.settings(job).values()
-    event = {"format": 1, "job": job["id"], "attempt": 1, "seq": 90, "event": "heartbeat", "at": time.time()}
+    event = make_event(job["id"], 1, 90, "started", time.time())
     token = {"Authorization": f"Bearer {old['callback']['token']}"}
     assert requests.post(old["callback"]["url"], json=event, headers=token, timeout=10).status_code == 409
 
