@@ -11,15 +11,6 @@ from tests.real_shop import Disturbed, chance, helpers, kill
 WHO = ("group", "parent", "helper")
 #: What a PrestaShop writes by itself when it is visited.
 SELF_WRITTEN = {"connections", "connections_source", "guest", "page", "page_type", "page_viewed", "pagenotfound"}
-    "configuration",
-    "connections",
-    "connections_source",
-    "guest",
-    "log",
-    "page",
-    "page_type",
-    "pagenotfound",
-}
 
 
 @pytest.fixture(scope="module")
