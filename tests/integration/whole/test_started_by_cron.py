@@ -40,8 +40,8 @@ class Killer:
         for who in set(self._jobs) - set(self.started_by):
             try:
                 self._try(who, self._jobs[who])
-            except (FileNotFoundError, ProcessLookupError):
-                continue
+            except (FileNotFoundError, ProcessLookupError, KeyError):
+                continue  # a process that has ended, an account not made yet
         return len(self.started_by) == len(self._jobs)
 
     def _try(self, who, job):
