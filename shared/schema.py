@@ -17,7 +17,7 @@ _cache = {}
 
 
 def load_schema(name):
-    """Return the schema `name` ("job", "manifest", "event", "order", "service", "state", "error-codes") as a dict."""
+    """Return the schema `name` (that of the file schemas/NAME.json) as a dict."""
     if name not in _cache:
         data = pkgutil.get_data("shared", "schemas/{}.json".format(name))
         _cache[name] = json.loads(data.decode("utf-8"))

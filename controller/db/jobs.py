@@ -50,6 +50,7 @@ class Job:
     lease_owner: str | None
     lease_until: float | None
     wake_at: float | None
+    ended_at: float | None
     domain_key: str | None
 
 
@@ -108,6 +109,7 @@ def find_by_order(connection: sa.Connection, order_key: str) -> Job | None:
 def lives_in(connection: sa.Connection, server: str, account: str) -> str | None:
     """Return the id of a job whose shop lives in the account, None when there is none."""
     query = sa.select(jobs.c.id).where(jobs.c.server == server, jobs.c.account == account, jobs.c.state == "live")
+    query = query.where(jobs.c.ended_at.is_(None))
     return connection.execute(query.limit(1)).scalar()
 
 

@@ -106,8 +106,24 @@ jobs = _table(
     sa.Column("heard_at", sa.Double),
     sa.Column("lease_owner", sa.String(64)),
     sa.Column("lease_until", sa.Double),
+    #: When billing ended the service of a shop that lived.
+    sa.Column("ended_at", sa.Double),
     #: When the worker looks next; null: only an event or an operator moves the job on.
     sa.Column("wake_at", sa.Double, index=True),
+)
+#: What billing told of its services, in whatever order it came; `wanted` is the newest `module_created`.
+services = _table(
+    "services",
+    sa.Column("service_id", sa.String(64), primary_key=True),
+    sa.Column("order_id", sa.String(64)),
+    sa.Column("client_id", sa.String(64)),
+    sa.Column("module_created_at", sa.Double),
+    sa.Column("accepted_at", sa.Double),
+    sa.Column("terminated_at", sa.Double),
+    sa.Column("wanted", Long),
+    #: Why no job could be made of it.
+    sa.Column("error", Long),
+    sa.Column("updated_at", sa.Double, nullable=False),
 )
 steps = _table(
     "steps",

@@ -85,11 +85,13 @@ def _new_database_password(keys: Keys, job: Job) -> dict[str, Any]:
 def cancel(engine: sa.Engine, job_id: str, now: float) -> Job:
     """The job is cancelled; its account is put back. Raises ShoplaunchError `illegal_transition`, `job_unknown`."""
 
-    def work(connection: sa.Connection, job: Job) -> Mapping[str, Any]:
-        columns = {**moved(job, "cancel"), "error": None, "alarm": "", "wake_at": now}
-        return columns | changes.with_facts(job, undo=undoing.WANTED, cancelled_from=job.state)
+    return change(engine, job_id, now, lambda _connection, job: cancelling(job, now))
 
-    return change(engine, job_id, now, work)
+
+def cancelling(job: Job, now: float) -> dict[str, Any]:
+    """Return the columns of a job that is cancelled. Raises ShoplaunchError `illegal_transition`."""
+    columns = {**moved(job, "cancel"), "error": None, "alarm": "", "wake_at": now}
+    return columns | changes.with_facts(job, undo=undoing.WANTED, cancelled_from=job.state)
 
 
 def undo_cancel(engine: sa.Engine, job_id: str, now: float) -> Job:

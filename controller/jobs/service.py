@@ -62,6 +62,10 @@ class Service:
         """Return the order's job; see controller.jobs.orders.place."""
         return orders.place(self.engine, order, source, self._clock())
 
+    def now(self) -> float:
+        """Return the time as this service sees it, in unix seconds."""
+        return self._clock()
+
     def get_job(self, job_id: str) -> Job:
         """Return the job. Raises job_unknown."""
         with reading(self.engine) as connection:

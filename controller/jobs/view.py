@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from controller.db.jobs import Job
+from controller.db.services import BilledService
 from controller.db.steps import StepRow
 from controller.jobs import states
 from controller.jobs.steps.plan import PLAN
@@ -40,7 +41,37 @@ def service_status(job: Job, rows: Mapping[str, StepRow], status_url: str) -> di
         "shop_url": job.facts.get("shop_url"),
         "admin_url": job.facts.get("admin_url") if job.state in _WITH_URLS else None,
         "status_url": status_url,
+        "waiting_for": None,
+        "ended_at": iso(job.ended_at),
         "steps": [_step(rows[name]) for name in PLAN if name in rows],
+    }
+
+
+def waiting_service(service: BilledService, server: str, waiting_for: str | None) -> dict[str, Any]:
+    """Return the document of shared/schemas/service.json for a service of billing without a job."""
+    wanted = dict(service.wanted or {})
+    ended = service.terminated_at is not None
+    return {
+        "id": None,
+        "kind": "restore",
+        "server": server,
+        "account": wanted.get("account"),
+        "domain": str(wanted.get("domain") or ""),
+        "bundle": str(wanted.get("bundle") or ""),
+        "state": states.CANCELLED if ended else states.FAILED if service.error else states.RECEIVED,
+        "step": None,
+        "attempt": 0,
+        "percent": 0,
+        "error": None if ended or service.error is None else dict(service.error),
+        "service_id": service.service_id,
+        "created_at": iso(service.module_created_at or service.accepted_at),
+        "updated_at": iso(service.updated_at),
+        "shop_url": None,
+        "admin_url": None,
+        "status_url": None,
+        "waiting_for": None if ended else waiting_for,
+        "ended_at": iso(service.terminated_at),
+        "steps": [],
     }
 
 

@@ -1,12 +1,14 @@
-"""POST /api/v1/orders and GET /api/v1/services/<id>: what billing asks, signed."""
+"""POST /api/v1/orders, GET /api/v1/services/<id>, POST …/retry: what billing tells and asks, signed."""
 
 from __future__ import annotations
 
 from flask import Blueprint, Response, jsonify, make_response
 
+from controller.jobs import billed, intake
 from controller.web.context import service
 from controller.web.parsing import json_body
 from controller.web.signed import signed
+from shared.errors import ShoplaunchError
 
 bp = Blueprint("orders", __name__)
 
@@ -14,13 +16,26 @@ bp = Blueprint("orders", __name__)
 @bp.post("/api/v1/orders")
 @signed
 def place() -> Response:
-    """Take one order; 202 with the job's status."""
-    job = service().place_order(json_body("order_invalid"), source="api")
+    """Take one order, or one event of a billed service; 202 with the status."""
+    body = json_body("order_invalid")
+    if body.get("event") in intake.EVENTS:
+        return make_response(jsonify(billed.take(service(), body)), 202)
+    job = service().place_order(body, source="api")
     return make_response(jsonify(service().service_status(job)), 202)
 
 
 @bp.get("/api/v1/services/<service_id>")
 @signed
 def show(service_id: str) -> Response:
-    """Answer with the status of the newest job of billing's service (or of the job with that id)."""
-    return jsonify(service().service_status(service().find_service(service_id)))
+    """Answer with the status of billing's service: its newest job (or the job with that id), or what it waits for."""
+    return jsonify(billed.status(service(), service_id))
+
+
+@bp.post("/api/v1/services/<service_id>/retry")
+@signed
+def retry(service_id: str) -> Response:
+    """Run the failed step (or `step`) of the service's job again, or try again to make one; 202 with the status."""
+    step = json_body("order_invalid").get("step")
+    if step is not None and not isinstance(step, str):
+        raise ShoplaunchError("order_invalid", "step must be a name or null")
+    return make_response(jsonify(billed.retry(service(), service_id, step)), 202)

@@ -33,6 +33,7 @@ STATUS = {
     "order_invalid": 422,
     "request_unsigned": 401,
     "account_invalid": 422,
+    "server_ambiguous": 422,
     "server_unknown": 422,
     "service_unknown": 404,
     "status_unknown": 404,

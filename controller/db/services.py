@@ -1,0 +1,56 @@
+"""Queries on what billing told of its services."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+import sqlalchemy as sa
+
+from controller.db.tables import services
+
+_DOCUMENTS = ("wanted", "error")
+
+
+@dataclass(frozen=True)
+class BilledService:
+    """A service as its row says; times are unix seconds, None: has not happened (that we know of)."""
+
+    service_id: str
+    order_id: str | None = None
+    client_id: str | None = None
+    module_created_at: float | None = None
+    accepted_at: float | None = None
+    terminated_at: float | None = None
+    wanted: Mapping[str, Any] | None = None
+    error: Mapping[str, Any] | None = None
+    updated_at: float = 0.0
+
+
+_COLUMNS = [services.c[one.name] for one in fields(BilledService)]
+
+
+def get(connection: sa.Connection, service_id: str, *, lock: bool = False) -> BilledService | None:
+    """Return the service, None when billing told nothing of it; with `lock` until the transaction ends."""
+    query = sa.select(*_COLUMNS).where(services.c.service_id == service_id)
+    row = connection.execute(query.with_for_update() if lock else query).first()
+    if row is None:
+        return None
+    values = dict(row._mapping)
+    for name in _DOCUMENTS:
+        values[name] = None if values[name] is None else json.loads(values[name])
+    return BilledService(**values)
+
+
+def put(connection: sa.Connection, service: BilledService) -> None:
+    """The row says what `service` says. Raises sqlalchemy IntegrityError when somebody added it meanwhile."""
+    values = {**vars(service)}
+    for name in _DOCUMENTS:
+        values[name] = None if values[name] is None else json.dumps(values[name], sort_keys=True)
+    same = services.c.service_id == service.service_id
+    if connection.execute(sa.select(services.c.service_id).where(same)).first() is None:
+        connection.execute(sa.insert(services).values(**values))
+    else:
+        connection.execute(sa.update(services).where(same).values(**values))

@@ -1,0 +1,60 @@
+"""Services as billing sees them: told, asked after, tried again; with a job or still without one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from controller.db import jobs, servers, services
+from controller.db.engine import reading
+from controller.jobs import intake, view
+from controller.jobs.hosts import server_of_host
+from shared.errors import ShoplaunchError
+
+if TYPE_CHECKING:
+    from controller.jobs.service import Service
+
+
+def take(service: Service, event: Mapping[str, Any]) -> dict[str, Any]:
+    """Take billing's event; return the service's status. Raises as controller.jobs.intake.take does."""
+    intake.take(service.engine, event, service.now())
+    return status(service, event["service_id"])
+
+
+def status(service: Service, service_id: str) -> dict[str, Any]:
+    """Return the document of shared/schemas/service.json. Raises service_unknown."""
+    with reading(service.engine) as connection:
+        job = jobs.find_service(connection, service_id)
+        known = services.get(connection, service_id)
+        all_servers = servers.listed(connection)
+    # A service that was created again has no job yet; the old one is another story
+    if job is not None and (known is None or known.error is None):
+        return service.service_status(job)
+    if known is None:
+        raise ShoplaunchError("service_unknown", f"there is no job of service {service_id[:64]!r}")
+    try:
+        server = server_of_host(all_servers, str((known.wanted or {}).get("server_host") or ""))
+    except ShoplaunchError:
+        server = ""
+    return view.waiting_service(known, server, intake.waiting_for(known))
+
+
+def retry(service: Service, service_id: str, step: str | None) -> dict[str, Any]:
+    """Run the failed step again, or try again to make the job; return the status.
+
+    Raises ShoplaunchError `service_unknown`, `illegal_transition`, `step_unknown`, and as `intake.take` does.
+    """
+    with reading(service.engine) as connection:
+        job = jobs.find_service(connection, service_id)
+        known = services.get(connection, service_id)
+    if known is not None and known.terminated_at is not None:
+        raise ShoplaunchError("illegal_transition", "the service was terminated")
+    if known is not None and known.error is not None:
+        intake.start(service.engine, known, service.now())
+    elif job is not None:
+        service.retry(job.id, step)
+    elif known is None:
+        raise ShoplaunchError("service_unknown", f"there is no job of service {service_id[:64]!r}")
+    else:
+        raise ShoplaunchError("illegal_transition", f"the service waits for {intake.waiting_for(known)}")
+    return status(service, service_id)

@@ -1,0 +1,41 @@
+"""The end of a service by billing: what is under way is cancelled, a shop that lived is only noted as ended."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import sqlalchemy as sa
+
+from controller.db import jobs, steps
+from controller.db.engine import reading
+from controller.db.jobs import Job
+from controller.jobs import changes, retrying, states
+
+#: Steps that would tell a client about a shop that is gone.
+_TELLING = ("notify", "unblock")
+
+
+def end(engine: sa.Engine, service_id: str, now: float) -> None:
+    """Nothing more is done for the service. Harmless when it has no job, or one that is over."""
+    with reading(engine) as connection:
+        job = jobs.find_service(connection, service_id)
+    if job is not None:
+        changes.change(engine, job.id, now, lambda connection, now_job: _ended(connection, now_job, now))
+
+
+def _ended(connection: sa.Connection, job: Job, now: float) -> Mapping[str, Any]:
+    if job.state == states.LIVE and job.ended_at is None:
+        rows = steps.of_job(connection, job.id)
+        for name in _TELLING:
+            if name in rows and rows[name].state not in steps.OVER:
+                steps.update(connection, job.id, name, state=steps.SKIPPED, note="the service was terminated")
+        # The account may be given to somebody else; its secrets are nobody's any more
+        columns = {**retrying.released(), "ended_at": now, "error": None, "alarm": "", "wake_at": now}
+        return columns | changes.with_facts(job, terminated=True)
+    if states.may(job.state, "cancel"):
+        cancelled = retrying.cancelling(job, now)
+        return cancelled | {"facts": {**cancelled["facts"], "terminated": True}}
+    if job.state == states.CANCELLED and not job.facts.get("terminated"):
+        return changes.with_facts(job, terminated=True)
+    return {}

@@ -1,0 +1,53 @@
+"""A controller whose orders come from billing, on each kind of state database."""
+
+import time
+
+import pytest
+
+from controller.db import servers
+from controller.db.engine import make_engine, transact
+from controller.db.migrate import upgrade
+from controller.db.servers import Server
+
+
+@pytest.fixture(params=["sqlite", "mariadb"])
+def world(request, tmp_path):
+    """A whole controller (tests.integration.controller.world.World); web1 has the host name web1.example.net."""
+    from tests.integration.controller.world import World
+
+    if request.param == "sqlite":
+        url = f"sqlite:///{tmp_path}/state.db"
+    else:
+        from urllib.parse import quote_plus
+
+        server = request.getfixturevalue("mariadb_server")
+        name, user, password = server.new_database()
+        url = f"mysql://{user}:{quote_plus(password)}@localhost/{name}?unix_socket={server.socket}"
+    engine = make_engine(url)
+    upgrade(engine)
+    made = World(tmp_path, engine)
+    rename(engine, "web1", url="https://web1.example.net:2087")
+    yield made
+    made.close()
+    engine.dispose()
+
+
+def rename(engine, name, **columns):
+    """Give a server other columns."""
+    import sqlalchemy as sa
+
+    from controller.db.tables import servers as table
+
+    transact(
+        engine, lambda connection: connection.execute(sa.update(table).where(table.c.name == name).values(columns))
+    )
+
+
+@pytest.fixture
+def add_server(world):
+    """Add a server with this address to the world."""
+
+    def add(name, url):
+        transact(world.engine, lambda c: servers.add(c, Server(name, "local", url=url), time.time()))
+
+    return add

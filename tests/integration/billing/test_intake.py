@@ -1,0 +1,222 @@
+"""What billing tells of a service, in every order in which it may come."""
+
+import itertools
+
+import pytest
+
+from controller.jobs import billed
+from shared.errors import ShoplaunchError
+from shared.schema import validate
+from tests.integration.billing.events import accepted, created, terminated
+from tests.integration.controller.world import Agent
+
+
+def told(world, *events):
+    for event in events:
+        status = validate("service", billed.take(world.service, event), "order_invalid")
+    return status
+
+
+def refusal(world, event):
+    with pytest.raises(ShoplaunchError) as caught:
+        billed.take(world.service, event)
+    return caught.value
+
+
+def jobs_of(world, service_id):
+    return [job for job in world.service.list_jobs() if job.service_id == service_id]
+
+
+def test_a_created_service_becomes_a_job_on_the_server_of_that_host_name(world):
+    status = told(world, created("1042"))
+    assert (status["state"], status["server"], status["account"]) == ("received", "web1", "a1042")
+    assert (status["waiting_for"], status["service_id"]) == (None, "1042")
+    [job] = jobs_of(world, "1042")
+    assert (job.source, job.account) == ("whmcs", "a1042")
+
+
+@pytest.mark.parametrize(
+    "host", ["WEB1.example.net", "web1.example.net.", "https://web1.example.net:2083/", " web1.example.net"]
+)
+def test_a_host_name_is_known_however_it_is_written(world, host):
+    assert told(world, created("1", server_host=host))["server"] == "web1"
+
+
+def test_a_service_that_waits_for_acceptance_says_so_and_begins_with_it(world):
+    event = created("1042", wait_for_acceptance=True)
+    status = told(world, event)
+    assert (status["id"], status["state"], status["waiting_for"]) == (None, "received", "accepted")
+    assert (status["domain"], status["server"]) == (event["domain"], "web1")
+    assert jobs_of(world, "1042") == []
+    status = told(world, accepted("1042"))
+    assert status["waiting_for"] is None and status["id"] == jobs_of(world, "1042")[0].id
+
+
+def test_an_acceptance_alone_waits_for_the_account(world):
+    assert told(world, accepted("1042"))["waiting_for"] == "module_created"
+    assert told(world, created("1042", wait_for_acceptance=True))["id"] is not None
+
+
+def test_an_acceptance_that_never_comes_is_not_waited_for_unless_asked(world):
+    assert told(world, created("1042"))["id"] is not None
+
+
+@pytest.mark.parametrize("order", sorted(set(itertools.permutations(["c", "c", "a", "a"]))), ids="".join)
+def test_events_in_any_order_and_twice_make_one_job(world, order):
+    events = {"c": created("7", wait_for_acceptance=True), "a": accepted("7")}
+    status = told(world, *(events[letter] for letter in order))
+    assert [job.id for job in jobs_of(world, "7")] == [status["id"]]
+
+
+def test_events_at_once_make_one_job(world):
+    from concurrent.futures import ThreadPoolExecutor
+
+    event = created("7", wait_for_acceptance=True)
+    with ThreadPoolExecutor(8) as pool:
+        futures = [pool.submit(told, world, each) for each in [event, accepted("7")] * 4]
+    assert {future.result()["service_id"] for future in futures} == {"7"}
+    assert len(jobs_of(world, "7")) == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"domain": ""}, "domain_invalid"),
+        ({"domain": None}, "domain_invalid"),
+        ({"domain": "nowhere"}, "domain_invalid"),
+        ({"email": "nobody"}, "email_invalid"),
+        ({"account": ""}, "order_invalid"),
+        ({"account": "root; rm"}, "account_invalid"),
+        ({"server_host": "web9.example.net"}, "server_unknown"),
+        ({"server_host": ""}, "order_invalid"),
+        ({"bundle": "nothing"}, "bundle_unknown"),
+    ],
+    ids=str,
+)
+def test_what_no_job_can_be_made_of_is_refused_and_tried_again_when_asked(world, change, code):
+    event = created("1042", **change)
+    assert refusal(world, event).code == code
+    status = billed.status(world.service, "1042")
+    assert (status["state"], status["error"]["code"], status["id"]) == ("failed", code, None)
+    with pytest.raises(ShoplaunchError):
+        billed.retry(world.service, "1042", None)
+    assert told(world, {**event, **{name: created("1042")[name] for name in change}})["error"] is None
+    assert len(jobs_of(world, "1042")) == 1
+
+
+def test_a_server_that_is_added_later_is_found_by_a_retry(world, add_server):
+    assert refusal(world, created("1042", server_host="web2.example.net")).code == "server_unknown"
+    add_server("web2", "https://web2.example.net:2087")
+    status = billed.retry(world.service, "1042", None)
+    assert (status["server"], status["error"], status["state"]) == ("web2", None, "received")
+
+
+def test_two_servers_of_one_host_name_are_not_guessed_between(world, add_server):
+    add_server("reseller", "https://WEB1.example.net")
+    error = refusal(world, created("1042"))
+    assert error.code == "server_ambiguous" and "reseller and web1" in error.message
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("Nora \u202eevil\u202c", "Nora evil"),
+        ("\u200fنورا\u200e", "نورا"),
+        ("می\u200cخواهم", "می\u200cخواهم"),
+        ('O&#039;Brien &amp; "Sons"', 'O\'Brien & "Sons"'),
+        ("Ana 👩\u200d👩\u200d👧 🎉", "Ana 👩\u200d👩\u200d👧 🎉"),
+        ("a\u0000b\r\nBcc: x", "a b Bcc: x"),
+        ("\u202e\u200b", None),
+        ("x" * 255, "x" * 128),
+    ],
+    ids=lambda value: ascii(value)[:40],
+)
+def test_names_are_kept_as_people_read_them(world, given, kept):
+    told(world, created("1042", first_name=given))
+    assert jobs_of(world, "1042")[0].order.get("first_name") == kept
+
+
+def test_an_international_domain_and_an_address_with_a_plus_are_taken(world):
+    told(world, created("1042", domain="فروشگاه.example", email="nora+shop@example.com"))
+    [job] = jobs_of(world, "1042")
+    assert job.email == "nora+shop@example.com"
+    assert job.domain.startswith("xn--")
+
+
+def test_a_termination_cancels_what_is_under_way(world):
+    told(world, created("1042"))
+    world.work()
+    assert told(world, terminated("1042"))["state"] == "cancelled"
+    assert told(world, terminated("1042"))["state"] == "cancelled"
+
+
+def test_a_termination_before_anything_else_leaves_nothing_to_start(world):
+    assert told(world, terminated("1042", at=2000))["state"] == "cancelled"
+    assert told(world, created("1042", at=1000))["state"] == "cancelled"
+    assert told(world, accepted("1042"))["state"] == "cancelled"
+    assert jobs_of(world, "1042") == []
+
+
+def live(world, service_id):
+    told(world, created(service_id))
+    world.panel.ensure_account(f"a{service_id}", f"shop{service_id}.example.com", create=True, email="x@example.com")
+    world.work()
+    [job] = jobs_of(world, service_id)
+    agent = Agent(world, job)
+    agent.restore()
+    agent.clean()
+    world.serve(job)
+    world.work_later(300)
+    assert world.job(job).state == "live"
+    return job
+
+
+def test_a_living_shop_is_only_noted_as_ended_and_its_account_may_be_sold_again(world):
+    job = live(world, "1042")
+    calls = len(world.panel.calls)
+    status = told(world, terminated("1042"))
+    world.work()
+    assert (status["state"], status["ended_at"] is not None) == ("live", True)
+    assert len(world.panel.calls) == calls
+    world.clock.pass_by(60)
+    again = told(world, created("1042"))
+    assert again["id"] != job.id and again["state"] == "received"
+
+
+def test_a_service_created_again_after_its_end_is_a_new_job_once_the_old_one_is_taken_back(world):
+    told(world, created("1042"))
+    told(world, terminated("1042"))
+    world.clock.pass_by(60)
+    assert refusal(world, created("1042")).code == "domain_busy"
+    world.work()
+    status = billed.retry(world.service, "1042", None)
+    assert status["state"] == "received" and len(jobs_of(world, "1042")) == 2
+
+
+def test_a_job_an_operator_cancelled_is_not_begun_anew_by_a_late_acceptance(world):
+    status = told(world, created("1042"))
+    world.service.cancel(status["id"])
+    world.work()
+    assert told(world, accepted("1042"))["state"] == "cancelled"
+    assert len(jobs_of(world, "1042")) == 1
+
+
+def test_a_retry_runs_the_failed_step_of_the_services_job(world):
+    told(world, created("1042"))
+    world.work()
+    assert billed.status(world.service, "1042")["error"]["code"] == "account_missing"
+    status = billed.retry(world.service, "1042", None)
+    assert (status["state"], status["step"]) == ("preparing", "account")
+    with pytest.raises(ShoplaunchError, match="illegal_transition"):
+        billed.retry(world.service, "1042", None)
+
+
+def test_a_service_that_waits_or_has_ended_is_not_retried(world):
+    told(world, accepted("1042"))
+    with pytest.raises(ShoplaunchError, match="waits for module_created"):
+        billed.retry(world.service, "1042", None)
+    told(world, terminated("1042"))
+    with pytest.raises(ShoplaunchError, match="terminated"):
+        billed.retry(world.service, "1042", None)
+    with pytest.raises(ShoplaunchError, match="service_unknown"):
+        billed.retry(world.service, "9", None)
