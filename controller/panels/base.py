@@ -119,6 +119,27 @@ class Panel(ABC):
     def ensure_privileges(self, account: Account, database: str, user: str) -> None:
         """The user has all privileges on the database."""
 
+    def has_database(self, account: Account, database: str) -> bool:
+        """Tell whether the database is there. Where a panel cannot tell, it is taken to be: what was there before
+        is never removed."""
+        return True
+
+    def has_database_user(self, account: Account, user: str) -> bool:
+        """Tell whether the database user is there; like `has_database` where a panel cannot tell."""
+        return True
+
+    def holds_tables(self, account: Account, database: str) -> bool:
+        """Tell whether the database holds anything; where a panel cannot tell, it is taken to."""
+        return True
+
+    @abstractmethod
+    def remove_database(self, account: Account, database: str) -> None:
+        """The account's database is gone with all it held, looked at afterwards."""
+
+    @abstractmethod
+    def remove_database_user(self, account: Account, user: str) -> None:
+        """The account's database user is gone and its connections are ended, looked at afterwards."""
+
     @abstractmethod
     def ensure_php(self, account: Account, minimum: str, maximum: str | None, extensions: Sequence[str]) -> str:
         """PHP runs the account's site; return its version. Raises panel_refused when no version fits."""
@@ -141,6 +162,11 @@ class Panel(ABC):
     @abstractmethod
     def list_folder(self, account: Account, path: str) -> list[str] | None:
         """Return the entries' names, None when there is no such folder."""
+
+    def home_entries(self, account: Account) -> dict[str, str] | None:
+        """Return path -> a text that changes with the content, of everything in the home that is neither the agent's
+        nor written by the panel all the time; None where a panel cannot tell, or there is too much of it."""
+        return None
 
     @abstractmethod
     def remove_agent(self, account: Account) -> None:
@@ -176,7 +202,9 @@ class Panel(ABC):
 
     @abstractmethod
     def remove_account(self, account: Account) -> None:
-        """The account, its databases, crontab and site are gone. Never called by a job."""
+        """The account, its databases, crontab and site are gone.
+
+        A job calls it only for an account that it made itself and that holds nothing of anybody's."""
 
     @abstractmethod
     def ensure_skeleton(self, files: SkeletonFiles) -> SkeletonStatus:

@@ -2,6 +2,7 @@
 
 import os
 
+import pymysql
 import pytest
 
 from controller.panels.base import Account, Check, DocumentRootRules, SkeletonFiles
@@ -97,6 +98,67 @@ def test_database_user_and_privileges_add_up_to_a_working_login(driver, account)
             cursor.execute("SELECT COUNT(*) FROM kept")
             connection.commit()
     assert cursor.fetchone() == (2,)
+
+
+def test_a_removed_database_user_is_out_at_once_and_the_database_stays(driver, account):
+    panel = driver.panel
+    database, user = panel.database_names(account)
+    panel.ensure_database(account, database)
+    panel.ensure_database_user(account, user, "Secret-1-Secret")
+    panel.ensure_privileges(account, database, user)
+    with driver.database_login(account, user, "Secret-1-Secret", database) as connection:
+        for _ in range(2):
+            panel.remove_database_user(account, user)
+        with pytest.raises(pymysql.err.MySQLError), connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+    with pytest.raises(pymysql.err.MySQLError):
+        driver.database_login(account, user, "Secret-1-Secret", database)
+    assert panel.has_database(account, database)
+
+
+def test_a_removed_database_is_gone_and_can_be_made_anew(driver, account):
+    panel = driver.panel
+    database, user = panel.database_names(account)
+    for _ in range(2):
+        panel.ensure_database(account, database)
+        panel.ensure_database_user(account, user, "Secret-1-Secret")
+        panel.ensure_privileges(account, database, user)
+        with driver.database_login(account, user, "Secret-1-Secret", database) as login, login.cursor() as cursor:
+            cursor.execute("CREATE TABLE kept (a INT)")
+        for _ in range(2):
+            panel.remove_database(account, database)
+        with pytest.raises(pymysql.err.MySQLError):
+            driver.database_login(account, user, "Secret-1-Secret", database)
+
+
+def test_a_panel_never_denies_what_is_there(driver, account):
+    """It may say `there` for what is not (then nothing is ever removed), but not the other way round."""
+    panel = driver.panel
+    database, user = panel.database_names(account)
+    panel.ensure_database(account, database)
+    panel.ensure_database_user(account, user, "Secret-1-Secret")
+    panel.ensure_privileges(account, database, user)
+    assert panel.has_database(account, database) and panel.has_database_user(account, user)
+    with driver.database_login(account, user, "Secret-1-Secret", database) as login, login.cursor() as cursor:
+        cursor.execute("CREATE TABLE kept (a INT)")
+    assert panel.holds_tables(account, database)
+
+
+def test_what_comes_into_a_home_or_changes_there_is_seen(driver, account):
+    panel = driver.panel
+    folder = account.document_root.removeprefix(account.home + "/")
+    before = panel.home_entries(account)
+    if before is None:
+        pytest.skip("this panel cannot tell; its accounts are never removed")
+    panel.put_file(account, f"{FOLDER}/job", b"ours", 0o600)
+    assert panel.home_entries(account) == before
+    panel.put_file(account, f"{folder}/deep/photo.jpg", b"1", 0o644)
+    first = panel.home_entries(account)
+    assert set(first) == set(before) | {f"{folder}/deep", f"{folder}/deep/photo.jpg"}
+    panel.put_file(account, f"{folder}/deep/photo.jpg", b"22", 0o644)
+    assert {name for name, text in panel.home_entries(account).items() if text != first.get(name)} == {
+        f"{folder}/deep/photo.jpg"
+    }
 
 
 def test_two_accounts_never_get_the_same_database(driver, account):

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import shutil
 import threading
 from pathlib import Path
 
@@ -29,6 +30,7 @@ class FolderPanel(Panel):
         self.accounts = {}
         self.databases = {}
         self.users = {}
+        self.tables = {}
         self.grants = set()
         self.crontabs = {}
         self.cron_seconds = 60
@@ -81,7 +83,13 @@ class FolderPanel(Panel):
         return list(self.accounts.values())
 
     def remove_account(self, account):
-        raise AssertionError("never called by a job")
+        self._called("remove_account", account.user)
+        shutil.rmtree(self._home(account))
+        del self.accounts[account.user], self.crontabs[account.user]
+        for name in self.database_names(account):
+            self.databases.pop(name, None)
+            self.users.pop(name, None)
+            self.tables.pop(name, None)
 
     def database_names(self, account):
         return f"{account.user}_shop", f"{account.user}_shop"
@@ -106,6 +114,39 @@ class FolderPanel(Panel):
         if database not in self.databases or user not in self.users:
             raise ShoplaunchError("panel_refused", "there is no such database or user")
         self.grants.add((database, user))
+
+    def has_database(self, account, database):
+        self._home(account)
+        return database in self.databases
+
+    def has_database_user(self, account, user):
+        self._home(account)
+        return user in self.users
+
+    def holds_tables(self, account, database):
+        self._home(account)
+        return bool(self.tables.get(database))
+
+    def remove_database(self, account, database):
+        self._called("remove_database", database)
+        self._home(account)
+        self.databases.pop(database, None)
+        self.tables.pop(database, None)
+
+    def remove_database_user(self, account, user):
+        self._called("remove_database_user", user)
+        self._home(account)
+        self.users.pop(user, None)
+
+    def home_entries(self, account):
+        self._called("home_entries", account.user)
+        home = self._home(account)
+        found = {str(path.relative_to(home)): path for path in home.rglob("*")}
+        return {
+            name: f"{path.lstat().st_mtime_ns}" if path.is_file() else "folder"
+            for name, path in found.items()
+            if not name.startswith(FOLDER)
+        }
 
     def ensure_php(self, account, minimum, maximum, extensions):
         self._called("ensure_php", minimum)

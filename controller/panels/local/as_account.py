@@ -67,6 +67,13 @@ class AsAccount:
         names: list[str] | None = answer["names"]
         return names
 
+    def entries(self, without: list[str]) -> dict[str, str] | None:
+        """Return path -> what it is (mode, size, change times of files) of everything below the home, but for the
+        names `without` in the home itself; None when there are too many."""
+        answer, _ = self._run("entries", timeout=LONG_SECONDS, without=without)
+        found: dict[str, str] | None = answer["entries"]
+        return found
+
     def put(self, path: str, content: bytes, mode: int, folder_mode: int) -> bool:
         """The file holds `content` with `mode`; missing folders above are made. Return whether it changed."""
         # In memory: job files hold secrets and need no second copy on a disk.

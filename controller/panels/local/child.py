@@ -18,6 +18,8 @@ from typing import Any
 
 PIECE_BYTES = 1024 * 1024
 MAX_NAMES = 10_000
+#: More are in no account that was just made.
+MAX_ENTRIES = 500
 #: Deeper folders are first moved up, so that no tree exhausts descriptors or the interpreter's stack.
 MAX_DEPTH = 64
 MAX_PASSES = 100_000
@@ -166,6 +168,33 @@ def do_list(home: int, request: Request) -> tuple[Request, bytes]:
                 raise Refused(f"the folder holds more than {MAX_NAMES} entries")
             names.append(entry.name)
     return {"names": sorted(names)}, b""
+
+
+def do_entries(home: int, request: Request) -> tuple[Request, bytes]:
+    """Answer with path -> what it is, of everything in the home but the names `without`; null for too many."""
+    found: dict[str, str] = {}
+    waiting = [("", os.dup(home))]
+    while waiting:
+        path, folder = waiting.pop()
+        with os.scandir(folder) as entries:
+            names = [entry.name for entry in entries]
+        for name in names:
+            status = os.stat(name, dir_fd=folder, follow_symlinks=False)
+            inner = f"{path}{name}"
+            if inner in request["without"]:
+                continue
+            found[inner] = f"{status.st_mode:o}"
+            if stat.S_ISDIR(status.st_mode):
+                if inner.count("/") == MAX_DEPTH:
+                    return {"entries": None}, b""
+                if status.st_uid == os.getuid():
+                    waiting.append((f"{inner}/", enter(folder, name)))
+            else:
+                found[inner] += f" {status.st_size} {status.st_mtime_ns}"
+            if len(found) > MAX_ENTRIES:
+                return {"entries": None}, b""
+        os.close(folder)
+    return {"entries": found}, b""
 
 
 def check_replaceable(folder: int, name: str) -> None:
@@ -334,6 +363,7 @@ OPERATIONS = {
     "read": do_read,
     "sha256": do_sha256,
     "list": do_list,
+    "entries": do_entries,
     "put": do_put,
     "folders": do_folders,
     "remove": do_remove,

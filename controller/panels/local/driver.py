@@ -16,7 +16,7 @@ from controller.panels.base import (
     SkeletonStatus,
 )
 from controller.panels.local import agent_folder, check, commands, mariadb
-from controller.panels.local.accounts import Accounts, SystemAccount
+from controller.panels.local.accounts import PHP_FOLDER, Accounts, SystemAccount
 from controller.panels.local.apache import Sites
 from controller.panels.local.as_account import AsAccount
 from controller.panels.local.crontab import Crontab
@@ -24,6 +24,7 @@ from controller.panels.local.php_fpm import Pools
 from controller.panels.local.settings import LocalSettings
 from controller.panels.local.skeleton import Skeleton
 from shared.errors import ShoplaunchError
+from shared.job import FOLDER
 
 #: PHP for a site before `ensure_php` has said what the shop needs.
 ANY_PHP = "0.0"
@@ -122,6 +123,26 @@ class LocalPanel(Panel):
         """See Panel.ensure_privileges."""
         self._databases.ensure_privileges(self._find(account).user, database, user)
 
+    def has_database(self, account: Account, database: str) -> bool:
+        """See Panel.has_database."""
+        return self._databases.has_database(self._find(account).user, database)
+
+    def has_database_user(self, account: Account, user: str) -> bool:
+        """See Panel.has_database_user."""
+        return self._databases.has_user(self._find(account).user, user)
+
+    def holds_tables(self, account: Account, database: str) -> bool:
+        """See Panel.holds_tables."""
+        return self._databases.holds_tables(self._find(account).user, database)
+
+    def remove_database(self, account: Account, database: str) -> None:
+        """See Panel.remove_database."""
+        self._databases.remove_database(self._find(account).user, database)
+
+    def remove_database_user(self, account: Account, user: str) -> None:
+        """See Panel.remove_database_user."""
+        self._databases.remove_user(self._find(account).user, user)
+
     # -- site ---------------------------------------------------------------------------------------------------
 
     def ensure_php(self, account: Account, minimum: str, maximum: str | None, extensions: Sequence[str]) -> str:
@@ -158,6 +179,10 @@ class LocalPanel(Panel):
     def list_folder(self, account: Account, path: str) -> list[str] | None:
         """See Panel.list_folder; `.` is the home itself."""
         return self._hands(account).names(path)
+
+    def home_entries(self, account: Account) -> dict[str, str] | None:
+        """See Panel.home_entries; PHP's own folders are what this panel makes and PHP fills."""
+        return self._hands(account).entries([FOLDER, PHP_FOLDER])
 
     def file_sha256(self, account: Account, path: str) -> str | None:
         """See Panel.file_sha256."""

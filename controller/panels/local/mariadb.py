@@ -77,6 +77,30 @@ class Databases:
             if cursor.fetchone() is None:
                 cursor.execute(f"CREATE DATABASE IF NOT EXISTS `{database}` CHARACTER SET utf8mb4")
 
+    def has_database(self, account: str, database: str) -> bool:
+        """Tell whether the database is there."""
+        self._check_names(account, database)
+        with self.cursor() as cursor:
+            cursor.execute("SELECT 1 FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = %s", (database,))
+            return cursor.fetchone() is not None
+
+    def has_user(self, account: str, user: str) -> bool:
+        """Tell whether anybody of that name may log in, from wherever."""
+        self._check_names(account, user)
+        with self.cursor() as cursor:
+            cursor.execute("SELECT 1 FROM mysql.user WHERE User = %s LIMIT 1", (user,))
+            return cursor.fetchone() is not None
+
+    def holds_tables(self, account: str, database: str) -> bool:
+        """Tell whether the database holds tables, views or routines."""
+        self._check_names(account, database)
+        with self.cursor() as cursor:
+            for view in ("TABLES WHERE TABLE_SCHEMA", "ROUTINES WHERE ROUTINE_SCHEMA", "EVENTS WHERE EVENT_SCHEMA"):
+                cursor.execute(f"SELECT 1 FROM information_schema.{view} = %s LIMIT 1", (database,))
+                if cursor.fetchone() is not None:
+                    return True
+        return False
+
     def ensure_user(self, account: str, user: str, password: str) -> None:
         """The user may log in from this machine with `password`. Raises panel_refused when it cannot afterwards."""
         self._check_names(account, user)
@@ -120,12 +144,28 @@ class Databases:
     def remove(self, account: str) -> None:
         """Neither the account's database nor its database user is left; their connections are ended."""
         database, user = names_of(account)
+        self.remove_user(account, user)
+        self.remove_database(account, database)
+
+    def remove_user(self, account: str, user: str) -> None:
+        """The user is gone and its connections are ended. Raises panel_refused when it is still there."""
+        self._check_names(account, user)
         with self.cursor() as cursor:
             cursor.execute("DROP USER IF EXISTS %s@'localhost'", (user,))
             cursor.execute("SELECT ID FROM information_schema.PROCESSLIST WHERE USER = %s", (user,))
             for (identity,) in cursor.fetchall():
                 self._end(cursor, int(identity))
+            cursor.execute("SELECT 1 FROM mysql.user WHERE User = %s AND Host = 'localhost'", (user,))
+            if cursor.fetchone() is not None:
+                raise ShoplaunchError("panel_refused", f"the database user {user} is still there")
+
+    def remove_database(self, account: str, database: str) -> None:
+        """The database is gone. Raises panel_refused when it is still there."""
+        self._check_names(account, database)
+        with self.cursor() as cursor:
             cursor.execute(f"DROP DATABASE IF EXISTS `{database}`")
+        if self.has_database(account, database):
+            raise ShoplaunchError("panel_refused", f"the database {database} is still there")
 
     @staticmethod
     def _end(cursor: Cursor, identity: int) -> None:

@@ -131,3 +131,21 @@ def test_a_server_that_refuses_is_said_so_without_the_password(server, account):
         assert "secret-word" not in str(failure.value)
     finally:
         stop_private(restricted)
+
+
+def test_nobody_elses_database_or_user_is_removed(server, account):
+    other = server.new_account()
+    database, user = ensure_all(server.panel(), other, "Secret-1-Secret")
+    for call in (server.panel().remove_database, server.panel().remove_database_user):
+        with pytest.raises(ShoplaunchError, match="panel_refused"):
+            call(account, database)
+    assert server.panel().has_database(other, database) and server.panel().has_database_user(other, user)
+
+
+def test_an_empty_database_is_told_from_one_that_holds_anything(server):
+    fresh = server.new_account()
+    database, user = ensure_all(server.panel(), fresh, "Secret-1-Secret")
+    assert not server.panel().holds_tables(fresh, database)
+    with connect(server, user, "Secret-1-Secret", database) as connection, connection.cursor() as cursor:
+        cursor.execute("CREATE PROCEDURE p() SELECT 1")
+    assert server.panel().holds_tables(fresh, database)
