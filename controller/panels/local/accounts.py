@@ -26,8 +26,8 @@ MARK = "shoplaunch"
 #: Apache serves the account as the account itself; nobody else needs to get in.
 HOME_MODE = 0o750
 DOCUMENT_ROOT_MODE = 0o750
-PHP_FOLDER = ".php"
-PRIVATE_FOLDERS = (PHP_FOLDER, f"{PHP_FOLDER}/sessions", f"{PHP_FOLDER}/tmp")
+PRIVATE_FOLDERS = (".php", ".php/sessions", ".php/tmp")
+PHP_FOLDER = PRIVATE_FOLDERS[0]
 _NAME_IN_USE = 9
 KILL_SECONDS = 20
 
