@@ -1,22 +1,17 @@
-"""The bundle: found or fetched, its manifest pinned by the job, each member read whole and hashed before use."""
+"""The bundle: its manifest pinned by the job, each member read whole and hashed before use; fetched where need be."""
 
 import os
-import re
 import struct
-import time
 import zipfile
 
+from agent.bundle_fetch import fetch
 from agent.context import own_bundle_path
-from agent.http import BROKEN, RETRY_STATUSES, Backoff, safe_address
+from agent.http import origin
 from shared.bundle import MANIFEST, MAX_MANIFEST_BYTES, check_path, load_manifest
 from shared.encoding import sha256_hex
 from shared.errors import ShoplaunchError
 
-PIECE_BYTES = 256 * 1024
-#: Fetching goes on as long as bytes arrive; after this long without any it fails (the next tick resumes).
-FETCH_IDLE_SECONDS = 120.0
 _LOCAL_HEADER = struct.Struct("<4s5H3L2H")
-_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)\Z")
 
 
 class Bundle:
@@ -137,83 +132,17 @@ def open_bundle(job, folder, door=None, check=None, progress=None):
                 raise
     if door is None:
         raise ShoplaunchError("bundle_missing", "the bundle was not fetched yet")
-    fetch(pinned, own, door, check, progress)
+    fetch(pinned, own, door, check, progress, token=token_for(job))
     return Bundle(own, pinned)
+
+
+def token_for(job):
+    """Return the job's bearer token when its bundle lies with the controller itself: nobody else is told it."""
+    callback = job["callback"]
+    return callback["token"] if origin(job["bundle"]["url"]) == origin(callback["url"]) else None
 
 
 def forget_fetched(job, folder):
     """Remove a fetched bundle that turned out to be damaged, so that the next attempt fetches it anew."""
     if "url" in job.get("bundle", {}) and os.path.exists(own_bundle_path(folder)):
         os.unlink(own_bundle_path(folder))
-
-
-def fetch(pinned, target, door, check=None, progress=None, idle_seconds=FETCH_IDLE_SECONDS, sleep=time.sleep):
-    """Fetch `pinned["url"]` to `target` (path), going on where an interrupted fetch stopped.
-
-    Raises ShoplaunchError `bundle_missing` when nothing arrives for `idle_seconds` or the server refuses,
-    `bundle_damaged` when what arrives is longer than the job says; OSError.
-    """
-    part = "{}.{}.part".format(target, pinned["manifest_sha256"][:16])
-    backoff = Backoff()
-    last_arrival = time.monotonic()
-    with open(part, "ab") as stream:
-        while stream.tell() < pinned["size"]:
-            before = stream.tell()
-            problem = _fetch_some(pinned, stream, door, check, progress)
-            if stream.tell() > before:
-                last_arrival = time.monotonic()
-                backoff.reset()
-            if problem and time.monotonic() - last_arrival > idle_seconds:
-                raise ShoplaunchError("bundle_missing", "{}: {}".format(safe_address(pinned["url"]), problem))
-            if problem:
-                sleep(backoff.next_delay())
-        if stream.tell() > pinned["size"]:
-            stream.truncate(0)
-            raise ShoplaunchError("bundle_damaged", "the fetched bundle is longer than the job says")
-        stream.flush()
-        os.fsync(stream.fileno())
-    os.replace(part, target)
-
-
-def _fetch_some(pinned, stream, door, check, progress):
-    """Append what one request brings to `stream`; return what went wrong (str), None when it came to its end."""
-    if check is not None:
-        check()
-    offset = stream.tell()
-    try:
-        response = door.get_from(pinned["url"], offset)
-    except ShoplaunchError as error:
-        if error.code != "bundle_missing":
-            raise
-        return error.message
-    with response:
-        status = response.getcode()
-        if status == 200 and offset:
-            # The server does not resume
-            stream.seek(0)
-            stream.truncate()
-        elif status == 206:
-            match = _RANGE.match(response.headers.get("Content-Range", ""))
-            if match is None or int(match.group(1)) != offset:
-                return "the server sent another part than asked for"
-        elif status != 200:
-            if status in RETRY_STATUSES:
-                return "the server answered {}".format(status)
-            raise ShoplaunchError("bundle_missing", "the bundle's server answered {}".format(status))
-        return _copy(response, stream, pinned["size"], check, progress)
-
-
-def _copy(response, stream, size, check, progress):
-    while stream.tell() <= size:
-        try:
-            piece = response.read(PIECE_BYTES)
-        except BROKEN as error:
-            return "the connection broke ({})".format(type(error).__name__)
-        if not piece:
-            return None if stream.tell() >= size else "the connection ended early"
-        stream.write(piece)
-        if check is not None:
-            check()
-        if progress is not None:
-            progress(min(1.0, stream.tell() / float(size)))
-    return None

@@ -73,6 +73,12 @@ def check_address(url):
     return url
 
 
+def origin(url):
+    """Return (scheme, host, port) of `url`: whoever answers there may be told what belongs to that origin."""
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname, parts.port or (443 if parts.scheme == "https" else 80)
+
+
 def _is_loopback(host):
     if host == "localhost":
         return True
@@ -153,15 +159,18 @@ class Door:
             except BROKEN as error:
                 raise _unreachable("callback_failed", url, error) from None
 
-    def get_from(self, url, offset, timeout=TIMEOUT_SECONDS):
+    def get_from(self, url, offset, headers=None, timeout=TIMEOUT_SECONDS):
         """Return the open response (urllib's) for `url` from byte `offset` on; close it after reading.
 
-        Raises ShoplaunchError `bundle_missing` when there is no answer, `tls_untrusted`, `job_invalid`.
+        `headers` (mapping) go to this address only. Raises ShoplaunchError `bundle_missing` when there is no answer,
+        `tls_untrusted`, `job_invalid`.
         """
         request = urllib.request.Request(check_address(url))  # noqa: S310 - the scheme is checked
         request.add_header("Accept-Encoding", "identity")
         if offset:
             request.add_header("Range", "bytes={}-".format(offset))
+        for name, value in (headers or {}).items():
+            request.add_unredirected_header(name, value)
         return self._open(request, timeout, "bundle_missing")
 
     def _open(self, request, timeout, code):

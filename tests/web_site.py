@@ -57,7 +57,7 @@ class Site:
 
     def start(self):
         """Start gunicorn and wait until it answers."""
-        command = [sys.executable, "-m", "gunicorn", "--bind", f"127.0.0.1:{self.port}", "--threads", "4"]
+        command = [sys.executable, "-m", "gunicorn", "--bind", f"127.0.0.1:{self.port}", "--threads", "8"]
         command += ["--worker-class", "gthread", "--no-control-socket", "tests.web_site:application()"]
         log = (self.home / "gunicorn.log").open("wb")
         environment = {**os.environ, **self.environment, "PYTHONPATH": str(Path(__file__).parent.parent)}

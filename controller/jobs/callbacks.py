@@ -52,15 +52,21 @@ def _checked(event: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _take(connection: sa.Connection, holder: AgentToken, event: Mapping[str, Any], now: float) -> Job:
+def job_of(connection: sa.Connection, holder: AgentToken, *, lock: bool = False) -> Job:
+    """Return the job whose current attempt `holder` is. Raises ShoplaunchError `token_invalid`, `superseded`."""
     try:
-        job = jobs.get(connection, holder.job, lock=True)
+        job = jobs.get(connection, holder.job, lock=lock)
     except ShoplaunchError:
         raise ShoplaunchError("token_invalid", "the token's job is not known here") from None
     if holder.attempt > job.attempt:
         raise ShoplaunchError("token_invalid", "the token is of an attempt that was never made")
     if holder.attempt < job.attempt:
         raise ShoplaunchError("superseded", f"attempt {job.attempt} has taken over")
+    return job
+
+
+def _take(connection: sa.Connection, holder: AgentToken, event: Mapping[str, Any], now: float) -> Job:
+    job = job_of(connection, holder, lock=True)
     if job.state == states.CANCELLED and event["event"] != "cleaned":
         raise ShoplaunchError("cancelled", "the job was cancelled")
     if event["seq"] and not _is_new(connection, job, event, now):

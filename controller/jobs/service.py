@@ -18,8 +18,9 @@ from controller.db.jobs import Job
 from controller.db.logins import LoginThrottle
 from controller.db.migrate import revisions
 from controller.db.servers import Server
-from controller.jobs import callbacks, certificate, orders, retrying, states, view
+from controller.jobs import callbacks, certificate, downloads, orders, retrying, states, view
 from controller.jobs.bundles import Bundles
+from controller.jobs.downloads import Download
 from controller.jobs.steps.work import Tools
 from controller.jobs.tokens import Tokens
 from controller.jobs.worker import Worker
@@ -112,6 +113,10 @@ class Service:
     def record_event(self, token: str, event: Mapping[str, Any]) -> int:
         """Take an agent's event; return the job's attempt. See controller.jobs.callbacks.record."""
         return callbacks.record(self.engine, self._tokens, token, event, self._clock())
+
+    def download(self, token: str, name: str) -> Download:
+        """Return the download an agent may have of bundle `name`; see controller.jobs.downloads.find."""
+        return downloads.find(self.engine, self._tokens, self.config.bundles, token, name)
 
     def retry(self, job_id: str, step: str | None = None) -> Job:
         """Run the failed step again; see controller.jobs.retrying.retry."""

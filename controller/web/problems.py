@@ -16,12 +16,14 @@ MEDIA_TYPE = "application/problem+json"
 #: Codes whose HTTP status is not the plain 400 of a bad request.
 STATUS = {
     "body_too_large": 413,
+    "bundle_missing": 404,
     "bundle_unknown": 422,
     "cancelled": 410,
     "certificate_missing": 404,
     "database_busy": 503,
     "domain_busy": 409,
     "domain_invalid": 422,
+    "downloads_busy": 503,
     "email_invalid": 422,
     "event_conflict": 409,
     "event_running": 503,

@@ -8,7 +8,8 @@ import zipfile
 
 import pytest
 
-from agent.bundle_reader import Bundle, fetch
+from agent.bundle_fetch import fetch
+from agent.bundle_reader import Bundle, token_for
 from agent.http import Door
 from shared.encoding import canonical_json
 from shared.errors import ShoplaunchError
@@ -130,6 +131,9 @@ class Server:
         self.budget = None
         self.ranges = True
         self.asked = []
+        self.tokens = []
+        self.mark = self.redirect = self.status = None
+        self.after = []
         outer = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -146,15 +150,26 @@ class Server:
     def serve(self, handler):
         wanted = handler.headers.get("Range")
         self.asked.append(wanted)
-        start = int(wanted[6:-1]) if wanted and self.ranges else 0
+        self.tokens.append(handler.headers.get("Authorization"))
+        if self.redirect or self.status:
+            handler.send_response(self.status or 302)
+            handler.send_header("Location", self.redirect or "/")
+            handler.end_headers()
+            return
+        resumes = wanted and self.ranges and handler.headers.get("If-Range", self.mark) == self.mark
+        start = int(wanted[6:-1]) if resumes else 0
         body = self.content[start:]
-        handler.send_response(206 if wanted and self.ranges else 200)
-        if wanted and self.ranges:
+        handler.send_response((206 if body else 416) if resumes else 200)
+        if resumes:
             handler.send_header("Content-Range", f"bytes {start}-{len(self.content) - 1}/{len(self.content)}")
+        if self.mark:
+            handler.send_header("ETag", self.mark)
         handler.send_header("Content-Length", str(len(body)))
         handler.end_headers()
         handler.wfile.write(body if self.budget is None else body[: self.budget])
         handler.close_connection = True
+        if self.after:
+            self.after.pop(0)()
 
     def close(self):
         self._server.shutdown()
@@ -234,3 +249,68 @@ def test_a_missing_bundle_waits_for_the_operator(box, controller):
     box.drop()
     assert box.run() == 1
     assert controller.accepted("failed")[0]["error"]["code"] == "bundle_missing"
+
+
+def test_a_file_that_changed_under_a_broken_download_is_fetched_from_its_beginning(bundle, server, tmp_path):
+    _, pin, _ = bundle
+    good, server.mark = server.content, '"first"'
+    server.content = bytes(len(good))
+    server.budget = 1500
+    server.after = [lambda: setattr(server, "content", good) or setattr(server, "mark", '"second"')]
+    fetch(dict(pin, url=server.url), str(tmp_path / "f"), Door(), sleep=lambda seconds: None)
+    assert (tmp_path / "f").read_bytes() == good
+    assert list(tmp_path.glob("f.*")) == []
+
+
+def test_a_part_longer_than_the_servers_file_is_begun_anew(bundle, server, tmp_path):
+    _, pin, _ = bundle
+    part = tmp_path / f"f.{pin['manifest_sha256'][:16]}.part"
+    part.write_bytes(b"x" * (pin["size"] - 1))
+    whole, server.content = server.content, server.content[:100]
+    server.after = [lambda: setattr(server, "content", whole)]
+    fetch(dict(pin, url=server.url), str(tmp_path / "f"), Door(), sleep=lambda seconds: None)
+    assert (tmp_path / "f").read_bytes() == whole
+
+
+def test_a_redirect_is_not_followed_and_the_token_goes_nowhere_else(bundle, server, tmp_path):
+    _, pin, _ = bundle
+    elsewhere = Server(server.content)
+    try:
+        server.redirect = elsewhere.url
+        with pytest.raises(ShoplaunchError, match="bundle_missing"):
+            fetch(dict(pin, url=server.url), str(tmp_path / "f"), Door(), token="secret")
+        assert server.tokens == ["Bearer secret"]
+        assert elsewhere.asked == []
+    finally:
+        elsewhere.close()
+
+
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        ("https://control.example.com/api/v1/agent/bundle/x", True),
+        ("https://control.example.com:443/x", True),
+        ("https://control.example.com:8443/x", False),
+        ("https://control.example.com.evil.example/x", False),
+        ("https://cdn.example.com/x", False),
+        ("http://control.example.com/x", False),
+    ],
+)
+def test_only_the_controllers_own_address_is_told_the_token(url, told):
+    callback = {"url": "https://Control.example.com/api/v1/agent/events", "token": "secret"}
+    assert token_for({"callback": callback, "bundle": {"url": url}}) == ("secret" if told else None)
+
+
+@pytest.mark.parametrize(("status", "code"), [(409, "superseded"), (410, "cancelled"), (401, "bundle_missing")])
+def test_what_the_controller_says_of_the_attempt_counts_while_fetching(bundle, server, tmp_path, status, code):
+    _, pin, _ = bundle
+    server.status = status
+    with pytest.raises(ShoplaunchError, match=code):
+        fetch(dict(pin, url=server.url), str(tmp_path / "f"), Door(), token="secret")
+
+
+def test_a_foreign_server_cannot_cancel_a_job(bundle, server, tmp_path):
+    _, pin, _ = bundle
+    server.status = 410
+    with pytest.raises(ShoplaunchError, match="bundle_missing"):
+        fetch(dict(pin, url=server.url), str(tmp_path / "f"), Door())

@@ -1,0 +1,160 @@
+"""Fetching a bundle: in one go or many, going on where it was cut off, never mixing two files."""
+
+import os
+import re
+import time
+
+from agent.http import BROKEN, RETRY_STATUSES, Answer, Backoff, safe_address
+from shared.errors import ShoplaunchError
+
+PIECE_BYTES = 256 * 1024
+#: Fetching goes on as long as bytes arrive; after this long without any it fails (the next tick resumes).
+FETCH_IDLE_SECONDS = 120.0
+_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)\Z")
+
+
+def fetch(
+    pinned, target, door, check=None, progress=None, idle_seconds=FETCH_IDLE_SECONDS, sleep=time.sleep, token=None
+):
+    """Fetch `pinned["url"]` to `target` (path), going on where an interrupted fetch stopped.
+
+    `token` (str) is sent along. Raises ShoplaunchError `bundle_missing` when nothing arrives for `idle_seconds` or the
+    server refuses, `bundle_damaged` when what arrives is longer than the job says, `superseded` and `cancelled` when
+    the controller says so; OSError.
+    """
+    part = Part("{}.{}".format(target, pinned["manifest_sha256"][:16]), token)
+    backoff = Backoff()
+    last_arrival = time.monotonic()
+    with part:
+        stream = part.stream
+        while stream.tell() < pinned["size"]:
+            before = stream.tell()
+            problem, retry_after = _fetch_some(pinned, part, door, check, progress)
+            if stream.tell() > before:
+                last_arrival = time.monotonic()
+                backoff.reset()
+            if problem and time.monotonic() - last_arrival > idle_seconds:
+                raise ShoplaunchError("bundle_missing", "{}: {}".format(safe_address(pinned["url"]), problem))
+            if problem:
+                sleep(backoff.next_delay(retry_after))
+        if stream.tell() > pinned["size"]:
+            part.begin_anew()
+            raise ShoplaunchError("bundle_damaged", "the fetched bundle is longer than the job says")
+        stream.flush()
+        os.fsync(stream.fileno())
+    part.finish(target)
+
+
+class Part:
+    """What has arrived so far, in `<base>.part`, and the mark of the file it came from, in `<base>.etag.part`.
+
+    A file that changed meanwhile is fetched from its beginning; without a mark the server is trusted to have kept it.
+    """
+
+    def __init__(self, base, token=None):
+        self._path = base + ".part"
+        self._mark_path = base + ".etag.part"
+        self._token = token
+        self.stream = None
+
+    def __enter__(self):
+        self.stream = open(self._path, "ab")
+        return self
+
+    def __exit__(self, *_failure):
+        self.stream.close()
+
+    @property
+    def told(self):
+        """Tell whether the server is the controller, who was shown the token."""
+        return self._token is not None
+
+    def headers(self):
+        """Return what is sent along with the next request."""
+        headers = {"Authorization": "Bearer " + self._token} if self._token else {}
+        mark = self._mark()
+        if mark and self.stream.tell():
+            headers["If-Range"] = mark
+        return headers
+
+    def begin_anew(self, mark=None):
+        """Nothing has arrived yet; what comes is of the file with `mark` (its strong ETag, or None)."""
+        self.stream.seek(0)
+        self.stream.truncate()
+        if os.path.lexists(self._mark_path):
+            os.unlink(self._mark_path)
+        if mark and mark.startswith('"'):
+            # The mark before the bytes: they are never taken for those of another file
+            with open(self._mark_path, "w") as stream:
+                stream.write(mark)
+                stream.flush()
+                os.fsync(stream.fileno())
+
+    def finish(self, target):
+        """Everything has arrived and is the file `target` now."""
+        os.replace(self._path, target)
+        if os.path.lexists(self._mark_path):
+            os.unlink(self._mark_path)
+
+    def _mark(self):
+        try:
+            with open(self._mark_path) as stream:
+                return stream.read(1024)
+        except (FileNotFoundError, UnicodeDecodeError):
+            return None
+
+
+def _fetch_some(pinned, part, door, check, progress):
+    """Append what one request brings to `part`; return (what went wrong, None when it came to its end; seconds the
+    server asks to wait, or None)."""
+    if check is not None:
+        check()
+    offset = part.stream.tell()
+    try:
+        response = door.get_from(pinned["url"], offset, part.headers())
+    except ShoplaunchError as error:
+        if error.code != "bundle_missing":
+            raise
+        return error.message, None
+    with response:
+        status = response.getcode()
+        if status == 200:
+            # The first request, a file that changed, or a server that does not resume
+            part.begin_anew(response.headers.get("ETag"))
+        elif status == 206:
+            match = _RANGE.match(response.headers.get("Content-Range", ""))
+            if match is None or int(match.group(1)) != offset:
+                return "the server sent another part than asked for", None
+        elif status == 416:
+            part.begin_anew()
+            return "the server's file is shorter than what arrived", None
+        else:
+            return _refused(status, response.headers, part.told)
+        return _copy(response, part.stream, pinned["size"], check, progress), None
+
+
+def _refused(status, headers, by_controller):
+    """Return what to wait for, as _fetch_some does, or raise when waiting cannot help."""
+    if by_controller and status == 409:
+        raise ShoplaunchError("superseded", "the controller names a newer attempt")
+    if by_controller and status == 410:
+        raise ShoplaunchError("cancelled", "the job was cancelled")
+    if status in RETRY_STATUSES:
+        return "the server answered {}".format(status), Answer(status, headers, b"").retry_after()
+    raise ShoplaunchError("bundle_missing", "the bundle's server answered {}".format(status))
+
+
+def _copy(response, stream, size, check, progress):
+    while stream.tell() <= size:
+        try:
+            piece = response.read(PIECE_BYTES)
+        except BROKEN as error:
+            return "the connection broke ({})".format(type(error).__name__)
+        if not piece:
+            return None if stream.tell() >= size else "the connection ended early"
+        stream.write(piece)
+        if check is not None:
+            check()
+        if progress is not None:
+            progress(min(1.0, stream.tell() / float(size)))
+    return None

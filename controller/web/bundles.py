@@ -1,0 +1,74 @@
+"""GET /api/v1/agent/bundle/<name>: a bundle for the agent whose job it is, in parts when asked, never too fast."""
+
+from __future__ import annotations
+
+import socket
+from typing import Any
+
+from flask import Blueprint, Response, current_app, request
+from werkzeug.http import parse_if_range_header, parse_range_header
+
+from controller.jobs.downloads import PATH, Download
+from controller.web import problems
+from controller.web.context import service
+from controller.web.parsing import bearer_token
+from controller.web.throttle import Downloads, Pieces
+from shared.errors import ShoplaunchError
+
+_EXTENSION = "shoplaunch.downloads"
+#: A receiver that takes nothing for so long is given up: its thread is needed.
+STALLED_SECONDS = 60.0
+bp = Blueprint("bundles", __name__)
+
+
+@bp.record_once
+def _init(state: Any) -> None:
+    state.app.extensions[_EXTENSION] = Downloads()
+
+
+@bp.get(PATH + "<name>")
+def send(name: str) -> Response:
+    """Send the bundle or the asked part of it: 200, 206, 416; refusals as problem documents, 503 when too busy."""
+    found = service().download(bearer_token(), name)
+    start, stop = _wanted(found)
+    if start >= stop:
+        return Response(status=416, headers={"Content-Range": f"bytes */{found.size}"})
+    headers = {"Accept-Ranges": "bytes", "Content-Length": str(stop - start), "ETag": f'"{found.sha256}"'}
+    part = (start, stop) != (0, found.size)
+    if part:
+        headers["Content-Range"] = f"bytes {start}-{stop - 1}/{found.size}"
+    status = 206 if part else 200
+    if request.method == "HEAD":
+        return Response(status=status, headers=headers, content_type="application/octet-stream")
+    body = _body(found, start, stop - start)
+    if body is None:
+        return problems.problem(ShoplaunchError("downloads_busy", "too many bundles are being fetched at once"))
+    return Response(body, status, headers, content_type="application/octet-stream", direct_passthrough=True)
+
+
+def _wanted(found: Download) -> tuple[int, int]:
+    """Return (start, stop) of the bytes to send; (0, 0) when there are none such."""
+    ranges = parse_range_header(request.headers.get("Range"))
+    condition = parse_if_range_header(request.headers.get("If-Range"))
+    changed = "If-Range" in request.headers and condition.etag != found.sha256
+    if ranges is None or ranges.units != "bytes" or len(ranges.ranges) != 1 or changed:
+        return 0, found.size
+    return ranges.range_for_length(found.size) or (0, 0)
+
+
+def _body(found: Download, start: int, count: int) -> Pieces | None:
+    """Return what is sent, None when too many downloads are under way."""
+    downloads: Downloads = current_app.extensions[_EXTENSION]
+    ticket = downloads.begin(found.job)
+    if ticket is None:
+        return None
+    connection = request.environ.get("gunicorn.socket")
+    if isinstance(connection, socket.socket):
+        connection.settimeout(STALLED_SECONDS)
+    try:
+        stream = found.path.open("rb")
+        stream.seek(start)
+    except OSError as problem:
+        downloads.end(found.job, ticket)
+        raise ShoplaunchError("bundle_missing", f"{found.path.name}: {problem.strerror}") from None
+    return Pieces(downloads, ticket, stream, count, found)
