@@ -11,6 +11,8 @@ from shared.bundle import MANIFEST, MAX_MANIFEST_BYTES, check_path, load_manifes
 from shared.encoding import sha256_hex
 from shared.errors import ShoplaunchError
 
+#: Another bundle of the skeleton, a damaged one, or none: the address has the right one.
+ELSEWHERE = ("bundle_missing", "bundle_damaged", "bundle_digest", "bundle_format")
 _LOCAL_HEADER = struct.Struct("<4s5H3L2H")
 
 
@@ -110,30 +112,32 @@ def _entries(descriptor):
 def open_bundle(job, folder, door=None, check=None, progress=None):
     """Return the job's Bundle: at the path the job names, the account's own, or fetched from the job's address.
 
+    Where the job names an address, a place without the right bundle only means to go on to the next.
     `door` (agent.http.Door) is needed to fetch; `check()` is called and `progress(fraction)` told while fetching.
     Raises ShoplaunchError `bundle_missing` and those of Bundle; OSError.
     """
     pinned = job["bundle"]
     own = own_bundle_path(folder)
-    if "path" in pinned:
-        if not os.path.isfile(pinned["path"]):
-            raise ShoplaunchError("bundle_missing", "{} is not there".format(pinned["path"]))
-        return Bundle(pinned["path"], pinned)
-    if "url" not in pinned:
-        if not os.path.isfile(own):
-            raise ShoplaunchError("bundle_missing", "{} is not there".format(own))
-        return Bundle(own, pinned)
-    if os.path.isfile(own):
+    places = [pinned["path"]] if "path" in pinned else []
+    if "url" in pinned or not places:
+        places.append(own)
+    for place in places:
         try:
-            return Bundle(own, pinned)
+            return _open_at(place, pinned)
         except ShoplaunchError as error:
-            # Another bundle of the skeleton, or a damaged one: the address has the right one
-            if door is None or error.code not in ("bundle_damaged", "bundle_digest", "bundle_format"):
+            if "url" not in pinned or error.code not in ELSEWHERE:
                 raise
+            problem = error
     if door is None:
-        raise ShoplaunchError("bundle_missing", "the bundle was not fetched yet")
+        raise problem
     fetch(pinned, own, door, check, progress, token=token_for(job))
     return Bundle(own, pinned)
+
+
+def _open_at(place, pinned):
+    if not os.path.isfile(place) or not os.access(place, os.R_OK):
+        raise ShoplaunchError("bundle_missing", "{} is not there".format(place))
+    return Bundle(place, pinned)
 
 
 def token_for(job):

@@ -18,6 +18,7 @@ from shared.job import FORMAT, check_job
 from shared.signing import PURPOSE_JOB, serializer
 
 EVENTS_PATH = "/api/v1/agent/events"
+BUNDLE_PATH = "/api/v1/agent/bundle/"
 HEARTBEAT_SECONDS = 30
 LANGUAGES = ("en", "fa")
 
@@ -39,20 +40,18 @@ def payload(
     account: Account,
     rules: DocumentRootRules,
     bundle: Bundle,
-    bundle_path: Path | None,
+    source: Mapping[str, str],
     values: Mapping[str, str],
     token: str,
     now: float,
 ) -> dict[str, Any]:
     """Return the job file's payload for the job's current attempt, checked against its schema.
 
-    `bundle_path` is a file on the account's server, None when the account holds the bundle itself.
+    `source` is {"path": on the account's server} and/or {"url": …}, {} when the account holds the bundle itself.
     """
     pinned: dict[str, Any] = {
-        "name": bundle.name, "manifest_sha256": bundle.manifest_sha256, "size": bundle.size,
+        "name": bundle.name, "manifest_sha256": bundle.manifest_sha256, "size": bundle.size, **source,
     }  # fmt: skip
-    if bundle_path is not None:
-        pinned["path"] = str(bundle_path)
     document = {
         "format": FORMAT,
         "job": job.id,
@@ -71,6 +70,11 @@ def payload(
         "document_root": _document_root(rules, job.order),
     }
     return dict(check_job(document))
+
+
+def bundle_url(config: Config, name: str) -> str:
+    """Return the address at which an agent fetches the bundle `name` with its token."""
+    return config.public_url.rstrip("/") + BUNDLE_PATH + name
 
 
 def _document_root(rules: DocumentRootRules, order: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,8 +13,6 @@ from controller.jobs import callbacks, states
 from controller.jobs.tokens import Tokens
 from shared.errors import ShoplaunchError
 
-PATH = "/api/v1/agent/bundle/"
-
 
 @dataclass(frozen=True)
 class Download:

@@ -181,6 +181,13 @@ class Panel(ABC):
         """Return the digest of a file in the account's home, None when it does not exist."""
 
     @abstractmethod
+    def holds_bundle(self, account: Account, sha256: str, size: int) -> bool:
+        """Tell whether the account's `.shoplaunch/shop.bundle` is this bundle, as far as the panel can tell.
+
+        By digest where files can be read whole, else by size: the agent verifies anyway.
+        """
+
+    @abstractmethod
     def ensure_cron(self, account: Account, line: str) -> None:
         """The account's crontab holds `line` exactly once; other lines stay byte for byte."""
 

@@ -8,7 +8,8 @@ from typing import Any
 from flask import Blueprint, Response, current_app, request
 from werkzeug.http import parse_if_range_header, parse_range_header
 
-from controller.jobs.downloads import PATH, Download
+from controller.jobs.dispatch import BUNDLE_PATH
+from controller.jobs.downloads import Download
 from controller.web import problems
 from controller.web.context import service
 from controller.web.parsing import bearer_token
@@ -26,7 +27,7 @@ def _init(state: Any) -> None:
     state.app.extensions[_EXTENSION] = Downloads()
 
 
-@bp.get(PATH + "<name>")
+@bp.get(BUNDLE_PATH + "<name>")
 def send(name: str) -> Response:
     """Send the bundle or the asked part of it: 200, 206, 416; refusals as problem documents, 503 when too busy."""
     found = service().download(bearer_token(), name)

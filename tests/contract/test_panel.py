@@ -214,7 +214,11 @@ def test_the_agent_is_placed_whole_and_replaced_by_a_newer_one(driver, account, 
             panel.ensure_agent(account, SkeletonFiles(files.launcher, agent, files.bundle_path))
         assert panel.file_sha256(account, f"{FOLDER}/agent.pyz") == sha256_hex(agent)
     assert panel.file_sha256(account, f"{FOLDER}/run") == sha256_hex(files.launcher)
-    assert panel.file_sha256(account, f"{FOLDER}/shop.bundle") == sha256_hex(bundle.read_bytes())
+    digest, size = sha256_hex(bundle.read_bytes()), bundle.stat().st_size
+    assert panel.file_sha256(account, f"{FOLDER}/shop.bundle") == digest
+    assert panel.holds_bundle(account, digest, size)
+    assert not panel.holds_bundle(account, "0" * 64, size + 1)
+    assert not panel.holds_bundle(create(driver), digest, size)
 
 
 def test_cron_lines_come_once_and_go_alone(driver, account):

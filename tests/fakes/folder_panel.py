@@ -189,6 +189,10 @@ class FolderPanel(Panel):
         found = self._path(account, path)
         return hashlib.sha256(found.read_bytes()).hexdigest() if found.is_file() else None
 
+    def holds_bundle(self, account, sha256, size):
+        self._called("holds_bundle", account.user)
+        return self.file_sha256(account, f"{FOLDER}/shop.bundle") == sha256
+
     def ensure_agent(self, account, files: SkeletonFiles):
         self._called("ensure_agent", account.user)
         assert files.launcher and files.agent

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from controller.db import servers
+from controller.db.engine import reading
 from controller.jobs import dispatch
 from controller.jobs.steps.work import Outcome, Work
 from controller.panels.base import SkeletonFiles
 from shared.errors import ShoplaunchError
-from shared.job import AGENT_FILE, BUNDLE_FILE, FOLDER, JOB_FILE, LAUNCHER_FILE
+from shared.job import AGENT_FILE, FOLDER, JOB_FILE, LAUNCHER_FILE
 
 #: Panels whose accounts live on the controller's own machine.
 SAME_MACHINE = ("local",)
@@ -33,7 +35,7 @@ def place(work: Work, *, needs_bundle: bool = True) -> int:
         account,
         tools.panel.document_root_rules(),
         work.bundle,
-        _bundle_path(work, needs_bundle),
+        _source(work, needs_bundle),
         work.values(),
         tools.tokens.for_agent(work.job.id, work.job.attempt),
         tools.clock(),
@@ -53,15 +55,37 @@ def agent_files(folder: Path) -> SkeletonFiles:
         raise ShoplaunchError("agent_not_built", f"{problem.filename}: {problem.strerror}") from None
 
 
-def _bundle_path(work: Work, needed: bool) -> Path | None:
+def _source(work: Work, needed: bool) -> dict[str, str]:
+    """Return where the agent finds the bundle: {} in the account itself, else `path` on its server and/or `url`.
+
+    Of several the agent takes the first that is there and right: path, the account's own file, url.
+    Raises bundle_missing, config_invalid.
+    """
     bundle, tools = work.bundle, work.tools
-    if tools.panel.file_sha256(work.account, f"{FOLDER}/{BUNDLE_FILE}") == bundle.sha256:
-        return None
     path = tools.bundles.path(bundle.name)
-    if not needed and not path.is_file():
-        return None
-    if tools.panel.kind not in SAME_MACHINE:
-        raise ShoplaunchError("bundle_missing", f"the account does not hold the bundle {bundle.name}")
+    same_machine = tools.panel.kind in SAME_MACHINE
+    # A panel that only compares sizes may be wrong; then the agent still has the address
+    if same_machine and tools.panel.holds_bundle(work.account, bundle.sha256, bundle.size):
+        return {}
     if not path.is_file():
+        if not needed:
+            return {}
         raise ShoplaunchError("bundle_missing", f"there is no file {path}")
-    return path
+    if same_machine:
+        return {"path": str(path)}
+    fetched = {"url": dispatch.bundle_url(tools.config, bundle.name)}
+    folder = _shared_folder(work)
+    if folder is None or tools.panel.holds_bundle(work.account, bundle.sha256, bundle.size):
+        return fetched
+    return {"path": f"{folder}/{bundle.name}.bundle", **fetched}
+
+
+def _shared_folder(work: Work) -> str | None:
+    """Return the folder of bundles on the account's server that its accounts may read, None where there is none."""
+    with reading(work.tools.engine) as connection:
+        folder = servers.get(connection, work.job.server).settings.get("bundle_folder")
+    if folder is None:
+        return None
+    if not isinstance(folder, str) or not folder.startswith("/") or ".." in folder.split("/"):
+        raise ShoplaunchError("config_invalid", "bundle_folder must be an absolute path on the server")
+    return folder.rstrip("/")

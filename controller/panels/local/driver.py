@@ -24,7 +24,7 @@ from controller.panels.local.php_fpm import Pools
 from controller.panels.local.settings import LocalSettings
 from controller.panels.local.skeleton import Skeleton
 from shared.errors import ShoplaunchError
-from shared.job import FOLDER
+from shared.job import BUNDLE_FILE, FOLDER
 
 #: PHP for a site before `ensure_php` has said what the shop needs.
 ANY_PHP = "0.0"
@@ -187,6 +187,10 @@ class LocalPanel(Panel):
     def file_sha256(self, account: Account, path: str) -> str | None:
         """See Panel.file_sha256."""
         return self._hands(account).sha256(path)
+
+    def holds_bundle(self, account: Account, sha256: str, size: int) -> bool:
+        """See Panel.holds_bundle: by digest."""
+        return self.file_sha256(account, f"{FOLDER}/{BUNDLE_FILE}") == sha256
 
     def ensure_agent(self, account: Account, files: SkeletonFiles) -> None:
         """See Panel.ensure_agent."""

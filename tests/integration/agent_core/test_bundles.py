@@ -314,3 +314,29 @@ def test_a_foreign_server_cannot_cancel_a_job(bundle, server, tmp_path):
     server.status = 410
     with pytest.raises(ShoplaunchError, match="bundle_missing"):
         fetch(dict(pin, url=server.url), str(tmp_path / "f"), Door())
+
+
+@pytest.mark.parametrize("found", ["nothing", "another", "unreadable"])
+def test_what_the_servers_folder_does_not_have_is_fetched(box, bundle, server, found):
+    path, pin, _ = bundle
+    shared = box.base / "classic.bundle"
+    if found == "another":
+        write_bundle(shared, sample_members())
+    if found == "unreadable":
+        shared.write_bytes(path.read_bytes())
+        shared.chmod(0o600)
+    box.pin = dict(pin, url=server.url, path=str(shared))
+    box.drop()
+    assert box.run() == 0, box.errors
+    assert server.asked == [None]
+
+
+def test_what_the_servers_folder_has_is_not_fetched(box, bundle, server):
+    path, pin, _ = bundle
+    shared = box.base / "classic.bundle"
+    shared.write_bytes(path.read_bytes())
+    shared.chmod(0o644)
+    box.pin = dict(pin, url=server.url, path=str(shared))
+    box.drop()
+    assert box.run() == 0, box.errors
+    assert server.asked == []

@@ -101,3 +101,12 @@ def test_an_account_born_before_gets_the_agent_all_the_same_and_can_be_cleared(s
     for _ in range(2):
         panel.remove_agent(account)
         assert panel.list_folder(account, ".shoplaunch") is None
+
+
+def test_an_account_holds_a_bundle_by_its_digest(server, bundle):
+    panel, account = server.panel(), server.new_account()
+    digest, size = sha256_hex(bundle.read_bytes()), bundle.stat().st_size
+    assert not panel.holds_bundle(account, digest, size)
+    panel.ensure_agent(account, SkeletonFiles(FILES.launcher, FILES.agent, str(bundle)))
+    assert panel.holds_bundle(account, digest, size)
+    assert not panel.holds_bundle(account, "0" * 64, size)
