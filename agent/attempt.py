@@ -5,12 +5,15 @@ import shutil
 
 from agent import holding, moves
 from shared.bundle import members_of
+from shared.job import RESTORE
 
 CONTINUE = "continue"
 RENDER = "render"
 ZERO = "zero"
 #: Stages whose work other database values make void; the ledger still knows which data chunks are there.
 RENDERED_STAGES = ("preflight", "unpack", "import", "configure", "prove", "switch", "report")
+#: A new attempt of a small job may go the other way, and its statements are repeatable.
+SMALL_STAGES = ("preflight", "configure", "edit", "report")
 
 
 def decide(recorded, wanted):
@@ -32,8 +35,15 @@ def prepare(ctx):
     """
     state = ctx.state
     if state.get("job") != ctx.job_id:
-        _take_back(ctx)
+        if ctx.kind == RESTORE:
+            # A small job works on a shop that stays
+            _take_back(ctx)
         state.reset(**_fresh(ctx))
+        return
+    if ctx.kind != RESTORE:
+        if state.get("attempt") != ctx.attempt or state.get("values_sha256") != ctx.values_sha256:
+            state.forget_stages(SMALL_STAGES)
+        state.update(**_identity(ctx))
         return
     outcome = decide(state.get("values_sha256"), ctx.values_sha256)
     if state.get("manifest_sha256", _pinned(ctx)) != _pinned(ctx):

@@ -12,7 +12,8 @@ import time
 
 from agent.http import TIMEOUT_SECONDS, Backoff
 from shared.errors import ShoplaunchError
-from shared.events import PERCENT_AFTER, STAGES, make_event
+from shared.events import PERCENT_AFTER, SMALL_PERCENT_AFTER, STAGES, make_event
+from shared.job import RESTORE
 
 HEARTBEAT_SECONDS = 30
 #: Between two progress events at least.
@@ -27,13 +28,14 @@ REJECTED = (400, 413, 422)
 ESSENTIAL = ("failed", "finished")
 
 
-def weights():
-    """Return stage -> percent of the whole that it is; they add up to 100."""
+def weights(kind=RESTORE):
+    """Return stage -> percent of the whole job of `kind` that it is; they add up to 100."""
     before = 0
     result = {}
+    after = PERCENT_AFTER if kind == RESTORE else SMALL_PERCENT_AFTER
     for stage in STAGES:
-        result[stage] = PERCENT_AFTER[stage] - before
-        before = PERCENT_AFTER[stage]
+        result[stage] = after.get(stage, before) - before
+        before = after.get(stage, before)
     return result
 
 
@@ -59,7 +61,7 @@ class Reporter:
         self._clock = clock
         self._changed = threading.Condition()
         self._backoff = Backoff()
-        self._weights = weights()
+        self._weights = weights(job["kind"])
         self._fractions = {stage: 1.0 for stage in STAGES if state.stage_done(stage)}
         self._stage = None
         self._verdict = None

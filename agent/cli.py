@@ -79,6 +79,9 @@ def _verify(folder):
     """Check job file and every member of the bundle, changing nothing."""
     try:
         job = jobfile.load(folder, jobfile.public_keys())[1]
+        if "bundle" not in job:
+            sys.stdout.write("job {} is in order\n".format(job["job"]))
+            return 0
         bundle = open_bundle(job, folder)
         for member in bundle.manifest["members"]:
             bundle.read(member)

@@ -13,6 +13,7 @@ import json
 import os
 import threading
 
+from agent import small_job
 from shared.bundle import members_of
 from shared.errors import ShoplaunchError
 from shared.job import BUNDLE_FILE, FOLDER, values_sha256
@@ -51,8 +52,14 @@ class Context:
 
     @property
     def renderer(self):
-        """The shared.placeholders.Renderer of this job's values and the bundle's fragments (one per process)."""
+        """The shared.placeholders.Renderer of this job's values and the bundle's fragments (one per process).
+
+        A small job has no bundle: its own placeholders tell whose they are.
+        """
         if self._renderer is None:
+            if self.manifest is None:
+                self._renderer = Renderer(small_job.nonce_of(self.job), self.values)
+                return self._renderer
             fragments = {}
             for member in members_of(self.manifest, "fragments"):
                 document = json.loads(gzip.decompress(self.bundle.read(member)).decode("utf-8"))

@@ -9,19 +9,26 @@ def split_blocks(data, rules):
     `rules` is the job's document_root.htaccess_blocks: [{"start": regex, "end": regex}], each matched against one
     line without its line end. A block without its end line is no block: it belongs to the rest.
     """
+    parts = segments(data, rules)
+    return tuple(b"".join(text for block, text in parts if block == wanted) for wanted in (True, False))
+
+
+def segments(data, rules):
+    """Return [(whether it is the panel's, bytes)] of `data` in its order; `rules` as in `split_blocks`."""
     lines = data.splitlines(True)
     patterns = [(re.compile(rule["start"].encode("utf-8")), re.compile(rule["end"].encode("utf-8"))) for rule in rules]
-    blocks, rest = [], []
+    parts, rest = [], []
     position = 0
     while position < len(lines):
         end = _block_end(lines, position, patterns)
         if end is None:
             rest.append(lines[position])
             position += 1
-        else:
-            blocks.extend(lines[position : end + 1])
-            position = end + 1
-    return b"".join(blocks), b"".join(rest)
+            continue
+        parts += [(False, b"".join(rest)), (True, b"".join(lines[position : end + 1]))]
+        rest = []
+        position = end + 1
+    return [part for part in parts + [(False, b"".join(rest))] if part[1]]
 
 
 def _block_end(lines, position, patterns):

@@ -55,7 +55,7 @@ def import_chunk(ctx, connection, member):
     # Taken apart first: a line end in a value must not end a statement
     statements = gunzip(packed, member.get("unpacked")).split(b"\n")
     ctx.count("bytes_read", len(packed))
-    if not ledger.begin(connection, ctx.attempt, member, member["rows"]):
+    if not ledger.begin(connection, ctx.job_id, ctx.attempt, member, member["rows"]):
         return False
     rows = warnings = sent = 0
     for template in statements:

@@ -39,6 +39,29 @@ def open_locked(ctx):
     return connection
 
 
+def open_for_shop(ctx):
+    """Return a connection that holds the job's lock, with this attempt raised beside the tables of a finished shop.
+
+    Of the shop's tables none is touched. Raises ShoplaunchError `superseded`, `db_locked`, `db_*`.
+    """
+    connection = ctx.connect()
+    try:
+        take_lock(connection, ctx)
+        known = recorded(connection)
+        if known is not None and known[0] != ctx.job_id:
+            # An earlier job's, which could not be removed when it was done
+            drop_ledger(connection)
+        elif known is not None and known[1] > ctx.attempt:
+            raise ShoplaunchError("superseded", "the database belongs to attempt {}".format(known[1]))
+        for statement in _CREATE:
+            run(connection, statement)
+        _raise_attempt(connection, ctx.job_id, ctx.attempt, ctx.values_sha256)
+    except BaseException:
+        close(connection)
+        raise
+    return connection
+
+
 def take_lock(connection, ctx):
     """Hold the job's lock on `connection`, all other connections to this database gone.
 
@@ -152,14 +175,14 @@ def void(connection):
     change(connection, "UPDATE `{}` SET values_other = ''".format(ATTEMPT_TABLE))
 
 
-def begin(connection, attempt, member, affected):
+def begin(connection, job_id, attempt, member, affected):
     """Begin the transaction of chunk `member`; False (and rolled back) when the chunk is there already.
 
     The fence comes first, the claim before any data. Raises ShoplaunchError `superseded`, `db_*`.
     """
     change(connection, b"BEGIN")
-    rows = run(connection, "SELECT attempt FROM `{}` WHERE id = 1 LOCK IN SHARE MODE".format(ATTEMPT_TABLE))
-    if not rows or rows[0][0] != attempt:
+    rows = run(connection, "SELECT job, attempt FROM `{}` WHERE id = 1 LOCK IN SHARE MODE".format(ATTEMPT_TABLE))
+    if not rows or tuple(rows[0]) != (job_id, attempt):
         change(connection, b"ROLLBACK")
         raise ShoplaunchError("superseded", "the database belongs to another attempt")
     try:

@@ -4,13 +4,27 @@ import time
 
 from agent.compat import peak_memory_bytes
 from agent.helper import Helper
-from agent.stages import configure, import_, preflight, prove, report, switch, unpack, verify
+from agent.small_job import is_back
+from agent.stages import (
+    configure,
+    edit,
+    import_,
+    preflight,
+    prove,
+    report,
+    small_configure,
+    small_preflight,
+    switch,
+    unpack,
+    verify,
+)
 from shared.errors import ShoplaunchError
+from shared.job import RESTORE, SMALL_KINDS
 
 #: kind of job -> groups of stages; of a group of two the first runs in a helper process beside the second.
 #: Cleaning up follows when the final event is acknowledged (agent.entry): it ends even the marks.
 ORDER = {
-    "restore": (
+    RESTORE: (
         (verify,),
         (preflight,),
         (unpack, import_),
@@ -19,17 +33,22 @@ ORDER = {
         (switch,),
         (report,),
     ),
+    # Settings first: the shop sends visitors on by itself, redirects in files must never meet one that sends them back
+    **dict.fromkeys(SMALL_KINDS, ((verify,), (small_preflight,), (small_configure,), (edit,), (report,))),
 }
+#: Of a small job that takes back what it did.
+BACK = ((verify,), (small_preflight,), (edit,), (small_configure,), (report,))
 #: Run at every start: they open what the others need.
 ALWAYS = (verify,)
-MODULES = {module.NAME: module for groups in ORDER.values() for group in groups for module in group}
+#: What a helper process can be asked for.
+MODULES = {module.NAME: module for group in ORDER[RESTORE] for module in group}
 
 
 def run(ctx):
     """Do every stage of the job that is not done yet. Raises ShoplaunchError, OSError."""
     if ctx.kind not in ORDER:
         raise ShoplaunchError("job_format", "this agent does not know jobs of kind {}".format(ctx.kind))
-    for group in ORDER[ctx.kind]:
+    for group in BACK if is_back(ctx.job) else ORDER[ctx.kind]:
         waiting = [module for module in group if module in ALWAYS or not ctx.state.stage_done(module.NAME)]
         if len(waiting) < 2 or not run_side_by_side(ctx, *waiting):
             for module in waiting:

@@ -2,9 +2,10 @@
 
 import os
 
-from agent import attempt, database, holding, ledger, moves
+from agent import attempt, database, edits, holding, ledger, moves, small_job
+from agent.stages import small_configure
 from shared.errors import ShoplaunchError
-from shared.job import REPLACED_FOLDER
+from shared.job import REPLACED_FOLDER, RESTORE
 
 #: In place of the bundle's digest: the state tells of no bundle's work any more.
 TAKEN_BACK = "0" * 64
@@ -23,6 +24,9 @@ def run(ctx):
         ctx.log.info("cancelled before anything was done")
         ctx.state.update(job=ctx.job_id, attempt=ctx.attempt, kind=ctx.kind)
         return
+    if ctx.kind != RESTORE:
+        _take_back_small(ctx)
+        return
     # First of all: should another attempt take over from here, it starts at zero
     ctx.state.update(stages={}, shards={}, manifest_sha256=TAKEN_BACK)
     moves.undo(ctx.state)
@@ -31,6 +35,25 @@ def run(ctx):
     _remove_replaced(ctx)
     _drop_tables(ctx)
     ctx.log.info("cancelled: the account is as it was before")
+
+
+def _take_back_small(ctx):
+    """What a small job changed is as it was, as far as its recipe tells how. The shop's tables are never dropped."""
+    if ctx.state.get("touched"):
+        _unless_for_good(ctx, lambda: edits.apply(ctx, small_job.edits(ctx.job, back=True), ctx.check_job_file))
+        _unless_for_good(ctx, lambda: small_configure.attempt_once(ctx, True, ctx.check_job_file))
+    attempt.remove_tree(ctx.staging)
+    ctx.log.info("cancelled: the shop is as it was before")
+
+
+def _unless_for_good(ctx, work):
+    """Do `work`; what will never succeed is logged, so that the rest is done."""
+    try:
+        work()
+    except ShoplaunchError as error:
+        if error.retryable or error.code == "superseded":
+            raise
+        ctx.log.info("not taken back: %s: %s", error.code, error.message)
 
 
 def _begin(ctx):

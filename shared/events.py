@@ -3,7 +3,7 @@
 from shared.schema import validate
 
 #: In order; unpack and import run side by side.
-STAGES = ("verify", "preflight", "unpack", "import", "configure", "prove", "switch", "report", "cleanup")
+STAGES = ("verify", "preflight", "unpack", "import", "configure", "edit", "prove", "switch", "report", "cleanup")
 #: Percent of the whole that is done when a stage has finished (unpack and import add up to 75 between them).
 PERCENT_AFTER = {
     "verify": 2,
@@ -11,11 +11,14 @@ PERCENT_AFTER = {
     "unpack": 40,
     "import": 75,
     "configure": 80,
+    "edit": 80,
     "prove": 90,
     "switch": 96,
     "report": 98,
     "cleanup": 100,
 }
+#: The same of a small job, which is only these.
+SMALL_PERCENT_AFTER = {"verify": 10, "preflight": 30, "configure": 60, "edit": 90, "report": 98, "cleanup": 100}
 #: Events that wait in the outbox until they are acknowledged; the others are sent once and may be lost.
 STORED = ("started", "stage_started", "stage_finished", "failed", "finished", "cleaned")
 

@@ -5,6 +5,9 @@ from shared.errors import ShoplaunchError
 from shared.schema import validate
 
 FORMAT = 1
+RESTORE = "restore"
+#: Later kinds of job: statements and edits of the recipe, no bundle.
+SMALL_KINDS = ("https_on", "set_admin_password", "remove")
 #: The agent's folder in the account's home and the files in it.
 FOLDER = ".shoplaunch"
 JOB_FILE = "job"

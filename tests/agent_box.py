@@ -32,6 +32,8 @@ STAGES = {
     "prove": "prove",
     "switch": "switch",
 }
+#: The same of small jobs.
+SMALL_STAGES = {"preflight": "small_preflight", "configure": "small_configure", "edit": "edit"}
 NONCE = "1a2b3c4d"
 
 
@@ -55,7 +57,7 @@ def core_agent(path, keys):
     with zipfile.ZipFile(path) as archive:
         files = {name: archive.read(name) for name in archive.namelist()}
     stage = (OVERLAY / "stage.py").read_text()
-    for name, module in STAGES.items():
+    for name, module in (*STAGES.items(), *SMALL_STAGES.items()):
         files[f"agent/stages/{module}.py"] = stage.replace("@NAME@", name).encode()
     for name in ("database", "ledger"):
         files[f"agent/{name}.py"] = (OVERLAY / f"{name}.py").read_bytes()

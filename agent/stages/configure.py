@@ -32,7 +32,7 @@ def attempt_once(ctx, member, statements):
     connection = ledger.open_locked(ctx)
     try:
         ctx.check_current()
-        if ledger.begin(connection, ctx.attempt, member, len(statements)):
+        if ledger.begin(connection, ctx.job_id, ctx.attempt, member, len(statements)):
             for statement in statements:
                 apply_statement(ctx, connection, statement)
             change(connection, b"COMMIT")

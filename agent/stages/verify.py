@@ -2,10 +2,11 @@
 
 import time
 
-from agent import attempt
+from agent import attempt, small_job
 from agent.bundle_reader import open_bundle
 from agent.http import Door, check_address
 from shared.errors import ShoplaunchError
+from shared.job import SMALL_KINDS
 from shared.signing import check_validity
 
 NAME = "verify"
@@ -14,10 +15,15 @@ NAME = "verify"
 def run(ctx):
     """Check the job and open its bundle (`ctx.bundle`, `ctx.manifest`), fetching it first where the job says so.
 
+    A small job has none; what it says is checked.
+
     Raises ShoplaunchError `clock_skew`, `job_expired`, `job_invalid`, `placeholder_unknown`, `bundle_*`,
     `manifest_invalid`; OSError.
     """
     check_clock(ctx)
+    if ctx.kind in SMALL_KINDS:
+        small_job.check(ctx)
+        return
     if "bundle" not in ctx.job:
         raise ShoplaunchError("job_invalid", "a restore needs a bundle")
     door = None

@@ -46,6 +46,7 @@ STEPS: dict[str, Any] = {
     "unpack": lazy_gettext("Unpack files"),
     "import": lazy_gettext("Import database"),
     "configure": lazy_gettext("Fill in settings"),
+    "edit": lazy_gettext("Change files"),
     "prove": lazy_gettext("Prove the copy"),
     "switch": lazy_gettext("Open the doors"),
     "report": lazy_gettext("Report"),

@@ -22,6 +22,11 @@ class Log:
         pass
 
 
+class State:
+    def add_counters(self, counters):
+        pass
+
+
 class Bundle:
     """Members in memory."""
 
@@ -68,7 +73,7 @@ class Site:
             "job": job, "attempt": number, "kind": "restore", "values": known, "lock_name": "lock_" + self.name,
             "account": {"user": "x", "home": "/home/x", "root": "/home/x/www"}, "bundle": {"manifest_sha256": pin},
         }  # fmt: skip
-        ctx = Context(payload, "/nonexistent", None, Log(), lock=types.SimpleNamespace(reliable=reliable))
+        ctx = Context(payload, "/nonexistent", State(), Log(), lock=types.SimpleNamespace(reliable=reliable))
         ctx.bundle, ctx.manifest = self.bundle, self.manifest
         return ctx
 
@@ -196,7 +201,7 @@ def test_a_zombies_open_transaction_blocks_nobody(site):
     site.query(MANY)
     zombie = site.attempt(1).connect()
     site.made.append(zombie)
-    assert ledger.begin(zombie, 1, {"name": "db/data/0001.sql.gz", "sha256": "0" * 64}, 1)
+    assert ledger.begin(zombie, "job1234", 1, {"name": "db/data/0001.sql.gz", "sha256": "0" * 64}, 1)
     change(zombie, b"INSERT INTO many VALUES (9,'zombie')")
     site.take(2)
     assert code_of(change, zombie, b"COMMIT") == "db_unreachable"
@@ -341,3 +346,23 @@ def test_deadlocks_and_killed_connections_cost_no_chunk(site):
     assert not worker.is_alive()
     assert site.query("SELECT COUNT(*) FROM many") == ((30,),)
     assert site.query("SELECT COUNT(*) FROM shoplaunch_ledger") == ((30,),)
+
+
+def test_the_same_attempt_of_another_job_is_fenced_off(site):
+    """A small job has a database user of its own: it cannot kill the connections of a forgotten restore."""
+    site.take(1)
+    site.query(MANY)
+    forgotten = site.attempt(1).connect()
+    site.made.append(forgotten)
+    small = site.attempt(1)
+    small.job_id = small.job["job"] = "laterjob1"
+    small.job["lock_name"] += "_later"
+    site.server.query(f"CREATE USER `{site.name}_s`@localhost IDENTIFIED BY 'p'")
+    site.server.query(f"GRANT ALL ON `{site.name}`.* TO `{site.name}_s`@localhost")
+    small.values = {**small.values, "db.user": site.name + "_s", "db.password": "p"}
+    site.made.append(ledger.open_for_shop(small))
+    claim = {"name": "db/data/0001.sql.gz", "sha256": "0" * 64}
+    assert code_of(ledger.begin, forgotten, "job1234", 1, claim, 1) == "superseded"
+    assert site.names() == {"many", "shoplaunch_attempt", "shoplaunch_ledger"}
+    assert ledger.begin(site.made[-1], "laterjob1", 1, claim, 1)
+    site.server.query(f"DROP USER `{site.name}_s`@localhost")

@@ -1,0 +1,70 @@
+"""What a small job carries: statements and file edits as templates, and how both are taken back."""
+
+import re
+
+from shared.encoding import canonical_json, sha256_hex
+from shared.errors import ShoplaunchError
+
+BACK = "back"
+_NONCE = re.compile(r"@@SL([0-9a-f]{8}):")
+#: Of a job without any placeholder.
+NO_NONCE = "00000000"
+
+
+def is_back(job):
+    """Tell whether `job` takes back what an earlier attempt did."""
+    return job.get("direction") == BACK
+
+
+def statements(job, back):
+    """Return the job's statements, those that take them back when `back`."""
+    return job.get("back" if back else "statements", [])
+
+
+def edits(job, back):
+    """Return the job's file edits; when `back` in reverse order, from new to old."""
+    forth = job.get("edits", [])
+    if not back:
+        return forth
+    return [dict(edit, old=edit["new"], new=edit["old"]) for edit in reversed(forth)]
+
+
+def nonce_of(job):
+    """Return the nonce of the job's placeholders. Raises ShoplaunchError `job_invalid` when there are several."""
+    found = set()
+    for name in ("statements", "back", "edits"):
+        found.update(_NONCE.findall(canonical_json(job.get(name, [])).decode("utf-8")))
+    if len(found) > 1:
+        raise ShoplaunchError("job_invalid", "its placeholders are of several bundles")
+    return found.pop() if found else NO_NONCE
+
+
+def claim(ctx, back):
+    """Return the ledger's entry (dict as of a bundle's member) for the statements of this attempt."""
+    document = canonical_json(statements(ctx.job, back))
+    return {"name": "{}/{}".format("back" if back else "forth", ctx.attempt), "sha256": sha256_hex(document)}
+
+
+def check(ctx):
+    """Raise ShoplaunchError unless the job says what to do and every template of it can be filled.
+
+    `job_invalid`, `placeholder_unknown`, `placeholder_invalid`.
+    """
+    back = is_back(ctx.job)
+    if not statements(ctx.job, back) and not edits(ctx.job, back):
+        raise ShoplaunchError("job_invalid", "a job of kind {} that changes nothing".format(ctx.kind))
+    for name in ("statements", "back", "edits"):
+        for text in _texts(ctx.job.get(name, [])):
+            ctx.renderer.render(text.encode("utf-8"))
+
+
+def _texts(document):
+    """Yield every text in a JSON document."""
+    if isinstance(document, str):
+        yield document
+    elif isinstance(document, dict):
+        document = list(document.values())
+    if isinstance(document, list):
+        for part in document:
+            for text in _texts(part):
+                yield text
