@@ -1,6 +1,6 @@
 """One start of the agent: job, lock and state in hand, then the stages, and what follows from how they end."""
 
-from agent import VERSION, attempt, crontab, jobfile, runner, undo
+from agent import VERSION, attempt, crontab, jobfile, modes, runner, undo
 from agent.bundle_reader import forget_fetched
 from agent.callback import EXIT_SUPERSEDED, Reporter
 from agent.compat import python_version
@@ -28,8 +28,9 @@ DELIVER_SECONDS = 30.0
 
 
 def run(folder):
-    """Work for the job in `folder` (~/.shoplaunch) as far as it goes; return the exit code."""
+    """Work for the job in `folder` (~/.shoplaunch) as far as it goes; return the exit code. Raises OSError."""
     raw, job, problem = _read_job(folder)
+    modes.tighten(folder)
     try:
         lock = acquire(folder, job and job["job"], job["attempt"] if job else 0)
     except ShoplaunchError:

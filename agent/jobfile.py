@@ -6,6 +6,7 @@ import pkgutil
 import pwd
 
 from agent.ed25519 import verify
+from agent.modes import check_written_by_us_alone
 from shared.errors import ShoplaunchError
 from shared.job import FOLDER, JOB_FILE, check_job
 from shared.signing import PURPOSE_JOB, load_signed
@@ -30,9 +31,13 @@ def public_keys():
 
 
 def read_raw(folder, name=JOB_FILE):
-    """Return the job file's bytes. Raises ShoplaunchError `job_missing`; `job_invalid` when it is too large."""
+    """Return the job file's bytes.
+
+    Raises ShoplaunchError `job_missing`, `job_exposed` when others can write it, `job_invalid` when it is too large.
+    """
     try:
         with open(os.path.join(folder, name), "rb") as stream:
+            check_written_by_us_alone(stream.fileno())
             raw = stream.read(MAX_BYTES + 1)
     except FileNotFoundError:
         raise ShoplaunchError("job_missing", "there is no job file") from None
@@ -66,7 +71,8 @@ def check_account(job, folder):
 def load(folder, keys, name=JOB_FILE):
     """Return (raw bytes, payload) of the job file: signed by one of `keys`, well formed, for this account.
 
-    Raises ShoplaunchError `job_missing`, `signature_invalid`, `job_format`, `job_invalid`, `wrong_account`.
+    Raises ShoplaunchError `job_missing`, `job_exposed`, `signature_invalid`, `job_format`, `job_invalid`,
+    `wrong_account`.
     """
     raw = read_raw(folder, name)
     job = check_job(open_signed(raw, keys))

@@ -13,6 +13,8 @@ FOLDER = ".shoplaunch"
 JOB_FILE = "job"
 AGENT_FILE = "agent.pyz"
 LAUNCHER_FILE = "run"
+#: The digest of the agent a panel has put there that cannot read it back.
+STAMP_FILE = "agent.sha256"
 BUNDLE_FILE = "shop.bundle"
 STATE_FILE = "state.json"
 LOG_FILE = "agent.log"

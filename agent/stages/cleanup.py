@@ -7,13 +7,22 @@ from agent import attempt, crontab, database, jobfile, ledger
 from agent.outbox import FOLDER as OUTBOX_FOLDER
 from agent.state import sync_folder
 from shared.errors import ShoplaunchError
-from shared.job import AGENT_FILE, BUNDLE_FILE, JOB_FILE, LAUNCHER_FILE, LOCK_FILE, LOG_FILE, STATE_FILE
+from shared.job import AGENT_FILE, BUNDLE_FILE, JOB_FILE, LAUNCHER_FILE, LOCK_FILE, LOG_FILE, STAMP_FILE, STATE_FILE
 
 NAME = "cleanup"
 #: The launcher's note of the interpreter it found.
 INTERPRETER_FILE = "python"
 #: What else may be there at the end, by how the names begin. A new job's files are not among them.
-REST = (STATE_FILE, LOG_FILE, LAUNCHER_FILE + ".", INTERPRETER_FILE, "htaccess.before", jobfile.SPENT_FILE)
+REST = (
+    STATE_FILE,
+    LOG_FILE,
+    LAUNCHER_FILE + ".",
+    AGENT_FILE + ".",
+    STAMP_FILE,
+    INTERPRETER_FILE,
+    "htaccess.before",
+    jobfile.SPENT_FILE,
+)
 
 
 def run(folder, state, job, log):

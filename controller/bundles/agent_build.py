@@ -12,6 +12,7 @@ import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from controller.armour import armoured as armoured
 from shared.errors import ShoplaunchError
 
 PROJECT = Path(__file__).resolve().parents[2]

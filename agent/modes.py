@@ -1,0 +1,39 @@
+"""Who may read and write what lies in ~/.shoplaunch: the account alone, however it came there."""
+
+import os
+import stat
+
+from shared.errors import ShoplaunchError
+
+FOLDER_MODE = 0o700
+#: What the group and all others are allowed, of any file here: nothing.
+OTHERS = stat.S_IRWXG | stat.S_IRWXO
+
+
+def tighten(folder):
+    """`folder` and the files in it are closed to everybody else; raises OSError.
+
+    What is not ours stays as it is, and so does what somebody else could have written: it must not look trustworthy.
+    """
+    if os.stat(folder).st_mode & OTHERS:
+        os.chmod(folder, FOLDER_MODE)
+    for name in os.listdir(folder):
+        path = os.path.join(folder, name)
+        try:
+            found = os.lstat(path)
+            if stat.S_ISREG(found.st_mode) and found.st_mode & OTHERS and not _is_exposed(found):
+                os.chmod(path, stat.S_IMODE(found.st_mode) & ~OTHERS)
+        except FileNotFoundError:
+            # A file of the controller or of another start, moved into its place
+            continue
+
+
+def check_written_by_us_alone(descriptor):
+    """Raise ShoplaunchError `job_exposed` when somebody else could have written the open file."""
+    if _is_exposed(os.fstat(descriptor)):
+        raise ShoplaunchError("job_exposed", "others than the account can write the job file")
+
+
+def _is_exposed(found):
+    by_group = found.st_mode & stat.S_IWGRP and found.st_gid != os.getegid()
+    return found.st_uid != os.geteuid() or bool(found.st_mode & stat.S_IWOTH or by_group)
