@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from controller.panels.local import commands, config_files
+from controller.panels.local import blocks, commands, config_files
 from controller.panels.local.accounts import SystemAccount
 from controller.panels.local.settings import LocalSettings
 from shared.errors import ShoplaunchError
@@ -43,7 +43,6 @@ _FIRST_LINE = re.compile(r"# shoplaunch account=([a-z][a-z0-9_]{0,30}) domain=([
 _LISTED = re.compile(r"(?:namevhost|alias|default server)\s+(\S+)|^\S+:(?:\d+|\*)\s+(\S+)\s+\(", re.MULTILINE)
 
 _SITE = """# shoplaunch account={user} domain={domain}
-# Written by Shoplaunch; changes are overwritten.
 <VirtualHost *:{port}>
     ServerName {domain}
 {alias}    AssignUserID {user} {group}
@@ -87,7 +86,6 @@ class Site:
 
     user: str
     domain: str
-    path: Path
 
 
 class Sites:
@@ -98,14 +96,15 @@ class Sites:
 
     def all(self) -> Iterator[Site]:
         """Yield every site of ours."""
-        for path in sorted(Path(self._settings.apache_sites).glob("shoplaunch-*.conf")):
-            site = _read(path)
+        for part in self._service().parts().values():
+            site = _site(part)
             if site is not None:
                 yield site
 
     def of(self, user: str) -> Site | None:
         """Return the account's site, None when it has none."""
-        return _read(self._path(user))
+        part = self._service().parts().get(user)
+        return None if part is None else _site(part)
 
     def check_domain(self, user: str, domain: str) -> None:
         """Raises domain_invalid for what is no host name, name_taken when another site answers to it."""
@@ -127,15 +126,14 @@ class Sites:
         content = self._content(account, domain, socket).encode("utf-8")
         with config_files.exclusive(self._settings.state_folder, "apache"):
             self.check_domain(account.user, domain)
-            path = self._path(account.user)
             for log in self._logs(account.user):
                 _make_log(log)
-            config_files.ensure(self._service(), path, content, 0o644, lambda: True)
+            config_files.ensure(self._service(), account.user, content, lambda: True)
 
     def remove(self, user: str) -> None:
         """The account has no site, and no logs of one."""
         with config_files.exclusive(self._settings.state_folder, "apache"):
-            config_files.remove(self._service(), self._path(user))
+            config_files.remove(self._service(), user)
         for kind in ("error", "access"):
             for path in Path(self._settings.apache_logs).glob(f"{user}.{kind}.log*"):
                 path.unlink()
@@ -146,6 +144,8 @@ class Sites:
         test = [*settings.apache, "-t"]
         return config_files.Service(
             name="Apache",
+            path=Path(settings.apache_sites) / blocks.FILE_NAME,
+            comment="#",
             test=test,
             reload=settings.apache_reload,
             aside=aside,
@@ -154,9 +154,6 @@ class Sites:
 
     def _logs(self, user: str) -> list[Path]:
         return [Path(self._settings.apache_logs) / f"{user}.{kind}.log" for kind in ("error", "access")]
-
-    def _path(self, user: str) -> Path:
-        return Path(self._settings.apache_sites) / f"shoplaunch-{user}.conf"
 
     def _content(self, account: SystemAccount, domain: str, socket: str) -> str:
         settings = self._settings
@@ -188,9 +185,6 @@ def _aliases(domain: str) -> tuple[str, ...]:
     return () if domain.startswith("www.") else (f"www.{domain}",)
 
 
-def _read(path: Path) -> Site | None:
-    content = config_files.read(path)
-    if content is None:
-        return None
-    found = _FIRST_LINE.match(content.decode("utf-8", "replace"))
-    return Site(user=found.group(1), domain=found.group(2), path=path) if found else None
+def _site(part: bytes) -> Site | None:
+    found = _FIRST_LINE.match(part.decode("utf-8", "replace"))
+    return Site(user=found.group(1), domain=found.group(2)) if found else None

@@ -1,4 +1,4 @@
-"""A service's configuration file, changed safely: tested aside, noted, tested in place, reloaded, put back if bad."""
+"""An account's part of a service's file, changed safely: tested aside, noted, in place, reloaded, put back if bad."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from controller import files
-from controller.panels.local import commands
+from controller.panels.local import blocks, commands
 from shared.errors import ShoplaunchError
 
 #: Beside the file while a change is under way; holds what was there before. The services read only `*.conf`.
 NOTE_SUFFIX = ".shoplaunch-change"
+MODE = 0o644
 _ABSENT = b"absent\n"
 _PRESENT = b"present\n"
 
@@ -29,15 +30,27 @@ RELOAD_SECONDS = 15
 class Service:
     """How a service is told: `test` checks all of its files, `reload` makes it read them again.
 
-    `test_aside` checks the one new file `aside` outside of the service's own folders. Reloads are asynchronous: the
-    service may read its folder long after it was told to, and must then find nothing there that would end it.
+    `path` is the file with the accounts' parts, `comment` what begins a comment there. `test_aside` checks the one new
+    part in the file `aside` outside of the service's own folders. Reloads are asynchronous: the service may read its
+    folder long after it was told to, and must then find nothing there that would end it.
     """
 
     name: str
+    path: Path
+    comment: str
     test: Sequence[str]
     reload: Sequence[str]
     aside: Path
     test_aside: Sequence[str]
+
+    @property
+    def note(self) -> Path:
+        """Where it is noted that a change is under way."""
+        return self.path.with_name(self.path.name + NOTE_SUFFIX)
+
+    def parts(self) -> dict[str, bytes]:
+        """Return account -> its part of the file as it is now."""
+        return blocks.parts(read(self.path), self.comment)
 
 
 @contextmanager
@@ -52,38 +65,39 @@ def exclusive(folder: str, name: str) -> Iterator[None]:
         os.close(descriptor)
 
 
-def ensure(service: Service, path: Path, content: bytes, mode: int, works: Callable[[], bool]) -> bool:
-    """`path` holds `content` and the service has read it; return whether anything was done.
+def ensure(service: Service, name: str, part: bytes, works: Callable[[], bool]) -> bool:
+    """The file holds `part` for account `name` and the service has read it; return whether anything was done.
 
     `works` tells whether the running service already behaves so. To be called under `exclusive`. Raises
     panel_refused, with the file as it was before, when the service's own test fails.
     """
-    note = path.with_name(path.name + NOTE_SUFFIX)
-    if not note.exists() and read(path) == content and works():
+    found = service.parts()
+    if not service.note.exists() and found.get(name) == part and works():
         return False
-    files.write_durably(service.aside, content, 0o600)
+    files.write_durably(service.aside, part, 0o600)
     done = commands.attempt(service.test_aside)
     if done.returncode != 0:
-        raise _refusal(service, path, done)
-    _begin(path, note)
-    files.write_durably(path, content, mode)
-    _test_or_put_back(service, path, note, mode)
-    _reload(service)
-    commands.remove_durably(note)
+        raise _refusal(service, done)
+    _change(service, {**found, name: part})
     return True
 
 
-def remove(service: Service, path: Path) -> bool:
-    """`path` is gone and the service has noticed; return whether anything was done. Under `exclusive`."""
-    note = path.with_name(path.name + NOTE_SUFFIX)
-    if not path.exists() and not note.exists():
+def remove(service: Service, name: str) -> bool:
+    """Account `name` has no part and the service has noticed; return whether anything was done. Under `exclusive`."""
+    found = service.parts()
+    if name not in found and not service.note.exists():
         return False
-    _begin(path, note)
-    commands.remove_durably(path)
-    _test_or_put_back(service, path, note, 0o644)
-    _reload(service)
-    commands.remove_durably(note)
+    found.pop(name, None)
+    _change(service, found)
     return True
+
+
+def _change(service: Service, found: dict[str, bytes]) -> None:
+    _begin(service.path, service.note)
+    files.write_durably(service.path, blocks.joined(found, service.comment), MODE)
+    _test_or_put_back(service)
+    _reload(service)
+    commands.remove_durably(service.note)
 
 
 def read(path: Path) -> bytes | None:
@@ -101,21 +115,21 @@ def _begin(path: Path, note: Path) -> None:
         files.write_durably(note, _ABSENT if before is None else _PRESENT + before, 0o600)
 
 
-def _test_or_put_back(service: Service, path: Path, note: Path, mode: int) -> None:
+def _test_or_put_back(service: Service) -> None:
     done = commands.attempt(service.test)
     if done.returncode == 0:
         return
-    before = note.read_bytes()
+    before = service.note.read_bytes()
     if before == _ABSENT:
-        commands.remove_durably(path)
+        commands.remove_durably(service.path)
     else:
-        files.write_durably(path, before[len(_PRESENT) :], mode)
-    commands.remove_durably(note)
-    raise _refusal(service, path, done)
+        files.write_durably(service.path, before[len(_PRESENT) :], MODE)
+    commands.remove_durably(service.note)
+    raise _refusal(service, done)
 
 
-def _refusal(service: Service, path: Path, done: subprocess.CompletedProcess[bytes]) -> ShoplaunchError:
-    return ShoplaunchError("panel_refused", f"{service.name} does not accept {path.name}: {commands.said(done)}")
+def _refusal(service: Service, done: subprocess.CompletedProcess[bytes]) -> ShoplaunchError:
+    return ShoplaunchError("panel_refused", f"{service.name} does not accept the site's part: {commands.said(done)}")
 
 
 def _reload(service: Service) -> None:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from controller.panels.local import config_files, php_versions
+from controller.panels.local import blocks, config_files, php_versions
 from controller.panels.local.accounts import SystemAccount
 from controller.panels.local.php_versions import PhpFpm, version_number
 from controller.panels.local.settings import LocalSettings
@@ -17,8 +17,7 @@ from shared.errors import ShoplaunchError
 #: A reload is asynchronous; the new pool's socket appears within moments.
 READY_SECONDS = 20
 
-_POOL = """; Written by Shoplaunch for the account {user}; changes are overwritten.
-[shoplaunch-{user}]
+_POOL = """[shoplaunch-{user}]
 user = {user}
 group = {group}
 listen = {socket}
@@ -80,7 +79,7 @@ class Pools:
 
     def current(self, user: str) -> PhpFpm | None:
         """Return the PHP whose pool the account has, None when it has none."""
-        return next((php for php in self._settings.php if self._path(php, user).exists()), None)
+        return next((php for php in self._settings.php if user in self._service(php).parts()), None)
 
     def ensure(self, account: SystemAccount, php: PhpFpm) -> str:
         """The account's pool runs under `php` and under no other; return its socket."""
@@ -88,9 +87,7 @@ class Pools:
         with config_files.exclusive(self._settings.state_folder, "php"):
             _ensure_sockets(Path(php.sockets))
             content = self._content(account, socket_path).encode("utf-8")
-            service = self._service(php)
-            path = self._path(php, account.user)
-            config_files.ensure(service, path, content, 0o644, lambda: _accepts(socket_path))
+            config_files.ensure(self._service(php, write=True), account.user, content, lambda: _accepts(socket_path))
             _wait(socket_path)
         return socket_path
 
@@ -99,27 +96,28 @@ class Pools:
         with config_files.exclusive(self._settings.state_folder, "php"):
             for php in self._settings.php:
                 if keep is None or php.version != keep.version:
-                    config_files.remove(self._service(php), self._path(php, user))
+                    config_files.remove(self._service(php, write=True), user)
+                    _wait_closed(self.socket(php, user))
                     Path(self.socket(php, user)).unlink(missing_ok=True)
 
     def socket(self, php: PhpFpm, user: str) -> str:
         """Return the path of the account's socket under `php`."""
         return f"{php.sockets}/shoplaunch-{user}-{php.version}.sock"
 
-    def _service(self, php: PhpFpm) -> config_files.Service:
+    def _service(self, php: PhpFpm, *, write: bool = False) -> config_files.Service:
         folder = Path(self._settings.state_folder)
         main, pool = folder / "php-candidate-main.conf", folder / "php-candidate.conf"
-        main.write_text(f"[global]\nerror_log = {folder}/php-candidate.log\ninclude = {pool}\n")
+        if write:
+            main.write_text(f"[global]\nerror_log = {folder}/php-candidate.log\ninclude = {pool}\n")
         return config_files.Service(
             name=f"PHP {php.version}",
+            path=Path(php.pools) / blocks.FILE_NAME,
+            comment=";",
             test=[*php.command, "-t"],
             reload=php.reload,
             aside=pool,
             test_aside=[php.command[0], "--fpm-config", str(main), "-t"],
         )
-
-    def _path(self, php: PhpFpm, user: str) -> Path:
-        return Path(php.pools) / f"shoplaunch-{user}.conf"
 
     def _content(self, account: SystemAccount, socket_path: str) -> str:
         settings = self._settings
@@ -155,6 +153,13 @@ def _accepts(path: str) -> bool:
     with socket.socket(socket.AF_UNIX) as probe:
         probe.settimeout(5)
         return probe.connect_ex(path) == 0
+
+
+def _wait_closed(path: str) -> None:
+    """The reload is over: a socket that goes while PHP still hands it on would be missed by the account's next pool."""
+    deadline = time.monotonic() + READY_SECONDS
+    while _accepts(path) and time.monotonic() < deadline:
+        time.sleep(0.02)
 
 
 def _wait(path: str) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import pwd
+import re
 import shutil
 import stat
 import subprocess
@@ -241,6 +242,8 @@ def traces(server, user, uid):
         found += [os.path.join(folder, name) for name in folders + files if name == user or f"-{user}" in name]
         if folder == str(server.home_base):
             folders.clear()
+    for folder in (server.stack.apache / "sites", *(php.pools for php in server.stack.php_versions())):
+        found += [path for path in Path(folder).iterdir() if re.search(rf"\b{user}\b", path.read_text())]
     found += [path for path in (f"/var/spool/cron/crontabs/{user}", f"/var/mail/{user}") if os.path.lexists(path)]
     found += server.query("SELECT SCHEMA_NAME FROM information_schema.SCHEMATA WHERE SCHEMA_NAME LIKE %s", f"{user}%")
     found += server.query("SELECT User FROM mysql.global_priv WHERE User LIKE %s", f"{user}%")

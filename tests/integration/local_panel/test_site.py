@@ -1,5 +1,6 @@
 """The account's site: Apache honours .htaccess, PHP runs as the account, neighbours stay out, bad files go back."""
 
+import os
 import pwd
 import re
 from pathlib import Path
@@ -8,6 +9,7 @@ import pytest
 
 from controller import files
 from controller.panels.local import commands
+from controller.panels.local.blocks import FILE_NAME
 from controller.panels.local.config_files import NOTE_SUFFIX
 from shared.errors import ShoplaunchError
 from tests.local_server import as_user, snapshot
@@ -235,7 +237,7 @@ def test_a_change_interrupted_anywhere_is_finished_by_the_next_call(server, monk
         patch.setattr(module, name, interrupt)
         with pytest.raises(Interrupted):
             changed.ensure_php(account, "7.2", None, [])
-    note = Path(php.pools) / f"shoplaunch-{account.user}.conf{NOTE_SUFFIX}"
+    note = Path(php.pools) / f"{FILE_NAME}{NOTE_SUFFIX}"
     assert note.exists()
     changed.ensure_php(account, "7.2", None, [])
     assert not note.exists()
@@ -244,6 +246,15 @@ def test_a_change_interrupted_anywhere_is_finished_by_the_next_call(server, monk
         if server.get(account.domain, "/limit.php") == (200, b"333M"):
             break
     assert server.get(account.domain, "/limit.php") == (200, b"333M")
+
+
+def test_no_file_that_a_reloading_service_may_have_listed_ever_goes(server):
+    account = server.new_account()
+    folders = [server.settings().apache_sites, *(php.pools for php in server.settings().php)]
+    before = [sorted(os.listdir(folder)) for folder in folders]
+    assert all(FILE_NAME in names for names in before)
+    server.panel().remove_account(account)
+    assert [sorted(os.listdir(folder)) for folder in folders] == before
 
 
 def test_many_reloads_in_a_row_do_not_hurt_php(server, account):
@@ -288,6 +299,6 @@ def test_a_foreign_site_of_the_server_keeps_its_name(server):
 
 
 def test_configuration_files_hold_no_surprise_from_the_account(server, account):
-    text = (Path(server.settings().apache_sites) / f"shoplaunch-{account.user}.conf").read_text()
+    text = (Path(server.settings().apache_sites) / FILE_NAME).read_text()
     assert re.search(r"Options SymLinksIfOwnerMatch$", text, re.MULTILINE)
     assert "AllowOverride All" in text
