@@ -18,15 +18,24 @@ FILES = SkeletonFiles(launcher=b"#!/bin/sh\nexit 0\n", agent=b"PK not really an 
 
 
 class LocalServer:
-    """A running stack with the local panel on it; `stop` removes every account, process and file."""
+    """A running stack with the local panel on it; `stop` removes every account, process and file.
 
-    def __init__(self):
+    Its sites are served at `http_ip`:`http_port` (0: any free port).
+    """
+
+    def __init__(self, http_ip="127.0.0.1", http_port=0):
         self.directory = Path(tempfile.mkdtemp(prefix="shoplaunch-server-"))
         self.directory.chmod(0o755)
         self.home_base = self.directory / "home"
         self.home_base.mkdir(mode=0o755)
         options = ["--innodb-buffer-pool-size=64M", "--innodb-flush-log-at-trx-commit=0"]
-        self.stack = Stack(self.directory / "stack", mariadb_options=options, home_base=str(self.home_base))
+        self.stack = Stack(
+            self.directory / "stack",
+            http_port,
+            mariadb_options=options,
+            home_base=str(self.home_base),
+            http_ip=http_ip,
+        )
         self._users = []
 
     def start(self):
@@ -64,7 +73,7 @@ class LocalServer:
 
     def get(self, host, path="/"):
         """Return (status, body bytes) of an HTTP request to the private Apache."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.stack.http_port, timeout=60)
+        connection = http.client.HTTPConnection(self.stack.http_ip, self.stack.http_port, timeout=60)
         try:
             connection.request("GET", path, headers={"Host": host})
             answer = connection.getresponse()

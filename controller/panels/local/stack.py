@@ -22,15 +22,15 @@ from shared.errors import ShoplaunchError
 MAX_SOCKET_PATH_BYTES = 107
 
 
-def free_port() -> int:
-    """Return a TCP port of 127.0.0.1 that nobody listens on now."""
+def free_port(ip: str = "127.0.0.1") -> int:
+    """Return a TCP port of `ip`, an address of this machine, that nobody listens on now."""
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
+        probe.bind((ip, 0))
         return int(probe.getsockname()[1])
 
 
 class Stack:
-    """Services of our own under `directory`; `http_port` 0 chooses a free port once and remembers it.
+    """Services of our own under `directory`; `http_port` 0 chooses a free port of `http_ip` once and remembers it.
 
     `php` names PHP-FPM binaries (default: every installed version, newest first); `mariadb_options` are added to the
     server's command line. Every method may be called any number of times and from any process; all need root.
@@ -44,12 +44,14 @@ class Stack:
         php: Sequence[str] = (),
         mariadb_options: Sequence[str] = (),
         home_base: str = "/home",
+        http_ip: str = "127.0.0.1",
     ) -> None:
         self.directory = Path(directory).absolute()
         self.mariadb = self.directory / "mariadb"
         self.apache = self.directory / "apache2"
         self.mariadb_socket = self.mariadb / "mysqld.sock"
         self.home_base = home_base
+        self.http_ip = http_ip
         self._php = list(php)
         self._mariadb_options = list(mariadb_options)
         self._wanted_port = http_port
@@ -94,7 +96,7 @@ class Stack:
             "apache_logs": str(self.apache / "log"),
             "apache": apache,
             "apache_reload": [*apache, "-k", "graceful"],
-            "http_ip": "127.0.0.1",
+            "http_ip": self.http_ip,
             "http_port": self.http_port,
             "php": [php.as_dict() for php in self.php_versions()],
         }
@@ -114,7 +116,7 @@ class Stack:
         self.directory.mkdir(parents=True, exist_ok=True)
         self.directory.chmod(0o755)
         if not self.http_port:
-            self._remember({"http_port": free_port()})
+            self._remember({"http_port": free_port(self.http_ip)})
         self._start_mariadb()
         for php in self.php_versions():
             self._start_php(php)
@@ -148,7 +150,7 @@ class Stack:
         processes.wait(f"php{php.version}", lambda: processes.accepts(idle), log)
 
     def _start_apache(self) -> None:
-        changed = stack_config.write_apache(self.apache, self.http_port)
+        changed = stack_config.write_apache(self.apache, self.http_ip, self.http_port)
         log = self.apache / "log" / "error.log"
         pid = self.apache / "apache2.pid"
         binary = stack_config.apache_binary()
@@ -157,7 +159,11 @@ class Stack:
             processes.stop(pid, binary)
             processes.run([binary, "-f", str(self.apache / "apache2.conf"), "-k", "start"], log, umask=0o027)
         # It listens before it has written its process id, without which a second start would start another.
-        processes.wait("apache2", lambda: processes.listens(self.http_port) and processes.runs(pid, binary), log)
+        processes.wait(
+            "apache2",
+            lambda: processes.listens(self.http_port, self.http_ip) and processes.runs(pid, binary),
+            log,
+        )
 
     # -- stopping -----------------------------------------------------------------------------------------------
 

@@ -44,7 +44,7 @@ ServerName localhost
 DefaultRuntimeDir {folder}/run
 PidFile {folder}/apache2.pid
 Mutex file:{folder}/run default
-Listen 127.0.0.1:{port}
+Listen {ip}:{port}
 User {user}
 Group {user}
 ErrorLog {folder}/log/error.log
@@ -152,8 +152,8 @@ def write_php(folder: Path) -> Path:
     return idle
 
 
-def write_apache(folder: Path, port: int) -> bool:
-    """The configuration of the private Apache is written, for 127.0.0.1:`port`; return whether it is another now."""
+def write_apache(folder: Path, ip: str, port: int) -> bool:
+    """The configuration of the private Apache is written, for `ip`:`port`; return whether it is another now."""
     for name in ("sites", "run", "log"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     (folder / "log").chmod(0o750)
@@ -169,6 +169,7 @@ def write_apache(folder: Path, port: int) -> bool:
     user = pwd.getpwnam(WEB_USER)
     content = _APACHE_CONFIG.format(
         folder=folder,
+        ip=ip,
         port=port,
         modules="\n".join(modules),
         user=WEB_USER,

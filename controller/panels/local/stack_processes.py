@@ -84,8 +84,8 @@ def accepts(path: Path) -> bool:
         return probe.connect_ex(str(path)) == 0
 
 
-def listens(port: int) -> bool:
-    """Tell whether something listens on this machine's TCP `port`."""
+def listens(port: int, ip: str = "127.0.0.1") -> bool:
+    """Tell whether something listens on TCP `port` of this machine's address `ip`."""
     with socket.socket() as probe:
         probe.settimeout(5)
-        return probe.connect_ex(("127.0.0.1", port)) == 0
+        return probe.connect_ex((ip, port)) == 0

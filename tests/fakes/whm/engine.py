@@ -1,0 +1,152 @@
+"""Does the work for real: accounts, sites and PHP by the local panel, databases by SQL, crontabs by `crontab`."""
+
+import os
+import shutil
+import socket
+import subprocess
+
+import pymysql
+
+from controller.panels.base import Account
+from controller.panels.local import commands
+from controller.panels.local.crontab import Crontab
+from controller.panels.local.stack import free_port
+from tests.fakes.whm.tls_sites import TlsSites
+from tests.local_server import LocalServer
+
+CLIENT_CONFIGURATION = "[client]\nsocket={socket}\n"
+
+
+class Engine:
+    """The machine behind one double: `ip` is an address of this machine nobody else uses."""
+
+    def __init__(self, ip):
+        self.ip = ip
+        self.http_port = 80 if can_bind(ip, 80) else 0
+        self.server = LocalServer(http_ip=ip, http_port=self.http_port)
+        self.root_skeleton = self.server.directory / "root" / "cpanel3-skel"
+
+    def start(self):
+        """The services run; root's skeleton is there."""
+        self.server.start()
+        self.http_port = self.server.stack.http_port
+        port = 443 if can_bind(self.ip, 443) else free_port(self.ip)
+        self.tls = TlsSites(self.server.settings(), self.ip, port)
+        for name in ("public_html", "public_ftp", "etc"):
+            (self.root_skeleton / name).mkdir(parents=True, exist_ok=True)
+
+    def stop(self):
+        """Nothing is left."""
+        self.server.stop()
+
+    def base(self, name):
+        """Return the folder of homes of that name, made when missing."""
+        path = self.server.directory / name
+        path.mkdir(mode=0o755, exist_ok=True)
+        return str(path)
+
+    # -- accounts ----------------------------------------------------------------------------------------------------
+
+    def panel(self, hosting, **more):
+        """Return a local panel that looks after `hosting`."""
+        return self.server.panel(home_base=hosting.base, document_root=hosting.document_root, **more)
+
+    def record(self, hosting):
+        """Return the local panel's idea of the account."""
+        return Account(hosting.user, hosting.home, hosting.document_root_path, hosting.domain)
+
+    def create(self, hosting, skeleton):
+        """The account, its home from `skeleton`, its site and its PHP are there."""
+        panel = self.panel(hosting, skeleton=str(skeleton))
+        panel.ensure_account(hosting.user, hosting.domain, create=True, email=hosting.email)
+        configuration = CLIENT_CONFIGURATION.format(socket=self.server.stack.mariadb_socket)
+        # The machine's own client configuration, which private services cannot have in /etc.
+        panel.put_file(self.record(hosting), ".my.cnf", configuration.encode(), 0o600)
+
+    def remove(self, hosting):
+        """Account, home, site, crontab, databases and their users are gone."""
+        for user in list(hosting.database_users):
+            self.sql("DROP USER IF EXISTS %s@'localhost'", user)
+        for database in list(hosting.databases):
+            self.sql(f"DROP DATABASE IF EXISTS `{database}`")
+        self.tls.remove(hosting.user)
+        self.panel(hosting).remove_account(self.record(hosting))
+
+    def suspend(self, hosting, suspended):
+        """The account can log in nowhere, and cron starts nothing for it; or everything as before."""
+        commands.run(["usermod", "--expiredate", "1" if suspended else "", hosting.user])
+        for user in hosting.database_users:
+            self.sql(f"ALTER USER %s@'localhost' ACCOUNT {'LOCK' if suspended else 'UNLOCK'}", user)
+
+    def php_versions(self):
+        """Return the names of the PHP versions, newest first: ea-php84."""
+        return [f"ea-php{php.version.replace('.', '')}" for php in self.server.settings().php]
+
+    def set_php(self, hosting, name):
+        """The account's site runs under the PHP `name` (ea-php84)."""
+        version = next(php.version for php in self.server.settings().php if name == _package_name(php))
+        self.panel(hosting).ensure_php(self.record(hosting), version, version, ())
+        if hosting.certificate:
+            self.tls.serve(hosting.user, hosting.certificate)
+
+    def disk_used(self, hosting):
+        """Return (megabytes, inodes) of the home."""
+        done = subprocess.run(["du", "-sm", hosting.home], capture_output=True, text=True, check=False)
+        inodes = sum(len(folders) + len(files) for _, folders, files in os.walk(hosting.home))
+        return int(done.stdout.split()[0]) if done.stdout else 0, inodes
+
+    def without_execute(self, skeleton):
+        """Return a copy of a skeleton whose files have lost their executable bits."""
+        copy = self.server.directory / "skeleton-without-execute"
+        if copy.exists():
+            shutil.rmtree(copy)
+        shutil.copytree(skeleton, copy, symlinks=True)
+        for path in copy.rglob("*"):
+            if path.is_file() and not path.is_symlink():
+                path.chmod(path.stat().st_mode & ~0o111)
+        return copy
+
+    # -- databases and crontabs --------------------------------------------------------------------------------------
+
+    def sql(self, statement, *params):
+        """Run one statement as the database's root; return its rows."""
+        return self.server.query(statement, *params)
+
+    def logs_in(self, user, password, database=None):
+        """Tell whether a database user can log in."""
+        try:
+            pymysql.connect(
+                unix_socket=str(self.server.stack.mariadb_socket),
+                user=user,
+                password=password.encode(),
+                database=database,
+            ).close()
+        except pymysql.MySQLError:
+            return False
+        return True
+
+    def crontab(self, user):
+        """Return the account's crontab as text."""
+        return Crontab(self.server.settings(), user).read().decode("utf-8", "surrogateescape")
+
+    def write_crontab(self, user, text):
+        """The account's crontab is `text`; there is none when that is empty."""
+        if not text:
+            Crontab(self.server.settings(), user).remove_all()
+            return
+        commands.run(["crontab", "-u", user, "-"], content=text.encode("utf-8", "surrogateescape"))
+
+
+def can_bind(ip, port):
+    """Tell whether nobody holds this address and port."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((ip, port))
+        except OSError:
+            return False
+    return True
+
+
+def _package_name(php):
+    return f"ea-php{php.version.replace('.', '')}"
