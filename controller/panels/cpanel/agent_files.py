@@ -3,20 +3,41 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from controller.armour import armoured
 from controller.panels.base import SkeletonFiles, SkeletonStatus
-from controller.panels.cpanel.text_files import Entry, TextFiles
 from shared.encoding import sha256_hex
 from shared.errors import ShoplaunchError
 from shared.job import AGENT_FILE, BUNDLE_FILE, FOLDER, LAUNCHER_FILE, STAMP_FILE
 
-FOLDER_MODE = 0o700
 FILE_MODE = 0o600
 LAUNCHER_MODE = 0o700
 _STAMP_BYTES = 4096
+#: No text file of ours is larger.
+_TEXT_BYTES = 4 * 1024 * 1024
+Rows = Mapping[str, Mapping[str, Any]]
+
+
+class Store(Protocol):
+    """What is needed of an account's files; see controller.panels.cpanel.files.Files."""
+
+    def entries(self, path: str) -> Rows | None:
+        """Return name -> what the panel says of it (type, size, mode), None when there is no such folder."""
+
+    def read(self, path: str, limit: int) -> bytes | None:
+        """Return a text file's first `limit` bytes, None when there is none."""
+
+    def put(self, path: str, content: bytes, mode: int) -> None:
+        """The file holds this text and has this mode."""
+
+    def ensure_folder(self, path: str) -> None:
+        """The folder is there; ours are closed to everybody else."""
+
+    def remove(self, path: str) -> None:
+        """The file or folder, with all that is in it, is not there."""
 
 
 @dataclass(frozen=True)
@@ -51,18 +72,26 @@ class Stamp:
         rows = {name: {"sha256": digest, "sizes": list(sizes)} for name, (digest, sizes) in self.files.items()}
         return json.dumps(rows, sort_keys=True).encode("ascii") + b"\n"
 
-    def digest(self, name: str, found: dict[str, Entry]) -> str | None:
+    def digest(self, name: str, found: Rows) -> str | None:
         """Return the digest of the file `name`, None unless it lies there as it was put."""
         digest, sizes = self.files.get(name, ("", ()))
-        entry = found.get(name)
-        return digest if entry is not None and entry.kind == "file" and entry.size in sizes else None
+        return digest if _size(found, name) in sizes else None
+
+
+def _size(found: Rows, name: str) -> int:
+    """Return the size of the file `name`, -1 when there is no such file."""
+    row = found.get(name, {})
+    try:
+        return int(row.get("size", -1)) if str(row.get("type") or "file") == "file" else -1
+    except (TypeError, ValueError):
+        return -1
 
 
 def _parsed(row: Any) -> tuple[str, tuple[int, ...]]:
     return str(row["sha256"]), tuple(int(size) for size in row["sizes"])
 
 
-def ensure(files: TextFiles, wanted: SkeletonFiles, folder: str = FOLDER) -> None:
+def ensure(files: Store, wanted: SkeletonFiles, folder: str = FOLDER) -> None:
     """`folder` is closed to others and holds this launcher and agent, the agent as text until its first start.
 
     The launcher comes after the agent: until it is there the cron line does nothing. Raises panel_*, path_refused;
@@ -70,14 +99,13 @@ def ensure(files: TextFiles, wanted: SkeletonFiles, folder: str = FOLDER) -> Non
     """
     if wanted.bundle_path is not None:
         raise ShoplaunchError("panel_refused", "a bundle cannot be put into an account through WHM; agents fetch it")
-    files.ensure_folder(folder, FOLDER_MODE)
-    found = files.listing(folder) or {}
+    files.ensure_folder(folder)
+    found = files.entries(folder) or {}
     stamp, now = Stamp.of(wanted), _stamp(files, folder, found)
     if _is_current(stamp, now, found):
         return
     if now.digest(AGENT_FILE, found) != stamp.files[AGENT_FILE][0]:
-        text = armoured(wanted.agent)
-        files.put(f"{folder}/{AGENT_FILE}", text, FILE_MODE, sizes=(len(wanted.agent),))
+        files.put(f"{folder}/{AGENT_FILE}", armoured(wanted.agent), FILE_MODE)
     if now.digest(LAUNCHER_FILE, found) != stamp.files[LAUNCHER_FILE][0]:
         files.put(f"{folder}/{LAUNCHER_FILE}", wanted.launcher, LAUNCHER_MODE)
     if BUNDLE_FILE in now.files:
@@ -86,56 +114,55 @@ def ensure(files: TextFiles, wanted: SkeletonFiles, folder: str = FOLDER) -> Non
     files.put(f"{folder}/{STAMP_FILE}", stamp.text(), FILE_MODE)
 
 
-def _is_current(stamp: Stamp, now: Stamp, found: dict[str, Entry]) -> bool:
+def _is_current(stamp: Stamp, now: Stamp, found: Rows) -> bool:
     names = (AGENT_FILE, LAUNCHER_FILE)
     return all(now.digest(name, found) == stamp.files[name][0] for name in names)
 
 
-def status(files: TextFiles, folder: str = FOLDER) -> SkeletonStatus:
+def status(files: Store, folder: str = FOLDER) -> SkeletonStatus:
     """Return what `folder` holds, as far as it lies there as it was put."""
-    found = files.listing(folder) or {}
+    found = files.entries(folder) or {}
     stamp = _stamp(files, folder, found)
     bundle = stamp.digest(BUNDLE_FILE, found)
     return SkeletonStatus(
         launcher_sha256=stamp.digest(LAUNCHER_FILE, found),
         agent_sha256=stamp.digest(AGENT_FILE, found),
         bundle_sha256=bundle,
-        bundle_bytes=found[BUNDLE_FILE].size if bundle else 0,
+        bundle_bytes=_size(found, BUNDLE_FILE) if bundle else 0,
     )
 
 
-def file_sha256(files: TextFiles, path: str) -> str | None:
+def file_sha256(files: Store, path: str) -> str | None:
     """Return the digest of a file, None when there is none: of our own files by what was put there.
 
     Raises panel_refused for other files that are no text.
     """
     folder, _, name = path.rpartition("/")
     if folder == FOLDER and name in (AGENT_FILE, LAUNCHER_FILE, BUNDLE_FILE):
-        found = files.listing(folder) or {}
+        found = files.entries(folder) or {}
         if name not in found:
             return None
         digest = _stamp(files, folder, found).digest(name, found)
         if digest is not None or name == BUNDLE_FILE:
             return digest
-    content = files.read(path)
+    content = files.read(path, _TEXT_BYTES)
     return None if content is None else sha256_hex(content)
 
 
-def holds_bundle(files: TextFiles, sha256: str, size: int, folder: str = FOLDER) -> bool:
+def holds_bundle(files: Store, sha256: str, size: int, folder: str = FOLDER) -> bool:
     """Tell whether the account's bundle has this size, and is no other one as far as was written down."""
-    found = files.listing(folder) or {}
-    entry = found.get(BUNDLE_FILE)
-    if entry is None or entry.kind != "file" or entry.size != size:
+    found = files.entries(folder) or {}
+    if _size(found, BUNDLE_FILE) != size:
         return False
     return _stamp(files, folder, found).digest(BUNDLE_FILE, found) in (sha256, None)
 
 
-def remove(files: TextFiles, folder: str = FOLDER) -> None:
+def remove(files: Store, folder: str = FOLDER) -> None:
     """Nothing of the folder is left. Raises panel_*."""
     files.remove(folder)
 
 
-def _stamp(files: TextFiles, folder: str, found: dict[str, Entry]) -> Stamp:
+def _stamp(files: Store, folder: str, found: Rows) -> Stamp:
     if STAMP_FILE not in found:
         return Stamp({})
     return Stamp.parse(files.read(f"{folder}/{STAMP_FILE}", _STAMP_BYTES))
