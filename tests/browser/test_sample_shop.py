@@ -1,6 +1,7 @@
 """A shop ordered, followed and used in a real browser: what the operator, the client and the visitors see."""
 
 import pytest
+from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
@@ -11,7 +12,8 @@ WAIT_SECONDS = 90
 
 
 def until(driver, condition):
-    return WebDriverWait(driver, WAIT_SECONDS, poll_frequency=0.1).until(lambda _driver: condition())
+    wait = WebDriverWait(driver, WAIT_SECONDS, 0.1, [NoSuchElementException, StaleElementReferenceException])
+    return wait.until(lambda _driver: condition())
 
 
 def text_of(driver, selector):

@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support import expected_conditions as expected
 from selenium.webdriver.support.ui import WebDriverWait
@@ -40,7 +41,8 @@ def shop(request, shops):
 
 def wait_for(browser, condition):
     """Wait until `condition(browser)` holds; return what it returned."""
-    return WebDriverWait(browser, PAGE_SECONDS).until(condition)
+    stale = [NoSuchElementException, StaleElementReferenceException]
+    return WebDriverWait(browser, PAGE_SECONDS, ignored_exceptions=stale).until(condition)
 
 
 def one(browser, selector):
