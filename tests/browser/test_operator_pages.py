@@ -41,7 +41,8 @@ def sign_in(site, driver):
 
 
 def wait_for(driver, condition):
-    WebDriverWait(driver, WAIT_SECONDS, poll_frequency=0.1).until(lambda _driver: condition())
+    wait = WebDriverWait(driver, WAIT_SECONDS, 0.1, [NoSuchElementException, StaleElementReferenceException])
+    wait.until(lambda _driver: condition())
 
 
 def text_of(driver, selector):
