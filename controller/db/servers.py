@@ -24,6 +24,11 @@ class Server:
     token_encrypted: str | None = field(default=None, repr=False)
     ca_file: str = ""
     settings: Mapping[str, Any] = field(default_factory=dict)
+    #: Since when and why the server must not be called: it refused our login.
+    locked_at: float | None = None
+    locked_reason: str = ""
+    #: When the operator was promised to be told.
+    locked_told_at: float | None = None
 
 
 def _server(row: sa.Row[Any]) -> Server:
@@ -51,3 +56,30 @@ def get(connection: sa.Connection, name: str) -> Server:
 def listed(connection: sa.Connection) -> list[Server]:
     """Return all servers by name."""
     return [_server(row) for row in connection.execute(sa.select(servers).order_by(servers.c.name))]
+
+
+def locked(connection: sa.Connection, name: str) -> str | None:
+    """Return why the server must not be called, None when it may be."""
+    columns = (servers.c.locked_at, servers.c.locked_reason)
+    row = connection.execute(sa.select(*columns).where(servers.c.name == name)).first()
+    return None if row is None or row.locked_at is None else str(row.locked_reason)
+
+
+def lock(connection: sa.Connection, name: str, reason: str, now: float) -> None:
+    """The server must not be called; the first reason stays."""
+    query = sa.update(servers).where(servers.c.name == name, servers.c.locked_at.is_(None))
+    connection.execute(query.values(locked_at=now, locked_reason=reason[:500], locked_told_at=None))
+
+
+def unlock(connection: sa.Connection, name: str) -> None:
+    """The server may be called again."""
+    query = sa.update(servers).where(servers.c.name == name)
+    connection.execute(query.values(locked_at=None, locked_reason="", locked_told_at=None))
+
+
+def claim_telling(connection: sa.Connection, name: str, now: float) -> bool:
+    """Tell whether the caller is the one to alarm the operator of the server's lock: the first who asks."""
+    query = sa.update(servers).where(
+        servers.c.name == name, servers.c.locked_at.is_not(None), servers.c.locked_told_at.is_(None)
+    )
+    return connection.execute(query.values(locked_told_at=now)).rowcount == 1

@@ -53,6 +53,10 @@ servers = _table(
     sa.Column("ca_file", sa.String(500), nullable=False, server_default=""),
     sa.Column("settings", Long, nullable=False),
     sa.Column("created_at", sa.Double, nullable=False),
+    #: Since a login was refused until one works: nobody calls the server.
+    sa.Column("locked_at", sa.Double),
+    sa.Column("locked_reason", sa.String(500), nullable=False, server_default=""),
+    sa.Column("locked_told_at", sa.Double),
 )
 bundles = _table(
     "bundles",

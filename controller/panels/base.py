@@ -79,6 +79,15 @@ class SkeletonFiles:
     bundle_path: str | None = None
 
 
+@dataclass(frozen=True)
+class Prepared:
+    """What lies in an account when the agent may begin: for `verify_prepared`."""
+
+    database: str
+    user: str
+    cron_line: str
+
+
 class Panel(ABC):
     """One server's panel. Constructed from its `servers` row; cheap to make, holds no state worth keeping."""
 
@@ -87,6 +96,16 @@ class Panel(ABC):
     @abstractmethod
     def check(self) -> list[Check]:
         """Return what works and what does not, without changing anything."""
+
+    def prepare_together(self) -> None:
+        """The `ensure_*` of one job follow, up to its cron line: a driver far away may share its first looks between
+        them, and put its last looks off until `verify_prepared`. Drivers near by have nothing to gain."""
+        return
+
+    def verify_prepared(self, account: Account, wanted: Prepared) -> None:
+        """Everything is there that a job prepared; ends what `prepare_together` began. Drivers that look at once have
+        nothing to add. Raises panel_unverified."""
+        return
 
     @abstractmethod
     def find_account(self, user: str) -> Account | None:

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache, partial
+
+import sqlalchemy as sa
 
 from controller.config import Config
+from controller.db.engine import make_engine
 from controller.db.servers import Server
+from controller.keys import load_keys
 from controller.panels.base import Panel
 from shared.errors import ShoplaunchError
 
@@ -17,7 +22,27 @@ def _local(config: Config, server: Server) -> Panel:
     return LocalPanel(LocalSettings.from_dict({**config.local, **server.settings}))
 
 
-PANELS: dict[str, Callable[[Config, Server], Panel]] = {"local": _local}
+def _cpanel(config: Config, server: Server) -> Panel:
+    from controller.panels.cpanel.driver import CpanelPanel
+    from controller.panels.cpanel.gate import ServerGate
+    from controller.panels.cpanel.settings import CpanelSettings
+    from controller.panels.cpanel.whm import Login
+
+    settings = CpanelSettings.from_dict(server.settings)
+    if not server.url or not server.user or server.token_encrypted is None:
+        raise ShoplaunchError("config_invalid", f"the server {server.name} lacks its address, user or token")
+    token = load_keys(config.keys).decrypt(server.token_encrypted)
+    login = Login(server.name, server.url, server.user, token, server.ca_file)
+    return CpanelPanel(login, settings, ServerGate(partial(_engine, config.database_url), server.name))
+
+
+@lru_cache(maxsize=8)
+def _engine(url: str) -> sa.Engine:
+    """Return the state database: where a server that refused us is marked for everybody."""
+    return make_engine(url)
+
+
+PANELS: dict[str, Callable[[Config, Server], Panel]] = {"local": _local, "cpanel": _cpanel}
 
 
 def open_panel(config: Config, server: Server) -> Panel:

@@ -1,0 +1,168 @@
+"""Accounts of the server: found, made, removed; where their homes and document roots are is asked of DomainInfo."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import string
+from collections.abc import Callable
+from typing import Any
+
+from controller.panels.base import Account
+from controller.panels.cpanel import acts
+from controller.panels.cpanel.acts import Deed, Reasons
+from controller.panels.cpanel.answers import Answer, is_on, rows
+from controller.panels.cpanel.looks import Looks, side_by_side
+from controller.panels.cpanel.settings import CpanelSettings
+from controller.panels.cpanel.whm import LONG_SECONDS, Whm
+from shared.errors import ShoplaunchError
+
+USER = re.compile(r"[a-z][a-z0-9_]{0,30}\Z")
+_LABEL = "(?!-)[a-z0-9-]{1,63}(?<!-)"
+DOMAIN = re.compile(rf"(?=.{{4,253}}\Z){_LABEL}(?:\.{_LABEL})+\Z")
+#: Names of the system and of cPanel itself: never a hosting account.
+SYSTEM = frozenset((
+    "root", "nobody", "mysql", "mysqld", "daemon", "bin", "sys", "sync", "adm", "lp", "mail", "mailnull",
+    "mailman", "news", "uucp", "proxy", "apache", "nginx", "cpanel", "cpanelphppgadmin", "cpanelphpmyadmin",
+    "cpanelroundcube", "cpanelconnecttrack", "cpanellogin", "cpaneleximfilter", "cpaneleximscanner", "cpses",
+    "cpanelanalytics", "cpanelcabcache", "cpaneldemo", "cpanelrrdtool", "dovecot", "dovenull", "exim", "ftp",
+    "named", "operator", "games", "polkitd", "postgres", "sshd", "systemd", "tomcat", "virtfs", "system", "all",
+    "dirs",
+))  # fmt: skip
+_CLASSES = (string.ascii_lowercase, string.ascii_uppercase, string.digits, "-_.+")
+
+
+class Accounts:
+    """The accounts our token can see."""
+
+    def __init__(self, whm: Whm, settings: CpanelSettings, looks_of: Callable[[str], Looks]) -> None:
+        self._whm = whm
+        self._settings = settings
+        self._looks_of = looks_of
+
+    def find(self, user: str) -> Account | None:
+        """Return the account with its main domain. Raises account_invalid, account_foreign."""
+        check_name(user)
+        looks = self._looks_of(user)
+        found = _summary(looks)
+        if found is None:
+            return None
+        return self._account(user, str(found.get("domain") or ""))
+
+    def ensure(self, user: str, domain: str, email: str, create: bool, first_looks: tuple[str, ...] = ()) -> Account:
+        """Return the account that serves `domain`; `first_looks` are what else to see in the same round."""
+        check_name(user)
+        if not DOMAIN.match(domain):
+            raise ShoplaunchError("domain_invalid", f"not a host name: {domain[:80]!r}")
+        looks = self._looks_of(user)
+        more: list[Callable[[], Answer]] = [lambda key=key: looks.see(key) for key in first_looks]  # type: ignore[misc]
+        summary, home = side_by_side([lambda: looks.see("summary"), lambda: looks.domain(domain), *more])[:2]
+        if not rows(summary.data, "acct") and not home.ok:
+            if not create:
+                words = f"looking for {user}: {summary.text}"
+                raise Reasons(self._whm, looks, user, domain).gone(words)
+            self._create(user, domain, email)
+        found = _summary(looks)
+        if found is not None and is_on(found.get("suspended")):
+            raise acts.suspended(user, found)
+        return self._account(user, domain)
+
+    def all(self) -> list[Account]:
+        """Return every account our token can see, by name."""
+        answer = self._whm.call("listaccts", look=True)
+        if not answer.ok:
+            raise ShoplaunchError("panel_refused", f"the list of accounts: {answer.text}")
+        known = [(str(one.get("user") or ""), str(one.get("domain") or "")) for one in rows(answer.data, "acct")]
+        usable = sorted(one for one in known if USER.match(one[0]) and one[0] not in SYSTEM)
+        return side_by_side([lambda one=one: self._account(*one) for one in usable])  # type: ignore[misc]
+
+    def remove(self, account: Account) -> None:
+        """The account is not there. Raises panel_refused."""
+        looks = self._looks_of(account.user)
+        looks.forget_all()
+        if _summary(looks) is None:
+            return
+        deed = Deed(lambda: self._whm.call("removeacct", seconds=LONG_SECONDS, username=account.user))
+        if _summary(looks) is not None:
+            words = f"removing the account {account.user}: {deed.answer.text}"
+            raise deed.silence or ShoplaunchError("panel_refused", words)
+
+    def _create(self, user: str, domain: str, email: str) -> None:
+        looks = self._looks_of(user)
+        deed = Deed(
+            lambda: self._whm.call(
+                "createacct", seconds=LONG_SECONDS, username=user, domain=domain, password=_password(), showpass="n",
+                contactemail=email or None, plan=self._settings.package or None,
+            )
+        )  # fmt: skip
+        looks.forget_seen()
+        if _summary(looks) is not None:
+            return
+        if deed.silence is not None:
+            raise deed.silence
+        other = self._whm.call("accountsummary", look=True, domain=domain)
+        owners = [str(one.get("user")) for one in rows(other.data, "acct")] if other.ok else []
+        if owners:
+            raise ShoplaunchError("name_taken", f"{domain} belongs to the account {owners[0]}: {deed.answer.text}")
+        raise ShoplaunchError("panel_refused", f"making the account {user}: {deed.answer.text}")
+
+    def _account(self, user: str, domain: str) -> Account:
+        looks = self._looks_of(user)
+        found = place_of(looks, domain)
+        if found is None:
+            # Which account a stranger's domain is in is not told to whoever ordered
+            reasons = Reasons(self._whm, looks, user, domain)
+            if _summary(looks) is None:
+                raise reasons.gone(f"looking for {domain}")
+            message = f"the account {user} does not serve {domain}: {looks.domain(domain).text}"
+            raise ShoplaunchError("domain_foreign", message)
+        home, root = str(found.get("homedir") or ""), str(found.get("documentroot") or "")
+        owner = str(found.get("user") or user)
+        if owner != user:
+            raise ShoplaunchError("account_foreign", f"{domain} is served by the account {owner}, not by {user}")
+        if not home.startswith("/") or not root.startswith(home.rstrip("/") + "/") or ".." in root.split("/"):
+            raise ShoplaunchError(
+                "docroot_missing", f"the panel names no document root of {domain} below {home or '?'}"
+            )
+        return Account(user=user, home=home.rstrip("/"), document_root=root.rstrip("/"), domain=domain)
+
+
+def check_name(user: str) -> None:
+    """Raises account_invalid for what is no account's name, account_foreign for the system's."""
+    if not USER.match(user):
+        raise ShoplaunchError("account_invalid", f"not an account name: {user[:40]!r}")
+    if user in SYSTEM or user.startswith("cpses"):
+        raise ShoplaunchError("account_foreign", f"{user} is an account of the system")
+
+
+def place_of(looks: Looks, domain: str) -> dict[str, Any] | None:
+    """Return DomainInfo's row of `domain` (documentroot, homedir, ip, user), None when the account does not serve it.
+
+    A parked domain has no row of its own: it is served as the main domain is.
+    """
+    answer = looks.domain(domain)
+    if answer.ok and isinstance(answer.data, dict) and answer.data.get("documentroot"):
+        return answer.data
+    every = looks.see("domains")
+    if not every.ok or not isinstance(every.data, dict):
+        return None
+    main = every.data.get("main_domain") or {}
+    others = [*(every.data.get("addon_domains") or []), *(every.data.get("sub_domains") or [])]
+    for one in (main, *others):
+        if isinstance(one, dict) and one.get("domain") == domain:
+            return {**one, "homedir": one.get("homedir") or main.get("homedir")}
+    parked = [one.get("domain") if isinstance(one, dict) else one for one in every.data.get("parked_domains") or []]
+    return dict(main) if domain in parked and isinstance(main, dict) else None
+
+
+def _summary(looks: Looks) -> dict[str, Any] | None:
+    answer = looks.see("summary")
+    found = rows(answer.data, "acct") if answer.ok else []
+    return found[0] if found else None
+
+
+def _password() -> str:
+    """Return a password every strength rule accepts; nobody keeps it: the account's owner sets one of his own."""
+    letters = [secrets.choice(one) for one in _CLASSES for _ in range(7)]
+    secrets.SystemRandom().shuffle(letters)
+    return "".join(letters)

@@ -1,0 +1,112 @@
+"""What the panel answered: its three envelopes read into one shape, its texts made fit for people."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+#: Marks of a single answer, new each time and of no use to anybody.
+_XID = re.compile(r"\(XID [a-z0-9]+\)\s*", re.IGNORECASE)
+_FAILURE = re.compile(r"\AAPI failure:\s*", re.IGNORECASE)
+_TEXT_LIMIT = 300
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One answer: whether the panel says it was done, what it gave, and its words (only ever shown, never compared)."""
+
+    ok: bool
+    data: Any
+    text: str = ""
+
+
+def clean(text: object, hidden: Iterable[str] = ()) -> str:
+    """Return the panel's words for people: no volatile marks, none of the `hidden` values, not too long."""
+    found = _FAILURE.sub("", _XID.sub("", str(text or "")))
+    found = _XID.sub("", found)
+    for secret in hidden:
+        if secret:
+            found = found.replace(secret, "•••")
+    return " ".join(found.split())[:_TEXT_LIMIT]
+
+
+def is_on(value: object) -> bool:
+    """Tell whether one of the panel's many forms of yes (1, "1", true, "y") was said."""
+    return value is True or str(value).strip().lower() in ("1", "true", "y", "yes", "on")
+
+
+def unlimited(value: object) -> bool:
+    """Tell whether a limit is none: null, "unlimited"."""
+    return value is None or str(value).strip().lower() in ("", "unlimited", "none")
+
+
+def rows(data: Any, *keys: str) -> list[dict[str, Any]]:
+    """Return the list of objects in `data`: itself, or under the first of `keys` that is there."""
+    if isinstance(data, Mapping):
+        data = next((data[key] for key in (*keys, "payload") if key in data), [])
+    return [dict(one) for one in data if isinstance(one, Mapping)] if isinstance(data, list) else []
+
+
+def whm(document: Any, hidden: Iterable[str] = ()) -> Answer:
+    """Read WHM API 1: {"metadata": {"result", "reason"}, "data"}."""
+    metadata = _mapping(_mapping(document).get("metadata"))
+    if "result" not in metadata:
+        return Answer(False, {}, clean(_legacy_text(document), hidden) or "the answer has no result")
+    return Answer(is_on(metadata["result"]), document.get("data") or {}, clean(metadata.get("reason"), hidden))
+
+
+def uapi(document: Any, hidden: Iterable[str] = ()) -> Answer:
+    """Read UAPI's answer: through WHM, on the command line's form or bare."""
+    found = _mapping(document)
+    found = _mapping(found.get("uapi") or found.get("result") or found)
+    if "status" not in found:
+        return Answer(False, None, "the answer has no status")
+    words = [*_texts(found.get("errors")), *_texts(found.get("messages")), *_texts(found.get("warnings"))]
+    return Answer(is_on(found["status"]), found.get("data"), clean("; ".join(words), hidden))
+
+
+def api2(document: Any, hidden: Iterable[str] = ()) -> Answer:
+    """Read API 2: bare, or wrapped in WHM's data. A failure may show in `error`, the event, or the first row."""
+    found = _mapping(document)
+    metadata = _mapping(found.get("metadata"))
+    if "cpanelresult" not in found:
+        if "result" in metadata and not is_on(metadata["result"]):
+            return Answer(False, [], clean(metadata.get("reason"), hidden))
+        found = _mapping(found.get("data")) or found
+    found = _mapping(found.get("cpanelresult")) or found
+    data = found.get("data")
+    if isinstance(data, Mapping):
+        data = [data]
+    listed = [dict(one) for one in data if isinstance(one, Mapping)] if isinstance(data, list) else []
+    words = [*_texts(found.get("error"))]
+    first = listed[0] if listed else {}
+    words += [text for key in ("reason", "statusmsg", "err") for text in _texts(first.get(key))]
+    refused = bool(found.get("error"))
+    event = _mapping(found.get("event"))
+    refused = refused or ("result" in event and not is_on(event["result"]))
+    refused = refused or any(key in first and not is_on(first[key]) for key in ("result", "status"))
+    if "data" not in found and "event" not in found and not refused:
+        return Answer(False, [], "the answer has no result")
+    return Answer(not refused, listed, clean("; ".join(words), hidden))
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _texts(value: Any) -> list[str]:
+    if value in (None, ""):
+        return []
+    return [str(one) for one in value] if isinstance(value, list | tuple) else [str(value)]
+
+
+def _legacy_text(document: Any) -> str:
+    """Return what an answer in the shape before API 1 says."""
+    found = _mapping(document)
+    inner = found.get("result")
+    if isinstance(inner, list) and inner:
+        found = _mapping(inner[0])
+    error = _mapping(found.get("cpanelresult"))
+    return str(found.get("statusmsg") or error.get("error") or "")

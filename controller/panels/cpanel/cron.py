@@ -1,0 +1,130 @@
+"""An account's crontab through API 2, the only way there is; our lines are known by what they run."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+from controller.panels.cpanel.acts import Deed, Failure, Reasons
+from controller.panels.cpanel.answers import Answer
+from controller.panels.cpanel.looks import Looks
+from controller.panels.cpanel.whm import Whm
+from shared.errors import ShoplaunchError
+
+FEATURE = "cron"
+_TIMES = ("minute", "hour", "day", "month", "weekday")
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of the crontab; `number` counts from 1 and moves when an earlier line goes."""
+
+    times: tuple[str, ...]
+    command: str
+    key: str
+    number: str
+
+    def __str__(self) -> str:
+        return " ".join((*self.times, self.command))
+
+    def minutes(self) -> int:
+        """Return how many minutes lie between two runs, as far as the first field tells."""
+        first, _, step = self.times[0].partition("/")
+        if step.isdigit():
+            return max(int(step), 1)
+        return 1 if first == "*" else 60
+
+
+class Crontab:
+    """The crontab of the account `user`, run at best every `minutes`."""
+
+    def __init__(self, whm: Whm, looks: Looks, reasons: Reasons, user: str, minutes: int) -> None:
+        self._whm = whm
+        self._looks = looks
+        self._why: Failure = reasons.of("the crontab", FEATURE, files=True)
+        self._user = user
+        self._minutes = minutes
+
+    def lines(self) -> list[Line]:
+        """Return the lines. Raises feature_missing, account_*, cron_edit_failed."""
+        answer = self._looks.see("crontab")
+        if not answer.ok:
+            raise self._why(answer.text)
+        return self.read(answer)
+
+    @staticmethod
+    def read(answer: Answer) -> list[Line]:
+        """Return the lines of an answer of listcron, whose last row only counts."""
+        return [_line(row) for row in answer.data if row.get("command")]
+
+    def ensure(self, line: str) -> None:
+        """The crontab holds the command of `line` once, at every minute the host allows."""
+        times, command = _parts(line, self._minutes)
+        if not self._of(command):
+            fields: dict[str, Any] = dict(zip(_TIMES, times, strict=True))
+            deed = Deed(lambda: self._whm.api2(self._user, "Cron", "add_line", command=command, **fields))
+            self._looks.forget("crontab")
+            if deed.said_done and self._looks.sharing:
+                return
+            if not self._of(command):
+                raise deed.silence or self._why(deed.answer.text)
+        for more in self._of(command)[1:]:
+            self._take_out(more)
+
+    def remove(self, marker: str) -> None:
+        """No line ends with the comment `# <marker>`. Raises cron_edit_failed."""
+        for line in self._marked(marker):
+            self._take_out(line)
+        if self._marked(marker):
+            raise ShoplaunchError("cron_edit_failed", f"the line of {marker} is still in the crontab of {self._user}")
+
+    def seconds(self, marker: str = "") -> int:
+        """Return the smallest interval in seconds: the host's word, or what it made of our line."""
+        found = [line.minutes() for line in self._marked(marker)] if marker else []
+        return 60 * max([self._minutes, *found])
+
+    def holds(self, line: str) -> bool:
+        """Tell whether the command of `line` is there exactly once."""
+        return len(self._of(_parts(line, self._minutes)[1])) == 1
+
+    def _of(self, command: str) -> list[Line]:
+        return [line for line in self.lines() if line.command.strip() == command.strip()]
+
+    def _marked(self, marker: str) -> list[Line]:
+        return [line for line in self.lines() if line.command.rstrip().endswith(f"# {marker}")]
+
+    def _take_out(self, line: Line) -> None:
+        """One line goes: by its key, where that does not work by its number."""
+        before = len(self._same(line))
+        deed = Deed(lambda: self._whm.api2(self._user, "Cron", "remove_line", linekey=line.key))
+        self._looks.forget("crontab")
+        left = self._same(line)
+        if len(left) >= before and deed.silence is None:
+            number = left[-1].number
+            deed = Deed(lambda: self._whm.api2(self._user, "Cron", "remove_line", line=number))
+            self._looks.forget("crontab")
+            left = self._same(line)
+        if len(left) >= before:
+            raise deed.silence or self._why(deed.answer.text)
+
+    def _same(self, line: Line) -> list[Line]:
+        return [one for one in self.lines() if str(one) == str(line)]
+
+
+def _line(row: dict[str, Any]) -> Line:
+    times = tuple(str(row.get(name) or "*") for name in _TIMES)
+    command = str(row["command"])
+    # The panel's own rule for keys, where it does not tell them
+    computed = hashlib.md5(" ".join((*times, command)).encode("utf-8"), usedforsecurity=False).hexdigest()
+    return Line(times, command, str(row.get("linekey") or computed), str(row.get("count") or ""))
+
+
+def _parts(line: str, minutes: int) -> tuple[tuple[str, ...], str]:
+    """Return the five fields and the command of a crontab line."""
+    if not line or "\n" in line or "%" in line or len(line.split(None, 5)) != 6:
+        raise ShoplaunchError("cron_edit_failed", "a cron line is one line of five fields and a command without %")
+    *times, command = line.split(None, 5)
+    if times[0] == "*" and minutes > 1:
+        times[0] = f"*/{minutes}"
+    return tuple(times), command

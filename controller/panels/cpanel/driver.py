@@ -1,0 +1,239 @@
+"""The `cpanel` panel: accounts, databases, files and cron of a cPanel/WHM server, by outcome."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+from urllib.parse import urlsplit
+
+from controller.panels.base import (
+    Account,
+    Check,
+    DatabaseEndpoint,
+    DocumentRootRules,
+    Panel,
+    Prepared,
+    SiteAddress,
+    SkeletonFiles,
+    SkeletonStatus,
+)
+from controller.panels.cpanel import agent_files, check, verify
+from controller.panels.cpanel.accounts import Accounts, check_name, place_of
+from controller.panels.cpanel.acts import Reasons
+from controller.panels.cpanel.cron import Crontab
+from controller.panels.cpanel.databases import Databases
+from controller.panels.cpanel.files import Files
+from controller.panels.cpanel.gate import Gate
+from controller.panels.cpanel.looks import Looks
+from controller.panels.cpanel.php import Php
+from controller.panels.cpanel.settings import CpanelSettings
+from controller.panels.cpanel.skeleton import Skeleton
+from controller.panels.cpanel.whm import Login, Whm
+
+#: What the steps up to the cron line want to know, besides summary and domain: seen in one round.
+FIRST_LOOKS = ("restrictions", "databases", "users", "server", "crontab", "vhosts", "installed_php", "folder")
+#: Made by cPanel itself in document roots.
+PANELS_OWN = (".well-known", "cgi-bin", ".ftpquota", "error_log", ".user.ini", "php.ini")
+HTACCESS_BLOCKS = (
+    (r"^# php -- BEGIN cPanel-generated handler", r"^# php -- END cPanel-generated handler"),
+    (r"^# BEGIN cPanel-generated php ini directives", r"^# END cPanel-generated php ini directives"),
+)
+
+
+class CpanelPanel(Panel):
+    """One cPanel server, as root or as a reseller."""
+
+    kind: ClassVar[str] = "cpanel"
+
+    def __init__(self, login: Login, settings: CpanelSettings, gate: Gate) -> None:
+        self.whm = Whm(login, gate, settings.calls_in_flight)
+        self.settings = settings
+        self._host = urlsplit(login.url).hostname or ""
+        self._together = False
+        self._looks: dict[str, Looks] = {}
+        self._files: dict[str, Files] = {}
+        self._accounts = Accounts(self.whm, settings, self.looks)
+
+    def looks(self, user: str) -> Looks:
+        """Return what was seen of an account."""
+        looks = self._looks.setdefault(user, Looks(self.whm, user))
+        looks.sharing = self._together
+        return looks
+
+    def files(self, account: Account) -> Files:
+        """Return the account's files."""
+        check_name(account.user)
+        made = Files(self.whm, self.looks(account.user), self._reasons(account), account.user, account.home)
+        return self._files.setdefault(account.user, made)
+
+    def _reasons(self, account: Account) -> Reasons:
+        return Reasons(self.whm, self.looks(account.user), account.user, account.domain)
+
+    def check(self) -> list[Check]:
+        """See Panel.check."""
+        return check.check_server(self)
+
+    # -- a job's steps together -----------------------------------------------------------------------------------
+
+    def prepare_together(self) -> None:
+        """See Panel.prepare_together."""
+        self._together = True
+
+    def verify_prepared(self, account: Account, wanted: Prepared) -> None:
+        """See Panel.verify_prepared."""
+        self._together = False
+        verify.verify(self, account, wanted)
+
+    # -- accounts -----------------------------------------------------------------------------------------------
+
+    def find_account(self, user: str) -> Account | None:
+        """See Panel.find_account."""
+        return self._accounts.find(user)
+
+    def ensure_account(self, user: str, domain: str, *, create: bool, email: str) -> Account:
+        """See Panel.ensure_account. Raises domain_foreign when the account is there and does not serve the domain."""
+        first_looks = FIRST_LOOKS if self._together else ()
+        account = self._accounts.ensure(user, domain.lower(), email, create, first_looks)
+        if self._together:
+            self.files(account).begin_folder()
+        return account
+
+    def list_accounts(self) -> list[Account]:
+        """See Panel.list_accounts."""
+        return self._accounts.all()
+
+    def remove_account(self, account: Account) -> None:
+        """See Panel.remove_account."""
+        check_name(account.user)
+        self._accounts.remove(account)
+        self._looks.pop(account.user, None)
+        self._files.pop(account.user, None)
+
+    # -- database -----------------------------------------------------------------------------------------------
+
+    def databases(self, account: Account) -> Databases:
+        """Return the account's databases."""
+        check_name(account.user)
+        return Databases(self.whm, self.looks(account.user), self._reasons(account), account.user)
+
+    def database_names(self, account: Account) -> tuple[str, str]:
+        """See Panel.database_names."""
+        return self.databases(account).names()
+
+    def database_endpoint(self, account: Account) -> DatabaseEndpoint:
+        """See Panel.database_endpoint."""
+        return self.databases(account).endpoint()
+
+    def ensure_database(self, account: Account, database: str) -> None:
+        """See Panel.ensure_database."""
+        self.databases(account).ensure_database(database)
+
+    def ensure_database_user(self, account: Account, user: str, password: str) -> None:
+        """See Panel.ensure_database_user."""
+        self.databases(account).ensure_user(user, password)
+
+    def ensure_privileges(self, account: Account, database: str, user: str) -> None:
+        """See Panel.ensure_privileges."""
+        self.databases(account).ensure_privileges(database, user)
+
+    def has_database(self, account: Account, database: str) -> bool:
+        """See Panel.has_database."""
+        return database in self.databases(account).databases()
+
+    def has_database_user(self, account: Account, user: str) -> bool:
+        """See Panel.has_database_user."""
+        return user in self.databases(account).users()
+
+    def remove_database(self, account: Account, database: str) -> None:
+        """See Panel.remove_database."""
+        self.databases(account).remove_database(database)
+
+    def remove_database_user(self, account: Account, user: str) -> None:
+        """See Panel.remove_database_user."""
+        self.databases(account).remove_user(user)
+
+    # -- site ---------------------------------------------------------------------------------------------------
+
+    def ensure_php(self, account: Account, minimum: str, maximum: str | None, extensions: Sequence[str]) -> str:
+        """See Panel.ensure_php. Which extensions are installed the panel does not tell; the shop's checks do."""
+        php = Php(self.whm, self.looks(account.user), self._reasons(account), account.user)
+        return php.ensure(account.domain, minimum, maximum, extensions)
+
+    def site_address(self, account: Account) -> SiteAddress:
+        """See Panel.site_address."""
+        place = place_of(self.looks(account.user), account.domain) or {}
+        ip = self.settings.http_ip or str(place.get("ip") or "") or self._host
+        return SiteAddress(ip=ip, port=self.settings.http_port)
+
+    def document_root_rules(self) -> DocumentRootRules:
+        """See Panel.document_root_rules."""
+        return DocumentRootRules(keep=PANELS_OWN, htaccess_blocks=HTACCESS_BLOCKS)
+
+    # -- files --------------------------------------------------------------------------------------------------
+
+    def read_file(self, account: Account, path: str, limit: int = 1_000_000) -> bytes | None:
+        """See Panel.read_file."""
+        return self.files(account).read(path, limit)
+
+    def put_file(self, account: Account, path: str, content: bytes, mode: int) -> None:
+        """See Panel.put_file; only text can be written through this panel."""
+        self.files(account).put(path, content, mode)
+
+    def list_folder(self, account: Account, path: str) -> list[str] | None:
+        """See Panel.list_folder; `.` is the home itself."""
+        found = self.files(account).entries(path)
+        return None if found is None else sorted(found)
+
+    def file_sha256(self, account: Account, path: str) -> str | None:
+        """See Panel.file_sha256."""
+        return agent_files.file_sha256(self.files(account), path)
+
+    def holds_bundle(self, account: Account, sha256: str, size: int) -> bool:
+        """See Panel.holds_bundle: by size."""
+        return agent_files.holds_bundle(self.files(account), sha256, size)
+
+    def ensure_agent(self, account: Account, files: SkeletonFiles) -> None:
+        """See Panel.ensure_agent."""
+        agent_files.ensure(self.files(account), files)
+
+    def remove_agent(self, account: Account) -> None:
+        """See Panel.remove_agent."""
+        agent_files.remove(self.files(account))
+
+    # -- cron ---------------------------------------------------------------------------------------------------
+
+    def crontab(self, account: Account) -> Crontab:
+        """Return the account's crontab."""
+        check_name(account.user)
+        minutes = self.settings.cron_minutes
+        return Crontab(self.whm, self.looks(account.user), self._reasons(account), account.user, minutes)
+
+    def ensure_cron(self, account: Account, line: str) -> None:
+        """See Panel.ensure_cron; a host that allows only every N minutes gets `*/N`."""
+        self.crontab(account).ensure(line)
+
+    def cron_lines(self, account: Account) -> list[str]:
+        """See Panel.cron_lines."""
+        return [str(line) for line in self.crontab(account).lines()]
+
+    def remove_cron(self, account: Account, marker: str) -> None:
+        """See Panel.remove_cron."""
+        self.crontab(account).remove(marker)
+
+    def cron_interval_seconds(self, account: Account) -> int:
+        """See Panel.cron_interval_seconds: what the host made of our line, where it was seen."""
+        return self.crontab(account).seconds()
+
+    # -- skeleton -----------------------------------------------------------------------------------------------
+
+    def ensure_skeleton(self, files: SkeletonFiles) -> SkeletonStatus:
+        """See Panel.ensure_skeleton."""
+        return Skeleton(self).ensure(files)
+
+    def skeleton_status(self) -> SkeletonStatus:
+        """See Panel.skeleton_status."""
+        return Skeleton(self).status()
+
+    def remove_skeleton(self) -> None:
+        """See Panel.remove_skeleton."""
+        Skeleton(self).remove()

@@ -1,0 +1,216 @@
+"""Files of one account: text written by UAPI's Fileman, folders, modes and removals by API 2's."""
+
+from __future__ import annotations
+
+import posixpath
+from typing import Any
+
+from controller.panels.cpanel.acts import Deed, Reasons
+from controller.panels.cpanel.answers import Answer
+from controller.panels.cpanel.looks import Looks, Started
+from controller.panels.cpanel.whm import Whm
+from shared.errors import ShoplaunchError
+from shared.job import FOLDER
+
+FOLDER_MODE = 0o700
+OTHER_FOLDER_MODE = 0o755
+_LISTING = {"show_hidden": "1", "include_permissions": "1"}
+_UTF8: dict[str, Any] = {"from_charset": "UTF-8", "to_charset": "UTF-8"}
+
+
+class Files:
+    """The files below the home of the account `user`; paths are relative to it."""
+
+    def __init__(self, whm: Whm, looks: Looks, reasons: Reasons, user: str, home: str) -> None:
+        self._whm = whm
+        self._looks = looks
+        self._reasons = reasons
+        self._user = user
+        self._home = home
+        self._folder: Started | None = None
+        self._modes: list[Started] = []
+
+    # -- looking ------------------------------------------------------------------------------------------------
+
+    def entries(self, path: str) -> dict[str, dict[str, Any]] | None:
+        """Return name -> what the panel says (type, size, mode …) of a folder's entries, None when there is none."""
+        checked(path)
+        answer = self._looks.see("folder") if path == FOLDER else self._list(path)
+        if answer.ok:
+            return {_name(row): row for row in _listed(answer.data) if _name(row)}
+        if path in (".", ""):
+            raise self._reasons.of("the files of the home")(answer.text)
+        above = self.entries(posixpath.dirname(path) or ".")
+        if above is not None and posixpath.basename(path) in above:
+            raise self._reasons.of(f"the folder {path}")(answer.text)
+        return None
+
+    def _list(self, path: str) -> Answer:
+        folder = "" if path == "." else path
+        where = f"{self._home}/{folder}".rstrip("/")
+        return self._whm.uapi(self._user, "Fileman", "list_files", look=True, dir=where, **_LISTING)
+
+    def entry(self, path: str) -> dict[str, Any] | None:
+        """Return what the panel says of one file, None when it is not there."""
+        found = self.entries(posixpath.dirname(checked(path)) or ".")
+        return None if found is None else found.get(posixpath.basename(path))
+
+    def read(self, path: str, limit: int) -> bytes | None:
+        """Return a text file's first `limit` bytes, None when it is not there. Raises path_refused for links."""
+        folder, name = posixpath.split(checked(path))
+        answer = self._whm.uapi(
+            self._user, "Fileman", "get_file_content", look=True, dir=self._whole(folder), file=name,
+            from_charset="utf-8", to_charset="utf-8", update_html_document_encoding="0",
+        )  # fmt: skip
+        if answer.ok and isinstance(answer.data, dict):
+            return str(answer.data.get("content") or "").encode("utf-8", "surrogateescape")[:limit]
+        found = self.entry(path)
+        if found is None:
+            return None
+        if _is_link(found):
+            raise ShoplaunchError("path_refused", f"{path} is a link")
+        raise self._reasons.of(f"reading {path}", files=True)(answer.text)
+
+    # -- changing -----------------------------------------------------------------------------------------------
+
+    def begin_folder(self) -> None:
+        """Begin to make the agent's folder beside other work, when it is known not to be there."""
+        if self._folder is None and self.entries(FOLDER) is None:
+            self._folder = Started(lambda: self._mkdir(FOLDER, FOLDER_MODE))
+
+    def ensure_folder(self, path: str) -> None:
+        """The folder is there; ours are closed to everybody else."""
+        started, self._folder = (self._folder, None) if path == FOLDER else (None, self._folder)
+        if started is not None and started.succeeded():
+            self._looks.forget("folder")
+            if self._looks.sharing:
+                return
+        if self.entries(path) is not None:
+            return
+        above = posixpath.dirname(checked(path))
+        if above:
+            self.ensure_folder(above)
+        deed = Deed(lambda: self._mkdir(path, FOLDER_MODE if path.split("/")[0] == FOLDER else OTHER_FOLDER_MODE))
+        self._looks.forget("folder")
+        if not (deed.said_done and self._looks.sharing) and self.entries(path) is None:
+            raise deed.silence or self._reasons.of(f"the folder {path}", files=True)(deed.answer.text)
+
+    def put(self, path: str, content: bytes, mode: int) -> None:
+        """The file holds the text `content` and has `mode`. Raises disk_space, inodes, panel_refused, path_refused."""
+        try:
+            text = content.decode("utf-8")
+        except UnicodeDecodeError:
+            raise ShoplaunchError("panel_refused", f"{path} is no text; only text can be written here") from None
+        folder, name = posixpath.split(checked(path))
+        if folder:
+            self.ensure_folder(folder)
+        deed = Deed(
+            lambda: self._whm.uapi(
+                self._user, "Fileman", "save_file_content",
+                dir=self._whole(folder), file=name, content=text, fallback="0", **_UTF8,
+            )
+        )  # fmt: skip
+        self._looks.forget("folder")
+        if deed.said_done and self._looks.sharing:
+            self._modes.append(Started(lambda: self._chmod(path, mode)))
+            return
+        if self.read(path, len(content) + 1) != content:
+            raise deed.silence or self._reasons.of(f"writing {path}", files=True)(deed.answer.text)
+        self._ensure_mode(path, mode)
+
+    def settle(self) -> None:
+        """Wait for what was begun beside other work."""
+        for started in self._modes:
+            started.succeeded()
+        self._modes = []
+        self._looks.forget("folder")
+
+    def remove(self, path: str) -> None:
+        """The file or folder, with all that is in it, is not there."""
+        if self._there(path):
+            deed = Deed(lambda: self._fileop("unlink", path))
+            self._looks.forget("folder")
+            if self._there(path):
+                self._remove_piecewise(path)
+            if self._there(path):
+                raise deed.silence or self._reasons.of(f"removing {path}")(deed.answer.text)
+
+    def _remove_piecewise(self, path: str) -> None:
+        """Some servers unlink no folder that is not empty: first what is in it."""
+        for name, row in (self.entries(path) or {}).items():
+            inner = f"{path}/{name}"
+            if str(row.get("type")) == "dir":
+                self._remove_piecewise(inner)
+            else:
+                Deed(lambda inner=inner: self._fileop("unlink", inner))  # type: ignore[misc]
+        Deed(lambda: self._fileop("unlink", path))
+        self._looks.forget("folder")
+
+    def _there(self, path: str) -> bool:
+        return self.entry(path) is not None
+
+    def _ensure_mode(self, path: str, mode: int) -> None:
+        found = self.entry(path)
+        if found is not None and mode_of(found) == mode:
+            return
+        deed = Deed(lambda: self._chmod(path, mode))
+        self._looks.forget("folder")
+        found = self.entry(path)
+        if found is None or mode_of(found) not in (None, mode):
+            raise deed.silence or self._reasons.of(f"the mode of {path}")(deed.answer.text)
+
+    def _mkdir(self, path: str, mode: int) -> Answer:
+        above, name = posixpath.split(path)
+        return self._whm.api2(
+            self._user, "Fileman", "mkdir", path=self._whole(above), name=name, permissions=f"{mode:04o}"
+        )
+
+    def _chmod(self, path: str, mode: int) -> Answer:
+        return self._fileop("chmod", path, f"{mode:04o}")
+
+    def _fileop(self, operation: str, path: str, metadata: str | None = None) -> Answer:
+        return self._whm.api2(
+            self._user, "Fileman", "fileop",
+            op=operation, sourcefiles=self._whole(path), metadata=metadata, doubledecode="0",
+        )  # fmt: skip
+
+    def _whole(self, path: str) -> str:
+        return f"{self._home}/{path}".rstrip("/")
+
+
+def checked(path: str) -> str:
+    """Return `path` when it is a plain path below the home. Raises path_refused."""
+    if path == ".":
+        return path
+    parts = path.split("/")
+    # The panel takes several files separated by commas
+    if any(part in ("", ".", "..") for part in parts) or any(letter in path for letter in ",\0\n\r"):
+        raise ShoplaunchError("path_refused", f"not a path below the home: {path[:80]!r}")
+    return path
+
+
+def mode_of(row: dict[str, Any]) -> int | None:
+    """Return the permissions of a listed file, None when the panel does not tell."""
+    nice = str(row.get("nicemode") or "")
+    if nice.isdigit():
+        return int(nice, 8) & 0o777
+    mode = row.get("mode")
+    try:
+        return None if mode in (None, "") else int(str(mode), 10 if isinstance(mode, int) else 8) & 0o777
+    except ValueError:
+        return None
+
+
+def _listed(data: Any) -> list[dict[str, Any]]:
+    """Return the rows of either shape: a list, or files and folders apart."""
+    if isinstance(data, dict):
+        data = [*(data.get("dirs") or []), *(data.get("files") or [])]
+    return [dict(one) for one in data or [] if isinstance(one, dict)]
+
+
+def _name(row: dict[str, Any]) -> str:
+    return str(row.get("file") or posixpath.basename(str(row.get("fullpath") or "")))
+
+
+def _is_link(row: dict[str, Any]) -> bool:
+    return "link" in str(row.get("type") or "").lower()

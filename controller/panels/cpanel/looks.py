@@ -1,0 +1,119 @@
+"""What was seen of one account: asked side by side where a job begins, forgotten where something was changed."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
+
+from controller.panels.cpanel.answers import Answer
+from controller.panels.cpanel.whm import Whm
+from shared.errors import ShoplaunchError
+from shared.job import FOLDER
+
+Result = TypeVar("Result")
+#: What does not change while a panel object lives.
+LASTING = ("restrictions", "server", "installed_php")
+_LISTING = {"show_hidden": "1", "include_permissions": "1"}
+
+
+class Looks:
+    """Looks at the account `user`. While `sharing`, what was seen is remembered until it is forgotten."""
+
+    def __init__(self, whm: Whm, user: str) -> None:
+        self._whm = whm
+        self._user = user
+        self.sharing = False
+        self._seen: dict[str, Answer] = {}
+        self._guard = threading.Lock()
+        self._ways: dict[str, Callable[[], Answer]] = {
+            "summary": lambda: whm.call("accountsummary", look=True, user=user),
+            "restrictions": lambda: self._uapi("Mysql", "get_restrictions"),
+            "databases": lambda: self._uapi("Mysql", "list_databases"),
+            "users": lambda: self._uapi("Mysql", "list_users"),
+            "server": lambda: self._uapi("Mysql", "get_server_information"),
+            "crontab": lambda: whm.api2(user, "Cron", "listcron", look=True),
+            "vhosts": lambda: self._uapi("LangPHP", "php_get_vhost_versions"),
+            "installed_php": lambda: self._uapi("LangPHP", "php_get_installed_versions"),
+            "domains": lambda: self._uapi("DomainInfo", "domains_data", format="hash"),
+            "features": lambda: self._uapi("Features", "list_features"),
+            "quota": lambda: self._uapi("Quota", "get_quota_info"),
+            "folder": lambda: self._uapi("Fileman", "list_files", dir=FOLDER, **_LISTING),
+        }
+
+    def _uapi(self, module: str, function: str, **arguments: object) -> Answer:
+        return self._whm.uapi(self._user, module, function, look=True, **arguments)
+
+    def domain(self, domain: str) -> Answer:
+        """Return what DomainInfo says about one domain of the account."""
+        return self._kept(f"domain {domain}", lambda: self._uapi("DomainInfo", "single_domain_data", domain=domain))
+
+    def see(self, what: str) -> Answer:
+        """Return what was seen of `what` (a key of the ways to look), looking when it is not known."""
+        return self._kept(what, self._ways[what])
+
+    def _kept(self, key: str, way: Callable[[], Answer]) -> Answer:
+        with self._guard:
+            seen = self._seen.get(key)
+        if seen is not None:
+            return seen
+        answer = way()
+        if answer.ok and (self.sharing or key.split(" ")[0] in LASTING):
+            with self._guard:
+                self._seen[key] = answer
+        return answer
+
+    def forget(self, *keys: str) -> None:
+        """These are looked at anew the next time."""
+        with self._guard:
+            for key in keys:
+                self._seen.pop(key, None)
+
+    def forget_seen(self) -> None:
+        """Everything is looked at anew."""
+        with self._guard:
+            self._seen = {}
+
+    def forget_all(self) -> None:
+        """Nothing was seen, and nothing is remembered from now on."""
+        with self._guard:
+            self.sharing = False
+            self._seen = {}
+
+
+def side_by_side(calls: Iterable[Callable[[], Result]]) -> list[Result]:
+    """Return what the calls return, made at the same time. Raises what the first of them that failed raised, a
+    refused login before anything else."""
+    waiting = list(calls)
+    with ThreadPoolExecutor(max(len(waiting), 1)) as pool:
+        futures = [pool.submit(call) for call in waiting]
+    problems = [problem for future in futures if (problem := future.exception()) is not None]
+    problems.sort(key=lambda problem: getattr(problem, "code", "") != "panel_auth_failed")
+    if problems:
+        raise problems[0]
+    return [future.result() for future in futures]
+
+
+class Started:
+    """A call that is under way beside everything else; `result` waits for it."""
+
+    def __init__(self, call: Callable[[], Answer]) -> None:
+        self._future: Future[Answer] = Future()
+        self._call = call
+        threading.Thread(target=self._run, daemon=True).start()
+
+    def _run(self) -> None:
+        try:
+            self._future.set_result(self._call())
+        except BaseException as problem:  # noqa: BLE001 - told to whoever waits
+            self._future.set_exception(problem)
+
+    def succeeded(self) -> bool:
+        """Wait; tell whether the panel said it was done. A failure of ours is a no: it is looked at anyway."""
+        try:
+            return self._future.result().ok
+        except ShoplaunchError as error:
+            if error.code == "panel_auth_failed":
+                raise
+            return False

@@ -1,0 +1,106 @@
+"""Which PHP serves an account's domain, through UAPI's LangPHP."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from controller.panels.cpanel.acts import Deed, Reasons
+from controller.panels.cpanel.answers import rows
+from controller.panels.cpanel.looks import Looks
+from controller.panels.cpanel.whm import Whm
+from shared.errors import ShoplaunchError
+
+FEATURE = "multiphp"
+_PACKAGE = re.compile(r"(?:ea|alt)-php(\d)(\d+)\Z")
+#: What cPanel's PHP packages may have; the panel does not say which of them a server has installed.
+EXTENSIONS = frozenset((
+    "bcmath", "bz2", "calendar", "core", "ctype", "curl", "date", "dba", "dom", "enchant", "exif", "ffi",
+    "fileinfo", "filter", "ftp", "gd", "gettext", "gmp", "gnupg", "hash", "iconv", "imagick", "imap", "inotify",
+    "intl", "ioncube", "json", "ldap", "libxml", "mailparse", "mbstring", "mcrypt", "memcache", "memcached",
+    "mongodb", "mysqli", "mysqlnd", "odbc", "opcache", "openssl", "pcntl", "pcre", "pdo", "pdo_mysql",
+    "pdo_odbc", "pdo_pgsql", "pdo_sqlite", "pgsql", "phar", "posix", "pspell", "random", "readline", "redis",
+    "reflection", "session", "shmop", "simplexml", "snmp", "soap", "sockets", "sodium", "solr",
+    "sourceguardian", "spl", "sqlite3", "ssh2", "standard", "sysvmsg", "sysvsem", "sysvshm", "tidy",
+    "timezonedb", "tokenizer", "uploadprogress", "uuid", "xml", "xmlreader", "xmlrpc", "xmlwriter", "xsl",
+    "yaml", "zip", "zlib", "zmq",
+))  # fmt: skip
+
+
+class Php:
+    """PHP of the account `user`."""
+
+    def __init__(self, whm: Whm, looks: Looks, reasons: Reasons, user: str) -> None:
+        self._whm = whm
+        self._looks = looks
+        self._why = reasons.of("the choice of PHP", FEATURE)
+        self._user = user
+
+    def ensure(self, domain: str, minimum: str, maximum: str | None, extensions: Sequence[str]) -> str:
+        """The domain is served by a PHP in the range; return its version ("8.1"). The one it has stays when it fits.
+
+        Raises panel_refused when there is none, feature_missing, account_*.
+        """
+        unknown = sorted(set(extensions) - EXTENSIONS)
+        if unknown:
+            raise ShoplaunchError("panel_refused", f"cPanel's PHP has no extension {', '.join(unknown)}")
+        current = self.current(domain)
+        if current is not None and _fits(current, minimum, maximum):
+            return _version(current)
+        package = self._choose(minimum, maximum)
+        deed = Deed(
+            lambda: self._whm.uapi(self._user, "LangPHP", "php_set_vhost_versions", version=package, vhost=domain)
+        )
+        self._looks.forget("vhosts")
+        if not (deed.said_done and self._looks.sharing) and self.current(domain) != package:
+            raise deed.silence or self._why(deed.answer.text)
+        return _version(package)
+
+    def current(self, domain: str) -> str | None:
+        """Return the package ("ea-php81") that serves the domain, None when it is none of known form."""
+        answer = self._looks.see("vhosts")
+        if not answer.ok:
+            raise self._why(answer.text)
+        for row in rows(answer.data, "vhosts", "versions"):
+            if row.get("vhost") == domain and _PACKAGE.match(str(row.get("version"))):
+                return str(row["version"])
+        return None
+
+    def installed(self) -> list[str]:
+        """Return the packages the server offers, newest first."""
+        answer = self._looks.see("installed_php")
+        if not answer.ok:
+            raise self._why(answer.text)
+        listed = answer.data.get("versions") if isinstance(answer.data, dict) else answer.data
+        names = [str(one) for one in listed or [] if _PACKAGE.match(str(one))]
+        return sorted(names, key=_number, reverse=True)
+
+    def _choose(self, minimum: str, maximum: str | None) -> str:
+        offered = self.installed()
+        for package in offered:
+            if _fits(package, minimum, maximum):
+                return package
+        span = f"{minimum} to {maximum}" if maximum else f"{minimum} or newer"
+        words = ", ".join(_version(one) for one in offered) or "none"
+        raise ShoplaunchError("panel_refused", f"the shop needs PHP {span}; the server offers {words}")
+
+
+def _number(package: str) -> tuple[int, int]:
+    found = _PACKAGE.match(package)
+    assert found is not None
+    return int(found.group(1)), int(found.group(2))
+
+
+def _version(package: str) -> str:
+    return ".".join(map(str, _number(package)))
+
+
+def _fits(package: str, minimum: str, maximum: str | None) -> bool:
+    number = _number(package)
+    return _asked(minimum) <= number and (maximum is None or number <= _asked(maximum))
+
+
+def _asked(version: str) -> tuple[int, int]:
+    """Return "8.1" or "8.1.2" as (8, 1)."""
+    first, _, rest = version.partition(".")
+    return int(first), int(rest.split(".")[0] or 0)

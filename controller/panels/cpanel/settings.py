@@ -1,0 +1,74 @@
+"""A cPanel server's settings: the row's `settings`, given by `server add --option KEY=VALUE`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from shared.errors import ShoplaunchError
+
+#: Enough for every look that a job begins with, side by side.
+CALLS_IN_FLIGHT = 10
+SKELETONS = ("root", "reseller", "none")
+
+
+@dataclass(frozen=True)
+class CpanelSettings:
+    """What differs from host to host."""
+
+    #: The plan of accounts that are made by order; the server's default when empty.
+    package: str = ""
+    #: A folder on the server, readable by its accounts, that holds NAME.bundle.
+    bundle_folder: str = ""
+    #: Bytes per second at which all accounts of the server together fetch bundles from the controller; 0: no limit.
+    fetch_rate: int = 0
+    calls_in_flight: int = CALLS_IN_FLIGHT
+    #: The smallest interval at which the host lets cron run, in minutes.
+    cron_minutes: int = 1
+    skeleton: str = "reseller"
+    #: user@host for putting the skeleton there by SSH.
+    ssh: str = ""
+    #: Where sites answer when it is not the address the panel tells (NAT, another port).
+    http_ip: str = ""
+    http_port: int = 80
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> CpanelSettings:
+        """Return the settings in `values`, texts read as what is meant. Raises config_invalid naming the setting."""
+        kinds = {one.name: type(getattr(cls, one.name)) for one in fields(cls)}
+        known: dict[str, Any] = {}
+        for name, value in values.items():
+            if name not in kinds:
+                raise ShoplaunchError("config_invalid", f"cPanel servers have no setting {name!r}")
+            known[name] = _convert(name, value, kinds[name])
+        settings = cls(**known)
+        settings._check()
+        return settings
+
+    def _check(self) -> None:
+        if not 1 <= self.calls_in_flight <= 64:
+            raise ShoplaunchError("config_invalid", "calls_in_flight must be between 1 and 64")
+        if not 1 <= self.cron_minutes <= 59:
+            raise ShoplaunchError("config_invalid", "cron_minutes must be between 1 and 59")
+        if not 0 < self.http_port < 65536:
+            raise ShoplaunchError("config_invalid", "http_port must be between 1 and 65535")
+        if self.fetch_rate < 0:
+            raise ShoplaunchError("config_invalid", "fetch_rate must be at least 0")
+        if self.skeleton not in SKELETONS:
+            raise ShoplaunchError("config_invalid", f"skeleton must be one of {', '.join(SKELETONS)}")
+        if self.bundle_folder and (not self.bundle_folder.startswith("/") or ".." in self.bundle_folder.split("/")):
+            raise ShoplaunchError("config_invalid", "bundle_folder must be an absolute path on the server")
+
+
+def _convert(name: str, value: Any, kind: type) -> Any:
+    if kind is int:
+        try:
+            if isinstance(value, bool):
+                raise ValueError
+            return int(value)
+        except (TypeError, ValueError):
+            raise ShoplaunchError("config_invalid", f"{name} must be a number") from None
+    if not isinstance(value, str):
+        raise ShoplaunchError("config_invalid", f"{name} must be text")
+    return value

@@ -1,0 +1,42 @@
+"""The last look before the agent works: everything the steps made, seen in one round side by side."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from controller.panels.base import Account, Prepared
+from controller.panels.cpanel.looks import side_by_side
+from shared.errors import ShoplaunchError
+from shared.job import AGENT_FILE, FOLDER, JOB_FILE, LAUNCHER_FILE
+
+if TYPE_CHECKING:
+    from controller.panels.cpanel.driver import CpanelPanel
+
+
+def verify(panel: CpanelPanel, account: Account, wanted: Prepared) -> None:
+    """Raise panel_unverified naming what the panel had said to be done and does not show."""
+    databases, crontab, files = panel.databases(account), panel.crontab(account), panel.files(account)
+    looks = panel.looks(account.user)
+    files.settle()
+    looks.forget("databases", "users", "crontab", "folder")
+    found = side_by_side(
+        (
+            lambda: "" if wanted.database in databases.databases() else f"the database {wanted.database}",
+            lambda: "" if wanted.user in databases.users() else f"the database user {wanted.user}",
+            lambda: "" if databases.may_do_all(wanted.database, wanted.user) else f"the privileges of {wanted.user}",
+            lambda: "" if crontab.holds(wanted.cron_line) else "the cron line",
+            lambda: _files(set(files.entries(FOLDER) or ())),
+        )
+    )
+    missing = [one for one in found if one]
+    if missing:
+        words = f"the panel said it was done and does not show {', '.join(missing)}"
+        raise ShoplaunchError("panel_unverified", words)
+
+
+def _files(names: set[str]) -> str:
+    """Say which files are not there. An agent that was faster than this look may have tidied up already."""
+    if not names:
+        return ""
+    missing = [name for name in (LAUNCHER_FILE, AGENT_FILE, JOB_FILE) if name not in names]
+    return f"{FOLDER}/{', '.join(missing)}" if missing else ""

@@ -1,0 +1,193 @@
+"""Calling a WHM server: token, POST only, certificates verified, every answer read as its outcome."""
+
+from __future__ import annotations
+
+import logging
+import ssl
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from http.cookiejar import DefaultCookiePolicy
+from typing import Any
+
+import requests
+from requests.adapters import HTTPAdapter
+
+from controller.panels.cpanel import answers
+from controller.panels.cpanel.answers import Answer
+from controller.panels.cpanel.gate import Gate, in_flight
+from shared.errors import ShoplaunchError
+
+LOG = logging.getLogger(__name__)
+CONNECT_SECONDS = 15
+ANSWER_SECONDS = 120
+#: Making or removing an account takes its time.
+LONG_SECONDS = 600
+#: A look that got no answer is repeated: it changes nothing.
+LOOKS = 3
+LOOK_PAUSE_SECONDS = 1.0
+#: Arguments whose values are never shown, even where the panel repeats them.
+SECRET_ARGUMENTS = ("password", "pass", "content")
+_REFUSED = (401, 403)
+
+
+@dataclass(frozen=True)
+class Login:
+    """Where a server's WHM is and as whom we work there; `url` is https://host:port without a path."""
+
+    server: str
+    url: str
+    user: str
+    token: str = field(repr=False)
+    ca_file: str = ""
+
+
+class Whm:
+    """One server's WHM API. Safe for threads. A call either gives an Answer or raises ShoplaunchError:
+
+    panel_auth_failed (login refused: the gate is closed, nothing goes out any more), panel_untrusted (its certificate),
+    panel_refused (no WHM there), panel_unreachable (no answer: whether a change was made is unknown).
+    """
+
+    def __init__(self, login: Login, gate: Gate, calls_in_flight: int) -> None:
+        self._login = login
+        self._gate = gate
+        self._limit = in_flight(login.server, calls_in_flight)
+        self._session = _session(login, calls_in_flight)
+
+    @property
+    def server(self) -> str:
+        """The server's name."""
+        return self._login.server
+
+    @property
+    def user(self) -> str:
+        """Who we are there: root or a reseller."""
+        return self._login.user
+
+    def call(
+        self, function: str, /, *, look: bool = False, seconds: int = ANSWER_SECONDS, **arguments: object
+    ) -> Answer:
+        """Call WHM API 1. `look`: it only reads, and may be repeated when no answer comes."""
+        document = self._ask(function, {"api.version": "1", **_fields(arguments)}, look, seconds)
+        return answers.whm(document, _hidden(arguments))
+
+    def uapi(self, account: str, module: str, function: str, /, *, look: bool = False, **arguments: object) -> Answer:
+        """Call UAPI as `account`: both envelopes must say yes."""
+        about = {"cpanel.user": account, "cpanel.module": module, "cpanel.function": function}
+        fields = {"api.version": "1", **about, **_fields(arguments)}
+        document = self._ask("uapi_cpanel", fields, look, ANSWER_SECONDS)
+        hidden = _hidden(arguments)
+        outer = answers.whm(document, hidden)
+        return answers.uapi(outer.data, hidden) if outer.ok else Answer(False, None, outer.text)
+
+    def api2(self, account: str, module: str, function: str, /, *, look: bool = False, **arguments: object) -> Answer:
+        """Call API 2 as `account`; `data` is a list of objects."""
+        about = {
+            "api.version": "1",
+            "cpanel_jsonapi_user": account,
+            "cpanel_jsonapi_apiversion": "2",
+            "cpanel_jsonapi_module": module,
+            "cpanel_jsonapi_func": function,
+        }
+        document = self._ask("cpanel", {**about, **_fields(arguments)}, look, ANSWER_SECONDS)
+        return answers.api2(document, _hidden(arguments))
+
+    def probe(self) -> Answer:
+        """Try the login although the gate may be closed; open it when it works. Returns the answer of `myprivs`."""
+        document = self._post("myprivs", {"api.version": "1"}, ANSWER_SECONDS)
+        self._gate.open()
+        return answers.whm(document)
+
+    def _ask(self, function: str, fields: Mapping[str, str], look: bool, seconds: int) -> Any:
+        for left in reversed(range(LOOKS if look else 1)):
+            reason = self._gate.closed()
+            if reason is not None:
+                raise ShoplaunchError("panel_auth_failed", reason)
+            try:
+                return self._post(function, fields, seconds)
+            except ShoplaunchError as error:
+                if error.code != "panel_unreachable" or left == 0:
+                    raise
+                LOG.info("%s: %s is asked again: %s", self.server, function, error.message)
+                time.sleep(LOOK_PAUSE_SECONDS)
+        raise AssertionError("unreachable")
+
+    def _post(self, function: str, fields: Mapping[str, str], seconds: int) -> Any:
+        """Everything travels in the body: addresses end up in logs."""
+        with self._limit:
+            try:
+                answer = self._session.post(
+                    f"{self._login.url}/json-api/{function}",
+                    data=fields,
+                    timeout=(CONNECT_SECONDS, seconds),
+                    allow_redirects=False,
+                )
+                body = answer.content
+            except requests.RequestException as problem:
+                raise self._silence(function, problem) from None
+        return self._read(function, answer, body)
+
+    def _silence(self, function: str, problem: requests.RequestException) -> ShoplaunchError:
+        """Say why no answer came; not in the library's words, which repeat what was sent."""
+        causes = list(_causes(problem))
+        if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in causes):
+            return ShoplaunchError("panel_untrusted", f"{self._login.url}: its certificate cannot be verified")
+        cause = next((one.strerror for one in causes if isinstance(one, OSError) and one.strerror), None)
+        message = f"{self._login.url} gave no answer to {function}: {cause or type(causes[-1]).__name__}"
+        return ShoplaunchError("panel_unreachable", message)
+
+    def _read(self, function: str, answer: requests.Response, body: bytes) -> Any:
+        page = body.lstrip()[:1] == b"<"
+        if answer.status_code in _REFUSED or (answer.status_code == 200 and page):
+            self._refused(answer.status_code, page)
+        if 300 <= answer.status_code < 400:
+            message = f"{self._login.url} sends us elsewhere; the address must be https://host:2087"
+            raise ShoplaunchError("panel_refused", message)
+        try:
+            return answer.json()
+        except ValueError:
+            message = f"{self._login.url} answered {function} with {answer.status_code} and no JSON"
+            raise ShoplaunchError("panel_unreachable", message) from None
+
+    def _refused(self, status: int, page: bool) -> None:
+        """One refused login is enough: more of them get our address locked out."""
+        how = f"HTTP {status}" + (", a login page" if page else "")
+        reason = f"{self._login.url} does not accept the token of {self._login.user} ({how})"
+        LOG.error("%s: %s; no more calls until `server check` succeeds", self.server, reason)
+        self._gate.close(reason)
+        raise ShoplaunchError("panel_auth_failed", reason)
+
+
+def _session(login: Login, connections: int) -> requests.Session:
+    session = requests.Session()
+    # Neither proxies, nor CA bundles, nor logins of somebody's environment
+    session.trust_env = False
+    session.verify = login.ca_file or True
+    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
+    session.mount("https://", HTTPAdapter(pool_connections=1, pool_maxsize=connections))
+    session.headers["Authorization"] = f"whm {login.user}:{login.token}"
+    session.headers["Accept"] = "application/json"
+    return session
+
+
+def _fields(arguments: Mapping[str, object]) -> dict[str, str]:
+    """Return the arguments as form fields: yes and no as 1 and 0, None left out."""
+    return {
+        name: str(int(value)) if isinstance(value, bool) else str(value)
+        for name, value in arguments.items()
+        if value is not None
+    }
+
+
+def _hidden(arguments: Mapping[str, object]) -> list[str]:
+    return [str(arguments[name]) for name in SECRET_ARGUMENTS if arguments.get(name)]
+
+
+def _causes(problem: BaseException) -> Iterator[BaseException]:
+    """Give the failure and what is inside it, outermost first."""
+    found: BaseException | None = problem
+    while found is not None:
+        yield found
+        inner = [getattr(found, "reason", None), *found.args, found.__cause__, found.__context__]
+        found = next((one for one in inner if isinstance(one, BaseException)), None)
