@@ -1,0 +1,80 @@
+<?php
+/** Signed requests to the controller: short time-outs, TLS always verified, nothing followed. */
+
+declare(strict_types=1);
+
+namespace WHMCS\Module\Addon\Shoplaunch;
+
+final class Controller
+{
+    private const LOOPBACK = ['127.0.0.1', 'localhost', '[::1]'];
+
+    /**
+     * Send one request and return ['status' => HTTP status or 0, 'document' => array|null, 'error' => text].
+     *
+     * `$event` is the event's id, the same at every try of the event; the signature is made anew. Times in seconds.
+     */
+    public static function send(string $method, string $path, string $body, string $event, int $connect, int $total): array
+    {
+        $base = rtrim(Settings::get('controller_url'), '/');
+        $problem = self::problem($base);
+        if ($problem !== '') {
+            return ['status' => 0, 'document' => null, 'error' => $problem];
+        }
+        $target = (string) parse_url($base, PHP_URL_PATH) . $path;
+        $curl = curl_init($base . $path);
+        curl_setopt_array($curl, [
+            CURLOPT_CUSTOMREQUEST => $method,
+            CURLOPT_HTTPHEADER => self::headers($method, $target, $body, $event),
+            CURLOPT_RETURNTRANSFER => true,
+            CURLOPT_FOLLOWLOCATION => false,
+            CURLOPT_CONNECTTIMEOUT => $connect,
+            CURLOPT_TIMEOUT => $total,
+            CURLOPT_NOSIGNAL => true,
+            CURLOPT_SSL_VERIFYPEER => true,
+            CURLOPT_SSL_VERIFYHOST => 2,
+        ]);
+        if ($body !== '') {
+            curl_setopt($curl, CURLOPT_POSTFIELDS, $body);
+        }
+        $answer = curl_exec($curl);
+        $status = (int) curl_getinfo($curl, CURLINFO_RESPONSE_CODE);
+        $error = curl_error($curl);
+        unset($curl);
+        if (!is_string($answer)) {
+            return ['status' => 0, 'document' => null, 'error' => $error !== '' ? $error : 'no answer'];
+        }
+        $document = json_decode($answer, true);
+        return ['status' => $status, 'document' => is_array($document) ? $document : null, 'error' => 'HTTP ' . $status];
+    }
+
+    /** Return why nothing can be sent with these settings, '' when it can. */
+    public static function problem(string $base): string
+    {
+        $parts = parse_url($base);
+        $scheme = is_array($parts) ? ($parts['scheme'] ?? '') : '';
+        $host = is_array($parts) ? ($parts['host'] ?? '') : '';
+        if ($host === '' || Settings::get('api_key') === '' || Settings::get('api_secret') === '') {
+            return 'controller URL, key or secret is not set';
+        }
+        $safe = $scheme === 'https' || ($scheme === 'http' && in_array($host, self::LOOPBACK, true));
+        return $safe ? '' : 'the controller URL must begin with https://';
+    }
+
+    /** @return string[] */
+    private static function headers(string $method, string $target, string $body, string $event): array
+    {
+        $time = (string) time();
+        $text = implode("\n", [$time, $event, $method, $target, hash('sha256', $body)]);
+        return [
+            'X-Shoplaunch-Key: ' . Settings::get('api_key'),
+            'X-Shoplaunch-Timestamp: ' . $time,
+            'X-Shoplaunch-Event: ' . $event,
+            'X-Shoplaunch-Signature: v1=' . hash_hmac('sha256', $text, Settings::secret()),
+            'Content-Type: application/json',
+            'Accept: application/json',
+            // Asking first whether a body may follow costs a second where nobody answers that question
+            'Expect:',
+        ];
+    }
+}

@@ -1,0 +1,64 @@
+<?php
+/** Brings waiting events to the controller: the pauses grow, the event's id stays, every try is signed anew. */
+
+declare(strict_types=1);
+
+namespace WHMCS\Module\Addon\Shoplaunch;
+
+final class Delivery
+{
+    /** Pause after the n-th failed try, in seconds; the last goes on for ever. */
+    private const PAUSES = [60, 120, 300, 600, 1800, 3600];
+
+    /** What the controller answers while it cannot say yes or no yet. The rest of 4xx is its answer for good. */
+    private const LATER = [401, 403, 404, 405, 408, 425, 429];
+
+    /** Send what is due, for at most about `$seconds`; stop at once when the controller cannot be reached. */
+    public static function run(int $seconds): void
+    {
+        $end = time() + $seconds;
+        foreach (Queue::firstOfEach() as $row) {
+            if (time() >= $end) {
+                return;
+            }
+            if ((int) $row->due_at <= time() && !self::deliver($row)) {
+                return;
+            }
+        }
+    }
+
+    /** Try one event; tell whether the controller was there. */
+    private static function deliver(\stdClass $row): bool
+    {
+        $pause = self::PAUSES[min((int) $row->attempts, count(self::PAUSES) - 1)];
+        if (!Queue::claim($row, $pause)) {
+            return true;
+        }
+        $answer = Controller::send('POST', '/api/v1/orders', (string) $row->body, (string) $row->event_id, 1, 3);
+        $status = $answer['status'];
+        $document = $answer['document'] ?? [];
+        if ($status >= 200 && $status < 300 && $answer['document'] !== null) {
+            Queue::taken($row);
+            if (!Queue::isWaiting((int) $row->service_id)) {
+                Status::keep((int) $row->service_id, $document);
+            }
+            return true;
+        }
+        $error = [
+            'code' => (string) ($document['code'] ?? ''),
+            'message' => (string) ($document['detail'] ?? $document['message'] ?? $answer['error']),
+            'advice' => (string) ($document['advice'] ?? ''),
+        ];
+        // Only a problem document of the controller is a refusal; a page of some proxy is not
+        if ($status >= 400 && $status < 500 && $error['code'] !== '' && !in_array($status, self::LATER, true)) {
+            Queue::refused($row, $error);
+            Log::activity(sprintf('service %d: the controller refused "%s" (%s)', $row->service_id, $row->kind, $error['code']));
+            return true;
+        }
+        Queue::failed($row, $error);
+        if ((int) $row->attempts === 0) {
+            Log::activity(sprintf('service %d: "%s" waits, the controller could not be told', $row->service_id, $row->kind));
+        }
+        return $status !== 0;
+    }
+}

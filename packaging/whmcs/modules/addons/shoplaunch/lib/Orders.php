@@ -1,0 +1,156 @@
+<?php
+/** Accounts made and removed, orders accepted: joined per service and told to the controller, each once. */
+
+declare(strict_types=1);
+
+namespace WHMCS\Module\Addon\Shoplaunch;
+
+use WHMCS\Database\Capsule;
+
+final class Orders
+{
+    /** PreModuleCreate: from now on the welcome mail and the client wait, whatever WHMCS does first. */
+    public static function preModuleCreate(array $vars): void
+    {
+        $hosting = self::ours($vars['params'] ?? []);
+        if ($hosting === null) {
+            return;
+        }
+        Services::ensure($hosting);
+        $fresh = ['account' => 'creating', 'ready_at' => 0, 'state' => '', 'percent' => 0, 'document' => null];
+        Services::changeUnless((int) $hosting->id, 'account', 'created', $fresh);
+    }
+
+    /** AfterModuleCreateFailed: there is no account to keep the client out of. */
+    public static function afterModuleCreateFailed(array $vars): void
+    {
+        $hosting = self::ours($vars['params'] ?? []);
+        if ($hosting !== null) {
+            Services::changeUnless((int) $hosting->id, 'account', 'created', ['account' => '']);
+        }
+    }
+
+    /** AfterModuleCreate: the account is there. Queues `module_created`, once however often WHMCS says so. */
+    public static function afterModuleCreate(array $vars): void
+    {
+        $params = $vars['params'] ?? [];
+        $hosting = self::ours($params);
+        if ($hosting === null) {
+            return;
+        }
+        Services::ensure($hosting);
+        $body = self::created($params, $hosting);
+        Capsule::connection()->transaction(static function () use ($hosting, $body) {
+            $fresh = ['account' => 'created', 'ready_at' => 0, 'state' => '', 'percent' => 0, 'document' => null];
+            if (Services::changeUnless((int) $hosting->id, 'account', 'created', $fresh)) {
+                Queue::add((int) $hosting->id, $body);
+            }
+        });
+        AfterResponse::deliver();
+    }
+
+    /** AcceptOrder: queues `accepted` for each of the order's services with a shop, once. */
+    public static function acceptOrder(array $vars): void
+    {
+        $orderId = (int) ($vars['orderid'] ?? 0);
+        $products = array_keys(Settings::products());
+        if ($orderId < 1 || $products === []) {
+            return;
+        }
+        // An upgrade's order has no row here, and a service add-on has its own table
+        $rows = Capsule::table('tblhosting')->where('orderid', $orderId)->whereIn('packageid', $products)->get();
+        foreach ($rows as $hosting) {
+            Services::ensure($hosting);
+            Capsule::connection()->transaction(static function () use ($hosting) {
+                if (Services::changeUnless((int) $hosting->id, 'accepted', 1, ['accepted' => 1])) {
+                    Queue::add((int) $hosting->id, [
+                        'event' => 'accepted',
+                        'service_id' => (string) $hosting->id,
+                        'order_id' => (string) $hosting->orderid,
+                        'at' => time(),
+                    ]);
+                }
+            });
+        }
+        AfterResponse::deliver();
+    }
+
+    /** AfterModuleTerminate: queues `terminated` when the account was one of ours. */
+    public static function afterModuleTerminate(array $vars): void
+    {
+        $params = $vars['params'] ?? [];
+        $serviceId = (int) ($params['serviceid'] ?? 0);
+        if ($serviceId < 1 || self::isAddon($params) || Services::find($serviceId) === null) {
+            return;
+        }
+        Capsule::connection()->transaction(static function () use ($serviceId) {
+            $gone = ['account' => 'gone', 'held_mail' => ''];
+            if (Services::changeUnless($serviceId, 'account', 'gone', $gone)) {
+                $event = ['event' => 'terminated', 'service_id' => (string) $serviceId, 'at' => time()];
+                Queue::add($serviceId, $event);
+            }
+        });
+        AfterResponse::deliver();
+    }
+
+    /** Return the service's row of `tblhosting` when module parameters are about a product with a shop. */
+    private static function ours(array $params): ?\stdClass
+    {
+        $serviceId = (int) ($params['serviceid'] ?? 0);
+        $productId = (int) ($params['pid'] ?? 0);
+        if ($serviceId < 1 || self::isAddon($params) || !isset(Settings::products()[$productId])) {
+            return null;
+        }
+        $hosting = Capsule::table('tblhosting')->where('id', $serviceId)->first();
+        if ($hosting === null || (int) $hosting->packageid !== $productId) {
+            return null;
+        }
+        $product = Capsule::table('tblproducts')->where('id', $productId)->first();
+        $module = (string) ($params['moduletype'] ?? '');
+        // An add-on of the service runs its own module with the service's id
+        $foreign = $product !== null && $module !== '' && $module !== (string) $product->servertype;
+        return $foreign ? null : $hosting;
+    }
+
+    private static function isAddon(array $params): bool
+    {
+        return (int) ($params['addonId'] ?? $params['addonid'] ?? 0) > 0;
+    }
+
+    /** Return the event `module_created`. No password is in it. */
+    private static function created(array $params, \stdClass $hosting): array
+    {
+        $client = (array) ($params['clientsdetails'] ?? []);
+        $server = Capsule::table('tblservers')->where('id', (int) $hosting->server)->first();
+        $host = $server !== null ? (string) $server->hostname : (string) ($params['serverhostname'] ?? '');
+        $options = (array) ($params['configoptions'] ?? []);
+        $variant = trim((string) ($options[Settings::get('variant_option')] ?? ''));
+        $country = (string) ($client['countrycode'] ?? $client['country'] ?? '');
+        return [
+            'event' => 'module_created',
+            'service_id' => (string) $hosting->id,
+            'order_id' => (string) $hosting->orderid,
+            'client_id' => (string) $hosting->userid,
+            'product_id' => (string) $hosting->packageid,
+            'server_host' => $host,
+            'bundle' => Settings::products()[(int) $hosting->packageid],
+            'variant' => $variant === '' ? null : $variant,
+            'domain' => (string) ($params['domain'] ?? $hosting->domain),
+            'email' => (string) ($client['email'] ?? ''),
+            'account' => (string) ($params['username'] ?? $hosting->username),
+            'first_name' => self::plain($client['firstname'] ?? ''),
+            'last_name' => self::plain($client['lastname'] ?? ''),
+            'language' => Settings::languageCode((string) ($client['language'] ?? '')),
+            'country' => preg_match('/^[A-Za-z]{2}$/', $country) ? $country : '',
+            'at' => time(),
+            'wait_for_acceptance' => Settings::isOn('wait_for_acceptance'),
+        ];
+    }
+
+    /** WHMCS keeps names as HTML: `O&#039;Brien`. The controller takes at most 255 characters. */
+    private static function plain($text): string
+    {
+        $plain = html_entity_decode((string) $text, ENT_QUOTES | ENT_HTML5, 'UTF-8');
+        return (string) preg_replace('/^(.{255}).*$/us', '$1', $plain);
+    }
+}

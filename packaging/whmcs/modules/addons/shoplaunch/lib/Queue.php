@@ -1,0 +1,124 @@
+<?php
+/** Events that wait for the controller: kept in the same transaction as what they tell. */
+
+declare(strict_types=1);
+
+namespace WHMCS\Module\Addon\Shoplaunch;
+
+use WHMCS\Database\Capsule;
+
+final class Queue
+{
+    private const KEEP_SECONDS = 30 * 86400;
+
+    /** Return a new event's id: a random UUID. */
+    public static function uuid(): string
+    {
+        $bytes = random_bytes(16);
+        $bytes[6] = chr(ord($bytes[6]) & 0x0f | 0x40);
+        $bytes[8] = chr(ord($bytes[8]) & 0x3f | 0x80);
+        return vsprintf('%s%s-%s-%s-%s-%s%s%s', str_split(bin2hex($bytes), 4));
+    }
+
+    /**
+     * Return `$document` as the JSON that is kept, signed and sent, to the byte. ASCII: the tables of an older WHMCS
+     * cannot hold every character, and a body that is cut would never be taken.
+     */
+    public static function encode(array $document): string
+    {
+        return (string) json_encode($document, JSON_UNESCAPED_SLASHES | JSON_INVALID_UTF8_SUBSTITUTE);
+    }
+
+    /** Keep an event until the controller has taken it. */
+    public static function add(int $serviceId, array $body): void
+    {
+        Capsule::table(Schema::QUEUE)->insert([
+            'event_id' => self::uuid(),
+            'service_id' => $serviceId,
+            'kind' => $body['event'],
+            'body' => self::encode($body),
+            'created_at' => time(),
+        ]);
+    }
+
+    /**
+     * Return the waiting events, oldest first; of each service only the first, so that none overtakes another.
+     *
+     * @return \stdClass[]
+     */
+    public static function firstOfEach(): array
+    {
+        $first = [];
+        $rows = Capsule::table(Schema::QUEUE)->where('state', 'waiting')->orderBy('id')->limit(500)->get();
+        foreach ($rows as $row) {
+            $first[(int) $row->service_id] = $first[(int) $row->service_id] ?? $row;
+        }
+        return array_values($first);
+    }
+
+    /**
+     * Return the events that wait and those the controller refused, oldest first.
+     *
+     * @return \stdClass[]
+     */
+    public static function unfinished(): array
+    {
+        $found = [];
+        foreach (Capsule::table(Schema::QUEUE)->whereIn('state', ['waiting', 'refused'])->orderBy('id')->limit(50)->get() as $row) {
+            $found[] = $row;
+        }
+        return $found;
+    }
+
+    /** Tell whether the controller has yet to hear something of a service. */
+    public static function isWaiting(int $serviceId): bool
+    {
+        return Capsule::table(Schema::QUEUE)->where('service_id', $serviceId)->where('state', 'waiting')->exists();
+    }
+
+    /** Take an event for one try; tell whether nobody else has it. It is due again by itself after `$seconds`. */
+    public static function claim(\stdClass $row, int $seconds): bool
+    {
+        return Capsule::table(Schema::QUEUE)->where('id', $row->id)->where('state', 'waiting')
+            ->where('due_at', $row->due_at)->where('attempts', $row->attempts)
+            ->update(['attempts' => (int) $row->attempts + 1, 'due_at' => time() + $seconds]) > 0;
+    }
+
+    /** The controller took the event: what it said about a client is not kept any longer. */
+    public static function taken(\stdClass $row): void
+    {
+        self::end($row, 'taken', ['body' => '', 'error' => null]);
+    }
+
+    /** The controller refused the event for good; `$error` is {code, message, advice}. */
+    public static function refused(\stdClass $row, array $error): void
+    {
+        self::end($row, 'refused', ['error' => self::encode($error)]);
+    }
+
+    /** The event did not get through; it waits. */
+    public static function failed(\stdClass $row, array $error): void
+    {
+        Capsule::table(Schema::QUEUE)->where('id', $row->id)->update(['error' => self::encode($error)]);
+    }
+
+    /** Send a refused event again, as a new one: the old id would get the old answer. */
+    public static function renew(int $id): bool
+    {
+        return Capsule::table(Schema::QUEUE)->where('id', $id)->where('state', 'refused')->update([
+            'event_id' => self::uuid(), 'state' => 'waiting', 'attempts' => 0, 'due_at' => 0, 'error' => null,
+        ]) > 0;
+    }
+
+    /** Forget events that ended long ago. */
+    public static function sweep(): void
+    {
+        Capsule::table(Schema::QUEUE)->where('state', 'taken')->where('ended_at', '<', time() - self::KEEP_SECONDS)
+            ->delete();
+    }
+
+    private static function end(\stdClass $row, string $state, array $more): void
+    {
+        Capsule::table(Schema::QUEUE)->where('id', $row->id)->update(['state' => $state, 'ended_at' => time()] + $more);
+    }
+}

@@ -1,0 +1,92 @@
+<?php
+/** Our row per service: what has happened to its account and order, and whether its client has been let in. */
+
+declare(strict_types=1);
+
+namespace WHMCS\Module\Addon\Shoplaunch;
+
+use WHMCS\Database\Capsule;
+
+final class Services
+{
+    public const PER_PAGE = 25;
+
+    /** A creation that has not ended after this long was given up without a word. */
+    private const CREATING_SECONDS = 900;
+
+    /** Return the row of a service, null when it never concerned us. */
+    public static function find(int $serviceId): ?\stdClass
+    {
+        return Capsule::table(Schema::SERVICES)->where('service_id', $serviceId)->first();
+    }
+
+    /** Make sure that a service of `tblhosting` has a row. */
+    public static function ensure(\stdClass $hosting): void
+    {
+        if (self::find((int) $hosting->id) !== null) {
+            return;
+        }
+        Capsule::table(Schema::SERVICES)->insertOrIgnore([
+            'service_id' => (int) $hosting->id,
+            'order_id' => (int) $hosting->orderid,
+            'client_id' => (int) $hosting->userid,
+            'product_id' => (int) $hosting->packageid,
+            'changed_at' => time(),
+        ]);
+    }
+
+    /**
+     * Set `$values` unless the column `$name` is `$value` already; tell whether this call was the one that did.
+     *
+     * @param array<string, mixed> $values
+     */
+    public static function changeUnless(int $serviceId, string $name, $value, array $values): bool
+    {
+        $values['changed_at'] = time();
+        return Capsule::table(Schema::SERVICES)
+            ->where('service_id', $serviceId)->where($name, '!=', $value)->update($values) > 0;
+    }
+
+    /** Tell whether the client of this row has to stay out: there is an account, and no proved shop in it yet. */
+    public static function isHeldBack(?\stdClass $row): bool
+    {
+        if ($row === null || (int) $row->ready_at > 0) {
+            return false;
+        }
+        return $row->account === 'created'
+            || ($row->account === 'creating' && (int) $row->changed_at > time() - self::CREATING_SECONDS);
+    }
+
+    /**
+     * Return one page of rows, the last change first; pages count from 1.
+     *
+     * @return \stdClass[]
+     */
+    public static function page(int $number): array
+    {
+        $rows = Capsule::table(Schema::SERVICES)->orderBy('changed_at', 'desc')->orderBy('service_id', 'desc')
+            ->offset(($number - 1) * self::PER_PAGE)->limit(self::PER_PAGE)->get();
+        $found = [];
+        foreach ($rows as $row) {
+            $found[] = $row;
+        }
+        return $found;
+    }
+
+    /** Return the service's domain: the controller's spelling, or WHMCS's before it has spoken. */
+    public static function domain(\stdClass $row, array $document): string
+    {
+        if (is_string($document['domain'] ?? null) && $document['domain'] !== '') {
+            return $document['domain'];
+        }
+        $hosting = Capsule::table('tblhosting')->where('id', $row->service_id)->first();
+        return $hosting === null ? '' : (string) $hosting->domain;
+    }
+
+    /** Let the client in; tell whether the door was closed before. */
+    public static function letIn(int $serviceId): bool
+    {
+        return Capsule::table(Schema::SERVICES)
+            ->where('service_id', $serviceId)->where('ready_at', 0)->update(['ready_at' => time()]) > 0;
+    }
+}

@@ -1,0 +1,101 @@
+<?php
+/** What the controller says about a service, kept for five seconds, so that pages never ask it themselves. */
+
+declare(strict_types=1);
+
+namespace WHMCS\Module\Addon\Shoplaunch;
+
+use WHMCS\Database\Capsule;
+
+final class Status
+{
+    private const CACHE_SECONDS = 5;
+    private const SILENT_SECONDS = 30;
+
+    /** Jobs of these kinds exist only for a shop that was live. */
+    private const AFTER_LIVE = ['https_on', 'set_admin_password'];
+
+    /** Ask the controller unless it was asked just now; tell whether it could be asked. */
+    public static function refresh(\stdClass $row, int $connect = 1, int $total = 2): bool
+    {
+        $now = time();
+        if ((int) $row->checked_at > $now - self::CACHE_SECONDS) {
+            return true;
+        }
+        if (Queue::isWaiting((int) $row->service_id)) {
+            // Until the controller has heard of this account it would speak of an earlier one
+            return true;
+        }
+        $claimed = Capsule::table(Schema::SERVICES)->where('service_id', $row->service_id)
+            ->where('checked_at', $row->checked_at)->update(['checked_at' => $now]);
+        if ($claimed < 1) {
+            return true;
+        }
+        $path = '/api/v1/services/' . (int) $row->service_id;
+        $answer = Controller::send('GET', $path, '', Queue::uuid(), $connect, $total);
+        if ($answer['status'] === 200 && $answer['document'] !== null) {
+            self::keep((int) $row->service_id, $answer['document']);
+            return true;
+        }
+        if ($answer['status'] !== 404) {
+            // A controller that is down is asked less often
+            self::set((int) $row->service_id, ['checked_at' => $now + self::SILENT_SECONDS - self::CACHE_SECONDS]);
+        }
+        return $answer['status'] !== 0;
+    }
+
+    /** Keep a status document; a live shop opens the door and sends the mail that was held. */
+    public static function keep(int $serviceId, array $document): void
+    {
+        $state = $document['state'] ?? null;
+        if (!is_string($state) || !preg_match('/^[a-z_]{1,16}$/', $state)) {
+            return;
+        }
+        $names = ['id', 'kind', 'domain', 'state', 'step', 'percent', 'error', 'shop_url', 'admin_url', 'status_url',
+            'waiting_for'];
+        $kept = array_intersect_key($document, array_flip($names)) + ['failed_steps' => self::failedSteps($document)];
+        self::set($serviceId, [
+            'state' => $state,
+            'percent' => max(0, min(100, (int) ($document['percent'] ?? 0))),
+            'document' => Queue::encode($kept),
+            'checked_at' => time(),
+        ]);
+        $live = $state === 'live' || in_array($document['kind'] ?? '', self::AFTER_LIVE, true);
+        if ($live && empty($document['ended_at']) && self::isAccountThere($serviceId) && Services::letIn($serviceId)) {
+            AfterResponse::later('mail ' . $serviceId, static function () use ($serviceId) {
+                WelcomeMail::sendHeld($serviceId);
+            });
+        }
+    }
+
+    /** Return the kept document of a row; empty before the controller has said anything. */
+    public static function document(\stdClass $row): array
+    {
+        $document = json_decode((string) $row->document, true);
+        return is_array($document) ? $document : [];
+    }
+
+    /** A late answer about an account that is gone must not open the door of the next one. */
+    private static function isAccountThere(int $serviceId): bool
+    {
+        $row = Services::find($serviceId);
+        return $row !== null && $row->account === 'created';
+    }
+
+    /** @return string[] */
+    private static function failedSteps(array $document): array
+    {
+        $names = [];
+        foreach ((array) ($document['steps'] ?? []) as $step) {
+            if (is_array($step) && ($step['state'] ?? '') === 'failed' && is_string($step['name'] ?? null)) {
+                $names[] = $step['name'];
+            }
+        }
+        return $names;
+    }
+
+    private static function set(int $serviceId, array $values): void
+    {
+        Capsule::table(Schema::SERVICES)->where('service_id', $serviceId)->update($values);
+    }
+}

@@ -1,0 +1,1 @@
+"""WHMCS around an addon: real PHP, real tables, one process per page, and only what WHMCS documents."""

@@ -1,0 +1,135 @@
+"""Creations, acceptances and terminations become events: each once, whatever order WHMCS tells them in."""
+
+import json
+
+import pytest
+
+from shared.errors import ShoplaunchError
+from shared.schema import validate
+from tests.fakes.whmcs_php import sequences
+from tests.fakes.whmcs_php.harness import ORDERS
+
+
+@pytest.mark.parametrize("sequence", sequences.TOLD, ids=lambda sequence: sequence.__name__)
+def test_each_event_is_told_once_in_every_sequence(watched, told, sequence):
+    order, service = watched.order()
+    sequence(watched, order, service)
+    assert told.told() == sequences.TOLD[sequence]
+    for _event, _method, path, body in told.requests:
+        assert path == "/api/v1/orders"
+        validate("billing-event", body, "order_invalid")
+        assert body["service_id"] == str(service)
+    events = [event for event, *_rest in told.requests]
+    assert len(set(events)) == len(events)
+    assert [row["state"] for row in watched.queue()] == ["taken"] * len(events)
+
+
+@pytest.mark.parametrize("order_of_acts", ORDERS, ids=lambda acts: "-".join(acts))
+def test_the_created_event_says_what_the_controller_needs(watched, told, order_of_acts):
+    client = watched.client(
+        firstname="O&#039;Brien &quot;Z&quot;", lastname="مرادی\u200c🎉", email="a+b@client.example", language="farsi"
+    )
+    watched.setting("variant_option", "Theme")
+    watched.setting("wait_for_acceptance", "on")
+    order, service = watched.order(client=client, domain="فروشگاه.example", username="abc")
+    watched.create(service, order=order_of_acts, configoptions={"Theme": " text "})
+    body = told.requests[0][3]
+    assert body.pop("at") > 0
+    assert body == {
+        "event": "module_created", "service_id": str(service), "order_id": str(order), "client_id": str(client),
+        "product_id": "3", "server_host": "web1.example.net", "bundle": "boutique", "variant": "text",
+        "domain": "فروشگاه.example", "email": "a+b@client.example", "account": "abc", "first_name": "O'Brien \"Z\"",
+        "last_name": "مرادی\u200c🎉", "language": "fa", "country": "IR", "wait_for_acceptance": True,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("language", "default", "code"),
+    [("english", "farsi", "en"), ("", "farsi", "fa"), ("", "english", "en"), ("german", "farsi", "en")],
+)
+def test_a_client_without_a_language_has_the_addons_default(watched, told, language, default, code):
+    watched.setting("default_language", default)
+    _order, service = watched.order(client=watched.client(language=language))
+    watched.create(service)
+    assert told.requests[0][3]["language"] == code
+
+
+def test_other_products_and_service_addons_are_ignored(watched, told):
+    order, plain = watched.order(product=4)
+    watched.create(plain)
+    watched.accept(order)
+    watched.terminate(plain)
+    _order, service = watched.order()
+    watched.create(service, addonId=9)
+    watched.create(service, moduletype="licensing")
+    watched.create(service, pid=5)
+    assert told.requests == [] and watched.queue() == [] and watched.shop(plain) is None
+    watched.create(service)
+    watched.terminate(service, addonId=9)
+    assert told.told() == ["module_created"]
+
+
+def test_an_upgrade_to_a_product_with_a_shop_starts_nothing_and_locks_nobody_out(watched, told):
+    order, service = watched.order(product=4)
+    watched.create(service)
+    client = watched.rows("tblhosting", id=service)[0]["userid"]
+    sequences.upgrade(watched, order, service)
+    assert told.requests == [] and watched.queue() == []
+    page = watched.page("/clientarea.php", action="productdetails", id=service, client=client)
+    assert page.redirect is None and "CLIENT-PASSWORD" in page.text
+
+
+def test_an_order_with_two_shops_and_a_plain_product_is_accepted_for_the_shops(watched, told):
+    order, first = watched.order()
+    client = watched.rows("tblhosting", id=first)[0]["userid"]
+    second, plain = watched.service(order, client, product=5), watched.service(order, client, product=4)
+    watched.accept(order)
+    assert [body["service_id"] for *_rest, body in told.requests] == [str(first), str(second)]
+    assert watched.shop(plain) is None
+
+
+def test_the_real_controller_takes_the_events_and_starts_one_job(whmcs, job_of):
+    order, service = whmcs.order(client=whmcs.client(language="farsi"))
+    sequences.duplicate_create(whmcs, order, service)
+    job = job_of(service)
+    hosting = whmcs.rows("tblhosting", id=service)[0]
+    assert (job.domain, job.account, job.language) == (hosting["domain"], hosting["username"], "fa")
+    assert [row["state"] for row in whmcs.queue()] == ["taken", "taken"]
+    assert whmcs.shop(service)["state"] == "received"
+
+
+def test_the_real_controller_waits_for_acceptance_when_told_to(whmcs, job_of):
+    whmcs.setting("wait_for_acceptance", "on")
+    order, service = whmcs.order()
+    whmcs.create(service)
+    assert json.loads(whmcs.shop(service)["document"])["waiting_for"] == "accepted"
+    with pytest.raises(ShoplaunchError, match="no job"):
+        job_of(service)
+    whmcs.accept(order)
+    assert job_of(service).state == "received"
+
+
+def test_a_termination_cancels_the_job(whmcs, job_of):
+    order, service = whmcs.order()
+    sequences.terminate_during_restore(whmcs, order, service)
+    assert job_of(service).state == "cancelled"
+
+
+def test_no_password_and_no_access_hash_is_kept_logged_or_sent(watched, told):
+    order, service = watched.order()
+    told.answer(500, "sorry", "text/html")
+    sequences.created_again(watched, order, service)
+    told.answer(202, {"state": "received", "percent": 0})
+    for _event in range(4):
+        watched.due_now()
+        watched.cron()
+    assert [row["state"] for row in watched.queue()] == ["taken"] * 4
+    kept = json.dumps([watched.queue(), watched.log(), watched.shop(service), told.requests], default=str)
+    for secret in ("CLIENT-PASSWORD", "SERVER-PASSWORD", "ACCESS-HASH", "5e5e5e"):
+        assert secret not in kept
+
+
+def test_what_was_told_of_a_client_is_forgotten_once_it_was_taken(watched, told):
+    _order, service = watched.order()
+    watched.create(service)
+    assert [row["body"] for row in watched.queue()] == [""]
