@@ -96,13 +96,14 @@ class Whmcs:
 
     def insert(self, table, **row):
         """Insert a row; return its id."""
-        with contextlib.closing(self.server.root_connection(self.database)) as connection:
-            with connection.cursor() as cursor:
-                names = ", ".join(f"`{name}`" for name in row)
-                cursor.execute("SET sql_mode = ''")
-                marks = ", ".join(["%s"] * len(row))
-                cursor.execute(f"INSERT INTO `{table}` ({names}) VALUES ({marks})", list(row.values()))
-                return cursor.lastrowid
+        names, marks = ", ".join(f"`{name}`" for name in row), ", ".join(["%s"] * len(row))
+        with (
+            contextlib.closing(self.server.root_connection(self.database)) as connection,
+            connection.cursor() as cursor,
+        ):
+            cursor.execute("SET sql_mode = ''")
+            cursor.execute(f"INSERT INTO `{table}` ({names}) VALUES ({marks})", list(row.values()))
+            return cursor.lastrowid
 
     def rows(self, table, **match):
         """Return the rows of a table in which these columns have these values."""
