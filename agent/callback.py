@@ -1,8 +1,9 @@
 """Reports to the controller: an outbox delivered in order, heartbeats, and what the controller's answers mean.
 
 One thread of its own delivers and beats, so that neither a slow controller holds up the work nor long work the
-heartbeats. 409: a newer attempt exists, the process ends at once and touches nothing. 410: cancelled. 401: the token
-is not (any longer) valid. Everything else but 2xx is tried again; what no try can mend is dropped and logged.
+heartbeats. Where the controller cannot be reached, its answer may come through the panel (agent.ack). 409: a newer
+attempt exists, the process ends at once and touches nothing. 410: cancelled. 401: the token is not (any longer)
+valid. Everything else but 2xx is tried again; what no try can mend is dropped and logged.
 """
 
 import json
@@ -10,7 +11,8 @@ import os
 import threading
 import time
 
-from agent.http import TIMEOUT_SECONDS, Backoff
+from agent.http import DEADLINE_SECONDS, Backoff
+from shared.ack import ACCEPTED
 from shared.errors import ShoplaunchError
 from shared.events import PERCENT_AFTER, SMALL_PERCENT_AFTER, STAGES, make_event
 from shared.job import RESTORE
@@ -18,6 +20,10 @@ from shared.job import RESTORE
 HEARTBEAT_SECONDS = 30
 #: Between two progress events at least.
 PROGRESS_SECONDS = 3.0
+#: How long an answer is waited for where no request of this run got any.
+UNHEARD_SECONDS = 5.0
+#: Between two looks for an answer through the panel while nothing else is done.
+LOOK_SECONDS = 1.0
 #: Between two durable notes of progress at least.
 NOTE_SECONDS = 1.0
 EXIT_SUPERSEDED = 4
@@ -45,18 +51,22 @@ def leave_at_once():
 
 
 class Reporter:
-    """Reports one attempt of `job` (payload). `door` is agent.http.Door; `lock` is told of progress.
+    """Reports one attempt of `job` (payload). `door` is agent.http.Door; `lock` is told of progress; `ack` is an
+    agent.ack.AckFile.
 
     `on_superseded` is called in the reporter's thread when the controller knows a newer attempt.
     """
 
-    def __init__(self, job, state, outbox, door, log, lock=None, on_superseded=leave_at_once, clock=time.time):
+    def __init__(
+        self, job, state, outbox, door, log, lock=None, ack=None, on_superseded=leave_at_once, clock=time.time
+    ):
         self._job = job
         self._state = state
         self._outbox = outbox
         self._door = door
         self._log = log
         self._lock = lock
+        self._ack = ack
         self._on_superseded = on_superseded
         self._clock = clock
         self._changed = threading.Condition()
@@ -98,10 +108,11 @@ class Reporter:
             self._stopping = True
             self._changed.notify_all()
         if self._thread is not None:
-            self._thread.join(2 * TIMEOUT_SECONDS)
+            self._thread.join(DEADLINE_SECONDS)
 
     def check(self):
         """Raise ShoplaunchError `cancelled` or `callback_refused` when the controller said so."""
+        self._hear_through_panel()
         if self._verdict is not None:
             raise ShoplaunchError(self._verdict, "the controller said so")
 
@@ -114,18 +125,31 @@ class Reporter:
         """How much of the whole is done, 0..100."""
         return int(sum(self._weights[stage] * part for stage, part in self._fractions.items()) + 1e-9)
 
+    def _hear_through_panel(self):
+        """Take an answer that the controller had put into the account."""
+        answer = self._ack.read() if self._ack is not None else None
+        if answer is None:
+            return
+        self._log.info("the controller answers %d through the panel", answer["status"])
+        if answer["status"] != ACCEPTED:
+            self._note_verdict(VERDICTS[answer["status"]])
+            return
+        with self._changed:
+            self._outbox.settle(answer["seq"])
+            self._changed.notify_all()
+
     def event(self, name, **fields):
-        """Report event `name` (of shared.events.STORED) with the optional `fields` of its schema."""
+        """Report event `name` (of shared.events.STORED) with the optional `fields` of its schema; return it."""
         with self._changed:
             self._seq += 1
             # Reserved first: a number used twice would be taken for a repetition and ignored
             self._note_callback(seq=self._seq)
             fields.setdefault("percent", self.percent)
             fields.setdefault("stage", self._stage)
-            self._outbox.append(
-                make_event(self._job["job"], self._job["attempt"], self._seq, name, self._clock(), **fields)
-            )
+            event = make_event(self._job["job"], self._job["attempt"], self._seq, name, self._clock(), **fields)
+            self._outbox.append(event)
             self._changed.notify_all()
+            return event
 
     def waits(self, name):
         """Tell whether an event `name` waits in the outbox."""
@@ -176,24 +200,35 @@ class Reporter:
         self.event("stage_finished", stage=stage, seconds=seconds, **more)
 
     def wait_answered(self, seconds):
-        """Wait until the controller answered or a try failed, at most `seconds`; raise as `check` does."""
+        """Wait until the controller answered or a try failed, at most `seconds`; raise as `check` does.
+
+        One that could not be reached by the last run is not waited for long.
+        """
+        if self._state.get("callback", {}).get("last_error"):
+            seconds = min(seconds, UNHEARD_SECONDS)
+        self.check()
         end = time.monotonic() + seconds
         with self._changed:
             while self._verdict is None and len(self._outbox) and self._tries == 0 and time.monotonic() < end:
                 self._changed.wait(max(0.0, end - time.monotonic()))
         self.check()
 
-    def wait_delivered(self, seconds):
-        """Return True when everything was acknowledged within `seconds`, False otherwise or after a verdict."""
+    def wait_delivered(self, seconds, seq=None):
+        """Return True when every event (up to number `seq`) was acknowledged within `seconds`, by whatever way; False
+        otherwise or after a verdict."""
+        if self._tries and self._last_answer is None:
+            # Nobody answers at all; what may come through the panel is heard by the next tick just as well
+            seconds = min(seconds, UNHEARD_SECONDS)
         end = time.monotonic() + seconds
         with self._changed:
             self._next_try = 0.0
             self._changed.notify_all()
-            while len(self._outbox) and self._verdict is None:
+            while self._verdict is None and self._outbox.waits_up_to(self._seq if seq is None else seq):
+                self._hear_through_panel()
                 left = end - time.monotonic()
                 if left <= 0:
                     return False
-                self._changed.wait(left)
+                self._changed.wait(min(left, LOOK_SECONDS))
             return self._verdict is None
 
     def _run(self):
@@ -227,7 +262,7 @@ class Reporter:
             if event is None or not self._send(event):
                 return
             with self._changed:
-                self._outbox.drop_first()
+                self._outbox.settle(event["seq"])
                 self._changed.notify_all()
 
     def _tell(self, name):

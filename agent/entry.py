@@ -1,6 +1,7 @@
 """One start of the agent: job, lock and state in hand, then the stages, and what follows from how they end."""
 
 from agent import VERSION, attempt, crontab, jobfile, modes, runner, undo
+from agent.ack import AckFile
 from agent.bundle_reader import forget_fetched
 from agent.callback import EXIT_SUPERSEDED, Reporter
 from agent.compat import python_version
@@ -78,13 +79,16 @@ def _refuse(state, problem, log):
 def _work(folder, raw, job, state, log, lock):
     log.hide(secrets_of(job))
     log.info("agent %s on Python %s, job %s attempt %d", VERSION, python_version(), job["job"], job["attempt"])
-    guard = jobfile.Guard(folder, raw, job, jobfile.public_keys())
+    keys = jobfile.public_keys()
+    guard = jobfile.Guard(folder, raw, job, keys)
     try:
         check_address(job["callback"]["url"])
         door = Door(job["callback"].get("ca"))
     except ShoplaunchError as error:
         return _refuse(state, error, log)
-    reporter = Reporter(job, state, Outbox(folder, job["job"], job["attempt"], log), door, log, lock)
+    outbox = Outbox(folder, job["job"], job["attempt"], log)
+    ack = AckFile(folder, job["job"], job["attempt"], keys)
+    reporter = Reporter(job, state, outbox, door, log, lock, ack)
     ctx = Context(job, folder, state, log, reporter=reporter, lock=lock, guard=guard)
     reporter.start()
     try:

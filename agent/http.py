@@ -12,12 +12,15 @@ import urllib.error
 import urllib.request
 from urllib.parse import urlsplit
 
+from agent.bounded import BoundedSocket, Exchange
 from agent.compat import CA_FILES
 from shared.errors import ShoplaunchError
 
 #: Answers after which the same request may succeed a little later.
 RETRY_STATUSES = (404, 408, 425, 429, 500, 502, 503, 504)
 TIMEOUT_SECONDS = 15.0
+#: For one request from the first packet to the last byte of its answer; shorter than the pause between heartbeats.
+DEADLINE_SECONDS = 25.0
 FIRST_DELAY_SECONDS = 1.0
 MAX_DELAY_SECONDS = 60.0
 MAX_BODY_BYTES = 64 * 1024
@@ -137,27 +140,48 @@ class Door:
     """Requests to the controller and to bundle servers; `ca` is PEM text of certificates to trust too."""
 
     def __init__(self, ca=None):
+        self._context = tls_context(ca)
         handlers = [
             urllib.request.ProxyHandler({}),
             _NoRedirect(),
-            urllib.request.HTTPSHandler(context=tls_context(ca)),
+            urllib.request.HTTPSHandler(context=self._context),
         ]
         self._opener = urllib.request.build_opener(*handlers)
 
-    def post(self, url, body, headers, timeout=TIMEOUT_SECONDS):
+    def post(self, url, body, headers, timeout=TIMEOUT_SECONDS, deadline=DEADLINE_SECONDS):
         """POST JSON `body` (bytes) once; return the Answer, whatever its status.
 
-        Raises ShoplaunchError `callback_failed` when there is no answer, `tls_untrusted`, `job_invalid`.
+        Raises ShoplaunchError `callback_failed` when there is no whole answer within `deadline` seconds,
+        `tls_untrusted`, `job_invalid`.
         """
-        request = urllib.request.Request(check_address(url), data=body, method="POST")  # noqa: S310 - the scheme is checked
-        request.add_header("Content-Type", "application/json")
-        for name, value in headers.items():
-            request.add_header(name, value)
-        with self._open(request, timeout, "callback_failed") as response:
-            try:
-                return Answer(response.getcode(), response.headers, response.read(MAX_BODY_BYTES))
-            except BROKEN as error:
-                raise _unreachable("callback_failed", url, error) from None
+        parts = urlsplit(check_address(url))
+        exchange = Exchange(timeout, deadline)
+        opened = []
+        try:
+            connection = self._connection(parts, exchange, opened)
+            connection.request("POST", parts.path + ("?" + parts.query if parts.query else ""), body, dict(
+                headers, **{"Content-Type": "application/json", "User-Agent": USER_AGENT, "Connection": "close"}
+            ))  # fmt: skip
+            response = connection.getresponse()
+            return Answer(response.status, response.headers, response.read(MAX_BODY_BYTES))
+        except (ssl.CertificateError, *BROKEN) as error:
+            raise _unreachable("callback_failed", url, error) from None
+        finally:
+            for found in opened:
+                found.close()
+
+    def _connection(self, parts, exchange, opened):
+        """Return a connected HTTPConnection to the address `parts`; its socket is in `opened`."""
+        secure = parts.scheme == "https"
+        port = parts.port or (443 if secure else 80)
+        opened.append(exchange.connect(parts.hostname, port))
+        if secure:
+            opened.append(exchange.encrypt(opened[0], self._context, parts.hostname))
+            connection = http.client.HTTPSConnection(parts.hostname, port, context=self._context)
+        else:
+            connection = http.client.HTTPConnection(parts.hostname, port)
+        connection.sock = BoundedSocket(opened[-1], exchange)
+        return connection
 
     def get_from(self, url, offset, headers=None, timeout=TIMEOUT_SECONDS):
         """Return the open response (urllib's) for `url` from byte `offset` on; close it after reading.
@@ -180,19 +204,16 @@ class Door:
         except urllib.error.HTTPError as error:
             # An answer like any other; it is closed by whoever reads it
             return error
-        except ssl.CertificateError as error:
-            raise ShoplaunchError("tls_untrusted", _reason(request.full_url, error)) from None
         except urllib.error.URLError as error:
-            if isinstance(error.reason, ssl.SSLError) and "CERTIFICATE_VERIFY_FAILED" in str(error.reason):
-                raise ShoplaunchError("tls_untrusted", _reason(request.full_url, error.reason)) from None
-            if isinstance(error.reason, ssl.CertificateError):
-                raise ShoplaunchError("tls_untrusted", _reason(request.full_url, error.reason)) from None
             raise _unreachable(code, request.full_url, error.reason) from None
-        except BROKEN as error:
+        except (ssl.CertificateError, *BROKEN) as error:
             raise _unreachable(code, request.full_url, error) from None
 
 
 def _unreachable(code, url, error):
+    untrusted = isinstance(error, ssl.SSLError) and "CERTIFICATE_VERIFY_FAILED" in str(error)
+    if untrusted or isinstance(error, ssl.CertificateError):
+        code = "tls_untrusted"
     return ShoplaunchError(code, _reason(url, error))
 
 

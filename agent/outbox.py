@@ -62,13 +62,18 @@ class Outbox:
         """Return the oldest waiting event, None when none waits."""
         return self._waiting[0][1] if self._waiting else None
 
-    def drop_first(self):
-        """The oldest event is acknowledged: it waits no longer."""
-        path, _ = self._waiting.pop(0)
-        try:
-            os.unlink(path)
-        except FileNotFoundError:
-            return
+    def waits_up_to(self, seq):
+        """Tell whether an event with a number up to `seq` waits."""
+        return bool(self._waiting) and self._waiting[0][1]["seq"] <= seq
+
+    def settle(self, seq):
+        """The events up to number `seq` are acknowledged: they wait no longer."""
+        while self.waits_up_to(seq):
+            path, _ = self._waiting.pop(0)
+            try:
+                os.unlink(path)
+            except FileNotFoundError:
+                continue
 
 
 def _read(path):

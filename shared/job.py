@@ -19,6 +19,7 @@ BUNDLE_FILE = "shop.bundle"
 STATE_FILE = "state.json"
 LOG_FILE = "agent.log"
 LOCK_FILE = "lock"
+ACK_FILE = "ack"
 #: Where an occupied document root's entries go when the job allows it.
 REPLACED_FOLDER = ".shoplaunch-replaced"
 

@@ -11,6 +11,7 @@ from shared.errors import ShoplaunchError
 
 PURPOSE_JOB = "job"
 PURPOSE_CERTIFICATE = "certificate"
+PURPOSE_ACK = "ack"
 #: Seconds a clock may be off before a document counts as expired or not yet valid.
 CLOCK_TOLERANCE_SECONDS = 600
 

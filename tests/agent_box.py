@@ -224,6 +224,15 @@ class Box:
         temporary.rename(self.folder / "job")
         return job
 
+    def acknowledge(self, seq, status=202, attempt=1, keys=None, purpose="ack"):
+        """Put the controller's answer into the account as it does through the panel."""
+        payload = {"format": 1, "job": self.id, "attempt": attempt, "seq": seq, "status": status}
+        text = serializer(purpose, [(keys or self.keys).private], sign=sign).dumps(payload)
+        temporary = self.folder / ".ack.new"
+        temporary.write_text(text)
+        os.chown(temporary, self.uid, self.gid)
+        temporary.rename(self.folder / "ack")
+
     def command(self, *arguments, python=None):
         """Return the command line that runs the agent (or launcher, without arguments) as the account."""
         drop = ["setpriv", f"--reuid={self.uid}", f"--regid={self.gid}", "--clear-groups"]

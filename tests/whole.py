@@ -186,6 +186,10 @@ class Whole:
         """Return the agent's folder."""
         return self.home(job) / ".shoplaunch"
 
+    def identity(self, job):
+        """Return the account's entry in the password database."""
+        return pwd.getpwnam(job["account"])
+
     def as_account(self, job, *command):
         """Start `command` as the account, in a session of its own as cron does; return the process."""
         entry = pwd.getpwnam(job["account"])

@@ -7,7 +7,17 @@ from agent import attempt, crontab, database, jobfile, ledger
 from agent.outbox import FOLDER as OUTBOX_FOLDER
 from agent.state import sync_folder
 from shared.errors import ShoplaunchError
-from shared.job import AGENT_FILE, BUNDLE_FILE, JOB_FILE, LAUNCHER_FILE, LOCK_FILE, LOG_FILE, STAMP_FILE, STATE_FILE
+from shared.job import (
+    ACK_FILE,
+    AGENT_FILE,
+    BUNDLE_FILE,
+    JOB_FILE,
+    LAUNCHER_FILE,
+    LOCK_FILE,
+    LOG_FILE,
+    STAMP_FILE,
+    STATE_FILE,
+)
 
 NAME = "cleanup"
 #: The launcher's note of the interpreter it found.
@@ -104,6 +114,7 @@ def _remove_rest(folder):
     for name in os.listdir(folder):
         if name.startswith(REST):
             _unlink(os.path.join(folder, name))
+    _unlink(os.path.join(folder, ACK_FILE))
     _unlink(os.path.join(folder, LOCK_FILE))
     if not os.listdir(folder):
         os.rmdir(folder)

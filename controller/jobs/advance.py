@@ -14,16 +14,14 @@ from controller.db import jobs, proofs, steps
 from controller.db.engine import reading, transact
 from controller.db.jobs import Job
 from controller.db.steps import StepRow
-from controller.jobs import changes, lease, pull, retrying, running, secrets, silence, states, undoing, values
+from controller.jobs import changes, lease, looking, retrying, running, secrets, silence, states, undoing, values
 from controller.jobs.steps import plan
 from controller.jobs.steps.work import Tools, Work
 from shared.errors import ShoplaunchError
 
 LOG = logging.getLogger(__name__)
-#: A panel or mail server that failed while we only looked is asked again after so long.
-LOOK_AGAIN_SECONDS = 60.0
-#: What the panel says when looking again is of no use.
-GONE = ("account_missing", "server_unknown")
+#: A panel or mail server that failed is asked again after so long.
+AGAIN_SECONDS = 60.0
 #: Parts of the plan that run in a state.
 PARTS: Mapping[str, tuple[str, ...]] = {
     states.PREPARING: (plan.PREPARE,),
@@ -83,7 +81,7 @@ class Mover:
             elif job.state == states.RECEIVED:
                 self._prepare(job)
             elif job.state in (states.DROPPED, states.RESTORING) and silence.is_due(job, self._clock()):
-                self._look(job)
+                looking.look(self._tools_for(job), job, self._clock())
             elif job.state == states.CANCELLED:
                 return self._undo(job)
             else:
@@ -101,7 +99,7 @@ class Mover:
             and row.not_before is not None
         ]  # fmt: skip
         if job.alarm == "wanted":
-            waits.append(self._clock() + LOOK_AGAIN_SECONDS)
+            waits.append(self._clock() + AGAIN_SECONDS)
         wake_at = min(waits, default=None)
         if job.state in (states.DROPPED, states.RESTORING):
             wake_at = min([*waits, silence.deadline(job)])
@@ -183,25 +181,6 @@ class Mover:
             job = self._change(job.id, lambda c, now_job: self._keep_private(c, now_job, tools, private, prints))
         return Work(job, changes.private_values(tools.keys, job), tools)
 
-    def _look(self, job: Job) -> None:
-        """The agent is silent: look through the panel before saying what is wrong."""
-        tools, now = self._tools_for(job), self._clock()
-        try:
-            sight = pull.look(tools.panel, Work(job, {}, tools).account, job.id)
-        except ShoplaunchError as error:
-            LOG.warning("job %s: the panel cannot be asked: %s", job.id, error.message)
-            if error.code in GONE:
-                lost = silence.Verdict("stalled", error.as_dict())
-                self._change(job.id, lambda connection, now_job: _judged(connection, now_job, job, lost, now))
-                return
-            # Without the panel's word only the end of the validity counts
-            if job.expires_at is None or now < job.expires_at:
-                self._change(job.id, lambda _c, _job: {"wake_at": now + LOOK_AGAIN_SECONDS, **_postponed(_job, now)})
-                return
-            sight = pull.Sight(None, False, False)
-        found = silence.verdict(job, sight, now)
-        self._change(job.id, lambda connection, now_job: _judged(connection, now_job, job, found, now))
-
     def _undo(self, job: Job) -> Job:
         if job.facts.get("undo") == undoing.DONE:
             return self._change(job.id, lambda _c, _job: {"wake_at": None} if _job.wake_at is not None else {})
@@ -211,7 +190,7 @@ class Mover:
         except Exception as error:
             LOG.exception("job %s: taking back", job.id)
             document = changes.as_document(error)
-            return self._change(job.id, lambda _c, _job: {"error": document, "wake_at": now + LOOK_AGAIN_SECONDS})
+            return self._change(job.id, lambda _c, _job: {"error": document, "wake_at": now + AGAIN_SECONDS})
         return self._change(job.id, lambda connection, now_job: _undone(connection, now_job, done, now))
 
     def _alarm(self, job: Job) -> None:
@@ -237,34 +216,13 @@ class Mover:
         self._change(job.id, lambda _c, now_job: rest if now_job.alarm and now_job.state == job.state else {})
 
 
-def _postponed(job: Job, now: float) -> dict[str, Any]:
-    return changes.with_facts(job, seen_at=now - silence.patience(job) + LOOK_AGAIN_SECONDS)
-
-
-def _judged(connection: sa.Connection, job: Job, seen: Job, found: silence.Verdict, now: float) -> Mapping[str, Any]:
-    if job.state not in (states.DROPPED, states.RESTORING) or job.attempt != seen.attempt:
-        return {}
-    if job.heard_at != seen.heard_at:
-        # It was heard while we looked
-        return {"wake_at": silence.deadline(job)}
-    if found.kind == "works":
-        columns = {**changes.moved(job, "agent_works"), "step": "agent", "error": dict(found.error)}
-        columns |= changes.with_facts(job, seen_at=now, state_updated_at=found.updated_at)
-        if (job.error or {}).get("code") != found.error["code"]:
-            columns["alarm"] = "wanted"
-        if found.percent is not None:
-            columns |= {"percent": found.percent, "stage": found.stage}
-        return columns | {"wake_at": now + silence.patience(job)}
-    steps.update(connection, job.id, "agent", state=steps.FAILED, error=dict(found.error), finished_at=now)
-    return changes.failed(job, "agent_failed" if found.kind == "failed" else "stall", "agent", found.error, now)
-
-
 def _undone(connection: sa.Connection, job: Job, done: Mapping[str, Any], now: float) -> Mapping[str, Any]:
     if job.state != states.CANCELLED:
         return {}
-    columns = changes.with_facts(job, undo=done["undo"])
-    if done["undo"] != undoing.DONE:
+    columns = changes.with_facts(job, **done["facts"])
+    if done["facts"]["undo"] != undoing.DONE:
         return columns | {"error": None, "wake_at": now + done["wake_in"]}
-    late = steps.of_job(connection, job.id)["agent"].state == steps.DONE
-    error = ShoplaunchError("cancelled_late", "the shop was complete before").as_dict() if late else None
+    error = ShoplaunchError("cancelled_kept", done["kept"]).as_dict() if done["kept"] else None
+    if steps.of_job(connection, job.id)["agent"].state == steps.DONE:
+        error = ShoplaunchError("cancelled_late", "the shop was complete before").as_dict()
     return columns | retrying.released() | {"error": error, "wake_at": None}

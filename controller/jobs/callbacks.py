@@ -34,14 +34,14 @@ def record(engine: sa.Engine, tokens: Tokens, token: str, event: Mapping[str, An
     `event_invalid` (400).
     """
     holder = tokens.read_agent(token)
-    event = _checked(event)
+    event = checked(event)
     if (event["job"], event["attempt"]) != (holder.job, holder.attempt):
         raise ShoplaunchError("token_invalid", "the token is of another job or attempt")
     job = transact(engine, lambda connection: _take(connection, holder, event, now))
     return job.attempt
 
 
-def _checked(event: Mapping[str, Any]) -> dict[str, Any]:
+def checked(event: Mapping[str, Any]) -> dict[str, Any]:
     """Return the event, harmless. Raises ShoplaunchError `event_invalid`."""
     found: dict[str, Any] = foreign.harmless(event, "event_invalid")
     check_event(found)
@@ -92,7 +92,7 @@ def _effect(connection: sa.Connection, job: Job, event: Mapping[str, Any], now: 
     if kind == "cleaned":
         return columns | _cleaned(connection, job, now)
     if kind == "finished":
-        return columns | _finished(connection, job, now)
+        return columns | finished(connection, job, now)
     if kind == "failed" and event.get("error"):
         return columns | _failed(connection, job, event, now)
     if states.may(job.state, "agent_works"):
@@ -142,7 +142,8 @@ def _failed(connection: sa.Connection, job: Job, event: Mapping[str, Any], now: 
     return changes.failed(job, "agent_failed", "agent", error, now)
 
 
-def _finished(connection: sa.Connection, job: Job, now: float) -> dict[str, Any]:
+def finished(connection: sa.Connection, job: Job, now: float) -> dict[str, Any]:
+    """Return the columns of a job whose agent is done; {} where that means nothing any more."""
     if not states.may(job.state, "agent_finished"):
         return {}
     steps.update(connection, job.id, "agent", state=steps.DONE, error=None, finished_at=now)

@@ -126,17 +126,17 @@ def place(engine: sa.Engine, order: Mapping[str, Any], source: str, now: float) 
         servers.get(connection, found["server"])
         bundle = bundles.get(connection, found["bundle"])
     _fit(found, RECIPES[bundle.application].limits if bundle.application in RECIPES else {})
-    order_key = sha256_hex(canonical_json(found))
+    key = order_key(found)
     try:
-        return transact(engine, lambda connection: _insert(connection, found, order_key, source, now))
+        return transact(engine, lambda connection: _insert(connection, found, key, source, now))
     except IntegrityError:
         # Somebody was faster; what is there now tells who
         with reading(engine) as connection:
-            return _existing(connection, found, order_key)
+            return _existing(connection, found, key)
 
 
-def _insert(connection: sa.Connection, order: Mapping[str, Any], order_key: str, source: str, now: float) -> Job:
-    known = jobs.find_by_order(connection, order_key)
+def _insert(connection: sa.Connection, order: Mapping[str, Any], key: str, source: str, now: float) -> Job:
+    known = jobs.find_by_order(connection, key)
     if known is not None:
         return known
     _refuse_living(connection, order)
@@ -149,7 +149,7 @@ def _insert(connection: sa.Connection, order: Mapping[str, Any], order_key: str,
         **{name: order[name] for name in ("server", "bundle", "domain", "email", "account")},
         "language": order.get("language", "en"),
         "order": dict(order),
-        "order_key": order_key,
+        "order_key": key,
         **keys(order["server"], order["domain"], order["account"]),
         "state": states.RECEIVED,
         "step": next(iter(PLAN)),
@@ -173,11 +173,16 @@ def _refuse_living(connection: sa.Connection, order: Mapping[str, Any]) -> None:
         raise ShoplaunchError("domain_busy", message)
 
 
-def _existing(connection: sa.Connection, order: Mapping[str, Any], order_key: str) -> Job:
-    known = jobs.find_by_order(connection, order_key)
+def _existing(connection: sa.Connection, order: Mapping[str, Any], key: str) -> Job:
+    known = jobs.find_by_order(connection, key)
     if known is not None:
         return known
     raise ShoplaunchError("domain_busy", f"another job for {order['domain']} or {order['account']} is under way")
+
+
+def order_key(order: Mapping[str, Any]) -> str:
+    """Return what tells this very order from every other; `order` has its fields in their one form."""
+    return str(sha256_hex(canonical_json(dict(order))))
 
 
 def keys(server: str, domain: str, account: str) -> dict[str, str]:

@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from controller.db.jobs import Job
 from controller.jobs import foreign
 from controller.panels.base import Account, Panel
 from shared.errors import ShoplaunchError
@@ -15,7 +16,10 @@ from shared.schema import validate
 
 @dataclass(frozen=True)
 class Sight:
-    """What lies in the account; `state` is the agent's state.json, None when absent or unreadable."""
+    """What lies in the account; `state` is the agent's state.json, None when absent or unreadable.
+
+    Where the state already says all, the rest was not looked for and counts as there.
+    """
 
     state: dict[str, Any] | None
     cron_line: bool
@@ -32,8 +36,19 @@ def has_cron_line(panel: Panel, account: Account, job_id: str) -> bool:
     return any(line.rstrip().endswith(f"# {marker(job_id)}") for line in panel.cron_lines(account))
 
 
-def look(panel: Panel, account: Account, job_id: str) -> Sight:
-    """Return what is there. Raises ShoplaunchError of the panel."""
+def look(panel: Panel, account: Account, job: Job) -> Sight:
+    """Return what the agent of the job's current attempt says, and only where it says nothing what else is there.
+
+    Raises ShoplaunchError of the panel.
+    """
+    state = _state(panel.read_file(account, f"{FOLDER}/{STATE_FILE}"))
+    if state is not None and (state.get("job"), state.get("attempt")) == (job.id, job.attempt):
+        return Sight(state, True, True)
+    return Sight(state, has_cron_line(panel, account, job.id), panel.list_folder(account, FOLDER) is not None)
+
+
+def left(panel: Panel, account: Account, job_id: str) -> Sight:
+    """Return what is left of the job's agent, all of it looked for. Raises ShoplaunchError of the panel."""
     return Sight(
         state=_state(panel.read_file(account, f"{FOLDER}/{STATE_FILE}")),
         cron_line=has_cron_line(panel, account, job_id),

@@ -91,7 +91,7 @@ def cancel(engine: sa.Engine, job_id: str, now: float) -> Job:
 def cancelling(job: Job, now: float) -> dict[str, Any]:
     """Return the columns of a job that is cancelled. Raises ShoplaunchError `illegal_transition`."""
     columns = {**moved(job, "cancel"), "error": None, "alarm": "", "wake_at": now}
-    return columns | changes.with_facts(job, undo=undoing.WANTED, cancelled_from=job.state)
+    return columns | changes.with_facts(job, undo=undoing.WANTED, undo_placed_at=None, cancelled_from=job.state)
 
 
 def undo_cancel(engine: sa.Engine, job_id: str, now: float) -> Job:
@@ -103,8 +103,8 @@ def undo_cancel(engine: sa.Engine, job_id: str, now: float) -> Job:
     def work(connection: sa.Connection, job: Job) -> Mapping[str, Any]:
         columns = moved(job, "undo_cancel")
         asked = changes.asked_again(connection, job, PLAN, now)
-        facts = {**asked["facts"], "undo": None, "cancelled_from": None}
-        held = orders.keys(job.server, job.domain, job.account)
+        facts = {**asked["facts"], "undo": None, "undo_placed_at": None, "cancelled_from": None}
+        held = {**orders.keys(job.server, job.domain, job.account), "order_key": orders.order_key(job.order)}
         return columns | asked | held | {"facts": {key: value for key, value in facts.items() if value is not None}}
 
     return _unless_busy(lambda: change(engine, job_id, now, work))

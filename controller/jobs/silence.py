@@ -19,6 +19,8 @@ START_SECONDS = 90
 #: Heartbeats that may be lost; a killed agent is started again by the next tick.
 LOST_BEATS = 8
 DEFAULT_CRON_SECONDS = 60
+#: Between two looks for an agent that is known not to get through.
+LOOK_SECONDS = 60
 _CODE = re.compile(r"[a-z][a-z0-9_]{1,63}\Z")
 
 
@@ -26,14 +28,12 @@ _CODE = re.compile(r"[a-z][a-z0-9_]{1,63}\Z")
 class Verdict:
     """What a look through the panel says of a silent agent.
 
-    `kind` is `works` (it works but cannot reach us), `failed` (it gave up, and could not say so) or `stalled`;
-    `error` says why, in the shape of `error` everywhere.
+    `kind` is `works` (it works but cannot reach us), `failed` (it gave up, and could not say so), `stalled`, or
+    `quiet` (too early to say); `error` says why, in the shape of `error` everywhere.
     """
 
     kind: str
     error: Mapping[str, Any]
-    percent: int | None = None
-    stage: str | None = None
     updated_at: float | None = None
 
 
@@ -47,7 +47,12 @@ def patience(job: Job) -> float:
     return LOST_BEATS * HEARTBEAT_SECONDS + 2 * cron_seconds(job)
 
 
-def deadline(job: Job, heard_at: float | None = None) -> float:
+def is_blocked(job: Job, heard_at: float | None = None) -> bool:
+    """Tell whether the agent was last found working through the panel, and not heard since."""
+    return float(job.facts.get("blocked_at", 0.0)) > max(heard_at or 0.0, job.heard_at or 0.0)
+
+
+def end_of_patience(job: Job, heard_at: float | None = None) -> float:
     """Return when the job's silence (or its validity) is over; `heard_at` is newer than the job's own."""
     heard = max(heard_at or 0.0, job.heard_at or 0.0, float(job.facts.get("seen_at", 0.0)))
     if heard:
@@ -55,6 +60,16 @@ def deadline(job: Job, heard_at: float | None = None) -> float:
     else:
         end = (job.dropped_at or job.updated_at) + TICKS * cron_seconds(job) + START_SECONDS
     return end if job.expires_at is None else min(end, job.expires_at)
+
+
+def deadline(job: Job, heard_at: float | None = None) -> float:
+    """Return when somebody has to look through the panel: at the end of patience, and every minute for an agent that
+    is known not to get through."""
+    end = end_of_patience(job, heard_at)
+    if not is_blocked(job, heard_at):
+        return end
+    looked = max(float(job.facts.get("looked_at", 0.0)), job.dropped_at or 0.0)
+    return min(end, looked + LOOK_SECONDS)
 
 
 def is_due(job: Job, now: float) -> bool:
@@ -69,13 +84,13 @@ def verdict(job: Job, sight: Sight, now: float) -> Verdict:
         return Verdict("failed", ShoplaunchError("python_missing", "the launcher found no Python").as_dict())
     ours = (state.get("job"), state.get("attempt")) == (job.id, job.attempt)
     if ours and state.get("status") == "failed" and isinstance(state.get("error"), dict):
-        return Verdict("failed", _reported(state["error"]), stage=state.get("stage"))
+        return Verdict("failed", _reported(state["error"]))
     if job.expires_at is not None and now >= job.expires_at:
         return Verdict("stalled", ShoplaunchError("job_expired", "the job was not finished in time").as_dict())
     if ours and _moved(job, state, now):
-        error = ShoplaunchError("network_blocked", _blocked(state))
-        updated = float(state["updated_at"])
-        return Verdict("works", error.as_dict(), _percent(state), state.get("stage"), updated)
+        return Verdict("works", _why_unheard(state), float(state["updated_at"]))
+    if now < end_of_patience(job):
+        return Verdict("quiet", {})
     if ours or job.heard_at is not None:
         return Verdict("stalled", ShoplaunchError("agent_silent", _last_seen(job, state, now)).as_dict())
     if not sight.cron_line:
@@ -95,14 +110,14 @@ def _moved(job: Job, state: Mapping[str, Any], now: float) -> bool:
     return bool(now - updated < patience(job)) if seen is None else updated != seen
 
 
-def _percent(state: Mapping[str, Any]) -> int | None:
-    percent = state.get("percent")
-    return None if percent is None else max(0, min(97, int(percent)))
-
-
-def _blocked(state: Mapping[str, Any]) -> str:
+def _why_unheard(state: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what keeps the agent waiting when it is something else than us, else that it cannot reach us."""
+    error = state.get("error")
+    if state.get("status") == "waiting" and isinstance(error, dict) and error.get("code") != "callback_failed":
+        return _reported(error)
     reason = foreign.one_line(str((state.get("callback") or {}).get("last_error") or "")[:300])
-    return f"the agent works but cannot reach the controller: {reason or 'no answer'}"
+    message = f"the agent works but cannot reach the controller: {reason or 'no answer'}"
+    return dict(ShoplaunchError("network_blocked", message).as_dict())
 
 
 def _last_seen(job: Job, state: Mapping[str, Any], now: float) -> str:

@@ -4,39 +4,59 @@ from __future__ import annotations
 
 from typing import Any
 
-from controller.jobs import pull
+from controller.db import steps
+from controller.db.engine import reading
+from controller.jobs import acks, pull, putting_back, silence
 from controller.jobs.steps import drop
 from controller.jobs.steps.work import Work
 from shared.errors import ShoplaunchError
 from shared.job import FOLDER, JOB_FILE, cron_line
 
 WANTED, PLACED, DONE = "wanted", "placed", "done"
-#: Cron ticks between two looks.
+#: Cron ticks an agent gets before it is put into the account once more.
 TICKS = 3
 GRACE_SECONDS = 60
 
 
 def run(work: Work) -> dict[str, Any]:
-    """Take the next step of undoing; return {"undo", "wake_in" (seconds or None)}.
+    """Take the next step of undoing; return {"facts", "wake_in" (seconds or None), "kept" (what stays and why)}.
 
-    Where the agent never was, or has gone (maybe with the whole account), nothing is left to do. Otherwise a valid
-    job file and the cron line are made sure of: the agent hears 410 at its first event, puts everything back and
-    removes itself.
+    Where the agent never was, or has gone (maybe with the whole account), only what we made ourselves is left to
+    remove; nothing of it goes with a shop that was complete before. Otherwise a valid job file and the cron line are
+    made sure of: the agent hears 410 at its first event, or reads it in the file that answers through the panel, puts
+    everything back and removes itself.
     Raises ShoplaunchError of the panel.
     """
-    facts = work.job.facts
+    facts, now = work.job.facts, work.tools.clock()
     if "account" not in facts or not _is_anything_there(work):
-        return {"undo": DONE, "wake_in": None}
-    drop.place(work, needs_bundle=False)
-    work.tools.panel.ensure_cron(work.account, cron_line(work.job.id))
-    seconds = TICKS * int(facts.get("cron_seconds", 60)) + GRACE_SECONDS
-    return {"undo": PLACED, "wake_in": seconds}
+        found: dict[str, Any] = {"facts": {}, "kept": ""}
+        if not was_complete(work):
+            found = putting_back.run(work)
+        done = {**found["facts"], "undo": DONE, "undo_placed_at": None}
+        return {"facts": done, "wake_in": None, "kept": found["kept"]}
+    pause = TICKS * silence.cron_seconds(work.job) + GRACE_SECONDS
+    placed = float(facts.get("undo_placed_at", 0.0))
+    if now >= placed + pause:
+        drop.place(work, needs_bundle=False)
+        acks.cancel(work)
+        work.tools.panel.ensure_cron(work.account, cron_line(work.job.id))
+        placed = now
+    left = placed + pause - now
+    # One that does not get through cannot tell us that it has left
+    wait = min(left, silence.LOOK_SECONDS) if silence.is_blocked(work.job) else left
+    return {"facts": {"undo": PLACED, "undo_placed_at": placed}, "wake_in": wait, "kept": ""}
+
+
+def was_complete(work: Work) -> bool:
+    """Tell whether the agent had finished the shop before the job was cancelled."""
+    with reading(work.tools.engine) as connection:
+        return steps.of_job(connection, work.job.id)["agent"].state == steps.DONE
 
 
 def _is_anything_there(work: Work) -> bool:
     panel, account = work.tools.panel, work.account
     try:
-        sight = pull.look(panel, account, work.job.id)
+        sight = pull.left(panel, account, work.job.id)
     except ShoplaunchError as error:
         if error.code != "account_missing":
             raise

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from controller.jobs import values
+from controller.jobs import putting_back, values
 from controller.jobs.steps.work import Outcome, Work
 
 
@@ -12,6 +12,11 @@ def run(work: Work) -> Outcome:
     """Raises account_*, name_taken, panel_*."""
     job, panel = work.job, work.tools.panel
     create = bool(job.order.get("create_account"))
+    made = job.facts.get(putting_back.ACCOUNT)
+    if create and panel.find_account(job.account) is None:
+        # Noted before: after an interruption nobody could tell any more
+        made = putting_back.MAYBE
+        work.remember(**{putting_back.ACCOUNT: made, putting_back.BORN: None})
     account = panel.ensure_account(job.account, job.domain, create=create, email=job.email)
     host = values.host(job.domain, panel.site_address(account))
     urls = {"scheme": "http", "domain": host, "base_uri": "/", "admin_folder": work.private["admin_folder"]}
@@ -21,4 +26,7 @@ def run(work: Work) -> Outcome:
         "shop_url": values.shop_url(urls),
         "admin_url": values.admin_url(urls),
     }
+    if made == putting_back.MAYBE:
+        born = putting_back.contents(panel, account, job.id)
+        facts |= {putting_back.ACCOUNT: putting_back.MADE, putting_back.BORN: born}
     return Outcome(facts=facts, note=account.home)

@@ -9,13 +9,15 @@ import sqlalchemy as sa
 
 from controller.db import events, proofs
 from controller.db.engine import reading
-from controller.jobs import certificate, pull, visits
+from controller.jobs import acks, certificate, pull, visits
 from controller.jobs.steps.work import Later, Outcome, Work
 from shared.errors import ShoplaunchError
 from shared.placeholders import Renderer
 
 #: How often the agent's own clean-up is looked for, and how many cron ticks it gets.
 LOOK_SECONDS = 5
+#: The same for an agent that only hears us through the panel.
+UNHEARD_SECONDS = 20
 CLEANUP_TICKS = 2
 CLEANUP_SECONDS = 60
 
@@ -60,16 +62,19 @@ def require_evidence(manifest: Mapping[str, Any], evidence: Mapping[str, Any]) -
 def _ensure_gone(work: Work) -> str:
     """The agent's folder and cron line are gone; return a note when we had to remove them."""
     panel, account, job = work.tools.panel, work.account, work.job
-    sight = pull.look(panel, account, job.id)
+    sight = pull.left(panel, account, job.id)
     if not sight.cron_line and not sight.folder:
         return ""
+    unheard = job.facts.get("ack_seq")
+    if unheard is not None and sight.folder:
+        acks.accept(work, int(unheard))
     patience = CLEANUP_TICKS * int(job.facts.get("cron_seconds", 60)) + CLEANUP_SECONDS
     waited = work.tools.clock() - float(job.facts.get("finished_at", 0))
     if waited < patience:
-        raise Later(LOOK_SECONDS, "the agent cleans up")
+        raise Later(LOOK_SECONDS if unheard is None else UNHEARD_SECONDS, "the agent cleans up")
     panel.remove_cron(account, pull.marker(job.id))
     panel.remove_agent(account)
-    sight = pull.look(panel, account, job.id)
+    sight = pull.left(panel, account, job.id)
     if sight.cron_line or sight.folder:
         raise ShoplaunchError("leftovers", "the agent's cron line or folder cannot be removed")
     return "the agent's leftovers were removed"

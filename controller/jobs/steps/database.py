@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from controller.jobs import putting_back
 from controller.jobs.steps.work import Outcome, Work
 
 
@@ -9,5 +10,7 @@ def run(work: Work) -> Outcome:
     """Raises panel_*, name_taken."""
     account = work.account
     name, _user = work.tools.panel.database_names(account)
+    if not work.tools.panel.has_database(account, name):
+        work.remember(**{putting_back.DATABASE: name})
     work.tools.panel.ensure_database(account, name)
     return Outcome(note=name)

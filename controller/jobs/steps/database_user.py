@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from controller.jobs import putting_back
 from controller.jobs.steps.work import Outcome, Work
 
 
@@ -9,5 +10,7 @@ def run(work: Work) -> Outcome:
     """Raises panel_*, name_taken."""
     account = work.account
     _name, user = work.tools.panel.database_names(account)
+    if not work.tools.panel.has_database_user(account, user):
+        work.remember(**{putting_back.DATABASE_USER: user})
     work.tools.panel.ensure_database_user(account, user, work.private["db.password"])
     return Outcome(note=user)

@@ -11,7 +11,9 @@ import sqlalchemy as sa
 
 from controller.billing.base import Billing
 from controller.config import Config
+from controller.db import jobs
 from controller.db.bundles import Bundle
+from controller.db.engine import transact
 from controller.db.jobs import Job
 from controller.jobs import values
 from controller.jobs.bundles import Bundles
@@ -60,6 +62,20 @@ class Work:
     def bundle(self) -> Bundle:
         """What is known of the job's bundle. Raises bundle_unknown."""
         return self.tools.bundles.get(self.job.bundle)
+
+    def remember(self, **facts: Any) -> None:
+        """Note facts durably before what they tell of is done: whoever goes on after an interruption finds them.
+
+        None forgets. Raises database_busy.
+        """
+
+        def note(connection: sa.Connection) -> None:
+            job = jobs.get(connection, self.job.id, lock=True)
+            known = {**job.facts, **facts}
+            kept = {name: value for name, value in known.items() if value is not None}
+            jobs.update(connection, job, self.tools.clock(), facts=kept)
+
+        transact(self.tools.engine, note)
 
     def manifest(self) -> dict[str, Any]:
         """Return the bundle's manifest. Raises bundle_*."""

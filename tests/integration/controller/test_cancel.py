@@ -26,6 +26,7 @@ def test_a_job_that_never_touched_the_account_is_over_at_once(world):
 
 
 def test_the_agent_hears_it_at_its_next_event_and_takes_everything_back(world):
+    world.panel.ensure_account("alice", "shop.example.com", create=True, email="")
     job, agent = world.dropped()
     agent.send("started")
     world.service.cancel(job.id)

@@ -162,7 +162,7 @@ def test_the_outbox_keeps_order_across_restarts_and_forgets_other_attempts(tmp_p
     (tmp_path / "outbox" / "00000003.json").write_text("{half")
     again = Outbox(str(tmp_path), "j1", 1, Log(str(tmp_path)))
     assert [again.first()["seq"], len(again), again.last_seq()] == [9, 3, 11]
-    again.drop_first()
+    again.settle(again.first()["seq"])
     assert Outbox(str(tmp_path), "j1", 1, Log(str(tmp_path))).first()["seq"] == 10
     assert len(Outbox(str(tmp_path), "j1", 2, Log(str(tmp_path)))) == 0
     assert os.listdir(tmp_path / "outbox") == []

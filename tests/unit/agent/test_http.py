@@ -1,8 +1,10 @@
 """The HTTP door: where it goes, what it believes, what it tells."""
 
 import datetime
+import socket
 import ssl
 import threading
+import types
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
@@ -140,6 +142,56 @@ def test_nobody_there_is_a_failure_that_a_retry_may_mend(plain):
         Door().post(f"http://127.0.0.1:{port}/202?token=secret", b"{}", {})
     assert caught.value.code == "callback_failed" and caught.value.retryable
     assert "secret" not in caught.value.message
+
+
+@pytest.fixture
+def dripping():
+    """A server whose answer never ends: one byte at a time, from `cut` on (0: within the headers)."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    over = threading.Event()
+    answer = b"HTTP/1.1 202 Accepted\r\nContent-Length: 60000\r\n\r\n" + b"x" * 60000
+
+    def drip():
+        found, _ = listener.accept()
+        with found:
+            found.recv(65536)
+            found.sendall(answer[: told.cut])
+            for position in range(told.cut, len(answer)):
+                if over.wait(0.05):
+                    return
+                try:
+                    found.sendall(answer[position : position + 1])
+                except OSError:
+                    return
+
+    told = types.SimpleNamespace(cut=0, port=listener.getsockname()[1])
+    thread = threading.Thread(target=drip, daemon=True)
+    thread.start()
+    yield told
+    over.set()
+    listener.close()
+    thread.join(10)
+
+
+@pytest.mark.parametrize("cut", [0, 60])
+def test_an_answer_that_only_drips_is_given_up_at_the_deadline(dripping, cut):
+    dripping.cut = cut
+    url = f"http://127.0.0.1:{dripping.port}/202"
+    with pytest.raises(ShoplaunchError, match=r"callback_failed.*time-out"):
+        Door().post(url, b"{}", {}, timeout=60, deadline=1)
+
+
+def test_a_handshake_that_only_drips_is_given_up_at_the_deadline(dripping, secure):
+    url = f"https://127.0.0.1:{dripping.port}/202"
+    with pytest.raises(ShoplaunchError, match="callback_failed"):
+        Door(secure.ca).post(url, b"{}", {}, timeout=60, deadline=1)
+
+
+def test_an_answer_in_pieces_is_read_whole(dripping):
+    dripping.cut = 60_045
+    url = f"http://127.0.0.1:{dripping.port}/202"
+    answer = Door().post(url, b"{}", {}, deadline=60)
+    assert (answer.status, len(answer.body)) == (202, 60_000)
 
 
 def test_an_environment_proxy_is_not_used(plain, monkeypatch):

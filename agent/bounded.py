@@ -1,0 +1,74 @@
+"""A connection whose whole exchange ends by a deadline: a time-out alone counts anew with every byte that drips in."""
+
+import io
+import socket
+import time
+
+
+class Exchange:
+    """At most `seconds` in all, and `timeout` seconds between two signs of life."""
+
+    def __init__(self, timeout, seconds, clock=time.monotonic):
+        self._timeout = timeout
+        self._clock = clock
+        self._end = clock() + seconds
+
+    def left(self):
+        """Return how long the next step may take, in seconds. Raises socket.timeout when the time is over."""
+        left = self._end - self._clock()
+        if left <= 0:
+            raise socket.timeout("time-out")
+        return min(self._timeout, left)
+
+    def connect(self, host, port):
+        """Return a connected socket to the first address of `host` that answers. Raises OSError."""
+        problem = OSError("no address")
+        for family, kind, protocol, _, address in socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM):
+            found = socket.socket(family, kind, protocol)
+            try:
+                found.settimeout(self.left())
+                found.connect(address)
+                return found
+            except OSError as error:
+                problem = error
+                found.close()
+        raise problem
+
+    def encrypt(self, plain, context, host):
+        """Return `plain` (socket) wrapped by `context` (SSLContext), `host` verified. Raises OSError, ssl errors."""
+        plain.settimeout(self.left())
+        return context.wrap_socket(plain, server_hostname=host)
+
+
+class BoundedSocket:
+    """What http.client needs of a socket, within `exchange`. `close` leaves `found` open: its owner closes it."""
+
+    def __init__(self, found, exchange):
+        self._socket = found
+        self._exchange = exchange
+
+    def sendall(self, data):
+        """Send all of `data` (bytes)."""
+        self._socket.settimeout(self._exchange.left())
+        self._socket.sendall(data)
+
+    def makefile(self, mode):
+        """Return the stream of what comes in."""
+        return io.BufferedReader(_Reader(self._socket, self._exchange))
+
+    def close(self):
+        """An answer is read to its end after http.client has let go of the connection."""
+
+
+class _Reader(io.RawIOBase):
+    def __init__(self, found, exchange):
+        super().__init__()
+        self._socket = found
+        self._exchange = exchange
+
+    def readable(self):
+        return True
+
+    def readinto(self, buffer):
+        self._socket.settimeout(self._exchange.left())
+        return self._socket.recv_into(buffer)

@@ -1,0 +1,29 @@
+"""The controller's answers for agents that cannot reach it: a signed file, put into the account through the panel."""
+
+from __future__ import annotations
+
+from controller.jobs.dispatch import signed
+from controller.jobs.steps.work import Work
+from shared.ack import ACCEPTED, CANCELLED, check_ack, make_ack
+from shared.job import ACK_FILE, FOLDER
+from shared.signing import PURPOSE_ACK
+
+MODE = 0o600
+
+
+def accept(work: Work, seq: int) -> None:
+    """The agent is told that its events up to number `seq` have arrived. Raises ShoplaunchError of the panel."""
+    _ensure(work, seq, ACCEPTED)
+
+
+def cancel(work: Work) -> None:
+    """The agent is told that its job is cancelled. Raises ShoplaunchError of the panel."""
+    _ensure(work, 0, CANCELLED)
+
+
+def _ensure(work: Work, seq: int, status: int) -> None:
+    payload = check_ack(make_ack(work.job.id, work.job.attempt, seq, status))
+    content = signed(PURPOSE_ACK, payload, work.tools.keys.signing)
+    panel, path = work.tools.panel, f"{FOLDER}/{ACK_FILE}"
+    if panel.read_file(work.account, path) != content:
+        panel.put_file(work.account, path, content, MODE)

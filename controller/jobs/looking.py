@@ -1,0 +1,101 @@
+"""Looking through the panel for an agent that is not heard, and what follows for its job."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+import sqlalchemy as sa
+
+from controller.db import steps
+from controller.db.jobs import Job
+from controller.jobs import acks, changes, pull, pulled, silence, states
+from controller.jobs.steps.work import Tools, Work
+from shared.errors import ShoplaunchError
+
+LOG = logging.getLogger(__name__)
+#: A panel that failed while we only looked is asked again after so long.
+LOOK_AGAIN_SECONDS = 60.0
+#: What the panel says when looking again is of no use.
+GONE = ("account_missing", "server_unknown")
+WAITING = (states.DROPPED, states.RESTORING)
+
+
+def look(tools: Tools, job: Job, now: float) -> Job:
+    """Look once; return the job as it is afterwards. Raises job_unknown, database_busy."""
+    work = Work(job, {}, tools)
+
+    def change(columns_of: Any) -> Job:
+        def still(connection: sa.Connection, now_job: Job) -> Mapping[str, Any]:
+            if now_job.state not in WAITING or now_job.attempt != job.attempt:
+                return {}
+            if now_job.heard_at != job.heard_at:
+                # It was heard while we looked
+                return {"wake_at": silence.deadline(now_job)}
+            columns: Mapping[str, Any] = columns_of(connection, now_job)
+            return columns
+
+        return changes.change(tools.engine, job.id, now, still)
+
+    try:
+        sight = pull.look(tools.panel, work.account, job)
+    except ShoplaunchError as error:
+        LOG.warning("job %s: the panel cannot be asked: %s", job.id, error.message)
+        if error.code in GONE:
+            lost = silence.Verdict("stalled", error.as_dict())
+            return change(lambda connection, now_job: _judged(connection, now_job, lost, None, now))
+        # Without the panel's word only the end of the validity counts
+        if job.expires_at is None or now < job.expires_at:
+            return change(lambda _connection, now_job: _postponed(now_job, now))
+        sight = pull.Sight(None, False, False)
+    event = pulled.final_event(job, sight.state)
+    if event is not None:
+        found = change(lambda connection, now_job: _finished(connection, now_job, event, sight.state or {}, now))
+        if found.state not in WAITING:
+            return found
+    verdict = silence.verdict(job, sight, now)
+    found = change(lambda connection, now_job: _judged(connection, now_job, verdict, sight.state, now))
+    if verdict.kind == "failed" and found.state == states.FAILED and pulled.is_of(job, sight.state):
+        _answer(work, sight)
+    return found
+
+
+def _finished(
+    connection: sa.Connection, job: Job, event: Mapping[str, Any], state: Mapping[str, Any], now: float
+) -> dict[str, Any]:
+    columns = pulled.finish(connection, job, event, now)
+    return {**columns, "progress": pulled.progress(state, now)["progress"]} if columns else {}
+
+
+def _answer(work: Work, sight: pull.Sight) -> None:
+    """An agent that gave up unheard needs no more ticks of cron; when it cannot be told now, they do no harm."""
+    try:
+        acks.accept(work, pulled.last_number(sight.state))
+    except ShoplaunchError as error:
+        LOG.warning("job %s: the agent is not answered: %s", work.job.id, error.message)
+
+
+def _postponed(job: Job, now: float) -> dict[str, Any]:
+    facts: dict[str, Any] = {"looked_at": now}
+    if now >= silence.end_of_patience(job):
+        facts["seen_at"] = now - silence.patience(job) + LOOK_AGAIN_SECONDS
+    return {"wake_at": now + LOOK_AGAIN_SECONDS, **changes.with_facts(job, **facts)}
+
+
+def _judged(
+    connection: sa.Connection, job: Job, found: silence.Verdict, state: Mapping[str, Any] | None, now: float
+) -> Mapping[str, Any]:
+    if found.kind == "quiet":
+        return changes.with_facts(job, looked_at=now)
+    if found.kind == "works":
+        columns = {**changes.moved(job, "agent_works"), "step": "agent", "error": dict(found.error)}
+        if not silence.is_blocked(job):
+            columns["alarm"] = "wanted"
+        columns |= changes.with_facts(
+            job, seen_at=now, looked_at=now, blocked_at=now, state_updated_at=found.updated_at
+        )
+        steps.update(connection, job.id, "agent", state=steps.RUNNING, error=None)
+        return columns | pulled.progress(state or {}, now)
+    steps.update(connection, job.id, "agent", state=steps.FAILED, error=dict(found.error), finished_at=now)
+    return changes.failed(job, "agent_failed" if found.kind == "failed" else "stall", "agent", found.error, now)
