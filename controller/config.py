@@ -17,7 +17,7 @@ FILE_NAME = "shoplaunch.toml"
 PREFIX = "SHOPLAUNCH_"
 #: Plain http is for this very machine only.
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
-_TOP = {"public_url", "database_url", "bind", "trusted_proxies", "job_hours", "callback_ca", "mail", "local"}
+_TOP = {"public_url", "database_url", "bind", "trusted_proxies", "job_hours", "callback_ca", "mail", "local", "whmcs"}
 _ENVIRONMENT = ("public_url", "database_url", "bind", "trusted_proxies", "job_hours", "callback_ca")
 
 
@@ -62,6 +62,8 @@ class Config:
     mail: MailConfig = field(default_factory=MailConfig)
     #: Section [local] as it stands; the local panel reads it.
     local: Mapping[str, Any] = field(default_factory=dict)
+    #: Section [whmcs] as it stands; the billing driver reads it. Empty: orders of WHMCS are told by mail.
+    whmcs: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def file(self) -> Path:
@@ -103,13 +105,14 @@ def load_config(environment: Mapping[str, str] | None = None) -> Config:
             values[name] = environment[PREFIX + name.upper()]
     values.setdefault("database_url", f"sqlite:///{home}/shoplaunch.db")
     mail = _mail(values.pop("mail", {}))
-    local = values.pop("local", {})
-    if not isinstance(local, dict):
-        raise ShoplaunchError("config_invalid", "[local] must be a section")
+    sections = {name: values.pop(name, {}) for name in ("local", "whmcs")}
+    for name, section in sections.items():
+        if not isinstance(section, dict):
+            raise ShoplaunchError("config_invalid", f"[{name}] must be a section")
     for name in ("trusted_proxies", "job_hours"):
         if name in values:
             values[name] = _number(name, values[name])
-    config = Config(home=home, mail=mail, local=local, **values)
+    config = Config(home=home, mail=mail, **sections, **values)
     _check(config)
     return config
 

@@ -4,11 +4,54 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+
+class Memory(ABC):
+    """What was told about a job already; kept at once, so that nobody is told twice."""
+
+    @abstractmethod
+    def get(self, name: str) -> Any:
+        """Return what is known under `name`, None when nothing is."""
+
+    @abstractmethod
+    def put(self, name: str, value: Any) -> None:
+        """Keep `value` (JSON) under `name`; it is durable when this returns."""
+
+
+class Forgetful(Memory):
+    """A memory for news that need none."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, Any] = {}
+
+    def get(self, name: str) -> Any:
+        """See Memory.get."""
+        return self._known.get(name)
+
+    def put(self, name: str, value: Any) -> None:
+        """See Memory.put."""
+        self._known[name] = value
+
+
+@dataclass(frozen=True)
+class About:
+    """The job that news are about, and whose it is in billing."""
+
+    job: str
+    domain: str
+    email: str
+    first_name: str
+    language: str
+    status_url: str
+    service_id: str = ""
+    client_id: str = ""
+    memory: Memory = field(default_factory=Forgetful, repr=False, compare=False)
 
 
 @dataclass(frozen=True)
 class Handover:
-    """What the client gets when the shop lives; the password is told this once."""
+    """What the client gets when the shop lives; the password is told this once, or by a page behind a link."""
 
     job: str
     domain: str
@@ -18,7 +61,12 @@ class Handover:
     shop_url: str
     admin_url: str
     login: str
-    password: str = field(repr=False)
+    password: str = field(default="", repr=False)
+    password_link: str = field(default="", repr=False)
+    name_servers: tuple[str, ...] = ()
+    #: Unix seconds.
+    ready_at: float = 0.0
+    about: About | None = None
 
 
 @dataclass(frozen=True)
@@ -34,15 +82,29 @@ class Alarm:
     message: str
     advice: str
     admin_url: str
+    about: About | None = None
 
 
 class Billing(ABC):
-    """A way of telling people. Both calls may be repeated when it is unknown whether they arrived."""
+    """A way of telling people. Every call may be repeated when it is unknown whether the news arrived."""
+
+    #: Whether the client is told of the beginning and of delays too.
+    keeps_posted: ClassVar[bool] = False
+    #: How the client learns the password: `mail` (in the news), `link` (a page shows it once), `set` (chosen there).
+    credentials: str = "mail"
 
     @abstractmethod
     def hand_over(self, news: Handover) -> None:
-        """The client knows. Raises ShoplaunchError `mail_failed` (retryable)."""
+        """The client knows. Raises ShoplaunchError `mail_failed`, `whmcs_*`."""
 
     @abstractmethod
     def alarm(self, news: Alarm) -> None:
-        """The operator knows, where one wants to. Raises ShoplaunchError `mail_failed` (retryable)."""
+        """The operator knows, where one wants to. Raises ShoplaunchError `mail_failed`, `whmcs_*` (retryable)."""
+
+    def announce(self, about: About) -> str:
+        """The client knows that the shop is being built; return a note for the operator. Raises as `hand_over`."""
+        return ""
+
+    def delayed(self, about: About) -> str:
+        """The client knows that it takes longer; return a note for the operator. Raises as `hand_over`."""
+        return ""

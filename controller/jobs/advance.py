@@ -14,7 +14,21 @@ from controller.db import jobs, proofs, steps
 from controller.db.engine import reading, transact
 from controller.db.jobs import Job
 from controller.db.steps import StepRow
-from controller.jobs import changes, lease, looking, retrying, running, secrets, silence, states, undoing, values
+from controller.jobs import (
+    changes,
+    credentials,
+    lease,
+    looking,
+    memory,
+    retrying,
+    running,
+    secrets,
+    silence,
+    states,
+    telling,
+    undoing,
+    values,
+)
 from controller.jobs.steps import plan
 from controller.jobs.steps.work import Tools, Work
 from shared.errors import ShoplaunchError
@@ -70,6 +84,7 @@ class Mover:
     def _move(self, job_id: str) -> Job:
         """Do what there is to do now; return the job as it was read last, `wake_at` saying when it is due next."""
         told = False
+        posted: set[str] = set()
         while True:
             job, rows = self._read(job_id)
             if job.lease_owner != self._owner:
@@ -86,9 +101,23 @@ class Mover:
                 return self._undo(job)
             else:
                 found = plan.ready(rows, PARTS.get(job.state, ()), self._clock())
-                if not found:
+                if found:
+                    self._run(job, found)
+                elif not self._post(job, posted):
                     return self._rest(job, rows)
-                self._run(job, found)
+
+    def _post(self, job: Job, posted: set[str]) -> bool:
+        """Keep the client posted, when nothing is left to do for the shop; tell whether there was something to tell."""
+        now, tools = self._clock(), self._tools_for(job)
+        if (due := credentials.expires_at(job)) is not None and now >= due:
+            credentials.erase(self._engine, job.id, now)
+            return True
+        for what, at in telling.times(job, tools).items():
+            if at <= now and what not in posted:
+                posted.add(what)
+                telling.tell(job, tools, what)
+                return True
+        return False
 
     def _rest(self, job: Job, rows: Mapping[str, StepRow]) -> Job:
         """Nothing to do now: note when there is."""
@@ -100,6 +129,8 @@ class Mover:
         ]  # fmt: skip
         if job.alarm == "wanted":
             waits.append(self._clock() + AGAIN_SECONDS)
+        waits += telling.times(job, self._tools_for(job)).values()
+        waits += [due for due in (credentials.expires_at(job),) if due is not None]
         wake_at = min(waits, default=None)
         if job.state in (states.DROPPED, states.RESTORING):
             wake_at = min([*waits, silence.deadline(job)])
@@ -206,14 +237,19 @@ class Mover:
             message=str(error.get("message", "")),
             advice=str(error.get("advice", "")),
             admin_url=f"{tools.config.public_url.rstrip('/')}/admin/jobs/{job.id}",
+            about=telling.about(tools, job),
         )
         try:
             tools.billing.alarm(news)
         except ShoplaunchError as problem:
             LOG.warning("job %s: the operator could not be told: %s", job.id, problem.message)
             return
-        rest = {"alarm": "told"}
-        self._change(job.id, lambda _c, now_job: rest if now_job.alarm and now_job.state == job.state else {})
+
+        def work(_connection: sa.Connection, now_job: Job) -> Mapping[str, Any]:
+            since = memory.remembered(now_job, trouble_at=self._clock()) if tools.billing.keeps_posted else {}
+            return {"alarm": "told", **since} if now_job.alarm and now_job.state == job.state else {}
+
+        self._change(job.id, work)
 
 
 def _undone(connection: sa.Connection, job: Job, done: Mapping[str, Any], now: float) -> Mapping[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -12,8 +11,9 @@ from controller.db import jobs, steps
 from controller.db.engine import transact
 from controller.db.jobs import Job
 from controller.jobs import states
+from controller.jobs.private import private_values as private_values
+from controller.jobs.private import sealed as sealed
 from controller.jobs.steps.plan import PLAN
-from controller.keys import Keys
 from shared.errors import ShoplaunchError
 
 
@@ -57,18 +57,6 @@ def asked_again(connection: sa.Connection, job: Job, names: Iterable[str], now: 
         past = dict.fromkeys(("seen_at", "looked_at", "finished_at", "ack_seq", "placed_at"))
         columns |= {"progress": {}, "stage": None, **with_facts(job, **past)}
     return columns
-
-
-def private_values(keys: Keys, job: Job) -> dict[str, str]:
-    """Return the job's private values, {} once they are forgotten. Raises ShoplaunchError `config_invalid`."""
-    if job.secrets_encrypted is None:
-        return {}
-    return dict(json.loads(keys.decrypt(job.secrets_encrypted)))
-
-
-def sealed(keys: Keys, private: Mapping[str, str]) -> dict[str, Any]:
-    """Return the column that keeps `private`."""
-    return {"secrets_encrypted": keys.encrypt(json.dumps(dict(private), sort_keys=True))}
 
 
 def as_document(error: BaseException) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from werkzeug.security import check_password_hash, generate_password_hash
 
 from controller.billing.base import Billing
-from controller.billing.mail import Mail
+from controller.billing.channels import channels
 from controller.config import Config
 from controller.db import access, jobs, proofs, servers, steps
 from controller.db.engine import make_engine, reading, transact
@@ -51,8 +51,8 @@ class Service:
         self.bundles = Bundles(config, engine)
         self._tokens = Tokens(keys.tokens)
         self._panel_of = panel_of
-        self._billing = billing or Mail(config.mail)
         self._clock = clock
+        self._billing = channels(config, clock) if billing is None else lambda _source: billing
         self._throttle = LoginThrottle(engine, clock)
         # A wrong user costs as much time as a wrong password
         self._nobody = generate_password_hash("nobody")
@@ -160,7 +160,7 @@ class Service:
             self.keys,
             self._tokens,
             self.bundles,
-            self._billing,
+            self._billing(job.source),
             lambda: self.panel(job.server),
             self._clock,
         )

@@ -31,6 +31,7 @@ class Tokens:
     def __init__(self, keys: Sequence[bytes]) -> None:
         self._agent = URLSafeTimedSerializer(list(keys), salt="shoplaunch/agent", signer_kwargs=_SIGNER)
         self._status = URLSafeSerializer(list(keys), salt="shoplaunch/status", signer_kwargs=_SIGNER)
+        self._credentials = URLSafeSerializer(list(keys), salt="shoplaunch/credentials", signer_kwargs=_SIGNER)
 
     def for_agent(self, job: str, attempt: int, scope: str = SCOPE_EVENTS) -> str:
         """Return the token of this attempt."""
@@ -49,6 +50,20 @@ class Tokens:
     def for_status(self, job: str) -> str:
         """Return the token of the client's page; it does not end."""
         return str(self._status.dumps(job))
+
+    def for_credentials(self, job: str, nonce: str) -> str:
+        """Return the token of the page behind which the client's password waits."""
+        return str(self._credentials.dumps([job, nonce]))
+
+    def read_credentials(self, token: str) -> tuple[str, str]:
+        """Return (job's id, nonce). Raises ShoplaunchError `credentials_gone`."""
+        try:
+            found = self._credentials.loads(token)
+        except (BadData, ValueError):
+            found = None
+        if not isinstance(found, list) or len(found) != 2 or not all(isinstance(part, str) for part in found):
+            raise ShoplaunchError("credentials_gone", "the address is not one of ours")
+        return found[0], found[1]
 
     def read_status(self, token: str) -> str:
         """Return the job's id. Raises ShoplaunchError `status_unknown`."""

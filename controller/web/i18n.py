@@ -11,7 +11,7 @@ from flask import Flask, Response, current_app, g, has_request_context, request
 from flask_babel import Babel, format_datetime, format_timedelta, get_locale
 from markupsafe import Markup
 
-from controller.web.jalali import MONTHS, to_jalali
+from controller.jalali import MONTHS, to_jalali
 
 LANGUAGES = {"en": "English", "fa": "فارسی"}
 RIGHT_TO_LEFT = ("fa",)

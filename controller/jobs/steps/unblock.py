@@ -6,5 +6,7 @@ from controller.jobs.steps.work import Outcome, Work
 
 
 def run(work: Work) -> Outcome:
-    """Mail alone blocks nobody."""
+    """Mail alone blocks nobody; WHMCS's addon asks for the status by itself and opens the client area."""
+    if work.tools.billing.keeps_posted:
+        return Outcome(note="the client area opens when billing asks for the status")
     return Outcome(skipped=True, note=f"nothing was blocked for orders by {work.job.source}")

@@ -30,7 +30,7 @@ def at_once(*calls):
 def test_the_same_order_again_is_the_same_job(world):
     first = world.order()
     assert world.order().id == first.id
-    assert world.order(domain="SHOP.Example.com.", event="accepted").id == first.id
+    assert world.order(domain="SHOP.Example.com.", event="ordered").id == first.id
     world.work()
     assert world.order().id == first.id
 

@@ -3,6 +3,7 @@
 import json
 import time
 
+from controller.billing.base import Billing
 from controller.config import load_config
 from controller.db import servers, steps
 from controller.db.engine import reading, transact
@@ -39,7 +40,7 @@ CHECKS = [
 ]
 
 
-class Outbox:
+class Outbox(Billing):
     """Billing that keeps what it is told; `codes` are raised by the next calls."""
 
     def __init__(self):

@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from controller.web.jalali import to_jalali
+from controller.jalali import to_jalali
 
 
 @pytest.mark.parametrize(

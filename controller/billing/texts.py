@@ -1,0 +1,106 @@
+"""What tickets say, in English and Persian; names, numbers and times as the language writes them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from string import Template
+
+from controller.jalali import MONTHS, to_jalali
+
+LANGUAGES = ("en", "fa")
+#: What WHMCS calls languages -> ours.
+_NAMES = {"english": "en", "en": "en", "farsi": "fa", "persian": "fa", "fa": "fa"}
+_DIGITS = str.maketrans("0123456789", "۰۱۲۳۴۵۶۷۸۹")
+_MONTHS = ("January", "February", "March", "April", "May", "June", "July", "August", "September", "October",
+           "November", "December")  # fmt: skip
+
+SUBJECT = {
+    "en": "Your shop $domain is being built ($reference)",
+    "fa": "فروشگاه $domain در حال ساخت است ($reference)",
+}
+OPENED = {
+    "en": """\
+Hello $first_name,
+
+we have received your order and are building your shop $domain now.
+You need not do anything: we write here as soon as it is ready.
+
+How far it is: $status_url
+""",
+    "fa": """\
+سلام $first_name،
+
+سفارش شما را دریافت کردیم و فروشگاه $domain را همین حالا می‌سازیم. لازم نیست کاری کنید؛ به محض آماده شدن همین‌جا می‌نویسیم.
+
+پیشرفت کار: $status_url
+""",
+}
+READY = {
+    "en": """\
+Hello $first_name,
+
+your shop is ready. Everything was installed and tested on $ready_at.
+
+Shop: $shop_url
+Back office: $admin_url
+Login: $login
+$password_line$name_servers_line
+Reference: $reference
+""",
+    "fa": """\
+سلام $first_name،
+
+فروشگاه شما آماده است. همه چیز در $ready_at نصب و آزمایش شد.
+
+فروشگاه: $shop_url
+بخش مدیریت: $admin_url
+نام کاربری: $login
+$password_line$name_servers_line
+شمارهٔ پیگیری: $reference
+""",
+}
+PASSWORD_LINES = {
+    "link": {
+        "en": "Password (shown once, within seven days): $password_link\n",
+        "fa": "گذرواژه (فقط یک بار و تا ۷ روز نشان داده می‌شود): $password_link\n",
+    },
+    "set": {
+        "en": "Choose your password (within seven days): $password_link\n",
+        "fa": "گذرواژهٔ خود را انتخاب کنید (تا ۷ روز): $password_link\n",
+    },
+    "mail": {"en": "You get the password by e-mail.\n", "fa": "گذرواژه را با ایمیل می‌گیرید.\n"},
+}
+NAME_SERVERS = {
+    "en": "\nSet these name servers for your domain, so that visitors find it: $name_servers\n",
+    "fa": "\nبرای اینکه بازدیدکنندگان فروشگاه را پیدا کنند، این نام‌سرورها را برای دامنه تنظیم کنید: $name_servers\n",
+}
+#: For staff only, in English like all of the operator's texts.
+NOTE = """\
+Shoplaunch: the shop $domain on $server is $state at step "$step".
+
+$code: $message
+What to do: $advice
+$admin_url
+Reference: $reference
+"""
+
+
+def client_language(told: str, ordered: str) -> str:
+    """Return the language to write in: the client's own in WHMCS when we write it, else the order's."""
+    return _NAMES.get(told.strip().lower(), "") or (ordered if ordered in LANGUAGES else "en")
+
+
+def filled(texts: Mapping[str, str] | str, language: str, values: Mapping[str, str]) -> str:
+    """Return the text in `language` with `values` in it; one pass, values stay text."""
+    text = texts if isinstance(texts, str) else texts.get(language, texts["en"])
+    return Template(text).substitute(values)
+
+
+def moment(seconds: float, language: str) -> str:
+    """Return a date with time (UTC) as `language` writes it; Persian has its own calendar and digits."""
+    at = datetime.fromtimestamp(seconds, UTC)
+    if language == "fa":
+        year, month, day = to_jalali(at.date())
+        return f"{day} {MONTHS[month - 1]} {year}، {at:%H:%M} (UTC)".translate(_DIGITS)
+    return f"{at.day} {_MONTHS[at.month - 1]} {at.year}, {at:%H:%M} UTC"

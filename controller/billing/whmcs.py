@@ -1,0 +1,305 @@
+"""News through WHMCS: one ticket per order, three mails, notes for staff; each once, also after a lost answer.
+
+Before each change it is written down that it is asked for; after an answer that never came, nothing is asked again
+before WHMCS had time to finish, and then what is there is looked at first.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import time
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from controller.billing import texts
+from controller.billing.base import About, Alarm, Billing, Handover
+from controller.billing.php_serialized import custom_variables
+from controller.billing.whmcs_api import WhmcsApi, WhmcsError, is_off, items
+from controller.billing.whmcs_settings import MAIL, WhmcsSettings
+from shared.errors import ShoplaunchError
+
+LOG = logging.getLogger(__name__)
+RECEIVED, READY, DELAYED = (
+    "Shoplaunch: request received", "Shoplaunch: shop ready", "Shoplaunch: shop delayed",
+)  # fmt: skip
+#: The longest a PHP request goes on after its caller gave up.
+SETTLE_SECONDS = 120.0
+PAGE = 100
+#: Pages of a client's mails that are looked through for one of ours.
+MAX_PAGES = 10
+VARIABLES = (
+    "shop_domain", "shop_url", "shop_admin_url", "shop_login", "shop_password_link", "shop_password",
+    "shop_name_servers", "shop_status_url",
+)  # fmt: skip
+_TEMPLATE_ERRORS = ("email template not found", "email template is disabled")
+
+
+class Whmcs(Billing):
+    """WHMCS as section [whmcs] says. `operator` is told of failures as well."""
+
+    keeps_posted: ClassVar[bool] = True
+
+    def __init__(
+        self, settings: WhmcsSettings, operator: Billing | None = None, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._settings = settings
+        self._api = WhmcsApi(settings)
+        self._operator = operator
+        self._clock = clock
+        self.credentials = settings.credentials
+
+    # -- what is told ---------------------------------------------------------------------------------------------
+
+    def announce(self, about: About) -> str:
+        """See Billing.announce: the order's ticket, and the mail `request received`."""
+        client = self._client(about)
+        ticket = self._ticket(about, client)
+        note = self._mail(about, client, "received", RECEIVED, {})
+        return f"ticket {ticket['tid']}; {note}"
+
+    def hand_over(self, news: Handover) -> None:
+        """See Billing.hand_over: an answer in the ticket, and the mail `shop ready`."""
+        about = _about(news)
+        client = self._client(about)
+        ticket = self._ticket(about, client)
+        reads_mail = not client["no_mail"]
+        self._reply(about, client, ticket, news, quiet=reads_mail)
+        values = {
+            "shop_url": news.shop_url,
+            "shop_admin_url": news.admin_url,
+            "shop_login": news.login,
+            "shop_password_link": news.password_link,
+            "shop_password": news.password,
+            "shop_name_servers": ", ".join(news.name_servers),
+        }
+        # What a client must have is sent even to one who wants no news
+        self._mail(about, client, "ready", READY, values, always=bool(news.password))
+
+    def delayed(self, about: About) -> str:
+        """See Billing.delayed: the mail `shop delayed`."""
+        return self._mail(about, self._client(about), "delayed", DELAYED, {})
+
+    def alarm(self, news: Alarm) -> None:
+        """See Billing.alarm: a note in the ticket that only staff sees, and the operator's mail."""
+        about = _about(news)
+        told = hashlib.sha256(repr((news.state, news.step, news.code, news.message)).encode()).hexdigest()[:12]
+        problem = self._try_note(about, news, told)
+        if self._operator is not None and about.memory.get("alarm_mailed") != told:
+            self._operator.alarm(news)
+            about.memory.put("alarm_mailed", told)
+        if problem is not None and problem.retryable:
+            raise problem
+
+    def _try_note(self, about: About, news: Alarm, told: str) -> ShoplaunchError | None:
+        """Leave the note; return what kept us from it: the operator's mail must go out all the same."""
+        try:
+            self._note(about, self._ticket(about, self._client(about)), news, told)
+        except ShoplaunchError as error:
+            LOG.warning("job %s: no note in WHMCS: %s: %s", about.job, error.code, error.message)
+            return error
+        return None
+
+    # -- the client -----------------------------------------------------------------------------------------------
+
+    def _client(self, about: About) -> dict[str, Any]:
+        """Return {"id", "language", "no_mail", "first_name"} of the service's client."""
+        number = about.client_id or self._owner(about)
+        answer = self._ask("GetClientsDetails", clientid=number, stats=0)
+        details = answer.get("client")
+        found = details if isinstance(details, dict) else answer
+        wishes = found.get("email_preferences")
+        no_mail = isinstance(wishes, dict) and "product" in wishes and is_off(wishes["product"])
+        return {
+            "id": number,
+            "language": texts.client_language(str(found.get("language") or ""), about.language),
+            "no_mail": no_mail,
+            "first_name": about.first_name or str(found.get("firstname") or "") or about.domain,
+        }
+
+    def _owner(self, about: About) -> str:
+        """Return whose service it is, where billing's event did not say."""
+        answer = self._ask("GetClientsProducts", serviceid=about.service_id)
+        for row in items(answer, "products", "product"):
+            owner = str(row.get("clientid") or row.get("userid") or "")
+            if owner and str(row.get("id")) == about.service_id:
+                return owner
+        raise ShoplaunchError("whmcs_error", f"GetClientsProducts: there is no service {about.service_id}")
+
+    # -- tickets --------------------------------------------------------------------------------------------------
+
+    def _ticket(self, about: About, client: dict[str, Any]) -> dict[str, str]:
+        """Return {"id", "tid"} of the order's ticket, opened when there is none."""
+        known = about.memory.get("ticket")
+        if known:
+            return dict(known)
+        self._settled(about, "ticket")
+        ticket = self._find_ticket(about, client) or self._open_ticket(about, client)
+        about.memory.put("ticket", ticket)
+        return ticket
+
+    def _find_ticket(self, about: About, client: dict[str, Any]) -> dict[str, str] | None:
+        reference = _reference(about)
+        answer = self._ask(
+            "GetTickets", clientid=client["id"], subject=reference, limitnum=PAGE, ignore_dept_assignments="true"
+        )
+        for row in items(answer, "tickets", "ticket"):
+            if reference in str(row.get("subject")):
+                return {"id": str(row.get("id") or row.get("ticketid")), "tid": str(row.get("tid"))}
+        return None
+
+    def _open_ticket(self, about: About, client: dict[str, Any]) -> dict[str, str]:
+        values = _values(about, client)
+        answer = self._do(
+            about,
+            "ticket",
+            "OpenTicket",
+            deptid=self._settings.department,
+            clientid=client["id"],
+            serviceid=about.service_id,
+            subject=texts.filled(texts.SUBJECT, client["language"], values),
+            message=texts.filled(texts.OPENED, client["language"], values),
+            priority="Medium",
+            admin="true",
+            # The mail says the same
+            noemail="" if client["no_mail"] else "true",
+        )
+        return {"id": str(answer.get("id")), "tid": str(answer.get("tid"))}
+
+    def _reply(
+        self, about: About, client: dict[str, Any], ticket: dict[str, str], news: Handover, *, quiet: bool
+    ) -> None:
+        """The ticket says that the shop is ready, once."""
+        reference = f"{_reference(about)}-ready"
+        if about.memory.get("replied"):
+            return
+        self._settled(about, "replied")
+        if not self._says(ticket, "replies", "reply", reference):
+            language = client["language"]
+            line = texts.PASSWORD_LINES[MAIL if news.password else self.credentials]
+            servers = texts.NAME_SERVERS if news.name_servers else ""
+            values = {
+                **_values(about, client),
+                **{name: getattr(news, name) for name in ("shop_url", "admin_url", "login", "password_link")},
+                "ready_at": texts.moment(news.ready_at or self._clock(), language),
+                "name_servers": ", ".join(news.name_servers),
+                "reference": reference,
+            }
+            values["password_line"] = texts.filled(line, language, values)
+            values["name_servers_line"] = texts.filled(servers, language, values)
+            answer = {"ticketid": ticket["id"], "message": texts.filled(texts.READY, language, values)}
+            by = {"adminusername": self._settings.admin} if self._settings.admin else {}
+            self._do(about, "replied", "AddTicketReply", **answer, **by, noemail="true" if quiet else "")
+        about.memory.put("replied", True)
+
+    def _note(self, about: About, ticket: dict[str, str], news: Alarm, told: str) -> None:
+        """Staff finds the failure in the ticket, once for each failure."""
+        if about.memory.get("noted") == told:
+            return
+        self._settled(about, "noted")
+        reference = f"{_reference(about)}-{told}"
+        if not self._says(ticket, "notes", "note", reference):
+            names = ("domain", "server", "state", "code", "message", "advice", "admin_url")
+            values = {name: str(getattr(news, name)) for name in names}
+            values |= {"step": news.step or "-", "reference": reference}
+            message = texts.filled(texts.NOTE, "en", values)
+            self._do(about, "noted", "AddTicketNote", ticketid=ticket["id"], message=message)
+        about.memory.put("noted", told)
+
+    def _says(self, ticket: dict[str, str], outer: str, inner: str, reference: str) -> bool:
+        answer = self._ask("GetTicket", ticketid=ticket["id"])
+        return any(reference in str(row.get("message")) for row in items(answer, outer, inner))
+
+    # -- mails ----------------------------------------------------------------------------------------------------
+
+    def _mail(
+        self,
+        about: About,
+        client: dict[str, Any],
+        kind: str,
+        template: str,
+        values: dict[str, str],
+        *,
+        always: bool = False,
+    ) -> str:
+        """The client has the mail, once; return a note. Every mail carries a status address that is its own."""
+        if about.memory.get(f"mailed_{kind}"):
+            return "mail sent"
+        if client["no_mail"] and not always:
+            about.memory.put(f"mailed_{kind}", "unwanted")
+            return "the client wants no mail about products"
+        self._settled(about, f"mailed_{kind}")
+        address = f"{about.status_url}?m={kind}"
+        if not self._was_mailed(client, address):
+            known = {"shop_domain": about.domain, "shop_status_url": address, **values}
+            variables = custom_variables({name: known.get(name, "") for name in VARIABLES})
+            self._do(
+                about, f"mailed_{kind}", "SendEmail",
+                messagename=template, id=about.service_id, customvars=variables,
+            )  # fmt: skip
+        about.memory.put(f"mailed_{kind}", True)
+        return "mail sent"
+
+    def _was_mailed(self, client: dict[str, Any], address: str) -> bool:
+        for page in range(MAX_PAGES):
+            answer = self._ask("GetEmails", clientid=client["id"], limitstart=page * PAGE, limitnum=PAGE)
+            rows = list(items(answer, "emails", "email"))
+            if any(address in str(row.get("message")) for row in rows):
+                return True
+            if len(rows) < PAGE:
+                return False
+        return False
+
+    # -- calls ----------------------------------------------------------------------------------------------------
+
+    def _ask(self, action: str, **values: str | int) -> dict[str, Any]:
+        """Look at something; WHMCS's "no" is a failure."""
+        try:
+            return self._api.call(action, **values)
+        except WhmcsError as error:
+            raise ShoplaunchError("whmcs_error", str(error)) from None
+
+    def _do(self, about: About, what: str, action: str, **values: str | int) -> dict[str, Any]:
+        """Change something; that it was asked for is known before, and that it was answered after."""
+        about.memory.put(f"asked_{what}", self._clock())
+        try:
+            answer = self._api.call(action, **values)
+        except WhmcsError as error:
+            about.memory.put(f"asked_{what}", None)
+            raise _refusal(error) from None
+        except ShoplaunchError as error:
+            if error.code != "whmcs_unreachable":
+                about.memory.put(f"asked_{what}", None)
+            raise
+        about.memory.put(f"asked_{what}", None)
+        return answer
+
+    def _settled(self, about: About, what: str) -> None:
+        """Raise whmcs_unreachable while WHMCS may still be at what we asked for before."""
+        asked = about.memory.get(f"asked_{what}")
+        if asked is not None and self._clock() < asked + SETTLE_SECONDS:
+            raise ShoplaunchError("whmcs_unreachable", "WHMCS did not answer and may still be working; looking later")
+
+
+def _about(news: Handover | Alarm) -> About:
+    if news.about is None:
+        raise ShoplaunchError("internal", "news for WHMCS need to say what they are about")
+    return news.about
+
+
+def _reference(about: About) -> str:
+    return f"#{about.job}"
+
+
+def _values(about: About, client: dict[str, Any]) -> dict[str, str]:
+    names = {"domain": about.domain, "status_url": about.status_url, "reference": _reference(about)}
+    return {**names, "first_name": client["first_name"]}
+
+
+def _refusal(error: WhmcsError) -> ShoplaunchError:
+    text = error.message.lower()
+    if text.startswith(_TEMPLATE_ERRORS):
+        return ShoplaunchError("whmcs_template", str(error))
+    if text.startswith("sending failed"):
+        return ShoplaunchError("whmcs_mail_failed", str(error))
+    return ShoplaunchError("whmcs_error", str(error))

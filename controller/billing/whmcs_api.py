@@ -1,0 +1,132 @@
+"""The one door to WHMCS's External API: form-encoded calls, answers judged by `result`, nothing secret in any text."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import requests
+
+from controller.billing.whmcs_settings import WhmcsSettings
+from shared.errors import ShoplaunchError
+
+CONNECT_SECONDS = 10
+MAX_ANSWER_BYTES = 8 * 1024 * 1024
+#: What WHMCS says when it is we who are not welcome; anything else is about the call.
+_REFUSALS = ("invalid ip", "invalid permissions", "authentication failed", "access denied", "api action")
+_FLAT = re.compile(r"\[([^\]]*)\]")
+
+
+class WhmcsError(Exception):
+    """WHMCS understood the call and says no: `message` are its own words."""
+
+    def __init__(self, action: str, message: str) -> None:
+        super().__init__(f"{action}: {message}")
+        self.action = action
+        self.message = message
+
+
+class WhmcsApi:
+    """Calls actions. Holds nothing but the settings; secrets are read at each call, so they may be exchanged."""
+
+    def __init__(self, settings: WhmcsSettings) -> None:
+        self._settings = settings
+
+    def call(self, action: str, **values: str | int) -> dict[str, Any]:
+        """Return the answer to `action`; empty values are left out.
+
+        Raises WhmcsError when WHMCS says no; ShoplaunchError `whmcs_unreachable` when it is unknown what happened,
+        `whmcs_refused` when we are not let in or may not do this, `config_invalid`.
+        """
+        secret, key = self._settings.secret(), self._settings.access_key()
+        form = {name: str(value) for name, value in values.items() if value != ""}
+        form |= {"action": action, "responsetype": "json", "identifier": self._settings.identifier, "secret": secret}
+        if key:
+            form["accesskey"] = key
+        status, content = self._post(action, form)
+        document = _document(content)
+        if document is None:
+            raise ShoplaunchError(
+                "whmcs_unreachable", f"{action}: WHMCS answered {status} with something that is no JSON"
+            )
+        if document.get("result") == "success":
+            return document
+        message = _harmless(str(document.get("message") or "no reason given"), secret, key)
+        if status in (401, 403) or message.lower().startswith(_REFUSALS):
+            raise ShoplaunchError("whmcs_refused", f"{action}: {message}")
+        if status >= 500:
+            raise ShoplaunchError("whmcs_unreachable", f"{action}: WHMCS answered {status}: {message}")
+        raise WhmcsError(action, message)
+
+    def _post(self, action: str, form: Mapping[str, str]) -> tuple[int, bytes]:
+        settings = self._settings
+        try:
+            with requests.post(
+                settings.endpoint,
+                data=form,
+                timeout=(CONNECT_SECONDS, settings.timeout_seconds),
+                verify=settings.ca or True,
+                allow_redirects=False,
+                stream=True,
+            ) as answer:
+                return answer.status_code, _limited(answer)
+        except (requests.RequestException, OSError) as problem:
+            raise ShoplaunchError("whmcs_unreachable", f"{action}: {type(problem).__name__}") from None
+
+
+def _limited(answer: requests.Response) -> bytes:
+    content = b""
+    for piece in answer.iter_content(65536):
+        content += piece
+        if len(content) > MAX_ANSWER_BYTES:
+            raise OSError("the answer is too large")
+    return content
+
+
+def _document(content: bytes) -> dict[str, Any] | None:
+    try:
+        found = json.loads(content.decode("utf-8-sig"))
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _harmless(message: str, *secrets: str) -> str:
+    for secret in secrets:
+        if secret:
+            message = message.replace(secret, "***")
+    return " ".join(message.split())[:300]
+
+
+def items(document: Mapping[str, Any], outer: str, inner: str) -> Iterator[dict[str, Any]]:
+    """Yield the rows of a list in an answer, whichever of WHMCS's shapes it has.
+
+    `{outer: {inner: [...]}}`; a single row without its list; "" or [] for none; flat keys `outer[inner][0][name]`.
+    """
+    found: Any = document.get(outer)
+    if isinstance(found, Mapping):
+        found = found.get(inner, found)
+    if isinstance(found, Mapping):
+        rows = list(found.values()) if all(isinstance(row, Mapping) for row in found.values()) else [found]
+        yield from (dict(row) for row in rows)
+    elif isinstance(found, list):
+        yield from (dict(row) for row in found if isinstance(row, Mapping))
+    else:
+        yield from _flat(document, f"{outer}[{inner}]")
+
+
+def _flat(document: Mapping[str, Any], prefix: str) -> Iterator[dict[str, Any]]:
+    rows: dict[str, dict[str, Any]] = {}
+    for key, value in document.items():
+        if key.startswith(prefix):
+            path = _FLAT.findall(key[len(prefix) :])
+            if len(path) == 2:
+                rows.setdefault(path[0], {})[path[1]] = value
+    yield from rows.values()
+
+
+def is_off(value: object) -> bool:
+    """Tell whether WHMCS means "no": it says 0, "0", false, "off" or "" in different places."""
+    return str(value).strip().lower() in ("0", "false", "off", "")

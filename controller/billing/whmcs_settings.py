@@ -1,0 +1,94 @@
+"""Section [whmcs] of the configuration: where WHMCS is, who we are there, and how credentials reach the client."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from controller.config import LOOPBACK
+from shared.errors import ShoplaunchError
+
+#: How the client learns the back office's password: a page that shows it once, a page where one is chosen, the mail.
+LINK, SET, MAIL = "link", "set", "mail"
+CREDENTIALS = (LINK, SET, MAIL)
+_ACCESS_KEY = re.compile(r"[A-Za-z0-9!@#$%.()*\[\]_-]{1,200}\Z")
+_TEXTS = ("url", "identifier", "secret_file", "access_key_file", "admin", "credentials", "ca")
+
+
+@dataclass(frozen=True)
+class WhmcsSettings:
+    """How WHMCS is reached. `department` is the support department's number, `admin` the name replies are signed by."""
+
+    url: str
+    identifier: str
+    secret_file: str
+    department: int
+    access_key_file: str = ""
+    admin: str = ""
+    credentials: str = LINK
+    #: A PEM file with the authority of WHMCS's certificate, where it is no public one.
+    ca: str = ""
+    timeout_seconds: int = 30
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> WhmcsSettings:
+        """Return the settings that `values` say. Raises ShoplaunchError `config_invalid` naming the setting."""
+        unknown = sorted(set(values) - set(cls.__dataclass_fields__))
+        if unknown:
+            raise ShoplaunchError("config_invalid", f"[whmcs] has no setting {unknown[0]!r}")
+        for name in ("url", "identifier", "secret_file", "department"):
+            if not values.get(name):
+                raise ShoplaunchError("config_invalid", f"[whmcs] needs {name}")
+        for name, value in values.items():
+            kind = str if name in _TEXTS else int
+            if not isinstance(value, kind) or isinstance(value, bool):
+                raise ShoplaunchError("config_invalid", f"[whmcs] {name} must be a {kind.__name__}")
+        found = cls(**values)
+        found._check()
+        return found
+
+    def _check(self) -> None:
+        url = urlsplit(self.url)
+        if url.scheme not in ("http", "https") or not url.hostname or url.query or url.username:
+            raise ShoplaunchError(
+                "config_invalid", "[whmcs] url must be an address such as https://billing.example.com"
+            )
+        if url.scheme == "http" and url.hostname not in LOOPBACK:
+            raise ShoplaunchError("config_invalid", "[whmcs] url must be https, except for this very machine")
+        if self.credentials not in CREDENTIALS:
+            raise ShoplaunchError("config_invalid", f"[whmcs] credentials must be one of {', '.join(CREDENTIALS)}")
+        if not 1 <= self.timeout_seconds <= 120:
+            raise ShoplaunchError("config_invalid", "[whmcs] timeout_seconds must be from 1 to 120")
+
+    @property
+    def endpoint(self) -> str:
+        """Where API calls go."""
+        return f"{self.url.rstrip('/')}/includes/api.php"
+
+    def secret(self) -> str:
+        """Return the API credential's secret. Raises ShoplaunchError `config_invalid`."""
+        return _read("secret_file", self.secret_file)
+
+    def access_key(self) -> str:
+        """Return the access key, "" when none is configured. Raises ShoplaunchError `config_invalid`."""
+        if not self.access_key_file:
+            return ""
+        key = _read("access_key_file", self.access_key_file)
+        if not _ACCESS_KEY.match(key):
+            raise ShoplaunchError("config_invalid", "[whmcs] access_key_file holds characters WHMCS does not allow")
+        return key
+
+
+def _read(name: str, path: str) -> str:
+    try:
+        text = Path(path).read_text("utf-8").strip()
+    except (OSError, ValueError) as problem:
+        reason = getattr(problem, "strerror", None) or "not text"
+        raise ShoplaunchError("config_invalid", f"[whmcs] {name}: {reason}") from None
+    if not text:
+        raise ShoplaunchError("config_invalid", f"[whmcs] {name} is empty")
+    return text

@@ -1,0 +1,128 @@
+"""The client's way to the back office's password: a link behind which it is shown once, or one is chosen."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import sqlalchemy as sa
+
+from controller.db import jobs
+from controller.db.engine import transact
+from controller.db.jobs import Job
+from controller.jobs.private import private_values, sealed
+from controller.keys import Keys
+from shared.errors import ShoplaunchError
+
+FACT = "credentials"
+PASSWORD = "admin.password"  # noqa: S105 - the name of a value
+DAYS = 7
+SECONDS = DAYS * 86400.0
+WAITING, SHOWN, GONE = "waiting", "shown", "gone"
+
+
+def offer(engine: sa.Engine, keys: Keys, job_id: str, mode: str, now: float) -> str | None:
+    """The password waits behind a link; return the link's nonce, None when it was shown already.
+
+    Everything private but the password is forgotten (with mode `set` the password too). Asked again it is the same
+    link. Raises ShoplaunchError `illegal_transition` when there is no password any more.
+    """
+    found: list[str | None] = []
+
+    def work(_connection: sa.Connection, job: Job) -> Mapping[str, Any]:
+        known = job.facts.get(FACT)
+        if known is not None and known["mode"] == mode:
+            found[:] = [known["nonce"] if state(job, now) == WAITING else None]
+            return {}
+        private = private_values(keys, job)
+        if PASSWORD not in private:
+            raise ShoplaunchError("illegal_transition", "the client was told already; the password is forgotten")
+        nonce = secrets.token_urlsafe(9)
+        found[:] = [nonce]
+        kept = sealed(keys, {PASSWORD: private[PASSWORD]}) if mode == "link" else {"secrets_encrypted": None}
+        offered = {"mode": mode, "nonce": nonce, "offered_at": now, "expires_at": now + SECONDS}
+        return {**kept, **_fact(job, offered)}
+
+    _change(engine, job_id, now, work)
+    return found[0]
+
+
+def state(job: Job, now: float) -> str:
+    """Return whether the link still leads to something (`waiting`), did (`shown`), or is of no use (`gone`)."""
+    known = job.facts.get(FACT)
+    if known is None or job.ended_at is not None:
+        return GONE
+    if known.get("used_at") is not None:
+        return SHOWN
+    lost = known["mode"] == "link" and job.secrets_encrypted is None
+    return GONE if lost or now >= known["expires_at"] else WAITING
+
+
+def is_of(job: Job, nonce: str) -> bool:
+    """Tell whether `nonce` is that of the job's newest link."""
+    return secrets.compare_digest(str((job.facts.get(FACT) or {}).get("nonce", "")).encode(), nonce.encode("utf-8"))
+
+
+def show(engine: sa.Engine, keys: Keys, job_id: str, nonce: str, now: float) -> str | None:
+    """Return the password and forget it; None when there is nothing to show (any more)."""
+    shown: list[str] = []
+
+    def work(connection: sa.Connection, job: Job) -> Mapping[str, Any]:
+        shown.clear()
+        if not is_of(job, nonce) or job.facts[FACT]["mode"] != "link" or state(job, now) != WAITING:
+            return {}
+        private = private_values(keys, job)
+        if PASSWORD not in private:
+            return {}
+        shown.append(private[PASSWORD])
+        return used(job, now)
+
+    _change(engine, job_id, now, work)
+    return shown[0] if shown else None
+
+
+def used(job: Job, now: float) -> dict[str, Any]:
+    """Return the columns of a job whose link has served."""
+    return {"secrets_encrypted": None, **_fact(job, {**job.facts[FACT], "used_at": now})}
+
+
+def expires_at(job: Job) -> float | None:
+    """Return when a password that still waits has to be erased, None when none does."""
+    known = job.facts.get(FACT)
+    if known is None or job.secrets_encrypted is None:
+        return None
+    return float(known["expires_at"])
+
+
+def erase(engine: sa.Engine, job_id: str, now: float) -> Job:
+    """The password is forgotten when its time is over."""
+
+    def work(_connection: sa.Connection, job: Job) -> Mapping[str, Any]:
+        due = expires_at(job)
+        return {"secrets_encrypted": None} if due is not None and now >= due else {}
+
+    return _change(engine, job_id, now, work)
+
+
+def _change(engine: sa.Engine, job_id: str, now: float, work: Callable[[sa.Connection, Job], Mapping[str, Any]]) -> Job:
+    def within(connection: sa.Connection) -> Job:
+        job = jobs.get(connection, job_id, lock=True)
+        columns = work(connection, job)
+        return jobs.update(connection, job, now, **columns) if columns else job
+
+    return transact(engine, within)
+
+
+def _fact(job: Job, known: Mapping[str, Any]) -> dict[str, Any]:
+    return {"facts": {**job.facts, FACT: dict(known)}}
+
+
+def job_of(engine: sa.Engine, job_id: str) -> Job:
+    """Return the job. Raises ShoplaunchError `credentials_gone`."""
+    try:
+        return transact(engine, lambda connection: jobs.get(connection, job_id))
+    except ShoplaunchError as error:
+        if error.code != "job_unknown":
+            raise
+        raise ShoplaunchError("credentials_gone", "the address is not one of ours") from None
