@@ -51,3 +51,45 @@ def add_server(world):
         transact(world.engine, lambda c: servers.add(c, Server(name, "local", url=url), time.time()))
 
     return add
+
+
+@pytest.fixture
+def whmcs():
+    """A WHMCS (tests.fakes.whmcs.server.Whmcs) with client 5 and its service 1042."""
+    from tests.fakes.whmcs.server import Whmcs
+
+    running = Whmcs()
+    running.books.add_client("5")
+    running.books.add_service("1042")
+    yield running
+    running.close()
+
+
+@pytest.fixture
+def settings(tmp_path, whmcs):
+    """Return a function: changes -> section [whmcs] for that WHMCS."""
+    from tests.fakes.whmcs.server import IDENTIFIER, SECRET
+
+    (tmp_path / "secret").write_text(SECRET + "\n")
+
+    def make(**changes):
+        return {
+            "url": whmcs.url, "identifier": IDENTIFIER, "secret_file": str(tmp_path / "secret"), "department": 2,
+            "admin": "support", "timeout_seconds": 1, **changes,
+        }  # fmt: skip
+
+    return make
+
+
+@pytest.fixture
+def billed_world(tmp_path, settings):
+    """A controller whose billing is that WHMCS (tests.integration.billing.orders.BilledWorld)."""
+    from tests.integration.billing.orders import BilledWorld
+
+    engine = make_engine(f"sqlite:///{tmp_path}/state.db")
+    upgrade(engine)
+    made = BilledWorld(tmp_path, engine, settings())
+    rename(engine, "web1", url="https://web1.example.net:2087")
+    yield made
+    made.close()
+    engine.dispose()

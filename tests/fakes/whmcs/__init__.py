@@ -1,0 +1,1 @@
+"""A double of WHMCS's External API, as strict as the real one is known to be."""

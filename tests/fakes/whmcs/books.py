@@ -1,0 +1,81 @@
+"""What a WHMCS knows: clients, services, templates, and the mails, tickets and notes that calls leave as rows."""
+
+import itertools
+import re
+import threading
+from dataclasses import dataclass, field
+
+_FIELD = re.compile(r"\{\$(\w+)\}")
+
+
+@dataclass
+class Template:
+    """A mail template of type product."""
+
+    subject: str
+    message: str
+    disabled: bool = False
+
+
+def standard_templates():
+    """Return the addon's templates, short."""
+    body = "{$client_first_name}: {$shop_domain} {$shop_status_url}"
+    names = ("url", "admin_url", "login", "password_link", "password", "name_servers")
+    ready = " ".join([body, *(f"{{$shop_{name}}}" for name in names)])
+    return {
+        "Shoplaunch: request received": Template("Received: {$shop_domain}", body),
+        "Shoplaunch: shop ready": Template("Ready: {$shop_domain}", ready),
+        "Shoplaunch: shop delayed": Template("Delayed: {$shop_domain}", body),
+    }
+
+
+@dataclass
+class Books:
+    """Rows; every list is in the order in which things happened."""
+
+    clients: dict = field(default_factory=dict)
+    services: dict = field(default_factory=dict)
+    templates: dict = field(default_factory=standard_templates)
+    departments: dict = field(default_factory=lambda: {"2": "Support"})
+    mails: list = field(default_factory=list)
+    tickets: list = field(default_factory=list)
+    activity: list = field(default_factory=list)
+    #: Names of templates whose sending a hook aborts.
+    aborted: set = field(default_factory=set)
+    _numbers: itertools.count = field(default_factory=lambda: itertools.count(1))
+    guard: threading.RLock = field(default_factory=threading.RLock)
+
+    def add_client(self, number="5", **details):
+        """There is this client."""
+        wishes = dict.fromkeys(("general", "invoice", "support", "product", "domain", "affiliate"), "1")
+        self.clients[number] = {
+            "id": number, "firstname": "Nora", "lastname": "Karimi", "fullname": "Nora Karimi",
+            "email": "nora@example.com", "country": "IR", "language": "", "status": "Active",
+            "email_preferences": {**wishes, **details.pop("email_preferences", {})}, **details,
+        }  # fmt: skip
+
+    def add_service(self, number, client="5", **details):
+        """The client has this service."""
+        self.services[number] = {
+            "id": number, "clientid": client, "orderid": "77", "pid": "3", "domain": f"shop{number}.example.com",
+            "status": "Active", "username": f"a{number}", "password": "account-secret", **details,
+        }  # fmt: skip
+
+    def number(self):
+        """Return the next number, a text as WHMCS gives them."""
+        return str(next(self._numbers))
+
+    def ticket(self, number):
+        """Return the ticket, None when there is none."""
+        return next((ticket for ticket in self.tickets if ticket["id"] == number), None)
+
+    def rendered(self, text, client, values):
+        """Return a template's text with its merge fields filled; unknown ones are empty, as Smarty leaves them."""
+        known = {"client_first_name": client["firstname"], "client_name": client["fullname"], **values}
+        return _FIELD.sub(lambda found: str(known.get(found[1], "")), text)
+
+    def mail(self, client, subject, message):
+        """A mail to the client was sent."""
+        row = {"id": self.number(), "userid": client["id"], "subject": subject, "message": message}
+        row |= {"date": "2026-06-01 10:00:00", "to": f"{client['fullname']} <{client['email']}>", "cc": "", "bcc": ""}
+        self.mails.append(row)

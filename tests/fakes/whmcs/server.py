@@ -1,0 +1,162 @@
+"""The API's door: who may come in, how it answers, and every way in which the real one disappoints."""
+
+import contextlib
+import json
+import socket
+import ssl
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qsl
+
+from tests.fakes.whmcs.actions import ACTIONS, CHANGES, Refused
+from tests.fakes.whmcs.books import Books
+
+MAINTENANCE = b"<!doctype html><html><title>Down for Maintenance</title><p>Be right back.</p></html>"
+IDENTIFIER, SECRET = "9XrTNvB2identifier", "s3cr3t-of-the-credential"
+
+
+class Whmcs:
+    """A running double. `books` is what it knows; `calls` are (action, form) of every call that was let in.
+
+    `allowed` limits source addresses (None: all), `role` the actions of the credential, `access_key` opens the
+    address list. `moods`: action -> what happens to its next calls, one each: "cut" (done, but the answer is lost),
+    "html", "broken" (not done, connection lost), "slow" (done after the caller is gone), "http500".
+    `shapes`: "normal", "flat" (GetEmails as documented), "lists" (no inner wrapper), "numbers" (numbers are ints).
+    """
+
+    def __init__(self, certificate=None, key=None):
+        self.books = Books()
+        self.calls, self.moods, self.allowed, self.role = [], {}, None, set(ACTIONS)
+        self.access_key, self.shape, self.slow_seconds = "", "normal", 3.0
+        self.raw, self._busy = [], set()
+        owner = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self):
+                owner._answer(self)
+
+            def do_GET(self):
+                self._plain(404, b"Not Found", "text/html")
+
+            def _plain(self, status, content, kind):
+                self.send_response(status)
+                self.send_header("Content-Type", kind)
+                self.send_header("Content-Length", str(len(content)))
+                self.end_headers()
+                with contextlib.suppress(OSError):
+                    self.wfile.write(content)
+
+            def log_message(self, *_about):
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        scheme = "http"
+        if certificate:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate, key)
+            self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
+            scheme = "https"
+        self.url = f"{scheme}://127.0.0.1:{self.server.server_port}/billing"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def close(self):
+        """Nobody answers any more."""
+        self.server.shutdown()
+        self.server.server_close()
+
+    def named(self, action):
+        """Return the forms of the calls of `action`."""
+        return [form for name, form in self.calls if name == action]
+
+    def rest(self, seconds=30):
+        """Wait until no call is under way."""
+        deadline = time.monotonic() + seconds
+        while self._busy and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert not self._busy
+
+    def _answer(self, handler):
+        self._busy.add(handler)
+        try:
+            self._serve(handler)
+        finally:
+            self._busy.discard(handler)
+
+    def _serve(self, handler):
+        body = handler.rfile.read(int(handler.headers.get("Content-Length", "0"))).decode("utf-8")
+        self.raw.append((handler.path, body))
+        if handler.path != "/billing/includes/api.php":
+            handler._plain(404, b"Not Found", "text/html")
+            return
+        if handler.headers.get_content_type() != "application/x-www-form-urlencoded":
+            handler._plain(200, b"<result>error</result>", "text/xml")
+            return
+        form = dict(parse_qsl(body, keep_blank_values=True, strict_parsing=True))
+        if form.get("responsetype") != "json":
+            handler._plain(200, b"<?xml version='1.0'?><whmcsapi><result>error</result></whmcsapi>", "text/xml")
+            return
+        status, document = self._let_in(form, handler.client_address[0])
+        if document is None:
+            status, document = self._act(handler, form)
+        if document is not None:
+            handler._plain(status, json.dumps(document).encode("utf-8"), "application/json")
+
+    def _let_in(self, form, address):
+        key = bool(self.access_key) and form.get("accesskey") == self.access_key
+        if self.allowed is not None and address not in self.allowed and not key:
+            return 403, _error(f"Invalid IP {address}")
+        if (form.get("identifier"), form.get("secret")) != (IDENTIFIER, SECRET):
+            return 403, _error("Authentication Failed")
+        action = form.get("action", "")
+        if action not in ACTIONS:
+            return 200, _error("An API Action must be specified" if not action else "Command Not Found")
+        if action not in self.role:
+            return 200, _error(f'Invalid Permissions: API action "{action.lower()}" is not allowed')
+        return 200, None
+
+    def _act(self, handler, form):
+        """Return (status, document), (0, None) when no answer is to be sent."""
+        action = form["action"]
+        moods = self.moods.get(action) or self.moods.get("*") or []
+        mood = moods.pop(0) if moods else ""
+        if mood == "html":
+            handler._plain(200, MAINTENANCE, "text/html")
+            return 0, None
+        if mood == "http500":
+            return 500, _error("Oops! Something went wrong.")
+        if mood == "broken":
+            _cut(handler)
+            return 0, None
+        self.calls.append((action, form))
+        if mood == "slow":
+            time.sleep(self.slow_seconds)
+        try:
+            with self.books.guard:
+                empty = [name for name in ("emails", "tickets") if document.get(name) == ""]
+            document |= {name: [] for name in empty}
+        return document
+
+
+def _with_numbers(found):
+    texts = ("tid", "subject", "message")
+    return {
+        name: int(value) if isinstance(value, str) and value.isdigit() and name not in texts else value
+        for name, value in found.items()
+    }
+
+
+def _error(message):
+    return {"result": "error", "message": message}
+
+
+def _cut(handler):
+    handler.close_connection = True
+    with contextlib.suppress(OSError):
+        handler.connection.shutdown(socket.SHUT_RDWR)
+
+
+__all__ = ["CHANGES", "IDENTIFIER", "SECRET", "Whmcs"]

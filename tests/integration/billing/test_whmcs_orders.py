@@ -1,0 +1,161 @@
+"""Orders of billing from the first event to the client's mail, with a WHMCS that may be away."""
+
+from controller.jobs import billed, credentials
+from controller.jobs.telling import DELAY_SECONDS
+from tests.integration.billing.events import accepted, created, terminated
+from tests.integration.controller.world import Agent
+
+
+def subjects(whmcs):
+    return [mail["subject"] for mail in whmcs.books.mails]
+
+
+def test_a_client_hears_of_the_beginning_and_of_the_end_through_whmcs_alone(billed_world, whmcs):
+    job = billed_world.begin()
+    assert subjects(whmcs) == ["Received: shop1042.example.com"]
+    assert billed_world.told(job)["ticket"]["id"] == whmcs.books.tickets[0]["id"]
+    billed_world.finish(job)
+    assert subjects(whmcs)[1:] == ["Ready: shop1042.example.com"]
+    [ticket] = whmcs.books.tickets
+    assert len(ticket["replies"]) == 2 and ticket["notes"] == []
+    assert billed_world.clients_mail() == [] and billed_world.operators_mail() == []
+    status = billed.status(billed_world.service, "1042")
+    assert {step["name"]: step["state"] for step in status["steps"]}["unblock"] == "done"
+
+
+def test_orders_of_the_command_line_are_still_told_by_mail(billed_world, whmcs):
+    billed_world.live()
+    assert len(billed_world.clients_mail()) == 1
+    assert whmcs.calls == []
+
+
+def test_the_shop_does_not_wait_for_a_whmcs_that_is_away_and_the_client_is_told_later(billed_world, whmcs):
+    whmcs.moods = {"*": ["html"] * 500}
+    job = billed_world.finish(billed_world.begin())
+    assert whmcs.books.tickets == [] and billed_world.steps(job)["notify"].state == "waiting"
+    whmcs.moods = {}
+    billed_world.work_later(1000, stride=100)
+    assert billed_world.steps(job)["notify"].state == "done"
+    # That the shop is being built is no news any more
+    assert subjects(whmcs) == ["Ready: shop1042.example.com"] and len(whmcs.books.tickets) == 1
+
+
+def test_the_beginning_is_told_when_whmcs_is_back_in_time(billed_world, whmcs):
+    whmcs.moods = {"*": ["html"] * 3}
+    billed_world.begin()
+    assert whmcs.books.tickets == []
+    billed_world.work_later(900, stride=30)
+    assert subjects(whmcs)[0] == "Received: shop1042.example.com" and len(whmcs.books.tickets) == 1
+
+
+def test_a_missing_template_never_stops_the_shop_and_the_operator_hears_of_it(billed_world, whmcs):
+    whmcs.books.templates.clear()
+    job = billed_world.finish(billed_world.begin())
+    assert billed_world.told(job)["announce_done"] == "given up: whmcs_template"
+    assert billed_world.job(job).error["code"] == "whmcs_template"
+    assert "whmcs_template" in billed_world.operators_mail()[0]
+    from tests.fakes.whmcs.books import standard_templates
+
+    whmcs.books.templates = standard_templates()
+    billed.retry(billed_world.service, "1042", None)
+    billed_world.work()
+    assert billed_world.job(job).error is None and subjects(whmcs) == ["Ready: shop1042.example.com"]
+    assert len(whmcs.books.tickets[0]["replies"]) == 2
+
+
+def test_a_failure_is_a_note_for_staff_and_the_client_hears_of_the_delay_once(billed_world, whmcs):
+    job = billed_world.begin()
+    Agent(billed_world, job).fail("disk_space")
+    billed_world.work()
+    [ticket] = whmcs.books.tickets
+    assert "disk_space" in ticket["notes"][0]["message"] and len(ticket["replies"]) == 1
+    assert len(billed_world.operators_mail()) == 1
+    billed_world.work_later(DELAY_SECONDS - 60, stride=60)
+    assert len(subjects(whmcs)) == 1
+    billed_world.work_later(3 * DELAY_SECONDS, stride=60)
+    assert subjects(whmcs)[1:] == ["Delayed: shop1042.example.com"]
+    billed.retry(billed_world.service, "1042", None)
+    billed_world.work()
+    billed_world.finish(job)
+    assert subjects(whmcs)[2:] == ["Ready: shop1042.example.com"] and len(whmcs.books.tickets) == 1
+
+
+def test_a_failure_that_is_mended_in_time_is_no_delay(billed_world, whmcs):
+    job = billed_world.begin()
+    Agent(billed_world, job).fail("disk_space")
+    billed_world.work_later(60, stride=30)
+    billed.retry(billed_world.service, "1042", None)
+    billed_world.work()
+    billed_world.finish(job)
+    billed_world.work_later(2 * DELAY_SECONDS, stride=60)
+    assert "Delayed: shop1042.example.com" not in subjects(whmcs)
+
+
+def test_answers_lost_all_along_the_way_make_nothing_twice(billed_world, whmcs):
+    whmcs.moods = {"OpenTicket": ["cut", "cut"], "SendEmail": ["cut", "", "cut"], "AddTicketReply": ["cut"]}
+    job = billed_world.begin()
+    billed_world.work_later(600, stride=20)
+    billed_world.finish(job)
+    billed_world.work_later(2000, stride=100)
+    assert billed_world.steps(job)["notify"].state == "done"
+    assert len(whmcs.books.tickets) == 1 and len(whmcs.books.tickets[0]["replies"]) == 2
+    assert subjects(whmcs) == ["Received: shop1042.example.com", "Ready: shop1042.example.com"]
+
+
+def test_nothing_is_told_of_a_shop_whose_service_has_ended(billed_world, whmcs):
+    whmcs.moods = {"*": ["html"] * 500}
+    job = billed_world.finish(billed_world.begin())
+    billed.take(billed_world.service, terminated("1042"))
+    whmcs.moods = {}
+    billed_world.work_later(5000, stride=500)
+    assert whmcs.books.mails == [] and billed_world.steps(job)["notify"].state == "skipped"
+    assert billed_world.job(job).secrets_encrypted is None
+
+
+def test_an_order_that_waits_for_acceptance_is_announced_when_it_begins(billed_world, whmcs):
+    billed.take(billed_world.service, created("1042", wait_for_acceptance=True))
+    billed_world.work()
+    assert whmcs.calls == []
+    billed_world.panel.ensure_account("a1042", "shop1042.example.com", create=True, email="x@example.com")
+    billed.take(billed_world.service, accepted("1042"))
+    billed_world.work()
+    assert subjects(whmcs) == ["Received: shop1042.example.com"]
+
+
+def test_the_password_alone_waits_encrypted_until_it_is_shown(billed_world, whmcs):
+    job = billed_world.finish(billed_world.begin())
+    kept = credentials.private_values(billed_world.keys, job)
+    assert list(kept) == ["admin.password"]
+    for text in (str(dict(job.facts)), *(mail["message"] for mail in whmcs.books.mails), str(whmcs.raw)):
+        assert kept["admin.password"] not in text
+    nonce = job.facts["credentials"]["nonce"]
+    show = credentials.show(billed_world.engine, billed_world.keys, job.id, nonce, billed_world.clock())
+    assert show == kept["admin.password"]
+    assert credentials.show(billed_world.engine, billed_world.keys, job.id, nonce, billed_world.clock()) is None
+    assert billed_world.job(job).secrets_encrypted is None
+
+
+def test_a_password_nobody_looked_at_is_erased_after_seven_days(billed_world):
+    job = billed_world.finish(billed_world.begin())
+    billed_world.work_later(6.9 * 86400, stride=40_000)
+    assert billed_world.job(job).secrets_encrypted is not None
+    billed_world.work_later(0.2 * 86400, stride=10_000)
+    assert billed_world.job(job).secrets_encrypted is None
+
+
+def test_with_mail_the_password_is_in_the_mail_and_nowhere_after(billed_world, whmcs, settings):
+    billed_world.configure(settings(credentials="mail"))
+    job = billed_world.begin()
+    password = credentials.private_values(billed_world.keys, job)["admin.password"]
+    job = billed_world.finish(job)
+    assert password in whmcs.books.mails[-1]["message"] and job.secrets_encrypted is None
+    assert "credentials" not in job.facts
+
+
+def test_telling_again_after_a_crash_offers_the_same_link(billed_world, whmcs):
+    job = billed_world.finish(billed_world.begin())
+    nonce = job.facts["credentials"]["nonce"]
+    billed_world.service.retry(job.id, "notify")
+    billed_world.work()
+    assert billed_world.job(job).facts["credentials"]["nonce"] == nonce
+    assert len(whmcs.books.mails) == 2 and len(whmcs.books.tickets[0]["replies"]) == 2
