@@ -136,7 +136,26 @@ class Whmcs:
             time.sleep(self.slow_seconds)
         try:
             with self.books.guard:
-                empty = [name for name in ("emails", "tickets") if document.get(name) == ""]
+                document = {"result": "success", **ACTIONS[action](self.books, form)}
+        except Refused as refusal:
+            return 200, _error(str(refusal))
+        if mood in ("cut", "slow"):
+            _cut(handler)
+            return 0, None
+        return 200, self._shaped(document)
+
+    def _shaped(self, document):
+        if self.shape == "numbers":
+            return json.loads(json.dumps(document), object_hook=_with_numbers)
+        for outer, inner in (("emails", "email"), ("tickets", "ticket"), ("products", "product"), ("replies", "reply")):
+            found = document.get(outer)
+            if isinstance(found, dict) and self.shape == "lists":
+                document[outer] = found[inner]
+            if isinstance(found, dict) and self.shape == "flat" and outer == "emails":
+                rows = enumerate(document.pop(outer)[inner])
+                document |= {f"emails[email][{n}][{key}]": value for n, row in rows for key, value in row.items()}
+        if self.shape == "lists":
+            empty = [name for name in ("emails", "tickets") if document.get(name) == ""]
             document |= {name: [] for name in empty}
         return document
 
