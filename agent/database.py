@@ -6,14 +6,15 @@ import os
 import pymysql
 from pymysql.constants import CLIENT
 
+from agent.statements import LONGEST_SECONDS, under_way
 from shared.bundle import SESSION
 from shared.errors import ShoplaunchError
 
 SOCKETS = ("/var/lib/mysql/mysql.sock", "/run/mysqld/mysqld.sock", "/tmp/mysql.sock")  # noqa: S108 - where some servers really are
 OPTION_FILES = ("~/.my.cnf", "/etc/my.cnf")
 CONNECT_SECONDS = 10
-#: A late index on a large table is one silent statement.
-READ_SECONDS = 1800
+#: A late index on a large table is one silent statement; a server that has gone is noticed earlier (agent.lock).
+READ_SECONDS = LONGEST_SECONDS
 #: A killed agent's connection must not hold its locks for long; ours are pinged more often than this.
 OWN_SESSION = (
     "SET SESSION wait_timeout=120",
@@ -110,10 +111,21 @@ def _open(values, door):
     try:
         for statement in SESSION + OWN_SESSION:
             connection.query(statement)
+        _unlimit(connection)
     except FAILURES:
         close(connection)
         raise
     return connection
+
+
+def _unlimit(connection):
+    """No statement is cut off by a limit the host has set for all, where the server lets us say so."""
+    is_mariadb = "mariadb" in connection.get_server_info().lower()
+    try:
+        connection.query("SET SESSION {}=0".format("max_statement_time" if is_mariadb else "max_execution_time"))
+    except FAILURES as error:
+        if as_database_failure(error).code == "db_unreachable":
+            raise
 
 
 def _doors(values):
@@ -154,12 +166,13 @@ def run(connection, statement, params=None):
     Raises ShoplaunchError `db_*`.
     """
     try:
-        if isinstance(statement, bytes):
-            connection.query(statement)
-            return ()
-        with connection.cursor() as cursor:
-            cursor.execute(statement, params)
-            return cursor.fetchall()
+        with under_way(connection):
+            if isinstance(statement, bytes):
+                connection.query(statement)
+                return ()
+            with connection.cursor() as cursor:
+                cursor.execute(statement, params)
+                return cursor.fetchall()
     except FAILURES as error:
         raise as_database_failure(error) from None
 
@@ -180,11 +193,12 @@ def change(connection, statement, params=None):
     Raises ShoplaunchError `db_*`.
     """
     try:
-        if isinstance(statement, bytes):
-            affected = connection.query(statement)
-        else:
-            with connection.cursor() as cursor:
-                affected = cursor.execute(statement, params)
+        with under_way(connection):
+            if isinstance(statement, bytes):
+                affected = connection.query(statement)
+            else:
+                with connection.cursor() as cursor:
+                    affected = cursor.execute(statement, params)
         return affected, connection._result.warning_count
     except FAILURES as error:
         raise as_database_failure(error) from None

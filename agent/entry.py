@@ -13,6 +13,7 @@ from agent.log import Log, printable, secrets_of
 from agent.outbox import Outbox
 from agent.stages import cleanup
 from agent.state import FINAL, State
+from agent.statements import Watch
 from shared.errors import ShoplaunchError
 
 EXIT_DONE = 0
@@ -90,10 +91,13 @@ def _work(folder, raw, job, state, log, lock):
     ack = AckFile(folder, job["job"], job["attempt"], keys)
     reporter = Reporter(job, state, outbox, door, log, lock, ack)
     ctx = Context(job, folder, state, log, reporter=reporter, lock=lock, guard=guard)
+    watch = Watch(ctx.connect, lock.touch, log)
     reporter.start()
+    watch.start()
     try:
         return _attempt(ctx)
     finally:
+        watch.stop()
         reporter.stop()
 
 

@@ -250,8 +250,9 @@ class Whole:
             return cursor.fetchall()
 
     def tables(self, job):
-        """Return the names of the tables in the shop's database."""
-        return {row[0] for row in self.sql(f"SHOW TABLES FROM `{self.database(job)}`")}
+        """Return the names of the tables in the shop's database, none where there is no database (any more)."""
+        query = "SELECT table_name FROM information_schema.tables WHERE table_schema = %s"
+        return {row[0] for row in self.sql(query, self.database(job))}
 
     def chunks(self, job):
         """Return chunk -> attempt as the ledger in the shop's database knows them."""

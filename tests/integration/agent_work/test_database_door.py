@@ -21,7 +21,7 @@ try:
     status = dict(run(connection, "SHOW STATUS LIKE 'Ssl_cipher'"))
     variables = dict(run(connection, "SHOW SESSION VARIABLES"))
     names = ("wait_timeout", "innodb_lock_wait_timeout", "lock_wait_timeout", "time_zone", "sql_mode",
-             "foreign_key_checks", "unique_checks", "character_set_client")
+             "foreign_key_checks", "unique_checks", "character_set_client", "max_statement_time")
     print(json.dumps({"encrypted": bool(status["Ssl_cipher"]), "session": {name: variables[name] for name in names}}))
 except ShoplaunchError as error:
     print(json.dumps({"code": error.code, "retryable": error.retryable, "message": error.message}))

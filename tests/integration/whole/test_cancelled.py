@@ -39,6 +39,11 @@ def test_cancel_in_the_middle_puts_the_account_back_and_undo_brings_the_shop_aft
     assert whole.tables(job) == set()
     assert whole.crontab(job) == own
     assert "an old site" in whole.get(job, "/index.html").text
+    # Database and user were made for the job alone; the account was there before
+    wait_for(lambda: whole.service.get_job(job["id"]).facts["undo"] == "done", lambda: whole.trouble(job))
+    assert whole.sql("SHOW DATABASES LIKE %s", whole.database(job)) == ()
+    assert whole.sql("SELECT 1 FROM mysql.user WHERE User = %s", whole.database(job)) == ()
+    assert whole.show(job)["error"] is None
 
     whole.world.run("cancel", job["id"], "--undo")
     assert whole.wait(job, "dropped", "failed")["state"] == "dropped"
@@ -87,6 +92,20 @@ def test_cancel_before_anything_was_done_leaves_no_account(whole):
     assert whole.service.get_job(job["id"]).facts["undo"] == "done"
     assert not whole.home(job).exists()
     assert whole.sql("SHOW DATABASES LIKE %s", whole.database(job)) == ()
+
+
+def test_cancel_takes_the_account_that_was_made_for_the_order_with_it(whole):
+    job = whole.order()
+    wait_for(lambda: whole.show(job)["state"] == "restoring", lambda: whole.trouble(job))
+    whole.service.cancel(job["id"])
+    wait_for(lambda: whole.service.get_job(job["id"]).facts["undo"] == "done", lambda: whole.trouble(job), 300)
+    assert whole.show(job)["error"] is None
+    assert not whole.home(job).exists()
+    assert whole.sql("SHOW DATABASES LIKE %s", whole.database(job)) == ()
+
+    whole.world.run("cancel", job["id"], "--undo")
+    whole.live(job)
+    assert whole.get(job).status_code == 200
 
 
 def test_a_live_shop_cannot_be_cancelled(whole):

@@ -1,0 +1,164 @@
+"""Statements that take long: no reason to kill the agent that waits for them."""
+
+import json
+import threading
+import time
+import zipfile
+from contextlib import suppress
+
+import pymysql
+import pytest
+
+from agent import database, statements
+from agent.lock import acquire
+from agent.log import Log
+from controller.bundles.agent_build import build_agent
+from shared.errors import ShoplaunchError
+from tests.integration.agent_work.conftest import Shop
+
+HUNG_SECONDS = 8.0
+WATCH_SECONDS = 0.5
+
+
+@pytest.fixture
+def values(mariadb_server):
+    """What an agent is told of a new database."""
+    name, user, password = mariadb_server.new_database()
+    return {
+        "db.host": "localhost", "db.socket": mariadb_server.socket, "db.name": name, "db.user": user,
+        "db.password": password,
+    }  # fmt: skip
+
+
+@pytest.fixture
+def watch(values, tmp_path):
+    """A watch over this process's statements; `touched` counts."""
+    made = statements.Watch(lambda: database.connect(values), lambda: made.touched.append(1), Log(str(tmp_path)))
+    made.touched = []
+    return made
+
+
+@pytest.fixture
+def sleeping(values, mariadb_server):
+    """A connection that waits for a statement the server works on."""
+    connection = database.connect(values)
+
+    def wait():
+        with suppress(ShoplaunchError):
+            database.run(connection, "SELECT SLEEP(600)")
+
+    thread = threading.Thread(target=wait)
+    thread.start()
+    number = connection.thread_id()
+    while not mariadb_server.query("SELECT 1 FROM information_schema.processlist WHERE info LIKE 'SELECT SLEEP%'"):
+        time.sleep(0.01)
+    yield connection
+    with suppress(pymysql.err.MySQLError):
+        mariadb_server.query(f"KILL {number}")
+    thread.join(60)
+
+
+def test_a_statement_the_server_works_on_is_a_sign_of_life(watch, sleeping):
+    assert watch.look(0)
+    assert watch.touched == [1]
+
+
+def test_nothing_under_way_is_none(watch):
+    assert not watch.look(0)
+    assert watch.touched == []
+
+
+def test_a_statement_that_has_just_begun_needs_none(watch, sleeping):
+    assert not watch.look(3600)
+
+
+def test_one_that_takes_longer_than_any_statement_may_is_none(values, tmp_path, sleeping):
+    touched = []
+    bounded = statements.Watch(
+        lambda: database.connect(values), lambda: touched.append(1), Log(str(tmp_path)), longest=0
+    )
+    assert not bounded.look(0)
+    assert touched == []
+
+
+def test_one_the_server_knows_nothing_of_is_none(watch, values):
+    connection = database.connect(values)
+    with statements.under_way(connection):
+        assert not watch.look(0)
+    database.close(connection)
+
+
+def test_a_server_that_is_away_is_none_and_the_watching_goes_on(values, tmp_path, sleeping):
+    touched, asked = threading.Event(), []
+
+    def connect():
+        asked.append(1)
+        if len(asked) == 1:
+            raise ShoplaunchError("db_unreachable", "away")
+        return database.connect(values)
+
+    made = statements.Watch(connect, touched.set, Log(str(tmp_path)), every=0.05)
+    made.start()
+    assert touched.wait(60)
+    made.stop()
+
+
+def test_the_lock_tells_of_it(values, tmp_path, sleeping):
+    lock = acquire(str(tmp_path), "j1", 1)
+    path = tmp_path / "lock"
+    before = json.loads(path.read_text())["progress"]
+    made = statements.Watch(lambda: database.connect(values), lock.touch, Log(str(tmp_path)))
+    assert made.look(0)
+    assert json.loads(path.read_text())["progress"] > before
+    lock.release()
+
+
+def test_the_hosts_limit_for_statements_is_none_for_ours(mariadb_server, values):
+    mariadb_server.query("SET GLOBAL max_statement_time = 1")
+    try:
+        connection = database.connect(values)
+        assert database.run(connection, "SELECT SLEEP(2)") == ((0,),)
+        database.close(connection)
+    finally:
+        mariadb_server.query("SET GLOBAL max_statement_time = 0")
+
+
+@pytest.fixture
+def impatient(keys, tmp_path):
+    """An agent that counts as hung after a few seconds and looks at the server more often than that."""
+    path = tmp_path / "agent.pyz"
+    build_agent(path, [keys.public])
+    with zipfile.ZipFile(path) as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+    for name, old, new in (
+        ("agent/lock.py", b"HUNG_SECONDS = 600.0", f"HUNG_SECONDS = {HUNG_SECONDS}".encode()),
+        ("agent/statements.py", b"WATCH_SECONDS = 60.0", f"WATCH_SECONDS = {WATCH_SECONDS}".encode()),
+    ):
+        assert old in files[name]
+        files[name] = files[name].replace(old, new)
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return path
+
+
+def test_the_next_tick_leaves_an_agent_alone_whose_statement_takes_long(
+    mariadb_server, bundle, controller, keys, impatient
+):
+    shop = Shop(mariadb_server, bundle, controller, keys, impatient)
+    holder = pymysql.connect(unix_socket=mariadb_server.socket, user="root")
+    try:
+        shop.drop()
+        with holder.cursor() as cursor:
+            # Every change waits for this, as it does for the server's own long work
+            cursor.execute("FLUSH TABLES WITH READ LOCK")
+            process = shop.start()
+            query = "SELECT 1 FROM information_schema.processlist WHERE user = %s AND command = 'Query' AND time > %s"
+            shop.wait_for(lambda: shop.query(query, shop.db_user, HUNG_SECONDS + 2), 120)
+            assert shop.run() == 6
+            cursor.execute("UNLOCK TABLES")
+        assert process.wait(120) == 0
+        assert not shop.folder.exists()
+    finally:
+        holder.close()
+        shop.close()
