@@ -15,12 +15,15 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 
 import pymysql
 
+from controller.panels.local.php_versions import installed_binaries
 from shared.bundle import LEDGER_TABLE
 from shared.signing import PURPOSE_JOB, serializer
 from tests.whole import BUNDLE, SERVER, Whole
 
 DOCROOT = "SHOPLAUNCH_REAL_DOCROOT"
 DATABASE = "SHOPLAUNCH_REAL_DATABASE"
+#: More php-fpm binaries for the panel to choose from, separated by colons: an old shop needs an old one.
+PHP = "SHOPLAUNCH_REAL_PHP"
 HINT = f"{DOCROOT} and {DATABASE} (mysql://user:password@host/name?unix_socket=...) name no PrestaShop"
 SHOP_NAME = "فروشگاه‌ِ «آنا» & O'Hara\\'s \"100%\" <Tea> $5"
 
@@ -46,6 +49,8 @@ class Template:
         host = self._parts.netloc.rpartition("@")[2]
         self.url = urlunsplit(self._parts._replace(netloc=f"{self._parts.username}@{host}"))
         self.settings = parameters(self.root)
+        named = [path for path in environment.get(PHP, "").split(":") if path]
+        self.php = [*named, *installed_binaries()] if named else []
         self.prefix = self.settings["database_prefix"]
         self.known = {**self._from_files(), **self._from_tables()}
 
@@ -87,7 +92,7 @@ class Real(Whole):
     """A world whose bundle `real` is packed from the template."""
 
     def __init__(self, template):
-        super().__init__()
+        super().__init__(template.php)
         self.template = template
         self.bundle = self.directory / "real.bundle"
 

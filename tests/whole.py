@@ -50,13 +50,13 @@ def wait_for(condition, what="never came", seconds=WAIT_SECONDS, pause=0.05):
 class Whole:
     """A world with one server and the bundle `sample`; `order` makes a shop in an account of its own."""
 
-    def __init__(self):
+    def __init__(self, php=()):
         from world import World
 
         self.directory = Path(tempfile.mkdtemp(prefix="slw"))
         self.directory.chmod(0o755)
         self.prefix = "w" + hashlib.sha256(self.directory.name.encode()).hexdigest()[:6]
-        self.world = World(self.directory, prefix=self.prefix)
+        self.world = World(self.directory, prefix=self.prefix, php=php)
         self.template = {}
         self._numbers = 0
         self._handmade = []

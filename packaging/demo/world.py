@@ -17,6 +17,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +34,13 @@ ANSWER_SECONDS = 60
 class World:
     """Shoplaunch with its services below `directory`; `prefix` starts the names of its accounts."""
 
-    def __init__(self, directory: str | Path, *, prefix: str = "demo", like_http: bool = False) -> None:
-        """`like_http`: serve shops on port 80 when nobody holds it at the first start, else on a free port."""
+    def __init__(
+        self, directory: str | Path, *, prefix: str = "demo", like_http: bool = False, php: Sequence[str] = ()
+    ) -> None:
+        """`like_http`: serve shops on port 80 when nobody holds it at the first start, else on a free port.
+
+        `php`: php-fpm binaries to offer; without any, all that are installed.
+        """
         self.directory = Path(directory)
         self.home = self.directory / "controller"
         self.accounts = self.directory / "accounts"
@@ -48,7 +54,7 @@ class World:
             else free_port()
         )
         self._http_port = port
-        self.stack = Stack(self.directory / "stack", port, home_base=str(self.accounts))
+        self.stack = Stack(self.directory / "stack", port, home_base=str(self.accounts), php=php)
         self.mail = self.directory / "mail"
         #: Names of accounts that an order may be making right now.
         self._given: set[str] = set()

@@ -1,6 +1,7 @@
 """A world whose bundle is packed from the PrestaShop that the environment names; without one, everything skips.
 
 SHOPLAUNCH_REAL_DOCROOT is its document root, SHOPLAUNCH_REAL_DATABASE its database; its server must be running.
+SHOPLAUNCH_REAL_PHP adds php-fpm binaries to those that are installed, for shops that need an older one.
 """
 
 import json

@@ -4,6 +4,7 @@ import gzip
 import re
 import zipfile
 
+from controller.panels.local.php_versions import version_number
 from tests.real_shop import SHOP_NAME, parameters
 from tests.traces import Traces
 
@@ -31,6 +32,15 @@ def test_cron_brings_both_shops_to_life(real, shops):
         assert not real.folder(job).exists()
         assert "shoplaunch" not in real.crontab(job)
         assert not [path for path in real.home(job).iterdir() if path.name.startswith(".shoplaunch-staging")]
+
+
+def test_each_shop_is_served_by_a_php_its_series_allows(real, shops, manifest):
+    wanted = manifest["requirements"]["php"]
+    for job, _ in shops:
+        pools = real.world.stack.directory.glob(f"php*/pools/shoplaunch-{job['account']}.conf")
+        (served,) = (path.parts[-3].removeprefix("php") for path in pools)
+        print(f"PrestaShop {manifest['application']['version']} is served by PHP {served}")
+        assert version_number(wanted["min"]) <= version_number(served) <= version_number(wanted["max"])
 
 
 def test_the_certificate_tells_stages_bytes_and_memory(real, shops, manifest):

@@ -80,7 +80,7 @@ def is_real_shop(root):
 
 @pytest.fixture(scope="session")
 def real_shop():
-    """(document root, Source) of a real PrestaShop 8 whose server's socket stands beside it; skips where there is none.
+    """(document root, Source) of a real PrestaShop whose server's socket stands beside it; skips where there is none.
 
     SHOPLAUNCH_REAL_SHOP names the document root; otherwise the usual places are looked at.
     """
