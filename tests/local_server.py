@@ -45,12 +45,14 @@ class LocalServer:
 
     def stop(self):
         """Remove everything."""
-        for user in self._users:
-            account = self.panel().find_account(user)
-            if account is not None:
-                self.panel().remove_account(account)
-        self.stack.remove()
-        shutil.rmtree(self.directory)
+        try:
+            for user in self._users:
+                account = self.panel().find_account(user)
+                if account is not None:
+                    self.panel().remove_account(account)
+        finally:
+            self.stack.remove()
+            shutil.rmtree(self.directory)
 
     def settings(self, **changes):
         """Return the panel's settings, with `changes`."""

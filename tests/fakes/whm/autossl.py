@@ -15,7 +15,9 @@ def start(double, account):
         if account.autossl_running:
             return
         account.autossl_running = True
-    threading.Thread(target=_check, args=(double, account), daemon=True).start()
+    thread = threading.Thread(target=_check, args=(double, account), daemon=True)
+    double.background.append(thread)
+    thread.start()
 
 
 def _check(double, account):
@@ -27,6 +29,9 @@ def _check(double, account):
             double.engine.tls.serve(account.user, pem)
             account.certificate = str(pem)
         account.autossl_problems = [] if problem is None else [{"domain": account.domain, "problem": problem}]
+    except Exception as error:
+        double.violation(f"the double failed: AutoSSL: {error!r}")
+        raise
     finally:
         account.autossl_running = False
 

@@ -31,6 +31,7 @@ class WhmDouble:
         self.door = Door(self)
         self.violations = []
         self.dns = {}
+        self.background = []
         self.ip = free_address()
         self.engine = Engine(self.ip)
         self._acl_texts = itertools.cycle(_ACL_TEXTS)
@@ -60,9 +61,9 @@ class WhmDouble:
         for port in self._ports:
             port.shutdown()
             port.server_close()
-        for hosting in list(self.state.accounts.values()):
-            self.engine.remove(hosting)
-        self.engine.stop()
+        for thread in self.background:
+            thread.join()
+        self.engine.stop(self.state.accounts.values())
 
     def __enter__(self):
         try:
@@ -125,6 +126,7 @@ class WhmDouble:
         if user not in self.state.accounts:
             self.add_account(user, owner=user)
         self.state.resellers.add(user)
+        self.engine.make_skeleton(self.account(user))
         return user, self.token(user, acls)
 
     def token(self, user="root", acls=INITIAL_ACLS):
@@ -176,6 +178,10 @@ class WhmDouble:
     def remove(self, user):
         """The account is gone, as if somebody else had removed it."""
         accounts.remove(self, self.account(user))
+
+    def rename(self, user, new):
+        """The account has another name from now on, as if somebody else had renamed it."""
+        accounts.rename(self, self.account(user), new)
 
     def skeleton(self, owner="root"):
         """Return the path of root's or a reseller's `cpanel3-skel`."""

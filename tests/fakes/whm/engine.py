@@ -9,8 +9,12 @@ import pymysql
 
 from controller.panels.base import Account
 from controller.panels.local import commands
+from controller.panels.local.accounts import Accounts
+from controller.panels.local.apache import Sites
 from controller.panels.local.crontab import Crontab
+from controller.panels.local.php_fpm import Pools
 from controller.panels.local.stack import free_port
+from tests.fakes.whm import hands
 from tests.fakes.whm.tls_sites import TlsSites
 from tests.local_server import LocalServer
 
@@ -35,8 +39,17 @@ class Engine:
         for name in ("public_html", "public_ftp", "etc"):
             (self.root_skeleton / name).mkdir(parents=True, exist_ok=True)
 
-    def stop(self):
-        """Nothing is left."""
+    def stop(self, hostings):
+        """Nothing is left; without its services an account is gone at once."""
+        self.server.stack.stop()
+        for hosting in hostings:
+            subprocess.run(["crontab", "-u", hosting.user, "-r"], capture_output=True, check=False)
+            accounts = Accounts(self.panel(hosting)._settings)
+            found = accounts.find(hosting.user)
+            if found is not None:
+                accounts.hands(found).kill_processes()
+                # It says no while a process that was just killed is still there.
+                subprocess.run(["userdel", "--force", hosting.user], capture_output=True, check=False)
         self.server.stop()
 
     def base(self, name):
@@ -63,6 +76,26 @@ class Engine:
         # The machine's own client configuration, which private services cannot have in /etc.
         panel.put_file(self.record(hosting), ".my.cnf", configuration.encode(), 0o600)
 
+    def make_skeleton(self, hosting):
+        """A reseller has an empty skeleton of its own."""
+        for name in ("cpanel3-skel", "cpanel3-skel/public_html", "cpanel3-skel/public_ftp"):
+            if hands.run(hosting, "stat", f"{hosting.home}/{name}") is None:
+                hands.run(hosting, "mkdir", f"{hosting.home}/{name}", mode=0o755)
+
+    def rename(self, hosting, new):
+        """Account, group, home, crontab and site go by the name `new`."""
+        old, settings = hosting.user, self.panel(hosting)._settings
+        crontab = self.crontab(old)
+        self.write_crontab(old, "")
+        self.tls.remove(old)
+        Sites(settings).remove(old)
+        Pools(settings).remove(old)
+        Accounts(settings).hands(Accounts(settings).find(old)).kill_processes()
+        commands.run(["usermod", "--login", new, "--home", f"{hosting.base}/{new}", "--move-home", old])
+        commands.run(["groupmod", "--new-name", new, old])
+        self.panel(hosting).ensure_account(new, hosting.domain, create=True, email=hosting.email)
+        self.write_crontab(new, crontab)
+
     def remove(self, hosting):
         """Account, home, site, crontab, databases and their users are gone."""
         for user in list(hosting.database_users):
@@ -70,6 +103,8 @@ class Engine:
         for database in list(hosting.databases):
             self.sql(f"DROP DATABASE IF EXISTS `{database}`")
         self.tls.remove(hosting.user)
+        # Root removes also what root put there.
+        subprocess.run(["chown", "-hR", f"{hosting.user}:", hosting.home], capture_output=True, check=False)
         self.panel(hosting).remove_account(self.record(hosting))
 
     def suspend(self, hosting, suspended):

@@ -73,10 +73,12 @@ def api2_good(module, function, data, error=None):
 
 
 def api2_bad(quirks, module, function, text):
-    """Return an API 2 failure of the event itself."""
-    result = "0" if quirks.api2_failure == "str" else 0
-    head = {"apiversion": 2, "module": module, "func": function}
-    return {"cpanelresult": {**head, "data": [], "event": {"result": result}, "error": text}}
+    """Return an API 2 failure: of the event itself, of the whole with a text, or both."""
+    result = 1 if quirks.api2_refusal == "error" else "0" if quirks.api2_failure == "str" else 0
+    inner = {"apiversion": 2, "module": module, "func": function, "data": [], "event": {"result": result}}
+    if quirks.api2_refusal != "event":
+        inner["error"] = text
+    return {"cpanelresult": inner}
 
 
 def api2_denied(text):

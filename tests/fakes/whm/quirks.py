@@ -27,7 +27,7 @@ class Quirks:
     transformed: bool = False  # metadata {"transformed": 1}
     privileges_listed: str = "names"  # names | summary: ["ALL PRIVILEGES"]
     api2_failure: str = "int"  # event.result 0 or "0"
-    runs_as: str = "cpanel"  # the word in "You do not have ..." of API 2: cpanel | whm
+    api2_refusal: str = "both"  # both | error: the text alone | event: result 0 and no text
 
     # -- names and limits
     prefix: str = "account"  # account: demo_ | sixteen | short: first 8 characters | none

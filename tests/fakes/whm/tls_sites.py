@@ -3,13 +3,15 @@
 import re
 from pathlib import Path
 
+from controller.files import write_durably
 from controller.panels.local import commands
+from controller.panels.local.apache import Sites
 from controller.panels.local.config_files import exclusive
 from controller.panels.local.stack_config import APACHE_MODULES
 
 MODULES = ("socache_shmcb", "ssl")
-#: Read before the sites, which Apache takes in the order of their names.
-FIRST = "000-tls.conf"
+#: Read before the sites, which Apache takes in the order of their names; one file, so that no reload misses any.
+FILE_NAME = "000-tls.conf"
 _SITE = re.compile(r"<VirtualHost \*:\d+>(.*)</VirtualHost>", re.S)
 
 
@@ -18,41 +20,40 @@ class TlsSites:
 
     def __init__(self, settings, ip, port):
         self._settings = settings
-        self._folder = Path(settings.apache_sites)
         self._ip = ip
         self.port = port
+        self._head = ""
+        self._sites = {}
 
     def start(self, pem):
         """The port answers with a certificate nobody trusts, as a fresh server does."""
         lines = [f"LoadModule {name}_module {APACHE_MODULES}/mod_{name}.so" for name in MODULES]
         cache = Path(self._settings.apache_logs).parent / "run" / "ssl_scache"
         lines += [f"Listen {self._ip}:{self.port}", f"SSLSessionCache shmcb:{cache}(512000)"]
-        lines += [f"<VirtualHost *:{self.port}>", "    ServerName shoplaunch.invalid", "    SSLEngine on"]
-        lines += [f"    SSLCertificateFile {pem}", "    Redirect 404 /", "</VirtualHost>", ""]
-        self._write(self._folder / FIRST, "\n".join(lines))
+        inner = "\n    ServerName shoplaunch.invalid\n    Redirect 404 /\n"
+        self._head = "\n".join(lines) + "\n" + self._host(inner, pem)
+        self._change("", None)
 
     def serve(self, user, pem):
         """The account's site is served on the port, too, just as on the other one."""
-        plain = (self._folder / f"shoplaunch-{user}.conf").read_text()
-        inner = _SITE.search(plain).group(1)
-        tls = f"    SSLEngine on\n    SSLCertificateFile {pem}\n"
-        self._write(self._path(user), f"<VirtualHost *:{self.port}>{inner}{tls}</VirtualHost>\n")
+        part = Sites(self._settings)._service().parts()[user].decode()
+        self._change(user, self._host(_SITE.search(part).group(1), pem))
 
     def remove(self, user):
         """The account's site is served on the port no more."""
-        if self._path(user).exists():
-            with self._alone():
-                self._path(user).unlink()
-                commands.run(self._settings.apache_reload)
+        if user in self._sites:
+            self._change(user, None)
 
-    def _path(self, user):
-        return self._folder / f"tls-{user}.conf"
+    def _host(self, inner, pem):
+        tls = f"    SSLEngine on\n    SSLCertificateFile {pem}\n"
+        return f"<VirtualHost *:{self.port}>{inner}{tls}</VirtualHost>\n"
 
-    def _write(self, path, text):
-        with self._alone():
-            path.write_text(text)
+    def _change(self, user, site):
+        with exclusive(self._settings.state_folder, "apache"):
+            self._sites.pop(user, None)
+            if site is not None:
+                self._sites[user] = site
+            text = self._head + "".join(self._sites.values())
+            write_durably(Path(self._settings.apache_sites) / FILE_NAME, text.encode(), 0o644)
             commands.run([*self._settings.apache, "-t"])
             commands.run(self._settings.apache_reload)
-
-    def _alone(self):
-        return exclusive(self._settings.state_folder, "apache")

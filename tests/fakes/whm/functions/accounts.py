@@ -17,7 +17,7 @@ USERNAME = re.compile(r"[a-z][a-z0-9]{0,15}\Z")
 CREATE_OPTIONAL = (
     *("plan", "password", "pass", "contactemail", "quota", "ip", "customip", "cgi", "hasshell", "cpmod", "language"),
     *("locale", "maxsql", "maxaddon", "maxsub", "maxftp", "maxpop", "maxpark", "maxlst", "owner", "reseller"),
-    *("featurelist", "dkim", "spf", "dmarc", "mxcheck", "forcedns", "uid", "gid", "homedir", "showpass", "pkgname"),
+    *("featurelist", "dkim", "spf", "dmarc", "mxcheck", "forcedns", "uid", "gid", "homedir", "showpass"),
 )
 #: What the documentation says not to send when a plan is sent.
 NOT_WITH_PLAN = ("maxsql", "maxaddon", "maxsub", "maxftp", "maxpop", "maxpark", "maxlst", "quota", "featurelist")
@@ -56,6 +56,15 @@ def remove(double, hosting):
             double.state.accounts.pop(hosting.user, None)
             double.state.resellers.discard(hosting.user)
             double.state.tokens = [token for token in double.state.tokens if token.user != hosting.user]
+
+
+def rename(double, hosting, new):
+    """Give an account another name for real; its databases keep theirs."""
+    with hosting.guard, double.state.guard:
+        old = hosting.user
+        double.engine.rename(hosting, new)
+        hosting.user = new
+        double.state.accounts[new] = double.state.accounts.pop(old)
 
 
 def suspend(double, hosting, reason):
@@ -177,7 +186,7 @@ def accountsummary(double, token, args):
     return {"acct": [row(double, account)]}
 
 
-@whm("listaccts", (), ("search", "searchtype", "want", "searchmethod"), acl="list-accts")
+@whm("listaccts", (), ("search", "searchtype", "want"), acl="list-accts")
 def listaccts(double, token, args):
     """Return the accounts the caller may see, those that match `search` (a regular expression) when it is given."""
     rows = [row(double, account) for account in double.state.all_visible(token)]
@@ -186,9 +195,8 @@ def listaccts(double, token, args):
         if kind not in SEARCH_TYPES:
             raise Refusal("parameter_unknown", name=kind)
         key = {"username": "user", "package": "plan"}.get(kind, kind)
-        exact = args.get("searchmethod") == "exact"
-        found = (lambda text: text == args["search"]) if exact else re.compile(args["search"], re.IGNORECASE).search
-        rows = [one for one in rows if found(one[key])]
+        pattern = re.compile(args["search"], re.IGNORECASE)
+        rows = [one for one in rows if pattern.search(one[key])]
     if "want" in args:
         wanted = args["want"].split(",")
         rows = [{name: one[name] for name in wanted if name in one} for one in rows]

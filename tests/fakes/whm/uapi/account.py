@@ -8,7 +8,7 @@ from tests.fakes.whm.texts import Refusal
 STATS = ("mysqldatabases", "diskusage", "fileusage", "mysqlversion", "phpversion", "hostingpackage", "operatingsystem")
 
 
-@uapi("Variables", "get_user_information", (), ("name", "name-*"))
+@uapi("Variables", "get_user_information")
 def get_user_information(double, account, _args):
     """Return most of what is known about an account."""
     entry = pwd.getpwnam(account.user)

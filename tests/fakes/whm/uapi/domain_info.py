@@ -26,7 +26,7 @@ def row(double, account):
     }
 
 
-@uapi("DomainInfo", "single_domain_data", ("domain",), ("return_https_redirect_status",))
+@uapi("DomainInfo", "single_domain_data", ("domain",))
 def single_domain_data(double, account, args):
     """Return one domain of the account."""
     if args["domain"] != account.domain:
@@ -34,16 +34,10 @@ def single_domain_data(double, account, args):
     return row(double, account)
 
 
-@uapi("DomainInfo", "domains_data", (), ("format", "return_https_redirect_status"))
+@uapi("DomainInfo", "domains_data", (), ("format",))
 def domains_data(double, account, args):
     """Return all domains of the account."""
     main = row(double, account)
     if args.get("format", "hash") == "list":
         return [main]
     return {"main_domain": main, "addon_domains": [], "sub_domains": [], "parked_domains": []}
-
-
-@uapi("DomainInfo", "list_domains")
-def list_domains(_double, account, _args):
-    """Return the names of all domains of the account."""
-    return {"main_domain": account.domain, "addon_domains": [], "sub_domains": [], "parked_domains": []}

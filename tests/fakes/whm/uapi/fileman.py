@@ -87,7 +87,7 @@ def _shown(double, row, args):
 
 
 @uapi("Fileman", "list_files", (), ("dir", "types", "show_hidden", "include_permissions", "limit_to_list",
-      "only_these_files", "include_mime", "include_hash", "include_content"))  # fmt: skip
+      "only_these_files"))  # fmt: skip
 def list_files(double, account, args):
     """Return a folder's entries, in the one or the other shape."""
     path = hands.resolve(account, args.get("dir", ""))
@@ -108,8 +108,7 @@ def list_files(double, account, args):
     return {"dirs": folders, "files": [row for row in rows if row["type"] != "dir"]}
 
 
-@uapi("Fileman", "get_file_information", ("path",), ("show_hidden", "include_permissions", "include_mime",
-      "include_hash", "include_content"))  # fmt: skip
+@uapi("Fileman", "get_file_information", ("path",), ("show_hidden", "include_permissions"))  # fmt: skip
 def get_file_information(double, account, args):
     """Return what there is at one path; that there is nothing is an answer, too."""
     path = hands.resolve(account, args["path"])

@@ -23,7 +23,7 @@ def php_get_installed_versions(double, _account, _args):
     return {"versions": sorted(double.engine.php_versions())}
 
 
-@uapi("LangPHP", "php_get_vhost_versions", (), ("vhost",), feature="multiphp")
+@uapi("LangPHP", "php_get_vhost_versions", feature="multiphp")
 def php_get_vhost_versions(double, account, _args):
     """Return which version serves which site."""
     return [
