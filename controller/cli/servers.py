@@ -1,15 +1,19 @@
-"""`shoplaunch server add|list|check`: the servers and what their panels can do."""
+"""`shoplaunch server add|set|list|check`: the servers and what their panels can do."""
 
 from __future__ import annotations
 
 import re
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
 import click
 import sqlalchemy as sa
 
+from controller.cli import server_rows
 from controller.cli.output import FAILED, OK, PARTLY_DONE, errors_shown, json_option, print_json, print_rows
 from controller.config import Config, load_config
 from controller.db import servers as rows
@@ -21,7 +25,14 @@ from controller.panels.registry import open_panel
 from shared.errors import ShoplaunchError
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}\Z")
-_COLUMNS = (("name", "Name"), ("panel", "Panel"), ("url", "Address"), ("user", "User"))
+_COLUMNS = (
+    ("name", "Name"),
+    ("panel", "Panel"),
+    ("url", "Address"),
+    ("user", "User"),
+    ("state", "State"),
+    ("reason", "Why"),
+)
 _CHECK_COLUMNS = (("name", "Check"), ("state", "State"), ("message", "Found"), ("advice", "What to do"))
 
 
@@ -53,32 +64,85 @@ def server() -> None:
     """The servers whose accounts get shops."""
 
 
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+_token_option = click.option("--token-file", type=_FILE, help="cPanel: file with the API token")
+_ca_option = click.option("--ca", type=_FILE, help="cPanel: certificates (PEM) its own is verified with")
+_settings_option = click.option("--option", "options", multiple=True, metavar="KEY=VALUE", help="cPanel: a setting")
+
+
 @server.command()
 @click.argument("name")
 @click.option("--panel", type=click.Choice(["local", "cpanel"]), required=True)
 @click.option("--url", help="cPanel: https://host:2087")
 @click.option("--user", help="cPanel: root or the reseller's name")
-@click.option("--token-file", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="cPanel: API token")
-@click.option("--ca", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="cPanel: its CA certificates")
+@_token_option
+@_ca_option
+@_settings_option
 @errors_shown
-def add(name: str, panel: str, url: str | None, user: str | None, token_file: Path | None, ca: Path | None) -> None:
-    """Make the server NAME known."""
+def add(
+    name: str,
+    panel: str,
+    url: str | None,
+    user: str | None,
+    token_file: Path | None,
+    ca: Path | None,
+    options: tuple[str, ...],
+) -> None:
+    """Make the server NAME known.
+
+    Settings of cPanel servers: package (plan of accounts that are made), bundle_folder (readable by accounts, holds
+    NAME.bundle), fetch_rate (bytes/s of bundles from here), calls_in_flight, cron_minutes (smallest interval),
+    skeleton (root, reseller, none), ssh (user@host), http_ip and http_port (where sites answer, behind NAT).
+    """
     if not NAME.match(name):
         raise click.UsageError("a server's name is letters, digits, dots, dashes and underscores; at most 63")
-    if panel == "local" and any((url, user, token_file, ca)):
+    if panel == "local" and any((url, user, token_file, ca, options)):
         raise click.UsageError(
-            "the local panel is this very machine and takes none of --url, --user, --token-file, --ca"
+            "the local panel is this very machine and takes none of --url, --user, --token-file, --ca, --option"
         )
-    if panel == "cpanel":
-        # Only once there is a driver is it known what to keep of the token.
-        raise ShoplaunchError("config_invalid", "this version has no driver for panels of kind 'cpanel' yet")
     config = load_config()
     engine = open_database(config)
     row = Server(name=name, panel=panel)
+    if panel == "cpanel":
+        if not (url and user and token_file):
+            raise click.UsageError("a cPanel server needs --url, --user and --token-file")
+        row = server_rows.changed(config, row, token_file, ca, options)
+        row = replace(row, url=server_rows.address(url), user=server_rows.login_name(user))
     # Settings that cannot be used are told now and not at the first order.
     open_panel(config, row)
     transact(engine, lambda connection: rows.add(connection, row, time.time()))
     click.echo(f"{name} added. See `shoplaunch server check {name}`.")
+    _tell_namesakes(engine, row)
+
+
+@server.command(name="set")
+@click.argument("name")
+@_token_option
+@_ca_option
+@_settings_option
+@errors_shown
+def change(name: str, token_file: Path | None, ca: Path | None, options: tuple[str, ...]) -> None:
+    """Change token, certificates or settings of the cPanel server NAME; `--option KEY=` takes a setting back."""
+    config = load_config()
+    engine = open_database(config)
+    with reading(engine) as connection:
+        row = rows.get(connection, name)
+    if row.panel != "cpanel":
+        raise click.UsageError("only cPanel servers have a token and settings of their own")
+    row = server_rows.changed(config, row, token_file, ca, options)
+    open_panel(config, row)
+    transact(engine, lambda connection: rows.change(connection, row))
+    click.echo(f"{name} changed. See `shoplaunch server check {name}`.")
+
+
+def _tell_namesakes(engine: sa.Engine, row: Server) -> None:
+    """Billing names servers by their host: where two have the same one, its orders cannot be told apart."""
+    host = urlsplit(row.url).hostname
+    with reading(engine) as connection:
+        known = rows.listed(connection)
+    same = [one.name for one in known if one.name != row.name and urlsplit(one.url).hostname == host]
+    if host and same:
+        click.echo(f"Note: {host} is also the host of {', '.join(same)}; orders that name only the host are refused.")
 
 
 @server.command(name="list")
@@ -89,8 +153,15 @@ def list_servers(as_json: bool) -> None:
     engine = open_database(load_config())
     with reading(engine) as connection:
         found = rows.listed(connection)
-    shown = [{"name": one.name, "panel": one.panel, "url": one.url, "user": one.user} for one in found]
+    shown = [_listed(one) for one in found]
     print_rows(shown, _COLUMNS, as_json=as_json, empty="No servers yet. See `shoplaunch server add --help`.")
+
+
+def _listed(row: Server) -> dict[str, Any]:
+    """Return a server as it is listed, without its token."""
+    shown = {"name": row.name, "panel": row.panel, "url": row.url, "user": row.user}
+    state = "ready" if row.locked_at is None else "locked"
+    return {**shown, "state": state, "reason": row.locked_reason}
 
 
 @server.command()

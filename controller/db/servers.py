@@ -45,6 +45,15 @@ def add(connection: sa.Connection, server: Server, now: float) -> None:
     connection.execute(sa.insert(servers).values(**values))
 
 
+def change(connection: sa.Connection, server: Server) -> None:
+    """Write the server's token, certificates and settings. Raises ShoplaunchError `server_unknown`."""
+    values = {"token_encrypted": server.token_encrypted, "ca_file": server.ca_file}
+    values["settings"] = json.dumps(dict(server.settings), sort_keys=True)
+    query = sa.update(servers).where(servers.c.name == server.name)
+    if connection.execute(query.values(**values)).rowcount == 0:
+        raise ShoplaunchError("server_unknown", f"there is no server {server.name[:80]!r}")
+
+
 def get(connection: sa.Connection, name: str) -> Server:
     """Return the server. Raises ShoplaunchError `server_unknown`."""
     row = connection.execute(sa.select(servers).where(servers.c.name == name)).first()

@@ -18,6 +18,7 @@ from controller.jobs import (
     changes,
     credentials,
     lease,
+    locked,
     looking,
     memory,
     retrying,
@@ -56,6 +57,13 @@ class Mover:
         self._tools_for = tools_for
         self._owner = owner
         self._clock = clock
+        #: One panel for all a job does in one go: it may remember what it saw.
+        self._kept: dict[str, Tools] = {}
+
+    def _tools(self, job: Job) -> Tools:
+        if job.id not in self._kept:
+            self._kept[job.id] = self._tools_for(job)
+        return self._kept[job.id]
 
     def advance(self, job_id: str) -> bool:
         """Move the job on; False when somebody else is at it. Raises job_unknown, database_busy."""
@@ -66,6 +74,7 @@ class Mover:
             try:
                 job = self._move(job_id)
             finally:
+                self._kept.pop(job_id, None)
                 self._give_back(job)
         return True
 
@@ -147,7 +156,7 @@ class Mover:
     def _prepare(self, job: Job) -> None:
         """The job's private values are made, and its first attempt begins."""
         try:
-            tools = self._tools_for(job)
+            tools = self._tools(job)
             private, prints = self._make_private(job, tools)
 
             def work(connection: sa.Connection, now_job: Job) -> Mapping[str, Any]:
@@ -206,7 +215,7 @@ class Mover:
 
     def _work(self, job: Job) -> Work:
         """Return what steps of the job work with; its private values are made anew when they were forgotten."""
-        tools = self._tools_for(job)
+        tools = self._tools(job)
         if job.secrets_encrypted is None and job.state == states.PREPARING:
             private, prints = self._make_private(job, tools)
             job = self._change(job.id, lambda c, now_job: self._keep_private(c, now_job, tools, private, prints))
@@ -215,18 +224,18 @@ class Mover:
     def _undo(self, job: Job) -> Job:
         if job.facts.get("undo") == undoing.DONE:
             return self._change(job.id, lambda _c, _job: {"wake_at": None} if _job.wake_at is not None else {})
-        tools, now = self._tools_for(job), self._clock()
+        tools, now = self._tools(job), self._clock()
         try:
             done = undoing.run(Work(job, changes.private_values(tools.keys, job), tools))
         except Exception as error:
             LOG.exception("job %s: taking back", job.id)
             document = changes.as_document(error)
-            return self._change(job.id, lambda _c, _job: {"error": document, "wake_at": now + AGAIN_SECONDS})
+            return self._change(job.id, lambda c, now_job: _not_undone(c, now_job, document, now))
         return self._change(job.id, lambda connection, now_job: _undone(connection, now_job, done, now))
 
     def _alarm(self, job: Job) -> None:
         """Tell the operator; when that is not possible now, everything else goes on and it is tried again later."""
-        tools, error = self._tools_for(job), dict(job.error or {})
+        tools, error = self._tools(job), dict(job.error or {})
         news = Alarm(
             job=job.id,
             domain=job.domain,
@@ -250,6 +259,11 @@ class Mover:
             return {"alarm": "told", **since} if now_job.alarm and now_job.state == job.state else {}
 
         self._change(job.id, work)
+
+
+def _not_undone(connection: sa.Connection, job: Job, error: Mapping[str, Any], now: float) -> dict[str, Any]:
+    told = locked.noted(connection, job, error, now) if error["code"] == locked.CODE else {"error": dict(error)}
+    return {**told, "wake_at": now + AGAIN_SECONDS}
 
 
 def _undone(connection: sa.Connection, job: Job, done: Mapping[str, Any], now: float) -> Mapping[str, Any]:

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from controller.db import steps
 from controller.db.jobs import Job
-from controller.jobs import acks, changes, pull, pulled, silence, states
+from controller.jobs import acks, changes, locked, pull, pulled, silence, states
 from controller.jobs.steps.work import Tools, Work
 from shared.errors import ShoplaunchError
 
@@ -47,7 +47,8 @@ def look(tools: Tools, job: Job, now: float) -> Job:
             return change(lambda connection, now_job: _judged(connection, now_job, lost, None, now))
         # Without the panel's word only the end of the validity counts
         if job.expires_at is None or now < job.expires_at:
-            return change(lambda _connection, now_job: _postponed(now_job, now))
+            document = error.as_dict()
+            return change(lambda connection, now_job: _unseen(connection, now_job, document, now))
         sight = pull.Sight(None, False, False)
     event = pulled.final_event(job, sight.state)
     if event is not None:
@@ -74,6 +75,12 @@ def _answer(work: Work, sight: pull.Sight) -> None:
         acks.accept(work, pulled.last_number(sight.state))
     except ShoplaunchError as error:
         LOG.warning("job %s: the agent is not answered: %s", work.job.id, error.message)
+
+
+def _unseen(connection: sa.Connection, job: Job, error: Mapping[str, Any], now: float) -> dict[str, Any]:
+    """The panel could not be asked; of a server that locked us out the operator is told."""
+    told = locked.noted(connection, job, error, now) if error["code"] == locked.CODE else {}
+    return {**told, **_postponed(job, now)}
 
 
 def _postponed(job: Job, now: float) -> dict[str, Any]:

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from controller.db import jobs, steps
 from controller.db.engine import transact
 from controller.db.jobs import Job
-from controller.jobs import changes, lease, silence, states
+from controller.jobs import changes, lease, locked, silence, states
 from controller.jobs.steps import plan
 from controller.jobs.steps.work import Later, Outcome, Work
 from shared.errors import ShoplaunchError
@@ -110,7 +110,18 @@ def _note(
             state=steps.WAITING, not_before=now + result.seconds, note=result.note, attempts=row.attempts - 1,
         )  # fmt: skip
         return {}
+    if isinstance(result, ShoplaunchError) and result.code == locked.CODE:
+        return _locked_out(connection, job, step, row, result.as_dict(), now)
     return _failed(connection, job, step, row, changes.as_document(result), now)
+
+
+def _locked_out(
+    connection: sa.Connection, job: Job, step: plan.Step, row: steps.StepRow, error: Mapping[str, Any], now: float
+) -> dict[str, Any]:
+    """The server is not called until somebody has seen to it: neither a failure of the step nor a try."""
+    again = {"state": steps.WAITING, "not_before": now + locked.WAIT_SECONDS, "attempts": row.attempts - 1}
+    steps.update(connection, job.id, step.name, **again, error=error)
+    return locked.noted(connection, job, error, now) if job.state != states.CANCELLED else {}
 
 
 def _done(connection: sa.Connection, job: Job, step: plan.Step, outcome: Outcome, now: float) -> dict[str, Any]:
@@ -123,7 +134,14 @@ def _done(connection: sa.Connection, job: Job, step: plan.Step, outcome: Outcome
     if job.state == states.CANCELLED:
         return columns
     rows = steps.of_job(connection, job.id)
-    if (job.error or {}) and step.part != plan.AGENT and job.state not in (states.FAILED, states.STALLED):
+    # What a step beside this one still waits to repeat is worth knowing
+    pending = any(row.error and row.state == steps.WAITING for row in rows.values())
+    if (
+        (job.error or {})
+        and not pending
+        and step.part != plan.AGENT
+        and job.state not in (states.FAILED, states.STALLED)
+    ):
         columns["error"] = None
     if step.part == plan.PREPARE:
         columns |= _prepared(connection, job, rows, now)

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from controller.jobs.steps.work import Outcome, Work
-from shared.job import cron_line
+from controller.panels.base import Prepared
+from shared.job import RESTORE, cron_line
 
 
 def run(work: Work) -> Outcome:
-    """Raises panel_*, cron_edit_failed."""
+    """Raises panel_*, cron_edit_failed, panel_unverified when something prepared before is not there."""
     panel, account = work.tools.panel, work.account
-    panel.ensure_cron(account, cron_line(work.job.id))
+    line = cron_line(work.job.id)
+    panel.ensure_cron(account, line)
+    if work.job.kind == RESTORE:
+        panel.verify_prepared(account, Prepared(*panel.database_names(account), line))
     return Outcome(facts={"cron_seconds": panel.cron_interval_seconds(account)})

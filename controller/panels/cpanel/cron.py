@@ -13,6 +13,10 @@ from controller.panels.cpanel.whm import Whm
 from shared.errors import ShoplaunchError
 
 FEATURE = "cron"
+#: Tried in turn where a host refuses lines that run more often.
+COARSER = (5, 15)
+#: What every line of ours has in it.
+OURS = "# shoplaunch:"
 _TIMES = ("minute", "hour", "day", "month", "weekday")
 
 
@@ -59,18 +63,26 @@ class Crontab:
         return [_line(row) for row in answer.data if row.get("command")]
 
     def ensure(self, line: str) -> None:
-        """The crontab holds the command of `line` once, at every minute the host allows."""
-        times, command = _parts(line, self._minutes)
+        """The crontab holds the command of `line` once, as often as the host allows."""
+        command = _parts(line, self._minutes)[1]
         if not self._of(command):
-            fields: dict[str, Any] = dict(zip(_TIMES, times, strict=True))
-            deed = Deed(lambda: self._whm.api2(self._user, "Cron", "add_line", command=command, **fields))
-            self._looks.forget("crontab")
-            if deed.said_done and self._looks.sharing:
-                return
-            if not self._of(command):
-                raise deed.silence or self._why(deed.answer.text)
+            self._add(line, command)
+            return
         for more in self._of(command)[1:]:
             self._take_out(more)
+
+    def _add(self, line: str, command: str) -> None:
+        words = ""
+        for minutes in (self._minutes, *(one for one in COARSER if one > self._minutes)):
+            fields: dict[str, Any] = dict(zip(_TIMES, _parts(line, minutes)[0], strict=True))
+            deed = Deed(lambda: self._whm.api2(self._user, "Cron", "add_line", command=command, **fields))  # noqa: B023
+            self._looks.forget("crontab")
+            if (deed.said_done and self._looks.sharing) or self._of(command):
+                return
+            if deed.silence is not None:
+                raise deed.silence
+            words = words or deed.answer.text
+        raise self._why(words)
 
     def remove(self, marker: str) -> None:
         """No line ends with the comment `# <marker>`. Raises cron_edit_failed."""
@@ -79,10 +91,11 @@ class Crontab:
         if self._marked(marker):
             raise ShoplaunchError("cron_edit_failed", f"the line of {marker} is still in the crontab of {self._user}")
 
-    def seconds(self, marker: str = "") -> int:
-        """Return the smallest interval in seconds: the host's word, or what it made of our line."""
-        found = [line.minutes() for line in self._marked(marker)] if marker else []
-        return 60 * max([self._minutes, *found])
+    def seconds(self) -> int:
+        """Return the smallest interval in seconds: the host's word, or what was last seen of lines of ours."""
+        answer = self._looks.last("crontab")
+        known = self.read(answer) if answer is not None and answer.ok else []
+        return 60 * max([self._minutes, *(line.minutes() for line in known if OURS in line.command)])
 
     def holds(self, line: str) -> bool:
         """Tell whether the command of `line` is there exactly once."""

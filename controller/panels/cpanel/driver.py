@@ -31,7 +31,7 @@ from controller.panels.cpanel.skeleton import Skeleton
 from controller.panels.cpanel.whm import Login, Whm
 
 #: What the steps up to the cron line want to know, besides summary and domain: seen in one round.
-FIRST_LOOKS = ("restrictions", "databases", "users", "server", "crontab", "vhosts", "installed_php", "folder")
+FIRST_LOOKS = ("restrictions", "databases", "users", "server", "crontab", "vhosts", "installed_php", "folder", "stamp")
 #: Made by cPanel itself in document roots.
 PANELS_OWN = (".well-known", "cgi-bin", ".ftpquota", "error_log", ".user.ini", "php.ini")
 HTACCESS_BLOCKS = (
@@ -177,7 +177,9 @@ class CpanelPanel(Panel):
 
     def put_file(self, account: Account, path: str, content: bytes, mode: int) -> None:
         """See Panel.put_file; only text can be written through this panel."""
-        self.files(account).put(path, content, mode)
+        files = self.files(account)
+        files.put(path, content, mode)
+        files.finish()
 
     def list_folder(self, account: Account, path: str) -> list[str] | None:
         """See Panel.list_folder; `.` is the home itself."""
@@ -210,6 +212,7 @@ class CpanelPanel(Panel):
 
     def ensure_cron(self, account: Account, line: str) -> None:
         """See Panel.ensure_cron; a host that allows only every N minutes gets `*/N`."""
+        self.files(account).finish()
         self.crontab(account).ensure(line)
 
     def cron_lines(self, account: Account) -> list[str]:

@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 import posixpath
+from dataclasses import dataclass, field
 from typing import Any
 
 from controller.panels.cpanel.acts import Deed, Reasons
 from controller.panels.cpanel.answers import Answer
-from controller.panels.cpanel.looks import Looks, Started
+from controller.panels.cpanel.looks import LISTING, READING, Looks, Started
 from controller.panels.cpanel.whm import Whm
 from shared.errors import ShoplaunchError
-from shared.job import FOLDER
+from shared.job import FOLDER, STAMP_FILE
 
 FOLDER_MODE = 0o700
 OTHER_FOLDER_MODE = 0o755
-_LISTING = {"show_hidden": "1", "include_permissions": "1"}
+_STAMP = f"{FOLDER}/{STAMP_FILE}"
 _UTF8: dict[str, Any] = {"from_charset": "UTF-8", "to_charset": "UTF-8"}
+
+
+@dataclass(frozen=True)
+class _File:
+    """A file as it is to be."""
+
+    path: str
+    text: str = field(repr=False)
+    content: bytes = field(repr=False)
+    mode: int
 
 
 class Files:
@@ -28,7 +39,8 @@ class Files:
         self._user = user
         self._home = home
         self._folder: Started | None = None
-        self._modes: list[Started] = []
+        self._begun: list[tuple[_File, Started]] = []
+        self._modes: list[tuple[_File, Started]] = []
 
     # -- looking ------------------------------------------------------------------------------------------------
 
@@ -48,7 +60,7 @@ class Files:
     def _list(self, path: str) -> Answer:
         folder = "" if path == "." else path
         where = f"{self._home}/{folder}".rstrip("/")
-        return self._whm.uapi(self._user, "Fileman", "list_files", look=True, dir=where, **_LISTING)
+        return self._whm.uapi(self._user, "Fileman", "list_files", look=True, dir=where, **LISTING)
 
     def entry(self, path: str) -> dict[str, Any] | None:
         """Return what the panel says of one file, None when it is not there."""
@@ -58,10 +70,13 @@ class Files:
     def read(self, path: str, limit: int) -> bytes | None:
         """Return a text file's first `limit` bytes, None when it is not there. Raises path_refused for links."""
         folder, name = posixpath.split(checked(path))
-        answer = self._whm.uapi(
-            self._user, "Fileman", "get_file_content", look=True, dir=self._whole(folder), file=name,
-            from_charset="utf-8", to_charset="utf-8", update_html_document_encoding="0",
-        )  # fmt: skip
+        if path == _STAMP:
+            answer = self._looks.see("stamp")
+        else:
+            where = self._whole(folder)
+            answer = self._whm.uapi(
+                self._user, "Fileman", "get_file_content", look=True, dir=where, file=name, **READING
+            )
         if answer.ok and isinstance(answer.data, dict):
             return str(answer.data.get("content") or "").encode("utf-8", "surrogateescape")[:limit]
         found = self.entry(path)
@@ -74,56 +89,78 @@ class Files:
     # -- changing -----------------------------------------------------------------------------------------------
 
     def begin_folder(self) -> None:
-        """Begin to make the agent's folder beside other work, when it is known not to be there."""
-        if self._folder is None and self.entries(FOLDER) is None:
-            self._folder = Started(lambda: self._mkdir(FOLDER, FOLDER_MODE))
+        """Begin to make the agent's folder, or to close the one that is there, beside other work."""
+        there = self._looks.see("folder").ok
+        self._folder = Started(lambda: self._chmod(FOLDER, FOLDER_MODE) if there else self._mkdir(FOLDER, FOLDER_MODE))
 
     def ensure_folder(self, path: str) -> None:
         """The folder is there; ours are closed to everybody else."""
-        started, self._folder = (self._folder, None) if path == FOLDER else (None, self._folder)
-        if started is not None and started.succeeded():
-            self._looks.forget("folder")
-            if self._looks.sharing:
+        if path == FOLDER and self._folder is not None:
+            started, self._folder = self._folder, None
+            if started.succeeded() and self._looks.sharing:
                 return
-        if self.entries(path) is not None:
-            return
-        above = posixpath.dirname(checked(path))
-        if above:
-            self.ensure_folder(above)
-        deed = Deed(lambda: self._mkdir(path, FOLDER_MODE if path.split("/")[0] == FOLDER else OTHER_FOLDER_MODE))
-        self._looks.forget("folder")
-        if not (deed.said_done and self._looks.sharing) and self.entries(path) is None:
-            raise deed.silence or self._reasons.of(f"the folder {path}", files=True)(deed.answer.text)
+        mode = FOLDER_MODE if path.split("/")[0] == FOLDER else OTHER_FOLDER_MODE
+        found = self.entry(path)
+        if found is None:
+            above = posixpath.dirname(checked(path))
+            if above:
+                self.ensure_folder(above)
+            deed = Deed(lambda: self._mkdir(path, mode))
+            self._looks.forget("folder")
+            if self.entry(path) is None:
+                raise deed.silence or self._reasons.of(f"the folder {path}", files=True)(deed.answer.text)
+        elif _is_link(found):
+            raise ShoplaunchError("path_refused", f"{path} is a link")
+        if mode == FOLDER_MODE:
+            self._ensure_mode(path, mode)
 
     def put(self, path: str, content: bytes, mode: int) -> None:
-        """The file holds the text `content` and has `mode`. Raises disk_space, inodes, panel_refused, path_refused."""
-        try:
-            text = content.decode("utf-8")
-        except UnicodeDecodeError:
-            raise ShoplaunchError("panel_refused", f"{path} is no text; only text can be written here") from None
-        folder, name = posixpath.split(checked(path))
+        """The file holds the text `content` and has `mode`; while looks are shared only after `finish`.
+
+        Raises disk_space, inodes, panel_refused, path_refused.
+        """
+        file = _File(checked(path), _text(path, content), content, mode)
+        folder = posixpath.dirname(path)
         if folder:
             self.ensure_folder(folder)
-        deed = Deed(
-            lambda: self._whm.uapi(
-                self._user, "Fileman", "save_file_content",
-                dir=self._whole(folder), file=name, content=text, fallback="0", **_UTF8,
-            )
-        )  # fmt: skip
-        self._looks.forget("folder")
-        if deed.said_done and self._looks.sharing:
-            self._modes.append(Started(lambda: self._chmod(path, mode)))
-            return
-        if self.read(path, len(content) + 1) != content:
-            raise deed.silence or self._reasons.of(f"writing {path}", files=True)(deed.answer.text)
-        self._ensure_mode(path, mode)
+        if self._looks.sharing:
+            self._begun.append((file, Started(lambda: self._save(file))))
+        else:
+            self._put(file)
+
+    def finish(self) -> None:
+        """What `put` began is there, but for the modes, which are set beside what comes next."""
+        begun, self._begun = self._begun, []
+        if begun:
+            self._looks.forget("folder", "stamp")
+        for file, started in begun:
+            if started.succeeded():
+                self._modes.append((file, Started(lambda file=file: self._chmod(file.path, file.mode))))  # type: ignore[misc]
+            else:
+                self._put(file)
 
     def settle(self) -> None:
-        """Wait for what was begun beside other work."""
-        for started in self._modes:
-            started.succeeded()
-        self._modes = []
-        self._looks.forget("folder")
+        """Everything that was begun is over."""
+        self.finish()
+        modes, self._modes = self._modes, []
+        for file, started in modes:
+            if not started.succeeded():
+                self._ensure_mode(file.path, file.mode)
+        self._looks.forget("folder", "stamp")
+
+    def _put(self, file: _File) -> None:
+        deed = Deed(lambda: self._save(file))
+        self._looks.forget("folder", "stamp")
+        if self.read(file.path, len(file.content) + 1) != file.content:
+            raise deed.silence or self._reasons.of(f"writing {file.path}", files=True)(deed.answer.text)
+        self._ensure_mode(file.path, file.mode)
+
+    def _save(self, file: _File) -> Answer:
+        folder, name = posixpath.split(file.path)
+        return self._whm.uapi(
+            self._user, "Fileman", "save_file_content",
+            dir=self._whole(folder), file=name, content=file.text, fallback="0", **_UTF8,
+        )  # fmt: skip
 
     def remove(self, path: str) -> None:
         """The file or folder, with all that is in it, is not there."""
@@ -176,6 +213,13 @@ class Files:
 
     def _whole(self, path: str) -> str:
         return f"{self._home}/{path}".rstrip("/")
+
+
+def _text(path: str, content: bytes) -> str:
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError:
+        raise ShoplaunchError("panel_refused", f"{path} is no text; only text can be written here") from None
 
 
 def checked(path: str) -> str:

@@ -5,17 +5,19 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from controller.panels.cpanel.answers import Answer
 from controller.panels.cpanel.whm import Whm
 from shared.errors import ShoplaunchError
-from shared.job import FOLDER
+from shared.job import FOLDER, STAMP_FILE
 
 Result = TypeVar("Result")
 #: What does not change while a panel object lives.
 LASTING = ("restrictions", "server", "installed_php")
-_LISTING = {"show_hidden": "1", "include_permissions": "1"}
+#: How Fileman is asked for names and for text, so that nothing is guessed or altered.
+LISTING: dict[str, Any] = {"show_hidden": "1", "include_permissions": "1"}
+READING: dict[str, Any] = {"from_charset": "utf-8", "to_charset": "utf-8", "update_html_document_encoding": "0"}
 
 
 class Looks:
@@ -26,6 +28,7 @@ class Looks:
         self._user = user
         self.sharing = False
         self._seen: dict[str, Answer] = {}
+        self._last: dict[str, Answer] = {}
         self._guard = threading.Lock()
         self._ways: dict[str, Callable[[], Answer]] = {
             "summary": lambda: whm.call("accountsummary", look=True, user=user),
@@ -39,7 +42,8 @@ class Looks:
             "domains": lambda: self._uapi("DomainInfo", "domains_data", format="hash"),
             "features": lambda: self._uapi("Features", "list_features"),
             "quota": lambda: self._uapi("Quota", "get_quota_info"),
-            "folder": lambda: self._uapi("Fileman", "list_files", dir=FOLDER, **_LISTING),
+            "folder": lambda: self._uapi("Fileman", "list_files", dir=FOLDER, **LISTING),
+            "stamp": lambda: self._uapi("Fileman", "get_file_content", dir=FOLDER, file=STAMP_FILE, **READING),
         }
 
     def _uapi(self, module: str, function: str, **arguments: object) -> Answer:
@@ -59,10 +63,16 @@ class Looks:
         if seen is not None:
             return seen
         answer = way()
-        if answer.ok and (self.sharing or key.split(" ")[0] in LASTING):
-            with self._guard:
+        with self._guard:
+            self._last[key] = answer
+            if self.sharing or (answer.ok and key in LASTING):
                 self._seen[key] = answer
         return answer
+
+    def last(self, what: str) -> Answer | None:
+        """Return what was seen the last time, maybe before a change; None when it never was."""
+        with self._guard:
+            return self._last.get(what)
 
     def forget(self, *keys: str) -> None:
         """These are looked at anew the next time."""

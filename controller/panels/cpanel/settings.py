@@ -9,7 +9,7 @@ from typing import Any
 from shared.errors import ShoplaunchError
 
 #: Enough for every look that a job begins with, side by side.
-CALLS_IN_FLIGHT = 10
+CALLS_IN_FLIGHT = 12
 SKELETONS = ("root", "reseller", "none")
 
 

@@ -153,8 +153,9 @@ def test_the_order_of_steps_is_kept(world):
     world.dropped()
     order = [call[0] for call in world.panel.calls if call[0].startswith("ensure")]
     assert order[0] == "ensure_account"
-    assert set(order[1:3]) == {"ensure_database", "ensure_database_user"}
-    assert order[3:] == ["ensure_privileges", "ensure_php", "ensure_agent", "ensure_cron"]
+    assert set(order[1:4]) == {"ensure_database", "ensure_database_user", "ensure_php"}
+    assert set(order[4:6]) == {"ensure_privileges", "ensure_agent"}
+    assert order[6:] == ["ensure_cron"]
 
 
 def test_a_job_file_of_a_removed_agent_is_never_live_before_its_leftovers_are_gone(world):

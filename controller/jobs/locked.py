@@ -1,0 +1,23 @@
+"""Jobs of a server that refused our login: they wait until it is let in again, and one alarm is raised for all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import sqlalchemy as sa
+
+from controller.db import servers
+from controller.db.jobs import Job
+
+CODE = "panel_auth_failed"
+#: How often a waiting job looks whether the server may be called again; nothing goes over the network for that.
+WAIT_SECONDS = 30.0
+
+
+def noted(connection: sa.Connection, job: Job, error: Mapping[str, Any], now: float) -> dict[str, Any]:
+    """Return the columns of a job that met the lock: the first one tells the operator of it, the others only wait."""
+    columns: dict[str, Any] = {"error": dict(error)}
+    if servers.claim_telling(connection, job.server, now):
+        columns["alarm"] = "wanted"
+    return columns
