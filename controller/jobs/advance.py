@@ -105,7 +105,7 @@ class Mover:
             elif job.state == states.RECEIVED:
                 self._prepare(job)
             elif job.state in (states.DROPPED, states.RESTORING) and silence.is_due(job, self._clock()):
-                looking.look(self._tools_for(job), job, self._clock())
+                looking.look(self._tools(job), job, self._clock())
             elif job.state == states.CANCELLED:
                 return self._undo(job)
             else:
@@ -117,7 +117,7 @@ class Mover:
 
     def _post(self, job: Job, posted: set[str]) -> bool:
         """Keep the client posted, when nothing is left to do for the shop; tell whether there was something to tell."""
-        now, tools = self._clock(), self._tools_for(job)
+        now, tools = self._clock(), self._tools(job)
         if (due := credentials.expires_at(job)) is not None and now >= due:
             credentials.erase(self._engine, job.id, now)
             return True
@@ -138,7 +138,7 @@ class Mover:
         ]  # fmt: skip
         if job.alarm == "wanted":
             waits.append(self._clock() + AGAIN_SECONDS)
-        waits += telling.times(job, self._tools_for(job)).values()
+        waits += telling.times(job, self._tools(job)).values()
         waits += [due for due in (credentials.expires_at(job),) if due is not None]
         wake_at = min(waits, default=None)
         if job.state in (states.DROPPED, states.RESTORING):
