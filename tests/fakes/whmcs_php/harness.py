@@ -173,7 +173,8 @@ class Whmcs:
         self.fire("AfterCronJob")
 
     def due_now(self):
-        """Whatever waits for a later try is due."""
+        """Whatever waits for a later try is due, a second later: a signature names the second it was made in."""
+        time.sleep(1.1)
         self.query("UPDATE mod_shoplaunch_queue SET due_at = 0")
         self.query("UPDATE mod_shoplaunch_services SET checked_at = 0")
 

@@ -12,12 +12,13 @@ SECRET = "5e" * 32
 
 
 class Recorder:
-    """`answers` are used up one by one, the last one for ever: (status, content type, text), or "hang" or "cut"."""
+    """`answers` are used up one by one, the last one for ever: (status, content type, text), or
+    "hang" or "cut". With `hold`, GET is answered only once `release` is set."""
 
     def __init__(self):
         self.requests, self.signatures, self.wrong = [], set(), []
         self.answers = [(202, "application/json", '{"state": "received", "percent": 0}')]
-        self.release = threading.Event()
+        self.release, self.hold = threading.Event(), False
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self.url = f"http://127.0.0.1:{self._server.server_port}"
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
@@ -76,6 +77,8 @@ class Recorder:
                 if answer == "cut":
                     self.close_connection = True
                     return
+                if recorder.hold and method == "GET":
+                    recorder.release.wait(60)
                 status, content_type, text = answer
                 content = text.encode()
                 self.send_response(status)

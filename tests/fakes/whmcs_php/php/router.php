@@ -24,8 +24,8 @@ if ($place === '/favicon.ico') {
 $admin = strncmp($place, '/admin/', 7) === 0;
 // WHMCS makes a page whole before it sends it
 ob_start();
-Double\boot($session, $admin ? 'admin' : 'client');
 World::$request = (string) ($_SERVER['HTTP_X_COUNT'] ?? '');
+Double\boot($session, $admin ? 'admin' : 'client');
 if ($admin && $place === '/admin/addonmodules.php') {
     Double\Pages::admin();
 } elseif ($place === '/index.php' && ($_GET['m'] ?? '') === 'shoplaunch') {

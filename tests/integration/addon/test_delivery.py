@@ -1,0 +1,161 @@
+"""Events reach the controller in the end, signed anew with the same id, and never at a visitor's expense."""
+
+import base64
+import json
+
+import pytest
+
+from tests.integration.addon import recorder
+from tests.integration.addon.forms import form
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        (500, "application/json", "{}"),
+        (503, "application/problem+json", '{"code": "event_running"}'),
+        (401, "application/problem+json", '{"code": "request_unsigned"}'),
+        (429, "application/problem+json", '{"code": "login_throttled"}'),
+        (404, "text/html", "<h1>Not Found</h1>"),
+        (403, "text/html", "<h1>blocked by a firewall</h1>"),
+        (400, "text/html", "<h1>Bad Request</h1>"),
+        (200, "text/html", "<h1>maintenance</h1>"),
+        (302, "text/html", ""),
+        "cut",
+    ],
+    ids=str,
+)
+def test_what_is_no_answer_is_tried_again_with_the_same_id(watched, told, answer):
+    told.answers = [answer]
+    _order, service = watched.order()
+    watched.create(service)
+    first = watched.queue()[0]
+    assert (first["state"], first["attempts"]) == ("waiting", 1)
+    assert first["due_at"] > first["created_at"]
+    told.answer(202, {"state": "received", "percent": 0})
+    watched.cron()
+    assert len(told.requests) == 1, "it was not due yet"
+    watched.due_now()
+    watched.cron()
+    assert [row["state"] for row in watched.queue()] == ["taken"]
+    assert {event for event, method, *_rest in told.requests if method == "POST"} == {first["event_id"]}
+
+
+def test_pauses_grow_and_never_end(watched, told):
+    told.answers = [(500, "text/html", "")]
+    _order, service = watched.order()
+    watched.create(service)
+    pauses = []
+    for _try in range(8):
+        row = watched.queue()[0]
+        pauses.append(row["due_at"] - watched.query("SELECT UNIX_TIMESTAMP() AS now")[0]["now"])
+        watched.due_now()
+        watched.cron()
+    assert [round(pause / 60) for pause in pauses] == [1, 2, 5, 10, 30, 60, 60, 60]
+    waits = [line for line in watched.log() if "waits" in line]
+    assert len(waits) == 1, "the log is told once, not at every try"
+
+
+def test_a_controller_that_is_down_breaks_nothing_and_everything_arrives_later_in_order(watched, told):
+    watched.setting("controller_url", "http://127.0.0.1:9")
+    order, service = watched.order()
+    client = watched.rows("tblhosting", id=service)[0]["userid"]
+    assert watched.create(service) == "created"
+    assert watched.accept(order) == "success"
+    watched.cron()
+    page = watched.page("/index.php", m="shoplaunch", service=service, client=client)
+    assert page.status == 200 and "is being prepared" in page.text
+    poll = watched.page("/index.php", m="shoplaunch", service=service, client=client, poll=1)
+    assert json.loads(poll.text)["moving"] is True
+    assert watched.page("/admin/addonmodules.php", module="shoplaunch", admin=1).status == 200
+    assert watched.terminate(service) == "terminated"
+    watched.setting("controller_url", told.url)
+    for _event in range(3):
+        watched.due_now()
+        watched.cron()
+    assert told.told() == ["module_created", "accepted", "terminated"]
+
+
+def test_events_of_other_services_do_not_wait_for_a_refused_one(watched, told):
+    told.refuse(422, "server_unknown")
+    _order, first = watched.order()
+    watched.create(first)
+    told.answer(202, {"state": "received", "percent": 0})
+    _order, second = watched.order()
+    watched.create(second)
+    assert [row["state"] for row in watched.queue()] == ["refused", "taken"]
+    assert "server_unknown" in " ".join(watched.log())
+
+
+def test_a_refused_event_is_sent_again_as_a_new_one(watched, told):
+    told.refuse(422, "server_unknown")
+    _order, service = watched.order()
+    watched.create(service)
+    watched.due_now()
+    watched.cron()
+    assert told.told() == ["module_created"], "the first answer stays the answer"
+    page = watched.page("/admin/addonmodules.php", module="shoplaunch", admin=1)
+    assert "advice for server_unknown" in page.text
+    told.answer(202, {"state": "received", "percent": 0})
+    watched.page("/admin/addonmodules.php?module=shoplaunch", admin=1, post=form(page, "send"))
+    assert [row["state"] for row in watched.queue()] == ["taken"]
+    first, second = [event for event, method, *_rest in told.requests if method == "POST"]
+    assert first != second
+
+
+def test_the_real_controller_gets_one_job_from_an_event_whose_answer_was_lost(whmcs, site, job_of):
+    _order, service = whmcs.order()
+    whmcs.create(service)
+    job = job_of(service)
+    row = whmcs.queue()[0]
+    body = json.dumps({"event": "accepted", "service_id": str(service), "order_id": "1"})
+    whmcs.insert(
+        "mod_shoplaunch_queue", event_id="0" * 8 + row["event_id"][8:], service_id=service, kind="accepted", body=body
+    )
+    # Taken, but the answer never came back: WHMCS sends it again
+    whmcs.cron()
+    whmcs.query(
+        "UPDATE mod_shoplaunch_queue SET state = 'waiting', body = %s, due_at = 0 WHERE kind = 'accepted'", body
+    )
+    whmcs.due_now()
+    whmcs.cron()
+    assert [row["state"] for row in whmcs.queue()] == ["taken", "taken"]
+    assert job_of(service).id == job.id
+
+
+@pytest.mark.parametrize(
+    "url", ["http://controller.example", "ftp://127.0.0.1/", "javascript:alert(1)", "", "127.0.0.1:8000"]
+)
+def test_nothing_is_sent_in_clear_over_a_network(watched, url):
+    watched.setting("controller_url", url)
+    _order, service = watched.order()
+    watched.create(service)
+    assert watched.queue()[0]["state"] == "waiting"
+    assert "https" in watched.queue()[0]["error"] or "not set" in watched.queue()[0]["error"]
+
+
+def test_a_secret_that_whmcs_keeps_encrypted_works_too(watched, told):
+    watched.setting("api_secret", "enc:" + base64.b64encode(recorder.SECRET.encode()).decode())
+    _order, service = watched.order()
+    watched.create(service)
+    assert told.told() == ["module_created"]
+
+
+def test_a_url_with_a_path_is_signed_as_it_is_asked(watched, told):
+    watched.setting("controller_url", told.url + "/shops/")
+    _order, service = watched.order()
+    watched.create(service)
+    assert [path for _event, _method, path, _body in told.requests] == ["/shops/api/v1/orders"]
+
+
+def test_hooks_survive_a_database_without_the_addons_tables(watched):
+    watched.query("DROP TABLE mod_shoplaunch_services")
+    order, service = watched.order()
+    client = watched.rows("tblhosting", id=service)[0]["userid"]
+    assert watched.create(service) == "created"
+    assert watched.accept(order) == "success"
+    watched.cron()
+    assert watched.page("/clientarea.php", client=client).status == 200
+    assert "CLIENT-PASSWORD" in watched.page("/clientarea.php", action="productdetails", id=service, client=client).text
+    failures = [line for line in watched.log() if "failed: PDOException" in line]
+    assert failures and not any("SELECT" in line for line in failures)
