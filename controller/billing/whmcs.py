@@ -84,7 +84,8 @@ class Whmcs(Billing):
         """See Billing.alarm: a note in the ticket that only staff sees, and the operator's mail."""
         about = _about(news)
         told = hashlib.sha256(repr((news.state, news.step, news.code, news.message)).encode()).hexdigest()[:12]
-        problem = self._try_note(about, news, told)
+        # A later job has no ticket of its own
+        problem = self._try_note(about, news, told) if about.service_id else None
         if self._operator is not None and about.memory.get("alarm_mailed") != told:
             self._operator.alarm(news)
             about.memory.put("alarm_mailed", told)
@@ -230,7 +231,9 @@ class Whmcs(Billing):
             return "the client wants no mail about products"
         self._settled(about, f"mailed_{kind}")
         address = f"{about.status_url}?m={kind}"
-        if not self._was_mailed(client, address):
+        # Edited templates may lack one or the other; no other mail has either
+        marks = [mark for mark in (address, values.get("shop_admin_url"), values.get("shop_password_link")) if mark]
+        if not self._was_mailed(client, marks):
             known = {"shop_domain": about.domain, "shop_status_url": address, **values}
             variables = custom_variables({name: known.get(name, "") for name in VARIABLES})
             self._do(
@@ -240,11 +243,11 @@ class Whmcs(Billing):
         about.memory.put(f"mailed_{kind}", True)
         return "mail sent"
 
-    def _was_mailed(self, client: dict[str, Any], address: str) -> bool:
+    def _was_mailed(self, client: dict[str, Any], marks: list[str]) -> bool:
         for page in range(MAX_PAGES):
             answer = self._ask("GetEmails", clientid=client["id"], limitstart=page * PAGE, limitnum=PAGE)
             rows = list(items(answer, "emails", "email"))
-            if any(address in str(row.get("message")) for row in rows):
+            if any(mark in str(row.get("message")) for row in rows for mark in marks):
                 return True
             if len(rows) < PAGE:
                 return False

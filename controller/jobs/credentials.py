@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from controller.db import jobs
-from controller.db.engine import transact
+from controller.db.engine import reading, transact
 from controller.db.jobs import Job
 from controller.jobs.private import private_values, sealed
 from controller.keys import Keys
@@ -118,11 +118,15 @@ def _fact(job: Job, known: Mapping[str, Any]) -> dict[str, Any]:
     return {"facts": {**job.facts, FACT: dict(known)}}
 
 
-def job_of(engine: sa.Engine, job_id: str) -> Job:
-    """Return the job. Raises ShoplaunchError `credentials_gone`."""
+def job_of(engine: sa.Engine, job_id: str, nonce: str) -> Job:
+    """Return the job whose newest link has this nonce. Raises ShoplaunchError `credentials_gone`."""
     try:
-        return transact(engine, lambda connection: jobs.get(connection, job_id))
+        with reading(engine) as connection:
+            job = jobs.get(connection, job_id)
     except ShoplaunchError as error:
         if error.code != "job_unknown":
             raise
         raise ShoplaunchError("credentials_gone", "the address is not one of ours") from None
+    if not is_of(job, nonce):
+        raise ShoplaunchError("credentials_gone", "the address was replaced by a newer one")
+    return job

@@ -18,7 +18,7 @@ from controller.db.jobs import Job
 from controller.db.logins import LoginThrottle
 from controller.db.migrate import revisions
 from controller.db.servers import Server
-from controller.jobs import callbacks, certificate, downloads, orders, retrying, states, view
+from controller.jobs import callbacks, certificate, credentials, downloads, orders, retrying, states, view
 from controller.jobs.bundles import Bundles
 from controller.jobs.downloads import Download
 from controller.jobs.steps.work import Tools
@@ -98,6 +98,11 @@ class Service:
             if error.code != "job_unknown":
                 raise
             raise ShoplaunchError("status_unknown", "the address is not one of ours") from None
+
+    def job_by_credentials_token(self, token: str) -> tuple[Job, str]:
+        """Return (the job whose client's password waits there, the link's nonce). Raises credentials_gone."""
+        job_id, nonce = self._tokens.read_credentials(token)
+        return credentials.job_of(self.engine, job_id, nonce), nonce
 
     def service_status(self, job: Job) -> dict[str, Any]:
         """Return the document of shared/schemas/service.json."""

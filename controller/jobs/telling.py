@@ -14,6 +14,7 @@ from controller.db.jobs import Job
 from controller.jobs import memory, states
 from controller.jobs.steps.work import Tools
 from shared.errors import ShoplaunchError
+from shared.job import RESTORE
 
 LOG = logging.getLogger(__name__)
 ANNOUNCE, DELAYED = "announce", "delayed"
@@ -47,7 +48,7 @@ def about(tools: Tools, job: Job) -> About:
 def times(job: Job, tools: Tools) -> dict[str, float]:
     """Return what is still to be told -> when (unix seconds)."""
     found: dict[str, float] = {}
-    if not tools.billing.keeps_posted or job.ended_at is not None:
+    if not tools.billing.keeps_posted or job.ended_at is not None or job.kind != RESTORE:
         return found
     told = memory.known(job)
     if job.state in _BUILT and not told.get(_done(ANNOUNCE)):

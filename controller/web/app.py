@@ -13,7 +13,21 @@ from werkzeug.wrappers import Response
 
 from controller.config import LOOPBACK, Config
 from controller.jobs.service import Service, open_service
-from controller.web import admin, bundles, callbacks, context, csrf, errors, i18n, labels, ops, orders, security, status
+from controller.web import (
+    admin,
+    bundles,
+    callbacks,
+    context,
+    credentials,
+    csrf,
+    errors,
+    i18n,
+    labels,
+    ops,
+    orders,
+    security,
+    status,
+)
 from controller.web.admin.session import LIFETIME_SECONDS
 from controller.web.parsing import MAX_BODY_BYTES
 
@@ -34,7 +48,7 @@ def create_app(config: Config, service: Service | None = None) -> Flask:
     csrf.init_app(app)
     errors.init_app(app)
     labels.init_app(app)
-    for blueprint in (orders.bp, callbacks.bp, bundles.bp, status.bp, ops.bp, admin.make_blueprint()):
+    for blueprint in (orders.bp, callbacks.bp, bundles.bp, status.bp, credentials.bp, ops.bp, admin.make_blueprint()):
         app.register_blueprint(blueprint)
     app.add_url_rule("/", "home", _home)
     return app

@@ -20,6 +20,7 @@ STATUS = {
     "bundle_unknown": 422,
     "cancelled": 410,
     "certificate_missing": 404,
+    "credentials_gone": 404,
     "database_busy": 503,
     "domain_busy": 409,
     "domain_invalid": 422,

@@ -1,0 +1,110 @@
+"""The page behind which the client's password waits, over real HTTP."""
+
+import time
+
+import pytest
+import requests
+
+from controller.db import jobs
+from controller.db.engine import transact
+from controller.jobs import credentials
+from controller.jobs.private import sealed
+
+TIMEOUT = 30
+PASSWORD = "Kq7mVd3xTb9pWn2h"
+
+
+@pytest.fixture
+def waiting(site):
+    """Return a function: what to change -> (job, address of its page) of a shop that lives and waits."""
+
+    def make(offered_at=None, **order):
+        facts = {"shop_url": "http://x.example/", "admin_url": "http://x.example/admin77/"}
+        job = site.put(
+            site.order(**order), "live", facts=facts, **sealed(site.service.keys, {"admin.password": PASSWORD})
+        )
+        nonce = credentials.offer(
+            site.service.engine, site.service.keys, job.id, "link", time.time() if offered_at is None else offered_at
+        )
+        token = site.service._tokens.for_credentials(job.id, nonce)
+        return site.service.get_job(job.id), f"{site.url}/credentials/{token}"
+
+    return make
+
+
+def test_looking_changes_nothing_and_pressing_shows_the_password_once(site, waiting):
+    job, address = waiting()
+    for method in ("GET", "HEAD", "GET"):
+        page = requests.request(method, address, timeout=TIMEOUT)
+        assert page.status_code == 200 and PASSWORD not in page.text
+    assert 'method="post"' in page.text
+    shown = requests.post(address, timeout=TIMEOUT)
+    assert shown.status_code == 200 and PASSWORD in shown.text and job.email in shown.text
+    assert "http://x.example/admin77/" in shown.text
+    for method in ("GET", "POST"):
+        again = requests.request(method, address, timeout=TIMEOUT)
+        assert again.status_code == 410 and PASSWORD not in again.text
+        assert "support" in again.text and "shown already" in again.text
+    assert site.service.get_job(job.id).secrets_encrypted is None
+
+
+def test_two_who_press_at_once_are_one_who_sees_it(waiting):
+    from concurrent.futures import ThreadPoolExecutor
+
+    _job, address = waiting()
+    with ThreadPoolExecutor(6) as pool:
+        answers = list(pool.map(lambda _n: requests.post(address, timeout=TIMEOUT), range(6)))
+    assert sorted(answer.status_code for answer in answers) == [200, 410, 410, 410, 410, 410]
+    assert sum(PASSWORD in answer.text for answer in answers) == 1
+
+
+def test_nobody_keeps_the_page_and_nothing_finds_it(waiting):
+    _job, address = waiting()
+    for answer in (requests.get(address, timeout=TIMEOUT), requests.post(address, timeout=TIMEOUT)):
+        assert answer.headers["Cache-Control"] == "no-store"
+        assert "noindex" in answer.headers["X-Robots-Tag"] and 'name="robots" content="noindex"' in answer.text
+        assert answer.headers["Referrer-Policy"] == "no-referrer"
+
+
+def test_after_seven_days_there_is_nothing_to_show(waiting):
+    _job, address = waiting(offered_at=time.time() - 7 * 86400 - 60)
+    for method in ("GET", "POST"):
+        answer = requests.request(method, address, timeout=TIMEOUT)
+        assert answer.status_code == 410 and PASSWORD not in answer.text and "seven days" in answer.text
+
+
+def test_a_shop_whose_service_ended_shows_nothing(site, waiting):
+    job, address = waiting()
+    change = {"ended_at": time.time(), "secrets_encrypted": None}
+    transact(site.service.engine, lambda c: jobs.update(c, jobs.get(c, job.id), time.time(), **change))
+    assert requests.post(address, timeout=TIMEOUT).status_code == 410
+
+
+def test_a_forged_or_foreign_address_is_not_found(site, waiting):
+    job, address = waiting()
+    status = site.service.service_status(job)["status_url"].rpartition("/")[2]
+    wrong_nonce = site.service._tokens.for_credentials(job.id, "AAAAAAAAAAAA")
+    for token in ("x", address.rpartition("/")[2][:-1], status, wrong_nonce):
+        for method in ("GET", "POST"):
+            answer = requests.request(method, f"{site.url}/credentials/{token}", timeout=TIMEOUT)
+            assert answer.status_code == 404 and "support" in answer.text
+    assert requests.get(f"{site.url}/status/{address.rpartition('/')[2]}", timeout=TIMEOUT).status_code == 404
+
+
+def test_a_persian_client_reads_persian_dates_and_digits(waiting):
+    _job, address = waiting(language="fa")
+    page = requests.get(address, timeout=TIMEOUT).text
+    assert 'lang="fa" dir="rtl"' in page and "نمایش گذرواژه" in page
+    assert any(digit in page for digit in "۰۱۲۳۴۵۶۷۸۹")
+    shown = requests.post(address, timeout=TIMEOUT).text
+    assert f'dir="ltr" id="password">{PASSWORD}<' in shown
+    # No link on that page leads to itself: the password would be gone
+    assert "?lang=" not in shown
+
+
+def test_that_it_was_shown_is_in_the_audit_log_without_the_password(site, waiting):
+    job, address = waiting()
+    requests.post(address, timeout=TIMEOUT)
+    rows = [row for row in site.service.list_audit(20, 0) if row.job == job.id]
+    assert [(row.user, row.action) for row in rows] == [("client", "password shown")]
+    assert PASSWORD not in site.log() and PASSWORD not in str(rows)
