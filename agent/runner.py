@@ -18,7 +18,6 @@ from agent.stages import (
     unpack,
     verify,
 )
-from shared.errors import ShoplaunchError
 from shared.job import RESTORE, SMALL_KINDS
 
 #: kind of job -> groups of stages; of a group of two the first runs in a helper process beside the second.
@@ -46,8 +45,6 @@ MODULES = {module.NAME: module for group in ORDER[RESTORE] for module in group}
 
 def run(ctx):
     """Do every stage of the job that is not done yet. Raises ShoplaunchError, OSError."""
-    if ctx.kind not in ORDER:
-        raise ShoplaunchError("job_format", "this agent does not know jobs of kind {}".format(ctx.kind))
     for group in BACK if is_back(ctx.job) else ORDER[ctx.kind]:
         waiting = [module for module in group if module in ALWAYS or not ctx.state.stage_done(module.NAME)]
         if len(waiting) < 2 or not run_side_by_side(ctx, *waiting):

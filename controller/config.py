@@ -17,8 +17,8 @@ FILE_NAME = "shoplaunch.toml"
 PREFIX = "SHOPLAUNCH_"
 #: Plain http is for this very machine only.
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
-_TOP = {"public_url", "database_url", "bind", "trusted_proxies", "job_hours", "callback_ca", "mail", "local", "whmcs"}
-_ENVIRONMENT = ("public_url", "database_url", "bind", "trusted_proxies", "job_hours", "callback_ca")
+_ENVIRONMENT = ("public_url", "database_url", "bind", "trusted_proxies", "job_hours", "callback_ca", "tls_ca")
+_TOP = {*_ENVIRONMENT, "mail", "local", "whmcs"}
 
 
 @dataclass(frozen=True)
@@ -59,6 +59,8 @@ class Config:
     job_hours: int = 24
     #: A PEM file the agents trust besides their host's own certificates.
     callback_ca: str | None = None
+    #: A PEM file of authorities that shops' own certificates may come from besides the public ones.
+    tls_ca: str | None = None
     mail: MailConfig = field(default_factory=MailConfig)
     #: Section [local] as it stands; the local panel reads it.
     local: Mapping[str, Any] = field(default_factory=dict)

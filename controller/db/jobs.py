@@ -11,8 +11,9 @@ import sqlalchemy as sa
 
 from controller.db.tables import jobs
 from shared.errors import ShoplaunchError
+from shared.job import RESTORE
 
-_DOCUMENTS = ("order", "error", "facts", "progress")
+_DOCUMENTS = ("order", "error", "facts", "progress", "later")
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,8 @@ class Job:
     wake_at: float | None
     ended_at: float | None
     domain_key: str | None
+    parent: str | None
+    later: Mapping[str, Any] | None
 
 
 _COLUMNS = [jobs.c[one.name] for one in fields(Job)]
@@ -109,8 +112,21 @@ def find_by_order(connection: sa.Connection, order_key: str) -> Job | None:
 def lives_in(connection: sa.Connection, server: str, account: str) -> str | None:
     """Return the id of a job whose shop lives in the account, None when there is none."""
     query = sa.select(jobs.c.id).where(jobs.c.server == server, jobs.c.account == account, jobs.c.state == "live")
-    query = query.where(jobs.c.ended_at.is_(None))
+    query = query.where(jobs.c.ended_at.is_(None), jobs.c.kind == RESTORE)
     return connection.execute(query.limit(1)).scalar()
+
+
+def open_child(connection: sa.Connection, parent: str, kind: str) -> Job | None:
+    """Return the later job of `kind` on the shop of job `parent` that is not over, None when there is none."""
+    query = sa.select(*_COLUMNS).where(jobs.c.parent == parent, jobs.c.kind == kind)
+    row = connection.execute(query.where(jobs.c.state.not_in(("live", "cancelled", "ignored"))).limit(1)).first()
+    return None if row is None else _job(row)
+
+
+def children(connection: sa.Connection, parent: str) -> list[Job]:
+    """Return the later jobs on the shop of job `parent`, newest first."""
+    query = sa.select(*_COLUMNS).where(jobs.c.parent == parent).order_by(jobs.c.created_at.desc(), jobs.c.id)
+    return [_job(row) for row in connection.execute(query)]
 
 
 def find_service(connection: sa.Connection, service_id: str) -> Job | None:

@@ -75,6 +75,10 @@ jobs = _table(
     "jobs",
     sa.Column("id", sa.String(40), primary_key=True),
     sa.Column("kind", sa.String(20), nullable=False),
+    #: Of a later job: the job that restored the shop.
+    sa.Column("parent", sa.String(40), index=True),
+    #: What later jobs need of the bundle as it was at the restore; of a later job its own part.
+    sa.Column("later", Long),
     sa.Column("source", sa.String(20), nullable=False),
     sa.Column("service_id", sa.String(64), index=True),
     sa.Column("server", sa.String(63), nullable=False),

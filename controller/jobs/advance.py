@@ -17,6 +17,7 @@ from controller.db.steps import StepRow
 from controller.jobs import (
     changes,
     credentials,
+    kinds,
     lease,
     locked,
     looking,
@@ -33,6 +34,7 @@ from controller.jobs import (
 from controller.jobs.steps import plan
 from controller.jobs.steps.work import Tools, Work
 from shared.errors import ShoplaunchError
+from shared.job import RESTORE
 
 LOG = logging.getLogger(__name__)
 #: A panel or mail server that failed is asked again after so long.
@@ -92,7 +94,7 @@ class Mover:
 
     def _move(self, job_id: str) -> Job:
         """Do what there is to do now; return the job as it was read last, `wake_at` saying when it is due next."""
-        told = False
+        told = idle = False
         posted: set[str] = set()
         while True:
             job, rows = self._read(job_id)
@@ -106,10 +108,13 @@ class Mover:
                 self._prepare(job)
             elif job.state in (states.DROPPED, states.RESTORING) and silence.is_due(job, self._clock()):
                 looking.look(self._tools(job), job, self._clock())
+            elif kinds.has_idle_user(job) and not idle:
+                idle = True
+                kinds.forget_idle_user(self._tools(job), job)
             elif job.state == states.CANCELLED:
                 return self._undo(job)
             else:
-                found = plan.ready(rows, PARTS.get(job.state, ()), self._clock())
+                found = plan.ready(plan.of(job.kind), rows, PARTS.get(job.state, ()), self._clock())
                 if found:
                     self._run(job, found)
                 elif not self._post(job, posted):
@@ -132,11 +137,11 @@ class Mover:
         """Nothing to do now: note when there is."""
         waits = [
             row.not_before
-            for step in plan.PLAN.values()
+            for step in plan.of(job.kind).values()
             if step.part in PARTS.get(job.state, ()) and (row := rows[step.name]).state == steps.WAITING
             and row.not_before is not None
         ]  # fmt: skip
-        if job.alarm == "wanted":
+        if job.alarm == "wanted" or kinds.has_idle_user(job):
             waits.append(self._clock() + AGAIN_SECONDS)
         waits += telling.times(job, self._tools(job)).values()
         waits += [due for due in (credentials.expires_at(job),) if due is not None]
@@ -157,12 +162,15 @@ class Mover:
         """The job's private values are made, and its first attempt begins."""
         try:
             tools = self._tools(job)
-            private, prints = self._make_private(job, tools)
+            # A small job got its own when it was begun
+            private, prints = self._make_private(job, tools) if job.kind == RESTORE else ({}, {})
 
             def work(connection: sa.Connection, now_job: Job) -> Mapping[str, Any]:
                 if now_job.state != states.RECEIVED:
                     return {}
                 columns = {**changes.moved(now_job, "prepare"), "attempt": now_job.attempt + 1}
+                if now_job.kind != RESTORE:
+                    return columns
                 return columns | self._keep_private(connection, now_job, tools, private, prints)
 
             self._change(job.id, work)
@@ -216,7 +224,7 @@ class Mover:
     def _work(self, job: Job) -> Work:
         """Return what steps of the job work with; its private values are made anew when they were forgotten."""
         tools = self._tools(job)
-        if job.secrets_encrypted is None and job.state == states.PREPARING:
+        if job.secrets_encrypted is None and job.state == states.PREPARING and job.kind == RESTORE:
             private, prints = self._make_private(job, tools)
             job = self._change(job.id, lambda c, now_job: self._keep_private(c, now_job, tools, private, prints))
         return Work(job, changes.private_values(tools.keys, job), tools)

@@ -13,7 +13,7 @@ from controller.db.jobs import Job
 from controller.jobs import states
 from controller.jobs.private import private_values as private_values
 from controller.jobs.private import sealed as sealed
-from controller.jobs.steps.plan import PLAN
+from controller.jobs.steps import plan
 from shared.errors import ShoplaunchError
 
 
@@ -49,7 +49,7 @@ def with_facts(job: Job, **facts: Any) -> dict[str, Any]:
 
 def asked_again(connection: sa.Connection, job: Job, names: Iterable[str], now: float) -> dict[str, Any]:
     """Let the steps `names` run again; return the job's columns. A new attempt where the agent is among them."""
-    names = [name for name in PLAN if name in set(names)]
+    names = [name for name in plan.of(job.kind) if name in set(names)]
     steps.reset(connection, job.id, names)
     columns: dict[str, Any] = {"step": names[0], "error": None, "alarm": "", "wake_at": now}
     if "drop" in names:

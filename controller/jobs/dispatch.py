@@ -52,6 +52,37 @@ def payload(
     pinned: dict[str, Any] = {
         "name": bundle.name, "manifest_sha256": bundle.manifest_sha256, "size": bundle.size, **source,
     }  # fmt: skip
+    more = {"bundle": pinned, "holding_page": holding_page(job.language)}
+    return _checked(config, job, account, rules, values, token, now, more)
+
+
+def small_payload(
+    config: Config,
+    job: Job,
+    account: Account,
+    rules: DocumentRootRules,
+    values: Mapping[str, str],
+    token: str,
+    now: float,
+    *,
+    back: bool,
+) -> dict[str, Any]:
+    """Return the payload of a job without a bundle; `back`: it takes back what earlier attempts did."""
+    entry = (job.later or {})["entry"]
+    more = {name: list(entry.get(name, ())) for name in ("statements", "edits", "back")}
+    return _checked(config, job, account, rules, values, token, now, {**more, "direction": "back" if back else "forth"})
+
+
+def _checked(
+    config: Config,
+    job: Job,
+    account: Account,
+    rules: DocumentRootRules,
+    values: Mapping[str, str],
+    token: str,
+    now: float,
+    more: Mapping[str, Any],
+) -> dict[str, Any]:
     document = {
         "format": FORMAT,
         "job": job.id,
@@ -61,13 +92,12 @@ def payload(
         "expires_at": int(now) + config.job_hours * 3600,
         "account": {"user": account.user, "home": account.home, "root": account.document_root},
         "callback": {"url": config.public_url.rstrip("/") + EVENTS_PATH, "token": token, **_authority(config)},
-        "bundle": pinned,
         "values": dict(values),
         "lock_name": job.lock_name,
         "heartbeat_seconds": HEARTBEAT_SECONDS,
         "language": job.language if job.language in LANGUAGES else "en",
-        "holding_page": holding_page(job.language),
         "document_root": _document_root(rules, job.order),
+        **more,
     }
     return dict(check_job(document))
 

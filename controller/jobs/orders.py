@@ -140,7 +140,7 @@ def _insert(connection: sa.Connection, order: Mapping[str, Any], key: str, sourc
     if known is not None:
         return known
     _refuse_living(connection, order)
-    job_id = "".join(secrets.choice(_ID_ALPHABET) for _ in range(10))
+    job_id = new_id()
     values = {
         "id": job_id,
         "kind": "restore",
@@ -183,6 +183,11 @@ def _existing(connection: sa.Connection, order: Mapping[str, Any], key: str) -> 
 def order_key(order: Mapping[str, Any]) -> str:
     """Return what tells this very order from every other; `order` has its fields in their one form."""
     return str(sha256_hex(canonical_json(dict(order))))
+
+
+def new_id() -> str:
+    """Return a new job's id."""
+    return "".join(secrets.choice(_ID_ALPHABET) for _ in range(10))
 
 
 def keys(server: str, domain: str, account: str) -> dict[str, str]:

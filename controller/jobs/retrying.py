@@ -14,9 +14,11 @@ from controller.db.steps import FAILED
 from controller.jobs import changes, orders, states, undoing
 from controller.jobs.changes import change, moved
 from controller.jobs.secrets import password
-from controller.jobs.steps.plan import AFTER, AGENT, PLAN, PREPARE, first_open, following
+from controller.jobs.steps import plan
+from controller.jobs.steps.plan import AFTER, AGENT, FINISH, PLAN, PREPARE, following
 from controller.keys import Keys
 from shared.errors import ShoplaunchError
+from shared.job import RESTORE
 
 #: Where to begin again after the agent failed with a code that a step of ours may mend; else it is dropped anew.
 MENDED_BY = {
@@ -35,17 +37,20 @@ def retry(engine: sa.Engine, keys: Keys, job_id: str, step: str | None, now: flo
     Where the agent has to work again it gets a new attempt. After a refused database login the user gets a new
     password. Raises ShoplaunchError `illegal_transition`, `step_unknown`, `job_unknown`.
     """
-    if step is not None and step not in PLAN:
-        raise ShoplaunchError("step_unknown", f"there is no step {step[:40]!r}; there are: {', '.join(PLAN)}")
 
     def work(connection: sa.Connection, job: Job) -> Mapping[str, Any]:
+        known = plan.of(job.kind)
+        if step is not None and step not in known:
+            raise ShoplaunchError("step_unknown", f"there is no step {step[:40]!r}; there are: {', '.join(known)}")
         rows = steps.of_job(connection, job.id)
-        wanted = step or job.step or first_open(rows) or ""
+        wanted = step or job.step or plan.first_open(known, rows) or ""
+        if job.kind != RESTORE:
+            return _small_again(connection, job, wanted, now)
         if job.state == states.LIVE:
             wanted = step or next((name for name, row in rows.items() if row.state == FAILED), "")
         first = _first(job, wanted)
         part = PLAN[first].part
-        _check_order(rows, first)
+        _check_order(PLAN, rows, first)
         columns = moved(job, "retry" if part in (PREPARE, AGENT) else "recheck")
         if job.state == states.LIVE and part != AFTER:
             raise ShoplaunchError("illegal_transition", f"the shop lives; step {first} cannot run again")
@@ -57,7 +62,21 @@ def retry(engine: sa.Engine, keys: Keys, job_id: str, step: str | None, now: flo
             columns |= _new_database_password(keys, job)
         return columns
 
-    return change(engine, job_id, now, work)
+    return _unless_busy(lambda: change(engine, job_id, now, work))
+
+
+def _small_again(connection: sa.Connection, job: Job, wanted: str, now: float) -> dict[str, Any]:
+    """Return the columns of a small job that is tried again: its database user is made anew for it."""
+    known = plan.of(job.kind)
+    if wanted not in known:
+        raise ShoplaunchError("illegal_transition", "no step of this job has failed")
+    looks = known[wanted].part == FINISH and not job.facts.get("taken_back")
+    first = wanted if looks or wanted == "account" else "database_user"
+    _check_order(known, steps.of_job(connection, job.id), first)
+    columns = moved(job, "recheck" if looks else "retry")
+    columns |= changes.asked_again(connection, job, following([first], known), now)
+    facts = {key: value for key, value in columns.get("facts", job.facts).items() if key != "taken_back"}
+    return columns | orders.keys(job.server, job.domain, job.account) | {"facts": facts}
 
 
 def _first(job: Job, wanted: str) -> str:
@@ -69,8 +88,8 @@ def _first(job: Job, wanted: str) -> str:
     return MENDED_BY.get((job.error or {}).get("code", ""), "drop")
 
 
-def _check_order(rows: Mapping[str, steps.StepRow], first: str) -> None:
-    missing = [name for name in PLAN[first].needs if rows[name].state not in steps.OVER]
+def _check_order(known: Mapping[str, plan.Step], rows: Mapping[str, steps.StepRow], first: str) -> None:
+    missing = [name for name in known[first].needs if rows[name].state not in steps.OVER]
     if missing:
         raise ShoplaunchError("illegal_transition", f"step {first} needs step {missing[0]} first")
 
@@ -101,6 +120,8 @@ def undo_cancel(engine: sa.Engine, job_id: str, now: float) -> Job:
     """
 
     def work(connection: sa.Connection, job: Job) -> Mapping[str, Any]:
+        if job.kind != RESTORE:
+            raise ShoplaunchError("illegal_transition", "what the job was given is forgotten; begin a new one")
         columns = moved(job, "undo_cancel")
         asked = changes.asked_again(connection, job, PLAN, now)
         facts = {**asked["facts"], "undo": None, "undo_placed_at": None, "cancelled_from": None}

@@ -13,10 +13,11 @@ import sqlalchemy as sa
 from controller.db import jobs, steps
 from controller.db.engine import transact
 from controller.db.jobs import Job
-from controller.jobs import changes, lease, locked, silence, states
+from controller.jobs import changes, kinds, lease, locked, silence, states
 from controller.jobs.steps import plan
 from controller.jobs.steps.work import Later, Outcome, Work
 from shared.errors import ShoplaunchError
+from shared.job import RESTORE
 
 LOG = logging.getLogger(__name__)
 #: Percent of the whole before the agent takes over.
@@ -145,15 +146,25 @@ def _done(connection: sa.Connection, job: Job, step: plan.Step, outcome: Outcome
         columns["error"] = None
     if step.part == plan.PREPARE:
         columns |= _prepared(connection, job, rows, now)
-    elif step.part == plan.FINISH and plan.all_over(rows, plan.FINISH) and states.may(job.state, "prove"):
+    elif not _finished(job, rows, step):
+        return columns
+    elif job.kind != RESTORE:
+        columns |= kinds.over(connection, replace(job, facts=columns["facts"]), now)
+    else:
         columns |= {**changes.moved(job, "prove"), "step": None, "percent": 100, "domain_key": None}
         columns |= {"account_key": None, "stage": None, "wake_at": now}
     return columns
 
 
+def _finished(job: Job, rows: Mapping[str, steps.StepRow], step: plan.Step) -> bool:
+    over = step.part == plan.FINISH and plan.all_over(plan.of(job.kind), rows, plan.FINISH)
+    return over and states.may(job.state, "prove")
+
+
 def _prepared(connection: sa.Connection, job: Job, rows: Mapping[str, steps.StepRow], now: float) -> dict[str, Any]:
-    if not plan.all_over(rows, plan.PREPARE):
-        over = sum(rows[name].state in steps.OVER for name in plan.PLAN if plan.PLAN[name].part == plan.PREPARE)
+    known = plan.of(job.kind)
+    if not plan.all_over(known, rows, plan.PREPARE):
+        over = sum(rows[name].state in steps.OVER for name in known if known[name].part == plan.PREPARE)
         return {"percent": min(over, PREPARED_PERCENT)} if job.state == states.PREPARING else {}
     if not states.may(job.state, "drop"):
         return {}
@@ -178,6 +189,8 @@ def _failed(
         steps.update(connection, job.id, step.name, **again, error=error)
         return {"error": dict(error)} if job.state != states.CANCELLED else {}
     steps.update(connection, job.id, step.name, state=steps.FAILED, finished_at=now, error=error)
+    if kinds.may_take_back(job, step.name) and states.may(job.state, "take_back"):
+        return kinds.taken_back(connection, job, error, now)
     if states.may(job.state, "fail"):
         return changes.failed(job, "fail", step.name, error, now)
     if job.state == states.LIVE:

@@ -18,7 +18,7 @@ from controller.db.jobs import Job
 from controller.db.logins import LoginThrottle
 from controller.db.migrate import revisions
 from controller.db.servers import Server
-from controller.jobs import callbacks, certificate, credentials, downloads, orders, retrying, states, view
+from controller.jobs import callbacks, certificate, credentials, downloads, kinds, orders, retrying, states, view
 from controller.jobs.bundles import Bundles
 from controller.jobs.downloads import Download
 from controller.jobs.steps.work import Tools
@@ -134,6 +134,16 @@ class Service:
     def undo_cancel(self, job_id: str) -> Job:
         """Take the cancellation back; see controller.jobs.retrying.undo_cancel."""
         return retrying.undo_cancel(self.engine, job_id, self._clock())
+
+    def start_kind(self, parent_id: str, kind: str, given: Mapping[str, str]) -> Job:
+        """Return the open later job of `kind` on the shop of job `parent_id`; see controller.jobs.kinds.start."""
+        parent = self.get_job(parent_id)
+        return kinds.start(self.engine, self.keys, self.bundles, parent, kind, given, self._clock())
+
+    def later_jobs(self, job_id: str) -> list[Job]:
+        """Return the later jobs on the shop of job `job_id`, newest first."""
+        with reading(self.engine) as connection:
+            return jobs.children(connection, job_id)
 
     def certificate(self, job_id: str) -> dict[str, Any]:
         """Return the birth certificate's content, its signature checked. Raises certificate_missing, job_unknown."""

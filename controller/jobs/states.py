@@ -21,6 +21,7 @@ EVENTS = (
     "fail",  # a step of ours gave up
     "stall",  # silence, or the validity is over
     "prove",  # the certificate is issued
+    "take_back",  # a later job's change does not stand the look from outside: an agent takes it back
     "retry",  # an operator: steps before the agent, or the agent itself
     "recheck",  # an operator: steps behind the agent
     "cancel",
@@ -44,6 +45,7 @@ TRANSITIONS: dict[tuple[str, str], str] = {
     **{(state, "fail"): FAILED for state in (RECEIVED, PREPARING, FINISHING)},
     **{(state, "stall"): STALLED for state in _WAITING},
     (FINISHING, "prove"): LIVE,
+    (FINISHING, "take_back"): PREPARING,
     **{(state, "retry"): PREPARING for state in (FAILED, STALLED)},
     **{(state, "recheck"): FINISHING for state in (FAILED, STALLED)},
     # What follows on the certificate may be repeated without doubting the shop

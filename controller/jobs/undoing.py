@@ -6,11 +6,11 @@ from typing import Any
 
 from controller.db import steps
 from controller.db.engine import reading
-from controller.jobs import acks, pull, putting_back, silence
+from controller.jobs import acks, kinds, pull, putting_back, silence
 from controller.jobs.steps import drop
 from controller.jobs.steps.work import Work
 from shared.errors import ShoplaunchError
-from shared.job import FOLDER, JOB_FILE, cron_line
+from shared.job import FOLDER, JOB_FILE, RESTORE, cron_line
 
 WANTED, PLACED, DONE = "wanted", "placed", "done"
 #: Cron ticks an agent gets before it is put into the account once more.
@@ -30,13 +30,18 @@ def run(work: Work) -> dict[str, Any]:
     facts, now = work.job.facts, work.tools.clock()
     if "account" not in facts or not _is_anything_there(work):
         found: dict[str, Any] = {"facts": {}, "kept": ""}
-        if not was_complete(work):
+        if work.job.kind != RESTORE:
+            kinds.forget_user(work)
+        elif not was_complete(work):
             found = putting_back.run(work)
         done = {**found["facts"], "undo": DONE, "undo_placed_at": None}
         return {"facts": done, "wake_in": None, "kept": found["kept"]}
     pause = TICKS * silence.cron_seconds(work.job) + GRACE_SECONDS
     placed = float(facts.get("undo_placed_at", 0.0))
     if now >= placed + pause:
+        if work.job.kind != RESTORE:
+            # The agent takes statements back in the database
+            kinds.prepare_user(work)
         drop.place(work, needs_bundle=False)
         acks.cancel(work)
         work.tools.panel.ensure_cron(work.account, cron_line(work.job.id))

@@ -12,8 +12,11 @@ from controller.db.jobs import Job
 from controller.jobs import secrets as formats
 from controller.panels.base import Account, DatabaseEndpoint, SiteAddress
 from controller.recipes.registry import RECIPES
+from shared.errors import ShoplaunchError
 
 BCRYPT_ROUNDS = 10
+#: What follows is not looked at.
+BCRYPT_BYTES = 72
 DEFAULT_COUNTRY = {"fa": "IR"}
 #: Of the private values, what never travels into the account.
 NEVER_SENT = ("admin.password",)
@@ -22,14 +25,21 @@ NEVER_SENT = ("admin.password",)
 def make_private(manifest: Mapping[str, Any]) -> dict[str, str]:
     """Return what is made for one job alone: secrets, passwords, the back office's folder; once per job."""
     password = formats.password()
-    hashed = bcrypt.hashpw(password.encode("ascii"), bcrypt.gensalt(BCRYPT_ROUNDS, prefix=b"2b"))
     return {
         **formats.make_all(manifest["secrets"]),
         "db.password": formats.password(24),
         "admin.password": password,
-        "admin.password_hash": hashed.decode("ascii"),
+        "admin.password_hash": password_hash(password),
         "admin_folder": _admin_folder(manifest),
     }
+
+
+def password_hash(password: str) -> str:
+    """Return the hash of an administrator's password. Raises ShoplaunchError `order_invalid` beyond bcrypt's limit."""
+    coded = password.encode("utf-8")
+    if not 0 < len(coded) <= BCRYPT_BYTES or b"\0" in coded:
+        raise ShoplaunchError("order_invalid", f"a password has 1 to {BCRYPT_BYTES} bytes")
+    return bcrypt.hashpw(coded, bcrypt.gensalt(BCRYPT_ROUNDS, prefix=b"2b")).decode("ascii")
 
 
 def _admin_folder(manifest: Mapping[str, Any]) -> str:
@@ -49,6 +59,11 @@ def fingerprinted(manifest: Mapping[str, Any], private: Mapping[str, str]) -> di
 def host(domain: str, address: SiteAddress) -> str:
     """Return the shop's host as it stands in URLs."""
     return domain if address.port == 80 else f"{domain}:{address.port}"
+
+
+def tls_host(domain: str, address: SiteAddress) -> str:
+    """Return the shop's host as it stands in https URLs."""
+    return domain if address.tls_port == 443 else f"{domain}:{address.tls_port}"
 
 
 def shop_url(values: Mapping[str, str]) -> str:
@@ -74,6 +89,7 @@ def all_values(
     by_socket = endpoint.host == "localhost"
     return {
         "domain": host(job.domain, address),
+        "domain_ssl": tls_host(job.domain, address),
         "root": account.document_root.rstrip("/"),
         "home": account.home.rstrip("/"),
         "base_uri": "/",

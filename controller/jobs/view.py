@@ -10,7 +10,7 @@ from controller.db.jobs import Job
 from controller.db.services import BilledService
 from controller.db.steps import StepRow
 from controller.jobs import states
-from controller.jobs.steps.plan import PLAN
+from controller.jobs.steps import plan
 from shared.events import STAGES
 
 _WITH_URLS = (states.FINISHING, states.LIVE)
@@ -43,7 +43,9 @@ def service_status(job: Job, rows: Mapping[str, StepRow], status_url: str) -> di
         "status_url": status_url,
         "waiting_for": None,
         "ended_at": iso(job.ended_at),
-        "steps": [_step(rows[name]) for name in PLAN if name in rows],
+        "parent": job.parent,
+        "tls": job.facts.get("tls"),
+        "steps": [_step(rows[name]) for name in plan.of(job.kind) if name in rows],
     }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -25,12 +26,40 @@ _SAFE = "/%:?=&+,;@!$'()*~-._"
 
 @dataclass(frozen=True)
 class Site:
-    """Where requests go (`ip`, `port`) and whose shop they ask for (`host`: the domain, with a port if it has one)."""
+    """Where requests go (`ip`, `port`) and whose shop they ask for (`host`: the domain, with a port if it has one).
+
+    With `context` they go over TLS and the certificate is verified for the host.
+    """
 
     ip: str
     port: int
     host: str
     base_uri: str = "/"
+    context: ssl.SSLContext | None = None
+
+    @property
+    def scheme(self) -> str:
+        """`http` or `https`."""
+        return "http" if self.context is None else "https"
+
+    def connection(self, timeout: float) -> http.client.HTTPConnection:
+        """Return a new connection, not open yet."""
+        if self.context is None:
+            return http.client.HTTPConnection(self.ip, self.port, timeout=timeout)
+        return _Tls(self, self.context, timeout)
+
+
+class _Tls(http.client.HTTPSConnection):
+    """To the site's own address, whatever name servers say; the certificate must be for its host."""
+
+    def __init__(self, site: Site, trusted: ssl.SSLContext, timeout: float) -> None:
+        super().__init__(site.ip, site.port, timeout=timeout, context=trusted)
+        self._name = site.host.partition(":")[0]
+        self._trusted = trusted
+
+    def connect(self) -> None:
+        http.client.HTTPConnection.connect(self)
+        self.sock = self._trusted.wrap_socket(self.sock, server_hostname=self._name)
 
 
 @dataclass(frozen=True)
@@ -85,13 +114,19 @@ def visit(site: Site, path: str, name: str, timeout: float = TIMEOUT_SECONDS) ->
     raise ShoplaunchError("check_failed", f"{name}: {path} redirects without end")
 
 
+def redirect(site: Site, path: str, name: str, timeout: float = TIMEOUT_SECONDS) -> tuple[int, str | None]:
+    """Return (status, Location or None) of the answer to GET `path`, nothing followed. Raises check_failed."""
+    status, headers, _body = _get(site, path, {}, name, timeout)
+    return status, headers.get("Location")
+
+
 def _get(
     site: Site, path: str, cookies: dict[str, str], name: str, timeout: float
 ) -> tuple[int, http.client.HTTPMessage, bytes]:
     headers = {"Host": site.host, "User-Agent": "Shoplaunch", "Accept": "*/*", "Connection": "close"}
     if cookies:
         headers["Cookie"] = "; ".join(f"{key}={value}" for key, value in cookies.items())
-    connection = http.client.HTTPConnection(site.ip, site.port, timeout=timeout)
+    connection = site.connection(timeout)
     try:
         connection.connect()
         with _ended_after(connection.sock, timeout):
@@ -150,10 +185,10 @@ def _keep_cookies(cookies: dict[str, str], headers: http.client.HTTPMessage) -> 
 
 def _followed(site: Site, path: str, target: str, name: str) -> str:
     try:
-        url = urlsplit(urljoin(f"http://{site.host}{path}", target))
+        url = urlsplit(urljoin(f"{site.scheme}://{site.host}{path}", target))
     except ValueError:
         raise ShoplaunchError("check_failed", f"{name}: {path} leads to what is no address") from None
-    if url.netloc.lower() != site.host.lower() or url.scheme != "http":
+    if url.netloc.lower() != site.host.lower() or url.scheme != site.scheme:
         # Never the whole address: what follows the host may be a session's key
         raise ShoplaunchError("check_failed", f"{name}: {path} leads to another host: {url.scheme}://{url.netloc}")
     return (url.path or "/") + (f"?{url.query}" if url.query else "")

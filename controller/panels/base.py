@@ -38,6 +38,7 @@ class SiteAddress:
 
     ip: str
     port: int = 80
+    tls_port: int = 443
 
 
 @dataclass(frozen=True)
@@ -88,6 +89,10 @@ class Prepared:
     cron_line: str
 
 
+#: How the names of database users that serve one job begin, behind the panel's prefix.
+TEMPORARY = "sl"
+
+
 class Panel(ABC):
     """One server's panel. Constructed from its `servers` row; cheap to make, holds no state worth keeping."""
 
@@ -121,6 +126,11 @@ class Panel(ABC):
     @abstractmethod
     def database_names(self, account: Account) -> tuple[str, str]:
         """Return (database, user) names that the panel's prefix and length rules allow for the shop."""
+
+    def temporary_user(self, account: Account, job_id: str) -> str:
+        """Return a database user's name for the job `job_id` alone, by the same rules; never the shop's own user."""
+        prefix, joint, _ = self.database_names(account)[1].rpartition("_")
+        return f"{prefix}{joint}{TEMPORARY}{job_id[:5]}"
 
     @abstractmethod
     def database_endpoint(self, account: Account) -> DatabaseEndpoint:
@@ -225,6 +235,14 @@ class Panel(ABC):
     @abstractmethod
     def site_address(self, account: Account) -> SiteAddress:
         """Return where the account's site is served."""
+
+    def request_tls(self, account: Account) -> bool:
+        """A certificate for the account's domain was asked for; False where this panel issues none."""
+        return False
+
+    def name_servers(self, account: Account) -> list[str]:
+        """Return the name servers the client's domain should use; [] when it does not matter or is not known."""
+        return []
 
     @abstractmethod
     def remove_account(self, account: Account) -> None:

@@ -10,6 +10,8 @@ from controller.recipes.prestashop_settings import FROM_JOB, NEEDED
 from shared.placeholders import token
 
 Statement = Mapping[str, Any]
+#: Settings of https; the second is gone in newer series and does no harm there.
+SSL = ("PS_SSL_ENABLED", "PS_SSL_ENABLED_EVERYWHERE")
 
 
 class Statements:
@@ -40,9 +42,9 @@ class Statements:
     def jobs(self) -> dict[str, Any]:
         """Return {kind: {"statements", "edits"}}."""
         return {
-            "https_on": {"statements": self._https_on(), "edits": []},
+            "https_on": {"statements": self._https_on(), "edits": [], "back": self._https_off()},
             "set_admin_password": {"statements": self._password(), "edits": []},
-            "remove": {"statements": [self._switch_off()], "edits": []},
+            "remove": {"statements": [self._switch("0")], "edits": [], "back": [self._switch("1")]},
         }
 
     def _sql(self, text: str) -> str:
@@ -90,12 +92,25 @@ class Statements:
         return {"sql": sql, "params": [self._value("shop.country")], "min_rows": 0}
 
     def _https_on(self) -> Sequence[Statement]:
-        missing = [self._added(name, "1") for name in ("PS_SSL_ENABLED",) if name not in self._settings]
-        sql = self._sql("UPDATE {configuration} SET value = '1', date_upd = NOW() WHERE name = %s")
-        present = [name for name in ("PS_SSL_ENABLED", "PS_SSL_ENABLED_EVERYWHERE") if name in self._settings]
-        names = list(dict.fromkeys(["PS_SSL_ENABLED", *present]))
-        return missing + [
-            {"sql": sql, "params": [name], "min_rows": 0, "check": self._read_back(name, "1")} for name in names
+        # Where the second is missing, pages would send visitors back to http
+        missing = [self._added(name, "1") for name in SSL if name not in self._settings]
+        return missing + self._domain_ssl() + [self._set(name, "1") for name in SSL]
+
+    def _https_off(self) -> Sequence[Statement]:
+        return [self._set(name, "0") for name in reversed(SSL)]
+
+    def _set(self, name: str, value: str) -> Statement:
+        sql = self._sql("UPDATE {configuration} SET value = %s, date_upd = NOW() WHERE name = %s")
+        return {"sql": sql, "params": [value, name], "min_rows": 0, "check": self._read_back(name, value)}
+
+    def _domain_ssl(self) -> list[Statement]:
+        """The host over https: another one than over http only where ports are unusual."""
+        host = self._value("domain_ssl")
+        address = self._sql("UPDATE {shop_url} SET domain_ssl = %s WHERE main = 1")
+        setting = self._sql("UPDATE {configuration} SET value = %s, date_upd = NOW() WHERE name = %s")
+        return [
+            {"sql": address, "params": [host], "min_rows": 0},
+            {"sql": setting, "params": [host, "PS_SHOP_DOMAIN_SSL"], "min_rows": 0},
         ]
 
     def _password(self) -> Sequence[Statement]:
@@ -117,7 +132,7 @@ class Statements:
         ended = self._sql("DELETE FROM {employee_session} WHERE id_employee = %s")
         return [statement, {"sql": ended, "params": [number], "min_rows": 0}]
 
-    def _switch_off(self) -> Statement:
+    def _switch(self, value: str) -> Statement:
         # Data stay: removing them is the panel's, with the account
-        sql = self._sql("UPDATE {configuration} SET value = '0', date_upd = NOW() WHERE name = 'PS_SHOP_ENABLE'")
-        return {"sql": sql, "params": [], "min_rows": 0}
+        sql = self._sql("UPDATE {configuration} SET value = %s, date_upd = NOW() WHERE name = 'PS_SHOP_ENABLE'")
+        return {"sql": sql, "params": [value], "min_rows": 0}

@@ -27,6 +27,7 @@ class FolderPanel(Panel):
     def __init__(self, base, port=80):
         self.base = Path(base)
         self.port = port
+        self.tls_port = 443
         self.accounts = {}
         self.databases = {}
         self.users = {}
@@ -227,7 +228,7 @@ class FolderPanel(Panel):
         return self.cron_seconds
 
     def site_address(self, account):
-        return SiteAddress("127.0.0.1", self.port)
+        return SiteAddress("127.0.0.1", self.port, self.tls_port)
 
     def ensure_skeleton(self, files):
         raise AssertionError("never called by a job")

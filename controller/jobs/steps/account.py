@@ -8,6 +8,25 @@ from controller.jobs import putting_back, values
 from controller.jobs.steps.work import Outcome, Work
 
 
+def find(work: Work) -> Outcome:
+    """The account of a shop that lives is there, and where the shop will be over https is known.
+
+    Raises account_*, panel_*.
+    """
+    job, panel = work.job, work.tools.panel
+    account = panel.ensure_account(job.account, job.domain, create=False, email=job.email)
+    folder = work.later["admin_folder"]
+    host = values.tls_host(job.domain, panel.site_address(account))
+    urls = {"scheme": "https", "domain": host, "base_uri": "/", "admin_folder": folder}
+    facts = {
+        "account": asdict(account),
+        "cron_seconds": panel.cron_interval_seconds(account),
+        "https_shop_url": values.shop_url(urls),
+        "https_admin_url": values.admin_url(urls),
+    }
+    return Outcome(facts=facts, note=account.home)
+
+
 def run(work: Work) -> Outcome:
     """Raises account_*, name_taken, panel_*."""
     job, panel = work.job, work.tools.panel

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from controller.db import events, proofs
 from controller.db.engine import reading
-from controller.jobs import acks, certificate, pull, visits
+from controller.jobs import acks, certificate, later, pull, visits
 from controller.jobs.steps.work import Later, Outcome, Work
 from shared.errors import ShoplaunchError
 from shared.placeholders import Renderer
@@ -24,7 +24,7 @@ CLEANUP_SECONDS = 60
 
 def run(work: Work) -> Outcome:
     """Raises leftovers, check_failed, bundle_*, panel_*; Later while the agent cleans up."""
-    removed = _ensure_gone(work)
+    removed = ensure_gone(work)
     manifest, job = work.manifest(), work.job
     with reading(work.tools.engine) as connection:
         evidence = events.final_evidence(connection, job.id, job.attempt)
@@ -41,7 +41,8 @@ def run(work: Work) -> Outcome:
         proofs.put_certificate(connection, job.id, signed, now)
 
     note = "; ".join(filter(None, [f"{len(answers)} visits", removed]))
-    return Outcome(note=note, effect=keep)
+    kept = later.of_manifest(manifest, values["admin_folder"])
+    return Outcome(columns={"later": kept}, note=note, effect=keep)
 
 
 def require_evidence(manifest: Mapping[str, Any], evidence: Mapping[str, Any]) -> None:
@@ -59,7 +60,7 @@ def require_evidence(manifest: Mapping[str, Any], evidence: Mapping[str, Any]) -
         raise ShoplaunchError("check_failed", "; ".join(problems[:5]), retryable=False)
 
 
-def _ensure_gone(work: Work) -> str:
+def ensure_gone(work: Work) -> str:
     """The agent's folder and cron line are gone; return a note when we had to remove them."""
     panel, account, job = work.tools.panel, work.account, work.job
     sight = pull.left(panel, account, job.id)

@@ -1,16 +1,17 @@
-"""Step database_user: the shop's database user exists and has the job's password."""
+"""Step database_user: the shop's database user, or a small job's own, exists and has the job's password."""
 
 from __future__ import annotations
 
 from controller.jobs import putting_back
 from controller.jobs.steps.work import Outcome, Work
+from shared.job import RESTORE
 
 
 def run(work: Work) -> Outcome:
     """Raises panel_*, name_taken."""
     account = work.account
-    _name, user = work.tools.panel.database_names(account)
-    if not work.tools.panel.has_database_user(account, user):
+    _name, user = work.database_names
+    if work.job.kind == RESTORE and not work.tools.panel.has_database_user(account, user):
         work.remember(**{putting_back.DATABASE_USER: user})
     work.tools.panel.ensure_database_user(account, user, work.private["db.password"])
-    return Outcome(note=user)
+    return Outcome(facts={} if work.job.kind == RESTORE else {"user_made": True}, note=user)

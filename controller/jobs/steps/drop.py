@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from controller.db import servers
 from controller.db.engine import reading
@@ -10,7 +11,7 @@ from controller.jobs import dispatch
 from controller.jobs.steps.work import Outcome, Work
 from controller.panels.base import SkeletonFiles
 from shared.errors import ShoplaunchError
-from shared.job import AGENT_FILE, FOLDER, JOB_FILE, LAUNCHER_FILE
+from shared.job import AGENT_FILE, FOLDER, JOB_FILE, LAUNCHER_FILE, RESTORE
 
 #: Panels whose accounts live on the controller's own machine.
 SAME_MACHINE = ("local",)
@@ -29,22 +30,22 @@ def place(work: Work, *, needs_bundle: bool = True) -> int:
     Without `needs_bundle` a bundle that is gone is no obstacle: nothing is restored from it.
     """
     tools, account = work.tools, work.account
-    document = dispatch.payload(
-        tools.config,
-        work.job,
-        account,
-        tools.panel.document_root_rules(),
-        work.bundle,
-        _source(work, needs_bundle),
-        work.values(),
-        tools.tokens.for_agent(work.job.id, work.job.attempt),
-        tools.clock(),
-    )
+    document = _payload(work, needs_bundle)
     # The agent first: it must know the key the job file is signed with
     tools.panel.ensure_agent(account, agent_files(tools.config.agent))
     content = dispatch.job_file(document, tools.keys.signing)
     tools.panel.put_file(account, f"{FOLDER}/{JOB_FILE}", content, JOB_FILE_MODE)
     return int(document["expires_at"])
+
+
+def _payload(work: Work, needs_bundle: bool) -> dict[str, Any]:
+    tools, job = work.tools, work.job
+    token = tools.tokens.for_agent(job.id, job.attempt)
+    place = (tools.config, job, work.account, tools.panel.document_root_rules())
+    if job.kind != RESTORE:
+        return dispatch.small_payload(*place, work.values(), token, tools.clock(), back=work.is_back)
+    source = _source(work, needs_bundle)
+    return dispatch.payload(*place, work.bundle, source, work.values(), token, tools.clock())
 
 
 def agent_files(folder: Path) -> SkeletonFiles:

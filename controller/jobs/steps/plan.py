@@ -9,6 +9,7 @@ from controller.db.steps import OVER, StepRow
 from controller.jobs.steps import (
     account,
     check,
+    confirm,
     cron,
     database,
     database_user,
@@ -16,14 +17,18 @@ from controller.jobs.steps import (
     notify,
     php,
     privileges,
+    tidy,
     tls,
     unblock,
 )
 from controller.jobs.steps.work import Outcome, Work
+from shared.job import RESTORE
 
 PREPARE, AGENT, FINISH, AFTER = "prepare", "agent", "finish", "after"
 #: Seconds before each repetition of a step that failed with an error that may pass by itself.
 DELAYS = (2, 5, 15, 60)
+#: While a change that may have broken the shop waits to be taken back.
+BRIEF = (2, 5, 10)
 #: Telling the client is tried for a day.
 PATIENT = (10, 60, 300, 900, *(3600,) * 24)
 
@@ -58,22 +63,43 @@ PLAN: dict[str, Step] = {
 }
 
 
-def following(names: Iterable[str]) -> list[str]:
+#: Of the small kinds: what an agent needs, and a look from outside at what it did.
+SMALL: dict[str, Step] = {
+    step.name: step
+    for step in (
+        Step("account", PREPARE, (), account.find),
+        Step("database_user", PREPARE, ("account",), database_user.run),
+        Step("privileges", PREPARE, ("database_user",), privileges.run),
+        Step("drop", PREPARE, ("privileges",), drop.run),
+        Step("cron", PREPARE, ("drop",), cron.run),
+        Step("agent", AGENT, ("cron",), None),
+        Step("confirm", FINISH, ("agent",), confirm.run, BRIEF),
+        Step("tidy", FINISH, ("confirm",), tidy.run),
+    )
+}
+
+
+def of(kind: str) -> Mapping[str, Step]:
+    """Return the plan of jobs of `kind`, step by name in order."""
+    return PLAN if kind == RESTORE else SMALL
+
+
+def following(names: Iterable[str], steps: Mapping[str, Step] = PLAN) -> list[str]:
     """Return `names` and every step that needs one of them, in the plan's order."""
     found = set(names)
-    for step in PLAN.values():
+    for step in steps.values():
         if found & set(step.needs):
             found.add(step.name)
-    return [name for name in PLAN if name in found]
+    return [name for name in steps if name in found]
 
 
-def ready(rows: Mapping[str, StepRow], parts: Iterable[str], now: float) -> list[Step]:
+def ready(steps: Mapping[str, Step], rows: Mapping[str, StepRow], parts: Iterable[str], now: float) -> list[Step]:
     """Return the steps of `parts` that may run now: not over, not failed, everything they need is over.
 
     A step that says `running` was left by a worker that is gone: the caller holds the job's lease.
     """
     found = []
-    for step in PLAN.values():
+    for step in steps.values():
         row = rows[step.name]
         if step.run is None or step.part not in tuple(parts) or row.state not in ("waiting", "running"):
             continue
@@ -82,11 +108,11 @@ def ready(rows: Mapping[str, StepRow], parts: Iterable[str], now: float) -> list
     return found
 
 
-def all_over(rows: Mapping[str, StepRow], part: str) -> bool:
+def all_over(steps: Mapping[str, Step], rows: Mapping[str, StepRow], part: str) -> bool:
     """Tell whether every step of `part` is done or skipped."""
-    return all(rows[step.name].state in OVER for step in PLAN.values() if step.part == part)
+    return all(rows[step.name].state in OVER for step in steps.values() if step.part == part)
 
 
-def first_open(rows: Mapping[str, StepRow]) -> str | None:
+def first_open(steps: Mapping[str, Step], rows: Mapping[str, StepRow]) -> str | None:
     """Return the first step that is not over, None when all are."""
-    return next((name for name in PLAN if rows[name].state not in OVER), None)
+    return next((name for name in steps if rows[name].state not in OVER), None)

@@ -8,6 +8,6 @@ from controller.jobs.steps.work import Outcome, Work
 def run(work: Work) -> Outcome:
     """Raises panel_*."""
     account = work.account
-    name, user = work.tools.panel.database_names(account)
+    name, user = work.database_names
     work.tools.panel.ensure_privileges(account, name, user)
     return Outcome()

@@ -21,6 +21,7 @@ from controller.jobs.tokens import Tokens
 from controller.keys import Keys
 from controller.panels.base import Account, Panel
 from shared.errors import ShoplaunchError
+from shared.job import RESTORE
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,23 @@ class Work:
 
         transact(self.tools.engine, note)
 
+    @property
+    def later(self) -> Mapping[str, Any]:
+        """What a small job was given of its shop's bundle."""
+        return self.job.later or {}
+
+    @property
+    def is_back(self) -> bool:
+        """Tell whether a small job is taking back what it did."""
+        return self.job.facts.get("direction") == "back"
+
+    @property
+    def database_names(self) -> tuple[str, str]:
+        """(database, user): the shop's own, or for a small job a user of that job alone."""
+        panel, account = self.tools.panel, self.account
+        name, user = panel.database_names(account)
+        return (name, user) if self.job.kind == RESTORE else (name, panel.temporary_user(account, self.job.id))
+
     def manifest(self) -> dict[str, Any]:
         """Return the bundle's manifest. Raises bundle_*."""
         return self.tools.bundles.manifest(self.bundle)
@@ -84,13 +102,16 @@ class Work:
     def values(self) -> dict[str, str]:
         """Return the job's values (name -> text)."""
         panel, account = self.tools.panel, self.account
+        private = (
+            self.private if self.job.kind == RESTORE else {"admin_folder": self.later["admin_folder"], **self.private}
+        )
         return values.all_values(
             self.job,
             account,
             panel.database_endpoint(account),
             panel.site_address(account),
-            panel.database_names(account),
-            self.private,
+            self.database_names,
+            private,
         )
 
 

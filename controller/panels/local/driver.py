@@ -107,6 +107,10 @@ class LocalPanel(Panel):
         """See Panel.database_names."""
         return mariadb.names_of(account.user)
 
+    def temporary_user(self, account: Account, job_id: str) -> str:
+        """See Panel.temporary_user."""
+        return mariadb.temporary_name(account.user, job_id)
+
     def database_endpoint(self, account: Account) -> DatabaseEndpoint:
         """See Panel.database_endpoint."""
         return DatabaseEndpoint(host="localhost", port=3306, socket=self._settings.mariadb_socket)

@@ -12,6 +12,7 @@ import pymysql
 from pymysql.constants import ER
 from pymysql.cursors import Cursor
 
+from controller.panels.base import TEMPORARY
 from controller.panels.local.settings import LocalSettings
 from shared.errors import ShoplaunchError
 
@@ -33,6 +34,15 @@ def names_of(user: str) -> tuple[str, str]:
         digest = hashlib.sha256(user.encode("ascii")).hexdigest()[:8]
         name = f"{user[:16]}__{digest}{SUFFIX}"
     return name, name
+
+
+def temporary_name(user: str, job_id: str) -> str:
+    """Return the name of a database user of an account for one job alone."""
+    name = f"{user}_{TEMPORARY}{job_id[:5]}"
+    if len(name) > MAX_NAME_BYTES:
+        digest = hashlib.sha256(user.encode("ascii")).hexdigest()[:8]
+        name = f"{user[:14]}__{digest}_{TEMPORARY}{job_id[:5]}"
+    return name
 
 
 class Databases:
@@ -178,7 +188,7 @@ class Databases:
 
     @staticmethod
     def _check_names(account: str, name: str) -> None:
-        if not _NAME.match(name) or name not in names_of(account):
+        if not _NAME.match(name) or name not in (*names_of(account), temporary_name(account, name[-5:])):
             raise ShoplaunchError("panel_refused", f"{name[:70]!r} is not a database name of {account}")
 
 

@@ -124,10 +124,10 @@ def test_a_callback_that_is_not_encrypted_is_never_used(box, controller):
     assert box.trace == []
 
 
-def test_a_kind_of_job_this_agent_does_not_know_is_refused_with_a_report(box, controller):
+def test_a_small_job_that_changes_nothing_is_refused_with_a_report(box, controller):
     box.drop(kind="remove")
     assert box.run() == 3
-    assert [event["error"]["code"] for event in controller.accepted("failed")] == ["job_format"]
+    assert [event["error"]["code"] for event in controller.accepted("failed")] == ["job_invalid"]
 
 
 def test_a_missing_value_is_found_before_anything_is_written(box, controller):

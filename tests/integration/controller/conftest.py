@@ -35,3 +35,11 @@ def world(tmp_path, engine):
     made = World(tmp_path, engine)
     yield made
     made.close()
+
+
+@pytest.fixture(scope="session")
+def tls_authority(tmp_path_factory):
+    """An authority whose certificates nobody but these tests believes (tests.tls_site.Authority)."""
+    from tests.tls_site import Authority
+
+    return Authority(tmp_path_factory.mktemp("authority"))

@@ -19,6 +19,7 @@ MAY = {
     "fail": {"received", "preparing", "finishing"},
     "stall": {"dropped", "restoring"},
     "prove": {"finishing"},
+    "take_back": {"finishing"},
     "retry": {"failed", "stalled"},
     "recheck": {"failed", "stalled", "live"},
     "cancel": {"received", "preparing", "dropped", "restoring", "finishing", "failed", "stalled"},

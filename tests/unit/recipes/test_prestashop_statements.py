@@ -8,7 +8,8 @@ from shared.placeholders import Renderer
 from shared.schema import load_schema
 
 VALUES = {
-    "domain": "new.shop.test", "shop.name": "Ann's \"Shop\" %s فروشگاه", "shop.email": "ann@new.test",
+    "domain": "new.shop.test", "domain_ssl": "new.shop.test:8443",
+    "shop.name": "Ann's \"Shop\" %s فروشگاه", "shop.email": "ann@new.test",
     "shop.language": "fa", "shop.country": "IR", "admin.password_hash": "$2b$10$new",
 }  # fmt: skip
 
@@ -71,7 +72,7 @@ def test_missing_settings_are_added_with_user_text_bound(own_sample):
     assert setting(own_sample, "PS_SSL_ENABLED") == ["0"]
 
 
-@pytest.mark.parametrize("missing", ["", "PS_SSL_ENABLED"])
+@pytest.mark.parametrize("missing", ["", "PS_SSL_ENABLED", "PS_SSL_ENABLED_EVERYWHERE"])
 def test_https_is_switched_on_and_read_back(own_sample, missing):
     own_sample.query("DELETE FROM ps_configuration WHERE name = %s", missing)
     template = inspected(own_sample)
@@ -79,6 +80,11 @@ def test_https_is_switched_on_and_read_back(own_sample, missing):
         run(own_sample, template, template.jobs()["https_on"]["statements"])
     assert setting(own_sample, "PS_SSL_ENABLED") == ["1"]
     assert setting(own_sample, "PS_SSL_ENABLED_EVERYWHERE") == ["1"]
+    assert setting(own_sample, "PS_SHOP_DOMAIN_SSL") == ["new.shop.test:8443"]
+    assert own_sample.query("SELECT domain_ssl FROM ps_shop_url WHERE main = 1") == (("new.shop.test:8443",),)
+    for _ in range(2):
+        run(own_sample, template, template.jobs()["https_on"]["back"])
+    assert setting(own_sample, "PS_SSL_ENABLED") == setting(own_sample, "PS_SSL_ENABLED_EVERYWHERE") == ["0"]
 
 
 def test_a_new_password_ends_the_administrators_sessions(own_sample):
@@ -95,6 +101,8 @@ def test_removing_closes_the_shop_and_keeps_its_data(own_sample):
     run(own_sample, template, template.jobs()["remove"]["statements"])
     assert setting(own_sample, "PS_SHOP_ENABLE") == ["0"]
     assert own_sample.query("SELECT COUNT(*) > 0 FROM ps_product") == ((1,),)
+    run(own_sample, template, template.jobs()["remove"]["back"])
+    assert setting(own_sample, "PS_SHOP_ENABLE") == ["1"]
 
 
 def test_checks_visit_a_product_that_has_a_picture(sample):

@@ -1,0 +1,80 @@
+"""Step confirm: what a small job changed is seen from outside, as a client would see it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from controller.jobs import tls, values, visits
+from controller.jobs.steps.check import ensure_gone
+from controller.jobs.steps.work import Outcome, Work
+from shared.errors import ShoplaunchError
+from shared.placeholders import Renderer
+
+FRONT = "front"
+_REDIRECTS = (301, 302, 303, 307, 308)
+
+
+def run(work: Work) -> Outcome:
+    """Raises leftovers, check_failed, panel_*; Later while the agent cleans up."""
+    removed = ensure_gone(work)
+    look = _front_over_http if work.is_back else LOOKS[work.job.kind]
+    return Outcome(note="; ".join(filter(None, [look(work), removed])))
+
+
+def site_of(work: Work, *, https: bool = False) -> visits.Site:
+    """Return where the shop is visited; over TLS its certificate is verified."""
+    address = work.tools.panel.site_address(work.account)
+    site = visits.Site(address.ip, address.port, values.host(work.job.domain, address))
+    if not https:
+        return site
+    host = values.tls_host(work.job.domain, address)
+    return replace(site, port=address.tls_port, host=host, context=tls.context(work.tools.config))
+
+
+def _https_on(work: Work) -> str:
+    """The front page is there over https; http leads to the very same address over https, once."""
+    secure, plain = site_of(work, https=True), site_of(work)
+    _visit(work, secure, _front(work))
+    path = "/?from=http"
+    status, target = visits.redirect(plain, path, FRONT)
+    wanted = f"https://{secure.host}{path}"
+    if status not in _REDIRECTS or target != wanted:
+        raise ShoplaunchError("check_failed", f"front: http does not lead to https (status {status})")
+    return "https answers, http leads there"
+
+
+def _front_over_http(work: Work) -> str:
+    _visit(work, site_of(work), _front(work))
+    return "the shop answers over http as before"
+
+
+def _set_admin_password(work: Work) -> str:
+    """Signing in is the owner's; the pages must be there, the back office's with them."""
+    known = work.later.get("checks", [])
+    _visit(work, site_of(work, https=work.later.get("scheme") == "https"), known)
+    return f"{len(known)} visits"
+
+
+def _remove(work: Work) -> str:
+    answer = visits.visit(site_of(work, https=work.later.get("scheme") == "https"), "/", FRONT)
+    if answer.status == 200:
+        raise ShoplaunchError("check_failed", "front: the shop still answers")
+    return f"visitors get status {answer.status}"
+
+
+LOOKS: Mapping[str, Callable[[Work], str]] = {
+    "https_on": _https_on,
+    "set_admin_password": _set_admin_password,
+    "remove": _remove,
+}
+
+
+def _front(work: Work) -> list[Mapping[str, Any]]:
+    return [check for check in work.later.get("checks", []) if check["path"] == "/"][:1]
+
+
+def _visit(work: Work, site: visits.Site, checks: Sequence[Mapping[str, Any]]) -> None:
+    filled = {**work.values(), "domain": site.host}
+    visits.run_checks(site, checks, Renderer(work.later["nonce"], filled))

@@ -1,0 +1,12 @@
+"""Step tidy: the database user that was made for a small job is gone."""
+
+from __future__ import annotations
+
+from controller.jobs.steps.work import Outcome, Work
+
+
+def run(work: Work) -> Outcome:
+    """Raises panel_*."""
+    _database, user = work.database_names
+    work.tools.panel.remove_database_user(work.account, user)
+    return Outcome(facts={"user_made": None}, note=f"{user} is gone")

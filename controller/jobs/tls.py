@@ -1,0 +1,57 @@
+"""TLS as a visitor meets it: which certificates are believed, and whether a server has the right one for a name."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from dataclasses import dataclass
+
+from controller.config import Config
+from shared.errors import ShoplaunchError
+
+TIMEOUT_SECONDS = 15
+
+
+@dataclass(frozen=True)
+class Served:
+    """Whether a valid certificate for the name is served, and if not, why (one line)."""
+
+    valid: bool
+    reason: str = ""
+
+
+def context(config: Config) -> ssl.SSLContext:
+    """Return what certificates are verified with: this machine's authorities and those of `tls_ca`.
+
+    Raises ShoplaunchError `config_invalid`.
+    """
+    made = ssl.create_default_context()
+    if config.tls_ca is not None:
+        try:
+            made.load_verify_locations(config.tls_ca)
+        except OSError as problem:
+            raise ShoplaunchError("config_invalid", f"tls_ca: {problem.strerror or 'no certificates in it'}") from None
+    return made
+
+
+def addresses(host: str) -> set[str]:
+    """Return the addresses the world's name servers give for `host`; none when it is not known."""
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        return set()
+    return {str(entry[4][0]) for entry in found}
+
+
+def look(ip: str, port: int, host: str, trusted: ssl.SSLContext, timeout: float = TIMEOUT_SECONDS) -> Served:
+    """Tell whether the server at `ip`:`port` serves a valid certificate for the name `host` (without a port)."""
+    try:
+        with (
+            socket.create_connection((ip, port), timeout=timeout) as plain,
+            trusted.wrap_socket(plain, server_hostname=host),
+        ):
+            return Served(True)
+    except ssl.SSLCertVerificationError as problem:
+        return Served(False, f"certificate: {problem.verify_message}")
+    except (OSError, ValueError) as problem:
+        return Served(False, f"no TLS: {getattr(problem, 'strerror', None) or type(problem).__name__}")
