@@ -109,8 +109,9 @@ def test_a_removed_database_user_is_out_at_once_and_the_database_stays(driver, a
     with driver.database_login(account, user, "Secret-1-Secret", database) as connection:
         for _ in range(2):
             panel.remove_database_user(account, user)
-        with pytest.raises(pymysql.err.MySQLError), connection.cursor() as cursor:
-            cursor.execute("SELECT 1")
+        if driver.ends_connections:
+            with pytest.raises(pymysql.err.MySQLError), connection.cursor() as cursor:
+                cursor.execute("SELECT 1")
     with pytest.raises(pymysql.err.MySQLError):
         driver.database_login(account, user, "Secret-1-Secret", database)
     assert panel.has_database(account, database)
@@ -183,7 +184,7 @@ def test_php_serves_the_site_from_the_document_root(driver, account):
 
 def test_files_are_written_read_hashed_listed_and_removed(driver, account):
     panel = driver.panel
-    content = os.urandom(200_000)
+    content = os.urandom(200_000) if driver.binary else b"some text \n" * 20_000
     assert panel.read_file(account, f"{FOLDER}/job") is None
     assert panel.file_sha256(account, f"{FOLDER}/job") is None
     for _ in range(2):
@@ -208,14 +209,19 @@ def test_paths_out_of_the_home_are_refused(driver, account, path):
 def test_the_agent_is_placed_whole_and_replaced_by_a_newer_one(driver, account, tmp_path):
     panel, bundle = driver.panel, tmp_path / "shop.bundle"
     bundle.write_bytes(os.urandom(1_500_000))
-    files = SkeletonFiles(driver.files.launcher, driver.files.agent, str(bundle))
+    files = SkeletonFiles(driver.files.launcher, driver.files.agent, str(bundle) if driver.binary else None)
     for agent in (driver.files.agent, b"a newer agent"):
         for _ in range(2):
             panel.ensure_agent(account, SkeletonFiles(files.launcher, agent, files.bundle_path))
         assert panel.file_sha256(account, f"{FOLDER}/agent.pyz") == sha256_hex(agent)
     assert panel.file_sha256(account, f"{FOLDER}/run") == sha256_hex(files.launcher)
     digest, size = sha256_hex(bundle.read_bytes()), bundle.stat().st_size
-    assert panel.file_sha256(account, f"{FOLDER}/shop.bundle") == digest
+    if driver.binary:
+        assert panel.file_sha256(account, f"{FOLDER}/shop.bundle") == digest
+    else:
+        assert not panel.holds_bundle(account, digest, size)
+        driver.lay(account, f"{FOLDER}/shop.bundle", bundle.read_bytes())
+        panel = driver.panel
     assert panel.holds_bundle(account, digest, size)
     assert not panel.holds_bundle(account, "0" * 64, size + 1)
     assert not panel.holds_bundle(create(driver), digest, size)
@@ -236,6 +242,8 @@ def test_cron_lines_come_once_and_go_alone(driver, account):
 
 
 def test_the_skeleton_is_what_accounts_are_born_with(driver):
+    if not driver.has_skeleton:
+        pytest.skip("this panel puts no skeleton on servers yet")
     panel = driver.panel
     for _ in range(2):
         status = panel.ensure_skeleton(driver.files)
