@@ -1,0 +1,1 @@
+"""Everything at once: WHMCS before the controller, cPanel servers behind it."""
