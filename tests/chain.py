@@ -104,8 +104,6 @@ class Chain:
         for key, value in settings.items():
             arguments += ["--option", f"{key}={value}"]
         self.whole.world.run("server", "add", name, *arguments, "--token-file", str(files.with_suffix(".token")))
-        if skeleton and reseller:
-            self.whole.world.run("skeleton", "install", name)
         row = self.addon.insert("tblservers", name=name, hostname=whm.ip, username=user)
         self.servers[name] = Server(name, whm, user, row)
         return self.servers[name]

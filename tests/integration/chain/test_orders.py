@@ -27,7 +27,7 @@ def sold(chain):
     found = {}
     for number, (name, how) in enumerate(SERVERS.items()):
         server = chain.add_server(f"cp-{name}", **how)
-        if name == "root":
+        if how["skeleton"]:
             born_with(chain, server)
         for language in LANGUAGES:
             sold = chain.sell(server, language=language, sequence=ORDERS[number])
@@ -41,9 +41,9 @@ def sold(chain):
 
 
 def born_with(chain, server):
-    """Root's skeleton holds launcher and agent, as an operator on that very server puts them there."""
-    folder = server.whm.skeleton() / ".shoplaunch"
-    folder.mkdir(mode=0o700)
+    """The skeleton holds launcher and agent, as an operator on that very server puts them there."""
+    folder = server.whm.skeleton(server.owner) / ".shoplaunch"
+    folder.mkdir(mode=0o700, parents=True)
     for name in ("run", "agent.pyz"):
         shutil.copy(chain.whole.world.home / "agent" / name, folder / name)
 
