@@ -9,6 +9,8 @@ from pathlib import Path
 
 import requests
 
+from controller.billing import whmcs_check
+from controller.billing.whmcs_settings import WhmcsSettings
 from controller.config import Config
 from controller.db import access, bundles, migrate, servers
 from controller.db.engine import make_engine, reading
@@ -87,6 +89,13 @@ def _mail(config: Config) -> Iterator[Check]:
         yield Check("", False, f"{where[0]}:{where[1]}: {error}", advice("mail_failed"))
 
 
+def _whmcs(config: Config) -> Iterator[Check]:
+    if not config.whmcs:
+        return
+    for name, ok, message, told in whmcs_check.look(WhmcsSettings.from_dict(config.whmcs)):
+        yield Check(f"whmcs {name}".strip(), ok, message, told)
+
+
 def _web(config: Config) -> Iterator[Check]:
     url = config.public_url.rstrip("/") + "/readyz"
     try:
@@ -116,6 +125,7 @@ _LOOKS: dict[str, Callable[[Config], Iterator[Check]]] = {
     "agent": _agent,
     "bundles": _bundles,
     "mail": _mail,
+    "whmcs": _whmcs,
     "web": _web,
     "servers": _servers,
 }

@@ -34,6 +34,19 @@ _SETTINGS = """\
 #sender = "shops@example.com"
 #host = "localhost"
 #operator = "you@example.com"
+
+# Orders of WHMCS are told through it: a ticket and mails. Without this section they are told by mail.
+#[whmcs]
+#url = "https://billing.example.com"
+#identifier = "the API credential's"
+#secret_file = "/etc/shoplaunch/whmcs-secret"
+# Where WHMCS's list of addresses cannot name this machine: $api_access_key of its configuration.php
+#access_key_file = "/etc/shoplaunch/whmcs-access-key"
+# Number of the support department, and the administrator that answers are signed by
+#department = 1
+#admin = "support"
+# link: a page shows the password once; mail: it stands in the mail
+#credentials = "link"
 """
 
 

@@ -63,6 +63,8 @@ class Handover:
     login: str
     password: str = field(default="", repr=False)
     password_link: str = field(default="", repr=False)
+    #: How the password is told: `mail`, `link` or `set`.
+    way: str = "mail"
     name_servers: tuple[str, ...] = ()
     #: Unix seconds.
     ready_at: float = 0.0
@@ -96,6 +98,10 @@ class Billing(ABC):
     @abstractmethod
     def hand_over(self, news: Handover) -> None:
         """The client knows. Raises ShoplaunchError `mail_failed`, `whmcs_*`."""
+
+    def credentials_for(self, about: About) -> str:
+        """Return how this client learns the password. Raises as `hand_over`."""
+        return self.credentials
 
     @abstractmethod
     def alarm(self, news: Alarm) -> None:

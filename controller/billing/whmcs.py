@@ -16,7 +16,7 @@ from controller.billing import texts
 from controller.billing.base import About, Alarm, Billing, Handover
 from controller.billing.php_serialized import custom_variables
 from controller.billing.whmcs_api import WhmcsApi, WhmcsError, is_off, items
-from controller.billing.whmcs_settings import MAIL, WhmcsSettings
+from controller.billing.whmcs_settings import LINK, MAIL, WhmcsSettings
 from shared.errors import ShoplaunchError
 
 LOG = logging.getLogger(__name__)
@@ -62,9 +62,7 @@ class Whmcs(Billing):
         """See Billing.hand_over: an answer in the ticket, and the mail `shop ready`."""
         about = _about(news)
         client = self._client(about)
-        ticket = self._ticket(about, client)
-        reads_mail = not client["no_mail"]
-        self._reply(about, client, ticket, news, quiet=reads_mail)
+        self._reply(about, client, news)
         values = {
             "shop_url": news.shop_url,
             "shop_admin_url": news.admin_url,
@@ -73,8 +71,13 @@ class Whmcs(Billing):
             "shop_password": news.password,
             "shop_name_servers": ", ".join(news.name_servers),
         }
-        # What a client must have is sent even to one who wants no news
-        self._mail(about, client, "ready", READY, values, always=bool(news.password))
+        self._mail(about, client, "ready", READY, values)
+
+    def credentials_for(self, about: About) -> str:
+        """See Billing.credentials_for: a client who wants no mail finds a link in the ticket."""
+        if self.credentials == MAIL and self._client(about)["no_mail"]:
+            return LINK
+        return self.credentials
 
     def delayed(self, about: About) -> str:
         """See Billing.delayed: the mail `shop delayed`."""
@@ -95,7 +98,7 @@ class Whmcs(Billing):
     def _try_note(self, about: About, news: Alarm, told: str) -> ShoplaunchError | None:
         """Leave the note; return what kept us from it: the operator's mail must go out all the same."""
         try:
-            self._note(about, self._ticket(about, self._client(about)), news, told)
+            self._note(about, self._client(about), news, told)
         except ShoplaunchError as error:
             LOG.warning("job %s: no note in WHMCS: %s: %s", about.job, error.code, error.message)
             return error
@@ -167,17 +170,26 @@ class Whmcs(Billing):
         )
         return {"id": str(answer.get("id")), "tid": str(answer.get("tid"))}
 
-    def _reply(
-        self, about: About, client: dict[str, Any], ticket: dict[str, str], news: Handover, *, quiet: bool
-    ) -> None:
+    def _read_ticket(self, about: About, client: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+        """Return (number, content) of the order's ticket; one that staff deleted or merged is opened anew."""
+        ticket = self._ticket(about, client)
+        try:
+            return ticket["id"], self._api.call("GetTicket", ticketid=ticket["id"])
+        except WhmcsError:
+            about.memory.put("ticket", None)
+        ticket = self._ticket(about, client)
+        return ticket["id"], self._ask("GetTicket", ticketid=ticket["id"])
+
+    def _reply(self, about: About, client: dict[str, Any], news: Handover) -> None:
         """The ticket says that the shop is ready, once."""
         reference = f"{_reference(about)}-ready"
         if about.memory.get("replied"):
             return
         self._settled(about, "replied")
-        if not self._says(ticket, "replies", "reply", reference):
+        number, content = self._read_ticket(about, client)
+        if not _says(content, "replies", "reply", reference):
             language = client["language"]
-            line = texts.PASSWORD_LINES[MAIL if news.password else self.credentials]
+            line = texts.PASSWORD_LINES[news.way]
             servers = texts.NAME_SERVERS if news.name_servers else ""
             values = {
                 **_values(about, client),
@@ -188,45 +200,35 @@ class Whmcs(Billing):
             }
             values["password_line"] = texts.filled(line, language, values)
             values["name_servers_line"] = texts.filled(servers, language, values)
-            answer = {"ticketid": ticket["id"], "message": texts.filled(texts.READY, language, values)}
-            by = {"adminusername": self._settings.admin} if self._settings.admin else {}
-            self._do(about, "replied", "AddTicketReply", **answer, **by, noemail="true" if quiet else "")
+            self._do(
+                about, "replied", "AddTicketReply",
+                ticketid=number, message=texts.filled(texts.READY, language, values),
+                adminusername=self._settings.admin, noemail="" if client["no_mail"] else "true",
+            )  # fmt: skip
         about.memory.put("replied", True)
 
-    def _note(self, about: About, ticket: dict[str, str], news: Alarm, told: str) -> None:
+    def _note(self, about: About, client: dict[str, Any], news: Alarm, told: str) -> None:
         """Staff finds the failure in the ticket, once for each failure."""
         if about.memory.get("noted") == told:
             return
         self._settled(about, "noted")
         reference = f"{_reference(about)}-{told}"
-        if not self._says(ticket, "notes", "note", reference):
+        number, content = self._read_ticket(about, client)
+        if not _says(content, "notes", "note", reference):
             names = ("domain", "server", "state", "code", "message", "advice", "admin_url")
             values = {name: str(getattr(news, name)) for name in names}
             values |= {"step": news.step or "-", "reference": reference}
             message = texts.filled(texts.NOTE, "en", values)
-            self._do(about, "noted", "AddTicketNote", ticketid=ticket["id"], message=message)
+            self._do(about, "noted", "AddTicketNote", ticketid=number, message=message)
         about.memory.put("noted", told)
-
-    def _says(self, ticket: dict[str, str], outer: str, inner: str, reference: str) -> bool:
-        answer = self._ask("GetTicket", ticketid=ticket["id"])
-        return any(reference in str(row.get("message")) for row in items(answer, outer, inner))
 
     # -- mails ----------------------------------------------------------------------------------------------------
 
-    def _mail(
-        self,
-        about: About,
-        client: dict[str, Any],
-        kind: str,
-        template: str,
-        values: dict[str, str],
-        *,
-        always: bool = False,
-    ) -> str:
+    def _mail(self, about: About, client: dict[str, Any], kind: str, template: str, values: dict[str, str]) -> str:
         """The client has the mail, once; return a note. Every mail carries a status address that is its own."""
         if about.memory.get(f"mailed_{kind}"):
             return "mail sent"
-        if client["no_mail"] and not always:
+        if client["no_mail"]:
             about.memory.put(f"mailed_{kind}", "unwanted")
             return "the client wants no mail about products"
         self._settled(about, f"mailed_{kind}")
@@ -288,6 +290,10 @@ def _about(news: Handover | Alarm) -> About:
     if news.about is None:
         raise ShoplaunchError("internal", "news for WHMCS need to say what they are about")
     return news.about
+
+
+def _says(ticket: dict[str, Any], outer: str, inner: str, reference: str) -> bool:
+    return any(reference in str(row.get("message")) for row in items(ticket, outer, inner))
 
 
 def _reference(about: About) -> str:

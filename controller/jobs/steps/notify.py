@@ -10,7 +10,8 @@ from shared.errors import ShoplaunchError
 
 def run(work: Work) -> Outcome:
     """Raises mail_failed, whmcs_*."""
-    mode = work.tools.billing.credentials
+    offered = work.job.facts.get(credentials.FACT)
+    mode = offered["mode"] if offered else work.tools.billing.credentials_for(telling.about(work.tools, work.job))
     if mode == "mail":
         if credentials.PASSWORD not in work.private:
             # Told before: the password was only known until then
@@ -22,11 +23,11 @@ def run(work: Work) -> Outcome:
     if nonce is None:
         return Outcome(note="the client has used the link")
     link = f"{tools.config.public_url.rstrip('/')}/credentials/{tools.tokens.for_credentials(job.id, nonce)}"
-    tools.billing.hand_over(_news(work, password_link=link))
+    tools.billing.hand_over(_news(work, way=mode, password_link=link))
     return Outcome(note=f"{job.email}, with a link to the password")
 
 
-def _news(work: Work, *, password: str = "", password_link: str = "") -> Handover:
+def _news(work: Work, *, way: str = "mail", password: str = "", password_link: str = "") -> Handover:
     job = work.job
     return Handover(
         job=job.id,
@@ -39,6 +40,7 @@ def _news(work: Work, *, password: str = "", password_link: str = "") -> Handove
         login=job.email,
         password=password,
         password_link=password_link,
+        way=way,
         name_servers=_name_servers(work),
         ready_at=float(job.facts.get("finished_at") or work.tools.clock()),
         about=telling.about(work.tools, job),

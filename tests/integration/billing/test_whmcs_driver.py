@@ -139,7 +139,7 @@ def test_persian_names_and_emoji_arrive_byte_by_byte(driver, whmcs):
 
 
 def test_a_password_that_is_mailed_is_not_in_the_ticket(driver, whmcs):
-    driver(credentials="mail").hand_over(handover(password="Pa$$w0rd", password_link=""))
+    driver(credentials="mail").hand_over(handover(password="Pa$$w0rd", password_link="", way="mail"))
     assert "Pa$$w0rd" in whmcs.books.mails[-1]["message"]
     assert all("Pa$$w0rd" not in reply["message"] for reply in whmcs.books.tickets[0]["replies"])
 
@@ -153,6 +153,22 @@ def test_a_client_who_wants_no_mail_about_products_gets_the_ticket_and_its_mail(
     [ticket] = whmcs.books.tickets
     assert "credentials/T2" in ticket["replies"][1]["message"]
     assert [subject[:11] for subject in subjects(whmcs)] == ["[Ticket ID:", "[Ticket ID:"]
+
+
+def test_a_client_who_wants_no_mail_is_given_a_link_even_where_passwords_are_mailed(driver, whmcs):
+    assert driver(credentials="mail").credentials_for(about()) == "mail"
+    whmcs.books.add_client("5", email_preferences={"product": "0"})
+    assert driver(credentials="mail").credentials_for(about()) == "link"
+
+
+def test_a_ticket_that_staff_deleted_is_opened_anew(driver, whmcs):
+    news = about()
+    driver().announce(news)
+    whmcs.books.tickets.clear()
+    driver().alarm(Alarm(**TROUBLE, about=news))
+    driver().hand_over(handover(news))
+    [ticket] = whmcs.books.tickets
+    assert len(ticket["notes"]) == 1 and len(ticket["replies"]) == 2
 
 
 def test_whose_service_it_is_can_be_looked_up(driver, whmcs):
