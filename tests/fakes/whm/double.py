@@ -2,8 +2,10 @@
 
 import itertools
 import random
+import socket
 import ssl
 import threading
+import urllib.parse
 from pathlib import Path
 
 from tests.fakes.whm.auth import Door
@@ -18,6 +20,7 @@ from tests.fakes.whm.texts import say
 
 WHM_PORT = 2087
 CPANEL_PORT = 2083
+_getaddrinfo = socket.getaddrinfo
 _ACL_TEXTS = ("acl", "acl_denied", "acl_permission")
 
 
@@ -32,6 +35,7 @@ class WhmDouble:
         self.violations = []
         self.dns = {}
         self.background = []
+        self._secrets = set()
         self.ip = free_address()
         self.engine = Engine(self.ip)
         self._acl_texts = itertools.cycle(_ACL_TEXTS)
@@ -81,6 +85,15 @@ class WhmDouble:
         """Remember that a client did what no client may do."""
         with self._guard:
             self.violations.append(text)
+
+    def look_at_address(self, target, secrets):
+        """What was a secret in this or an earlier call, and every token, must not be in an address."""
+        with self._guard:
+            self._secrets |= secrets
+            known = {*self._secrets, *(token.secret for token in self.state.tokens)}
+        plain = urllib.parse.unquote_plus(target)
+        if any(secret in target or secret in plain for secret in known):
+            self.violation(f"a secret is in the address of a call of {target.partition('?')[0]}")
 
     def check(self):
         """Fail when a client did what no client may do."""
@@ -186,6 +199,14 @@ class WhmDouble:
     def skeleton(self, owner="root"):
         """Return the path of root's or a reseller's `cpanel3-skel`."""
         return self.engine.root_skeleton if owner == "root" else Path(self.account(owner).home) / "cpanel3-skel"
+
+    def getaddrinfo(self, host, *args, **options):
+        """Resolve names as the world does when `dns` is all it knows of them; to be put in place of the real one."""
+        if host in self.dns:
+            host = self.dns[host]
+        elif isinstance(host, str) and host.endswith((".test", ".example", ".invalid")):
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        return _getaddrinfo(host, *args, **options)
 
     # -- words -------------------------------------------------------------------------------------------------------
 

@@ -36,7 +36,7 @@ class Engine:
         self.http_port = self.server.stack.http_port
         port = 443 if can_bind(self.ip, 443) else free_port(self.ip)
         self.tls = TlsSites(self.server.settings(), self.ip, port)
-        for name in ("public_html", "public_ftp", "etc"):
+        for name in ("public_html/cgi-bin", "public_ftp", "etc"):
             (self.root_skeleton / name).mkdir(parents=True, exist_ok=True)
 
     def stop(self, hostings):

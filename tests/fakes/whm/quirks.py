@@ -44,6 +44,10 @@ class Quirks:
     new_file_mode: int = 0o644
     unlink_recursive: bool = True  # does fileop unlink take a folder with everything in it
 
+    # -- PHP
+    php_handler: str = ""  # what follows the version in the handler's name, e.g. "___lsphp"
+    php_ini_block: bool = False  # a second block, of php.ini directives
+
     # -- cron
     cron_minutes: int = 1  # the smallest interval
     cron_too_often: str = "rewrite"  # rewrite | refuse

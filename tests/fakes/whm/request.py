@@ -9,6 +9,8 @@ from email.policy import HTTP
 #: Whatever is in an address ends up in access logs.
 SECRET_NAMES = ("password", "pass", "content", "token", "cpanel_jsonapi_password")
 MAX_QUERY_VALUE = 1024
+#: Shorter values may be found by chance.
+MIN_SECRET = 8
 
 
 @dataclass
@@ -39,6 +41,12 @@ def parse(method, target, headers, body):
         if len(values) > 1 and name != "command":
             request.violations.append(f"the parameter {name!r} was given {len(values)} times")
     return request
+
+
+def secrets_in(args):
+    """Return the values that must never be found in any address."""
+    found = {args[name] for name in SECRET_NAMES if name in args}
+    return {value for value in found if len(value) >= MIN_SECRET}
 
 
 def _look_for_secrets(request, pairs):

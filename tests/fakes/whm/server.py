@@ -100,6 +100,7 @@ class Handler(BaseHTTPRequestHandler):
         call.account = parsed.args.get("cpanel.user") or parsed.args.get("cpanel_jsonapi_user") or ""
         for violation in parsed.violations:
             double.violation(violation)
+        double.look_at_address(self.path, requests.secrets_in(parsed.args))
         token = double.door.enter(self.server.door, self.headers.get("Authorization"))
         if token is None:
             call.outcome = "auth"

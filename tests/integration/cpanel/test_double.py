@@ -75,6 +75,15 @@ def test_secrets_in_an_address_are_a_violation(whm, client, name):
     expect_violation(whm, repr(name))
 
 
+def test_what_was_a_secret_is_one_in_every_address(whm, client):
+    account = whm.add_account()
+    client.data(account.user, "Mysql", "create_user", name=f"{account.user}_a", password=STRONG)
+    client.raw("/json-api/listaccts", method="GET", **{"api.version": "1", "search": STRONG})
+    expect_violation(whm, "a secret is in the address")
+    client.raw(f"/json-api/{whm.root_token}", method="GET")
+    expect_violation(whm, "a secret is in the address")
+
+
 def test_a_batch_with_a_secret_in_the_address_is_a_violation(whm, client):
     client.raw("/json-api/batch", method="GET", **{"api.version": "1", "command": "createacct?password=x"})
     expect_violation(whm, "batch command")

@@ -113,6 +113,26 @@ def test_php_is_set_and_its_block_written(whm, client, user):
     client.error(user, "LangPHP", "php_set_vhost_versions", version=versions[0], vhost="other.test")
 
 
+def test_the_hosts_blocks_differ(whm, client, user):
+    whm.quirks = Quirks(php_handler="___lsphp", php_ini_block=True)
+    version = whm.engine.php_versions()[0]
+    for _ in range(2):
+        call = {"version": version, "vhost": whm.account(user).domain}
+        client.data(user, "LangPHP", "php_set_vhost_versions", **call)
+    content = client.data(user, "Fileman", "get_file_content", dir="public_html", file=".htaccess")["content"]
+    assert content.count("BEGIN cPanel-generated") == content.count("END cPanel-generated") == 2
+    assert f"AddHandler application/x-httpd-{version}___lsphp .php" in content
+
+
+def test_names_are_known_as_the_table_says(whm, user, monkeypatch):
+    domain = whm.account(user).domain
+    monkeypatch.setattr(socket, "getaddrinfo", whm.getaddrinfo)
+    with pytest.raises(socket.gaierror):
+        socket.getaddrinfo(domain, 443)
+    whm.dns[domain] = whm.ip
+    assert {entry[4][0] for entry in socket.getaddrinfo(domain, 443)} == {whm.ip}
+
+
 def tls_get(whm, domain, path):
     """Return (status, body) of a request over TLS, the certificate checked against the double's authority."""
     context = ssl.create_default_context(cafile=whm.ca_file)

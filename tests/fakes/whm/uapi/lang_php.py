@@ -10,10 +10,18 @@ from tests.fakes.whm.texts import Refusal
 BLOCK = """# php -- BEGIN cPanel-generated handler, do not edit
 # Set the “{name}” package as the default “PHP” programming language.
 <IfModule mime_module>
-  AddHandler application/x-httpd-{name} .php .php8 .phtml
+  AddHandler application/x-httpd-{name}{handler} .php .php8 .phtml
 </IfModule>
 # php -- END cPanel-generated handler, do not edit
 """
+INI_BLOCK = """# BEGIN cPanel-generated php ini directives, do not edit
+# Manual editing of this file may result in unexpected behavior.
+<IfModule lsapi_module>
+   php_value max_execution_time 30
+</IfModule>
+# END cPanel-generated php ini directives, do not edit
+"""
+_INI_BLOCK = re.compile(r"# BEGIN cPanel-generated php ini.*?# END cPanel-generated php ini[^\n]*\n", re.S)
 _BLOCK = re.compile(r"# php -- BEGIN cPanel-generated handler.*?# php -- END cPanel-generated handler[^\n]*\n", re.S)
 
 
@@ -67,6 +75,8 @@ def _write_block(double, account):
         before = hands.read(account, path).decode("utf-8", "surrogateescape")
     except FileError:
         before = ""
-    after = _BLOCK.sub("", before).rstrip("\n")
-    text = (after + "\n\n" if after else "") + BLOCK.format(name=account.php)
+    after = _BLOCK.sub("", _INI_BLOCK.sub("", before)).rstrip("\n")
+    quirks = double.quirks
+    text = (after + "\n\n" if after else "") + (INI_BLOCK + "\n" if quirks.php_ini_block else "")
+    text += BLOCK.format(name=account.php, handler=quirks.php_handler)
     hands.run(account, "write", path, content=text.encode("utf-8", "surrogateescape"), mode=0o644)
