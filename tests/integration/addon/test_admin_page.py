@@ -26,7 +26,14 @@ def failed(whmcs, site, job_of):
 def test_a_failed_job_is_shown_with_stage_error_and_advice(failed):
     whmcs, service, job = failed
     text = admin_page(whmcs).text
-    for said in (job.domain, "Failed", "Privileges 31%", "privileges_missing", "see the catalogue", f"id={service}"):
+    for said in (
+        job.domain,
+        "Failed",
+        "Privileges <bdi>31%</bdi>",
+        "privileges_missing",
+        "see the catalogue",
+        f"id={service}",
+    ):
         assert said in text
     assert "&lt;b&gt;database&lt;/b&gt;" in text and "<b>database" not in text
     assert f"/admin/jobs/{job.id}" in text

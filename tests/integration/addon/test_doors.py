@@ -5,6 +5,12 @@ import pytest
 from tests.fakes.whmcs_php.harness import Whmcs
 
 DETAILS = {"action": "productdetails"}
+DOORS = (
+    {},
+    {"dosinglesignon": 1},
+    {"dosinglesignon": 1, "app": "Backups_Home"},
+    {"modop": "custom", "a": "login"},
+)
 
 
 @pytest.fixture
@@ -21,30 +27,28 @@ def let_in(whmcs: Whmcs, told):
     whmcs.cron()
 
 
-@pytest.mark.parametrize(
-    "more",
-    [{}, {"dosinglesignon": 1}, {"dosinglesignon": 1, "app": "Backups_Home"}, {"modop": "custom", "a": "login"}],
-    ids=str,
-)
-@pytest.mark.parametrize("method", ["get", "post", "mixed"])
-def test_details_single_sign_on_and_module_actions_lead_to_the_progress_page_until_ready(held, told, method, more):
-    whmcs, client, service = held
+def knock(whmcs, client, service, method, more):
+    """Return the answer at one door; `mixed` says the action in the address and the rest in the form."""
     asked = {**DETAILS, "id": service, **more}
+    if method == "get":
+        return whmcs.page("/clientarea.php", client=client, **asked)
+    if method == "post":
+        return whmcs.page("/clientarea.php", client=client, post=asked)
+    return whmcs.page("/clientarea.php", client=client, post={**more, "id": service}, **DETAILS)
 
-    def knock():
-        if method == "get":
-            return whmcs.page("/clientarea.php", client=client, **asked)
-        if method == "post":
-            return whmcs.page("/clientarea.php", client=client, post=asked)
-        return whmcs.page("/clientarea.php", client=client, post={**more, "id": service}, **DETAILS)
 
-    page = knock()
-    assert (page.status, page.redirect) == (302, f"index.php?m=shoplaunch&service={service}")
-    assert "CLIENT-PASSWORD" not in page.text and "cpsess" not in page.text
+@pytest.mark.parametrize("method", ["get", "post", "mixed"])
+def test_details_single_sign_on_and_module_actions_lead_to_the_progress_page_until_ready(held, told, method):
+    whmcs, client, service = held
+    for more in DOORS:
+        page = knock(whmcs, client, service, method, more)
+        assert (page.status, page.redirect) == (302, f"index.php?m=shoplaunch&service={service}"), more
+        assert "CLIENT-PASSWORD" not in page.text
     let_in(whmcs, told)
-    page = knock()
-    assert page.redirect is None or "cpsess" in page.redirect
-    assert "shoplaunch" not in str(page.redirect)
+    for more in DOORS:
+        page = knock(whmcs, client, service, method, more)
+        entered = "cpsess" in (page.redirect or "") if "dosinglesignon" in more else page.redirect is None
+        assert entered and "shoplaunch" not in str(page.redirect), more
 
 
 def test_no_trick_with_the_request_gets_past(held):
@@ -59,6 +63,24 @@ def test_no_trick_with_the_request_gets_past(held):
     assert whmcs.page(details + f"&id=0{service}", client=client).redirect == progress
     assert whmcs.page(f"/clientarea.php?action=products&id={service}", client=client, post=DETAILS).redirect == progress
     assert whmcs.page(details + "&id[]=1", client=client).redirect is None
+
+
+def test_the_details_page_is_closed_by_whatever_address_it_is_reached(held, told):
+    whmcs, client, service = held
+    page = whmcs.page(f"/clientarea/service/{service}", client=client)
+    assert page.redirect == f"index.php?m=shoplaunch&service={service}" and "CLIENT-PASSWORD" not in page.text
+    let_in(whmcs, told)
+    assert "CLIENT-PASSWORD" in whmcs.page(f"/clientarea/service/{service}", client=client).text
+
+
+def test_sidebars_of_other_pages_have_no_way_in_until_ready(held, told):
+    whmcs, client, service = held
+    page = whmcs.page("/clientarea.php", client=client, action="cancel", id=service)
+    assert "page cancel" in page.text and "Client Details" in page.text
+    assert "Login to cPanel" not in page.text and "Service Details Actions" not in page.text
+    assert "Login to cPanel" in whmcs.page("/clientarea.php", client=client, admin=1, action="cancel", id=service).text
+    let_in(whmcs, told)
+    assert "Login to cPanel" in whmcs.page("/clientarea.php", client=client, action="cancel", id=service).text
 
 
 def test_other_pages_and_services_stay_open(held):

@@ -54,12 +54,18 @@ final class Pages
             self::home();
             return;
         }
+        $names = [];
+        \Menu::$service = $action === 'cancel' ? row('tblhosting', $id) : null;
         foreach (['ClientAreaPrimarySidebar', 'ClientAreaSecondarySidebar'] as $point) {
             $menu = new Item($point);
             $menu->addChild('Client Details');
+            if (\Menu::$service !== null) {
+                $menu->addChild('Service Details Actions')->addChild('Login to cPanel');
+            }
             run_hook($point, $menu);
+            array_push($names, ...$menu->names());
         }
-        self::show($action, '<p>page ' . htmlspecialchars($action) . '</p>');
+        self::show($action, '<p>page ' . htmlspecialchars($action) . '</p><pre>' . implode("\n", $names) . '</pre>');
     }
 
     private static function details(int $id): void

@@ -32,6 +32,8 @@ if ($admin && $place === '/admin/addonmodules.php') {
     Double\Pages::addon();
 } elseif ($place === '/clientarea.php') {
     Double\Pages::client((string) ($_REQUEST['action'] ?? ''), (int) ($_REQUEST['id'] ?? 0));
+} elseif (preg_match('#^/clientarea/service/(\d+)$#', $place, $parts)) {
+    Double\Pages::client('productdetails', (int) $parts[1]);
 } elseif ($place === '/index.php') {
     Double\Pages::show('Portal', '<p>portal home</p>');
 } else {

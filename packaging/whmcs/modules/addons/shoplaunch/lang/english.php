@@ -59,6 +59,7 @@ $_ADDONLANG['event'] = 'Event';
 $_ADDONLANG['tries'] = 'Tries';
 $_ADDONLANG['next_try'] = 'Next try';
 $_ADDONLANG['cause'] = 'Cause';
+$_ADDONLANG['in_minutes'] = 'in %s min';
 $_ADDONLANG['at_next_cron'] = 'with the next cron run';
 $_ADDONLANG['refused'] = 'refused';
 $_ADDONLANG['send_again'] = 'Send again';

@@ -59,6 +59,7 @@ $_ADDONLANG['event'] = 'رویداد';
 $_ADDONLANG['tries'] = 'تلاش‌ها';
 $_ADDONLANG['next_try'] = 'تلاش بعدی';
 $_ADDONLANG['cause'] = 'علت';
+$_ADDONLANG['in_minutes'] = '%s دقیقهٔ دیگر';
 $_ADDONLANG['at_next_cron'] = 'با اجرای بعدی کرون';
 $_ADDONLANG['refused'] = 'رد شد';
 $_ADDONLANG['send_again'] = 'ارسال دوباره';

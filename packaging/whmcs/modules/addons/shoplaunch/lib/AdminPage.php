@@ -95,7 +95,7 @@ final class AdminPage
         $place = 'clientsservices.php?userid=' . (int) $row->client_id . '&id=' . $id;
         $cells = [
             'service' => '<a href="' . Texts::html($place) . '">' . $id . '</a>',
-            'domain' => '<bdi dir="ltr">' . Texts::html(Services::domain($row, $document)) . '</bdi>',
+            'domain' => '<bdi class="sl-free" dir="ltr">' . Texts::html(Services::domain($row, $document)) . '</bdi>',
             'state' => $this->state($row),
             'stage' => $this->stage($row, $document),
             'trouble' => $this->trouble($document['error'] ?? null),
@@ -128,8 +128,7 @@ final class AdminPage
         }
         $step = $this->step((string) ($document['step'] ?? ''));
         $percent = Texts::percent((int) $row->percent, $this->texts);
-        return Texts::html(trim($step . ' ' . $percent))
-            . '<progress max="100" value="' . (int) $row->percent . '">' . Texts::html($percent) . '</progress>';
+        return '<span>' . Texts::html($step) . ' <bdi>' . Texts::html($percent) . '</bdi></span><progress max="100" value="' . (int) $row->percent . '">' . Texts::html($percent) . '</progress>';
     }
 
     private function trouble($error): string
@@ -137,9 +136,10 @@ final class AdminPage
         if (!is_array($error)) {
             return '';
         }
-        return '<div dir="auto"><code dir="ltr">' . Texts::html($error['code'] ?? '') . '</code> '
-            . Texts::html($error['message'] ?? '') . '</div><div class="sl-soft" dir="auto">'
-            . Texts::html($error['advice'] ?? '') . '</div>';
+        $code = (string) ($error['code'] ?? '');
+        return ($code === '' ? '' : '<div><code dir="ltr">' . Texts::html($code) . '</code></div>')
+            . '<div class="sl-free" dir="auto">' . Texts::html($error['message'] ?? '') . '</div>'
+            . '<div class="sl-free sl-soft" dir="auto">' . Texts::html($error['advice'] ?? '') . '</div>';
     }
 
     private function actions(\stdClass $row, array $document): string
@@ -179,11 +179,13 @@ final class AdminPage
         $html .= '</tr></thead><tbody>';
         foreach ($rows as $row) {
             $refused = $row->state === 'refused';
-            $due = (int) $row->due_at > time() ? date('Y-m-d H:i', (int) $row->due_at) : $this->texts['at_next_cron'];
+            $minutes = (int) ceil(((int) $row->due_at - time()) / 60);
+            $when = sprintf($this->texts['in_minutes'], Texts::number($minutes, $this->texts));
+            $due = $minutes > 0 ? $when : $this->texts['at_next_cron'];
             $cells = [
                 Texts::html($row->service_id),
                 '<code dir="ltr">' . Texts::html($row->kind) . '</code>',
-                Texts::html($row->attempts),
+                Texts::html(Texts::number((int) $row->attempts, $this->texts)),
                 Texts::html($refused ? $this->texts['refused'] : $due),
                 $this->trouble(json_decode((string) $row->error, true)),
                 $refused ? $this->button('send', (int) $row->id, $this->texts['send_again']) : '',

@@ -52,7 +52,8 @@ final class Delivery
         // Only a problem document of the controller is a refusal; a page of some proxy is not
         if ($status >= 400 && $status < 500 && $error['code'] !== '' && !in_array($status, self::LATER, true)) {
             Queue::refused($row, $error);
-            Log::activity(sprintf('service %d: the controller refused "%s" (%s)', $row->service_id, $row->kind, $error['code']));
+            $what = sprintf('the controller refused "%s" (%s)', $row->kind, self::word($error['code']));
+            Log::activity(sprintf('service %d: %s', $row->service_id, $what));
             return true;
         }
         Queue::failed($row, $error);
@@ -60,5 +61,11 @@ final class Delivery
             Log::activity(sprintf('service %d: "%s" waits, the controller could not be told', $row->service_id, $row->kind));
         }
         return $status !== 0;
+    }
+
+    /** A code is one word; whatever else came is not written to the log. */
+    private static function word(string $code): string
+    {
+        return (string) preg_replace('/[^a-z0-9_]+/', '', $code);
     }
 }

@@ -35,10 +35,13 @@ final class Texts
     /** Return `$number` with the language's digits and per cent sign. */
     public static function percent(int $number, array $texts): string
     {
-        if ($texts['code'] !== 'fa') {
-            return $number . '%';
-        }
-        return str_replace(range(0, 9), self::DIGITS, (string) $number) . '٪';
+        return self::number($number, $texts) . ($texts['code'] === 'fa' ? '٪' : '%');
+    }
+
+    /** Return `$number` with the language's digits. */
+    public static function number(int $number, array $texts): string
+    {
+        return $texts['code'] === 'fa' ? str_replace(range(0, 9), self::DIGITS, (string) $number) : (string) $number;
     }
 
     /** Return `$text` for HTML, element or attribute. */

@@ -18,8 +18,8 @@
 .shoplaunch li.now { color: inherit; font-weight: 600; }
 .shoplaunch li.now::before { border-color: var(--sl-accent); animation: shoplaunch-breathe 1.6s ease-in-out infinite; }
 .shoplaunch[data-mood="trouble"] li.now::before { border-color: var(--sl-bad); animation: none; }
-.shoplaunch-doors { display: flex; flex-wrap: wrap; gap: 0.7rem; margin-block-start: 1.4rem; }
-.shoplaunch-doors a { padding: 0.5rem 1.2rem; border-radius: 9px; border: 1px solid var(--sl-line); color: inherit; text-decoration: none; font-weight: 600; }
+.shoplaunch-doors { display: flex; flex-wrap: wrap; column-gap: 0.7rem; }
+.shoplaunch-doors a { margin-block-start: 1.4rem; padding: 0.5rem 1.2rem; border-radius: 9px; border: 1px solid var(--sl-line); color: inherit; text-decoration: none; font-weight: 600; }
 .shoplaunch-doors a.first { background: var(--sl-accent); border-color: var(--sl-accent); color: #fff; }
 .shoplaunch [hidden] { display: none; }
 @keyframes shoplaunch-breathe { 50% { opacity: 0.3; } }

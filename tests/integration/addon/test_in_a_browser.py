@@ -1,0 +1,75 @@
+"""The pages in a real browser: the progress page keeps itself fresh, nothing overflows a phone."""
+
+import pytest
+from selenium.webdriver.common.by import By
+from selenium.webdriver.support.ui import WebDriverWait
+
+from tests.browser.chrome import chrome, complaints
+
+pytestmark = pytest.mark.browser
+WAIT_SECONDS = 60
+PHONE = {"width": 390, "height": 840}
+
+
+@pytest.fixture
+def held(watched, told):
+    """(WHMCS, client, service): the shop is at 47 per cent."""
+    _order, service = watched.order(domain="a-rather-long-name-of-a-shop-that-has-to-break.example.com")
+    told.answer(202, {"state": "restoring", "percent": 47, "step": "agent", "id": "ab12cd34"})
+    watched.create(service)
+    return watched, watched.rows("tblhosting", id=service)[0]["userid"], service
+
+
+def says(driver, text):
+    WebDriverWait(driver, WAIT_SECONDS).until(lambda page: text in page.find_element(By.TAG_NAME, "body").text)
+
+
+@pytest.mark.parametrize(
+    ("language", "words"), [("english", ("47%", "64%", "100%")), ("farsi", ("۴۷٪", "۶۴٪", "۱۰۰٪"))]
+)
+def test_the_progress_page_follows_the_shop_by_itself_to_the_open_door(held, told, language, words):
+    whmcs, client, service = held
+    with chrome(**PHONE) as driver:
+        driver.get(whmcs.login_url(f"/index.php?m=shoplaunch&service={service}", uid=client, Language=language))
+        says(driver, words[0])
+        assert not [door for door in driver.find_elements(By.CSS_SELECTOR, "[data-door]") if door.is_displayed()]
+        told.answer(200, {"state": "restoring", "percent": 64})
+        says(driver, words[1])
+        told.answer(200, {"state": "live", "percent": 100, "shop_url": "http://shop.example/"})
+        says(driver, words[2])
+        doors = driver.find_elements(By.CSS_SELECTOR, "[data-door]")
+        assert [door.is_displayed() for door in doors] == [True, True]
+        assert doors[0].get_attribute("href") == "http://shop.example/"
+        assert driver.execute_script("return document.documentElement.scrollWidth") <= PHONE["width"]
+        assert complaints(driver) == []
+        doors[1].click()
+        says(driver, "CLIENT-PASSWORD")
+
+
+def test_a_controller_that_goes_down_leaves_the_page_as_it_was(held, told):
+    whmcs, client, service = held
+    with chrome(**PHONE) as driver:
+        driver.get(whmcs.login_url(f"/index.php?m=shoplaunch&service={service}", uid=client, Language="english"))
+        says(driver, "47%")
+        whmcs.setting("controller_url", "http://127.0.0.1:9")
+        whmcs.query("UPDATE mod_shoplaunch_services SET checked_at = 0")
+        WebDriverWait(driver, WAIT_SECONDS).until(lambda _page: whmcs.shop(service)["checked_at"] > 0)
+        says(driver, "47%")
+        assert "is being prepared" in driver.find_element(By.TAG_NAME, "body").text
+        assert complaints(driver) == []
+
+
+@pytest.mark.parametrize("language", ["english", "farsi"])
+def test_the_administrators_page_fits_a_phone_and_asks_before_letting_a_client_in(held, language):
+    whmcs, _client, service = held
+    with chrome(**PHONE) as driver:
+        driver.get(whmcs.login_url("/admin/addonmodules.php?module=shoplaunch", adminid=1, Language=language))
+        assert driver.execute_script("return document.documentElement.scrollWidth") <= PHONE["width"]
+        button = driver.find_element(By.CSS_SELECTOR, 'form:has(input[value="let_in"]) button')
+        button.click()
+        driver.switch_to.alert.dismiss()
+        assert whmcs.shop(service)["ready_at"] == 0
+        button.click()
+        driver.switch_to.alert.accept()
+        WebDriverWait(driver, WAIT_SECONDS).until(lambda _page: whmcs.shop(service)["ready_at"] > 0)
+        assert complaints(driver) == []
