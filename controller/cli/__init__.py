@@ -6,7 +6,7 @@ import importlib
 
 import click
 
-MODULES = ("setup", "run", "pack", "bundles", "servers", "skeletons", "agents", "orders", "jobs", "operation")
+MODULES = ("setup", "run", "pack", "bundles", "servers", "skeletons", "agents", "orders", "jobs", "later", "operation")
 
 
 @click.group()

@@ -14,12 +14,15 @@ from controller.config import load_config
 from controller.jobs import certificate as certificates
 from controller.jobs import states
 from controller.jobs.service import MANY, Service, open_service
+from shared.job import RESTORE
 
 _COLUMNS = (
-    ("id", "Job"), ("domain", "Domain"), ("server", "Server"), ("account", "Account"), ("state", "State"),
-    ("step", "Step"), ("percent", "%"), ("updated_at", "Changed"),
+    ("id", "Job"), ("kind", "Kind"), ("domain", "Domain"), ("server", "Server"), ("account", "Account"),
+    ("state", "State"), ("step", "Step"), ("percent", "%"), ("updated_at", "Changed"),
 )  # fmt: skip
 _WHO = "command line"
+#: Shown where there is something to show.
+_MAYBE = ("parent", "tls")
 
 
 def register(group: click.Group) -> None:
@@ -56,9 +59,10 @@ def show(job_id: str, as_json: bool) -> None:
     if as_json:
         print_json({**status, "agent": agent})
         return
-    labels = ("id", "domain", "server", "account", "bundle", "state", "step", "attempt", "percent", "created_at",
-              "updated_at", "shop_url", "admin_url", "status_url")  # fmt: skip
-    print_facts((name.replace("_", " "), status[name]) for name in labels)
+    labels = ("id", "domain", "server", "account", "bundle", "state", "step", "attempt", "percent", "kind", "parent",
+              "tls", "created_at", "updated_at", "shop_url", "admin_url", "status_url")  # fmt: skip
+    shown = [name for name in labels if name not in _MAYBE or status.get(name)]
+    print_facts((name.replace("_", " "), status[name]) for name in shown)
     click.echo()
     rows = [dict(step, error=(step["error"] or {}).get("code")) for step in status["steps"]]
     columns = (("name", "Step"), ("state", "State"), ("attempts", "Runs"), ("error", "Error"), ("note", "Note"))
@@ -87,7 +91,7 @@ def watch(job_id: str) -> None:
     _show_trouble(status)
     if status["state"] != states.LIVE:
         sys.exit(FAILED)
-    click.echo(f"The shop lives: {status['shop_url']}")
+    click.echo(f"The shop lives: {status['shop_url']}" if status["kind"] == RESTORE else "Done.")
 
 
 @click.command()

@@ -28,6 +28,7 @@ from controller.jobs import (
     silence,
     states,
     telling,
+    tls_watch,
     undoing,
     values,
 )
@@ -131,6 +132,9 @@ class Mover:
                 posted.add(what)
                 telling.tell(job, tools, what)
                 return True
+        if (look_at := tls_watch.next_look(job)) is not None and look_at <= now:
+            tls_watch.look(tools, job)
+            return True
         return False
 
     def _rest(self, job: Job, rows: Mapping[str, StepRow]) -> Job:
@@ -144,7 +148,7 @@ class Mover:
         if job.alarm == "wanted" or kinds.has_idle_user(job):
             waits.append(self._clock() + AGAIN_SECONDS)
         waits += telling.times(job, self._tools(job)).values()
-        waits += [due for due in (credentials.expires_at(job),) if due is not None]
+        waits += [due for due in (credentials.expires_at(job), tls_watch.next_look(job)) if due is not None]
         wake_at = min(waits, default=None)
         if job.state in (states.DROPPED, states.RESTORING):
             wake_at = min([*waits, silence.deadline(job)])

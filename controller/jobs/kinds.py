@@ -27,6 +27,7 @@ LOG = logging.getLogger(__name__)
 HTTPS_ON, SET_ADMIN_PASSWORD, REMOVE = SMALL_KINDS
 FORTH, BACK = "forth", "back"
 DATABASE_PASSWORD_CHARS = 24
+SHORTEST_PASSWORD = 8
 #: Kinds that may fail in a way that only the outside sees: they must know the way back.
 NEED_BACK = (HTTPS_ON,)
 #: What the parent's row tells of a small job's success: kind -> facts.
@@ -107,6 +108,8 @@ def _private(kind: str, given: Mapping[str, str]) -> dict[str, str]:
     found = dict(given)
     plain = found.pop("admin.password", None)
     if plain is not None:
+        if len(plain) < SHORTEST_PASSWORD:
+            raise ShoplaunchError("order_invalid", f"a password has at least {SHORTEST_PASSWORD} characters")
         found["admin.password_hash"] = values.password_hash(plain)
     if kind == SET_ADMIN_PASSWORD and "admin.password_hash" not in found:
         raise ShoplaunchError("order_invalid", "a new password is needed")

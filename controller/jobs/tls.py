@@ -5,11 +5,17 @@ from __future__ import annotations
 import socket
 import ssl
 from dataclasses import dataclass
+from typing import Any
 
 from controller.config import Config
 from shared.errors import ShoplaunchError
 
 TIMEOUT_SECONDS = 15
+#: Values of the fact `tls`: nobody issues one; the domain does not lead here; asked for; served; switched on.
+FACT = "tls"
+NONE, WAITING, ASKED, SERVED, ON = "none", "waiting", "asked", "served", "on"
+#: Seconds before each look; the last one is repeated.
+PAUSES = (60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0, 7200.0, 6 * 3600.0)
 
 
 @dataclass(frozen=True)
@@ -18,6 +24,11 @@ class Served:
 
     valid: bool
     reason: str = ""
+
+
+def begun(state: str, now: float) -> dict[str, Any]:
+    """Return the facts of a shop whose certificate is waited for."""
+    return {FACT: state, "tls_since": now, "tls_looks": 0, "tls_next": now + PAUSES[0]}
 
 
 def context(config: Config) -> ssl.SSLContext:

@@ -52,9 +52,17 @@ STEPS: dict[str, Any] = {
     "report": lazy_gettext("Report"),
     "cleanup": lazy_gettext("Clean up"),
     "check": lazy_gettext("Visit the shop"),
+    "confirm": lazy_gettext("Look from outside"),
+    "tidy": lazy_gettext("Remove the database user"),
     "tls": lazy_gettext("TLS certificate"),
     "notify": lazy_gettext("Tell the client"),
     "unblock": lazy_gettext("Unblock the service"),
+}
+KINDS: dict[str, Any] = {
+    "restore": lazy_gettext("New shop"),
+    "https_on": lazy_gettext("Switch to https"),
+    "set_admin_password": lazy_gettext("New administrator password"),
+    "remove": lazy_gettext("Close the shop"),
 }
 TROUBLED = ("failed", "stalled")
 ENDED = ("live", "cancelled", "ignored")
@@ -81,6 +89,11 @@ def state_tone(state: str) -> str:
 def step_state_label(state: str) -> Any:
     """Return what `state` of a step is called."""
     return STEP_STATES.get(state, (state, "idle"))[0]
+
+
+def kind_label(kind: str) -> Any:
+    """Return what jobs of `kind` are called; an unknown one keeps its own name."""
+    return KINDS.get(kind, kind)
 
 
 def step_label(name: str | None) -> Any:
@@ -153,6 +166,7 @@ def init_app(app: Flask) -> None:
         state_label=state_label,
         state_tone=state_tone,
         step_label=step_label,
+        kind_label=kind_label,
         step_state_label=step_state_label,
         states=tuple(STATES),
     )

@@ -31,6 +31,7 @@ STATUS = {
     "illegal_transition": 409,
     "internal": 500,
     "job_unknown": 404,
+    "kind_unsupported": 409,
     "login_throttled": 429,
     "not_initialised": 503,
     "order_invalid": 422,

@@ -28,6 +28,7 @@ class FolderPanel(Panel):
         self.base = Path(base)
         self.port = port
         self.tls_port = 443
+        self.issues_certificates = False
         self.accounts = {}
         self.databases = {}
         self.users = {}
@@ -229,6 +230,11 @@ class FolderPanel(Panel):
 
     def site_address(self, account):
         return SiteAddress("127.0.0.1", self.port, self.tls_port)
+
+    def request_tls(self, account):
+        self._called("request_tls", account.user)
+        self._home(account)
+        return self.issues_certificates
 
     def ensure_skeleton(self, files):
         raise AssertionError("never called by a job")

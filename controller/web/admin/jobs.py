@@ -24,6 +24,7 @@ def register(bp: Blueprint) -> None:
     bp.add_url_rule("/jobs/<job_id>/retry", "retry", retry, methods=["POST"])
     bp.add_url_rule("/jobs/<job_id>/cancel", "confirm_cancel", confirm_cancel)
     bp.add_url_rule("/jobs/<job_id>/cancel", "cancel", cancel, methods=["POST"])
+    bp.add_url_rule("/jobs/<job_id>/later", "begin_later", begin_later, methods=["POST"])
     bp.add_url_rule("/jobs/<job_id>/undo-cancel", "undo_cancel", undo_cancel, methods=["POST"])
 
 
@@ -41,7 +42,9 @@ def list_jobs() -> str:
 def show(job_id: str) -> str:
     """Show one job stage by stage; the page keeps itself fresh while the job may move."""
     job = service().get_job(job_id)
-    return page("job.html", "jobs", **view.of_job(service().service_status(job), service().agent_view(job)))
+    later = [service().service_status(child) for child in service().later_jobs(job_id)]
+    shown = view.of_job(service().service_status(job), service().agent_view(job))
+    return page("job.html", "jobs", later=later, **shown)
 
 
 def retry(job_id: str) -> Response:
@@ -64,6 +67,19 @@ def cancel(job_id: str) -> Response:
     service().audit(g.operator, "cancel", job_id)
     flash(gettext("The job is cancelled; the account is being put back as it was."))
     return redirect(url_for("admin.job", job_id=job_id), 303)
+
+
+def begin_later(job_id: str) -> Response:
+    """Begin a later job on the shop: https, a new password, closing it."""
+    kind, password = request.form.get("kind", ""), request.form.get("password", "")
+    known = {child.id for child in service().later_jobs(job_id)}
+    job = service().start_kind(job_id, kind, {"admin.password": password} if password else {})
+    if job.id in known:
+        flash(gettext("This is under way already."))
+    else:
+        service().audit(g.operator, kind, job_id, job.id)
+        flash(gettext("The job has begun."))
+    return redirect(url_for("admin.job", job_id=job.id), 303)
 
 
 def undo_cancel(job_id: str) -> Response:

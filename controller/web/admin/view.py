@@ -11,6 +11,7 @@ from controller.jobs.states import LIVE, may
 from controller.web import labels
 from controller.web.i18n import gettext, language
 from shared.errors import advice, is_known
+from shared.job import RESTORE
 
 ACTIONS: dict[str, Any] = {
     "login": lazy_gettext("Signed in"),
@@ -18,6 +19,9 @@ ACTIONS: dict[str, Any] = {
     "cancel": lazy_gettext("Cancelled"),
     "undo_cancel": lazy_gettext("Took a cancellation back"),
     "order": lazy_gettext("Ordered"),
+    "https_on": lazy_gettext("Switched to https"),
+    "set_admin_password": lazy_gettext("Set a new administrator password"),
+    "remove": lazy_gettext("Closed the shop"),
 }
 
 
@@ -40,8 +44,9 @@ def of_job(job: Mapping[str, Any], agent: Mapping[str, Any]) -> dict[str, Any]:
         "stopped_step": failed or job["step"],
         "may_retry": stopped and any(may(state, event) for event in ("retry", "recheck")),
         "may_cancel": may(state, "cancel"),
-        "may_undo_cancel": may(state, "undo_cancel"),
-        "has_certificate": state == LIVE,
+        "may_undo_cancel": may(state, "undo_cancel") and job["kind"] == RESTORE,
+        "has_certificate": state == LIVE and job["kind"] == RESTORE,
+        "may_begin": state == LIVE and job["kind"] == RESTORE and not job.get("ended_at"),
         "heard_at": agent.get("heard_at"),
         "waiting_for": _waiting(state),
         "advice": own_advice,

@@ -43,3 +43,15 @@ def tls_authority(tmp_path_factory):
     from tests.tls_site import Authority
 
     return Authority(tmp_path_factory.mktemp("authority"))
+
+
+@pytest.fixture
+def secure(world, tls_authority):
+    """The shop's server over TLS, with a certificate of the test's authority for the shop's name."""
+    from tests.tls_site import TlsSite
+
+    site = TlsSite(tls_authority.issue("shop.example.com"))
+    world.panel.tls_port = site.port
+    object.__setattr__(world.config, "tls_ca", str(tls_authority.file))
+    yield site
+    site.close()

@@ -7,23 +7,10 @@ import pytest
 from controller.db import jobs as job_rows
 from controller.db.engine import reading
 from shared.errors import ShoplaunchError
-from tests.integration.controller.world import CHECKS, Agent, place
-from tests.tls_site import TlsSite
+from tests.integration.controller.later import JOBS, begin, finish, leads_to_https, temporary_user
+from tests.integration.controller.world import CHECKS, Agent
 
 HASH = "$2b$10$" + "h" * 53
-UPDATE = {"sql": "UPDATE ps_configuration SET value = %s WHERE name = %s", "min_rows": 1}
-JOBS = {
-    "https_on": {
-        "statements": [{**UPDATE, "params": ["1", "PS_SSL_ENABLED"]}],
-        "edits": [{"path": ".htaccess", "old": "off", "new": "on"}],
-        "back": [{**UPDATE, "params": ["0", "PS_SSL_ENABLED"]}],
-    },
-    "set_admin_password": {
-        "statements": [{"sql": "UPDATE ps_employee SET passwd = %s", "params": [place("admin.password_hash")]}],
-        "edits": [],
-    },
-    "remove": {"statements": [{**UPDATE, "params": ["0", "PS_SHOP_ENABLE"]}], "edits": []},
-}
 
 
 @pytest.fixture
@@ -33,28 +20,6 @@ def shop(world):
     job = world.live(bundle="later")
     world.service.bundles.path("later").unlink()
     return job
-
-
-def begin(world, shop, kind, **given):
-    """Begin a later job and let it be dropped; return it and its agent."""
-    job = world.service.start_kind(shop.id, kind, given)
-    world.work()
-    assert world.job(job).state == "dropped", world.status(job)
-    return job, Agent(world, job)
-
-
-def finish(agent):
-    """Play an agent that does its small job and goes."""
-    agent.send("started")
-    for stage in ("verify", "preflight", "configure", "edit"):
-        agent.send("stage_started", stage=stage)
-        agent.send("stage_finished", stage=stage, seconds=0.1)
-    agent.send("finished", stage="report", percent=98, evidence={})
-    agent.clean()
-
-
-def temporary_user(job):
-    return f"alice_sl{job.id[:5]}"
 
 
 def nothing_left(world, job):
@@ -209,22 +174,6 @@ def test_a_cancelled_later_job_is_taken_back_and_nothing_of_it_stays(world, shop
 
 
 # -- https ----------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def secure(world, tls_authority):
-    """The shop's server over TLS, with a certificate of the test's authority for the shop's name."""
-    site = TlsSite(tls_authority.issue("shop.example.com"))
-    world.panel.tls_port = site.port
-    object.__setattr__(world.config, "tls_ca", str(tls_authority.file))
-    yield site
-    site.close()
-
-
-def leads_to_https(world, secure):
-    """From now on http leads to https, as a shop's own redirect does."""
-    target = f"https://shop.example.com:{secure.port}/?from=http"
-    world.site.pages["/?from=http"] = (301, {"Location": target}, b"")
 
 
 def test_https_is_on_when_the_front_page_is_there_and_http_leads_to_it(world, shop, secure):

@@ -325,3 +325,26 @@ def test_the_birth_certificate_shows_all_evidence_with_its_signed_document(site,
         assert shown in page
     assert page.index("Verify job and bundle") < page.index("Import database")
     assert "Birth certificate" in operator.get(site.url + f"/admin/jobs/{job.id}", timeout=TIMEOUT).text
+
+
+def test_an_operator_begins_a_later_job_and_finds_it_beside_its_shop(site, operator):
+    statement = {"sql": "UPDATE ps_employee SET passwd = %s", "params": ["x"]}
+    kinds = {"set_admin_password": {"statements": [statement], "edits": []}}
+    later = {"nonce": "1a2b3c4d", "jobs": kinds, "checks": [], "admin_folder": "backoffice77"}
+    parent = site.put(site.order(), "live", later=later, domain_key=None, account_key=None)
+    path = f"/admin/jobs/{parent.id}"
+    page = operator.get(site.url + path, timeout=TIMEOUT).text
+    assert 'id="set_admin_password"' in page and 'id="https_on"' in page
+    form = {"kind": "set_admin_password", "password": "correct horse battery"}
+    answer = post(site, operator, path + "/later", **form)
+    (job,) = site.service.later_jobs(parent.id)
+    assert answer.url.endswith(f"/admin/jobs/{job.id}")
+    assert "The job has begun." in answer.text and "New administrator password" in answer.text
+    assert parent.id in answer.text and "correct horse" not in answer.text
+    assert job.id in operator.get(site.url + path, timeout=TIMEOUT).text
+    assert "This is under way already." in post(site, operator, path + "/later", **form).text
+    assert len(site.service.later_jobs(parent.id)) == 1
+    audit = operator.get(site.url + "/admin/audit", timeout=TIMEOUT).text
+    assert "Set a new administrator password" in audit and "correct horse" not in audit
+    assert post(site, operator, path + "/later", kind="nonsense").status_code == 409
+    assert post(site, operator, path + "/later", csrf_token="", **form).status_code in (400, 403)

@@ -1,0 +1,78 @@
+"""The follow-up of a shop that lives on http: whether its domain leads here and a certificate is served; then https.
+
+A new client's domain points elsewhere for days. Nothing here can harm the shop: it only looks, and begins the later
+job `https_on` once a visitor would really meet a valid certificate.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+import sqlalchemy as sa
+
+from controller.db.jobs import Job
+from controller.jobs import changes, kinds, states, tls
+from controller.jobs.steps.work import Tools, Work
+from controller.jobs.tls import ASKED, FACT, ON, PAUSES, SERVED, WAITING, begun
+from controller.panels.base import SiteAddress
+from shared.errors import ShoplaunchError
+from shared.job import RESTORE
+
+LOG = logging.getLogger(__name__)
+#: Domains that still lead elsewhere then are not looked at any more.
+GIVE_UP_SECONDS = 60 * 86400.0
+
+
+def next_look(job: Job) -> float | None:
+    """Return when to look again (unix seconds), None when there is nothing to look for."""
+    if job.kind != RESTORE or job.state != states.LIVE or job.ended_at is not None or job.facts.get("removed"):
+        return None
+    found = job.facts.get("tls_next")
+    return None if found is None else float(found)
+
+
+def look(tools: Tools, job: Job) -> None:
+    """Look once, and note what was found and when to look again. Raises job_unknown, database_busy."""
+    now = tools.clock()
+    try:
+        found = _look(tools, job, now)
+    except ShoplaunchError as error:
+        LOG.warning("job %s: its certificate: %s: %s", job.id, error.code, error.message)
+        found = _again(job, str(job.facts.get(FACT)), error.code, now)
+
+    def work(_connection: sa.Connection, now_job: Job) -> Mapping[str, Any]:
+        # A job https_on that is done already knows better
+        return {} if now_job.facts.get(FACT) == ON else changes.with_facts(now_job, **found)
+
+    changes.change(tools.engine, job.id, now, work)
+
+
+def _look(tools: Tools, job: Job, now: float) -> dict[str, Any]:
+    account = Work(job, {}, tools).account
+    address: SiteAddress = tools.panel.site_address(account)
+    if address.ip not in tls.addresses(job.domain):
+        return _again(job, WAITING, "the domain does not lead to the server", now)
+    if job.facts.get(FACT) == WAITING:
+        # Those who issue certificates could not find the server before
+        tools.panel.request_tls(account)
+        job_now = {**begun(ASKED, now), "tls_since": job.facts.get("tls_since", now)}
+        return {**job_now, "tls_reason": None}
+    served = tls.look(address.ip, address.tls_port, job.domain, tls.context(tools.config))
+    if not served.valid:
+        return _again(job, ASKED, served.reason, now)
+    try:
+        kinds.start(tools.engine, tools.keys, tools.bundles, job, kinds.HTTPS_ON, {}, now)
+    except ShoplaunchError as error:
+        if error.retryable or error.code == "domain_busy":
+            return _again(job, ASKED, error.message, now)
+        return {FACT: SERVED, "tls_next": None, "tls_reason": f"{error.code}: {error.message}"}
+    return {FACT: SERVED, "tls_next": None, "tls_reason": None}
+
+
+def _again(job: Job, state: str, reason: str, now: float) -> dict[str, Any]:
+    looks = int(job.facts.get("tls_looks", 0)) + 1
+    over = now - float(job.facts.get("tls_since", now)) > GIVE_UP_SECONDS
+    when = None if over else now + PAUSES[min(looks, len(PAUSES) - 1)]
+    return {FACT: state, "tls_looks": looks, "tls_next": when, "tls_reason": reason[:300]}

@@ -1,0 +1,80 @@
+"""Beginning later jobs on the command line: what is said, what is asked, and that no password is told to anybody."""
+
+import pytest
+from click.testing import CliRunner
+
+from controller.cli import main
+from tests.integration.controller.later import JOBS, begin
+
+
+@pytest.fixture
+def shop(world, monkeypatch):
+    """A shop that lives; commands work on its controller."""
+    monkeypatch.setattr("controller.cli.later.load_config", lambda: world.config)
+    monkeypatch.setattr("controller.cli.later.open_service", lambda _config: world.service)
+    world.add_bundle("later", jobs=JOBS)
+    return world.live(bundle="later")
+
+
+def run(*words, code=0, **more):
+    done = CliRunner().invoke(main, words, **more)
+    assert done.exit_code == code, (done.output, done.exception)
+    return done.output
+
+
+def only(world, shop):
+    (job,) = world.service.later_jobs(shop.id)
+    return job
+
+
+def test_https_is_begun_once(world, shop):
+    said = run("https-on", shop.id)
+    job = only(world, shop)
+    assert said == f"{job.id}: received\n"
+    again = run("https-on", shop.id, code=1)
+    assert job.id in again and "domain_busy" in again
+    assert only(world, shop).id == job.id
+    assert [(row.action, row.job, row.detail) for row in world.service.list_audit(9, 0)] == [
+        ("https_on", shop.id, job.id)
+    ]
+
+
+def test_a_password_is_read_from_standard_input_and_shown_nowhere(world, shop):
+    said = run("set-admin-password", shop.id, input="correct horse\n")
+    job = only(world, shop)
+    assert said == f"{job.id}: received\n"
+    assert "correct horse" not in world.keys.decrypt(job.secrets_encrypted)
+    assert "correct" not in str([tuple(row) for row in world.service.list_audit(9, 0)])
+
+
+@pytest.mark.parametrize("typed", ["\n", "short\n", "x" * 100 + "\n"])
+def test_a_password_nobody_should_have_is_refused(world, shop, typed):
+    assert "order_invalid" in run("set-admin-password", shop.id, input=typed, code=1)
+    assert world.service.later_jobs(shop.id) == []
+
+
+def test_a_generated_password_is_shown_once_and_fits_the_hash_the_agent_is_given(world, shop):
+    import bcrypt
+
+    said = run("set-admin-password", shop.id, "--generate")
+    password = said.rpartition(": ")[2].strip()
+    world.work()
+    from tests.integration.controller.world import Agent
+
+    hashed = Agent(world, only(world, shop)).payload["values"]["admin.password_hash"]
+    assert bcrypt.checkpw(password.encode(), hashed.encode())
+
+
+def test_a_shop_is_closed_only_when_it_is_meant(world, shop):
+    run("remove", shop.id, input="n\n", code=1)
+    assert world.service.later_jobs(shop.id) == []
+    run("remove", shop.id, "--yes")
+    assert only(world, shop).kind == "remove"
+
+
+def test_a_failed_one_has_to_be_retried_or_cancelled_first(world, shop):
+    job, agent = begin(world, shop, "remove")
+    agent.fail("configure_failed", stage="configure")
+    world.work()
+    said = run("remove", shop.id, "--yes", code=1)
+    assert job.id in said and "retry" in said and "cancel" in said
