@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 import textwrap
 from pathlib import Path
 
@@ -11,6 +12,9 @@ from shared.encoding import sha256_hex
 TEMPLATE = Path(__file__).resolve().parents[1] / "packaging" / "agent" / "armour"
 #: Of the alphabet that forms need not escape; lines short enough for every editor and proxy.
 LINE_CHARS = 120
+_ARMOURED = re.compile(
+    rb'^SHA256 = "(?P<sha256>[0-9a-f]{64})"$.*^TEXT = """(?P<text>[^"]*)"""', re.MULTILINE | re.DOTALL
+)
 
 
 def armoured(agent: bytes) -> bytes:
@@ -22,3 +26,17 @@ def armoured(agent: bytes) -> bytes:
     template = TEMPLATE.read_text("ascii").replace("@SHA256@", sha256_hex(agent))
     lines = "\n".join(textwrap.wrap(text, LINE_CHARS, break_on_hyphens=False))
     return template.replace("@TEXT@", lines).encode("ascii")
+
+
+def agent_digest(content: bytes) -> str | None:
+    """Return the SHA-256 of the agent that `content` is or holds as text; None for a text that holds no whole one."""
+    if content.startswith(b"PK"):
+        return str(sha256_hex(content))
+    found = _ARMOURED.search(content)
+    if found is None:
+        return None
+    try:
+        digest = str(sha256_hex(base64.urlsafe_b64decode(b"".join(found["text"].split()))))
+    except ValueError:
+        return None
+    return digest if digest.encode("ascii") == found["sha256"] else None

@@ -33,6 +33,9 @@ class Store(Protocol):
     def put(self, path: str, content: bytes, mode: int) -> None:
         """The file holds this text and has this mode."""
 
+    def finish(self) -> None:
+        """What `put` may only have begun is there."""
+
     def ensure_folder(self, path: str) -> None:
         """The folder is there; ours are closed to everybody else."""
 
@@ -111,6 +114,8 @@ def ensure(files: Store, wanted: SkeletonFiles, folder: str = FOLDER) -> None:
     if BUNDLE_FILE in now.files:
         # What the account was born with stays as it is
         stamp.files[BUNDLE_FILE] = now.files[BUNDLE_FILE]
+    # Only when the rest is there for certain
+    files.finish()
     files.put(f"{folder}/{STAMP_FILE}", stamp.text(), FILE_MODE)
 
 

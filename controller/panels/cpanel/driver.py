@@ -27,7 +27,7 @@ from controller.panels.cpanel.gate import Gate
 from controller.panels.cpanel.looks import Looks
 from controller.panels.cpanel.php import Php
 from controller.panels.cpanel.settings import CpanelSettings
-from controller.panels.cpanel.skeleton import Skeleton
+from controller.panels.cpanel.skeleton import open_skeleton
 from controller.panels.cpanel.whm import Login, Whm
 
 #: What the steps up to the cron line want to know, besides summary and domain: seen in one round.
@@ -231,12 +231,12 @@ class CpanelPanel(Panel):
 
     def ensure_skeleton(self, files: SkeletonFiles) -> SkeletonStatus:
         """See Panel.ensure_skeleton."""
-        return Skeleton(self).ensure(files)
+        return open_skeleton(self).ensure(files)
 
     def skeleton_status(self) -> SkeletonStatus:
         """See Panel.skeleton_status."""
-        return Skeleton(self).status()
+        return open_skeleton(self).status()
 
     def remove_skeleton(self) -> None:
         """See Panel.remove_skeleton."""
-        Skeleton(self).remove()
+        open_skeleton(self).remove()

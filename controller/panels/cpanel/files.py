@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import posixpath
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from controller.panels.cpanel.acts import Deed, Reasons
@@ -15,6 +15,10 @@ from shared.job import FOLDER, STAMP_FILE
 
 FOLDER_MODE = 0o700
 OTHER_FOLDER_MODE = 0o755
+#: What a file is called until it is complete and closed to others.
+NEW = ".new"
+#: A file is replaced in three calls; each may be the one that gets no answer.
+TRIES = 3
 _STAMP = f"{FOLDER}/{STAMP_FILE}"
 _UTF8: dict[str, Any] = {"from_charset": "UTF-8", "to_charset": "UTF-8"}
 
@@ -39,6 +43,8 @@ class Files:
         self._user = user
         self._home = home
         self._folder: Started | None = None
+        #: Folders of ours that are there and closed to others.
+        self._closed: set[str] = set()
         self._begun: list[tuple[_File, Started]] = []
         self._modes: list[tuple[_File, Started]] = []
 
@@ -95,11 +101,14 @@ class Files:
 
     def ensure_folder(self, path: str) -> None:
         """The folder is there; ours are closed to everybody else."""
+        if path in self._closed:
+            return
         if path == FOLDER and self._folder is not None:
             started, self._folder = self._folder, None
             if started.succeeded() and self._looks.sharing:
+                self._closed.add(path)
                 return
-        mode = FOLDER_MODE if path.split("/")[0] == FOLDER else OTHER_FOLDER_MODE
+        mode = FOLDER_MODE if FOLDER in path.split("/") else OTHER_FOLDER_MODE
         found = self.entry(path)
         if found is None:
             above = posixpath.dirname(checked(path))
@@ -113,20 +122,23 @@ class Files:
             raise ShoplaunchError("path_refused", f"{path} is a link")
         if mode == FOLDER_MODE:
             self._ensure_mode(path, mode)
+            self._closed.add(path)
 
     def put(self, path: str, content: bytes, mode: int) -> None:
         """The file holds the text `content` and has `mode`; while looks are shared only after `finish`.
 
+        A file that is there already is replaced from one moment to the next: an agent may be reading it.
         Raises disk_space, inodes, panel_refused, path_refused.
         """
         file = _File(checked(path), _text(path, content), content, mode)
         folder = posixpath.dirname(path)
         if folder:
             self.ensure_folder(folder)
+        taken = posixpath.basename(path) in (self.entries(folder or ".") or {})
         if self._looks.sharing:
-            self._begun.append((file, Started(lambda: self._save(file))))
+            self._begun.append((file, Started(lambda: self._write(file, taken))))
         else:
-            self._put(file)
+            self._put(file, taken)
 
     def finish(self) -> None:
         """What `put` began is there, but for the modes, which are set beside what comes next."""
@@ -137,7 +149,7 @@ class Files:
             if started.succeeded():
                 self._modes.append((file, Started(lambda file=file: self._chmod(file.path, file.mode))))  # type: ignore[misc]
             else:
-                self._put(file)
+                self._put(file, self.entry(file.path) is not None)
 
     def settle(self) -> None:
         """Everything that was begun is over."""
@@ -148,12 +160,31 @@ class Files:
                 self._ensure_mode(file.path, file.mode)
         self._looks.forget("folder", "stamp")
 
-    def _put(self, file: _File) -> None:
-        deed = Deed(lambda: self._save(file))
-        self._looks.forget("folder", "stamp")
-        if self.read(file.path, len(file.content) + 1) != file.content:
-            raise deed.silence or self._reasons.of(f"writing {file.path}", files=True)(deed.answer.text)
+    def _put(self, file: _File, taken: bool) -> None:
+        for left in reversed(range(TRIES if taken else 1)):
+            deed = Deed(lambda: self._write(file, taken))
+            self._looks.forget("folder", "stamp")
+            if self.read(file.path, len(file.content) + 1) == file.content:
+                if taken and deed.silence is not None:
+                    Deed(lambda: self._fileop("unlink", file.path + NEW))
+                break
+            if deed.silence is None or not left:
+                raise deed.silence or self._reasons.of(f"writing {file.path}", files=True)(deed.answer.text)
         self._ensure_mode(file.path, file.mode)
+
+    def _write(self, file: _File, taken: bool) -> Answer:
+        """Save the file; one that is `taken` is first written and closed to others beside it."""
+        if not taken:
+            return self._save(file)
+        new = replace(file, path=file.path + NEW)
+        saved = self._save(new)
+        closed = self._chmod(new.path, file.mode) if saved.ok else saved
+        moved = self._fileop("rename", new.path, target=file.path) if closed.ok else closed
+        if closed.ok and not moved.ok:
+            # Where renaming replaces nothing
+            self._fileop("unlink", file.path)
+            moved = self._fileop("rename", new.path, target=file.path)
+        return moved
 
     def _save(self, file: _File) -> Answer:
         folder, name = posixpath.split(file.path)
@@ -164,6 +195,7 @@ class Files:
 
     def remove(self, path: str) -> None:
         """The file or folder, with all that is in it, is not there."""
+        self._closed.clear()
         if self._there(path):
             deed = Deed(lambda: self._fileop("unlink", path))
             self._looks.forget("folder")
@@ -203,12 +235,12 @@ class Files:
         )
 
     def _chmod(self, path: str, mode: int) -> Answer:
-        return self._fileop("chmod", path, f"{mode:04o}")
+        return self._fileop("chmod", path, metadata=f"{mode:04o}")
 
-    def _fileop(self, operation: str, path: str, metadata: str | None = None) -> Answer:
+    def _fileop(self, operation: str, path: str, *, metadata: str | None = None, target: str | None = None) -> Answer:
         return self._whm.api2(
-            self._user, "Fileman", "fileop",
-            op=operation, sourcefiles=self._whole(path), metadata=metadata, doubledecode="0",
+            self._user, "Fileman", "fileop", op=operation, sourcefiles=self._whole(path),
+            destfiles=None if target is None else self._whole(target), metadata=metadata, doubledecode="0",
         )  # fmt: skip
 
     def _whole(self, path: str) -> str:

@@ -1,29 +1,148 @@
-"""What new accounts of the server are born with: looked at, filled and emptied."""
+"""What new accounts of a cPanel server are born with: `cpanel3-skel` of root or of the reseller.
+
+It is reached on this very machine, by SSH, or – a reseller's – through his own cPanel account.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
 
+from controller.armour import agent_digest
+from controller.config import home_folder
 from controller.panels.base import SkeletonFiles, SkeletonStatus
+from controller.panels.cpanel import agent_files
+from controller.panels.cpanel.agent_files import FILE_MODE, Stamp, Store
+from controller.panels.cpanel.local_store import LocalStore
+from controller.panels.cpanel.ssh_store import SshStore
+from shared.encoding import sha256_file, sha256_hex
 from shared.errors import ShoplaunchError
+from shared.job import AGENT_FILE, BUNDLE_FILE, FOLDER, LAUNCHER_FILE, STAMP_FILE
 
 if TYPE_CHECKING:
     from controller.panels.cpanel.driver import CpanelPanel
 
+SKELETON = "cpanel3-skel"
+PLACE = f"{SKELETON}/{FOLDER}"
+ROOT_HOME = Path("/root")
+#: Where this is, the controller runs on a cPanel server itself.
+CPANEL = Path("/usr/local/cpanel")
+#: The operator's ssh_config for this installation, in SHOPLAUNCH_HOME; without it the user's own counts.
+SSH_CONFIG = "ssh_config"
+_OURS = (LAUNCHER_FILE, AGENT_FILE, STAMP_FILE)
+_TEXT_BYTES = 4 * 1024 * 1024
+
+
+class Bulk(Protocol):
+    """What a way for whole files offers besides a Store."""
+
+    def put_from(self, path: str, source: Path, sha256: str, mode: int) -> None:
+        """The file holds what the controller's file `source` holds."""
+
+    def sha256(self, path: str) -> str | None:
+        """Return the file's digest, None when there is none."""
+
 
 class Skeleton:
-    """The `cpanel3-skel` of root or of the reseller."""
+    """The skeleton in `store`; through a store without Bulk no bundle can be put there."""
 
-    def __init__(self, panel: CpanelPanel) -> None:
-        self._panel = panel
-
-    def status(self) -> SkeletonStatus:
-        """Return what it holds."""
-        return SkeletonStatus(None, None, None)
+    def __init__(self, store: Store, bulk: Bulk | None) -> None:
+        self._store = store
+        self._bulk = bulk
 
     def ensure(self, files: SkeletonFiles) -> SkeletonStatus:
-        """It holds these files."""
-        raise ShoplaunchError("panel_refused", "this version puts no skeleton on cPanel servers")
+        """New accounts are born with exactly these files, which are read back. Raises bundle_missing, panel_refused
+        for a bundle where none can be put, file_error, ssh_failed, panel_*, path_refused."""
+        if files.bundle_path is not None and self._bulk is None:
+            message = "a bundle gets into this skeleton only by SSH: set `ssh` for the server, or let agents fetch it"
+            raise ShoplaunchError("panel_refused", message)
+        wanted, found = _wanted(files), self.status()
+        if (found.launcher_sha256, found.agent_sha256) != (wanted.launcher_sha256, wanted.agent_sha256):
+            # What was written down of them is not to be believed
+            self._remove_others(lambda name: name != STAMP_FILE)
+        agent_files.ensure(self._store, replace(files, bundle_path=None), PLACE)
+        kept = (*_OURS, BUNDLE_FILE) if files.bundle_path is not None else _OURS
+        self._remove_others(lambda name: name in kept)
+        if files.bundle_path is not None and self._bulk is not None:
+            self._place_bundle(self._bulk, files, wanted)
+        found = self.status()
+        if found != wanted:
+            raise ShoplaunchError("file_error", f"the skeleton {PLACE} does not read back as it was written")
+        return found
+
+    def status(self) -> SkeletonStatus:
+        """Return what new accounts are born with now, by the files' own content."""
+        found = self._store.entries(PLACE) or {}
+        launcher = self._read(LAUNCHER_FILE) if LAUNCHER_FILE in found else None
+        agent = self._read(AGENT_FILE) if AGENT_FILE in found else None
+        bundle = self._bundle_digest() if BUNDLE_FILE in found else None
+        return SkeletonStatus(
+            launcher_sha256=None if launcher is None else sha256_hex(launcher),
+            agent_sha256=None if agent is None else agent_digest(agent) or sha256_hex(agent),
+            bundle_sha256=bundle,
+            bundle_bytes=int(found[BUNDLE_FILE].get("size", 0)) if bundle else 0,
+        )
 
     def remove(self) -> None:
-        """It holds nothing of ours."""
+        """New accounts are born without anything of ours; what else the skeleton holds stays."""
+        if self._store.entries(PLACE) is not None:
+            self._store.remove(PLACE)
+
+    def _read(self, name: str) -> bytes | None:
+        return self._store.read(f"{PLACE}/{name}", _TEXT_BYTES)
+
+    def _bundle_digest(self) -> str | None:
+        if self._bulk is not None:
+            return self._bulk.sha256(f"{PLACE}/{BUNDLE_FILE}")
+        return agent_files.status(self._store, PLACE).bundle_sha256
+
+    def _remove_others(self, is_kept: Callable[[str], bool]) -> None:
+        for name in self._store.entries(PLACE) or {}:
+            if not is_kept(name):
+                self._store.remove(f"{PLACE}/{name}")
+
+    def _place_bundle(self, bulk: Bulk, files: SkeletonFiles, wanted: SkeletonStatus) -> None:
+        digest, path = wanted.bundle_sha256 or "", f"{PLACE}/{BUNDLE_FILE}"
+        if bulk.sha256(path) != digest:
+            bulk.put_from(path, Path(files.bundle_path or ""), digest, FILE_MODE)
+        stamp = Stamp.of(files, (digest, wanted.bundle_bytes))
+        self._store.put(f"{PLACE}/{STAMP_FILE}", stamp.text(), FILE_MODE)
+
+
+def _wanted(files: SkeletonFiles) -> SkeletonStatus:
+    path = Path(files.bundle_path) if files.bundle_path is not None else None
+    if path is not None and not path.is_file():
+        raise ShoplaunchError("bundle_missing", f"there is no bundle {path}")
+    return SkeletonStatus(
+        launcher_sha256=sha256_hex(files.launcher),
+        agent_sha256=sha256_hex(files.agent),
+        bundle_sha256=str(sha256_file(path)) if path is not None else None,
+        bundle_bytes=path.stat().st_size if path is not None else 0,
+    )
+
+
+def open_skeleton(panel: CpanelPanel) -> Skeleton:
+    """Return the skeleton that the server's settings (`skeleton`, `ssh`) speak of, for the login the panel works as.
+
+    Raises config_invalid when it is switched off or cannot be reached by any way, account_missing for a reseller
+    without an account of his own.
+    """
+    settings, user = panel.settings, panel.whm.user
+    if settings.skeleton == "none":
+        raise ShoplaunchError("config_invalid", "this server's setting skeleton is none: new accounts stay as they are")
+    if settings.ssh:
+        own = home_folder() / SSH_CONFIG
+        store = SshStore(settings.ssh, own if own.is_file() else None)
+        return Skeleton(store, store)
+    if user == "root" or settings.skeleton == "root":
+        if os.geteuid() != 0 or not CPANEL.is_dir():
+            raise ShoplaunchError("config_invalid", "root's skeleton is on another machine: set `ssh` to root@HOST")
+        local = LocalStore(ROOT_HOME)
+        return Skeleton(local, local)
+    account = panel.find_account(user)
+    if account is None:
+        raise ShoplaunchError("account_missing", f"the reseller {user} has no cPanel account of that name")
+    return Skeleton(panel.files(account), None)

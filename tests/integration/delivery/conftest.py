@@ -1,0 +1,79 @@
+"""A cPanel server, panels that work on it, and the real launcher and agent."""
+
+import pytest
+
+from controller.bundles.agent_build import build_agent, launcher
+from controller.panels.base import Account, SkeletonFiles
+from controller.panels.cpanel.driver import CpanelPanel
+from controller.panels.cpanel.gate import OpenGate
+from controller.panels.cpanel.settings import CpanelSettings
+from controller.panels.cpanel.whm import Login
+from tests.agent_box import Keys
+from tests.fakes.whm.double import WhmDouble
+from tests.fakes.whm.quirks import Quirks
+
+
+@pytest.fixture(scope="session")
+def server():
+    """One cPanel server for all tests (tests.fakes.whm.double.WhmDouble)."""
+    with WhmDouble() as double:
+        yield double
+
+
+@pytest.fixture
+def whm(server):
+    """The server with its usual habits; tests change `quirks` as they like."""
+    server.quirks = Quirks()
+    yield server
+    server.quirks = Quirks()
+
+
+@pytest.fixture
+def panel_of(whm):
+    """Return a function that opens the panel as `user` with `token` and settings."""
+
+    def make(user="root", token=None, **settings):
+        login = Login("web1", whm.url, user, token or whm.root_token, whm.ca_file)
+        return CpanelPanel(login, CpanelSettings.from_dict(settings), OpenGate())
+
+    return make
+
+
+@pytest.fixture
+def panel(panel_of):
+    """The panel as root."""
+    return panel_of()
+
+
+@pytest.fixture(scope="session")
+def account_of():
+    """Return a function that gives a hosting account as the panel reports it."""
+
+    def make(hosting):
+        return Account(hosting.user, hosting.home, hosting.document_root_path, hosting.domain)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def files(tmp_path_factory):
+    """The real launcher and agent."""
+    path = tmp_path_factory.mktemp("agent") / "agent.pyz"
+    build_agent(path, [Keys().public])
+    return SkeletonFiles(launcher(), path.read_bytes())
+
+
+@pytest.fixture(scope="session")
+def newer(files, tmp_path_factory):
+    """Launcher and agent after a change of the controller's key."""
+    path = tmp_path_factory.mktemp("newer") / "agent.pyz"
+    build_agent(path, [Keys().public, Keys().public])
+    return SkeletonFiles(launcher(), path.read_bytes())
+
+
+@pytest.fixture(scope="session")
+def bundle(tmp_path_factory):
+    """A file as large as no text file of ours."""
+    path = tmp_path_factory.mktemp("bundle") / "classic.bundle"
+    path.write_bytes(bytes(range(256)) * 8000)
+    return path
