@@ -1,9 +1,6 @@
 """What a new attempt may keep of what an earlier one did, decided from the digests of the values used."""
 
-import os
-import shutil
-
-from agent import holding, moves
+from agent import holding, moves, staging
 from shared.bundle import members_of
 from shared.job import RESTORE
 
@@ -34,6 +31,7 @@ def prepare(ctx):
     Raises OSError, ShoplaunchError `path_refused`.
     """
     state = ctx.state
+    staging.choose(ctx)
     if state.get("job") != ctx.job_id:
         if ctx.kind == RESTORE:
             # A small job works on a shop that stays
@@ -94,15 +92,8 @@ def _take_back(ctx):
     moves.undo(ctx.state)
     holding.restore(ctx)
     for path in {ctx.state.get("staging", ctx.staging), ctx.staging}:
-        remove_tree(path)
-
-
-def remove_tree(path):
-    """The folder `path` is gone, links in it not followed. Raises OSError."""
-    if os.path.islink(path):
-        os.unlink(path)
-    elif os.path.isdir(path):
-        shutil.rmtree(path)
+        staging.remove(path)
+    staging.remove_probe(ctx.root, ctx.job_id)
 
 
 def _pinned(ctx):

@@ -13,7 +13,7 @@ import json
 import os
 import threading
 
-from agent import small_job
+from agent import small_job, staging
 from shared.bundle import members_of
 from shared.errors import ShoplaunchError
 from shared.job import BUNDLE_FILE, FOLDER, values_sha256
@@ -37,7 +37,7 @@ class Context:
         self.folder = folder
         self.home = native(job["account"]["home"]).rstrip("/")
         self.root = native(job["account"]["root"]).rstrip("/")
-        self.staging = staging_path(job)
+        self.staging = staging.in_home(self.home, self.job_id)
         self.state = state
         self.log = log
         self.reporter = reporter
@@ -129,12 +129,6 @@ class Context:
 def native(path):
     """Return `path` (str of the job) as this interpreter names files; without a locale old ones know only ASCII."""
     return os.fsdecode(path.encode("utf-8"))
-
-
-def staging_path(job):
-    """Return the folder in which the new tree is built: beside the document root, so on its file system."""
-    parent = os.path.dirname(native(job["account"]["root"]).rstrip("/"))
-    return os.path.join(parent, ".shoplaunch-staging-{}".format(job["job"]))
 
 
 def own_bundle_path(folder):

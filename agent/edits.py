@@ -7,6 +7,7 @@ content is written outside the document root first, where no visitor can ask for
 import os
 import stat
 
+from agent import staging
 from agent.htaccess import segments
 from agent.state import write_durably
 from shared.bundle import check_path
@@ -108,11 +109,7 @@ def _rules(ctx):
 
 def _temporary(ctx):
     """Return the path new content is written to: on the same file system, open to nobody else."""
-    try:
-        os.mkdir(ctx.staging, 0o700)
-    except FileExistsError:
-        if os.path.islink(ctx.staging):
-            raise ShoplaunchError("path_refused", "{} is a link".format(ctx.staging)) from None
+    staging.ensure(ctx.staging)
     return os.path.join(ctx.staging, TEMPORARY)
 
 

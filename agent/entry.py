@@ -1,6 +1,6 @@
 """One start of the agent: job, lock and state in hand, then the stages, and what follows from how they end."""
 
-from agent import VERSION, attempt, crontab, jobfile, modes, runner, undo
+from agent import VERSION, attempt, crontab, jobfile, modes, runner, staging, undo
 from agent.ack import AckFile
 from agent.bundle_reader import forget_fetched
 from agent.callback import EXIT_SUPERSEDED, Reporter
@@ -91,6 +91,7 @@ def _work(folder, raw, job, state, log, lock):
     ack = AckFile(folder, job["job"], job["attempt"], keys)
     reporter = Reporter(job, state, outbox, door, log, lock, ack)
     ctx = Context(job, folder, state, log, reporter=reporter, lock=lock, guard=guard)
+    staging.recall(ctx)
     watch = Watch(ctx.connect, lock.touch, log)
     reporter.start()
     watch.start()

@@ -43,6 +43,7 @@ class Helper:
             os.close(log)
         ctx.lock.add_helper(self._process.pid)
         order = {"job": ctx.job_id, "attempt": ctx.attempt, "shards": ctx.state.get("shards", {})}
+        order["staging"] = ctx.staging
         self._thread = threading.Thread(target=self._listen, args=(order,), name="helper", daemon=True)
         self._thread.start()
 

@@ -101,6 +101,7 @@ def _work(folder, module, order, line):
     guard = jobfile.Guard(folder, raw, {"job": order["job"], "attempt": order["attempt"]}, keys)
     state = _State(line, order["shards"])
     ctx = Context(job, folder, state, _Log(line), reporter=_Progress(line), guard=guard)
+    ctx.staging = order["staging"]
     if (job["job"], job["attempt"]) != (order["job"], order["attempt"]):
         # The file was replaced since the parent read it
         raise jobfile.superseded(job)

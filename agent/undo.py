@@ -2,7 +2,7 @@
 
 import os
 
-from agent import attempt, database, edits, holding, ledger, moves, small_job
+from agent import database, edits, holding, ledger, moves, small_job, staging
 from agent.stages import small_configure
 from shared.errors import ShoplaunchError
 from shared.job import REPLACED_FOLDER, RESTORE
@@ -21,6 +21,7 @@ def run(ctx):
     _begin(ctx)
     if ctx.state.get("job") != ctx.job_id:
         # Nothing was done for this job yet; what the state tells of belongs to another one
+        staging.remove_probe(ctx.root, ctx.job_id)
         ctx.log.info("cancelled before anything was done")
         ctx.state.update(job=ctx.job_id, attempt=ctx.attempt, kind=ctx.kind)
         return
@@ -31,7 +32,7 @@ def run(ctx):
     ctx.state.update(stages={}, shards={}, manifest_sha256=TAKEN_BACK)
     moves.undo(ctx.state)
     holding.restore(ctx)
-    attempt.remove_tree(ctx.staging)
+    staging.remove(ctx.staging)
     _remove_replaced(ctx)
     _drop_tables(ctx)
     ctx.log.info("cancelled: the account is as it was before")
@@ -42,7 +43,7 @@ def _take_back_small(ctx):
     if ctx.state.get("touched"):
         _unless_for_good(ctx, lambda: edits.apply(ctx, small_job.edits(ctx.job, back=True), ctx.check_job_file))
         _unless_for_good(ctx, lambda: small_configure.attempt_once(ctx, True, ctx.check_job_file))
-    attempt.remove_tree(ctx.staging)
+    staging.remove(ctx.staging)
     ctx.log.info("cancelled: the shop is as it was before")
 
 

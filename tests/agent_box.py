@@ -66,6 +66,19 @@ def core_agent(path, keys):
             archive.writestr(name, content)
 
 
+def killing_agent(agent, path):
+    """Build a copy of `agent` at `path` that dies where `kill.json` in its account's home says."""
+    with zipfile.ZipFile(agent) as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+    files["killing.py"] = (OVERLAY / "killing.py").read_bytes()
+    start = b"from agent.cli import main\n"
+    assert start in files["__main__.py"]
+    files["__main__.py"] = files["__main__.py"].replace(start, start + b"import killing\nkilling.install()\n")
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+
+
 def small_manifest(members, **more):
     """Return a manifest over `members` (name -> (kind, placeholders, packed bytes))."""
     entries = [

@@ -3,7 +3,7 @@
 import os
 import time
 
-from agent import attempt, crontab, database, jobfile, ledger
+from agent import crontab, database, jobfile, ledger, staging
 from agent.outbox import FOLDER as OUTBOX_FOLDER
 from agent.state import sync_folder
 from shared.errors import ShoplaunchError
@@ -46,7 +46,7 @@ def run(folder, state, job, log):
     check_no_newer(folder, job_id, number)
     _remove_bundle(folder)
     _spend_job(folder)
-    attempt.remove_tree(state.get("staging", ""))
+    staging.remove(state.get("staging", ""))
     if job is not None:
         check_no_newer(folder, job_id, number)
         _drop_ledger(job, log)

@@ -45,7 +45,7 @@ def check_disk(ctx):
     if ctx.state.get("shards"):
         # Part of it is there already; what is missing shows while it is written
         return
-    found = os.statvfs(os.path.dirname(ctx.staging))
+    found = os.statvfs(os.path.dirname(ctx.root))
     rooms = [(found.f_bavail * found.f_frsize, found.f_favail if found.f_files else None)]
     rooms += quota_rooms()
     for free_bytes, free_inodes in rooms:

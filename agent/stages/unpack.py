@@ -2,7 +2,7 @@
 
 import os
 
-from agent import tar
+from agent import staging, tar
 from agent.inflate import gunzip, gunzip_large
 from agent.residue import Residue
 from agent.tree_writer import TreeWriter
@@ -22,6 +22,7 @@ def run(ctx):
     done = 0
     residue = Residue(ctx.manifest, ctx.values)
     os.umask(0o022)
+    staging.ensure(ctx.staging)
     writer = TreeWriter(ctx.staging)
     try:
         for member in shards:

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from agent.context import staging_path
+from agent.staging import in_home
 from tests.resume.conftest import same
 
 WHO = ("group", "parent", "helper")
@@ -43,7 +43,7 @@ def chunks_in_ledger(shop):
 
 
 def files_in_staging(shop):
-    return sum(1 for _ in os.scandir(bulk)) if os.path.isdir(bulk := staging_path(shop.job()) + "/bulk") else 0
+    return sum(1 for _ in os.scandir(bulk)) if os.path.isdir(bulk := in_home(str(shop.home), shop.id) + "/bulk") else 0
 
 
 def finish(shop, controller):

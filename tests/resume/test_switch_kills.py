@@ -5,11 +5,10 @@ import os
 import shutil
 import subprocess
 import time
-import zipfile
 
 import pytest
 
-from tests.agent_box import OVERLAY
+from tests.agent_box import killing_agent
 from tests.handmade import Handmade
 from tests.integration.agent_work.conftest import Shop
 
@@ -27,15 +26,7 @@ MANY = 400
 def killable(agent, tmp_path_factory):
     """The agent, which dies where `kill.json` says."""
     path = tmp_path_factory.mktemp("killable") / "agent.pyz"
-    with zipfile.ZipFile(agent) as archive:
-        files = {name: archive.read(name) for name in archive.namelist()}
-    files["killing.py"] = (OVERLAY / "killing.py").read_bytes()
-    start = b"from agent.cli import main\n"
-    assert start in files["__main__.py"]
-    files["__main__.py"] = files["__main__.py"].replace(start, start + b"import killing\nkilling.install()\n")
-    with zipfile.ZipFile(path, "w") as archive:
-        for name, content in files.items():
-            archive.writestr(name, content)
+    killing_agent(agent, path)
     return path
 
 

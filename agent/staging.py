@@ -1,0 +1,103 @@
+"""Where the new tree is built: where renames lead into the document root, and where no web server can be asked for it.
+
+Beside `~/public_html` is the home, which nobody serves; beside `~/public_html/sub` is another site. There the tree is
+built in the home all the same. Only where that is another file system it has to be beside the document root: closed to
+others, denied, and under a name nobody can guess, because a `.htaccess` of the tree itself may allow what ours denies.
+"""
+
+import os
+import secrets
+import shutil
+
+from agent.state import write_durably
+from shared.errors import ShoplaunchError
+
+PREFIX = ".shoplaunch-staging-"
+#: Renamed into the document root and back to see whether that works; empty.
+PROBE = ".shoplaunch-probe-"
+DENY = b"""\
+# Shoplaunch: nothing of this is served
+<IfModule mod_authz_core.c>
+Require all denied
+</IfModule>
+<IfModule !mod_authz_core.c>
+Order allow,deny
+Deny from all
+</IfModule>
+"""
+
+
+def in_home(home, job_id):
+    """Return the folder in `home` in which the tree of job `job_id` is built."""
+    return os.path.join(home, PREFIX + job_id)
+
+
+def recall(ctx):
+    """Let `ctx.staging` be where an earlier run of this job began to build."""
+    known = ctx.state.get("staging")
+    if known and ctx.state.get("job") == ctx.job_id:
+        ctx.staging = known
+
+
+def choose(ctx):
+    """Let `ctx.staging` be where the tree is built; `attempt.prepare` notes it, and it stays. Raises OSError."""
+    if ctx.state.get("staging") and ctx.state.get("job") == ctx.job_id:
+        recall(ctx)
+        return
+    above = os.path.dirname(ctx.root)
+    if above != ctx.home and not _leads_into(ctx.root, ctx.home, ctx.job_id):
+        ctx.staging = os.path.join(above, PREFIX + ctx.job_id, secrets.token_hex(16))
+
+
+def _leads_into(root, home, job_id):
+    """Tell whether what lies in `home` can be renamed into `root`."""
+    here, there = os.path.join(home, PROBE + job_id), os.path.join(root, PROBE + job_id)
+    remove_probe(root, job_id)
+    remove_probe(home, job_id)
+    try:
+        os.mkdir(here, 0o700)
+        try:
+            os.rename(here, there)
+            here = there
+            return True
+        finally:
+            os.rmdir(here)
+    except OSError:
+        # Without a document root the first stage says so
+        return not os.path.isdir(root)
+
+
+def remove_probe(folder, job_id):
+    """What a killed process left of looking in `folder` is gone. Raises OSError."""
+    try:
+        os.rmdir(os.path.join(folder, PROBE + job_id))
+    except (FileNotFoundError, NotADirectoryError):
+        return
+
+
+def ensure(path):
+    """The folder `path` is there, closed to others. Raises ShoplaunchError `path_refused`; OSError."""
+    above = os.path.dirname(path)
+    if os.path.basename(above).startswith(PREFIX):
+        _make(above)
+        write_durably(os.path.join(above, ".htaccess"), DENY, 0o644)
+    _make(path)
+
+
+def _make(path):
+    try:
+        os.mkdir(path, 0o700)
+    except FileExistsError:
+        if os.path.islink(path) or not os.path.isdir(path):
+            raise ShoplaunchError("path_refused", "{} is not a folder".format(path)) from None
+
+
+def remove(path):
+    """The tree at `path` is gone with everything of ours around it, links in it not followed. Raises OSError."""
+    above = os.path.dirname(path)
+    if os.path.basename(above).startswith(PREFIX):
+        path = above
+    if os.path.islink(path):
+        os.unlink(path)
+    elif os.path.isdir(path):
+        shutil.rmtree(path)

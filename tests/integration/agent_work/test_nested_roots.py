@@ -1,0 +1,171 @@
+"""A document root inside another site's: nothing of the tree being built can be asked for there."""
+
+import json
+import os
+import pwd
+import secrets
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from controller.bundles.agent_build import launcher
+from tests.agent_box import Box, killing_agent
+from tests.integration.agent_work.conftest import Shop
+from tests.local_server import LocalServer
+
+pytestmark = pytest.mark.root
+ALREADY_SERVED = "the outer site"
+
+
+@pytest.fixture(scope="module")
+def server():
+    """A server whose Apache serves the outer sites."""
+    server = LocalServer().start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def killable(agent, tmp_path_factory):
+    """The agent, which dies where `kill.json` says."""
+    path = tmp_path_factory.mktemp("killable") / "agent.pyz"
+    killing_agent(agent, path)
+    return path
+
+
+class Nested(Shop):
+    """A shop for `~/public_html/sub`, in an account whose `~/public_html` Apache serves already."""
+
+    def __init__(self, server, database_server, bundle, controller, keys, agent):
+        account = server.new_account()
+        entry = pwd.getpwnam(account.user)
+        self.user, self.home, self.base = account.user, Path(account.home), Path(account.home)
+        self.domain, self.web = account.domain, server
+        self._ids, self._started = (entry.pw_uid, entry.pw_gid), []
+        self.outer = Path(account.document_root)
+        self.folder, self.root = self.home / ".shoplaunch", self.outer / "sub"
+        self.controller, self.keys = controller, keys
+        self.id, self.plan = "j" + secrets.token_hex(5), {}
+        self.server = database_server
+        self.database, self.db_user, self.db_password = database_server.new_database()
+        self.folder.mkdir(mode=0o700, exist_ok=True)
+        shutil.copy(agent, self.folder / "agent.pyz")
+        (self.folder / "run").write_bytes(launcher())
+        self.pin = bundle.write(self.folder / "shop.bundle")
+
+    def furnish(self):
+        """The outer site has a page, the inner root is there."""
+        (self.outer / "index.html").write_text(ALREADY_SERVED)
+        self.root.mkdir(mode=0o750)
+        self.own()
+        assert self.web.get(self.domain, "/index.html") == (200, ALREADY_SERVED.encode())
+
+    def die_before_the_switch(self):
+        """Let the agent build the tree and die; return the files it wrote."""
+        (self.home / "kill.json").write_text(json.dumps({"from": "switch", "at": 1}))
+        self.own()
+        assert self.run() == -9
+        (self.home / "kill.json").unlink()
+        return [path for path in self.staging.rglob("*") if path.is_file()]
+
+    @property
+    def staging(self):
+        """Where the agent says it builds."""
+        return Path(self.state["staging"])
+
+    def staging_left(self):
+        """Return what is left of building, anywhere in the home."""
+        return [path for path in self.home.rglob(".shoplaunch*") if path.name != ".shoplaunch-replaced"]
+
+    def close(self):
+        for process in self._started:
+            Box._end_session(self, process)
+        self.server.query(f"DROP DATABASE IF EXISTS `{self.database}`")
+        self.server.query(f"DROP USER IF EXISTS `{self.db_user}`@localhost")
+
+
+@pytest.fixture
+def nested(server, mariadb_server, bundle, controller, keys, killable):
+    shop = Nested(server, mariadb_server, bundle, controller, keys, killable)
+    yield shop
+    shop.close()
+
+
+@pytest.fixture
+def apart(nested):
+    """The outer document root is a file system of its own: nothing can be renamed into it from the home."""
+    options = f"size=64m,uid={nested.uid},gid={nested.gid},mode=750"
+    subprocess.run(["mount", "-t", "tmpfs", "-o", options, "none", str(nested.outer)], check=True)
+    nested.furnish()
+    yield nested
+    subprocess.run(["umount", "-l", str(nested.outer)], check=True)
+
+
+def test_the_tree_is_built_outside_every_site(nested):
+    nested.furnish()
+    nested.drop()
+    assert len(nested.die_before_the_switch()) > 5
+    assert nested.staging.parent == nested.home
+    assert oct(nested.staging.stat().st_mode & 0o777) == "0o700"
+    assert sorted(os.listdir(nested.outer)) == ["index.html", "sub"]
+    assert nested.web.get(nested.domain, f"/{nested.staging.name}/index.php")[0] == 404
+    assert nested.run() == 0
+    assert (nested.root / "index.php").exists()
+    assert sorted(os.listdir(nested.outer)) == ["index.html", "sub"]
+    assert not nested.staging_left()
+
+
+def test_where_it_has_to_be_inside_another_site_it_is_neither_served_nor_guessed(apart):
+    apart.drop()
+    files = apart.die_before_the_switch()
+    assert len(files) > 5
+    wrapper = apart.staging.parent
+    assert wrapper.parent == apart.outer
+    # A name nobody knows, and the place it is in shows nothing
+    assert len(apart.staging.name) == 32
+    for path in ["", ".htaccess", apart.staging.name + "/"]:
+        assert apart.web.get(apart.domain, f"/{wrapper.name}/{path}")[0] == 403
+    for path in files:
+        status, body = apart.web.get(apart.domain, f"/{path.relative_to(apart.outer)}")
+        assert status in (403, 404)
+        assert not path.read_bytes().strip() or path.read_bytes() not in body
+    assert {oct(path.stat().st_mode & 0o777) for path in (wrapper, apart.staging)} == {"0o700"}
+    assert apart.web.get(apart.domain, "/index.html")[0] == 200
+    assert apart.run() == 0
+    assert (apart.root / "index.php").exists()
+    assert not apart.staging_left()
+
+
+def test_a_cancelled_job_leaves_nothing_in_the_other_site(apart, controller):
+    apart.drop()
+    apart.die_before_the_switch()
+    controller.answer = lambda event: (410, {}) if event["event"] != "cleaned" else None
+    assert apart.run() == 5
+    assert os.listdir(apart.root) == []
+    assert not apart.staging_left()
+
+
+def test_a_new_attempt_goes_on_in_the_same_place(apart):
+    apart.drop()
+    apart.die_before_the_switch()
+    before = apart.staging
+    apart.drop(attempt=2)
+    (apart.home / "kill.json").write_text(json.dumps({"from": "switch", "at": 1}))
+    apart.own()
+    assert apart.run() == -9
+    assert apart.staging == before
+    (apart.home / "kill.json").unlink()
+    assert apart.run() == 0
+    assert not apart.staging_left()
+
+
+def test_what_a_killed_agent_left_of_looking_is_no_occupation(nested):
+    nested.furnish()
+    for folder in (nested.root, nested.home):
+        (folder / f".shoplaunch-probe-{nested.id}").mkdir()
+    nested.own()
+    nested.drop()
+    assert nested.run() == 0
+    assert not nested.staging_left()
