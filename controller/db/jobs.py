@@ -129,6 +129,13 @@ def children(connection: sa.Connection, parent: str) -> list[Job]:
     return [_job(row) for row in connection.execute(query)]
 
 
+def last_was_unheard(connection: sa.Connection, server: str) -> bool:
+    """Tell whether the agent that finished last on the server was only heard of through the panel."""
+    query = sa.select(jobs.c.facts).where(jobs.c.server == server, jobs.c.state.in_(("finishing", "live")))
+    found = connection.execute(query.order_by(jobs.c.updated_at.desc()).limit(1)).scalar()
+    return found is not None and json.loads(found).get("ack_seq") is not None
+
+
 def find_service(connection: sa.Connection, service_id: str) -> Job | None:
     """Return the newest job of billing's service `service_id`, or the job of that id, None when there is none."""
     query = sa.select(*_COLUMNS).where(sa.or_(jobs.c.service_id == service_id, jobs.c.id == service_id))

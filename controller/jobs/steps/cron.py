@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from controller.db import jobs
+from controller.db.engine import reading
 from controller.jobs.steps.work import Outcome, Work
 from controller.panels.base import Prepared
 from shared.job import RESTORE, cron_line
@@ -14,4 +16,9 @@ def run(work: Work) -> Outcome:
     panel.ensure_cron(account, line)
     if work.job.kind == RESTORE:
         panel.verify_prepared(account, Prepared(*panel.database_names(account), line))
-    return Outcome(facts={"cron_seconds": panel.cron_interval_seconds(account)})
+    facts: dict[str, float] = {"cron_seconds": panel.cron_interval_seconds(account)}
+    with reading(work.tools.engine) as connection:
+        if jobs.last_was_unheard(connection, work.job.server):
+            # Its network lets nothing out: this agent is looked for from the beginning
+            facts["blocked_at"] = work.tools.clock()
+    return Outcome(facts=facts)

@@ -112,6 +112,12 @@ class Databases:
         held = {str(one).upper() for one in answer.data} if answer.ok and isinstance(answer.data, list) else set()
         return any(one.startswith("ALL") and "ALTER" not in one for one in held) or held >= NEEDED
 
+    def holds_tables(self, name: str) -> bool:
+        """Tell whether the database holds tables; one that cannot be checked is taken to."""
+        self._check_prefix(name)
+        answer = self._whm.uapi(self._user, "Mysql", "check_database", look=True, name=name)
+        return not (answer.ok and isinstance(answer.data, list) and not answer.data)
+
     def remove_database(self, name: str) -> None:
         """The database is not there."""
         self._check_prefix(name)

@@ -144,6 +144,10 @@ class CpanelPanel(Panel):
         """See Panel.has_database_user."""
         return user in self.databases(account).users()
 
+    def holds_tables(self, account: Account, database: str) -> bool:
+        """See Panel.holds_tables."""
+        return self.databases(account).holds_tables(database)
+
     def remove_database(self, account: Account, database: str) -> None:
         """See Panel.remove_database."""
         self.databases(account).remove_database(database)

@@ -332,3 +332,37 @@ def test_a_blocked_job_whose_time_is_over_has_expired(world):
     again.finished()
     world.work_later(130, stride=10)
     assert world.job(job).state == "finishing"
+
+
+def test_the_next_shop_on_a_server_that_lets_nothing_out_is_followed_from_its_first_minute(world):
+    job, agent = blocked(world)
+    agent.finished()
+    world.work_later(65, stride=5)
+    agent.leave()
+    world.serve(job)
+    world.work_later(30, stride=5)
+    second, _ = world.dropped(domain="second.example.com", account="bob")
+    agent = deaf(world, second)
+    agent.finished()
+    world.work_later(65, stride=5)
+    assert world.job(second).state == "finishing"
+    agent.leave()
+    world.serve(second)
+    world.work_later(30, stride=5)
+    assert world.job(second).state == "live"
+    # Nobody is alarmed by what is known
+    assert len(world.mail.alarms) == 1
+
+
+def test_a_server_whose_network_is_open_again_is_no_longer_looked_at(world):
+    test_the_next_shop_on_a_server_that_lets_nothing_out_is_followed_from_its_first_minute(world)
+    third, agent = world.dropped(domain="third.example.com", account="carol")
+    agent.restore()
+    agent.clean()
+    world.serve(third)
+    world.work_later(30, stride=5)
+    assert world.job(third).state == "live"
+    world.dropped(domain="fourth.example.com", account="dave")
+    reads = calls(world, "read_file")
+    world.work_later(200, stride=10)
+    assert calls(world, "read_file") == reads
