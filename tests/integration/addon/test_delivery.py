@@ -1,6 +1,7 @@
 """Events reach the controller in the end, signed anew with the same id, and never at a visitor's expense."""
 
 import base64
+import html
 import json
 
 import pytest
@@ -101,6 +102,50 @@ def test_a_refused_event_is_sent_again_as_a_new_one(watched, told):
     assert [row["state"] for row in watched.queue()] == ["taken"]
     first, second = [event for event, method, *_rest in told.requests if method == "POST"]
     assert first != second
+
+
+def test_what_was_refused_of_a_terminated_service_is_forgotten(watched, told):
+    told.refuse(422, "domain_invalid")
+    _order, service = watched.order(domain="")
+    watched.create(service)
+    assert [row["state"] for row in watched.queue()] == ["refused"]
+    told.answer(202, {"state": "cancelled", "percent": 0})
+    watched.terminate(service)
+    assert [(row["kind"], row["state"]) for row in watched.queue()] == [("terminated", "taken")]
+
+
+def test_events_that_ended_a_month_ago_are_forgotten_and_waiting_ones_are_not(watched, told):
+    _order, service = watched.order()
+    watched.create(service)
+    watched.setting("controller_url", "http://127.0.0.1:9")
+    watched.terminate(service)
+    month = 31 * 86400
+    watched.query("UPDATE mod_shoplaunch_queue SET created_at = created_at - %s", month)
+    watched.query("UPDATE mod_shoplaunch_queue SET ended_at = ended_at - %s WHERE ended_at > 0", month)
+    watched.cron()
+    assert [(row["kind"], row["state"]) for row in watched.queue()] == [("terminated", "waiting")]
+
+
+def test_the_real_controllers_refusal_is_shown_with_its_advice(whmcs):
+    _order, service = whmcs.order(domain="")
+    whmcs.create(service)
+    assert [row["state"] for row in whmcs.queue()] == ["refused"]
+    page = whmcs.page("/admin/addonmodules.php", module="shoplaunch", admin=1)
+    error = json.loads(whmcs.queue()[0]["error"])
+    assert error["code"] == "domain_invalid" and error["advice"]
+    assert "domain_invalid" in page.text and html.escape(error["advice"], quote=False)[:20] in page.text
+
+
+def test_a_wrong_secret_waits_until_it_is_corrected(whmcs, site):
+    whmcs.setting("api_secret", "0" * 64)
+    _order, service = whmcs.order()
+    whmcs.create(service)
+    assert [row["state"] for row in whmcs.queue()] == ["waiting"]
+    assert "request_unsigned" in whmcs.page("/admin/addonmodules.php", module="shoplaunch", admin=1).text
+    whmcs.setting("api_secret", site.secret)
+    whmcs.due_now()
+    whmcs.cron()
+    assert [row["state"] for row in whmcs.queue()] == ["taken"]
 
 
 def test_the_real_controller_gets_one_job_from_an_event_whose_answer_was_lost(whmcs, site, job_of):

@@ -87,6 +87,7 @@ final class Orders
             $gone = ['account' => 'gone', 'held_mail' => ''];
             if (Services::changeUnless($serviceId, 'account', 'gone', $gone)) {
                 $event = ['event' => 'terminated', 'service_id' => (string) $serviceId, 'at' => time()];
+                Queue::dropRefused($serviceId);
                 Queue::add($serviceId, $event);
             }
         });

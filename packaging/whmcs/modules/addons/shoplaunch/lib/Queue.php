@@ -113,8 +113,14 @@ final class Queue
     /** Forget events that ended long ago. */
     public static function sweep(): void
     {
-        Capsule::table(Schema::QUEUE)->where('state', 'taken')->where('ended_at', '<', time() - self::KEEP_SECONDS)
-            ->delete();
+        Capsule::table(Schema::QUEUE)->where('state', '!=', 'waiting')
+            ->where('ended_at', '<', time() - self::KEEP_SECONDS)->delete();
+    }
+
+    /** Forget what was refused of a service: its account is gone. */
+    public static function dropRefused(int $serviceId): void
+    {
+        Capsule::table(Schema::QUEUE)->where('service_id', $serviceId)->where('state', 'refused')->delete();
     }
 
     private static function end(\stdClass $row, string $state, array $more): void
