@@ -45,7 +45,7 @@ _SETTINGS = """\
 # Number of the support department, and the administrator that answers are signed by
 #department = 1
 #admin = "support"
-# link: a page shows the password once; mail: it stands in the mail
+# link: a page shows the password once; set: the client chooses one there; mail: it stands in the mail
 #credentials = "link"
 """
 

@@ -7,9 +7,8 @@ from collections.abc import Callable
 from controller.billing.base import Billing
 from controller.billing.mail import Mail
 from controller.billing.whmcs import Whmcs
-from controller.billing.whmcs_settings import SET, WhmcsSettings
+from controller.billing.whmcs_settings import WhmcsSettings
 from controller.config import Config
-from shared.errors import ShoplaunchError
 
 
 def channels(config: Config, clock: Callable[[], float]) -> Callable[[str], Billing]:
@@ -17,8 +16,5 @@ def channels(config: Config, clock: Callable[[], float]) -> Callable[[str], Bill
     mail = Mail(config.mail)
     ways: dict[str, Billing] = {}
     if config.whmcs:
-        settings = WhmcsSettings.from_dict(config.whmcs)
-        if settings.credentials == SET:
-            raise ShoplaunchError("config_invalid", '[whmcs] credentials = "set" is not offered by this version')
-        ways["whmcs"] = Whmcs(settings, mail, clock)
+        ways["whmcs"] = Whmcs(WhmcsSettings.from_dict(config.whmcs), mail, clock)
     return lambda source: ways.get(source, mail)

@@ -48,6 +48,11 @@ def offer(engine: sa.Engine, keys: Keys, job_id: str, mode: str, now: float) -> 
     return found[0]
 
 
+def may_be_chosen(job: Job) -> bool:
+    """Tell whether the shop's bundle says how a password is set later."""
+    return bool(((job.later or {}).get("jobs") or {}).get("set_admin_password"))
+
+
 def state(job: Job, now: float) -> str:
     """Return whether the link still leads to something (`waiting`), did (`shown`), or is of no use (`gone`)."""
     known = job.facts.get(FACT)
@@ -80,6 +85,28 @@ def show(engine: sa.Engine, keys: Keys, job_id: str, nonce: str, now: float) -> 
 
     _change(engine, job_id, now, work)
     return shown[0] if shown else None
+
+
+def claim(engine: sa.Engine, job_id: str, nonce: str, now: float) -> bool:
+    """Take the right to choose a password; False when the link has served, or is of no use."""
+    taken: list[bool] = []
+
+    def work(_connection: sa.Connection, job: Job) -> Mapping[str, Any]:
+        taken[:] = [is_of(job, nonce) and job.facts[FACT]["mode"] == "set" and state(job, now) == WAITING]
+        return used(job, now) if taken[0] else {}
+
+    _change(engine, job_id, now, work)
+    return taken[0]
+
+
+def give_back(engine: sa.Engine, job_id: str, nonce: str, now: float) -> None:
+    """The link may be used after all."""
+
+    def work(_connection: sa.Connection, job: Job) -> Mapping[str, Any]:
+        known = {name: value for name, value in job.facts[FACT].items() if name != "used_at"}
+        return _fact(job, known) if is_of(job, nonce) else {}
+
+    _change(engine, job_id, now, work)
 
 
 def used(job: Job, now: float) -> dict[str, Any]:

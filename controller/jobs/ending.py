@@ -11,6 +11,7 @@ from controller.db import jobs, steps
 from controller.db.engine import reading
 from controller.db.jobs import Job
 from controller.jobs import changes, retrying, states
+from shared.job import RESTORE
 
 #: Steps that would tell a client about a shop that is gone.
 _TELLING = ("notify", "unblock")
@@ -20,12 +21,13 @@ def end(engine: sa.Engine, service_id: str, now: float) -> None:
     """Nothing more is done for the service. Harmless when it has no job, or one that is over."""
     with reading(engine) as connection:
         job = jobs.find_service(connection, service_id)
-    if job is not None:
-        changes.change(engine, job.id, now, lambda connection, now_job: _ended(connection, now_job, now))
+        children = jobs.children(connection, job.id) if job is not None else []
+    for one in [job, *children] if job is not None else []:
+        changes.change(engine, one.id, now, lambda connection, now_job: _ended(connection, now_job, now))
 
 
 def _ended(connection: sa.Connection, job: Job, now: float) -> Mapping[str, Any]:
-    if job.state == states.LIVE and job.ended_at is None:
+    if job.kind == RESTORE and job.state == states.LIVE and job.ended_at is None:
         rows = steps.of_job(connection, job.id)
         for name in _TELLING:
             if name in rows and rows[name].state not in steps.OVER:

@@ -1,13 +1,14 @@
-"""GET and POST /credentials/<token>: the client's password, shown once, and only to somebody who presses the button."""
+"""GET and POST /credentials/<token>: the client's password, shown once or chosen, only to who presses the button."""
 
 from __future__ import annotations
 
 from flask import Blueprint, Response, g, make_response, render_template, request
 
 from controller.db.jobs import Job
-from controller.jobs import credentials
+from controller.jobs import choosing, credentials
 from controller.web.context import service
-from controller.web.i18n import gettext
+from controller.web.i18n import gettext, language
+from shared.errors import ShoplaunchError, advice
 
 bp = Blueprint("credentials", __name__)
 #: Nothing at such an address is for search engines or caches, whatever a proxy thinks.
@@ -16,22 +17,46 @@ _HEADERS = {"X-Robots-Tag": "noindex, nofollow, noarchive", "Cache-Control": "no
 
 @bp.get("/credentials/<token>")
 def show(token: str) -> Response:
-    """Return the page with the button; looking at it (mail scanners do) changes nothing."""
+    """Return the page with the button or the form; looking at it (mail scanners do) changes nothing."""
     job, _nonce = _wanted(token)
-    state = credentials.state(job, service().now())
-    return _page(job, "waiting") if state == credentials.WAITING else _over(job, state)
+    if credentials.state(job, service().now()) != credentials.WAITING:
+        return _over(job)
+    return _page(job, "choose" if _is_chosen(job) else "waiting")
 
 
 @bp.post("/credentials/<token>")
 def reveal(token: str) -> Response:
-    """Show the password and forget it."""
+    """Show the password and forget it, or take the one the client chose."""
     job, nonce = _wanted(token)
+    return _choose(job, nonce, token) if _is_chosen(job) else _show(job, nonce, token)
+
+
+def _show(job: Job, nonce: str, token: str) -> Response:
     password = credentials.show(service().engine, service().keys, job.id, nonce, service().now())
     if password is None:
-        job, _nonce = _wanted(token)
-        return _over(job, credentials.state(job, service().now()))
+        return _over(_wanted(token)[0])
     service().audit("client", "password shown", job.id, request.remote_addr or "")
     return _page(job, "shown", password=password)
+
+
+def _choose(job: Job, nonce: str, token: str) -> Response:
+    password = request.form.get("password", "")
+    if password != request.form.get("again", ""):
+        return _page(job, "choose", 422, problem=gettext("The two passwords are not the same."))
+    try:
+        chosen = choosing.choose(service(), job, nonce, password)
+    except ShoplaunchError as error:
+        return _page(job, "choose", 422, problem=_said(error))
+    if chosen:
+        service().audit("client", "password chosen", job.id, request.remote_addr or "")
+    return _over(_wanted(token)[0])
+
+
+def _said(error: ShoplaunchError) -> str:
+    if error.code == "password_unfit":
+        return str(advice(error.code, language()))
+    # What keeps a job from beginning is nothing a client can mend
+    return gettext("That is not possible at this moment. Please try again in a few minutes, or ask our support.")
 
 
 def _wanted(token: str) -> tuple[Job, str]:
@@ -40,15 +65,28 @@ def _wanted(token: str) -> tuple[Job, str]:
     return job, nonce
 
 
-def _over(job: Job, state: str) -> Response:
-    return _page(job, "used" if state == credentials.SHOWN else "gone", 410)
+def _is_chosen(job: Job) -> bool:
+    return bool(job.facts[credentials.FACT]["mode"] == "set")
 
 
-def _page(job: Job, view: str, status: int = 200, password: str = "") -> Response:
-    known = job.facts.get(credentials.FACT) or {}
+def _over(job: Job) -> Response:
+    """Return the page of a link that has served, or never will."""
+    if credentials.state(job, service().now()) != credentials.SHOWN:
+        return _page(job, "gone", 410)
+    if _is_chosen(job):
+        return _page(job, choosing.progress(service(), job))
+    return _page(job, "used", 410)
+
+
+def _page(job: Job, view: str, status: int = 200, **more: str) -> Response:
+    known = job.facts[credentials.FACT]
     titles = {
         "waiting": gettext("Your password is waiting"),
+        "choose": gettext("Choose your password"),
         "shown": gettext("Your password"),
+        "setting": gettext("Your password is being set"),
+        "done": gettext("Your password is set"),
+        "trouble": gettext("This takes a little longer"),
         "used": gettext("The password was shown already"),
         "gone": gettext("This link is no longer valid"),
     }
@@ -59,9 +97,10 @@ def _page(job: Job, view: str, status: int = 200, password: str = "") -> Respons
         domain=job.domain,
         login=job.email,
         admin_url=job.facts.get("admin_url"),
-        password=password,
         until=known.get("expires_at"),
         used_at=known.get("used_at"),
+        least=choosing.MIN_CHARS,
+        **more,
     )
     response = make_response(page, status)
     response.headers.update(_HEADERS)

@@ -35,6 +35,7 @@ STATUS = {
     "login_throttled": 429,
     "not_initialised": 503,
     "order_invalid": 422,
+    "password_unfit": 422,
     "request_unsigned": 401,
     "account_invalid": 422,
     "server_ambiguous": 422,

@@ -5,13 +5,13 @@ from __future__ import annotations
 from controller.billing.base import Handover
 from controller.jobs import credentials, telling
 from controller.jobs.steps.work import Outcome, Work
+from controller.jobs.tls import addresses
 from shared.errors import ShoplaunchError
 
 
 def run(work: Work) -> Outcome:
     """Raises mail_failed, whmcs_*."""
-    offered = work.job.facts.get(credentials.FACT)
-    mode = offered["mode"] if offered else work.tools.billing.credentials_for(telling.about(work.tools, work.job))
+    mode = _mode(work)
     if mode == "mail":
         if credentials.PASSWORD not in work.private:
             # Told before: the password was only known until then
@@ -25,6 +25,15 @@ def run(work: Work) -> Outcome:
     link = f"{tools.config.public_url.rstrip('/')}/credentials/{tools.tokens.for_credentials(job.id, nonce)}"
     tools.billing.hand_over(_news(work, way=mode, password_link=link))
     return Outcome(note=f"{job.email}, with a link to the password")
+
+
+def _mode(work: Work) -> str:
+    """Return how the client learns the password: as it was offered before, else as billing wants and the shop can."""
+    offered = work.job.facts.get(credentials.FACT)
+    if offered is not None:
+        return str(offered["mode"])
+    wanted = work.tools.billing.credentials_for(telling.about(work.tools, work.job))
+    return "link" if wanted == "set" and not credentials.may_be_chosen(work.job) else wanted
 
 
 def _news(work: Work, *, way: str = "mail", password: str = "", password_link: str = "") -> Handover:
@@ -48,5 +57,7 @@ def _news(work: Work, *, way: str = "mail", password: str = "", password_link: s
 
 
 def _name_servers(work: Work) -> tuple[str, ...]:
-    ask = getattr(work.tools.panel, "name_servers", None)
-    return tuple(ask(work.account)) if ask is not None else ()
+    """Return what the client's domain should use, unless the world finds the shop already."""
+    panel, account = work.tools.panel, work.account
+    found = panel.name_servers(account)
+    return tuple(found) if found and panel.site_address(account).ip not in addresses(work.job.domain) else ()

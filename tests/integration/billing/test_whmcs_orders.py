@@ -1,9 +1,9 @@
 """Orders of billing from the first event to the client's mail, with a WHMCS that may be away."""
 
-from controller.jobs import billed, credentials
+from controller.jobs import billed, choosing, credentials
 from controller.jobs.telling import DELAY_SECONDS
 from tests.integration.billing.events import accepted, created, terminated
-from tests.integration.controller.world import Agent
+from tests.integration.controller.world import Agent, place
 
 
 def subjects(whmcs):
@@ -159,3 +159,46 @@ def test_telling_again_after_a_crash_offers_the_same_link(billed_world, whmcs):
     billed_world.work()
     assert billed_world.job(job).facts["credentials"]["nonce"] == nonce
     assert len(whmcs.books.mails) == 2 and len(whmcs.books.tickets[0]["replies"]) == 2
+
+
+JOBS = {
+    "set_admin_password": {
+        "statements": [{"sql": "UPDATE ps_employee SET passwd = %s", "params": [place("admin.password_hash")]}],
+        "edits": [],
+    }
+}
+
+
+def test_with_set_the_client_chooses_and_no_password_is_kept(billed_world, whmcs, settings):
+    billed_world.configure(settings(credentials="set"))
+    billed_world.add_bundle("later", jobs=JOBS)
+    job = billed_world.finish(billed_world.begin(bundle="later"))
+    assert job.secrets_encrypted is None and job.facts["credentials"]["mode"] == "set"
+    assert "Choose your password" in whmcs.books.tickets[0]["replies"][1]["message"]
+    nonce = job.facts["credentials"]["nonce"]
+    assert choosing.choose(billed_world.service, job, nonce, "correct horse battery")
+    assert not choosing.choose(billed_world.service, job, nonce, "something else here")
+    billed_world.work()
+    [child] = billed_world.service.later_jobs(job.id)
+    assert child.state == "dropped" and choosing.progress(billed_world.service, job) == "setting"
+    # A later job is no order: nothing is announced
+    assert len(whmcs.books.tickets) == 1 and len(whmcs.books.mails) == 2
+    billed.take(billed_world.service, terminated("1042"))
+    assert billed_world.job(child).state == "cancelled"
+
+
+def test_with_set_a_shop_that_cannot_take_one_later_shows_its_password(billed_world, settings):
+    billed_world.configure(settings(credentials="set"))
+    job = billed_world.finish(billed_world.begin())
+    assert job.facts["credentials"]["mode"] == "link" and job.secrets_encrypted is not None
+
+
+def test_the_failure_of_a_later_job_reaches_the_operator(billed_world, whmcs):
+    billed_world.add_bundle("later", jobs=JOBS)
+    job = billed_world.finish(billed_world.begin(bundle="later"))
+    child = billed_world.service.start_kind(job.id, "set_admin_password", {"admin.password": "correct horse battery"})
+    billed_world.work()
+    Agent(billed_world, billed_world.job(child)).fail("db_access_denied")
+    billed_world.work()
+    assert "db_access_denied" in billed_world.operators_mail()[-1]
+    assert whmcs.books.tickets[0]["notes"] == []

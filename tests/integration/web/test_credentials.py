@@ -108,3 +108,98 @@ def test_that_it_was_shown_is_in_the_audit_log_without_the_password(site, waitin
     rows = [row for row in site.service.list_audit(20, 0) if row.job == job.id]
     assert [(row.user, row.action) for row in rows] == [("client", "password shown")]
     assert PASSWORD not in site.log() and PASSWORD not in str(rows)
+
+
+LATER = {
+    "nonce": "0123abcd", "checks": [], "admin_folder": "admin77",
+    "jobs": {"set_admin_password": {"statements": [{"sql": "UPDATE x SET y = %s", "params": []}], "edits": []}},
+}  # fmt: skip
+CHOSEN = "correct horse ۱۲ battery"
+
+
+@pytest.fixture
+def choosing(site):
+    """Return a function: -> (job, address) of a shop whose client is to choose a password."""
+
+    def make(later=LATER, **order):
+        facts = {"shop_url": "http://x.example/", "admin_url": "http://x.example/admin77/"}
+        private = sealed(site.service.keys, {"admin.password": PASSWORD})
+        job = site.put(
+            site.order(**order), "live", facts=facts, later=later, domain_key=None, account_key=None, **private
+        )
+        nonce = credentials.offer(site.service.engine, site.service.keys, job.id, "set", time.time())
+        assert site.service.get_job(job.id).secrets_encrypted is None
+        return site.service.get_job(
+            job.id
+        ), f"{site.url}/credentials/{site.service._tokens.for_credentials(job.id, nonce)}"
+
+    return make
+
+
+def choose(address, password=CHOSEN, again=None):
+    return requests.post(address, data={"password": password, "again": again or password}, timeout=TIMEOUT)
+
+
+def test_a_client_chooses_a_password_once_and_sees_when_it_works(site, choosing):
+    job, address = choosing()
+    assert 'type="password"' in requests.get(address, timeout=TIMEOUT).text
+    assert "being set" in choose(address).text
+    [child] = site.service.later_jobs(job.id)
+    assert child.kind == "set_admin_password"
+    import bcrypt
+
+    hashed = site.service.keys.decrypt(child.secrets_encrypted)
+    assert CHOSEN not in hashed
+    import json
+
+    assert bcrypt.checkpw(CHOSEN.encode(), json.loads(hashed)["admin.password_hash"].encode())
+    assert "being set" in choose(address, "another password").text
+    assert len(site.service.later_jobs(job.id)) == 1
+    site.put(child, "live")
+    assert "sign in with it now" in requests.get(address, timeout=TIMEOUT).text
+    site.put(child, "failed")
+    assert "Our team has been told" in requests.get(address, timeout=TIMEOUT).text
+    assert CHOSEN not in site.log()
+
+
+@pytest.mark.parametrize(
+    ("password", "again", "said"),
+    [
+        ("short", None, "at least 10 characters"),
+        ("long enough 1", "long enough 2", "not the same"),
+        ("ب" * 40, None, "at least 10 characters"),
+        ("with\x00null bytes", None, "at least 10 characters"),
+    ],
+    ids=ascii,
+)
+def test_an_unfit_password_is_refused_and_the_link_stays(site, choosing, password, again, said):
+    job, address = choosing()
+    answer = choose(address, password, again)
+    assert answer.status_code == 422 and said in answer.text and password not in answer.text
+    assert site.service.later_jobs(job.id) == []
+    assert "being set" in choose(address).text
+
+
+def test_what_keeps_the_shop_from_taking_it_leaves_the_link_for_later(site, choosing):
+    job, address = choosing(later={**LATER, "jobs": {}})
+    answer = choose(address)
+    assert answer.status_code == 422 and "try again in a few minutes" in answer.text
+    assert requests.get(address, timeout=TIMEOUT).status_code == 200
+    assert credentials.state(site.service.get_job(job.id), time.time()) == credentials.WAITING
+
+
+def test_two_who_choose_at_once_are_one_whose_password_it_is(site, choosing):
+    from concurrent.futures import ThreadPoolExecutor
+
+    job, address = choosing()
+    with ThreadPoolExecutor(5) as pool:
+        list(pool.map(lambda n: choose(address, f"password number {n}"), range(5)))
+    assert len(site.service.later_jobs(job.id)) == 1
+    rows = [row for row in site.service.list_audit(50, 0) if row.job == job.id]
+    assert [row.action for row in rows] == ["password chosen"]
+
+
+def test_a_persian_client_chooses_in_persian(choosing):
+    _job, address = choosing(language="fa")
+    assert "ثبت گذرواژه" in requests.get(address, timeout=TIMEOUT).text
+    assert "یکسان نیستند" in choose(address, "long enough 1", "long enough 2").text

@@ -1,0 +1,50 @@
+"""The client chooses the back office's password behind a link: once, and a later job brings it into the shop."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from controller.db.jobs import Job
+from controller.jobs import credentials, states
+from controller.jobs.kinds import SET_ADMIN_PASSWORD
+from shared.errors import ShoplaunchError
+
+if TYPE_CHECKING:
+    from controller.jobs.service import Service
+
+MIN_CHARS = 10
+#: More the application's hash does not look at.
+MAX_BYTES = 72
+SETTING, DONE, TROUBLE = "setting", "done", "trouble"
+
+
+def check(password: str) -> None:
+    """Raise ShoplaunchError `password_unfit` for one that nobody should have, or the shop cannot take."""
+    if len(password) < MIN_CHARS or len(password.encode("utf-8")) > MAX_BYTES or not password.isprintable():
+        bounds = f"{MIN_CHARS} characters at least, and {MAX_BYTES} bytes at most"
+        raise ShoplaunchError("password_unfit", f"a password has {bounds}")
+
+
+def choose(service: Service, job: Job, nonce: str, password: str) -> bool:
+    """Bring the client's password into the shop; False when the link has served already.
+
+    Raises ShoplaunchError `password_unfit`, and as `Service.start_kind` does; the link may be used again then.
+    """
+    check(password)
+    # Claimed first: of two who choose at once only one may believe that it worked
+    if not credentials.claim(service.engine, job.id, nonce, service.now()):
+        return False
+    try:
+        service.start_kind(job.id, SET_ADMIN_PASSWORD, {"admin.password": password})
+    except ShoplaunchError:
+        credentials.give_back(service.engine, job.id, nonce, service.now())
+        raise
+    return True
+
+
+def progress(service: Service, job: Job) -> str:
+    """Return how far the chosen password is: `setting`, `done` or `trouble`."""
+    state = next((one.state for one in service.later_jobs(job.id) if one.kind == SET_ADMIN_PASSWORD), states.FAILED)
+    if state == states.LIVE:
+        return DONE
+    return TROUBLE if state in (states.FAILED, states.STALLED, states.CANCELLED) else SETTING
