@@ -7,16 +7,28 @@ from pathlib import Path
 
 import click
 
-from controller.cli.output import PARTLY_DONE, errors_shown, json_option, print_facts, print_json, show_error
+from controller.cli.output import (
+    PARTLY_DONE,
+    errors_shown,
+    json_option,
+    print_facts,
+    print_json,
+    print_rows,
+    show_error,
+)
 from controller.cli.servers import open_database, panel_of
 from controller.config import Config, load_config
 from controller.db import bundles, jobs
 from controller.db.engine import reading
-from controller.panels.base import SkeletonFiles, SkeletonStatus
+from controller.panels.base import Panel, SkeletonFiles, SkeletonStatus
 from shared.encoding import sha256_hex
 from shared.errors import ShoplaunchError
 from shared.job import AGENT_FILE, FOLDER, LAUNCHER_FILE
 
+_COST_COLUMNS = (
+    ("name", "Package"), ("accounts", "Accounts"), ("held", "They would hold"), ("shops", "Shops"),
+    ("fits", "Fits its quota"),
+)  # fmt: skip
 _yes = click.option("--yes", is_flag=True, help="Do not ask.")
 
 
@@ -43,8 +55,10 @@ def install(server: str, bundle: str | None, yes: bool) -> None:
     path = _bundle_path(config, bundle) if bundle else None
     cost = len(launcher) + len(agent) + (path.stat().st_size if path else 0)
     click.echo(f"Every new account will hold {_size(cost)} for it until its shop is ready or `skeleton sweep` is run.")
-    if path is not None and not yes:
-        click.confirm(f"Put the bundle {bundle} into every new account?", abort=True)
+    if path is not None:
+        _show_cost(panel, cost)
+        if not yes:
+            click.confirm(f"Put the bundle {bundle} into every new account?", abort=True)
     files = SkeletonFiles(launcher=launcher, agent=agent, bundle_path=str(path) if path else None)
     _show(panel.ensure_skeleton(files), config, as_json=False)
 
@@ -125,6 +139,31 @@ def _bundle_path(config: Config, name: str) -> Path:
     return path
 
 
+def _show_cost(panel: Panel, cost: int) -> None:
+    """Say what as many accounts as there are now would hold, and in which plans they would hold it for nothing."""
+    found = panel.packages()
+    if not found:
+        count = len(panel.list_accounts())
+        click.echo(f"There are {count} accounts now; as many new ones would hold {_size(cost * count)}.")
+        return
+    shown = [
+        {
+            "name": one.name,
+            "accounts": one.accounts,
+            "held": _size(cost * one.accounts),
+            "shops": "yes" if one.sells_shops else "no",
+            "fits": "no" if one.quota_bytes is not None and one.quota_bytes < cost else "yes",
+        }
+        for one in found
+    ]
+    print_rows(shown, _COST_COLUMNS, as_json=False, empty="")
+    total = sum(one.accounts for one in found)
+    click.echo(f"There are {total} accounts now; as many new ones would hold {_size(cost * total)}.")
+    idle = [one.name for one in found if not one.sells_shops]
+    if idle:
+        click.echo(f"Accounts of these packages get no shop and hold it all the same: {', '.join(idle)}.")
+
+
 def _show(found: SkeletonStatus, config: Config, *, as_json: bool) -> None:
     launcher, agent = agent_files(config)
     current = (found.launcher_sha256, found.agent_sha256) == (sha256_hex(launcher), sha256_hex(agent))
@@ -139,4 +178,6 @@ def _show(found: SkeletonStatus, config: Config, *, as_json: bool) -> None:
 
 
 def _size(count: int) -> str:
+    if count >= 1024**3:
+        return f"{count / 1024**3:.1f} GiB"
     return f"{count / 1024**2:.1f} MiB" if count >= 1024**2 else f"{count / 1024:.0f} KiB"

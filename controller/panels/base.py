@@ -93,6 +93,16 @@ class Prepared:
 TEMPORARY = "sl"
 
 
+@dataclass(frozen=True)
+class Package:
+    """A hosting plan with the number of its accounts; `quota_bytes` is None for no limit."""
+
+    name: str
+    accounts: int
+    quota_bytes: int | None
+    sells_shops: bool
+
+
 class Panel(ABC):
     """One server's panel. Constructed from its `servers` row; cheap to make, holds no state worth keeping."""
 
@@ -261,6 +271,10 @@ class Panel(ABC):
     @abstractmethod
     def remove_skeleton(self) -> None:
         """New accounts are born without anything of ours."""
+
+    def packages(self) -> list[Package]:
+        """Return the hosting plans whose accounts are born from the skeleton; none where there are no plans."""
+        return []
 
     @abstractmethod
     def list_accounts(self) -> list[Account]:

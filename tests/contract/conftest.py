@@ -112,6 +112,7 @@ class ResellerDriver(CpanelDriver):
     """The same with a reseller's token."""
 
     settings = {"skeleton": "reseller"}
+    has_skeleton = True
 
     def _login(self):
         return self._whm.reseller()

@@ -68,13 +68,23 @@ class Accounts:
         return self._account(user, domain)
 
     def all(self) -> list[Account]:
-        """Return every account our token can see, by name."""
+        """Return every account our token can see, by name, but those whose place the panel does not name."""
         answer = self._whm.call("listaccts", look=True)
         if not answer.ok:
             raise ShoplaunchError("panel_refused", f"the list of accounts: {answer.text}")
         known = [(str(one.get("user") or ""), str(one.get("domain") or "")) for one in rows(answer.data, "acct")]
         usable = sorted(one for one in known if USER.match(one[0]) and one[0] not in SYSTEM)
-        return side_by_side([lambda one=one: self._account(*one) for one in usable])  # type: ignore[misc]
+        found = side_by_side([lambda one=one: self._usable(*one) for one in usable])  # type: ignore[misc]
+        return [account for account in found if account is not None]
+
+    def _usable(self, user: str, domain: str) -> Account | None:
+        """Return the account, None for one that is going away or not served as it should be: no reason to miss all."""
+        try:
+            return self._account(user, domain)
+        except ShoplaunchError as error:
+            if error.code not in ("account_missing", "account_foreign", "domain_foreign", "docroot_missing"):
+                raise
+            return None
 
     def remove(self, account: Account) -> None:
         """The account is not there. Raises panel_refused."""

@@ -11,13 +11,14 @@ from controller.panels.base import (
     Check,
     DatabaseEndpoint,
     DocumentRootRules,
+    Package,
     Panel,
     Prepared,
     SiteAddress,
     SkeletonFiles,
     SkeletonStatus,
 )
-from controller.panels.cpanel import agent_files, check, verify
+from controller.panels.cpanel import agent_files, check, packages, verify
 from controller.panels.cpanel.accounts import Accounts, check_name, place_of
 from controller.panels.cpanel.acts import Reasons
 from controller.panels.cpanel.cron import Crontab
@@ -230,6 +231,10 @@ class CpanelPanel(Panel):
     def cron_interval_seconds(self, account: Account) -> int:
         """See Panel.cron_interval_seconds: what the host made of our line, where it was seen."""
         return self.crontab(account).seconds()
+
+    def packages(self) -> list[Package]:
+        """See Panel.packages."""
+        return packages.packages(self.whm, self.settings.package)
 
     # -- skeleton -----------------------------------------------------------------------------------------------
 

@@ -90,6 +90,9 @@ class Skeleton:
         """New accounts are born without anything of ours; what else the skeleton holds stays."""
         if self._store.entries(PLACE) is not None:
             self._store.remove(PLACE)
+        if self._store.entries(SKELETON) == {}:
+            # An empty one of a reseller would hide root's from his accounts
+            self._store.remove(SKELETON)
 
     def _read(self, name: str) -> bytes | None:
         return self._store.read(f"{PLACE}/{name}", _TEXT_BYTES)

@@ -1,0 +1,47 @@
+"""The hosting plans of a cPanel server: how many accounts each has, and whether shops are in them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from controller.panels.base import Package
+from controller.panels.cpanel.answers import rows, unlimited
+from controller.panels.cpanel.whm import Whm
+from shared.errors import ShoplaunchError
+
+MEGABYTE = 1024 * 1024
+
+
+def packages(whm: Whm, plan: str) -> list[Package]:
+    """Return the plans our login may use, by name; `plan` is the one that shops are made with, "" for any.
+
+    A plan without databases has no shops in it. Raises panel_refused.
+    """
+    answer, accounts = whm.call("listpkgs", look=True, want="all"), whm.call("listaccts", look=True)
+    for found in (answer, accounts):
+        if not found.ok:
+            raise ShoplaunchError("panel_refused", f"the list of packages and their accounts: {found.text}")
+    counts = Counter(str(one.get("plan") or "") for one in rows(accounts.data, "acct"))
+    listed = [_package(row, counts, (plan, f"{whm.user}_{plan}")) for row in rows(answer.data, "pkg")]
+    return sorted(listed, key=lambda one: one.name)
+
+
+def _package(row: dict[str, Any], counts: Counter[str], plans: tuple[str, str]) -> Package:
+    name = str(row.get("name") or "")
+    wanted = not plans[0] or name in plans
+    quota = _number(row.get("QUOTA"))
+    return Package(
+        name=name,
+        accounts=counts[name],
+        quota_bytes=quota * MEGABYTE if quota else None,
+        sells_shops=wanted and _number(row.get("MAXSQL")) != 0,
+    )
+
+
+def _number(value: object) -> int | None:
+    """Return a limit, None for no limit or one that is no number."""
+    try:
+        return None if unlimited(value) else int(float(str(value)))
+    except ValueError:
+        return None
