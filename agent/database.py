@@ -25,7 +25,8 @@ OWN_SESSION = (
 
 #: MySQL and MariaDB error numbers -> codes; what is not here is an error of the statement itself.
 CODES = {
-    "db_access_denied": (1045, 1698, 1699, 3118, 4151),
+    # 1130: not from this host; 1820, 1862: the password has expired
+    "db_access_denied": (1045, 1130, 1698, 1699, 1820, 1862, 3118, 4151),
     "db_missing": (1049,),
     "db_auth_plugin": (1156, 1251, 1524, 2054, 2059, 2061),
     "db_privileges": (1044, 1142, 1143, 1227, 1370, 1410),
@@ -36,7 +37,8 @@ CODES = {
     "db_engine": (1286,),
     "quota_reached": (1021, 1114),
     "read_only": (1290, 1836),
-    "db_unreachable": (1040, 1053, 1077, 1129, 1152, 1158, 1159, 1160, 1161, 1203, 1226, 1927, 1129, 2002, 2003, 2005,
+    # 1043: the server does not encrypt and takes the wish for it ill; the next door does not wish
+    "db_unreachable": (1040, 1043, 1053, 1077, 1129, 1152, 1158, 1159, 1160, 1161, 1203, 1226, 1927, 2002, 2003, 2005,
                        2006, 2013, 2014, 2026, 2027, 2055, 4031),
     "db_error": (1020, 1180, 1205, 1206, 1213, 1317, 1399, 1614, 1615, 1637, 1969, 3024, 3572),
 }  # fmt: skip
@@ -76,8 +78,9 @@ def connect(values):
             found = as_database_failure(error)
         if _is_named(values, door) and found.code != "db_unreachable":
             raise found
-        # A server that knows us and refuses says more than a door nobody answers at
-        if failure is None or found.code != "db_unreachable":
+        # A server that knows us and refuses says more than a door nobody answers at; and the better door more than the
+        # next, where refusals may only mean that nothing is encrypted
+        if failure is None or failure.code == "db_unreachable":
             failure = found
     if _host(values) == "localhost" and values.get("db.socket"):
         # The job's own server is away for a while: what another one on this machine says means nothing

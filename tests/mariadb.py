@@ -41,13 +41,8 @@ class MariaDB:
 
     def start(self, *more):
         """Start the server with its options and `more`; return once it answers."""
-        self.process = subprocess.Popen(
-            ["mariadbd", "--no-defaults", "--user=mysql", f"--datadir={self.data}", f"--socket={self.socket}",
-             f"--tmpdir={self.directory}/tmp", "--innodb-buffer-pool-size=64M", "--innodb-flush-log-at-trx-commit=0",
-             "--skip-networking",
-             f"--pid-file={self.directory}/mysql.pid", f"--log-error={self.directory}/error.log", *self.options, *more],
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
+        null = subprocess.DEVNULL
+        self.process = subprocess.Popen([*self.command(), *self.options, *more], stdout=null, stderr=null)
         deadline = time.monotonic() + START_SECONDS
         while True:
             try:
@@ -57,6 +52,14 @@ class MariaDB:
                 if time.monotonic() > deadline or self.process.poll() is not None:
                     raise
                 time.sleep(0.05)
+
+    def command(self):
+        """Return the command line without the test's own options."""
+        return [
+            "mariadbd", "--no-defaults", "--user=mysql", f"--datadir={self.data}", f"--socket={self.socket}",
+            f"--tmpdir={self.directory}/tmp", "--innodb-buffer-pool-size=64M", "--innodb-flush-log-at-trx-commit=0",
+            "--skip-networking", f"--pid-file={self.directory}/mysql.pid", f"--log-error={self.directory}/error.log",
+        ]  # fmt: skip
 
     def stop(self, hard=False):
         """Stop the server; `hard` is a SIGKILL."""
