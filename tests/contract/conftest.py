@@ -4,6 +4,7 @@ import http.client
 
 import pytest
 
+from controller.panels.cpanel import skeleton
 from controller.panels.cpanel.driver import CpanelPanel
 from controller.panels.cpanel.gate import OpenGate
 from controller.panels.cpanel.settings import CpanelSettings
@@ -20,7 +21,6 @@ class LocalDriver:
     #: Whether the panel writes files of any bytes; whether those who are no users any more are thrown out.
     binary = True
     ends_connections = True
-    has_skeleton = True
 
     def __init__(self):
         self._server = LocalServer().start()
@@ -57,7 +57,6 @@ class CpanelDriver:
     binary = False
     # What cPanel does about them nobody says; through its API nothing can be done.
     ends_connections = False
-    has_skeleton = False
     settings = {"skeleton": "root"}
 
     def __init__(self):
@@ -65,6 +64,10 @@ class CpanelDriver:
         self._whm = WhmDouble(Quirks(mysql_strength=0)).start()
         self._gate = OpenGate()
         self._user, self._token = self._login()
+        # The controller runs on this very server, for the skeleton of root.
+        self._patches = pytest.MonkeyPatch()
+        self._patches.setattr(skeleton, "ROOT_HOME", self._whm.skeleton().parent)
+        self._patches.setattr(skeleton, "CPANEL", self._whm.server.directory)
 
     def _login(self):
         return "root", self._whm.root_token
@@ -104,6 +107,7 @@ class CpanelDriver:
 
     def close(self):
         """Remove everything; fails when a call broke the protocol."""
+        self._patches.undo()
         self._whm.close()
         self._whm.check()
 

@@ -242,8 +242,6 @@ def test_cron_lines_come_once_and_go_alone(driver, account):
 
 
 def test_the_skeleton_is_what_accounts_are_born_with(driver):
-    if not driver.has_skeleton:
-        pytest.skip("this panel puts no skeleton on servers yet")
     panel = driver.panel
     for _ in range(2):
         status = panel.ensure_skeleton(driver.files)

@@ -45,6 +45,7 @@ class Quirks:
     unlink_recursive: bool = True  # does fileop unlink take a folder with everything in it
 
     # -- PHP
+    php_block_at_birth: bool = False  # new accounts have the host's block in `.htaccess` already
     php_handler: str = ""  # what follows the version in the handler's name, e.g. "___lsphp"
     php_ini_block: bool = False  # a second block, of php.ini directives
 

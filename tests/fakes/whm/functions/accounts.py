@@ -12,6 +12,7 @@ from tests.fakes.whm.functions.passwords import strength
 from tests.fakes.whm.registry import Answer, whm
 from tests.fakes.whm.state import Hosting
 from tests.fakes.whm.texts import Refusal
+from tests.fakes.whm.uapi import lang_php
 
 USERNAME = re.compile(r"[a-z][a-z0-9]{0,15}\Z")
 CREATE_OPTIONAL = (
@@ -33,6 +34,8 @@ def create(double, user, domain, *, owner, plan, email, maxsql=None):
     hosting = Hosting(user, domain, owner, plan, email, base, quirks.document_root, double.ip, maxsql=maxsql)
     double.engine.create(hosting, _skeleton(double, owner, user))
     hosting.php = double.engine.php_versions()[0]
+    if quirks.php_block_at_birth:
+        lang_php.write_block(double, hosting)
     with state.guard:
         state.accounts[user] = hosting
     return hosting

@@ -65,11 +65,12 @@ def php_set_vhost_versions(double, account, args):
     with account.guard:
         double.engine.set_php(account, args["version"])
         account.php = args["version"]
-        _write_block(double, account)
+        write_block(double, account)
     return {"vhosts": sites}
 
 
-def _write_block(double, account):
+def write_block(double, account):
+    """The account's `.htaccess` has the host's own block, once; everything else in it stays."""
     path = f"{account.document_root_path}/.htaccess"
     try:
         before = hands.read(account, path).decode("utf-8", "surrogateescape")
