@@ -17,6 +17,9 @@ from shared.errors import ShoplaunchError
 LOG = logging.getLogger(__name__)
 #: A panel that failed while we only looked is asked again after so long.
 LOOK_AGAIN_SECONDS = 60.0
+LONGEST_PAUSE_SECONDS = 900.0
+#: Of a panel that did not answer, forgotten when it does.
+_ANSWERS_AGAIN = {"look_failures": None, "look_at": None}
 #: What the panel says when looking again is of no use.
 GONE = ("account_missing", "server_unknown")
 WAITING = (states.DROPPED, states.RESTORING)
@@ -79,28 +82,30 @@ def _answer(work: Work, sight: pull.Sight) -> None:
 
 def _unseen(connection: sa.Connection, job: Job, error: Mapping[str, Any], now: float) -> dict[str, Any]:
     """The panel could not be asked; of a server that locked us out the operator is told."""
-    told = locked.noted(connection, job, error, now) if error["code"] == locked.CODE else {}
-    return {**told, **_postponed(job, now)}
+    if error["code"] == locked.CODE:
+        # Not asked at all: that costs nothing, and goes on as soon as the operator lets it
+        return {**locked.noted(connection, job, error, now), **_postponed(job, now, 0)}
+    return _postponed(job, now, int(job.facts.get("look_failures", 0)))
 
 
-def _postponed(job: Job, now: float) -> dict[str, Any]:
-    facts: dict[str, Any] = {"looked_at": now}
-    if now >= silence.end_of_patience(job):
-        facts["seen_at"] = now - silence.patience(job) + LOOK_AGAIN_SECONDS
-    return {"wake_at": now + LOOK_AGAIN_SECONDS, **changes.with_facts(job, **facts)}
+def _postponed(job: Job, now: float, failures: int) -> dict[str, Any]:
+    """The panel did not answer: it is asked less and less often, so that a dead server holds no other's jobs up."""
+    pause = min(LOOK_AGAIN_SECONDS * 2 ** max(0, failures - 1), LONGEST_PAUSE_SECONDS)
+    facts = changes.with_facts(job, looked_at=now, look_failures=failures + 1, look_at=now + pause)
+    return {"wake_at": now + pause, **facts}
 
 
 def _judged(
     connection: sa.Connection, job: Job, found: silence.Verdict, state: Mapping[str, Any] | None, now: float
 ) -> Mapping[str, Any]:
     if found.kind == "quiet":
-        return changes.with_facts(job, looked_at=now)
+        return changes.with_facts(job, looked_at=now, **_ANSWERS_AGAIN)
     if found.kind == "works":
         columns = {**changes.moved(job, "agent_works"), "step": "agent", "error": dict(found.error)}
         if not silence.is_blocked(job):
             columns["alarm"] = "wanted"
         columns |= changes.with_facts(
-            job, seen_at=now, looked_at=now, blocked_at=now, state_updated_at=found.updated_at
+            job, seen_at=now, looked_at=now, blocked_at=now, state_updated_at=found.updated_at, **_ANSWERS_AGAIN
         )
         steps.update(connection, job.id, "agent", state=steps.RUNNING, error=None)
         return columns | pulled.progress(state or {}, now)

@@ -66,10 +66,11 @@ def deadline(job: Job, heard_at: float | None = None) -> float:
     """Return when somebody has to look through the panel: at the end of patience, and every minute for an agent that
     is known not to get through."""
     end = end_of_patience(job, heard_at)
-    if not is_blocked(job, heard_at):
-        return end
-    looked = max(float(job.facts.get("looked_at", 0.0)), job.dropped_at or 0.0)
-    return min(end, looked + LOOK_SECONDS)
+    if is_blocked(job, heard_at):
+        looked = max(float(job.facts.get("looked_at", 0.0)), job.dropped_at or 0.0)
+        end = min(end, looked + LOOK_SECONDS)
+    end = max(end, float(job.facts.get("look_at", 0.0)))
+    return end if job.expires_at is None else min(end, job.expires_at)
 
 
 def is_due(job: Job, now: float) -> bool:

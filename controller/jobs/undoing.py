@@ -43,13 +43,22 @@ def run(work: Work) -> dict[str, Any]:
             # The agent takes statements back in the database
             kinds.prepare_user(work)
         drop.place(work, needs_bundle=False)
-        acks.cancel(work)
+        _answer(work)
         work.tools.panel.ensure_cron(work.account, cron_line(work.job.id))
         placed = now
     left = placed + pause - now
     # One that does not get through cannot tell us that it has left
     wait = min(left, silence.LOOK_SECONDS) if silence.is_blocked(work.job) else left
     return {"facts": {"undo": PLACED, "undo_placed_at": placed}, "wake_in": wait, "kept": ""}
+
+
+def _answer(work: Work) -> None:
+    """The agent reads that the job is cancelled; one whose final report was taken already only has to leave."""
+    taken = work.job.facts.get("ack_seq")
+    if taken is not None and was_complete(work):
+        acks.accept(work, int(taken))
+    else:
+        acks.cancel(work)
 
 
 def was_complete(work: Work) -> bool:

@@ -1,5 +1,7 @@
 """An agent that reaches nobody: it works on, tells in its state what it would report, and hears through the panel."""
 
+import threading
+
 import pytest
 
 from shared.events import check_event
@@ -102,6 +104,25 @@ def test_a_failure_for_good_that_was_read_through_the_panel_needs_no_more_ticks(
     assert deaf.run(seconds=120) == 3
     assert deaf.id not in deaf.crontab
     assert (deaf.folder / "job").exists()
+
+
+def test_a_controller_that_never_answers_does_not_hold_up_the_work(box, controller):
+    box.with_bundle()
+    box.drop()
+    box.cron()
+    answering = threading.Event()
+    controller.answer = lambda event: answering.wait(300) and None
+    process = box.start()
+    try:
+        box.wait_for(lambda: any(line.startswith("switch ends") for line in box.trace), 120)
+        assert controller.events == []
+    finally:
+        answering.set()
+    # What was asked meanwhile and answered too late is asked once more
+    if process.wait(120) != 0:
+        assert box.run(seconds=120) == 0
+    numbers = [event["seq"] for event in controller.accepted() if event["seq"]]
+    assert sorted(set(numbers)) == list(range(1, max(numbers) + 1))
 
 
 def test_a_new_attempt_does_not_take_the_former_answer_for_its_own(deaf):

@@ -366,3 +366,31 @@ def test_a_server_whose_network_is_open_again_is_no_longer_looked_at(world):
     reads = calls(world, "read_file")
     world.work_later(200, stride=10)
     assert calls(world, "read_file") == reads
+
+
+def test_a_panel_that_does_not_answer_is_asked_less_and_less_often_until_it_does(world):
+    job, agent = blocked(world)
+    world.panel.fail("read_file", *["panel_unreachable"] * 6)
+    reads = calls(world, "read_file")
+    world.work_later(1000, stride=10)
+    assert calls(world, "read_file") - reads <= 6
+    assert world.job(job).state == "restoring"
+    for percent in range(50, 90):
+        agent.state(stage="import", percent=percent)
+        world.work_later(60, stride=30)
+    assert (world.job(job).state, world.job(job).percent >= 85) == ("restoring", True)
+
+
+def test_a_cancellation_after_the_final_report_was_taken_lets_the_agent_leave_and_the_shop_stay(world):
+    job, agent = blocked(world)
+    agent.finished()
+    world.work_later(65, stride=5)
+    assert world.job(job).state == "finishing"
+    world.service.cancel(job.id)
+    world.work()
+    assert (agent.answer()["status"], agent.answer()["seq"]) == (202, 19)
+    agent.leave()
+    world.work_later(65, stride=5)
+    found = world.job(job)
+    assert (found.facts["undo"], found.error["code"]) == ("done", "cancelled_late")
+    assert "alice" in world.panel.accounts
