@@ -114,6 +114,11 @@ def used(job: Job, now: float) -> dict[str, Any]:
     return {"secrets_encrypted": None, **_fact(job, {**job.facts[FACT], "used_at": now})}
 
 
+def withdraw(engine: sa.Engine, job_id: str, now: float) -> None:
+    """A password that waits behind a link is forgotten: the shop gets another one."""
+    _change(engine, job_id, now, lambda _c, job: {} if expires_at(job) is None else {"secrets_encrypted": None})
+
+
 def expires_at(job: Job) -> float | None:
     """Return when a password that still waits has to be erased, None when none does."""
     known = job.facts.get(FACT)

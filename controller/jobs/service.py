@@ -138,7 +138,11 @@ class Service:
     def start_kind(self, parent_id: str, kind: str, given: Mapping[str, str]) -> Job:
         """Return the open later job of `kind` on the shop of job `parent_id`; see controller.jobs.kinds.start."""
         parent = self.get_job(parent_id)
-        return kinds.start(self.engine, self.keys, self.bundles, parent, kind, given, self._clock())
+        job = kinds.start(self.engine, self.keys, self.bundles, parent, kind, given, self._clock())
+        if kind == kinds.SET_ADMIN_PASSWORD:
+            # What still waits behind a link is about to be wrong
+            credentials.withdraw(self.engine, parent_id, self._clock())
+        return job
 
     def later_jobs(self, job_id: str) -> list[Job]:
         """Return the later jobs on the shop of job `job_id`, newest first."""

@@ -24,6 +24,7 @@ DELAY_SECONDS = 600.0
 DELAYS = (20.0, 60.0, 300.0, 900.0, 3600.0)
 #: After so many failures in a row the news are old.
 MAX_TRIES = 24
+GIVEN_UP = "given up: "
 _BUILT = (states.PREPARING, states.DROPPED, states.RESTORING, states.FINISHING, states.FAILED, states.STALLED)
 _TROUBLED = (states.FAILED, states.STALLED)
 
@@ -59,6 +60,17 @@ def times(job: Job, tools: Tools) -> dict[str, float]:
     return found
 
 
+def ticket(job: Job) -> str:
+    """Return the number of the order's ticket as people know it, "" when there is none."""
+    return str((memory.known(job).get("ticket") or {}).get("tid", ""))
+
+
+def untold(job: Job) -> str:
+    """Return the code of why telling the beginning was given up, "" when it was not."""
+    _, given_up, code = str(memory.known(job).get(_done(ANNOUNCE), "")).partition(GIVEN_UP)
+    return code if given_up else ""
+
+
 def tell(job: Job, tools: Tools, what: str) -> None:
     """Tell it now; note that it was told, or when it is tried again."""
     billing, news = tools.billing, about(tools, job)
@@ -78,7 +90,7 @@ def _failed(job: Job, what: str, error: Exception, now: float) -> dict[str, Any]
     may_pass = error.retryable if isinstance(error, ShoplaunchError) else False
     if not may_pass or tries + 1 >= MAX_TRIES:
         code = error.code if isinstance(error, ShoplaunchError) else "internal"
-        return {_done(what): f"given up: {code}", _later(what): None}
+        return {_done(what): GIVEN_UP + code, _later(what): None}
     return {_later(what): now + DELAYS[min(tries, len(DELAYS) - 1)], _tries(what): tries + 1}
 
 

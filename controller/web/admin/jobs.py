@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, flash, g, redirect, request, url_for
 from werkzeug.wrappers import Response
 
+from controller.jobs import telling
 from controller.web import labels
 from controller.web.admin import evidence, view
 from controller.web.admin.session import page
@@ -44,7 +45,7 @@ def show(job_id: str) -> str:
     job = service().get_job(job_id)
     later = [service().service_status(child) for child in service().later_jobs(job_id)]
     shown = view.of_job(service().service_status(job), service().agent_view(job))
-    return page("job.html", "jobs", later=later, **shown)
+    return page("job.html", "jobs", later=later, ticket=telling.ticket(job), untold=telling.untold(job), **shown)
 
 
 def retry(job_id: str) -> Response:

@@ -22,6 +22,8 @@ ACTIONS: dict[str, Any] = {
     "https_on": lazy_gettext("Switched to https"),
     "set_admin_password": lazy_gettext("Set a new administrator password"),
     "remove": lazy_gettext("Closed the shop"),
+    "password shown": lazy_gettext("Saw the password"),
+    "password chosen": lazy_gettext("Chose a password"),
 }
 
 

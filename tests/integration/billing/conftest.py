@@ -1,6 +1,7 @@
 """A controller whose orders come from billing, on each kind of state database."""
 
 import time
+from urllib.parse import quote_plus
 
 import pytest
 
@@ -15,21 +16,22 @@ def world(request, tmp_path):
     """A whole controller (tests.integration.controller.world.World); web1 has the host name web1.example.net."""
     from tests.integration.controller.world import World
 
-    if request.param == "sqlite":
-        url = f"sqlite:///{tmp_path}/state.db"
-    else:
-        from urllib.parse import quote_plus
-
-        server = request.getfixturevalue("mariadb_server")
-        name, user, password = server.new_database()
-        url = f"mysql://{user}:{quote_plus(password)}@localhost/{name}?unix_socket={server.socket}"
-    engine = make_engine(url)
+    engine = make_engine(state_url(request, tmp_path, request.param))
     upgrade(engine)
     made = World(tmp_path, engine)
     rename(engine, "web1", url="https://web1.example.net:2087")
     yield made
     made.close()
     engine.dispose()
+
+
+def state_url(request, folder, kind):
+    """Return the URL of a new, empty state database."""
+    if kind == "sqlite":
+        return f"sqlite:///{folder}/state.db"
+    server = request.getfixturevalue("mariadb_server")
+    name, user, password = server.new_database()
+    return f"mysql://{user}:{quote_plus(password)}@localhost/{name}?unix_socket={server.socket}"
 
 
 def rename(engine, name, **columns):
@@ -82,11 +84,15 @@ def settings(tmp_path, whmcs):
 
 
 @pytest.fixture
-def billed_world(tmp_path, settings):
-    """A controller whose billing is that WHMCS (tests.integration.billing.orders.BilledWorld)."""
+def billed_world(request, tmp_path, settings):
+    """A controller whose billing is that WHMCS (tests.integration.billing.orders.BilledWorld).
+
+    Its state lies in SQLite, in MariaDB when a test asks for it by parameter.
+    """
     from tests.integration.billing.orders import BilledWorld
 
-    engine = make_engine(f"sqlite:///{tmp_path}/state.db")
+    wanted = getattr(request, "param", "sqlite")
+    engine = make_engine(state_url(request, tmp_path, wanted))
     upgrade(engine)
     made = BilledWorld(tmp_path, engine, settings())
     rename(engine, "web1", url="https://web1.example.net:2087")

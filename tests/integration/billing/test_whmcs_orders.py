@@ -1,6 +1,8 @@
 """Orders of billing from the first event to the client's mail, with a WHMCS that may be away."""
 
-from controller.jobs import billed, choosing, credentials
+import pytest
+
+from controller.jobs import billed, choosing, credentials, telling
 from controller.jobs.telling import DELAY_SECONDS
 from tests.integration.billing.events import accepted, created, terminated
 from tests.integration.controller.world import Agent, place
@@ -10,6 +12,7 @@ def subjects(whmcs):
     return [mail["subject"] for mail in whmcs.books.mails]
 
 
+@pytest.mark.parametrize("billed_world", ["sqlite", "mariadb"], indirect=True)
 def test_a_client_hears_of_the_beginning_and_of_the_end_through_whmcs_alone(billed_world, whmcs):
     job = billed_world.begin()
     assert subjects(whmcs) == ["Received: shop1042.example.com"]
@@ -51,7 +54,7 @@ def test_the_beginning_is_told_when_whmcs_is_back_in_time(billed_world, whmcs):
 def test_a_missing_template_never_stops_the_shop_and_the_operator_hears_of_it(billed_world, whmcs):
     whmcs.books.templates.clear()
     job = billed_world.finish(billed_world.begin())
-    assert billed_world.told(job)["announce_done"] == "given up: whmcs_template"
+    assert telling.untold(job) == "whmcs_template" and telling.ticket(job) == whmcs.books.tickets[0]["tid"]
     assert billed_world.job(job).error["code"] == "whmcs_template"
     assert "whmcs_template" in billed_world.operators_mail()[0]
     from tests.fakes.whmcs.books import standard_templates
@@ -191,6 +194,15 @@ def test_with_set_a_shop_that_cannot_take_one_later_shows_its_password(billed_wo
     billed_world.configure(settings(credentials="set"))
     job = billed_world.finish(billed_world.begin())
     assert job.facts["credentials"]["mode"] == "link" and job.secrets_encrypted is not None
+
+
+def test_a_password_that_waits_is_forgotten_when_the_shop_gets_another(billed_world):
+    billed_world.add_bundle("later", jobs=JOBS)
+    job = billed_world.finish(billed_world.begin(bundle="later"))
+    assert credentials.state(job, billed_world.clock()) == credentials.WAITING
+    billed_world.service.start_kind(job.id, "set_admin_password", {"admin.password": "correct horse battery"})
+    job = billed_world.job(job)
+    assert job.secrets_encrypted is None and credentials.state(job, billed_world.clock()) == credentials.GONE
 
 
 def test_the_failure_of_a_later_job_reaches_the_operator(billed_world, whmcs):

@@ -1,0 +1,78 @@
+"""The client's password page in a real browser, on a telephone, in both languages, without and with scripts."""
+
+import time
+
+import pytest
+from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException
+from selenium.webdriver.common.by import By
+from selenium.webdriver.support.ui import WebDriverWait
+
+from controller.jobs import credentials
+from controller.jobs.private import sealed
+from tests.browser.chrome import chrome
+from tests.web_site import Site
+
+pytestmark = pytest.mark.browser
+WAIT_SECONDS = 30
+PASSWORD = "Kq7mVd3xTb9pWn2h"
+LATER = {
+    "nonce": "0123abcd", "checks": [], "admin_folder": "admin77",
+    "jobs": {"set_admin_password": {"statements": [{"sql": "UPDATE x SET y = %s", "params": []}], "edits": []}},
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def site():
+    running = Site()
+    try:
+        yield running.start()
+    finally:
+        running.stop()
+
+
+def offered(site, mode, language):
+    """Return (job, address) of a shop whose password waits."""
+    facts = {"shop_url": "http://x.example/", "admin_url": "http://x.example/admin77/"}
+    private = sealed(site.service.keys, {"admin.password": PASSWORD})
+    order = site.order(language=language, email="a-rather-long-name+shop@the-client-of-a-host.example")
+    job = site.put(order, "live", facts=facts, later=LATER, domain_key=None, account_key=None, **private)
+    nonce = credentials.offer(site.service.engine, site.service.keys, job.id, mode, time.time())
+    return job, f"{site.url}/credentials/{site.service._tokens.for_credentials(job.id, nonce)}"
+
+
+def wait_for_view(driver, view):
+    ignored = [NoSuchElementException, StaleElementReferenceException]
+    wait = WebDriverWait(driver, WAIT_SECONDS, 0.1, ignored)
+    wait.until(lambda _driver: driver.find_element(By.ID, "credentials").get_attribute("data-view") == view)
+    assert driver.execute_script("return document.documentElement.scrollWidth") <= 390
+
+
+@pytest.mark.parametrize("javascript", [True, False], ids=["scripts", "no-scripts"])
+@pytest.mark.parametrize("language", ["en", "fa"])
+def test_the_password_is_shown_after_a_press_and_never_again(site, language, javascript):
+    _job, address = offered(site, "link", language)
+    with chrome(390, 844, javascript=javascript) as driver:
+        driver.get(address)
+        wait_for_view(driver, "waiting")
+        assert driver.find_element(By.TAG_NAME, "html").get_attribute("lang") == language
+        driver.find_element(By.CSS_SELECTOR, "form button").click()
+        wait_for_view(driver, "shown")
+        assert driver.find_element(By.ID, "password").text == PASSWORD
+        driver.get(address)
+        wait_for_view(driver, "used")
+        assert PASSWORD not in driver.page_source
+
+
+def test_a_chosen_password_is_followed_until_it_works(site):
+    job, address = offered(site, "set", "fa")
+    with chrome(390, 844) as driver:
+        driver.get(address)
+        wait_for_view(driver, "choose")
+        for name in ("password", "again"):
+            driver.find_element(By.NAME, name).send_keys("correct horse battery")
+        driver.find_element(By.CSS_SELECTOR, "form button").click()
+        wait_for_view(driver, "setting")
+        [child] = site.service.later_jobs(job.id)
+        site.put(child, "live")
+        wait_for_view(driver, "done")
+        assert driver.find_element(By.CSS_SELECTOR, "a.primary").get_attribute("href").endswith("/admin77/")
