@@ -6,7 +6,7 @@ import importlib
 
 import click
 
-MODULES = ("setup", "run", "pack", "bundles", "servers", "skeletons", "agents", "orders", "jobs", "later", "operation")
+MODULES = ("setup", "run", "pack", "bundles", "servers", "skeletons", "agents", "orders", "jobs", "later", "errors", "operation")
 
 
 @click.group()

@@ -1,0 +1,32 @@
+"""`shoplaunch errors [CODE]`: what an error code means for its reader: whether a retry helps, and what to do."""
+
+from __future__ import annotations
+
+import click
+
+from controller.cli.output import errors_shown, json_option, print_rows
+from shared.errors import CODES, LANGUAGES, advice
+
+_COLUMNS = (("code", "Code"), ("retry", "Retried by itself"), ("advice", "What to do"))
+
+
+def register(group: click.Group) -> None:
+    """Add this module's command to `group`."""
+    group.add_command(errors)
+
+
+@click.command()
+@click.argument("code", required=False)
+@click.option("--language", type=click.Choice(list(LANGUAGES)), default="en", help="In which language.")
+@json_option
+@errors_shown
+def errors(code: str | None, language: str, as_json: bool) -> None:
+    """Tell what to do about the error CODE; without one, about every error there is."""
+    if code is not None and code not in CODES:
+        raise click.UsageError(f"there is no error code {code[:60]!r}; `shoplaunch errors` lists them all")
+    rows = [
+        {"code": name, "retry": entry["retryable"], "advice": advice(name, language)}
+        for name, entry in CODES.items()
+        if code in (None, name)
+    ]
+    print_rows(rows, _COLUMNS, as_json=as_json, empty="")

@@ -1,0 +1,35 @@
+"""`shoplaunch errors` tells in both languages what to do about every code of the catalogue."""
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from controller.cli import main
+from shared.errors import CODES, LANGUAGES
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_code_is_told_with_its_advice(language):
+    done = CliRunner().invoke(main, ["errors", "--language", language, "--json"])
+    assert done.exit_code == 0
+    told = {row["code"]: row for row in json.loads(done.stdout)}
+    assert {code: row["advice"] for code, row in told.items()} == {
+        code: entry["advice"][language] for code, entry in CODES.items()
+    }
+    assert {code: row["retry"] for code, row in told.items()} == {
+        code: entry["retryable"] for code, entry in CODES.items()
+    }
+
+
+def test_one_code_is_told_alone():
+    done = CliRunner().invoke(main, ["errors", "domain_busy"])
+    assert done.exit_code == 0
+    assert "domain_busy" in done.stdout
+    assert "account_missing" not in done.stdout
+
+
+def test_an_unknown_code_is_wrong_usage_and_says_how_to_list_them():
+    done = CliRunner().invoke(main, ["errors", "no_such_code"])
+    assert done.exit_code == 2
+    assert "shoplaunch errors" in done.stderr
