@@ -6,7 +6,20 @@ import importlib
 
 import click
 
-MODULES = ("setup", "run", "pack", "bundles", "servers", "skeletons", "agents", "orders", "jobs", "later", "errors", "operation")
+MODULES = (
+    "setup",
+    "run",
+    "pack",
+    "bundles",
+    "servers",
+    "skeletons",
+    "agents",
+    "orders",
+    "jobs",
+    "later",
+    "errors",
+    "operation",
+)
 
 
 @click.group()
