@@ -40,6 +40,9 @@ def test_it_is_held_even_when_it_goes_out_before_any_hook_of_ours(watched):
     _order, service = watched.order()
     assert not watched.send_mail(WELCOME, service)
     assert watched.shop(service)["held_mail"] == WELCOME
+    order, accepted = watched.order()
+    watched.accept(order)
+    assert not watched.send_mail(WELCOME, accepted)
 
 
 @pytest.mark.parametrize(
@@ -78,6 +81,17 @@ def test_a_failed_sending_is_tried_again(watched, told):
     watched.query("UPDATE mod_shoplaunch_services SET mail_claimed_at = mail_claimed_at - 1000")
     watched.cron()
     assert watched.mails() == [(WELCOME, service)]
+
+
+def test_a_mail_that_cannot_be_sent_for_days_is_left_to_the_administrator(watched, told):
+    _order, service = watched.order()
+    watched.create(service)
+    watched.query("UPDATE tblemailtemplates SET disabled = 1 WHERE name = %s", WELCOME)
+    live(watched, told)
+    watched.query("UPDATE mod_shoplaunch_services SET mail_claimed_at = 0, ready_at = ready_at - 400000")
+    watched.cron()
+    assert any("send it by hand" in line for line in watched.log())
+    assert watched.shop(service)["held_mail"] == ""
 
 
 def test_a_terminated_service_gets_no_welcome(watched, told):

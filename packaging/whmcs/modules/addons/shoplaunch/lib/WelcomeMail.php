@@ -14,6 +14,9 @@ final class WelcomeMail
     /** A mail that was being sent this long ago was not: its process died. */
     private const CLAIM_SECONDS = 900;
 
+    /** A mail that cannot be sent for this long is nobody's welcome any more. */
+    private const GIVE_UP_SECONDS = 3 * 86400;
+
     /** EmailPreSend: return `abortsend` for the welcome mail of a service whose shop is not ready. */
     public static function emailPreSend(array $vars): ?array
     {
@@ -27,8 +30,8 @@ final class WelcomeMail
             return null;
         }
         $row = Services::find($serviceId);
-        // WHMCS may send it before any of our hooks has run: such a service is still pending
-        if ($row === null && $hosting->domainstatus === 'Pending') {
+        // WHMCS may send it before any hook of the creation has run: such a service is still pending
+        if ($hosting->domainstatus === 'Pending' && ($row === null || $row->account === '')) {
             Services::ensure($hosting);
             Services::changeUnless($serviceId, 'account', 'created', ['account' => 'creating']);
             $row = Services::find($serviceId);
@@ -60,7 +63,12 @@ final class WelcomeMail
             self::set($serviceId, ['held_mail' => '', 'mail_claimed_at' => 0]);
             return;
         }
-        Log::activity(sprintf('service %d: the welcome mail could not be sent; it is tried again', $serviceId));
+        $over = (int) $row->ready_at < $now - self::GIVE_UP_SECONDS;
+        if ($over) {
+            self::set($serviceId, ['held_mail' => '']);
+        }
+        $next = $over ? 'send it by hand' : 'it is tried again';
+        Log::activity(sprintf('service %d: the welcome mail could not be sent; %s', $serviceId, $next));
     }
 
     /** Send every held mail whose shop is ready. */
