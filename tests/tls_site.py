@@ -1,6 +1,8 @@
 """A shop's server over TLS with certificates of an authority made for the tests."""
 
 import datetime
+import http.client
+import socket
 import ssl
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -11,6 +13,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 DAY = datetime.timedelta(days=1)
+#: Headers a proxy hands on.
+PASSED = ("content-type", "location", "set-cookie", "retry-after")
 
 
 class Authority:
@@ -110,3 +114,49 @@ class TlsSite:
     def close(self):
         self._server.shutdown()
         self._server.server_close()
+
+
+def free_port():
+    """Return a port nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class TlsProxy(TlsSite):
+    """Ends TLS in front of the web server at `port` and tells it so, as hosts' front ends do.
+
+    Without `honest` it does not tell: a shop behind it sends its visitors round and round.
+    """
+
+    def __init__(self, certificate, port):
+        super().__init__(certificate)
+        self.honest = True
+        self._behind = port
+        self.pages = self
+
+    def get(self, path, _default):
+        """Return (status, headers, body) of the server behind."""
+        host = self.requests[-1][1]
+        connection = http.client.HTTPConnection("127.0.0.1", self._behind, timeout=60)
+        try:
+            more = {"X-Forwarded-Proto": "https"} if self.honest else {}
+            connection.request("GET", path, headers={"Host": host, **more})
+            answer = connection.getresponse()
+            body = answer.read()
+            kept = {name: value for name, value in answer.getheaders() if name.lower() in PASSED}
+            return answer.status, kept, body
+        finally:
+            connection.close()
+
+    def visit(self, host, path, trusted):
+        """Return (status, headers, body) of GET `path` as a visitor of `host` gets it, the certificate verified."""
+        connection = http.client.HTTPSConnection("127.0.0.1", self.port, timeout=60, context=trusted)
+        http.client.HTTPConnection.connect(connection)
+        connection.sock = trusted.wrap_socket(connection.sock, server_hostname=host)
+        try:
+            connection.request("GET", path, headers={"Host": f"{host}:{self.port}"})
+            answer = connection.getresponse()
+            return answer.status, dict(answer.getheaders()), answer.read()
+        finally:
+            connection.close()

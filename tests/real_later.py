@@ -1,0 +1,211 @@
+"""A living sample shop in a real account, served by PHP over http and, through a TLS proxy, over https; the controller
+reaches account, crontab and MariaDB for real, and its later jobs are done by the real agent."""
+
+import contextlib
+import os
+import shutil
+import subprocess
+import time
+from pathlib import Path
+
+import requests
+
+from controller.bundles.agent_build import build_agent, launcher
+from controller.bundles.connections import connect, parse_url
+from controller.bundles.source import Source
+from controller.jobs import tls
+from controller.panels.base import Account, DatabaseEndpoint
+from controller.recipes.base import PackOptions
+from controller.recipes.prestashop import PrestaShop
+from tests.agent_box import Box
+from tests.controller_stub import Controller
+from tests.fakes.folder_panel import FolderPanel
+from tests.integration.controller.world import DOMAIN, SECRETS, World
+from tests.tls_site import TlsProxy, free_port
+
+SAMPLE = Path(__file__).resolve().parent.parent / "packaging" / "demo" / "sample-shop"
+OWNER = "owner@example.com"
+FIRST_PASSWORD = "Sample-Pw-77!"
+WAIT_SECONDS = 60
+
+
+class RealPanel(FolderPanel):
+    """The folder panel with a real account (`box`), its crontab, and users in a real MariaDB."""
+
+    def __init__(self, box, server, names, port):
+        super().__init__(box.base, port)
+        self._box, self._server, self._names = box, server, names
+        self.accounts[box.user] = Account(box.user, str(box.home), str(box.root), DOMAIN)
+        self.crontabs[box.user] = []
+
+    def database_names(self, account):
+        return self._names[:2]
+
+    def database_endpoint(self, account):
+        return DatabaseEndpoint("localhost", 3306, self._server.socket)
+
+    def ensure_database(self, account, database):
+        self.databases[database] = account.user
+
+    def ensure_database_user(self, account, user, password):
+        super().ensure_database_user(account, user, password)
+        if user != self._names[1]:
+            self._server.query(f"CREATE OR REPLACE USER `{user}`@localhost IDENTIFIED BY %s", password)
+
+    def ensure_privileges(self, account, database, user):
+        self.databases[database] = account.user
+        super().ensure_privileges(account, database, user)
+        self._server.query(f"GRANT ALL ON `{database}`.* TO `{user}`@localhost")
+
+    def remove_database_user(self, account, user):
+        super().remove_database_user(account, user)
+        assert user != self._names[1], "the shop's own user"
+        self._server.query(f"DROP USER IF EXISTS `{user}`@localhost")
+
+    def put_file(self, account, path, content, mode):
+        super().put_file(account, path, content, mode)
+        self._box.own()
+
+    def ensure_cron(self, account, line):
+        if line not in self.cron_lines(account):
+            self._box.cron(*self.cron_lines(account), line)
+
+    def cron_lines(self, account):
+        return (self._box.crontab or "").splitlines()
+
+    def remove_cron(self, account, marker):
+        kept = [line for line in self.cron_lines(account) if not line.endswith(f"# {marker}")]
+        self._box.cron(*kept or ["# nothing"])
+
+
+class RealWorld(World):
+    """`shop` is the job of the living shop; `secure` its https (tests.tls_site.TlsProxy), `plain` its http address."""
+
+    def __init__(self, folder, engine, server, authority):
+        super().__init__(folder, engine)
+        # The agent has a clock of its own
+        self.clock.now = time.time()
+        self.server = server
+        self.names = server.new_database()
+        self.callbacks = Controller()
+        object.__setattr__(self.config, "public_url", self.callbacks.url.partition("/api/")[0])
+        object.__setattr__(self.config, "tls_ca", str(authority.file))
+        build_agent(self.config.agent / "agent.pyz", self.keys.public_keys())
+        (self.config.agent / "run").write_bytes(launcher())
+        self.box = Box(self.callbacks, agent=self.config.agent / "agent.pyz")
+        shutil.rmtree(self.box.folder)
+        self.port = free_port()
+        self.secure = TlsProxy(authority.issue(DOMAIN), self.port)
+        self.plain = f"http://127.0.0.1:{self.port}"
+        self.panel = RealPanel(self.box, server, self.names, self.port)
+        self.panel.tls_port = self.secure.port
+        self.callbacks.answer = self._take
+        try:
+            self._install()
+            self.shop = self._restored()
+        except BaseException:
+            self.close()
+            raise
+
+    def _install(self):
+        """The sample shop is installed in the account, owned by it, and served by PHP."""
+        name, user, password = self.names
+        shutil.rmtree(self.box.root)
+        subprocess.run(
+            ["php", str(SAMPLE / "install.php"), "--docroot", str(self.box.root), "--domain", f"{DOMAIN}:{self.port}",
+             "--admin-email", OWNER, "--admin-password", FIRST_PASSWORD,
+             "--db-url", f"mysql://{user}:@localhost/{name}?unix_socket={self.server.socket}"],
+            env={**os.environ, "SAMPLE_SHOP_DB_PASSWORD": password}, check=True, capture_output=True,
+        )  # fmt: skip
+        shutil.rmtree(self.box.root / "install", ignore_errors=True)
+        shutil.copy(SAMPLE / "router.php", self.box.base / "router.php")
+        self.box.own()
+        os.chmod(self.box.base / "router.php", 0o644)
+        address = f"127.0.0.1:{self.port}"
+        command = ["env", "PHP_CLI_SERVER_WORKERS=3", "php", "-d", "display_errors=0", "-S", address]
+        self.box.start_other(*command, "-t", str(self.box.root), str(self.box.base / "router.php"))
+        end = time.monotonic() + WAIT_SECONDS
+        while time.monotonic() < end:
+            try:
+                requests.get(self.plain, headers={"Host": f"{DOMAIN}:{self.port}"}, timeout=WAIT_SECONDS)
+                return
+            except requests.ConnectionError:
+                time.sleep(0.1)
+        raise AssertionError("PHP never answers")
+
+    def _restored(self):
+        """Return the job that is taken to have restored the shop, its bundle's manifest made by the recipe."""
+        url = f"mysql://root@localhost/{self.names[0]}?unix_socket={self.server.socket}"
+        connection = connect(parse_url(url, "source_database"), "source_database")
+        with contextlib.closing(connection):
+            template = PrestaShop().inspect(self.box.root, Source(connection), PackOptions())
+            more = {"nonce": template.nonce, "jobs": dict(template.jobs()), "checks": list(template.checks())}
+        self.add_bundle("sample", **more, secrets=SECRETS)
+        job, agent = self.dropped(bundle="sample", account=self.box.user, create_account=False)
+        (folder,) = self.box.root.glob("admin742sample")
+        folder.rename(self.box.root / self.admin_folder(job))
+        agent.restore()
+        agent.clean()
+        self.work()
+        assert self.job(job).state == "live", self.status(job)
+        return job
+
+    def admin_folder(self, job):
+        """Return the name of the back office's folder."""
+        return self.job(job).facts["admin_url"].rstrip("/").rpartition("/")[2]
+
+    def _take(self, event):
+        """The agent's events go where the controller takes them."""
+        from shared.errors import ShoplaunchError
+
+        try:
+            self.service.record_event(self.service._tokens.for_agent(event["job"], event["attempt"]), event)
+        except ShoplaunchError as error:
+            return {"superseded": 409, "cancelled": 410}.get(error.code, 401), {}
+        return None
+
+    def tick(self):
+        """As cron does: the agent works as far as it comes; then the controller does what is due."""
+        if (self.box.folder / "run").exists():
+            self.box.run(seconds=WAIT_SECONDS)
+        self.work()
+
+    def until(self, condition, ticks=40):
+        """Let ticks come until `condition()` holds."""
+        for _ in range(ticks):
+            self.tick()
+            if condition():
+                return
+            self.clock.pass_by(6)
+        raise AssertionError(f"never came: {[self.status(job) for job in self.service.later_jobs(self.shop.id)]}")
+
+    def query(self, sql, *params):
+        """Run one statement in the shop's database."""
+        return self.server.query(sql, *params, database=self.names[0])
+
+    def settings(self):
+        """Return the shop's settings."""
+        return dict(self.query("SELECT name, value FROM ps_configuration"))
+
+    def get(self, path="/", https=False):
+        """Return (status, headers, body) as a visitor gets them, nothing followed."""
+        if https:
+            return self.secure.visit(DOMAIN, path, tls.context(self.config))
+        host = {"Host": f"{DOMAIN}:{self.port}"}
+        found = requests.get(self.plain + path, headers=host, timeout=WAIT_SECONDS, allow_redirects=False)
+        return found.status_code, dict(found.headers), found.content
+
+    def sign_in(self, password):
+        """Tell whether the back office lets its owner in with `password`."""
+        headers = {"Host": f"{DOMAIN}:{self.port}", "X-Requested-With": "XMLHttpRequest"}
+        where = f"{self.plain}/{self.admin_folder(self.shop)}/index.php?controller=AdminLogin"
+        form = {"submitLogin": "1", "ajax": "1", "email": OWNER, "passwd": password}
+        return not requests.post(where, form, headers=headers, timeout=WAIT_SECONDS).json()["hasErrors"]
+
+    def close(self):
+        super().close()
+        self.secure.close()
+        self.box.close()
+        self.callbacks.close()
+        self.server.query(f"DROP DATABASE `{self.names[0]}`")
+        self.server.query(f"DROP USER `{self.names[1]}`@localhost")
