@@ -2,6 +2,8 @@
 
 import contextlib
 import dataclasses
+import pwd
+import subprocess
 
 from tests.fakes.whm.double import WhmDouble
 from tests.fakes.whmcs.server import IDENTIFIER, SECRET
@@ -156,3 +158,20 @@ class Chain:
     def tickets(self, sold):
         """Return the client's tickets."""
         return [ticket for ticket in self.api.books.tickets if str(ticket.get("userid")) == str(sold.client)]
+
+    # -- without waiting for cron ------------------------------------------------------------------------------------
+
+    def run_agent(self, sold):
+        """Start the launcher as the account, as its cron line would; return its exit code."""
+        entry = pwd.getpwnam(sold.account)
+        drop = ["setpriv", f"--reuid={entry.pw_uid}", f"--regid={entry.pw_gid}", "--clear-groups"]
+        environment = {"HOME": entry.pw_dir, "PATH": "/usr/bin:/bin", "LOGNAME": sold.account}
+        command = [*drop, "sh", f"{entry.pw_dir}/.shoplaunch/run"]
+        return subprocess.run(command, env=environment, cwd=entry.pw_dir, check=False, timeout=300).returncode
+
+    def live(self, sold, job):
+        """Return the job's status once the shop lives; its agent is started here unless cron was faster."""
+        self.whole.wait(job, "dropped", "restoring", "finishing", "live", "failed", "stalled")
+        with contextlib.suppress(KeyError):
+            self.run_agent(sold)
+        return self.whole.live(job)
