@@ -73,7 +73,9 @@ def assert_everything_is_there_once(chain, sold, status):
     subjects = [mail["subject"].split(":")[0] for mail in chain.mails(sold)]
     assert (subjects.count("Received"), subjects.count("Ready"), subjects.count("Delayed")) == (1, 1, 0)
     (ticket,) = chain.tickets(sold)
-    assert len(ticket["replies"]) == 1 or len([one for one in ticket["replies"] if one["admin"]]) == 1
+    # The message it was opened with, and the shop's details
+    assert len(ticket["replies"]) == 2
+    assert "shoplaunch" not in chain.whole.crontab({"account": sold.account})
 
 
 @pytest.mark.parametrize("habit", HABITS)
