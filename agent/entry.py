@@ -46,7 +46,7 @@ def run(folder):
     if _is_over(state, job):
         return _clean_up(folder, state, job, log, lock)
     if problem is not None:
-        return _refuse(state, problem, log)
+        return _refuse(state, problem, problem.details.get("named"), log)
     if state.get("job") == job["job"] and state.get("attempt", 0) > job["attempt"]:
         return EXIT_SUPERSEDED
     return _work(folder, raw, job, state, log, lock)
@@ -68,12 +68,16 @@ def _is_over(state, job):
     return job is None or (job["job"] == state.get("job") and job["attempt"] <= state.get("attempt", 0))
 
 
-def _refuse(state, problem, log):
-    """A job file nobody vouches for: say so where the controller can look, and do nothing."""
+def _refuse(state, problem, named, log):
+    """A job file that is not worked for: say so where the controller can look, and do nothing.
+
+    `named` is the {"job", "attempt"} that a signature of the controller's vouches for, else None. What the state
+    knows of an earlier attempt stays: the next one goes on from it.
+    """
     log.info("%s: %s", problem.code, problem.message)
     if problem.code == "job_missing" and not state.get("job"):
         return EXIT_FAILED
-    state.update(status="failed", error=problem.as_dict())
+    state.update(status="failed", error=problem.as_dict(), refused=named)
     return EXIT_FAILED
 
 
@@ -86,7 +90,7 @@ def _work(folder, raw, job, state, log, lock):
         check_address(job["callback"]["url"])
         door = Door(job["callback"].get("ca"))
     except ShoplaunchError as error:
-        return _refuse(state, error, log)
+        return _refuse(state, error, jobfile.named_by(job), log)
     outbox = Outbox(folder, job["job"], job["attempt"], log)
     ack = AckFile(folder, job["job"], job["attempt"], keys)
     reporter = Reporter(job, state, outbox, door, log, lock, ack)

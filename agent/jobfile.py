@@ -72,12 +72,28 @@ def load(folder, keys, name=JOB_FILE):
     """Return (raw bytes, payload) of the job file: signed by one of `keys`, well formed, for this account.
 
     Raises ShoplaunchError `job_missing`, `job_exposed`, `signature_invalid`, `job_format`, `job_invalid`,
-    `wrong_account`.
+    `wrong_account`; where the signature held, `details["named"]` is what `named_by` returns.
     """
     raw = read_raw(folder, name)
-    job = check_job(open_signed(raw, keys))
-    check_account(job, folder)
+    payload = open_signed(raw, keys)
+    try:
+        job = check_job(payload)
+        check_account(job, folder)
+    except ShoplaunchError as error:
+        error.details["named"] = named_by(payload)
+        raise
     return raw, job
+
+
+def named_by(payload):
+    """Return {"job", "attempt"} as the signed `payload` (anything) names them, None when it does not."""
+    if not isinstance(payload, dict):
+        return None
+    job, attempt = payload.get("job"), payload.get("attempt")
+    is_number = isinstance(attempt, int) and not isinstance(attempt, bool)
+    if not isinstance(job, str) or not is_number or attempt < 1:
+        return None
+    return {"job": job, "attempt": attempt}
 
 
 def superseded(job):

@@ -21,6 +21,8 @@ LOST_BEATS = 8
 DEFAULT_CRON_SECONDS = 60
 #: Between two looks for an agent that is known not to get through.
 LOOK_SECONDS = 60
+#: Why the agent does not work for a job file; its state then is nobody's, or still the attempt's before.
+REFUSALS = ("signature_invalid", "job_exposed", "wrong_account", "job_format", "job_invalid", "job_missing")
 _CODE = re.compile(r"[a-z][a-z0-9_]{1,63}\Z")
 
 
@@ -84,7 +86,8 @@ def verdict(job: Job, sight: Sight, now: float) -> Verdict:
     if state.get("error") == "python_missing":
         return Verdict("failed", ShoplaunchError("python_missing", "the launcher found no Python").as_dict())
     ours = (state.get("job"), state.get("attempt")) == (job.id, job.attempt)
-    if ours and state.get("status") == "failed" and isinstance(state.get("error"), dict):
+    gave_up = state.get("status") == "failed" and isinstance(state.get("error"), dict)
+    if gave_up and (ours or _refused(job, state)):
         return Verdict("failed", _reported(state["error"]))
     if job.expires_at is not None and now >= job.expires_at:
         return Verdict("stalled", ShoplaunchError("job_expired", "the job was not finished in time").as_dict())
@@ -99,6 +102,17 @@ def verdict(job: Job, sight: Sight, now: float) -> Verdict:
     else:
         message = f"cron did not start the agent within {TICKS} ticks of {cron_seconds(job)} seconds"
     return Verdict("stalled", ShoplaunchError("cron_never_fired", message).as_dict())
+
+
+def _refused(job: Job, state: Mapping[str, Any]) -> bool:
+    """Tell whether the agent refused this attempt's job file: it names the attempt where it could believe that much,
+    else it said so since the file was put there."""
+    if state["error"].get("code") not in REFUSALS:
+        return False
+    named = state.get("refused") or {}
+    if named.get("job") == job.id:
+        return bool(named["attempt"] == job.attempt)
+    return bool(state.get("updated_at", 0.0) >= (job.dropped_at or job.updated_at))
 
 
 def _moved(job: Job, state: Mapping[str, Any], now: float) -> bool:

@@ -4,6 +4,7 @@ import time
 
 import pytest
 
+from shared.schema import validate
 from tests.agent_box import Keys
 
 
@@ -35,6 +36,8 @@ def test_a_file_by_another_controller_is_refused(box, controller):
     box.drop(keys=Keys())
     assert box.run() == 3
     assert box.state["error"]["code"] == "signature_invalid"
+    # Whoever wrote it may have named any job
+    assert box.state["refused"] is None
     assert untouched(box) and controller.events == []
 
 
@@ -49,6 +52,7 @@ def test_a_file_for_another_account_disturbs_nobody(box, controller):
     box.drop(account={"user": "somebody", "home": str(box.home), "root": str(box.root)})
     assert box.run() == 3
     assert box.state["error"]["code"] == "wrong_account"
+    assert box.state["refused"] == {"job": box.id, "attempt": 1}
     assert untouched(box) and controller.events == []
 
 
@@ -59,18 +63,48 @@ def test_a_file_for_another_home_is_refused(box):
 
 
 @pytest.mark.parametrize(
-    ("change", "code"),
+    ("change", "code", "names_its_job"),
     [
-        ({"format": 2}, "job_format"),
-        ({"attempt": 0}, "job_invalid"),
-        ({"surprise": 1}, "job_invalid"),
+        ({"format": 2}, "job_format", True),
+        ({"attempt": 0}, "job_invalid", False),
+        ({"attempt": True}, "job_invalid", False),
+        ({"job": ["x"]}, "job_invalid", False),
+        ({"surprise": 1}, "job_invalid", True),
     ],
 )
-def test_a_file_of_another_form_is_refused(box, change, code):
+def test_a_file_of_another_form_is_refused(box, change, code, names_its_job):
     box.drop(**change)
     assert box.run() == 3
     assert box.state["error"]["code"] == code
+    assert box.state["refused"] == ({"job": box.id, "attempt": 1} if names_its_job else None)
     assert untouched(box)
+    validate("state", box.state, "stale_state")
+
+
+def test_a_refused_attempt_leaves_what_the_one_before_did_to_the_next(box, controller):
+    box.with_bundle()
+    box.drop()
+    box.write_plan(configure={"error": "configure_failed"})
+    assert box.run() == 3
+    box.drop(attempt=2, format=2)
+    assert box.run() == 3
+    assert (box.state["error"]["code"], box.state["refused"]) == ("job_format", {"job": box.id, "attempt": 2})
+    box.write_plan()
+    box.drop(attempt=3)
+    done = len(box.trace)
+    assert box.run() == 0
+    assert not any(line.startswith("import begins") for line in box.trace[done:])
+
+
+def test_a_job_file_that_vanished_after_the_start_is_told_through_the_state(box):
+    box.with_bundle()
+    box.drop()
+    box.write_plan(preflight={"error": "disk_space"})
+    assert box.run() == 1
+    (box.folder / "job").unlink()
+    assert box.run() == 3
+    assert (box.state["job"], box.state["attempt"]) == (box.id, 1)
+    assert (box.state["status"], box.state["error"]["code"]) == ("failed", "job_missing")
 
 
 def test_a_job_from_the_future_is_reported_and_tried_again(box, controller):
@@ -121,6 +155,7 @@ def test_a_callback_that_is_not_encrypted_is_never_used(box, controller):
     box.drop(callback={"url": "http://198.51.100.1/events", "token": "t" * 40})
     assert box.run(seconds=120) == 3
     assert box.state["error"]["code"] == "job_invalid"
+    assert box.state["refused"] == {"job": box.id, "attempt": 1}
     assert box.trace == []
 
 

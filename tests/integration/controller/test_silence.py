@@ -1,5 +1,7 @@
 """Silence told apart: cron never fired, the agent died, the network is blocked, the time is over."""
 
+import json
+
 import pytest
 
 from tests.integration.controller.world import Agent
@@ -97,6 +99,61 @@ def test_an_agent_that_gave_up_unheard_tells_why_through_the_panel(world):
     world.work_later(400, stride=20)
     found = world.job(job)
     assert (found.state, found.step, found.error) == ("failed", "agent", error)
+
+
+REFUSALS = ["signature_invalid", "job_exposed", "wrong_account", "job_format", "job_invalid", "job_missing"]
+
+
+def refusal(world, code, **state):
+    """Return what the agent leaves in state.json when it refuses its job file now."""
+    error = {"code": code, "message": f"{code} happened", "advice": "a", "retryable": False}
+    return json.dumps({"format": 1, "status": "failed", "error": error, "updated_at": world.clock(), **state})
+
+
+@pytest.mark.parametrize("refused", REFUSALS)
+def test_a_job_file_the_agent_would_not_believe_is_told_by_its_code(world, refused):
+    job, agent = world.dropped()
+    world.clock.pass_by(60)
+    # On a fresh account nothing else is in the state: nobody vouches for the job's name
+    (agent.folder / "state.json").write_text(refusal(world, refused))
+    world.work_later(400, stride=20)
+    found = world.job(job)
+    assert (found.state, found.step, found.error["code"]) == ("failed", "agent", refused)
+    assert found.error["message"] == f"{refused} happened"
+    assert len(world.mail.alarms) == 1
+
+
+@pytest.mark.parametrize("refused", REFUSALS)
+def test_a_refusal_after_a_retry_is_told_although_the_state_is_of_the_attempt_before(world, refused):
+    job, agent = world.dropped()
+    agent.fail("bundle_digest")
+    world.service.retry(job.id)
+    world.work()
+    world.clock.pass_by(60)
+    (agent.folder / "state.json").write_text(refusal(world, refused, job=job.id, attempt=1))
+    world.work_later(400, stride=20)
+    assert (world.job(job).state, code(world, job)) == ("failed", refused)
+
+
+def test_a_refusal_that_names_this_attempt_counts_whatever_the_accounts_clock_says(world):
+    job, agent = world.dropped()
+    named = {"job": job.id, "attempt": 1}
+    (agent.folder / "state.json").write_text(refusal(world, "job_format", updated_at=1.0, refused=named))
+    world.work_later(400, stride=20)
+    assert (world.job(job).state, code(world, job)) == ("failed", "job_format")
+
+
+@pytest.mark.parametrize("clock_ahead", [0, 3600])
+def test_a_refusal_of_the_attempt_before_is_not_taken_for_one_of_this(world, clock_ahead):
+    job, agent = world.dropped()
+    world.work_later(400, stride=20)
+    named = {"job": job.id, "attempt": 1} if clock_ahead else None
+    at = world.clock() + clock_ahead
+    (agent.folder / "state.json").write_text(refusal(world, "job_format", updated_at=at, refused=named))
+    world.clock.pass_by(60)
+    world.service.retry(job.id)
+    world.work_later(400, stride=20)
+    assert (world.job(job).state, code(world, job)) == ("stalled", "cron_never_fired")
 
 
 def test_an_account_without_python_is_told_from_its_state_file(world):
