@@ -154,11 +154,25 @@ class Whmcs:
 
     def create(self, service, order=ORDERS[0], failure="", **changes):
         """Run the module's create with all its hooks; `failure` is the server's message when it fails."""
-        return self.do("create", service=service, params=changes, order=list(order), failure=failure)
+        [result] = self.together(self.asked_create(service, order, failure, **changes))
+        return result
 
     def accept(self, order):
         """Accept an order; return `success` or WHMCS's error."""
-        return self.do("accept", order=order)
+        [result] = self.together(self.asked_accept(order))
+        return result
+
+    def asked_create(self, service, order=ORDERS[0], failure="", **changes):
+        """Return the module's create as an act for `together`."""
+        return {"do": "create", "service": service, "params": changes, "order": list(order), "failure": failure}
+
+    def asked_accept(self, order):
+        """Return the acceptance of an order as an act for `together`."""
+        return {"do": "accept", "order": order}
+
+    def together(self, *acts):
+        """Do several things in one request, as an acceptance that creates the account; return their results."""
+        return self.do("together", acts=acts)
 
     def terminate(self, service, **changes):
         """Run the module's terminate."""

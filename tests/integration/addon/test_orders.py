@@ -69,6 +69,43 @@ def test_other_products_and_service_addons_are_ignored(watched, told):
     assert told.told() == ["module_created"]
 
 
+@pytest.mark.parametrize(
+    "of_the_addon",
+    [{"addonId": 9}, {"addonid": "9"}, {"moduletype": "licensing"}, {"username": "other"}, {"pid": 5}],
+    ids=str,
+)
+def test_the_end_of_an_addon_of_the_service_is_not_the_end_of_the_shop(watched, told, of_the_addon):
+    _order, service = watched.order()
+    watched.create(service)
+    watched.terminate(service, **of_the_addon)
+    assert told.told() == ["module_created"] and watched.shop(service)["account"] == "created"
+
+
+def test_the_end_is_told_although_the_product_comes_with_no_shop_any_more(watched, told):
+    _order, service = watched.order()
+    watched.create(service)
+    watched.setting("products", "")
+    watched.terminate(service)
+    assert told.told() == ["module_created", "terminated"]
+
+
+def test_the_end_is_told_although_whmcs_keeps_no_account_name_any_more(watched, told):
+    _order, service = watched.order(username="abc")
+    watched.create(service)
+    watched.query("UPDATE tblhosting SET username = '' WHERE id = %s", service)
+    watched.terminate(service, username="abc")
+    assert told.told() == ["module_created", "terminated"]
+
+
+@pytest.mark.parametrize("kinds", [("accepted", "module_created"), ("module_created", "accepted")], ids="-".join)
+def test_an_order_accepted_and_created_in_one_request_is_told_at_once(watched, told, kinds):
+    order, service = watched.order()
+    acts = {"accepted": watched.asked_accept(order), "module_created": watched.asked_create(service)}
+    watched.together(*(acts[kind] for kind in kinds))
+    assert told.told() == list(kinds)
+    assert [row["state"] for row in watched.queue()] == ["taken", "taken"]
+
+
 def test_an_upgrade_to_a_product_with_a_shop_starts_nothing_and_locks_nobody_out(watched, told):
     order, service = watched.order(product=4)
     watched.create(service)

@@ -28,6 +28,8 @@ function perform(array $asked)
         case 'upgrade':
             addon('upgrade', ['version' => $asked['version']] + Double\addon_vars('english'));
             return null;
+        case 'together':
+            return array_map('perform', $asked['acts']);
         case 'fire':
             return Double\run_hook($asked['hook'], ...$asked['arguments']);
         case 'create':

@@ -79,10 +79,11 @@ final class Orders
     public static function afterModuleTerminate(array $vars): void
     {
         $params = $vars['params'] ?? [];
-        $serviceId = (int) ($params['serviceid'] ?? 0);
-        if ($serviceId < 1 || self::isAddon($params) || Services::find($serviceId) === null) {
+        $hosting = self::hosting($params);
+        if ($hosting === null || self::isOfAnotherAccount($params, $hosting)) {
             return;
         }
+        $serviceId = (int) $hosting->id;
         Capsule::connection()->transaction(static function () use ($serviceId) {
             $gone = ['account' => 'gone', 'held_mail' => ''];
             if (Services::changeUnless($serviceId, 'account', 'gone', $gone)) {
@@ -97,25 +98,28 @@ final class Orders
     /** Return the service's row of `tblhosting` when module parameters are about a product with a shop. */
     private static function ours(array $params): ?\stdClass
     {
-        $serviceId = (int) ($params['serviceid'] ?? 0);
-        $productId = (int) ($params['pid'] ?? 0);
-        if ($serviceId < 1 || self::isAddon($params) || !isset(Settings::products()[$productId])) {
-            return null;
-        }
-        $hosting = Capsule::table('tblhosting')->where('id', $serviceId)->first();
-        if ($hosting === null || (int) $hosting->packageid !== $productId) {
-            return null;
-        }
-        $product = Capsule::table('tblproducts')->where('id', $productId)->first();
-        $module = (string) ($params['moduletype'] ?? '');
-        // An add-on of the service runs its own module with the service's id
-        $foreign = $product !== null && $module !== '' && $module !== (string) $product->servertype;
-        return $foreign ? null : $hosting;
+        $hosting = self::hosting($params);
+        return $hosting !== null && isset(Settings::products()[(int) $hosting->packageid]) ? $hosting : null;
     }
 
-    private static function isAddon(array $params): bool
+    /** Return the row of `tblhosting` when module parameters are about the service itself, not about an add-on of it. */
+    private static function hosting(array $params): ?\stdClass
     {
-        return (int) ($params['addonId'] ?? $params['addonid'] ?? 0) > 0;
+        $hosting = Capsule::table('tblhosting')->where('id', (int) ($params['serviceid'] ?? 0))->first();
+        if ($hosting === null || (int) ($params['addonId'] ?? $params['addonid'] ?? 0) > 0) {
+            return null;
+        }
+        // Not every WHMCS may say `addonId`: an add-on of the service runs a module of its own with the service's id
+        $product = Capsule::table('tblproducts')->where('id', (int) $hosting->packageid)->first();
+        $module = (string) ($params['moduletype'] ?? '');
+        $foreign = $product !== null && $module !== '' && $module !== (string) $product->servertype;
+        return $foreign || (int) ($params['pid'] ?? $hosting->packageid) !== (int) $hosting->packageid ? null : $hosting;
+    }
+
+    private static function isOfAnotherAccount(array $params, \stdClass $hosting): bool
+    {
+        $names = [(string) ($params['username'] ?? ''), (string) $hosting->username];
+        return !in_array('', $names, true) && strcasecmp(...$names) !== 0;
     }
 
     /** Return the event `module_created`. No password is in it. */

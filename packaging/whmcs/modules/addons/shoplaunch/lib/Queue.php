@@ -42,18 +42,20 @@ final class Queue
     }
 
     /**
-     * Return the waiting events, oldest first; of each service only the first, so that none overtakes another.
+     * Return the events that are due, oldest first; of each service only its first, so that none overtakes another.
      *
      * @return \stdClass[]
      */
-    public static function firstOfEach(): array
+    public static function due(): array
     {
         $first = [];
         $rows = Capsule::table(Schema::QUEUE)->where('state', 'waiting')->orderBy('id')->limit(500)->get();
         foreach ($rows as $row) {
             $first[(int) $row->service_id] = $first[(int) $row->service_id] ?? $row;
         }
-        return array_values($first);
+        return array_filter($first, static function (\stdClass $row): bool {
+            return (int) $row->due_at <= time();
+        });
     }
 
     /**
