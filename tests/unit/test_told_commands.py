@@ -83,7 +83,18 @@ def test_commands_of_the_readme_exist(line):
     check(line)
 
 
-@pytest.mark.parametrize("target", sorted(set(re.findall(r"\bmake ([a-z-]+)", README)) - {"it"}))
+def told_targets():
+    """Return every target of `make` that the README tells, in its text or its blocks."""
+    told = in_backticks(re.sub(r"^```.*?^```", "", README, flags=re.S | re.M))
+    told += re.findall(r"^```\n(.*?)^```", README, re.S | re.M)
+    return sorted({target for text in told for target in re.findall(r"(?:^|\s)make ([a-z-]+)", text)})
+
+
+def test_the_readme_tells_how_to_see_and_how_to_test_it():
+    assert {"demo", "test", "clean", "bench"} <= set(told_targets())
+
+
+@pytest.mark.parametrize("target", told_targets())
 def test_make_targets_of_the_readme_exist(target):
     makefile = (Path(__file__).resolve().parents[2] / "Makefile").read_text("utf-8")
     assert re.search(rf"^{target}:", makefile, re.M)
