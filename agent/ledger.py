@@ -47,12 +47,10 @@ def open_for_shop(ctx):
     connection = ctx.connect()
     try:
         take_lock(connection, ctx)
-        known = recorded(connection)
+        known = _not_newer(connection, ctx.job_id, ctx.attempt)
         if known is not None and known[0] != ctx.job_id:
             # An earlier job's, which could not be removed when it was done
             drop_ledger(connection)
-        elif known is not None and known[1] > ctx.attempt:
-            raise ShoplaunchError("superseded", "the database belongs to attempt {}".format(known[1]))
         for statement in _CREATE:
             run(connection, statement)
         _raise_attempt(connection, ctx.job_id, ctx.attempt, ctx.values_sha256)
@@ -65,11 +63,12 @@ def open_for_shop(ctx):
 def take_lock(connection, ctx):
     """Hold the job's lock on `connection`, all other connections to this database gone.
 
-    A holder is killed, unless it may be an agent of this same attempt that works rightly. Raises `db_locked`.
+    A holder is killed, unless it may be an agent of this same attempt that works rightly. Raises `db_locked`, and
+    `superseded` before anybody is killed: a forgotten agent must not disturb the attempt that has taken over.
     """
     name = ctx.job["lock_name"]
+    known = _not_newer(connection, ctx.job_id, ctx.attempt)
     if not _get_lock(connection, name, 0):
-        known = recorded(connection)
         older = known is None or known[0] != ctx.job_id or known[1] < ctx.attempt
         if ctx.lock is not None and not ctx.lock.reliable and not older:
             raise ShoplaunchError("db_locked", "an agent of this attempt holds the database")
@@ -116,6 +115,14 @@ def recorded(connection):
     return job, attempt, {"database": database, "other": other}
 
 
+def _not_newer(connection, job_id, attempt):
+    """Return what `recorded` does. Raises ShoplaunchError `superseded` when it is a newer attempt of this job."""
+    known = recorded(connection)
+    if known is not None and known[0] == job_id and known[1] > attempt:
+        raise ShoplaunchError("superseded", "the database belongs to attempt {}".format(known[1]))
+    return known
+
+
 def check_ours(connection, job_id):
     """Raise ShoplaunchError `db_not_empty` for a database that holds anything which this job did not make.
 
@@ -135,12 +142,10 @@ def check_ours(connection, job_id):
 def take_over(connection, ctx):
     """Raise this attempt in the ledger, making it when absent; drop what was imported with other values."""
     check_ours(connection, ctx.job_id)
-    known = recorded(connection)
+    known = _not_newer(connection, ctx.job_id, ctx.attempt)
     if known is not None and known[0] != ctx.job_id:
         drop_ledger(connection)
         known = None
-    if known is not None and known[1] > ctx.attempt:
-        raise ShoplaunchError("superseded", "the database belongs to attempt {}".format(known[1]))
     outcome = attempts.decide(known and known[2], _digests(ctx))
     if outcome == attempts.ZERO:
         drop_everything(connection, ctx.job_id, ctx.attempt)
@@ -223,11 +228,9 @@ def drop_everything(connection, job_id, attempt):
 
     Agents of attempts before `attempt` are fenced off first. Raises ShoplaunchError `superseded`, `db_*`.
     """
-    known = recorded(connection)
+    known = _not_newer(connection, job_id, attempt)
     if known is None or known[0] != job_id:
         return
-    if known[1] > attempt:
-        raise ShoplaunchError("superseded", "the database belongs to attempt {}".format(known[1]))
     kill_others(connection)
     # Without values: whoever comes after an interruption here starts at zero too
     _raise_attempt(connection, job_id, attempt, {"database": "", "other": ""})

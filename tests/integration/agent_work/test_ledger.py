@@ -186,14 +186,25 @@ def test_a_zombie_that_comes_back_on_a_new_connection_is_fenced_off(site):
     old = site.attempt(1)
     connection = ledger.open_locked(old)
     run(connection, MANY)
-    site.take(2)
+    newer = site.take(2)
     # Its first connection is gone, so it opens another
     again = old.connect()
     site.made.append(again)
     assert code_of(import_chunk, old, again, member) == "superseded"
-    assert code_of(ledger.open_locked, old) in ("db_locked", "superseded")
+    assert code_of(ledger.open_locked, old) == "superseded"
+    assert ledger.holds_lock(newer, "lock_" + site.name)
     assert site.query("SELECT COUNT(*) FROM many") == ((0,),)
     assert code_of(run, connection, "DROP TABLE many") == "db_unreachable"
+
+
+def test_a_zombie_leaves_the_newer_attempts_connections_alone_also_while_nobody_holds_the_lock(site):
+    """Between two of its locked connections the newer attempt has only workers."""
+    close(site.take(2))
+    newer = site.attempt(2).connect()
+    site.made.append(newer)
+    for zombie in (ledger.open_locked, ledger.open_for_shop):
+        assert code_of(zombie, site.attempt(1)) == "superseded"
+    assert run(newer, "SELECT 1") == ((1,),)
 
 
 def test_a_zombies_open_transaction_blocks_nobody(site):
