@@ -27,7 +27,7 @@ LOOK_SECONDS = 1.0
 #: Between two durable notes of progress at least.
 NOTE_SECONDS = 1.0
 EXIT_SUPERSEDED = 4
-VERDICTS = {401: "callback_refused", 403: "callback_refused", 410: "cancelled"}
+VERDICTS = {401: "callback_refused", 410: "cancelled"}
 #: The controller will never take this event; reports of stages are not worth blocking the others.
 REJECTED = (400, 413, 422)
 #: Events that count: they wait even where the controller rejects them.

@@ -75,6 +75,18 @@ def test_a_refused_token_stops_the_work_and_keeps_everything(box, controller):
     assert box.id in box.crontab
 
 
+def test_403_is_a_gatekeepers_word_not_the_controllers_and_is_tried_again(box, controller):
+    """Our controller never answers an event so: a proxy or firewall on the way does, for a while."""
+    box.with_bundle()
+    box.drop()
+    refusals = iter([(403, {"Retry-After": "0"})] * 2)
+    controller.answer = lambda event: next(refusals, None)
+    assert box.run(seconds=120) == 0
+    assert [status for status, _ in controller.events][:2] == [403, 403]
+    assert [event["event"] for event in controller.accepted("started", "finished")] == ["started", "finished"]
+    assert not box.folder.exists()
+
+
 def test_an_unreachable_controller_does_not_stop_the_work_only_the_cleaning_up(box, controller):
     box.with_bundle()
     port = controller.port
