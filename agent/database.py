@@ -2,6 +2,7 @@
 
 import configparser
 import os
+import re
 
 import pymysql
 from pymysql.constants import CLIENT
@@ -23,10 +24,13 @@ OWN_SESSION = (
     "SET SESSION lock_wait_timeout=30",
 )
 
+ACCESS_DENIED = 1045
+HOST_REFUSED = 1130
 #: MySQL and MariaDB error numbers -> codes; what is not here is an error of the statement itself.
 CODES = {
-    # 1130: not from this host; 1820, 1862: the password has expired
-    "db_access_denied": (1045, 1130, 1698, 1699, 1820, 1862, 3118, 4151),
+    # 1820, 1862: the password has expired
+    "db_access_denied": (ACCESS_DENIED, 1698, 1699, 1820, 1862, 3118, 4151),
+    "db_host_refused": (HOST_REFUSED,),
     "db_missing": (1049,),
     "db_auth_plugin": (1156, 1251, 1524, 2054, 2059, 2061),
     "db_privileges": (1044, 1142, 1143, 1227, 1370, 1410),
@@ -75,7 +79,7 @@ def connect(values):
         try:
             return _open(values, door)
         except FAILURES as error:
-            found = as_database_failure(error)
+            found = _of_the_host(values, as_database_failure(error))
         if _is_named(values, door) and found.code != "db_unreachable":
             raise found
         # A server that knows us and refuses says more than a door nobody answers at; and the better door more than the
@@ -90,6 +94,19 @@ def connect(values):
 
 def _host(values):
     return values.get("db.host") or "localhost"
+
+
+def _of_the_host(values, found):
+    """Return the failure `found` of a log-in, as `db_host_refused` where the server took us for a user of another host.
+
+    Users of this machine are made for `localhost`; over TCP a server that resolves no names knows none of that host,
+    and says only that access is denied. No password would mend that.
+    """
+    host = re.search("@'([^']*)'", found.message)
+    is_denied = found.details["number"] == ACCESS_DENIED and _host(values) == "localhost"
+    if is_denied and host is not None and host.group(1) != "localhost":
+        return ShoplaunchError("db_host_refused", found.message, number=ACCESS_DENIED)
+    return found
 
 
 def _is_named(values, door):

@@ -13,9 +13,12 @@ from tests.mariadb import start_private, stop_private
 ASK = """
 import json, sys
 sys.path[1:1] = json.loads(sys.argv[1])
+from agent import database
 from agent.database import connect, run
 from shared.errors import ShoplaunchError
 values = json.loads(sys.stdin.read())
+if values.pop("db.no_sockets", False):
+    database.SOCKETS = database.OPTION_FILES = ()
 try:
     connection = connect(values)
     status = dict(run(connection, "SHOW STATUS LIKE 'Ssl_cipher'"))
@@ -36,7 +39,10 @@ def free_port():
 
 
 def ask(**values):
-    """Return what connecting as the agent with `values` (names without `db.`) gives."""
+    """Return what connecting as the agent with `values` (names without `db.`) gives.
+
+    With `no_sockets` the places where this machine may have other servers' sockets are not looked at.
+    """
     wheels = [str(PROJECT), *map(str, fetch_wheels())]
     done = subprocess.run(
         [sys.executable, "-c", ASK, json.dumps(wheels)],
@@ -76,6 +82,14 @@ def plain():
 
 
 @pytest.fixture(scope="module")
+def resolving():
+    """A server that calls who comes over TCP from this machine `localhost`."""
+    door = Door("--skip-ssl")
+    yield door
+    stop_private(door.server)
+
+
+@pytest.fixture(scope="module")
 def encrypting():
     door = Door("--skip-name-resolve")
     door.allow("127.0.0.1")
@@ -92,9 +106,25 @@ def test_the_session_is_the_agreed_one(plain):
     assert "STRICT_ALL_TABLES" in session["sql_mode"]
 
 
-def test_a_server_that_resolves_no_names_refuses_a_local_user_over_tcp(plain):
-    answer = ask(**plain.values(host="127.0.0.1", port=str(plain.port)))
-    assert (answer["code"], answer["retryable"]) == ("db_access_denied", False)
+def test_a_server_that_resolves_no_names_and_whose_socket_is_not_found_knows_a_local_user_from_no_host(plain):
+    answer = ask(**plain.values(socket="", port=str(plain.port), no_sockets=True))
+    # No new password would help
+    assert (answer["code"], answer["retryable"]) == ("db_host_refused", False)
+    assert "'127.0.0.1'" in answer["message"]
+
+
+def test_a_wrong_password_on_a_server_that_resolves_names_is_one_over_tcp_too(resolving):
+    known = resolving.values(socket="", port=str(resolving.port), no_sockets=True)
+    assert "session" in ask(**known)
+    assert ask(**{**known, "password": "wrong"})["code"] == "db_access_denied"
+
+
+def test_a_server_that_serves_nobody_from_this_host_says_so(plain):
+    for user, host in plain.server.query("SELECT user, host FROM mysql.global_priv WHERE host != 'localhost'"):
+        plain.server.query(f"DROP USER `{user}`@`{host}`")
+    for host in ("localhost", "127.0.0.1"):
+        answer = ask(**plain.values(host=host, socket="", port=str(plain.port), no_sockets=True))
+        assert (answer["code"], answer["message"][:4]) == ("db_host_refused", "1130")
 
 
 def test_localhost_without_a_named_socket_finds_tcp(plain):

@@ -128,9 +128,10 @@ def test_after_a_refused_database_login_the_user_gets_a_new_password(world):
     assert (ran(world, "ensure_database"), ran(world, "ensure_database_user")) == (1, 2)
 
 
-def test_secrets_stay_the_same_for_every_attempt(world):
+@pytest.mark.parametrize("code", ["quota_reached", "db_host_refused"])
+def test_secrets_stay_the_same_for_every_attempt(world, code):
     job, old = world.dropped()
-    old.fail("quota_reached")
+    old.fail(code)
     world.service.retry(job.id)
     world.work()
     new = Agent(world, job)
