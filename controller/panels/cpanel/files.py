@@ -107,7 +107,11 @@ class Files:
             started, self._folder = self._folder, None
             if started.succeeded() and self._looks.sharing:
                 self._closed.add(path)
+                if not self._looks.see("folder").ok:
+                    # There was none, and nobody has put anything into the new one
+                    self._looks.learn("folder", Answer(True, []))
                 return
+            self._looks.forget("folder")
         mode = FOLDER_MODE if FOLDER in path.split("/") else OTHER_FOLDER_MODE
         found = self.entry(path)
         if found is None:

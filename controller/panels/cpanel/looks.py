@@ -74,6 +74,11 @@ class Looks:
         with self._guard:
             return self._last.get(what)
 
+    def learn(self, what: str, answer: Answer) -> None:
+        """What an act of ours made certain counts as seen."""
+        with self._guard:
+            self._seen[what] = answer
+
     def forget(self, *keys: str) -> None:
         """These are looked at anew the next time."""
         with self._guard:
