@@ -58,6 +58,9 @@ class Files:
             return {_name(row): row for row in _listed(answer.data) if _name(row)}
         if path in (".", ""):
             raise self._reasons.of("the files of the home")(answer.text)
+        if path == FOLDER and self._folder is not None:
+            # We are only just making it
+            return None
         above = self.entries(posixpath.dirname(path) or ".")
         if above is not None and posixpath.basename(path) in above:
             raise self._reasons.of(f"the folder {path}")(answer.text)

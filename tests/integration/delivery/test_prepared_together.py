@@ -33,3 +33,12 @@ def test_agent_and_job_lie_in_the_account_after_a_job_looked_once(whm, panel_of,
     assert sorted(os.listdir(folder)) == ["agent.pyz", "agent.sha256", "job", "run"]
     assert (folder / "job").read_bytes() == b"signed"
     assert panel_of().file_sha256(account, ".shoplaunch/agent.pyz") == sha256_hex(files.agent)
+
+
+def test_a_folder_that_is_only_just_being_made_holds_no_bundle_yet(panel_of, hosting):
+    # Asked before the agent is put there, where the server has a folder of bundles
+    panel = panel_of()
+    panel.prepare_together()
+    account = panel.ensure_account(hosting.user, hosting.domain, create=False, email="")
+    panel.files(account)._folder.succeeded()
+    assert panel.holds_bundle(account, "0" * 64, 77) is False
