@@ -20,8 +20,6 @@ LOOK_AGAIN_SECONDS = 60.0
 LONGEST_PAUSE_SECONDS = 900.0
 #: Of a panel that did not answer, forgotten when it does.
 _ANSWERS_AGAIN = {"look_failures": None, "look_at": None}
-#: What the panel says when looking again is of no use.
-GONE = ("account_missing", "server_unknown")
 WAITING = (states.DROPPED, states.RESTORING)
 
 
@@ -42,27 +40,34 @@ def look(tools: Tools, job: Job, now: float) -> Job:
         return changes.change(tools.engine, job.id, now, still)
 
     try:
-        sight = pull.look(tools.panel, work.account, job)
+        sight, event, verdict = _sight(work, now)
     except ShoplaunchError as error:
         LOG.warning("job %s: the panel cannot be asked: %s", job.id, error.message)
-        if error.code in GONE:
-            lost = silence.Verdict("stalled", error.as_dict())
-            return change(lambda connection, now_job: _judged(connection, now_job, lost, None, now))
+        document = error.as_dict()
         # Without the panel's word only the end of the validity counts
-        if job.expires_at is None or now < job.expires_at:
-            document = error.as_dict()
+        if _is_final(document) or job.expires_at is None or now < job.expires_at:
             return change(lambda connection, now_job: _unseen(connection, now_job, document, now))
-        sight = pull.Sight(None, False, False)
-    event = pulled.final_event(job, sight.state)
+        sight, event = pull.Sight(None, False, False), None
+        verdict = silence.verdict(job, sight, now)
     if event is not None:
         found = change(lambda connection, now_job: _finished(connection, now_job, event, sight.state or {}, now))
         if found.state not in WAITING:
             return found
-    verdict = silence.verdict(job, sight, now)
     found = change(lambda connection, now_job: _judged(connection, now_job, verdict, sight.state, now))
     if verdict.kind == "failed" and found.state == states.FAILED and pulled.is_of(job, sight.state):
         _answer(work, sight)
     return found
+
+
+def _sight(work: Work, now: float) -> tuple[pull.Sight, dict[str, Any] | None, silence.Verdict]:
+    """Return what lies in the account, the final event it tells of, and the verdict. Raises ShoplaunchError."""
+    panel, job = work.tools.panel, work.job
+    sight = pull.look(panel, work.account, job)
+    event, verdict = pulled.final_event(job, sight.state), silence.verdict(job, sight, now)
+    if event is None and verdict.kind == "stalled":
+        # Nothing runs in an account that is suspended or gone, whatever still lies there
+        panel.ensure_account(job.account, job.domain, create=False, email=job.email)
+    return sight, event, verdict
 
 
 def _finished(
@@ -80,8 +85,16 @@ def _answer(work: Work, sight: pull.Sight) -> None:
         LOG.warning("job %s: the agent is not answered: %s", work.job.id, error.message)
 
 
-def _unseen(connection: sa.Connection, job: Job, error: Mapping[str, Any], now: float) -> dict[str, Any]:
-    """The panel could not be asked; of a server that locked us out the operator is told."""
+def _is_final(error: Mapping[str, Any]) -> bool:
+    """Tell whether asking the panel again is of no use until somebody has seen to it."""
+    return not error["retryable"] and error["code"] != locked.CODE
+
+
+def _unseen(connection: sa.Connection, job: Job, error: Mapping[str, Any], now: float) -> Mapping[str, Any]:
+    """Nothing was seen: the job stalls where the panel will not have it otherwise; else it is asked again, and of a
+    server that locked us out the operator is told."""
+    if _is_final(error):
+        return _judged(connection, job, silence.Verdict("stalled", error), None, now)
     if error["code"] == locked.CODE:
         # Not asked at all: that costs nothing, and goes on as soon as the operator lets it
         return {**locked.noted(connection, job, error, now), **_postponed(job, now, 0)}

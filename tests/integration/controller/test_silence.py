@@ -234,3 +234,44 @@ def test_a_panel_that_does_not_answer_is_no_proof_of_anything(world):
     assert world.job(job).state == "dropped"
     world.work_later(200, stride=10)
     assert code(world, job) == "cron_never_fired"
+
+
+@pytest.mark.parametrize(
+    "code",
+    ["account_missing", "account_renamed", "account_suspended", "feature_missing", "panel_refused", "panel_untrusted"],
+)
+def test_what_the_panel_says_for_good_is_told_at_once(world, code):
+    job, _agent = world.dropped()
+    world.panel.fail("read_file", code)
+    world.work_later(300, stride=10)
+    found = world.job(job)
+    assert (found.state, found.step, found.error["code"]) == ("stalled", "agent", code)
+    assert [alarm.code for alarm in world.mail.alarms] == [code]
+
+
+def test_a_server_that_locked_us_out_is_waited_for(world):
+    job, _agent = world.dropped()
+    world.panel.fail("read_file", "panel_auth_failed")
+    world.work_later(300, stride=10)
+    assert (world.job(job).state, code(world, job)) == ("dropped", "panel_auth_failed")
+    world.work_later(120, stride=10)
+    assert code(world, job) == "cron_never_fired"
+
+
+@pytest.mark.parametrize("heard", [True, False])
+def test_before_an_agent_counts_as_silent_the_account_itself_is_looked_at(world, heard):
+    job, agent = world.dropped()
+    if heard:
+        agent.send("started")
+    world.panel.fail("ensure_account", "account_suspended")
+    world.work_later(400, stride=10)
+    assert (world.job(job).state, code(world, job)) == ("stalled", "account_suspended")
+
+
+def test_a_panel_that_does_not_answer_when_the_account_is_looked_at_proves_nothing(world):
+    job, _agent = world.dropped()
+    world.panel.fail("ensure_account", "panel_unreachable")
+    world.work_later(300, stride=10)
+    assert world.job(job).state == "dropped"
+    world.work_later(120, stride=10)
+    assert code(world, job) == "cron_never_fired"

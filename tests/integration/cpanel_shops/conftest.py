@@ -1,0 +1,57 @@
+"""Whole jobs on a cPanel server with real accounts; the controller's clock is ours."""
+
+import shutil
+import socket
+
+import pytest
+
+from controller.db.engine import make_engine
+from controller.db.migrate import upgrade
+from tests.cpanel_world import CpanelWorld, install_template, pack_template
+from tests.fakes.whm.double import WhmDouble
+from tests.fakes.whm.quirks import Quirks
+
+
+@pytest.fixture(scope="session")
+def template(mariadb_server, tmp_path_factory):
+    """(root, database URL) of an installed sample shop."""
+    if shutil.which("php") is None:
+        pytest.skip("no php for the sample shop")
+    return install_template(tmp_path_factory.mktemp("template"), mariadb_server)
+
+
+@pytest.fixture(scope="session")
+def bundle(template, mariadb_server, tmp_path_factory):
+    """The bundle of the sample shop."""
+    target = tmp_path_factory.mktemp("bundle") / "sample.bundle"
+    pack_template(*template, target, mariadb_server)
+    return target
+
+
+@pytest.fixture(scope="session")
+def whm_server():
+    """One cPanel server for all tests (tests.fakes.whm.double.WhmDouble)."""
+    with WhmDouble() as double:
+        yield double
+
+
+@pytest.fixture
+def whm(whm_server, monkeypatch):
+    """The server with its usual habits; no domain leads anywhere until a test says so in `dns`."""
+    whm_server.quirks = Quirks()
+    whm_server.dns.clear()
+    monkeypatch.setattr(socket, "getaddrinfo", whm_server.getaddrinfo)
+    yield whm_server
+    whm_server.quirks = Quirks()
+    whm_server.check()
+
+
+@pytest.fixture
+def world(tmp_path, whm, bundle):
+    """A controller that sells shops on that server (tests.cpanel_world.CpanelWorld)."""
+    engine = make_engine(f"sqlite:///{tmp_path}/state.db")
+    upgrade(engine)
+    made = CpanelWorld(tmp_path, engine, whm, bundle)
+    yield made
+    made.close()
+    engine.dispose()
