@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import re
 
-import pymysql
-
-from controller.bundles.connections import Connection, name
+from controller.bundles.connections import Connection, Refused, name
 from controller.bundles.schema import Definition, mapped
 from controller.bundles.source import Table, read_tables
 
@@ -105,7 +103,7 @@ def _can_stand_in(
             trial.query(f"DROP TABLE {name(table)}")
             if any(_has_duplicate(loaded, table, key, collation, candidate) for key in touched):
                 return False
-    except pymysql.MySQLError:
+    except Refused:
         # The scratch server does not know it, or the keys do not fit: this one has not proved safe
         return False
     return True

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import getpass
 import os
+import re
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -18,6 +20,18 @@ from shared.errors import ShoplaunchError
 PASSWORD_VARIABLE = "SHOPLAUNCH_SOURCE_PASSWORD"  # noqa: S105 - a name, not a password
 SCRATCH_PASSWORD_VARIABLE = "SHOPLAUNCH_SCRATCH_PASSWORD"  # noqa: S105 - a name, not a password
 CONNECT_SECONDS = 10
+#: Codes of the errors on the two servers the packer speaks to.
+SOURCE = "source_database"
+SCRATCH = "scratch_failed"
+#: What a server says when its disk is full: ER_DISK_FULL, ER_RECORD_FILE_FULL.
+_NO_ROOM = frozenset({1021, 1114})
+#: What it says when the system refused to write, with the system's number in the text: EE_WRITE, ER_CANT_CREATE_FILE,
+#: ER_CANT_CREATE_TABLE, ER_CANT_CREATE_DB, ER_ERROR_ON_WRITE, ER_GET_ERRNO.
+_NOT_WRITTEN = frozenset({3, 1004, 1005, 1006, 1026, 1030})
+_FULL = re.compile(r"\berr(?:or|no|code):? 28\b", re.IGNORECASE)
+#: The connection or the server is gone: a closed connection's own, ER_SERVER_SHUTDOWN, ER_QUERY_INTERRUPTED,
+#: ER_CONNECTION_KILLED, CR_SERVER_GONE_ERROR, CR_SERVER_LOST.
+_LOST = frozenset({0, 1053, 1317, 1927, 2006, 2013})
 #: Told the name of what is being done: `work("scratch server")`.
 Work = Callable[[str], None]
 #: A row as the server sent it: text of every column, None for NULL.
@@ -69,21 +83,40 @@ def parse_url(url: str, code: str, variable: str = PASSWORD_VARIABLE) -> Address
     )
 
 
-class Connection:
-    """One connection in the common session of packer and agent (shared.bundle.SESSION), autocommit on."""
+class Refused(ShoplaunchError):
+    """A server that is well refused a statement; `number` is its error's. What the statement was for gives the code."""
 
-    def __init__(self, raw: Any) -> None:
-        self.raw = raw
+    def __init__(self, code: str, number: int, message: str) -> None:
+        super().__init__(code, message)
+        self.number = number
+
+
+class Connection:
+    """One connection in the common session of packer and agent (shared.bundle.SESSION), autocommit on.
+
+    `code` is SOURCE or SCRATCH, `place` says where the server is. Everything raises ShoplaunchError `code` or
+    `disk_full` when the server is in trouble, and Refused when it does not take the statement.
+    """
+
+    def __init__(self, raw: Any, code: str, place: str) -> None:
+        self._raw = raw
+        self._code = code
+        self._place = place
 
     def query(self, sql: str | bytes) -> int:
-        """Run one statement as it stands; return the affected rows. Raises pymysql.MySQLError."""
-        return int(self.raw.query(sql if isinstance(sql, bytes) else sql.encode("utf-8")))
+        """Run one statement as it stands; return the affected rows."""
+        with self._told():
+            return int(self._raw.query(sql if isinstance(sql, bytes) else sql.encode("utf-8")))
+
+    def run(self, sql: str, params: Sequence[str | int] = ()) -> tuple[int, list[Row]]:
+        """Run one statement; return (affected rows, rows)."""
+        with self._told(), self._raw.cursor() as cursor:
+            affected = cursor.execute(sql, tuple(params) or None)
+            return affected, list(cursor.fetchall())
 
     def rows(self, sql: str, params: Sequence[str | int] = ()) -> list[Row]:
         """Return all rows of a query."""
-        with self.raw.cursor() as cursor:
-            cursor.execute(sql, tuple(params) or None)
-            return list(cursor.fetchall())
+        return self.run(sql, params)[1]
 
     def one(self, sql: str, params: Sequence[str | int] = ()) -> Row:
         """Return the first row of a query that has one."""
@@ -95,7 +128,7 @@ class Connection:
 
     def stream(self, sql: str) -> Iterator[Row]:
         """Yield the rows of a query as they come from the server."""
-        with self.raw.cursor(pymysql.cursors.SSCursor) as cursor:
+        with self._told(), self._raw.cursor(pymysql.cursors.SSCursor) as cursor:
             cursor.execute(sql)
             yield from cursor
 
@@ -106,21 +139,36 @@ class Connection:
     @property
     def warning_count(self) -> int:
         """Warnings and notes of the last statement."""
-        return int(self.raw._result.warning_count)
+        return int(self._raw._result.warning_count)
 
     def close(self) -> None:
         """Close; an already lost connection is closed too."""
-        if self.raw.open:
-            self.raw.close()
+        if self._raw.open:
+            self._raw.close()
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except pymysql.MySQLError as problem:
+            raise self._failure(int(problem.args[0]), str(problem.args[-1])[:500]) from problem
+
+    def _failure(self, number: int, said: str) -> ShoplaunchError:
+        if number in _LOST:
+            return ShoplaunchError(self._code, said or "the connection is closed")
+        if number in _NO_ROOM or (number in _NOT_WRITTEN and _FULL.search(said)):
+            return ShoplaunchError("disk_full", f"the database server at {self._place}: {said}")
+        return Refused(self._code, number, said)
 
 
 def connect(address: Address, code: str) -> Connection:
     """Return a Connection. Raises ShoplaunchError `code` (never with the password)."""
+    socket = _socket_of(address)
     try:
         raw = pymysql.connect(
             host=address.host,
             port=address.port,
-            unix_socket=_socket_of(address),
+            unix_socket=socket,
             user=address.user,
             password=address.password,
             database=address.database,
@@ -131,7 +179,7 @@ def connect(address: Address, code: str) -> Connection:
             connect_timeout=CONNECT_SECONDS,
             max_allowed_packet=1 << 30,
         )
-        connection = Connection(raw)
+        connection = Connection(raw, code, socket or f"{address.host}:{address.port}")
         for statement in SESSION:
             connection.query(statement)
         return connection

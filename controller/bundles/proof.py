@@ -9,10 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import pymysql
-
 from controller.bundles import digests
-from controller.bundles.connections import Connection, name
+from controller.bundles.connections import Connection, Refused, Row, name
 from controller.bundles.digests import Key, Masks
 from controller.bundles.schema import Definition
 from controller.bundles.source import Routine, Table, read_tables
@@ -111,18 +109,18 @@ def finish_schema(connection: Connection, load: Load) -> list[Routine]:
     ordered: list[Routine] = []
     waiting = list(load.routines)
     while waiting:
-        problem: pymysql.MySQLError | None = None
+        problem: Refused | None = None
         left = []
         for routine in waiting:
             try:
                 connection.query(routine.create)
                 ordered.append(routine)
-            except pymysql.MySQLError as refused:
+            except Refused as refused:
                 # A view may need one that comes later by name
                 problem = refused
                 left.append(routine)
         if len(left) == len(waiting) and problem is not None:
-            raise ShoplaunchError("dump_failed", f"{left[0].kind} {left[0].name}: {problem.args[-1]}"[:500])
+            raise ShoplaunchError("dump_failed", f"{left[0].kind} {left[0].name}: {problem.message}"[:500])
         waiting = left
     return ordered
 
@@ -216,20 +214,18 @@ def _mask(proof: TableProof, first: Connection, second: Connection, names: tuple
 def _run(connection: Connection, statement: str | bytes, where: str) -> int:
     try:
         return connection.query(statement)
-    except pymysql.MySQLError as problem:
-        raise ShoplaunchError("db_data_error", f"{where}: {problem.args[-1]}"[:500]) from problem
+    except Refused as problem:
+        raise ShoplaunchError("db_data_error", f"{where}: {problem.message}"[:500]) from problem
 
 
 def _parametrised(
     connection: Connection, statement: Mapping[str, Any], renderer: Renderer, number: int
-) -> tuple[int, list[tuple[bytes | None, ...]]]:
+) -> tuple[int, list[Row]]:
     params = [_rendered(renderer, part) for part in statement["params"]]
     try:
-        with connection.raw.cursor() as cursor:
-            affected = cursor.execute(statement["sql"], params)
-            return affected, list(cursor.fetchall())
-    except pymysql.MySQLError as problem:
-        raise ShoplaunchError("configure_failed", f"statement {number}: {problem.args[-1]}"[:500]) from problem
+        return connection.run(statement["sql"], params)
+    except Refused as problem:
+        raise ShoplaunchError("configure_failed", f"statement {number}: {problem.message}"[:500]) from problem
 
 
 def _rendered(renderer: Renderer, template: str) -> str:

@@ -5,9 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-import pymysql
-
-from controller.bundles.connections import Connection, name, text
+from controller.bundles.connections import Connection, Refused, name, text
 from controller.bundles.source import Table
 from shared.errors import ShoplaunchError
 
@@ -85,12 +83,12 @@ def try_definition(connection: Connection, table: Table, create: str) -> str:
     try:
         try:
             connection.query(create)
-        except pymysql.MySQLError as problem:
-            if problem.args[0] != _NO_KEY_FOR_COUNTER:
+        except Refused as problem:
+            if problem.number != _NO_KEY_FOR_COUNTER:
                 raise
             connection.query(_with_counter_key(create))
-    except pymysql.MySQLError as problem:
-        message = f"the table {table.name} cannot be made as InnoDB: {problem.args[-1]}"
+    except Refused as problem:
+        message = f"the table {table.name} cannot be made as InnoDB: {problem.message}"
         raise ShoplaunchError("dump_failed", message) from problem
     return text(connection.one(f"SHOW CREATE TABLE {name(table.name)}")[1])
 

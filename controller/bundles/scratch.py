@@ -13,9 +13,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import pymysql
-
-from controller.bundles.connections import SCRATCH_PASSWORD_VARIABLE, Address, Connection, Work, connect, parse_url
+from controller.bundles.connections import (
+    SCRATCH,
+    SCRATCH_PASSWORD_VARIABLE,
+    Address,
+    Connection,
+    Work,
+    connect,
+    parse_url,
+)
 from shared.errors import ShoplaunchError
 
 START_SECONDS = 90
@@ -52,7 +58,7 @@ class Scratch:
     def new_database(self, collation: str = "utf8mb4_general_ci") -> str:
         """Make an empty database and return its name. Raises ShoplaunchError `scratch_failed`."""
         name = f"shoplaunch_scratch_{secrets.token_hex(6)}"
-        with self.connection(None) as connection, _reported():
+        with self.connection(None) as connection:
             charset = collation.split("_", 1)[0]
             connection.query(f"CREATE DATABASE `{name}` CHARACTER SET {charset} COLLATE {collation}")
         self._made.append(name)
@@ -61,7 +67,7 @@ class Scratch:
     @contextmanager
     def connection(self, database: str | None) -> Iterator[Connection]:
         """Give a connection to one of the databases; every column comes as bytes or None."""
-        connection = connect(self._address.with_database(database), "scratch_failed")
+        connection = connect(self._address.with_database(database), SCRATCH)
         try:
             yield connection
         finally:
@@ -69,7 +75,7 @@ class Scratch:
 
     def close(self) -> None:
         """Drop every database made here."""
-        with self.connection(None) as connection, _reported():
+        with self.connection(None) as connection:
             while self._made:
                 connection.query(f"DROP DATABASE IF EXISTS `{self._made.pop()}`")
 
@@ -84,7 +90,7 @@ def open_scratch(url: str | None, work: Work) -> Iterator[Scratch]:
         with _private_server(work) as address:
             yield Scratch(address)
         return
-    scratch = Scratch(parse_url(url, "scratch_failed", SCRATCH_PASSWORD_VARIABLE))
+    scratch = Scratch(parse_url(url, SCRATCH, SCRATCH_PASSWORD_VARIABLE))
     try:
         yield scratch
     finally:
@@ -96,7 +102,7 @@ def _private_server(work: Work) -> Iterator[Address]:
     server = shutil.which("mariadbd", path=_search_path())
     installer = shutil.which("mariadb-install-db", path=_search_path())
     if server is None or installer is None:
-        raise ShoplaunchError("scratch_failed", "mariadbd is not installed")
+        raise ShoplaunchError(SCRATCH, "mariadbd is not installed")
     directory = Path(tempfile.mkdtemp(prefix="shoplaunch-scratch-"))
     try:
         process = None
@@ -104,6 +110,11 @@ def _private_server(work: Work) -> Iterator[Address]:
             work("scratch server")
             process = _start(directory, server, installer)
             yield _wait_until_up(process, directory)
+        except ShoplaunchError as problem:
+            if problem.code != SCRATCH:
+                raise
+            # A server that cannot write its own files any more ends without a word
+            raise _failure(directory, problem.message) from problem
         finally:
             _stop(process)
     finally:
@@ -122,7 +133,7 @@ def _environment() -> dict[str, str]:
 def _start(directory: Path, server: str, installer: str) -> subprocess.Popen[bytes]:
     socket = directory / "sock"
     if len(bytes(socket)) > _MAX_SOCKET_PATH:
-        raise ShoplaunchError("scratch_failed", "TMPDIR is too long a path for a socket")
+        raise ShoplaunchError(SCRATCH, "TMPDIR is too long a path for a socket")
     data = directory / "data"
     data.mkdir(mode=0o700)
     as_user: list[str] = []
@@ -140,7 +151,7 @@ def _start(directory: Path, server: str, installer: str) -> subprocess.Popen[byt
             stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=_environment(), check=False,
         )  # fmt: skip
     if made.returncode != 0:
-        raise _not_started(directory, f"mariadb-install-db: {_last_lines(directory / 'install.log')}")
+        raise ShoplaunchError(SCRATCH, f"mariadb-install-db: {_last_lines(directory / 'install.log')}")
     with (directory / "server.log").open("wb") as log:
         # Its own session: a Ctrl-C in the terminal reaches only us, and we stop the server in order
         return subprocess.Popen(
@@ -156,16 +167,16 @@ def _server_user() -> pwd.struct_passwd:
             return pwd.getpwnam(name)
         except KeyError:
             continue
-    raise ShoplaunchError("scratch_failed", "there is no unprivileged user to run the scratch server as")
+    raise ShoplaunchError(SCRATCH, "there is no unprivileged user to run the scratch server as")
 
 
-def _not_started(directory: Path, text: str) -> ShoplaunchError:
-    """Return why there is no server: for lack of room, or `text`."""
+def _failure(directory: Path, text: str) -> ShoplaunchError:
+    """Return why there is no server, or none any more: for lack of room, or `text`."""
     free = shutil.disk_usage(directory).free
     if free < ROOM_BYTES:
         room = f"{free // 1024**2} MB are free for the scratch server, it needs {ROOM_BYTES // 1024**2}"
         return ShoplaunchError("disk_full", f"{directory.parent}: {room}; TMPDIR names another place")
-    return ShoplaunchError("scratch_failed", text)
+    return ShoplaunchError(SCRATCH, text)
 
 
 def _wait_until_up(process: subprocess.Popen[bytes], directory: Path) -> Address:
@@ -173,12 +184,12 @@ def _wait_until_up(process: subprocess.Popen[bytes], directory: Path) -> Address
     deadline = time.monotonic() + START_SECONDS
     while True:
         try:
-            connect(address, "scratch_failed").close()
+            connect(address, SCRATCH).close()
             return address
         except ShoplaunchError as problem:
             if process.poll() is not None or time.monotonic() > deadline:
                 text = f"the scratch server did not come up: {_last_lines(directory / 'server.log')}"
-                raise _not_started(directory, text) from problem
+                raise ShoplaunchError(SCRATCH, text) from problem
             time.sleep(0.05)
 
 
@@ -192,11 +203,3 @@ def _stop(process: subprocess.Popen[bytes] | None) -> None:
 
 def _last_lines(path: Path) -> str:
     return path.read_text("utf-8", "replace")[-600:].strip()
-
-
-@contextmanager
-def _reported() -> Iterator[None]:
-    try:
-        yield
-    except pymysql.MySQLError as problem:
-        raise ShoplaunchError("scratch_failed", str(problem.args[-1])) from problem

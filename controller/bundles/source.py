@@ -7,10 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import pymysql
-
 from controller.bundles import dump
-from controller.bundles.connections import Connection, Row, Work, connect, name, parse_url, text
+from controller.bundles.connections import SOURCE, Connection, Refused, Row, Work, connect, name, parse_url, text
 from controller.bundles.scratch import Scratch
 from controller.bundles.splitter import Statement
 from shared.errors import ShoplaunchError
@@ -25,8 +23,6 @@ GEOMETRY = frozenset(
     {"geometry", "point", "linestring", "polygon", "multipoint", "multilinestring", "multipolygon"}
     | {"geometrycollection", "geomcollection"}
 )
-#: What a server says when its disk is full: ER_DISK_FULL, ER_RECORD_FILE_FULL.
-_NO_ROOM = (1021, 1114)
 #: Kinds whose text orders and compares the same everywhere.
 PLAIN_KEYS = NUMBERS | TIMES
 
@@ -189,15 +185,13 @@ def open_source(url: str | None, dump_path: Path | None, scratch: Scratch, work:
         with scratch.connection(database) as connection:
             yield Source(connection)
         return
-    address = parse_url(url or "", "source_database")
+    address = parse_url(url or "", SOURCE)
     if address.database is None:
-        raise ShoplaunchError("source_database", "the database URL names no database")
+        raise ShoplaunchError(SOURCE, "the database URL names no database")
     work("source database")
-    connection = connect(address, "source_database")
+    connection = connect(address, SOURCE)
     try:
         yield Source(connection)
-    except pymysql.MySQLError as problem:
-        raise ShoplaunchError("source_database", str(problem.args[-1])) from problem
     finally:
         connection.close()
 
@@ -232,11 +226,8 @@ def _run(connection: Connection, statement: Statement, kind: str) -> None:
     try:
         connection.query(dump.runnable(statement.text, kind))
         lost = connection.warnings() if kind == "insert" and connection.warning_count else []
-    except pymysql.MySQLError as problem:
-        if problem.args[0] in _NO_ROOM:
-            raise ShoplaunchError("disk_full", f"the scratch server: {problem.args[-1]}"[:500]) from problem
-        text_ = f"at byte {statement.start}: {problem.args[-1]}"
-        raise ShoplaunchError("dump_failed", text_[:500]) from problem
+    except Refused as problem:
+        raise ShoplaunchError("dump_failed", f"at byte {statement.start}: {problem.message}"[:500]) from problem
     if lost:
         raise ShoplaunchError("dump_failed", f"at byte {statement.start}: {lost[0]}"[:500])
 

@@ -1,0 +1,141 @@
+"""What goes wrong with the scratch server is told as its own trouble, never as the template's or the bundle's."""
+
+import os
+import subprocess
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from controller.bundles.compile import Request, pack
+from shared.errors import ShoplaunchError
+from tests.integration.packing.test_bad_templates import DUMP
+from tests.packing import PlainPlan, Quiet, server_url
+
+#: More than a new server keeps free in the files it has.
+BIG_ROWS = 40
+BIG_ROW_BYTES = 1 << 20
+
+
+class Watched(Quiet):
+    """Calls `then` when `moment` is reached: a phase's name, or a phase and how many of its steps are done."""
+
+    def __init__(self, moment, then):
+        super().__init__()
+        self._moment = moment
+        self._then = then
+        self._steps = 0
+        self.reached = False
+
+    def phase(self, name, total=None):
+        super().phase(name, total)
+        self._steps = 0
+        self._look(name)
+
+    def advance(self, steps=1):
+        self._steps += 1
+        self._look((self.phases[-1], self._steps))
+
+    def _look(self, moment):
+        if moment == self._moment:
+            self.reached = True
+            self._then()
+
+
+def failure(request, progress, plan=None):
+    """Pack; return the ShoplaunchError it must end with."""
+    plan = plan or PlainPlan()
+    with pytest.raises(ShoplaunchError) as error:
+        pack(request, lambda tree, source: plan, progress)
+    assert progress.reached, str(error.value)
+    return error.value
+
+
+@pytest.fixture(scope="module")
+def big(mariadb_server):
+    """The name of a database with more data than is left on a disk that is full but for a few megabytes."""
+    name, _, _ = mariadb_server.new_database()
+    mariadb_server.query("CREATE TABLE big (id int NOT NULL, a longtext, PRIMARY KEY (id))", database=name)
+    for number in range(BIG_ROWS):
+        mariadb_server.query(f"INSERT INTO big VALUES ({number}, REPEAT('x', {BIG_ROW_BYTES}))", database=name)
+    yield name
+    mariadb_server.query(f"DROP DATABASE {name}")
+
+
+@pytest.fixture
+def disk(monkeypatch):
+    """A file system of its own as TMPDIR; `disk(free)` makes it full but for so many bytes."""
+    # Where the scratch server's user may go, too
+    folder = Path(tempfile.mkdtemp(prefix="shoplaunch-disk-"))
+    folder.chmod(0o755)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2g", "shoplaunch-test", str(folder)], check=True)
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+
+    def leave(free):
+        now = os.statvfs(folder)
+        size = (now.f_blocks - now.f_bfree) * now.f_frsize + free
+        subprocess.run(["mount", "-o", f"remount,size={size}", str(folder)], check=True)
+
+    yield leave
+    left = list(folder.iterdir())
+    subprocess.run(["umount", str(folder)], check=True)
+    folder.rmdir()
+    assert left == []
+
+
+@pytest.mark.root
+@pytest.mark.parametrize(
+    ("moment", "free"),
+    [("tables", 0), ("proof", 8 << 20), (("proof", 1), 8 << 20)],
+    ids=["definitions", "first-load", "second-load"],
+)
+def test_a_disk_that_gets_full_under_the_scratch_server_is_told_as_that(
+    docroot, tmp_path, big, url_of, disk, moment, free
+):
+    request = Request(docroot, tmp_path / "x.bundle", url_of(big))
+    error = failure(request, Watched(moment, lambda: disk(free)))
+    assert error.code == "disk_full", str(error)
+    assert "shoplaunch-disk-" in error.message
+
+
+@pytest.mark.root
+def test_a_disk_that_gets_full_while_a_dump_is_loaded_is_told_as_that(docroot, tmp_path, big, mariadb_server, disk):
+    dump = tmp_path / "big.sql"
+    with dump.open("wb") as out:
+        subprocess.run(
+            ["mariadb-dump", "--no-defaults", "-uroot", f"--socket={mariadb_server.socket}", big],
+            stdout=out,
+            check=True,
+        )
+    request = Request(docroot, tmp_path / "x.bundle", None, dump)
+    assert failure(request, Watched("loading the dump", lambda: disk(8 << 20))).code == "disk_full"
+
+
+@pytest.mark.parametrize("kind", ["database", "dump"])
+@pytest.mark.parametrize("moment", ["tables", ("proof", 1), ("proof", 2)], ids=["definitions", "load", "evidence"])
+def test_a_lost_scratch_connection_is_told_as_that(docroot, tmp_path, mariadb_server, awkward, url_of, kind, moment):
+    def end_connections():
+        sql = "SELECT ID FROM information_schema.PROCESSLIST WHERE DB LIKE 'shoplaunch\\_scratch\\_%%'"
+        for (number,) in mariadb_server.query(sql):
+            mariadb_server.query(f"KILL {number}")
+
+    dump = None
+    if kind == "dump":
+        dump = tmp_path / "shop.sql"
+        dump.write_bytes(DUMP)
+    database = url_of(awkward) if kind == "database" else None
+    request = Request(docroot, tmp_path / "x.bundle", database, dump, server_url(mariadb_server))
+    assert failure(request, Watched(moment, end_connections)).code == "scratch_failed"
+    assert mariadb_server.query("SHOW DATABASES LIKE 'shoplaunch\\_scratch\\_%%'") == ()
+
+
+def test_a_lost_connection_to_the_templates_database_is_told_as_that(
+    docroot, tmp_path, mariadb_server, awkward, url_of
+):
+    def end_connections():
+        sql = f"SELECT ID FROM information_schema.PROCESSLIST WHERE DB = '{awkward}'"
+        for (number,) in mariadb_server.query(sql):
+            mariadb_server.query(f"KILL {number}")
+
+    request = Request(docroot, tmp_path / "x.bundle", url_of(awkward), None, server_url(mariadb_server))
+    assert failure(request, Watched(("tables", 1), end_connections)).code == "source_database"
