@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import errno
 import os
-import re
 import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -12,7 +12,6 @@ from pathlib import Path
 from shared.bundle import check_link, check_path
 from shared.errors import ShoplaunchError
 
-_CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
 #: Told a path below the root (bytes) and whether it is a directory; True leaves it and all below it out.
 Excluded = Callable[[bytes, bool], bool]
 
@@ -44,7 +43,7 @@ class Tree:
     def entries(self, excluded: Excluded) -> list[Entry]:
         """Return every entry that is packed, sorted by path, a directory before what it holds.
 
-        Raises ShoplaunchError `tree_unreadable`, `tree_link_outside`, `tree_name_encoding`.
+        Raises ShoplaunchError `tree_unreadable`, `tree_link_outside`, `tree_name_encoding`, `tree_changed`.
         """
         return sorted(self._walk(b"", excluded), key=lambda entry: entry.path)
 
@@ -53,10 +52,8 @@ class Tree:
         path = self._absolute(entry.path)
         try:
             descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-        except FileNotFoundError as problem:
-            raise ShoplaunchError("tree_changed", f"{_shown(entry.path)} is gone") from problem
         except OSError as problem:
-            raise ShoplaunchError("tree_unreadable", f"{_shown(entry.path)}: {problem.strerror}") from problem
+            raise _refusal(entry.path, problem) from problem
         with os.fdopen(descriptor, "rb") as stream:
             content = stream.read()
             after = os.fstat(stream.fileno())
@@ -69,8 +66,8 @@ class Tree:
         for entry in entries:
             try:
                 now = os.lstat(self._absolute(entry.path))
-            except FileNotFoundError as problem:
-                raise ShoplaunchError("tree_changed", f"{_shown(entry.path)} is gone") from problem
+            except OSError as problem:
+                raise _refusal(entry.path, problem) from problem
             if not _same(entry.status, now):
                 raise ShoplaunchError("tree_changed", f"{_shown(entry.path)} changed while it was packed")
 
@@ -82,25 +79,30 @@ class Tree:
             with os.scandir(self._absolute(folder)) as scan:
                 found = list(scan)
         except OSError as problem:
-            raise ShoplaunchError("tree_unreadable", f"{_shown(folder) or '.'}: {problem.strerror}") from problem
+            raise _refusal(folder or b".", problem) from problem
         for item in found:
             path = folder + b"/" + item.name if folder else item.name
             is_directory = item.is_dir(follow_symlinks=False)
             if excluded(path, is_directory):
                 continue
-            entry = self._entry(path, item.stat(follow_symlinks=False))
-            yield entry
+            yield self._entry(path, item)
             if is_directory:
                 yield from self._walk(path, excluded)
 
-    def _entry(self, path: bytes, status: os.stat_result) -> Entry:
+    def _entry(self, path: bytes, item: os.DirEntry[bytes]) -> Entry:
         try:
             path.decode("utf-8")
         except UnicodeDecodeError as problem:
             raise ShoplaunchError("tree_name_encoding", f"{_shown(path)} is not UTF-8") from problem
-        if _CONTROL.search(path):
-            raise ShoplaunchError("tree_name_encoding", f"{_shown(path)} holds a control character")
-        check_path(path)
+        try:
+            check_path(path)
+        except ShoplaunchError as problem:
+            reason = f"{_shown(path)} holds a control character or backslash, or is too long"
+            raise ShoplaunchError("tree_name_encoding", reason) from problem
+        try:
+            status = item.stat(follow_symlinks=False)
+        except OSError as problem:
+            raise _refusal(path, problem) from problem
         if stat.S_ISDIR(status.st_mode):
             return Entry(path, "directory", status)
         if stat.S_ISREG(status.st_mode):
@@ -131,6 +133,15 @@ class Tree:
                 inside = target[len(root) :].strip(b"/") or b"."
                 return os.path.relpath(b"/" + inside, b"/" + os.path.dirname(path))  # noqa: PTH120 - bytes paths
         raise ShoplaunchError("tree_link_outside", f"{_shown(path)} -> {_shown(target)}")
+
+
+def _refusal(path: bytes, problem: OSError) -> ShoplaunchError:
+    """Return what it means that the system does not let us at a path that was there."""
+    if problem.errno == errno.ENOENT:
+        return ShoplaunchError("tree_changed", f"{_shown(path)} is gone")
+    if problem.errno == errno.ENAMETOOLONG:
+        return ShoplaunchError("tree_name_encoding", f"{_shown(path)} is too long")
+    return ShoplaunchError("tree_unreadable", f"{_shown(path)}: {problem.strerror}")
 
 
 def _same(before: os.stat_result, now: os.stat_result) -> bool:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from controller.bundles.compile import Request, pack
+from shared.bundle import MAX_PATH_BYTES
 from shared.errors import ShoplaunchError
 from tests.packing import PlainPlan, Quiet, packed
 
@@ -93,10 +94,22 @@ def test_a_socket_or_pipe_is_refused(refused, docroot, kind):
 
 
 @pytest.mark.parametrize("name", [b"caf\xe9.php", b"line\nbreak.php", b"bell\x07.php", b"back\\slash"])
-def test_a_name_that_is_no_plain_utf8_is_refused(refused, docroot, name):
+def test_a_name_no_bundle_can_hold_is_refused(refused, docroot, name):
     with open(os.path.join(os.fsencode(docroot), name), "wb"):
         pass
-    assert refused().code in ("tree_name_encoding", "unsafe_path")
+    assert refused().code == "tree_name_encoding"
+
+
+def test_a_path_no_bundle_can_hold_is_refused(refused, docroot):
+    folders = ["x" * 250] * (MAX_PATH_BYTES // 250 + 1)
+    place = os.open(docroot, os.O_RDONLY)
+    for folder in folders:
+        os.mkdir(folder, dir_fd=place)
+        inner = os.open(folder, os.O_RDONLY, dir_fd=place)
+        os.close(place)
+        place = inner
+    os.close(place)
+    assert refused().code == "tree_name_encoding"
 
 
 def test_what_is_left_out_may_be_anything(docroot, tmp_path, url_of, awkward):
