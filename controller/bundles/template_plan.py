@@ -17,6 +17,7 @@ from controller.bundles.source import BINARY, TEXT, Source, Table
 from controller.bundles.tree import Tree
 from controller.recipes.base import PackOptions, Replacement, Template
 from controller.recipes.registry import recipe_for
+from shared.errors import ShoplaunchError
 
 #: What stands in for a needle that must stay somewhere, as part of another host's name: it with a mark beside it.
 _NARROWED = (b"//%s/", b'//%s"', b"//%s'", b"@%s", b"^%s$", b'"%s"', b"'%s'", b"%s/")
@@ -28,11 +29,14 @@ def make_plan(
     """Return the plan of the template in `tree` with database `source`; `recipe` names one, None finds it.
 
     Raises ShoplaunchError `not_this_application`, `unknown_version`, `config_unreadable`, `prefix_mismatch`,
-    `domain_unknown`, `several_domains`, `admin_folder_unknown`, `admin_missing`.
+    `domain_unknown`, `several_domains`, `admin_folder_unknown`, `admin_missing`, `tree_unreadable`.
     """
     root = Path(os.fsdecode(tree.root))
-    chosen = recipe_for(root, recipe)
-    return TemplatePlan(chosen.inspect(root, source, options or PackOptions()), chosen.name)
+    try:
+        chosen = recipe_for(root, recipe)
+        return TemplatePlan(chosen.inspect(root, source, options or PackOptions()), chosen.name)
+    except PermissionError as problem:
+        raise ShoplaunchError("tree_unreadable", f"{problem.filename}: {problem.strerror}") from problem
 
 
 class TemplatePlan:

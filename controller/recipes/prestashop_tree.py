@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import os
 import re
 from collections import Counter
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
@@ -47,6 +51,7 @@ _OUTSIDE = re.compile(
 )
 _TEMPLATE_NAME = re.compile(rb"from '(/[^']+?)/(?:themes|modules|admin[^/']*)/")
 _LOOKED_AT_TEMPLATES = 40
+_HEAD_BYTES = 4096
 
 
 class TreeRules:
@@ -77,18 +82,24 @@ class TreeRules:
 
 
 def find_admin_folder(root: Path) -> str:
-    """Return the name of the back office's folder. Raises ShoplaunchError `admin_folder_unknown`."""
-    marks = ("filemanager", "index.php")
-    found = sorted(
-        folder.name
-        for folder in root.iterdir()
-        if folder.is_dir() and not folder.is_symlink() and all((folder / mark).exists() for mark in marks)
-    )
-    found = [name for name in found if (root / name / "get-file-admin.php").exists()] or found
-    if len(found) != 1:
-        shown = ", ".join(found) or "none"
-        raise ShoplaunchError("admin_folder_unknown", f"exactly one folder must be the back office; found: {shown}")
-    return found[0]
+    """Return the name of the back office's folder. Raises ShoplaunchError `admin_folder_unknown`, `tree_unreadable`."""
+    held: dict[str, set[str]] = {}
+    closed = []
+    for folder in sorted(root.iterdir()):
+        if folder.is_dir() and not folder.is_symlink():
+            try:
+                held[folder.name] = {entry.name for entry in folder.iterdir()}
+            except PermissionError:
+                # It may be one that is never packed
+                closed.append(folder.name)
+    found = [name for name, names in held.items() if {"filemanager", "index.php"} <= names]
+    found = [name for name in found if "get-file-admin.php" in held[name]] or found
+    if len(found) == 1:
+        return found[0]
+    if closed and not found:
+        raise ShoplaunchError("tree_unreadable", f"{', '.join(closed)}: {os.strerror(errno.EACCES)}")
+    shown = ", ".join(found) or "none"
+    raise ShoplaunchError("admin_folder_unknown", f"exactly one folder must be the back office; found: {shown}")
 
 
 def find_version(root: Path) -> str | None:
@@ -121,15 +132,25 @@ def htaccess_warnings(content: bytes) -> list[str]:
 def former_root(root: Path, caches: tuple[str, ...]) -> str | None:
     """Return where the shop's compiled pages say it stood when it ran, None when they do not say.
 
-    A tree that was copied for packing still names its old place in its texts.
+    A tree that was copied for packing still names its old place in its texts. The pages are never packed, and those
+    that only the web server may read say nothing.
     """
     seen: Counter[str] = Counter()
     folders = [root / cache / environment / "smarty" / "compile" for cache in caches for environment in ("prod", "dev")]
     for folder in folders:
-        if not folder.is_dir():
-            continue
-        for page in islice(sorted(folder.rglob("*.php")), _LOOKED_AT_TEMPLATES):
-            named = _TEMPLATE_NAME.search(page.read_bytes()[:4096]) if page.is_file() else None
+        for head in islice(_heads(folder), _LOOKED_AT_TEMPLATES):
+            named = _TEMPLATE_NAME.search(head)
             if named:
                 seen[named.group(1).decode("utf-8", "replace")] += 1
     return seen.most_common(1)[0][0] if seen else None
+
+
+def _heads(folder: Path) -> Iterator[bytes]:
+    """Yield how the pages below `folder` begin, those that may be read."""
+    for place, folders, names in os.walk(folder):
+        folders.sort()
+        for page in (Path(place, name) for name in sorted(names) if name.endswith(".php")):
+            with contextlib.suppress(PermissionError):
+                if page.is_file():
+                    with page.open("rb") as stream:
+                        yield stream.read(_HEAD_BYTES)

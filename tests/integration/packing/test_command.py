@@ -20,9 +20,13 @@ DOMAIN = "template.shop.example"
 @pytest.fixture(scope="module")
 def sample(mariadb_server, tmp_path_factory):
     """An installed sample shop: (document root, database URL without the password, password)."""
+    return installed_sample(tmp_path_factory.mktemp("sample") / "public_html", mariadb_server)
+
+
+def installed_sample(root, mariadb_server):
+    """Install the sample shop into `root`; return (document root, database URL without the password, password)."""
     if shutil.which("php") is None:
         pytest.skip("no php for the sample shop")
-    root = tmp_path_factory.mktemp("sample") / "public_html"
     name, user, password = mariadb_server.new_database()
     url = f"mysql://{user}@localhost/{name}?unix_socket={mariadb_server.socket}"
     made = subprocess.run(
