@@ -19,8 +19,11 @@ from shared.events import STORED, check_event
 MAX_AGENT_PERCENT = 97
 FINISHED_PERCENT = 98
 _OF_A_STAGE = ("stage_started", "stage_finished")
-#: More than an agent that is started anew by every tick for days has to say; the disk is not the account's to fill.
-MAX_SEQ = 20_000
+#: Up to this number events are kept; the disk is not the account's to fill. An agent that is started anew by every tick
+#: for days may count on: what it says still counts, and of a later final event the one that moves the job is kept.
+MAX_KEPT_SEQ = 20_000
+#: What the database's column holds.
+MAX_SEQ = 2**31 - 1
 #: Of every event this much is kept; more only of the one whose evidence counts.
 _KEPT = ("job", "attempt", "seq", "event", "at", "stage", "percent", "seconds", "error")
 #: An agent's clock may be wrong; what it says is not shown as later than this.
@@ -76,12 +79,13 @@ def _take(connection: sa.Connection, holder: AgentToken, event: Mapping[str, Any
 
 
 def _is_new(connection: sa.Connection, job: Job, event: Mapping[str, Any], now: float) -> bool:
-    """Store the event; False when it was stored before."""
+    """Store the event, if it is one to keep; False when it was stored before."""
     if events.is_stored(connection, event["job"], event["attempt"], event["seq"]):
         return False
     counts = event["event"] == "finished" and states.may(job.state, "agent_finished")
-    kept = event if counts else {name: event[name] for name in _KEPT if name in event}
-    events.insert(connection, kept, now)
+    if counts or event["seq"] <= MAX_KEPT_SEQ:
+        kept = event if counts else {name: event[name] for name in _KEPT if name in event}
+        events.insert(connection, kept, now)
     return True
 
 

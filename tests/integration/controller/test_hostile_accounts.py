@@ -111,6 +111,39 @@ def test_reports_without_end_do_not_fill_the_controllers_disk(world):
     assert len(json.dumps(kept)) < 30_000
 
 
+def test_an_agent_that_has_reported_for_days_can_still_finish(world):
+    job, agent = world.dropped()
+    agent.send("started")
+    agent.seq = 20_000
+    agent.restore()
+    agent.clean()
+    world.serve(job)
+    world.work()
+    assert world.job(job).state == "live"
+    assert world.service.certificate(job.id)["evidence"]["tables"] == EVIDENCE["tables"]
+
+
+def test_an_agent_that_has_reported_for_days_can_still_fail(world):
+    job, agent = world.dropped()
+    agent.seq = 20_000
+    agent.fail("db_packet")
+    assert (world.job(job).state, world.job(job).error["code"]) == ("failed", "db_packet")
+
+
+def test_numbers_beyond_any_honest_agents_fill_no_disk(world):
+    job, agent = world.dropped()
+    agent.send("started")
+    agent.seq = 20_000
+    for _ in range(5):
+        agent.send("stage_finished", stage="import", percent=60)
+        agent.fail("db_error", retryable=True)
+    assert world.job(job).error["code"] == "db_error"
+    for _ in range(5):
+        agent.send("finished", evidence=EVIDENCE)
+    with reading(world.engine) as connection:
+        assert [event["event"] for event in events.of_job(connection, job.id)] == ["started", "finished"]
+
+
 def test_a_final_event_out_of_turn_does_not_replace_the_evidence(world):
     job, agent = world.dropped()
     agent.restore()

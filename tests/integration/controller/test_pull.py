@@ -78,6 +78,22 @@ def test_a_blocked_network_still_ends_in_live(world):
     assert [alarm.code for alarm in world.mail.alarms] == ["network_blocked"]
 
 
+def test_an_unheard_agent_that_has_counted_for_days_is_taken_at_its_word_and_answered(world):
+    job, agent = blocked(world)
+    agent.finished(seq=20_001)
+    world.work_later(65, stride=5)
+    assert world.job(job).state == "finishing"
+    assert agent.answer()["seq"] == 20_001
+
+
+def test_an_unheard_agent_that_gave_up_after_days_is_answered_up_to_its_last_number(world):
+    job, agent = blocked(world)
+    error = {"code": "db_packet", "message": "too small", "advice": "raise it", "retryable": False}
+    agent.state(status="failed", stage="preflight", error=error, callback={"seq": 20_001})
+    world.work_later(65, stride=5)
+    assert (world.job(job).state, agent.answer()["seq"]) == ("failed", 20_001)
+
+
 def test_a_shop_that_is_done_at_the_first_look_goes_on_from_there(world):
     job, _ = world.dropped()
     agent = deaf(world, job)
@@ -161,7 +177,7 @@ def test_the_event_that_was_heard_just_before_the_look_counts_once(world):
 @pytest.mark.parametrize(
     "change",
     [
-        {"job": "another1"}, {"attempt": 2}, {"event": "failed"}, {"event": "cleaned"}, {"seq": 0}, {"seq": 10**6},
+        {"job": "another1"}, {"attempt": 2}, {"event": "failed"}, {"event": "cleaned"}, {"seq": 0}, {"seq": 2**31},
         {"percent": 101}, {"extra": 1}, {"at": "now"}, {"evidence": []},
     ],
     ids=str,
