@@ -111,13 +111,14 @@ def _progress(job: Job, event: Mapping[str, Any], now: float) -> dict[str, Any]:
     if not states.may(job.state, "agent_works"):
         return columns
     if event.get("percent") is not None:
-        columns["percent"] = min(event["percent"], MAX_AGENT_PERCENT)
+        # Heartbeats overtake what waits for its turn
+        columns["percent"] = max(job.percent, min(event["percent"], MAX_AGENT_PERCENT))
     stage, kind = event.get("stage"), event["event"]
-    if stage is None:
-        return columns
-    columns["stage"] = stage
     known = dict(job.progress)
     at = min(event["at"], now + CLOCK_SECONDS)
+    if stage is None or at < _known_until(known.get(stage, {})):
+        return columns
+    columns["stage"] = stage
     if kind == "stage_started":
         known[stage] = {"state": "running", "started_at": at}
     elif kind == "stage_finished":
@@ -130,6 +131,11 @@ def _progress(job: Job, event: Mapping[str, Any], now: float) -> dict[str, Any]:
     elif kind == "failed" and not (event.get("error") or {}).get("retryable"):
         known[stage] = {**known.get(stage, {}), "state": "failed", "finished_at": at}
     return columns | {"progress": known} if kind in (*_OF_A_STAGE, "failed") else columns
+
+
+def _known_until(stage: Mapping[str, Any]) -> float:
+    """Return when the agent did what is known of the stage, by its own clock: what it did before is no news."""
+    return max(stage.get("started_at") or 0.0, stage.get("finished_at") or 0.0)
 
 
 def _failed(connection: sa.Connection, job: Job, event: Mapping[str, Any], now: float) -> dict[str, Any]:

@@ -124,6 +124,54 @@ def test_reports_of_progress_leave_a_failed_job_failed(world):
     assert (found.state, found.error["code"], found.percent) == ("failed", "disk_space", 20)
 
 
+def stages(world, job):
+    return {stage["name"]: stage for stage in world.service.agent_view(world.job(job))["stages"]}
+
+
+def test_what_was_reported_earlier_and_comes_later_does_not_turn_progress_back(world):
+    job, agent = world.dropped()
+    begun = agent.event("stage_started", stage="unpack", percent=5)
+    world.clock.pass_by(10)
+    done = agent.event("stage_finished", stage="unpack", percent=40, seconds=9.5)
+    agent.send("heartbeat", stage="import", percent=60)
+    world.service.record_event(agent.token, done)
+    world.service.record_event(agent.token, begun)
+    assert (world.job(job).percent, stages(world, job)["unpack"]["state"]) == (60, "done")
+    assert stages(world, job)["unpack"]["seconds"] == 9.5
+
+
+def test_a_failure_reported_earlier_does_not_mark_a_stage_that_is_done_since(world):
+    job, agent = world.dropped()
+    late = agent.event("failed", stage="import", percent=20, error={
+        "code": "db_error", "message": "m", "advice": "a", "retryable": False,
+    })  # fmt: skip
+    world.clock.pass_by(10)
+    agent.send("stage_finished", stage="import", percent=75, seconds=9.5)
+    world.service.record_event(agent.token, late)
+    assert stages(world, job)["import"]["state"] == "done"
+
+
+def test_a_stage_that_really_begins_anew_is_shown_running(world):
+    job, agent = world.dropped()
+    for _ in range(2):
+        agent.send("stage_started", stage="unpack", percent=5)
+        assert stages(world, job)["unpack"]["state"] == "running"
+        world.clock.pass_by(10)
+        agent.send("stage_finished", stage="unpack", percent=40, seconds=9.5)
+        world.clock.pass_by(10)
+    assert stages(world, job)["unpack"]["state"] == "done"
+
+
+def test_a_new_attempt_counts_its_percent_anew(world):
+    job, agent = world.dropped()
+    agent.send("heartbeat", stage="import", percent=60)
+    agent.fail("bundle_digest")
+    world.service.retry(job.id)
+    world.work()
+    Agent(world, job).send("progress", stage="unpack", percent=7)
+    assert world.job(job).percent == 7
+
+
 def test_an_agent_never_says_hundred_percent(world):
     job, agent = world.dropped()
     agent.send("progress", stage="switch", percent=100)
