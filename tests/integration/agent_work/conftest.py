@@ -77,3 +77,13 @@ def shop(mariadb_server, bundle, controller, keys, agent):
     account = Shop(mariadb_server, bundle, controller, keys, agent)
     yield account
     account.close()
+
+
+@pytest.fixture
+def site(mariadb_server):
+    """A database for contexts made by hand (tests.integration.agent_work.site.Site)."""
+    from tests.integration.agent_work.site import Site
+
+    made = Site(mariadb_server)
+    yield made
+    made.close()

@@ -1,112 +1,14 @@
 """Whose the database is, who may write, and each chunk exactly once, looked at on the connections themselves."""
 
-import threading
-import types
-
 import pytest
 
-from agent import importer, ledger
-from agent.context import Context
+from agent import ledger
 from agent.database import change, close, run
 from agent.importer import import_chunk
 from agent.stages import import_, preflight
-from shared.errors import ShoplaunchError
 from shared.placeholders import token
-from tests.handmade import NONCE, packed
-
-MANY = "CREATE TABLE `many` (`id` int NOT NULL, `name` varchar(50) NOT NULL, PRIMARY KEY (`id`)) ENGINE=InnoDB"
-
-
-class Log:
-    def info(self, *values):
-        pass
-
-
-class State:
-    def add_counters(self, counters):
-        pass
-
-
-class Bundle:
-    """Members in memory."""
-
-    def __init__(self):
-        self.members = {}
-
-    def read(self, member):
-        return self.members[member["name"]]
-
-
-class Site:
-    """A database and contexts of attempts that work on it."""
-
-    def __init__(self, server):
-        self.server = server
-        self.name, self.user, self.password = server.new_database()
-        self.bundle = Bundle()
-        self.manifest = {"nonce": NONCE, "members": [], "collations": {}, "tables": []}
-        self.made = []
-
-    def member(self, name, kind, data, **more):
-        self.bundle.members[name] = packed(data)
-        entry = {"name": name, "kind": kind, "sha256": "0" * 64, "size": len(self.bundle.members[name])}
-        entry.update(more)
-        self.manifest["members"].append(entry)
-        return entry
-
-    def chunk(self, number, text, rows):
-        data = text.encode()
-        return self.member(f"db/data/{number:04d}.sql.gz", "data", data, unpacked=len(data), rows=rows)
-
-    def tables(self, *creates):
-        entries = [
-            {"name": create.split("`")[1], "create": create, "late": [], "late_index": [], "foreign_keys": []}
-            for create in creates
-        ]
-        self.member("db/tables.json.gz", "tables", entries)
-
-    def attempt(self, number, job="job1234", pin="a" * 64, reliable=True, **values):
-        known = {"domain": "shop.example.com", "db.host": "localhost", "db.port": "", "db.socket": self.server.socket,
-                 "db.name": self.name, "db.user": self.user, "db.password": self.password}  # fmt: skip
-        known.update(values)
-        payload = {
-            "job": job, "attempt": number, "kind": "restore", "values": known, "lock_name": "lock_" + self.name,
-            "account": {"user": "x", "home": "/home/x", "root": "/home/x/www"}, "bundle": {"manifest_sha256": pin},
-        }  # fmt: skip
-        ctx = Context(payload, "/nonexistent", State(), Log(), lock=types.SimpleNamespace(reliable=reliable))
-        ctx.bundle, ctx.manifest = self.bundle, self.manifest
-        return ctx
-
-    def take(self, *arguments, **more):
-        """Return a connection that holds the lock for an attempt."""
-        connection = ledger.open_locked(self.attempt(*arguments, **more))
-        self.made.append(connection)
-        return connection
-
-    def query(self, sql):
-        return self.server.query(sql, database=self.name)
-
-    def names(self):
-        return {row[0] for row in self.query("SHOW TABLES")}
-
-    def close(self):
-        for connection in self.made:
-            close(connection)
-        self.server.query(f"DROP DATABASE `{self.name}`")
-        self.server.query(f"DROP USER `{self.user}`@localhost")
-
-
-@pytest.fixture
-def site(mariadb_server):
-    made = Site(mariadb_server)
-    yield made
-    made.close()
-
-
-def code_of(call, *arguments, **more):
-    with pytest.raises(ShoplaunchError) as caught:
-        call(*arguments, **more)
-    return caught.value.code
+from tests.handmade import NONCE
+from tests.integration.agent_work.site import MANY, code_of
 
 
 def test_an_attempt_older_than_the_ledgers_gets_nothing(site):
@@ -303,60 +205,6 @@ def test_each_missing_right_is_told(site, right):
         "max_statement_bytes": 1, "longest_key_bytes": 1, "triggers_or_routines": True
     }  # fmt: skip
     assert code_of(preflight.check_database, site.attempt(1)) in ("db_privileges", "db_trigger_denied")
-
-
-def test_parallel_connections_bring_every_chunk_exactly_once(site, monkeypatch):
-    monkeypatch.setattr(importer, "CONNECTIONS", 4)
-    site.tables(MANY)
-    for number in range(40):
-        values = ",".join(f"({number * 50 + n},'row {n}')" for n in range(50))
-        site.chunk(number, f"INSERT INTO `many` VALUES {values};\n", 50)
-    import_.run(site.attempt(1))
-    assert site.query("SELECT COUNT(*), COUNT(DISTINCT id) FROM many") == ((2000, 2000),)
-    assert site.query("SELECT COUNT(*), SUM(affected) FROM shoplaunch_ledger") == ((40, 2000),)
-
-
-def test_losing_the_lock_connection_stops_the_others_and_the_import_goes_on(site, monkeypatch):
-    monkeypatch.setattr(import_, "WATCH_SECONDS", 0.1)
-    site.tables(MANY)
-    for number in range(60):
-        site.chunk(number, f"INSERT INTO `many` SELECT {number}, SLEEP(0.05);\n", 1)
-    opened = []
-    real = ledger.open_locked
-
-    def remember(ctx):
-        opened.append(real(ctx))
-        return opened[-1]
-
-    monkeypatch.setattr(ledger, "open_locked", remember)
-    worker = threading.Thread(target=import_.run, args=(site.attempt(1),))
-    worker.start()
-    while not opened or not site.names() >= {"many"} or site.query("SELECT COUNT(*) FROM many")[0][0] < 4:
-        worker.join(0.01)
-    site.server.query(f"KILL {opened[0].thread_id()}")
-    worker.join(60)
-    assert not worker.is_alive() and len(opened) == 2
-    assert site.query("SELECT COUNT(*) FROM many") == ((60,),)
-    assert site.query("SELECT COUNT(*) FROM shoplaunch_ledger") == ((60,),)
-
-
-def test_deadlocks_and_killed_connections_cost_no_chunk(site):
-    site.tables(MANY)
-    for number in range(30):
-        site.chunk(number, f"INSERT INTO `many` SELECT {number}, SLEEP(0.03);\n", 1)
-    worker = threading.Thread(target=import_.run, args=(site.attempt(1),))
-    worker.start()
-    for _ in range(15):
-        for row in site.server.query("SELECT ID FROM information_schema.processlist WHERE INFO LIKE 'INSERT%SLEEP%'"):
-            try:
-                site.server.query(f"KILL {row[0]}")
-            except Exception as error:  # noqa: BLE001
-                assert "1094" in str(error)
-        worker.join(0.05)
-    worker.join(60)
-    assert not worker.is_alive()
-    assert site.query("SELECT COUNT(*) FROM many") == ((30,),)
-    assert site.query("SELECT COUNT(*) FROM shoplaunch_ledger") == ((30,),)
 
 
 def test_the_same_attempt_of_another_job_is_fenced_off(site):

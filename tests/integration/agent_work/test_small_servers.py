@@ -6,7 +6,7 @@ import pytest
 
 from agent.stages import preflight
 from shared.errors import ShoplaunchError
-from tests.integration.agent_work.test_ledger import Site
+from tests.integration.agent_work.site import Site
 from tests.mariadb import MariaDB, stop_private
 
 

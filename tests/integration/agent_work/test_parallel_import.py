@@ -1,0 +1,101 @@
+"""Parallel import of chunks, each exactly once, whatever happens to its connections meanwhile."""
+
+import threading
+
+from agent import importer, ledger
+from agent.database import change, close, run
+from agent.stages import import_
+from tests.integration.agent_work.site import MANY, Gate
+
+
+def until(condition, worker):
+    """Wait for `condition()`; fail when `worker` (Thread) ends without it."""
+    while not (found := condition()):
+        assert worker.is_alive(), "it ended before"
+        worker.join(0.05)
+    return found
+
+
+def importing(site):
+    """Return a thread that imports the site's chunks."""
+    worker = threading.Thread(target=import_.run, args=(site.attempt(1),), daemon=True)
+    worker.start()
+    return worker
+
+
+def complete(site, worker, chunks):
+    """Tell whether the import comes to its end, each of `chunks` chunks of one row being there once."""
+    worker.join(300)
+    assert not worker.is_alive()
+    assert site.query("SELECT COUNT(*), COUNT(DISTINCT id) FROM many") == ((chunks, chunks),)
+    return site.query("SELECT COUNT(*) FROM shoplaunch_ledger") == ((chunks,),)
+
+
+def test_parallel_connections_bring_every_chunk_exactly_once(site, monkeypatch):
+    monkeypatch.setattr(importer, "CONNECTIONS", 4)
+    site.tables(MANY)
+    for number in range(40):
+        values = ",".join(f"({number * 50 + n},'row {n}')" for n in range(50))
+        site.chunk(number, f"INSERT INTO `many` VALUES {values};\n", 50)
+    import_.run(site.attempt(1))
+    assert site.query("SELECT COUNT(*), COUNT(DISTINCT id) FROM many") == ((2000, 2000),)
+    assert site.query("SELECT COUNT(*), SUM(affected) FROM shoplaunch_ledger") == ((40, 2000),)
+
+
+def test_losing_the_lock_connection_stops_the_others_and_the_import_goes_on(site, monkeypatch):
+    monkeypatch.setattr(import_, "WATCH_SECONDS", 0.1)
+    site.tables(MANY)
+    gate = Gate(site)
+    for number in range(4):
+        site.chunk(number, f"INSERT INTO `many` VALUES ({number},'at once');\n", 1)
+    gate.chunk(4)
+    gate.chunk(5)
+    opened = []
+    real = ledger.open_locked
+
+    def remember(ctx):
+        opened.append(real(ctx))
+        return opened[-1]
+
+    monkeypatch.setattr(ledger, "open_locked", remember)
+    worker = importing(site)
+    until(lambda: len(gate.waiting()) == 2, worker)
+    site.server.query(f"KILL {opened[0].thread_id()}")
+    gate.open()
+    assert complete(site, worker, 6)
+    assert len(opened) == 2
+
+
+def test_killed_connections_cost_no_chunk(site):
+    site.tables(MANY)
+    gate = Gate(site)
+    for number in range(6):
+        gate.chunk(number)
+    worker = importing(site)
+    for _ in range(8):
+        victim = until(gate.waiting, worker)[0]
+        site.server.query(f"KILL {victim}")
+        until(lambda victim=victim: victim not in gate.waiting(), worker)
+    gate.open()
+    assert complete(site, worker, 6)
+
+
+def test_a_deadlock_costs_no_chunk(site):
+    site.tables(MANY)
+    site.chunk(1, "INSERT INTO `many` VALUES (1,'one');\nINSERT INTO `many` VALUES (2,'two');\n", 2)
+    holder = ledger.open_locked(site.attempt(1))
+    run(holder, MANY)
+    close(holder)
+    rival = site.server.root_connection(site.name)
+    rival.begin()
+    # With more to undo than the chunk has, the chunk is the one that is rolled back
+    rows = ",".join(f"({number},'rival')" for number in range(2, 300))
+    change(rival, f"INSERT INTO many VALUES {rows}".encode())
+    worker = importing(site)
+    until(lambda: site.server.query("SELECT 1 FROM information_schema.innodb_lock_waits"), worker)
+    change(rival, b"INSERT INTO many VALUES (1,'rival')")
+    rival.rollback()
+    rival.close()
+    worker.join(300)
+    assert site.query("SELECT id, name FROM many ORDER BY id") == ((1, "one"), (2, "two"))
+    assert site.query("SELECT affected FROM shoplaunch_ledger") == ((2,),)
