@@ -6,6 +6,16 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+from shared.errors import ShoplaunchError
+
+
+class Unsettled(ShoplaunchError):
+    """A change that was asked for is not there and may still come: only in `seconds` may it be asked for again."""
+
+    def __init__(self, code: str, message: str, seconds: float) -> None:
+        super().__init__(code, message)
+        self.seconds = seconds
+
 
 class Memory(ABC):
     """What was told about a job already; kept at once, so that nobody is told twice."""
@@ -63,7 +73,7 @@ class Handover:
     login: str
     password: str = field(default="", repr=False)
     password_link: str = field(default="", repr=False)
-    #: How the password is told: `mail`, `link` or `set`.
+    #: How the password is told: `mail`, `link` or `set`; `used` when the link served already.
     way: str = "mail"
     name_servers: tuple[str, ...] = ()
     #: Unix seconds.

@@ -69,6 +69,7 @@ PASSWORD_LINES = {
         "en": "Choose your password (within seven days): $password_link\n",
         "fa": "گذرواژهٔ خود را انتخاب کنید (تا ۷ روز): $password_link\n",
     },
+    "used": {"en": "", "fa": ""},
     "mail": {"en": "You get the password by e-mail.\n", "fa": "گذرواژه را با ایمیل می‌گیرید.\n"},
 }
 NAME_SERVERS = {

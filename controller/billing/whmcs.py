@@ -1,7 +1,8 @@
 """News through WHMCS: one ticket per order, three mails, notes for staff; each once, also after a lost answer.
 
-Before each change it is written down that it is asked for; after an answer that never came, nothing is asked again
-before WHMCS had time to finish, and then what is there is looked at first.
+What is there is looked at before each change, and that it is asked for is written down. After an answer that never came
+a change that is found is made; one that is not is asked for again once WHMCS had time to finish with the first call.
+Ticket and mails do not wait for each other.
 """
 
 from __future__ import annotations
@@ -13,9 +14,9 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 from controller.billing import texts
-from controller.billing.base import About, Alarm, Billing, Handover
+from controller.billing.base import About, Alarm, Billing, Handover, Unsettled
 from controller.billing.php_serialized import custom_variables
-from controller.billing.whmcs_api import WhmcsApi, WhmcsError, is_off, items
+from controller.billing.whmcs_api import NeverAsked, WhmcsApi, WhmcsError, is_off, items
 from controller.billing.whmcs_settings import LINK, MAIL, WhmcsSettings
 from shared.errors import ShoplaunchError
 
@@ -23,15 +24,17 @@ LOG = logging.getLogger(__name__)
 RECEIVED, READY, DELAYED = (
     "Shoplaunch: request received", "Shoplaunch: shop ready", "Shoplaunch: shop delayed",
 )  # fmt: skip
-#: The longest a PHP request goes on after its caller gave up.
-SETTLE_SECONDS = 120.0
+#: How long WHMCS may go on with a call whose answer is lost: its mail server and hooks take seconds. One that is slower
+#: was given up only after `timeout_seconds`, and has had those too.
+SETTLE_SECONDS = 15.0
 PAGE = 100
-#: Pages of a client's mails that are looked through for one of ours.
-MAX_PAGES = 10
+#: So many of a client's mails are looked through for one of ours.
+MAX_MAILS = 1000
 VARIABLES = (
     "shop_domain", "shop_url", "shop_admin_url", "shop_login", "shop_password_link", "shop_password",
     "shop_name_servers", "shop_status_url",
 )  # fmt: skip
+_UNREACHABLE = "whmcs_unreachable"
 _TEMPLATE_ERRORS = ("email template not found", "email template is disabled")
 
 
@@ -54,24 +57,17 @@ class Whmcs(Billing):
     def announce(self, about: About) -> str:
         """See Billing.announce: the order's ticket, and the mail `request received`."""
         client = self._client(about)
-        ticket = self._ticket(about, client)
-        note = self._mail(about, client, "received", RECEIVED, {})
-        return f"ticket {ticket['tid']}; {note}"
+        ticket, note = _each(
+            lambda: self._ticket(about, client)["tid"],
+            lambda: self._mail(about, client, "received", RECEIVED, {}),
+        )
+        return f"ticket {ticket}; {note}"
 
     def hand_over(self, news: Handover) -> None:
-        """See Billing.hand_over: an answer in the ticket, and the mail `shop ready`."""
+        """See Billing.hand_over: an answer in the ticket, and the mail `shop ready`; the beginning before the end."""
         about = _about(news)
         client = self._client(about)
-        self._reply(about, client, news)
-        values = {
-            "shop_url": news.shop_url,
-            "shop_admin_url": news.admin_url,
-            "shop_login": news.login,
-            "shop_password_link": news.password_link,
-            "shop_password": news.password,
-            "shop_name_servers": ", ".join(news.name_servers),
-        }
-        self._mail(about, client, "ready", READY, values)
+        _each(lambda: self._reply(about, client, news), lambda: self._mail_ready(about, client, news))
 
     def credentials_for(self, about: About) -> str:
         """See Billing.credentials_for: a client who wants no mail finds a link in the ticket."""
@@ -137,8 +133,9 @@ class Whmcs(Billing):
         known = about.memory.get("ticket")
         if known:
             return dict(known)
-        self._settled(about, "ticket")
-        ticket = self._find_ticket(about, client) or self._open_ticket(about, client)
+        ticket: dict[str, str] = self._once(
+            about, "ticket", lambda: self._find_ticket(about, client), lambda: self._open_ticket(about, client)
+        )
         about.memory.put("ticket", ticket)
         return ticket
 
@@ -182,77 +179,114 @@ class Whmcs(Billing):
 
     def _reply(self, about: About, client: dict[str, Any], news: Handover) -> None:
         """The ticket says that the shop is ready, once."""
-        reference = f"{_reference(about)}-ready"
         if about.memory.get("replied"):
             return
-        self._settled(about, "replied")
         number, content = self._read_ticket(about, client)
-        if not _says(content, "replies", "reply", reference):
-            language = client["language"]
-            line = texts.PASSWORD_LINES[news.way]
-            servers = texts.NAME_SERVERS if news.name_servers else ""
-            values = {
-                **_values(about, client),
-                **{name: getattr(news, name) for name in ("shop_url", "admin_url", "login", "password_link")},
-                "ready_at": texts.moment(news.ready_at or self._clock(), language),
-                "name_servers": ", ".join(news.name_servers),
-                "reference": reference,
-            }
-            values["password_line"] = texts.filled(line, language, values)
-            values["name_servers_line"] = texts.filled(servers, language, values)
-            self._do(
+        reference = f"{_reference(about)}-ready"
+        self._once(
+            about, "replied",
+            lambda: _says(content, "replies", "reply", reference),
+            lambda: self._do(
                 about, "replied", "AddTicketReply",
-                ticketid=number, message=texts.filled(texts.READY, language, values),
+                ticketid=number, message=self._ready_text(about, client, news, reference),
                 adminusername=self._settings.admin, noemail="" if client["no_mail"] else "true",
-            )  # fmt: skip
+            ),
+        )  # fmt: skip
         about.memory.put("replied", True)
+
+    def _ready_text(self, about: About, client: dict[str, Any], news: Handover, reference: str) -> str:
+        language = client["language"]
+        servers = texts.NAME_SERVERS if news.name_servers else ""
+        values = {
+            **_values(about, client),
+            **{name: getattr(news, name) for name in ("shop_url", "admin_url", "login", "password_link")},
+            "ready_at": texts.moment(news.ready_at or self._clock(), language),
+            "name_servers": ", ".join(news.name_servers),
+            "reference": reference,
+        }
+        values["password_line"] = texts.filled(texts.PASSWORD_LINES[news.way], language, values)
+        values["name_servers_line"] = texts.filled(servers, language, values)
+        return texts.filled(texts.READY, language, values)
 
     def _note(self, about: About, client: dict[str, Any], news: Alarm, told: str) -> None:
         """Staff finds the failure in the ticket, once for each failure."""
         if about.memory.get("noted") == told:
             return
-        self._settled(about, "noted")
         reference = f"{_reference(about)}-{told}"
         number, content = self._read_ticket(about, client)
-        if not _says(content, "notes", "note", reference):
-            names = ("domain", "server", "state", "code", "message", "advice", "admin_url")
-            values = {name: str(getattr(news, name)) for name in names}
-            values |= {"step": news.step or "-", "reference": reference}
-            message = texts.filled(texts.NOTE, "en", values)
-            self._do(about, "noted", "AddTicketNote", ticketid=number, message=message)
+        names = ("domain", "server", "state", "code", "message", "advice", "admin_url")
+        values = {name: str(getattr(news, name)) for name in names}
+        values |= {"step": news.step or "-", "reference": reference}
+        message = texts.filled(texts.NOTE, "en", values)
+        self._once(
+            about, "noted",
+            lambda: _says(content, "notes", "note", reference),
+            lambda: self._do(about, "noted", "AddTicketNote", ticketid=number, message=message),
+        )  # fmt: skip
         about.memory.put("noted", told)
 
     # -- mails ----------------------------------------------------------------------------------------------------
 
+    def _mail_ready(self, about: About, client: dict[str, Any], news: Handover) -> None:
+        """The client has the mail `shop ready`, after the one that the request was received."""
+        if not about.memory.get("mailed_ready"):
+            self._mail_beginning(about, client)
+        values = {
+            "shop_url": news.shop_url,
+            "shop_admin_url": news.admin_url,
+            "shop_login": news.login,
+            "shop_password_link": news.password_link,
+            "shop_password": news.password,
+            "shop_name_servers": ", ".join(news.name_servers),
+        }
+        self._mail(about, client, "ready", READY, values)
+
+    def _mail_beginning(self, about: About, client: dict[str, Any]) -> None:
+        """Raises `whmcs_unreachable` when it is worth waiting for; a mail that cannot be sent keeps no other back."""
+        lost_before = about.memory.get(_settles("mailed_received")) is not None
+        try:
+            self._mail(about, client, "received", RECEIVED, {})
+        except Unsettled:
+            raise
+        except ShoplaunchError as error:
+            if error.code == _UNREACHABLE and not lost_before:
+                raise
+            LOG.warning("job %s: the beginning is not told any more: %s: %s", about.job, error.code, error.message)
+
     def _mail(self, about: About, client: dict[str, Any], kind: str, template: str, values: dict[str, str]) -> str:
         """The client has the mail, once; return a note. Every mail carries a status address that is its own."""
-        if about.memory.get(f"mailed_{kind}"):
+        what = f"mailed_{kind}"
+        if about.memory.get(what):
             return "mail sent"
         if client["no_mail"]:
-            about.memory.put(f"mailed_{kind}", "unwanted")
+            about.memory.put(what, "unwanted")
             return "the client wants no mail about products"
-        self._settled(about, f"mailed_{kind}")
         address = f"{about.status_url}?m={kind}"
         # Edited templates may lack one or the other; no other mail has either
         marks = [mark for mark in (address, values.get("shop_admin_url"), values.get("shop_password_link")) if mark]
-        if not self._was_mailed(client, marks):
-            known = {"shop_domain": about.domain, "shop_status_url": address, **values}
-            variables = custom_variables({name: known.get(name, "") for name in VARIABLES})
-            self._do(
-                about, f"mailed_{kind}", "SendEmail",
-                messagename=template, id=about.service_id, customvars=variables,
-            )  # fmt: skip
-        about.memory.put(f"mailed_{kind}", True)
+        known = {"shop_domain": about.domain, "shop_status_url": address, **values}
+        variables = custom_variables({name: known.get(name, "") for name in VARIABLES})
+        self._once(
+            about, what,
+            lambda: self._was_mailed(client, marks),
+            lambda: self._do(
+                about, what, "SendEmail", messagename=template, id=about.service_id, customvars=variables
+            ),
+        )  # fmt: skip
+        about.memory.put(what, True)
         return "mail sent"
 
     def _was_mailed(self, client: dict[str, Any], marks: list[str]) -> bool:
-        for page in range(MAX_PAGES):
-            answer = self._ask("GetEmails", clientid=client["id"], limitstart=page * PAGE, limitnum=PAGE)
+        seen = 0
+        while seen < MAX_MAILS:
+            answer = self._ask("GetEmails", clientid=client["id"], limitstart=seen, limitnum=PAGE)
             rows = list(items(answer, "emails", "email"))
             if any(mark in str(row.get("message")) for row in rows for mark in marks):
                 return True
-            if len(rows) < PAGE:
-                return False
+            # WHMCS may list fewer at once than it is asked for
+            seen += len(rows)
+            if not rows or str(seen) == str(answer.get("totalresults")):
+                break
         return False
 
     # -- calls ----------------------------------------------------------------------------------------------------
@@ -264,26 +298,53 @@ class Whmcs(Billing):
         except WhmcsError as error:
             raise ShoplaunchError("whmcs_error", str(error)) from None
 
+    def _once(self, about: About, what: str, look: Callable[[], Any], act: Callable[[], Any]) -> Any:
+        """Return what `look` finds or else what `act` makes. Raises Unsettled while it may still come by itself."""
+        # What settles while we look was not seen
+        left = (about.memory.get(_settles(what)) or 0.0) - self._clock()
+        found = look()
+        if found:
+            return found
+        if left > 0:
+            raise Unsettled(_UNREACHABLE, "WHMCS did not answer and may still be at it", left)
+        return act()
+
     def _do(self, about: About, what: str, action: str, **values: str | int) -> dict[str, Any]:
-        """Change something; that it was asked for is known before, and that it was answered after."""
-        about.memory.put(f"asked_{what}", self._clock())
+        """Change something; until when it may come by itself is known before, should no answer come."""
+        settles, now = _settles(what), self._clock()
+        about.memory.put(settles, now + self._settings.timeout_seconds + SETTLE_SECONDS)
         try:
             answer = self._api.call(action, **values)
         except WhmcsError as error:
-            about.memory.put(f"asked_{what}", None)
+            about.memory.put(settles, None)
             raise _refusal(error) from None
         except ShoplaunchError as error:
-            if error.code != "whmcs_unreachable":
-                about.memory.put(f"asked_{what}", None)
+            lost = error.code == _UNREACHABLE and not isinstance(error, NeverAsked)
+            about.memory.put(settles, self._clock() + SETTLE_SECONDS if lost else None)
             raise
-        about.memory.put(f"asked_{what}", None)
+        about.memory.put(settles, None)
         return answer
 
-    def _settled(self, about: About, what: str) -> None:
-        """Raise whmcs_unreachable while WHMCS may still be at what we asked for before."""
-        asked = about.memory.get(f"asked_{what}")
-        if asked is not None and self._clock() < asked + SETTLE_SECONDS:
-            raise ShoplaunchError("whmcs_unreachable", "WHMCS did not answer and may still be working; looking later")
+
+def _settles(what: str) -> str:
+    return f"{what}_settles"
+
+
+def _each(*acts: Callable[[], Any]) -> list[Any]:
+    """Do every one, whatever becomes of the others; return what they returned.
+
+    Raises the failure that is worth a repetition most: one that may pass, then one that is only waited for.
+    """
+    results, failures = [], []
+    for act in acts:
+        try:
+            results.append(act())
+        except ShoplaunchError as error:
+            LOG.warning("%s: %s", error.code, error.message)
+            failures.append(error)
+    if failures:
+        raise min(failures, key=lambda error: (not error.retryable, isinstance(error, Unsettled)))
+    return results
 
 
 def _about(news: Handover | Alarm) -> About:

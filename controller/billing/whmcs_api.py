@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import requests
+from urllib3.exceptions import NewConnectionError
 
 from controller.billing.whmcs_settings import WhmcsSettings
 from shared.errors import ShoplaunchError
@@ -16,6 +17,8 @@ CONNECT_SECONDS = 10
 MAX_ANSWER_BYTES = 8 * 1024 * 1024
 #: What WHMCS says when it is we who are not welcome; anything else is about the call.
 _REFUSALS = ("invalid ip", "invalid permissions", "authentication failed", "access denied", "api action")
+#: What tells success where the documented answer has no `result`.
+_UNMARKED = {"GetAdminUsers": "admin_users"}
 _FLAT = re.compile(r"\[([^\]]*)\]")
 
 
@@ -28,6 +31,10 @@ class WhmcsError(Exception):
         self.message = message
 
 
+class NeverAsked(ShoplaunchError):
+    """WHMCS cannot have done anything: it was not even connected to."""
+
+
 class WhmcsApi:
     """Calls actions. Holds nothing but the settings; secrets are read at each call, so they may be exchanged."""
 
@@ -37,8 +44,8 @@ class WhmcsApi:
     def call(self, action: str, **values: str | int) -> dict[str, Any]:
         """Return the answer to `action`; empty values are left out.
 
-        Raises WhmcsError when WHMCS says no; ShoplaunchError `whmcs_unreachable` when it is unknown what happened,
-        `whmcs_refused` when we are not let in or may not do this, `config_invalid`.
+        Raises WhmcsError when WHMCS says no; ShoplaunchError `whmcs_unreachable` when it is unknown what happened (as
+        NeverAsked when nothing has), `whmcs_refused` when we are not let in or may not do this, `config_invalid`.
         """
         secret, key = self._settings.secret(), self._settings.access_key()
         form = {name: str(value) for name, value in values.items() if value != ""}
@@ -51,7 +58,7 @@ class WhmcsApi:
             raise ShoplaunchError(
                 "whmcs_unreachable", f"{action}: WHMCS answered {status} with something that is no JSON"
             )
-        if document.get("result") == "success":
+        if document.get("result") == "success" or ("result" not in document and _UNMARKED.get(action) in document):
             return document
         message = _harmless(str(document.get("message") or "no reason given"), secret, key)
         if status in (401, 403) or message.lower().startswith(_REFUSALS):
@@ -73,7 +80,14 @@ class WhmcsApi:
             ) as answer:
                 return answer.status_code, _limited(answer)
         except (requests.RequestException, OSError) as problem:
-            raise ShoplaunchError("whmcs_unreachable", f"{action}: {type(problem).__name__}") from None
+            kind = NeverAsked if _is_before_the_call(problem) else ShoplaunchError
+            raise kind("whmcs_unreachable", f"{action}: {type(problem).__name__}") from None
+
+
+def _is_before_the_call(problem: Exception) -> bool:
+    # `requests` wraps what urllib3 gave up for: refused, no such host
+    reason = getattr(problem.args[0] if problem.args else None, "reason", None)
+    return isinstance(problem, requests.ConnectTimeout) or isinstance(reason, NewConnectionError)
 
 
 def _limited(answer: requests.Response) -> bytes:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 from controller.billing.whmcs_api import WhmcsApi, WhmcsError, items
 from controller.billing.whmcs_settings import WhmcsSettings
@@ -38,7 +39,13 @@ def look(settings: WhmcsSettings) -> Iterator[Row]:
         f"not allowed: {', '.join(missing)}" if missing else "all allowed",
         ("Give the API role of the credential these actions." if missing else ""),
     )
-    yield from _department(api, settings)
+    yield _one_of(
+        "department",
+        str(settings.department),
+        lambda: {str(row.get("id")): str(row.get("name")) for row in _departments(api)},
+        "GetSupportDepartments",
+    )
+    yield _one_of("admin", settings.admin, lambda: {name: name for name in _admins(api)}, "GetAdminUsers")
 
 
 def _may(api: WhmcsApi, action: str) -> bool:
@@ -52,16 +59,21 @@ def _may(api: WhmcsApi, action: str) -> bool:
     return True
 
 
-def _department(api: WhmcsApi, settings: WhmcsSettings) -> Iterator[Row]:
+def _one_of(name: str, wanted: str, look: Callable[[], dict[str, str]], action: str) -> Row:
+    """Return whether WHMCS knows what [whmcs] calls `name`: `look` returns what it may be -> how people call it."""
     try:
-        rows = list(
-            items(api.call("GetSupportDepartments", ignore_dept_assignments="true"), "departments", "department")
-        )
+        known = look()
     except (WhmcsError, ShoplaunchError) as error:
-        yield "department", False, f"cannot be looked up: {error}", "Allow GetSupportDepartments to check it."
-        return
-    names = {str(row.get("id")): str(row.get("name")) for row in rows}
-    found = names.get(str(settings.department))
-    known = ", ".join(f"{number} {name}" for number, name in names.items()) or "none"
-    message = found if found is not None else f"there is no department {settings.department}; there are: {known}"
-    yield "department", found is not None, message, "" if found is not None else "Correct [whmcs] department."
+        return name, False, f"cannot be looked up: {error}", f"Allow {action} to check it."
+    if wanted in known:
+        return name, True, known[wanted], ""
+    names = ", ".join(f"{key} {known[key]}" if key != known[key] else key for key in known) or "none"
+    return name, False, f"there is no {name} {wanted}; there are: {names}", f"Correct [whmcs] {name}."
+
+
+def _departments(api: WhmcsApi) -> Iterator[dict[str, Any]]:
+    return items(api.call("GetSupportDepartments", ignore_dept_assignments="true"), "departments", "department")
+
+
+def _admins(api: WhmcsApi) -> Iterator[str]:
+    return (str(row.get("username")) for row in items(api.call("GetAdminUsers"), "admin_users", "admin_user"))

@@ -21,14 +21,14 @@ _TEXTS = ("url", "identifier", "secret_file", "access_key_file", "admin", "crede
 
 @dataclass(frozen=True)
 class WhmcsSettings:
-    """How WHMCS is reached. `department` is the support department's number, `admin` the name replies are signed by."""
+    """How WHMCS is reached. `department` is the support department's number, `admin` the login name of who replies."""
 
     url: str
     identifier: str
     secret_file: str
     department: int
+    admin: str
     access_key_file: str = ""
-    admin: str = ""
     credentials: str = LINK
     #: A PEM file with the authority of WHMCS's certificate, where it is no public one.
     ca: str = ""
@@ -40,7 +40,7 @@ class WhmcsSettings:
         unknown = sorted(set(values) - set(cls.__dataclass_fields__))
         if unknown:
             raise ShoplaunchError("config_invalid", f"[whmcs] has no setting {unknown[0]!r}")
-        for name in ("url", "identifier", "secret_file", "department"):
+        for name in ("url", "identifier", "secret_file", "department", "admin"):
             if not values.get(name):
                 raise ShoplaunchError("config_invalid", f"[whmcs] needs {name}")
         for name, value in values.items():

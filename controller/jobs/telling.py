@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from controller.billing.base import About
+from controller.billing.base import About, Unsettled
 from controller.db import jobs, services
 from controller.db.engine import reading, transact
 from controller.db.jobs import Job
@@ -86,6 +86,8 @@ def tell(job: Job, tools: Tools, what: str) -> None:
 
 
 def _failed(job: Job, what: str, error: Exception, now: float) -> dict[str, Any]:
+    if isinstance(error, Unsettled):
+        return {_later(what): now + error.seconds}
     tries = int(memory.known(job).get(_tries(what), 0))
     may_pass = error.retryable if isinstance(error, ShoplaunchError) else False
     if not may_pass or tries + 1 >= MAX_TRIES:

@@ -9,7 +9,10 @@ from controller.billing.whmcs_settings import WhmcsSettings
 from controller.config import load_config
 from shared.errors import ShoplaunchError
 
-GOOD = {"url": "https://billing.example.com", "identifier": "abc", "secret_file": "/nowhere", "department": 2}
+GOOD = {
+    "url": "https://billing.example.com", "identifier": "abc", "secret_file": "/nowhere", "department": 2,
+    "admin": "support",
+}  # fmt: skip
 
 
 def refusal(call, *arguments):
@@ -34,6 +37,7 @@ def test_calls_go_to_the_api_below_the_address():
         ({"url": "https://user:pw@billing.example.com"}, "url"),
         ({"url": ""}, "needs url"),
         ({"secret_file": None}, "needs secret_file"),
+        ({"admin": ""}, "needs admin"),
         ({"department": "2"}, "department must be a int"),
         ({"department": True}, "department"),
         ({"credentials": "pigeon"}, "credentials must be one of"),
@@ -65,7 +69,7 @@ def test_secrets_come_from_files_and_a_missing_one_is_named_without_its_content(
 
 def test_the_section_decides_how_orders_of_billing_are_told(tmp_path):
     (tmp_path / "shoplaunch.toml").write_text(
-        '[whmcs]\nurl = "https://b.example"\nidentifier = "a"\nsecret_file = "/s"\ndepartment = 2\n'
+        '[whmcs]\nurl = "https://b.example"\nidentifier = "a"\nsecret_file = "/s"\ndepartment = 2\nadmin = "support"\n'
     )
     way = channels(load_config({"SHOPLAUNCH_HOME": str(tmp_path)}), lambda: 0.0)
     assert isinstance(way("whmcs"), Whmcs)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from controller.billing.base import Handover
+from controller.billing.base import Handover, Unsettled
 from controller.jobs import credentials, telling
-from controller.jobs.steps.work import Outcome, Work
+from controller.jobs.steps.work import Later, Outcome, Work
 from controller.jobs.tls import addresses
 from shared.errors import ShoplaunchError
 
@@ -16,15 +16,15 @@ def run(work: Work) -> Outcome:
         if credentials.PASSWORD not in work.private:
             # Told before: the password was only known until then
             raise ShoplaunchError("illegal_transition", "the client was told already; the password is forgotten")
-        work.tools.billing.hand_over(_news(work, password=work.private[credentials.PASSWORD]))
+        _tell(work, password=work.private[credentials.PASSWORD])
         return Outcome(columns={"secrets_encrypted": None}, note=work.job.email)
     tools, job = work.tools, work.job
     nonce = credentials.offer(tools.engine, tools.keys, job.id, mode, tools.clock())
-    if nonce is None:
-        return Outcome(note="the client has used the link")
-    link = f"{tools.config.public_url.rstrip('/')}/credentials/{tools.tokens.for_credentials(job.id, nonce)}"
-    tools.billing.hand_over(_news(work, way=mode, password_link=link))
-    return Outcome(note=f"{job.email}, with a link to the password")
+    link = ""
+    if nonce is not None:
+        link = f"{tools.config.public_url.rstrip('/')}/credentials/{tools.tokens.for_credentials(job.id, nonce)}"
+    _tell(work, way=mode if link else "used", password_link=link)
+    return Outcome(note=f"{job.email}, {'with' if link else 'who had'} a link to the password")
 
 
 def _mode(work: Work) -> str:
@@ -34,6 +34,13 @@ def _mode(work: Work) -> str:
         return str(offered["mode"])
     wanted = work.tools.billing.credentials_for(telling.about(work.tools, work.job))
     return "link" if wanted == "set" and not credentials.may_be_chosen(work.job) else wanted
+
+
+def _tell(work: Work, **how: str) -> None:
+    try:
+        work.tools.billing.hand_over(_news(work, **how))
+    except Unsettled as wait:
+        raise Later(wait.seconds, wait.message) from None
 
 
 def _news(work: Work, *, way: str = "mail", password: str = "", password_link: str = "") -> Handover:

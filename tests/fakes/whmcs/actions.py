@@ -115,12 +115,14 @@ def _ticket(books, form):
 
 def add_ticket_reply(books, form):
     ticket = _ticket(books, form)
-    if not any(form.get(name) for name in ("adminusername", "clientid", "contactid", "email")):
+    admin = form.get("adminusername", "")
+    # There is no error of its own for a name nobody has: such a reply is nobody's
+    if admin not in books.admins and not any(form.get(name) for name in ("clientid", "contactid", "email")):
         raise Refused("Name and email address are required if not a client")
     if "clientid" in form:
         _client(books, form, "Client ID Not Found")
-    _say(books, ticket, form, "replies", form.get("adminusername", ""), books.clients[ticket["userid"]])
-    ticket["status"] = "Answered" if form.get("adminusername") else "Customer-Reply"
+    _say(books, ticket, form, "replies", admin, books.clients[ticket["userid"]])
+    ticket["status"] = "Answered" if admin else "Customer-Reply"
     return {}
 
 
@@ -163,6 +165,11 @@ def get_support_departments(books, form):
     return {"totalresults": str(len(rows)), "departments": {"department": rows}}
 
 
+def get_admin_users(books, _form):
+    rows = [{"id": number, "username": name, "isDisabled": 0} for number, name in enumerate(books.admins, 1)]
+    return {"count": len(rows), "admin_users": rows}
+
+
 def whmcs_details(_books, _form):
     return {"whmcs": {"version": "8.11.2", "canonicalversion": "8.11.2-release.1"}}
 
@@ -192,8 +199,11 @@ ACTIONS = {
     "GetTicket": get_ticket,
     "GetTickets": get_tickets,
     "GetSupportDepartments": get_support_departments,
+    "GetAdminUsers": get_admin_users,
     "WhmcsDetails": whmcs_details,
     "LogActivity": log_activity,
 }
+#: Actions whose documented answer has no `result`.
+UNMARKED = ("GetAdminUsers",)
 #: Actions that change something.
 CHANGES = ("SendEmail", "OpenTicket", "AddTicketReply", "AddTicketNote", "UpdateTicket", "LogActivity")

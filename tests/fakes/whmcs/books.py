@@ -37,6 +37,7 @@ class Books:
     services: dict = field(default_factory=dict)
     templates: dict = field(default_factory=standard_templates)
     departments: dict = field(default_factory=lambda: {"2": "Support"})
+    admins: tuple = ("support",)
     mails: list = field(default_factory=list)
     tickets: list = field(default_factory=list)
     activity: list = field(default_factory=list)

@@ -9,7 +9,7 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qsl
 
-from tests.fakes.whmcs.actions import ACTIONS, CHANGES, Refused
+from tests.fakes.whmcs.actions import ACTIONS, CHANGES, UNMARKED, Refused
 from tests.fakes.whmcs.books import Books
 
 MAINTENANCE = b"<!doctype html><html><title>Down for Maintenance</title><p>Be right back.</p></html>"
@@ -21,7 +21,8 @@ class Whmcs:
 
     `allowed` limits source addresses (None: all), `role` the actions of the credential, `access_key` opens the
     address list. `moods`: action -> what happens to its next calls, one each: "cut" (done, but the answer is lost),
-    "html", "broken" (not done, connection lost), "slow" (done after the caller is gone), "http500".
+    "html", "broken" (not done, connection lost), "slow" (done after the caller is gone), "http500", "last" (answered,
+    and then nobody listens until `open`). `largest_page`: how many rows a list has at most, whatever is asked for.
     `shapes`: "normal", "flat" (GetEmails as documented), "lists" (no inner wrapper), "numbers" (numbers are ints).
     """
 
@@ -29,7 +30,15 @@ class Whmcs:
         self.books = Books()
         self.calls, self.moods, self.allowed, self.role = [], {}, None, set(ACTIONS)
         self.access_key, self.shape, self.slow_seconds = "", "normal", 3.0
+        self.largest_page = None
         self.raw, self._busy = [], set()
+        self._files = certificate, key
+        self._port = 0
+        self.open()
+        self.url = f"{'https' if certificate else 'http'}://127.0.0.1:{self._port}/billing"
+
+    def open(self):
+        """Listen, on the same port as before."""
         owner = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -52,15 +61,14 @@ class Whmcs:
             def log_message(self, *_about):
                 pass
 
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server = ThreadingHTTPServer(("127.0.0.1", self._port), Handler)
         self.server.daemon_threads = True
-        scheme = "http"
+        self._port = self.server.server_port
+        certificate, key = self._files
         if certificate:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.load_cert_chain(certificate, key)
             self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
-            scheme = "https"
-        self.url = f"{scheme}://127.0.0.1:{self.server.server_port}/billing"
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     def close(self):
@@ -134,14 +142,20 @@ class Whmcs:
         self.calls.append((action, form))
         if mood == "slow":
             time.sleep(self.slow_seconds)
+        if self.largest_page is not None and "limitnum" in form:
+            form = {**form, "limitnum": str(min(int(form["limitnum"]), self.largest_page))}
         try:
             with self.books.guard:
-                document = {"result": "success", **ACTIONS[action](self.books, form)}
+                document = ACTIONS[action](self.books, form)
+            if action not in UNMARKED:
+                document = {"result": "success", **document}
         except Refused as refusal:
             return 200, _error(str(refusal))
         if mood in ("cut", "slow"):
             _cut(handler)
             return 0, None
+        if mood == "last":
+            self.close()
         return 200, self._shaped(document)
 
     def _shaped(self, document):

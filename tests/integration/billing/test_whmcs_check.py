@@ -44,6 +44,15 @@ def test_a_wrong_department_is_told_with_those_there_are(found):
     assert not fine and "2 Support" in message
 
 
+def test_an_administrator_nobody_knows_is_told_with_those_there_are(found, whmcs):
+    assert found()["admin"] == [True, "support", ""]
+    fine, message, advice = found(admin="nobody")["admin"]
+    assert not fine and "support" in message and "[whmcs] admin" in advice
+    whmcs.role.discard("GetAdminUsers")
+    fine, message, advice = found()["admin"]
+    assert not fine and "GetAdminUsers" in advice
+
+
 def test_a_closed_door_is_told_once(found, whmcs):
     whmcs.allowed = {"192.0.2.1"}
     rows = found()
@@ -80,7 +89,10 @@ def certified(tmp_path):
 
 def test_a_certificate_is_always_checked_and_an_own_authority_can_be_named(certified, tmp_path):
     (tmp_path / "secret").write_text(SECRET)
-    values = {"url": certified.url, "identifier": IDENTIFIER, "secret_file": str(tmp_path / "secret"), "department": 2}
+    values = {
+        "url": certified.url, "identifier": IDENTIFIER, "secret_file": str(tmp_path / "secret"), "department": 2,
+        "admin": "support",
+    }  # fmt: skip
     with pytest.raises(ShoplaunchError) as caught:
         WhmcsApi(WhmcsSettings.from_dict(values)).call("WhmcsDetails")
     assert caught.value.code == "whmcs_unreachable" and "SSL" in caught.value.message

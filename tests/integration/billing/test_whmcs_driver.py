@@ -2,9 +2,10 @@
 
 import pytest
 
-from controller.billing.base import Alarm
+from controller.billing.base import Alarm, Unsettled
 from controller.billing.mail import Mail
-from controller.billing.whmcs import SETTLE_SECONDS, Whmcs
+from controller.billing.whmcs import READY, RECEIVED, SETTLE_SECONDS, Whmcs
+from controller.billing.whmcs_api import WhmcsApi
 from controller.billing.whmcs_settings import WhmcsSettings
 from controller.config import MailConfig
 from shared.errors import ShoplaunchError
@@ -88,7 +89,6 @@ def test_a_lost_answer_makes_no_second_ticket_mail_or_note(driver, whmcs, clock,
     whmcs.shape, whmcs.slow_seconds = shape, 1.5
     whmcs.moods = {action: [mood] for action in CHANGES}
     made, news = driver(), about()
-    lost = 0
     for call in (
         lambda: made.announce(news),
         lambda: made.alarm(Alarm(**TROUBLE, about=news)),
@@ -101,15 +101,153 @@ def test_a_lost_answer_makes_no_second_ticket_mail_or_note(driver, whmcs, clock,
                 break
             except ShoplaunchError as error:
                 assert (error.code, error.retryable) == ("whmcs_unreachable", True)
-                lost += 1
-                # At once it is not asked again: WHMCS may still be at it
-                assert code_of(call) == "whmcs_unreachable"
                 clock.pass_by(SETTLE_SECONDS)
                 whmcs.rest()
         else:
             raise AssertionError("never told")
-    assert lost == len(CHANGES)
+    assert whmcs.moods == {action: [] for action in CHANGES}
     assert_told_once(whmcs)
+
+
+def test_what_was_done_although_its_answer_was_lost_is_found_at_once(driver, whmcs):
+    whmcs.moods = {"OpenTicket": ["cut"], "SendEmail": ["cut"]}
+    made, news = driver(), about()
+    assert code_of(made.announce, news) == "whmcs_unreachable"
+    made.announce(news)
+    assert subjects(whmcs) == ["Received: shop.example.com"] and len(whmcs.books.tickets) == 1
+
+
+@pytest.mark.parametrize("mood", ["slow", "broken", "html", "http500"])
+@pytest.mark.parametrize("action", ["OpenTicket", "SendEmail"])
+def test_what_is_not_found_is_asked_for_again_only_when_the_first_call_can_no_longer_be_under_way(
+    driver, whmcs, clock, action, mood
+):
+    whmcs.slow_seconds, whmcs.moods = 4, {action: [mood]}
+    made, news = driver(), about()
+    assert code_of(made.announce, news) == "whmcs_unreachable"
+    clock.pass_by(5)
+    with pytest.raises(Unsettled) as caught:
+        made.announce(news)
+    assert caught.value.seconds == SETTLE_SECONDS - 5
+    assert len(whmcs.named(action)) == (mood == "slow")
+    whmcs.rest()
+    clock.pass_by(caught.value.seconds)
+    made.announce(news)
+    assert subjects(whmcs) == ["Received: shop.example.com"] and len(whmcs.books.tickets) == 1
+
+
+@pytest.mark.parametrize("look", ["GetTickets", "GetEmails"])
+def test_what_never_reached_whmcs_is_asked_for_again_without_a_pause(driver, whmcs, look):
+    made, news = driver(), about()
+    whmcs.moods = {look: ["last"]}
+    assert code_of(made.announce, news) == "whmcs_unreachable"
+    whmcs.open()
+    made.announce(news)
+    assert subjects(whmcs) == ["Received: shop.example.com"] and len(whmcs.books.tickets) == 1
+
+
+def test_a_controller_that_died_while_it_asked_gives_whmcs_the_time_of_a_whole_call(driver, whmcs, clock, monkeypatch):
+    news = about()
+    with monkeypatch.context() as death:
+        death.setattr(WhmcsApi, "call", _dying_at("SendEmail"))
+        with pytest.raises(KeyboardInterrupt):
+            driver().announce(news)
+    with pytest.raises(Unsettled) as caught:
+        driver().announce(news)
+    assert caught.value.seconds == SETTLE_SECONDS + 1
+    clock.pass_by(caught.value.seconds)
+    driver().announce(news)
+    assert subjects(whmcs) == ["Received: shop.example.com"]
+
+
+def _dying_at(last):
+    call = WhmcsApi.call
+
+    def dying(self, action, **values):
+        if action == last:
+            raise KeyboardInterrupt
+        return call(self, action, **values)
+
+    return dying
+
+
+@pytest.mark.parametrize(
+    ("spoil", "code"),
+    [
+        (lambda books: setattr(books, "admins", ()), "whmcs_error"),
+        (lambda books: books.departments.clear(), "whmcs_error"),
+    ],
+    ids=["no such administrator", "no such department"],
+)
+def test_a_ticket_that_cannot_be_written_keeps_no_mail_from_the_client(driver, whmcs, spoil, code):
+    spoil(whmcs.books)
+    news = about()
+    assert code_of(driver().hand_over, handover(news)) == code
+    assert code_of(driver().hand_over, handover(news)) == code
+    assert subjects(whmcs) == ["Received: shop.example.com", "Ready: shop.example.com"]
+
+
+def test_the_beginning_is_mailed_although_the_ticket_cannot_be_opened(driver, whmcs):
+    whmcs.books.departments.clear()
+    assert code_of(driver().announce, about()) == "whmcs_error"
+    assert subjects(whmcs) == ["Received: shop.example.com"]
+
+
+@pytest.mark.parametrize("template", [RECEIVED, READY])
+def test_a_mail_that_cannot_be_sent_keeps_nothing_else_from_the_client(driver, whmcs, template):
+    whmcs.books.aborted.add(template)
+    news = about()
+    sent = "Ready: shop.example.com" if template == RECEIVED else "Received: shop.example.com"
+    if template == RECEIVED:
+        driver().hand_over(handover(news))
+    else:
+        assert code_of(driver().hand_over, handover(news)) == "whmcs_mail_failed"
+    assert subjects(whmcs) == [sent]
+    assert len(whmcs.books.tickets[0]["replies"]) == 2
+
+
+def test_a_failure_that_may_pass_is_told_before_one_that_stays(driver, whmcs):
+    whmcs.books.admins = ()
+    whmcs.books.aborted.add(READY)
+    assert code_of(driver().hand_over, handover()) == "whmcs_mail_failed"
+
+
+def test_the_end_tells_the_beginning_first_when_nobody_did(driver, whmcs):
+    driver().hand_over(handover())
+    assert subjects(whmcs) == ["Received: shop.example.com", "Ready: shop.example.com"]
+    assert len(whmcs.books.tickets[0]["replies"]) == 2
+
+
+@pytest.mark.parametrize("mood", ["cut", "slow", "broken", "html", "http500"])
+def test_the_end_waits_while_nobody_knows_whether_the_beginning_was_told(driver, whmcs, clock, mood):
+    whmcs.slow_seconds, whmcs.moods = 1.5, {"SendEmail": [mood]}
+    made, news = driver(), about()
+    assert code_of(made.hand_over, handover(news)) == "whmcs_unreachable"
+    assert "Ready: shop.example.com" not in subjects(whmcs)
+    whmcs.rest()
+    clock.pass_by(SETTLE_SECONDS)
+    made.hand_over(handover(news))
+    assert subjects(whmcs) == ["Received: shop.example.com", "Ready: shop.example.com"]
+
+
+def test_the_end_does_not_wait_for_ever_for_the_beginning(driver, whmcs, clock):
+    whmcs.moods = {"SendEmail": ["html", "html"]}
+    made, news = driver(), about()
+    assert code_of(made.hand_over, handover(news)) == "whmcs_unreachable"
+    clock.pass_by(SETTLE_SECONDS)
+    made.hand_over(handover(news))
+    assert subjects(whmcs) == ["Ready: shop.example.com"]
+
+
+@pytest.mark.parametrize("largest_page", [1, 25])
+def test_a_mail_is_found_although_whmcs_lists_fewer_at_once_than_it_is_asked_for(driver, whmcs, largest_page):
+    whmcs.largest_page, whmcs.moods = largest_page, {"SendEmail": ["cut"]}
+    made, news = driver(), about()
+    assert code_of(made.announce, news) == "whmcs_unreachable"
+    for number in range(30):
+        whmcs.books.mail(whmcs.books.clients["5"], f"Invoice {number}", "")
+    made.announce(news)
+    assert subjects(whmcs).count("Received: shop.example.com") == 1
 
 
 @pytest.mark.parametrize(
@@ -221,7 +359,8 @@ def test_after_a_refusal_it_is_tried_at_once_and_the_ticket_not_answered_twice(d
     assert code_of(driver().hand_over, handover(news)) == "whmcs_template"
     whmcs.books.templates["Shoplaunch: shop ready"].disabled = False
     driver().hand_over(handover(news))
-    assert len(whmcs.books.tickets[0]["replies"]) == 2 and subjects(whmcs) == ["Ready: shop.example.com"]
+    assert len(whmcs.books.tickets[0]["replies"]) == 2
+    assert subjects(whmcs) == ["Received: shop.example.com", "Ready: shop.example.com"]
 
 
 def test_an_access_key_opens_the_address_list(driver, whmcs, tmp_path):

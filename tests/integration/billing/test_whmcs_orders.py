@@ -39,8 +39,8 @@ def test_the_shop_does_not_wait_for_a_whmcs_that_is_away_and_the_client_is_told_
     whmcs.moods = {}
     billed_world.work_later(1000, stride=100)
     assert billed_world.steps(job)["notify"].state == "done"
-    # That the shop is being built is no news any more
-    assert subjects(whmcs) == ["Ready: shop1042.example.com"] and len(whmcs.books.tickets) == 1
+    assert subjects(whmcs) == ["Received: shop1042.example.com", "Ready: shop1042.example.com"]
+    assert len(whmcs.books.tickets) == 1 and len(whmcs.books.tickets[0]["replies"]) == 2
 
 
 def test_the_beginning_is_told_when_whmcs_is_back_in_time(billed_world, whmcs):
@@ -62,7 +62,8 @@ def test_a_missing_template_never_stops_the_shop_and_the_operator_hears_of_it(bi
     whmcs.books.templates = standard_templates()
     billed.retry(billed_world.service, "1042", None)
     billed_world.work()
-    assert billed_world.job(job).error is None and subjects(whmcs) == ["Ready: shop1042.example.com"]
+    assert billed_world.job(job).error is None
+    assert subjects(whmcs) == ["Received: shop1042.example.com", "Ready: shop1042.example.com"]
     assert len(whmcs.books.tickets[0]["replies"]) == 2
 
 
@@ -103,6 +104,42 @@ def test_answers_lost_all_along_the_way_make_nothing_twice(billed_world, whmcs):
     assert billed_world.steps(job)["notify"].state == "done"
     assert len(whmcs.books.tickets) == 1 and len(whmcs.books.tickets[0]["replies"]) == 2
     assert subjects(whmcs) == ["Received: shop1042.example.com", "Ready: shop1042.example.com"]
+
+
+@pytest.mark.parametrize("action", ["SendEmail", "OpenTicket", "AddTicketReply"])
+@pytest.mark.parametrize("mood", ["cut", "html", "http500", "broken"])
+def test_one_lost_answer_takes_no_news_from_the_client_of_a_fast_shop(billed_world, whmcs, action, mood):
+    whmcs.moods = {action: [mood]}
+    job = billed_world.begin()
+    agent = Agent(billed_world, billed_world.job(job))
+    agent.restore()
+    agent.clean()
+    billed_world.serve(job)
+    billed_world.work()
+    assert billed_world.job(job).state == "live"
+    # Long before the third repetition, which would come after minutes
+    billed_world.work_later(60, stride=1)
+    assert billed_world.steps(job)["notify"].state == "done"
+    assert subjects(whmcs) == ["Received: shop1042.example.com", "Ready: shop1042.example.com"]
+    [ticket] = whmcs.books.tickets
+    assert len(ticket["replies"]) == 2 and billed_world.operators_mail() == []
+
+
+def test_the_ticket_tells_the_end_also_when_the_client_was_faster_with_the_mailed_link(billed_world, whmcs):
+    whmcs.moods = {"AddTicketReply": ["html"]}
+    job = billed_world.begin()
+    agent = Agent(billed_world, billed_world.job(job))
+    agent.restore()
+    agent.clean()
+    billed_world.serve(job)
+    billed_world.work()
+    nonce = billed_world.job(job).facts["credentials"]["nonce"]
+    assert credentials.show(billed_world.engine, billed_world.keys, job.id, nonce, billed_world.clock())
+    billed_world.work_later(60, stride=1)
+    assert billed_world.steps(job)["notify"].state == "done"
+    [_opened, ready] = whmcs.books.tickets[0]["replies"]
+    assert "/credentials/" not in ready["message"] and "Password" not in ready["message"]
+    assert len(whmcs.books.mails) == 2
 
 
 def test_nothing_is_told_of_a_shop_whose_service_has_ended(billed_world, whmcs):
