@@ -68,6 +68,7 @@ class Accounts:
         self.check_name(user)
         try:
             entry = pwd.getpwnam(user)
+            same_number = pwd.getpwuid(entry.pw_uid).pw_name
         except KeyError:
             return None
         expected = f"{self._settings.home_base.rstrip('/')}/{user}"
@@ -75,7 +76,7 @@ class Accounts:
             raise ShoplaunchError("account_foreign", f"{user} is an account of the system")
         if entry.pw_dir != expected:
             raise ShoplaunchError("account_foreign", f"the home of {user} is not {expected}")
-        if pwd.getpwuid(entry.pw_uid).pw_name != user:
+        if same_number != user:
             raise ShoplaunchError("account_foreign", f"{user} shares its number with another account")
         ours = entry.pw_gecos.split(",")[0] == MARK
         return SystemAccount(user=user, uid=entry.pw_uid, gid=entry.pw_gid, home=expected, ours=ours)

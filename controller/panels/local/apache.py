@@ -8,6 +8,8 @@ evaluated with those rights. So the first rule of each site makes a subrequest t
 
 from __future__ import annotations
 
+import hashlib
+import http.client
 import os
 import re
 from collections.abc import Iterator
@@ -38,6 +40,8 @@ REQUIRED_MODULES = frozenset(
 #: Without it all sites would be served by one user, and every account could use the others' PHP through it.
 ISOLATION_MODULE = "mpm_itk_module"
 LOG_MODE = 0o640
+GONE = 410
+_MARK = re.compile(rb"\.shoplaunch-site-([0-9a-f]{16})\$")
 _FIRST_LINE = re.compile(r"# shoplaunch account=([a-z][a-z0-9_]{0,30}) domain=([a-z0-9.-]+)\n")
 #: `apache -D DUMP_VHOSTS`: several hosts on an address are listed by these words, a single one beside its address.
 _LISTED = re.compile(r"(?:namevhost|alias|default server)\s+(\S+)|^\S+:(?:\d+|\*)\s+(\S+)\s+\(", re.MULTILINE)
@@ -55,6 +59,8 @@ _SITE = """# shoplaunch account={user} domain={domain}
     RewriteCond %{{IS_SUBREQ}} false
     RewriteCond /.shoplaunch-identity -U
     RewriteRule ^ -
+    # By this answer is seen whether Apache has read this very text.
+    RedirectMatch 410 "^/\\.shoplaunch-site-{mark}$"
     DocumentRoot {root}
     ErrorLog {logs}/{user}.error.log
     CustomLog {logs}/{user}.access.log common
@@ -82,10 +88,11 @@ _SITE = """# shoplaunch account={user} domain={domain}
 
 @dataclass(frozen=True)
 class Site:
-    """What a virtual host of ours serves."""
+    """What a virtual host of ours serves, and the mark by which its text is known; empty in a text without one."""
 
     user: str
     domain: str
+    mark: str
 
 
 class Sites:
@@ -123,20 +130,40 @@ class Sites:
 
     def ensure(self, account: SystemAccount, domain: str, socket: str) -> None:
         """Apache serves `domain` from the account's document root, PHP through `socket`."""
-        content = self._content(account, domain, socket).encode("utf-8")
+        content, mark = self._content(account, domain, socket)
         with config_files.exclusive(self._settings.state_folder, "apache"):
             self.check_domain(account.user, domain)
             for log in self._logs(account.user):
                 _make_log(log)
-            config_files.ensure(self._service(), account.user, content, lambda: True)
+            config_files.ensure(
+                self._service(), account.user, content.encode("utf-8"), lambda: self._answer(domain, mark) == GONE
+            )
 
     def remove(self, user: str) -> None:
         """The account has no site, and no logs of one."""
         with config_files.exclusive(self._settings.state_folder, "apache"):
-            config_files.remove(self._service(), user)
+            site = self.of(user)
+            config_files.remove(
+                self._service(),
+                user,
+                lambda: site is None or self._answer(site.domain, site.mark) not in (None, GONE),
+            )
         for kind in ("error", "access"):
             for path in Path(self._settings.apache_logs).glob(f"{user}.{kind}.log*"):
                 path.unlink()
+
+    def _answer(self, domain: str, mark: str) -> int | None:
+        """Return what Apache answers for the text `mark` of the site: GONE when it has read it. None: no answer."""
+        settings = self._settings
+        connection = http.client.HTTPConnection(settings.http_ip, settings.http_port, timeout=5)
+        try:
+            connection.request("GET", f"/.shoplaunch-site-{mark}", headers={"Host": domain})
+            return connection.getresponse().status
+        except (OSError, http.client.HTTPException):
+            # Connections may be cut while it reads its files again.
+            return None
+        finally:
+            connection.close()
 
     def _service(self) -> config_files.Service:
         settings = self._settings
@@ -155,18 +182,21 @@ class Sites:
     def _logs(self, user: str) -> list[Path]:
         return [Path(self._settings.apache_logs) / f"{user}.{kind}.log" for kind in ("error", "access")]
 
-    def _content(self, account: SystemAccount, domain: str, socket: str) -> str:
+    def _content(self, account: SystemAccount, domain: str, socket: str) -> tuple[str, str]:
+        """Return the site's text and the mark in it."""
         settings = self._settings
-        return _SITE.format(
-            user=account.user,
-            group=account.group,
-            domain=domain,
-            alias="".join(f"    ServerAlias {name}\n" for name in _aliases(domain)),
-            port=settings.http_port,
-            root=f"{account.home}/{settings.document_root}",
-            logs=settings.apache_logs,
-            socket=socket,
-        )
+        values = {
+            "user": account.user,
+            "group": account.group,
+            "domain": domain,
+            "alias": "".join(f"    ServerAlias {name}\n" for name in _aliases(domain)),
+            "port": settings.http_port,
+            "root": f"{account.home}/{settings.document_root}",
+            "logs": settings.apache_logs,
+            "socket": socket,
+        }
+        mark = hashlib.sha256(_SITE.format(**values, mark="").encode("utf-8")).hexdigest()[:16]
+        return _SITE.format(**values, mark=mark), mark
 
 
 def _make_log(path: Path) -> None:
@@ -186,5 +216,7 @@ def _aliases(domain: str) -> tuple[str, ...]:
 
 
 def _site(part: bytes) -> Site | None:
-    found = _FIRST_LINE.match(part.decode("utf-8", "replace"))
-    return Site(user=found.group(1), domain=found.group(2)) if found else None
+    found, mark = _FIRST_LINE.match(part.decode("utf-8", "replace")), _MARK.search(part)
+    if found is None:
+        return None
+    return Site(user=found.group(1), domain=found.group(2), mark=mark.group(1).decode() if mark else "")

@@ -24,6 +24,8 @@ _PRESENT = b"present\n"
 
 #: While a service reads its files again it may not be found for a moment.
 RELOAD_SECONDS = 15
+#: PHP-FPM gives its workers ten seconds, twice; the rest is for slow machines with many sites.
+TAKEN_SECONDS = 60
 
 
 @dataclass(frozen=True)
@@ -66,10 +68,10 @@ def exclusive(folder: str, name: str) -> Iterator[None]:
 
 
 def ensure(service: Service, name: str, part: bytes, works: Callable[[], bool]) -> bool:
-    """The file holds `part` for account `name` and the service has read it; return whether anything was done.
+    """The file holds `part` for account `name` and the service has taken it; return whether anything was done.
 
-    `works` tells whether the running service already behaves so. To be called under `exclusive`. Raises
-    panel_refused, with the file as it was before, when the service's own test fails.
+    `works` tells whether the running service behaves so. To be called under `exclusive`. Raises panel_refused: with
+    the file as it was before when the service's own test fails, retryable when the service does not take the change.
     """
     found = service.parts()
     if not service.note.exists() and found.get(name) == part and works():
@@ -78,25 +80,35 @@ def ensure(service: Service, name: str, part: bytes, works: Callable[[], bool]) 
     done = commands.attempt(service.test_aside)
     if done.returncode != 0:
         raise _refusal(service, done)
-    _change(service, {**found, name: part})
+    _change(service, {**found, name: part}, works)
     return True
 
 
-def remove(service: Service, name: str) -> bool:
-    """Account `name` has no part and the service has noticed; return whether anything was done. Under `exclusive`."""
+def remove(service: Service, name: str, gone: Callable[[], bool]) -> bool:
+    """Account `name` has no part and the service has noticed; return whether anything was done.
+
+    `gone` tells whether the running service behaves so. Under `exclusive`; raises as `ensure` does.
+    """
     found = service.parts()
-    if name not in found and not service.note.exists():
+    if name not in found and not service.note.exists() and gone():
         return False
     found.pop(name, None)
-    _change(service, found)
+    _change(service, found, gone)
     return True
 
 
-def _change(service: Service, found: dict[str, bytes]) -> None:
+def _change(service: Service, found: dict[str, bytes], taken: Callable[[], bool]) -> None:
     _begin(service.path, service.note)
     files.write_durably(service.path, blocks.joined(found, service.comment), MODE)
     _test_or_put_back(service)
     _reload(service)
+    # The command comes back before the service has read anything; until then the change is under way.
+    deadline = time.monotonic() + TAKEN_SECONDS
+    while not taken():
+        if time.monotonic() > deadline:
+            message = f"{service.name} does not take a change of {service.path} within {TAKEN_SECONDS} s; see its log"
+            raise ShoplaunchError("panel_refused", message, True)
+        time.sleep(0.02)
     commands.remove_durably(service.note)
 
 

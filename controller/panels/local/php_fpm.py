@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 import stat
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,9 +12,6 @@ from controller.panels.local.accounts import SystemAccount
 from controller.panels.local.php_versions import PhpFpm, version_number
 from controller.panels.local.settings import LocalSettings
 from shared.errors import ShoplaunchError
-
-#: A reload is asynchronous; the new pool's socket appears within moments.
-READY_SECONDS = 20
 
 _POOL = """[shoplaunch-{user}]
 user = {user}
@@ -88,7 +84,6 @@ class Pools:
             _ensure_sockets(Path(php.sockets))
             content = self._content(account, socket_path).encode("utf-8")
             config_files.ensure(self._service(php, write=True), account.user, content, lambda: _accepts(socket_path))
-            _wait(socket_path)
         return socket_path
 
     def remove(self, user: str, keep: PhpFpm | None = None) -> None:
@@ -96,9 +91,13 @@ class Pools:
         with config_files.exclusive(self._settings.state_folder, "php"):
             for php in self._settings.php:
                 if keep is None or php.version != keep.version:
-                    config_files.remove(self._service(php, write=True), user)
-                    _wait_closed(self.socket(php, user))
-                    Path(self.socket(php, user)).unlink(missing_ok=True)
+                    self._remove(php, user)
+
+    def _remove(self, php: PhpFpm, user: str) -> None:
+        path = self.socket(php, user)
+        # A socket that goes while PHP still hands it on would be missed by the account's next pool.
+        config_files.remove(self._service(php, write=True), user, lambda: not _accepts(path))
+        Path(path).unlink(missing_ok=True)
 
     def socket(self, php: PhpFpm, user: str) -> str:
         """Return the path of the account's socket under `php`."""
@@ -153,18 +152,3 @@ def _accepts(path: str) -> bool:
     with socket.socket(socket.AF_UNIX) as probe:
         probe.settimeout(5)
         return probe.connect_ex(path) == 0
-
-
-def _wait_closed(path: str) -> None:
-    """The reload is over: a socket that goes while PHP still hands it on would be missed by the account's next pool."""
-    deadline = time.monotonic() + READY_SECONDS
-    while _accepts(path) and time.monotonic() < deadline:
-        time.sleep(0.02)
-
-
-def _wait(path: str) -> None:
-    deadline = time.monotonic() + READY_SECONDS
-    while not _accepts(path):
-        if time.monotonic() > deadline:
-            raise ShoplaunchError("panel_refused", f"PHP-FPM does not open {path}; see its log", True)
-        time.sleep(0.02)
