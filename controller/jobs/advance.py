@@ -283,7 +283,8 @@ def _undone(connection: sa.Connection, job: Job, done: Mapping[str, Any], now: f
         return {}
     columns = changes.with_facts(job, **done["facts"])
     if done["facts"]["undo"] != undoing.DONE:
-        return columns | {"error": None, "wake_at": now + done["wake_in"]}
+        # With what was heard meanwhile
+        return columns | {"error": None, "wake_at": undoing.wake_at(job, columns["facts"], now)}
     error = ShoplaunchError("cancelled_kept", done["kept"]).as_dict() if done["kept"] else None
     if steps.of_job(connection, job.id)["agent"].state == steps.DONE:
         error = ShoplaunchError("cancelled_late", "the shop was complete before").as_dict()

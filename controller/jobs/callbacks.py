@@ -72,7 +72,8 @@ def _take(connection: sa.Connection, holder: AgentToken, event: Mapping[str, Any
     job = job_of(connection, holder, lock=True)
     if job.state == states.CANCELLED and event["event"] != "cleaned":
         raise ShoplaunchError("cancelled", "the job was cancelled")
-    if event["seq"] and not _is_new(connection, job, event, now):
+    # An agent that was put there once more to take back counts from one again
+    if event["seq"] and not _is_new(connection, job, event, now) and job.state != states.CANCELLED:
         return job
     columns = _effect(connection, job, event, now)
     return jobs.update(connection, job, now, **columns) if columns else job
@@ -164,8 +165,10 @@ def finished(connection: sa.Connection, job: Job, now: float) -> dict[str, Any]:
 
 def _cleaned(connection: sa.Connection, job: Job, now: float) -> dict[str, Any]:
     if job.state == states.CANCELLED:
+        if job.facts.get("undo") == undoing.DONE:
+            return {}
         # Believed only after a look through the panel
-        return {"wake_at": now} if job.facts.get("undo") != undoing.DONE else {}
+        return {"wake_at": now, **changes.with_facts(job, undo_heard_at=now)}
     if job.state == states.FINISHING:
         steps.update(connection, job.id, "check", not_before=None)
         return {"wake_at": now}

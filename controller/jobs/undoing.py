@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from controller.db import steps
 from controller.db.engine import reading
+from controller.db.jobs import Job
 from controller.jobs import acks, kinds, pull, putting_back, silence
 from controller.jobs.steps import drop
 from controller.jobs.steps.work import Work
@@ -16,10 +18,12 @@ WANTED, PLACED, DONE = "wanted", "placed", "done"
 #: Cron ticks an agent gets before it is put into the account once more.
 TICKS = 3
 GRACE_SECONDS = 60
+#: Between two times of putting it there, whatever the account says.
+SOONEST_SECONDS = 5
 
 
 def run(work: Work) -> dict[str, Any]:
-    """Take the next step of undoing; return {"facts", "wake_in" (seconds or None), "kept" (what stays and why)}.
+    """Take the next step of undoing; return {"facts", "kept" (what stays and why)}.
 
     Where the agent never was, or has gone (maybe with the whole account), only what we made ourselves is left to
     remove; nothing of it goes with a shop that was complete before. Otherwise a valid job file and the cron line are
@@ -34,11 +38,10 @@ def run(work: Work) -> dict[str, Any]:
             kinds.forget_user(work)
         elif not was_complete(work):
             found = putting_back.run(work)
-        done = {**found["facts"], "undo": DONE, "undo_placed_at": None}
-        return {"facts": done, "wake_in": None, "kept": found["kept"]}
-    pause = TICKS * silence.cron_seconds(work.job) + GRACE_SECONDS
-    placed = float(facts.get("undo_placed_at", 0.0))
-    if now >= placed + pause:
+        done = {**found["facts"], "undo": DONE, "undo_placed_at": None, "undo_heard_at": None}
+        return {"facts": done, "kept": found["kept"]}
+    placed = facts.get("undo_placed_at")
+    if now >= _due_at(work.job, facts):
         if work.job.kind != RESTORE:
             # The agent takes statements back in the database
             kinds.prepare_user(work)
@@ -46,10 +49,25 @@ def run(work: Work) -> dict[str, Any]:
         _answer(work)
         work.tools.panel.ensure_cron(work.account, cron_line(work.job.id))
         placed = now
-    left = placed + pause - now
+    return {"facts": {"undo": PLACED, "undo_placed_at": placed}, "kept": ""}
+
+
+def wake_at(job: Job, facts: Mapping[str, Any], now: float) -> float:
+    """Return when to go on with undoing `job`, whose agent was put into the account as `facts` tell."""
+    due = _due_at(job, facts)
     # One that does not get through cannot tell us that it has left
-    wait = min(left, silence.LOOK_SECONDS) if silence.is_blocked(work.job) else left
-    return {"facts": {"undo": PLACED, "undo_placed_at": placed}, "wake_in": wait, "kept": ""}
+    return min(due, now + silence.LOOK_SECONDS) if silence.is_blocked(job) else due
+
+
+def _due_at(job: Job, facts: Mapping[str, Any]) -> float:
+    """Return when the agent is to be put into the account (once more)."""
+    if "undo_placed_at" not in facts:
+        return 0.0
+    placed = float(facts["undo_placed_at"])
+    if float(facts.get("undo_heard_at", 0.0)) >= placed:
+        # It left while or after we put it there, and may have taken half of that with it
+        return placed + SOONEST_SECONDS
+    return placed + TICKS * silence.cron_seconds(job) + GRACE_SECONDS
 
 
 def _answer(work: Work) -> None:

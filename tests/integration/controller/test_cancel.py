@@ -86,6 +86,37 @@ def test_a_farewell_alone_is_not_believed(world):
     assert world.job(job).facts["undo"] == "placed"
 
 
+def test_what_is_put_back_while_the_agent_leaves_is_soon_put_back_whole_for_the_next_tick_to_take_away(world):
+    job, agent = world.dropped()
+    agent.send("started")
+    world.service.cancel(job.id)
+    # Launcher, agent and job file go again before the line comes, which alone starts nothing
+    world.panel.before["ensure_cron"] = lambda: world.panel.before.pop("ensure_cron") and agent.clean()
+    world.work()
+    assert not agent.folder.exists() and cron_line(job.id) in world.panel.crontabs["alice"]
+    world.work_later(10, stride=1)
+    again = Agent(world, job)
+    assert (again.folder / "run").exists()
+    again.clean()
+    world.work()
+    assert world.job(job).facts["undo"] == "done"
+    assert world.panel.crontabs.get("alice", OWN_LINES) == OWN_LINES
+
+
+def test_an_account_that_says_farewell_all_the_time_does_not_keep_the_panel_busy(world):
+    job, agent = world.dropped()
+    agent.send("started")
+    world.service.cancel(job.id)
+    world.work()
+    world.panel.calls.clear()
+    for _ in range(60):
+        world.clock.pass_by(0.5)
+        agent.send("cleaned")
+        world.work()
+    placed = [call for call in world.panel.calls if call[0] == "ensure_agent"]
+    assert 1 <= len(placed) <= 6
+
+
 def test_a_cancellation_is_taken_back_with_a_new_attempt(world):
     job, agent = world.dropped()
     agent.send("started")
