@@ -1,5 +1,6 @@
 """Stage cleanup: everything of ours leaves the account, in an order that can be taken up again at any point."""
 
+import errno
 import os
 import time
 
@@ -116,8 +117,12 @@ def _remove_rest(folder):
             _unlink(os.path.join(folder, name))
     _unlink(os.path.join(folder, ACK_FILE))
     _unlink(os.path.join(folder, LOCK_FILE))
-    if not os.listdir(folder):
+    try:
         os.rmdir(folder)
+    except OSError as error:
+        # The controller may put files there or remove all at any moment
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOENT):
+            raise
 
 
 def _unlink(path):
