@@ -56,7 +56,7 @@ def name(installation):
 
 def test_a_server_is_added_once_and_listed(installation, name):
     assert json.loads(installation("server", "list", "--json")) == [
-        {"name": "one", "panel": "local", "url": "", "user": ""}
+        {"name": "one", "panel": "local", "url": "", "user": "", "state": "ready", "reason": ""}
     ]
     assert "one" in installation("server", "list")
     assert "name_taken" in installation("server", "add", "one", "--panel", "local", code=1)
@@ -68,7 +68,7 @@ def test_a_server_is_added_once_and_listed(installation, name):
         (["add", "a b", "--panel", "local"], 2, "name"),
         (["add", "x", "--panel", "other"], 2, "other"),
         (["add", "x", "--panel", "local", "--url", "https://x"], 2, "--url"),
-        (["add", "x", "--panel", "cpanel"], 1, "config_invalid"),
+        (["add", "x", "--panel", "cpanel"], 2, "--token-file"),
         (["check", "unknown"], 1, "server_unknown"),
     ],
 )
