@@ -15,7 +15,7 @@ from controller.db import jobs, servers, services
 from controller.db.engine import reading, transact
 from controller.db.jobs import Job
 from controller.db.services import BilledService
-from controller.jobs import ending, orders, states
+from controller.jobs import ending, orders, states, undoing
 from controller.jobs.hosts import server_of_host
 from shared.errors import ShoplaunchError
 from shared.schema import validate
@@ -38,7 +38,7 @@ def take(engine: sa.Engine, event: Mapping[str, Any], now: float) -> None:
 
     Raises ShoplaunchError `order_invalid`; and, when no job can be made of it (it is noted all the same, so that
     `start` can try again), `domain_invalid`, `email_invalid`, `account_invalid`, `server_unknown`,
-    `server_ambiguous`, `bundle_unknown`, `domain_busy`.
+    `server_ambiguous`, `bundle_unknown`, `domain_busy`, `service_ending` (retryable).
     """
     validate("billing-event", event, "order_invalid")
     service = _noted(engine, event, now)
@@ -63,9 +63,9 @@ def start(engine: sa.Engine, service: BilledService, now: float) -> Job:
     if job is not None and not _is_of_an_earlier_life(job):
         return job
     try:
+        if job is not None and _is_being_taken_back(engine, job):
+            raise ShoplaunchError("service_ending", f"job {job.id} of the same service is still being taken back")
         made = orders.place(engine, _order(service, known), SOURCE, now)
-        if job is not None and made.id == job.id:
-            raise ShoplaunchError("domain_busy", "the service's earlier job is still being taken back")
     except ShoplaunchError as error:
         _note_error(engine, service.service_id, error.as_dict(), now)
         raise
@@ -75,6 +75,12 @@ def start(engine: sa.Engine, service: BilledService, now: float) -> Job:
 
 def _is_of_an_earlier_life(job: Job) -> bool:
     return job.ended_at is not None or (job.state == states.CANCELLED and bool(job.facts.get("terminated")))
+
+
+def _is_being_taken_back(engine: sa.Engine, job: Job) -> bool:
+    with reading(engine) as connection:
+        found = [job, *jobs.children(connection, job.id)]
+    return any(one.state == states.CANCELLED and one.facts.get("undo") != undoing.DONE for one in found)
 
 
 def _noted(engine: sa.Engine, event: Mapping[str, Any], now: float) -> BilledService:

@@ -40,6 +40,7 @@ STATUS = {
     "account_invalid": 422,
     "server_ambiguous": 422,
     "server_unknown": 422,
+    "service_ending": 503,
     "service_unknown": 404,
     "status_unknown": 404,
     "superseded": 409,

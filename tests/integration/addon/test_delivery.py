@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from tests.fakes.whmcs_php import sequences
 from tests.integration.addon import recorder
 from tests.integration.addon.forms import form
 
@@ -134,6 +135,21 @@ def test_the_real_controllers_refusal_is_shown_with_its_advice(whmcs):
     error = json.loads(whmcs.queue()[0]["error"])
     assert error["code"] == "domain_invalid" and error["advice"]
     assert "domain_invalid" in page.text and html.escape(error["advice"], quote=False)[:20] in page.text
+
+
+def test_a_service_created_again_at_once_waits_until_the_real_controller_has_taken_the_old_shop_back(
+    whmcs, site, job_of
+):
+    order, service = whmcs.order()
+    sequences.created_again(whmcs, order, service)
+    first = job_of(service)
+    assert [row["state"] for row in whmcs.queue()] == ["taken", "taken", "taken", "waiting"]
+    assert json.loads(whmcs.queue()[-1]["error"])["code"] == "service_ending"
+    assert site.service.worker().advance(first.id)
+    whmcs.due_now()
+    whmcs.cron()
+    assert whmcs.queue()[-1]["state"] == "taken"
+    assert job_of(service).id != first.id and whmcs.shop(service)["state"] == "received"
 
 
 def test_a_wrong_secret_waits_until_it_is_corrected(whmcs, site):

@@ -183,14 +183,27 @@ def test_a_living_shop_is_only_noted_as_ended_and_its_account_may_be_sold_again(
     assert again["id"] != job.id and again["state"] == "received"
 
 
-def test_a_service_created_again_after_its_end_is_a_new_job_once_the_old_one_is_taken_back(world):
+@pytest.mark.parametrize("changes", [{}, {"email": "other@example.com"}, {"account": "other"}], ids=str)
+def test_a_service_created_again_after_its_end_is_a_new_job_once_the_old_one_is_taken_back(world, changes):
     told(world, created("1042"))
     told(world, terminated("1042"))
     world.clock.pass_by(60)
-    assert refusal(world, created("1042")).code == "domain_busy"
+    again = created("1042", **changes)
+    error = refusal(world, again)
+    assert (error.code, error.retryable) == ("service_ending", True)
     world.work()
-    status = billed.retry(world.service, "1042", None)
-    assert status["state"] == "received" and len(jobs_of(world, "1042")) == 2
+    status = told(world, again)
+    assert (status["state"], status["error"]) == ("received", None) and len(jobs_of(world, "1042")) == 2
+
+
+def test_a_service_created_again_where_another_job_is_under_way_is_refused_for_good(world):
+    told(world, created("1042"))
+    told(world, terminated("1042"))
+    world.work()
+    told(world, created("7", account="a1042"))
+    world.clock.pass_by(60)
+    error = refusal(world, created("1042"))
+    assert (error.code, error.retryable) == ("domain_busy", False)
 
 
 def test_a_job_an_operator_cancelled_is_not_begun_anew_by_a_late_acceptance(world):

@@ -4,6 +4,7 @@ import pytest
 
 from controller.jobs import billed, choosing, credentials, telling
 from controller.jobs.telling import DELAY_SECONDS
+from shared.errors import ShoplaunchError
 from tests.integration.billing.events import accepted, created, terminated
 from tests.integration.controller.world import Agent, place
 
@@ -225,6 +226,11 @@ def test_with_set_the_client_chooses_and_no_password_is_kept(billed_world, whmcs
     assert len(whmcs.books.tickets) == 1 and len(whmcs.books.mails) == 2
     billed.take(billed_world.service, terminated("1042"))
     assert billed_world.job(child).state == "cancelled"
+    # Until it is taken back nothing new is put into the account
+    billed_world.clock.pass_by(1)
+    with pytest.raises(ShoplaunchError) as caught:
+        billed.take(billed_world.service, created("1042"))
+    assert caught.value.code == "service_ending"
 
 
 def test_with_set_a_shop_that_cannot_take_one_later_shows_its_password(billed_world, settings):
