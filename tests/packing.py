@@ -58,6 +58,9 @@ class PlainPlan:
     def forbidden(self):
         return self._forbidden
 
+    def unsearched(self):
+        return {}
+
     def report(self):
         return {}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from controller.bundles.names import Names
 from controller.bundles.plan import Plan
@@ -12,6 +12,8 @@ from controller.bundles.tree import Entry, Tree
 from controller.bundles.writer import BundleWriter
 
 _DISK_BLOCK = 4096
+#: How compressed files begin: gzip, ZIP, bzip2, xz, 7z, Zstandard, RAR.
+_COMPRESSED = (b"\x1f\x8b", b"PK\x03\x04", b"BZh", b"\xfd7zXZ", b"7z\xbc\xaf", b"\x28\xb5\x2f\xfd", b"Rar!")
 
 
 @dataclass
@@ -24,6 +26,8 @@ class FileFacts:
     bytes: int = 0
     disk_bytes: int = 0
     filled: int = 0
+    #: Paths of files that nobody looks into.
+    compressed: list[str] = field(default_factory=list)
 
     @property
     def inodes(self) -> int:
@@ -41,7 +45,7 @@ def pack_files(tree: Tree, plan: Plan, names: Names, bundle: BundleWriter, progr
     try:
         for entry in entries:
             header, content, has_placeholders = _packed(entry, tree, plan, names)
-            _count(facts, entry, len(content), has_placeholders)
+            _count(facts, entry, content, has_placeholders)
             (filled if has_placeholders else plain).add(header, content)
             progress.advance(entry.size)
     finally:
@@ -70,11 +74,13 @@ def _packed(entry: Entry, tree: Tree, plan: Plan, names: Names) -> tuple[bytes, 
     return header_of(entry, path, len(template)), template, has_placeholders
 
 
-def _count(facts: FileFacts, entry: Entry, size: int, has_placeholders: bool) -> None:
+def _count(facts: FileFacts, entry: Entry, content: bytes, has_placeholders: bool) -> None:
     if entry.kind == "file":
         facts.files += 1
-        facts.bytes += size
-        facts.disk_bytes += -(-size // _DISK_BLOCK) * _DISK_BLOCK
+        facts.bytes += len(content)
+        facts.disk_bytes += -(-len(content) // _DISK_BLOCK) * _DISK_BLOCK
+        if content.startswith(_COMPRESSED):
+            facts.compressed.append(entry.path.decode("utf-8"))
         facts.filled += has_placeholders
     elif entry.kind == "directory":
         facts.directories += 1

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import Any
 
+from controller.bundles import residue
 from controller.bundles.datapack import DataFacts
 from controller.bundles.filepack import FileFacts
 from controller.bundles.names import Names
@@ -26,6 +27,8 @@ _INDEX_BYTES = 16 * 1024
 _BYTES_PER_SQL_BYTE = 2
 #: Folders and files of the agent's own.
 _OWN_INODES = 32
+#: Parts of the report that are for the operator alone.
+_NOT_TRAVELLING = ("rewriting", "replaced_files", "not_searched", "compressed_files_not_searched")
 
 
 @dataclass
@@ -89,7 +92,7 @@ def _database_bytes(bundle: BundleWriter, evidence: Evidence) -> int:
 
 def without_places(report: Mapping[str, Any]) -> dict[str, Any]:
     """Return a report as it may travel in a bundle: a place can be a file's name, and that can name the template."""
-    kept = {key: value for key, value in report.items() if key not in ("rewriting", "replaced_files")}
+    kept = {key: value for key, value in report.items() if key not in _NOT_TRAVELLING}
     rewriting = report.get("rewriting", {})
     return {
         "forms": rewriting.get("forms", {}),
@@ -115,4 +118,6 @@ def report_of(plan: Plan, files: FileFacts, data: DataFacts, evidence: Evidence)
         "columns_without_digest": unproved,
         "tables_without_key": sorted(data.unkeyed),
         "collation_fallbacks_refused": evidence.refused,
+        "not_searched": {**plan.unsearched(), **residue.unsearched(plan.forbidden())},
+        "compressed_files_not_searched": files.compressed,
     }  # fmt: skip

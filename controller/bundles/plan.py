@@ -48,5 +48,8 @@ class Plan(Protocol):
     def forbidden(self) -> Mapping[str, bytes]:
         """Return label -> bytes that must not occur in the bundle: secrets, domain, paths."""
 
+    def unsearched(self) -> Mapping[str, str]:
+        """Return label -> reason of what is not searched for in the bundle, or not everywhere."""
+
     def report(self) -> Mapping[str, Any]:
         """Return what was rewritten, seen but not rewritten, and dropped."""

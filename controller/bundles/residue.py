@@ -55,6 +55,12 @@ def base64_forms(needle: bytes) -> list[bytes]:
     return found
 
 
+def unsearched(needles: Mapping[str, bytes]) -> dict[str, str]:
+    """Return label -> reason of where `search` does not look for the needles."""
+    short = [label for label, needle in needles.items() if not base64_forms(needle)]
+    return {**dict.fromkeys(short, "in base64: too short"), "files without placeholders": "in base64"}
+
+
 class Searcher:
     """Finds needles; `needles` maps a label for the operator to the bytes that must not occur."""
 

@@ -132,6 +132,15 @@ class TemplatePlan:
         access = {f"{label} of the template": value for label, value in facts.credentials.items()}
         return {**places, **secret, **access}
 
+    def unsearched(self) -> Mapping[str, str]:
+        """Return label -> reason of what is not searched for in the bundle, or not everywhere."""
+        narrowed = {
+            one.old.decode("utf-8", "replace"): "only with a mark beside it: it is part of other names, too"
+            for one in self._searched_for()
+            if self._searched(one) != [one.old]
+        }
+        return {**self._template.facts.unsearched, **narrowed}
+
     def report(self) -> Mapping[str, Any]:
         """Return what was rewritten, seen but not rewritten, set by the recipe, and dropped."""
         return {
@@ -147,13 +156,14 @@ class TemplatePlan:
     def _needles(self) -> dict[str, bytes]:
         """Return label -> what no file and no table may hold afterwards."""
         found: dict[str, bytes] = {}
-        for one in self._replacements:
-            if one.kind not in ("domain", "path") or self._is_covered(one):
-                continue
+        for one in self._searched_for():
             label = "domain" if one.kind == "domain" else one.value
             for number, needle in enumerate(self._searched(one)):
                 found[label if not number else f"{label} ({number + 1})"] = needle
         return found
+
+    def _searched_for(self) -> list[Replacement]:
+        return [one for one in self._replacements if one.kind in ("domain", "path") and not self._is_covered(one)]
 
     def _is_covered(self, one: Replacement) -> bool:
         """Tell whether a shorter needle of the same kind is found wherever this one is."""

@@ -61,9 +61,10 @@ def pack(
 
 def print_sections(told: list[Section]) -> None:
     """Print a bundle's report as tables."""
-    console = Console(width=None if sys.stdout.isatty() else 120)
+    console = Console(width=None if sys.stdout.isatty() else 120, markup=False, highlight=False)
     for section in told:
-        table = Table(title=section.title, title_justify="left", show_header=False, box=None, padding=(0, 2))
+        console.print(section.title, style="italic")
+        table = Table(show_header=False, box=None, padding=(0, 2))
         for row in section.rows[:SHOWN_ROWS]:
             table.add_row(*row)
         if len(section.rows) > SHOWN_ROWS:

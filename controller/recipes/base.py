@@ -74,7 +74,10 @@ class Dropped:
 
 @dataclass(frozen=True)
 class TemplateFacts:
-    """What inspection found out. `secrets` and `credentials` map a label to bytes that must never leave the packer."""
+    """What inspection found out. `secrets` and `credentials` map a label to bytes that must never leave the packer.
+
+    `unsearched` maps the label of what is not searched for in the finished bundle to the reason.
+    """
 
     application: str
     version: str
@@ -86,6 +89,7 @@ class TemplateFacts:
     admin_folder: str | None
     secrets: Mapping[str, bytes] = field(default_factory=dict, repr=False)
     credentials: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+    unsearched: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

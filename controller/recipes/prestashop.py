@@ -48,6 +48,7 @@ _NAME_FOLDER = (b".htaccess", b"robots.txt")
 _NO_HOME = ("/", "/root", "/home", "/srv", "/var", "/var/www", "/opt", "/usr", "/tmp", "/mnt", "/data")  # noqa: S108
 #: The shortest password that can be searched for without finding ordinary words.
 _SHORTEST_SEARCHED = 6
+_TOO_COMMON = "too common"
 
 
 class PrestaShop(Recipe):
@@ -102,6 +103,9 @@ class PrestaShopTemplate(Template):
         self._settings = self._database.settings()
         admin_folder = find_admin_folder(root)
         resolved = os.path.realpath(root)
+        secrets, credentials = self._secret_values(), self._credentials()
+        former = former_root(root, series.caches)
+        self._roots = list(dict.fromkeys(filter(None, [resolved, str(root).rstrip("/"), former])))
         self.facts = TemplateFacts(
             application="prestashop",
             version=version,
@@ -111,11 +115,10 @@ class PrestaShopTemplate(Template):
             home=options.home or _home_of(resolved),
             table_prefix=configuration.prefix,
             admin_folder=admin_folder,
-            secrets=self._secret_values(),
-            credentials=self._credentials(),
+            secrets={label: value for label, value in secrets.items() if _is_searchable(value)},
+            credentials={label: value for label, value in credentials.items() if _is_no_word(value)},
+            unsearched=self._unsearched(secrets, credentials),
         )
-        former = former_root(root, series.caches)
-        self._roots = list(dict.fromkeys(filter(None, [resolved, str(root).rstrip("/"), former])))
         self._homes = list(dict.fromkeys(filter(None, [self.facts.home, _home_in(former)])))
         self.nonce = hashlib.sha256(f"{version}\0{self._hosts[0]}\0{base_uri}\0{resolved}".encode()).hexdigest()[:8]
         self._tree = TreeRules(series, admin_folder, options.keep_customers)
@@ -246,12 +249,21 @@ class PrestaShopTemplate(Template):
             if table in self._database.tables:
                 rows = self._database.text(f"SELECT `{column}` FROM {{{table}}}")
                 found |= {f"{table}.{column} {number}": row[0].encode() for number, row in enumerate(rows, 1)}
-        return {label: value for label, value in found.items() if _is_searchable(value)}
+        return found
 
     def _credentials(self) -> dict[str, bytes]:
         names = ("database_name", "database_user")
-        values = {name: self._configuration.text(name).encode("utf-8", "surrogateescape") for name in names}
-        return {name: value for name, value in values.items() if re.search(rb"[0-9].*_|_.*[0-9]", value)}
+        return {name: self._configuration.text(name).encode("utf-8", "surrogateescape") for name in names}
+
+    def _unsearched(self, secrets: Mapping[str, bytes], credentials: Mapping[str, bytes]) -> dict[str, str]:
+        """Return label -> reason of what is not searched for."""
+        common = [f"secret {label}" for label, value in secrets.items() if not _is_searchable(value)]
+        common += [f"{label} of the template" for label, value in credentials.items() if not _is_no_word(value)]
+        common += [f"the path {path}" for path in self._roots if path in _NO_HOME]
+        kept = [name for name, value in self._settings.items() if settings.is_doubtful(name, value.encode("utf-8"))]
+        return dict.fromkeys(common, _TOO_COMMON) | {
+            f"setting {name}": "kept: too short for a secret, or a number" for name in kept
+        }
 
     def _with_names(self, content: bytes) -> bytes | None:
         folder = re.escape(str(self.facts.admin_folder).encode("utf-8"))
@@ -292,6 +304,10 @@ def _home_in(path: str | None) -> str | None:
     """Return the home directory a path names by its form, for accounts that are not of this machine."""
     named = re.match(r"(/home[0-9]*/[^/]+)/", path or "")
     return named.group(1) if named else None
+
+
+def _is_no_word(value: bytes) -> bool:
+    return bool(re.search(rb"[0-9].*_|_.*[0-9]", value))
 
 
 def _is_searchable(value: bytes) -> bool:

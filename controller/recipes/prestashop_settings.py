@@ -42,13 +42,21 @@ _NOT_SECRET = re.compile(
     r"|PS_.*_PASSWD_TIME_.*)$"
 )
 _SHORTEST_SECRET = 6
+_SWITCHED = (b"", b"0", b"1")
 
 
 def is_secret(name: str, value: bytes) -> bool:
     """Tell whether a setting is somebody's key, password or account."""
-    if _NOT_SECRET.match(name) or not _SECRET.search(name):
-        return False
-    return len(value) >= _SHORTEST_SECRET and not value.isdigit()
+    return _named_secret(name) and len(value) >= _SHORTEST_SECRET and not value.isdigit()
+
+
+def is_doubtful(name: str, value: bytes) -> bool:
+    """Tell whether a setting is called like a secret but holds what may be anything: something short, or a number."""
+    return _named_secret(name) and value not in _SWITCHED and not is_secret(name, value) and name not in FIXED
+
+
+def _named_secret(name: str) -> bool:
+    return bool(_SECRET.search(name)) and not _NOT_SECRET.match(name)
 
 
 def remade(name: str, value: bytes) -> Secret | None:

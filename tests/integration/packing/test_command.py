@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -148,3 +149,36 @@ def test_the_source_password_never_reaches_the_scratch_server(sample, tmp_path):
     assert password.encode() not in seen
     assert b"--skip-networking" in seen
     assert "Uid:\t0\t" not in status
+
+
+@pytest.fixture
+def common(sample):
+    """The word that is the sample shop's database password for the test; a ZIP is among its files, too."""
+    root = sample[0]
+    parameters = root / "app" / "config" / "parameters.php"
+    before = parameters.read_bytes()
+    parameters.write_bytes(re.sub(rb"('database_password' => )'.*'", rb"\1'pears'", before))
+    # Square brackets are a terminal library's own language
+    (root / "modules" / "sounds[").mkdir()
+    (root / "modules" / "sounds[" / "b].zip").write_bytes(b"PK\x03\x04" + bytes(40))
+    yield "pears"
+    shutil.rmtree(root / "modules" / "sounds[")
+    parameters.write_bytes(before)
+
+
+def test_what_is_not_searched_for_is_told_by_its_label_and_stays_out_of_the_bundle(sample, common, tmp_path):
+    root, url, password = sample
+    words = ("pack", "--docroot", root, "--database", url, "-o", tmp_path / "x.bundle")
+    done = run(*words, SHOPLAUNCH_SOURCE_PASSWORD=password)
+    assert done.returncode == 0, done.stderr
+    told = done.stdout[done.stdout.index("Not searched") :]
+    assert re.search(r"secret database_password +too common", told), done.stdout[-3000:]
+    assert re.search(r"files without placeholders +in base64", told)
+    assert "modules/sounds[/b].zip" in told[told.index("Compressed files not searched") :]
+    shown = run("bundle", "show", tmp_path / "x.bundle", "--json").stdout
+    for text in ("too common", "sounds[/b].zip", common):
+        assert text not in shown
+    assert common not in done.stdout + done.stderr
+    document = json.loads(run(*words, "--check", "--json", SHOPLAUNCH_SOURCE_PASSWORD=password).stdout)
+    assert document["report"]["not_searched"]["secret database_password"] == "too common"
+    assert document["report"]["compressed_files_not_searched"] == ["modules/sounds[/b].zip"]

@@ -157,3 +157,24 @@ def test_an_installer_still_there_is_left_out_not_refused(sample):
     assert (sample.root / "install").is_dir()
     template = inspect(sample)
     assert template.excludes(b"install", True)
+
+
+def test_secrets_too_common_to_be_searched_for_are_named_without_their_value(own_sample):
+    parameters = own_sample.root / "app" / "config" / "parameters.php"
+    text = parameters.read_bytes()
+    for name, value in (("database_password", b"pears"), ("database_name", b"shop"), ("database_user", b"webshop")):
+        text = re.sub(rb"('%s' => )'.*'" % name.encode(), rb"\1'%s'" % value, text)
+    parameters.write_bytes(text)
+    for name, value in (("PAYING_API_KEY", "apples"), ("PAYING_MERCHANT_ID", "123456789"), ("PAYING_TOKEN_USED", "1")):
+        own_sample.query(
+            "INSERT INTO ps_configuration (name, value, date_add, date_upd) VALUES (%s, %s, NOW(), NOW())", name, value
+        )
+    facts = inspect(own_sample).facts
+    assert facts.unsearched == {
+        "secret database_password": "too common",
+        "database_name of the template": "too common",
+        "database_user of the template": "too common",
+        "secret PAYING_API_KEY": "too common",
+        "setting PAYING_MERCHANT_ID": "kept: too short for a secret, or a number",
+    }
+    assert "secret database_password" not in {f"secret {label}" for label in facts.secrets}

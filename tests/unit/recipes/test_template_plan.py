@@ -57,6 +57,7 @@ def test_names_of_others_narrow_the_search_and_do_not_end_it(plan):
     residue = plan.manifest()["residue"]
     assert SEARCHED not in residue
     assert b"//" + SEARCHED + b"/" in residue
+    assert "part of other names" in plan.unsearched()[DOMAIN]
     assert [one["reason"] for one in plan.report()["rewriting"]["left"]] == ["a sub-domain", "part of a longer name"]
 
 
