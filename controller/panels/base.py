@@ -112,9 +112,10 @@ class Panel(ABC):
     def check(self) -> list[Check]:
         """Return what works and what does not, without changing anything."""
 
-    def prepare_together(self) -> None:
-        """The `ensure_*` of one job follow, up to its cron line: a driver far away may share its first looks between
-        them, and put its last looks off until `verify_prepared`. Drivers near by have nothing to gain."""
+    def prepare_together(self, user: str, domain: str) -> None:
+        """The `ensure_*` of one job for an account follow, up to its cron line: a driver far away may share its first
+        looks between them, and put its last looks off until `verify_prepared`. Drivers near by have nothing to gain.
+        Raises account_invalid, domain_invalid, panel_*."""
         return
 
     def verify_prepared(self, account: Account, wanted: Prepared) -> None:

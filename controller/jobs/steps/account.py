@@ -31,7 +31,7 @@ def run(work: Work) -> Outcome:
     """Raises account_*, name_taken, panel_*."""
     job, panel = work.job, work.tools.panel
     create = bool(job.order.get("create_account"))
-    panel.prepare_together()
+    panel.prepare_together(job.account, job.domain)
     made = job.facts.get(putting_back.ACCOUNT)
     if create and panel.find_account(job.account) is None:
         # Noted before: after an interruption nobody could tell any more

@@ -11,7 +11,7 @@ from typing import Any
 from controller.panels.base import Account
 from controller.panels.cpanel import acts
 from controller.panels.cpanel.acts import Deed, Reasons
-from controller.panels.cpanel.answers import Answer, is_on, rows
+from controller.panels.cpanel.answers import is_on, rows
 from controller.panels.cpanel.looks import Looks, side_by_side
 from controller.panels.cpanel.settings import CpanelSettings
 from controller.panels.cpanel.whm import LONG_SECONDS, Whm
@@ -29,6 +29,8 @@ SYSTEM = frozenset((
     "named", "operator", "games", "polkitd", "postgres", "sshd", "systemd", "tomcat", "virtfs", "system", "all",
     "dirs",
 ))  # fmt: skip
+#: What the steps up to the cron line want to know, besides summary and domain; the crontab cannot be asked with them.
+FIRST_LOOKS = ("restrictions", "databases", "users", "server", "vhosts", "installed_php", "folder", "stamp")
 _CLASSES = (string.ascii_lowercase, string.ascii_uppercase, string.digits, "-_.+")
 
 
@@ -49,14 +51,16 @@ class Accounts:
             return None
         return self._account(user, str(found.get("domain") or ""))
 
-    def ensure(self, user: str, domain: str, email: str, create: bool, first_looks: tuple[str, ...] = ()) -> Account:
-        """Return the account that serves `domain`; `first_looks` are what else to see in the same round."""
-        check_name(user)
-        if not DOMAIN.match(domain):
-            raise ShoplaunchError("domain_invalid", f"not a host name: {domain[:80]!r}")
+    def see_first(self, user: str, domain: str) -> None:
+        """What the steps of a job want to know of the account is seen in one round."""
+        _check(user, domain)
+        self._looks_of(user).see_all("summary", f"domain {domain}", *FIRST_LOOKS)
+
+    def ensure(self, user: str, domain: str, email: str, create: bool) -> Account:
+        """Return the account that serves `domain`."""
+        _check(user, domain)
         looks = self._looks_of(user)
-        more: list[Callable[[], Answer]] = [lambda key=key: looks.see(key) for key in first_looks]  # type: ignore[misc]
-        summary, home = side_by_side([lambda: looks.see("summary"), lambda: looks.domain(domain), *more])[:2]
+        summary, home = side_by_side([lambda: looks.see("summary"), lambda: looks.domain(domain)])
         if not rows(summary.data, "acct") and not home.ok:
             if not create:
                 words = f"looking for {user}: {summary.text}"
@@ -106,6 +110,8 @@ class Accounts:
             )
         )  # fmt: skip
         looks.forget_seen()
+        if looks.sharing:
+            self.see_first(user, domain)
         if _summary(looks) is not None:
             return
         if deed.silence is not None:
@@ -135,6 +141,12 @@ class Accounts:
                 "docroot_missing", f"the panel names no document root of {domain} below {home or '?'}"
             )
         return Account(user=user, home=home.rstrip("/"), document_root=root.rstrip("/"), domain=domain)
+
+
+def _check(user: str, domain: str) -> None:
+    check_name(user)
+    if not DOMAIN.match(domain):
+        raise ShoplaunchError("domain_invalid", f"not a host name: {domain[:80]!r}")
 
 
 def check_name(user: str) -> None:

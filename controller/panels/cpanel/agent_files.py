@@ -33,8 +33,8 @@ class Store(Protocol):
     def put(self, path: str, content: bytes, mode: int) -> None:
         """The file holds this text and has this mode."""
 
-    def finish(self) -> None:
-        """What `put` may only have begun is there."""
+    def put_last(self, path: str, content: bytes, mode: int) -> None:
+        """The same once everything that was put before is there."""
 
     def ensure_folder(self, path: str) -> None:
         """The folder is there; ours are closed to everybody else."""
@@ -114,9 +114,7 @@ def ensure(files: Store, wanted: SkeletonFiles, folder: str = FOLDER) -> None:
     if BUNDLE_FILE in now.files:
         # What the account was born with stays as it is
         stamp.files[BUNDLE_FILE] = now.files[BUNDLE_FILE]
-    # Only when the rest is there for certain
-    files.finish()
-    files.put(f"{folder}/{STAMP_FILE}", stamp.text(), FILE_MODE)
+    files.put_last(f"{folder}/{STAMP_FILE}", stamp.text(), FILE_MODE)
 
 
 def _is_current(stamp: Stamp, now: Stamp, found: Rows) -> bool:

@@ -68,7 +68,7 @@ def uapi(document: Any, hidden: Iterable[str] = ()) -> Answer:
 
 
 def api2(document: Any, hidden: Iterable[str] = ()) -> Answer:
-    """Read API 2: bare, or wrapped in WHM's data. A failure may show in `error`, the event, or the first row."""
+    """Read API 2: bare, or wrapped in WHM's data. A failure may show in `error`, the event, or a row."""
     found = _mapping(document)
     metadata = _mapping(found.get("metadata"))
     if "cpanelresult" not in found:
@@ -81,12 +81,11 @@ def api2(document: Any, hidden: Iterable[str] = ()) -> Answer:
         data = [data]
     listed = [dict(one) for one in data if isinstance(one, Mapping)] if isinstance(data, list) else []
     words = [*_texts(found.get("error"))]
-    first = listed[0] if listed else {}
-    words += [text for key in ("reason", "statusmsg", "err") for text in _texts(first.get(key))]
+    words += [text for row in listed for key in ("reason", "statusmsg", "err") for text in _texts(row.get(key))]
     refused = bool(found.get("error"))
     event = _mapping(found.get("event"))
     refused = refused or ("result" in event and not is_on(event["result"]))
-    refused = refused or any(key in first and not is_on(first[key]) for key in ("result", "status"))
+    refused = refused or any(not is_on(row[key]) for row in listed for key in ("result", "status") if key in row)
     if "data" not in found and "event" not in found and not refused:
         return Answer(False, [], "the answer has no result")
     return Answer(not refused, listed, clean("; ".join(words), hidden))

@@ -31,8 +31,6 @@ from controller.panels.cpanel.settings import CpanelSettings
 from controller.panels.cpanel.skeleton import open_skeleton
 from controller.panels.cpanel.whm import Login, Whm
 
-#: What the steps up to the cron line want to know, besides summary and domain: seen in one round.
-FIRST_LOOKS = ("restrictions", "databases", "users", "server", "crontab", "vhosts", "installed_php", "folder", "stamp")
 #: Made by cPanel itself in document roots.
 PANELS_OWN = (".well-known", "cgi-bin", ".ftpquota", "error_log", ".user.ini", "php.ini")
 HTACCESS_BLOCKS = (
@@ -76,9 +74,10 @@ class CpanelPanel(Panel):
 
     # -- a job's steps together -----------------------------------------------------------------------------------
 
-    def prepare_together(self) -> None:
+    def prepare_together(self, user: str, domain: str) -> None:
         """See Panel.prepare_together."""
         self._together = True
+        self._accounts.see_first(user, domain.lower())
 
     def verify_prepared(self, account: Account, wanted: Prepared) -> None:
         """See Panel.verify_prepared."""
@@ -93,9 +92,9 @@ class CpanelPanel(Panel):
 
     def ensure_account(self, user: str, domain: str, *, create: bool, email: str) -> Account:
         """See Panel.ensure_account. Raises domain_foreign when the account is there and does not serve the domain."""
-        first_looks = FIRST_LOOKS if self._together else ()
-        account = self._accounts.ensure(user, domain.lower(), email, create, first_looks)
+        account = self._accounts.ensure(user, domain.lower(), email, create)
         if self._together:
+            self.looks(user).begin("crontab")
             self.files(account).begin_folder()
         return account
 

@@ -8,15 +8,18 @@ from typing import Any
 
 from controller.panels.cpanel.acts import Deed, Reasons
 from controller.panels.cpanel.answers import Answer
+from controller.panels.cpanel.cron import OURS, Crontab
 from controller.panels.cpanel.looks import LISTING, READING, Looks, Started
 from controller.panels.cpanel.whm import Whm
 from shared.errors import ShoplaunchError
-from shared.job import FOLDER, STAMP_FILE
+from shared.job import AGENT_FILE, BUNDLE_FILE, FOLDER, LAUNCHER_FILE, STAMP_FILE
 
 FOLDER_MODE = 0o700
 OTHER_FOLDER_MODE = 0o755
 #: What a file is called until it is complete and closed to others.
 NEW = ".new"
+#: What an account may be born with: where more lies, an agent was there.
+BORN_WITH = (LAUNCHER_FILE, AGENT_FILE, STAMP_FILE, BUNDLE_FILE)
 #: A file is replaced in three calls; each may be the one that gets no answer.
 TRIES = 3
 _STAMP = f"{FOLDER}/{STAMP_FILE}"
@@ -25,12 +28,13 @@ _UTF8: dict[str, Any] = {"from_charset": "UTF-8", "to_charset": "UTF-8"}
 
 @dataclass(frozen=True)
 class _File:
-    """A file as it is to be."""
+    """A file as it is to be; `whole`: from one moment to the next, because somebody may be reading it."""
 
     path: str
     text: str = field(repr=False)
     content: bytes = field(repr=False)
     mode: int
+    whole: bool
 
 
 class Files:
@@ -46,7 +50,9 @@ class Files:
         #: Folders of ours that are there and closed to others.
         self._closed: set[str] = set()
         self._begun: list[tuple[_File, Started]] = []
-        self._modes: list[tuple[_File, Started]] = []
+        self._last: list[_File] = []
+        self._late: list[tuple[_File, Started]] = []
+        self._modes: list[tuple[list[_File], Started]] = []
 
     # -- looking ------------------------------------------------------------------------------------------------
 
@@ -100,7 +106,7 @@ class Files:
     def begin_folder(self) -> None:
         """Begin to make the agent's folder, or to close the one that is there, beside other work."""
         there = self._looks.see("folder").ok
-        self._folder = Started(lambda: self._chmod(FOLDER, FOLDER_MODE) if there else self._mkdir(FOLDER, FOLDER_MODE))
+        self._folder = Started(lambda: self._chmod(FOLDER_MODE, FOLDER) if there else self._mkdir(FOLDER, FOLDER_MODE))
 
     def ensure_folder(self, path: str) -> None:
         """The folder is there; ours are closed to everybody else."""
@@ -134,63 +140,99 @@ class Files:
     def put(self, path: str, content: bytes, mode: int) -> None:
         """The file holds the text `content` and has `mode`; while looks are shared only after `finish`.
 
-        A file that is there already is replaced from one moment to the next: an agent may be reading it.
+        A file that an agent may be reading is replaced from one moment to the next.
         Raises disk_space, inodes, panel_refused, path_refused.
         """
-        file = _File(checked(path), _text(path, content), content, mode)
+        file = self._prepared(path, content, mode)
+        if self._looks.sharing:
+            self._begun.append((file, Started(lambda: self._write(file))))
+        else:
+            self._put(file)
+
+    def put_last(self, path: str, content: bytes, mode: int) -> None:
+        """The same once all that was put before is there; while looks are shared only after `settle`."""
+        if self._looks.sharing:
+            self._last.append(self._prepared(path, content, mode))
+        else:
+            self.put(path, content, mode)
+
+    def _prepared(self, path: str, content: bytes, mode: int) -> _File:
+        text = _text(checked(path), content)
         folder = posixpath.dirname(path)
         if folder:
             self.ensure_folder(folder)
-        taken = posixpath.basename(path) in (self.entries(folder or ".") or {})
-        if self._looks.sharing:
-            self._begun.append((file, Started(lambda: self._write(file, taken))))
-        else:
-            self._put(file, taken)
+        found = self.entries(folder or ".") or {}
+        whole = (
+            self._may_be_read(found) if self._looks.sharing and folder == FOLDER else posixpath.basename(path) in found
+        )
+        return _File(path, text, content, mode, whole)
+
+    def _may_be_read(self, found: dict[str, dict[str, Any]]) -> bool:
+        """Tell whether an agent may be at work in its folder, which holds `found`, or may be started by cron."""
+        crontab = self._looks.see("crontab")
+        as_born = all(name in BORN_WITH and str(row.get("type") or "file") == "file" for name, row in found.items())
+        return not as_born or not crontab.ok or any(OURS in line.command for line in Crontab.read(crontab))
 
     def finish(self) -> None:
-        """What `put` began is there, but for the modes, which are set beside what comes next."""
+        """What `put` began is there, but for the modes, which are set beside what comes next; so is `put_last`'s."""
         begun, self._begun = self._begun, []
         if begun:
             self._looks.forget("folder", "stamp")
-        for file, started in begun:
-            if started.succeeded():
-                self._modes.append((file, Started(lambda file=file: self._chmod(file.path, file.mode))))  # type: ignore[misc]
-            else:
-                self._put(file, self.entry(file.path) is not None)
+        self._begin_modes([file for file, started in begun if self._is_written(file, started)])
+        last, self._last = self._last, []
+        self._late += [(file, Started(lambda file=file: self._write(file))) for file in last]  # type: ignore[misc]
 
     def settle(self) -> None:
-        """Everything that was begun is over."""
+        """Everything that was begun is over; an agent that was faster may have tidied up already."""
         self.finish()
+        late, self._late = self._late, []
+        self._begin_modes([file for file, started in late if self._is_written(file, started)])
         modes, self._modes = self._modes, []
-        for file, started in modes:
+        for files, started in modes:
             if not started.succeeded():
-                self._ensure_mode(file.path, file.mode)
+                for file in files:
+                    if self._there(file.path):
+                        self._ensure_mode(file.path, file.mode)
         self._looks.forget("folder", "stamp")
 
-    def _put(self, file: _File, taken: bool) -> None:
-        for left in reversed(range(TRIES if taken else 1)):
-            deed = Deed(lambda: self._write(file, taken))
+    def _is_written(self, file: _File, started: Started) -> bool:
+        """Tell whether the file only lacks its mode; where nobody knows it is written once more, with mode and all."""
+        if started.succeeded():
+            return True
+        if self._there(posixpath.dirname(file.path)):
+            self._put(replace(file, whole=file.whole or self._there(file.path)))
+        return False
+
+    def _begin_modes(self, files: list[_File]) -> None:
+        for mode in sorted({file.mode for file in files}):
+            same = [file for file in files if file.mode == mode]
+            paths = [file.path for file in same]
+            self._modes.append((same, Started(lambda paths=paths, mode=mode: self._chmod(mode, *paths))))  # type: ignore[misc]
+
+    def _put(self, file: _File) -> None:
+        for left in reversed(range(TRIES if file.whole else 1)):
+            deed = Deed(lambda: self._write(file))
             self._looks.forget("folder", "stamp")
             if self.read(file.path, len(file.content) + 1) == file.content:
-                if taken and deed.silence is not None:
+                if file.whole and deed.silence is not None:
                     Deed(lambda: self._fileop("unlink", file.path + NEW))
                 break
             if deed.silence is None or not left:
                 raise deed.silence or self._reasons.of(f"writing {file.path}", files=True)(deed.answer.text)
         self._ensure_mode(file.path, file.mode)
 
-    def _write(self, file: _File, taken: bool) -> Answer:
-        """Save the file; one that is `taken` is first written and closed to others beside it."""
-        if not taken:
+    def _write(self, file: _File) -> Answer:
+        """Save the file; one that may be read is first written and closed to others beside it."""
+        if not file.whole:
             return self._save(file)
-        new = replace(file, path=file.path + NEW)
-        saved = self._save(new)
-        closed = self._chmod(new.path, file.mode) if saved.ok else saved
-        moved = self._fileop("rename", new.path, target=file.path) if closed.ok else closed
+        new = file.path + NEW
+        saved = self._save(replace(file, path=new))
+        closed = self._chmod(file.mode, new) if saved.ok else saved
+        moved = self._fileop("rename", new, target=file.path) if closed.ok else closed
         if closed.ok and not moved.ok:
             # Where renaming replaces nothing
             self._fileop("unlink", file.path)
-            moved = self._fileop("rename", new.path, target=file.path)
+            moved = self._fileop("rename", new, target=file.path)
         return moved
 
     def _save(self, file: _File) -> Answer:
@@ -229,7 +271,7 @@ class Files:
         found = self.entry(path)
         if found is not None and mode_of(found) == mode:
             return
-        deed = Deed(lambda: self._chmod(path, mode))
+        deed = Deed(lambda: self._chmod(mode, path))
         self._looks.forget("folder")
         found = self.entry(path)
         if found is None or mode_of(found) not in (None, mode):
@@ -241,12 +283,12 @@ class Files:
             self._user, "Fileman", "mkdir", path=self._whole(above), name=name, permissions=f"{mode:04o}"
         )
 
-    def _chmod(self, path: str, mode: int) -> Answer:
-        return self._fileop("chmod", path, metadata=f"{mode:04o}")
+    def _chmod(self, mode: int, *paths: str) -> Answer:
+        return self._fileop("chmod", *paths, metadata=f"{mode:04o}")
 
-    def _fileop(self, operation: str, path: str, *, metadata: str | None = None, target: str | None = None) -> Answer:
+    def _fileop(self, operation: str, *paths: str, metadata: str | None = None, target: str | None = None) -> Answer:
         return self._whm.api2(
-            self._user, "Fileman", "fileop", op=operation, sourcefiles=self._whole(path),
+            self._user, "Fileman", "fileop", op=operation, sourcefiles=",".join(map(self._whole, paths)),
             destfiles=None if target is None else self._whole(target), metadata=metadata, doubledecode="0",
         )  # fmt: skip
 

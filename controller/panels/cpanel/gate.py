@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Protocol
 
 import sqlalchemy as sa
 
 from controller.db import servers
 from controller.db.engine import reading, transact
+
+#: So long after an answer the next calls go side by side: a job makes its own one soon after another.
+LATELY_SECONDS = 10.0
+#: An address, a user and a token.
+Login = tuple[str, str, str]
 
 
 class Gate(Protocol):
@@ -69,11 +75,61 @@ class OpenGate:
         self._reason = None
 
 
+class Entrance:
+    """What every call of this process with one login goes through: at most as many at a time as there are `places`.
+
+    When the login has not worked lately, one call goes ahead and the others wait for its end: several refused at once
+    could get our address locked out.
+    """
+
+    def __init__(self, places: threading.BoundedSemaphore, clock: Callable[[], float] = time.monotonic) -> None:
+        self._places = places
+        self._clock = clock
+        self._changed = threading.Condition()
+        self._is_tried = False
+        self._tries = 0
+        self._let_in_at: float | None = None
+
+    @contextmanager
+    def passed(self) -> Iterator[None]:
+        """Wait for a place; what follows happens in it."""
+        is_first = self._goes_first()
+        try:
+            with self._places:
+                yield
+        finally:
+            if is_first:
+                with self._changed:
+                    self._is_tried = False
+                    self._tries += 1
+                    self._changed.notify_all()
+
+    def let_in(self) -> None:
+        """The login works."""
+        with self._changed:
+            self._let_in_at = self._clock()
+
+    def _goes_first(self) -> bool:
+        """Tell whether this call tries the login; when another does, wait for its end, however that was."""
+        with self._changed:
+            if self._let_in_at is not None and self._clock() - self._let_in_at <= LATELY_SECONDS:
+                return False
+            if not self._is_tried:
+                self._is_tried = True
+                return True
+            tries = self._tries
+            self._changed.wait_for(lambda: self._tries != tries)
+            return False
+
+
 _guard = threading.Lock()
-_limits: dict[tuple[str, int], threading.BoundedSemaphore] = {}
+_places: dict[tuple[str, int], threading.BoundedSemaphore] = {}
+_entrances: dict[tuple[str, Login, int], Entrance] = {}
 
 
-def in_flight(server: str, limit: int) -> threading.BoundedSemaphore:
-    """Return what every call to `server` in this process holds: at most `limit` at a time, whichever panel object."""
+def entrance(server: str, login: Login, limit: int) -> Entrance:
+    """Return what every call to `server` with `login` in this process goes through, whichever panel object makes it;
+    the limit counts for all logins together."""
     with _guard:
-        return _limits.setdefault((server, limit), threading.BoundedSemaphore(limit))
+        places = _places.setdefault((server, limit), threading.BoundedSemaphore(limit))
+        return _entrances.setdefault((server, login, limit), Entrance(places))

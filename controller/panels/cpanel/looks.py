@@ -8,7 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from controller.panels.cpanel.answers import Answer
-from controller.panels.cpanel.whm import Whm
+from controller.panels.cpanel.whm import Request, Whm
 from shared.errors import ShoplaunchError
 from shared.job import FOLDER, STAMP_FILE
 
@@ -18,6 +18,21 @@ LASTING = ("restrictions", "server", "installed_php")
 #: How Fileman is asked for names and for text, so that nothing is guessed or altered.
 LISTING: dict[str, Any] = {"show_hidden": "1", "include_permissions": "1"}
 READING: dict[str, Any] = {"from_charset": "utf-8", "to_charset": "utf-8", "update_html_document_encoding": "0"}
+#: What is asked of UAPI, by the name under which it is remembered.
+_UAPI: dict[str, tuple[str, dict[str, Any]]] = {
+    "restrictions": ("Mysql::get_restrictions", {}),
+    "databases": ("Mysql::list_databases", {}),
+    "users": ("Mysql::list_users", {}),
+    "server": ("Mysql::get_server_information", {}),
+    "vhosts": ("LangPHP::php_get_vhost_versions", {}),
+    "installed_php": ("LangPHP::php_get_installed_versions", {}),
+    "domain": ("DomainInfo::single_domain_data", {}),
+    "domains": ("DomainInfo::domains_data", {"format": "hash"}),
+    "features": ("Features::list_features", {}),
+    "quota": ("Quota::get_quota_info", {}),
+    "folder": ("Fileman::list_files", {"dir": FOLDER, **LISTING}),
+    "stamp": ("Fileman::get_file_content", {"dir": FOLDER, "file": STAMP_FILE, **READING}),
+}
 
 
 class Looks:
@@ -27,42 +42,56 @@ class Looks:
         self._whm = whm
         self._user = user
         self.sharing = False
-        self._seen: dict[str, Answer] = {}
+        self._seen: dict[str, Answer | Started] = {}
         self._last: dict[str, Answer] = {}
         self._guard = threading.Lock()
-        self._ways: dict[str, Callable[[], Answer]] = {
-            "summary": lambda: whm.call("accountsummary", look=True, user=user),
-            "restrictions": lambda: self._uapi("Mysql", "get_restrictions"),
-            "databases": lambda: self._uapi("Mysql", "list_databases"),
-            "users": lambda: self._uapi("Mysql", "list_users"),
-            "server": lambda: self._uapi("Mysql", "get_server_information"),
-            "crontab": lambda: whm.api2(user, "Cron", "listcron", look=True),
-            "vhosts": lambda: self._uapi("LangPHP", "php_get_vhost_versions"),
-            "installed_php": lambda: self._uapi("LangPHP", "php_get_installed_versions"),
-            "domains": lambda: self._uapi("DomainInfo", "domains_data", format="hash"),
-            "features": lambda: self._uapi("Features", "list_features"),
-            "quota": lambda: self._uapi("Quota", "get_quota_info"),
-            "folder": lambda: self._uapi("Fileman", "list_files", dir=FOLDER, **LISTING),
-            "stamp": lambda: self._uapi("Fileman", "get_file_content", dir=FOLDER, file=STAMP_FILE, **READING),
-        }
 
-    def _uapi(self, module: str, function: str, **arguments: object) -> Answer:
-        return self._whm.uapi(self._user, module, function, look=True, **arguments)
+    def _request(self, key: str) -> Request:
+        """Return how `key` is looked at: a key of `_UAPI`, `summary`, or `domain NAME`."""
+        if key == "summary":
+            return Request("accountsummary", {"user": self._user})
+        what, _, domain = key.partition(" ")
+        function, arguments = _UAPI[what]
+        return Request(function, {**arguments, "domain": domain} if domain else arguments, self._user)
 
     def domain(self, domain: str) -> Answer:
         """Return what DomainInfo says about one domain of the account."""
-        return self._kept(f"domain {domain}", lambda: self._uapi("DomainInfo", "single_domain_data", domain=domain))
+        return self.see(f"domain {domain}")
 
     def see(self, what: str) -> Answer:
         """Return what was seen of `what` (a key of the ways to look), looking when it is not known."""
-        return self._kept(what, self._ways[what])
-
-    def _kept(self, key: str, way: Callable[[], Answer]) -> Answer:
         with self._guard:
-            seen = self._seen.get(key)
-        if seen is not None:
+            seen = self._seen.get(what)
+        if isinstance(seen, Answer):
             return seen
-        answer = way()
+        try:
+            return self._keep(what, seen.answer() if seen is not None else self._way(what)())
+        except ShoplaunchError:
+            self.forget(what)
+            raise
+
+    def begin(self, what: str) -> None:
+        """Begin to look at `what` beside other work."""
+        with self._guard:
+            if what not in self._seen:
+                self._seen[what] = Started(self._way(what))
+
+    def _way(self, what: str) -> Callable[[], Answer]:
+        if what == "crontab":
+            return lambda: self._whm.api2(self._user, "Cron", "listcron", look=True)
+        return lambda: self._whm.look(self._request(what))
+
+    def see_all(self, *keys: str) -> None:
+        """All of these are seen: in one call, side by side where the server carries out no such call."""
+        with self._guard:
+            new = [key for key in keys if key not in self._seen]
+        found = self._whm.batch([self._request(key) for key in new]) if new else []
+        if found is None:
+            found = side_by_side([self._way(key) for key in new])
+        for key, answer in zip(new, found, strict=True):
+            self._keep(key, answer)
+
+    def _keep(self, key: str, answer: Answer) -> Answer:
         with self._guard:
             self._last[key] = answer
             if self.sharing or (answer.ok and key in LASTING):
@@ -123,6 +152,10 @@ class Started:
             self._future.set_result(self._call())
         except BaseException as problem:  # noqa: BLE001 - told to whoever waits
             self._future.set_exception(problem)
+
+    def answer(self) -> Answer:
+        """Wait for the answer. Raises what the call raised."""
+        return self._future.result()
 
     def succeeded(self) -> bool:
         """Wait; tell whether the panel said it was done. A failure of ours is a no: it is looked at anyway."""

@@ -17,7 +17,6 @@ def verify(panel: CpanelPanel, account: Account, wanted: Prepared) -> None:
     """Raise panel_unverified naming what the panel had said to be done and does not show."""
     databases, crontab, files = panel.databases(account), panel.crontab(account), panel.files(account)
     looks = panel.looks(account.user)
-    files.settle()
     looks.forget("databases", "users", "crontab", "folder")
     found = side_by_side(
         (
@@ -26,6 +25,7 @@ def verify(panel: CpanelPanel, account: Account, wanted: Prepared) -> None:
             lambda: "" if databases.may_do_all(wanted.database, wanted.user) else f"the privileges of {wanted.user}",
             lambda: "" if crontab.holds(wanted.cron_line) else "the cron line",
             lambda: _files(set(files.entries(FOLDER) or ())),
+            files.settle,
         )
     )
     missing = [one for one in found if one]

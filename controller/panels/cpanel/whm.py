@@ -5,17 +5,18 @@ from __future__ import annotations
 import logging
 import ssl
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
+from urllib.parse import urlencode
 
 import requests
 from requests.adapters import HTTPAdapter
 
 from controller.panels.cpanel import answers
 from controller.panels.cpanel.answers import Answer
-from controller.panels.cpanel.gate import Gate, in_flight
+from controller.panels.cpanel.gate import Gate, entrance
 from shared.errors import ShoplaunchError
 
 LOG = logging.getLogger(__name__)
@@ -42,6 +43,37 @@ class Login:
     ca_file: str = ""
 
 
+@dataclass(frozen=True)
+class Request:
+    """A call of WHM API 1, or with an `account` of UAPI as that account."""
+
+    function: str
+    arguments: Mapping[str, object] = field(repr=False)
+    account: str = ""
+
+    @property
+    def name(self) -> str:
+        """The function of WHM that is called."""
+        return "uapi_cpanel" if self.account else self.function
+
+    @property
+    def fields(self) -> dict[str, str]:
+        """The form's fields."""
+        about: dict[str, str] = {}
+        if self.account:
+            module, _, function = self.function.partition("::")
+            about = {"cpanel.user": self.account, "cpanel.module": module, "cpanel.function": function}
+        return {**about, **_fields(self.arguments)}
+
+    def read(self, document: Any) -> Answer:
+        """Return the answer in `document`; of UAPI's both envelopes must say yes."""
+        hidden = _hidden(self.arguments)
+        outer = answers.whm(document, hidden)
+        if not self.account:
+            return outer
+        return answers.uapi(outer.data, hidden) if outer.ok else Answer(False, None, outer.text)
+
+
 class Whm:
     """One server's WHM API. Safe for threads. A call either gives an Answer or raises ShoplaunchError:
 
@@ -52,7 +84,7 @@ class Whm:
     def __init__(self, login: Login, gate: Gate, calls_in_flight: int) -> None:
         self._login = login
         self._gate = gate
-        self._limit = in_flight(login.server, calls_in_flight)
+        self._entrance = entrance(login.server, (login.url, login.user, login.token), calls_in_flight)
         self._session = _session(login, calls_in_flight)
 
     @property
@@ -69,17 +101,28 @@ class Whm:
         self, function: str, /, *, look: bool = False, seconds: int = ANSWER_SECONDS, **arguments: object
     ) -> Answer:
         """Call WHM API 1. `look`: it only reads, and may be repeated when no answer comes."""
-        document = self._ask(function, {"api.version": "1", **_fields(arguments)}, look, seconds)
-        return answers.whm(document, _hidden(arguments))
+        return self._send(Request(function, arguments), look, seconds)
 
     def uapi(self, account: str, module: str, function: str, /, *, look: bool = False, **arguments: object) -> Answer:
         """Call UAPI as `account`: both envelopes must say yes."""
-        about = {"cpanel.user": account, "cpanel.module": module, "cpanel.function": function}
-        fields = {"api.version": "1", **about, **_fields(arguments)}
-        document = self._ask("uapi_cpanel", fields, look, ANSWER_SECONDS)
-        hidden = _hidden(arguments)
-        outer = answers.whm(document, hidden)
-        return answers.uapi(outer.data, hidden) if outer.ok else Answer(False, None, outer.text)
+        return self._send(Request(f"{module}::{function}", arguments, account), look, ANSWER_SECONDS)
+
+    def _send(self, request: Request, look: bool, seconds: int) -> Answer:
+        return request.read(self._ask(request.name, {"api.version": "1", **request.fields}, look, seconds))
+
+    def look(self, request: Request) -> Answer:
+        """Return the answer to something that only reads, repeated when none comes."""
+        return self._send(request, True, ANSWER_SECONDS)
+
+    def batch(self, looks: Sequence[Request]) -> list[Answer] | None:
+        """Return the answers to all `looks`, made in one call; None where the server carries out no such call."""
+        commands = [f"{one.name}?{urlencode(one.fields)}" for one in looks]
+        document = self._ask("batch", {"api.version": "1", "command": commands}, True, LONG_SECONDS)
+        answer = answers.whm(document)
+        found = answer.data.get("result") if answer.ok and isinstance(answer.data, dict) else None
+        if not isinstance(found, list) or len(found) != len(looks):
+            return None
+        return [one.read(inner) for one, inner in zip(looks, found, strict=True)]
 
     def api2(self, account: str, module: str, function: str, /, *, look: bool = False, **arguments: object) -> Answer:
         """Call API 2 as `account`; `data` is a list of objects."""
@@ -95,17 +138,20 @@ class Whm:
 
     def probe(self) -> Answer:
         """Try the login although the gate may be closed; open it when it works. Returns the answer of `myprivs`."""
-        document = self._post("myprivs", {"api.version": "1"}, ANSWER_SECONDS)
+        with self._entrance.passed():
+            document = self._post("myprivs", {"api.version": "1"}, ANSWER_SECONDS)
         self._gate.open()
         return answers.whm(document)
 
-    def _ask(self, function: str, fields: Mapping[str, str], look: bool, seconds: int) -> Any:
+    def _ask(self, function: str, fields: Mapping[str, Any], look: bool, seconds: int) -> Any:
         for left in reversed(range(LOOKS if look else 1)):
-            reason = self._gate.closed()
-            if reason is not None:
-                raise ShoplaunchError("panel_auth_failed", reason)
             try:
-                return self._post(function, fields, seconds)
+                with self._entrance.passed():
+                    # Only now: it may have been closed while we waited
+                    reason = self._gate.closed()
+                    if reason is not None:
+                        raise ShoplaunchError("panel_auth_failed", reason)
+                    return self._post(function, fields, seconds)
             except ShoplaunchError as error:
                 if error.code != "panel_unreachable" or left == 0:
                     raise
@@ -113,19 +159,18 @@ class Whm:
                 time.sleep(LOOK_PAUSE_SECONDS)
         raise AssertionError("unreachable")
 
-    def _post(self, function: str, fields: Mapping[str, str], seconds: int) -> Any:
+    def _post(self, function: str, fields: Mapping[str, Any], seconds: int) -> Any:
         """Everything travels in the body: addresses end up in logs."""
-        with self._limit:
-            try:
-                answer = self._session.post(
-                    f"{self._login.url}/json-api/{function}",
-                    data=fields,
-                    timeout=(CONNECT_SECONDS, seconds),
-                    allow_redirects=False,
-                )
-                body = answer.content
-            except requests.RequestException as problem:
-                raise self._silence(function, problem) from None
+        try:
+            answer = self._session.post(
+                f"{self._login.url}/json-api/{function}",
+                data=fields,
+                timeout=(CONNECT_SECONDS, seconds),
+                allow_redirects=False,
+            )
+            body = answer.content
+        except requests.RequestException as problem:
+            raise self._silence(function, problem) from None
         return self._read(function, answer, body)
 
     def _silence(self, function: str, problem: requests.RequestException) -> ShoplaunchError:
@@ -145,10 +190,12 @@ class Whm:
             message = f"{self._login.url} sends us elsewhere; the address must be https://host:2087"
             raise ShoplaunchError("panel_refused", message)
         try:
-            return answer.json()
+            document = answer.json()
         except ValueError:
             message = f"{self._login.url} answered {function} with {answer.status_code} and no JSON"
             raise ShoplaunchError("panel_unreachable", message) from None
+        self._entrance.let_in()
+        return document
 
     def _refused(self, status: int, page: bool) -> None:
         """One refused login is enough: more of them get our address locked out."""

@@ -28,6 +28,7 @@ class Quirks:
     privileges_listed: str = "names"  # names | summary: ["ALL PRIVILEGES"]
     api2_failure: str = "int"  # event.result 0 or "0"
     api2_refusal: str = "both"  # both | error: the text alone | event: result 0 and no text
+    batch: bool = True  # does WHM carry out several calls in one
 
     # -- names and limits
     prefix: str = "account"  # account: demo_ | sixteen | short: first 8 characters | none

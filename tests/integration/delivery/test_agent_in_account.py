@@ -1,5 +1,6 @@
 """Launcher, agent and job file in an account of a cPanel server: text only, closed to others, from one moment on."""
 
+import contextlib
 import os
 import pwd
 import shutil
@@ -14,6 +15,7 @@ from controller.armour import agent_digest, armoured
 from controller.panels.base import SkeletonFiles
 from shared.encoding import sha256_hex
 from shared.errors import ShoplaunchError
+from shared.job import cron_line
 
 pytestmark = pytest.mark.root
 CHANGES = ("Fileman::save_file_content", "Fileman::mkdir", "Fileman::fileop")
@@ -51,9 +53,29 @@ def start(account, *arguments):
     return subprocess.run([*drop, *command], capture_output=True, text=True, timeout=60, cwd="/", check=False)
 
 
-def as_together(panel, together):
+@contextlib.contextmanager
+def watched(path):
+    """Give the set of (content, mode) under which the file was seen meanwhile."""
+    seen, stop = set(), threading.Event()
+
+    def watch():
+        while not stop.is_set():
+            with contextlib.suppress(FileNotFoundError), path.open("rb") as stream:
+                mode = oct(stat.S_IMODE(os.fstat(stream.fileno()).st_mode))
+                seen.add((stream.read(), mode))
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        yield seen
+    finally:
+        stop.set()
+        watcher.join()
+
+
+def as_together(panel, account, together):
     if together:
-        panel.prepare_together()
+        panel.prepare_together(account.user, account.domain)
     return panel
 
 
@@ -74,7 +96,7 @@ def test_an_account_without_anything_gets_launcher_agent_and_job(
 ):
     for name, value in quirks.items():
         setattr(whm.quirks, name, value)
-    panel = as_together(panel_of(), together)
+    panel = as_together(panel_of(), account, together)
     panel.ensure_agent(account, files)
     panel.put_file(account, ".shoplaunch/job", b"signed", 0o600)
     panel.files(account).settle()
@@ -136,7 +158,7 @@ def test_a_folder_that_lies_open_is_closed_before_anything_is_put_there(
     os.chown(folder, entry.pw_uid, entry.pw_gid)
     folder.chmod(0o755)
     seen = len(whm.calls.all)
-    panel = as_together(panel_of(), together)
+    panel = as_together(panel_of(), account, together)
     panel.put_file(account, ".shoplaunch/job", b"with the password", 0o600)
     panel.files(account).settle()
     assert changes(whm, seen)[:2] == ["Fileman::fileop", "Fileman::save_file_content"]
@@ -150,33 +172,53 @@ def test_where_the_folder_cannot_be_closed_no_secret_is_put_there(whm, panel_of,
     folder.chmod(0o777)
     # Not the account's own: it may write there and change no mode
     os.chown(folder, 0, entry.pw_gid)
-    panel = as_together(panel_of(), together)
+    panel = as_together(panel_of(), account, together)
     with pytest.raises(ShoplaunchError) as failure:
         panel.put_file(account, ".shoplaunch/job", b"with the password", 0o600)
     assert failure.value.code == "panel_refused"
     assert os.listdir(folder) == []
 
 
-def test_a_job_file_that_is_replaced_is_never_seen_half_written(panel, account, folder):
+@pytest.mark.parametrize("together", [False, True])
+def test_a_job_file_that_is_replaced_is_never_seen_half_written(panel_of, account, folder, together):
     contents = [letter * 300_000 for letter in (b"a", b"b", b"c")]
-    panel.put_file(account, ".shoplaunch/job", contents[0], 0o600)
-    seen, stop = set(), threading.Event()
-
-    def watch():
-        while not stop.is_set():
-            seen.add((folder / "job").read_bytes())
-            assert mode_of(folder / "job") == "0o600"
-
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    try:
+    panel_of().put_file(account, ".shoplaunch/job", contents[0], 0o600)
+    with watched(folder / "job") as seen:
         for content in contents[1:]:
+            panel = as_together(panel_of(), account, together)
             panel.put_file(account, ".shoplaunch/job", content, 0o600)
-    finally:
-        stop.set()
-        watcher.join()
-    assert seen <= set(contents)
+            panel.files(account).settle()
+    assert seen <= {(content, "0o600") for content in contents}
     assert (folder / "job").read_bytes() == contents[-1]
+
+
+def test_where_cron_may_start_an_agent_a_new_job_file_is_never_seen_half_written(panel_of, account, folder):
+    line = cron_line("job00001")
+    panel_of().ensure_cron(account, line)
+    try:
+        with watched(folder / "job") as seen:
+            panel = as_together(panel_of(), account, True)
+            panel.put_file(account, ".shoplaunch/job", b"a" * 300_000, 0o600)
+            panel.files(account).settle()
+    finally:
+        panel_of().remove_cron(account, "shoplaunch:job00001")
+    assert seen <= {(b"a" * 300_000, "0o600")}
+
+
+def test_what_is_written_down_of_an_agent_is_never_ahead_of_it(panel_of, account, folder, files):
+    other = SkeletonFiles(files.launcher, files.agent[:-1] + bytes([files.agent[-1] ^ 1]))
+    panel_of().ensure_agent(account, files)
+    os.chown(folder / "agent.pyz", 0, 0)
+    (folder / "agent.pyz").chmod(0o644)
+    # Its new content cannot be written, and who began that is gone before it is over
+    as_together(panel_of(), account, True).ensure_agent(account, other)
+    for thread in threading.enumerate():
+        if thread.name.endswith("(_run)"):
+            thread.join()
+    entry = pwd.getpwnam(account.user)
+    os.chown(folder / "agent.pyz", entry.pw_uid, entry.pw_gid)
+    panel_of().ensure_agent(account, other)
+    assert (folder / "agent.pyz").read_bytes() == armoured(other.agent)
 
 
 @pytest.mark.parametrize("function", CHANGES)

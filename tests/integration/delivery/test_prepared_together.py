@@ -22,7 +22,7 @@ def hosting(request, whm, panel_of, account_of, files):
 @pytest.mark.parametrize("cut", [None, "Fileman::mkdir", "Fileman::fileop", "Fileman::save_file_content"])
 def test_agent_and_job_lie_in_the_account_after_a_job_looked_once(whm, panel_of, hosting, files, cut):
     panel = panel_of()
-    panel.prepare_together()
+    panel.prepare_together(hosting.user, hosting.domain)
     if cut:
         whm.quirks.cut_after(cut)
     account = panel.ensure_account(hosting.user, hosting.domain, create=False, email="")

@@ -28,6 +28,8 @@ def batch(double, token, args):
     """Carry out several WHM calls, one after the other."""
     from tests.fakes.whm import dispatch
 
+    if not double.quirks.batch:
+        raise Refusal("unknown_app", name="batch", version="1")
     results = []
     for command in args["command"]:
         name, own = dispatch.split_command(command)

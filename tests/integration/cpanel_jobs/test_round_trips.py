@@ -1,0 +1,117 @@
+"""How often a job asks its server before the cron line is there, and whether everything lies in the account then."""
+
+import shutil
+import stat
+from pathlib import Path
+
+import pytest
+
+from controller.armour import agent_digest
+from controller.bundles.agent_build import build_agent, launcher
+from controller.jobs.steps.drop import agent_files
+from controller.panels.base import SkeletonFiles
+from controller.panels.cpanel.local_store import LocalStore
+from controller.panels.cpanel.skeleton import Skeleton
+from shared.encoding import sha256_hex
+from tests.agent_box import Keys
+
+pytestmark = pytest.mark.root
+#: What accounts are born with; "unstamped" as by an operator who copied the files by hand.
+SKELETONS = ["absent", "current", "old", "unstamped"]
+#: So long every answer takes: whatever does not wait for it is asked meanwhile.
+SECONDS = 1.5
+MODES = {"agent.pyz": 0o600, "agent.sha256": 0o600, "job": 0o600, "run": 0o700}
+
+
+@pytest.fixture(scope="module")
+def agents(tmp_path_factory):
+    """A folder with two agents, which know different keys: `current` and `old`."""
+    folder = tmp_path_factory.mktemp("agents")
+    for name in ("current", "old"):
+        build_agent(folder / name, [Keys().public])
+    return folder
+
+
+@pytest.fixture(params=[False, True], ids=["root", "reseller"])
+def world(request, world_of, agents):
+    """A controller with a real launcher and agent."""
+    made = world_of(reseller=request.param)
+    (made.config.agent / "run").write_bytes(launcher())
+    (made.config.agent / "agent.pyz").write_bytes((agents / "current").read_bytes())
+    return made
+
+
+@pytest.fixture
+def born(world, agents):
+    """Return a function that makes an account which was born from a skeleton."""
+    base = world.whm.skeleton(world.owner)
+
+    def make(skeleton):
+        files = agent_files(world.config.agent)
+        if skeleton in ("old", "unstamped"):
+            files = SkeletonFiles(b"#!/bin/sh\n# older\n", (agents / "old").read_bytes())
+        if skeleton != "absent":
+            Skeleton(LocalStore(base.parent), None).ensure(files)
+        if skeleton == "unstamped":
+            (base / ".shoplaunch" / "agent.sha256").unlink()
+        return world.hosting()
+
+    yield make
+    shutil.rmtree(base / ".shoplaunch", ignore_errors=True)
+
+
+def prepared(world, hosting, job):
+    """The job lies in the account with everything it needs, closed to others."""
+    assert world.job(job).state == "dropped", world.status(job)
+    folder = Path(hosting.home) / ".shoplaunch"
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert {path.name: stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()} == MODES
+    files = agent_files(world.config.agent)
+    assert (folder / "run").read_bytes() == files.launcher
+    assert agent_digest((folder / "agent.pyz").read_bytes()) == sha256_hex(files.agent)
+    panel = world.server_panel()
+    account = panel.find_account(hosting.user)
+    assert panel.file_sha256(account, ".shoplaunch/agent.pyz") == sha256_hex(files.agent)
+    assert [line for line in panel.cron_lines(account) if f"# shoplaunch:{job.id}" in line]
+    assert hosting.grants
+
+
+def rounds(whm):
+    """Return how many round trips there were up to the cron line, and in all."""
+    calls = whm.calls.all
+    (line,) = [number for number, call in enumerate(calls) if call.function == "Cron::add_line"]
+    return whm.calls.round_trips(calls[: line + 1]), whm.calls.round_trips()
+
+
+@pytest.mark.parametrize("skeleton", SKELETONS)
+def test_the_cron_line_is_there_after_four_round_trips_and_everything_is_seen_in_a_fifth(world, born, skeleton):
+    hosting = born(skeleton)
+    world.whm.calls.clear()
+    world.whm.quirks.slow["*"] = SECONDS
+    job = world.sell(hosting)
+    world.work()
+    line, all_in_all = rounds(world.whm)
+    called = [call.function for call in world.whm.calls.all]
+    assert (line <= 4, all_in_all <= 5) == (True, True), (line, all_in_all, called)
+    world.whm.quirks.slow.clear()
+    prepared(world, hosting, job)
+
+
+@pytest.mark.parametrize(("is_there", "more"), [(True, 0), (False, 2)], ids=["an account that is there", "a new one"])
+def test_an_order_that_may_make_the_account_takes_two_more_when_it_does(world, is_there, more):
+    user = world.hosting().user if is_there else world.whm.new_user()
+    world.whm.calls.clear()
+    world.whm.quirks.slow["*"] = SECONDS
+    job = world.order(server="cp1", account=user, domain=f"{user}.test", create_account=True)
+    world.work()
+    assert world.job(job).state == "dropped", world.status(job)
+    line, all_in_all = rounds(world.whm)
+    assert (line <= 4 + more, all_in_all <= 5 + more) == (True, True), [call.function for call in world.whm.calls.all]
+
+
+def test_a_server_that_carries_out_no_calls_together_is_asked_side_by_side(whm, world_of):
+    world, whm.quirks.batch = world_of(), False
+    job = world.sell(world.hosting())
+    world.work()
+    assert world.job(job).state == "dropped", world.status(job)
+    assert whm.calls.max_in_flight > 2

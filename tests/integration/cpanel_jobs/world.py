@@ -1,0 +1,69 @@
+"""A controller whose only server is a cPanel server; nothing starts its agents: what they would find is looked at."""
+
+import subprocess
+
+from controller.config import load_config
+from controller.db import servers
+from controller.db.engine import make_engine, transact
+from controller.db.migrate import upgrade
+from controller.jobs.service import Service
+from controller.panels.registry import open_panel
+from tests.clock import START
+from tests.integration.controller.world import World
+
+
+class CpanelWorld(World):
+    """`web1` is the server `whm` with root's or a reseller's token; `sell` orders a shop for an account on it."""
+
+    def __init__(self, folder, whm, *, reseller=False, **settings):
+        (folder / "home").mkdir()
+        # Its own database, where servers that refused us are marked
+        engine = make_engine(load_config({"SHOPLAUNCH_HOME": str(folder / "home")}).database_url)
+        upgrade(engine)
+        super().__init__(folder, engine)
+        self.whm = whm
+        self.owner, self.token = whm.reseller() if reseller else ("root", whm.token(acls=("all",)))
+        if not reseller:
+            # Another token than other tests had: whether it works nobody knows yet
+            whm.state.find_token("whm", "root", self.token).everything = True
+        row = servers.Server(
+            "cp1", "cpanel", whm.url, self.owner, self.keys.encrypt(self.token), whm.ca_file,
+            {"http_port": whm.http_port, "skeleton": "none", **settings},
+        )  # fmt: skip
+        transact(engine, lambda connection: servers.add(connection, row, START))
+        self.service = Service(self.config, engine, self.keys, billing=self.mail, clock=self.clock)
+        self.worker = self.service.worker()
+
+    def set(self, **settings):
+        """The server's settings are these."""
+        row = self.server()
+        values = {**row.settings, **settings}
+        transact(self.engine, lambda c: servers.change(c, servers.Server(**{**vars(row), "settings": values})))
+
+    def server(self):
+        """Return the server's row."""
+        with self.engine.connect() as connection:
+            return servers.get(connection, "cp1")
+
+    def server_panel(self):
+        """Return the server's panel, as the command line opens it."""
+        return open_panel(self.config, self.server())
+
+    def hosting(self, **more):
+        """Return a new account of ours for which cron starts nothing (tests.fakes.whm.state.Hosting)."""
+        hosting = self.whm.add_account(owner=self.owner, **more)
+        return self.quiet(hosting)
+
+    def quiet(self, hosting):
+        """Cron starts nothing for the account; return it."""
+        subprocess.run(["usermod", "--expiredate", "1", hosting.user], check=True)
+        return hosting
+
+    def sell(self, hosting, **more):
+        """Order a shop for the account; return the job."""
+        order = {"server": "cp1", "account": hosting.user, "domain": hosting.domain, "create_account": False}
+        return self.order(**{**order, **more})
+
+    def close(self):
+        super().close()
+        self.engine.dispose()
