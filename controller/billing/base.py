@@ -46,7 +46,7 @@ class Forgetful(Memory):
 
 @dataclass(frozen=True)
 class About:
-    """The job that news are about, and whose it is in billing."""
+    """The job that news are about, and whose it is in billing. `domain` is for people to read."""
 
     job: str
     domain: str
@@ -61,7 +61,10 @@ class About:
 
 @dataclass(frozen=True)
 class Handover:
-    """What the client gets when the shop lives; the password is told this once, or by a page behind a link."""
+    """What the client gets when the shop lives; the password is told this once, or by a page behind a link.
+
+    `domain` is for people to read; the addresses are as the net wants them.
+    """
 
     job: str
     domain: str

@@ -17,7 +17,7 @@ from controller.billing import texts
 from controller.billing.base import About, Alarm, Billing, Handover, Unsettled
 from controller.billing.php_serialized import custom_variables
 from controller.billing.whmcs_api import NeverAsked, WhmcsApi, WhmcsError, is_off, items
-from controller.billing.whmcs_settings import LINK, MAIL, WhmcsSettings
+from controller.billing.whmcs_settings import LINK, MAIL, SET, WhmcsSettings
 from shared.errors import ShoplaunchError
 
 LOG = logging.getLogger(__name__)
@@ -32,7 +32,7 @@ PAGE = 100
 MAX_MAILS = 1000
 VARIABLES = (
     "shop_domain", "shop_url", "shop_admin_url", "shop_login", "shop_password_link", "shop_password",
-    "shop_name_servers", "shop_status_url",
+    "shop_password_to_choose", "shop_name_servers", "shop_status_url", "shop_persian",
 )  # fmt: skip
 _UNREACHABLE = "whmcs_unreachable"
 _TEMPLATE_ERRORS = ("email template not found", "email template is disabled")
@@ -237,6 +237,7 @@ class Whmcs(Billing):
             "shop_login": news.login,
             "shop_password_link": news.password_link,
             "shop_password": news.password,
+            "shop_password_to_choose": _flag(news.way == SET),
             "shop_name_servers": ", ".join(news.name_servers),
         }
         self._mail(about, client, "ready", READY, values)
@@ -264,7 +265,8 @@ class Whmcs(Billing):
         address = f"{about.status_url}?m={kind}"
         # Edited templates may lack one or the other; no other mail has either
         marks = [mark for mark in (address, values.get("shop_admin_url"), values.get("shop_password_link")) if mark]
-        known = {"shop_domain": about.domain, "shop_status_url": address, **values}
+        persian = _flag(client["language"] == "fa")
+        known = {"shop_domain": about.domain, "shop_status_url": address, "shop_persian": persian, **values}
         variables = custom_variables({name: known.get(name, "") for name in VARIABLES})
         self._once(
             about, what,
@@ -351,6 +353,11 @@ def _about(news: Handover | Alarm) -> About:
     if news.about is None:
         raise ShoplaunchError("internal", "news for WHMCS need to say what they are about")
     return news.about
+
+
+def _flag(is_so: bool) -> str:
+    """Return what a template's `{if}` takes for yes or no."""
+    return "1" if is_so else ""
 
 
 def _says(ticket: dict[str, Any], outer: str, inner: str, reference: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
+import idna
 import sqlalchemy as sa
 
 from controller.billing.base import About, Unsettled
@@ -35,7 +36,7 @@ def about(tools: Tools, job: Job) -> About:
         service = services.get(connection, job.service_id) if job.service_id else None
     return About(
         job=job.id,
-        domain=job.domain,
+        domain=_readable(job.domain),
         email=job.email,
         first_name=str(job.order.get("first_name") or ""),
         language=job.language,
@@ -44,6 +45,11 @@ def about(tools: Tools, job: Job) -> About:
         client_id=(service.client_id if service else None) or "",
         memory=memory.JobMemory(tools.engine, job.id, tools.clock),
     )
+
+
+def _readable(domain: str) -> str:
+    """Return a domain as people write it, whichever script that is."""
+    return ".".join(idna.decode(label) if label.startswith("xn--") else label for label in domain.split("."))
 
 
 def times(job: Job, tools: Tools) -> dict[str, float]:

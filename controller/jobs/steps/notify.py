@@ -44,10 +44,10 @@ def _tell(work: Work, **how: str) -> None:
 
 
 def _news(work: Work, *, way: str = "mail", password: str = "", password_link: str = "") -> Handover:
-    job = work.job
+    job, about = work.job, telling.about(work.tools, work.job)
     return Handover(
         job=job.id,
-        domain=job.domain,
+        domain=about.domain,
         email=job.email,
         first_name=str(job.order.get("first_name") or ""),
         language=job.language,
@@ -59,7 +59,7 @@ def _news(work: Work, *, way: str = "mail", password: str = "", password_link: s
         way=way,
         name_servers=_name_servers(work),
         ready_at=float(job.facts.get("finished_at") or work.tools.clock()),
-        about=telling.about(work.tools, job),
+        about=about,
     )
 
 

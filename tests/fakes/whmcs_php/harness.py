@@ -182,6 +182,10 @@ class Whmcs:
         """Send a templated mail; tell whether no hook stopped it."""
         return self.do("mail", name=name, relid=relid)
 
+    def render(self, text, **variables):
+        """Return the text of a mail template with its fields filled in."""
+        return self.do("render", text=text, variables=variables)
+
     def cron(self):
         """Run WHMCS's cron to its end."""
         self.fire("AfterCronJob")

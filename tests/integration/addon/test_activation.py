@@ -5,7 +5,7 @@ import re
 NAMES = ("Shoplaunch: request received", "Shoplaunch: shop ready", "Shoplaunch: shop delayed")
 FIELDS = {
     "shop_domain", "shop_url", "shop_admin_url", "shop_login", "shop_password_link", "shop_password",
-    "shop_name_servers", "shop_status_url",
+    "shop_password_to_choose", "shop_name_servers", "shop_status_url", "shop_persian",
 }  # fmt: skip
 
 
@@ -14,29 +14,32 @@ def templates(whmcs):
     return {(row["name"], row["language"]): row for row in rows}
 
 
-def test_activation_makes_tables_and_three_mails_in_two_languages(bare):
+def test_activation_makes_tables_and_three_mails_with_both_languages_in_each(bare):
     assert bare.activate()["status"] == "success"
     assert bare.rows("mod_shoplaunch_services") == [] and bare.queue() == []
     made = templates(bare)
-    assert set(made) == {(name, language) for name in NAMES for language in ("", "farsi")}
-    for (_name, language), row in made.items():
+    assert set(made) == {(name, "") for name in NAMES}
+    values = dict.fromkeys(FIELDS - {"shop_persian"} | {"client_name", "signature"}, "x")
+    for row in made.values():
         assert (row["type"], row["disabled"]) == ("product", 0)
-        assert bool(re.search("[آ-ی]", row["message"])) == (language == "farsi")
-        assert ('dir="rtl"' in row["message"]) == (language == "farsi")
+        persian, english = (bare.render(row["message"], **values, shop_persian=flag) for flag in ("1", ""))
+        assert re.search("[آ-ی]", persian) and 'dir="rtl"' in persian
+        assert not re.search("[آ-ی]", english) and 'dir="rtl"' not in english
         used = set(re.findall(r"\$(\w+)", row["subject"] + row["message"]))
         assert used <= FIELDS | {"client_name", "signature"}
 
 
 def test_an_edited_template_and_an_own_translation_survive_every_activation(bare):
     bare.activate()
+    bare.insert("tblemailtemplates", type="product", name=NAMES[0], language="german", subject="s", message="MEINS")
     bare.query("UPDATE tblemailtemplates SET message = 'MINE', disabled = 1 WHERE name = %s", NAMES[1])
-    bare.query("DELETE FROM tblemailtemplates WHERE name = %s AND language = ''", NAMES[2])
+    bare.query("DELETE FROM tblemailtemplates WHERE name = %s", NAMES[2])
     bare.deactivate()
     bare.activate()
     bare.do("upgrade", version="0.9.0")
     made = templates(bare)
-    assert len(made) == 6
-    assert [made[NAMES[1], language]["message"] for language in ("", "farsi")] == ["MINE", "MINE"]
+    assert set(made) == {(NAMES[0], ""), (NAMES[0], "german"), (NAMES[1], ""), (NAMES[2], "")}
+    assert (made[NAMES[0], "german"]["message"], made[NAMES[1], ""]["message"]) == ("MEINS", "MINE")
     assert made[NAMES[1], ""]["disabled"] == 1
     assert "longer" in made[NAMES[2], ""]["message"]
 
@@ -44,8 +47,7 @@ def test_an_edited_template_and_an_own_translation_survive_every_activation(bare
 def test_a_template_that_was_there_before_the_addon_is_left_alone(bare):
     bare.insert("tblemailtemplates", type="product", name=NAMES[0], language="", subject="s", message="OLDER")
     bare.activate()
-    rows = bare.rows("tblemailtemplates", name=NAMES[0])
-    assert [(row["language"], row["message"] == "OLDER") for row in rows] == [("", True), ("farsi", False)]
+    assert [row["message"] for row in bare.rows("tblemailtemplates", name=NAMES[0])] == ["OLDER"]
 
 
 def test_deactivation_lets_everybody_in_and_keeps_what_waits(watched, told):

@@ -1,5 +1,8 @@
 """Orders of billing from the first event to the client's mail, with a WHMCS that may be away."""
 
+import email
+import email.policy
+
 import pytest
 
 from controller.jobs import billed, choosing, credentials, telling
@@ -25,6 +28,24 @@ def test_a_client_hears_of_the_beginning_and_of_the_end_through_whmcs_alone(bill
     assert billed_world.clients_mail() == [] and billed_world.operators_mail() == []
     status = billed.status(billed_world.service, "1042")
     assert {step["name"]: step["state"] for step in status["steps"]}["unblock"] == "done"
+
+
+def test_people_read_an_international_domain_as_it_is_written_and_links_keep_the_form_of_the_net(billed_world, whmcs):
+    job = billed_world.begin(domain="فروشگاه.example", language="fa")
+    billed_world.finish(job)
+    [ticket] = whmcs.books.tickets
+    assert "فروشگاه.example" in ticket["subject"] and "xn--" not in ticket["subject"]
+    assert [mail["subject"] for mail in whmcs.books.mails] == ["Received: فروشگاه.example", "Ready: فروشگاه.example"]
+    assert f"http://{job.domain}" in ticket["replies"][1]["message"] and job.domain.startswith("xn--")
+    assert f"http://{job.domain}" in whmcs.books.mails[1]["message"]
+
+
+def test_the_plain_mail_names_an_international_domain_as_it_is_written(billed_world):
+    job = billed_world.live(domain="فروشگاه.example", first_name="")
+    [letter] = billed_world.clients_mail()
+    message = email.message_from_string(letter, policy=email.policy.default)
+    assert "فروشگاه.example" in message["Subject"]
+    assert "Hello فروشگاه.example" in letter and f"http://{job.domain}" in letter
 
 
 def test_orders_of_the_command_line_are_still_told_by_mail(billed_world, whmcs):

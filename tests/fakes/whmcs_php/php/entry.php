@@ -40,6 +40,8 @@ function perform(array $asked)
             return Double\accept($asked['order']);
         case 'mail':
             return Double\send_mail($asked['name'], $asked['relid']);
+        case 'render':
+            return Double\Smarty::fill($asked['text'], $asked['variables']);
         case 'params':
             return Double\params($asked['service'], $asked['params']);
         case 'bench':

@@ -12,12 +12,17 @@ final class Smarty
 
     public static function render(string $file, array $variables): string
     {
+        return self::fill((string) file_get_contents($file), $variables);
+    }
+
+    public static function fill(string $template, array $variables): string
+    {
         $self = new self();
         $pattern = '/(\{literal\}.*?\{\/literal\}|\{[^{}\s][^{}]*\})/s';
-        $self->tokens = preg_split($pattern, (string) file_get_contents($file), -1, PREG_SPLIT_DELIM_CAPTURE);
+        $self->tokens = preg_split($pattern, $template, -1, PREG_SPLIT_DELIM_CAPTURE);
         $text = $self->block($variables, true);
         if ($self->at < count($self->tokens)) {
-            throw new \LogicException("$file: {$self->tokens[$self->at]} closes nothing");
+            throw new \LogicException("{$self->tokens[$self->at]} closes nothing");
         }
         return $text;
     }
