@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from controller.db import events, jobs, steps
 from controller.db.engine import transact
 from controller.db.jobs import Job
-from controller.jobs import changes, foreign, silence, states, undoing
+from controller.jobs import changes, foreign, silence, states, trouble, undoing
 from controller.jobs.tokens import AgentToken, Tokens
 from shared.errors import ShoplaunchError
 from shared.events import STORED, check_event
@@ -100,11 +100,21 @@ def _effect(connection: sa.Connection, job: Job, event: Mapping[str, Any], now: 
         return columns | finished(connection, job, now)
     if kind == "failed" and event.get("error"):
         return columns | _failed(connection, job, event, now)
-    if states.may(job.state, "agent_works"):
-        columns |= {**changes.moved(job, "agent_works"), "step": "agent", "error": None, "alarm": ""}
-        columns["wake_at"] = silence.deadline(job, now)
-        steps.update(connection, job.id, "agent", state=steps.RUNNING, error=None)
-    return columns
+    return columns | _works(connection, job, event, now) if states.may(job.state, "agent_works") else columns
+
+
+def _works(connection: sa.Connection, job: Job, event: Mapping[str, Any], now: float) -> dict[str, Any]:
+    """The agent is at work. What it had met is shown until it gets further: every tick of cron starts it anew."""
+    steps.update(connection, job.id, "agent", state=steps.RUNNING, error=None)
+    columns = {**changes.moved(job, "agent_works"), "step": "agent"}
+    known = trouble.of(job)
+    finished_stage = event.get("stage") if event["event"] == "stage_finished" else None
+    if known is not None and trouble.is_over(known, event.get("percent"), finished_stage):
+        columns |= changes.with_facts(job, trouble=None)
+        known = None
+    columns["error"] = None if known is None else known["error"]
+    columns["alarm"] = job.alarm if known is not None and job.state == states.RESTORING else ""
+    return columns | {"wake_at": now if columns["alarm"] == "wanted" else silence.deadline(job, now)}
 
 
 def _progress(job: Job, event: Mapping[str, Any], now: float) -> dict[str, Any]:
@@ -145,10 +155,15 @@ def _failed(connection: sa.Connection, job: Job, event: Mapping[str, Any], now: 
         # Its cron line stays: the next tick goes on by itself
         if not states.may(job.state, "agent_works"):
             return {}
-        note = {**changes.moved(job, "agent_works"), "step": "agent", "error": error}
-        return note | {"wake_at": silence.deadline(job, now)}
+        kept, tell = trouble.met(job, error, event.get("stage"), event.get("percent"), now)
+        alarm = "wanted" if tell else job.alarm
+        note = {**changes.moved(job, "agent_works"), "step": "agent", "error": error, "alarm": alarm}
+        note["wake_at"] = now if alarm == "wanted" else silence.deadline(job, now)
+        return note | changes.with_facts(job, trouble=kept)
     if not states.may(job.state, "agent_failed"):
         return {}
+    if error["code"] == "job_expired":
+        error["message"] += trouble.before(job)
     steps.update(connection, job.id, "agent", state=steps.FAILED, error=error, finished_at=now)
     return changes.failed(job, "agent_failed", "agent", error, now)
 
@@ -160,7 +175,7 @@ def finished(connection: sa.Connection, job: Job, now: float) -> dict[str, Any]:
     steps.update(connection, job.id, "agent", state=steps.DONE, error=None, finished_at=now)
     columns = {**changes.moved(job, "agent_finished"), "step": "check", "error": None, "alarm": ""}
     columns |= {"percent": FINISHED_PERCENT, "wake_at": now}
-    return columns | changes.with_facts(job, finished_at=now)
+    return columns | changes.with_facts(job, finished_at=now, trouble=None)
 
 
 def _cleaned(connection: sa.Connection, job: Job, now: float) -> dict[str, Any]:

@@ -55,7 +55,7 @@ def asked_again(connection: sa.Connection, job: Job, names: Iterable[str], now: 
     if "drop" in names:
         columns |= {"attempt": job.attempt + 1, "heard_at": None, "dropped_at": None, "percent": 0}
         past = dict.fromkeys(
-            ("seen_at", "looked_at", "look_failures", "look_at", "finished_at", "ack_seq", "placed_at")
+            ("seen_at", "looked_at", "look_failures", "look_at", "finished_at", "ack_seq", "placed_at", "trouble")
         )
         columns |= {"progress": {}, "stage": None, **with_facts(job, **past)}
     return columns

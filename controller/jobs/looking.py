@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from controller.db import steps
 from controller.db.jobs import Job
-from controller.jobs import acks, changes, locked, pull, pulled, silence, states
+from controller.jobs import acks, changes, locked, pull, pulled, silence, states, trouble
 from controller.jobs.steps.work import Tools, Work
 from shared.errors import ShoplaunchError
 
@@ -114,13 +114,24 @@ def _judged(
     if found.kind == "quiet":
         return changes.with_facts(job, looked_at=now, **_ANSWERS_AGAIN)
     if found.kind == "works":
-        columns = {**changes.moved(job, "agent_works"), "step": "agent", "error": dict(found.error)}
-        if not silence.is_blocked(job):
-            columns["alarm"] = "wanted"
-        columns |= changes.with_facts(
-            job, seen_at=now, looked_at=now, blocked_at=now, state_updated_at=found.updated_at, **_ANSWERS_AGAIN
-        )
-        steps.update(connection, job.id, "agent", state=steps.RUNNING, error=None)
-        return columns | pulled.progress(state or {}, now)
+        return _works(connection, job, found, state or {}, now)
     steps.update(connection, job.id, "agent", state=steps.FAILED, error=dict(found.error), finished_at=now)
     return changes.failed(job, "agent_failed" if found.kind == "failed" else "stall", "agent", found.error, now)
+
+
+def _works(
+    connection: sa.Connection, job: Job, found: silence.Verdict, state: Mapping[str, Any], now: float
+) -> dict[str, Any]:
+    """The agent works unheard; the operator is told when that begins, and when what it has met lasts."""
+    tell, known = not silence.is_blocked(job), trouble.of(job)
+    facts: dict[str, Any] = {"seen_at": now, "looked_at": now, "blocked_at": now, "state_updated_at": found.updated_at}
+    if found.error["code"] != silence.BLOCKED:
+        at = (state.get("stage"), state.get("percent"))
+        facts["trouble"], lasts = trouble.met(job, found.error, *at, now, told=tell)
+        tell = tell or lasts
+    elif known is not None and trouble.is_over(known, state.get("percent")):
+        facts["trouble"] = None
+    steps.update(connection, job.id, "agent", state=steps.RUNNING, error=None)
+    columns = {**changes.moved(job, "agent_works"), "step": "agent", "error": dict(found.error)}
+    columns |= {"alarm": "wanted"} if tell else {}
+    return columns | changes.with_facts(job, **facts, **_ANSWERS_AGAIN) | pulled.progress(state, now)

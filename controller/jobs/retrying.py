@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from controller.db import steps
 from controller.db.jobs import Job
 from controller.db.steps import FAILED
-from controller.jobs import changes, orders, states, undoing
+from controller.jobs import changes, orders, states, trouble, undoing
 from controller.jobs.changes import change, moved
 from controller.jobs.secrets import password
 from controller.jobs.steps import plan
@@ -39,6 +39,8 @@ def retry(engine: sa.Engine, keys: Keys, job_id: str, step: str | None, now: flo
     """
 
     def work(connection: sa.Connection, job: Job) -> Mapping[str, Any]:
+        if job.state == states.RESTORING and trouble.of(job) is None:
+            raise ShoplaunchError("illegal_transition", "the agent is at work and has met nothing")
         known = plan.of(job.kind)
         if step is not None and step not in known:
             raise ShoplaunchError("step_unknown", f"there is no step {step[:40]!r}; there are: {', '.join(known)}")

@@ -112,7 +112,7 @@ class Service:
         return view.service_status(job, rows, url)
 
     def agent_view(self, job: Job) -> dict[str, Any]:
-        """Return {"heard_at", "stages": [...]} of the job's agent."""
+        """Return {"heard_at", "in_trouble", "stages": [...]} of the job's agent."""
         return view.agent(job)
 
     def record_event(self, token: str, event: Mapping[str, Any]) -> int:

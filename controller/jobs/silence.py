@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from controller.db.jobs import Job
-from controller.jobs import foreign
+from controller.jobs import foreign, trouble
 from controller.jobs.dispatch import HEARTBEAT_SECONDS
 from controller.jobs.pull import Sight
 from shared.errors import ShoplaunchError
@@ -23,6 +23,8 @@ DEFAULT_CRON_SECONDS = 60
 LOOK_SECONDS = 60
 #: Why the agent does not work for a job file; its state then is nobody's, or still the attempt's before.
 REFUSALS = ("signature_invalid", "job_exposed", "wrong_account", "job_format", "job_invalid", "job_missing")
+#: The one error of an agent at work that is our word, not its own.
+BLOCKED = "network_blocked"
 _CODE = re.compile(r"[a-z][a-z0-9_]{1,63}\Z")
 
 
@@ -90,7 +92,8 @@ def verdict(job: Job, sight: Sight, now: float) -> Verdict:
     if gave_up and (ours or _refused(job, state)):
         return Verdict("failed", _reported(state["error"]))
     if job.expires_at is not None and now >= job.expires_at:
-        return Verdict("stalled", ShoplaunchError("job_expired", "the job was not finished in time").as_dict())
+        message = "the job was not finished in time" + trouble.before(job)
+        return Verdict("stalled", ShoplaunchError("job_expired", message).as_dict())
     if ours and _moved(job, state, now):
         return Verdict("works", _why_unheard(state), float(state["updated_at"]))
     if now < end_of_patience(job):
@@ -132,7 +135,7 @@ def _why_unheard(state: Mapping[str, Any]) -> dict[str, Any]:
         return _reported(error)
     reason = foreign.one_line(str((state.get("callback") or {}).get("last_error") or "")[:300])
     message = f"the agent works but cannot reach the controller: {reason or 'no answer'}"
-    return dict(ShoplaunchError("network_blocked", message).as_dict())
+    return dict(ShoplaunchError(BLOCKED, message).as_dict())
 
 
 def _last_seen(job: Job, state: Mapping[str, Any], now: float) -> str:

@@ -46,7 +46,8 @@ TRANSITIONS: dict[tuple[str, str], str] = {
     **{(state, "stall"): STALLED for state in _WAITING},
     (FINISHING, "prove"): LIVE,
     (FINISHING, "take_back"): PREPARING,
-    **{(state, "retry"): PREPARING for state in (FAILED, STALLED)},
+    # Where an agent goes on by itself, only once it has met something (controller.jobs.retrying)
+    **{(state, "retry"): PREPARING for state in (FAILED, STALLED, RESTORING)},
     **{(state, "recheck"): FINISHING for state in (FAILED, STALLED)},
     # What follows on the certificate may be repeated without doubting the shop
     (LIVE, "recheck"): LIVE,

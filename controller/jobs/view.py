@@ -9,7 +9,7 @@ from typing import Any
 from controller.db.jobs import Job
 from controller.db.services import BilledService
 from controller.db.steps import StepRow
-from controller.jobs import states
+from controller.jobs import states, trouble
 from controller.jobs.steps import plan
 from shared.events import STAGES
 
@@ -90,7 +90,8 @@ def _step(row: StepRow) -> dict[str, Any]:
 
 
 def agent(job: Job) -> dict[str, Any]:
-    """Return {"heard_at": ISO text or None, "stages": [{"name", "state", "seconds", ...}]} of the current attempt."""
+    """Return {"heard_at": ISO text or None, "in_trouble": bool, "stages": [{"name", "state", "seconds", ...}]} of the
+    current attempt; in trouble is an agent that tries again by itself."""
     stages = []
     for name in STAGES:
         if name in job.progress:
@@ -104,4 +105,4 @@ def agent(job: Job) -> dict[str, Any]:
                     "finished_at": iso(found.get("finished_at")),
                 }
             )
-    return {"heard_at": iso(job.heard_at), "stages": stages}
+    return {"heard_at": iso(job.heard_at), "in_trouble": trouble.of(job) is not None, "stages": stages}

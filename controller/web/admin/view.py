@@ -44,7 +44,7 @@ def of_job(job: Mapping[str, Any], agent: Mapping[str, Any]) -> dict[str, Any]:
         "trouble": job["error"] if stopped else None,
         "passing_trouble": None if stopped else job["error"],
         "stopped_step": failed or job["step"],
-        "may_retry": stopped and any(may(state, event) for event in ("retry", "recheck")),
+        "may_retry": (stopped or agent["in_trouble"]) and any(may(state, event) for event in ("retry", "recheck")),
         "may_cancel": may(state, "cancel"),
         "may_undo_cancel": may(state, "undo_cancel") and job["kind"] == RESTORE,
         "has_certificate": state == LIVE and job["kind"] == RESTORE,

@@ -160,6 +160,7 @@ def test_a_failure_the_agent_gets_over_by_itself_is_shown_and_forgotten(world):
     found = world.job(job)
     assert (found.state, found.error["code"]) == ("restoring", "db_unreachable")
     agent.send("started")
+    agent.send("stage_finished", stage="import", percent=75, seconds=1.0)
     assert (world.job(job).state, world.job(job).error) == ("restoring", None)
     assert world.mail.alarms == []
 

@@ -1,6 +1,7 @@
 """Operator pages and the client's page over real HTTP: who gets in, what a form needs, what pages never tell."""
 
 import re
+import time
 
 import pytest
 import requests
@@ -191,6 +192,24 @@ def test_the_list_is_filtered_and_turned_page_by_page(site, operator):
     text = operator.get(site.url + "/admin/jobs?state=ignored", timeout=TIMEOUT).text
     assert other.id not in text
     assert other.id in operator.get(site.url + "/admin/jobs?state=nonsense", timeout=TIMEOUT).text
+
+
+def test_what_an_agent_tries_again_by_itself_is_shown_with_a_button_to_retry_at_once(site, operator):
+    job = site.order()
+    for name in ("account", "database", "database_user", "privileges", "php", "drop", "cron"):
+        site.put_step(job, name, "done")
+    site.put(job, "dropped", step="agent")
+    where, token = site.url + f"/admin/jobs/{job.id}", site.agent_token(job)
+    begun = {"job": job.id, "attempt": 1, "seq": 1, "event": "started", "at": time.time()}
+    site.report(token, begun).raise_for_status()
+    assert 'id="retry"' not in operator.get(where, timeout=TIMEOUT).text
+    error = {"code": "disk_space", "message": "77 MB are missing", "advice": "a", "retryable": True}
+    site.report(token, {**begun, "seq": 2, "event": "failed", "error": error}).raise_for_status()
+    page = operator.get(where, timeout=TIMEOUT).text
+    assert "77 MB are missing" in page and 'id="retry"' in page
+    post(site, operator, f"/admin/jobs/{job.id}/retry")
+    after = site.service.get_job(job.id)
+    assert (after.state, after.step, after.attempt, after.error) == ("preparing", "drop", 2, None)
 
 
 def test_retry_runs_exactly_the_failed_step_and_is_noted(site, operator):

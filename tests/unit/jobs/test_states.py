@@ -20,7 +20,7 @@ MAY = {
     "stall": {"dropped", "restoring"},
     "prove": {"finishing"},
     "take_back": {"finishing"},
-    "retry": {"failed", "stalled"},
+    "retry": {"failed", "stalled", "restoring"},
     "recheck": {"failed", "stalled", "live"},
     "cancel": {"received", "preparing", "dropped", "restoring", "finishing", "failed", "stalled"},
     "undo_cancel": {"cancelled"},
