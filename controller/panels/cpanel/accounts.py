@@ -158,7 +158,8 @@ def check_name(user: str) -> None:
 
 
 def place_of(looks: Looks, domain: str) -> dict[str, Any] | None:
-    """Return DomainInfo's row of `domain` (documentroot, homedir, ip, user), None when the account does not serve it.
+    """Return DomainInfo's row of `domain`, None when the account does not serve it: documentroot, homedir, ip, user,
+    and as servername the virtual host that serves it.
 
     A parked domain has no row of its own: it is served as the main domain is.
     """

@@ -160,8 +160,11 @@ class CpanelPanel(Panel):
 
     def ensure_php(self, account: Account, minimum: str, maximum: str | None, extensions: Sequence[str]) -> str:
         """See Panel.ensure_php. Which extensions are installed the panel does not tell; the shop's checks do."""
-        php = Php(self.whm, self.looks(account.user), self._reasons(account), account.user)
-        return php.ensure(account.domain, minimum, maximum, extensions)
+        looks = self.looks(account.user)
+        # Addon and parked domains are aliases of a virtual host that goes by another name
+        host = str((place_of(looks, account.domain) or {}).get("servername") or account.domain)
+        php = Php(self.whm, looks, self._reasons(account), account.user)
+        return php.ensure(host, minimum, maximum, extensions)
 
     def site_address(self, account: Account) -> SiteAddress:
         """See Panel.site_address."""

@@ -1,4 +1,4 @@
-"""Which PHP serves an account's domain, through UAPI's LangPHP."""
+"""Which PHP serves a virtual host of an account, through UAPI's LangPHP."""
 
 from __future__ import annotations
 
@@ -36,33 +36,33 @@ class Php:
         self._why = reasons.of("the choice of PHP", FEATURE)
         self._user = user
 
-    def ensure(self, domain: str, minimum: str, maximum: str | None, extensions: Sequence[str]) -> str:
-        """The domain is served by a PHP in the range; return its version ("8.1"). The one it has stays when it fits.
+    def ensure(self, host: str, minimum: str, maximum: str | None, extensions: Sequence[str]) -> str:
+        """The virtual host is served by a PHP in the range; return its version ("8.1").
 
-        Raises panel_refused when there is none, feature_missing, account_*.
+        The one it has stays when it fits. Raises panel_refused when there is none, feature_missing, account_*.
         """
         unknown = sorted(set(extensions) - EXTENSIONS)
         if unknown:
             raise ShoplaunchError("panel_refused", f"cPanel's PHP has no extension {', '.join(unknown)}")
-        current = self.current(domain)
+        current = self.current(host)
         if current is not None and _fits(current, minimum, maximum):
             return _version(current)
         package = self._choose(minimum, maximum)
         deed = Deed(
-            lambda: self._whm.uapi(self._user, "LangPHP", "php_set_vhost_versions", version=package, vhost=domain)
+            lambda: self._whm.uapi(self._user, "LangPHP", "php_set_vhost_versions", version=package, vhost=host)
         )
         self._looks.forget("vhosts")
-        if not (deed.said_done and self._looks.sharing) and self.current(domain) != package:
+        if not (deed.said_done and self._looks.sharing) and self.current(host) != package:
             raise deed.silence or self._why(deed.answer.text)
         return _version(package)
 
-    def current(self, domain: str) -> str | None:
-        """Return the package ("ea-php81") that serves the domain, None when it is none of known form."""
+    def current(self, host: str) -> str | None:
+        """Return the package ("ea-php81") that serves the virtual host, None when it is none of known form."""
         answer = self._looks.see("vhosts")
         if not answer.ok:
             raise self._why(answer.text)
         for row in rows(answer.data, "vhosts", "versions"):
-            if row.get("vhost") == domain and _PACKAGE.match(str(row.get("version"))):
+            if row.get("vhost") == host and _PACKAGE.match(str(row.get("version"))):
                 return str(row["version"])
         return None
 

@@ -8,6 +8,7 @@ import threading
 import urllib.parse
 from pathlib import Path
 
+from tests.fakes.whm import hands
 from tests.fakes.whm.auth import Door
 from tests.fakes.whm.calls import Calls
 from tests.fakes.whm.certificates import Authority
@@ -15,7 +16,7 @@ from tests.fakes.whm.engine import Engine, can_bind
 from tests.fakes.whm.functions import accounts
 from tests.fakes.whm.quirks import Quirks
 from tests.fakes.whm.server import Port
-from tests.fakes.whm.state import INITIAL_ACLS, Package, State
+from tests.fakes.whm.state import INITIAL_ACLS, Package, Site, State
 from tests.fakes.whm.texts import say
 
 WHM_PORT = 2087
@@ -175,6 +176,18 @@ class WhmDouble:
         values["features_off"] = frozenset(values.get("features_off", ()))
         package = self.state.packages[name] = Package(name, **values)
         return package
+
+    def add_domain(self, user, domain, kind="addon", root=None):
+        """The account has a further domain (state.Site): an addon or sub domain with a root of its own, which is
+        `root` below the home, or a parked one, which is served as the main domain is."""
+        account = self.account(user)
+        name = {"addon": f"{domain.partition('.')[0]}.{account.domain}", "sub": domain, "parked": account.domain}[kind]
+        path = account.document_root_path if kind == "parked" else f"{account.home}/{root or domain}"
+        if hands.run(account, "stat", path) is None:
+            hands.run(account, "mkdir", path, mode=0o750)
+        account.sites[domain] = Site(domain, kind, name, path, account.php)
+        self.engine.more.serve(account)
+        return account.sites[domain]
 
     def account(self, user):
         """Return what the server knows about an account (state.Hosting)."""

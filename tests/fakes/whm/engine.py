@@ -15,6 +15,7 @@ from controller.panels.local.crontab import Crontab
 from controller.panels.local.php_fpm import Pools
 from controller.panels.local.stack import free_port
 from tests.fakes.whm import hands
+from tests.fakes.whm.more_sites import MoreSites
 from tests.fakes.whm.tls_sites import TlsSites
 from tests.local_server import LocalServer
 
@@ -36,6 +37,7 @@ class Engine:
         self.http_port = self.server.stack.http_port
         port = 443 if can_bind(self.ip, 443) else free_port(self.ip)
         self.tls = TlsSites(self.server.settings(), self.ip, port)
+        self.more = MoreSites(self.server.settings())
         for name in ("public_html/cgi-bin", "public_ftp", "etc"):
             (self.root_skeleton / name).mkdir(parents=True, exist_ok=True)
 
@@ -88,6 +90,7 @@ class Engine:
         crontab = self.crontab(old)
         self.write_crontab(old, "")
         self.tls.remove(old)
+        self.more.remove(old)
         Sites(settings).remove(old)
         Pools(settings).remove(old)
         Accounts(settings).hands(Accounts(settings).find(old)).kill_processes()
@@ -103,6 +106,7 @@ class Engine:
         for database in list(hosting.databases):
             self.sql(f"DROP DATABASE IF EXISTS `{database}`")
         self.tls.remove(hosting.user)
+        self.more.remove(hosting.user)
         # Root removes also what root put there.
         subprocess.run(["chown", "-hR", f"{hosting.user}:", hosting.home], capture_output=True, check=False)
         self.panel(hosting).remove_account(self.record(hosting))
@@ -121,6 +125,7 @@ class Engine:
         """The account's site runs under the PHP `name` (ea-php84)."""
         version = next(php.version for php in self.server.settings().php if name == _package_name(php))
         self.panel(hosting).ensure_php(self.record(hosting), version, version, ())
+        self.more.serve(hosting)
         if hosting.certificate:
             self.tls.serve(hosting.user, hosting.certificate)
 

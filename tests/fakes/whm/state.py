@@ -24,6 +24,17 @@ class Package:
 
 
 @dataclass
+class Site:
+    """A further domain of an account, absolute `root`; `name` is what its virtual host goes by."""
+
+    domain: str
+    kind: str  # addon | sub | parked
+    name: str
+    root: str
+    php: str
+
+
+@dataclass
 class Hosting:
     """A cPanel account; `uid` and `home` are the real ones."""
 
@@ -47,6 +58,7 @@ class Hosting:
     database_users: set = field(default_factory=set)
     grants: dict = field(default_factory=dict)
     features_off: set = field(default_factory=set)
+    sites: dict = field(default_factory=dict)  # domain -> Site
     autossl_problems: list = field(default_factory=list)
     autossl_running: bool = False
     certificate: str = ""

@@ -113,6 +113,30 @@ def test_php_is_set_and_its_block_written(whm, client, user):
     client.error(user, "LangPHP", "php_set_vhost_versions", version=versions[0], vhost="other.test")
 
 
+def test_further_domains_have_virtual_hosts_of_their_own_but_parked_ones(whm, client, user):
+    main = whm.account(user).domain
+    for kind, domain in (("addon", "a-second.example.net"), ("sub", f"blog.{main}"), ("parked", "p.example.net")):
+        site = whm.add_domain(user, domain, kind)
+        client.data(user, "Fileman", "save_file_content", dir=site.root, file="x.txt", content=kind)
+        assert whm.server.get(domain, "/x.txt") == (200, kind.encode())
+    assert whm.server.get(main, "/x.txt") == (200, b"parked")
+    addon = client.data(user, "DomainInfo", "single_domain_data", domain="a-second.example.net")
+    home = whm.account(user).home
+    assert (addon["servername"], addon["documentroot"]) == (f"a-second.{main}", f"{home}/a-second.example.net")
+    assert "a-second.example.net" in addon["serveralias"].split()
+    client.error(user, "DomainInfo", "single_domain_data", domain="p.example.net")
+    every = client.data(user, "DomainInfo", "domains_data")
+    assert (every["addon_domains"], every["parked_domains"]) == ([addon], ["p.example.net"])
+    assert [row["domain"] for row in every["sub_domains"]] == [f"blog.{main}"]
+    hosts = [row["vhost"] for row in client.data(user, "LangPHP", "php_get_vhost_versions")]
+    assert hosts == [main, f"a-second.{main}", f"blog.{main}"]
+    version = whm.engine.php_versions()[0]
+    client.error(user, "LangPHP", "php_set_vhost_versions", version=version, vhost="a-second.example.net")
+    client.data(user, "LangPHP", "php_set_vhost_versions", version=version, vhost=f"a-second.{main}")
+    whm.remove(user)
+    assert whm.server.get("p.example.net", "/x.txt")[0] == 404
+
+
 def test_the_hosts_blocks_differ(whm, client, user):
     whm.quirks = Quirks(php_handler="___lsphp", php_ini_block=True)
     version = whm.engine.php_versions()[0]

@@ -31,47 +31,63 @@ def php_get_installed_versions(double, _account, _args):
     return {"versions": sorted(double.engine.php_versions())}
 
 
+def _hosts(account):
+    """Return name -> (document root, PHP) of the account's virtual hosts; a parked domain has none."""
+    found = {account.domain: (account.document_root_path, account.php)}
+    return found | {site.name: (site.root, site.php) for site in account.sites.values() if site.kind != "parked"}
+
+
 @uapi("LangPHP", "php_get_vhost_versions", feature="multiphp")
 def php_get_vhost_versions(double, account, _args):
     """Return which version serves which site."""
     return [
         {
-            "vhost": account.domain,
-            "version": account.php,
+            "vhost": name,
+            "version": version,
             "account": account.user,
             "account_owner": account.owner,
-            "documentroot": account.document_root_path,
+            "documentroot": root,
             "homedir": account.home,
-            "main_domain": double.quirks.number(1),
+            "main_domain": double.quirks.number(1 if name == account.domain else 0),
             "php_fpm": double.quirks.number(1),
             "php_fpm_pool_parms": {},
-            "phpversion_source": {"domain": account.domain},
+            "phpversion_source": {"domain": name},
             "is_suspended": double.quirks.number(1 if account.suspended else 0),
         }
+        for name, (root, version) in _hosts(account).items()
     ]
 
 
 @uapi("LangPHP", "php_set_vhost_versions", ("version",), ("vhost", "vhost-*"), feature="multiphp", changes=True)
 def php_set_vhost_versions(double, account, args):
-    """Another version serves the sites."""
-    sites = numbered(args, "vhost")
-    if not sites:
+    """Another version serves the sites; here one PHP serves all of an account's, whatever is said of each."""
+    names, hosts = numbered(args, "vhost"), _hosts(account)
+    if not names:
         raise Refusal("parameter_missing", name="vhost")
-    for site in sites:
-        if site != account.domain:
-            raise Refusal("domain_foreign", name=site)
+    for name in names:
+        if name not in hosts:
+            raise Refusal("domain_foreign", name=name)
     if args["version"] not in double.engine.php_versions():
         raise Refusal("version_missing", name=args["version"])
     with account.guard:
         double.engine.set_php(account, args["version"])
-        account.php = args["version"]
-        write_block(double, account)
-    return {"vhosts": sites}
+        for name in names:
+            _set(double, account, name, args["version"])
+    return {"vhosts": names}
 
 
-def write_block(double, account):
-    """The account's `.htaccess` has the host's own block, once; everything else in it stays."""
-    path = f"{account.document_root_path}/.htaccess"
+def _set(double, account, name, version):
+    if name == account.domain:
+        account.php = version
+    for site in account.sites.values():
+        if site.name == name:
+            site.php = version
+    write_block(double, account, _hosts(account)[name][0], version)
+
+
+def write_block(double, account, root, version):
+    """The `.htaccess` in `root` has the host's own block, once; everything else in it stays."""
+    path = f"{root}/.htaccess"
     try:
         before = hands.read(account, path).decode("utf-8", "surrogateescape")
     except FileError:
@@ -79,5 +95,5 @@ def write_block(double, account):
     after = _BLOCK.sub("", _INI_BLOCK.sub("", before)).rstrip("\n")
     quirks = double.quirks
     text = (after + "\n\n" if after else "") + (INI_BLOCK + "\n" if quirks.php_ini_block else "")
-    text += BLOCK.format(name=account.php, handler=quirks.php_handler)
+    text += BLOCK.format(name=version, handler=quirks.php_handler)
     hands.run(account, "write", path, content=text.encode("utf-8", "surrogateescape"), mode=0o644)
