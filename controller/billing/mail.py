@@ -12,6 +12,7 @@ from email.utils import formatdate, make_msgid
 from pathlib import Path
 from string import Template
 
+from controller.billing import texts
 from controller.billing.base import Alarm, Billing, Handover
 from controller.config import MailConfig
 from controller.files import write_durably
@@ -35,7 +36,7 @@ Back office: $admin_url
 
 Login: $login
 Password: $password
-
+$name_servers_line
 Please keep this message safe, or change the password after your first login.
 """,
     ),
@@ -51,7 +52,7 @@ Please keep this message safe, or change the password after your first login.
 
 نام کاربری: $login
 گذرواژه / Password: $password
-
+$name_servers_line
 لطفاً این پیام را در جای امنی نگه دارید یا پس از نخستین ورود گذرواژه را عوض کنید.
 """,
     ),
@@ -76,7 +77,9 @@ class Mail(Billing):
     def hand_over(self, news: Handover) -> None:
         """See Billing.hand_over."""
         subject, text = _HANDOVER.get(news.language, _HANDOVER["en"])
-        values = {**vars(news), "first_name": news.first_name or news.domain}
+        servers = texts.NAME_SERVERS if news.name_servers else ""
+        line = texts.filled(servers, news.language, {"name_servers": ", ".join(news.name_servers)})
+        values = {**vars(news), "first_name": news.first_name or news.domain, "name_servers_line": line}
         self._send(news.email, _filled(subject, values), _filled(text, values), f"{news.job}.ready", once=True)
 
     def alarm(self, news: Alarm) -> None:

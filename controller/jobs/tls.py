@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from controller.config import Config
+from controller.panels.base import SiteAddress
 from shared.errors import ShoplaunchError
 
 TIMEOUT_SECONDS = 15
@@ -52,6 +53,11 @@ def addresses(host: str) -> set[str]:
     except (OSError, UnicodeError):
         return set()
     return {str(entry[4][0]) for entry in found}
+
+
+def leads_to(address: SiteAddress, domain: str) -> bool:
+    """Tell whether the world finds the shop of `domain` where its server is."""
+    return address.ip in addresses(domain)
 
 
 def look(ip: str, port: int, host: str, trusted: ssl.SSLContext, timeout: float = TIMEOUT_SECONDS) -> Served:

@@ -52,7 +52,7 @@ def look(tools: Tools, job: Job) -> None:
 def _look(tools: Tools, job: Job, now: float) -> dict[str, Any]:
     account = Work(job, {}, tools).account
     address: SiteAddress = tools.panel.site_address(account)
-    if address.ip not in tls.addresses(job.domain):
+    if not tls.leads_to(address, job.domain):
         return _again(job, WAITING, "the domain does not lead to the server", now)
     if job.facts.get(FACT) == WAITING:
         # Those who issue certificates could not find the server before

@@ -21,6 +21,8 @@ class Account:
     home: str
     document_root: str
     domain: str
+    #: What the panel named when it made the account; known to no later look.
+    name_servers: Sequence[str] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from controller.billing.base import Handover, Unsettled
-from controller.jobs import credentials, telling
+from controller.jobs import credentials, telling, tls
 from controller.jobs.steps.work import Later, Outcome, Work
-from controller.jobs.tls import addresses
 from shared.errors import ShoplaunchError
 
 
@@ -67,4 +66,4 @@ def _name_servers(work: Work) -> tuple[str, ...]:
     """Return what the client's domain should use, unless the world finds the shop already."""
     panel, account = work.tools.panel, work.account
     found = panel.name_servers(account)
-    return tuple(found) if found and panel.site_address(account).ip not in addresses(work.job.domain) else ()
+    return tuple(found) if found and not tls.leads_to(panel.site_address(account), work.job.domain) else ()

@@ -6,6 +6,7 @@ import re
 import secrets
 import string
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from controller.panels.base import Account
@@ -13,13 +14,11 @@ from controller.panels.cpanel import acts
 from controller.panels.cpanel.acts import Deed, Reasons
 from controller.panels.cpanel.answers import is_on, rows
 from controller.panels.cpanel.looks import Looks, side_by_side
-from controller.panels.cpanel.settings import CpanelSettings
+from controller.panels.cpanel.settings import DOMAIN, CpanelSettings
 from controller.panels.cpanel.whm import LONG_SECONDS, Whm
 from shared.errors import ShoplaunchError
 
 USER = re.compile(r"[a-z][a-z0-9_]{0,30}\Z")
-_LABEL = "(?!-)[a-z0-9-]{1,63}(?<!-)"
-DOMAIN = re.compile(rf"(?=.{{4,253}}\Z){_LABEL}(?:\.{_LABEL})+\Z")
 #: Names of the system and of cPanel itself: never a hosting account.
 SYSTEM = frozenset((
     "root", "nobody", "mysql", "mysqld", "daemon", "bin", "sys", "sync", "adm", "lp", "mail", "mailnull",
@@ -61,15 +60,16 @@ class Accounts:
         _check(user, domain)
         looks = self._looks_of(user)
         summary, home = side_by_side([lambda: looks.see("summary"), lambda: looks.domain(domain)])
+        named: tuple[str, ...] = ()
         if not rows(summary.data, "acct") and not home.ok:
             if not create:
                 words = f"looking for {user}: {summary.text}"
                 raise Reasons(self._whm, looks, user, domain).gone(words)
-            self._create(user, domain, email)
+            named = self._create(user, domain, email)
         found = _summary(looks)
         if found is not None and is_on(found.get("suspended")):
             raise acts.suspended(user, found)
-        return self._account(user, domain)
+        return replace(self._account(user, domain), name_servers=named)
 
     def all(self) -> list[Account]:
         """Return every account our token can see, by name, but those whose place the panel does not name."""
@@ -101,7 +101,18 @@ class Accounts:
             words = f"removing the account {account.user}: {deed.answer.text}"
             raise deed.silence or ShoplaunchError("panel_refused", words)
 
-    def _create(self, user: str, domain: str, email: str) -> None:
+    def name_servers(self, account: Account) -> list[str]:
+        """Return the name servers of the account's domain: set, told when it was made, else those of whoever we are
+        there; [] where the panel does not tell."""
+        told = self._settings.name_server_list() or list(account.name_servers)
+        if told:
+            return told
+        answer = self._whm.call("get_nameserver_config", look=True)
+        found = answer.data.get("nameservers") if answer.ok and isinstance(answer.data, dict) else None
+        return [str(name) for name in found if name] if isinstance(found, list) else []
+
+    def _create(self, user: str, domain: str, email: str) -> tuple[str, ...]:
+        """Make the account; return the name servers the panel named."""
         looks = self._looks_of(user)
         deed = Deed(
             lambda: self._whm.call(
@@ -113,7 +124,9 @@ class Accounts:
         if looks.sharing:
             self.see_first(user, domain)
         if _summary(looks) is not None:
-            return
+            told = deed.answer.data if isinstance(deed.answer.data, dict) else {}
+            named = (told.get(f"nameserver{number}") for number in ("", "2", "3", "4"))
+            return tuple(str(name) for name in named if name)
         if deed.silence is not None:
             raise deed.silence
         other = self._whm.call("accountsummary", look=True, domain=domain)

@@ -172,6 +172,10 @@ class CpanelPanel(Panel):
         ip = self.settings.http_ip or str(place.get("ip") or "") or self._host
         return SiteAddress(ip=ip, port=self.settings.http_port)
 
+    def name_servers(self, account: Account) -> list[str]:
+        """See Panel.name_servers."""
+        return self._accounts.name_servers(account)
+
     def document_root_rules(self) -> DocumentRootRules:
         """See Panel.document_root_rules."""
         return DocumentRootRules(keep=PANELS_OWN, htaccess_blocks=HTACCESS_BLOCKS)

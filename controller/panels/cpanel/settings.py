@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
@@ -11,6 +12,8 @@ from shared.errors import ShoplaunchError
 #: Enough for every look that a job begins with, side by side.
 CALLS_IN_FLIGHT = 12
 SKELETONS = ("root", "reseller", "none")
+_LABEL = "(?!-)[a-z0-9-]{1,63}(?<!-)"
+DOMAIN = re.compile(rf"(?=.{{4,253}}\Z){_LABEL}(?:\.{_LABEL})+\Z")
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,8 @@ class CpanelSettings:
     #: Where sites answer when it is not the address the panel tells (NAT, another port).
     http_ip: str = ""
     http_port: int = 80
+    #: What clients' domains should use, separated by commas, when it is not what the panel tells.
+    name_servers: str = ""
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> CpanelSettings:
@@ -46,6 +51,10 @@ class CpanelSettings:
         settings._check()
         return settings
 
+    def name_server_list(self) -> list[str]:
+        """Return the names of `name_servers`."""
+        return [name.strip().lower() for name in self.name_servers.split(",") if name.strip()]
+
     def _check(self) -> None:
         if not 1 <= self.calls_in_flight <= 64:
             raise ShoplaunchError("config_invalid", "calls_in_flight must be between 1 and 64")
@@ -55,6 +64,9 @@ class CpanelSettings:
             raise ShoplaunchError("config_invalid", "http_port must be between 1 and 65535")
         if self.fetch_rate < 0:
             raise ShoplaunchError("config_invalid", "fetch_rate must be at least 0")
+        wrong = [name for name in self.name_server_list() if not DOMAIN.match(name)]
+        if wrong:
+            raise ShoplaunchError("config_invalid", f"name_servers: not a host name: {wrong[0][:80]!r}")
         if self.skeleton not in SKELETONS:
             raise ShoplaunchError("config_invalid", f"skeleton must be one of {', '.join(SKELETONS)}")
         if self.bundle_folder and (not self.bundle_folder.startswith("/") or ".." in self.bundle_folder.split("/")):

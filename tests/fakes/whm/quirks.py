@@ -63,6 +63,10 @@ class Quirks:
     autossl: bool = True
     autossl_seconds: float = 0.0
 
+    # -- name servers
+    name_servers: tuple = ("ns1.host.example", "ns2.host.example")
+    tells_name_servers: bool = True  # is there a function get_nameserver_config
+
     # -- misfortunes
     refuse_token: bool = False  # every token is refused, in the three ways in turn
     auth_forms: tuple = ("401", "403", "200")

@@ -102,13 +102,14 @@ def createacct(double, token, args):
     raw = f"<pre>Creating account {user} ... Domain: {domain} Ip: {double.ip}</pre>"
     if args.get("showpass", "y") == "y":
         raw += f" PassWord: {args.get('password') or args.get('pass') or secrets.token_urlsafe(12)}"
-    data = {"ip": hosting.ip, "package": hosting.plan, **name_servers()}
+    data = {"ip": hosting.ip, "package": hosting.plan, **name_servers(double.quirks)}
     return Answer(data, "Account Creation Ok", {"raw": raw})
 
 
-def name_servers():
+def name_servers(quirks):
     """Return the name servers as createacct names them."""
-    return {"nameserver": "ns1.host.example", "nameserver2": "ns2.host.example", "nameserver3": "", "nameserver4": ""}
+    names = [*quirks.name_servers, "", "", "", ""]
+    return {f"nameserver{number}": names.pop(0) for number in ("", "2", "3", "4")}
 
 
 def _wanted(token, args):

@@ -17,6 +17,14 @@ def installable_mysql_versions(_double, _token, _args):
     return {"versions": [{"server": "mariadb", "version": "10.11"}, {"server": "mysql", "version": "8.0"}]}
 
 
+@whm("get_nameserver_config")
+def get_nameserver_config(double, _token, _args):
+    """Return the name servers of whoever calls."""
+    if not double.quirks.tells_name_servers:
+        raise Refusal("unknown_app", name="get_nameserver_config", version="1")
+    return {"nameservers": list(double.quirks.name_servers)}
+
+
 @whm("uapi_cpanel", ("cpanel.user", "cpanel.module", "cpanel.function"), ("*",), acl="cpanel-api")
 def uapi_cpanel(_double, _token, _args):
     """Carried out by the dispatcher, which knows both APIs."""
