@@ -39,6 +39,7 @@ lint:
 bench:
 	@packaging/bootstrap.sh test
 	.venv/bin/python -m tests.bench.restore $(BUNDLE)
+	.venv/bin/python -m tests.bench.addon
 
 clean:
 	@if [ -x .venv/bin/python ]; then .venv/bin/python packaging/demo/demo.py --clean; fi

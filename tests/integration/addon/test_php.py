@@ -6,7 +6,10 @@ import subprocess
 
 import pytest
 
-from tests.fakes.whmcs_php.harness import ADDON, HERE
+from tests.fakes.whmcs_php import sequences
+from tests.fakes.whmcs_php.harness import ADDON, HERE, Whmcs
+from tests.integration.addon import recorder
+from tests.php_versions import BINARIES, VERSIONS, binary, complaints
 
 FILES = sorted(ADDON.rglob("*.php"))
 #: What PHP 7.4 does not know, by the name PHP's own tokenizer gives it.
@@ -18,6 +21,15 @@ NEWER_FUNCTIONS = {
     "str_contains", "str_starts_with", "str_ends_with", "array_is_list", "array_find", "array_any", "array_all",
     "get_debug_type", "json_validate", "mb_trim", "array_key_first_last", "fdiv", "get_resource_id", "mb_str_pad",
 }  # fmt: skip
+#: version -> what only a later one takes.
+LATER = {
+    "7.4": "<?php function f(): mixed { return 1; }  $a?->b();",
+    "8.0": "<?php enum E { case A; }",
+    "8.1": "<?php readonly class A {}",
+    "8.2": "<?php class A { const int B = 1; }",
+    "8.3": "<?php class A { public int $b { get => 1; } }",
+    "8.4": "<?php $a = 1 |> f(...);",
+}
 TOKENS = """
 $all = [];
 foreach (array_slice($argv, 1) as $file) {
@@ -42,6 +54,39 @@ def tokens():
 def test_php_accepts_every_file(file):
     done = subprocess.run(["php", "-l", str(file)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60)
     assert done.returncode == 0, done.stdout.decode()
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_every_php_accepts_every_file_and_none_that_is_of_a_later_version(version, tmp_path):
+    later = tmp_path / "later.php"
+    later.write_text(LATER[version])
+    found = complaints(version, [*FILES, *sorted(HERE.rglob("*.php")), later])
+    assert {file for file, complaint in found.items() if complaint} == {str(later)}
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_an_order_goes_its_whole_way_on_every_php(version, mariadb_server, told):
+    php = binary(version, whole=True)
+    if php is None:
+        pytest.skip(f"no PHP {version} with pdo_mysql and curl here, nor in {BINARIES}")
+    whmcs = Whmcs(mariadb_server, php)
+    try:
+        whmcs.activate(
+            controller_url=told.url, api_key=recorder.KEY, api_secret=recorder.SECRET, products="3 = boutique"
+        )
+        order, service = whmcs.order()
+        sequences.created_again(whmcs, order, service)
+        client = whmcs.rows("tblhosting", id=service)[0]["userid"]
+        assert whmcs.page("/clientarea.php", action="productdetails", id=service, client=client).redirect
+        assert whmcs.page("/index.php", m="shoplaunch", service=service, client=client).status == 200
+        told.answer(200, {"state": "live", "percent": 100, "kind": "restore"})
+        whmcs.due_now()
+        whmcs.cron()
+        assert whmcs.shop(service)["ready_at"] > 0
+        assert whmcs.page("/admin/addonmodules.php", module="shoplaunch", admin=1).status == 200
+        assert told.told() == sequences.TOLD[sequences.created_again]
+    finally:
+        whmcs.close()
 
 
 def test_no_file_uses_what_php_7_4_does_not_know(tokens):

@@ -1,0 +1,46 @@
+"""The versions of PHP the addon is for, as far as they are at hand: installed, or compiled to WebAssembly.
+
+SHOPLAUNCH_TEST_PHP names more binaries, separated by colons. SHOPLAUNCH_TEST_PHP_WASM names a folder in which
+`npm install @php-wasm/node-7-4` (node-8-0 …) was run; node is needed too. That one can check files, not run them.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+VERSIONS = ("7.4", "8.0", "8.1", "8.2", "8.3", "8.4")
+BINARIES, WASM = "SHOPLAUNCH_TEST_PHP", "SHOPLAUNCH_TEST_PHP_WASM"
+LINT = Path(__file__).with_name("php_lint.mjs")
+_ASK = "echo PHP_MAJOR_VERSION, '.', PHP_MINOR_VERSION, ' ', extension_loaded('pdo_mysql') && extension_loaded('curl');"
+SECONDS = 300
+
+
+def binary(version, *, whole=False):
+    """Return the path of a PHP of that version, None when there is none; `whole`: with what the addon needs to run."""
+    named = filter(None, os.environ.get(BINARIES, "").split(":"))
+    for path in (*named, *filter(None, [shutil.which(f"php{version}"), shutil.which("php")])):
+        said = subprocess.run([path, "-r", _ASK], capture_output=True, text=True, check=True, timeout=SECONDS).stdout
+        number, _, able = said.partition(" ")
+        if number == version and (able or not whole):
+            return path
+    return None
+
+
+def complaints(version, files):
+    """Return file -> what a PHP of that version has to say against it; skips where there is none of that version."""
+    php, folder = binary(version), os.environ.get(WASM)
+    if php:
+        return {str(file): _lint(php, file) for file in files}
+    if not folder or not (Path(folder) / "node_modules" / "@php-wasm" / f"node-{version.replace('.', '-')}").is_dir():
+        pytest.skip(f"no PHP {version} here: neither installed nor in {BINARIES} or {WASM}")
+    command = ["node", str(LINT), folder, version, *map(str, files)]
+    return json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True, timeout=SECONDS).stdout)
+
+
+def _lint(php, file):
+    done = subprocess.run([php, "-l", str(file)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=SECONDS)
+    return "" if done.returncode == 0 else done.stdout.decode("utf-8", "replace")
