@@ -56,7 +56,9 @@ def retry(engine: sa.Engine, keys: Keys, job_id: str, step: str | None, now: flo
         columns = moved(job, "retry" if part in (PREPARE, AGENT) else "recheck")
         if job.state == states.LIVE and part != AFTER:
             raise ShoplaunchError("illegal_transition", f"the shop lives; step {first} cannot run again")
-        again = following([first])
+        # One that failed beside it would keep the job from going on
+        beside = [name for name, row in rows.items() if row.state == FAILED and PLAN[name].part == part == PREPARE]
+        again = following([first, *beside])
         if job.state == states.LIVE and "notify" in again and job.secrets_encrypted is None:
             raise ShoplaunchError("illegal_transition", "the client was told already; the password is forgotten")
         columns |= changes.asked_again(connection, job, again, now)

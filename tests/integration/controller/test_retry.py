@@ -77,6 +77,19 @@ def test_a_step_beside_the_failed_one_stays_done(world):
     assert ran(world, "ensure_database_user") == 1
 
 
+@pytest.mark.parametrize("asked_for", [None, "database_user"])
+def test_steps_that_failed_side_by_side_are_all_run_again(world, asked_for):
+    world.panel.fail("ensure_database", "panel_refused")
+    world.panel.fail("ensure_database_user", "panel_refused")
+    job = world.order()
+    world.work()
+    rows = world.steps(job)
+    assert (rows["database"].state, rows["database_user"].state) == ("failed", "failed")
+    world.service.retry(job.id, asked_for)
+    world.work()
+    assert world.job(job).state == "dropped"
+
+
 def test_an_unexpected_failure_is_internal_and_does_not_tell_what_it_was_called_with(world):
     def burst():
         world.panel.before.clear()
