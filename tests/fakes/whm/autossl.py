@@ -15,9 +15,14 @@ def start(double, account):
         if account.autossl_running:
             return
         account.autossl_running = True
-    thread = threading.Thread(target=_check, args=(double, account), daemon=True)
+    thread = threading.Thread(target=_served, args=(double, account), daemon=True)
     double.background.append(thread)
     thread.start()
+
+
+def _served(double, account):
+    with double.serving(account.user):
+        _check(double, account)
 
 
 def _check(double, account):

@@ -20,6 +20,7 @@ class Call:
     function: str = ""
     caller: str = ""
     account: str = ""
+    changes: bool = False
     names: tuple = ()
     query_names: tuple = ()
     ended: float = 0.0

@@ -1,5 +1,6 @@
 """The double itself: started with `with WhmDouble() as whm:`, asked and told by tests, gone without a trace."""
 
+import contextlib
 import itertools
 import random
 import socket
@@ -29,7 +30,9 @@ class WhmDouble:
     """One cPanel server at an address of its own; leaving the `with` fails when the protocol was violated."""
 
     def __init__(self, quirks=None):
-        self.quirks = quirks or Quirks()
+        self._quirks = quirks or Quirks()
+        self._quirks_of = {}
+        self._serving = threading.local()
         self.state = State()
         self.calls = Calls()
         self.door = Door(self)
@@ -100,6 +103,30 @@ class WhmDouble:
         """Fail when a client did what no client may do."""
         assert not self.violations, "\n".join(self.violations)
 
+    # -- its habits --------------------------------------------------------------------------------------------------
+
+    @property
+    def quirks(self):
+        """The habits that count for the account this thread works for: its own when it was given some."""
+        return self._quirks_of.get(getattr(self._serving, "user", None), self._quirks)
+
+    @quirks.setter
+    def quirks(self, quirks):
+        self._quirks = quirks
+
+    def give_habits(self, user, quirks):
+        """For this account alone, there or not yet, the server has the habits `quirks`."""
+        self._quirks_of[user] = quirks
+
+    @contextlib.contextmanager
+    def serving(self, user):
+        """What this thread does within is done for the account `user`."""
+        self._serving.user = user
+        try:
+            yield
+        finally:
+            self._serving.user = None
+
     # -- where it is -------------------------------------------------------------------------------------------------
 
     @property
@@ -166,10 +193,14 @@ class WhmDouble:
         """Return an account name nobody has."""
         return self.server.new_user()
 
-    def add_account(self, user=None, domain=None, owner="root", plan="default", email="owner@example.com"):
-        """Return a new account (state.Hosting) that was there before anybody called."""
+    def add_account(self, user=None, domain=None, owner="root", plan="default", email="owner@example.com", quirks=None):
+        """Return a new account (state.Hosting) that was there before anybody called; the server has the habits
+        `quirks` for this account alone when they are given."""
         user = user or self.new_user()
-        return accounts.create(self, user, domain or f"{user}.test", owner=owner, plan=plan, email=email)
+        if quirks is not None:
+            self.give_habits(user, quirks)
+        with self.serving(user):
+            return accounts.create(self, user, domain or f"{user}.test", owner=owner, plan=plan, email=email)
 
     def add_package(self, name, **values):
         """Return a new package (state.Package): maxsql, quota, features_off, owner."""

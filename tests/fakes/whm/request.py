@@ -11,6 +11,8 @@ SECRET_NAMES = ("password", "pass", "content", "token", "cpanel_jsonapi_password
 MAX_QUERY_VALUE = 1024
 #: Shorter values may be found by chance.
 MIN_SECRET = 8
+#: The parameters that name the account a call is about.
+ACCOUNT_NAMES = ("cpanel.user", "cpanel_jsonapi_user", "user", "username")
 
 
 @dataclass
@@ -47,6 +49,11 @@ def secrets_in(args):
     """Return the values that must never be found in any address."""
     found = {args[name] for name in SECRET_NAMES if name in args}
     return {value for value in found if len(value) >= MIN_SECRET}
+
+
+def account_of(args):
+    """Return the account a call is about, "" when it is about none."""
+    return next((args[name] for name in ACCOUNT_NAMES if name in args), "")
 
 
 def _look_for_secrets(request, pairs):

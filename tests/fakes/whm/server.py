@@ -81,8 +81,10 @@ class Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         with double.calls.record(self.command, self.path.partition("?")[0], self.server.door) as call:
             parsed = requests.parse(self.command, self.path, self.headers, body)
+            call.account = requests.account_of(parsed.args)
             try:
-                reply = self._reply(double, call, parsed)
+                with double.serving(call.account):
+                    reply = self._reply(double, call, parsed)
             except Cut:
                 call.outcome = "cut"
                 double.calls.end(call)
@@ -97,7 +99,6 @@ class Handler(BaseHTTPRequestHandler):
         call.function = label(parsed)
         call.names = tuple(sorted(parsed.args))
         call.query_names = parsed.query_names
-        call.account = parsed.args.get("cpanel.user") or parsed.args.get("cpanel_jsonapi_user") or ""
         for violation in parsed.violations:
             double.violation(violation)
         double.look_at_address(self.path, requests.secrets_in(parsed.args))
@@ -107,8 +108,8 @@ class Handler(BaseHTTPRequestHandler):
             return double.door.refusal(self.server.door)
         call.caller = token.user
         quirks = double.quirks
-        changes = dispatch.changes(parsed)
-        cut_before, cut_after = quirks.count(call.function, changes)
+        call.changes = dispatch.changes(parsed)
+        cut_before, cut_after = quirks.count(call.function, call.changes)
         time.sleep(quirks.wait_for(call.function, quirks.slow_before))
         if cut_before:
             raise Cut

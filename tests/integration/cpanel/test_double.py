@@ -348,3 +348,15 @@ def test_whm_does_not_answer_on_the_accounts_port_nor_the_other_way_round(whm, c
     assert answer["data"]["prefix"] == f"{account.user}_"
     client.raw("/json-api/listaccts", base=whm.cpanel_url, headers=own)
     expect_violation(whm, "wrong port")
+
+
+def test_an_account_may_be_treated_in_a_way_of_its_own(whm, client):
+    usual, own = (whm.add_account(quirks=quirks).user for quirks in (None, Quirks(prefix="none", refuse_token=False)))
+    prefixes = [client.data(user, "Mysql", "get_restrictions")["prefix"] for user in (usual, own)]
+    assert prefixes == [f"{usual}_", None]
+    whm.give_habits(own, Quirks(cuts={"Mysql::list_users": {2}}))
+    assert client.data(own, "Mysql", "list_users") == client.data(usual, "Mysql", "list_users") == []
+    assert client.data(usual, "Mysql", "list_users") == []
+    with pytest.raises(requests.ConnectionError):
+        client.data(own, "Mysql", "list_users")
+    assert [call.account for call in whm.calls.all if call.outcome == "cut"] == [own]
