@@ -3,13 +3,10 @@
 import base64
 import binascii
 
+from tests.fakes.whmcs.books import TICKET_OPENED, TICKET_REPLY, Refused
 from tests.fakes.whmcs.php import NotSerialized, unserialize
 
 _TRUE = ("1", "true", "on")
-
-
-class Refused(Exception):
-    """The action's error; its text is WHMCS's."""
 
 
 def send_email(books, form):
@@ -21,17 +18,7 @@ def send_email(books, form):
     values = _variables(form)
     if not number:
         raise Refused("A related ID is required")
-    template = books.templates.get(name)
-    if template is None:
-        raise Refused("Email Template not found")
-    if template.disabled:
-        raise Refused("Email Template is disabled")
-    service = books.services.get(number)
-    if service is None or name in books.aborted:
-        raise Refused("Sending Failed. Please see documentation.")
-    client = books.clients[service["clientid"]]
-    message = books.rendered(template.message, client, values)
-    books.mail(client, books.rendered(template.subject, client, values), message)
+    books.send(name, number, values)
     return {}
 
 
@@ -46,8 +33,8 @@ def _variables(form):
 
 def get_emails(books, form):
     client = _client(books, form, "Client ID Not Found")
-    rows = [mail for mail in reversed(books.mails) if mail["userid"] == client["id"]]
-    rows = [mail for mail in rows if form.get("subject", "").lower() in mail["subject"].lower()]
+    subject = form.get("subject", "").lower()
+    rows = [mail for mail in reversed(books.mails_of(client)) if subject in mail["subject"].lower()]
     return _page(rows, form, "emails", "email", whole=len(rows))
 
 
@@ -94,14 +81,18 @@ def open_ticket(books, form):
         "service": f"S{form['serviceid']}" if form.get("serviceid") else "", "replies": [], "notes": [],
     }  # fmt: skip
     books.tickets.append(ticket)
-    _say(books, ticket, form, "replies", "API Admin" if by_staff else "", client)
+    _say(books, ticket, form, "replies", "API Admin" if by_staff else "")
+    _tell(books, ticket, form, client, TICKET_OPENED)
     return {"id": key, "tid": ticket["tid"], "c": ticket["c"]}
 
 
-def _say(books, ticket, form, kind, admin, client=None):
+def _say(books, ticket, form, kind, admin):
     ticket[kind].append({"replyid": books.number(), "admin": admin, "message": form["message"]})
-    if client is not None and form.get("noemail", "").lower() not in _TRUE:
-        books.mail(client, f"[Ticket ID: {ticket['tid']}] {ticket['subject']}", form["message"])
+
+
+def _tell(books, ticket, form, client, template):
+    if form.get("noemail", "").lower() not in _TRUE:
+        books.mail_of_ticket(ticket, client, template, form["message"])
 
 
 def _ticket(books, form):
@@ -121,7 +112,8 @@ def add_ticket_reply(books, form):
         raise Refused("Name and email address are required if not a client")
     if "clientid" in form:
         _client(books, form, "Client ID Not Found")
-    _say(books, ticket, form, "replies", admin, books.clients[ticket["userid"]])
+    _say(books, ticket, form, "replies", admin)
+    _tell(books, ticket, form, books.clients[ticket["userid"]], TICKET_REPLY)
     ticket["status"] = "Answered" if admin else "Customer-Reply"
     return {}
 
@@ -177,7 +169,7 @@ def whmcs_details(_books, _form):
 def log_activity(books, form):
     if not form.get("description"):
         raise Refused("A description is required")
-    books.activity.append((form.get("clientid", ""), form["description"]))
+    books.log(form["description"], form.get("clientid", ""))
     return {}
 
 

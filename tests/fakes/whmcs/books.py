@@ -6,6 +6,11 @@ import threading
 from dataclasses import dataclass, field
 
 _FIELD = re.compile(r"\{\$(\w+)\}")
+TICKET_OPENED, TICKET_REPLY = "Support Ticket Opened by Admin", "Support Ticket Reply"
+
+
+class Refused(Exception):
+    """An action's error; its text is WHMCS's."""
 
 
 @dataclass
@@ -70,13 +75,43 @@ class Books:
         """Return the ticket, None when there is none."""
         return next((ticket for ticket in self.tickets if ticket["id"] == number), None)
 
+    def send(self, name, number, values):
+        """Send a templated mail about a service. Raises Refused."""
+        template = self.templates.get(name)
+        if template is None:
+            raise Refused("Email Template not found")
+        if template.disabled:
+            raise Refused("Email Template is disabled")
+        service = self.services.get(number)
+        if service is None or name in self.aborted:
+            raise Refused("Sending Failed. Please see documentation.")
+        client = self.clients[service["clientid"]]
+        message = self.rendered(template.message, client, values)
+        self.mail(client, self.rendered(template.subject, client, values), message)
+
     def rendered(self, text, client, values):
         """Return a template's text with its merge fields filled; unknown ones are empty, as Smarty leaves them."""
         known = {"client_first_name": client["firstname"], "client_name": client["fullname"], **values}
         return _FIELD.sub(lambda found: str(known.get(found[1], "")), text)
 
+    def mail_of_ticket(self, ticket, client, template, message):
+        """WHMCS tells the client what was said in a ticket; `template` is the mail's name."""
+        self.mail(client, f"[Ticket ID: {ticket['tid']}] {ticket['subject']}", message)
+
     def mail(self, client, subject, message):
         """A mail to the client was sent."""
         row = {"id": self.number(), "userid": client["id"], "subject": subject, "message": message}
-        row |= {"date": "2026-06-01 10:00:00", "to": f"{client['fullname']} <{client['email']}>", "cc": "", "bcc": ""}
-        self.mails.append(row)
+        self.mails.append(row | {"date": "2026-06-01 10:00:00"} | addressed(client))
+
+    def mails_of(self, client):
+        """Return the mails a client got, oldest first."""
+        return [mail for mail in self.mails if mail["userid"] == client["id"]]
+
+    def log(self, description, client):
+        """A line in the activity log."""
+        self.activity.append((client, description))
+
+
+def addressed(client):
+    """Return whom a mail went to, as GetEmails says it."""
+    return {"to": f"{client['fullname']} <{client['email']}>", "cc": "", "bcc": ""}

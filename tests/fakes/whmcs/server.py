@@ -6,32 +6,42 @@ import socket
 import ssl
 import threading
 import time
+from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qsl
 
-from tests.fakes.whmcs.actions import ACTIONS, CHANGES, UNMARKED, Refused
-from tests.fakes.whmcs.books import Books
+from tests.fakes.whmcs.actions import ACTIONS, CHANGES, UNMARKED
+from tests.fakes.whmcs.books import Books, Refused
 
 MAINTENANCE = b"<!doctype html><html><title>Down for Maintenance</title><p>Be right back.</p></html>"
 IDENTIFIER, SECRET = "9XrTNvB2identifier", "s3cr3t-of-the-credential"
+#: What may happen to a call: done, but the answer lost; not done and the connection lost; done after the caller is
+#: gone; a page instead of an answer; a server's error; answered, and then nobody listens until `open`.
+MOODS = ("cut", "broken", "slow", "html", "http500", "last")
+#: How lists come: wrapped; GetEmails as documented; without the inner wrapper; with numbers that are ints.
+SHAPES = ("normal", "flat", "lists", "numbers")
 
 
-class Whmcs:
-    """A running double. `books` is what it knows; `calls` are (action, form) of every call that was let in.
+@dataclass
+class Options:
+    """What installations differ in; every field may be changed while the double runs."""
 
-    `allowed` limits source addresses (None: all), `role` the actions of the credential, `access_key` opens the
-    address list. `moods`: action -> what happens to its next calls, one each: "cut" (done, but the answer is lost),
-    "html", "broken" (not done, connection lost), "slow" (done after the caller is gone), "http500", "last" (answered,
-    and then nobody listens until `open`). `largest_page`: how many rows a list has at most, whatever is asked for.
-    `shapes`: "normal", "flat" (GetEmails as documented), "lists" (no inner wrapper), "numbers" (numbers are ints).
-    """
+    allowed: set | None = None  # source addresses that are let in; None: all
+    access_key: str = ""  # opens the address list
+    role: set = field(default_factory=lambda: set(ACTIONS))  # the actions of the credential
+    moods: dict = field(default_factory=dict)  # action or "*" -> what happens to its next calls, one each
+    slow_seconds: float = 3.0
+    shape: str = "normal"
+    largest_page: int | None = None  # how many rows a list has at most, whatever is asked for
 
-    def __init__(self, certificate=None, key=None):
-        self.books = Books()
-        self.calls, self.moods, self.allowed, self.role = [], {}, None, set(ACTIONS)
-        self.access_key, self.shape, self.slow_seconds = "", "normal", 3.0
-        self.largest_page = None
-        self.raw, self._busy = [], set()
+
+class Whmcs(Options):
+    """A running double. `books` is what it knows; `calls` are (action, form) of every call that was let in."""
+
+    def __init__(self, certificate=None, key=None, books=None):
+        super().__init__()
+        self.books = books or Books()
+        self.calls, self.raw, self._busy = [], [], set()
         self._files = certificate, key
         self._port = 0
         self.open()

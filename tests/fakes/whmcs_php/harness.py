@@ -51,6 +51,8 @@ class Whmcs:
                 if statement.strip():
                     cursor.execute(statement)
         self._web = None
+        #: What makes and removes accounts (`create(service)`, `terminate(service)`) as the server module does.
+        self.module = None
 
     def close(self):
         """End the web server and remove the database."""
@@ -154,6 +156,8 @@ class Whmcs:
 
     def create(self, service, order=ORDERS[0], failure="", **changes):
         """Run the module's create with all its hooks; `failure` is the server's message when it fails."""
+        if self.module is not None and not failure:
+            self.module.create(service)
         [result] = self.together(self.asked_create(service, order, failure, **changes))
         return result
 
@@ -176,6 +180,8 @@ class Whmcs:
 
     def terminate(self, service, **changes):
         """Run the module's terminate."""
+        if self.module is not None:
+            self.module.terminate(service)
         return self.do("terminate", service=service, params=changes)
 
     def send_mail(self, name, relid):

@@ -9,7 +9,7 @@ CREATE TABLE tblservers (id INT AUTO_INCREMENT PRIMARY KEY, name TEXT NOT NULL, 
 CREATE TABLE tbladdonmodules (id INT AUTO_INCREMENT PRIMARY KEY, module TEXT NOT NULL, setting TEXT NOT NULL, value TEXT NOT NULL);
 CREATE TABLE tblemailtemplates (id INT AUTO_INCREMENT PRIMARY KEY, type TEXT NOT NULL, name TEXT NOT NULL, subject TEXT NOT NULL, message TEXT NOT NULL, attachments TEXT NOT NULL, fromname TEXT NOT NULL, fromemail TEXT NOT NULL, disabled TINYINT NOT NULL, custom TINYINT NOT NULL, language TEXT NOT NULL, copyto TEXT NOT NULL, blind_copy_to TEXT NOT NULL, plaintext INT NOT NULL, created_at TIMESTAMP NULL, updated_at TIMESTAMP NULL);
 CREATE TABLE double_log (id INT AUTO_INCREMENT PRIMARY KEY, message TEXT NOT NULL, client_id INT NOT NULL);
-CREATE TABLE double_mails (id INT AUTO_INCREMENT PRIMARY KEY, name TEXT NOT NULL, relid INT NOT NULL);
+CREATE TABLE double_mails (id INT AUTO_INCREMENT PRIMARY KEY, name TEXT NOT NULL, relid INT NOT NULL, userid INT NOT NULL, subject TEXT NOT NULL, message TEXT NOT NULL, date TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP) CHARACTER SET utf8mb4;
 CREATE TABLE double_queries (id INT AUTO_INCREMENT PRIMARY KEY, request VARCHAR(32) NOT NULL, statement TEXT NOT NULL);
 INSERT INTO tblproducts (id, name, configoption1, autosetup, welcomeemail) VALUES (3, 'Shop hosting', 'shop', 'payment', 7), (4, 'Plain hosting', 'plain', 'payment', 7), (5, 'Second shop hosting', 'shop2', 'payment', 8);
 INSERT INTO tblservers (id, name, hostname, username, password, accesshash) VALUES (1, 'Web 1', 'web1.example.net', 'reseller', 'SERVER-PASSWORD', 'ACCESS-HASH');

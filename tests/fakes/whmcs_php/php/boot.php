@@ -14,7 +14,7 @@ set_error_handler(static function (int $level, string $text, string $file, int $
     throw new \ErrorException($text, 0, $level, $file, $line);
 });
 
-foreach (['capsule', 'schema', 'functions', 'people', 'smarty', 'module'] as $part) {
+foreach (['capsule', 'schema', 'functions', 'people', 'smarty', 'mails', 'module'] as $part) {
     require_once __DIR__ . "/$part.php";
 }
 

@@ -39,9 +39,14 @@ function perform(array $asked)
         case 'accept':
             return Double\accept($asked['order']);
         case 'mail':
-            return Double\send_mail($asked['name'], $asked['relid']);
+            return Double\Mails::send($asked['name'], $asked['relid'], []);
         case 'render':
             return Double\Smarty::fill($asked['text'], $asked['variables']);
+        case 'api_mail':
+            return Double\Mails::api($asked['name'], $asked['relid'], $asked['fields']);
+        case 'ticket_mail':
+            Double\Mails::ofTicket(...$asked['mail']);
+            return null;
         case 'params':
             return Double\params($asked['service'], $asked['params']);
         case 'bench':

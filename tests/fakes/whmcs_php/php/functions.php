@@ -51,18 +51,6 @@ namespace Double {
             return $result !== null;
         }));
     }
-
-    /** Send a templated mail as WHMCS does, unless a hook stops it. */
-    function send_mail(string $name, int $relid): bool
-    {
-        foreach (run_hook('EmailPreSend', ['messagename' => $name, 'relid' => $relid, 'mergefields' => []]) as $answer) {
-            if (($answer['abortsend'] ?? false) === true) {
-                return false;
-            }
-        }
-        Capsule::pdo()->prepare('INSERT INTO double_mails (name, relid) VALUES (?, ?)')->execute([$name, $relid]);
-        return true;
-    }
 }
 
 namespace {
@@ -90,18 +78,7 @@ namespace {
             return ['result' => 'success', 'password' => (string) base64_decode(substr($values['password2'], 4))];
         }
         if ($command === 'SendEmail' && array_keys($values) === ['messagename', 'id']) {
-            $known = Capsule::pdo()->prepare('SELECT disabled FROM tblemailtemplates WHERE name = ?');
-            $known->execute([$values['messagename']]);
-            $row = $known->fetch();
-            if ($row === false) {
-                return ['result' => 'error', 'message' => 'Email Template not found'];
-            }
-            if ((int) $row->disabled === 1) {
-                return ['result' => 'error', 'message' => 'Email Template is disabled'];
-            }
-            return \Double\send_mail($values['messagename'], $values['id'])
-                ? ['result' => 'success']
-                : ['result' => 'error', 'message' => 'Sending Failed. Please see documentation.'];
+            return \Double\Mails::api($values['messagename'], $values['id'], []);
         }
         throw new LogicException("localAPI $command with these values is not expected of the addon");
     }

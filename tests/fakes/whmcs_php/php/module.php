@@ -66,7 +66,7 @@ function welcome(int $productId, int $serviceId): void
 {
     $template = row('tblemailtemplates', (int) row('tblproducts', $productId)->welcomeemail);
     if ($template !== null) {
-        send_mail($template->name, $serviceId);
+        Mails::send($template->name, $serviceId, []);
     }
 }
 

@@ -9,20 +9,38 @@ final class Smarty
 {
     private $tokens;
     private $at = 0;
+    private $strict;
 
+    private function __construct(string $template, bool $strict)
+    {
+        $pattern = '/(\{literal\}.*?\{\/literal\}|\{[^{}\s][^{}]*\})/s';
+        $this->tokens = preg_split($pattern, $template, -1, PREG_SPLIT_DELIM_CAPTURE);
+        $this->strict = $strict;
+    }
+
+    /** Return a page of the addon's. */
     public static function render(string $file, array $variables): string
     {
         return self::fill((string) file_get_contents($file), $variables);
     }
 
+    /** Return a text that uses nothing but what it is given. */
     public static function fill(string $template, array $variables): string
     {
-        $self = new self();
-        $pattern = '/(\{literal\}.*?\{\/literal\}|\{[^{}\s][^{}]*\})/s';
-        $self->tokens = preg_split($pattern, $template, -1, PREG_SPLIT_DELIM_CAPTURE);
-        $text = $self->block($variables, true);
-        if ($self->at < count($self->tokens)) {
-            throw new \LogicException("{$self->tokens[$self->at]} closes nothing");
+        return (new self($template, true))->whole($variables);
+    }
+
+    /** Return a mail's text; what nobody fills in is empty there. */
+    public static function text(string $template, array $variables): string
+    {
+        return (new self($template, false))->whole($variables);
+    }
+
+    private function whole(array $variables): string
+    {
+        $text = $this->block($variables, true);
+        if ($this->at < count($this->tokens)) {
+            throw new \LogicException("{$this->tokens[$this->at]} closes nothing");
         }
         return $text;
     }
@@ -53,15 +71,15 @@ final class Smarty
             return $token;
         }
         if (preg_match('/^\{\$([a-z_.]+)(\|escape)?\}$/', $token, $parts)) {
-            $value = $live ? (string) self::value($parts[1], $variables) : '';
+            $value = $live ? (string) $this->value($parts[1], $variables) : '';
             return isset($parts[2]) ? htmlspecialchars($value, ENT_QUOTES, 'UTF-8') : $value;
         }
         if (preg_match('/^\{if (!?)\$([a-z_.]+)\}$/', $token, $parts)) {
-            $true = $live && (bool) self::value($parts[2], $variables) !== ($parts[1] === '!');
+            $true = $live && (bool) $this->value($parts[2], $variables) !== ($parts[1] === '!');
             return $this->inner($variables, $live && $true) . $this->otherwise($variables, $live && !$true);
         }
         if (preg_match('/^\{foreach \$([a-z_.]+) as \$([a-z_]+)\}$/', $token, $parts)) {
-            return $this->loop($live ? self::value($parts[1], $variables) : [], $parts[2], $variables);
+            return $this->loop($live ? $this->value($parts[1], $variables) : [], $parts[2], $variables);
         }
         throw new \LogicException("the Smarty double does not know $token");
     }
@@ -98,11 +116,14 @@ final class Smarty
         }
     }
 
-    private static function value(string $path, array $variables)
+    private function value(string $path, array $variables)
     {
         $value = $variables;
         foreach (explode('.', $path) as $name) {
             if (!is_array($value) || !array_key_exists($name, $value)) {
+                if (!$this->strict) {
+                    return '';
+                }
                 throw new \LogicException("the template was not given \$$path");
             }
             $value = $value[$name];
