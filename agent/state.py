@@ -68,6 +68,7 @@ class State:
         self.set_aside = None
         self._closed = False
         self.data = self._load()
+        self._settle_killed_runs()
 
     def _load(self):
         try:
@@ -95,6 +96,17 @@ class State:
         except ShoplaunchError as error:
             return error.message
         return None
+
+    def _settle_killed_runs(self):
+        """What a killed run took for its stages counts up to its last sign of life, which is the last change.
+
+        Looked at once, by the first run that comes after: later changes are signs of other runs.
+        """
+        until = self.data.get("updated_at")
+        for entry in self.data.get("stages", {}).values():
+            started = entry.pop("started_at", None) if entry["state"] == "running" else None
+            if started is not None and until is not None:
+                entry["seconds"] = round(entry.get("seconds", 0.0) + max(0.0, until - started), 3)
 
     def close(self):
         """From now on nothing is written: the folder is about to go."""
@@ -150,7 +162,7 @@ class State:
         with self._guard:
             entry = {"state": "running", "started_at": self._clock()}
             before = self.data.get("stages", {}).get(name, {})
-            # What interrupted runs of the stage took counts too
+            # What earlier runs of the stage took counts too, of killed ones as far as it is known
             entry["seconds"] = before.get("seconds", 0.0)
             self.data.setdefault("stages", {})[name] = entry
             self.data["stage"] = name

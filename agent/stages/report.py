@@ -32,6 +32,7 @@ def evidence(ctx):
         stages={name: entry["seconds"] for name, entry in stages.items() if entry["state"] == "done"},
         bytes_read=counters.get("bytes_read", 0),
         bytes_written=counters.get("bytes_written", 0),
+        sql_bytes=counters.get("sql_bytes", 0),
         peak_rss_bytes=max(counters.get("peak_rss_bytes", 0), counters.get("peak_rss_helper_bytes", 0)),
         counters=counters,
         agent=VERSION,

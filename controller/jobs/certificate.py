@@ -20,6 +20,7 @@ from shared.signing import PURPOSE_CERTIFICATE, load_signed
 _FIGURES = {
     "bytes_read": "bytes_read",
     "bytes_written": "bytes_written",
+    "sql_bytes": "sql_bytes",
     "peak_rss_bytes": "peak_memory_bytes",
     "agent": "agent",
     "python": "python",

@@ -35,6 +35,22 @@ def test_the_final_event_tells_seconds_bytes_and_memory(box, controller):
     assert evidence["prove"] == {"as": "planned"}
 
 
+def test_the_seconds_of_a_stage_tell_of_its_killed_run_too(box, controller):
+    box.with_bundle()
+    box.drop(heartbeat_seconds=1)
+    box.write_plan(**{"import": {"hang": "never"}})
+    process = box.start()
+    box.wait_for(lambda: any(line.startswith("import begins") for line in box.trace))
+    begun = box.state["stages"]["import"]["started_at"]
+    box.wait_for(lambda: box.state["updated_at"] > begun + 1)
+    process.kill()
+    process.wait(30)
+    known = box.state["updated_at"] - begun
+    box.write_plan()
+    assert box.run() == 0
+    assert controller.accepted("finished")[0]["evidence"]["stages"]["import"] >= round(known, 3)
+
+
 def test_stored_events_are_numbered_without_gap_or_repetition(box, controller):
     box.with_bundle()
     box.drop()

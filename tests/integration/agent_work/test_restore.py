@@ -44,7 +44,7 @@ def test_modes_and_times_are_those_of_the_template_but_filled_files_are_of_now(s
     assert plain.stat().st_uid == shop.uid
 
 
-def test_the_final_event_carries_the_evidence(shop, controller):
+def test_the_final_event_carries_the_evidence(shop, controller, bundle):
     shop.drop()
     assert shop.run() == 0
     evidence = controller.accepted("finished")[0]["evidence"]
@@ -52,7 +52,10 @@ def test_the_final_event_carries_the_evidence(shop, controller):
     assert evidence["chunks"] == 9
     assert evidence["cells"] == 4
     assert evidence["digests"] > 10
-    assert evidence["bytes_written"] > 10_000
+    files = sum(path.stat().st_size for path in shop.root.rglob("*") if path.is_file() and not path.is_symlink())
+    assert evidence["bytes_written"] == files
+    statements = sum(len(text.replace("\n", "").encode()) for text, _ in bundle.texts if "@@SL" not in text)
+    assert statements < evidence["sql_bytes"] < statements + 2000
 
 
 def test_late_indexes_foreign_keys_triggers_and_counters_are_there(shop):

@@ -93,6 +93,7 @@ def test_the_certificate_is_signed_evidence(world):
     found = world.service.certificate(job.id)
     assert list(found["stages"]) == ["verify", "unpack", "import", "prove", "switch"]
     assert (found["bytes_read"], found["bytes_written"], found["peak_memory_bytes"]) == (1000, 3000, 40_000_000)
+    assert found["sql_bytes"] == 2000
     assert found["evidence"] == {"chunks": 5, "tables": {"ps_product": 19, "ps_shop": 1}}
     assert [(row["name"], row["status"]) for row in found["probes"]] == [
         ("front", 200), ("back_office", 200), ("missing", 404),

@@ -213,7 +213,7 @@ EVIDENCE = {
     "stages": {"import": 1.5, "prove": 0.3, "switch": 0.1, "unpack": 1.5, "verify": 0.02},
     "tables": {"ps_product": 19, "ps_shop": 1},
     "bytes_read": 1000, "bytes_written": 3000, "peak_rss_bytes": 40_000_000, "agent": "0.1.0", "python": "3.11.2",
-    "counters": {"bytes_read": 1000}, "chunks": 5,
+    "sql_bytes": 2000, "counters": {"bytes_read": 1000}, "chunks": 5,
 }  # fmt: skip
 
 

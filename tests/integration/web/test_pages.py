@@ -335,13 +335,30 @@ def test_the_birth_certificate_shows_all_evidence_with_its_signed_document(site,
         "tables": {f"ps_{number}": number for number in range(500)},
         "stages": {"import": 4.44, "verify": 0.41},
         "bytes_read": 31_234_567,
+        "bytes_written": 267_000_001,
+        "sql_bytes": 987_654,
+        "peak_rss_bytes": 59_000_002,
         "something_new": {"deep": [1, {"x": "<b>"}]},
     }
     visits = [{"name": "front", "path": "/", "status": 200, "bytes": 9, "seconds": 0.2, "redirects": 0}]
     signed = site.certify(job, evidence, visits)
     page = operator.get(site.url + f"/admin/jobs/{job.id}/certificate", timeout=TIMEOUT).text
-    for shown in ("27,062", "31,234,567", "4.4 s", "ps_0", "100 more rows", "Something new", "&lt;b&gt;", signed):
+    for shown in (
+        "27,062",
+        "31,234,567",
+        "267,000,001",
+        "987,654",
+        "59,000,002",
+        "4.4 s",
+        "ps_0",
+        "100 more rows",
+        "Something new",
+        "&lt;b&gt;",
+        signed,
+    ):
         assert shown in page
+    for name in ("Bytes read", "Bytes written to files", "Bytes of SQL sent", "Peak memory (bytes)"):
+        assert name in page
     assert page.index("Verify job and bundle") < page.index("Import database")
     assert "Birth certificate" in operator.get(site.url + f"/admin/jobs/{job.id}", timeout=TIMEOUT).text
 

@@ -183,3 +183,26 @@ def test_every_change_of_the_state_is_on_disk_and_of_the_agreed_form(tmp_path):
     assert again.get("counters") == {"bytes_read": 11, "bytes_written": 7, "peak_rss_bytes": 7}
     assert os.stat(tmp_path / "state.json").st_mode & 0o777 == 0o600
     assert json.loads((tmp_path / "state.json").read_text()) == again.data
+
+
+def test_what_killed_runs_of_a_stage_took_is_counted_up_to_their_last_sign_of_life(tmp_path):
+    now = [100.0]
+
+    def load():
+        return State(str(tmp_path), clock=lambda: now[0])
+
+    state = load()
+    state.start_stage("import")
+    for seconds, run_is_new in ((30, False), (400, True), (500, True)):
+        now[0] += seconds
+        # Runs that end before they come to the stage change the state, too
+        state = load() if run_is_new else state
+        state.update(percent=6)
+    now[0] += 1000
+    state = load()
+    state.start_stage("import")
+    now[0] += 7
+    state.update(percent=7)
+    state = load()
+    state.start_stage("import")
+    assert state.end_stage("import", "done", 5.0) == 42.0
