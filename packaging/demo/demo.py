@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 import time
 from pathlib import Path
@@ -15,6 +16,10 @@ from typing import Any
 from rich.console import Console
 from rich.panel import Panel as Box
 from rich.table import Table
+
+from controller.bundles.reading import check_members, open_bundle
+from controller.cli.output import show_error
+from shared.errors import ShoplaunchError
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from world import World
@@ -25,6 +30,10 @@ TEMPLATE_DOMAIN = "template.example"
 #: Cron fires once a minute; a small shop then takes seconds, a user's own bundle may take longer.
 WAIT_SECONDS = 1800
 
+#: Of a bundle's name: as much as is shown of the file's own, and of the manifest's digest.
+_STEM_LETTERS = 40
+_DIGEST_LETTERS = 12
+
 console = Console()
 
 
@@ -34,18 +43,25 @@ def main() -> int:
     parser.add_argument("--bundle", type=Path, help="your own bundle instead of the sample shop's")
     parser.add_argument("--clean", action="store_true", help="remove everything the demo made")
     options = parser.parse_args()
-    world = World(DIRECTORY, prefix="sldemo", like_http=True)
-    if options.clean:
-        world.remove()
-        console.print("Nothing of the demo is left.")
-        return 0
-    if options.bundle and not options.bundle.is_file():
-        console.print(f"[red]{options.bundle} is not a file.[/] Make a bundle with: shoplaunch pack --help")
-        return 2
+    try:
+        # Before anything is started: a file that cannot do leaves the machine as it is
+        digest = checked(options.bundle) if options.bundle else ""
+        world = World(DIRECTORY, prefix="sldemo", like_http=True)
+        if options.clean:
+            world.remove()
+            console.print("Nothing of the demo is left.")
+            return 0
+        return _run(world, options.bundle, digest)
+    except ShoplaunchError as problem:
+        show_error(problem.code, problem.message)
+        return 1
+
+
+def _run(world: World, given: Path | None, digest: str) -> int:
     with console.status("Starting MariaDB, PHP-FPM, Apache and the controller"):
         login = world.start()
     _say("Services and controller run", world.url)
-    bundle = _bundle(world, options.bundle)
+    bundle = _bundle(world, given, digest)
     _server(world)
     job = _order(world, bundle)
     world.run("watch", job, stdout=None, stderr=None, check=False, timeout=WAIT_SECONDS)
@@ -56,11 +72,18 @@ def _say(what: str, detail: str = "") -> None:
     console.print(f"[green]✓[/] {what} [dim]{detail}[/]")
 
 
-def _bundle(world: World, given: Path | None) -> str:
-    """Return the name of a bundle the controller knows: the user's, or the sample shop packed now."""
-    known = {row["name"] for row in world.json("bundle", "list")}
-    name = given.stem if given else "sample"
-    if name in known:
+def checked(file: Path) -> str:
+    """Return the digest of a bundle's manifest, every member of it compared with its own. Raises ShoplaunchError."""
+    with open_bundle(file) as bundle:
+        check_members(bundle)
+        return bundle.manifest_sha256
+
+
+def _bundle(world: World, given: Path | None, digest: str) -> str:
+    """Return the name of a bundle the controller knows: the user's of this digest, or the sample shop packed now."""
+    known = {row["name"]: row["manifest_sha256"] for row in world.json("bundle", "list")}
+    name = _name(given, digest) if given else "sample"
+    if name in known and (given is None or known[name] == digest):
         _say("Bundle is known", name)
         return name
     if given is None:
@@ -72,6 +95,12 @@ def _bundle(world: World, given: Path | None) -> str:
     world.run("bundle", "add", name, str(given))
     _say("Bundle added", name)
     return name
+
+
+def _name(given: Path, digest: str) -> str:
+    """Return a bundle's name that tells the file's and is never another content's."""
+    stem = re.sub(r"[^A-Za-z0-9._-]+", "-", given.stem).strip("._-")[:_STEM_LETTERS]
+    return f"{stem or 'bundle'}-{digest[:_DIGEST_LETTERS]}"
 
 
 def _server(world: World) -> None:
