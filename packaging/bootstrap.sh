@@ -3,7 +3,7 @@
 # Packages that are installed here are not started: the machine's own services stay as they are.
 set -eu
 wanted=${1:?run or test}
-project=$(CDPATH= cd -- "$(dirname -- "$0")/.." && pwd)
+project=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 cd "$project"
 
 [ "$(id -u)" = 0 ] || { echo "This needs root: accounts, cron and web server are real." >&2; exit 1; }
@@ -12,15 +12,11 @@ command -v apt-get >/dev/null || { echo "This runs on Debian and Ubuntu (apt-get
 packages="mariadb-server mariadb-client apache2 cron php-cli php-fpm php-mysql php-gd php-curl php-intl php-xml
  php-mbstring php-zip php-bcmath python3 python3-venv ca-certificates curl procps"
 if [ "$wanted" = test ]; then
-    packages="$packages chromium wget mount openssh-client openssh-server"
+    packages="$packages wget mount openssh-client openssh-server"
     # busybox-static has the command too, and the two packages exclude each other
     command -v busybox >/dev/null || packages="$packages busybox"
-    # Debian and Ubuntu name it differently
-    if grep -q '^ID=ubuntu' /etc/os-release; then
-        packages="$packages chromium-chromedriver"
-    else
-        packages="$packages chromium-driver"
-    fi
+    # Ubuntu has Chromium as a snap only, which cannot read a profile in /tmp: tests in a browser are skipped there
+    grep -q '^ID=ubuntu' /etc/os-release || packages="$packages chromium chromium-driver"
 fi
 
 installed() { dpkg-query -W -f '${Status}' "$1" 2>/dev/null | grep -q 'ok installed'; }
@@ -40,7 +36,7 @@ install_isolation() {
     for module in mpm_prefork mpm_itk; do
         [ -e "$switched_off/$module" ] || { : >"$switched_off/$module"; made_notes="$switched_off/$module $made_notes"; }
     done
-    apt-get install -y -q --no-install-recommends "$isolation" >/dev/null 2>&1 ||
+    apt-get install -y -q --no-remove --no-install-recommends "$isolation" >/dev/null 2>&1 ||
         { echo "$isolation could not be installed." >&2; exit 1; }
     remove_notes
 }
@@ -63,8 +59,9 @@ if [ -n "$missing$isolation" ]; then
     trap 'remove_notes; [ -z "$made_policy" ] || rm -f "$policy"' EXIT INT TERM
     export DEBIAN_FRONTEND=noninteractive
     apt-get update -q >/dev/null
+    # Never instead of something that is installed: MariaDB would take the place of a MySQL
     # shellcheck disable=SC2086
-    [ -z "$missing" ] || apt-get install -y -q --no-install-recommends $missing >/dev/null
+    [ -z "$missing" ] || apt-get install -y -q --no-remove --no-install-recommends $missing >/dev/null
     [ -z "$isolation" ] || install_isolation
     [ -z "$made_policy" ] || rm -f "$policy"
     made_policy=
@@ -84,9 +81,10 @@ done
 lock=requirements.lock
 [ "$wanted" = run ] || lock=requirements-dev.lock
 stamp=.venv/$lock.sha256
-if [ ! -x .venv/bin/shoplaunch ] || ! sha256sum --status -c "$stamp" 2>/dev/null; then
+if [ ! -x .venv/bin/python ] || [ ! -x .venv/bin/shoplaunch ] || ! sha256sum --status -c "$stamp" 2>/dev/null; then
     echo "Making the virtual environment with $("$python" --version)"
-    [ -x .venv/bin/python ] || "$python" -m venv .venv
+    # What another Python made is of no use to this one
+    [ -x .venv/bin/python ] || "$python" -m venv --clear .venv
     .venv/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r "$lock"
     .venv/bin/python -m pip install -q --disable-pip-version-check --no-deps -e .
     sha256sum "$lock" pyproject.toml >"$stamp"
