@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from controller.bundles import schema
+from controller.bundles import chunks, schema
 from controller.bundles.reading import open_bundle
 from shared.errors import ShoplaunchError
 from shared.placeholders import token
@@ -23,15 +23,15 @@ def pack_sql(docroot, tmp_path, url_of):
         dump.write_text(sql)
         target = tmp_path / "shop.bundle"
         report = packed(docroot, target, plan, dump=dump, scratch=url_of()).report
-        small, chunks = {}, []
+        small, data_chunks = {}, []
         with open_bundle(target) as bundle:
             for member, data in bundle.members():
                 plain = gzip.decompress(data)
                 if member["kind"] == "data":
-                    chunks.append((member, plain))
+                    data_chunks.append((member, plain))
                 elif member["kind"] != "files":
                     small[member["kind"]] = json.loads(plain)
-            return bundle.manifest, small, report, chunks
+            return bundle.manifest, small, report, data_chunks
 
     return pack
 
@@ -44,6 +44,33 @@ SETTINGS = """CREATE TABLE settings (id int NOT NULL, name varchar(50), value te
   current_timestamp(), PRIMARY KEY (id)) ENGINE=InnoDB;
 INSERT INTO settings VALUES (1,'NAME','Old',NULL),(2,'HOST','shop.template.example',NULL),(3,'FIXED','0',NULL);
 """
+
+
+def test_a_row_no_server_can_be_expected_to_take_is_refused_by_its_table(docroot, tmp_path):
+    # Written in hexadecimal, bytes are twice as long
+    content = "x" * (chunks.MAX_ROW_BYTES // 2)
+    dump = tmp_path / "shop.sql"
+    dump.write_text(f"CREATE TABLE files (id int, content longblob);\nINSERT INTO files VALUES (1,'{content}');\n")
+    with pytest.raises(ShoplaunchError) as error:
+        packed(docroot, tmp_path / "shop.bundle", dump=dump)
+    assert error.value.code == "row_too_large"
+    assert "files" in error.value.message
+
+
+def test_a_filled_cell_that_does_not_read_back_is_named(pack_sql):
+    class Trailing(PlainPlan):
+        def row(self, table, row):
+            # CHAR loses what a shop may need at its end
+            return (row[0], row[1].replace(self.domain, self.token + b" "))
+
+    with pytest.raises(ShoplaunchError) as error:
+        pack_sql(
+            "CREATE TABLE hosts (id int NOT NULL, host char(90), PRIMARY KEY (id));\n"
+            "INSERT INTO hosts VALUES (1,'shop.template.example');\n",
+            Trailing(),
+        )
+    assert error.value.code == "proof_cell"
+    assert "hosts.host" in error.value.message
 
 
 def test_what_configure_statements_and_the_clock_change_is_masked(pack_sql):

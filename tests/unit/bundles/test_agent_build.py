@@ -48,6 +48,14 @@ def test_an_altered_library_is_refused(tmp_path, monkeypatch):
         agent_build.fetch_wheels(tmp_path)
 
 
+def test_where_the_libraries_cannot_be_fetched_the_agent_is_not_built(tmp_path, monkeypatch):
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    with pytest.raises(ShoplaunchError) as error:
+        agent_build.fetch_wheels(tmp_path / "wheels")
+    assert error.value.code == "agent_not_built"
+    assert list((tmp_path / "wheels").iterdir()) == []
+
+
 @pytest.mark.parametrize("keys", [[], [b"short"], [bytes(33)]])
 def test_an_agent_without_usable_keys_is_not_built(tmp_path, keys):
     with pytest.raises(ShoplaunchError, match="config_invalid"):
