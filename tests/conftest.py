@@ -1,6 +1,7 @@
 """Fixtures every test may use."""
 
 import os
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,16 @@ def pytest_collection_modifyitems(config, items):
     for item in items:
         if "nightly" in item.keywords:
             item.add_marker(skip)
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Tell every reason for skipping once, with the number of tests: hundreds of lines would be read by nobody."""
+    reports = terminalreporter.stats.get("skipped", [])
+    reasons = Counter(report.longrepr[2].removeprefix("Skipped: ") for report in reports)
+    if reasons:
+        terminalreporter.section("skipped", yellow=True)
+    for reason, number in sorted(reasons.items()):
+        terminalreporter.write_line(f"SKIPPED [{number}] {reason}", yellow=True)
 
 
 @pytest.fixture(scope="session")
