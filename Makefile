@@ -41,7 +41,11 @@ bench:
 	.venv/bin/python -m tests.bench.restore $(BUNDLE)
 	.venv/bin/python -m tests.bench.addon
 
+# The demo is the machine's, not this folder's: it is removed from wherever this is called
 clean:
-	@if [ -x .venv/bin/python ]; then .venv/bin/python packaging/demo/demo.py --clean; fi
+	@if [ -d "$${SHOPLAUNCH_DEMO:-/var/lib/shoplaunch-demo}" ]; then \
+		[ -x .venv/bin/shoplaunch ] || packaging/bootstrap.sh run && \
+		.venv/bin/python packaging/demo/demo.py --clean; \
+	fi
 	rm -rf .venv build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

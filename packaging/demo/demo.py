@@ -59,6 +59,10 @@ def main() -> int:
 
 def _run(world: World, given: Path | None, digest: str) -> int:
     with console.status("Starting MariaDB, PHP-FPM, Apache and the controller"):
+        # The code of the controller that an earlier start left may have changed since, or be gone
+        world.stop_controller()
+        if (world.directory / "operator.json").exists():
+            world.run("migrate")
         login = world.start()
     _say("Services and controller run", world.url)
     bundle = _bundle(world, given, digest)
