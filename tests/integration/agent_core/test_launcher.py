@@ -15,48 +15,51 @@ from shared.schema import validate
 SHELLS = [["dash"], ["bash", "--posix"], ["busybox", "sh"]]
 
 
+class World:
+    """A machine with interpreters of its own choosing; `run()` starts the launcher on it, by `shell`."""
+
+    def __init__(self, box, shell):
+        self.box = box
+        self.words = shell
+        self.place = self.box.home / "machine"
+        self.tools = self.place / "tools"
+        self.tools.mkdir(parents=True)
+        for name in ("sed", "tr", "cat", "date", "mv", "rm", "grep", "base64", "gzip", "tail", "echo", "sh"):
+            self.tool(name)
+        text = launcher().decode()
+        for folder in ("/opt/alt", "/usr/bin/python", "/usr/libexec"):
+            assert folder in text
+            text = text.replace(folder, f"{self.place}{folder}")
+        (self.box.folder / "run").write_text(text)
+
+    def tool(self, name):
+        path = subprocess.run(["which", name], capture_output=True, text=True, check=True).stdout.strip()
+        os.symlink(path, self.tools / name)
+
+    def python(self, path, script):
+        target = self.place / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(script)
+        target.chmod(0o755)
+
+    def run(self):
+        self.box.own()
+        command = ["setpriv", f"--reuid={self.box.uid}", f"--regid={self.box.gid}", "--clear-groups"]
+        command += ["env", "-i", f"HOME={self.box.home}", f"PATH={self.tools}"]
+        command += [*self.shell(), str(self.box.folder / "run")]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, cwd="/")
+        assert done.stderr == ""
+        return done
+
+    def shell(self):
+        path = subprocess.run(["which", self.words[0]], capture_output=True, text=True, check=True).stdout.strip()
+        return [path, *self.words[1:]]
+
+
 @pytest.fixture(params=SHELLS, ids=lambda shell: shell[0])
 def world(request, box):
-    """A machine with interpreters of its own choosing; `run()` starts the launcher on it."""
-
-    class World:
-        def __init__(self):
-            self.place = box.home / "machine"
-            self.tools = self.place / "tools"
-            self.tools.mkdir(parents=True)
-            for name in ("sed", "tr", "cat", "date", "mv", "rm", "grep", "base64", "gzip", "tail", "echo", "sh"):
-                self.tool(name)
-            text = launcher().decode()
-            for folder in ("/opt/alt", "/usr/bin/python", "/usr/libexec"):
-                assert folder in text
-                text = text.replace(folder, f"{self.place}{folder}")
-            (box.folder / "run").write_text(text)
-
-        def tool(self, name):
-            path = subprocess.run(["which", name], capture_output=True, text=True, check=True).stdout.strip()
-            os.symlink(path, self.tools / name)
-
-        def python(self, path, script):
-            target = self.place / path
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_text(script)
-            target.chmod(0o755)
-
-        def run(self):
-            box.own()
-            command = ["setpriv", f"--reuid={box.uid}", f"--regid={box.gid}", "--clear-groups"]
-            command += ["env", "-i", f"HOME={box.home}", f"PATH={self.tools}", *self.shell(), str(box.folder / "run")]
-            done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, cwd="/")
-            assert done.stderr == ""
-            return done
-
-        def shell(self):
-            path = subprocess.run(
-                ["which", request.param[0]], capture_output=True, text=True, check=True
-            ).stdout.strip()
-            return [path, *request.param[1:]]
-
-    return World()
+    """A World for each kind of shell."""
+    return World(box, request.param)
 
 
 def fitting(name):

@@ -189,10 +189,8 @@ def test_https_is_on_when_the_front_page_is_there_and_http_leads_to_it(world, sh
     nothing_left(world, job)
 
 
-@pytest.mark.parametrize("trouble", ["no redirect", "elsewhere", "loop", "error", "another name", "unknown authority"])
-def test_https_that_does_not_stand_the_look_from_outside_is_taken_back(world, shop, secure, tls_authority, trouble):
-    job, agent = begin(world, shop, "https_on")
-    leads_to_https(world, secure)
+def spoil(world, secure, tls_authority, trouble):
+    """From now on the shop cannot be visited over https."""
     if trouble == "no redirect":
         del world.site.pages["/?from=http"]
     elif trouble == "elsewhere":
@@ -205,6 +203,13 @@ def test_https_that_does_not_stand_the_look_from_outside_is_taken_back(world, sh
         secure.use(tls_authority.issue("other.example.com"))
     else:
         object.__setattr__(world.config, "tls_ca", None)
+
+
+@pytest.mark.parametrize("trouble", ["no redirect", "elsewhere", "loop", "error", "another name", "unknown authority"])
+def test_https_that_does_not_stand_the_look_from_outside_is_taken_back(world, shop, secure, tls_authority, trouble):
+    job, agent = begin(world, shop, "https_on")
+    leads_to_https(world, secure)
+    spoil(world, secure, tls_authority, trouble)
     finish(agent)
     world.work_later(30)
     back = Agent(world, job)

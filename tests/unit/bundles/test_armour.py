@@ -20,49 +20,50 @@ print(os.path.abspath(sys.path[0]), sys.argv[1:], sys.flags.isolated)
 USER = 65534
 
 
+class Place:
+    """A folder of the account with the armoured agent in it, below `parent`."""
+
+    def __init__(self, parent):
+        self.folder = parent / "home"
+        self.path = self.folder / "agent.pyz"
+        with zipfile.ZipFile(parent / "binary", "w") as archive:
+            archive.writestr("__main__.py", MAIN)
+            # Large enough to be killed in the middle
+            archive.writestr("ballast", os.urandom(300_000))
+        self.binary = (parent / "binary").read_bytes()
+        self.folder.mkdir(mode=0o700)
+        os.chown(self.folder, USER, USER)
+        self.put()
+
+    def command(self, python):
+        # Other interpreters live below root's home, which nobody else may enter
+        caps = ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]
+        drop = ["setpriv", f"--reuid={USER}", f"--regid={USER}", "--clear-groups", *caps]
+        return [*drop, python, "-I", str(self.path)]
+
+    def start(self, *arguments, python="/usr/bin/python3"):
+        return subprocess.Popen(
+            [*self.command(python), *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+
+    def run(self, *arguments, python="/usr/bin/python3"):
+        process = self.start(*arguments, python=python)
+        self.output, self.errors = process.communicate(timeout=120)
+        return process.returncode
+
+    def put(self, content=None):
+        self.path.write_bytes(armoured(self.binary) if content is None else content)
+        self.path.chmod(0o644)
+        os.chown(self.path, USER, USER)
+
+
 @pytest.fixture
 def place(tmp_path):
-    """A folder of the account with the armoured agent in it."""
-
-    class Place:
-        folder = tmp_path / "home"
-        path = folder / "agent.pyz"
-        # Large enough to be killed in the middle
-        binary = b""
-
-        def command(self, python):
-            # Other interpreters live below root's home, which nobody else may enter
-            caps = ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]
-            drop = ["setpriv", f"--reuid={USER}", f"--regid={USER}", "--clear-groups", *caps]
-            return [*drop, python, "-I", str(self.path)]
-
-        def start(self, *arguments, python="/usr/bin/python3"):
-            return subprocess.Popen(
-                [*self.command(python), *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-            )
-
-        def run(self, *arguments, python="/usr/bin/python3"):
-            process = self.start(*arguments, python=python)
-            self.output, self.errors = process.communicate(timeout=120)
-            return process.returncode
-
-        def put(self, content=None):
-            self.path.write_bytes(armoured(self.binary) if content is None else content)
-            self.path.chmod(0o644)
-            os.chown(self.path, USER, USER)
-
-    made = Place()
-    with zipfile.ZipFile(tmp_path / "binary", "w") as archive:
-        archive.writestr("__main__.py", MAIN)
-        archive.writestr("ballast", os.urandom(300_000))
-    made.binary = (tmp_path / "binary").read_bytes()
-    made.folder.mkdir(mode=0o700)
-    for folder in (made.folder, *made.folder.parents):
-        if str(folder).startswith("/tmp/") and folder != made.folder:
+    """A Place whose account may go there."""
+    for folder in (tmp_path, *tmp_path.parents):
+        if str(folder).startswith("/tmp/"):
             folder.chmod(folder.stat().st_mode | 0o011)
-    os.chown(made.folder, USER, USER)
-    made.put()
-    return made
+    return Place(tmp_path)
 
 
 def is_real(place):
