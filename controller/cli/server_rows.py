@@ -23,13 +23,23 @@ _TOKEN = re.compile(r"[A-Za-z0-9]{8,256}\Z")
 _TOKEN_BYTES = 4096
 
 
-def changed(config: Config, row: Server, token_file: Path | None, ca: Path | None, options: Iterable[str]) -> Server:
-    """Return the row with what was given. Raises config_invalid."""
+def changed(
+    config: Config,
+    row: Server,
+    token_file: Path | None,
+    ca: Path | None,
+    options: Iterable[str],
+    own_token_file: Path | None = None,
+) -> Server:
+    """Return the row with what was given; `own_token_file` is of a reseller's own account. Raises config_invalid."""
     if token_file is not None:
         row = replace(row, token_encrypted=load_keys(config.keys).encrypt(read_token(token_file)))
     if ca is not None:
         row = replace(row, ca_file=certificates(ca))
-    return replace(row, settings=settings(options, row.settings))
+    known = settings(options, row.settings)
+    if own_token_file is not None:
+        known["cpanel_token"] = load_keys(config.keys).encrypt(read_token(own_token_file))
+    return replace(row, settings=known)
 
 
 def address(url: str) -> str:

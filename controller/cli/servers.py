@@ -66,6 +66,9 @@ def server() -> None:
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _token_option = click.option("--token-file", type=_FILE, help="cPanel: file with the API token")
+_own_token_option = click.option(
+    "--cpanel-token-file", type=_FILE, help="cPanel: file with a token of the reseller's own account, for skeletons"
+)
 _ca_option = click.option("--ca", type=_FILE, help="cPanel: certificates (PEM) its own is verified with")
 _settings_option = click.option("--option", "options", multiple=True, metavar="KEY=VALUE", help="cPanel: a setting")
 
@@ -76,6 +79,7 @@ _settings_option = click.option("--option", "options", multiple=True, metavar="K
 @click.option("--url", help="cPanel: https://host:2087")
 @click.option("--user", help="cPanel: root or the reseller's name")
 @_token_option
+@_own_token_option
 @_ca_option
 @_settings_option
 @errors_shown
@@ -85,6 +89,7 @@ def add(
     url: str | None,
     user: str | None,
     token_file: Path | None,
+    cpanel_token_file: Path | None,
     ca: Path | None,
     options: tuple[str, ...],
 ) -> None:
@@ -92,13 +97,15 @@ def add(
 
     Settings of cPanel servers: package (plan of accounts that are made), bundle_folder (readable by accounts, holds
     NAME.bundle), fetch_rate (bytes/s of bundles from here), calls_in_flight, cron_minutes (smallest interval),
-    skeleton (root, reseller, none), ssh (user@host), http_ip and http_port (where sites answer, behind NAT).
+    skeleton (root, reseller, none), ssh (user@host), cpanel_url (where the reseller's own account is called with its
+    own token, when that is not port 2083 of the same host), http_ip and http_port (where sites answer, behind NAT).
     """
     if not NAME.match(name):
         raise click.UsageError("a server's name is letters, digits, dots, dashes and underscores; at most 63")
-    if panel == "local" and any((url, user, token_file, ca, options)):
+    if panel == "local" and any((url, user, token_file, cpanel_token_file, ca, options)):
         raise click.UsageError(
-            "the local panel is this very machine and takes none of --url, --user, --token-file, --ca, --option"
+            "the local panel is this very machine and takes none of --url, --user, --token-file, --cpanel-token-file, "
+            "--ca, --option"
         )
     config = load_config()
     engine = open_database(config)
@@ -106,7 +113,7 @@ def add(
     if panel == "cpanel":
         if not (url and user and token_file):
             raise click.UsageError("a cPanel server needs --url, --user and --token-file")
-        row = server_rows.changed(config, row, token_file, ca, options)
+        row = server_rows.changed(config, row, token_file, ca, options, cpanel_token_file)
         row = replace(row, url=server_rows.address(url), user=server_rows.login_name(user))
     # Settings that cannot be used are told now and not at the first order.
     open_panel(config, row)
@@ -118,10 +125,17 @@ def add(
 @server.command(name="set")
 @click.argument("name")
 @_token_option
+@_own_token_option
 @_ca_option
 @_settings_option
 @errors_shown
-def change(name: str, token_file: Path | None, ca: Path | None, options: tuple[str, ...]) -> None:
+def change(
+    name: str,
+    token_file: Path | None,
+    cpanel_token_file: Path | None,
+    ca: Path | None,
+    options: tuple[str, ...],
+) -> None:
     """Change token, certificates or settings of the cPanel server NAME; `--option KEY=` takes a setting back."""
     config = load_config()
     engine = open_database(config)
@@ -129,7 +143,7 @@ def change(name: str, token_file: Path | None, ca: Path | None, options: tuple[s
         row = rows.get(connection, name)
     if row.panel != "cpanel":
         raise click.UsageError("only cPanel servers have a token and settings of their own")
-    row = server_rows.changed(config, row, token_file, ca, options)
+    row = server_rows.changed(config, row, token_file, ca, options, cpanel_token_file)
     open_panel(config, row)
     transact(engine, lambda connection: rows.change(connection, row))
     click.echo(f"{name} changed. See `shoplaunch server check {name}`.")

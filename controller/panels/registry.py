@@ -31,9 +31,10 @@ def _cpanel(config: Config, server: Server) -> Panel:
     settings = CpanelSettings.from_dict(server.settings)
     if not server.url or not server.user or server.token_encrypted is None:
         raise ShoplaunchError("config_invalid", f"the server {server.name} lacks its address, user or token")
-    token = load_keys(config.keys).decrypt(server.token_encrypted)
-    login = Login(server.name, server.url, server.user, token, server.ca_file)
-    return CpanelPanel(login, settings, ServerGate(partial(_engine, config.database_url), server.name))
+    keys = load_keys(config.keys)
+    login = Login(server.name, server.url, server.user, keys.decrypt(server.token_encrypted), server.ca_file)
+    own_token = keys.decrypt(settings.cpanel_token) if settings.cpanel_token else ""
+    return CpanelPanel(login, settings, ServerGate(partial(_engine, config.database_url), server.name), own_token)
 
 
 @lru_cache(maxsize=8)

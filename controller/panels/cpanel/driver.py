@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import ClassVar
 from urllib.parse import urlsplit
 
@@ -24,8 +25,9 @@ from controller.panels.cpanel.acts import Reasons
 from controller.panels.cpanel.cron import Crontab
 from controller.panels.cpanel.databases import Databases
 from controller.panels.cpanel.files import Files
-from controller.panels.cpanel.gate import Gate
+from controller.panels.cpanel.gate import Gate, OpenGate
 from controller.panels.cpanel.looks import Looks
+from controller.panels.cpanel.own_account import OwnAccount
 from controller.panels.cpanel.php import Php
 from controller.panels.cpanel.settings import CpanelSettings
 from controller.panels.cpanel.skeleton import open_skeleton
@@ -44,9 +46,12 @@ class CpanelPanel(Panel):
 
     kind: ClassVar[str] = "cpanel"
 
-    def __init__(self, login: Login, settings: CpanelSettings, gate: Gate) -> None:
+    def __init__(self, login: Login, settings: CpanelSettings, gate: Gate, own_token: str = "") -> None:
+        """`own_token` is one of the reseller's own cPanel account."""
         self.whm = Whm(login, gate, settings.calls_in_flight)
         self.settings = settings
+        self._login = login
+        self._own_token = own_token
         self._host = urlsplit(login.url).hostname or ""
         self._together = False
         self._looks: dict[str, Looks] = {}
@@ -243,6 +248,18 @@ class CpanelPanel(Panel):
         return packages.packages(self.whm, self.settings.package)
 
     # -- skeleton -----------------------------------------------------------------------------------------------
+
+    def own_account(self) -> OwnAccount | None:
+        """Return the reseller's own cPanel account, None without a token of its own."""
+        if not self._own_token:
+            return None
+        url = (
+            self.settings.cpanel_url
+            or f"https://{urlsplit(self._login.url).netloc.rpartition(':')[0]}:{OwnAccount.port}"
+        )
+        login = replace(self._login, url=url, token=self._own_token)
+        # Whoever is refused there is not asked again by this object; accounts are served as before
+        return OwnAccount(login, OpenGate(), self.settings.calls_in_flight)
 
     def ensure_skeleton(self, files: SkeletonFiles) -> SkeletonStatus:
         """See Panel.ensure_skeleton."""

@@ -228,12 +228,16 @@ class Files:
         new = file.path + NEW
         saved = self._save(replace(file, path=new))
         closed = self._chmod(file.mode, new) if saved.ok else saved
-        moved = self._fileop("rename", new, target=file.path) if closed.ok else closed
-        if closed.ok and not moved.ok:
-            # Where renaming replaces nothing
-            self._fileop("unlink", file.path)
-            moved = self._fileop("rename", new, target=file.path)
-        return moved
+        return self._replace(new, file.path) if closed.ok else closed
+
+    def _replace(self, new: str, path: str) -> Answer:
+        """The file `new` is in the place of `path`."""
+        moved = self._fileop("rename", new, target=path)
+        if moved.ok:
+            return moved
+        # Where renaming replaces nothing
+        self._fileop("unlink", path)
+        return self._fileop("rename", new, target=path)
 
     def _save(self, file: _File) -> Answer:
         folder, name = posixpath.split(file.path)

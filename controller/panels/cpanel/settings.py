@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from shared.errors import ShoplaunchError
@@ -12,6 +12,9 @@ from shared.errors import ShoplaunchError
 #: Enough for every look that a job begins with, side by side.
 CALLS_IN_FLIGHT = 12
 SKELETONS = ("root", "reseller", "none")
+#: How everything begins that our keys encrypted.
+ENCRYPTED = "gAAAA"
+_ADDRESS = re.compile(r"https://[^/?#@\s]+\Z")
 _LABEL = "(?!-)[a-z0-9-]{1,63}(?<!-)"
 DOMAIN = re.compile(rf"(?=.{{4,253}}\Z){_LABEL}(?:\.{_LABEL})+\Z")
 
@@ -32,6 +35,10 @@ class CpanelSettings:
     skeleton: str = "reseller"
     #: user@host for putting the skeleton there by SSH.
     ssh: str = ""
+    #: Where the reseller's own cPanel account is called with a token of its own (encrypted here); empty: the server's
+    #: host, port 2083.
+    cpanel_url: str = ""
+    cpanel_token: str = field(default="", repr=False)
     #: Where sites answer when it is not the address the panel tells (NAT, another port).
     http_ip: str = ""
     http_port: int = 80
@@ -69,6 +76,10 @@ class CpanelSettings:
             raise ShoplaunchError("config_invalid", f"name_servers: not a host name: {wrong[0][:80]!r}")
         if self.skeleton not in SKELETONS:
             raise ShoplaunchError("config_invalid", f"skeleton must be one of {', '.join(SKELETONS)}")
+        if self.cpanel_url and not _ADDRESS.match(self.cpanel_url):
+            raise ShoplaunchError("config_invalid", "cpanel_url must be https://host:port")
+        if self.cpanel_token and not self.cpanel_token.startswith(ENCRYPTED):
+            raise ShoplaunchError("config_invalid", "cpanel_token is given by --cpanel-token-file")
         if self.bundle_folder and (not self.bundle_folder.startswith("/") or ".." in self.bundle_folder.split("/")):
             raise ShoplaunchError("config_invalid", "bundle_folder must be an absolute path on the server")
 

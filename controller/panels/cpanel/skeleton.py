@@ -1,6 +1,7 @@
 """What new accounts of a cPanel server are born with: `cpanel3-skel` of root or of the reseller.
 
-It is reached on this very machine, by SSH, or – a reseller's – through his own cPanel account.
+It is reached on this very machine, by SSH, or – a reseller's – through his own cPanel account: with a token of that
+account, or with the WHM token, through which no bundle can be put there.
 """
 
 from __future__ import annotations
@@ -57,7 +58,10 @@ class Skeleton:
         """New accounts are born with exactly these files, which are read back. Raises bundle_missing, panel_refused
         for a bundle where none can be put, file_error, ssh_failed, panel_*, path_refused."""
         if files.bundle_path is not None and self._bulk is None:
-            message = "a bundle gets into this skeleton only by SSH: set `ssh` for the server, or let agents fetch it"
+            message = (
+                "a bundle gets into this skeleton only by SSH (set `ssh` for the server) or with a token of the "
+                "reseller's own cPanel account (`server set NAME --cpanel-token-file FILE`); or let agents fetch it"
+            )
             raise ShoplaunchError("panel_refused", message)
         wanted, found = _wanted(files), self.status()
         if (found.launcher_sha256, found.agent_sha256) != (wanted.launcher_sha256, wanted.agent_sha256):
@@ -128,7 +132,8 @@ def _wanted(files: SkeletonFiles) -> SkeletonStatus:
 
 
 def open_skeleton(panel: CpanelPanel) -> Skeleton:
-    """Return the skeleton that the server's settings (`skeleton`, `ssh`) speak of, for the login the panel works as.
+    """Return the skeleton that the server's settings (`skeleton`, `ssh`, `cpanel_token`) speak of, for the login the
+    panel works as.
 
     Raises config_invalid when it is switched off or cannot be reached by any way, account_missing for a reseller
     without an account of his own.
@@ -145,6 +150,10 @@ def open_skeleton(panel: CpanelPanel) -> Skeleton:
             raise ShoplaunchError("config_invalid", "root's skeleton is on another machine: set `ssh` to root@HOST")
         local = LocalStore(ROOT_HOME)
         return Skeleton(local, local)
+    account_itself = panel.own_account()
+    if account_itself is not None:
+        files = account_itself.files()
+        return Skeleton(files, files)
     account = panel.find_account(user)
     if account is None:
         raise ShoplaunchError("account_missing", f"the reseller {user} has no cPanel account of that name")

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from http.cookiejar import DefaultCookiePolicy
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import urlencode
 
 import requests
@@ -65,13 +65,17 @@ class Request:
             about = {"cpanel.user": self.account, "cpanel.module": module, "cpanel.function": function}
         return {**about, **_fields(self.arguments)}
 
+    @property
+    def hidden(self) -> list[str]:
+        """What must not be shown of the answer's words."""
+        return _hidden(self.arguments)
+
     def read(self, document: Any) -> Answer:
         """Return the answer in `document`; of UAPI's both envelopes must say yes."""
-        hidden = _hidden(self.arguments)
-        outer = answers.whm(document, hidden)
+        outer = answers.whm(document, self.hidden)
         if not self.account:
             return outer
-        return answers.uapi(outer.data, hidden) if outer.ok else Answer(False, None, outer.text)
+        return answers.uapi(outer.data, self.hidden) if outer.ok else Answer(False, None, outer.text)
 
 
 class Whm:
@@ -81,11 +85,15 @@ class Whm:
     panel_refused (no WHM there), panel_unreachable (no answer: whether a change was made is unknown).
     """
 
+    #: How the token is named in the `Authorization` header, and where such a server answers.
+    door: ClassVar[str] = "whm"
+    port: ClassVar[int] = 2087
+
     def __init__(self, login: Login, gate: Gate, calls_in_flight: int) -> None:
         self._login = login
         self._gate = gate
         self._entrance = entrance(login.server, (login.url, login.user, login.token), calls_in_flight)
-        self._session = _session(login, calls_in_flight)
+        self._session = _session(login, self.door, calls_in_flight)
 
     @property
     def server(self) -> str:
@@ -108,7 +116,8 @@ class Whm:
         return self._send(Request(f"{module}::{function}", arguments, account), look, ANSWER_SECONDS)
 
     def _send(self, request: Request, look: bool, seconds: int) -> Answer:
-        return request.read(self._ask(request.name, {"api.version": "1", **request.fields}, look, seconds))
+        fields = {"api.version": "1", **request.fields}
+        return request.read(self._ask(f"json-api/{request.name}", fields, look, seconds))
 
     def look(self, request: Request) -> Answer:
         """Return the answer to something that only reads, repeated when none comes."""
@@ -117,7 +126,7 @@ class Whm:
     def batch(self, looks: Sequence[Request]) -> list[Answer] | None:
         """Return the answers to all `looks`, made in one call; None where the server carries out no such call."""
         commands = [f"{one.name}?{urlencode(one.fields)}" for one in looks]
-        document = self._ask("batch", {"api.version": "1", "command": commands}, True, LONG_SECONDS)
+        document = self._ask("json-api/batch", {"api.version": "1", "command": commands}, True, LONG_SECONDS)
         answer = answers.whm(document)
         found = answer.data.get("result") if answer.ok and isinstance(answer.data, dict) else None
         if not isinstance(found, list) or len(found) != len(looks):
@@ -133,66 +142,68 @@ class Whm:
             "cpanel_jsonapi_module": module,
             "cpanel_jsonapi_func": function,
         }
-        document = self._ask("cpanel", {**about, **_fields(arguments)}, look, ANSWER_SECONDS)
+        document = self._ask("json-api/cpanel", {**about, **_fields(arguments)}, look, ANSWER_SECONDS)
         return answers.api2(document, _hidden(arguments))
 
     def probe(self) -> Answer:
         """Try the login although the gate may be closed; open it when it works. Returns the answer of `myprivs`."""
         with self._entrance.passed():
-            document = self._post("myprivs", {"api.version": "1"}, ANSWER_SECONDS)
+            document = self._post("json-api/myprivs", {"api.version": "1"}, ANSWER_SECONDS)
         self._gate.open()
         return answers.whm(document)
 
-    def _ask(self, function: str, fields: Mapping[str, Any], look: bool, seconds: int) -> Any:
+    def _ask(self, path: str, fields: Any, look: bool, seconds: int, kind: str | None = None) -> Any:
+        """Return the document that is answered to `fields`, or to a body of the content type `kind`."""
         for left in reversed(range(LOOKS if look else 1)):
             try:
                 with self._entrance.passed():
                     # Only now: it may have been closed while we waited
                     reason = self._gate.closed()
                     if reason is not None:
-                        raise ShoplaunchError("panel_auth_failed", reason)
-                    return self._post(function, fields, seconds)
+                        raise self._shut_out(reason)
+                    return self._post(path, fields, seconds, kind)
             except ShoplaunchError as error:
                 if error.code != "panel_unreachable" or left == 0:
                     raise
-                LOG.info("%s: %s is asked again: %s", self.server, function, error.message)
+                LOG.info("%s: %s is asked again: %s", self.server, path, error.message)
                 time.sleep(LOOK_PAUSE_SECONDS)
         raise AssertionError("unreachable")
 
-    def _post(self, function: str, fields: Mapping[str, Any], seconds: int) -> Any:
+    def _post(self, path: str, fields: Any, seconds: int, kind: str | None = None) -> Any:
         """Everything travels in the body: addresses end up in logs."""
         try:
             answer = self._session.post(
-                f"{self._login.url}/json-api/{function}",
+                f"{self._login.url}/{path}",
                 data=fields,
+                headers=None if kind is None else {"Content-Type": kind},
                 timeout=(CONNECT_SECONDS, seconds),
                 allow_redirects=False,
             )
             body = answer.content
         except requests.RequestException as problem:
-            raise self._silence(function, problem) from None
-        return self._read(function, answer, body)
+            raise self._silence(path, problem) from None
+        return self._read(path, answer, body)
 
-    def _silence(self, function: str, problem: requests.RequestException) -> ShoplaunchError:
+    def _silence(self, path: str, problem: requests.RequestException) -> ShoplaunchError:
         """Say why no answer came; not in the library's words, which repeat what was sent."""
         causes = list(_causes(problem))
         if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in causes):
             return ShoplaunchError("panel_untrusted", f"{self._login.url}: its certificate cannot be verified")
         cause = next((one.strerror for one in causes if isinstance(one, OSError) and one.strerror), None)
-        message = f"{self._login.url} gave no answer to {function}: {cause or type(causes[-1]).__name__}"
+        message = f"{self._login.url} gave no answer to {path}: {cause or type(causes[-1]).__name__}"
         return ShoplaunchError("panel_unreachable", message)
 
-    def _read(self, function: str, answer: requests.Response, body: bytes) -> Any:
+    def _read(self, path: str, answer: requests.Response, body: bytes) -> Any:
         page = body.lstrip()[:1] == b"<"
         if answer.status_code in _REFUSED or (answer.status_code == 200 and page):
             self._refused(answer.status_code, page)
         if 300 <= answer.status_code < 400:
-            message = f"{self._login.url} sends us elsewhere; the address must be https://host:2087"
+            message = f"{self._login.url} sends us elsewhere; the address must be https://host:{self.port}"
             raise ShoplaunchError("panel_refused", message)
         try:
             document = answer.json()
         except ValueError:
-            message = f"{self._login.url} answered {function} with {answer.status_code} and no JSON"
+            message = f"{self._login.url} answered {path} with {answer.status_code} and no JSON"
             raise ShoplaunchError("panel_unreachable", message) from None
         self._entrance.let_in()
         return document
@@ -201,19 +212,22 @@ class Whm:
         """One refused login is enough: more of them get our address locked out."""
         how = f"HTTP {status}" + (", a login page" if page else "")
         reason = f"{self._login.url} does not accept the token of {self._login.user} ({how})"
-        LOG.error("%s: %s; no more calls until `server check` succeeds", self.server, reason)
+        LOG.error("%s: %s; no more calls until that is mended", self.server, reason)
         self._gate.close(reason)
-        raise ShoplaunchError("panel_auth_failed", reason)
+        raise self._shut_out(reason)
+
+    def _shut_out(self, reason: str) -> ShoplaunchError:
+        return ShoplaunchError("panel_auth_failed", reason)
 
 
-def _session(login: Login, connections: int) -> requests.Session:
+def _session(login: Login, door: str, connections: int) -> requests.Session:
     session = requests.Session()
     # Neither proxies, nor CA bundles, nor logins of somebody's environment
     session.trust_env = False
     session.verify = login.ca_file or True
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
     session.mount("https://", HTTPAdapter(pool_connections=1, pool_maxsize=connections))
-    session.headers["Authorization"] = f"whm {login.user}:{login.token}"
+    session.headers["Authorization"] = f"{door} {login.user}:{login.token}"
     session.headers["Accept"] = "application/json"
     return session
 

@@ -32,9 +32,9 @@ def whm(server):
 def panel_of(whm):
     """Return a function that opens the panel as `user` with `token` and settings."""
 
-    def make(user="root", token=None, **settings):
+    def make(user="root", token=None, own_token="", **settings):
         login = Login("web1", whm.url, user, token or whm.root_token, whm.ca_file)
-        return CpanelPanel(login, CpanelSettings.from_dict(settings), OpenGate())
+        return CpanelPanel(login, CpanelSettings.from_dict(settings), OpenGate(), own_token)
 
     return make
 

@@ -135,6 +135,24 @@ def test_what_a_bundle_costs_is_said_before_it_is_put_there(whm, run, name, ssh,
     assert json.loads(run("skeleton", "status", name, "--json"))["bundle_bytes"] == bundle.stat().st_size
 
 
+def test_a_reseller_without_ssh_puts_a_bundle_there_with_a_token_of_the_account(whm, run, home, name, reseller, bundle):
+    secret = whm.cpanel_token(reseller[0])
+    (home / "own-token").write_text(secret)
+    options = ("--option", "ssh=", "--option", f"cpanel_url={whm.cpanel_url}")
+    run("server", "set", name, *options, "--cpanel-token-file", str(home / "own-token"))
+    assert (
+        secret not in run("server", "list", "--json") and secret.encode() not in (home / "shoplaunch.db").read_bytes()
+    )
+    folder = whm.skeleton(reseller[0]) / ".shoplaunch"
+    run("skeleton", "install", name, "--with-bundle", "classic", "--yes")
+    assert (folder / "shop.bundle").read_bytes() == bundle.read_bytes()
+    assert json.loads(run("skeleton", "status", name, "--json"))["bundle_bytes"] == bundle.stat().st_size
+    plain = run("server", "set", name, "--option", f"cpanel_token={secret}", code=1)
+    assert "--cpanel-token-file" in plain and secret not in plain
+    run("server", "set", name, "--option", "cpanel_token=", "--option", "cpanel_url=")
+    assert "SSH" in run("skeleton", "install", name, "--with-bundle", "classic", "--yes", code=1)
+
+
 def test_packages_are_read_in_every_shape(whm, run, name, ssh):
     whm.quirks.packages = "wobbling"
     said = run("skeleton", "install", name, "--with-bundle", "classic", answer="n\n", code=1)

@@ -17,7 +17,9 @@ from tests.ssh_server import SshServer
 
 pytestmark = pytest.mark.root
 NOTHING = SkeletonStatus(None, None, None)
-WAYS = ["reseller by API", "reseller by SSH", "root by SSH", "root here"]
+WAYS = ["reseller by API", "reseller by cPanel", "reseller by SSH", "root by SSH", "root here"]
+#: Those that work as the reseller's account: its links lead to nothing but its own.
+AS_THE_ACCOUNT = WAYS[:2]
 
 
 class Way:
@@ -68,6 +70,11 @@ def way_of(whm, panel_of, reseller, ssh, tmp_path, monkeypatch):
             one.trust()
             (tmp_path / "ssh_config").write_text(one.client_config.read_text())
             settings["ssh"] = one.target
+        if name == "reseller by cPanel":
+            # A WHM token that may do nothing with accounts is enough
+            login = {"user": reseller[0], "token": whm.token(reseller[0], acls=("acct-summary",))}
+            settings["cpanel_url"] = whm.cpanel_url
+            login["own_token"] = whm.cpanel_token(reseller[0])
         if name == "root here":
             monkeypatch.setattr(module, "ROOT_HOME", whm.skeleton().parent)
             monkeypatch.setattr(module, "CPANEL", tmp_path)
@@ -169,11 +176,9 @@ def test_a_bundle_does_not_get_into_a_resellers_skeleton_as_text(way_of, files, 
     assert "ssh" in failure.value.message
 
 
-@pytest.mark.parametrize("name", WAYS)
+@pytest.mark.parametrize("name", [name for name in WAYS if name not in AS_THE_ACCOUNT])
 def test_a_link_in_the_way_is_refused_and_nothing_behind_it_touched(way_of, files, tmp_path, name):
     way = way_of(name)
-    if name == "reseller by API":
-        pytest.skip("the panel works as the account: its links lead to nothing but its own")
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir(mode=0o777)
     way.base.mkdir(exist_ok=True)
@@ -213,6 +218,43 @@ def test_a_key_that_is_not_accepted_is_told(way_of, ssh, files):
     finally:
         keys.write_text(allowed)
     assert failure.value.code == "ssh_failed" and "Permission denied" in failure.value.message
+
+
+def test_a_bundle_that_does_not_fit_is_told_although_the_panel_says_the_upload_went_well(way_of, files, bundle):
+    way = way_of("reseller by cPanel")
+    way.panel.ensure_skeleton(files)
+    way.whm.account(way.owner).quota_full = True
+    try:
+        with pytest.raises(ShoplaunchError) as failure:
+            way.panel.ensure_skeleton(SkeletonFiles(files.launcher, files.agent, str(bundle)))
+    finally:
+        way.whm.account(way.owner).quota_full = False
+    assert failure.value.code == "disk_space"
+    assert sorted(os.listdir(way.folder)) == ["agent.pyz", "agent.sha256", "run"]
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_an_upload_that_is_cut_off_is_known_by_what_arrived(way_of, files, bundle, when):
+    way = way_of("reseller by cPanel")
+    getattr(way.whm.quirks, f"cut_{when}")("Fileman::upload_files")
+    with_bundle = SkeletonFiles(files.launcher, files.agent, str(bundle))
+    if when == "before":
+        with pytest.raises(ShoplaunchError) as failure:
+            way.panel.ensure_skeleton(with_bundle)
+        assert (failure.value.code, failure.value.retryable) == ("panel_unreachable", True)
+    assert way.panel.ensure_skeleton(with_bundle).bundle_sha256 == sha256_hex(bundle.read_bytes())
+    assert (way.folder / "shop.bundle").read_bytes() == bundle.read_bytes()
+
+
+def test_a_token_of_the_account_that_is_refused_is_told_as_a_setting_and_accounts_are_served_on(way_of, files):
+    way = way_of("reseller by cPanel")
+    way.whm.revoke(way.panel._own_token)
+    before = way.whm.door.failures
+    with pytest.raises(ShoplaunchError) as failure:
+        way.panel.ensure_skeleton(files)
+    assert failure.value.code == "config_invalid" and "cpanel_token" in failure.value.message
+    assert way.whm.door.failures == before + 1
+    assert way.panel.whm.call("myprivs").ok
 
 
 @pytest.mark.parametrize(
