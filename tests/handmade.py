@@ -234,7 +234,7 @@ class Handmade:
             "entry_points": ["index.php", ".htaccess"],
             "requirements": {
                 "disk_bytes": 1_000_000, "inodes": 200, "max_statement_bytes": 65536, "longest_key_bytes": 767,
-                "triggers_or_routines": True, "php": {"min": "7.2", "extensions": []},
+                "objects": ["foreign_key", "trigger", "view"], "php": {"min": "7.2", "extensions": []},
             },
         }  # fmt: skip
         manifest = small_manifest(self.members, **{**changes, **more})

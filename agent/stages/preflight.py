@@ -16,6 +16,27 @@ OLDEST_MYSQL = (5, 7)
 #: Room for what filling placeholders adds to a statement.
 PACKET_MARGIN_BYTES = 64 * 1024
 PROBE = ledger.OWN_PREFIX + "probe"
+#: What a bundle may hold beside plain tables -> how one is made with the table PROBE, and dropped again.
+PROBES = (
+    (
+        "foreign_key",
+        "CREATE TABLE `{0}_child` (a VARBINARY({1}) NOT NULL PRIMARY KEY, FOREIGN KEY (a) REFERENCES `{0}` (a))"
+        " ENGINE=InnoDB ROW_FORMAT=DYNAMIC",
+        "DROP TABLE IF EXISTS `{0}_child`",
+    ),
+    ("view", "CREATE VIEW `{0}_view` AS SELECT a FROM `{0}`", "DROP VIEW IF EXISTS `{0}_view`"),
+    (
+        "trigger",
+        "CREATE TRIGGER `{0}` BEFORE INSERT ON `{0}` FOR EACH ROW SET NEW.b = 1",
+        "DROP TRIGGER IF EXISTS `{0}`",
+    ),
+    ("procedure", "CREATE PROCEDURE `{0}`() SELECT 1", "DROP PROCEDURE IF EXISTS `{0}`"),
+    (
+        "function",
+        "CREATE FUNCTION `{0}`() RETURNS INT DETERMINISTIC NO SQL RETURN 1",
+        "DROP FUNCTION IF EXISTS `{0}`",
+    ),
+)
 
 
 def run(ctx):
@@ -109,10 +130,15 @@ def check_server(connection, manifest):
 
 
 def check_rights(connection, needs):
-    """Raise ShoplaunchError `db_privileges`, `db_key_length`, `db_trigger_denied` after trying with a table of ours."""
-    drop = "DROP TABLE IF EXISTS `{}`".format(PROBE)
-    execute(connection, drop)
+    """Raise ShoplaunchError `db_privileges`, `db_key_length`, `db_trigger_denied` after trying with a table of ours and
+    one of each other kind the bundle holds."""
+    # Bundles packed earlier name only these
+    objects = needs.get("objects", ["trigger"] if needs.get("triggers_or_routines") else [])
+    probes = [(make, drop) for kind, make, drop in PROBES if kind in objects]
+    drop_table = "DROP TABLE IF EXISTS `{}`".format(PROBE)
     key = min(max(1, needs["longest_key_bytes"]), 3072)
+    # A killed run may have left them
+    _run_all(connection, [drop for _, drop in probes] + [drop_table], key)
     create = "CREATE TABLE `{}` (a VARBINARY({}) NOT NULL, b INT, PRIMARY KEY (a)) ENGINE=InnoDB ROW_FORMAT=DYNAMIC"
     execute(connection, create.format(PROBE, key))
     try:
@@ -120,8 +146,12 @@ def check_rights(connection, needs):
         change(connection, "INSERT INTO `{}` VALUES ('x', 1)".format(PROBE))
         change(connection, "UPDATE `{}` SET b = 2".format(PROBE))
         change(connection, "DELETE FROM `{}`".format(PROBE))
-        if needs.get("triggers_or_routines"):
-            trigger = "CREATE TRIGGER `{0}` BEFORE INSERT ON `{0}` FOR EACH ROW SET NEW.b = 1"
-            change(connection, trigger.format(PROBE))
+        for make_and_drop in probes:
+            _run_all(connection, make_and_drop, key)
     finally:
-        execute(connection, drop)
+        execute(connection, drop_table)
+
+
+def _run_all(connection, statements, key):
+    for statement in statements:
+        execute(connection, statement.format(PROBE, key))

@@ -69,7 +69,7 @@ def manifest_of(
             "max_statement_bytes": evidence.largest_statement + _ROOM_FOR_VALUES_BYTES,
             "max_row_bytes": data.largest_row,
             "longest_key_bytes": evidence.longest_key,
-            "triggers_or_routines": any(routine.kind != "view" for routine in evidence.ordered),
+            "objects": sorted(_objects(data, evidence)),
             "php": dict(known["php"]),
         },
         "collations": evidence.collations,
@@ -82,6 +82,13 @@ def manifest_of(
     }
     validated: dict[str, Any] = validate("manifest", manifest, "manifest_invalid")
     return validated
+
+
+def _objects(data: DataFacts, evidence: Evidence) -> set[str]:
+    """Return the kinds of what there is beside plain tables: each needs a right of its own."""
+    kinds = {routine.kind for routine in evidence.ordered}
+    has_keys = any(definition.foreign_keys for definition in data.definitions.values())
+    return kinds | {"foreign_key"} if has_keys else kinds
 
 
 def _database_bytes(bundle: BundleWriter, evidence: Evidence) -> int:

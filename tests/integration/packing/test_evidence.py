@@ -232,6 +232,21 @@ def test_the_longest_key_is_measured_in_bytes(pack_sql):
     assert manifest["requirements"]["longest_key_bytes"] == 1200
 
 
+def test_what_needs_a_right_of_its_own_beside_tables_is_listed(pack_sql):
+    tables = (
+        "CREATE TABLE p (a int NOT NULL, PRIMARY KEY (a)) ENGINE=InnoDB;\n"
+        "CREATE TABLE c (a int NOT NULL, PRIMARY KEY (a){}) ENGINE=InnoDB;\n"
+    )
+    plain = pack_sql(tables.format(""))[0]
+    assert plain["requirements"]["objects"] == []
+    rich = pack_sql(
+        tables.format(", CONSTRAINT c_p FOREIGN KEY (a) REFERENCES p (a)")
+        + "CREATE VIEW seen AS SELECT a FROM p;\nCREATE TRIGGER t BEFORE INSERT ON c FOR EACH ROW SET NEW.a = 1;\n"
+        "CREATE PROCEDURE nothing() SELECT 1;\n"
+    )[0]
+    assert rich["requirements"]["objects"] == ["foreign_key", "procedure", "trigger", "view"]
+
+
 def test_tables_views_and_routines_of_other_accounts_lose_their_definer(pack_sql):
     _, small, _, _ = pack_sql(
         SETTINGS + "/*!50001 CREATE ALGORITHM=UNDEFINED */ /*!50013 DEFINER=`gone`@`10.0.0.1` SQL SECURITY DEFINER */"
