@@ -46,7 +46,21 @@ def start(
     kept = parent.later or _of_bundle(bundles, parent)
     entry = _entry(parent, kept, kind)
     private = {**_private(kind, given), "db.password": password(DATABASE_PASSWORD_CHARS)}
-    row = {
+    row = {**_row(parent, kind, kept, entry, now), **changes.sealed(keys, private)}
+    try:
+        return transact(engine, lambda connection: _insert(connection, parent.id, row))
+    except IntegrityError:
+        with reading(engine) as connection:
+            known = jobs.open_child(connection, parent.id, kind)
+        if known is None:
+            raise ShoplaunchError("domain_busy", f"another job is at work in account {parent.account}") from None
+        return known
+
+
+def _row(parent: Job, kind: str, kept: Mapping[str, Any], entry: Mapping[str, Any], now: float) -> dict[str, Any]:
+    """Return the new job's row without its private values; `kept` is what the shop's bundle says of later jobs, and
+    `entry` what it says of this kind."""
+    return {
         "id": orders.new_id(),
         "kind": kind,
         "parent": parent.id,
@@ -61,7 +75,6 @@ def start(
         **{name: getattr(parent, name) for name in ("server", "bundle", "domain", "email", "account", "language")},
         "order": {key: value for key, value in parent.order.items() if key != "create_account"},
         **orders.keys(parent.server, parent.domain, parent.account),
-        **changes.sealed(keys, private),
         "state": states.RECEIVED,
         "step": next(iter(plan.of(kind))),
         "facts": {name: parent.facts[name] for name in ("shop_url", "admin_url") if name in parent.facts},
@@ -71,14 +84,6 @@ def start(
         "updated_at": now,
         "wake_at": now,
     }
-    try:
-        return transact(engine, lambda connection: _insert(connection, parent.id, row))
-    except IntegrityError:
-        with reading(engine) as connection:
-            known = jobs.open_child(connection, parent.id, kind)
-        if known is None:
-            raise ShoplaunchError("domain_busy", f"another job is at work in account {parent.account}") from None
-        return known
 
 
 def _of_bundle(bundles: Bundles, parent: Job) -> dict[str, Any]:

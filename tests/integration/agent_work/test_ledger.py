@@ -221,6 +221,15 @@ def test_a_right_that_something_in_the_bundle_needs_is_told_before_anything_is_i
     assert code_of(preflight.check_database, needing(site, [kind])) == "db_privileges"
 
 
+def test_of_a_bundle_that_names_no_objects_yet_triggers_are_tried(site):
+    site.server.query(f"REVOKE TRIGGER ON `{site.name}`.* FROM `{site.user}`@localhost")
+    attempt = needing(site, [])
+    del site.manifest["requirements"]["objects"]
+    preflight.check_database(attempt)
+    site.manifest["requirements"]["triggers_or_routines"] = True
+    assert code_of(preflight.check_database, attempt) == "db_privileges"
+
+
 def test_rights_that_nothing_in_the_bundle_needs_may_be_missing(site):
     for right in sorted(set(RIGHT_FOR.values())):
         site.server.query(f"REVOKE {right} ON `{site.name}`.* FROM `{site.user}`@localhost")
