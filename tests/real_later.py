@@ -15,18 +15,19 @@ from controller.bundles.connections import connect, parse_url
 from controller.bundles.source import Source
 from controller.jobs import tls
 from controller.panels.base import Account, DatabaseEndpoint
+from controller.panels.local.stack import free_port
 from controller.recipes.base import PackOptions
 from controller.recipes.prestashop import PrestaShop
 from tests.agent_box import Box
 from tests.controller_stub import Controller
 from tests.fakes.folder_panel import FolderPanel
 from tests.integration.controller.world import DOMAIN, SECRETS, World
-from tests.tls_site import TlsProxy, free_port
+from tests.tls_site import TlsProxy
 
 SAMPLE = Path(__file__).resolve().parent.parent / "packaging" / "demo" / "sample-shop"
 OWNER = "owner@example.com"
 FIRST_PASSWORD = "Sample-Pw-77!"
-WAIT_SECONDS = 60
+WAIT_SECONDS = 120
 
 
 class RealPanel(FolderPanel):

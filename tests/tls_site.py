@@ -2,7 +2,6 @@
 
 import datetime
 import http.client
-import socket
 import ssl
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -116,13 +115,6 @@ class TlsSite:
         self._server.server_close()
 
 
-def free_port():
-    """Return a port nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 class TlsProxy(TlsSite):
     """Ends TLS in front of the web server at `port` and tells it so, as hosts' front ends do.
 
@@ -138,7 +130,7 @@ class TlsProxy(TlsSite):
     def get(self, path, _default):
         """Return (status, headers, body) of the server behind."""
         host = self.requests[-1][1]
-        connection = http.client.HTTPConnection("127.0.0.1", self._behind, timeout=60)
+        connection = http.client.HTTPConnection("127.0.0.1", self._behind, timeout=120)
         try:
             more = {"X-Forwarded-Proto": "https"} if self.honest else {}
             connection.request("GET", path, headers={"Host": host, **more})
@@ -151,7 +143,7 @@ class TlsProxy(TlsSite):
 
     def visit(self, host, path, trusted):
         """Return (status, headers, body) of GET `path` as a visitor of `host` gets it, the certificate verified."""
-        connection = http.client.HTTPSConnection("127.0.0.1", self.port, timeout=60, context=trusted)
+        connection = http.client.HTTPSConnection("127.0.0.1", self.port, timeout=120, context=trusted)
         http.client.HTTPConnection.connect(connection)
         connection.sock = trusted.wrap_socket(connection.sock, server_hostname=host)
         try:

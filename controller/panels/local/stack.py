@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import secrets
 import shutil
 import socket
 from collections.abc import Sequence
@@ -20,13 +22,24 @@ from shared.errors import ShoplaunchError
 
 #: The kernel's limit for the path of a Unix socket, without the final NUL.
 MAX_SOCKET_PATH_BYTES = 107
+FIRST_PORT = 10_000
+PORT_TRIES = 1000
+LENT_PORTS = Path("/proc/sys/net/ipv4/ip_local_port_range")
 
 
 def free_port(ip: str = "127.0.0.1") -> int:
-    """Return a TCP port of `ip`, an address of this machine, that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind((ip, 0))
-        return int(probe.getsockname()[1])
+    """Return a TCP port of `ip`, an address of this machine, that nobody holds now.
+
+    It is none of those the system lends to outgoing connections (unless it lends nearly all): it must be free at every
+    later start, too. Raises panel_refused when none is found.
+    """
+    lent = int(LENT_PORTS.read_text("ascii").split()[0])
+    for _ in range(PORT_TRIES):
+        port = FIRST_PORT + secrets.randbelow(lent - FIRST_PORT) if lent > FIRST_PORT else 0
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind((ip, port))
+            return int(probe.getsockname()[1])
+    raise ShoplaunchError("panel_refused", f"no port of {ip} is free")
 
 
 class Stack:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qsl
 
+from controller.panels.local.stack import free_port
 from tests.fakes.whmcs.actions import ACTIONS, CHANGES, UNMARKED
 from tests.fakes.whmcs.books import Books, Refused
 
@@ -43,7 +44,7 @@ class Whmcs(Options):
         self.books = books or Books()
         self.calls, self.raw, self._busy = [], [], set()
         self._files = certificate, key
-        self._port = 0
+        self._port = free_port()
         self.open()
         self.url = f"{'https' if certificate else 'http'}://127.0.0.1:{self._port}/billing"
 
@@ -73,7 +74,6 @@ class Whmcs(Options):
 
         self.server = ThreadingHTTPServer(("127.0.0.1", self._port), Handler)
         self.server.daemon_threads = True
-        self._port = self.server.server_port
         certificate, key = self._files
         if certificate:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -90,7 +90,7 @@ class Whmcs(Options):
         """Return the forms of the calls of `action`."""
         return [form for name, form in self.calls if name == action]
 
-    def rest(self, seconds=30):
+    def rest(self, seconds=120):
         """Wait until no call is under way."""
         deadline = time.monotonic() + seconds
         while self._busy and time.monotonic() < deadline:

@@ -16,9 +16,11 @@ from urllib.parse import urlencode
 
 import requests
 
+from controller.panels.local.stack import free_port
+
 HERE = Path(__file__).resolve().parent
 ADDON = HERE.parents[2] / "packaging" / "whmcs" / "modules" / "addons" / "shoplaunch"
-WAIT_SECONDS = 60
+WAIT_SECONDS = 120
 #: What WHMCS does after a create, in one of the orders its documentation leaves open.
 ORDERS = (("active", "mail", "hook"), ("hook", "mail", "active"), ("mail", "active", "hook"))
 
@@ -222,9 +224,7 @@ class Whmcs:
     def url(self):
         """The address at which WHMCS's pages are served, also for a browser (`/login-as?session=…&next=…`)."""
         if self._web is None:
-            with socket.socket() as probe:
-                probe.bind(("127.0.0.1", 0))
-                self._port = probe.getsockname()[1]
+            self._port = free_port()
             log = (self.folder / "web.log").open("wb")
             with log:
                 self._web = subprocess.Popen(

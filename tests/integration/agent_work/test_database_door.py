@@ -1,13 +1,13 @@
 """Ways into the database as hosts offer them, through the library the agent carries; what the refusals are called."""
 
 import json
-import socket
 import subprocess
 import sys
 
 import pytest
 
 from controller.bundles.agent_build import PROJECT, fetch_wheels
+from controller.panels.local.stack import free_port
 from tests.mariadb import start_private, stop_private
 
 ASK = """
@@ -29,13 +29,6 @@ try:
 except ShoplaunchError as error:
     print(json.dumps({"code": error.code, "retryable": error.retryable, "message": error.message}))
 """
-
-
-def free_port():
-    """Return a TCP port nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def ask(**values):

@@ -12,6 +12,7 @@ from aiosmtpd.controller import Controller
 from controller.billing.base import Alarm, Handover
 from controller.billing.mail import Mail
 from controller.config import MailConfig
+from controller.panels.local.stack import free_port
 from shared.errors import ShoplaunchError
 
 NEWS = Handover(
@@ -30,9 +31,7 @@ class Sink:
 
     def __init__(self):
         self.received, self.answers = [], {"rcpt": None, "data": "250 OK"}
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
         self.server = Controller(self, hostname="127.0.0.1", port=self.port)
         self.server.start()
 

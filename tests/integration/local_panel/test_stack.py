@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from controller.panels.local.stack import Stack
+from controller.panels.local.stack import Stack, free_port
 from shared.errors import ShoplaunchError
 from tests.local_server import as_user
 
@@ -75,7 +75,7 @@ def test_a_killed_service_is_started_again(directory):
 def test_an_unknown_host_gets_nothing_and_only_root_is_the_database_s_root(directory):
     stack = Stack(directory / "stack")
     stack.start()
-    connection = http.client.HTTPConnection("127.0.0.1", stack.http_port, timeout=30)
+    connection = http.client.HTTPConnection("127.0.0.1", stack.http_port, timeout=120)
     connection.request("GET", "/")
     assert connection.getresponse().status == 404
     connection.close()
@@ -90,3 +90,10 @@ def test_what_does_not_start_is_said_with_its_own_words(directory):
         stack.start()
     assert failure.value.code == "panel_refused"
     assert "no-such-option" in str(failure.value)
+
+
+def test_a_chosen_port_is_never_one_the_system_gives_to_outgoing_connections():
+    first = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    ports = [free_port() for _ in range(50)]
+    assert all(1024 < port < first for port in ports), ports
+    assert len(set(ports)) > 1
