@@ -28,7 +28,7 @@ from controller.panels.local.stack import Stack, free_port
 
 PROJECT = Path(__file__).resolve().parents[2]
 SAMPLE_SHOP = PROJECT / "packaging" / "demo" / "sample-shop"
-ANSWER_SECONDS = 60
+ANSWER_SECONDS = 180
 
 
 class World:
@@ -149,8 +149,9 @@ class World:
 
     def _answers(self) -> bool:
         try:
-            return requests.get(self.url + "/healthz", timeout=2).status_code == 200
-        except requests.ConnectionError:
+            return requests.get(self.url + "/healthz", timeout=5).status_code == 200
+        except requests.RequestException:
+            # It listens before it is able to answer
             return False
 
     def stop_controller(self) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from shared.errors import ShoplaunchError
 
-START_SECONDS = 60
+START_SECONDS = 180
 STOP_SCHEDULE = "TERM/30/KILL/10"
 
 
