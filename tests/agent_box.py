@@ -21,6 +21,7 @@ from controller.bundles.agent_build import build_agent, launcher
 from shared.encoding import canonical_json
 from shared.job import cron_line
 from shared.signing import serializer
+from tests.accounts import remove_account
 
 PROJECT = Path(__file__).resolve().parent.parent
 OVERLAY = PROJECT / "tests" / "fakes" / "agent_overlay"
@@ -146,7 +147,9 @@ class Box:
         self.base.chmod(0o755)
         self.user = "sl" + secrets.token_hex(5)
         self.home = self.base / self.user
-        subprocess.run(["useradd", "-M", "-d", str(self.home), "-s", "/bin/sh", self.user], check=True)
+        # Expired: the machine's own cron starts no agent beside those of the test
+        command = ["useradd", "-M", "-d", str(self.home), "-s", "/bin/sh", "--expiredate", "1", self.user]
+        subprocess.run(command, check=True)
         entry = pwd.getpwnam(self.user)
         assert entry.pw_uid >= 1000, "never a system account: processes of this user are ended"
         self._ids = (entry.pw_uid, entry.pw_gid)
@@ -279,7 +282,7 @@ class Box:
         self._started.append(process)
         return process
 
-    def run(self, *arguments, python=None, seconds=60):
+    def run(self, *arguments, python=None, seconds=120):
         """Run the agent to its end; return the exit code."""
         process = self.start(*arguments, python=python)
         self.output, self.errors = process.communicate(timeout=seconds)
@@ -308,7 +311,7 @@ class Box:
         done = subprocess.run(["crontab", "-u", self.user, "-l"], capture_output=True, text=True, check=False)
         return done.stdout if done.returncode == 0 else None
 
-    def wait_for(self, condition, seconds=30):
+    def wait_for(self, condition, seconds=120):
         """Wait until `condition()` holds; fail when it does not come."""
         end = time.monotonic() + seconds
         while not condition():
@@ -318,9 +321,7 @@ class Box:
     def close(self):
         """Remove crontab, the processes this box started, account and files; nothing else is ever touched."""
         subprocess.run(["crontab", "-u", self.user, "-r"], capture_output=True, check=False)
-        for process in self._started:
-            self._end_session(process)
-        subprocess.run(["userdel", self.user], check=False, capture_output=True)
+        remove_account(self.user, lambda: [self._end_session(process) for process in self._started])
         shutil.rmtree(self.base, ignore_errors=True)
 
     def _end_session(self, process):
@@ -335,4 +336,4 @@ class Box:
                 continue
         if process.poll() is None:
             process.kill()
-            process.wait(10)
+            process.wait(120)

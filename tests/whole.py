@@ -24,6 +24,7 @@ from controller.jobs.service import open_service
 from controller.jobs.worker import Worker
 from controller.web.signed import signature
 from shared.bundle import LEDGER_TABLE
+from tests.accounts import remove_account
 
 PROJECT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(PROJECT / "packaging" / "demo"))
@@ -33,7 +34,7 @@ SERVER = "thishost"
 BUNDLE = "sample"
 SHOP_NAME = "Tea & 'Saffron' فروشگاه"
 KEY = "billing"
-WAIT_SECONDS = 150
+WAIT_SECONDS = 300
 ENDED = ("live", "failed", "stalled", "cancelled")
 _PASSWORD = re.compile(r"Password:\s*(\S+)")
 
@@ -170,7 +171,7 @@ class Whole:
             "X-Shoplaunch-Signature": signature(self._key, stamp, event, method, path, body),
             "Content-Type": "application/json",
         }
-        return requests.request(method, self.world.url + path, data=body, headers=headers, timeout=60)
+        return requests.request(method, self.world.url + path, data=body, headers=headers, timeout=120)
 
     # -- agents --------------------------------------------------------------------------------------------------------
 
@@ -205,7 +206,7 @@ class Whole:
         """Start the launcher as the account, as cron does; return the process."""
         return self.as_account(job, "sh", str(self.folder(job) / "run"))
 
-    def run_agent(self, job, seconds=90):
+    def run_agent(self, job, seconds=WAIT_SECONDS):
         """Run the launcher to its end; return the exit code."""
         return self.start_agent(job).wait(seconds)
 
@@ -223,10 +224,10 @@ class Whole:
     def stopped_in_the_import(self, job, how=signal.SIGKILL):
         """Start the agent; once the ledger knows a chunk, the whole group gets the signal `how`. Return the process."""
         process = self.start_agent(job)
-        wait_for(lambda: self.chunks(job) or process.poll() is not None, "no chunk came", 60, pause=0.01)
+        wait_for(lambda: self.chunks(job) or process.poll() is not None, "no chunk came", pause=0.01)
         os.killpg(process.pid, how)
         if how == signal.SIGKILL:
-            assert process.wait(30) == -signal.SIGKILL, "the agent had ended before"
+            assert process.wait(WAIT_SECONDS) == -signal.SIGKILL, "the agent had ended before"
         return process
 
     def crontab(self, job):
@@ -266,7 +267,7 @@ class Whole:
         port = self.world.stack.http_port
         headers = {"Host": f"{job['domain']}:{port}", "Connection": "close"}
         return requests.get(
-            f"http://127.0.0.1:{port}{path}", headers=headers, allow_redirects=False, timeout=30, **options
+            f"http://127.0.0.1:{port}{path}", headers=headers, allow_redirects=False, timeout=120, **options
         )
 
     def mails(self, job):
@@ -276,7 +277,7 @@ class Whole:
 
     def password(self, job):
         """Return the administrator's password as the client's mail brought it."""
-        return _PASSWORD.search(wait_for(lambda: self.mails(job), "no mail came", 60)[-1]).group(1)
+        return _PASSWORD.search(wait_for(lambda: self.mails(job), "no mail came")[-1]).group(1)
 
     def snapshot(self, job):
         """Return path -> (kind and mode, owner, content or target) of everything in the home but the agent's folder."""
@@ -299,9 +300,11 @@ def _remove_account(user):
     except KeyError:
         return
     assert uid >= 1000
+    remove_account(user, lambda: _end_processes(uid))
+
+
+def _end_processes(uid):
     for entry in Path("/proc").iterdir():
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):
             if entry.name.isdigit() and entry.stat().st_uid == uid:
                 os.kill(int(entry.name), signal.SIGKILL)
-    time.sleep(0.2)
-    subprocess.run(["userdel", user], check=True, capture_output=True)

@@ -1,5 +1,6 @@
 """The same accounts as for the agent's work, with a bundle large enough to be killed in the middle."""
 
+import pymysql
 import pytest
 
 from tests.handmade import Handmade
@@ -25,6 +26,14 @@ def undisturbed(request, mariadb_server, bundle, keys, agent):  # noqa: F811 - t
     account.close()
     server.close()
     return picture
+
+
+def chunks_in_ledger(account):
+    """Return how many chunks the ledger knows; none before there is one and after it has gone."""
+    try:
+        return account.query("SELECT COUNT(*) FROM shoplaunch_ledger")[0][0]
+    except pymysql.err.ProgrammingError:
+        return 0
 
 
 def same(found, wanted):

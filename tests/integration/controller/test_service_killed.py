@@ -14,12 +14,14 @@ import requests
 from controller.db import steps
 from controller.db.engine import make_engine, reading
 from controller.jobs.pull import has_cron_line
+from controller.panels.local.config_files import exclusive
+from controller.panels.local.stack import free_port
 from shared.job import FOLDER, JOB_FILE
 from tests.agent_box import sample_members, small_manifest, write_bundle
 from tests.local_server import LocalServer
 
 SHOPLAUNCH = str(Path(sys.executable).parent / "shoplaunch")
-SECONDS = 180
+SECONDS = 400
 
 
 @pytest.fixture
@@ -35,8 +37,6 @@ class Installation:
     """A real installation below `folder`, used by its command line alone."""
 
     def __init__(self, folder, server):
-        from controller.panels.local.stack import free_port
-
         self.home = folder / "home"
         self.home.mkdir()
         self.home.chmod(0o711)
@@ -71,14 +71,15 @@ class Installation:
     def answers(self):
         try:
             return requests.get(f"http://127.0.0.1:{self.port}/readyz", timeout=5).status_code == 200
-        except requests.ConnectionError:
+        except requests.RequestException:
+            # It listens before it is able to answer
             return False
 
     def end(self, number):
         """End the service's whole process group."""
         if self.process is not None:
             os.killpg(self.process.pid, number)
-            self.process.wait(60)
+            self.process.wait(120)
             self.process = None
 
     def wait_for(self, condition, between=0.02):
@@ -113,10 +114,12 @@ def test_a_service_killed_in_a_step_goes_on_when_it_is_started_again(server, ins
     user = server.new_user()
     order = ["--server", "here", "--bundle", "small", "--domain", f"{user}.test", "--email", "owner@example.com"]
     job = installation.json("order", *order, "--account", user, "--create-account")["id"]
-    installation.serve()
-    installation.wait_for(lambda: states_of(installation, job)["account"] == "running")
-    installation.end(signal.SIGKILL)
-    assert states_of(installation, job)["account"] == "running"
+    # The panel's own lock: the step cannot end before the service is killed
+    with exclusive(server.settings().state_folder, "accounts"):
+        installation.serve()
+        installation.wait_for(lambda: states_of(installation, job)["account"] == "running")
+        installation.end(signal.SIGKILL)
+        assert states_of(installation, job)["account"] == "running"
     installation.serve()
     installation.wait_for(lambda: states_of(installation, job)["cron"] == "done", 1.0)
     found = installation.json("show", job)
@@ -132,6 +135,6 @@ def test_the_service_ends_in_order_when_it_is_asked_to(installation):
     installation.run("init")
     installation.serve()
     installation.process.terminate()
-    assert installation.process.wait(60) == 0
+    assert installation.process.wait(120) == 0
     installation.process = None
     assert not installation.answers()

@@ -33,8 +33,8 @@ class Killer:
         self.started_by = {}
 
     def run(self):
-        """Watch the accounts until each agent was killed."""
-        wait_for(self._look, lambda: f"cron started only {self.started_by}", pause=0.01)
+        """Watch the accounts until each agent was killed; one that was too quick for us is replaced."""
+        wait_for(self._look, lambda: f"cron started only {self.started_by}", 400, pause=0.01)
 
     def _look(self):
         for who in set(self._jobs) - set(self.started_by):
@@ -46,6 +46,9 @@ class Killer:
 
     def _try(self, who, job):
         agents = self._whole.agents(job["account"])
+        if not agents and self._whole.show(job)["state"] in ("finishing", "live"):
+            self._jobs[who] = self._whole.order()
+            return
         ready = "helper" in agents if who == "helper" else bool(self._whole.chunks(job))
         if not ready or "parent" not in agents:
             return

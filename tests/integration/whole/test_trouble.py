@@ -66,7 +66,7 @@ def test_a_wrong_database_password_is_mended_by_retry_which_repeats_no_finished_
     before = (whole.snapshot(job), whole.tables(job), whole.chunks(job), whole.crontab(job))
     event = make_event(job["id"], 1, 999, "started", 1)
     headers = {"Authorization": f"Bearer {token_of(whole, (whole.folder(job) / 'job').read_text())}"}
-    answer = requests.post(whole.world.url + "/api/v1/agent/events", json=event, headers=headers, timeout=30)
+    answer = requests.post(whole.world.url + "/api/v1/agent/events", json=event, headers=headers, timeout=120)
     assert (answer.status_code, answer.json()["code"]) == (409, "superseded")
     assert whole.run_agent(job) == 4
     assert (whole.snapshot(job), whole.tables(job), whole.chunks(job), whole.crontab(job)) == before
@@ -95,11 +95,11 @@ def test_an_agent_that_hangs_is_told_as_silent_and_a_retry_takes_over_from_it(wh
         whole.world.run("retry", job["id"])
         wait_for(lambda: (found := whole.show(job))["state"] == "dropped" and found["attempt"] == 2)
         assert whole.run_agent(job) == 0
-        assert process.wait(30) == -signal.SIGKILL
+        assert process.wait(120) == -signal.SIGKILL
     finally:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
-            process.wait(30)
+            process.wait(120)
     assert whole.live(job)["attempt"] == 2
     assert whole.get(job).status_code == 200
 
