@@ -23,7 +23,7 @@ SWITCHES = (
     "--disable-dev-shm-usage",
     "--hide-scrollbars",
 )
-PAGE_LOAD_SECONDS = 60
+PAGE_LOAD_SECONDS = 180
 
 
 @contextlib.contextmanager

@@ -3,17 +3,15 @@
 import time
 
 import pytest
-from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException
 from selenium.webdriver.common.by import By
-from selenium.webdriver.support.ui import WebDriverWait
 
 from controller.jobs import credentials
 from controller.jobs.private import sealed
 from tests.browser.chrome import chrome
+from tests.browser.waiting import attribute_of, click, shows, until
 from tests.web_site import Site
 
 pytestmark = pytest.mark.browser
-WAIT_SECONDS = 30
 PASSWORD = "Kq7mVd3xTb9pWn2h"
 LATER = {
     "nonce": "0123abcd", "checks": [], "admin_folder": "admin77",
@@ -41,9 +39,7 @@ def offered(site, mode, language):
 
 
 def wait_for_view(driver, view):
-    ignored = [NoSuchElementException, StaleElementReferenceException]
-    wait = WebDriverWait(driver, WAIT_SECONDS, 0.1, ignored)
-    wait.until(lambda _driver: driver.find_element(By.ID, "credentials").get_attribute("data-view") == view)
+    until(driver, lambda: attribute_of(driver, "#credentials", "data-view") == view)
     assert driver.execute_script("return document.documentElement.scrollWidth") <= 390
 
 
@@ -54,10 +50,10 @@ def test_the_password_is_shown_after_a_press_and_never_again(site, language, jav
     with chrome(390, 844, javascript=javascript) as driver:
         driver.get(address)
         wait_for_view(driver, "waiting")
-        assert driver.find_element(By.TAG_NAME, "html").get_attribute("lang") == language
-        driver.find_element(By.CSS_SELECTOR, "form button").click()
+        assert attribute_of(driver, "html", "lang") == language
+        click(driver, By.CSS_SELECTOR, "form button")
         wait_for_view(driver, "shown")
-        assert driver.find_element(By.ID, "password").text == PASSWORD
+        shows(driver, "#password", PASSWORD)
         driver.get(address)
         wait_for_view(driver, "used")
         assert PASSWORD not in driver.page_source
@@ -70,9 +66,9 @@ def test_a_chosen_password_is_followed_until_it_works(site):
         wait_for_view(driver, "choose")
         for name in ("password", "again"):
             driver.find_element(By.NAME, name).send_keys("correct horse battery")
-        driver.find_element(By.CSS_SELECTOR, "form button").click()
+        click(driver, By.CSS_SELECTOR, "form button")
         wait_for_view(driver, "setting")
         [child] = site.service.later_jobs(job.id)
         site.put(child, "live")
         wait_for_view(driver, "done")
-        assert driver.find_element(By.CSS_SELECTOR, "a.primary").get_attribute("href").endswith("/admin77/")
+        assert attribute_of(driver, "a.primary", "href").endswith("/admin77/")

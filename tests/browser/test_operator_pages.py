@@ -3,16 +3,14 @@
 import time
 
 import pytest
-from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException
 from selenium.webdriver.common.by import By
-from selenium.webdriver.support.ui import WebDriverWait
 
 from shared.events import make_event
 from tests.browser.chrome import chrome, complaints
+from tests.browser.waiting import attribute_of, click, shows, text_of, until
 from tests.web_site import OPERATOR, PASSWORD, Site
 
 pytestmark = pytest.mark.browser
-WAIT_SECONDS = 30
 
 
 @pytest.fixture(scope="module")
@@ -37,20 +35,11 @@ def sign_in(site, driver):
     driver.find_element(By.NAME, "user").send_keys(OPERATOR)
     driver.find_element(By.NAME, "password").send_keys(PASSWORD)
     driver.find_element(By.ID, "login").click()
-    wait_for(driver, lambda: driver.current_url.endswith("/admin/jobs"))
-
-
-def wait_for(driver, condition):
-    wait = WebDriverWait(driver, WAIT_SECONDS, 0.1, [NoSuchElementException, StaleElementReferenceException])
-    wait.until(lambda _driver: condition())
-
-
-def text_of(driver, selector):
-    return driver.find_element(By.CSS_SELECTOR, selector).text
+    until(driver, lambda: driver.current_url.endswith("/admin/jobs"))
 
 
 def state_of(driver):
-    return driver.find_element(By.CSS_SELECTOR, ".head .pill").get_attribute("data-state")
+    return attribute_of(driver, ".head .pill", "data-state")
 
 
 def open_job(site, driver, job):
@@ -64,8 +53,8 @@ def overflow(driver):
 def test_jobs_are_listed_and_one_is_opened_from_there(site, browser):
     job = site.order("nora-ceramics.example")
     browser.get(site.url + "/admin/jobs")
-    browser.find_element(By.LINK_TEXT, "nora-ceramics.example").click()
-    assert text_of(browser, "h1") == "nora-ceramics.example"
+    click(browser, By.LINK_TEXT, "nora-ceramics.example")
+    shows(browser, "h1", "nora-ceramics.example")
     assert browser.current_url.endswith(job.id)
 
 
@@ -81,61 +70,61 @@ def test_a_job_is_followed_stage_by_stage_without_touching_the_page(site, browse
         assert site.report(token, event).status_code == 202
 
     report(1, "stage_started", "unpack", 5)
-    wait_for(browser, lambda: browser.find_elements(By.CSS_SELECTOR, "tr[data-step=unpack].running"))
+    until(browser, lambda: browser.find_elements(By.CSS_SELECTOR, "tr[data-step=unpack].running"))
     report(2, "stage_finished", "unpack", 40)
     report(3, "stage_started", "import", 41)
-    wait_for(browser, lambda: browser.find_elements(By.CSS_SELECTOR, "tr[data-step=unpack].done"))
-    wait_for(browser, lambda: browser.find_elements(By.CSS_SELECTOR, "tr[data-step=import].running"))
+    until(browser, lambda: browser.find_elements(By.CSS_SELECTOR, "tr[data-step=unpack].done"))
+    until(browser, lambda: browser.find_elements(By.CSS_SELECTOR, "tr[data-step=import].running"))
     # The very same bar, so that it can glide
-    wait_for(browser, lambda: bar.get_attribute("value") == "41")
+    until(browser, lambda: bar.get_attribute("value") == "41")
     assert browser.execute_script("return window.untouched")
-    assert state_of(browser) == "restoring"
+    until(browser, lambda: state_of(browser) == "restoring")
 
 
 def test_a_failure_is_shown_with_advice_and_its_step_retried(site, browser):
     job = site.order()
     open_job(site, browser, job)
     site.fail(job, "database", "panel_unreachable", "no route to web-1")
-    wait_for(browser, lambda: browser.find_elements(By.ID, "retry"))
+    until(browser, lambda: browser.find_elements(By.ID, "retry"))
     trouble = text_of(browser, ".trouble")
     assert "no route to web-1" in trouble
     assert "What to do:" in trouble
     assert "panel_unreachable" in trouble
-    browser.find_element(By.ID, "retry").click()
-    wait_for(browser, lambda: state_of(browser) == "preparing")
-    assert browser.find_elements(By.CSS_SELECTOR, ".trouble") == []
-    assert browser.find_elements(By.CSS_SELECTOR, "tr[data-step=account].done")
-    assert browser.find_elements(By.CSS_SELECTOR, "tr[data-step=database].waiting")
+    click(browser, By.ID, "retry")
+    until(browser, lambda: state_of(browser) == "preparing")
+    until(browser, lambda: not browser.find_elements(By.CSS_SELECTOR, ".trouble"))
+    until(browser, lambda: browser.find_elements(By.CSS_SELECTOR, "tr[data-step=account].done"))
+    until(browser, lambda: browser.find_elements(By.CSS_SELECTOR, "tr[data-step=database].waiting"))
 
 
 def test_cancel_asks_first_and_can_be_taken_back(site, browser):
     job = site.order()
     open_job(site, browser, job)
-    browser.find_element(By.ID, "cancel").click()
+    click(browser, By.ID, "cancel")
+    until(browser, lambda: browser.find_elements(By.ID, "confirm"))
     assert site.service.get_job(job.id).state == "received"
-    browser.find_element(By.ID, "confirm").click()
-    wait_for(browser, lambda: state_of(browser) == "cancelled")
-    browser.find_element(By.ID, "undo").click()
-    wait_for(browser, lambda: state_of(browser) == "preparing")
+    click(browser, By.ID, "confirm")
+    until(browser, lambda: state_of(browser) == "cancelled")
+    click(browser, By.ID, "undo")
+    until(browser, lambda: state_of(browser) == "preparing")
 
 
 def test_the_language_switch_turns_the_page_and_stays(site, browser):
     job = site.order()
     open_job(site, browser, job)
-    browser.find_element(By.CSS_SELECTOR, "a[hreflang=fa]").click()
-    root = browser.find_element(By.TAG_NAME, "html")
-    assert (root.get_attribute("lang"), root.get_attribute("dir")) == ("fa", "rtl")
-    brand = browser.find_element(By.CSS_SELECTOR, ".brand").rect
-    assert brand["x"] > 640
+    click(browser, By.CSS_SELECTOR, "a[hreflang=fa]")
+    until(browser, lambda: attribute_of(browser, "html", "lang") == "fa")
+    assert attribute_of(browser, "html", "dir") == "rtl"
+    assert until(browser, lambda: browser.find_element(By.CSS_SELECTOR, ".brand").rect)["x"] > 640
     browser.get(site.url + "/admin/audit")
-    assert text_of(browser, "h1") == "گزارش تغییرات"
-    browser.find_element(By.CSS_SELECTOR, "a[hreflang=en]").click()
-    assert text_of(browser, "h1") == "Audit log"
+    shows(browser, "h1", "گزارش تغییرات")
+    click(browser, By.CSS_SELECTOR, "a[hreflang=en]")
+    shows(browser, "h1", "Audit log")
 
 
 def test_signing_out_leads_to_the_login(site, browser):
-    browser.find_element(By.ID, "logout").click()
-    wait_for(browser, lambda: browser.find_elements(By.ID, "login"))
+    click(browser, By.ID, "logout")
+    until(browser, lambda: browser.find_elements(By.ID, "login"))
     browser.get(site.url + "/admin/jobs")
     assert browser.find_elements(By.ID, "login")
 
@@ -156,10 +145,13 @@ def test_nothing_is_wider_than_a_telephone(site, language):
 def test_the_client_sees_progress_live_and_the_shop_at_the_end(site, browser):
     job = site.put(site.order(), "restoring", percent=20)
     browser.get(site.service.service_status(site.service.get_job(job.id))["status_url"])
-    assert text_of(browser, "h1") == "Your shop is being prepared"
+    shows(browser, "h1", "Your shop is being prepared")
     site.put(job, "live", percent=100, facts={"shop_url": f"http://{job.domain}/"})
-    wait_for(browser, lambda: text_of(browser, "h1") == "Your shop is ready")
-    assert browser.find_element(By.LINK_TEXT, "Visit your shop").get_attribute("href") == f"http://{job.domain}/"
+    shows(browser, "h1", "Your shop is ready")
+    until(
+        browser,
+        lambda: browser.find_element(By.LINK_TEXT, "Visit your shop").get_attribute("href") == f"http://{job.domain}/",
+    )
 
 
 def test_without_scripts_the_clients_page_still_looks_again(site):
@@ -169,6 +161,6 @@ def test_without_scripts_the_clients_page_still_looks_again(site):
         driver.get(address)
         driver.execute_script("window.untouched = true")
         site.put(job, "live", percent=100, facts={"shop_url": f"http://{job.domain}/"})
-        wait_for(driver, lambda: text_of(driver, "h1") == "Your shop is ready")
+        shows(driver, "h1", "Your shop is ready")
         # Loaded anew, not changed in place by a script
         assert not driver.execute_script("return window.untouched")

@@ -1,30 +1,23 @@
 """A shop ordered, followed and used in a real browser: what the operator, the client and the visitors see."""
 
 import pytest
-from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException
 from selenium.webdriver.common.by import By
-from selenium.webdriver.support.ui import WebDriverWait
 
 from tests.browser.chrome import chrome, complaints
+from tests.browser.waiting import attribute_of, click, shows, text_of, until
+from tests.whole import WAIT_SECONDS
 
 pytestmark = pytest.mark.browser
-WAIT_SECONDS = 90
-
-
-def until(driver, condition):
-    wait = WebDriverWait(driver, WAIT_SECONDS, 0.1, [NoSuchElementException, StaleElementReferenceException])
-    return wait.until(lambda _driver: condition())
-
-
-def text_of(driver, selector):
-    return driver.find_element(By.CSS_SELECTOR, selector).text
+#: Nothing while the picture is not there or not loaded yet.
+PICTURE = """
+const picture = document.querySelector(arguments[0]);
+return picture && picture.complete ? [picture.naturalWidth] : null;
+"""
 
 
 def natural_width(driver, selector):
     """Return the width of the picture as it was really loaded; 0 for a broken one."""
-    picture = driver.find_element(By.CSS_SELECTOR, selector)
-    until(driver, lambda: driver.execute_script("return arguments[0].complete", picture))
-    return driver.execute_script("return arguments[0].naturalWidth", picture)
+    return until(driver, lambda: driver.execute_script(PICTURE, selector))[0]
 
 
 @pytest.fixture(scope="module")
@@ -43,20 +36,20 @@ def shop(whole):
             driver.execute_script("window.untouched = true")
         agent = whole.start_agent(job)
         until(operator, lambda: state_of(operator) == "live")
-        until(client, lambda: text_of(client, "h1") == "Your shop is ready")
+        shows(client, "h1", "Your shop is ready")
         seen["reloaded"] = [not driver.execute_script("return window.untouched") for driver in (operator, client)]
-        seen["done"] = [row.get_attribute("data-step") for row in rows_done(operator)]
-        seen["link"] = client.find_element(By.LINK_TEXT, "Visit your shop").get_attribute("href")
+        seen["done"] = until(operator, lambda: [row.get_attribute("data-step") for row in rows_done(operator)])
+        seen["link"] = until(client, lambda: client.find_element(By.LINK_TEXT, "Visit your shop").get_attribute("href"))
         operator.get(f"{whole.world.url}/admin/jobs/{job['id']}/certificate")
         seen["certificate"] = text_of(operator, "article.certificate")
-        seen["signed"] = operator.find_element(By.CSS_SELECTOR, ".signature").get_attribute("textContent")
+        seen["signed"] = attribute_of(operator, ".signature", "textContent")
         seen["complaints"] = complaints(operator) + complaints(client)
-        assert agent.wait(30) == 0
+        assert agent.wait(WAIT_SECONDS) == 0
     return job, whole.live(job), seen
 
 
 def state_of(driver):
-    return driver.find_element(By.CSS_SELECTOR, ".head .pill").get_attribute("data-state")
+    return attribute_of(driver, ".head .pill", "data-state")
 
 
 def rows_done(driver):
@@ -99,16 +92,16 @@ def test_a_visitor_finds_products_with_pictures_and_fills_the_cart(shop, browser
     browser.get(status["shop_url"])
     assert text_of(browser, ".brand") == "Tea & 'Saffron' فروشگاه"
     assert natural_width(browser, ".grid img") > 0
-    browser.find_element(By.CSS_SELECTOR, ".grid .card a").click()
+    click(browser, By.CSS_SELECTOR, ".grid .card a")
     until(browser, lambda: browser.find_elements(By.CSS_SELECTOR, "section.product"))
     name = text_of(browser, "section.product h1")
     assert natural_width(browser, ".product .pictures img") >= 200
     assert browser.current_url.startswith(status["shop_url"])
-    browser.find_element(By.NAME, "add").click()
+    click(browser, By.NAME, "add")
     until(browser, lambda: browser.find_elements(By.CSS_SELECTOR, ".lines"))
     assert name in text_of(browser, ".lines .name")
     assert natural_width(browser, ".lines img") > 0
-    browser.find_element(By.NAME, "delete").click()
+    click(browser, By.NAME, "delete")
     until(browser, lambda: "Your cart is empty." in text_of(browser, "main"))
 
 
@@ -123,14 +116,14 @@ def test_the_client_signs_in_with_the_password_from_the_mail_and_sees_the_orders
     browser.find_element(By.NAME, "submitLogin").click()
     until(browser, lambda: browser.find_elements(By.LINK_TEXT, "Orders"))
     assert "Dana Sample" in text_of(browser, "header.top")
-    browser.find_element(By.LINK_TEXT, "Orders").click()
-    until(browser, lambda: text_of(browser, "h1") == "Orders")
+    click(browser, By.LINK_TEXT, "Orders")
+    shows(browser, "h1", "Orders")
     compiled = list(whole.root(job).glob("var/cache/*/container.php")) + list(
         whole.root(job).glob("var/cache/container.php")
     )
     assert len(compiled) == 1
     assert str(whole.root(job)) in compiled[0].read_text()
-    browser.find_element(By.LINK_TEXT, "Products").click()
+    click(browser, By.LINK_TEXT, "Products")
     until(browser, lambda: browser.find_elements(By.CSS_SELECTOR, "tbody tr"))
 
 

@@ -2,12 +2,12 @@
 
 import pytest
 from selenium.webdriver.common.by import By
-from selenium.webdriver.support.ui import WebDriverWait
+from selenium.webdriver.support import expected_conditions as expected
 
 from tests.browser.chrome import chrome, complaints
+from tests.browser.waiting import until
 
 pytestmark = pytest.mark.browser
-WAIT_SECONDS = 60
 PHONE = {"width": 390, "height": 840}
 
 
@@ -21,7 +21,7 @@ def held(watched, told):
 
 
 def says(driver, text):
-    WebDriverWait(driver, WAIT_SECONDS).until(lambda page: text in page.find_element(By.TAG_NAME, "body").text)
+    until(driver, lambda: text in driver.find_element(By.TAG_NAME, "body").text)
 
 
 @pytest.mark.parametrize(
@@ -53,9 +53,9 @@ def test_a_controller_that_goes_down_leaves_the_page_as_it_was(held, told):
         says(driver, "47%")
         whmcs.setting("controller_url", "http://127.0.0.1:9")
         whmcs.query("UPDATE mod_shoplaunch_services SET checked_at = 0")
-        WebDriverWait(driver, WAIT_SECONDS).until(lambda _page: whmcs.shop(service)["checked_at"] > 0)
+        until(driver, lambda: whmcs.shop(service)["checked_at"] > 0)
         says(driver, "47%")
-        assert "is being prepared" in driver.find_element(By.TAG_NAME, "body").text
+        says(driver, "is being prepared")
         assert complaints(driver) == []
 
 
@@ -67,9 +67,9 @@ def test_the_administrators_page_fits_a_phone_and_asks_before_letting_a_client_i
         assert driver.execute_script("return document.documentElement.scrollWidth") <= PHONE["width"]
         button = driver.find_element(By.CSS_SELECTOR, 'form:has(input[value="let_in"]) button')
         button.click()
-        driver.switch_to.alert.dismiss()
+        until(driver, lambda: expected.alert_is_present()(driver)).dismiss()
         assert whmcs.shop(service)["ready_at"] == 0
         button.click()
-        driver.switch_to.alert.accept()
-        WebDriverWait(driver, WAIT_SECONDS).until(lambda _page: whmcs.shop(service)["ready_at"] > 0)
+        until(driver, lambda: expected.alert_is_present()(driver)).accept()
+        until(driver, lambda: whmcs.shop(service)["ready_at"] > 0)
         assert complaints(driver) == []
