@@ -1,6 +1,9 @@
 """Sites over TLS: the real Apache serves an account's site with the certificate it was given."""
 
 import re
+import socket
+import ssl
+import time
 from pathlib import Path
 
 from controller.files import write_durably
@@ -12,6 +15,8 @@ from controller.panels.local.stack_config import APACHE_MODULES
 MODULES = ("socache_shmcb", "ssl")
 #: Read before the sites, which Apache takes in the order of their names; one file, so that no reload misses any.
 FILE_NAME = "000-tls.conf"
+WAIT_SECONDS = 120
+_CERTIFICATE = re.compile("-----BEGIN CERTIFICATE-----.*", re.S)
 _SITE = re.compile(r"<VirtualHost \*:\d+>(.*)</VirtualHost>", re.S)
 
 
@@ -33,11 +38,14 @@ class TlsSites:
         inner = "\n    ServerName shoplaunch.invalid\n    Redirect 404 /\n"
         self._head = "\n".join(lines) + "\n" + self._host(inner, pem)
         self._change("", None)
+        self._wait("shoplaunch.invalid", pem)
 
     def serve(self, user, pem):
         """The account's site is served on the port, too, just as on the other one."""
-        part = Sites(self._settings)._service().parts()[user].decode()
+        sites = Sites(self._settings)
+        part = sites._service().parts()[user].decode()
         self._change(user, self._host(_SITE.search(part).group(1), pem))
+        self._wait(sites.of(user).domain, pem)
 
     def remove(self, user):
         """The account's site is served on the port no more."""
@@ -57,3 +65,24 @@ class TlsSites:
             write_durably(Path(self._settings.apache_sites) / FILE_NAME, text.encode(), 0o644)
             commands.run([*self._settings.apache, "-t"])
             commands.run(self._settings.apache_reload)
+
+    def _wait(self, name, pem):
+        """The reload is over: who asks for `name` is shown the certificate in `pem`."""
+        wanted = ssl.PEM_cert_to_DER_cert(_CERTIFICATE.search(Path(pem).read_text()).group())
+        deadline = time.monotonic() + WAIT_SECONDS
+        while self._presented(name) != wanted:
+            assert time.monotonic() < deadline, f"the certificate of {name} is not served"
+            time.sleep(0.02)
+
+    def _presented(self, name):
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        try:
+            with (
+                socket.create_connection((self._ip, self.port), 10) as raw,
+                context.wrap_socket(raw, server_hostname=name) as secure,
+            ):
+                return secure.getpeercert(binary_form=True)
+        except OSError:
+            # It does not listen yet, or cuts connections while it reads its files again
+            return None
