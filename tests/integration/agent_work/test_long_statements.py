@@ -16,7 +16,7 @@ from controller.bundles.agent_build import build_agent
 from shared.errors import ShoplaunchError
 from tests.integration.agent_work.conftest import Shop
 
-HUNG_SECONDS = 8.0
+HUNG_SECONDS = 20.0
 WATCH_SECONDS = 0.5
 
 
@@ -50,12 +50,14 @@ def sleeping(values, mariadb_server):
     thread = threading.Thread(target=wait)
     thread.start()
     number = connection.thread_id()
+    deadline = time.monotonic() + 120
     while not mariadb_server.query("SELECT 1 FROM information_schema.processlist WHERE info LIKE 'SELECT SLEEP%'"):
+        assert time.monotonic() < deadline, "the statement never began"
         time.sleep(0.01)
     yield connection
     with suppress(pymysql.err.MySQLError):
         mariadb_server.query(f"KILL {number}")
-    thread.join(60)
+    thread.join(120)
 
 
 def test_a_statement_the_server_works_on_is_a_sign_of_life(watch, sleeping):
@@ -99,7 +101,7 @@ def test_a_server_that_is_away_is_none_and_the_watching_goes_on(values, tmp_path
 
     made = statements.Watch(connect, touched.set, Log(str(tmp_path)), every=0.05)
     made.start()
-    assert touched.wait(60)
+    assert touched.wait(120)
     made.stop()
 
 
@@ -154,7 +156,7 @@ def test_the_next_tick_leaves_an_agent_alone_whose_statement_takes_long(
             cursor.execute("FLUSH TABLES WITH READ LOCK")
             process = shop.start()
             query = "SELECT 1 FROM information_schema.processlist WHERE user = %s AND command = 'Query' AND time > %s"
-            shop.wait_for(lambda: shop.query(query, shop.db_user, HUNG_SECONDS + 2), 120)
+            shop.wait_for(lambda: shop.query(query, shop.db_user, HUNG_SECONDS + 2), 240)
             assert shop.run() == 6
             cursor.execute("UNLOCK TABLES")
         assert process.wait(120) == 0

@@ -235,7 +235,7 @@ def test_an_agent_of_an_older_attempt_writes_nothing(living, controller):
     assert living.run() == 0, controller.events[-1]
     assert settings(living)["PS_SSL_ENABLED"] == "0"
     os.killpg(process.pid, signal.SIGCONT)
-    assert process.wait(60) == 4
+    assert process.wait(120) == 4
     assert settings(living) == {"PS_SSL_ENABLED": "0", "CHANGES": "0"}
     assert (living.root / ".htaccess").read_text() == HTACCESS
     assert living.tables() == SHOP_TABLES
@@ -281,7 +281,7 @@ def test_killed_at_any_instant_the_next_tick_completes_it_and_statements_count_o
         time.sleep(chance.uniform(0.05, 0.9))
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
-        process.wait(60)
+        process.wait(120)
         if not (living.folder / "run").exists():
             break
     finish(living, controller)
@@ -303,7 +303,7 @@ def test_killed_as_a_stage_begins_or_ends(living, controller, stage, kind):
     controller.answer = kill
     drop(living)
     process = living.start()
-    process.wait(60)
+    process.wait(120)
     assert killed
     finish(living, controller)
     assert is_on(living) == ALL_ON

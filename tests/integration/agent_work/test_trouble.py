@@ -7,6 +7,7 @@ import time
 import pytest
 
 from shared.encoding import sha256_hex
+from tests.handmade import Handmade
 from tests.mariadb import start_private, stop_private
 
 
@@ -187,19 +188,22 @@ def test_a_full_file_system_is_told_and_the_restore_goes_on_when_there_is_room(s
         subprocess.run(["umount", "-l", str(disk)], check=True)
 
 
-def test_a_server_restarted_in_the_middle_costs_no_chunk(bundle, controller, keys, agent):
+def test_a_server_restarted_in_the_middle_costs_no_chunk(controller, keys, agent):
     from tests.integration.agent_work.conftest import Shop
 
     server = start_private()
     try:
+        bundle = Handmade(server)
+        bundle.begin_chunk(4, "DO GET_LOCK('gate', 600)")
         account = Shop(server, bundle, controller, keys, agent)
-        blocker = server.root_connection(account.database)
+        gate = server.root_connection()
+        with gate.cursor() as cursor:
+            # Gone with the server, so that it is held only once
+            cursor.execute("SELECT GET_LOCK('gate', 0)")
         account.drop()
         process = account.start()
-        account.wait_for(lambda: "shoplaunch_ledger" in account.tables() and "ps_image" in account.tables())
-        with blocker.cursor() as cursor:
-            cursor.execute("LOCK TABLES ps_product WRITE")
-        time.sleep(0.5)
+        waiting = "SELECT 1 FROM information_schema.processlist WHERE info LIKE 'DO GET_LOCK%'"
+        account.wait_for(lambda: server.query(waiting) or process.poll() is not None)
         server.stop(hard=True)
         time.sleep(1)
         assert process.poll() is None
@@ -215,7 +219,7 @@ def test_a_lock_wait_that_times_out_repeats_the_chunk(shop):
     holder = shop.server.root_connection(shop.database)
     shop.drop()
     process = shop.start()
-    shop.wait_for(lambda: "ps_configuration" in shop.tables())
+    shop.wait_for(lambda: "shoplaunch_ledger" in shop.tables() or process.poll() is not None)
     # Somebody holds a row of the ledger for a moment longer than a chunk likes
     holder.begin()
     with holder.cursor() as cursor:
