@@ -4,11 +4,13 @@ import json
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+from controller.panels.local.stack import free_port
+
 
 class Controller:
     """`answers` is called with each event and returns (status, headers) or None for 202."""
 
-    def __init__(self, port=0):
+    def __init__(self, port=None):
         self.events = []
         self.tokens = []
         self.answer = lambda event: None
@@ -23,7 +25,7 @@ class Controller:
             def log_message(self, *arguments):
                 pass
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
+        self._server = ThreadingHTTPServer(("127.0.0.1", port or free_port()), Handler)
         self._server.daemon_threads = True
         self.port = self._server.server_address[1]
         self.url = f"http://127.0.0.1:{self.port}/api/v1/agent/events"
@@ -50,7 +52,7 @@ class Controller:
             event for status, event in list(self.events) if status == 202 and (not names or event["event"] in names)
         ]
 
-    def wait_for(self, condition, seconds=30):
+    def wait_for(self, condition, seconds=120):
         """Wait until `condition()` holds; fail when it does not come."""
         with self.changed:
             assert self.changed.wait_for(condition, seconds), f"never came; there were {self.events}"

@@ -75,7 +75,7 @@ class LocalServer:
 
     def get(self, host, path="/"):
         """Return (status, body bytes) of an HTTP request to the private Apache."""
-        connection = http.client.HTTPConnection(self.stack.http_ip, self.stack.http_port, timeout=60)
+        connection = http.client.HTTPConnection(self.stack.http_ip, self.stack.http_port, timeout=120)
         try:
             connection.request("GET", path, headers={"Host": host})
             answer = connection.getresponse()

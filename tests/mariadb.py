@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pymysql
 
-START_SECONDS = 60
+START_SECONDS = 180
 
 
 class MariaDB:
@@ -69,7 +69,7 @@ class MariaDB:
             self.process.kill()
         else:
             self.process.terminate()
-        self.process.wait(60)
+        self.process.wait(120)
         self.process = None
 
     def root_connection(self, database=None):

@@ -181,7 +181,7 @@ class Disturbed:
             process = process or self.start()
             if self.wait_for(lambda: self.is_done("switch"), process):
                 os.killpg(process.pid, signal.SIGKILL)
-                process.wait(30)
+                process.wait(120)
                 return tick
             process = None
             time.sleep(0.2)
@@ -320,8 +320,8 @@ def kill(process, who):
     else:
         os.kill(others[0], signal.SIGKILL)
         return
-    process.wait(30)
-    deadline = time.monotonic() + 15
+    process.wait(120)
+    deadline = time.monotonic() + 120
     while any(_runs(pid) for pid in others):
         assert time.monotonic() < deadline, "the helper outlives its parent"
         time.sleep(0.05)

@@ -9,10 +9,12 @@ import tempfile
 import time
 from pathlib import Path
 
+from controller.panels.local.stack import free_port
+
 SSHD = "/usr/sbin/sshd"
 #: sshd wants it whatever its configuration says.
 PRIVILEGE_FOLDER = Path("/run/sshd")
-WAIT_SECONDS = 30
+WAIT_SECONDS = 120
 
 
 class SshServer:
@@ -27,9 +29,7 @@ class SshServer:
         self.folder.chmod(0o711)
         self.user = user
         self.target = f"{user}@127.0.0.1"
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
         for name in ("host", "key"):
             subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(self.folder / name)], check=True)
         self._keys = self.folder / "authorized_keys"

@@ -5,7 +5,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -24,13 +23,14 @@ from controller.db.engine import reading, transact
 from controller.db.servers import Server
 from controller.jobs import certificate
 from controller.jobs.service import open_service
+from controller.panels.local.stack import free_port
 from controller.web.app import create_app
 from controller.web.signed import signature
 
 OPERATOR = "nora"
 PASSWORD = "correct horse battery"
 KEY = "billing"
-WAIT_SECONDS = 30
+WAIT_SECONDS = 120
 _CSRF = re.compile(r'name="csrf_token" value="([^"]+)"')
 
 
@@ -44,7 +44,7 @@ class Site:
 
     def __init__(self, **settings):
         self.home = Path(tempfile.mkdtemp(prefix="shoplaunch-web-"))
-        self.port = _free_port()
+        self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.environment = {"SHOPLAUNCH_HOME": str(self.home), "SHOPLAUNCH_PUBLIC_URL": self.url, **settings}
         config = load_config(self.environment)
@@ -206,9 +206,3 @@ def _furnish(connection):
     servers.add(connection, Server(name="web-1", panel="local"), time.time())
     digest = hashlib.sha256(b"boutique").hexdigest()
     bundles.add(connection, Bundle("boutique", digest, 1, digest, "prestashop", "8.2.1", time.time()))
-
-
-def _free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]

@@ -124,7 +124,7 @@ class ResellerDriver(CpanelDriver):
 
 def get(address, host, path):
     """Return (status, body) of a request to `address` for `host`."""
-    connection = http.client.HTTPConnection(address.ip, address.port, timeout=60)
+    connection = http.client.HTTPConnection(address.ip, address.port, timeout=120)
     try:
         connection.request("GET", path, headers={"Host": host})
         answer = connection.getresponse()

@@ -72,13 +72,13 @@ class Recorder:
                     recorder.wrong.append(str(problem))
                 answer = recorder.answers.pop(0) if len(recorder.answers) > 1 else recorder.answers[0]
                 if answer == "hang":
-                    recorder.release.wait(60)
+                    recorder.release.wait(120)
                     return
                 if answer == "cut":
                     self.close_connection = True
                     return
                 if recorder.hold and method == "GET":
-                    recorder.release.wait(60)
+                    recorder.release.wait(120)
                 status, content_type, text = answer
                 content = text.encode()
                 self.send_response(status)

@@ -47,12 +47,12 @@ echo json_encode($all);
 def tokens():
     """file -> [[name, text]] of every token that is neither white space nor comment."""
     command = ["php", "-r", TOKENS, "--", *map(str, FILES)]
-    return json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True, timeout=60).stdout)
+    return json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True, timeout=120).stdout)
 
 
 @pytest.mark.parametrize("file", [*FILES, *sorted(HERE.rglob("*.php"))], ids=lambda file: file.name)
 def test_php_accepts_every_file(file):
-    done = subprocess.run(["php", "-l", str(file)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60)
+    done = subprocess.run(["php", "-l", str(file)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=120)
     assert done.returncode == 0, done.stdout.decode()
 
 
@@ -118,7 +118,7 @@ def test_every_file_says_what_it_is_for_and_is_short(file):
 
 def test_every_entry_file_refuses_to_be_called_directly():
     for file in (*ADDON.glob("*.php"), *(ADDON / "lang").glob("*.php")):
-        done = subprocess.run(["php", str(file)], stdout=subprocess.PIPE, timeout=60)
+        done = subprocess.run(["php", str(file)], stdout=subprocess.PIPE, timeout=120)
         assert done.stdout.decode() == "This file cannot be accessed directly"
 
 

@@ -26,7 +26,7 @@ def test_409_during_the_work_ends_parent_and_helper(box, controller):
     box.wait_for(lambda: len([line for line in box.trace if "begins" in line]) == 3)
     state = (box.folder / "state.json").read_text()
     controller.answer = lambda event: (409, {})
-    assert process.wait(30) == 4
+    assert process.wait(120) == 4
     after = json.loads((box.folder / "state.json").read_text())
     assert after["stages"] == json.loads(state)["stages"]
     assert not any("ends" in line for line in box.trace if line.startswith(("unpack", "import")))
@@ -42,7 +42,7 @@ def test_410_takes_everything_back_and_the_agent_leaves(box, controller):
     process = box.start()
     box.wait_for(lambda: any(line.startswith("import begins") for line in box.trace))
     controller.answer = lambda event: (410, {}) if event["event"] != "cleaned" else None
-    assert process.wait(30) == 5
+    assert process.wait(120) == 5
     assert "tables dropped" in box.trace
     assert not box.folder.exists()
     assert box.crontab == "# my own\n5 5 * * * true\n"
@@ -140,7 +140,7 @@ def test_heartbeats_go_on_while_a_stage_says_nothing(box, controller):
     beat = controller.accepted("heartbeat")[-1]
     assert beat["seq"] == 0 and beat["stage"] == "configure" and beat["percent"] == 75
     (box.home / "go").touch()
-    assert process.wait(30) == 0
+    assert process.wait(120) == 0
 
 
 def test_a_failure_for_good_waits_for_its_acknowledgement_then_takes_the_cron_line(box, controller):

@@ -41,7 +41,7 @@ def test_an_answer_through_the_panel_lets_it_clean_up_and_leave(deaf):
 
 def test_an_answer_that_comes_while_it_waits_is_heard(deaf):
     process = deaf.start()
-    deaf.wait_for(lambda: (deaf.folder / "state.json").exists() and "final" in deaf.state, 60)
+    deaf.wait_for(lambda: (deaf.folder / "state.json").exists() and "final" in deaf.state)
     deaf.acknowledge(deaf.state["final"]["seq"])
     assert process.wait(120) == 0
     assert not deaf.folder.exists()
@@ -87,7 +87,7 @@ def test_a_cancellation_is_heard_through_the_panel_in_the_middle_of_the_work(dea
     deaf.own()
     deaf.write_plan(**{"import": {"wait": "never"}})
     process = deaf.start()
-    deaf.wait_for(lambda: any(line.startswith("import begins") for line in deaf.trace), 60)
+    deaf.wait_for(lambda: any(line.startswith("import begins") for line in deaf.trace))
     deaf.acknowledge(0, status=410)
     assert process.wait(120) == 5
     assert "tables dropped" in deaf.trace

@@ -28,7 +28,7 @@ def edit(box):
         box.own()
         command = ["/usr/bin/setpriv", f"--reuid={box.uid}", f"--regid={box.gid}", "--clear-groups", "/usr/bin/python3"]
         command += [str(script), str(box.folder / "agent.pyz"), box.id]
-        done = subprocess.run(command, env={"PATH": path}, capture_output=True, text=True, check=True, timeout=60)
+        done = subprocess.run(command, env={"PATH": path}, capture_output=True, text=True, check=True, timeout=120)
         return done.stdout.strip()
 
     return run

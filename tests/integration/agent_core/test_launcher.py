@@ -47,7 +47,7 @@ class World:
         command = ["setpriv", f"--reuid={self.box.uid}", f"--regid={self.box.gid}", "--clear-groups"]
         command += ["env", "-i", f"HOME={self.box.home}", f"PATH={self.tools}"]
         command += [*self.shell(), str(self.box.folder / "run")]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, cwd="/")
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, cwd="/")
         assert done.stderr == ""
         return done
 

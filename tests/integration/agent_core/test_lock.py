@@ -38,7 +38,7 @@ def test_a_tick_that_finds_an_agent_at_work_leaves_silently(box, working):
     assert box.output == "" and box.errors == ""
     assert box.trace == trace
     (box.home / "go").touch()
-    assert working.wait(30) == 0
+    assert working.wait(120) == 0
 
 
 def test_a_newer_attempt_kills_the_older_agent_and_its_helper(box, working):
@@ -47,7 +47,7 @@ def test_a_newer_attempt_kills_the_older_agent_and_its_helper(box, working):
     box.drop(attempt=2)
     (box.home / "go").touch()
     assert box.run() == 0
-    working.wait(30)
+    working.wait(120)
     assert not any(os.path.exists(f"/proc/{pid}") for pid in pids)
     assert working.returncode in (4, -signal.SIGKILL)
 
@@ -61,11 +61,11 @@ def test_a_hung_agent_is_replaced_and_a_stopped_helper_does_not_keep_the_lock(bo
         stream.write(json.dumps(record).encode().ljust(RECORD_BYTES - 1))
     (box.home / "go").touch()
     assert box.run() == 0
-    assert working.wait(30) == -signal.SIGKILL
+    assert working.wait(120) == -signal.SIGKILL
 
 
 def test_a_quiet_agent_is_left_alone_before_its_ten_minutes_are_over(box, working):
-    record = dict(holder(box), progress=time.monotonic() - 590)
+    record = dict(holder(box), progress=time.monotonic() - 500)
     with open(box.folder / "lock", "r+b") as stream:
         stream.write(json.dumps(record).encode().ljust(RECORD_BYTES - 1))
     assert box.run() == 6
@@ -77,7 +77,7 @@ def test_a_process_that_only_has_the_same_number_is_never_killed(box):
     box.with_bundle()
     box.drop()
     bystander = box.start("status")
-    bystander.wait(30)
+    bystander.wait(120)
     sleeper = box.start_other("sleep", "300")
     record = {"boot": boot_id(), "job": "another", "attempt": 1, "progress": 0.0, "processes": [[sleeper.pid, 1]]}
     (box.folder / "lock").write_bytes(json.dumps(record).encode().ljust(RECORD_BYTES))
@@ -98,9 +98,9 @@ def test_after_sigkill_the_next_tick_goes_on_and_repeats_no_shard(box, working, 
     (box.home / "go").touch()
     if victim == "helper":
         # The parent does the rest itself
-        assert working.wait(30) == 0
+        assert working.wait(120) == 0
     else:
-        working.wait(30)
+        working.wait(120)
         box.wait_for(lambda: not os.path.exists(f"/proc/{helper}"))
         assert box.run() == 0
     assert sum("shard" in line for line in box.trace) == 2

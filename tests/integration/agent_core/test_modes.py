@@ -25,7 +25,7 @@ def test_what_lay_open_to_others_is_closed_before_any_work(box):
         "": "0o700", "job": "0o600", "run": "0o700", "agent.pyz": "0o600", "shop.bundle": "0o600",
     }  # fmt: skip
     (box.home / "go").touch()
-    assert process.wait(60) == 0
+    assert process.wait(120) == 0
 
 
 @pytest.mark.parametrize("how", ["others may write", "another group may write", "somebody else's"])

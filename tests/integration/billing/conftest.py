@@ -77,7 +77,7 @@ def settings(tmp_path, whmcs):
     def make(**changes):
         return {
             "url": whmcs.url, "identifier": IDENTIFIER, "secret_file": str(tmp_path / "secret"), "department": 2,
-            "admin": "support", "timeout_seconds": 1, **changes,
+            "admin": "support", **changes,
         }  # fmt: skip
 
     return make

@@ -56,7 +56,7 @@ def everywhere(test):
 def visit(sold, path="/", **options):
     whm = sold.server.whm
     headers = {"Host": sold.domain}
-    return requests.get(f"http://{whm.ip}:{whm.http_port}{path}", headers=headers, timeout=60, **options)
+    return requests.get(f"http://{whm.ip}:{whm.http_port}{path}", headers=headers, timeout=120, **options)
 
 
 @everywhere

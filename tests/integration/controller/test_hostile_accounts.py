@@ -187,7 +187,7 @@ def test_a_shop_that_answers_a_byte_at_a_time_does_not_hold_the_worker_for_ever(
         assert thread.is_alive(), "the shop was still answering"
     finally:
         server.close()
-        thread.join(30)
+        thread.join(120)
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

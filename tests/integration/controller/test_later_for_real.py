@@ -142,7 +142,7 @@ def test_killed_within_the_switch_it_is_completed_by_the_next_tick(real, stage):
 
     real.callbacks.answer = take
     process = real.box.start()
-    process.wait(60)
+    process.wait(120)
     time.sleep(0.1)
     real.until(ended(real, job))
     assert killed and real.status(job)["state"] == "live", real.status(job)

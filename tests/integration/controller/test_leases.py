@@ -16,13 +16,13 @@ def held_in_a_step(world):
 
     def hold():
         entered.set()
-        assert leave.wait(30)
+        assert leave.wait(120)
 
     world.panel.before["ensure_account"] = hold
     job = world.order()
     first = threading.Thread(target=world.worker.advance, args=(job.id,))
     first.start()
-    assert entered.wait(30)
+    assert entered.wait(120)
     return job, first, leave
 
 
@@ -32,7 +32,7 @@ def test_two_workers_never_run_the_same_step_at_the_same_time(world):
     assert other.advance(job.id) is False
     assert other.run_due() == 0
     leave.set()
-    first.join(30)
+    first.join(120)
     assert world.job(job).state == "dropped"
     assert sum(call[0] == "ensure_account" for call in world.panel.calls) == 1
 
@@ -43,7 +43,7 @@ def test_many_workers_on_many_jobs_do_each_job_once(world):
     for worker in workers:
         worker.start()
     try:
-        eventually(lambda: world.service.count_jobs() == {"dropped": 8}, 90)
+        eventually(lambda: world.service.count_jobs() == {"dropped": 8}, 240)
     finally:
         for worker in workers:
             worker.stop()
@@ -89,5 +89,5 @@ def test_a_lease_is_held_as_long_as_the_work_takes(world, monkeypatch):
     world.clock.pass_by(lease.SECONDS - 1)
     assert world.service.worker().advance(job.id) is False
     leave.set()
-    first.join(30)
+    first.join(120)
     assert world.job(job).state == "dropped"

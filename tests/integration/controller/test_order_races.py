@@ -13,7 +13,7 @@ def at_once(*calls):
     results = [None] * len(calls)
 
     def run(number, call):
-        start.wait(20)
+        start.wait(120)
         try:
             results[number] = call()
         except ShoplaunchError as error:
@@ -23,7 +23,7 @@ def at_once(*calls):
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(60)
+        thread.join(120)
     return results
 
 

@@ -30,7 +30,7 @@ def check(shop, **changes):
     row = {"name": "front", "path": "/", "status": [200], **changes}
     renderer = Renderer(NONCE, {"domain": HOST, "admin_folder": "backoffice1"})
     try:
-        return run_checks(site(shop), [row], renderer, timeout=5)[0]
+        return run_checks(site(shop), [row], renderer, timeout=60)[0]
     except ShoplaunchError as error:
         assert error.code == "check_failed"
         return error.message

@@ -68,7 +68,7 @@ def test_database_and_user_are_made_side_by_side(world):
 
     meeting = threading.Barrier(2)
     for method in ("ensure_database", "ensure_database_user"):
-        world.panel.before[method] = lambda: meeting.wait(20)
+        world.panel.before[method] = lambda: meeting.wait(120)
     job = world.order()
     world.work()
     assert world.job(job).state == "dropped"

@@ -217,7 +217,7 @@ EVIDENCE = {
 }  # fmt: skip
 
 
-def eventually(condition, seconds=30):
+def eventually(condition, seconds=120):
     """Wait until `condition()` holds; fail when it does not come."""
     end = time.monotonic() + seconds
     while not condition():

@@ -160,8 +160,8 @@ def test_names_are_known_as_the_table_says(whm, user, monkeypatch):
 def tls_get(whm, domain, path):
     """Return (status, body) of a request over TLS, the certificate checked against the double's authority."""
     context = ssl.create_default_context(cafile=whm.ca_file)
-    connection = http.client.HTTPSConnection(domain, whm.https_port, timeout=60, context=context)
-    raw = socket.create_connection((whm.ip, whm.https_port), timeout=60)
+    connection = http.client.HTTPSConnection(domain, whm.https_port, timeout=120, context=context)
+    raw = socket.create_connection((whm.ip, whm.https_port), timeout=120)
     connection.sock = context.wrap_socket(raw, server_hostname=domain)
     connection.request("GET", path)
     answer = connection.getresponse()

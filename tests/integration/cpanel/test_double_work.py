@@ -233,7 +233,7 @@ def test_binary_files_come_in_by_the_accounts_own_door_alone(whm, client, user):
     session = client._session
     send = lambda **data: session.post(  # noqa: E731
         f"{whm.cpanel_url}/execute/Fileman/upload_files",
-        headers=own, data=data, files={"file-1": ("b.bin", b"\xff\0\xfe")}, timeout=60,
+        headers=own, data=data, files={"file-1": ("b.bin", b"\xff\0\xfe")}, timeout=120,
     ).json()  # fmt: skip
     answer = send(dir="no")
     assert (answer["status"], answer["data"]["failed"]) == (1, 1)

@@ -50,7 +50,7 @@ def start(account, *arguments):
     drop = ["setpriv", f"--reuid={entry.pw_uid}", f"--regid={entry.pw_gid}", "--clear-groups"]
     home = f"{account.home}/.shoplaunch"
     command = ["/usr/bin/python3", "-I", f"{home}/agent.pyz", *arguments] if arguments else ["sh", f"{home}/run"]
-    return subprocess.run([*drop, *command], capture_output=True, text=True, timeout=60, cwd="/", check=False)
+    return subprocess.run([*drop, *command], capture_output=True, text=True, timeout=120, cwd="/", check=False)
 
 
 @contextlib.contextmanager

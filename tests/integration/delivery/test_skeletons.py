@@ -113,7 +113,7 @@ def test_accounts_are_born_with_a_launcher_and_an_agent_that_work(way, panel_of,
     assert panel.file_sha256(account, ".shoplaunch/agent.pyz") == status.agent_sha256
     entry = pwd.getpwnam(account.user)
     drop = ["setpriv", f"--reuid={entry.pw_uid}", f"--regid={entry.pw_gid}", "--clear-groups"]
-    ran = subprocess.run([*drop, "sh", f"{home}/run"], capture_output=True, text=True, timeout=60, cwd="/")
+    ran = subprocess.run([*drop, "sh", f"{home}/run"], capture_output=True, text=True, timeout=120, cwd="/")
     assert ran.returncode == 3, "there is no job"
     assert (home / "agent.pyz").read_bytes() == files.agent
     assert stat.S_IMODE(home.stat().st_mode) == 0o700

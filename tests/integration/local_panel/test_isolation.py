@@ -68,7 +68,7 @@ def socket_of(account):
 
 def ask(server, account, path, victim, method="POST"):
     """Return (status, headers as text, body); a connection closed without an answer is (0, "", b"")."""
-    connection = http.client.HTTPConnection("127.0.0.1", server.stack.http_port, timeout=60)
+    connection = http.client.HTTPConnection("127.0.0.1", server.stack.http_port, timeout=120)
     try:
         headers = {"Host": account.domain, "X-Victim": f"{victim.document_root}/parameters.php"}
         connection.request(method, path, body=WHO if method == "POST" else None, headers=headers)
@@ -227,7 +227,7 @@ def test_apache_works_as_the_account_for_its_site_and_one_connection_never_serve
     private = b"only mine"
     put(server, victim, "private.txt", private, 0o600)
     assert server.get(victim.domain, "/private.txt") == (200, private)
-    connection = http.client.HTTPConnection("127.0.0.1", server.stack.http_port, timeout=60)
+    connection = http.client.HTTPConnection("127.0.0.1", server.stack.http_port, timeout=120)
     try:
         connection.request("GET", "/me.php", headers={"Host": attacker.domain})
         assert connection.getresponse().read() == f"ran as {uid(attacker)}!".encode()

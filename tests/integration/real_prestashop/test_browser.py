@@ -12,7 +12,7 @@ from tests.browser.chrome import chrome, complaints
 from tests.real_shop import SHOP_NAME
 
 pytestmark = pytest.mark.browser
-PAGE_SECONDS = 60
+PAGE_SECONDS = 180
 #: What PHP writes into a page when something is wrong.
 PHP_SAYS = re.compile(
     r"<b>(?:Warning|Notice|Deprecated|Fatal error|Parse error)</b>:|Uncaught \w*(?:Error|Exception)\b"

@@ -108,7 +108,7 @@ def test_killed_again_and_again(disturbed, seed):
             kill(process, draw.choice(WHO))
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
-            process.wait(30)
+            process.wait(120)
     disturbed.finish()
     check_same(disturbed, since)
 

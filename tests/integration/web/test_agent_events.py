@@ -143,7 +143,7 @@ def test_the_agent_of_a_cancelled_job_hears_it(site, job):
 )
 def test_a_body_that_is_no_event_is_refused(site, job, body):
     headers = {"Authorization": f"Bearer {site.agent_token(job)}"}
-    answer = requests.post(site.url + "/api/v1/agent/events", data=body, headers=headers, timeout=30)
+    answer = requests.post(site.url + "/api/v1/agent/events", data=body, headers=headers, timeout=120)
     assert_refused(answer, 400, "event_invalid")
     assert stored(site, job) == []
 
@@ -158,12 +158,12 @@ def test_ten_megabytes_are_refused_readably_and_the_server_goes_on(site, job):
 def test_ten_megabytes_without_a_stated_length_are_refused_too(site, job):
     headers = {"Authorization": f"Bearer {site.agent_token(job)}"}
     pieces = (b"x" * 65536 for _ in range(160))
-    answer = requests.post(site.url + "/api/v1/agent/events", data=pieces, headers=headers, timeout=30)
+    answer = requests.post(site.url + "/api/v1/agent/events", data=pieces, headers=headers, timeout=120)
     assert_refused(answer, 413, "body_too_large")
 
 
 def test_a_length_of_a_terabyte_is_refused_before_it_is_sent(site):
-    with socket.create_connection(("127.0.0.1", site.port), timeout=30) as sender:
+    with socket.create_connection(("127.0.0.1", site.port), timeout=120) as sender:
         sender.sendall(
             b"POST /api/v1/agent/events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer x\r\n"
             b"Content-Length: 1099511627776\r\n\r\n"
@@ -175,10 +175,10 @@ def test_a_length_of_a_terabyte_is_refused_before_it_is_sent(site):
 
 
 def test_other_methods_and_paths_below_api_are_problem_documents_too(site):
-    answer = requests.get(site.url + "/api/v1/agent/events", timeout=30)
+    answer = requests.get(site.url + "/api/v1/agent/events", timeout=120)
     assert (answer.status_code, answer.headers["Content-Type"]) == (405, "application/problem+json")
     assert "POST" in answer.headers["Allow"]
-    answer = requests.get(site.url + "/api/v1/nothing", timeout=30)
+    answer = requests.get(site.url + "/api/v1/nothing", timeout=120)
     assert (answer.status_code, answer.headers["Content-Type"]) == (404, "application/problem+json")
 
 

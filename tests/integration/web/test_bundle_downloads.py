@@ -99,7 +99,7 @@ def get(site, token, name=NAME, method="GET", **headers):
     headers = {name.replace("_", "-"): value for name, value in headers.items()}
     if token is not None:
         headers["Authorization"] = f"Bearer {token}"
-    return requests.request(method, f"{site.url}/api/v1/agent/bundle/{name}", headers=headers, timeout=60)
+    return requests.request(method, f"{site.url}/api/v1/agent/bundle/{name}", headers=headers, timeout=120)
 
 
 def part_of(box):
@@ -123,7 +123,7 @@ def test_an_agent_fetches_its_bundle_and_finishes_its_work(site, job, agent):
 def test_a_killed_agent_fetches_only_what_is_missing(site, job, agent):
     box = agent(job(fetch_rate=SLOW))
     process = box.start("run")
-    box.wait_for(lambda: arrived(box) > PIECE, 60)
+    box.wait_for(lambda: arrived(box) > PIECE)
     box._end_session(process)
     kept = arrived(box)
     assert 0 < kept < box.pin["size"]
@@ -138,13 +138,13 @@ def test_a_killed_agent_fetches_only_what_is_missing(site, job, agent):
 def test_a_cut_download_goes_on(site, job, agent):
     box = agent(job(fetch_rate=SLOW))
     process = box.start("run")
-    box.wait_for(lambda: arrived(box) > PIECE, 60)
+    box.wait_for(lambda: arrived(box) > PIECE)
     # A second download of the job ends the first, as a restarted server would
     with requests.get(
         f"{site.url}/api/v1/agent/bundle/{NAME}",
         headers={"Authorization": f"Bearer {site.agent_token(site.service.get_job(box.id))}"},
         stream=True,
-        timeout=60,
+        timeout=120,
     ) as other:
         assert other.status_code == 200
     box.output, box.errors = process.communicate(timeout=120)
@@ -238,7 +238,7 @@ def test_only_so_many_are_sent_at_once_and_the_others_are_asked_to_come_back(sit
         for placed in jobs[:-1]:
             headers = {"Authorization": f"Bearer {site.agent_token(placed)}"}
             url = f"{site.url}/api/v1/agent/bundle/{NAME}"
-            running.append(requests.get(url, headers=headers, stream=True, timeout=60))
+            running.append(requests.get(url, headers=headers, stream=True, timeout=120))
         answer = get(site, site.agent_token(jobs[-1]))
         assert (answer.status_code, answer.json()["code"]) == (503, "downloads_busy")
         assert int(answer.headers["Retry-After"]) > 0

@@ -170,7 +170,7 @@ def dripping():
     yield told
     over.set()
     listener.close()
-    thread.join(10)
+    thread.join(120)
 
 
 @pytest.mark.parametrize("cut", [0, 60])

@@ -126,7 +126,7 @@ def test_killed_at_any_moment_it_is_text_or_agent_and_never_half_of_it(place):
     for call in ("open", "fsync", "rename", "execv"):
         place.put()
         command = place.command("/usr/bin/python3")[:-2]
-        done = subprocess.run([*command, "-I", "-c", _killing(call), str(place.path)], capture_output=True, timeout=60)
+        done = subprocess.run([*command, "-I", "-c", _killing(call), str(place.path)], capture_output=True, timeout=120)
         assert done.returncode == -signal.SIGKILL, (call, done.stderr)
         assert place.path.read_bytes() in (text, place.binary)
         assert place.run("run") == 0, place.errors
@@ -166,7 +166,7 @@ os.fsync, os.execv = fsync, lambda *words: sys.exit(0)
 runpy.run_path(sys.argv[0], run_name="__main__")
 """
     command = place.command("/usr/bin/python3")[:-2]
-    done = subprocess.run([*command, "-I", "-c", program, str(place.path)], capture_output=True, timeout=60)
+    done = subprocess.run([*command, "-I", "-c", program, str(place.path)], capture_output=True, timeout=120)
     assert done.returncode == 0, done.stderr
     assert place.path.read_bytes() == newer
     assert os.listdir(place.folder) == ["agent.pyz"]
@@ -182,6 +182,6 @@ def test_where_nothing_can_be_written_the_next_start_tries_again(place):
 
 
 def test_root_is_refused(place):
-    done = subprocess.run([sys.executable, "-I", str(place.path), "run"], capture_output=True, timeout=60)
+    done = subprocess.run([sys.executable, "-I", str(place.path), "run"], capture_output=True, timeout=120)
     assert done.returncode == 3
     assert place.path.read_bytes() == armoured(place.binary)
