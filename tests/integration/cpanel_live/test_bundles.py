@@ -1,0 +1,74 @@
+"""Each way a bundle comes to an agent on a cPanel server ends in a living shop; skeletons are really installed."""
+
+import shutil
+
+import pytest
+
+from tests.integration.cpanel_live.shops import folder
+from tests.whole import BUNDLE, wait_for
+
+pytestmark = pytest.mark.root
+#: Bytes per second: whoever fetched at this rate would not be back before the test gave up.
+HARDLY_ANY = 1
+
+
+@pytest.fixture(scope="module")
+def bundle(shops):
+    """The file of the controller's bundle."""
+    return shops.whole.world.home / "bundles" / f"{BUNDLE}.bundle"
+
+
+@pytest.mark.parametrize("way", ["ssh", "own"])
+def test_born_with_the_skeleton(shops, bundle, way):
+    server = shops.add_server(f"born-{way}", way)
+    shops.whole.world.run("skeleton", "install", server, "--with-bundle", BUNDLE, "--yes")
+    shops.set(server, fetch_rate=HARDLY_ANY)
+    hosting = shops.hosting(server)
+    assert (folder(hosting) / "shop.bundle").read_bytes() == bundle.read_bytes()
+    shops.live(shops.dropped(server, hosting), hosting)
+
+
+def test_from_a_folder_of_the_server(shops, bundle, tmp_path_factory):
+    shared = tmp_path_factory.mktemp("bundles")
+    for path in (shared, *shared.parents[:-1]):
+        path.chmod(path.stat().st_mode | 0o055)
+    shutil.copy(bundle, shared)
+    server = shops.add_server("shared", "api")
+    shops.whole.world.run("skeleton", "install", server)
+    shops.set(server, bundle_folder=shared, fetch_rate=HARDLY_ANY)
+    hosting = shops.hosting(server)
+    shops.live(shops.dropped(server, hosting), hosting)
+
+
+@pytest.fixture(scope="module")
+def slow(shops, bundle):
+    """A server whose agents fetch their bundles from the controller, so slowly that they can be caught at it."""
+    server = shops.add_server("fetched", "api")
+    shops.whole.world.run("skeleton", "install", server)
+    shops.set(server, fetch_rate=bundle.stat().st_size // 8)
+    return server
+
+
+def test_fetched_from_the_controller_going_on_where_it_was_cut_off(shops, bundle, slow):
+    hosting = shops.hosting(slow)
+    job = shops.dropped(slow, hosting)
+    part = shops.caught_fetching(hosting)
+    assert 0 < part.stat().st_size < bundle.stat().st_size
+    assert shops.live(job, hosting)["attempt"] == 1
+
+
+def test_what_was_fetched_is_checked_before_it_is_used_and_fetched_anew_after_a_retry(shops, bundle, slow):
+    hosting = shops.hosting(slow)
+    job = shops.dropped(slow, hosting)
+    part = shops.caught_fetching(hosting)
+    whole = bundle.read_bytes()
+    # Were it not for this place being kept, nothing would be damaged
+    with part.open("r+b") as stream:
+        stream.write(bytes(byte ^ 0xFF for byte in whole[:64]))
+    assert shops.start_agent(hosting).wait(300) == 3, shops.log(hosting)
+    found = wait_for(lambda: status if (status := shops.whole.show(job))["state"] == "failed" else None)
+    assert found["error"]["code"] == "bundle_damaged"
+    shops.set(slow, fetch_rate=0)
+    shops.whole.world.run("retry", job["id"])
+    shops.drops(job)
+    assert shops.live(job, hosting)["attempt"] == 2
