@@ -30,6 +30,8 @@ SERVER = "cp1"
 BUNDLE = "sample"
 TEMPLATE_DOMAIN = "template-shop.example"
 AGENT_SECONDS = 240
+#: How far the controller's clock may be behind: an agent still believes its job file.
+CLOCK_BEHIND = 20 * 3600
 
 
 def install_template(folder, server, domain=TEMPLATE_DOMAIN):
@@ -65,6 +67,7 @@ class CpanelWorld(World):
         shared = whm.server.directory / "bundles"
         self.settings = {
             "http_port": whm.http_port,
+            "https_port": whm.https_port,
             "skeleton": "root",
             "bundle_folder": str(shared),
         }

@@ -31,7 +31,10 @@ SHORTEST_PASSWORD = 8
 #: Kinds that may fail in a way that only the outside sees: they must know the way back.
 NEED_BACK = (HTTPS_ON,)
 #: What the parent's row tells of a small job's success: kind -> facts.
-TOLD: Mapping[str, Mapping[str, Any]] = {HTTPS_ON: {"tls": "on", "tls_next": None}, REMOVE: {"removed": True}}
+TOLD: Mapping[str, Mapping[str, Any]] = {
+    HTTPS_ON: {"tls": "on", "tls_next": None, "tls_reason": None},
+    REMOVE: {"removed": True},
+}
 
 
 def start(

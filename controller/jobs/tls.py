@@ -8,15 +8,20 @@ from dataclasses import dataclass
 from typing import Any
 
 from controller.config import Config
-from controller.panels.base import SiteAddress
+from controller.jobs import locked
+from controller.panels.base import Account, Panel, SiteAddress
 from shared.errors import ShoplaunchError
 
 TIMEOUT_SECONDS = 15
-#: Values of the fact `tls`: nobody issues one; the domain does not lead here; asked for; served; switched on.
+REASON_CHARS = 300
+#: Values of the fact `tls`: nobody issues one; nobody could be asked yet, or the domain does not lead here; asked
+#: for; served; switched on.
 FACT = "tls"
 NONE, WAITING, ASKED, SERVED, ON = "none", "waiting", "asked", "served", "on"
 #: Seconds before each look; the last one is repeated.
 PAUSES = (60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0, 7200.0, 6 * 3600.0)
+#: Seconds before a certificate is asked for once more; the strictest authorities take five failures an hour.
+ASK_PAUSES = (3600.0, 6 * 3600.0, 24 * 3600.0)
 
 
 @dataclass(frozen=True)
@@ -30,6 +35,22 @@ class Served:
 def begun(state: str, now: float) -> dict[str, Any]:
     """Return the facts of a shop whose certificate is waited for."""
     return {FACT: state, "tls_since": now, "tls_looks": 0, "tls_next": now + PAUSES[0]}
+
+
+def asked(panel: Panel, account: Account, asks: int, now: float) -> dict[str, Any] | None:
+    """Ask for a certificate; return the facts about that, None where the panel issues none at all.
+
+    A panel that will not have it is not asked more often than one that will. Raises what may pass by itself.
+    """
+    facts: dict[str, Any] = {"tls_asked_at": now, "tls_asks": asks + 1}
+    try:
+        if not panel.request_tls(account):
+            return None
+    except ShoplaunchError as error:
+        if error.retryable or error.code == locked.CODE:
+            raise
+        return {**facts, FACT: WAITING, "tls_refused": error.message[:REASON_CHARS]}
+    return {**facts, FACT: ASKED, "tls_refused": None}
 
 
 def context(config: Config) -> ssl.SSLContext:

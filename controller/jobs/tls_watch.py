@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -15,7 +16,7 @@ import sqlalchemy as sa
 from controller.db.jobs import Job
 from controller.jobs import changes, kinds, states, tls
 from controller.jobs.steps.work import Tools, Work
-from controller.jobs.tls import ASKED, FACT, ON, PAUSES, SERVED, WAITING, begun
+from controller.jobs.tls import ASK_PAUSES, ASKED, FACT, ON, PAUSES, REASON_CHARS, SERVED, WAITING
 from controller.panels.base import SiteAddress
 from shared.errors import ShoplaunchError
 from shared.job import RESTORE
@@ -53,26 +54,50 @@ def _look(tools: Tools, job: Job, now: float) -> dict[str, Any]:
     account = Work(job, {}, tools).account
     address: SiteAddress = tools.panel.site_address(account)
     if not tls.leads_to(address, job.domain):
-        return _again(job, WAITING, "the domain does not lead to the server", now)
-    if job.facts.get(FACT) == WAITING:
-        # Those who issue certificates could not find the server before
-        tools.panel.request_tls(account)
-        job_now = {**begun(ASKED, now), "tls_since": job.facts.get("tls_since", now)}
-        return {**job_now, "tls_reason": None}
+        # Who was asked could not find the server: as good as not asked
+        forgotten = {"tls_asked_at": None, "tls_asks": None}
+        return forgotten | _again(_knowing(job, forgotten), WAITING, "the domain does not lead to the server", now)
+    asked: dict[str, Any] = {}
+    if now >= _ask_at(job, now):
+        asked = tls.asked(tools.panel, account, int(job.facts.get("tls_asks") or 0), now) or {}
+        # Looked for often again
+        job = _knowing(job, {**asked, "tls_looks": 0})
     served = tls.look(address.ip, address.tls_port, job.domain, tls.context(tools.config))
+    state = WAITING if job.facts.get("tls_refused") else ASKED
     if not served.valid:
-        return _again(job, ASKED, served.reason, now)
+        return asked | _again(job, state, _reason(tools, job, served, bool(asked)), now)
     try:
         kinds.start(tools.engine, tools.keys, tools.bundles, job, kinds.HTTPS_ON, {}, now)
     except ShoplaunchError as error:
         if error.retryable or error.code == "domain_busy":
-            return _again(job, ASKED, error.message, now)
+            return asked | _again(job, state, error.message, now)
         return {FACT: SERVED, "tls_next": None, "tls_reason": f"{error.code}: {error.message}"}
     return {FACT: SERVED, "tls_next": None, "tls_reason": None}
 
 
+def _knowing(job: Job, facts: Mapping[str, Any]) -> Job:
+    return replace(job, facts={**job.facts, **facts})
+
+
+def _ask_at(job: Job, now: float) -> float:
+    """Return when to ask for a certificate: now when it was not done since the domain leads here, else much later."""
+    asked_at, asks = job.facts.get("tls_asked_at"), int(job.facts.get("tls_asks") or 1)
+    return now if asked_at is None else float(asked_at) + ASK_PAUSES[min(asks, len(ASK_PAUSES)) - 1]
+
+
+def _reason(tools: Tools, job: Job, served: tls.Served, just_asked: bool) -> str:
+    """Return why there is no certificate yet: the panel's word when it has one."""
+    refused = job.facts.get("tls_refused")
+    if refused or just_asked:
+        # What the panel says now is of its last check
+        return str(refused or served.reason)
+    return "; ".join(tools.panel.tls_problems(Work(job, {}, tools).account)) or served.reason
+
+
 def _again(job: Job, state: str, reason: str, now: float) -> dict[str, Any]:
     looks = int(job.facts.get("tls_looks", 0)) + 1
+    when, ask_at = now + PAUSES[min(looks, len(PAUSES) - 1)], _ask_at(job, now)
+    if ask_at > now:
+        when = min(when, ask_at)
     over = now - float(job.facts.get("tls_since", now)) > GIVE_UP_SECONDS
-    when = None if over else now + PAUSES[min(looks, len(PAUSES) - 1)]
-    return {FACT: state, "tls_looks": looks, "tls_next": when, "tls_reason": reason[:300]}
+    return {FACT: state, "tls_looks": looks, "tls_next": None if over else when, "tls_reason": reason[:REASON_CHARS]}

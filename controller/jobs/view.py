@@ -45,6 +45,7 @@ def service_status(job: Job, rows: Mapping[str, StepRow], status_url: str) -> di
         "ended_at": iso(job.ended_at),
         "parent": job.parent,
         "tls": job.facts.get("tls"),
+        "tls_reason": job.facts.get("tls_reason"),
         "steps": [_step(rows[name]) for name in plan.of(job.kind) if name in rows],
     }
 

@@ -250,8 +250,15 @@ class Panel(ABC):
         """Return where the account's site is served."""
 
     def request_tls(self, account: Account) -> bool:
-        """A certificate for the account's domain was asked for; False where this panel issues none."""
+        """A certificate for the account's domain was asked for; False where this panel issues none.
+
+        Raises feature_missing where it issues none for this account.
+        """
         return False
+
+    def tls_problems(self, account: Account) -> list[str]:
+        """Return what keeps the panel from issuing the certificate, in its words; [] when nothing or not known."""
+        return []
 
     def name_servers(self, account: Account) -> list[str]:
         """Return the name servers the client's domain should use; [] when it does not matter or is not known."""

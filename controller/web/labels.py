@@ -64,6 +64,14 @@ KINDS: dict[str, Any] = {
     "set_admin_password": lazy_gettext("New administrator password"),
     "remove": lazy_gettext("Close the shop"),
 }
+#: How far a shop is with its certificate.
+TLS: dict[str, Any] = {
+    "none": lazy_gettext("The panel issues none; the shop is on http"),
+    "waiting": lazy_gettext("Waited for; the shop is on http"),
+    "asked": lazy_gettext("Asked for; the shop is on http"),
+    "served": lazy_gettext("Served; the shop is on http"),
+    "on": lazy_gettext("Served; the shop is on https"),
+}
 TROUBLED = ("failed", "stalled")
 ENDED = ("live", "cancelled", "ignored")
 #: milestone of the client page -> job states in which it is the one under way
@@ -94,6 +102,11 @@ def step_state_label(state: str) -> Any:
 def kind_label(kind: str) -> Any:
     """Return what jobs of `kind` are called; an unknown one keeps its own name."""
     return KINDS.get(kind, kind)
+
+
+def tls_label(state: str) -> Any:
+    """Return how far a shop is with its certificate; an unknown state keeps its own name."""
+    return TLS.get(state, state)
 
 
 def step_label(name: str | None) -> Any:
@@ -166,6 +179,7 @@ def init_app(app: Flask) -> None:
         state_label=state_label,
         state_tone=state_tone,
         step_label=step_label,
+        tls_label=tls_label,
         kind_label=kind_label,
         step_state_label=step_state_label,
         states=tuple(STATES),

@@ -11,7 +11,12 @@ from controller.panels.cpanel.whm import Whm
 from shared.errors import ShoplaunchError
 
 #: feature of cPanel -> what it is to people
-FEATURES = {"mysql": "databases (mysql)", "cron": "cron jobs (cron)", "multiphp": "the choice of PHP (multiphp)"}
+FEATURES = {
+    "mysql": "databases (mysql)",
+    "cron": "cron jobs (cron)",
+    "multiphp": "the choice of PHP (multiphp)",
+    "autossl": "AutoSSL (autossl)",
+}
 
 #: Makes an error of the panel's words.
 Failure = Callable[[str], ShoplaunchError]

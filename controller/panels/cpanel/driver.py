@@ -31,6 +31,7 @@ from controller.panels.cpanel.own_account import OwnAccount
 from controller.panels.cpanel.php import Php
 from controller.panels.cpanel.settings import CpanelSettings
 from controller.panels.cpanel.skeleton import open_skeleton
+from controller.panels.cpanel.tls import AutoSsl
 from controller.panels.cpanel.whm import Login, Whm
 
 #: Made by cPanel itself in document roots.
@@ -175,7 +176,19 @@ class CpanelPanel(Panel):
         """See Panel.site_address."""
         place = place_of(self.looks(account.user), account.domain) or {}
         ip = self.settings.http_ip or str(place.get("ip") or "") or self._host
-        return SiteAddress(ip=ip, port=self.settings.http_port)
+        return SiteAddress(ip=ip, port=self.settings.http_port, tls_port=self.settings.https_port)
+
+    def _autossl(self, account: Account) -> AutoSsl:
+        return AutoSsl(self.whm, self._reasons(account), account.user)
+
+    def request_tls(self, account: Account) -> bool:
+        """See Panel.request_tls."""
+        self._autossl(account).request()
+        return True
+
+    def tls_problems(self, account: Account) -> list[str]:
+        """See Panel.tls_problems."""
+        return self._autossl(account).problems(account.domain)
 
     def name_servers(self, account: Account) -> list[str]:
         """See Panel.name_servers."""

@@ -42,6 +42,7 @@ class CpanelSettings:
     #: Where sites answer when it is not the address the panel tells (NAT, another port).
     http_ip: str = ""
     http_port: int = 80
+    https_port: int = 443
     #: What clients' domains should use, separated by commas, when it is not what the panel tells.
     name_servers: str = ""
 
@@ -67,8 +68,9 @@ class CpanelSettings:
             raise ShoplaunchError("config_invalid", "calls_in_flight must be between 1 and 64")
         if not 1 <= self.cron_minutes <= 59:
             raise ShoplaunchError("config_invalid", "cron_minutes must be between 1 and 59")
-        if not 0 < self.http_port < 65536:
-            raise ShoplaunchError("config_invalid", "http_port must be between 1 and 65535")
+        for name in ("http_port", "https_port"):
+            if not 0 < getattr(self, name) < 65536:
+                raise ShoplaunchError("config_invalid", f"{name} must be between 1 and 65535")
         if self.fetch_rate < 0:
             raise ShoplaunchError("config_invalid", "fetch_rate must be at least 0")
         wrong = [name for name in self.name_server_list() if not DOMAIN.match(name)]

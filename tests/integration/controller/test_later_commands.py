@@ -1,9 +1,12 @@
 """Beginning later jobs on the command line: what is said, what is asked, and that no password is told to anybody."""
 
+import json
+
 import pytest
 from click.testing import CliRunner
 
 from controller.cli import main
+from controller.jobs import changes
 from tests.integration.controller.later import JOBS, begin
 
 
@@ -78,3 +81,13 @@ def test_a_failed_one_has_to_be_retried_or_cancelled_first(world, shop):
     world.work()
     said = run("remove", shop.id, "--yes", code=1)
     assert job.id in said and "retry" in said and "cancel" in said
+
+
+def test_show_tells_what_keeps_a_shop_from_its_certificate(world, shop, monkeypatch):
+    monkeypatch.setattr("controller.cli.jobs._service", lambda: world.service)
+    assert "tls reason" not in run("show", shop.id)
+    why = {"tls": "asked", "tls_reason": "“shop.example.com” does not resolve"}
+    changes.change(world.engine, shop.id, world.clock(), lambda _c, job: changes.with_facts(job, **why))
+    said = run("show", shop.id)
+    assert "tls reason" in said and why["tls_reason"] in said
+    assert json.loads(run("show", shop.id, "--json"))["tls_reason"] == why["tls_reason"]

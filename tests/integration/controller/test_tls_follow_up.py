@@ -120,6 +120,34 @@ def test_a_certificate_no_visitor_would_accept_changes_nothing(world, shop, name
     assert world.status(shop)["shop_url"].startswith("http://")
 
 
+def test_a_certificate_that_does_not_come_is_asked_for_once_a_day_in_the_end(world, shop, names):
+    names.lead_here()
+    pass_by(world, DAY, 600)
+    first_day = asked(world)
+    # At the beginning, when the domain came, after one hour and six
+    assert first_day == 4
+    pass_by(world, 10 * DAY, HOUR)
+    assert 9 <= asked(world) - first_day <= 11
+    assert world.status(shop)["tls"] == "asked" and world.job(shop).facts["tls_reason"]
+
+
+def test_a_panel_that_will_not_have_it_is_asked_no_more_often(world, shop, names):
+    names.lead_here()
+    world.panel.fail("request_tls", *["feature_missing"] * 9)
+    pass_by(world, DAY, 600)
+    assert asked(world) == 4
+    assert world.status(shop)["tls"] == "waiting"
+    assert "told to fail" in world.job(shop).facts["tls_reason"]
+
+
+def test_a_panel_that_is_away_is_asked_again_at_the_next_look(world, shop, names):
+    names.lead_here()
+    world.panel.fail("request_tls", "panel_unreachable", "panel_unreachable")
+    pass_by(world, 600, 60)
+    assert asked(world) == 4
+    assert world.status(shop)["tls"] == "asked"
+
+
 def test_days_later_the_domain_leads_here_and_https_follows_by_itself(world, shop, names, secure):
     pass_by(world, 3 * DAY, HOUR)
     assert children(world, shop) == []

@@ -384,3 +384,14 @@ def test_an_operator_begins_a_later_job_and_finds_it_beside_its_shop(site, opera
     assert "Set a new administrator password" in audit and "correct horse" not in audit
     assert post(site, operator, path + "/later", kind="nonsense").status_code == 409
     assert post(site, operator, path + "/later", csrf_token="", **form).status_code in (400, 403)
+
+
+@pytest.mark.parametrize(
+    ("language", "words"), [("en", "Asked for; the shop is on http"), ("fa", "درخواست شده؛ فروشگاه روی http است")]
+)
+def test_an_operator_sees_what_keeps_a_shop_from_its_certificate(site, operator, language, words):
+    facts = {"tls": "asked", "tls_reason": "“shop.example” does not resolve <to> any IP addresses"}
+    job = site.put(site.order(), "live", facts=facts, domain_key=None, account_key=None)
+    page = operator.get(site.url + f"/admin/jobs/{job.id}?lang={language}", timeout=TIMEOUT).text
+    assert words in page
+    assert "“shop.example” does not resolve &lt;to&gt; any IP addresses" in page

@@ -1,0 +1,38 @@
+"""AutoSSL for one account, through UAPI's SSL: a certificate is asked for, what keeps it from being issued is told."""
+
+from __future__ import annotations
+
+from controller.panels.cpanel.acts import Deed, Reasons
+from controller.panels.cpanel.answers import clean, is_on, rows
+from controller.panels.cpanel.whm import Whm
+
+FEATURE = "autossl"
+
+
+class AutoSsl:
+    """AutoSSL of the account `user`."""
+
+    def __init__(self, whm: Whm, reasons: Reasons, user: str) -> None:
+        self._whm = whm
+        self._why = reasons.of("AutoSSL", FEATURE)
+        self._user = user
+
+    def request(self) -> None:
+        """AutoSSL checks the account's domains, or was about to. Raises feature_missing, panel_*, account_*."""
+        if self._is_checking():
+            return
+        deed = Deed(lambda: self._whm.uapi(self._user, "SSL", "start_autossl_check"))
+        if not deed.said_done:
+            raise deed.silence or self._why(deed.answer.text)
+
+    def problems(self, domain: str) -> list[str]:
+        """Return what its last check found wrong, of `domain` first. Raises as `request` does."""
+        answer = self._whm.uapi(self._user, "SSL", "get_autossl_problems", look=True)
+        if not answer.ok:
+            raise self._why(answer.text)
+        found = sorted(rows(answer.data), key=lambda row: row.get("domain") != domain)
+        return [text for row in found if (text := clean(row.get("problem")))]
+
+    def _is_checking(self) -> bool:
+        answer = self._whm.uapi(self._user, "SSL", "is_autossl_check_in_progress", look=True)
+        return answer.ok and is_on(answer.data)
