@@ -38,7 +38,8 @@ CODES = {
     "db_packet": (1153, 2020),
     "db_key_length": (1071, 1709),
     "db_collation": (1115, 1267, 1273),
-    "db_engine": (1286,),
+    # 1193: a server without InnoDB knows none of its settings, and no session of ours can begin
+    "db_engine": (1193, 1286),
     "quota_reached": (1021, 1114),
     "read_only": (1290, 1836),
     # 1043: the server does not encrypt and takes the wish for it ill; the next door does not wish

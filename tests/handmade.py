@@ -1,6 +1,7 @@
 """A small bundle made by hand: every kind of member, digests taken from a real server."""
 
 import base64
+import copy
 import gzip
 import io
 import json
@@ -253,3 +254,14 @@ class Handmade:
     def write(self, path, **more):
         """Write the bundle; return the job's pin of it."""
         return write_bundle(path, self.members, self.manifest(**more))
+
+    def changed(self, name, data):
+        """Return this bundle with `data` (bytes or what becomes JSON) as the content of member `name`."""
+        other = copy.copy(self)
+        kind, filled, _ = self.members[name]
+        other.members = {**self.members, name: (kind, filled, packed(data))}
+        entry = dict(self.entries[name])
+        if "unpacked" in entry:
+            entry["unpacked"] = len(data)
+        other.entries = {**self.entries, name: entry}
+        return other

@@ -34,6 +34,23 @@ def test_a_reboot_in_the_middle_of_the_switch_ends_in_the_same_shop(world, contr
     assert {path: entry for path, entry in found.items() if entry != wanted[path]} == {}
 
 
+def test_a_document_root_that_lets_nothing_in_is_told_and_the_switch_goes_on_once_it_does(world, controller):  # noqa: F811
+    world.reset("switch", SWITCHED_HALF)
+    assert world.shop.run() == -9
+    (world.shop.home / "kill.json").unlink()
+    world.shop.root.chmod(0o550)
+    assert world.shop.run() == 1
+    error = controller.accepted("failed")[-1]["error"]
+    assert (error["code"], error["retryable"]) == ("switch_failed", True)
+    assert str(world.shop.home) in error["message"]
+    world.shop.root.chmod(0o750)
+    assert world.shop.run() == 0
+    found = tree(world.shop.root)
+    world.reset("switch", MANY)
+    assert world.shop.run() == 0
+    assert found.keys() == tree(world.shop.root).keys()
+
+
 @pytest.mark.parametrize("name", [".shoplaunch-htaccess.tmp", ".shoplaunch-holding.html.tmp"])
 def test_a_page_cut_off_while_it_was_written_does_not_occupy_the_document_root(world, name):  # noqa: F811
     world.reset("switch", MANY)

@@ -12,6 +12,7 @@ import pytest
 
 from agent.importer import Patience
 from shared.errors import ShoplaunchError
+from tests.agent_box import Box
 from tests.handmade import shard
 
 
@@ -142,6 +143,44 @@ def test_a_database_that_is_away_for_twenty_seconds_is_waited_for(bundle, contro
         assert controller.accepted("failed") == []
         account.close()
     finally:
+        stop_private(server)
+
+
+@pytest.mark.nightly
+def test_a_database_that_is_away_for_five_minutes_in_the_middle_of_the_import_costs_no_chunk(
+    bundle, controller, keys, agent
+):
+    from tests.integration.agent_work.conftest import Shop
+    from tests.mariadb import start_private, stop_private
+
+    # One chunk waits until the server is gone
+    *_, (text, _rows) = bundle.texts
+    gated = text.replace("'same everywhere'", "IF(GET_LOCK('gate', 600), 'same everywhere', '')")
+    assert gated != text
+    slow = bundle.changed(f"db/data/{len(bundle.texts):04d}.sql.gz", gated.encode())
+    server = start_private()
+    account = Shop(server, slow, controller, keys, agent)
+    try:
+        account.drop(heartbeat_seconds=10)
+        with server.root_connection() as holder, holder.cursor() as cursor:
+            cursor.execute("SELECT GET_LOCK('gate', 0)")
+            process = account.start()
+            account.wait_for(
+                lambda: server.query("SELECT 1 FROM information_schema.processlist WHERE state='User lock'")
+            )
+            server.stop(hard=True)
+        before = len(controller.accepted("heartbeat"))
+        time.sleep(300)
+        assert process.poll() is None
+        assert len(controller.accepted("heartbeat")) > before + 5
+        server.start()
+        assert process.wait(300) == 0
+        assert controller.accepted("failed") == []
+        assert account.query("SELECT COUNT(*), COUNT(DISTINCT id) FROM ps_product") == ((2000, 2000),)
+        assert controller.accepted("finished")[0]["evidence"]["chunks"] == len(bundle.texts)
+    finally:
+        # What it has on the server goes with the server, which may be away
+        Box.close(account)
         stop_private(server)
 
 

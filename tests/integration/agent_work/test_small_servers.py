@@ -1,4 +1,4 @@
-"""Servers with tighter limits than the shop needs are told before anything is made."""
+"""Servers that are too old, lack something, or limit more than the shop bears are told before anything is made."""
 
 import tempfile
 
@@ -7,7 +7,7 @@ import pytest
 from agent.stages import preflight
 from shared.errors import ShoplaunchError
 from tests.integration.agent_work.site import Site
-from tests.mariadb import MariaDB, stop_private
+from tests.mariadb import MariaDB, start_private, stop_private
 
 
 @pytest.fixture(scope="module")
@@ -53,3 +53,22 @@ def test_what_fits_is_accepted(site, monkeypatch):
     monkeypatch.setattr(preflight, "PACKET_MARGIN_BYTES", 0)
     site.manifest["requirements"] = {"max_statement_bytes": 2000, "longest_key_bytes": 700}
     preflight.check_database(site.attempt(1))
+
+
+WITHOUT_INNODB = ["--skip-innodb", "--default-storage-engine=Aria", "--default-tmp-storage-engine=Aria"]
+
+
+@pytest.mark.parametrize(
+    "options,code,named",
+    [(["--version=10.1.48-MariaDB"], "db_version", "10.1"), (WITHOUT_INNODB, "db_engine", "innodb")],
+    ids=["too old", "without InnoDB"],
+)
+def test_a_server_that_cannot_hold_the_shop_is_told(options, code, named):
+    server = start_private(options)
+    try:
+        found = refusal(Site(server))
+        assert (found.code, found.retryable) == (code, False)
+        assert named in found.message.lower()
+        assert server.query("SELECT table_name FROM information_schema.tables WHERE table_schema LIKE 't%'") == ()
+    finally:
+        stop_private(server)

@@ -1,5 +1,6 @@
 """What the account, the disk or the database may have wrong: a clear code, and the account untouched or resumable."""
 
+import base64
 import os
 import subprocess
 import time
@@ -7,7 +8,7 @@ import time
 import pytest
 
 from shared.encoding import sha256_hex
-from tests.handmade import Handmade
+from tests.handmade import CELLS, Handmade, place
 from tests.mariadb import start_private, stop_private
 
 
@@ -265,6 +266,47 @@ def test_residue_of_the_template_in_a_file_stops_the_shop(shop, controller, bund
     assert failure(controller)["code"] == "residue_found"
     assert "classes/Shop.php" in failure(controller)["message"]
     assert not (shop.root / "index.php").exists()
+
+
+def imported_anew(shop, controller):
+    """Tell whether the next attempt does not believe the tables of the one before."""
+    shop.drop(attempt=2)
+    assert shop.run() == 0
+    done = [event["attempt"] for event in controller.accepted("stage_finished") if event["stage"] == "import"]
+    return done == [1, 2]
+
+
+def test_a_filled_value_that_does_not_read_back_stops_the_shop(shop, controller, bundle):
+    cells = [{**cell, "expect": list(cell["expect"])} for cell in CELLS]
+    cells[0]["expect"][0] = "another." + place("domain")
+    encoded = [
+        {**cell, "expect": [text and base64.b64encode(text.encode()).decode() for text in cell["expect"]]}
+        for cell in cells
+    ]
+    shop.pin = bundle.changed("db/cells.json.gz", encoded).write(shop.folder / "shop.bundle")
+    shop.own()
+    shop.drop()
+    assert shop.run() == 3
+    assert failure(controller)["code"] == "proof_cell"
+    assert "ps_configuration" in failure(controller)["message"]
+    assert shop.db_password not in failure(controller)["message"]
+    assert not (shop.root / "index.php").exists()
+    shop.pin = bundle.write(shop.folder / "shop.bundle")
+    shop.own()
+    assert imported_anew(shop, controller)
+
+
+def test_residue_of_the_template_in_a_table_stops_the_shop(shop, controller, bundle):
+    shop.pin = bundle.write(shop.folder / "shop.bundle", residue=[b"same everywhere".hex()])
+    shop.own()
+    shop.drop()
+    assert shop.run() == 3
+    assert failure(controller)["code"] == "residue_found"
+    assert failure(controller)["message"] == "1 rows of ps_configuration name the template"
+    assert not (shop.root / "index.php").exists()
+    shop.pin = bundle.write(shop.folder / "shop.bundle")
+    shop.own()
+    assert imported_anew(shop, controller)
 
 
 def test_a_domain_that_contains_the_templates_domain_is_no_residue(shop):

@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 
 from controller.db import jobs
-from controller.db.engine import reading, transact
+from controller.db.engine import make_engine, reading, transact
 from controller.db.tables import servers
 from controller.jobs import lease
 from shared.errors import ShoplaunchError
@@ -213,3 +213,30 @@ def test_a_statement_the_database_refuses_is_not_told_with_what_it_held(world):
     with pytest.raises(sa.exc.IntegrityError) as caught:
         transact(world.engine, lambda connection: jobs.insert(connection, {**row, "account": "s3cret-value"}))
     assert "s3cret-value" not in str(caught.value)
+
+
+@SQLITE
+def test_a_report_that_meets_a_locked_database_is_to_be_tried_again_and_then_counts(world, tmp_path):
+    job, agent = world.dropped()
+    world.engine.dispose()
+    sa.event.listen(world.engine, "connect", lambda raw, _record: raw.execute("PRAGMA busy_timeout=500"))
+    blocker = sqlite3.connect(tmp_path / "state.db", isolation_level=None)
+    event = agent.event("stage_finished", stage="import", percent=75, seconds=2.0)
+    try:
+        blocker.execute("BEGIN IMMEDIATE")
+        with pytest.raises(ShoplaunchError) as caught:
+            world.service.record_event(agent.token, event)
+    finally:
+        blocker.close()
+    assert (caught.value.code, caught.value.retryable) == ("database_busy", True)
+    assert "locked" in caught.value.message
+    world.service.record_event(agent.token, event)
+    assert world.job(job).percent == 75
+
+
+def test_a_database_server_that_is_away_is_busy_and_its_password_is_not_told(tmp_path):
+    engine = make_engine(f"mysql://shop:s3cret@localhost/state?unix_socket={tmp_path}/nobody.sock")
+    with pytest.raises(ShoplaunchError) as caught, reading(engine):
+        pass
+    assert (caught.value.code, caught.value.retryable) == ("database_busy", True)
+    assert "s3cret" not in caught.value.message
