@@ -22,6 +22,7 @@ from shared.job import RESTORE
 
 #: Where to begin again after the agent failed with a code that a step of ours may mend; else it is dropped anew.
 MENDED_BY = {
+    "account_missing": "account",
     "db_access_denied": "database_user",
     "db_auth_plugin": "database_user",
     "db_missing": "database",
@@ -50,7 +51,7 @@ def retry(engine: sa.Engine, keys: Keys, job_id: str, step: str | None, now: flo
             return _small_again(connection, job, wanted, now)
         if job.state == states.LIVE:
             wanted = step or next((name for name, row in rows.items() if row.state == FAILED), "")
-        first = _first(job, wanted)
+        first = _first(job, wanted, asked=step is not None)
         part = PLAN[first].part
         _check_order(PLAN, rows, first)
         columns = moved(job, "retry" if part in (PREPARE, AGENT) else "recheck")
@@ -83,13 +84,17 @@ def _small_again(connection: sa.Connection, job: Job, wanted: str, now: float) -
     return columns | orders.keys(job.server, job.domain, job.account) | {"facts": facts}
 
 
-def _first(job: Job, wanted: str) -> str:
-    """Return the step to begin with."""
+def _first(job: Job, wanted: str, *, asked: bool) -> str:
+    """Return the step to begin with; `asked`: the operator named it."""
     if wanted not in PLAN:
         raise ShoplaunchError("illegal_transition", "no step of this job has failed")
+    code = (job.error or {}).get("code", "")
+    if code == "account_missing" and PLAN[wanted].part == PREPARE and not asked:
+        # In an account that was made anew there is nothing of what earlier steps did
+        return MENDED_BY[code]
     if PLAN[wanted].part != AGENT:
         return wanted
-    return MENDED_BY.get((job.error or {}).get("code", ""), "drop")
+    return MENDED_BY.get(code, "drop")
 
 
 def _check_order(known: Mapping[str, plan.Step], rows: Mapping[str, steps.StepRow], first: str) -> None:
