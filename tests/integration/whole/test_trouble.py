@@ -107,7 +107,7 @@ def test_an_agent_that_hangs_is_told_as_silent_and_a_retry_takes_over_from_it(wh
 def test_cron_that_never_fires_is_told_apart_from_a_silent_agent(whole):
     job = whole.quiet_order()
     assert f"shoplaunch:{job['id']}" in whole.crontab(job)
-    whole.later(job, 260)
+    whole.later(job, 200)
     assert whole.show(job)["state"] == "dropped"
     whole.later(job, 290)
     stalled = whole.show(job)
