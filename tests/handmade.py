@@ -204,14 +204,6 @@ class Handmade:
         if entries is not None:
             self.entries[name]["entries"] = entries
 
-    def begin_chunk(self, number, statement):
-        """Chunk `number` begins with another statement, one that changes no row."""
-        text, rows = self.texts[number - 1]
-        text = f"{statement};\n{text}".encode()
-        name = f"db/data/{number:04d}.sql.gz"
-        self._member(name, "data", False, packed(text), len(text))
-        self.entries[name]["rows"] = rows
-
     def _take_digests(self, server):
         database = server.new_database()[0]
         connection = server.root_connection(database)

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from shared.encoding import sha256_hex
-from tests.handmade import CELLS, Handmade, place
+from tests.handmade import CELLS, place
 from tests.mariadb import start_private, stop_private
 
 
@@ -189,17 +189,16 @@ def test_a_full_file_system_is_told_and_the_restore_goes_on_when_there_is_room(s
         subprocess.run(["umount", "-l", str(disk)], check=True)
 
 
-def test_a_server_restarted_in_the_middle_costs_no_chunk(controller, keys, agent):
+def test_a_server_restarted_in_the_middle_costs_no_chunk(bundle, controller, keys, agent):
     from tests.integration.agent_work.conftest import Shop
 
     server = start_private()
     try:
-        bundle = Handmade(server)
-        bundle.begin_chunk(4, "DO GET_LOCK('gate', 600)")
-        account = Shop(server, bundle, controller, keys, agent)
+        # One chunk waits until the server is gone
+        gated = f"DO GET_LOCK('gate', 600);\n{bundle.texts[3][0]}"
+        account = Shop(server, bundle.changed("db/data/0004.sql.gz", gated.encode()), controller, keys, agent)
         gate = server.root_connection()
         with gate.cursor() as cursor:
-            # Gone with the server, so that it is held only once
             cursor.execute("SELECT GET_LOCK('gate', 0)")
         account.drop()
         process = account.start()
