@@ -32,6 +32,8 @@ _FULL = re.compile(r"\berr(?:or|no|code):? 28\b", re.IGNORECASE)
 #: The connection or the server is gone: a closed connection's own, ER_SERVER_SHUTDOWN, ER_QUERY_INTERRUPTED,
 #: ER_CONNECTION_KILLED, CR_SERVER_GONE_ERROR, CR_SERVER_LOST.
 _LOST = frozenset({0, 1053, 1317, 1927, 2006, 2013})
+#: ER_WARNING_NON_DEFAULT_VALUE_FOR_GENERATED_COLUMN: the server computes itself what a dump holds, too.
+_VALUE_COMPUTED = b"1906"
 #: Told the name of what is being done: `work("scratch server")`.
 Work = Callable[[str], None]
 #: A row as the server sent it: text of every column, None for NULL.
@@ -133,8 +135,9 @@ class Connection:
             yield from cursor
 
     def warnings(self) -> list[str]:
-        """Return the warnings of the last statement."""
-        return [text(row[2]) for row in self.rows("SHOW WARNINGS") if row[0] != b"Note"]
+        """Return the warnings of the last statement that mean something is lost."""
+        rows = self.rows("SHOW WARNINGS")
+        return [text(row[2]) for row in rows if row[0] != b"Note" and row[1] != _VALUE_COMPUTED]
 
     @property
     def warning_count(self) -> int:

@@ -173,3 +173,19 @@ def test_files_come_back_with_their_content_times_and_plain_rights(awkward, docr
     assert found["empty"][0] == "0o755"
     assert found[f"{long_name}/{long_name}"][1] == b"deep"
     assert len(found) == sum(1 for _ in docroot.rglob("*"))
+
+
+def test_a_dump_with_generated_columns_gives_the_bundle_of_its_database(mariadb_server, docroot, tmp_path, url_of):
+    name, _, _ = mariadb_server.new_database()
+    columns = "id int NOT NULL, a int, twice int AS (a*2) STORED, thrice int AS (a*3), PRIMARY KEY (id)"
+    mariadb_server.query(f"CREATE TABLE made ({columns})", database=name)
+    mariadb_server.query("INSERT INTO made (id, a) VALUES (1, 5), (2, NULL)", database=name)
+    command = ["mariadb-dump", "--no-defaults", "-uroot", f"--socket={mariadb_server.socket}", name]
+    dump = tmp_path / "shop.sql"
+    # It writes their values, too, which no server takes
+    dump.write_bytes(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout)
+    assert b"(1,5,10,15)" in dump.read_bytes()
+    packed(docroot, tmp_path / "dump.bundle", dump=dump, scratch=url_of())
+    packed(docroot, tmp_path / "live.bundle", database=url_of(name), scratch=url_of())
+    assert (tmp_path / "dump.bundle").read_bytes() == (tmp_path / "live.bundle").read_bytes()
+    mariadb_server.query(f"DROP DATABASE {name}")
