@@ -39,6 +39,7 @@ lint:
 bench:
 	@packaging/bootstrap.sh test
 	.venv/bin/python -m tests.bench.restore $(BUNDLE)
+	.venv/bin/python -m tests.bench.pack
 	.venv/bin/python -m tests.bench.addon
 
 # The demo is the machine's, not this folder's: it is removed from wherever this is called
