@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from controller.panels.cpanel.acts import Deed, Failure, Reasons
@@ -33,11 +34,12 @@ class Line:
         return " ".join((*self.times, self.command))
 
     def minutes(self) -> int:
-        """Return how many minutes lie between two runs, as far as the first field tells."""
-        first, _, step = self.times[0].partition("/")
-        if step.isdigit():
-            return max(int(step), 1)
-        return 1 if first == "*" else 60
+        """Return how many minutes lie between two runs at most, on a day on which there are any."""
+        minutes, hours = _numbers(self.times[0], 59), _numbers(self.times[1], 23)
+        runs = sorted(60 * hour + minute for hour in hours for minute in minutes)
+        if not runs:
+            return 60
+        return max(later - earlier for earlier, later in pairwise([*runs, runs[0] + 24 * 60]))
 
 
 class Crontab:
@@ -131,6 +133,19 @@ def _line(row: dict[str, Any]) -> Line:
     # The panel's own rule for keys, where it does not tell them
     computed = hashlib.md5(" ".join((*times, command)).encode("utf-8"), usedforsecurity=False).hexdigest()
     return Line(times, command, str(row.get("linekey") or computed), str(row.get("count") or ""))
+
+
+def _numbers(field: str, last: int) -> set[int]:
+    """Return the numbers up to `last` that a field names, none for one that cannot be read."""
+    found: set[int] = set()
+    for part in field.split(","):
+        span, _, step = part.partition("/")
+        first, _, end = ("0", "", str(last)) if span == "*" else span.partition("-")
+        if not all(one.isdigit() for one in (first, end or "0", step or "1")):
+            return set()
+        stop = int(end) if end else last if step else int(first)
+        found.update(range(int(first), min(stop, last) + 1, max(1, int(step or 1))))
+    return found
 
 
 def _parts(line: str, minutes: int) -> tuple[tuple[str, ...], str]:

@@ -13,6 +13,8 @@ from shared.errors import ShoplaunchError
 from shared.job import FOLDER, STAMP_FILE
 
 Result = TypeVar("Result")
+#: As many as may be in flight at once, whatever the setting.
+THREADS = 64
 #: What does not change while a panel object lives.
 LASTING = ("restrictions", "server", "installed_php")
 #: How Fileman is asked for names and for text, so that nothing is guessed or altered.
@@ -30,6 +32,7 @@ _UAPI: dict[str, tuple[str, dict[str, Any]]] = {
     "domains": ("DomainInfo::domains_data", {"format": "hash"}),
     "features": ("Features::list_features", {}),
     "quota": ("Quota::get_quota_info", {}),
+    "autossl": ("SSL::get_autossl_problems", {}),
     "folder": ("Fileman::list_files", {"dir": FOLDER, **LISTING}),
     "stamp": ("Fileman::get_file_content", {"dir": FOLDER, "file": STAMP_FILE, **READING}),
 }
@@ -130,7 +133,7 @@ def side_by_side(calls: Iterable[Callable[[], Result]]) -> list[Result]:
     """Return what the calls return, made at the same time. Raises what the first of them that failed raised, a
     refused login before anything else."""
     waiting = list(calls)
-    with ThreadPoolExecutor(max(len(waiting), 1)) as pool:
+    with ThreadPoolExecutor(min(max(len(waiting), 1), THREADS)) as pool:
         futures = [pool.submit(call) for call in waiting]
     problems = [problem for future in futures if (problem := future.exception()) is not None]
     problems.sort(key=lambda problem: getattr(problem, "code", "") != "panel_auth_failed")

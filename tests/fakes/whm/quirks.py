@@ -52,7 +52,7 @@ class Quirks:
 
     # -- cron
     cron_minutes: int = 1  # the smallest interval
-    cron_too_often: str = "rewrite"  # rewrite | refuse
+    cron_too_often: str = "rewrite"  # rewrite: */5 | list: 0,5,10,... | refuse
     cron_remove_by: str = "both"  # both | line: linekey is not understood, answer as if all were well
     cron_mailto: bool = True  # MAILTO="" comes with the first job
     cron_escapes_percent: bool = False

@@ -10,6 +10,7 @@ FIELDS = ("minute", "hour", "day", "month", "weekday")
 SIX = (*FIELDS, "command")
 INSTALLED = {"statusmsg": "crontab installed", "status": 1}
 _VARIABLE = re.compile(r"\s*([A-Za-z_]\w*)\s*=\s*(.*)\Z")
+_EVERY = re.compile(r"\*(?:/(\d+))?\Z")
 _FIELD = re.compile(r"[A-Za-z0-9*/,-]+\Z")
 
 
@@ -63,10 +64,13 @@ def _wanted(double, args):
     quirks = double.quirks
     if quirks.cron_escapes_percent:
         job["command"] = re.sub(r"(?<!\\)%", r"\\%", job["command"])
-    if quirks.cron_minutes > 1 and job["minute"] in ("*", "*/1"):
+    every = _EVERY.match(job["minute"])
+    if every and int(every.group(1) or 1) < quirks.cron_minutes:
         if quirks.cron_too_often == "refuse":
             raise Refusal("system", error=f"cron jobs may run every {quirks.cron_minutes} minutes at most")
         job["minute"] = f"*/{quirks.cron_minutes}"
+        if quirks.cron_too_often == "list":
+            job["minute"] = ",".join(str(minute) for minute in range(0, 60, quirks.cron_minutes))
     return job
 
 
