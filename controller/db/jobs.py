@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from controller.db.tables import jobs
+from controller.db.tables import jobs, steps
 from shared.errors import ShoplaunchError
 from shared.job import RESTORE
 
@@ -134,6 +134,15 @@ def last_was_unheard(connection: sa.Connection, server: str) -> bool:
     query = sa.select(jobs.c.facts).where(jobs.c.server == server, jobs.c.state.in_(("finishing", "live")))
     found = connection.execute(query.order_by(jobs.c.updated_at.desc()).limit(1)).scalar()
     return found is not None and json.loads(found).get("ack_seq") is not None
+
+
+def last_cron_seconds(connection: sa.Connection, server: str) -> int | None:
+    """Return how often cron runs by the newest line of ours that was read back on the server, None before the first."""
+    query = sa.select(jobs.c.facts).join(steps, steps.c.job == jobs.c.id)
+    query = query.where(jobs.c.server == server, steps.c.name == "cron", steps.c.state == "done")
+    found = connection.execute(query.order_by(steps.c.finished_at.desc()).limit(1)).scalar()
+    seconds = None if found is None else json.loads(found).get("cron_seconds")
+    return None if seconds is None else int(seconds)
 
 
 def find_service(connection: sa.Connection, service_id: str) -> Job | None:

@@ -8,7 +8,8 @@ from functools import lru_cache, partial
 import sqlalchemy as sa
 
 from controller.config import Config
-from controller.db.engine import make_engine
+from controller.db import jobs
+from controller.db.engine import make_engine, reading
 from controller.db.servers import Server
 from controller.keys import load_keys
 from controller.panels.base import Panel
@@ -23,7 +24,7 @@ def _local(config: Config, server: Server) -> Panel:
 
 
 def _cpanel(config: Config, server: Server) -> Panel:
-    from controller.panels.cpanel.driver import CpanelPanel
+    from controller.panels.cpanel.driver import CpanelPanel, Known
     from controller.panels.cpanel.gate import ServerGate
     from controller.panels.cpanel.settings import CpanelSettings
     from controller.panels.cpanel.whm import Login
@@ -34,7 +35,14 @@ def _cpanel(config: Config, server: Server) -> Panel:
     keys = load_keys(config.keys)
     login = Login(server.name, server.url, server.user, keys.decrypt(server.token_encrypted), server.ca_file)
     own_token = keys.decrypt(settings.cpanel_token) if settings.cpanel_token else ""
-    return CpanelPanel(login, settings, ServerGate(partial(_engine, config.database_url), server.name), own_token)
+    database = partial(_engine, config.database_url)
+
+    def cron_seconds() -> int | None:
+        with reading(database()) as connection:
+            return jobs.last_cron_seconds(connection, server.name)
+
+    gate = ServerGate(database, server.name)
+    return CpanelPanel(login, settings, gate, own_token, Known(config.agent, cron_seconds))
 
 
 @lru_cache(maxsize=8)

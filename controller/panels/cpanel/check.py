@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from controller.panels.base import Check
+from controller.panels.base import Check, SkeletonStatus
 from controller.panels.cpanel import privileges
 from controller.panels.cpanel.answers import Answer, is_on, rows
-from controller.panels.cpanel.cron import Crontab
+from controller.panels.cpanel.cron import OURS, Crontab
 from controller.panels.cpanel.looks import Looks, side_by_side
+from controller.panels.cpanel.skeleton import Skeleton, open_skeleton
+from shared.encoding import sha256_file
 from shared.errors import ShoplaunchError, advice
+from shared.job import AGENT_FILE, LAUNCHER_FILE
 
 if TYPE_CHECKING:
     from controller.panels.cpanel.driver import CpanelPanel
 
 _FEATURES = (("cron", "cron"), ("mysql", "databases"), ("multiphp", "php"), ("autossl", "autossl"))
 _USER = re.compile(r"[a-z][a-z0-9_]{0,30}\Z")
-#: What is seen of one account stands for all: each may be in a package of its own.
-_LOOKS = ("features", "restrictions", "server", "crontab", "installed_php")
+_LOOKS = ("features", "restrictions", "server", "crontab", "installed_php", "autossl")
+#: Each package may allow other things: an account of so many of them is looked at.
+PACKAGES = 8
 
 
 def check_server(panel: CpanelPanel) -> list[Check]:
@@ -29,8 +34,8 @@ def check_server(panel: CpanelPanel) -> list[Check]:
     except ShoplaunchError as error:
         return [Check("login", False, error.message, advice(error.code))]
     found = [Check("login", True, f"works as {panel.whm.user}"), *_privileges(panel, answer)]
-    found += _sample(panel)
-    return [*found, _interval(panel), _skeleton(panel)]
+    found += _accounts(panel)
+    return [*found, _skeleton(panel)]
 
 
 def _privileges(panel: CpanelPanel, answer: Answer) -> Iterator[Check]:
@@ -55,43 +60,71 @@ def _privileges(panel: CpanelPanel, answer: Answer) -> Iterator[Check]:
         yield Check("token", True, f"cannot open sessions of accounts (no `{privileges.NEVER}`)", essential=False)
 
 
-def _sample(panel: CpanelPanel) -> Iterator[Check]:
-    """Look at the server as one of its accounts sees it."""
-    user = _any_account(panel)
-    if user is None:
+def _accounts(panel: CpanelPanel) -> Iterator[Check]:
+    """Look at the server as one of its accounts sees it, and at what each package allows."""
+    sample = _samples(panel)
+    if not sample:
         message = "no account to look at: features, databases, cron and PHP cannot be told yet"
         yield Check("account", False, message, "Make an account, then check again.", essential=False)
+        yield _interval(panel, None)
         return
+    (user, plan), *others = sample
     looks = Looks(panel.whm, user)
-    answers = dict(zip(_LOOKS, side_by_side([lambda key=key: looks.see(key) for key in _LOOKS]), strict=True))  # type: ignore[misc]
-    yield from _features(user, answers["features"])
+    ways = [partial(looks.see, key) for key in _LOOKS]
+    seen = side_by_side([*ways, *(partial(Looks(panel.whm, name).see, "features") for name, _ in others)])
+    answers = dict(zip(_LOOKS, seen, strict=False))
+    told = {plan: answers["features"], **dict(zip((one for _, one in others), seen[len(_LOOKS) :], strict=True))}
+    yield from _features(told)
     yield _databases(user, answers["restrictions"], answers["server"])
     yield _cron(user, answers["crontab"])
+    yield _interval(panel, answers["crontab"])
     yield _php(user, answers["installed_php"])
+    yield _autossl(user, answers["autossl"])
 
 
-def _any_account(panel: CpanelPanel) -> str | None:
-    """Return an account that is not suspended, the token's own last: it may be in no package."""
+def _samples(panel: CpanelPanel) -> list[tuple[str, str]]:
+    """Return (account, package) of one account of each package, none that is suspended, the token's own only when
+    there is no other; where one package is set for shops, of that alone as soon as it has an account."""
     answer = panel.whm.call("listaccts", look=True)
     listed = rows(answer.data, "acct") if answer.ok else []
-    names = [str(row.get("user")) for row in listed if not is_on(row.get("suspended"))]
-    names = [name for name in names if _USER.match(name)]
-    if not names and panel.whm.user != "root":
-        names = [panel.whm.user]
-    return min(names, key=lambda name: (name == panel.whm.user, name), default=None)
+    found: dict[str, str] = {}
+    for row in sorted(listed, key=lambda row: str(row.get("user"))):
+        name = str(row.get("user"))
+        if _USER.match(name) and name != panel.whm.user and not is_on(row.get("suspended")):
+            found.setdefault(str(row.get("plan") or ""), name)
+    wanted = panel.settings.package
+    shops = {plan: name for plan, name in found.items() if wanted and plan in (wanted, f"{panel.whm.user}_{wanted}")}
+    if not found and panel.whm.user != "root":
+        return [(panel.whm.user, "")]
+    return [(name, plan) for plan, name in sorted((shops or found).items())][:PACKAGES]
 
 
-def _features(user: str, answer: Answer) -> Iterator[Check]:
-    known: dict[str, Any] = answer.data if answer.ok and isinstance(answer.data, dict) else {}
-    if not known:
-        yield Check("features", False, f"not told for {user}: {answer.text}", "See the rows below.", essential=False)
+def _features(told: dict[str, Answer]) -> Iterator[Check]:
+    """One row for each feature, naming the packages that lack it or of which it is not told."""
     for feature, name in _FEATURES:
-        if feature not in known:
-            continue
-        on = is_on(known[feature])
-        message = f"{user} {'may' if on else 'may not'} use it"
-        what = "" if on else f"Switch the feature `{feature}` on in the feature list of the packages that get shops."
-        yield Check(f"feature {name}", on, message, what, essential=False)
+        off = [plan for plan, answer in told.items() if _is_off(answer, feature)]
+        untold = [plan for plan, answer in told.items() if _flags(answer).get(feature) is None]
+        what = f"Switch the feature `{feature}` on in the feature list of the packages that get shops."
+        if off:
+            yield Check(f"feature {name}", False, f"off in {_named(off)}", what, essential=False)
+        elif untold:
+            message = f"not told for {_named(untold)}: {told[untold[0]].text or 'no such feature is listed'}"
+            yield Check(f"feature {name}", False, message, "Nothing to do when the rows below are well.", False)
+        else:
+            yield Check(f"feature {name}", True, f"on in {_named(list(told))}", essential=False)
+
+
+def _flags(answer: Answer) -> dict[str, Any]:
+    return answer.data if answer.ok and isinstance(answer.data, dict) else {}
+
+
+def _is_off(answer: Answer, feature: str) -> bool:
+    value = _flags(answer).get(feature)
+    return value is not None and not is_on(value)
+
+
+def _named(plans: list[str]) -> str:
+    return "the package " + ", ".join(plans) if any(plans) else "the account's package"
 
 
 def _databases(user: str, restrictions: Answer, server: Answer) -> Check:
@@ -109,6 +142,20 @@ def _cron(user: str, answer: Answer) -> Check:
     return Check("cron", True, f"the crontab of {user} can be read ({len(Crontab.read(answer))} lines)")
 
 
+def _interval(panel: CpanelPanel, crontab: Answer | None) -> Check:
+    """Say what the host made of our lines: no call tells what it allows."""
+    asked = f"asked for every {panel.settings.cron_minutes} min (setting cron_minutes)"
+    lines = Crontab.read(crontab) if crontab is not None and crontab.ok else []
+    ours = [line.minutes() for line in lines if OURS in line.command]
+    seconds = panel.known.cron_seconds()
+    if ours or seconds:
+        minutes = max(ours) if ours else max(1, (seconds or 0) // 60)
+        message = f"every {minutes} min, read back from our newest line; {asked}"
+    else:
+        message = f"not known before the first job; {asked}"
+    return Check("cron interval", True, message, essential=False)
+
+
 def _php(user: str, answer: Answer) -> Check:
     listed = (answer.data or {}).get("versions") if isinstance(answer.data, dict) else answer.data
     if not answer.ok or not listed:
@@ -117,20 +164,42 @@ def _php(user: str, answer: Answer) -> Check:
     return Check("php", True, ", ".join(sorted(map(str, listed), reverse=True)))
 
 
-def _interval(panel: CpanelPanel) -> Check:
-    minutes = panel.settings.cron_minutes
-    message = f"every {minutes} min, by the setting cron_minutes; what the host makes of a line is read back each time"
-    return Check("cron interval", True, message, essential=False)
+def _autossl(user: str, answer: Answer) -> Check:
+    if not answer.ok:
+        what = "Shops stay without https until a certificate comes otherwise. Ask the host for AutoSSL."
+        return Check("autossl", False, f"{user}: {answer.text or 'not to be had'}", what, essential=False)
+    problems = [str(row.get("problem") or "") for row in rows(answer.data)]
+    last = f"its last check found: {problems[0][:200]}" if any(problems) else "no problem was found by its last check"
+    return Check("autossl", True, f"{user} may ask for it; {last}", essential=False)
 
 
 def _skeleton(panel: CpanelPanel) -> Check:
+    if panel.settings.skeleton == "none":
+        message = "none, by the setting skeleton: launcher and agent travel with each job"
+        return Check("skeleton", True, message, essential=False)
     try:
-        status = panel.skeleton_status()
+        skeleton = open_skeleton(panel)
+        status = skeleton.status()
+        return _born_with(panel, skeleton, status)
     except ShoplaunchError as error:
         return Check("skeleton", False, error.message, advice(error.code), essential=False)
-    whose = panel.settings.skeleton
+
+
+def _born_with(panel: CpanelPanel, skeleton: Skeleton, status: SkeletonStatus) -> Check:
+    what = f"`shoplaunch skeleton install {panel.whm.server}` lets new accounts be born with the agent."
     if status.agent_sha256 is None:
-        what = "Optional: `shoplaunch skeleton install` lets new accounts be born with the agent."
-        return Check("skeleton", False, f"{whose}: no agent in it", what, essential=False)
+        missing = "no agent in it" if skeleton.is_there() else f"there is none{skeleton.instead}"
+        return Check("skeleton", False, f"{skeleton.name}: {missing}", f"Optional: {what}", essential=False)
+    if not _is_current(panel, status):
+        message = f"{skeleton.name}: an agent of another version, {status.agent_sha256[:12]}; jobs replace it each time"
+        return Check("skeleton", False, message, what, essential=False)
     bundle = f", bundle of {status.bundle_bytes} bytes" if status.bundle_bytes else ""
-    return Check("skeleton", True, f"{whose}: agent {status.agent_sha256[:12]}{bundle}", essential=False)
+    return Check("skeleton", True, f"{skeleton.name}: this version's agent{bundle}", essential=False)
+
+
+def _is_current(panel: CpanelPanel, status: SkeletonStatus) -> bool:
+    folder = panel.known.agent
+    if folder is None or not (folder / AGENT_FILE).is_file():
+        return True
+    wanted = (sha256_file(folder / LAUNCHER_FILE), sha256_file(folder / AGENT_FILE))
+    return (status.launcher_sha256, status.agent_sha256) == wanted

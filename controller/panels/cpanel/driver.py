@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import ClassVar
 from urllib.parse import urlsplit
 
@@ -42,17 +43,29 @@ HTACCESS_BLOCKS = (
 )
 
 
+@dataclass(frozen=True)
+class Known:
+    """What the installation knows of a server without asking it: the folder of launcher and agent as they are now, and
+    how often cron runs by the newest line of ours that was read back there."""
+
+    agent: Path | None = None
+    cron_seconds: Callable[[], int | None] = lambda: None
+
+
 class CpanelPanel(Panel):
     """One cPanel server, as root or as a reseller."""
 
     kind: ClassVar[str] = "cpanel"
 
-    def __init__(self, login: Login, settings: CpanelSettings, gate: Gate, own_token: str = "") -> None:
+    def __init__(
+        self, login: Login, settings: CpanelSettings, gate: Gate, own_token: str = "", known: Known | None = None
+    ) -> None:
         """`own_token` is one of the reseller's own cPanel account."""
         self.whm = Whm(login, gate, settings.calls_in_flight)
         self.settings = settings
         self._login = login
         self._own_token = own_token
+        self.known = known or Known()
         self._host = urlsplit(login.url).hostname or ""
         self._together = False
         self._looks: dict[str, Looks] = {}

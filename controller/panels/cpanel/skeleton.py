@@ -48,11 +48,20 @@ class Bulk(Protocol):
 
 
 class Skeleton:
-    """The skeleton in `store`; through a store without Bulk no bundle can be put there."""
+    """The skeleton in `store`; through a store without Bulk no bundle can be put there.
 
-    def __init__(self, store: Store, bulk: Bulk | None) -> None:
+    `name` says whose it is and how it is reached, `instead` what accounts are born from when there is none.
+    """
+
+    def __init__(self, store: Store, bulk: Bulk | None, name: str = "", instead: str = "") -> None:
         self._store = store
         self._bulk = bulk
+        self.name = name
+        self.instead = instead
+
+    def is_there(self) -> bool:
+        """Tell whether there is one at all."""
+        return self._store.entries(SKELETON) is not None
 
     def ensure(self, files: SkeletonFiles) -> SkeletonStatus:
         """New accounts are born with exactly these files, which are read back. Raises bundle_missing, panel_refused
@@ -141,20 +150,22 @@ def open_skeleton(panel: CpanelPanel) -> Skeleton:
     settings, user = panel.settings, panel.whm.user
     if settings.skeleton == "none":
         raise ShoplaunchError("config_invalid", "this server's setting skeleton is none: new accounts stay as they are")
+    of_root = user == "root" or settings.skeleton == "root"
+    whose, instead = ("root's", "") if of_root else (f"{user}'s", "; accounts are born from root's")
     if settings.ssh:
         own = home_folder() / SSH_CONFIG
         store = SshStore(settings.ssh, own if own.is_file() else None)
-        return Skeleton(store, store)
-    if user == "root" or settings.skeleton == "root":
+        return Skeleton(store, store, f"{whose}, by SSH as {settings.ssh}", instead)
+    if of_root:
         if os.geteuid() != 0 or not CPANEL.is_dir():
             raise ShoplaunchError("config_invalid", "root's skeleton is on another machine: set `ssh` to root@HOST")
         local = LocalStore(ROOT_HOME)
-        return Skeleton(local, local)
+        return Skeleton(local, local, f"{whose}, on this machine")
     account_itself = panel.own_account()
     if account_itself is not None:
         files = account_itself.files()
-        return Skeleton(files, files)
+        return Skeleton(files, files, f"{whose}, with a token of that account", instead)
     account = panel.find_account(user)
     if account is None:
         raise ShoplaunchError("account_missing", f"the reseller {user} has no cPanel account of that name")
-    return Skeleton(panel.files(account), None)
+    return Skeleton(panel.files(account), None, f"{whose}, through WHM", instead)

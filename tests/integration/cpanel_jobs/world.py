@@ -35,10 +35,13 @@ class CpanelWorld(World):
         self.worker = self.service.worker()
 
     def set(self, **settings):
-        """The server's settings are these."""
-        row = self.server()
-        values = {**row.settings, **settings}
-        transact(self.engine, lambda c: servers.change(c, servers.Server(**{**vars(row), "settings": values})))
+        """The server's settings are these, too."""
+        self.change(settings={**self.server().settings, **settings})
+
+    def change(self, **columns):
+        """The server's row says this."""
+        row = servers.Server(**{**vars(self.server()), **columns})
+        transact(self.engine, lambda connection: servers.change(connection, row))
 
     def server(self):
         """Return the server's row."""

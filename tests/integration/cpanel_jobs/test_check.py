@@ -1,0 +1,151 @@
+"""`server check`: each thing a shop needs of a cPanel server is a row, and what is missing is named with advice."""
+
+import shutil
+
+import pytest
+
+from controller.bundles.agent_build import build_agent, launcher
+from controller.jobs.steps.drop import agent_files
+from controller.panels.cpanel import skeleton
+from tests.agent_box import Keys
+from tests.fakes.whm import WhmDouble
+from tests.integration.cpanel_jobs.world import CpanelWorld
+
+pytestmark = pytest.mark.root
+NEEDED = ("cpanel-api", "acct-summary", "list-accts", "create-acct")
+FEATURES = {"cron": "cron", "databases": "mysql", "php": "multiphp", "autossl": "autossl"}
+
+
+def rows(world):
+    found = world.server_panel().check()
+    assert len({row.name for row in found}) == len(found)
+    assert all(row.advice for row in found if not row.ok)
+    return {row.name: row for row in found}
+
+
+def wrong(found):
+    return {name for name, row in found.items() if not row.ok}
+
+
+@pytest.fixture
+def world(world_of, tmp_path):
+    """A reseller's server with one account, whose token may do what is needed and nothing else."""
+    made = world_of(reseller=True, skeleton="reseller")
+    build_agent(made.config.agent / "agent.pyz", [Keys().public])
+    (made.config.agent / "run").write_bytes(launcher())
+    with_token(made, NEEDED)
+    made.hosting()
+    yield made
+    shutil.rmtree(made.whm.skeleton(made.owner) / ".shoplaunch", ignore_errors=True)
+
+
+def with_token(world, acls):
+    world.change(token_encrypted=world.keys.encrypt(world.whm.token(world.owner, acls)))
+
+
+def test_a_server_with_everything_has_nothing_to_mend(world):
+    world.server_panel().ensure_skeleton(agent_files(world.config.agent))
+    found = rows(world)
+    assert wrong(found) == set(), found
+    assert found["login"].message == f"works as {world.owner}"
+
+
+@pytest.mark.parametrize("missing", NEEDED)
+def test_a_privilege_the_token_lacks_is_named(world, missing):
+    with_token(world, [acl for acl in NEEDED if acl != missing])
+    found = rows(world)
+    assert {name for name in wrong(found) if name.startswith("privilege")} == {f"privilege {missing}"}
+    row = found[f"privilege {missing}"]
+    assert (f"`{missing}`" in row.advice, row.essential) == (True, missing in ("cpanel-api", "acct-summary"))
+    # What cannot be seen is not taken for being well
+    blind = {"feature cron", "databases", "cron", "php", "autossl"}
+    assert wrong(found) & blind == (blind if missing == "cpanel-api" else set())
+    if missing == "cpanel-api":
+        assert "not told" in found["feature cron"].message
+
+
+def test_a_token_that_may_do_too_much_is_named(whm, world, world_of):
+    with_token(world, (*NEEDED, "create-user-session"))
+    row = rows(world)["token"]
+    assert (row.ok, "`create-user-session`" in row.message, row.essential) == (False, True, False)
+    row = rows(world_of())["token"]
+    assert (row.ok, "`all`" in row.message) == (False, True)
+    assert "token" not in wrong(rows(world_of(reseller=True)))
+
+
+@pytest.mark.parametrize("row", FEATURES)
+def test_a_feature_that_is_off_is_named_with_its_package_and_what_depends_on_it(whm, world, row):
+    whm.add_package(f"without-{row}", features_off=[FEATURES[row]])
+    world.hosting(plan=f"without-{row}")
+    found = rows(world)
+    assert {name for name in wrong(found) if name.startswith("feature")} == {f"feature {row}"}
+    assert f"without-{row}" in found[f"feature {row}"].message
+    assert f"`{FEATURES[row]}`" in found[f"feature {row}"].advice
+    world.set(package=f"without-{row}")
+    assert row in wrong(rows(world)), "accounts of the package for shops stand for all"
+    world.set(package="default")
+    assert not {row, f"feature {row}"} & wrong(rows(world)), "a package that gets no shops does not matter"
+
+
+def test_a_server_without_mysql_is_told(whm, world):
+    whm.quirks.mysql_role = False
+    row = rows(world)["databases"]
+    assert (row.ok, row.essential, "MySQL role" in row.message) == (False, True, True)
+
+
+def test_a_server_without_accounts_cannot_be_looked_at_from_inside(tmp_path):
+    (tmp_path / "0").mkdir()
+    with WhmDouble() as empty:
+        world = CpanelWorld(tmp_path / "0", empty)
+        try:
+            row = rows(world)["account"]
+            assert (row.ok, row.essential) == (False, False)
+            assert "feature cron" not in rows(world)
+        finally:
+            world.close()
+
+
+def test_what_autossl_found_wrong_is_shown(whm, world):
+    hosting = world.hosting(plan="default")
+    world.server_panel().request_tls(world.server_panel().find_account(hosting.user))
+    for thread in whm.background:
+        thread.join()
+    first = min(one.user for one in whm.state.accounts.values() if one.owner == world.owner and one.user != world.owner)
+    whm.account(first).autossl_problems = hosting.autossl_problems
+    row = rows(world)["autossl"]
+    assert row.ok and "does not resolve" in row.message
+
+
+@pytest.mark.parametrize("minutes", [1, 5, 15])
+@pytest.mark.parametrize("habit", ["rewrite", "list", "refuse"])
+def test_how_often_cron_runs_is_said_as_the_last_jobs_line_was_read_back(whm, world, minutes, habit):
+    assert "not known before the first job" in rows(world)["cron interval"].message
+    whm.quirks.cron_minutes, whm.quirks.cron_too_often = minutes, habit
+    hosting = world.hosting()
+    job = world.sell(hosting)
+    world.work()
+    assert world.job(job).state == "dropped", world.status(job)
+    whm.engine.write_crontab(hosting.user, "")
+    assert rows(world)["cron interval"].message.startswith(f"every {minutes} min")
+
+
+def test_whose_skeleton_it_is_is_said_and_what_accounts_are_born_from_without_one(whm, world, world_of, monkeypatch):
+    row = rows(world)["skeleton"]
+    assert not row.ok and row.message == f"{world.owner}'s, through WHM: no agent in it"
+    shutil.rmtree(whm.skeleton(world.owner))
+    assert rows(world)["skeleton"].message.endswith("there is none; accounts are born from root's")
+    whm.engine.make_skeleton(whm.account(world.owner))
+    monkeypatch.setattr(skeleton, "ROOT_HOME", whm.skeleton().parent)
+    monkeypatch.setattr(skeleton, "CPANEL", whm.server.directory)
+    root = world_of(skeleton="reseller")
+    assert rows(root)["skeleton"].message == "root's, on this machine: no agent in it"
+    root.set(skeleton="none")
+    assert rows(root)["skeleton"].ok and "none" in rows(root)["skeleton"].message
+
+
+def test_an_agent_of_another_version_in_the_skeleton_is_told(world):
+    world.server_panel().ensure_skeleton(agent_files(world.config.agent))
+    assert rows(world)["skeleton"].ok
+    build_agent(world.config.agent / "agent.pyz", [Keys().public])
+    row = rows(world)["skeleton"]
+    assert (row.ok, "another version" in row.message, "skeleton install cp1" in row.advice) == (False, True, True)
