@@ -16,7 +16,7 @@ from controller.db.engine import reading, transact
 from controller.db.jobs import Job
 from controller.jobs import changes, later, orders, states, values
 from controller.jobs.bundles import Bundles
-from controller.jobs.secrets import password
+from controller.jobs.secrets import database_password
 from controller.jobs.steps import plan
 from controller.jobs.steps.work import Tools, Work
 from controller.keys import Keys
@@ -26,7 +26,6 @@ from shared.job import RESTORE, SMALL_KINDS
 LOG = logging.getLogger(__name__)
 HTTPS_ON, SET_ADMIN_PASSWORD, REMOVE = SMALL_KINDS
 FORTH, BACK = "forth", "back"
-DATABASE_PASSWORD_CHARS = 24
 SHORTEST_PASSWORD = 8
 #: Kinds that may fail in a way that only the outside sees: they must know the way back.
 NEED_BACK = (HTTPS_ON,)
@@ -48,7 +47,7 @@ def start(
     _check(parent, kind)
     kept = parent.later or _of_bundle(bundles, parent)
     entry = _entry(parent, kept, kind)
-    private = {**_private(kind, given), "db.password": password(DATABASE_PASSWORD_CHARS)}
+    private = {**_private(kind, given), "db.password": database_password()}
     row = {**_row(parent, kind, kept, entry, now), **changes.sealed(keys, private)}
     try:
         return transact(engine, lambda connection: _insert(connection, parent.id, row))

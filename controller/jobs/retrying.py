@@ -13,7 +13,7 @@ from controller.db.jobs import Job
 from controller.db.steps import FAILED
 from controller.jobs import changes, orders, states, trouble, undoing
 from controller.jobs.changes import change, moved
-from controller.jobs.secrets import password
+from controller.jobs.secrets import database_password
 from controller.jobs.steps import plan
 from controller.jobs.steps.plan import AFTER, AGENT, FINISH, PLAN, PREPARE, following
 from controller.keys import Keys
@@ -29,7 +29,6 @@ MENDED_BY = {
     "db_privileges": "privileges",
     "docroot_missing": "account",
 }
-DATABASE_PASSWORD_CHARS = 24
 
 
 def retry(engine: sa.Engine, keys: Keys, job_id: str, step: str | None, now: float) -> Job:
@@ -107,7 +106,7 @@ def _new_database_password(keys: Keys, job: Job) -> dict[str, Any]:
     private = changes.private_values(keys, job)
     if not private:
         return {}
-    return changes.sealed(keys, {**private, "db.password": password(DATABASE_PASSWORD_CHARS)})
+    return changes.sealed(keys, {**private, "db.password": database_password()})
 
 
 def cancel(engine: sa.Engine, job_id: str, now: float) -> Job:

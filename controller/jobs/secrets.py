@@ -26,6 +26,7 @@ _DEFUSE_KEY_BYTES = 32
 _RSA_BITS = 2048
 #: format -> characters when the manifest does not say
 _LENGTHS = {"alnum": 32, "hex": 64, "password": 16, "folder": 10}
+_DATABASE_CHARS = 24
 #: Too short to be unique in a fleet, and no secrets by themselves.
 NOT_FINGERPRINTED = ("folder",)
 
@@ -54,6 +55,13 @@ def password(length: int = _LENGTHS["password"]) -> str:
         found = _chosen(READABLE, length)
         if any(c.islower() for c in found) and any(c.isupper() for c in found) and any(c.isdigit() for c in found):
             return found
+
+
+def database_password() -> str:
+    """Return a password for servers that demand a mark in it as well; it is the same in SQL, PHP, YAML and URLs."""
+    left = 1 + secrets.randbelow(_DATABASE_CHARS - 2)
+    found = password(_DATABASE_CHARS - 1)
+    return f"{found[:left]}-{found[left:]}"
 
 
 def make_all(wanted: Iterable[Mapping[str, Any]]) -> dict[str, str]:

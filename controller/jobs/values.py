@@ -27,7 +27,7 @@ def make_private(manifest: Mapping[str, Any]) -> dict[str, str]:
     password = formats.password()
     return {
         **formats.make_all(manifest["secrets"]),
-        "db.password": formats.password(24),
+        "db.password": formats.database_password(),
         "admin.password": password,
         "admin.password_hash": password_hash(password),
         "admin_folder": _admin_folder(manifest),

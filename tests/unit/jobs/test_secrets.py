@@ -3,6 +3,7 @@
 import hashlib
 import os
 import re
+import urllib.parse
 import uuid
 
 import pytest
@@ -69,6 +70,15 @@ def test_length_alphabet_and_prefix_are_those_asked_for(row, pattern):
 
 def test_a_uuid_is_a_random_one():
     assert uuid.UUID(make(format="uuid")).version == 4
+
+
+def test_a_database_password_satisfies_servers_that_demand_a_mark_and_is_the_same_in_every_encoding():
+    seen = {secrets.database_password() for _ in range(200)}
+    assert len(seen) == 200
+    for password in seen:
+        assert len(password) == 24 and password.isascii() and password[0].isalnum() and password[-1].isalnum()
+        assert all(re.search(kind, password) for kind in ("[a-z]", "[A-Z]", "[0-9]", "-"))
+        assert urllib.parse.quote(password, safe="") == password
 
 
 def test_a_password_has_letters_of_both_sizes_and_digits_none_that_look_alike():
