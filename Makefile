@@ -2,7 +2,8 @@
 .PHONY: help demo test test-nightly lint bench clean
 .DEFAULT_GOAL := help
 
-PYTEST = .venv/bin/pytest
+# Most of the time is waiting, for servers, browsers and cron: two processes share the tests
+PYTEST = .venv/bin/pytest -n 2 --dist loadgroup --no-loadscope-reorder
 
 help:
 	@echo "make demo            a shop restored into a new account by cron, on this machine"

@@ -14,7 +14,12 @@ PROJECT = Path(__file__).resolve().parent.parent
 
 
 def pytest_collection_modifyitems(config, items):
-    """Leave the long tests out unless they are asked for."""
+    """Tests that share what is expensive run in one process; the long ones are left out unless they are asked for."""
+    for item in items:
+        shared = "whole" if "whole" in item.fixturenames else str(item.path.parent)
+        item.add_marker(pytest.mark.xdist_group(shared))
+    # The longest group first: the other process has all the rest meanwhile
+    items.sort(key=lambda item: "whole" not in item.fixturenames)
     if config.getoption("-m") or os.environ.get("SHOPLAUNCH_NIGHTLY"):
         return
     skip = pytest.mark.skip(reason="nightly: run `make test-nightly`")
