@@ -52,7 +52,7 @@ class Site:
         installation.set_operator(config, OPERATOR, PASSWORD)
         self.secret = installation.add_api_key(config, KEY)
         self.service = open_service(config)
-        transact(self.service.engine, _furnish)
+        transact(self.service.engine, furnish)
         self._server = None
 
     def start(self):
@@ -202,7 +202,8 @@ def _before(step):
     return names[: names.index(step)]
 
 
-def _furnish(connection):
+def furnish(connection):
+    """The installation knows a server and a bundle."""
     servers.add(connection, Server(name="web-1", panel="local"), time.time())
     digest = hashlib.sha256(b"boutique").hexdigest()
     bundles.add(connection, Bundle("boutique", digest, 1, digest, "prestashop", "8.2.1", time.time()))

@@ -9,6 +9,10 @@ from click.testing import CliRunner
 
 from controller.cli import main
 from controller.cli.output import errors_shown, json_option
+from controller.config import load_config
+from controller.db.engine import transact
+from controller.jobs.service import open_service
+from tests.web_site import an_order, furnish
 
 
 def leaves(group, before=()):
@@ -22,6 +26,8 @@ def leaves(group, before=()):
 
 COMMANDS = list(leaves(main))
 NAMES = ["-".join(words) for words, _ in COMMANDS]
+#: What it tells is in the program itself.
+NEEDS_NO_SETTINGS = [("errors",)]
 
 
 def filled(command, file):
@@ -37,7 +43,9 @@ def filled(command, file):
     return words
 
 
-@pytest.mark.parametrize("words,command", COMMANDS, ids=NAMES)
+@pytest.mark.parametrize(
+    "words,command", [pytest.param(*one, id="-".join(one[0])) for one in COMMANDS if one[0] not in NEEDS_NO_SETTINGS]
+)
 def test_every_command_says_what_is_wrong_with_the_settings(commands, tmp_path, words, command):
     (commands.home / "shoplaunch.toml").write_text('public_url = "unfinished\n')
     (tmp_path / "file").write_text("nothing of use")
@@ -106,7 +114,11 @@ def test_a_server_nobody_knows_is_unknown(commands, words, server):
 
 
 def test_a_step_nobody_knows_is_named_with_those_there_are(commands):
-    code, said = commands.refused("retry", "nosuchjob", "--step", "nonsense")
+    service = open_service(load_config(commands.environment))
+    transact(service.engine, furnish)
+    job = service.place_order(an_order("shop.example.com"), source="test")
+    service.engine.dispose()
+    code, said = commands.refused("retry", job.id, "--step", "nonsense")
     assert code == "step_unknown"
     assert "nonsense" in said and "database_user" in said
 

@@ -115,7 +115,7 @@ class Shops:
         arrived = lambda: [part for part in parts() if part.stat().st_size] or process.poll() is not None  # noqa: E731
         wait_for(arrived, lambda: self.log(hosting), pause=0.01)
         os.killpg(process.pid, signal.SIGKILL)
-        assert process.wait(30) == -signal.SIGKILL, f"the agent had ended before: {self.log(hosting)}"
+        assert process.wait(120) == -signal.SIGKILL, f"the agent had ended before: {self.log(hosting)}"
         (part,) = parts()
         return part
 

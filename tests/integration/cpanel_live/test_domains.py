@@ -15,7 +15,7 @@ def server(shops):
 
 def visit(shops, domain):
     address = f"http://{shops.whm.ip}:{shops.whm.http_port}/"
-    return requests.get(address, headers={"Host": domain}, allow_redirects=False, timeout=60)
+    return requests.get(address, headers={"Host": domain}, allow_redirects=False, timeout=120)
 
 
 @pytest.mark.parametrize("kind", ["addon", "parked"])
