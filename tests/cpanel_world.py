@@ -29,6 +29,21 @@ SAMPLE = Path(__file__).resolve().parent.parent / "packaging" / "demo" / "sample
 SERVER = "cp1"
 BUNDLE = "sample"
 TEMPLATE_DOMAIN = "template-shop.example"
+#: What the template's own host had put into its `.htaccess`.
+OLD_BLOCKS = """\
+# php -- BEGIN cPanel-generated handler, do not edit
+# Set the “ea-php74” package as the default “PHP” programming language.
+<IfModule mime_module>
+  AddHandler application/x-httpd-ea-php74 .php .php7 .phtml
+</IfModule>
+# php -- END cPanel-generated handler, do not edit
+
+# BEGIN cPanel-generated php ini directives, do not edit
+<IfModule php7_module>
+   php_value memory_limit 32M
+</IfModule>
+# END cPanel-generated php ini directives, do not edit
+"""
 AGENT_SECONDS = 240
 #: How far the controller's clock may be behind: an agent still believes its job file.
 CLOCK_BEHIND = 20 * 3600
@@ -45,6 +60,8 @@ def install_template(folder, server, domain=TEMPLATE_DOMAIN):
          "--db-url", f"mysql://{user}:@localhost/{name}?unix_socket={server.socket}"],
         env={**os.environ, "SAMPLE_SHOP_DB_PASSWORD": password}, check=True, capture_output=True,
     )  # fmt: skip
+    htaccess = root / ".htaccess"
+    htaccess.write_text(OLD_BLOCKS + htaccess.read_text())
     return root, server_url(server, name)
 
 

@@ -186,6 +186,10 @@ class Panel(ABC):
     def ensure_php(self, account: Account, minimum: str, maximum: str | None, extensions: Sequence[str]) -> str:
         """PHP runs the account's site; return its version. Raises panel_refused when no version fits."""
 
+    def mend_php(self, account: Account, minimum: str, maximum: str | None, extensions: Sequence[str]) -> str:
+        """The same once the shop stands in the document root, with what the panel keeps there for its PHP."""
+        return self.ensure_php(account, minimum, maximum, extensions)
+
     @abstractmethod
     def document_root_rules(self) -> DocumentRootRules:
         """Return what in a document root belongs to the panel."""

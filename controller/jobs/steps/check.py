@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from controller.db import events, proofs
 from controller.db.engine import reading
 from controller.jobs import acks, certificate, later, pull, visits
+from controller.jobs.steps.php import php_needs
 from controller.jobs.steps.work import Later, Outcome, Work
 from shared.errors import ShoplaunchError
 from shared.placeholders import Renderer
@@ -31,6 +32,8 @@ def run(work: Work) -> Outcome:
         prints = proofs.fingerprints_of(connection, job.id)
     require_evidence(manifest, evidence)
     values = work.values()
+    # Since the files came, the host's choice may be another, or what it keeps beside them gone
+    php = work.tools.panel.mend_php(work.account, *php_needs(manifest))
     address = work.tools.panel.site_address(work.account)
     site = visits.Site(address.ip, address.port, values["domain"], values["base_uri"])
     answers = visits.run_checks(site, manifest["checks"], Renderer(manifest["nonce"], values))
@@ -42,7 +45,7 @@ def run(work: Work) -> Outcome:
 
     note = "; ".join(filter(None, [f"{len(answers)} visits", removed]))
     kept = later.of_manifest(manifest, values["admin_folder"])
-    return Outcome(columns={"later": kept}, note=note, effect=keep)
+    return Outcome(facts={"php": php}, columns={"later": kept}, note=note, effect=keep)
 
 
 def require_evidence(manifest: Mapping[str, Any], evidence: Mapping[str, Any]) -> None:

@@ -37,6 +37,7 @@ from controller.panels.cpanel.whm import Login, Whm
 
 #: Made by cPanel itself in document roots.
 PANELS_OWN = (".well-known", "cgi-bin", ".ftpquota", "error_log", ".user.ini", "php.ini")
+HTACCESS_BYTES = 1_000_000
 HTACCESS_BLOCKS = (
     (r"^# php -- BEGIN cPanel-generated handler", r"^# php -- END cPanel-generated handler"),
     (r"^# BEGIN cPanel-generated php ini directives", r"^# END cPanel-generated php ini directives"),
@@ -179,11 +180,21 @@ class CpanelPanel(Panel):
 
     def ensure_php(self, account: Account, minimum: str, maximum: str | None, extensions: Sequence[str]) -> str:
         """See Panel.ensure_php. Which extensions are installed the panel does not tell; the shop's checks do."""
+        return self._php(account).ensure(minimum, maximum, extensions)
+
+    def mend_php(self, account: Account, minimum: str, maximum: str | None, extensions: Sequence[str]) -> str:
+        """See Panel.mend_php: cPanel's own block in `.htaccess` names the PHP that was chosen."""
+        php = self._php(account)
+        version = php.ensure(minimum, maximum, extensions)
+        folder = account.document_root.removeprefix(account.home + "/")
+        php.ensure_block(lambda: self.files(account).read(f"{folder}/.htaccess", HTACCESS_BYTES) or b"")
+        return version
+
+    def _php(self, account: Account) -> Php:
         looks = self.looks(account.user)
         # Addon and parked domains are aliases of a virtual host that goes by another name
         host = str((place_of(looks, account.domain) or {}).get("servername") or account.domain)
-        php = Php(self.whm, looks, self._reasons(account), account.user)
-        return php.ensure(host, minimum, maximum, extensions)
+        return Php(self.whm, looks, self._reasons(account), account.user, host)
 
     def site_address(self, account: Account) -> SiteAddress:
         """See Panel.site_address."""

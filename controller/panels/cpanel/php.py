@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from controller.panels.cpanel.acts import Deed, Reasons
 from controller.panels.cpanel.answers import rows
@@ -28,15 +29,16 @@ EXTENSIONS = frozenset((
 
 
 class Php:
-    """PHP of the account `user`."""
+    """PHP of the virtual host `host` of the account `user`."""
 
-    def __init__(self, whm: Whm, looks: Looks, reasons: Reasons, user: str) -> None:
+    def __init__(self, whm: Whm, looks: Looks, reasons: Reasons, user: str, host: str) -> None:
         self._whm = whm
         self._looks = looks
         self._why = reasons.of("the choice of PHP", FEATURE)
         self._user = user
+        self._host = host
 
-    def ensure(self, host: str, minimum: str, maximum: str | None, extensions: Sequence[str]) -> str:
+    def ensure(self, minimum: str, maximum: str | None, extensions: Sequence[str]) -> str:
         """The virtual host is served by a PHP in the range; return its version ("8.1").
 
         The one it has stays when it fits. Raises panel_refused when there is none, feature_missing, account_*.
@@ -44,27 +46,49 @@ class Php:
         unknown = sorted(set(extensions) - EXTENSIONS)
         if unknown:
             raise ShoplaunchError("panel_refused", f"cPanel's PHP has no extension {', '.join(unknown)}")
-        current = self.current(host)
+        current = self.current()
         if current is not None and _fits(current, minimum, maximum):
             return _version(current)
         package = self._choose(minimum, maximum)
-        deed = Deed(
-            lambda: self._whm.uapi(self._user, "LangPHP", "php_set_vhost_versions", version=package, vhost=host)
-        )
-        self._looks.forget("vhosts")
-        if not (deed.said_done and self._looks.sharing) and self.current(host) != package:
+        deed = self._set(package)
+        if not (deed.said_done and self._looks.sharing) and self.current() != package:
             raise deed.silence or self._why(deed.answer.text)
         return _version(package)
 
-    def current(self, host: str) -> str | None:
+    def ensure_block(self, htaccess: Callable[[], bytes]) -> None:
+        """What cPanel writes into `htaccess` for a PHP that was chosen is there; none where the server's own serves.
+
+        A server that writes nothing is none the worse for being told once more what it says already.
+        """
+        row = self._row()
+        source = row.get("phpversion_source")
+        if not isinstance(source, dict) or source.get("domain") != self._host:
+            return
+        package = str(row["version"])
+        if re.search(rb"x-httpd-%b(?![0-9])" % package.encode("ascii"), htaccess()) is None:
+            self._set(package)
+
+    def current(self) -> str | None:
         """Return the package ("ea-php81") that serves the virtual host, None when it is none of known form."""
+        found = self._row().get("version")
+        return None if found is None else str(found)
+
+    def _row(self) -> dict[str, Any]:
+        """Return the virtual host's row, {} when its PHP is none of known form."""
         answer = self._looks.see("vhosts")
         if not answer.ok:
             raise self._why(answer.text)
         for row in rows(answer.data, "vhosts", "versions"):
-            if row.get("vhost") == host and _PACKAGE.match(str(row.get("version"))):
-                return str(row["version"])
-        return None
+            if row.get("vhost") == self._host and _PACKAGE.match(str(row.get("version"))):
+                return row
+        return {}
+
+    def _set(self, package: str) -> Deed:
+        deed = Deed(
+            lambda: self._whm.uapi(self._user, "LangPHP", "php_set_vhost_versions", version=package, vhost=self._host)
+        )
+        self._looks.forget("vhosts")
+        return deed
 
     def installed(self) -> list[str]:
         """Return the packages the server offers, newest first."""

@@ -53,6 +53,7 @@ class Hosting:
     quota_full: bool = False
     maxsql: int | None = None
     php: str = ""
+    php_chosen: set = field(default_factory=set)  # virtual hosts whose PHP is not the server's own
     mail_to: str = ""
     databases: set = field(default_factory=set)
     database_users: set = field(default_factory=set)

@@ -35,7 +35,7 @@ def create(double, user, domain, *, owner, plan, email, maxsql=None):
     double.engine.create(hosting, _skeleton(double, owner, user))
     hosting.php = double.engine.php_versions()[0]
     if quirks.php_block_at_birth:
-        lang_php.write_block(double, hosting, hosting.document_root_path, hosting.php)
+        lang_php.choose(double, hosting, domain, hosting.document_root_path, hosting.php)
     with state.guard:
         state.accounts[user] = hosting
     return hosting

@@ -51,7 +51,7 @@ def php_get_vhost_versions(double, account, _args):
             "main_domain": double.quirks.number(1 if name == account.domain else 0),
             "php_fpm": double.quirks.number(1),
             "php_fpm_pool_parms": {},
-            "phpversion_source": {"domain": name},
+            "phpversion_source": {"domain": name} if name in account.php_chosen else {"system_default": 1},
             "is_suspended": double.quirks.number(1 if account.suspended else 0),
         }
         for name, (root, version) in _hosts(account).items()
@@ -82,7 +82,13 @@ def _set(double, account, name, version):
     for site in account.sites.values():
         if site.name == name:
             site.php = version
-    write_block(double, account, _hosts(account)[name][0], version)
+    choose(double, account, name, _hosts(account)[name][0], version)
+
+
+def choose(double, account, name, root, version):
+    """The virtual host has a PHP of its own choice, and `root` the block that says so."""
+    account.php_chosen.add(name)
+    write_block(double, account, root, version)
 
 
 def write_block(double, account, root, version):
