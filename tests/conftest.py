@@ -1,6 +1,9 @@
 """Fixtures every test may use."""
 
 import os
+import shutil
+import subprocess
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -11,6 +14,30 @@ from tests.controller_stub import Controller
 from tests.mariadb import start_private, stop_private
 
 PROJECT = Path(__file__).resolve().parent.parent
+CRON = pytest.StashKey[subprocess.Popen]()
+
+
+def pytest_sessionstart(session):
+    """A machine whose cron does not run gets one for the whole run: nobody may end what another process waits for."""
+    command = [shutil.which("cron", path="/usr/sbin:/usr/bin"), "-f"]
+    if hasattr(session.config, "workerinput") or os.geteuid() != 0 or command[0] is None or _cron_runs():
+        return
+    null = subprocess.DEVNULL
+    session.config.stash[CRON] = subprocess.Popen(command, stdin=null, stdout=null, stderr=null, start_new_session=True)
+    while not _cron_runs():
+        assert session.config.stash[CRON].poll() is None, "cron ends as soon as it is started"
+        time.sleep(0.02)
+
+
+def pytest_sessionfinish(session):
+    """The cron that was started is ended."""
+    if CRON in session.config.stash:
+        session.config.stash[CRON].terminate()
+        session.config.stash[CRON].wait()
+
+
+def _cron_runs():
+    return subprocess.run(["pgrep", "-x", "cron"], check=False, stdout=subprocess.DEVNULL).returncode == 0
 
 
 def pytest_collection_modifyitems(config, items):

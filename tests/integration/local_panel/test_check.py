@@ -11,8 +11,8 @@ def rows(server, **changes):
 
 def test_a_good_server_passes_except_for_what_is_not_running_here(server):
     wrong = {name for name, row in rows(server).items() if not row.ok}
-    # Cron may be stopped on a test machine, and no skeleton was installed.
-    assert wrong <= {"cron", "skeleton"}
+    # No skeleton was installed.
+    assert wrong <= {"skeleton"}
 
 
 def test_checking_changes_nothing(server):
