@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -45,8 +46,13 @@ def run(*arguments, **environment):
     )
 
 
-def scratches():
-    return set(Path("/tmp").glob("shoplaunch-scratch-*"))
+@pytest.fixture
+def temporary():
+    """A folder for temporary files of the test alone: every user may enter, its path is short enough for sockets."""
+    folder = Path(tempfile.mkdtemp(prefix="slpack"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder)
 
 
 def test_the_sample_shop_is_packed_with_its_password_from_the_environment(sample, tmp_path):
@@ -102,20 +108,20 @@ def test_a_failure_is_shown_with_its_code_and_advice(tmp_path):
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
-def test_a_stopped_packing_leaves_no_server_behind(sample, tmp_path, number):
+def test_a_stopped_packing_leaves_no_server_behind(sample, tmp_path, temporary, number):
     root, url, password = sample
-    before = scratches()
     out = tmp_path / "out"
     out.mkdir()
     process = subprocess.Popen(
         [SHOPLAUNCH, "pack", "--docroot", str(root), "--database", url, "-o", str(out / "x.bundle")],
-        env={**os.environ, "SHOPLAUNCH_SOURCE_PASSWORD": password}, stderr=subprocess.PIPE, text=True,
+        env={**os.environ, "SHOPLAUNCH_SOURCE_PASSWORD": password, "TMPDIR": str(temporary)},
+        stderr=subprocess.PIPE, text=True,
         # A shell starts its background jobs with Ctrl-C ignored
         start_new_session=True, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
     # Its first phase is over when the scratch server is up
     assert process.stderr.readline().startswith("scratch server")
-    (directory,) = scratches() - before
+    (directory,) = temporary.glob("shoplaunch-scratch-*")
     server = int((directory / "pid").read_text())
     os.kill(process.pid, number)
     process.communicate()
@@ -124,23 +130,21 @@ def test_a_stopped_packing_leaves_no_server_behind(sample, tmp_path, number):
     while os.path.exists(f"/proc/{server}/cmdline") and Path(f"/proc/{server}/cmdline").read_bytes():
         assert time.monotonic() < deadline, "the scratch server lives on"
         time.sleep(0.05)
-    if number == signal.SIGKILL:
-        # Nobody is left to remove it
-        shutil.rmtree(directory)
-        return
-    assert not directory.exists()
-    assert list(out.iterdir()) == []
+    # After a SIGKILL nobody is left to remove it
+    assert directory.exists() == (number == signal.SIGKILL)
+    if number != signal.SIGKILL:
+        assert list(out.iterdir()) == []
 
 
-def test_the_source_password_never_reaches_the_scratch_server(sample, tmp_path):
+def test_the_source_password_never_reaches_the_scratch_server(sample, tmp_path, temporary):
     root, url, password = sample
-    before = scratches()
     process = subprocess.Popen(
         [SHOPLAUNCH, "pack", "--docroot", str(root), "--database", url, "-o", str(tmp_path / "x.bundle")],
-        env={**os.environ, "SHOPLAUNCH_SOURCE_PASSWORD": password}, stderr=subprocess.PIPE, text=True,
+        env={**os.environ, "SHOPLAUNCH_SOURCE_PASSWORD": password, "TMPDIR": str(temporary)},
+        stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     assert process.stderr.readline().startswith("scratch server")
-    (directory,) = scratches() - before
+    (directory,) = temporary.glob("shoplaunch-scratch-*")
     server = (directory / "pid").read_text().strip()
     seen = Path(f"/proc/{server}/cmdline").read_bytes() + Path(f"/proc/{server}/environ").read_bytes()
     status = Path(f"/proc/{server}/status").read_text()
