@@ -3,7 +3,7 @@
 .DEFAULT_GOAL := help
 
 # Most of the time is waiting, for servers, browsers and cron: two processes share the tests
-PYTEST = .venv/bin/pytest -n 2 --dist loadgroup --no-loadscope-reorder
+PYTEST = .venv/bin/pytest -n 2 --dist loadscope --no-loadscope-reorder
 
 help:
 	@echo "make demo            a shop restored into a new account by cron, on this machine"

@@ -8,12 +8,16 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from tests.agent_box import Keys
 from tests.controller_stub import Controller
 from tests.mariadb import start_private, stop_private
 
 PROJECT = Path(__file__).resolve().parent.parent
+#: Folders whose tests use the fixture `whole`.
+WHOLE = "whole"
+WHOLE_FOLDERS = ["tests/browser", *(f"tests/integration/{name}" for name in ("whole", "chain", "cpanel_live"))]
 CRON = pytest.StashKey[subprocess.Popen]()
 
 
@@ -40,13 +44,28 @@ def _cron_runs():
     return subprocess.run(["pgrep", "-x", "cron"], check=False, stdout=subprocess.DEVNULL).returncode == 0
 
 
+def group_of(nodeid):
+    """Return what a test shares its process with: its folder, or all that need a whole Shoplaunch."""
+    folder = nodeid.partition("::")[0].rpartition("/")[0]
+    return WHOLE if folder in WHOLE_FOLDERS else folder
+
+
+class ByFolder(LoadScopeScheduling):
+    """Hands out tests so that what is expensive is made in one process only."""
+
+    def _split_scope(self, nodeid):
+        return group_of(nodeid)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Say how tests are shared between processes."""
+    return ByFolder(config, log)
+
+
 def pytest_collection_modifyitems(config, items):
-    """Tests that share what is expensive run in one process; the long ones are left out unless they are asked for."""
-    for item in items:
-        shared = "whole" if "whole" in item.fixturenames else str(item.path.parent)
-        item.add_marker(pytest.mark.xdist_group(shared))
-    # The longest group first: the other process has all the rest meanwhile
-    items.sort(key=lambda item: "whole" not in item.fixturenames)
+    """The longest group comes first, the other process has all the rest; long tests are left out unless asked for."""
+    items.sort(key=lambda item: group_of(item.nodeid) != WHOLE)
     if config.getoption("-m") or os.environ.get("SHOPLAUNCH_NIGHTLY"):
         return
     skip = pytest.mark.skip(reason="nightly: run `make test-nightly`")
