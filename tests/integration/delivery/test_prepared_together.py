@@ -38,7 +38,7 @@ def test_agent_and_job_lie_in_the_account_after_a_job_looked_once(whm, panel_of,
 def test_a_folder_that_is_only_just_being_made_holds_no_bundle_yet(panel_of, hosting):
     # Asked before the agent is put there, where the server has a folder of bundles
     panel = panel_of()
-    panel.prepare_together()
+    panel.prepare_together(hosting.user, hosting.domain)
     account = panel.ensure_account(hosting.user, hosting.domain, create=False, email="")
     panel.files(account)._folder.succeeded()
     assert panel.holds_bundle(account, "0" * 64, 77) is False
