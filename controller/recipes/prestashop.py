@@ -25,6 +25,7 @@ from controller.recipes.base import (
     TemplateDatabase,
     TemplateFacts,
 )
+from controller.recipes.htaccess import Adapted, adapted, with_proofs
 from controller.recipes.prestashop_checks import checks_of
 from controller.recipes.prestashop_database import Database
 from controller.recipes.prestashop_facts import Series, series_of
@@ -43,7 +44,7 @@ from shared.placeholders import token
 _DIGITS = "0123456789"
 _LETTERS = "abcdefghijkmnpqrstuvwxyz"
 #: Files in which the back office's folder may be named.
-_NAME_FOLDER = (b".htaccess", b"robots.txt")
+HTACCESS, ROBOTS = b".htaccess", b"robots.txt"
 #: Folders that are nobody's home.
 _NO_HOME = ("/", "/root", "/home", "/srv", "/var", "/var/www", "/opt", "/usr", "/tmp", "/mnt", "/data")  # noqa: S108
 #: The shortest password that can be searched for without finding ordinary words.
@@ -171,13 +172,25 @@ class PrestaShopTemplate(Template):
         stub = config.STUBS.get(path)
         if stub is not None:
             return None if content.strip() == stub.strip() else stub
-        if path in _NAME_FOLDER:
-            return self._with_names(content)
-        return None
+        if path.rpartition(b"/")[2] == HTACCESS:
+            return self._htaccess(path, content)
+        return self._with_names(content) if path == ROBOTS else None
+
+    def _htaccess(self, path: bytes, content: bytes) -> bytes | None:
+        plain = self._adapted(content).content
+        if path == HTACCESS:
+            plain = with_proofs(self._with_names(plain) or plain)
+        return None if plain == content else plain
+
+    def _adapted(self, content: bytes) -> Adapted:
+        names = [name for host in self._hosts for name in _names_of(host)]
+        return adapted(content, names, self.facts.base_uri.rstrip("/"))
 
     def warnings(self, path: bytes, content: bytes) -> Sequence[str]:
-        """Return what the owner's lines in .htaccess may do."""
-        return htaccess_warnings(content) if path == b".htaccess" else ()
+        """Return what becomes of the owner's lines in a `.htaccess`, and what they may do."""
+        if path.rpartition(b"/")[2] != HTACCESS:
+            return ()
+        return [*self._adapted(content).notes, *(htaccess_warnings(content) if path == HTACCESS else ())]
 
     def condition(self, table: str) -> str | None:
         """Return the condition of the rows to keep."""

@@ -42,10 +42,6 @@ _KEPT = (b"app/config/parameters.yml.dist",)
 _CUSTOMER_UPLOAD = re.compile(rb"upload/[0-9a-f]{32,40}(?:_small)?")
 
 
-_OWN_BLOCK = re.compile(rb"^# ~~start~~.*?^# ~~end~~[^\n]*", re.DOTALL | re.MULTILINE)
-_REDIRECT = re.compile(
-    rb"^\s*(?:RewriteRule\s.*\[[^\]]*\bR(?:=3\d\d)?\b|Redirect(?:Match|Permanent)?\s)", re.MULTILINE | re.IGNORECASE
-)
 _OUTSIDE = re.compile(
     rb"^\s*(?:AuthUserFile|AuthGroupFile|php_value\s+auto_prepend_file)\s", re.MULTILINE | re.IGNORECASE
 )
@@ -119,14 +115,10 @@ def find_version(root: Path) -> str | None:
 
 
 def htaccess_warnings(content: bytes) -> list[str]:
-    """Return what the owner's own lines in .htaccess, outside PrestaShop's block, may do to a new shop."""
-    own = _OWN_BLOCK.sub(b"", content)
-    found = []
-    if _REDIRECT.search(own):
-        found.append("redirects of the owner's own: both spellings of the host become one, so they may lead in circles")
-    if _OUTSIDE.search(own):
-        found.append("names a file outside the tree that a new account does not have")
-    return found
+    """Return what the owner's own lines in .htaccess may do to a new shop."""
+    if _OUTSIDE.search(content):
+        return ["names a file outside the tree that a new account does not have"]
+    return []
 
 
 def former_root(root: Path, caches: tuple[str, ...]) -> str | None:

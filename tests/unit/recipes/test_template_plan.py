@@ -5,6 +5,7 @@ import pytest
 from controller.bundles.template_plan import TemplatePlan, make_plan
 from controller.bundles.tree import Tree
 from controller.recipes.base import PackOptions
+from controller.recipes.htaccess import LEFT_OUT, PROOFS
 from controller.recipes.prestashop import PrestaShop
 from tests.unit.recipes.conftest import DOMAIN
 
@@ -66,12 +67,13 @@ def test_a_domain_in_a_binary_file_is_still_searched_for(plan):
     assert SEARCHED in plan.manifest()["residue"]
 
 
-def test_redirects_of_the_owners_own_are_named(plan):
+def test_redirects_to_the_template_itself_are_left_out_and_that_is_told(plan):
     own = b"RewriteRule ^(.*)$ https://www.template.shop.example/$1 [R=301,L]\n"
-    plan.file(b".htaccess", own + b"# ~~start~~\nRewriteRule . - [E=REWRITEBASE:/]\n# ~~end~~ here")
-    plan.file(b"x/.htaccess", own)
-    (note,) = plan.report()["rewriting"]["notes"]
-    assert note["place"] == ".htaccess" and "redirects" in note["what"]
+    rules = b"# ~~start~~\nRewriteRule . - [E=REWRITEBASE:/]\n# ~~end~~ here"
+    assert plan.file(b".htaccess", own + rules) == PROOFS + rules
+    assert plan.file(b"x/.htaccess", own + b"Options -Indexes\n") == b"Options -Indexes\n"
+    notes = plan.report()["rewriting"]["notes"]
+    assert [(note["place"], note["what"]) for note in notes] == [(".htaccess", LEFT_OUT), ("x/.htaccess", LEFT_OUT)]
 
 
 def test_prestashops_own_rules_are_no_reason_to_warn(plan):

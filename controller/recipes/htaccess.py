@@ -1,0 +1,149 @@
+"""An owner's `.htaccess` made fit for a new account: nothing in it leads to https or insists on the template's host."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+#: First of all rules: what proves a domain is served as it is, over http, whatever follows.
+PROOFS = b"""\
+# What proves this domain to an authority is served as it is
+<IfModule mod_rewrite.c>
+RewriteEngine on
+RewriteRule ^\\.well-known(/|$) - [L]
+</IfModule>
+
+"""
+LEFT_OUT = "rules that lead to https or to the template's own host are left out: https has its own, once it is served"
+SHORTENED = "redirects to the shop's own pages name these without scheme and host"
+_WORD = re.compile(rb'"((?:[^"\\]|\\.)*)"|\'((?:[^\'\\]|\\.)*)\'|((?:\\.|[^\\\s])+)', re.DOTALL)
+#: In conditions: how the visitor came, and under which name.
+_SCHEME = re.compile(
+    rb"%\{(?:HTTPS|(?:ENV|SSL):HTTPS|SERVER_PORT|SERVER_PORT_SECURE|REQUEST_SCHEME"
+    rb"|HTTP:[^}]*(?:proto|https|ssl|scheme|visitor|port)[^}]*)\}",
+    re.IGNORECASE,
+)
+_HOST = re.compile(rb"%\{(?:HTTP_HOST|SERVER_NAME|HTTP:[^}]*host)\}", re.IGNORECASE)
+#: Patterns that fit every address, and targets that are the address asked for.
+_EVERYTHING = re.compile(rb"\^?(?:/\??)?\(?/?(?:\.[*+])?\)?\$?")
+_ITSELF = re.compile(rb"/?(?:\$[01]|%\{REQUEST_URI\})(?:\?.*)?", re.IGNORECASE)
+_FORBIDS = re.compile(rb"[\[,](?:F|forbidden|G|gone|R=4\d\d|redirect=4\d\d)[,\]]", re.IGNORECASE)
+_SKIPS = re.compile(rb"[\[,]\s*(?:S|skip)=\d", re.IGNORECASE)
+_STATUS = re.compile(rb"\d{3}|permanent|temp|seeother", re.IGNORECASE)
+_REDIRECTS = (b"redirect", b"redirectmatch", b"redirectpermanent", b"redirecttemp")
+_UPGRADE = re.compile(rb"upgrade-insecure-requests\s*;?\s*", re.IGNORECASE)
+_NO_POLICY = re.compile(rb"content-security-policy[\"']?\s*(?:\"\s*\"|'\s*')?\s*(?:env=\S*\s*)?\Z", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Adapted:
+    """The new content, and sentences that say what was changed."""
+
+    content: bytes
+    notes: Sequence[str]
+
+
+def adapted(content: bytes, hosts: Sequence[str], folder: str = "") -> Adapted:
+    """Return `content` without what leads visitors to https or to the template itself: `hosts` are its names,
+    `folder` the path it lives below ("" for none)."""
+    file = _File(hosts, folder, noop=b"RewriteRule ^ -\n" if _SKIPS.search(content) else b"")
+    for line in _lines(content):
+        file.take(line)
+    return Adapted(b"".join(file.kept), sorted(file.notes))
+
+
+def with_proofs(content: bytes) -> bytes:
+    """Return the `.htaccess` of a document root with the rule for proofs before all others."""
+    return PROOFS + content.replace(PROOFS, b"")
+
+
+class _File:
+    """The lines kept so far; `noop` stands in for a rule that is gone where others count those they pass over."""
+
+    def __init__(self, hosts: Sequence[str], folder: str, noop: bytes) -> None:
+        names = sorted({host.removeprefix("www.").partition(":")[0] for host in hosts if host})
+        known = b"|".join([rb"%[0-9]", _HOST.pattern, *(re.escape(name.encode("utf-8")) for name in names)])
+        self._own = re.compile(
+            rb"(?:https?|%%\{REQUEST_SCHEME\})://(?:www\.)?(?:%b)(?::(?:[0-9]+|%%\{SERVER_PORT\}))?"
+            rb"(?:%b(?=[/$%%?]|\Z))?(?P<path>[/$%%?].*|)" % (known, re.escape(folder.encode("utf-8"))),
+            re.IGNORECASE | re.DOTALL,
+        )
+        self._noop = noop
+        self._conditions: list[tuple[int, bytes]] = []
+        self.kept: list[bytes] = []
+        self.notes: set[str] = set()
+
+    def take(self, line: bytes) -> None:
+        """Keep the (logical) line, changed where it must be, or leave it out with the conditions that belong to it."""
+        name, words = _words(line)
+        if name == b"rewritecond" and words:
+            self._conditions.append((len(self.kept), words[0]))
+        if name == b"rewriterule" and len(words) > 1:
+            line = self._rule(line, words)
+        elif name in _REDIRECTS and words:
+            line = self._redirect(line, name, words)
+        elif name == b"sslrequiressl":
+            line = self._left_out()
+        elif name == b"header" and (plain := _UPGRADE.sub(b"", line)) != line:
+            # Browsers would ask for https by themselves
+            self._left_out()
+            line = b"" if _NO_POLICY.search(plain) else plain
+        self.kept.append(line)
+
+    def _rule(self, line: bytes, words: Sequence[bytes]) -> bytes:
+        pattern, target, flags = words[0], words[1], b"".join(words[2:])
+        conditions, self._conditions = self._conditions, []
+        tests = b" ".join(test for _, test in conditions)
+        path = self._path(target)
+        came_by = _SCHEME.search(tests) or _HOST.search(tests)
+        is_way = path is not None and (came_by or (_EVERYTHING.fullmatch(pattern) and _ITSELF.fullmatch(path)))
+        if is_way or (_SCHEME.search(tests) and _FORBIDS.search(flags)):
+            for at, _ in conditions:
+                self.kept[at] = b""
+            return self._left_out(self._noop)
+        return line if path is None else self._shortened(line, target, path)
+
+    def _redirect(self, line: bytes, name: bytes, words: Sequence[bytes]) -> bytes:
+        path = self._path(words[-1])
+        if path is None:
+            return line
+        source = words[-2] if len(words) > 1 and not _STATUS.fullmatch(words[-2]) else b"/"
+        is_match = name == b"redirectmatch"
+        if source == b"/" or (is_match and _EVERYTHING.fullmatch(source) and (_ITSELF.fullmatch(path) or path in b"/")):
+            return self._left_out()
+        return self._shortened(line, words[-1], path)
+
+    def _path(self, target: bytes) -> bytes | None:
+        """Return the path of an address of the template itself, None for any other target."""
+        found = self._own.fullmatch(target)
+        return None if found is None else found["path"]
+
+    def _left_out(self, instead: bytes = b"") -> bytes:
+        self.notes.add(LEFT_OUT)
+        return instead
+
+    def _shortened(self, line: bytes, target: bytes, path: bytes) -> bytes:
+        self.notes.add(SHORTENED)
+        return line.replace(target, b"/" + path.removeprefix(b"/"), 1)
+
+
+def _lines(content: bytes) -> Iterator[bytes]:
+    """Give the lines with their ends; one that goes on in the next is given with it."""
+    whole = b""
+    for line in content.splitlines(keepends=True):
+        whole += line
+        if not line.rstrip(b"\r\n").endswith(b"\\"):
+            yield whole
+            whole = b""
+    if whole:
+        yield whole
+
+
+def _words(line: bytes) -> tuple[bytes, list[bytes]]:
+    """Return a directive's name in small letters, and its words without quotes; comments have none."""
+    if line.lstrip().startswith(b"#"):
+        return b"", []
+    text = re.sub(rb"\\\r?\n", b" ", line)
+    found = [next(part for part in match.groups() if part is not None) for match in _WORD.finditer(text)]
+    return (found[0].lower(), found[1:]) if found else (b"", [])

@@ -1,0 +1,112 @@
+"""An owner's `.htaccess`: what leads to https or to the template itself goes, everything else stays as it was."""
+
+import pytest
+
+from controller.recipes.htaccess import LEFT_OUT, PROOFS, SHORTENED, adapted, with_proofs
+
+HOSTS = ["www.shop.example", "shop.example:8080"]
+#: As owners write them; nothing of a whole file is left.
+GOES = {
+    "https": "RewriteCond %{HTTPS} off\nRewriteRule ^(.*)$ https://%{HTTP_HOST}%{REQUEST_URI} [L,R=301]\n",
+    "https by port": "RewriteCond %{SERVER_PORT} !^443$\nRewriteRule ^ https://%{SERVER_NAME}%{REQUEST_URI} [R,L]\n",
+    "https behind a proxy": "RewriteCond %{HTTP:X-Forwarded-Proto} !https\nRewriteCond %{HTTPS} !=on\n"
+    "RewriteRule .* https://%{HTTP_HOST}%{REQUEST_URI} [R=301,L]\n",
+    "https of Cloudflare": 'RewriteCond %{HTTP:CF-Visitor} \'"scheme":"http"\'\n'
+    "RewriteRule ^(.*)$ https://www.shop.example/$1 [L]\n",
+    "https for a part": "RewriteCond %{HTTPS} =off\nRewriteRule ^(login|cart) https://shop.example/$1 [R=302,L]\n",
+    "www": "RewriteCond %{HTTP_HOST} !^www\\. [NC]\nRewriteRule ^(.*)$ http://www.%{HTTP_HOST}/$1 [R=301,L]\n",
+    "no www": "RewriteCond %{HTTP_HOST} ^www\\.(.+)$ [NC]\nRewriteRule ^ https://%1%{REQUEST_URI} [R=301,L]\n",
+    "own name": 'RewriteCond "%{HTTP_HOST}" "!=www.shop.example"\n'
+    'RewriteRule "^/?(.*)" "https://www.shop.example/$1" [L,R,NE]\n',
+    "an old name": "RewriteCond %{HTTP_HOST} ^old\\.example$ [OR]\nRewriteCond %{HTTP_HOST} ^www\\.old\\.example$\n"
+    "RewriteRule (.*) https://shop.example/$1 [R=301,L]\n",
+    "another port": "RewriteCond %{SERVER_PORT} 80\nRewriteRule ^(.*)$ https://shop.example:443/$1 [R,L]\n",
+    "not before the proofs": "RewriteCond %{REQUEST_URI} !^/\\.well-known/\n"
+    "RewriteRule ^(.*)$ https://shop.example/$1 [R=301,L]\n",
+    "in two lines": "RewriteCond %{HTTPS} off\nRewriteRule ^(.*)$ \\\n   https://%{HTTP_HOST}/$1 [R=301,L]\n",
+    "small letters": "rewritecond %{https} off\nrewriterule ^(.*)$ HTTPS://SHOP.EXAMPLE/$1 [r=301,l]\n",
+    "forbidden without": "RewriteCond %{HTTPS} !on\nRewriteRule ^ - [F]\n",
+    "required": "SSLRequireSSL\n",
+    "alias": "Redirect 301 / https://www.shop.example/\n",
+    "alias in words": 'Redirect permanent "/" "https://shop.example/"\n',
+    "alias without status": "Redirect / https://shop.example/\n",
+    "alias for good": "RedirectPermanent / https://shop.example/\n",
+    "alias by pattern": "RedirectMatch 301 ^/(.*)$ https://www.shop.example/$1\n",
+    "told to browsers": 'Header always set Content-Security-Policy "upgrade-insecure-requests;"\n',
+    "told to browsers over https": "Header set Content-Security-Policy upgrade-insecure-requests env=HTTPS\n",
+}
+#: What is not about scheme or host.
+STAYS = {
+    "another page": "RewriteRule ^old$ /new [R=301,L]\n",
+    "another host": "RewriteRule ^forum/(.*)$ https://forum.example/$1 [R=301,L]\n",
+    "a longer name": "RewriteRule ^x$ https://shop.example.net/x [R=301,L]\n",
+    "a sub-domain": "RewriteRule ^x$ https://blog.shop.example/x [R=301,L]\n",
+    "hot links": "RewriteCond %{HTTP_REFERER} !shop.example\nRewriteRule \\.jpg$ - [F]\n",
+    "robots": "RewriteCond %{HTTP_USER_AGENT} badbot\nRewriteRule ^ - [F]\n",
+    "a language": "RewriteCond %{HTTP:Accept-Language} ^fa\nRewriteRule ^$ /fa/ [R=302,L]\n",
+    "pictures of one host": "RewriteCond %{HTTP_HOST} ^shop.example$\nRewriteRule ^a/(.*)$ img/$1 [L]\n",
+    "gone": "Redirect gone /old\nRedirect 410 /older\nRedirectMatch 404 /\\.git\n",
+    "alias elsewhere": "Redirect 301 / https://other.example/\n",
+    "comments": "# RewriteCond %{HTTPS} off\n# RewriteRule ^(.*)$ https://shop.example/$1 [R]\n",
+    "another policy": "Header set Content-Security-Policy \"default-src 'self'\"\n",
+    "the panel's block": "# php -- BEGIN cPanel-generated handler, do not edit\nAddHandler x .php\n",
+    "no end of line": "Options -Indexes",
+    "other line ends": "Options -Indexes\r\nDirectoryIndex index.php\r\n",
+    "nothing": "",
+    "bytes": "# \udcff\udcfe\n",
+}
+SHORTER = {
+    "RewriteRule ^old$ https://www.shop.example/new?a=1 [R=301,L]\n": "RewriteRule ^old$ /new?a=1 [R=301,L]\n",
+    "RewriteRule ^shop/(.*)$ https://%{HTTP_HOST}/$1 [R=301,L]\n": "RewriteRule ^shop/(.*)$ /$1 [R=301,L]\n",
+    "RewriteRule ^(.*)/$ %{REQUEST_SCHEME}://%{HTTP_HOST}/$1 [R]\n": "RewriteRule ^(.*)/$ /$1 [R]\n",
+    'Redirect 301 "/old" "https://shop.example/new"\n': 'Redirect 301 "/old" "/new"\n',
+    "RedirectMatch 302 ^/$ https://shop.example/en/\n": "RedirectMatch 302 ^/$ /en/\n",
+    "RedirectTemp /x https://shop.example\n": "RedirectTemp /x /\n",
+}
+
+
+def coded(text):
+    return text.encode("utf-8", "surrogateescape")
+
+
+def of(text, folder=""):
+    found = adapted(coded(text), HOSTS, folder)
+    return found.content.decode("utf-8", "surrogateescape"), list(found.notes)
+
+
+@pytest.mark.parametrize("name", GOES)
+def test_what_leads_to_https_or_to_the_template_goes_with_its_conditions(name):
+    assert of(GOES[name]) == ("", [LEFT_OUT])
+    around = "RewriteEngine On\n", "RewriteCond %{REQUEST_URI} ^/x\nRewriteRule ^x$ y [L]\n"
+    assert of(around[0] + GOES[name] + around[1]) == ("".join(around), [LEFT_OUT])
+
+
+@pytest.mark.parametrize("name", STAYS)
+def test_everything_else_stays_byte_for_byte(name):
+    assert of(STAYS[name]) == (STAYS[name], [])
+
+
+@pytest.mark.parametrize("line", SHORTER)
+def test_redirects_to_own_pages_keep_the_visitors_scheme_and_host(line):
+    assert of(line) == (SHORTER[line], [SHORTENED])
+
+
+def test_a_shop_in_a_folder_moves_to_the_root_with_its_redirects():
+    line = "Redirect 301 /shop/old https://shop.example/shop/new\n"
+    assert of(line, "/shop")[0] == "Redirect 301 /shop/old /new\n"
+    assert of("Redirect 301 /x https://shop.example/shopping\n", "/shop")[0] == "Redirect 301 /x /shopping\n"
+
+
+def test_rules_that_pass_over_others_pass_over_as_many_as_before():
+    text = f"RewriteCond %{{REQUEST_URI}} ^/x\nRewriteRule ^ - [S=1]\n{GOES['https']}RewriteRule ^y$ z [L]\n"
+    assert of(text)[0].splitlines()[2:] == ["RewriteRule ^ -", "RewriteRule ^y$ z [L]"]
+
+
+def test_a_policy_loses_nothing_but_what_asks_for_https():
+    line = "Header set Content-Security-Policy \"default-src 'self'; upgrade-insecure-requests; img-src *\"\n"
+    assert of(line)[0] == "Header set Content-Security-Policy \"default-src 'self'; img-src *\"\n"
+
+
+def test_proofs_come_first_and_once():
+    rules = b"RewriteEngine On\n"
+    assert with_proofs(rules) == with_proofs(with_proofs(rules)) == PROOFS + rules
