@@ -121,11 +121,12 @@ class WhmDouble:
     @contextlib.contextmanager
     def serving(self, user):
         """What this thread does within is done for the account `user`."""
+        before = getattr(self._serving, "user", None)
         self._serving.user = user
         try:
             yield
         finally:
-            self._serving.user = None
+            self._serving.user = before
 
     # -- where it is -------------------------------------------------------------------------------------------------
 

@@ -51,9 +51,11 @@ def secrets_in(args):
     return {value for value in found if len(value) >= MIN_SECRET}
 
 
-def account_of(args):
-    """Return the account a call is about, "" when it is about none."""
-    return next((args[name] for name in ACCOUNT_NAMES if name in args), "")
+def account_of(request):
+    """Return the account a call (of several in one, the first that names any) is about, "" when it is about none."""
+    queries = [urllib.parse.unquote(command).partition("?")[2] for command in request.lists.get("command", ())]
+    named = [request.args, *(dict(urllib.parse.parse_qsl(query)) for query in queries)]
+    return next((args[name] for args in named for name in ACCOUNT_NAMES if name in args), "")
 
 
 def _look_for_secrets(request, pairs):

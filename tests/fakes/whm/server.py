@@ -81,7 +81,7 @@ class Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         with double.calls.record(self.command, self.path.partition("?")[0], self.server.door) as call:
             parsed = requests.parse(self.command, self.path, self.headers, body)
-            call.account = requests.account_of(parsed.args)
+            call.account = requests.account_of(parsed)
             try:
                 with double.serving(call.account):
                     reply = self._reply(double, call, parsed)

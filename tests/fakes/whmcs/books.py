@@ -89,6 +89,13 @@ class Books:
         message = self.rendered(template.message, client, values)
         self.mail(client, self.rendered(template.subject, client, values), message)
 
+    def client_of(self, form):
+        """Return the number of the client a call is about, "" when it is about none."""
+        if form.get("ticketid"):
+            return (self.ticket(form["ticketid"]) or {}).get("userid", "")
+        service = form.get("serviceid") or (form.get("id") if form.get("action") == "SendEmail" else "")
+        return form.get("clientid") or (self.services.get(service) or {}).get("clientid", "")
+
     def rendered(self, text, client, values):
         """Return a template's text with its merge fields filled; unknown ones are empty, as Smarty leaves them."""
         known = {"client_first_name": client["firstname"], "client_name": client["fullname"], **values}

@@ -42,6 +42,8 @@ class Whmcs(Options):
     def __init__(self, certificate=None, key=None, books=None):
         super().__init__()
         self.books = books or Books()
+        #: client -> the Options that hold for calls about it instead of these.
+        self.options_of = {}
         self.calls, self.raw, self._busy = [], [], set()
         self._files = certificate, key
         self._port = free_port()
@@ -117,29 +119,30 @@ class Whmcs(Options):
         if form.get("responsetype") != "json":
             handler._plain(200, b"<?xml version='1.0'?><whmcsapi><result>error</result></whmcsapi>", "text/xml")
             return
-        status, document = self._let_in(form, handler.client_address[0])
+        options = self.options_of.get(self.books.client_of(form), self)
+        status, document = self._let_in(options, form, handler.client_address[0])
         if document is None:
-            status, document = self._act(handler, form)
+            status, document = self._act(handler, options, form)
         if document is not None:
             handler._plain(status, json.dumps(document).encode("utf-8"), "application/json")
 
-    def _let_in(self, form, address):
-        key = bool(self.access_key) and form.get("accesskey") == self.access_key
-        if self.allowed is not None and address not in self.allowed and not key:
+    def _let_in(self, options, form, address):
+        key = bool(options.access_key) and form.get("accesskey") == options.access_key
+        if options.allowed is not None and address not in options.allowed and not key:
             return 403, _error(f"Invalid IP {address}")
         if (form.get("identifier"), form.get("secret")) != (IDENTIFIER, SECRET):
             return 403, _error("Authentication Failed")
         action = form.get("action", "")
         if action not in ACTIONS:
             return 200, _error("An API Action must be specified" if not action else "Command Not Found")
-        if action not in self.role:
+        if action not in options.role:
             return 200, _error(f'Invalid Permissions: API action "{action.lower()}" is not allowed')
         return 200, None
 
-    def _act(self, handler, form):
+    def _act(self, handler, options, form):
         """Return (status, document), (0, None) when no answer is to be sent."""
         action = form["action"]
-        moods = self.moods.get(action) or self.moods.get("*") or []
+        moods = options.moods.get(action) or options.moods.get("*") or []
         mood = moods.pop(0) if moods else ""
         if mood == "html":
             handler._plain(200, MAINTENANCE, "text/html")
@@ -151,9 +154,9 @@ class Whmcs(Options):
             return 0, None
         self.calls.append((action, form))
         if mood == "slow":
-            time.sleep(self.slow_seconds)
-        if self.largest_page is not None and "limitnum" in form:
-            form = {**form, "limitnum": str(min(int(form["limitnum"]), self.largest_page))}
+            time.sleep(options.slow_seconds)
+        if options.largest_page is not None and "limitnum" in form:
+            form = {**form, "limitnum": str(min(int(form["limitnum"]), options.largest_page))}
         try:
             with self.books.guard:
                 document = ACTIONS[action](self.books, form)
@@ -166,22 +169,23 @@ class Whmcs(Options):
             return 0, None
         if mood == "last":
             self.close()
-        return 200, self._shaped(document)
+        return 200, _shaped(options.shape, document)
 
-    def _shaped(self, document):
-        if self.shape == "numbers":
-            return json.loads(json.dumps(document), object_hook=_with_numbers)
-        for outer, inner in (("emails", "email"), ("tickets", "ticket"), ("products", "product"), ("replies", "reply")):
-            found = document.get(outer)
-            if isinstance(found, dict) and self.shape == "lists":
-                document[outer] = found[inner]
-            if isinstance(found, dict) and self.shape == "flat" and outer == "emails":
-                rows = enumerate(document.pop(outer)[inner])
-                document |= {f"emails[email][{n}][{key}]": value for n, row in rows for key, value in row.items()}
-        if self.shape == "lists":
-            empty = [name for name in ("emails", "tickets") if document.get(name) == ""]
-            document |= {name: [] for name in empty}
-        return document
+
+def _shaped(shape, document):
+    if shape == "numbers":
+        return json.loads(json.dumps(document), object_hook=_with_numbers)
+    for outer, inner in (("emails", "email"), ("tickets", "ticket"), ("products", "product"), ("replies", "reply")):
+        found = document.get(outer)
+        if isinstance(found, dict) and shape == "lists":
+            document[outer] = found[inner]
+        if isinstance(found, dict) and shape == "flat" and outer == "emails":
+            rows = enumerate(document.pop(outer)[inner])
+            document |= {f"emails[email][{n}][{key}]": value for n, row in rows for key, value in row.items()}
+    if shape == "lists":
+        empty = [name for name in ("emails", "tickets") if document.get(name) == ""]
+        document |= {name: [] for name in empty}
+    return document
 
 
 def _with_numbers(found):

@@ -1,106 +1,68 @@
-"""An order ends in a living shop whatever the servers' habits and misfortunes are, and nothing is there twice."""
+"""An order ends in a living shop whatever the habits and misfortunes of servers and of WHMCS are, all there once."""
 
 import dataclasses
+from functools import partial
 
 import pytest
 
 from tests.fakes.whm.quirks import Quirks
+from tests.fakes.whmcs.server import MOODS, SHAPES, Options
+from tests.integration.chain.habits import ELSEWHERE, HABITS, HABITS_OF_CRON, HABITS_OF_WHMCS, ON
+from tests.integration.chain.outcome import RECEIVED, assert_everything_is_there_once, build_together
+from tests.whole import wait_for
 
-#: Every habit of a cPanel server but those every other is measured against, one at a time.
-HABITS = {
-    "straight quotes": {"quotes": "straight"},
-    "guillemets": {"quotes": "guillemets"},
-    "German": {"language": "de"},
-    "Persian": {"language": "fa"},
-    "bare reasons": {"prefixed_reasons": False},
-    "texts for yes and no": {"booleans": "str"},
-    "no is left out": {"booleans": "missing"},
-    "numbers as texts": {"numbers": "str"},
-    "packages in other words": {"packages": "wobbling"},
-    "files and folders apart": {"file_lists": "dirs_files"},
-    "no count of cron jobs": {"cron_count": False},
-    "API 2 wrapped": {"api2_envelope": "wrapped"},
-    "API 2 unwrapped": {"api2_envelope": "unwrapped"},
-    "API 2 as text": {"api2_content_type": "text/plain"},
-    "transformed": {"transformed": True},
-    "privileges summed up": {"privileges_listed": "summary"},
-    "failures of API 2 as texts": {"api2_failure": "str", "api2_refusal": "error"},
-    "silent failures of API 2": {"api2_refusal": "event"},
-    "prefix of sixteen": {"prefix": "sixteen"},
-    "short prefix": {"prefix": "short"},
-    "no prefix": {"prefix": "none"},
-    "short user names": {"max_username_length": 16},
-    "another home": {"home_base": "home2"},
-    "root's skeleton": {"skeleton_of": "root"},
-    "no execute bit": {"skeleton_keeps_execute": False},
-    "closed new files": {"new_file_mode": 0o600},
-    "unlink takes no folder": {"unlink_recursive": False},
-    "the host's block at birth": {"php_block_at_birth": True},
-    "another handler": {"php_handler": "___lsphp"},
-    "a block of php.ini": {"php_ini_block": True},
-    "no MAILTO": {"cron_mailto": False},
-    "percent signs escaped": {"cron_escapes_percent": True},
-    "cron removes by line": {"cron_remove_by": "line"},
-    "slow": {"slow": {"*": 0.2}},
-}
-DEFAULTS = {field.name: getattr(Quirks(), field.name) for field in dataclasses.fields(Quirks)}
-ACTIONS = ("SendEmail", "OpenTicket", "AddTicketReply")
+#: Longer than WHMCS may still be at what it gave no answer to.
+SETTLED_SECONDS = 130
 
 
 @pytest.fixture(scope="module")
-def server(chain):
-    """A reseller's server whose accounts are born with nothing of ours: the longest way."""
-    return chain.add_server("cp-varied", reseller=True, skeleton=False)
+def built(chain, servers):
+    """What became of the shop that was sold under each habit (outcome.Built), by the habit's name."""
+    sales = {name: partial(chain.sell, servers["cp-bare"], options=how) for name, how in HABITS_OF_WHMCS.items()}
+    for name, habits in HABITS.items():
+        sales[name] = partial(chain.sell, servers[ON.get(name, "cp-bare")], habits=habits)
+    return dict(zip(sales, build_together(chain, sales.values()), strict=True))
 
 
-@pytest.fixture
-def habits(server):
-    """Switch habits of the server; afterwards it is as before."""
-
-    def switch(**values):
-        for name, value in values.items():
-            setattr(server.whm.quirks, name, value)
-
-    yield switch
-    switch(**DEFAULTS)
+@pytest.mark.parametrize("habit", [*HABITS, *HABITS_OF_WHMCS])
+def test_a_shop_lives_and_its_client_is_told_once_whatever_the_habit(chain, built, habit):
+    status = built[habit].status_or_raise()
+    assert_everything_is_there_once(chain, built[habit].sold, status)
 
 
-def assert_everything_is_there_once(chain, sold, status):
-    account = sold.server.whm.account(sold.account)
-    assert status["state"] == "live"
-    assert len(account.databases) == 1
-    assert len(account.database_users) == 1
-    subjects = [mail["subject"].split(":")[0] for mail in chain.mails(sold)]
-    assert (subjects.count("Received"), subjects.count("Ready"), subjects.count("Delayed")) == (1, 1, 0)
-    (ticket,) = chain.tickets(sold)
-    # The message it was opened with, and the shop's details
-    assert len(ticket["replies"]) == 2
-    assert "shoplaunch" not in chain.whole.crontab({"account": sold.account})
+@pytest.mark.parametrize("habit", [name for name, how in HABITS_OF_WHMCS.items() if "moods" in how])
+def test_the_answers_that_were_to_be_lost_were_asked_for(chain, built, habit):
+    (left,) = chain.api.options_of[str(built[habit].sold.client)].moods.values()
+    assert left == []
 
 
-@pytest.mark.parametrize("habit", HABITS)
-def test_a_shop_lives_on_a_server_with_another_habit(chain, server, habits, habit):
-    habits(**HABITS[habit])
-    sold = chain.sell(server)
-    assert_everything_is_there_once(chain, sold, chain.live(sold, chain.job(sold)))
-
-
-def test_a_shop_lives_although_the_answer_to_each_first_change_is_lost(chain, server, habits):
-    server.whm.quirks._seen.clear()
-    habits(cut_first_of_each_change=True)
-    sold = chain.sell(server)
-    status = chain.live(sold, chain.job(sold))
-    assert [call for call in server.whm.calls.all if call.outcome == "cut"]
-    assert_everything_is_there_once(chain, sold, status)
-
-
-@pytest.mark.parametrize("action", ACTIONS)
-@pytest.mark.parametrize("mood", ["cut", "html", "http500", "broken"])
-def test_the_client_is_told_once_whatever_becomes_of_whmcs_s_answers(chain, server, action, mood):
-    chain.api.moods = {action: [mood]}
+def test_the_client_is_told_once_though_whmcs_went_away_in_the_middle(chain, servers):
+    chain.api.moods = {"OpenTicket": ["last"]}
     try:
-        sold = chain.sell(server)
-        status = chain.live(sold, chain.job(sold))
+        sold = chain.sell(servers["cp-bare"])
+        job = chain.job(sold)
+        wait_for(lambda: chain.tickets(sold), lambda: chain.whole.trouble(job))
+        chain.dropped(job)
     finally:
         chain.api.moods = {}
-    assert_everything_is_there_once(chain, sold, status)
+        chain.api.rest()
+        chain.api.open()
+    assert chain.mails(sold, RECEIVED) == []
+    chain.whole.later(job, SETTLED_SECONDS)
+    assert_everything_is_there_once(chain, sold, chain.live(sold, job))
+
+
+def test_no_habit_of_a_cpanel_server_is_left_out():
+    switched = {name for habits in (*HABITS.values(), *HABITS_OF_CRON.values()) for name in habits}
+    assert switched | set(ELSEWHERE) == {field.name for field in dataclasses.fields(Quirks)}
+
+
+def test_no_habit_of_whmcs_is_left_out():
+    switched = {name for options in HABITS_OF_WHMCS.values() for name in options}
+    # What a credential may not do is no habit: test_whmcs_driver has each action
+    assert switched | {"role"} == {field.name for field in dataclasses.fields(Options)}
+    assert {options.get("shape", "normal") for options in HABITS_OF_WHMCS.values()} == set(SHAPES)
+    moods = {
+        mood for options in HABITS_OF_WHMCS.values() for moods in options.get("moods", {}).values() for mood in moods
+    }
+    assert moods - {""} | {"last"} == set(MOODS)
