@@ -175,9 +175,7 @@ class Chain:
 
     # -- selling -----------------------------------------------------------------------------------------------------
 
-    def order(
-        self, server, *, language="english", by_cron=False, plan="default", habits=None, options=None, **client
-    ):
+    def order(self, server, *, language="english", by_cron=False, plan="default", habits=None, options=None, **client):
         """A client orders, nothing has come of it yet; for this account alone the server has `habits` (of Quirks), for
         this client alone WHMCS has `options` (of Options)."""
         account = server.whm.new_user()
