@@ -92,6 +92,9 @@ def test_the_password_is_shown_once_by_the_mailed_link_and_opens_the_back_office
         assert password
         browser.get(link)
         assert password not in browser.page_source
+        # The page that shows nothing any more says so with its status
+        (gone,) = complaints(browser)
+        assert "410 (GONE)" in gone
         browser.get(shop.status["admin_url"])
         browser.find_element(By.ID, "email").send_keys(shop.sold.email)
         browser.find_element(By.ID, "passwd").send_keys(password)
