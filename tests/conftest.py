@@ -64,7 +64,7 @@ def pytest_xdist_make_scheduler(config, log):
 
 
 def pytest_collection_modifyitems(config, items):
-    """The longest group comes first, the other processes have all the rest; long tests are left out unless asked for."""
+    """The longest group comes first, beside all the rest; long tests are left out unless they are asked for."""
     items.sort(key=lambda item: group_of(item.nodeid) != WHOLE)
     if config.getoption("-m") or os.environ.get("SHOPLAUNCH_NIGHTLY"):
         return
