@@ -97,22 +97,24 @@ def _work(folder, raw, job, state, log, lock):
     ctx = Context(job, folder, state, log, reporter=reporter, lock=lock, guard=guard)
     staging.recall(ctx)
     watch = Watch(ctx.connect, lock.touch, log)
+    # Asked before anything is sent: what leaves the outbox first need not be said again
+    is_told = reporter.waits("started")
     reporter.start()
     watch.start()
     try:
-        return _attempt(ctx)
+        return _attempt(ctx, is_told)
     finally:
         watch.stop()
         reporter.stop()
 
 
-def _attempt(ctx):
+def _attempt(ctx, is_told):
     given_up = ctx.state.get("given_up", {})
     if (given_up.get("job"), given_up.get("attempt")) == (ctx.job_id, ctx.attempt):
         # Failed for good: only the word about it may still be on its way
         return _give_up(ctx)
     try:
-        if not ctx.reporter.waits("started"):
+        if not is_told:
             ctx.reporter.event("started")
         ctx.reporter.wait_answered(ANSWER_SECONDS)
         attempt.prepare(ctx)

@@ -80,8 +80,7 @@ class Whole:
 
     def remove(self):
         """Nothing is left: no account, process or file."""
-        if self._service is not None:
-            self._service.engine.dispose()
+        self.let_go()
         try:
             self.world.remove()
         finally:
@@ -125,6 +124,16 @@ class Whole:
         if self._service is None:
             self._service = open_service(load_config(self.world.environment()))
         return self._service
+
+    def let_go(self):
+        """This process holds the controller's database no more, so that its file may be read like any other.
+
+        Closing any descriptor of the file drops all locks a process has on it; the controller would then take away what
+        our connections still read.
+        """
+        if self._service is not None:
+            self._service.engine.dispose()
+            self._service = None
 
     def show(self, job):
         """Return the job's status document."""

@@ -95,6 +95,7 @@ def test_no_secret_is_in_an_address(chain, shops, traces):
 
 def test_no_secret_is_in_the_controllers_log_or_readable_in_its_files(chain, shops, traces):
     assert traces.found_in((chain.whole.directory / "serve.log").read_bytes()) == set()
+    chain.whole.let_go()
     assert traces.in_tree(chain.whole.world.home) == []
 
 
