@@ -72,3 +72,26 @@ def test_a_server_that_cannot_hold_the_shop_is_told(options, code, named):
         assert server.query("SELECT table_name FROM information_schema.tables WHERE table_schema LIKE 't%'") == ()
     finally:
         stop_private(server)
+
+
+@pytest.fixture(scope="module")
+def logging():
+    """A server with a binary log, as those have that are copied to another."""
+    server = start_private(["--log-bin=changes", "--server-id=1"])
+    yield server
+    stop_private(server)
+
+
+def test_triggers_that_a_server_with_a_binary_log_lets_nobody_make_are_told(logging):
+    site = Site(logging)
+    found = refusal(site, objects=["trigger"])
+    assert (found.code, found.retryable) == ("db_trigger_denied", False)
+    assert not site.names() - {"shoplaunch_attempt", "shoplaunch_ledger"}
+    site.close()
+
+
+def test_a_shop_without_triggers_is_welcome_on_a_server_with_a_binary_log(logging):
+    site = Site(logging)
+    site.manifest["requirements"] = {"max_statement_bytes": 1, "longest_key_bytes": 1, "objects": []}
+    preflight.check_database(site.attempt(1))
+    site.close()

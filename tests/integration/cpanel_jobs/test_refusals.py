@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from controller.panels.base import Prepared
+from shared.errors import ShoplaunchError
 from shared.job import cron_line
 
 pytestmark = pytest.mark.root
@@ -157,3 +159,46 @@ def test_an_account_that_is_removed_while_its_agent_is_waited_for_is_prepared_an
     world.quiet(whm.add_account(hosting.user, hosting.domain, owner=world.owner))
     goes_on(world, job)
     assert whm.account(hosting.user).grants
+
+
+def lose_database(whm, hosting):
+    hosting.databases.clear()
+
+
+def lose_user(whm, hosting):
+    hosting.database_users.clear()
+
+
+def lose_privileges(whm, hosting):
+    hosting.grants.clear()
+
+
+def lose_cron_line(whm, hosting):
+    whm.engine.write_crontab(hosting.user, FOREIGN)
+
+
+def lose_job_file(whm, hosting):
+    (Path(hosting.home) / ".shoplaunch" / "job").unlink()
+
+
+@pytest.mark.parametrize(
+    ("lose", "named"),
+    [
+        (lose_database, "the database "), (lose_user, "the database user "), (lose_privileges, "the privileges of "),
+        (lose_cron_line, "the cron line"), (lose_job_file, "job"),
+    ],
+)  # fmt: skip
+def test_what_the_panel_said_was_done_and_does_not_show_is_named(whm, world, lose, named):
+    hosting = world.hosting()
+    job = world.sell(hosting)
+    world.work()
+    assert world.job(job).state == "dropped", world.status(job)
+    panel = world.server_panel()
+    account = panel.find_account(hosting.user)
+    prepared = Prepared(*panel.database_names(account), cron_line(job.id))
+    panel.verify_prepared(account, prepared)
+    lose(whm, hosting)
+    with pytest.raises(ShoplaunchError, match=named) as caught:
+        panel.verify_prepared(account, prepared)
+    assert caught.value.code == "panel_unverified"
+    assert caught.value.retryable
