@@ -126,11 +126,7 @@ class Whole:
         return self._service
 
     def let_go(self):
-        """This process holds the controller's database no more, so that its file may be read like any other.
-
-        Closing any descriptor of the file drops all locks a process has on it; the controller would then take away what
-        our connections still read.
-        """
+        """This process holds the controller's database no more, and reads its settings anew when it next looks."""
         if self._service is not None:
             self._service.engine.dispose()
             self._service = None

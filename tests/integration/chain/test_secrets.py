@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -93,10 +94,11 @@ def test_no_secret_is_in_an_address(chain, shops, traces):
     assert {str(path): names for path in logs if path.is_file() and (names := traces.found_in(path.read_bytes()))} == {}
 
 
-def test_no_secret_is_in_the_controllers_log_or_readable_in_its_files(chain, shops, traces):
+def test_no_secret_is_in_the_controllers_log_or_readable_in_its_files(chain, shops, traces, tmp_path):
     assert traces.found_in((chain.whole.directory / "serve.log").read_bytes()) == set()
-    chain.whole.let_go()
-    assert traces.in_tree(chain.whole.world.home) == []
+    # A process that closes any descriptor of the database's file loses every lock its own connections hold on it
+    subprocess.run(["cp", "-a", str(chain.whole.world.home), str(tmp_path / "controller")], check=True)
+    assert traces.in_tree(tmp_path / "controller") == []
 
 
 def test_no_secret_is_on_a_command_line_of_the_account_or_in_the_agents_log_and_state(shops, traces):
