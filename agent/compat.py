@@ -54,3 +54,24 @@ def peak_memory_bytes():
     import resource
 
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def flush_file_system(folder):
+    """Everything written so far to the file system that holds `folder` (path) is on its disk. Raises OSError.
+
+    Only this file system: another one that hangs, or that many others write to, is nothing to wait for.
+    """
+    try:
+        import ctypes
+
+        flush = ctypes.CDLL(None, use_errno=True).syncfs
+    except (ImportError, OSError, AttributeError):
+        # An interpreter without ctypes, or a C library before 2.14
+        os.sync()
+        return
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        if flush(descriptor) != 0:
+            raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), folder)
+    finally:
+        os.close(descriptor)

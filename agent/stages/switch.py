@@ -5,6 +5,7 @@ import stat
 import time
 
 from agent import document_root, holding, moves
+from agent.compat import flush_file_system
 from agent.htaccess import join, split_blocks
 from agent.log import printable
 from agent.state import write_durably
@@ -34,6 +35,8 @@ def run(ctx):
     check_way(ctx, plan)
     try:
         moves.apply(ctx.state, plan["tree"])
+        # A power cut must not leave a shop of empty files behind its entry points
+        flush_file_system(ctx.root)
         moves.apply(ctx.state, plan["entry_points"])
     except OSError as error:
         raise ShoplaunchError("switch_failed", "{}: {}".format(error.strerror, error.filename)) from None
