@@ -77,6 +77,9 @@ class RowRules:
             return None
         if short in ("employee", "employee_shop"):
             return f"`id_employee` = {self._admin.number}"
+        if short == "shop_url":
+            # With and without www. they would all become the same address
+            return f"`id_shop_url` = {self._database.main_address()}"
         if self._keep_customers:
             return ""
         if self._is_customers(short):
@@ -90,6 +93,8 @@ class RowRules:
     def _reason(self, short: str) -> str:
         if short in ("employee", "employee_shop"):
             return "only one employee is kept, as the new administrator"
+        if short == "shop_url":
+            return "other spellings of the shop's only address"
         if short in tables.ALWAYS_EMPTY:
             return "traces of visits, caches, sessions or access of others"
         return "customers and what they left"

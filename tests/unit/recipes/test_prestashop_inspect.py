@@ -114,6 +114,30 @@ def test_www_in_front_is_not_a_second_domain(own_sample):
     assert inspect(own_sample).facts.domain == DOMAIN
 
 
+def add_www(shop, main):
+    """The shop has a second row of its address, `www.` in front."""
+    shop.query(
+        "INSERT INTO ps_shop_url (id_shop, domain, domain_ssl, physical_uri, virtual_uri, main, active)"
+        f" SELECT id_shop, CONCAT('www.', domain), CONCAT('www.', domain_ssl), physical_uri, '', {main}, 1"
+        " FROM ps_shop_url"
+    )
+
+
+def test_of_two_spellings_of_the_address_the_main_one_is_kept(own_sample):
+    add_www(own_sample, main=0)
+    (number,) = own_sample.query("SELECT id_shop_url FROM ps_shop_url WHERE main = 1")[0]
+    with own_sample.source() as source:
+        template = PrestaShop().inspect(own_sample.root, source, PackOptions())
+        assert template.condition("ps_shop_url") == f"`id_shop_url` = {number}"
+        (dropped,) = [one for one in template.dropped() if one.table == "ps_shop_url"]
+    assert dropped.rows == 1 and "spellings" in dropped.reason
+
+
+def test_two_main_addresses_are_refused(own_sample):
+    add_www(own_sample, main=1)
+    assert code_of(own_sample) == "several_domains"
+
+
 def test_an_unnamed_domain_must_be_given(own_sample):
     own_sample.query("UPDATE ps_shop_url SET domain = '', domain_ssl = ''")
     assert code_of(own_sample) == "domain_unknown"
