@@ -13,6 +13,18 @@ function row(string $table, int $id): ?\stdClass
     return Capsule::pdo()->query("SELECT * FROM `$table` WHERE id = $id")->fetch() ?: null;
 }
 
+/** Return a service's configurable options as modules are given them: of `name|Label` the name. */
+function config_options(int $serviceId): array
+{
+    $found = [];
+    foreach (Capsule::pdo()->query("SELECT * FROM tblhostingconfigoptions WHERE relid = $serviceId") as $chosen) {
+        $option = row('tblproductconfigoptions', (int) $chosen->configid);
+        $value = row('tblproductconfigoptionssub', (int) $chosen->optionid);
+        $found[explode('|', $option->optionname)[0]] = explode('|', $value->optionname)[0];
+    }
+    return $found;
+}
+
 /** Return the parameters of a module function, secrets included. */
 function params(int $serviceId, array $changes): array
 {
@@ -25,7 +37,7 @@ function params(int $serviceId, array $changes): array
         'serverid' => (int) $service->server, 'domain' => $service->domain, 'username' => $service->username,
         'password' => 'CLIENT-PASSWORD', 'producttype' => $product->type, 'moduletype' => $product->servertype,
         'configoption1' => $product->configoption1, 'clientsdetails' => (array) $client, 'customfields' => [],
-        'configoptions' => [], 'server' => true, 'serverip' => '192.0.2.1',
+        'configoptions' => config_options($serviceId), 'server' => true, 'serverip' => '192.0.2.1',
         'serverhostname' => $server === null ? '' : $server->hostname,
         'serverusername' => $server === null ? '' : $server->username,
         'serverpassword' => $server === null ? '' : $server->password,

@@ -19,11 +19,7 @@ final class AdminActions
             case 'let_in':
                 return self::letIn($id, $texts);
             case 'send':
-                if (!Queue::renew($id)) {
-                    break;
-                }
-                Delivery::run(5);
-                return ['good' => true, 'text' => $texts['told_send']];
+                return self::sendAgain($id, $texts);
             case 'refresh':
                 self::refresh();
                 return ['good' => true, 'text' => ''];
@@ -33,8 +29,12 @@ final class AdminActions
 
     private static function retry(int $serviceId, string $step, array $texts): array
     {
-        if (Services::find($serviceId) === null) {
+        $row = Services::find($serviceId);
+        if ($row === null) {
             return ['good' => false, 'text' => $texts['nothing_done']];
+        }
+        if (Status::isWithoutJob($row)) {
+            return self::order($serviceId, $texts);
         }
         $body = Queue::encode(['step' => $step === '' ? null : $step]);
         $path = '/api/v1/services/' . $serviceId . '/retry';
@@ -44,7 +44,39 @@ final class AdminActions
             Status::keep($serviceId, $document);
             return ['good' => true, 'text' => $texts['told_retry']];
         }
-        $why = trim(($document['detail'] ?? $document['message'] ?? $answer['error']) . ' ' . ($document['advice'] ?? ''));
+        return self::notRetried($document['detail'] ?? $document['message'] ?? $answer['error'], $document, $texts);
+    }
+
+    /** Send the order of a service that has no job, as WHMCS has it now: what was wrong may have been corrected. */
+    private static function order(int $serviceId, array $texts): array
+    {
+        if (!Orders::again($serviceId)) {
+            return ['good' => false, 'text' => $texts['nothing_done']];
+        }
+        Delivery::run(5);
+        $error = Queue::refusal($serviceId);
+        if ($error !== null) {
+            return self::notRetried($error['message'] ?? '', $error, $texts);
+        }
+        return ['good' => true, 'text' => $texts['told_send']];
+    }
+
+    private static function sendAgain(int $id, array $texts): array
+    {
+        $event = Queue::refusedEvent($id);
+        if ($event !== null && $event->kind !== 'terminated') {
+            return self::order((int) $event->service_id, $texts);
+        }
+        if (!Queue::renew($id)) {
+            return ['good' => false, 'text' => $texts['nothing_done']];
+        }
+        Delivery::run(5);
+        return ['good' => true, 'text' => $texts['told_send']];
+    }
+
+    private static function notRetried(string $what, array $problem, array $texts): array
+    {
+        $why = trim($what . ' ' . ($problem['advice'] ?? ''));
         return ['good' => false, 'text' => sprintf($texts['failed_retry'], $why)];
     }
 

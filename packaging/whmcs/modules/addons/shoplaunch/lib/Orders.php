@@ -30,7 +30,7 @@ final class Orders
         }
     }
 
-    /** AfterModuleCreate: the account is there. Queues `module_created`, once however often WHMCS says so. */
+    /** AfterModuleCreate: the account is there. Queues `module_created`, once more only after a refusal. */
     public static function afterModuleCreate(array $vars): void
     {
         $params = $vars['params'] ?? [];
@@ -42,11 +42,36 @@ final class Orders
         $body = self::created($params, $hosting);
         Capsule::connection()->transaction(static function () use ($hosting, $body) {
             $fresh = ['account' => 'created', 'ready_at' => 0, 'state' => '', 'percent' => 0, 'document' => null];
-            if (Services::changeUnless((int) $hosting->id, 'account', 'created', $fresh)) {
-                Queue::add((int) $hosting->id, $body);
+            $serviceId = (int) $hosting->id;
+            if (Services::changeUnless($serviceId, 'account', 'created', $fresh)) {
+                Queue::add($serviceId, $body);
+            } elseif (self::isRefused($serviceId)) {
+                Queue::replaceRefused($serviceId, $body);
             }
         });
         AfterResponse::deliver();
+    }
+
+    /** Queue the order of a service as WHMCS has it now, in place of what was refused; false when it has none. */
+    public static function again(int $serviceId): bool
+    {
+        $row = Services::find($serviceId);
+        $hosting = self::ours(['serviceid' => $serviceId]);
+        if ($row === null || $row->account !== 'created' || $hosting === null) {
+            return false;
+        }
+        $body = self::created(Params::of($hosting), $hosting);
+        Capsule::connection()->transaction(static function () use ($serviceId, $body) {
+            Queue::replaceRefused($serviceId, $body);
+        });
+        return true;
+    }
+
+    /** Tell whether the controller wants another order of this service: of the last one it could make no job. */
+    private static function isRefused(int $serviceId): bool
+    {
+        $row = Services::find($serviceId);
+        return Queue::refusal($serviceId) !== null || ($row !== null && Status::isWithoutJob($row));
     }
 
     /** AcceptOrder: queues `accepted` for each of the order's services with a shop, once. */

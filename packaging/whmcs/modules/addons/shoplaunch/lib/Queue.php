@@ -119,10 +119,32 @@ final class Queue
             ->where('ended_at', '<', time() - self::KEEP_SECONDS)->delete();
     }
 
-    /** Forget what was refused of a service: its account is gone. */
-    public static function dropRefused(int $serviceId): void
+    /** Forget what was refused of a service; tell whether there was any. */
+    public static function dropRefused(int $serviceId): bool
     {
-        Capsule::table(Schema::QUEUE)->where('service_id', $serviceId)->where('state', 'refused')->delete();
+        return Capsule::table(Schema::QUEUE)->where('service_id', $serviceId)->where('state', 'refused')->delete() > 0;
+    }
+
+    /** Keep an order instead of those that were refused; when one waits already and none was refused, that is it. */
+    public static function replaceRefused(int $serviceId, array $body): void
+    {
+        if (self::dropRefused($serviceId) || !self::isWaiting($serviceId)) {
+            self::add($serviceId, $body);
+        }
+    }
+
+    /** Return the last error {code, message, advice} with which the controller refused a service, null for none. */
+    public static function refusal(int $serviceId): ?array
+    {
+        $row = Capsule::table(Schema::QUEUE)->where('service_id', $serviceId)->where('state', 'refused')
+            ->orderBy('id', 'desc')->first();
+        return $row === null ? null : (array) json_decode((string) $row->error, true);
+    }
+
+    /** Return a refused event, null when it is none (any more). */
+    public static function refusedEvent(int $id): ?\stdClass
+    {
+        return Capsule::table(Schema::QUEUE)->where('id', $id)->where('state', 'refused')->first();
     }
 
     private static function end(\stdClass $row, string $state, array $more): void

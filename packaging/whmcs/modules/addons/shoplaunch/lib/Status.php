@@ -75,6 +75,13 @@ final class Status
         return is_array($document) ? $document : [];
     }
 
+    /** Tell whether the controller has said that it could make no job of this service's order. */
+    public static function isWithoutJob(\stdClass $row): bool
+    {
+        $document = self::document($row);
+        return isset($document['error']) && empty($document['id']);
+    }
+
     /** A late answer about an account that is gone must not open the door of the next one. */
     private static function isAccountThere(int $serviceId): bool
     {

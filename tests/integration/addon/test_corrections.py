@@ -1,0 +1,182 @@
+"""What was wrong in WHMCS is corrected there, and the order goes out as it is now: one shop, however often."""
+
+import json
+
+import pytest
+import sqlalchemy as sa
+
+from controller.db.engine import reading
+from controller.db.tables import jobs
+from tests.integration.addon.conftest import PRODUCTS
+from tests.integration.addon.forms import form
+
+PAGE = "/admin/addonmodules.php"
+BAD_PRODUCTS = "3 = butique"
+
+
+def admin_page(whmcs):
+    return whmcs.page(PAGE, module="shoplaunch", admin=1)
+
+
+def press(whmcs, do, page=None, **more):
+    """Press a button of the administrator's page; return the page that is shown then."""
+    fields = form(page or admin_page(whmcs), do, **more)
+    return whmcs.page(PAGE + "?module=shoplaunch", admin=1, post=fields)
+
+
+def send_again(whmcs, _service):
+    press(whmcs, "send")
+
+
+def retry(whmcs, service):
+    press(whmcs, "retry", id=str(service))
+
+
+def create_again(whmcs, service):
+    whmcs.create(service)
+
+
+def _products(whmcs, _service, good):
+    whmcs.setting("products", PRODUCTS if good else BAD_PRODUCTS)
+
+
+def _domain(whmcs, service, good):
+    whmcs.query("UPDATE tblhosting SET domain = %s WHERE id = %s", f"shop-{service}.example" if good else "", service)
+
+
+def _email(whmcs, service, good):
+    address = "sara@client.example" if good else ""
+    whmcs.query(
+        "UPDATE tblclients SET email = %s WHERE id = (SELECT userid FROM tblhosting WHERE id = %s)", address, service
+    )
+
+
+def _server(whmcs, _service, good):
+    whmcs.query("UPDATE tblservers SET hostname = %s", "web1.example.net" if good else "wbe1.example.net")
+
+
+MISTAKES = {"bundle_unknown": _products, "domain_invalid": _domain, "order_invalid": _email, "server_unknown": _server}
+
+
+@pytest.fixture
+def jobs_of(site):
+    """Return the rows of all jobs the controller has of a service."""
+
+    def find(service):
+        with reading(site.service.engine) as connection:
+            return connection.execute(sa.select(jobs).where(jobs.c.service_id == str(service))).all()
+
+    return find
+
+
+def looked_at(whmcs):
+    """WHMCS's cron has asked the controller for every service."""
+    whmcs.due_now()
+    whmcs.cron()
+
+
+@pytest.mark.parametrize("again", [send_again, retry, create_again], ids=lambda way: way.__name__)
+@pytest.mark.parametrize("code", MISTAKES)
+def test_a_mistake_corrected_in_whmcs_is_gone_however_the_order_is_sent_again(whmcs, jobs_of, code, again):
+    _order, service = whmcs.order()
+    MISTAKES[code](whmcs, service, False)
+    whmcs.create(service)
+    [refused] = whmcs.queue()
+    assert (refused["state"], json.loads(refused["error"])["code"]) == ("refused", code)
+    looked_at(whmcs)
+    MISTAKES[code](whmcs, service, True)
+    again(whmcs, service)
+    [job] = jobs_of(service)
+    assert (job.bundle, job.server, job.state) == ("boutique", "web1", "received")
+    assert job.domain == whmcs.rows("tblhosting", id=service)[0]["domain"]
+    [sent] = whmcs.queue()
+    assert sent["state"] == "taken" and sent["event_id"] != refused["event_id"]
+    assert json.loads(whmcs.shop(service)["document"])["id"] == job.id
+    create_again(whmcs, service)
+    looked_at(whmcs)
+    assert len(jobs_of(service)) == len(whmcs.queue()) == 1
+
+
+@pytest.mark.parametrize("again", [send_again, retry, create_again], ids=lambda way: way.__name__)
+@pytest.mark.parametrize("waits", ["", "on"], ids=["created at once", "built on acceptance"])
+def test_an_order_refused_at_its_acceptance_goes_out_corrected_as_well(whmcs, jobs_of, waits, again):
+    whmcs.setting("wait_for_acceptance", waits)
+    whmcs.setting("products", BAD_PRODUCTS)
+    order, service = whmcs.order()
+    whmcs.create(service)
+    whmcs.accept(order)
+    assert [row["kind"] for row in whmcs.queue() if row["state"] == "refused"][-1] == "accepted"
+    looked_at(whmcs)
+    whmcs.setting("products", PRODUCTS)
+    again(whmcs, service)
+    [job] = jobs_of(service)
+    assert job.bundle == "boutique"
+    assert [row for row in whmcs.queue() if row["state"] != "taken"] == []
+
+
+@pytest.mark.parametrize("do", ["send", "retry"])
+def test_what_is_still_wrong_is_refused_once_more_and_named(whmcs, jobs_of, do):
+    whmcs.setting("products", BAD_PRODUCTS)
+    _order, service = whmcs.order()
+    whmcs.create(service)
+    looked_at(whmcs)
+    whmcs.setting("products", "3 = boutik")
+    assert "did not retry: there is no bundle &#039;boutik&#039;" in press(whmcs, do).text
+    [refused] = whmcs.queue()
+    assert refused["state"] == "refused" and "boutik" in refused["error"]
+    assert jobs_of(service) == []
+
+
+def test_a_refusal_that_was_forgotten_long_ago_can_still_be_retried_corrected(whmcs, jobs_of):
+    whmcs.setting("products", BAD_PRODUCTS)
+    _order, service = whmcs.order()
+    whmcs.create(service)
+    whmcs.query("DELETE FROM mod_shoplaunch_queue")
+    looked_at(whmcs)
+    whmcs.setting("products", PRODUCTS)
+    retry(whmcs, service)
+    assert [job.bundle for job in jobs_of(service)] == ["boutique"]
+
+
+def test_two_administrators_who_press_at_once_make_one_job(whmcs, jobs_of):
+    whmcs.setting("products", BAD_PRODUCTS)
+    _order, service = whmcs.order()
+    whmcs.create(service)
+    looked_at(whmcs)
+    whmcs.setting("products", PRODUCTS)
+    page = admin_page(whmcs)
+    for do in ("send", "send", "retry"):
+        press(whmcs, do, page)
+    assert len(jobs_of(service)) == 1
+    assert [row for row in whmcs.queue() if row["state"] != "taken"] == []
+
+
+def test_the_order_sent_again_is_what_whmcs_would_have_sent(watched, told):
+    told.refuse(422, "bundle_unknown")
+    watched.setting("variant_option", "Theme")
+    client = watched.client(firstname="O&#039;Brien", lastname="مرادی", language="farsi")
+    _order, service = watched.order(client=client)
+    option = watched.insert("tblproductconfigoptions", gid=1, optionname="Theme|Look", optiontype=1)
+    dark, light = (
+        watched.insert("tblproductconfigoptionssub", configid=option, optionname=name)
+        for name in ("dark|Dark", "light|Light")
+    )
+    watched.insert("tblhostingconfigoptions", relid=service, configid=option, optionid=dark, qty=1)
+    watched.create(service)
+    watched.query("UPDATE tblhostingconfigoptions SET optionid = %s", light)
+    watched.query("UPDATE tblhosting SET username = 'renamed'")
+    told.answer(202, {"state": "received", "percent": 0, "id": "a"})
+    press(watched, "send")
+    first, second = [body for _id, method, _path, body in told.requests if method == "POST"]
+    assert first["variant"] == "dark" and second["at"] >= first.pop("at")
+    assert second == {**first, "variant": "light", "account": "renamed", "at": second["at"]}
+
+
+def test_an_order_is_not_sent_again_for_a_product_that_has_no_shop_any_more(watched, told):
+    told.refuse(422, "bundle_unknown")
+    _order, service = watched.order()
+    watched.create(service)
+    page = admin_page(watched)
+    watched.setting("products", "5 = boutique")
+    assert "Nothing was done" in press(watched, "send", page).text
+    assert told.told() == ["module_created"]
