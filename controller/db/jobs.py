@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
@@ -166,11 +166,12 @@ def counts(connection: sa.Connection) -> dict[str, int]:
     return {state: number for state, number in rows}
 
 
-def due(connection: sa.Connection, now: float, limit: int) -> Sequence[str]:
-    """Return ids of jobs somebody should look at now and nobody holds, the longest due first."""
+def due(connection: sa.Connection, now: float, limit: int, without: Collection[str] = ()) -> Sequence[tuple[str, str]]:
+    """Return (id, server) of jobs somebody should look at now and nobody holds, the longest due first; none of the
+    servers `without`."""
     free = sa.or_(jobs.c.lease_until.is_(None), jobs.c.lease_until <= now)
-    query = sa.select(jobs.c.id).where(jobs.c.wake_at <= now, free).order_by(jobs.c.wake_at).limit(limit)
-    return connection.execute(query).scalars().all()
+    query = sa.select(jobs.c.id, jobs.c.server).where(jobs.c.wake_at <= now, free, jobs.c.server.not_in(without))
+    return [(row.id, row.server) for row in connection.execute(query.order_by(jobs.c.wake_at).limit(limit))]
 
 
 def take_lease(connection: sa.Connection, job_id: str, owner: str, now: float, until: float) -> bool:

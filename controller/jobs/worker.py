@@ -8,7 +8,8 @@ import secrets
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import sqlalchemy as sa
@@ -23,8 +24,9 @@ from shared.errors import ShoplaunchError
 
 LOG = logging.getLogger(__name__)
 POLL_SECONDS = 0.5
-#: Jobs moved at the same time.
-THREADS = 4
+#: Jobs moved at the same time, and of one server: one that gives no answer holds up its own jobs alone.
+THREADS = 8
+PER_SERVER = 4
 #: A job that cannot even be looked at is left alone for so long.
 TROUBLE_SECONDS = 30.0
 
@@ -50,7 +52,7 @@ class Worker:
         """Move every due job on, one after the other; return how many there were."""
         with reading(self._engine) as connection:
             found = jobs.due(connection, self._clock(), THREADS)
-        for job_id in found:
+        for job_id, _server in found:
             self._advance_safely(job_id)
         return len(found)
 
@@ -68,19 +70,21 @@ class Worker:
 
     def run(self) -> None:
         """Work until `stop`."""
-        under_way: dict[str, Future[None]] = {}
+        under_way: dict[str, tuple[str, Future[None]]] = {}
         with ThreadPoolExecutor(THREADS, thread_name_prefix="job") as pool:
             while not self._stopping.is_set():
-                under_way = {key: future for key, future in under_way.items() if not future.done()}
-                for job_id in self._due(THREADS):
-                    if job_id not in under_way and len(under_way) < THREADS:
-                        under_way[job_id] = pool.submit(self._advance_safely, job_id)
+                under_way = {key: found for key, found in under_way.items() if not found[1].done()}
+                busy = Counter(server for server, _future in under_way.values())
+                for job_id, server in self._due([name for name, count in busy.items() if count >= PER_SERVER]):
+                    if job_id not in under_way and len(under_way) < THREADS and busy[server] < PER_SERVER:
+                        under_way[job_id] = server, pool.submit(self._advance_safely, job_id)
+                        busy[server] += 1
                 self._stopping.wait(POLL_SECONDS)
 
-    def _due(self, limit: int) -> list[str]:
+    def _due(self, without: Sequence[str]) -> Sequence[tuple[str, str]]:
         try:
             with reading(self._engine) as connection:
-                return list(jobs.due(connection, self._clock(), limit))
+                return jobs.due(connection, self._clock(), THREADS, without)
         except ShoplaunchError as error:
             LOG.warning("%s: %s", error.code, error.message)
             return []

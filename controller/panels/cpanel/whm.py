@@ -126,7 +126,7 @@ class Whm:
     def batch(self, looks: Sequence[Request]) -> list[Answer] | None:
         """Return the answers to all `looks`, made in one call; None where the server carries out no such call."""
         commands = [f"{one.name}?{urlencode(one.fields)}" for one in looks]
-        document = self._ask("json-api/batch", {"api.version": "1", "command": commands}, True, LONG_SECONDS)
+        document = self._ask("json-api/batch", {"api.version": "1", "command": commands}, True, ANSWER_SECONDS)
         answer = answers.whm(document)
         found = answer.data.get("result") if answer.ok and isinstance(answer.data, dict) else None
         if not isinstance(found, list) or len(found) != len(looks):

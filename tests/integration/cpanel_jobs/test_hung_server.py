@@ -1,0 +1,113 @@
+"""A server that takes calls and never answers: its own jobs wait, those of other servers get done meanwhile."""
+
+import socket
+import socketserver
+import ssl
+import threading
+
+import pytest
+import requests
+
+from controller.db import servers
+from controller.db.engine import transact
+from controller.jobs import worker
+from controller.panels.cpanel import whm as calling
+from controller.panels.cpanel.gate import OpenGate
+from controller.panels.cpanel.whm import Login, Request, Whm
+from tests.clock import START
+from tests.integration.controller.world import eventually
+
+pytestmark = pytest.mark.root
+
+
+class Hung(socketserver.ThreadingTCPServer):
+    """Lets everybody in by a certificate for 127.0.0.1, reads what they ask and says nothing until it is closed."""
+
+    daemon_threads = False
+
+    def __init__(self, certificate):
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate)
+        self.asked = threading.Event()
+        self._open = []
+        hung = self
+
+        class Handler(socketserver.BaseRequestHandler):
+            def handle(self):
+                hung._open.append(self.request)
+                with context.wrap_socket(self.request, server_side=True) as caller:
+                    hung._open.append(caller)
+                    while caller.recv(65536):
+                        hung.asked.set()
+
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.url = f"https://127.0.0.1:{self.server_address[1]}"
+        self._thread = threading.Thread(target=self.serve_forever)
+        self._thread.start()
+
+    def handle_error(self, *_ignored):
+        """Callers go away as they like."""
+
+    def close(self):
+        """Nobody is let in any more, and who waits hears that."""
+        self.shutdown()
+        self.socket.close()
+        for one in self._open:
+            try:
+                one.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                continue
+        self.server_close()
+        self._thread.join()
+
+
+@pytest.fixture
+def hung(whm):
+    """Such a server."""
+    made = Hung(whm.authority.issue("127.0.0.1"))
+    yield made
+    made.close()
+
+
+def test_the_jobs_of_another_server_get_done_while_those_of_a_server_that_never_answers_wait(
+    whm, world_of, hung, monkeypatch
+):
+    # Nothing of it is over before the test is
+    monkeypatch.setattr(calling, "ANSWER_SECONDS", 3600)
+    world = world_of()
+    row = servers.Server(
+        "cp0", "cpanel", hung.url, "root", world.keys.encrypt(whm.token()), whm.ca_file, {"skeleton": "none"}
+    )
+    transact(world.engine, lambda connection: servers.add(connection, row, START))
+    waiting = [
+        world.order(server="cp0", account=f"hung{n}", domain=f"hung{n}.example", create_account=False)
+        for n in range(2 * worker.THREADS)
+    ]
+    world.worker.start()
+    try:
+        assert hung.asked.wait(120)
+        jobs = [world.sell(world.hosting()) for _ in range(2)]
+        eventually(lambda: all(world.job(job).state == "dropped" for job in jobs))
+        found = [world.job(job) for job in waiting]
+        assert {job.state for job in found} <= {"received", "preparing"}
+        assert sum(job.lease_owner is not None for job in found) == worker.PER_SERVER
+    finally:
+        hung.close()
+        world.worker.stop()
+
+
+def test_a_look_is_waited_for_no_longer_among_others_than_alone(whm, monkeypatch):
+    waits = set()
+
+    def post(_session, _url, *, timeout, **_more):
+        waits.add(timeout)
+        raise requests.ConnectionError
+
+    monkeypatch.setattr(requests.Session, "post", post)
+    monkeypatch.setattr(calling, "LOOK_PAUSE_SECONDS", 0)
+    panel = Whm(Login("cp1", whm.url, "root", whm.token(), whm.ca_file), OpenGate(), 1)
+    look = Request("accountsummary", {"user": "alice"})
+    for ask in (lambda: panel.look(look), lambda: panel.batch([look, look])):
+        with pytest.raises(calling.ShoplaunchError):
+            ask()
+    assert waits == {(calling.CONNECT_SECONDS, calling.ANSWER_SECONDS)}
