@@ -62,10 +62,10 @@ def _privileges(panel: CpanelPanel, answer: Answer) -> Iterator[Check]:
 
 def _accounts(panel: CpanelPanel) -> Iterator[Check]:
     """Look at the server as one of its accounts sees it, and at what each package allows."""
-    sample = _samples(panel)
+    listing = panel.whm.call("listaccts", look=True)
+    sample = _samples(panel, listing)
     if not sample:
-        message = "no account to look at: features, databases, cron and PHP cannot be told yet"
-        yield Check("account", False, message, "Make an account, then check again.", essential=False)
+        yield _no_account(listing)
         yield _interval(panel, None)
         return
     (user, plan), *others = sample
@@ -82,11 +82,20 @@ def _accounts(panel: CpanelPanel) -> Iterator[Check]:
     yield _autossl(user, answers["autossl"])
 
 
-def _samples(panel: CpanelPanel) -> list[tuple[str, str]]:
+def _no_account(listing: Answer) -> Check:
+    untold = "features, databases, cron and PHP cannot be told"
+    if listing.ok:
+        message, what = f"no account to look at: {untold} yet", "Make an account, then check again."
+    else:
+        message = f"accounts may not be listed ({listing.text or 'no reason given'}): {untold}"
+        what = "Give the token the privilege `list-accts`, then check again."
+    return Check("account", False, message, what, essential=False)
+
+
+def _samples(panel: CpanelPanel, listing: Answer) -> list[tuple[str, str]]:
     """Return (account, package) of one account of each package, none that is suspended, the token's own only when
     there is no other; where one package is set for shops, of that alone as soon as it has an account."""
-    answer = panel.whm.call("listaccts", look=True)
-    listed = rows(answer.data, "acct") if answer.ok else []
+    listed = rows(listing.data, "acct") if listing.ok else []
     found: dict[str, str] = {}
     for row in sorted(listed, key=lambda row: str(row.get("user"))):
         name = str(row.get("user"))

@@ -105,6 +105,15 @@ def test_a_server_without_accounts_cannot_be_looked_at_from_inside(tmp_path):
             world.close()
 
 
+def test_accounts_that_may_not_be_listed_are_not_taken_for_none(whm, world_of):
+    world = world_of()
+    world.hosting()
+    world.change(token_encrypted=world.keys.encrypt(whm.token("root", ("cpanel-api", "acct-summary"))))
+    row = rows(world)["account"]
+    assert (row.ok, row.essential, "`list-accts`" in row.advice) == (False, False, True)
+    assert "Make an account" not in row.advice and "may not be listed" in row.message
+
+
 def test_what_autossl_found_wrong_is_shown(whm, world):
     hosting = world.hosting(plan="default")
     world.server_panel().request_tls(world.server_panel().find_account(hosting.user))
