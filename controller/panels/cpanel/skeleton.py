@@ -144,8 +144,8 @@ def open_skeleton(panel: CpanelPanel) -> Skeleton:
     """Return the skeleton that the server's settings (`skeleton`, `ssh`, `cpanel_token`) speak of, for the login the
     panel works as.
 
-    Raises config_invalid when it is switched off or cannot be reached by any way, account_missing for a reseller
-    without an account of his own.
+    Raises config_invalid when it is switched off, cannot be reached by any way, or `ssh` is not its owner's login;
+    account_missing for a reseller without an account of his own.
     """
     settings, user = panel.settings, panel.whm.user
     if settings.skeleton == "none":
@@ -155,6 +155,11 @@ def open_skeleton(panel: CpanelPanel) -> Skeleton:
     if settings.ssh:
         own = home_folder() / SSH_CONFIG
         store = SshStore(settings.ssh, own if own.is_file() else None)
+        owner = "root" if of_root else user
+        if store.login != owner:
+            message = f"the skeleton is {whose}, and {settings.ssh} would write into another: set `ssh` to {owner}@HOST"
+            more = "" if of_root else ", or the setting `skeleton` to root"
+            raise ShoplaunchError("config_invalid", message + more)
         return Skeleton(store, store, f"{whose}, by SSH as {settings.ssh}", instead)
     if of_root:
         if os.geteuid() != 0 or not CPANEL.is_dir():

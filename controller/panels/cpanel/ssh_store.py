@@ -42,6 +42,11 @@ class SshStore:
         self._target = target
         self._settings = settings
 
+    @property
+    def login(self) -> str:
+        """Below whose home the files are."""
+        return self._target.partition("@")[0]
+
     def entries(self, path: str) -> Mapping[str, Mapping[str, Any]] | None:
         """See Store."""
         list_all = 'for f in * .[!.]*; do if [ -e "$f" ] || [ -L "$f" ]; then stat -c "%F|%s|%a|%n" -- "$f"; fi; done'

@@ -271,3 +271,23 @@ def test_settings_that_lead_nowhere_are_told(panel_of, files, settings, code):
     with pytest.raises(ShoplaunchError) as failure:
         panel_of(**settings).ensure_skeleton(files)
     assert failure.value.code == code
+
+
+@pytest.mark.parametrize(
+    ("owner", "login", "token"),
+    [("reseller", "root", "reseller"), ("root", "reseller", "reseller"), ("root", "reseller", "root")],
+)
+def test_a_login_that_is_not_the_skeletons_owner_is_told_and_nothing_is_written(
+    way_of, panel_of, reseller, ssh, whm, files, owner, login, token
+):
+    way_of(f"{login} by SSH")
+    who = {"user": reseller[0], "token": reseller[1]} if token == "reseller" else {}
+    panel = panel_of(**who, skeleton=owner, ssh=ssh[login].target)
+    name = {"root": "root", "reseller": reseller[0]}
+    for call in (lambda: panel.ensure_skeleton(files), panel.skeleton_status, panel.remove_skeleton):
+        with pytest.raises(ShoplaunchError) as failure:
+            call()
+        assert failure.value.code == "config_invalid"
+        assert f"{name[owner]}@HOST" in failure.value.message and ssh[login].target in failure.value.message
+    for base in (whm.skeleton(reseller[0]), whm.skeleton()):
+        assert not (base / ".shoplaunch").exists()
