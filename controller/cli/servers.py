@@ -98,7 +98,9 @@ def add(
     Settings of cPanel servers: package (plan of accounts that are made), bundle_folder (readable by accounts, holds
     NAME.bundle), fetch_rate (bytes/s of bundles from here), calls_in_flight, cron_minutes (smallest interval),
     skeleton (root, reseller, none), ssh (user@host), cpanel_url (where the reseller's own account is called with its
-    own token, when that is not port 2083 of the same host), http_ip and http_port (where sites answer, behind NAT).
+    own token, when that is not port 2083 of the same host), http_ip, http_port and https_port (where sites answer,
+    behind NAT), public_ip (where the world's name servers lead visitors, behind NAT), name_servers (for clients'
+    domains, separated by commas).
     """
     if not NAME.match(name):
         raise click.UsageError("a server's name is letters, digits, dots, dashes and underscores; at most 63")
@@ -136,7 +138,11 @@ def change(
     ca: Path | None,
     options: tuple[str, ...],
 ) -> None:
-    """Change token, certificates or settings of the cPanel server NAME; `--option KEY=` takes a setting back."""
+    """Change token, certificates or settings of the cPanel server NAME; `--option KEY=` takes a setting back.
+
+    `server add --help` tells the settings, among them public_ip: where the world's name servers lead visitors, when
+    that is not where sites answer from here (NAT); without it https never follows by itself there.
+    """
     config = load_config()
     engine = open_database(config)
     with reading(engine) as connection:

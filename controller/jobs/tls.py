@@ -78,7 +78,7 @@ def addresses(host: str) -> set[str]:
 
 def leads_to(address: SiteAddress, domain: str) -> bool:
     """Tell whether the world finds the shop of `domain` where its server is."""
-    return address.ip in addresses(domain)
+    return (address.public_ip or address.ip) in addresses(domain)
 
 
 def look(ip: str, port: int, host: str, trusted: ssl.SSLContext, timeout: float = TIMEOUT_SECONDS) -> Served:

@@ -36,11 +36,15 @@ class DatabaseEndpoint:
 
 @dataclass(frozen=True)
 class SiteAddress:
-    """Where HTTP requests for the account's domain go; `port` is not 80 where another web server holds 80."""
+    """Where HTTP requests for the account's domain go; `port` is not 80 where another web server holds 80.
+
+    `public_ip` is what name servers should give for the domain, "" when that is `ip`.
+    """
 
     ip: str
     port: int = 80
     tls_port: int = 443
+    public_ip: str = ""
 
 
 @dataclass(frozen=True)

@@ -200,7 +200,8 @@ class CpanelPanel(Panel):
         """See Panel.site_address."""
         place = place_of(self.looks(account.user), account.domain) or {}
         ip = self.settings.http_ip or str(place.get("ip") or "") or self._host
-        return SiteAddress(ip=ip, port=self.settings.http_port, tls_port=self.settings.https_port)
+        settings = self.settings
+        return SiteAddress(ip, settings.http_port, settings.https_port, settings.public_address())
 
     def _autossl(self, account: Account) -> AutoSsl:
         return AutoSsl(self.whm, self._reasons(account), account.user)

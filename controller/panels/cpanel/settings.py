@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from ipaddress import ip_address
 from typing import Any
 
 from shared.errors import ShoplaunchError
@@ -43,6 +44,8 @@ class CpanelSettings:
     http_ip: str = ""
     http_port: int = 80
     https_port: int = 443
+    #: Where the world's name servers send visitors, when that is not where sites answer from here (NAT).
+    public_ip: str = ""
     #: What clients' domains should use, separated by commas, when it is not what the panel tells.
     name_servers: str = ""
 
@@ -63,6 +66,13 @@ class CpanelSettings:
         """Return the names of `name_servers`."""
         return [name.strip().lower() for name in self.name_servers.split(",") if name.strip()]
 
+    def public_address(self) -> str:
+        """Return `public_ip` as name servers tell it. Raises config_invalid."""
+        try:
+            return str(ip_address(self.public_ip)) if self.public_ip else ""
+        except ValueError:
+            raise ShoplaunchError("config_invalid", "public_ip must be an IP address") from None
+
     def _check(self) -> None:
         if not 1 <= self.calls_in_flight <= 64:
             raise ShoplaunchError("config_invalid", "calls_in_flight must be between 1 and 64")
@@ -71,6 +81,7 @@ class CpanelSettings:
         for name in ("http_port", "https_port"):
             if not 0 < getattr(self, name) < 65536:
                 raise ShoplaunchError("config_invalid", f"{name} must be between 1 and 65535")
+        self.public_address()
         if self.fetch_rate < 0:
             raise ShoplaunchError("config_invalid", "fetch_rate must be at least 0")
         wrong = [name for name in self.name_server_list() if not DOMAIN.match(name)]

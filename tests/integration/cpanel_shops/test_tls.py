@@ -2,6 +2,8 @@
 
 import pytest
 
+from controller.panels.cpanel.settings import CpanelSettings
+from shared.errors import ShoplaunchError
 from tests.cpanel_world import CLOCK_BEHIND
 
 pytestmark = pytest.mark.root
@@ -91,6 +93,24 @@ def test_https_follows_by_itself_when_the_domain_comes_to_lead_here(world, whm, 
     assert len(world.service.later_jobs(job.id)) == 1
 
 
+@pytest.mark.parametrize("told", [True, False], ids=["public_ip set", "public_ip not set"])
+def test_behind_nat_https_follows_where_the_address_visitors_use_is_told(world, whm, hosting, told):
+    outside = "203.0.113.80"
+    world.settings["http_ip"] = whm.ip
+    if told:
+        world.settings["public_ip"] = outside
+    whm.engine.tls.serve(hosting.user, whm.authority.issue(hosting.domain, f"www.{hosting.domain}"))
+    job = world.opened(hosting)
+    for name in (hosting.domain, f"www.{hosting.domain}"):
+        whm.dns[name] = outside
+    wait(world, job, 3600)
+    if told:
+        is_on_https(world, job)
+    else:
+        assert world.status(job)["tls"] == "waiting"
+        assert world.status(job)["tls_reason"] == "the domain does not lead to the server"
+
+
 def test_a_domain_that_leads_here_from_the_beginning_is_asked_for_once(world, whm, hosting):
     lead_here(whm, hosting)
     job = world.opened(hosting)
@@ -156,6 +176,18 @@ def test_a_lost_answer_asks_for_nothing_twice_at_once(world, whm, hosting):
     job = world.opened(hosting)
     wait(world, job, 3000)
     is_on_https(world, job)
+
+
+@pytest.mark.parametrize("value", ["203.0.113", "shop.example.com", "203.0.113.80/32", "203.0.113.80,203.0.113.81"])
+def test_a_public_ip_that_is_none_is_refused(value):
+    with pytest.raises(ShoplaunchError) as failure:
+        CpanelSettings.from_dict({"public_ip": value})
+    assert failure.value.code == "config_invalid" and "public_ip" in failure.value.message
+
+
+def test_a_public_ip_is_compared_as_name_servers_tell_it(world):
+    world.settings["public_ip"] = "2001:DB8:0::80"
+    assert world.open_panel().site_address(world.account(world.sold())).public_ip == "2001:db8::80"
 
 
 def test_another_port_for_https_is_where_certificates_are_looked_for(world, whm):
