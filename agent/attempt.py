@@ -1,7 +1,6 @@
 """What a new attempt may keep of what an earlier one did, decided from the digests of the values used."""
 
 from agent import holding, moves, staging
-from shared.bundle import members_of
 from shared.job import RESTORE
 
 CONTINUE = "continue"
@@ -68,8 +67,9 @@ def prepare(ctx):
 def forget_rendered(ctx):
     """Shards with placeholders are to be unpacked again when `prepare` found other database values."""
     if ctx.state.get("render_again"):
-        shards = members_of(ctx.manifest, "files")
-        ctx.state.forget_shards([member["name"] for member in shards if member["placeholders"]])
+        # A variant's plain files may stand where one with placeholders is written again
+        again = [one["name"] for one in ctx.shards() if one["placeholders"] or one["kind"] == "variant_files"]
+        ctx.state.forget_shards(again)
         ctx.state.update(render_again=False)
 
 

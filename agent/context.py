@@ -14,7 +14,7 @@ import os
 import threading
 
 from agent import small_job, staging
-from shared.bundle import members_of
+from shared.bundle import members_of, shards_of, variant_of
 from shared.errors import ShoplaunchError
 from shared.job import BUNDLE_FILE, FOLDER, values_sha256
 from shared.placeholders import Renderer
@@ -66,6 +66,28 @@ class Context:
                 fragments.update((name, base64.b64decode(text)) for name, text in document.items())
             self._renderer = Renderer(self.manifest["nonce"], self.values, fragments)
         return self._renderer
+
+    @property
+    def variant(self):
+        """The manifest's entry of the variant the job chose, None without. Raises ShoplaunchError `variant_unknown`."""
+        return variant_of(self.manifest, self.job.get("variant"))
+
+    def shards(self):
+        """Return the members this job's tree is unpacked from, in their order: the variant's files replace others."""
+        return shards_of(self.manifest, self.job.get("variant"))
+
+    def variant_part(self, part):
+        """Return the chosen variant's "statements", "tables" or "cells"; [] without one.
+
+        Raises ShoplaunchError `bundle_digest`, `bundle_damaged`, `variant_unknown`.
+        """
+        chosen = self.variant
+        if chosen is None:
+            return []
+        try:
+            return self.read_json("variants")[chosen["name"]][part]
+        except (TypeError, KeyError):
+            raise ShoplaunchError("bundle_damaged", "the bundle lacks variant {}".format(chosen["name"])) from None
 
     def read_json(self, kind):
         """Return the parsed content of the only member of `kind` ("tables", "configure", ...); [] when absent.

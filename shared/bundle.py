@@ -11,6 +11,8 @@ MANIFEST = "manifest.json"
 MAX_MANIFEST_BYTES = 64 * 1024 * 1024
 SHARD_PACKED_BYTES = 8 * 1024 * 1024
 SHARD_UNPACKED_BYTES = 16 * 1024 * 1024
+#: Kinds of members that hold files.
+SHARDS = ("files", "variant_files")
 CHUNK_UNPACKED_BYTES = 1024 * 1024
 #: Path limits of Linux file systems, in bytes.
 MAX_PATH_BYTES = 4095
@@ -88,3 +90,22 @@ def load_manifest(data):
 def members_of(manifest, kind):
     """Return the manifest's members of `kind` in the order in which they are to be used."""
     return [member for member in manifest["members"] if member["kind"] == kind]
+
+
+def variant_of(manifest, name):
+    """Return the manifest's entry of the variant `name`; None for None, the template as it is.
+
+    Raises ShoplaunchError `variant_unknown`.
+    """
+    if name is None:
+        return None
+    for entry in manifest["variants"]:
+        if entry["name"] == name:
+            return entry
+    raise ShoplaunchError("variant_unknown", "the bundle has no variant {!r}".format(name[:80]))
+
+
+def shards_of(manifest, variant):
+    """Return the shards of a shop of the variant named `variant` (or None), its own behind those of all."""
+    own = [member for member in members_of(manifest, "variant_files") if member.get("variant") == variant]
+    return members_of(manifest, "files") + own

@@ -168,6 +168,7 @@ class Handmade:
         self.texts = chunk_texts(rows_each, chunks)
         self.entries = {}
         self.members = {}
+        self.listed = []
         self._files(shards)
         self._database()
         self.digests = self._take_digests(server)
@@ -204,7 +205,30 @@ class Handmade:
         if entries is not None:
             self.entries[name]["entries"] = entries
 
-    def _take_digests(self, server):
+    def with_variants(self, server, variants):
+        """Return this bundle with `variants`: name -> {"statements", "plain", "filled" (entries of shards), "entries"}.
+
+        "entries" is how many of the files and folders are new.
+        """
+        other = copy.copy(self)
+        other.members, other.entries = dict(self.members), dict(self.entries)
+        said, other.listed, number = {}, [], 0
+        for name, made in variants.items():
+            digests = self._take_digests(server, made["statements"])
+            changed = [table for table in self._tables(digests) if table["digest"] != list(self.digests[table["name"]])]
+            said[name] = {"statements": made["statements"], "tables": changed, "cells": made.get("cells", [])}
+            other.listed.append({"name": name, "title": name.title(), "entries": made.get("entries", 0)})
+            for placeholders in (False, True):
+                files = made.get("filled" if placeholders else "plain")
+                if files:
+                    number += 1
+                    member = f"files/variant/{number:04d}.tar.gz"
+                    other._member(member, "variant_files", placeholders, *shard(files))
+                    other.entries[member]["variant"] = name
+        other._member("db/variants.json.gz", "variants", True, packed(said))
+        return other
+
+    def _take_digests(self, server, more=()):
         database = server.new_database()[0]
         connection = server.root_connection(database)
         renderer = Renderer(NONCE, PROBE_VALUES, {"1": FRAGMENT.encode()})
@@ -214,6 +238,8 @@ class Handmade:
             for text, _ in self.texts:
                 for line in renderer.render(text.encode()).splitlines():
                     connection.query(line)
+            for statement in more:
+                cursor.execute(statement["sql"], statement["params"])
             found = {}
             for name, statement in DIGESTS.items():
                 cursor.execute(statement)
@@ -221,16 +247,21 @@ class Handmade:
         server.query(f"DROP DATABASE `{database}`")
         return found
 
-    def manifest(self, **more):
-        """Return the manifest over the members."""
-        tables = [
+    @staticmethod
+    def _tables(digests):
+        return [
             {"name": name, "rows": int(row[0]), "digest_sql": DIGESTS[name], "digest": list(row),
              "text_columns": [] if name == "ps_image" else ["name"] + (["value"] if "conf" in name else [])}
-            for name, row in self.digests.items()
+            for name, row in digests.items()
         ]  # fmt: skip
+
+    def manifest(self, **more):
+        """Return the manifest over the members."""
+        tables = self._tables(self.digests)
         changes = {
             "values": ["admin_folder", "domain", "secret.cookie_key", "shop.name"],
             "tables": tables,
+            "variants": self.listed,
             "residue": [TEMPLATE_DOMAIN.encode().hex(), b"/home/template/public_html".hex()],
             "entry_points": ["index.php", ".htaccess"],
             "requirements": {

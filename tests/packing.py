@@ -40,6 +40,18 @@ class PlainPlan:
             for column, value in zip(table.stored, row)
         )
 
+    def text(self, value, place):
+        return value.replace(self.domain, self.token)
+
+    def table(self, name):
+        return name
+
+    def setting(self, name, value):
+        return [("settings", {"sql": "UPDATE settings SET value = %s WHERE name = %s", "params": [value, name]})]
+
+    def owns(self, path):
+        return path == b"config.php"
+
     def fragments(self):
         return {}
 
@@ -48,7 +60,7 @@ class PlainPlan:
 
     def manifest(self):
         return {
-            "secrets": [], "variants": [], "entry_points": ["index.php"], "checks": [], "jobs": {},
+            "secrets": [], "entry_points": ["index.php"], "checks": [], "jobs": {},
             "php": {"min": "7.4", "max": None, "extensions": []}, "personal_data": [], "residue": [self.domain],
         }  # fmt: skip
 

@@ -14,7 +14,8 @@ def run(ctx):
     members = members_of(ctx.manifest, "configure")
     if not members:
         return
-    statements = ctx.read_json("configure")
+    # A variant's come last: in the same transaction, they are there or none is
+    statements = ctx.read_json("configure") + ctx.variant_part("statements")
     patience = Patience(ctx.check_current)
     while True:
         try:

@@ -33,8 +33,10 @@ def run(ctx):
 
 def prove_files(ctx):
     """The new tree holds every entry of the shards. Raises ShoplaunchError `file_error`; unpacking starts anew then."""
-    shards = members_of(ctx.manifest, "files")
-    wanted = sum(member.get("entries", 0) for member in shards)
+    shards = ctx.shards()
+    wanted = sum(member.get("entries", 0) for member in shards if member["kind"] == "files")
+    # Of a variant's own only those count that replace none
+    wanted += (ctx.variant or {}).get("entries", 0)
     found = sum(len(folders) + len(files) for _, folders, files in os.walk(ctx.staging)) if shards else 0
     # Folders above an entry need no entry of their own
     if found < wanted:
@@ -42,6 +44,18 @@ def prove_files(ctx):
         ctx.state.forget_stages(["unpack"])
         raise ShoplaunchError("file_error", "the new tree holds {} of {} entries".format(found, wanted))
     ctx.state.record("files", wanted)
+
+
+def tables_of(ctx):
+    """Return what every table must be: as the chosen variant says of those it changes, else as the manifest does."""
+    changed = {table["name"]: table for table in ctx.variant_part("tables")}
+    return [changed.get(table["name"], table) for table in ctx.manifest["tables"]]
+
+
+def cells_of(ctx):
+    """Return the filled cells to read back; those of the chosen variant's tables as it says."""
+    changed = {table["name"] for table in ctx.variant_part("tables")}
+    return [cell for cell in ctx.read_json("cells") if cell["table"] not in changed] + ctx.variant_part("cells")
 
 
 def attempt_once(ctx):
@@ -74,7 +88,7 @@ def prove_chunks(ctx, connection):
 def prove_tables(ctx, connection):
     """Rows and digests of every table are as the packer saw them."""
     digests = 0
-    tables = ctx.manifest["tables"]
+    tables = tables_of(ctx)
     for number, table in enumerate(tables):
         name = table["name"]
         statement = table.get("digest_sql") or "SELECT COUNT(*) FROM `{}`".format(name.replace("`", "``"))
@@ -95,7 +109,7 @@ def prove_tables(ctx, connection):
 def prove_cells(ctx, connection):
     """Every filled cell reads back as it was to be filled."""
     count = 0
-    for cell in ctx.read_json("cells"):
+    for cell in cells_of(ctx):
         wanted = [None if text is None else ctx.renderer.render(base64.b64decode(text)) for text in cell["expect"]]
         found = [row[0] for row in raw(connection, cell["sql"])]
         if found != wanted:
@@ -109,7 +123,7 @@ def prove_clean(ctx, connection):
     """No text column holds the template's domain or paths."""
     residue = Residue(ctx.manifest, ctx.values)
     searched = 0
-    for table in ctx.manifest["tables"]:
+    for table in tables_of(ctx):
         columns = table.get("text_columns", [])
         if not columns or not table["rows"] or not residue.needles:
             continue

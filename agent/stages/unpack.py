@@ -6,7 +6,6 @@ from agent import staging, tar
 from agent.inflate import gunzip, gunzip_large
 from agent.residue import Residue
 from agent.tree_writer import TreeWriter
-from shared.bundle import members_of
 from shared.errors import ShoplaunchError
 
 NAME = "unpack"
@@ -17,7 +16,7 @@ def run(ctx):
 
     Raises ShoplaunchError `unsafe_path`, `residue_found`, `bundle_*`, `superseded`; OSError.
     """
-    shards = members_of(ctx.manifest, "files")
+    shards = ctx.shards()
     total = sum(member["size"] for member in shards) or 1
     done = 0
     residue = Residue(ctx.manifest, ctx.values)

@@ -18,7 +18,7 @@ def run(ctx):
     A small job has none; what it says is checked.
 
     Raises ShoplaunchError `clock_skew`, `job_expired`, `job_invalid`, `placeholder_unknown`, `bundle_*`,
-    `manifest_invalid`; OSError.
+    `manifest_invalid`, `variant_unknown`; OSError.
     """
     check_clock(ctx)
     if ctx.kind in SMALL_KINDS:
@@ -34,6 +34,8 @@ def run(ctx):
         ctx.job, ctx.folder, door, ctx.check_current, lambda fraction: ctx.progress(NAME, fraction)
     )
     ctx.manifest = ctx.bundle.manifest
+    if ctx.variant is not None:
+        ctx.log.info("variant %s", ctx.variant["name"])
     missing = sorted(set(ctx.manifest["values"]) - set(ctx.values))
     if missing:
         raise ShoplaunchError("placeholder_unknown", "the job has no value for {}".format(", ".join(missing[:5])))

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from controller.bundles import collations, proof, residue
+from controller.bundles import collations, proof, residue, variant_proof, variants
 from controller.bundles.datapack import DataFacts, pack_data
 from controller.bundles.filepack import FileFacts, pack_files
-from controller.bundles.manifest import Evidence, manifest_of, report_of
+from controller.bundles.manifest import Evidence, Variants, manifest_of, report_of
 from controller.bundles.names import Names
 from controller.bundles.plan import Plan
 from controller.bundles.probe import probe_values
@@ -20,6 +20,8 @@ from controller.bundles.progress import Progress
 from controller.bundles.scratch import Scratch, open_scratch
 from controller.bundles.source import Routine, Source, open_source, read_tables
 from controller.bundles.tree import Tree
+from controller.bundles.variant_files import pack_variant_files
+from controller.bundles.variants import Variant
 from controller.bundles.writer import BundleWriter
 from shared.encoding import canonical_json, sha256_hex
 from shared.placeholders import Renderer
@@ -39,6 +41,8 @@ class Request:
     dump: Path | None = None
     scratch: str | None = field(default=None, repr=False)
     check: bool = False
+    #: The file that declares the variants.
+    variants: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -63,15 +67,18 @@ def pack(request: Request, make_plan: MakePlan, progress: Progress) -> Packed:
         source = stack.enter_context(open_source(request.database, request.dump, scratch, progress.phase))
         plan = make_plan(tree, source)
         names = Names(plan.nonce)
+        chosen = variants.read(request.variants, plan, source, names) if request.variants else []
         routines = source.routines()
         with _trial(scratch) as trial:
             data = pack_data(source, plan, names, bundle, trial, progress)
         files = pack_files(tree, plan, names, bundle, progress)
-        _add_documents(bundle, plan, names, data)
+        extra = pack_variant_files(chosen, files, plan, names, bundle)
+        _add_documents(bundle, plan, names, data, chosen)
         bundle.number()
-        evidence = _prove(bundle, scratch, plan, names, data, routines, progress)
+        evidence = _prove(bundle, scratch, plan, names, data, routines, chosen, progress)
         bundle.number()
-        return _finish(request, bundle, plan, names, files, data, evidence, progress)
+        added = Variants(chosen, extra)
+        return _finish(request, bundle, plan, names, files, data, evidence, added, progress)
 
 
 @contextmanager
@@ -80,7 +87,7 @@ def _trial(scratch: Scratch) -> Iterator[Any]:
         yield connection
 
 
-def _add_documents(bundle: BundleWriter, plan: Plan, names: Names, data: DataFacts) -> None:
+def _add_documents(bundle: BundleWriter, plan: Plan, names: Names, data: DataFacts, chosen: Sequence[Variant]) -> None:
     """Add what does not depend on the proof: tables, fragments, configure statements."""
     tables = [definition.as_json() for definition in data.definitions.values()]
     bundle.add_document("tables", "db/tables.json.gz", _document(tables), False)
@@ -93,22 +100,25 @@ def _add_documents(bundle: BundleWriter, plan: Plan, names: Names, data: DataFac
     bundle.add_document("configure", "db/configure.json.gz", _document(configure), filled)
     names.take_document(plan.manifest()["checks"])
     names.take_document(plan.manifest()["jobs"])
+    names.take_document([step.statement for variant in chosen for step in variant.steps])
 
 
 def _prove(
     bundle: BundleWriter, scratch: Scratch, plan: Plan, names: Names, data: DataFacts,
-    routines: list[Routine], progress: Progress,
+    routines: list[Routine], chosen: Sequence[Variant], progress: Progress,
 ) -> Evidence:  # fmt: skip
     """Load the bundle twice with different values and take the evidence; add cells and routines."""
     progress.phase("proof", 2)
     load = proof.Load(data.definitions, _load_chunks(bundle), routines, plan.configure())
     secrets = plan.manifest()["secrets"]
     databases = (scratch.new_database(), scratch.new_database())
+    renderers = []
     with scratch.connection(databases[0]) as first, scratch.connection(databases[1]) as second:
         evidence = Evidence(ordered=routines)
         for which, connection in enumerate((first, second)):
             values = probe_values(names.used, secrets, which, plan.probes())
             renderer = Renderer(plan.nonce, values, dict(plan.fragments()))
+            renderers.append(renderer)
             sent = proof.load_data(connection, load, renderer)
             evidence.largest_statement = max(evidence.largest_statement, sent)
             if which == 0:
@@ -125,12 +135,39 @@ def _prove(
         evidence.longest_key = collations.longest_key_bytes(first)
         with _trial(scratch) as trial:
             evidence.collations, evidence.refused = collations.fallbacks(first, trial, data.definitions)
+    _prove_variants(bundle, scratch, plan, databases, renderers, chosen, evidence, progress)
     tables = {name: table.table for name, table in evidence.tables.items()}
     cells = proof.cells_documents(evidence.cells, tables)
     bundle.add_document("cells", "db/cells.json.gz", _document(cells), bool(cells))
     made = [{"kind": one.kind, "name": one.name, "create": one.create} for one in evidence.ordered]
     bundle.add_document("routines", "db/routines.json.gz", _document(made), False)
     return evidence
+
+
+def _prove_variants(
+    bundle: BundleWriter, scratch: Scratch, plan: Plan, databases: tuple[str, str], renderers: Sequence[Renderer],
+    chosen: Sequence[Variant], evidence: Evidence, progress: Progress,
+) -> None:  # fmt: skip
+    if not chosen:
+        return
+    progress.phase("variants", len(chosen))
+    trial = variant_proof.Trial(
+        databases, (renderers[0], renderers[1]), plan.configure(), evidence.tables, evidence.cells, plan.nonce,
+        any(routine.kind == "trigger" for routine in evidence.ordered),
+    )  # fmt: skip
+    made = {}
+    with scratch.connection(databases[0]) as connection:
+        for variant in chosen:
+            made[variant.name] = said = variant_proof.prove(connection, variant, trial)
+            evidence.variant_rows[variant.name] = {
+                table["name"]: table["rows"]
+                for table in said["tables"]
+                if table["rows"] != evidence.tables[table["name"]].rows
+            }
+            progress.advance()
+    document = _document(made)
+    evidence.largest_statement = max(evidence.largest_statement, len(document))
+    bundle.add_document("variants", "db/variants.json.gz", document, True)
 
 
 def _compare_with_source(connection: Any, data: DataFacts) -> None:
@@ -146,11 +183,11 @@ def _load_chunks(bundle: BundleWriter) -> list[proof.LoadChunk]:
 
 def _finish(
     request: Request, bundle: BundleWriter, plan: Plan, names: Names, files: FileFacts, data: DataFacts,
-    evidence: Evidence, progress: Progress,
+    evidence: Evidence, added: Variants, progress: Progress,
 ) -> Packed:  # fmt: skip
     progress.phase("writing")
-    report = report_of(plan, files, data, evidence)
-    manifest = manifest_of(bundle, plan, names, files, data, evidence, report)
+    report = report_of(plan, files, data, evidence, added)
+    manifest = manifest_of(bundle, plan, names, files, data, evidence, added, report)
     content = canonical_json(manifest)
     path = bundle.assemble(content)
     progress.phase("search for residue")

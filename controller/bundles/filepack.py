@@ -12,6 +12,8 @@ from controller.bundles.tree import Entry, Tree
 from controller.bundles.writer import BundleWriter
 
 _DISK_BLOCK = 4096
+#: Within FileFacts `bytes` is a number.
+PathBytes = bytes
 #: How compressed files begin: gzip, ZIP, bzip2, xz, 7z, Zstandard, RAR.
 _COMPRESSED = (b"\x1f\x8b", b"PK\x03\x04", b"BZh", b"\xfd7zXZ", b"7z\xbc\xaf", b"\x28\xb5\x2f\xfd", b"Rar!")
 
@@ -28,6 +30,10 @@ class FileFacts:
     filled: int = 0
     #: Paths of files that nobody looks into.
     compressed: list[str] = field(default_factory=list)
+    #: Path -> kind of every entry.
+    kinds: dict[PathBytes, str] = field(default_factory=dict)
+    #: Entries of a variant that replace none of the template's.
+    added: int = 0
 
     @property
     def inodes(self) -> int:
@@ -44,8 +50,8 @@ def pack_files(tree: Tree, plan: Plan, names: Names, bundle: BundleWriter, progr
     filled = ShardWriter(lambda shard: _add(bundle, shard, True))
     try:
         for entry in entries:
-            header, content, has_placeholders = _packed(entry, tree, plan, names)
-            _count(facts, entry, content, has_placeholders)
+            header, content, has_placeholders = packed(entry, tree, plan, names)
+            count(facts, entry, content, has_placeholders)
             (filled if has_placeholders else plain).add(header, content)
             progress.advance(entry.size)
     finally:
@@ -55,8 +61,8 @@ def pack_files(tree: Tree, plan: Plan, names: Names, bundle: BundleWriter, progr
     return facts
 
 
-def _packed(entry: Entry, tree: Tree, plan: Plan, names: Names) -> tuple[bytes, bytes, bool]:
-    """Return (tar header, content, whether the content has placeholders)."""
+def packed(entry: Entry, tree: Tree, plan: Plan, names: Names) -> tuple[bytes, bytes, bool]:
+    """Return (tar header, content, whether the content has placeholders). Raises as `pack_files` does."""
     shown = entry.path.decode("utf-8")
     names.check_free(entry.path, shown)
     path = plan.path(entry.path)
@@ -74,7 +80,9 @@ def _packed(entry: Entry, tree: Tree, plan: Plan, names: Names) -> tuple[bytes, 
     return header_of(entry, path, len(template)), template, has_placeholders
 
 
-def _count(facts: FileFacts, entry: Entry, content: bytes, has_placeholders: bool) -> None:
+def count(facts: FileFacts, entry: Entry, content: bytes, has_placeholders: bool) -> None:
+    """Add one packed entry to `facts`."""
+    facts.kinds[entry.path] = entry.kind
     if entry.kind == "file":
         facts.files += 1
         facts.bytes += len(content)

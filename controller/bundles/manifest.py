@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import Any
@@ -15,6 +15,7 @@ from controller.bundles.plan import Plan
 from controller.bundles.proof import Cells, TableProof
 from controller.bundles.shards import zlib_version
 from controller.bundles.source import Routine
+from controller.bundles.variants import Variant
 from controller.bundles.writer import BundleWriter
 from shared.bundle import FORMAT
 from shared.schema import validate
@@ -43,11 +44,36 @@ class Evidence:
     largest_statement: int = 0
     longest_key: int = 0
     indexes: int = 0
+    #: Variant -> table -> rows, where they are other than without it.
+    variant_rows: dict[str, dict[str, int]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Variants:
+    """What an order may choose, and what each adds to the tree, by name."""
+
+    declared: Sequence[Variant]
+    files: Mapping[str, FileFacts]
+
+    def as_json(self, rows: Mapping[str, Mapping[str, int]]) -> list[dict[str, Any]]:
+        """Return the manifest's entries; `rows` are the evidence's."""
+        return [
+            {"name": one.name, "title": one.title, "entries": self.files[one.name].added, "rows": dict(rows[one.name])}
+            for one in self.declared
+        ]
+
+    def disk_bytes(self) -> int:
+        """Return what the largest takes on disk."""
+        return max((facts.disk_bytes for facts in self.files.values()), default=0)
+
+    def inodes(self) -> int:
+        """Return what the one with most entries takes."""
+        return max((facts.added for facts in self.files.values()), default=0)
 
 
 def manifest_of(
     bundle: BundleWriter, plan: Plan, names: Names, files: FileFacts, data: DataFacts, evidence: Evidence,
-    report: Mapping[str, Any],
+    variants: Variants, report: Mapping[str, Any],
 ) -> dict[str, Any]:  # fmt: skip
     """Return the manifest. Raises ShoplaunchError `manifest_invalid` when it would break its own schema."""
     known = plan.manifest()
@@ -59,12 +85,12 @@ def manifest_of(
         "application": dict(plan.application),
         "values": sorted(names.used | {secret["name"] for secret in secrets}),
         "secrets": secrets,
-        "variants": list(known["variants"]),
+        "variants": variants.as_json(evidence.variant_rows),
         "members": [member.as_json() for member in bundle.members],
         "tables": [table.as_json() for table in evidence.tables.values()],
         "requirements": {
-            "disk_bytes": files.disk_bytes,
-            "inodes": files.inodes + _OWN_INODES,
+            "disk_bytes": files.disk_bytes + variants.disk_bytes(),
+            "inodes": files.inodes + variants.inodes() + _OWN_INODES,
             "database_bytes": _database_bytes(bundle, evidence),
             "max_statement_bytes": evidence.largest_statement + _ROOM_FOR_VALUES_BYTES,
             "max_row_bytes": data.largest_row,
@@ -108,7 +134,7 @@ def without_places(report: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def report_of(plan: Plan, files: FileFacts, data: DataFacts, evidence: Evidence) -> dict[str, Any]:
+def report_of(plan: Plan, files: FileFacts, data: DataFacts, evidence: Evidence, variants: Variants) -> dict[str, Any]:
     """Return everything the operator is told about the packing."""
     proofs = evidence.tables.values()
     masked = {f"{one.table.name}.{column}": len(keys) for one in proofs for column, keys in one.masks.items()}
@@ -126,5 +152,7 @@ def report_of(plan: Plan, files: FileFacts, data: DataFacts, evidence: Evidence)
         "tables_without_key": sorted(data.unkeyed),
         "collation_fallbacks_refused": evidence.refused,
         "not_searched": {**plan.unsearched(), **residue.unsearched(plan.forbidden())},
-        "compressed_files_not_searched": files.compressed,
+        "compressed_files_not_searched": [
+            *files.compressed, *(path for facts in variants.files.values() for path in facts.compressed)
+        ],
     }  # fmt: skip

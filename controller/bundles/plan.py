@@ -30,6 +30,21 @@ class Plan(Protocol):
     def row(self, table: Table, row: Row) -> Row:
         """Return a row with its cells as templates; the same object when nothing changed."""
 
+    def text(self, value: bytes, place: str) -> bytes:
+        """Return any other text of a shop as a template; `place` is for the report."""
+
+    def table(self, name: str) -> str:
+        """Return the full name of a table named without the template's prefix."""
+
+    def setting(self, name: str, value: str) -> Sequence[tuple[str, Mapping[str, Any]]]:
+        """Return (table, statement) pairs that give a setting a value (a template), whether it is there or not.
+
+        May be carried out twice; the last reads it back.
+        """
+
+    def owns(self, path: bytes) -> bool:
+        """Tell whether a file is written anew, whatever it held."""
+
     def fragments(self) -> Mapping[str, bytes]:
         """Return the fragments made so far."""
 
@@ -39,7 +54,7 @@ class Plan(Protocol):
     def manifest(self) -> Mapping[str, Any]:
         """Return the manifest's parts that only the recipe knows.
 
-        secrets, variants, entry_points, checks, jobs, php, personal_data, residue (bytes).
+        secrets, entry_points, checks, jobs, php, personal_data, residue (bytes).
         """
 
     def probes(self) -> Mapping[str, tuple[str, str]]:

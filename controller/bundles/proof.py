@@ -7,7 +7,7 @@ import gzip
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from controller.bundles import digests
 from controller.bundles.connections import Connection, Refused, Row, name
@@ -19,6 +19,16 @@ from shared.placeholders import Renderer
 
 #: Two moments, so that what depends on the clock differs between two loads as what depends on values does.
 MOMENTS = (1_000_000_000, 1_500_000_000)
+
+
+class Readable(Protocol):
+    """What answers queries: a connection, or one of several databases over the same one."""
+
+    def rows(self, sql: str) -> list[Row]:
+        """Return all rows of a query."""
+
+    def one(self, sql: str) -> Row:
+        """Return the first row of a query that has one."""
 
 
 @dataclass(frozen=True)
@@ -138,7 +148,7 @@ def configure(connection: Connection, load: Load, renderer: Renderer, moment: in
         if check is None:
             continue
         rows = _parametrised(connection, check, renderer, number)[1]
-        expected = [None if part is None else _rendered(renderer, part).encode() for part in check["expect"]]
+        expected = [None if part is None else rendered(renderer, part).encode() for part in check["expect"]]
         if not rows or list(rows[0]) != expected:
             raise ShoplaunchError("configure_failed", f"statement {number} cannot be read back: {check['sql'][:200]}")
     connection.query("SET timestamp=DEFAULT")
@@ -146,7 +156,13 @@ def configure(connection: Connection, load: Load, renderer: Renderer, moment: in
 
 def check_cells(connection: Connection, cells: Sequence[Cells], renderer: Renderer) -> list[Cells]:
     """Return the cells that read back as rendered, without those that do not."""
-    tables = read_tables(connection)
+    return matching_cells(connection, cells, renderer, read_tables(connection))
+
+
+def matching_cells(
+    connection: Readable, cells: Sequence[Cells], renderer: Renderer, tables: Mapping[str, Table]
+) -> list[Cells]:
+    """Return what `check_cells` does; `tables` are those of the cells by name."""
     good = []
     for group in cells:
         rows = connection.rows(digests.cells_sql(tables[group.table], group.column, group.keys))
@@ -179,18 +195,23 @@ def take(first: Connection, second: Connection, names: tuple[str, str]) -> dict[
     """
     proofs: dict[str, TableProof] = {}
     for table in read_tables(first).values():
-        proof = TableProof(table)
-        _mask(proof, first, second, names)
-        proof.sql = digests.digest_sql(table, proof.masks, proof.left_out)
-        proof.digest = digests.digest_row(first.one(proof.sql))
-        if proof.digest != digests.digest_row(second.one(proof.sql)):
-            raise ShoplaunchError("proof_digest", f"two loads of {table.name} differ beyond the filled cells")
-        proof.rows = int(proof.digest[0])
-        proofs[table.name] = proof
+        proofs[table.name] = prove_table(table, first, second, names)
     return proofs
 
 
-def _mask(proof: TableProof, first: Connection, second: Connection, names: tuple[str, str]) -> None:
+def prove_table(table: Table, first: Readable, second: Readable, names: tuple[str, str]) -> TableProof:
+    """Return the proof of one table, as `take` does."""
+    proof = TableProof(table)
+    _mask(proof, first, second, names)
+    proof.sql = digests.digest_sql(table, proof.masks, proof.left_out)
+    proof.digest = digests.digest_row(first.one(proof.sql))
+    if proof.digest != digests.digest_row(second.one(proof.sql)):
+        raise ShoplaunchError("proof_digest", f"two loads of {table.name} differ beyond the filled cells")
+    proof.rows = int(proof.digest[0])
+    return proof
+
+
+def _mask(proof: TableProof, first: Readable, second: Readable, names: tuple[str, str]) -> None:
     table = proof.table
     plain = digests.digest_sql(table, {})
     left, right = digests.digest_row(first.one(plain)), digests.digest_row(second.one(plain))
@@ -221,16 +242,17 @@ def _run(connection: Connection, statement: str | bytes, where: str) -> int:
 def _parametrised(
     connection: Connection, statement: Mapping[str, Any], renderer: Renderer, number: int
 ) -> tuple[int, list[Row]]:
-    params = [_rendered(renderer, part) for part in statement["params"]]
+    params = [rendered(renderer, part) for part in statement["params"]]
     try:
         return connection.run(statement["sql"], params)
     except Refused as problem:
         raise ShoplaunchError("configure_failed", f"statement {number}: {problem.message}"[:500]) from problem
 
 
-def _rendered(renderer: Renderer, template: str) -> str:
-    rendered: bytes = renderer.render(template.encode("utf-8"))
-    return rendered.decode("utf-8")
+def rendered(renderer: Renderer, template: str) -> str:
+    """Return a template of text filled."""
+    filled: bytes = renderer.render(template.encode("utf-8"))
+    return filled.decode("utf-8")
 
 
 def cells_documents(cells: Iterable[Cells], tables: Mapping[str, Table]) -> list[dict[str, object]]:

@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import quote
 
 from controller.bundles.reading import open_bundle
+from shared.bundle import SHARDS
 from shared.errors import ShoplaunchError
 
 #: Places named in the message.
@@ -94,13 +95,13 @@ def search(bundle_path: Path, needles: Mapping[str, bytes]) -> None:
 
 
 def _thorough(member: Mapping[str, Any]) -> bool:
-    return member["kind"] != "files" or bool(member["placeholders"])
+    return member["kind"] not in SHARDS or bool(member["placeholders"])
 
 
 def _contents(member: Mapping[str, Any], data: bytes, searcher: Searcher) -> Iterator[tuple[str, bytes]]:
     """Yield (place, bytes) of a member: a shard as a whole, and by file only when something is in it."""
     kind = member["kind"]
-    if kind == "files":
+    if kind in SHARDS:
         if searcher.found_in(data, _thorough(member)):
             yield from _files(member, data)
     elif kind == "data":

@@ -50,6 +50,8 @@ def _bundle(manifest: Mapping[str, Any], bundle_size: int) -> Section:
         ("tables, rows", f"{len(manifest['tables'])}, {sum(table['rows'] for table in manifest['tables'])}"),
         ("secrets made per shop", ", ".join(secret["name"] for secret in manifest["secrets"]) or "none"),
     ]
+    if manifest["variants"]:
+        rows.append(("variants to choose from", str(len(manifest["variants"]))))
     return Section("Bundle", rows)
 
 

@@ -98,6 +98,22 @@ class TemplatePlan:
             return row
         return tuple(cells)
 
+    def text(self, value: bytes, place: str) -> bytes:
+        """Return any other text of a shop as a template."""
+        return self._rewriter.rewrite_text(value, place)
+
+    def table(self, name: str) -> str:
+        """Return the full name of a table."""
+        return self._template.facts.table_prefix + name
+
+    def setting(self, name: str, value: str) -> Sequence[tuple[str, Mapping[str, Any]]]:
+        """Return (table, statement) pairs that give a setting a value."""
+        return self._template.setting(name, value)
+
+    def owns(self, path: bytes) -> bool:
+        """Tell whether a file is written anew, whatever it held."""
+        return self._template.owns(path)
+
     def fragments(self) -> Mapping[str, bytes]:
         """Return the fragments made so far."""
         return self._fragments.templates()
@@ -111,7 +127,6 @@ class TemplatePlan:
         template = self._template
         return {
             "secrets": [secret.as_json() for secret in template.secrets()],
-            "variants": list(template.variants()),
             "entry_points": list(template.entry_points()),
             "checks": list(template.checks()),
             "jobs": dict(template.jobs()),

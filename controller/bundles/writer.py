@@ -90,6 +90,8 @@ class BundleWriter:
         shards = [member for member in self.members if member.kind == "files"]
         for number, member in enumerate(sorted(shards, key=lambda one: one.placeholders), 1):
             member.name = f"files/{number:04}.tar.gz"
+        for number, member in enumerate((one for one in self.members if one.kind == "variant_files"), 1):
+            member.name = f"files/variant/{number:04}.tar.gz"
         chunks = [member for member in self.members if member.kind == "data"]
         for number, member in enumerate(chunks, 1):
             member.name = f"db/data/{number:04}.sql.gz"

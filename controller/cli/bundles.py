@@ -81,6 +81,11 @@ def show(what: str, as_json: bool) -> None:
     print_facts(_facts(found))
 
 
+def _variants(known: list[dict[str, Any]]) -> str:
+    shown = [f"{one['name']} ({one['title']})" if one.get("title") else one["name"] for one in known]
+    return f"{len(known)}: {', '.join(shown)}"
+
+
 def _facts(found: dict[str, Any]) -> list[tuple[str, Any]]:
     manifest = found["manifest"]
     kinds: dict[str, int] = {}
@@ -101,5 +106,6 @@ def _facts(found: dict[str, Any]) -> list[tuple[str, Any]]:
         ),
         ("Secrets", ", ".join(secret["name"] for secret in manifest["secrets"])),
         ("Checks", ", ".join(check["name"] for check in manifest["checks"])),
+        *([("Variants", _variants(manifest["variants"]))] if manifest["variants"] else []),
         ("Personal data", "; ".join(manifest.get("personal_data", []))),
     ]

@@ -29,7 +29,10 @@ def register(group: click.Group) -> None:
 @click.option("--last-name", help="The client's last name.")
 @click.option("--language", help="Two small letters, such as en or fa.")
 @click.option("--country", help="Two capital letters, such as IR.")
-@click.option("--variant", help="One of the bundle's variants; no recipe of this version offers any.")
+@click.option(
+    "--variant",
+    help="One of the bundle's variants by name or title, as in `bundle show`; left out: the template as it is.",
+)
 @click.option("--service-id", help="Billing's number of the service.")
 @click.option(
     "--option",

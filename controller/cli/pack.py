@@ -34,19 +34,20 @@ _SIGNALS = (signal.SIGTERM, signal.SIGHUP)
 @click.option("--scratch", help="URL of a server to try the bundle on, password "
               "also from SHOPLAUNCH_SCRATCH_PASSWORD; default: a private one is started.")  # fmt: skip
 @click.option("--keep-customers", is_flag=True, help="Keep customers, addresses, carts and orders.")
+@click.option("--variants", type=click.Path(path_type=Path), help="A TOML file that declares what orders may choose.")
 @click.option("--check", is_flag=True, help="Do everything, but leave no bundle.")
 @json_option
 @click.option("-o", "--output", "target", required=True, type=click.Path(path_type=Path), help="The bundle to write.")
 @errors_shown
 def pack(
     docroot: Path, url: str | None, dump: Path | None, recipe: str | None, domain: str | None, scratch: str | None,
-    keep_customers: bool, check: bool, as_json: bool, target: Path,
+    keep_customers: bool, variants: Path | None, check: bool, as_json: bool, target: Path,
 ) -> None:  # fmt: skip
     """Turn a template shop into one bundle."""
     if (url is None) == (dump is None):
         raise click.UsageError("give either --database or --dump")
     console = Console(stderr=True)
-    request = compiler.Request(docroot, target.absolute(), url, dump, scratch, check)
+    request = compiler.Request(docroot, target.absolute(), url, dump, scratch, check, variants)
     with _orderly_end():
         options = PackOptions(domain=domain, keep_customers=keep_customers)
         with Bars(console) as bars:

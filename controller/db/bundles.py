@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,10 +24,13 @@ class Bundle:
     application: str
     version: str
     added_at: float
+    #: [{"name", "title"}]: what an order may choose.
+    variants: Sequence[Mapping[str, str]] = ()
 
 
 def _bundle(row: sa.Row[Any]) -> Bundle:
-    return Bundle(**row._mapping)
+    known = dict(row._mapping)
+    return Bundle(**known | {"variants": json.loads(known["variants"] or "[]")})
 
 
 def add(connection: sa.Connection, bundle: Bundle) -> None:
@@ -35,7 +40,8 @@ def add(connection: sa.Connection, bundle: Bundle) -> None:
         if row.sha256 != bundle.sha256:
             raise ShoplaunchError("name_taken", f"there is another bundle {bundle.name!r} already")
         return
-    connection.execute(sa.insert(bundles).values(**vars(bundle)))
+    values = vars(bundle) | {"variants": json.dumps([dict(one) for one in bundle.variants], ensure_ascii=False)}
+    connection.execute(sa.insert(bundles).values(**values))
 
 
 def get(connection: sa.Connection, name: str) -> Bundle:

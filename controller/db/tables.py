@@ -67,6 +67,8 @@ bundles = _table(
     sa.Column("application", sa.String(64), nullable=False),
     sa.Column("version", sa.String(64), nullable=False),
     sa.Column("added_at", sa.Double, nullable=False),
+    #: Null: added when no bundle had any.
+    sa.Column("variants", Long),
 )
 #: `version` counts every change (compare-and-set). `domain_key` and `account_key` are held while the job may still
 #: touch domain and account, null afterwards: their uniqueness is what keeps two jobs apart. `order_key` names the

@@ -102,4 +102,7 @@ def _inspected(name: str, path: Path) -> Bundle:
             application=opened.manifest["application"]["name"],
             version=opened.manifest["application"]["version"],
             added_at=time.time(),
+            variants=[
+                {"name": one["name"], "title": one.get("title", one["name"])} for one in opened.manifest["variants"]
+            ],
         )

@@ -55,6 +55,7 @@ def make(
             "version": bundle.version,
             "manifest_sha256": bundle.manifest_sha256,
             "bytes": bundle.size,
+            **({"variant": job.order["variant"]} if job.order.get("variant") else {}),
         },
         **{ours: evidence.get(theirs) for theirs, ours in _FIGURES.items()},
         "stages": {name: seconds[name] for name in STAGES if name in seconds},

@@ -53,6 +53,8 @@ def payload(
         "name": bundle.name, "manifest_sha256": bundle.manifest_sha256, "size": bundle.size, **source,
     }  # fmt: skip
     more = {"bundle": pinned, "holding_page": holding_page(job.language)}
+    if job.order.get("variant"):
+        more["variant"] = job.order["variant"]
     return _checked(config, job, account, rules, values, token, now, more)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 import secrets
 from collections.abc import Mapping
@@ -12,6 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
 from controller.db import bundles, jobs, servers, steps
+from controller.db.bundles import Bundle
 from controller.db.engine import reading, transact
 from controller.db.jobs import Job
 from controller.jobs import states
@@ -80,14 +82,24 @@ def checked(order: Mapping[str, Any]) -> dict[str, Any]:
         if value not in OPTIONS.get(name, ()):
             known = ", ".join(f"{key}={'|'.join(allowed)}" for key, allowed in OPTIONS.items())
             raise ShoplaunchError("order_invalid", f"option {name[:40]}={value[:40]} is not one of: {known}")
-    if "variant" in found:
-        # No recipe offers any yet; an order for one must not quietly become something else
-        raise ShoplaunchError("order_invalid", f"the bundle has no variant {found['variant'][:40]!r}")
     if not account:
         if not order.get("create_account"):
             raise ShoplaunchError("order_invalid", "the order names no account and does not ask to create one")
         found["account"] = _account_for(found["domain"])
     return found
+
+
+def variant_of(bundle: Bundle, wanted: str) -> str:
+    """Return the name of the bundle's variant that `wanted` is the name or, as clients choose it, the title of.
+
+    An order for another must not quietly become something else: raises ShoplaunchError `order_invalid`.
+    """
+    text = " ".join(html.unescape(wanted).split()).casefold()
+    for variant in bundle.variants:
+        if text in (variant["name"].casefold(), variant["title"].casefold()):
+            return variant["name"]
+    known = ", ".join(f"{one['name']} ({one['title']})" for one in bundle.variants) or "none"
+    raise ShoplaunchError("order_invalid", f"bundle {bundle.name} has no variant {wanted[:80]!r}; it has: {known}")
 
 
 def _fit(order: dict[str, Any], limits: Mapping[str, int]) -> None:
@@ -125,6 +137,8 @@ def place(engine: sa.Engine, order: Mapping[str, Any], source: str, now: float) 
     with reading(engine) as connection:
         servers.get(connection, found["server"])
         bundle = bundles.get(connection, found["bundle"])
+    if "variant" in found:
+        found["variant"] = variant_of(bundle, found["variant"])
     _fit(found, RECIPES[bundle.application].limits if bundle.application in RECIPES else {})
     key = order_key(found)
     try:

@@ -171,9 +171,16 @@ class Template(ABC):
     def dropped(self) -> Sequence[Dropped]:
         """Return which rows are left out, and why."""
 
-    def variants(self) -> Sequence[Mapping[str, Any]]:
-        """Return the variants an order may choose."""
-        return ()
+    @abstractmethod
+    def setting(self, name: str, value: str) -> Sequence[tuple[str, Mapping[str, Any]]]:
+        """Return (table, statement) pairs that give a setting a value (a template), whether it is there or not.
+
+        They may be carried out twice; the last reads the value back.
+        """
+
+    @abstractmethod
+    def owns(self, path: bytes) -> bool:
+        """Tell whether `file` writes a file anew, whatever it held."""
 
     def probes(self) -> Mapping[str, tuple[str, str]]:
         """Return value name -> two values for trial loads, for values that choose among the template's rows."""

@@ -204,6 +204,14 @@ class PrestaShopTemplate(Template):
         """Return the statements run after the data."""
         return self._statements.configure()
 
+    def setting(self, name: str, value: str) -> Sequence[tuple[str, Mapping[str, Any]]]:
+        """Return the statements that give a setting a value, for all shops and languages."""
+        return self._statements.setting(name, value)
+
+    def owns(self, path: bytes) -> bool:
+        """Tell whether a file is the configuration, which is written anew."""
+        return path == config.PARAMETERS.encode() or path in config.STUBS
+
     def secrets(self) -> Sequence[Secret]:
         """Return the configuration's keys and those settings that are made anew."""
         found = {secret.name: secret for secret in self._configuration.secrets()}

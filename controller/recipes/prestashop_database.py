@@ -92,6 +92,16 @@ class Database:
         rows = self.text("SELECT name, value FROM {configuration} ORDER BY id_shop IS NOT NULL, id_configuration")
         return {row[0]: row[1] for row in rows}
 
+    def translated_settings(self) -> frozenset[str]:
+        """Return the names of the settings that have a text per language."""
+        if "configuration_lang" not in self.tables:
+            return frozenset()
+        rows = self.text(
+            "SELECT DISTINCT c.name FROM {configuration} c"
+            " JOIN {configuration_lang} l ON l.id_configuration = c.id_configuration"
+        )
+        return frozenset(row[0] for row in rows)
+
     def languages(self) -> list[str]:
         """Return the ISO codes of the active languages, the first one first."""
         return [row[0] for row in self.text("SELECT iso_code FROM {lang} WHERE active = 1 ORDER BY id_lang")]

@@ -23,6 +23,8 @@ class Statements:
         self._settings = database.settings()
         self._languages = database.languages()
         self._countries = database.countries()
+        self._translated = database.translated_settings()
+        self._full = database.tables
         self._names = {name: f"`{full}`" for name, full in database.tables.items()}
 
     def configure(self) -> list[Statement]:
@@ -33,6 +35,18 @@ class Statements:
         if "PS_COUNTRY_DEFAULT" in self._settings and len(self._countries) > 1:
             made.append(self._country())
         return made
+
+    def setting(self, name: str, value: str) -> list[tuple[str, Statement]]:
+        """Return (table, statement) pairs that give a setting a value, as PrestaShop keeps it: one row for all shops.
+
+        Rows of a single shop would win over it, and texts per language over both: they get the value, too.
+        """
+        made = [] if name in self._settings else [self._inserted(name, value)]
+        made.append(self._set_everywhere(name, value))
+        texts = [self._set_in_languages(name, value)] if name in self._translated else []
+        return [(self._full["configuration"], statement) for statement in made] + [
+            (self._full["configuration_lang"], statement) for statement in texts
+        ]
 
     def probes(self) -> dict[str, tuple[str, str]]:
         """Return value name -> two codes that choose different rows, where the template has several."""
@@ -72,6 +86,36 @@ class Statements:
     def _read_back(self, name: str, value: str) -> Statement:
         sql = self._sql("SELECT value FROM {configuration} WHERE name = %s ORDER BY id_configuration LIMIT 1")
         return {"sql": sql, "params": [name], "expect": [value]}
+
+    def _inserted(self, name: str, value: str) -> Statement:
+        # The next number by looking: it must be the same wherever it is carried out
+        sql = self._sql(
+            "INSERT INTO {configuration} (id_configuration, name, value, date_add, date_upd)"
+            " SELECT next.id, %s, %s, NOW(), NOW()"
+            " FROM (SELECT COALESCE(MAX(id_configuration), 0) + 1 AS id FROM {configuration}) AS next"
+            " WHERE NOT EXISTS (SELECT 1 FROM {configuration} WHERE name = %s)"
+        )
+        return {"sql": sql, "params": [name, value, name]}
+
+    def _set_everywhere(self, name: str, value: str) -> Statement:
+        sql = self._sql("UPDATE {configuration} SET value = %s, date_upd = NOW() WHERE name = %s")
+        return {"sql": sql, "params": [value, name], "check": self._none_other("configuration", name, value)}
+
+    def _set_in_languages(self, name: str, value: str) -> Statement:
+        sql = self._sql(
+            "UPDATE {configuration_lang} SET value = %s, date_upd = NOW() WHERE id_configuration IN"
+            " (SELECT id_configuration FROM {configuration} WHERE name = %s)"
+        )
+        return {"sql": sql, "params": [value, name], "check": self._none_other("configuration_lang", name, value)}
+
+    def _none_other(self, table: str, name: str, value: str) -> Statement:
+        sql = self._sql(
+            "SELECT COUNT(*) > 0, COUNT(*) - SUM(CONVERT(value USING utf8mb4) COLLATE utf8mb4_bin <=> %s)"
+            " FROM {"
+            + table
+            + "} WHERE id_configuration IN (SELECT id_configuration FROM {configuration} WHERE name = %s)"
+        )
+        return {"sql": sql, "params": [value, name], "expect": ["1", "0"]}
 
     def _language(self) -> list[Statement]:
         chosen = "SELECT id_lang FROM {lang} WHERE iso_code = %s AND active = 1 LIMIT 1"

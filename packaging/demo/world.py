@@ -28,6 +28,8 @@ from controller.panels.local.stack import Stack, free_port
 
 PROJECT = Path(__file__).resolve().parents[2]
 SAMPLE_SHOP = PROJECT / "packaging" / "demo" / "sample-shop"
+#: What orders for the sample shop may choose.
+SAMPLE_VARIANTS = SAMPLE_SHOP / "variants.toml"
 ANSWER_SECONDS = 180
 
 
@@ -210,9 +212,10 @@ class World:
         return root, url, database_password
 
     def pack(self, root: Path, url: str, password: str, target: Path, **options: Any) -> None:
-        """Pack the template at `root` with its database into `target`; `options` are those of `run`."""
+        """Pack the sample shop at `root` with its database and variants into `target`; `options` are those of `run`."""
         environment = {**self.environment(), "SHOPLAUNCH_SOURCE_PASSWORD": password}
-        self.run("pack", "--docroot", str(root), "--database", url, "-o", str(target), env=environment, **options)
+        self.run("pack", "--docroot", str(root), "--database", url, "--variants", str(SAMPLE_VARIANTS),
+                 "-o", str(target), env=environment, **options)  # fmt: skip
 
     def free_account(self) -> str:
         """Return the first account name of ours that does not exist and was not given before: `demo1`, `demo2` …"""

@@ -12,6 +12,7 @@ from controller.db.engine import reading
 from controller.jobs import acks, certificate, later, pull, visits
 from controller.jobs.steps.php import php_needs
 from controller.jobs.steps.work import Later, Outcome, Work
+from shared.bundle import variant_of
 from shared.errors import ShoplaunchError
 from shared.placeholders import Renderer
 
@@ -30,7 +31,7 @@ def run(work: Work) -> Outcome:
     with reading(work.tools.engine) as connection:
         evidence = events.final_evidence(connection, job.id, job.attempt)
         prints = proofs.fingerprints_of(connection, job.id)
-    require_evidence(manifest, evidence)
+    require_evidence(manifest, evidence, job.order.get("variant"))
     values = work.values()
     # Since the files came, the host's choice may be another, or what it keeps beside them gone
     php = work.tools.panel.mend_php(work.account, *php_needs(manifest))
@@ -48,14 +49,16 @@ def run(work: Work) -> Outcome:
     return Outcome(facts={"php": php}, columns={"later": kept}, note=note, effect=keep)
 
 
-def require_evidence(manifest: Mapping[str, Any], evidence: Mapping[str, Any]) -> None:
-    """Raise check_failed unless the agent proved the copy and found every table's rows."""
+def require_evidence(manifest: Mapping[str, Any], evidence: Mapping[str, Any], variant: str | None = None) -> None:
+    """Raise check_failed, variant_unknown unless the agent proved the copy and found every table's rows."""
+    wanted = {table["name"]: table["rows"] for table in manifest["tables"]}
+    wanted |= (variant_of(manifest, variant) or {}).get("rows", {})
     found = evidence.get("tables")
     found = found if isinstance(found, dict) else {}
     problems = [
-        f"{table['name']} has {found.get(table['name'], 'unknown')} rows instead of {table['rows']}"
-        for table in manifest["tables"]
-        if found.get(table["name"]) != table["rows"]
+        f"{table} has {found.get(table, 'unknown')} rows instead of {rows}"
+        for table, rows in wanted.items()
+        if found.get(table) != rows
     ]
     if "prove" not in (evidence.get("stages") or {}):
         problems.insert(0, "the agent's final report lacks stage prove")

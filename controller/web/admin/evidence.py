@@ -47,6 +47,7 @@ NAMES: dict[str, Any] = {
     "stages": lazy_gettext("Time per stage"),
     "status": lazy_gettext("Status"),
     "tables": lazy_gettext("Tables"),
+    "variant": lazy_gettext("Variant"),
     "version": lazy_gettext("Version"),
 }
 #: Longer tables are cut on the page, and the page says so; the signed document holds all of it.

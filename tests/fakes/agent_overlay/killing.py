@@ -1,7 +1,7 @@
 """Ends the agent by SIGKILL right before the n-th change of names that its main thread makes from a given call on.
 
-`kill.json` in the home says where the counting begins ("switch", "undo", "cleanup") and at which change to die; each
-change is noted in `changes`. Names are all that counts: what a process has written survives its end.
+`kill.json` in the home says where the counting begins ("unpack", "configure", "switch", "undo", "cleanup") and at which
+change to die; each is noted in `changes`. Names are all that counts: what a process has written survives its end.
 """
 
 import json
@@ -16,7 +16,8 @@ NOTES = os.path.join(HOME, "changes")
 
 
 class _Counter:
-    def __init__(self, at):
+    def __init__(self, start, at):
+        self.start = start
         self.at = at
         self.count = None
 
@@ -35,7 +36,7 @@ class _Counter:
 
         def changing(*arguments, **more):
             # Of the many files of a tree that is removed, its folders are enough
-            if name != "unlink" or more.get("dir_fd") is None:
+            if name != "unlink" or more.get("dir_fd") is None or self.start == "unpack":
                 self.change(name, arguments[0])
             return real(*arguments, **more)
 
@@ -63,10 +64,11 @@ def install():
     except FileNotFoundError:
         return
     from agent import undo
-    from agent.stages import cleanup, switch
+    from agent.stages import cleanup, configure, switch, unpack
 
-    counter = _Counter(plan["at"])
+    counter = _Counter(plan["from"], plan["at"])
     for name in ("rename", "replace", "unlink", "rmdir", "mkdir", "symlink"):
         counter.counted(os, name)
     counter.counted(subprocess, "Popen")
-    counter.begun_by({"switch": switch, "undo": undo, "cleanup": cleanup}[plan["from"]])
+    begins = {"unpack": unpack, "configure": configure, "switch": switch, "undo": undo, "cleanup": cleanup}
+    counter.begun_by(begins[plan["from"]])

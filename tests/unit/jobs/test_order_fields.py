@@ -2,7 +2,8 @@
 
 import pytest
 
-from controller.jobs.orders import check_domain, check_email, checked
+from controller.db.bundles import Bundle
+from controller.jobs.orders import check_domain, check_email, checked, variant_of
 from shared.errors import ShoplaunchError
 from shared.schema import load_schema
 
@@ -21,8 +22,40 @@ def code_of(call, *arguments):
     return caught.value.code
 
 
-def test_a_variant_is_refused_while_no_bundle_has_any():
-    assert code_of(checked, {**ORDER, "event": "ordered", "variant": "fashion"}) == "order_invalid"
+def bundle(*variants):
+    listed = [{"name": name, "title": title} for name, title in variants]
+    return Bundle("classic", "0" * 64, 1, "0" * 64, "prestashop", "8.2.1", 1.0, listed)
+
+
+SIXTEEN = [(f"look{number:02}", f"Look & feel {number}") for number in range(16)]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "name"),
+    [
+        ("look07", "look07"),
+        ("LOOK07", "look07"),
+        ("Look & feel 7", "look07"),
+        ("  look  &  FEEL 15 ", "look15"),
+        # Billing keeps texts as HTML
+        ("Look &amp; feel 3", "look03"),
+    ],
+)
+def test_a_variant_is_ordered_by_its_name_or_title(wanted, name):
+    assert variant_of(bundle(*SIXTEEN), wanted) == name
+
+
+@pytest.mark.parametrize("wanted", ["look16", "look", "Look & feel", " ", "<b>"])
+def test_a_variant_the_bundle_does_not_have_is_refused_with_those_it_has(wanted):
+    with pytest.raises(ShoplaunchError) as caught:
+        variant_of(bundle(*SIXTEEN), wanted)
+    assert caught.value.code == "order_invalid"
+    assert all(f"{name} ({title})" in caught.value.message for name, title in SIXTEEN)
+
+
+def test_a_bundle_without_variants_says_so():
+    with pytest.raises(ShoplaunchError, match="it has: none"):
+        variant_of(bundle(), "fashion")
 
 
 @pytest.mark.parametrize(

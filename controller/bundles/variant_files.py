@@ -1,0 +1,64 @@
+"""Packs the files of variants: shards of their own, unpacked behind the template's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from controller.bundles.filepack import FileFacts, count, packed
+from controller.bundles.names import Names
+from controller.bundles.plan import Plan
+from controller.bundles.shards import Shard, ShardWriter
+from controller.bundles.tree import Entry, Tree
+from controller.bundles.variants import Variant, wrong
+from controller.bundles.writer import BundleWriter
+
+
+def pack_variant_files(
+    variants: Sequence[Variant], template: FileFacts, plan: Plan, names: Names, bundle: BundleWriter
+) -> dict[str, FileFacts]:
+    """Add each variant's shards to `bundle`; return by name what it adds to the `template`'s tree.
+
+    Raises ShoplaunchError `variant_invalid`, `tree_*`, `template_occupied`, `disk_full`.
+    """
+    return {variant.name: _pack(variant, template, plan, names, bundle) for variant in variants}
+
+
+def _pack(variant: Variant, template: FileFacts, plan: Plan, names: Names, bundle: BundleWriter) -> FileFacts:
+    facts = FileFacts()
+    if variant.files is None:
+        return facts
+    tree = Tree(variant.files)
+    entries = tree.entries(lambda path, is_directory: False)
+    plain = ShardWriter(lambda shard: _add(bundle, variant, shard, False))
+    filled = ShardWriter(lambda shard: _add(bundle, variant, shard, True))
+    for entry in entries:
+        _check(variant, entry, template.kinds, plan)
+        if entry.kind == "directory" and entry.path in template.kinds:
+            continue
+        header, content, has_placeholders = packed(entry, tree, plan, names)
+        (filled if has_placeholders else plain).add(header, content)
+        before = facts.inodes
+        count(facts, entry, content, has_placeholders)
+        facts.added += facts.inodes - before if entry.path not in template.kinds else 0
+    plain.finish()
+    filled.finish()
+    tree.check_unchanged(entries)
+    return facts
+
+
+def _check(variant: Variant, entry: Entry, kinds: Mapping[bytes, str], plan: Plan) -> None:
+    shown = entry.path.decode("utf-8")
+    if entry.kind == "link":
+        raise wrong(variant.name, f"files: {shown} is a link; put the file itself there")
+    if kinds.get(entry.path, entry.kind) != entry.kind:
+        raise wrong(variant.name, f"files: {shown} is a {entry.kind} here and a {kinds[entry.path]} in the template")
+    if plan.excludes(entry.path, entry.kind == "directory"):
+        raise wrong(
+            variant.name, f"files: {shown} is nothing a bundle may hold (caches, archives, what is the panel's)"
+        )
+    if plan.owns(entry.path):
+        raise wrong(variant.name, f"files: {shown} is made anew for every shop")
+
+
+def _add(bundle: BundleWriter, variant: Variant, shard: Shard, placeholders: bool) -> None:
+    bundle.add("variant_files", shard.packed, placeholders, shard.unpacked, entries=shard.entries, variant=variant.name)
