@@ -13,6 +13,9 @@ from shared.errors import ShoplaunchError
 from shared.job import FOLDER, STATE_FILE
 from shared.schema import validate
 
+#: What the launcher's state says where there is no Python to run the agent with.
+PYTHON_MISSING = "python_missing"
+_NO_STATE = b'{"format":1}'
 
 @dataclass(frozen=True)
 class Sight:
@@ -45,6 +48,16 @@ def look(panel: Panel, account: Account, job: Job) -> Sight:
     if state is not None and (state.get("job"), state.get("attempt")) == (job.id, job.attempt):
         return Sight(state, True, True)
     return Sight(state, has_cron_line(panel, account, job.id), panel.list_folder(account, FOLDER) is not None)
+
+
+def forget_missing_python(panel: Panel, account: Account) -> None:
+    """What the launcher said of an account without Python counts no more: Python may have been installed since.
+
+    Raises ShoplaunchError of the panel.
+    """
+    state = _state(panel.read_file(account, f"{FOLDER}/{STATE_FILE}"))
+    if state is not None and state.get("error") == PYTHON_MISSING:
+        panel.put_file(account, f"{FOLDER}/{STATE_FILE}", _NO_STATE, 0o600)
 
 
 def left(panel: Panel, account: Account, job_id: str) -> Sight:

@@ -10,7 +10,7 @@ from typing import Any
 from controller.db.jobs import Job
 from controller.jobs import foreign, trouble
 from controller.jobs.dispatch import HEARTBEAT_SECONDS
-from controller.jobs.pull import Sight
+from controller.jobs.pull import PYTHON_MISSING, Sight
 from shared.errors import ShoplaunchError
 
 #: Ticks cron gets to start the agent, and the time the agent gets to say something.
@@ -85,8 +85,8 @@ def is_due(job: Job, now: float) -> bool:
 def verdict(job: Job, sight: Sight, now: float) -> Verdict:
     """Return what to make of the silence, from what lies in the account."""
     state = sight.state or {}
-    if state.get("error") == "python_missing":
-        return Verdict("failed", ShoplaunchError("python_missing", "the launcher found no Python").as_dict())
+    if state.get("error") == PYTHON_MISSING:
+        return Verdict("failed", ShoplaunchError(PYTHON_MISSING, "the launcher found no Python").as_dict())
     ours = (state.get("job"), state.get("attempt")) == (job.id, job.attempt)
     gave_up = state.get("status") == "failed" and isinstance(state.get("error"), dict)
     if gave_up and (ours or _refused(job, state)):

@@ -7,7 +7,7 @@ from typing import Any
 
 from controller.db import servers
 from controller.db.engine import reading
-from controller.jobs import dispatch
+from controller.jobs import dispatch, pull
 from controller.jobs.steps.work import Outcome, Work
 from controller.panels.base import SkeletonFiles
 from shared.errors import ShoplaunchError
@@ -33,6 +33,8 @@ def place(work: Work, *, needs_bundle: bool = True) -> int:
     document = _payload(work, needs_bundle)
     # The agent first: it must know the key the job file is signed with
     tools.panel.ensure_agent(account, agent_files(tools.config.agent))
+    if work.job.attempt > 1:
+        pull.forget_missing_python(tools.panel, account)
     content = dispatch.job_file(document, tools.keys.signing)
     tools.panel.put_file(account, f"{FOLDER}/{JOB_FILE}", content, JOB_FILE_MODE)
     return int(document["expires_at"])

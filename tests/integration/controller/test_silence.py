@@ -163,6 +163,19 @@ def test_an_account_without_python_is_told_from_its_state_file(world):
     assert (world.job(job).state, code(world, job)) == ("failed", "python_missing")
 
 
+def test_a_retry_after_python_was_installed_is_not_told_again_that_there_is_none(world):
+    job, agent = world.dropped()
+    (agent.folder / "state.json").write_text('{"format":1,"error":"python_missing","reported":true}')
+    world.work_later(400, stride=20)
+    assert code(world, job) == "python_missing"
+    world.service.retry(job.id)
+    world.work()
+    # The launcher says nothing twice, unless there is nothing left of what it said
+    assert "python_missing" not in (agent.folder / "state.json").read_text()
+    world.work_later(400, stride=20)
+    assert (world.job(job).state, code(world, job)) == ("stalled", "cron_never_fired")
+
+
 def test_what_an_account_writes_there_is_never_trusted_with_more_than_words(world):
     job, agent = world.dropped()
     bad = {"code": "<script>", "message": "x" * 9000, "advice": 7, "retryable": "yes"}

@@ -28,11 +28,12 @@ def test_born_with_the_skeleton(shops, bundle, way):
     shops.live(shops.dropped(server, hosting), hosting)
 
 
-def test_from_a_folder_of_the_server(shops, bundle, tmp_path_factory):
-    shared = tmp_path_factory.mktemp("bundles")
-    for path in (shared, *shared.parents[:-1]):
-        path.chmod(path.stat().st_mode | 0o055)
+def test_from_a_folder_of_the_server(shops, bundle):
+    # Every account may read it
+    shared = shops.whole.directory / "shared"
+    shared.mkdir(mode=0o755)
     shutil.copy(bundle, shared)
+    (shared / bundle.name).chmod(0o644)
     server = shops.add_server("shared", "api")
     shops.whole.world.run("skeleton", "install", server)
     shops.set(server, bundle_folder=shared, fetch_rate=HARDLY_ANY)
