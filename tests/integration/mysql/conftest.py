@@ -64,13 +64,13 @@ class Restored(Box):
 
 @pytest.fixture
 def restored(controller, keys, agent):
-    """A function: (server, bundle) -> the account, after its agent has run to its end and found everything right."""
+    """A function: (server, bundle, changes of the job) -> the account, after its agent has found everything right."""
     made = []
 
-    def restore(server, path):
+    def restore(server, path, **changes):
         box = Restored(server, path, controller, keys, agent)
         made.append(box)
-        box.drop()
+        box.drop(**changes)
         box.cron()
         assert box.run(seconds=180) == 0, (box.folder / "agent.log").read_text()
         return box

@@ -122,6 +122,32 @@ def test_every_row_comes_back(servers, templates, docroot, tmp_path, restored, t
     assert not [name for (name,) in box.query("SHOW TABLES") if name.startswith("shoplaunch_")]
 
 
+VARIANTS = """
+[a]
+rows = [
+  { table = "texts", where = { k = "a" }, set = { a = "see http://shop.template.example/ 100% متن" } },
+  { table = "latin", where = { a = "€uro" }, set = { a = "café" } },
+  { table = "numbers", where = { id = 7 }, set = { d = 1.5, t = true, g = 0.1 } },
+  { table = "times", where = { id = 2 }, set = { d = "2024-02-29", t = "-12:00:00.5" } },
+]
+"""
+
+
+@pytest.mark.parametrize("template,scratch,target", WAYS)
+def test_a_variant_is_proved_wherever_it_is_built(
+    servers, templates, docroot, tmp_path, restored, template, scratch, target
+):
+    path, declared = tmp_path / "shop.bundle", tmp_path / "variants.toml"
+    declared.write_text(VARIANTS, "utf-8")
+    url = server_url(servers[template], templates[template])
+    packed(docroot, path, database=url, scratch=server_url(servers[scratch]), variants=declared)
+    box = restored(servers[target], path, variant="a")
+    assert box.query("SELECT a FROM texts WHERE k = 'a'") == (("see http://new.example/ 100% متن",),)
+    assert box.query("SELECT DISTINCT a FROM latin") == (("café",),)
+    assert box.query("SELECT t, d FROM numbers WHERE id = 7")[0][0] == 1
+    assert str(box.query("SELECT d FROM times WHERE id = 2")[0][0]) == "2024-02-29"
+
+
 @pytest.mark.parametrize("template,scratch", [("mysql", "mysql"), ("mysql", "mariadb"), ("mariadb", "mariadb")])
 def test_the_same_template_gives_the_same_bytes(servers, templates, docroot, tmp_path, template, scratch):
     paths = [tmp_path / "one.bundle", tmp_path / "two.bundle"]

@@ -7,6 +7,7 @@ import os
 import pytest
 
 from controller.bundles.reading import open_bundle
+from controller.bundles.summary import sections
 from shared.errors import ShoplaunchError
 from tests.packing import PlainPlan, packed
 
@@ -96,6 +97,8 @@ def test_sixteen_variants_are_packed_each_with_its_own_proof(pack):
     assert len({json.dumps(one) for one in digests.values()}) == 16
     assert [table["name"] for table in said["v03"]["tables"]] == ["blocks", "settings"]
     assert said["v03"]["statements"][0]["params"] == ["look3", "THEME"]
+    (bundle, *_rest) = sections(made.manifest, made.size, made.report)
+    assert ("variants to choose from", "16") in bundle.rows
     # Two rows are meant, and two are read back
     assert said["v03"]["statements"][1]["check"]["expect"] == ["2"]
 

@@ -127,10 +127,16 @@ def test_statements_run_on_real_databases(dump):
     values |= {"shop.name": "N", "shop.email": "a@b.test", "admin.password_hash": "$2b$10$x"}
     renderer = Renderer("1a2b3c4d", values)
     made = statements.configure() + [one for job in statements.jobs().values() for one in job["statements"]]
+    translated = sorted(database.translated_settings())
+    assert translated
+    settings = [statements.setting(name, "x") for name in ("PS_PRODUCTS_PER_PAGE", "NOBODY_HAS_IT", translated[0])]
+    made += [one for pairs in settings for _table, one in pairs]
     source.query("SELECT 1")
     connection = source._connection
     connection.query("ROLLBACK")
     connection.query("BEGIN")
     for statement in made:
         connection.rows(statement["sql"], [renderer.render(part.encode()).decode() for part in statement["params"]])
+    for check in (one["check"] for pairs in settings for _table, one in pairs if "check" in one):
+        assert connection.rows(check["sql"], check["params"]) == [(b"1", b"0")]
     connection.query("ROLLBACK")

@@ -112,3 +112,43 @@ def test_checks_visit_a_product_that_has_a_picture(sample):
     assert (sample.root / checks["product_image"]["path"].lstrip("/")).is_file()
     allowed = set(load_schema("manifest")["properties"]["checks"]["items"]["properties"])
     assert all(set(check) <= allowed for check in checks.values())
+
+
+def test_a_setting_that_is_there_gets_its_value_in_every_row_of_it(own_sample):
+    template = inspected(own_sample)
+    # A row of one shop would win over that of all
+    own_sample.query(
+        "INSERT INTO ps_configuration (id_shop_group, id_shop, name, value, date_add, date_upd)"
+        " VALUES (1, 1, 'PS_TIMEZONE', 'Europe/Berlin', NOW(), NOW())"
+    )
+    statements = [one for _table, one in template.setting("PS_TIMEZONE", "Asia/Tehran")]
+    run(own_sample, template, statements)
+    assert setting(own_sample, "PS_TIMEZONE") == ["Asia/Tehran", "Asia/Tehran"]
+
+
+def test_a_setting_that_is_not_there_is_added_for_all_shops_once(own_sample):
+    template = inspected(own_sample)
+    statements = template.setting("SAMPLE_LOOK", "100% \"night\" 'x' شب")
+    assert {table for table, _one in statements} == {"ps_configuration"}
+    for _ in range(2):
+        run(own_sample, template, [one for _table, one in statements])
+    found = own_sample.query("SELECT id_shop_group, id_shop, value FROM ps_configuration WHERE name = 'SAMPLE_LOOK'")
+    assert found == ((None, None, "100% \"night\" 'x' شب"),)
+
+
+def test_a_setting_with_a_text_per_language_gets_it_in_every_language(own_sample):
+    number = own_sample.query("SELECT id_configuration FROM ps_configuration WHERE name = 'PS_INVOICE_PREFIX'")[0][0]
+    has_table = own_sample.query("SHOW TABLES LIKE 'ps\\_configuration\\_lang'")
+    if not has_table:
+        own_sample.query(
+            "CREATE TABLE ps_configuration_lang (id_configuration INT NOT NULL, id_lang INT NOT NULL, value TEXT,"
+            " date_upd DATETIME NULL, PRIMARY KEY (id_configuration, id_lang))"
+        )
+    for language in (1, 2):
+        own_sample.query("REPLACE INTO ps_configuration_lang VALUES (%s, %s, '#IN', NULL)", number, language)
+    template = inspected(own_sample)
+    statements = template.setting("PS_INVOICE_PREFIX", "MN")
+    run(own_sample, template, [one for _table, one in statements])
+    texts = own_sample.query("SELECT value FROM ps_configuration_lang WHERE id_configuration = %s", number)
+    assert texts == (("MN",), ("MN",))
+    assert [table for table, _one in statements] == ["ps_configuration", "ps_configuration_lang"]
