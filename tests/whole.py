@@ -68,11 +68,13 @@ class Whole:
 
     def start(self):
         """Everything runs; the sample shop is packed; bundle, server and skeleton are known."""
+        from world import SAMPLE_VARIANTS
+
         self.operator = self.world.start()
         root, url, password = self.world.install_sample(TEMPLATE_DOMAIN)
         self.template = {"root": str(root), "url": url, "password": password}
         target = self.directory / "sample.bundle"
-        self.world.pack(root, url, password, target)
+        self.world.pack(root, url, password, target, SAMPLE_VARIANTS)
         self.world.run("bundle", "add", BUNDLE, str(target))
         self.world.run("server", "add", SERVER, "--panel", "local")
         self.world.run("skeleton", "install", SERVER)

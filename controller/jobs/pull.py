@@ -17,6 +17,7 @@ from shared.schema import validate
 PYTHON_MISSING = "python_missing"
 _NO_STATE = b'{"format":1}'
 
+
 @dataclass(frozen=True)
 class Sight:
     """What lies in the account; `state` is the agent's state.json, None when absent or unreadable.

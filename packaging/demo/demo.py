@@ -22,7 +22,7 @@ from controller.cli.output import show_error
 from shared.errors import ShoplaunchError
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from world import World
+from world import SAMPLE_VARIANTS, World
 
 DIRECTORY = Path(os.environ.get("SHOPLAUNCH_DEMO", "/var/lib/shoplaunch-demo"))
 SERVER = "thishost"
@@ -95,7 +95,7 @@ def _bundle(world: World, given: Path | None, digest: str) -> str:
             root, url, password = world.install_sample(TEMPLATE_DOMAIN)
         given = world.directory / "sample.bundle"
         _say("Template shop installed", str(root))
-        world.pack(root, url, password, given, stdout=None, stderr=None)
+        world.pack(root, url, password, given, SAMPLE_VARIANTS, stdout=None, stderr=None)
     world.run("bundle", "add", name, str(given))
     _say("Bundle added", name)
     return name

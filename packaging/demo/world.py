@@ -211,11 +211,15 @@ class World:
         )
         return root, url, database_password
 
-    def pack(self, root: Path, url: str, password: str, target: Path, **options: Any) -> None:
-        """Pack the sample shop at `root` with its database and variants into `target`; `options` are those of `run`."""
+    def pack(
+        self, root: Path, url: str, password: str, target: Path, variants: Path | None = None, **options: Any
+    ) -> None:
+        """Pack the template at `root` with its database into `target`; `options` are those of `run`."""
         environment = {**self.environment(), "SHOPLAUNCH_SOURCE_PASSWORD": password}
-        self.run("pack", "--docroot", str(root), "--database", url, "--variants", str(SAMPLE_VARIANTS),
-                 "-o", str(target), env=environment, **options)  # fmt: skip
+        more = [] if variants is None else ["--variants", str(variants)]
+        self.run(
+            "pack", "--docroot", str(root), "--database", url, *more, "-o", str(target), env=environment, **options
+        )
 
     def free_account(self) -> str:
         """Return the first account name of ours that does not exist and was not given before: `demo1`, `demo2` …"""
