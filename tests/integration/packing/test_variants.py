@@ -103,6 +103,13 @@ def test_sixteen_variants_are_packed_each_with_its_own_proof(pack):
     assert said["v03"]["statements"][1]["check"]["expect"] == ["2"]
 
 
+def test_what_one_variant_changes_is_not_there_for_the_next(pack):
+    first = '[a]\nconfiguration.THEME = "x"\n[[a.rows]]\ntable = "blocks"\nwhere = { id = 3 }\nset = { position = 8 }\n'
+    second = '[b]\n[[b.rows]]\ntable = "blocks"\nwhere = { id = 1 }\nset = { position = 9 }\n'
+    alone = document(pack(second)[1])["b"]
+    assert document(pack(first + second, "both.bundle")[1])["b"] == alone
+
+
 def test_the_same_input_gives_the_same_bytes(pack, tmp_path):
     folder = tmp_path / "look"
     folder.mkdir()
@@ -222,6 +229,10 @@ REFUSED = {
         ROW + "where = { position = 1 }\nset = { position = 2 }\n"
         '[[a.rows]]\ntable = "blocks"\nwhere = { position = 2 }\nset = { position = 1 }\n', "rows 1",
     ),
+    "rows that go on changing when carried out again": (
+        ROW + 'where = { hook = "foot" }\nset = { position = 7 }\n'
+        '[[a.rows]]\ntable = "blocks"\nwhere = { position = 1 }\nset = { hook = "foot" }\n', "a second time",
+    ),
     "the domain of every shop": (
         '[a]\n[[a.rows]]\ntable = "hosts"\nwhere = { id = 1 }\nset = { host = "other.example" }\n',
         "made for every shop, in hosts.host",
@@ -236,6 +247,18 @@ REFUSED = {
 @pytest.mark.parametrize(("text", "said"), REFUSED.values(), ids=REFUSED.keys())
 def test_a_file_that_does_not_fit_is_refused_and_says_why(pack, tmp_path, text, said):
     assert said in refused(pack, tmp_path, text)
+
+
+def test_a_variant_must_not_undo_what_every_shop_is_configured_with(docroot, shop, url_of, tmp_path):
+    plan = PlainPlan()
+    check = {"sql": "SELECT value FROM settings WHERE name = %s", "params": ["THEME"], "expect": ["configured"]}
+    sql = "UPDATE settings SET value = %s WHERE name = %s"
+    plan.statements = [{"sql": sql, "params": ["configured", "THEME"], "check": check}]
+    (tmp_path / "variants.toml").write_text('[a]\nconfiguration.THEME = "mine"\n')
+    with pytest.raises(ShoplaunchError, match=r"variant_invalid.*undoes what is set for every shop"):
+        packed(docroot, tmp_path / "v.bundle", plan, database=url_of(shop), scratch=url_of(),
+               variants=tmp_path / "variants.toml")  # fmt: skip
+    assert not (tmp_path / "v.bundle").exists()
 
 
 def _link(folder):
