@@ -1,6 +1,5 @@
 """Operator pages and the client's page over real HTTP: who gets in, what a form needs, what pages never tell."""
 
-import dataclasses
 import re
 import time
 
@@ -8,8 +7,6 @@ import pytest
 import requests
 import sqlalchemy as sa
 
-from controller.db import bundles
-from controller.db.engine import transact
 from controller.db.logins import MAX_PER_ADDRESS
 from controller.jobs.holding import holding_page
 from tests.web_site import OPERATOR, PASSWORD, Site, csrf_of
@@ -398,13 +395,3 @@ def test_an_operator_sees_what_keeps_a_shop_from_its_certificate(site, operator,
     page = operator.get(site.url + f"/admin/jobs/{job.id}?lang={language}", timeout=TIMEOUT).text
     assert words in page
     assert "“shop.example” does not resolve &lt;to&gt; any IP addresses" in page
-
-
-def test_the_jobs_page_names_the_variant_that_was_chosen(site, operator):
-    bundle = site.service.bundles.get("boutique")
-    looks = dataclasses.replace(bundle, name="looks", variants=[{"name": "fashion", "title": "Fashion"}])
-    transact(site.service.engine, lambda connection: bundles.add(connection, looks))
-    chosen, plain = site.order(bundle="looks", variant="Fashion"), site.order(bundle="looks")
-    page = operator.get(f"{site.url}/admin/jobs/{chosen.id}", timeout=TIMEOUT).text
-    assert "<dt>Variant</dt><dd><bdi>fashion</bdi></dd>" in page
-    assert "<dt>Variant</dt>" not in operator.get(f"{site.url}/admin/jobs/{plain.id}", timeout=TIMEOUT).text

@@ -1,0 +1,19 @@
+"""The operator's page of a job tells which variant of the bundle was chosen."""
+
+import dataclasses
+
+from controller.db import bundles
+from controller.db.engine import transact
+
+TIMEOUT = 120
+
+
+def test_the_jobs_page_names_the_variant_that_was_chosen(site):
+    bundle = site.service.bundles.get("boutique")
+    looks = dataclasses.replace(bundle, name="looks", variants=[{"name": "fashion", "title": "Fashion"}])
+    transact(site.service.engine, lambda connection: bundles.add(connection, looks))
+    chosen, plain = site.order(bundle="looks", variant="Fashion"), site.order(bundle="looks")
+    operator = site.signed_in()
+    page = operator.get(f"{site.url}/admin/jobs/{chosen.id}", timeout=TIMEOUT).text
+    assert "<dt>Variant</dt><dd><bdi>fashion</bdi></dd>" in page
+    assert "<dt>Variant</dt>" not in operator.get(f"{site.url}/admin/jobs/{plain.id}", timeout=TIMEOUT).text
