@@ -8,6 +8,7 @@ import gzip
 import html
 import io
 import json
+import re
 import tarfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -36,7 +37,7 @@ def forms(needle: bytes) -> list[bytes]:
         escaped.replace(b"/", b"\\/"),
         escaped.replace(b"/", b"\\\\/"),
         quote(needle, safe="").encode("ascii"),
-        quote(needle, safe="").lower().encode("ascii"),
+        re.sub(r"%..", lambda hit: hit.group().lower(), quote(needle, safe="")).encode("ascii"),
         html.escape(shown, quote=True).encode("utf-8", "surrogateescape"),
         needle.hex().encode("ascii"),
         needle.hex().upper().encode("ascii"),

@@ -24,6 +24,8 @@ from typing import Any
 import pymysql
 import requests
 
+from controller.files import write_durably
+from controller.installation import new_password
 from controller.panels.local.stack import Stack, free_port
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -104,8 +106,14 @@ class World:
         self.home.mkdir(exist_ok=True)
         self._write_settings(free_port())
         login = self.json("init")
-        remembered.touch(mode=0o600)
-        remembered.write_text(json.dumps(login), "utf-8")
+        if login["password"] is None:
+            # A start that was interrupted took the password with it
+            login["password"] = new_password()
+            given = self.directory / "operator.password"
+            write_durably(given, login["password"].encode("ascii"), 0o600)
+            self.run("user", "add", login["user"], "--password-file", str(given))
+            given.unlink()
+        write_durably(remembered, json.dumps(login).encode("utf-8"), 0o600)
         return login
 
     def _write_settings(self, port: int) -> None:

@@ -1,5 +1,6 @@
 """A real SIGKILL in the middle: the next tick goes on, and the shop is the same as if nothing had happened."""
 
+import contextlib
 import os
 import random
 import shutil
@@ -23,6 +24,15 @@ def children(pid):
             return [int(word) for word in stream.read().split()]
     except (FileNotFoundError, ProcessLookupError):
         return []
+
+
+def helper_of(pid):
+    """Return the process id of the agent's helper, None when there is none. The launcher has other children before."""
+    for child in children(pid):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError), open(f"/proc/{child}/cmdline", "rb") as stream:
+            if b"helper" in stream.read().split(b"\0"):
+                return child
+    return None
 
 
 def kill(process, who):
@@ -73,8 +83,14 @@ def sent_chunks(controller):
 def test_killed_in_the_middle_of_the_import(shop, controller, bundle, undisturbed, who, chunks):
     shop.drop()
     process = shop.start()
-    shop.wait_for(lambda: chunks_in_ledger(shop) >= chunks or process.poll() is not None)
-    kill(process, who)
+    # It would have unpacked everything before the last chunks come
+    shop.wait_for(lambda: helper_of(process.pid))
+    helper = helper_of(process.pid)
+    os.kill(helper, signal.SIGSTOP)
+    shop.wait_for(lambda: chunks_in_ledger(shop) >= chunks)
+    assert kill(process, who)
+    if who == "parent":
+        os.kill(helper, signal.SIGCONT)
     process.wait(120)
     finish(shop, controller)
     same(shop.picture(), undisturbed)
@@ -89,8 +105,8 @@ def test_killed_in_the_middle_of_the_import(shop, controller, bundle, undisturbe
 def test_killed_in_the_middle_of_unpacking(shop, controller, undisturbed, who, shards):
     shop.drop()
     process = shop.start()
-    shop.wait_for(lambda: files_in_staging(shop) >= shards or process.poll() is not None)
-    kill(process, who)
+    shop.wait_for(lambda: files_in_staging(shop) >= shards)
+    assert kill(process, who)
     process.wait(120)
     finish(shop, controller)
     same(shop.picture(), undisturbed)

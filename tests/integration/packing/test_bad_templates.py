@@ -193,6 +193,11 @@ def test_a_secret_is_found_in_every_spelling(refused, docroot, hidden):
     assert refused(plan=PlainPlan(forbidden={"password": b"pa/ss/word1"})).code == "residue_in_bundle"
 
 
+def test_a_secret_with_capitals_is_found_in_an_address_with_small_digits(refused, docroot):
+    (docroot / "img" / "a.txt").write_bytes(b"mysql://shop:Pa%2fSS%40w1@localhost/")
+    assert refused(plan=PlainPlan(forbidden={"password": b"Pa/SS@w1"})).code == "residue_in_bundle"
+
+
 def test_a_secret_too_short_for_base64_is_named_as_not_searched_there(docroot, tmp_path, url_of, awkward):
     plan = PlainPlan(forbidden={"short": b"ab/cd-1", "long": b"ab/cd-12"})
     report = packed(docroot, tmp_path / "x.bundle", plan, database=url_of(awkward), scratch=url_of()).report
