@@ -1,5 +1,6 @@
 """Everything that differs between the interpreters and systems the agent meets; version branches live only here."""
 
+import errno
 import os
 import sys
 
@@ -59,19 +60,28 @@ def peak_memory_bytes():
 def flush_file_system(folder):
     """Everything written so far to the file system that holds `folder` (path) is on its disk. Raises OSError.
 
-    Only this file system: another one that hangs, or that many others write to, is nothing to wait for.
+    Only this file system, where there is a way to say so: another may hang, or have much to write for others.
     """
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        if not _syncfs(descriptor):
+            os.sync()
+    finally:
+        os.close(descriptor)
+
+
+def _syncfs(descriptor):
+    """Return whether the C library's syncfs could be called. Raises OSError when writing failed."""
     try:
         import ctypes
 
         flush = ctypes.CDLL(None, use_errno=True).syncfs
-    except (ImportError, OSError, AttributeError):
-        # An interpreter without ctypes, or a C library before 2.14
-        os.sync()
-        return
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        if flush(descriptor) != 0:
-            raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), folder)
-    finally:
-        os.close(descriptor)
+    except (ImportError, AttributeError, OSError, MemoryError):
+        # Without ctypes, with a C library before 2.14, or where nothing may be made executable
+        return False
+    if flush(descriptor) == 0:
+        return True
+    number = ctypes.get_errno()
+    if number in (errno.ENOSYS, errno.EPERM):
+        return False
+    raise OSError(number, os.strerror(number))

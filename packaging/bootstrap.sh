@@ -12,7 +12,7 @@ command -v apt-get >/dev/null || { echo "This runs on Debian and Ubuntu (apt-get
 packages="mariadb-server mariadb-client apache2 cron php-cli php-fpm php-mysql php-gd php-curl php-intl php-xml
  php-mbstring php-zip php-bcmath python3 python3-venv ca-certificates curl procps"
 if [ "$wanted" = test ]; then
-    packages="$packages wget mount openssh-client openssh-server"
+    packages="$packages wget mount e2fsprogs openssh-client openssh-server"
     # busybox-static has the command too, and the two packages exclude each other
     command -v busybox >/dev/null || packages="$packages busybox"
     # Ubuntu has Chromium as a snap only, which cannot read a profile in /tmp: tests in a browser are skipped there

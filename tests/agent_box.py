@@ -67,14 +67,15 @@ def core_agent(path, keys):
             archive.writestr(name, content)
 
 
-def killing_agent(agent, path):
-    """Build a copy of `agent` at `path` that dies where `kill.json` in its account's home says."""
+def killing_agent(agent, path, by="killing"):
+    """Build a copy of `agent` at `path` that dies where `kill.json` in its account's home says, in the words of the
+    overlay `by`."""
     with zipfile.ZipFile(agent) as archive:
         files = {name: archive.read(name) for name in archive.namelist()}
-    files["killing.py"] = (OVERLAY / "killing.py").read_bytes()
+    files[f"{by}.py"] = (OVERLAY / f"{by}.py").read_bytes()
     start = b"from agent.cli import main\n"
     assert start in files["__main__.py"]
-    files["__main__.py"] = files["__main__.py"].replace(start, start + b"import killing\nkilling.install()\n")
+    files["__main__.py"] = files["__main__.py"].replace(start, start + f"import {by}\n{by}.install()\n".encode())
     with zipfile.ZipFile(path, "w") as archive:
         for name, content in files.items():
             archive.writestr(name, content)
@@ -311,12 +312,12 @@ class Box:
         done = subprocess.run(["crontab", "-u", self.user, "-l"], capture_output=True, text=True, check=False)
         return done.stdout if done.returncode == 0 else None
 
-    def wait_for(self, condition, seconds=120):
-        """Wait until `condition()` holds; fail when it does not come."""
+    def wait_for(self, condition, seconds=120, pause=0.02):
+        """Wait until `condition()` holds, asked every `pause` seconds; fail when it does not come."""
         end = time.monotonic() + seconds
         while not condition():
             assert time.monotonic() < end, f"never came; trace: {self.trace}"
-            time.sleep(0.02)
+            time.sleep(pause)
 
     def close(self):
         """Remove crontab, the processes this box started, account and files; nothing else is ever touched."""

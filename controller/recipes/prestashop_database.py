@@ -70,12 +70,15 @@ class Database:
         return hosts, uri
 
     def main_address(self) -> int:
-        """Return the number of the row of the shop's main address. Raises ShoplaunchError `several_domains`."""
-        rows = self.text("SELECT id_shop_url, main FROM {shop_url}")
-        main = [number for number, is_main in rows if is_main == "1" or len(rows) == 1]
-        if len(main) != 1:
+        """Return the number of the row of the shop's main address, of the first one where none is called that.
+
+        Raises ShoplaunchError `several_domains`.
+        """
+        rows = self.text("SELECT id_shop_url, main FROM {shop_url} ORDER BY main DESC, id_shop_url")
+        main = [is_main for _, is_main in rows if is_main == "1"]
+        if len(main) > 1:
             raise ShoplaunchError("several_domains", f"ps_shop_url names {len(main)} main addresses")
-        return int(main[0])
+        return int(rows[0][0])
 
     def administrator(self) -> Administrator:
         """Return the first active super administrator. Raises ShoplaunchError `admin_missing`."""

@@ -110,8 +110,8 @@ class RowRules:
         return {} if template is value or template == value else {"value": template}
 
     def _shop_url(self, row: Cells) -> Mapping[str, bytes | None]:
-        domain = self._filled("domain")
-        return {"domain": domain, "domain_ssl": domain, "physical_uri": self._filled("base_uri"), "virtual_uri": b""}
+        domain, uri = self._filled("domain"), self._filled("base_uri")
+        return {"domain": domain, "domain_ssl": domain, "physical_uri": uri, "virtual_uri": b"", "main": b"1"}
 
     def _shop(self, row: Cells) -> Mapping[str, bytes | None]:
         return {"name": self._filled("shop.name")}

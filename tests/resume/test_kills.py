@@ -9,6 +9,7 @@ import time
 
 import pytest
 
+from agent.compat import process_start
 from agent.jobfile import SPENT_FILE
 from agent.staging import in_home
 from shared.job import BUNDLE_FILE, JOB_FILE
@@ -18,10 +19,10 @@ WHO = ("group", "parent", "helper")
 
 
 def children(pid):
-    """Return the child process ids of `pid`."""
+    """Return the child process ids of `pid`, without those that have ended."""
     try:
         with open(f"/proc/{pid}/task/{pid}/children") as stream:
-            return [int(word) for word in stream.read().split()]
+            return [child for word in stream.read().split() if process_start(child := int(word)) is not None]
     except (FileNotFoundError, ProcessLookupError):
         return []
 
@@ -84,7 +85,7 @@ def test_killed_in_the_middle_of_the_import(shop, controller, bundle, undisturbe
     shop.drop()
     process = shop.start()
     # It would have unpacked everything before the last chunks come
-    shop.wait_for(lambda: helper_of(process.pid))
+    shop.wait_for(lambda: helper_of(process.pid), pause=0.001)
     helper = helper_of(process.pid)
     os.kill(helper, signal.SIGSTOP)
     shop.wait_for(lambda: chunks_in_ledger(shop) >= chunks)
@@ -105,8 +106,17 @@ def test_killed_in_the_middle_of_the_import(shop, controller, bundle, undisturbe
 def test_killed_in_the_middle_of_unpacking(shop, controller, undisturbed, who, shards):
     shop.drop()
     process = shop.start()
-    shop.wait_for(lambda: files_in_staging(shop) >= shards)
+    shop.wait_for(lambda: helper_of(process.pid), pause=0.001)
+    # In small steps: left alone it may be through before this process looks again
+    while (os.killpg(process.pid, signal.SIGSTOP), files_in_staging(shop) < shards)[1]:
+        os.killpg(process.pid, signal.SIGCONT)
+        time.sleep(0.002)
+    helper = helper_of(process.pid)
     assert kill(process, who)
+    if who == "helper":
+        os.killpg(process.pid, signal.SIGCONT)
+    elif who == "parent":
+        os.kill(helper, signal.SIGCONT)
     process.wait(120)
     finish(shop, controller)
     same(shop.picture(), undisturbed)

@@ -2,7 +2,7 @@
 
 import json
 import subprocess
-from contextlib import contextmanager
+from contextlib import ExitStack
 
 import pytest
 
@@ -15,41 +15,52 @@ from tests.resume.test_switch_kills import MANY, RULES, killable, telling, tree 
 DISK_BYTES = 64 << 20
 
 
-@contextmanager
-def mounted(image, folder):
-    folder.mkdir(exist_ok=True)
+def mount(image, folder):
     subprocess.run(["mount", "-o", "loop", str(image), str(folder)], check=True)
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", str(folder)], check=True)
 
 
 class OwnDisk:
-    """An account whose home lies on a disk of its own, which can be looked at as a power cut leaves it."""
+    """An account whose home lies on a disk of its own, which can be looked at as a power cut leaves it.
 
-    def __init__(self, shop, folder):
+    `cleanup` (contextlib.ExitStack) is told of everything that has to be taken back.
+    """
+
+    def __init__(self, shop, folder, cleanup):
         self.shop = shop
+        self._folder = folder
         self.image, self.kept = folder / "disk", folder / "kept"
-        self.copy, self.after = folder / "copy", folder / "after"
+        self._cuts = 0
         with self.image.open("wb") as stream:
             stream.truncate(DISK_BYTES)
         subprocess.run(["mkfs.ext4", "-q", "-m", "0", str(self.image)], check=True)
         home = shop.home.rename(folder / "home")
         shop.home.mkdir()
-        subprocess.run(["mount", "-o", "loop", str(self.image), str(shop.home)], check=True)
+        mount(self.image, shop.home)
+        cleanup.callback(subprocess.run, ["umount", "-l", str(shop.home)], check=True)
         subprocess.run(["cp", "-a", f"{home}/.", str(shop.home)], check=True)
         (shop.home / "lost+found").rmdir()
         subprocess.run(["sync", "-f", str(shop.home)], check=True)
 
     def cut(self):
         """Keep what the disk holds at this moment."""
-        subprocess.run(["cp", "--sparse=always", str(self.image), str(self.copy)], check=True)
+        self._cuts += 1
+        subprocess.run(["cp", "--sparse=always", str(self.image), str(self._copy)], check=True)
+
+    @property
+    def _copy(self):
+        # A name of its own each time: whoever watches for disks may hold the last one a little longer
+        return self._folder / f"copy{self._cuts}"
 
     def left(self):
         """Return the document root's tree as the next boot finds it after `cut` (tree of test_switch_kills)."""
-        with mounted(self.copy, self.after) as found:
+        found = self._folder / f"after{self._cuts}"
+        found.mkdir()
+        mount(self._copy, found)
+        try:
             return tree(found / self.shop.root.name)
+        finally:
+            subprocess.run(["umount", "-l", str(found)], check=True)
+            self._copy.unlink()
 
     def dies(self, at):
         """The agent dies right before the change `at` of names, counted from the switch on, if there are so many."""
@@ -69,18 +80,15 @@ class OwnDisk:
         subprocess.run(["sync", *map(str, durable)], check=True)
         self.shop.cron()
 
-    def close(self):
-        subprocess.run(["umount", "-l", str(self.shop.home)], check=True)
-
 
 @pytest.fixture
 def disk(mariadb_server, controller, keys, killable, tmp_path):  # noqa: F811 - the fixture above
-    shop = Shop(mariadb_server, Handmade(mariadb_server, rows_each=20, chunks=2), controller, keys, killable)
-    made = OwnDisk(shop, tmp_path)
-    shop.cron()
-    yield made
-    made.close()
-    shop.close()
+    with ExitStack() as cleanup:
+        shop = Shop(mariadb_server, Handmade(mariadb_server, rows_each=20, chunks=2), controller, keys, killable)
+        cleanup.callback(shop.close)
+        made = OwnDisk(shop, tmp_path, cleanup)
+        shop.cron()
+        yield made
 
 
 def test_a_power_cut_right_after_the_last_report_takes_nothing_of_the_shop(disk, controller):
@@ -97,6 +105,7 @@ def test_a_power_cut_right_after_the_last_report_takes_nothing_of_the_shop(disk,
 def test_a_power_cut_at_any_change_of_the_switch_leaves_the_page_or_the_whole_shop(disk):
     disk.shop.drop(document_root=RULES)
     disk.dies(1)
+    (disk.shop.home / "changes").unlink()
     disk.keep()
     disk.dies(MANY)
     wanted = tree(disk.shop.root)

@@ -133,6 +133,16 @@ def test_of_two_spellings_of_the_address_the_main_one_is_kept(own_sample):
     assert dropped.rows == 1 and "spellings" in dropped.reason
 
 
+def test_where_no_address_is_called_the_main_one_the_first_is(own_sample):
+    add_www(own_sample, main=0)
+    own_sample.query("UPDATE ps_shop_url SET main = 0")
+    (number,) = own_sample.query("SELECT MIN(id_shop_url) FROM ps_shop_url")[0]
+    with own_sample.source() as source:
+        template = PrestaShop().inspect(own_sample.root, source, PackOptions())
+        assert template.condition("ps_shop_url") == f"`id_shop_url` = {number}"
+        assert template.cells("ps_shop_url", {"domain": b"x", "main": b"0"})["main"] == b"1"
+
+
 def test_two_main_addresses_are_refused(own_sample):
     add_www(own_sample, main=1)
     assert code_of(own_sample) == "several_domains"
