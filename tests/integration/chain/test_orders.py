@@ -75,7 +75,8 @@ def test_the_client_is_kept_out_by_every_door_before_and_let_in_after(chain, sho
 def test_the_welcome_mail_waits_until_the_shop_is_ready(chain, shops, birth, language):
     shop = shops[birth, language]
     assert shop.welcome_before == []
-    assert [mail["name"] for mail in chain.mails(shop.sold)][-2:] == [READY, WELCOME]
+    # Which of the two comes first is a race between WHMCS, which asks, and the controller, which sends
+    assert {mail["name"] for mail in chain.mails(shop.sold)[-2:]} == {READY, WELCOME}
     assert len(chain.mails(shop.sold, WELCOME)) == 1
 
 
