@@ -69,6 +69,14 @@ def jobs_of(site):
     return find
 
 
+def choose(whmcs, service, *names):
+    """The client has the first of `names`, which the configurable option `Theme` offers; return their ids."""
+    option = whmcs.insert("tblproductconfigoptions", gid=1, optionname="Theme|Look", optiontype=1)
+    offered = [whmcs.insert("tblproductconfigoptionssub", configid=option, optionname=name) for name in names]
+    whmcs.insert("tblhostingconfigoptions", relid=service, configid=option, optionid=offered[0], qty=1)
+    return offered
+
+
 def looked_at(whmcs):
     """WHMCS's cron has asked the controller for every service."""
     whmcs.due_now()
@@ -156,12 +164,7 @@ def test_the_order_sent_again_is_what_whmcs_would_have_sent(watched, told):
     watched.setting("variant_option", "Theme")
     client = watched.client(firstname="O&#039;Brien", lastname="مرادی", language="farsi")
     _order, service = watched.order(client=client)
-    option = watched.insert("tblproductconfigoptions", gid=1, optionname="Theme|Look", optiontype=1)
-    dark, light = (
-        watched.insert("tblproductconfigoptionssub", configid=option, optionname=name)
-        for name in ("dark|Dark", "light|Light")
-    )
-    watched.insert("tblhostingconfigoptions", relid=service, configid=option, optionid=dark, qty=1)
+    _dark, light = choose(watched, service, "dark|Dark", "light|Light")
     watched.create(service)
     watched.query("UPDATE tblhostingconfigoptions SET optionid = %s", light)
     watched.query("UPDATE tblhosting SET username = 'renamed'")
@@ -170,6 +173,90 @@ def test_the_order_sent_again_is_what_whmcs_would_have_sent(watched, told):
     first, second = [body for _id, method, _path, body in told.requests if method == "POST"]
     assert first["variant"] == "dark" and second["at"] >= first.pop("at")
     assert second == {**first, "variant": "light", "account": "renamed", "at": second["at"]}
+
+
+#: What nobody has written down about these tables, and what may be gone from them.
+SURPRISES = {
+    "no table of choices": "DROP TABLE tblhostingconfigoptions",
+    "another key of the service": "ALTER TABLE tblhostingconfigoptions CHANGE relid serviceid INT",
+    "another name for the value chosen": "ALTER TABLE tblhostingconfigoptions CHANGE optionid valueid INT",
+    "no choice": "DELETE FROM tblhostingconfigoptions",
+    "no table of options": "DROP TABLE tblproductconfigoptions",
+    "no option": "DELETE FROM tblproductconfigoptions",
+    "no table of values": "DROP TABLE tblproductconfigoptionssub",
+    "another key of a value": "ALTER TABLE tblproductconfigoptionssub CHANGE id valueid INT AUTO_INCREMENT",
+    "another name for a value's name": "ALTER TABLE tblproductconfigoptionssub CHANGE optionname label TEXT",
+    "no value": "DELETE FROM tblproductconfigoptionssub",
+}
+
+
+@pytest.mark.parametrize("surprise", SURPRISES)
+def test_the_variant_that_was_ordered_goes_out_again_where_the_tables_do_not_tell_it(watched, told, surprise):
+    watched.setting("variant_option", "Theme")
+    _order, service = watched.order()
+    choose(watched, service, "dark|Dark")
+    told.refuse(422, "bundle_unknown")
+    watched.create(service)
+    watched.query(SURPRISES[surprise])
+    told.answer(202, {"state": "received", "percent": 0, "id": "a"})
+    press(watched, "send")
+    first, second = [body for _id, method, _path, body in told.requests if method == "POST"]
+    assert first["variant"] == second["variant"] == "dark"
+
+
+@pytest.mark.parametrize("again", [send_again, retry], ids=lambda way: way.__name__)
+def test_the_variant_of_an_order_that_was_taken_and_then_refused_is_still_known(watched, told, again):
+    watched.setting("variant_option", "Theme")
+    order, service = watched.order()
+    choose(watched, service, "dark|Dark")
+    watched.create(service)
+    told.refuse(422, "bundle_unknown")
+    watched.accept(order)
+    told.answer(200, {"state": "failed", "percent": 0, "error": {"code": "bundle_unknown"}})
+    looked_at(watched)
+    watched.query("DROP TABLE tblproductconfigoptionssub")
+    told.answer(202, {"state": "received", "percent": 0, "id": "a"})
+    again(watched, service)
+    sent = [body for _id, method, _path, body in told.requests if method == "POST"]
+    assert [body.get("variant") for body in sent if body["event"] == "module_created"] == ["dark", "dark"]
+    assert any(f"reading the options of service {service} failed" in line for line in watched.log())
+
+
+def test_where_no_option_chooses_the_variant_none_is_looked_for(watched, told):
+    told.refuse(422, "bundle_unknown")
+    _order, service = watched.order()
+    watched.create(service)
+    for table in ("tblhostingconfigoptions", "tblproductconfigoptions", "tblproductconfigoptionssub"):
+        watched.query(f"DROP TABLE {table}")
+    told.answer(202, {"state": "received", "percent": 0, "id": "a"})
+    assert "The event is sent again" in press(watched, "send").text
+    assert [body["variant"] for _id, method, _path, body in told.requests if method == "POST"] == [None, None]
+    assert [line for line in watched.log() if "failed" in line] == []
+
+
+def test_an_end_that_was_refused_is_no_refused_order(watched, told):
+    _order, service = watched.order()
+    watched.create(service)
+    told.refuse(422, "order_invalid")
+    watched.terminate(service)
+    told.answer(202, {"state": "received", "percent": 0, "id": "a"})
+    watched.create(service)
+    watched.create(service)
+    assert told.told() == ["module_created", "terminated", "module_created"]
+    assert [row["kind"] for row in watched.queue() if row["state"] == "refused"] == ["terminated"]
+
+
+def test_an_order_sent_again_does_not_take_the_place_of_an_end_that_was_refused(watched, told):
+    _order, service = watched.order()
+    watched.create(service)
+    told.refuse(422, "order_invalid")
+    watched.terminate(service)
+    watched.create(service)
+    assert [row["kind"] for row in watched.queue() if row["state"] == "refused"] == ["terminated", "module_created"]
+    told.answer(202, {"state": "received", "percent": 0, "id": "a"})
+    press(watched, "send", id=str(watched.queue()[-1]["id"]))
+    assert told.told() == ["module_created", "terminated", "module_created", "module_created"]
+    assert [row["kind"] for row in watched.queue() if row["state"] == "refused"] == ["terminated"]
 
 
 def test_an_order_is_not_sent_again_for_a_product_that_has_no_shop_any_more(watched, told):

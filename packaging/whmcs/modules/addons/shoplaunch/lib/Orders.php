@@ -40,9 +40,10 @@ final class Orders
         }
         Services::ensure($hosting);
         $body = self::created($params, $hosting);
-        Capsule::connection()->transaction(static function () use ($hosting, $body) {
+        Capsule::connection()->transaction(static function () use ($hosting, $params, $body) {
             $fresh = ['account' => 'created', 'ready_at' => 0, 'state' => '', 'percent' => 0, 'document' => null];
             $serviceId = (int) $hosting->id;
+            Params::remember($serviceId, $params);
             if (Services::changeUnless($serviceId, 'account', 'created', $fresh)) {
                 Queue::add($serviceId, $body);
             } elseif (self::isRefused($serviceId)) {
@@ -60,7 +61,7 @@ final class Orders
         if ($row === null || $row->account !== 'created' || $hosting === null) {
             return false;
         }
-        $body = self::created(Params::of($hosting), $hosting);
+        $body = self::created(Params::of($hosting, $row), $hosting);
         Capsule::connection()->transaction(static function () use ($serviceId, $body) {
             Queue::replaceRefused($serviceId, $body);
         });

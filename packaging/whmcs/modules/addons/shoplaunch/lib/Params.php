@@ -1,5 +1,5 @@
 <?php
-/** What WHMCS knows of a service now, in the shape in which it hands it to modules. */
+/** What WHMCS hands to modules about a service: kept of an order, and read again when it is sent once more. */
 
 declare(strict_types=1);
 
@@ -9,30 +9,55 @@ use WHMCS\Database\Capsule;
 
 final class Params
 {
-    /** Return the parameters an order needs beside the service's row of `tblhosting`. */
-    public static function of(\stdClass $hosting): array
+    /** Keep the options that were chosen with an order, as WHMCS hands them over. */
+    public static function remember(int $serviceId, array $params): void
     {
-        $client = Capsule::table('tblclients')->where('id', (int) $hosting->userid)->first();
-        return ['clientsdetails' => (array) $client, 'configoptions' => self::options((int) $hosting->id)];
+        $chosen = Queue::encode((array) ($params['configoptions'] ?? []));
+        Capsule::table(Schema::SERVICES)->where('service_id', $serviceId)->update(['configoptions' => $chosen]);
     }
 
-    /** Return name => value of the chosen configurable options that have values to choose from. */
-    private static function options(int $serviceId): array
+    /** Return the parameters an order needs beside the service's row of `tblhosting`; `$row` is our own. */
+    public static function of(\stdClass $hosting, \stdClass $row): array
+    {
+        $client = Capsule::table('tblclients')->where('id', (int) $hosting->userid)->first();
+        return ['clientsdetails' => (array) $client, 'configoptions' => self::options($row)];
+    }
+
+    /** Return name => value of the chosen options: as the tables have them now, otherwise as they were ordered. */
+    private static function options(\stdClass $row): array
+    {
+        if (Settings::get('variant_option') === '') {
+            return [];
+        }
+        // Nobody may get the plain shop for a variant that was paid for
+        return self::tabled((int) $row->service_id) + (array) json_decode((string) $row->configoptions, true);
+    }
+
+    /**
+     * Return name => value of the options that the tables tell and that have values to choose from. These tables are
+     * not documented: another WHMCS may name things in another way.
+     */
+    private static function tabled(int $serviceId): array
     {
         $found = [];
-        foreach (Capsule::table('tblhostingconfigoptions')->where('relid', $serviceId)->get() as $chosen) {
-            $option = Capsule::table('tblproductconfigoptions')->where('id', (int) $chosen->configid)->first();
-            $value = Capsule::table('tblproductconfigoptionssub')->where('id', (int) $chosen->optionid)->first();
-            if ($option !== null && $value !== null) {
-                $found[self::name($option)] = self::name($value);
+        try {
+            foreach (Capsule::table('tblhostingconfigoptions')->where('relid', $serviceId)->get() as $chosen) {
+                $name = self::name('tblproductconfigoptions', (int) ($chosen->configid ?? 0));
+                $value = self::name('tblproductconfigoptionssub', (int) ($chosen->optionid ?? 0));
+                if ($name !== '' && $value !== '') {
+                    $found[$name] = $value;
+                }
             }
+        } catch (\Throwable $failure) {
+            Log::failure('reading the options of service ' . $serviceId, $failure);
         }
         return $found;
     }
 
-    /** Modules get the first part of `name|what clients read`. */
-    private static function name(\stdClass $row): string
+    /** Modules get the first part of `name|what clients read`; '' is returned when it is not there. */
+    private static function name(string $table, int $id): string
     {
-        return trim(explode('|', (string) $row->optionname)[0]);
+        $row = Capsule::table($table)->where('id', $id)->first();
+        return trim(explode('|', (string) ($row->optionname ?? ''))[0]);
     }
 }

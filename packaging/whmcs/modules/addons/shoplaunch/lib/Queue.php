@@ -119,25 +119,24 @@ final class Queue
             ->where('ended_at', '<', time() - self::KEEP_SECONDS)->delete();
     }
 
-    /** Forget what was refused of a service; tell whether there was any. */
-    public static function dropRefused(int $serviceId): bool
+    /** Forget what was refused of a service. */
+    public static function dropRefused(int $serviceId): void
     {
-        return Capsule::table(Schema::QUEUE)->where('service_id', $serviceId)->where('state', 'refused')->delete() > 0;
+        Capsule::table(Schema::QUEUE)->where('service_id', $serviceId)->where('state', 'refused')->delete();
     }
 
     /** Keep an order instead of those that were refused; when one waits already and none was refused, that is it. */
     public static function replaceRefused(int $serviceId, array $body): void
     {
-        if (self::dropRefused($serviceId) || !self::isWaiting($serviceId)) {
+        if (self::refusedOrders($serviceId)->delete() > 0 || !self::isWaiting($serviceId)) {
             self::add($serviceId, $body);
         }
     }
 
-    /** Return the last error {code, message, advice} with which the controller refused a service, null for none. */
+    /** Return the last error {code, message, advice} with which the controller refused an order, null for none. */
     public static function refusal(int $serviceId): ?array
     {
-        $row = Capsule::table(Schema::QUEUE)->where('service_id', $serviceId)->where('state', 'refused')
-            ->orderBy('id', 'desc')->first();
+        $row = self::refusedOrders($serviceId)->orderBy('id', 'desc')->first();
         return $row === null ? null : (array) json_decode((string) $row->error, true);
     }
 
@@ -145,6 +144,13 @@ final class Queue
     public static function refusedEvent(int $id): ?\stdClass
     {
         return Capsule::table(Schema::QUEUE)->where('id', $id)->where('state', 'refused')->first();
+    }
+
+    /** An order says nothing of an end that was refused before it: that has to be told all the same. */
+    private static function refusedOrders(int $serviceId)
+    {
+        return Capsule::table(Schema::QUEUE)->where('service_id', $serviceId)->where('state', 'refused')
+            ->where('kind', '!=', 'terminated');
     }
 
     private static function end(\stdClass $row, string $state, array $more): void

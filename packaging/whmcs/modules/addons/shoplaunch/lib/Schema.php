@@ -32,6 +32,7 @@ final class Schema
                 $table->unsignedInteger('ready_at')->default(0);
                 $table->string('held_mail', 191)->default('');
                 $table->unsignedInteger('mail_claimed_at')->default(0);
+                $table->text('configoptions')->nullable();
             });
         }
         if (!$schema->hasTable(self::QUEUE)) {
