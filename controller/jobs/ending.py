@@ -17,10 +17,15 @@ from shared.job import RESTORE
 _TELLING = ("notify", "unblock")
 
 
-def end(engine: sa.Engine, service_id: str, now: float) -> None:
-    """Nothing more is done for the service. Harmless when it has no job, or one that is over."""
+def end(engine: sa.Engine, service_id: str, now: float, since: float | None) -> None:
+    """Nothing more is done for the service, but for a job made `since` then (unix seconds; None: whenever it was made).
+
+    Harmless when it has no job, or one that is over.
+    """
     with reading(engine) as connection:
         job = jobs.find_service(connection, service_id)
+        if job is not None and since is not None and job.created_at >= since:
+            return
         children = jobs.children(connection, job.id) if job is not None else []
     for one in [job, *children] if job is not None else []:
         changes.change(engine, one.id, now, lambda connection, now_job: _ended(connection, now_job, now))

@@ -43,7 +43,9 @@ def take(engine: sa.Engine, event: Mapping[str, Any], now: float) -> None:
     validate("billing-event", event, "order_invalid")
     service = _noted(engine, event, now)
     if event["event"] == TERMINATED:
-        ending.end(engine, service.service_id, now)
+        # Told late, it is the end of the account before this one
+        since = service.module_created_at if service.terminated_at is None else None
+        ending.end(engine, service.service_id, now, since)
     elif waiting_for(service) is None and service.terminated_at is None:
         start(engine, service, now)
 

@@ -157,6 +157,21 @@ def test_a_termination_before_anything_else_leaves_nothing_to_start(world):
     assert jobs_of(world, "1042") == []
 
 
+def test_an_end_told_late_ends_nothing_of_the_account_made_since(world):
+    now = int(world.clock())
+    told(world, created("1042", at=now - 60))
+    assert told(world, terminated("1042", at=now - 3600))["state"] == "received"
+    assert told(world, terminated("1042", at=now))["state"] == "cancelled"
+
+
+def test_an_end_told_late_still_ends_what_was_built_in_the_account_before(world):
+    now = int(world.clock())
+    first = told(world, created("1042", at=now - 3600))["id"]
+    told(world, created("1042", at=now + 60))
+    told(world, terminated("1042", at=now + 30))
+    assert [(job.id, job.state) for job in jobs_of(world, "1042")] == [(first, "cancelled")]
+
+
 def live(world, service_id):
     told(world, created(service_id))
     world.panel.ensure_account(f"a{service_id}", f"shop{service_id}.example.com", create=True, email="x@example.com")
