@@ -34,7 +34,7 @@ def check_server(panel: CpanelPanel) -> list[Check]:
     except ShoplaunchError as error:
         return [Check("login", False, error.message, advice(error.code))]
     found = [Check("login", True, f"works as {panel.whm.user}"), *_privileges(panel, answer)]
-    found += _accounts(panel)
+    found += _accounts(panel, answer)
     return [*found, _skeleton(panel)]
 
 
@@ -60,12 +60,12 @@ def _privileges(panel: CpanelPanel, answer: Answer) -> Iterator[Check]:
         yield Check("token", True, f"cannot open sessions of accounts (no `{privileges.NEVER}`)", essential=False)
 
 
-def _accounts(panel: CpanelPanel) -> Iterator[Check]:
+def _accounts(panel: CpanelPanel, granted: Answer) -> Iterator[Check]:
     """Look at the server as one of its accounts sees it, and at what each package allows."""
     listing = panel.whm.call("listaccts", look=True)
     sample = _samples(panel, listing)
     if not sample:
-        yield _no_account(listing)
+        yield _no_account(listing, granted)
         yield _interval(panel, None)
         return
     (user, plan), *others = sample
@@ -82,13 +82,17 @@ def _accounts(panel: CpanelPanel) -> Iterator[Check]:
     yield _autossl(user, answers["autossl"])
 
 
-def _no_account(listing: Answer) -> Check:
+def _no_account(listing: Answer, granted: Answer) -> Check:
     untold = "features, databases, cron and PHP cannot be told"
+    reason = listing.text or "no reason given"
     if listing.ok:
         message, what = f"no account to look at: {untold} yet", "Make an account, then check again."
-    else:
-        message = f"accounts may not be listed ({listing.text or 'no reason given'}): {untold}"
+    elif privileges.lacks(granted, "list-accts"):
+        message = f"accounts may not be listed ({reason}): {untold}"
         what = "Give the token the privilege `list-accts`, then check again."
+    else:
+        message = f"accounts are not listed ({reason}): {untold}"
+        what = "Mend what the server names, then check again."
     return Check("account", False, message, what, essential=False)
 
 

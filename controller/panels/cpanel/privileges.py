@@ -39,8 +39,13 @@ def has(held: set[str], name: str) -> bool:
     return name in held or "all" in held
 
 
+def lacks(answer: Answer, name: str) -> bool:
+    """Tell whether the answer of `myprivs` says that `name` is not granted; False when it says nothing."""
+    held = granted(answer) if answer.ok else set()
+    return bool(held) and not has(held, name)
+
+
 def require(whm: Whm, name: str, words: str) -> None:
     """Raise privilege_missing when the token is known not to have `name`; `words` is what the panel refused with."""
-    answer = whm.call("myprivs", look=True)
-    if answer.ok and granted(answer) and not has(granted(answer), name):
+    if lacks(whm.call("myprivs", look=True), name):
         raise ShoplaunchError("privilege_missing", f"the token of {whm.user} lacks {name}; {words}")

@@ -80,6 +80,8 @@ def call_whm(double, token, name, args, lists=None):
     if name == "uapi_cpanel":
         return Answer({"uapi": uapi_through_whm(double, token, own)})
     check_parameters(double, function, own)
+    if name in double.quirks.fails:
+        raise Refusal("system", error=double.quirks.fails[name])
     if name == "batch":
         own["command"] = (lists or {}).get("command", [])
     try:

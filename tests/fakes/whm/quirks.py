@@ -73,6 +73,7 @@ class Quirks:
     lockout_after: int = 10  # failed logins, then the address is refused altogether; 0: never
     slow: dict = field(default_factory=dict)  # function or "*" -> seconds before the answer, after the work
     slow_before: dict = field(default_factory=dict)  # the same before the work
+    fails: dict = field(default_factory=dict)  # function of WHM -> what the system says instead of doing it
     server_error: dict = field(default_factory=dict)  # function or "*" -> how many times still
     cuts: dict = field(default_factory=dict)  # function -> set of n-th calls cut after the work
     cuts_before: dict = field(default_factory=dict)  # function -> set of n-th calls cut before it

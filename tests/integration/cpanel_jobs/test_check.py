@@ -114,6 +114,18 @@ def test_accounts_that_may_not_be_listed_are_not_taken_for_none(whm, world_of):
     assert "Make an account" not in row.advice and "may not be listed" in row.message
 
 
+@pytest.mark.parametrize("acls", [NEEDED, None], ids=["all that is needed", "everything"])
+def test_a_listing_that_fails_for_another_reason_is_told_in_the_servers_words(whm, world_of, acls):
+    world = world_of()
+    world.hosting()
+    if acls:
+        world.change(token_encrypted=world.keys.encrypt(whm.token("root", acls)))
+    whm.quirks.fails["listaccts"] = "/etc/trueuserdomains is damaged"
+    row = rows(world)["account"]
+    assert (row.ok, row.essential, "is damaged" in row.message) == (False, False, True)
+    assert "`list-accts`" not in row.advice and "Make an account" not in row.advice
+
+
 def test_what_autossl_found_wrong_is_shown(whm, world):
     hosting = world.hosting(plan="default")
     world.server_panel().request_tls(world.server_panel().find_account(hosting.user))
