@@ -33,15 +33,15 @@ def make_engine(url: str) -> sa.Engine:
         parsed = parsed.set(drivername="mysql+pymysql")
     if parsed.get_backend_name() not in ("sqlite", "mysql"):
         raise ShoplaunchError("config_invalid", "database_url must begin with sqlite:// or mysql://")
+    # As many connections as there are threads that ask: at any other limit some would wait, and fail
+    common: dict[str, Any] = {"hide_parameters": True, "poolclass": sa.QueuePool, "max_overflow": -1}
     if parsed.get_backend_name() == "sqlite":
-        engine = sa.create_engine(
-            parsed, hide_parameters=True, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False}
-        )
+        engine = sa.create_engine(parsed, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False}, **common)
         _prepare_sqlite(engine)
     else:
         parsed = parsed.update_query_dict({"charset": "utf8mb4"})
         engine = sa.create_engine(
-            parsed, hide_parameters=True, isolation_level="READ COMMITTED", pool_pre_ping=True, pool_recycle=600
+            parsed, isolation_level="READ COMMITTED", pool_pre_ping=True, pool_recycle=600, **common
         )
     sa.event.listen(engine, "handle_error", _as_known, retval=True)
     return engine

@@ -25,7 +25,7 @@ from shared.errors import ShoplaunchError
 LOG = logging.getLogger(__name__)
 POLL_SECONDS = 0.5
 #: Jobs moved at the same time, and of one server: one that gives no answer holds up its own jobs alone.
-THREADS = 8
+THREADS = 16
 PER_SERVER = 4
 #: A job that cannot even be looked at is left alone for so long.
 TROUBLE_SECONDS = 30.0
@@ -75,8 +75,8 @@ class Worker:
             while not self._stopping.is_set():
                 under_way = {key: found for key, found in under_way.items() if not found[1].done()}
                 busy = Counter(server for server, _future in under_way.values())
-                for job_id, server in self._due([name for name, count in busy.items() if count >= PER_SERVER]):
-                    if job_id not in under_way and len(under_way) < THREADS and busy[server] < PER_SERVER:
+                for job_id, server in self._due([name for name in busy if not _has_room(busy, name)]):
+                    if job_id not in under_way and _has_room(busy, server):
                         under_way[job_id] = server, pool.submit(self._advance_safely, job_id)
                         busy[server] += 1
                 self._stopping.wait(POLL_SECONDS)
@@ -103,3 +103,9 @@ class Worker:
             changes.change(self._engine, job_id, self._clock(), lambda _c, _job: {"wake_at": later})
         except ShoplaunchError as error:
             LOG.warning("job %s: %s: %s", job_id, error.code, error.message)
+
+
+def _has_room(busy: Counter[str], server: str) -> bool:
+    """Tell whether one more job of `server` may be taken up: half of the threads are for servers that have none."""
+    threads = THREADS // 2 if busy[server] else THREADS
+    return busy.total() < threads and busy[server] < PER_SERVER

@@ -13,6 +13,7 @@ from controller.db import jobs, proofs, steps
 from controller.db.engine import make_engine, reading, transact
 from controller.db.migrate import revisions, upgrade
 from controller.db.tables import metadata
+from controller.jobs import worker
 from shared.errors import ShoplaunchError
 from tests.integration.controller.rows import NOW, add_job, read
 
@@ -188,6 +189,19 @@ def test_looking_does_not_wait_for_a_writer(engine):
         jobs.update(writer, jobs.get(writer, "job00001", lock=True), NOW, percent=99)
         with reading(engine) as connection:
             assert jobs.get(connection, "job00001").percent == 0
+
+
+def test_all_of_a_workers_threads_have_a_connection_at_the_same_time(engine):
+    threads = 2 * worker.THREADS + 1  # jobs, what renews their leases, and the look for due ones
+    together = threading.Barrier(threads)
+
+    def look(_number):
+        with reading(engine) as connection:
+            jobs.counts(connection)
+            together.wait(120)
+
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(look, range(threads)))
 
 
 def test_deleting_a_job_takes_what_belongs_to_it_along(engine):

@@ -4,6 +4,7 @@ import socket
 import socketserver
 import ssl
 import threading
+from collections import Counter
 
 import pytest
 import requests
@@ -62,37 +63,56 @@ class Hung(socketserver.ThreadingTCPServer):
 
 
 @pytest.fixture
-def hung(whm):
-    """Such a server."""
-    made = Hung(whm.authority.issue("127.0.0.1"))
-    yield made
-    made.close()
+def hung_of(whm, monkeypatch):
+    """Return a function that starts such a server; no call is given up before the test is over."""
+    post = requests.Session.post
+
+    def patient(session, url, *, timeout, **more):
+        return post(session, url, timeout=(timeout[0], None), **more)
+
+    monkeypatch.setattr(requests.Session, "post", patient)
+    made = []
+
+    def start():
+        made.append(Hung(whm.authority.issue("127.0.0.1")))
+        return made[-1]
+
+    yield start
+    for one in made:
+        one.close()
 
 
-def test_the_jobs_of_another_server_get_done_while_those_of_a_server_that_never_answers_wait(
-    whm, world_of, hung, monkeypatch
-):
-    # Nothing of it is over before the test is
-    monkeypatch.setattr(calling, "ANSWER_SECONDS", 3600)
-    world = world_of()
-    row = servers.Server(
-        "cp0", "cpanel", hung.url, "root", world.keys.encrypt(whm.token()), whm.ca_file, {"skeleton": "none"}
-    )
+def sell_on(world, name, hung):
+    """Add the server `hung` as `name`; return orders for it, more than there are threads."""
+    token, settings = world.keys.encrypt(world.whm.token()), {"skeleton": "none"}
+    row = servers.Server(name, "cpanel", hung.url, "root", token, world.whm.ca_file, settings)
     transact(world.engine, lambda connection: servers.add(connection, row, START))
-    waiting = [
-        world.order(server="cp0", account=f"hung{n}", domain=f"hung{n}.example", create_account=False)
-        for n in range(2 * worker.THREADS)
+    return [
+        world.order(server=name, account=f"{name}n{n}", domain=f"n{n}.{name}.example", create_account=False)
+        for n in range(worker.THREADS + 1)
     ]
+
+
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_the_jobs_of_another_server_get_done_while_those_of_servers_that_never_answer_wait(world_of, hung_of, number):
+    world = world_of()
+    hung = [hung_of() for _ in range(number)]
+    waiting = [job for n, one in enumerate(hung) for job in sell_on(world, f"hung{n}", one)]
+
+    def held():
+        return Counter(job.server for job in map(world.job, waiting) if job.lease_owner is not None)
+
     world.worker.start()
     try:
-        assert hung.asked.wait(120)
-        jobs = [world.sell(world.hosting()) for _ in range(2)]
-        eventually(lambda: all(world.job(job).state == "dropped" for job in jobs))
-        found = [world.job(job) for job in waiting]
-        assert {job.state for job in found} <= {"received", "preparing"}
-        assert sum(job.lease_owner is not None for job in found) == worker.PER_SERVER
+        assert all(one.asked.wait(120) for one in hung)
+        eventually(lambda: held().total() >= min(number * worker.PER_SERVER, worker.THREADS // 2))
+        sold = [world.sell(world.hosting()) for _ in range(2)]
+        eventually(lambda: all(world.job(job).state == "dropped" for job in sold))
+        assert {world.job(job).state for job in waiting} <= {"received", "preparing"}
+        assert len(held()) == number and max(held().values()) <= worker.PER_SERVER
     finally:
-        hung.close()
+        for one in hung:
+            one.close()
         world.worker.stop()
 
 
