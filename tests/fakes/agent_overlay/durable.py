@@ -7,6 +7,7 @@ crontab, in either process. Every point passed is noted in `points` of the home;
 
 import json
 import os
+import re
 import signal
 import sys
 import threading
@@ -66,8 +67,10 @@ def _short(path):
     """Return what a path is, without what differs from run to run."""
     if isinstance(path, int):
         path = os.readlink(f"/proc/self/fd/{path}")
-    name = os.path.basename(os.fsdecode(path))
-    return "folder" if os.path.isdir(path) else "".join(c for c in name if not c.isdigit())
+    if os.path.isdir(path):
+        return "folder"
+    # Numbers of events, and what is named after the job
+    return re.sub(r"-probe-.*|[0-9]", "", os.path.basename(os.fsdecode(path)))
 
 
 def _wrap_files(points):
