@@ -67,7 +67,9 @@ class Template:
             "employee_email": "SELECT email FROM {}employee LIMIT 1",
             "employee_password": "SELECT passwd FROM {}employee LIMIT 1",
             "nw_salt": "SELECT value FROM {}configuration WHERE name = 'NW_SALT'",
-            "customer": "SELECT email FROM {}customer ORDER BY id_customer DESC LIMIT 1",
+            # PrestaShop's own code names the customers of its demo catalogue
+            "customer": "SELECT email FROM {}customer WHERE email NOT IN ('pub@prestashop.com',"
+            " 'anonymous@psgdpr.com') ORDER BY id_customer DESC LIMIT 1",
         }
         found = {}
         for name, statement in rows.items():

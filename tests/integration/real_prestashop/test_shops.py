@@ -37,7 +37,8 @@ def test_cron_brings_both_shops_to_life(real, shops):
 def test_each_shop_is_served_by_a_php_its_series_allows(real, shops, manifest):
     wanted = manifest["requirements"]["php"]
     for job, _ in shops:
-        pools = real.world.stack.directory.glob(f"php*/pools/shoplaunch-{job['account']}.conf")
+        pools = real.world.stack.directory.glob("php*/pools/*.conf")
+        pools = [path for path in pools if f"[shoplaunch-{job['account']}]" in path.read_text()]
         (served,) = (path.parts[-3].removeprefix("php") for path in pools)
         print(f"PrestaShop {manifest['application']['version']} is served by PHP {served}")
         assert version_number(wanted["min"]) <= version_number(served) <= version_number(wanted["max"])
