@@ -1,5 +1,6 @@
 """One agent at a time; a hung, older or orphaned one is replaced, a working one is not."""
 
+import fcntl
 import json
 import os
 import signal
@@ -7,6 +8,7 @@ import time
 
 import pytest
 
+from agent.compat import process_start
 from agent.lock import RECORD_BYTES
 from agent.state import boot_id
 
@@ -17,6 +19,25 @@ def begun(box, stage, times=1):
 
 def holder(box):
     return json.loads((box.folder / "lock").read_bytes()[:RECORD_BYTES])
+
+
+def is_held(path):
+    if not path.exists():
+        return False
+    with path.open() as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
+def is_stopped(pid):
+    try:
+        with open(f"/proc/{pid}/stat") as stream:
+            return stream.read().rpartition(")")[2].split()[0] == "T"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
 
 
 @pytest.fixture
@@ -73,17 +94,37 @@ def test_a_quiet_agent_is_left_alone_before_its_ten_minutes_are_over(box, workin
 
 
 def test_a_process_that_only_has_the_same_number_is_never_killed(box):
-    """The holder died and its number was given to somebody else."""
+    """The holder died and its number was given to somebody else; its helper still holds the lock."""
     box.with_bundle()
     box.drop()
-    bystander = box.start("status")
-    bystander.wait(120)
     sleeper = box.start_other("sleep", "300")
-    record = {"boot": boot_id(), "job": "another", "attempt": 1, "progress": 0.0, "processes": [[sleeper.pid, 1]]}
+    helper = box.start_other("flock", "--close", str(box.folder / "lock"), "sleep", "300")
+    box.wait_for(lambda: is_held(box.folder / "lock"))
+    processes = [[sleeper.pid, 1], [helper.pid, process_start(helper.pid)]]
+    record = {"boot": boot_id(), "job": "another", "attempt": 1, "progress": 0.0, "processes": processes}
     (box.folder / "lock").write_bytes(json.dumps(record).encode().ljust(RECORD_BYTES))
-    box.own()
     assert box.run() == 0
+    assert helper.wait(120) == -signal.SIGKILL
     assert sleeper.poll() is None
+
+
+def test_a_newer_attempt_does_not_wait_for_an_older_agent_to_leave_by_itself(box, working):
+    os.killpg(working.pid, signal.SIGSTOP)
+    box.drop(attempt=2)
+    (box.home / "go").touch()
+    assert box.run() == 0
+    assert working.wait(120) == -signal.SIGKILL
+
+
+def test_a_stopped_helper_whose_parent_is_gone_is_ended_before_anybody_else_works(box, working):
+    parent, helper = [pid for pid, _ in holder(box)["processes"]]
+    os.kill(helper, signal.SIGSTOP)
+    box.wait_for(lambda: is_stopped(helper))
+    os.kill(parent, signal.SIGKILL)
+    working.wait(120)
+    (box.home / "go").touch()
+    assert box.run() == 0
+    assert not is_stopped(helper)
 
 
 @pytest.mark.parametrize("victim", ["parent", "helper", "group"])

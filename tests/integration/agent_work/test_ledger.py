@@ -122,6 +122,19 @@ def test_a_zombies_open_transaction_blocks_nobody(site):
     assert site.query("SELECT COUNT(*) FROM shoplaunch_ledger") == ((0,),)
 
 
+def test_an_open_transaction_of_a_zombie_that_lost_the_lock_blocks_nobody(site):
+    """The lock goes with its connection; the workers' connections may outlive it."""
+    close(site.take(1))
+    site.query(MANY)
+    zombie = site.attempt(1).connect()
+    site.made.append(zombie)
+    assert ledger.begin(zombie, "job1234", 1, {"name": "db/data/0001.sql.gz", "sha256": "0" * 64}, 1)
+    change(zombie, b"INSERT INTO many VALUES (9,'zombie')")
+    site.take(2)
+    assert code_of(change, zombie, b"COMMIT") == "db_unreachable"
+    assert site.query("SELECT COUNT(*) FROM many") == ((0,),)
+
+
 def test_where_file_locks_fail_a_working_agent_of_the_same_attempt_is_left_alone(site):
     holder = site.take(1, reliable=False)
     assert code_of(site.take, 1, reliable=False) == "db_locked"

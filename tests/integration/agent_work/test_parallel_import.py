@@ -66,6 +66,38 @@ def test_losing_the_lock_connection_stops_the_others_and_the_import_goes_on(site
     assert len(opened) == 2
 
 
+def test_no_chunk_begins_once_the_lock_is_lost(site, monkeypatch):
+    monkeypatch.setattr(import_, "WATCH_SECONDS", 0.1)
+    site.tables(MANY)
+    gate = Gate(site)
+    gate.chunk(0)
+    gate.chunk(1)
+    for number in range(2, 12):
+        site.chunk(number, f"INSERT INTO `many` VALUES ({number},'later');\n", 1)
+    opened, done, stopping = [], [], threading.Event()
+    open_locked, stop = ledger.open_locked, importer.Workers.stop
+
+    def opening(ctx):
+        if opened:
+            done.append(site.query("SELECT COUNT(*) FROM shoplaunch_ledger")[0][0])
+        opened.append(open_locked(ctx))
+        return opened[-1]
+
+    def stopped(workers):
+        stopping.set()
+        stop(workers)
+
+    monkeypatch.setattr(ledger, "open_locked", opening)
+    monkeypatch.setattr(importer.Workers, "stop", stopped)
+    worker = importing(site)
+    until(lambda: len(gate.waiting()) == 2, worker)
+    site.server.query(f"KILL {opened[0].thread_id()}")
+    noticed = stopping.wait(30)
+    gate.open()
+    assert complete(site, worker, 12)
+    assert noticed and done[0] < 12
+
+
 def test_killed_connections_cost_no_chunk(site):
     site.tables(MANY)
     gate = Gate(site)

@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from agent import holding
 from shared.encoding import sha256_hex
 from tests.handmade import CELLS, place
 from tests.mariadb import start_private, stop_private
@@ -255,6 +256,17 @@ def test_a_table_with_another_number_of_rows_stops_the_shop(shop, controller, bu
     assert shop.run() == 3
     assert failure(controller)["code"] == "proof_rows"
     assert not (shop.root / "index.php").exists()
+
+
+def test_visitors_get_the_503_page_while_a_shop_is_not_proven(shop, bundle):
+    tables = bundle.manifest()["tables"]
+    tables[0]["digest"][-1] += "1"
+    shop.pin = bundle.write(shop.folder / "shop.bundle", tables=tables)
+    shop.own()
+    shop.drop()
+    assert shop.run() == 3
+    assert {path.name for path in shop.root.iterdir()} == {holding.HTACCESS, holding.PAGE}
+    assert holding.MARK in (shop.root / holding.HTACCESS).read_bytes()
 
 
 def test_residue_of_the_template_in_a_file_stops_the_shop(shop, controller, bundle):

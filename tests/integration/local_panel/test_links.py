@@ -155,6 +155,20 @@ def test_links_to_another_account_s_things_lead_nowhere(server, account, neighbo
     assert snapshot(neighbour) == before
 
 
+@pytest.mark.parametrize("where", [".shoplaunch", ".shoplaunch/job"])
+def test_a_link_to_the_account_s_own_things_leads_nowhere_either(server, account, where):
+    """The job file holds secrets: it must not come to lie where visitors can read it."""
+    panel, own = server.panel(), Path(account.home) / "public_html" / "own"
+    panel.put_file(account, "public_html/own/job", b"own", 0o600)
+    replace(account.home, where, lambda full: full.symlink_to(own if where == ".shoplaunch" else own / "job"))
+    for reach in (panel.put_file, panel.read_file, panel.file_sha256):
+        more = (b"ours", 0o600) if reach == panel.put_file else ()
+        with pytest.raises(ShoplaunchError) as failure:
+            reach(account, ".shoplaunch/job", *more)
+        assert failure.value.code == "path_refused"
+    assert (own / "job").read_bytes() == b"own"
+
+
 def test_removing_the_account_removes_links_and_not_what_they_point_to(server, account, canary, neighbour):
     before = snapshot(canary, neighbour)
     home = Path(account.home)

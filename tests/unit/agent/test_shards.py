@@ -4,11 +4,14 @@ import io
 import os
 import stat
 import tarfile
+import types
 
 import pytest
 
 from agent import tar
 from agent.inflate import gunzip, gunzip_large
+from agent.stages import unpack as unpack_stage
+from agent.state import State
 from agent.tree_writer import KEPT_FOLDERS, TreeWriter
 from shared.errors import ShoplaunchError
 from tests.handmade import packed
@@ -190,3 +193,24 @@ def test_writing_again_gives_the_same_tree(tmp_path, writer):
         writer.link(b"a/c", b"b")
     assert sorted(os.listdir(tmp_path / "staging" / "a")) == ["b", "c"]
     assert (tmp_path / "staging" / "a" / "c").read_text() == "content"
+
+
+def test_a_shard_counts_as_unpacked_only_when_all_of_it_was_written(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "umask", lambda mask: mask)
+    whole = archive(member("a", content=b"a"), member("b", content=b"b"))
+    broken = archive(member("a", content=b"a"), member("../b", content=b"b"))
+    state = State(str(tmp_path))
+    ctx = types.SimpleNamespace(
+        manifest={"residue": []}, values={}, staging=str(tmp_path / "staging"), state=state,
+        renderer=types.SimpleNamespace(render=lambda data: data), check_current=lambda: None,
+        progress=lambda *_: None, count=lambda *_: None, take_counters=dict,
+        bundle=types.SimpleNamespace(read=lambda shard: packed(shard["content"])),
+        shards=lambda: [{"name": "1", "size": 1, "placeholders": False, "content": content} for content in contents],
+    )  # fmt: skip
+    contents = [broken]
+    assert code_of(lambda: unpack_stage.run(ctx)) == "unsafe_path"
+    assert not State(str(tmp_path)).shard_done("1")
+    contents = [whole]
+    unpack_stage.run(ctx)
+    assert State(str(tmp_path)).shard_done("1")
+    assert sorted(os.listdir(ctx.staging)) == ["a", "b"]
