@@ -11,6 +11,7 @@ import requests
 
 from controller.billing import whmcs_check
 from controller.billing.whmcs_settings import WhmcsSettings
+from controller.bundles.agent_build import is_current, launcher
 from controller.config import Config
 from controller.db import access, bundles, migrate, servers
 from controller.db.engine import make_engine, reading
@@ -57,6 +58,9 @@ def _agent(config: Config) -> Iterator[Check]:
         raise ShoplaunchError("agent_not_built", f"there is no agent in {config.agent}")
     with zipfile.ZipFile(path) as archive:
         known = archive.read("agent/keys.json").decode("ascii")
+        current = is_current(archive) and (config.agent / LAUNCHER_FILE).read_bytes() == launcher()
+    version = "of this version" if current else "not of this version"
+    yield Check("agent's version", current, version, "Run `shoplaunch migrate`, then `skeleton install` per server.")
     newest = load_keys(config.keys).public_keys()[-1].hex()
     fits = newest in known
     yield Check("", fits, "knows the newest key" if fits else "does not know the newest key", "Run `shoplaunch init`.")

@@ -90,10 +90,8 @@ def build_agent(output: Path, public_keys: Sequence[bytes], wheels: Sequence[Pat
     """
     if not public_keys or any(len(key) != PUBLIC_KEY_BYTES for key in public_keys):
         raise ShoplaunchError("config_invalid", "the agent needs at least one Ed25519 public key of 32 bytes")
-    files = {"__main__.py": _MAIN.encode()}
+    files = _own_files()
     files["agent/keys.json"] = json.dumps({"keys": [key.hex() for key in public_keys]}).encode()
-    for package in ("agent", "shared"):
-        files.update(_sources(package))
     for wheel in fetch_wheels() if wheels is None else wheels:
         files.update(_vendored(wheel))
     data = _archive(files)
@@ -102,6 +100,22 @@ def build_agent(output: Path, public_keys: Sequence[bytes], wheels: Sequence[Pat
     temporary.write_bytes(data)
     temporary.replace(output)
     return hashlib.sha256(data).hexdigest()
+
+
+def is_current(archive: zipfile.ZipFile) -> bool:
+    """Tell whether an agent was built from this version's sources and list of libraries, with whichever keys."""
+    wanted = _own_files()
+    held = {name for name in archive.namelist() if name.startswith(("agent/", "shared/"))} - {"agent/keys.json"}
+    return held <= set(wanted) <= set(archive.namelist()) and all(
+        archive.read(name) == content for name, content in wanted.items()
+    )
+
+
+def _own_files() -> dict[str, bytes]:
+    files = {"__main__.py": _MAIN.encode(), VENDOR_LIST.name: VENDOR_LIST.read_bytes()}
+    for package in ("agent", "shared"):
+        files.update(_sources(package))
+    return files
 
 
 def _sources(package: str) -> Iterator[tuple[str, bytes]]:

@@ -68,9 +68,17 @@ def _first_operator(name: str) -> dict[str, str | None]:
 @click.command()
 @errors_shown
 def migrate() -> None:
-    """Bring the database to this version's tables."""
+    """Bring the database to this version's tables, and build launcher and agent anew.
+
+    To be run after every update, then `skeleton install` for every server. Exit code 3: the agent could not be built.
+    """
     installation.migrate_database(load_config())
     click.echo("The database is of this version.")
+    problem = _agent_problem()
+    if problem is not None:
+        show_error(problem.code, problem.message)
+        sys.exit(PARTLY_DONE)
+    click.echo("So is the agent. Restart the service, then run `shoplaunch skeleton install SERVER` for every server.")
 
 
 @click.command()
