@@ -72,6 +72,7 @@ $_ADDONLANG['failed_retry'] = 'The controller did not retry: %s';
 $_ADDONLANG['nothing_done'] = 'Nothing was done; it may have changed meanwhile.';
 $_ADDONLANG['unset'] = 'The controller URL, key or secret is not usable: %s';
 $_ADDONLANG['strange_lines'] = 'These lines of the products setting are not understood: %s';
+$_ADDONLANG['lacks_option'] = 'None of its configurable options is called “%s” (setting Variant option): the shop is the template as it is.';
 $_ADDONLANG['no_products'] = 'No product comes with a shop yet; see the addon\'s settings.';
 $_ADDONLANG['silent'] = 'The controller has not been heard yet.';
 $_ADDONLANG['waits_created'] = 'waits for the account';

@@ -98,7 +98,7 @@ final class AdminPage
             'domain' => '<bdi class="sl-free" dir="ltr">' . Texts::html(Services::domain($row, $document)) . '</bdi>',
             'state' => $this->state($row),
             'stage' => $this->stage($row, $document),
-            'trouble' => $this->trouble($document['error'] ?? null),
+            'trouble' => $this->trouble($document['error'] ?? null) . $this->withoutChoice($row, $document),
             'actions' => $this->actions($row, $document),
         ];
         $html = '<tr data-service="' . $id . '">';
@@ -140,6 +140,16 @@ final class AdminPage
         return ($code === '' ? '' : '<div><code dir="ltr">' . Texts::html($code) . '</code></div>')
             . '<div class="sl-free" dir="auto">' . Texts::html($error['message'] ?? '') . '</div>'
             . '<div class="sl-free sl-soft" dir="auto">' . Texts::html($error['advice'] ?? '') . '</div>';
+    }
+
+    /** A shop was built as the template is, where the name that is set for the option may be misspelt. */
+    private function withoutChoice(\stdClass $row, array $document): string
+    {
+        if (isset($document['variant']) || !Params::lacksVariant($row)) {
+            return '';
+        }
+        $text = sprintf($this->texts['lacks_option'], Settings::get('variant_option'));
+        return '<div class="sl-free sl-soft" dir="auto">' . Texts::html($text) . '</div>';
     }
 
     private function actions(\stdClass $row, array $document): string

@@ -154,8 +154,11 @@ final class Orders
         $client = (array) ($params['clientsdetails'] ?? []);
         $server = Capsule::table('tblservers')->where('id', (int) $hosting->server)->first();
         $host = $server !== null ? (string) $server->hostname : (string) ($params['serverhostname'] ?? '');
-        $options = (array) ($params['configoptions'] ?? []);
-        $variant = trim((string) ($options[Settings::get('variant_option')] ?? ''));
+        $variant = Params::variant((array) ($params['configoptions'] ?? []));
+        if ($variant === null) {
+            $lacks = 'service %d: none of its configurable options is called "%s"; it is built as the template is';
+            Log::activity(sprintf($lacks, $hosting->id, Settings::get('variant_option')), (int) $hosting->userid);
+        }
         $country = (string) ($client['countrycode'] ?? $client['country'] ?? '');
         return [
             'event' => 'module_created',
@@ -165,7 +168,7 @@ final class Orders
             'product_id' => (string) $hosting->packageid,
             'server_host' => $host,
             'bundle' => Settings::products()[(int) $hosting->packageid],
-            'variant' => $variant === '' ? null : $variant,
+            'variant' => (string) $variant === '' ? null : $variant,
             'domain' => (string) ($params['domain'] ?? $hosting->domain),
             'email' => (string) ($client['email'] ?? ''),
             'account' => (string) ($params['username'] ?? $hosting->username),

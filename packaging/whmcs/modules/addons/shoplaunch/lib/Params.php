@@ -23,6 +23,30 @@ final class Params
         return ['clientsdetails' => (array) $client, 'configoptions' => self::options($row)];
     }
 
+    /**
+     * Return what was chosen for the variant among `$options` (name => value); '' for the template as it is, null when
+     * there are options and none has the name that is set.
+     */
+    public static function variant(array $options): ?string
+    {
+        $wanted = Settings::get('variant_option');
+        if ($wanted === '' || $options === []) {
+            return '';
+        }
+        foreach ($options as $name => $value) {
+            if (trim(html_entity_decode((string) $name, ENT_QUOTES)) === $wanted) {
+                return trim((string) $value);
+            }
+        }
+        return null;
+    }
+
+    /** Tell whether the service of our `$row` has configurable options, and none that chooses a variant as set. */
+    public static function lacksVariant(\stdClass $row): bool
+    {
+        return self::variant(self::options($row)) === null;
+    }
+
     /** Return name => value of the chosen options: as the tables have them now, otherwise as they were ordered. */
     private static function options(\stdClass $row): array
     {
