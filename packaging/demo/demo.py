@@ -19,10 +19,11 @@ from rich.table import Table
 
 from controller.bundles.reading import check_members, open_bundle
 from controller.cli.output import show_error
+from shared.encoding import sha256_hex
 from shared.errors import ShoplaunchError
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from world import SAMPLE_VARIANTS, World
+from world import PROJECT, SAMPLE_SHOP, SAMPLE_VARIANTS, World
 
 DIRECTORY = Path(os.environ.get("SHOPLAUNCH_DEMO", "/var/lib/shoplaunch-demo"))
 SERVER = "thishost"
@@ -30,6 +31,8 @@ TEMPLATE_DOMAIN = "template.example"
 #: Cron fires once a minute; a small shop then takes seconds, a user's own bundle may take longer.
 WAIT_SECONDS = 1800
 
+#: What our sample's bundle is made of, and by.
+SAMPLE_SOURCES = [SAMPLE_SHOP, *(PROJECT / name for name in ("controller/bundles", "controller/recipes", "shared"))]
 #: Of a bundle's name: as much as is shown of the file's own, and of the manifest's digest.
 _STEM_LETTERS = 40
 _DIGEST_LETTERS = 12
@@ -86,7 +89,7 @@ def checked(file: Path) -> str:
 def _bundle(world: World, given: Path | None, digest: str) -> str:
     """Return the name of a bundle the controller knows: the user's of this digest, or the sample shop packed now."""
     known = {row["name"]: row["manifest_sha256"] for row in world.json("bundle", "list")}
-    name = _name(given, digest) if given else "sample"
+    name = _name(given, digest) if given else _sample_name()
     if name in known and (given is None or known[name] == digest):
         _say("Bundle is known", name)
         return name
@@ -99,6 +102,13 @@ def _bundle(world: World, given: Path | None, digest: str) -> str:
     world.run("bundle", "add", name, str(given))
     _say("Bundle added", name)
     return name
+
+
+def _sample_name() -> str:
+    """Return our sample's name, which is another one as soon as it would be packed otherwise."""
+    files = [path for folder in SAMPLE_SOURCES for path in sorted(folder.rglob("*")) if path.is_file()]
+    made_of = "".join(sha256_hex(path.read_bytes()) for path in files if path.suffix != ".pyc")
+    return f"sample-{sha256_hex(made_of.encode('ascii'))[:_DIGEST_LETTERS]}"
 
 
 def _name(given: Path, digest: str) -> str:

@@ -79,6 +79,28 @@ def test_a_file_called_like_our_sample_is_not_our_sample(world, tmp_path):
     assert restored(world, path)[1] == digest
 
 
+def test_our_sample_is_packed_anew_when_it_would_be_another(world, tmp_path, monkeypatch):
+    import demo
+
+    source = tmp_path / "source" / "variants.toml"
+    source.parent.mkdir()
+    source.write_text("one")
+    monkeypatch.setattr(demo, "SAMPLE_SOURCES", [source.parent])
+    packed_from = []
+
+    def pack(root, url, password, target, *more, **options):
+        packed_from.append(source.read_text())
+        bundle(target, source.read_text())
+
+    monkeypatch.setattr(world, "install_sample", lambda domain: (tmp_path, "", ""))
+    monkeypatch.setattr(world, "pack", pack)
+    first = demo._bundle(world, None, "")
+    assert demo._bundle(world, None, "") == first
+    source.write_text("two")
+    assert demo._bundle(world, None, "") != first
+    assert packed_from == ["one", "two"]
+
+
 @pytest.mark.parametrize("name", ["my shop.bundle", ".hidden.bundle", "فروشگاه.bundle", "x" * 200, "-.bundle", "a..b"])
 def test_whatever_the_file_is_called_the_bundle_gets_a_usable_name(world, tmp_path, name):
     path, digest = bundle(tmp_path / name, "one")
