@@ -47,6 +47,7 @@ class Context:
         self.counters = {}
         self._guard = guard
         self._renderer = None
+        self._variants = None
         self._counting = threading.Lock()
         self._listeners = []
 
@@ -84,8 +85,10 @@ class Context:
         chosen = self.variant
         if chosen is None:
             return []
+        if self._variants is None:
+            self._variants = self.read_json("variants")
         try:
-            return self.read_json("variants")[chosen["name"]][part]
+            return self._variants[chosen["name"]][part]
         except (TypeError, KeyError):
             raise ShoplaunchError("bundle_damaged", "the bundle lacks variant {}".format(chosen["name"])) from None
 

@@ -18,6 +18,8 @@ class PlainPlan:
         self.where = where or {}
         self.left_out = set()
         self.statements = []
+        #: Table -> {column: template} of what every shop has in each of its rows.
+        self.own = {}
         self._forbidden = {"domain": domain} if forbidden is None else forbidden
 
     def excludes(self, path, is_directory):
@@ -39,6 +41,9 @@ class PlainPlan:
             value.replace(self.domain, self.token) if value and column.kind in TEXT | {"blob"} else value
             for column, value in zip(table.stored, row)
         )
+
+    def cells(self, table, row):
+        return self.own.get(table.name, {})
 
     def text(self, value, place):
         return value.replace(self.domain, self.token)

@@ -153,21 +153,21 @@ def _prove_variants(
     progress.phase("variants", len(chosen))
     trial = variant_proof.Trial(
         databases, (renderers[0], renderers[1]), plan.configure(), evidence.tables, evidence.cells, plan.nonce,
-        any(routine.kind == "trigger" for routine in evidence.ordered),
+        plan.cells, any(routine.kind == "trigger" for routine in evidence.ordered),
     )  # fmt: skip
     made = {}
     with scratch.connection(databases[0]) as connection:
         for variant in chosen:
-            made[variant.name] = said = variant_proof.prove(connection, variant, trial)
+            proved = variant_proof.prove(connection, variant, trial)
+            made[variant.name] = said = proved.entry
+            evidence.largest_statement = max(evidence.largest_statement, proved.largest_statement)
             evidence.variant_rows[variant.name] = {
                 table["name"]: table["rows"]
                 for table in said["tables"]
                 if table["rows"] != evidence.tables[table["name"]].rows
             }
             progress.advance()
-    document = _document(made)
-    evidence.largest_statement = max(evidence.largest_statement, len(document))
-    bundle.add_document("variants", "db/variants.json.gz", document, True)
+    bundle.add_document("variants", "db/variants.json.gz", _document(made), True)
 
 
 def _compare_with_source(connection: Any, data: DataFacts) -> None:

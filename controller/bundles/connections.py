@@ -144,6 +144,16 @@ class Connection:
         """Warnings and notes of the last statement."""
         return int(self._raw._result.warning_count)
 
+    @property
+    def said(self) -> bytes:
+        """What the server said of the last statement's rows: how many it found, and how many of these it changed."""
+        return bytes(self._raw._result.message or b"")
+
+    def filled(self, sql: str, params: Sequence[str]) -> str:
+        """Return a statement as it is sent."""
+        with self._raw.cursor() as cursor:
+            return str(cursor.mogrify(sql, tuple(params) or None))
+
     def close(self) -> None:
         """Close; an already lost connection is closed too."""
         if self._raw.open:

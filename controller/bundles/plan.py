@@ -39,8 +39,12 @@ class Plan(Protocol):
     def setting(self, name: str, value: str) -> Sequence[tuple[str, Mapping[str, Any]]]:
         """Return (table, statement) pairs that give a setting a value (a template), whether it is there or not.
 
-        May be carried out twice; the last reads it back.
+        May be carried out twice; the last reads it back. Raises ShoplaunchError `variant_invalid` when every new shop
+        has another value, for its safety or because it is its own.
         """
+
+    def cells(self, table: Table, row: Row) -> Mapping[str, bytes | None]:
+        """Return column -> template of those cells of a row that are the same in every shop, or each shop's own."""
 
     def owns(self, path: bytes) -> bool:
         """Tell whether a file is written anew, whatever it held."""

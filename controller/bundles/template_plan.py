@@ -98,6 +98,11 @@ class TemplatePlan:
             return row
         return tuple(cells)
 
+    def cells(self, table: Table, row: Row) -> Mapping[str, bytes | None]:
+        """Return column -> template of the cells the recipe sets."""
+        names = [column.name for column in table.stored]
+        return self._template.cells(table.name, dict(zip(names, row, strict=True)))
+
     def text(self, value: bytes, place: str) -> bytes:
         """Return any other text of a shop as a template."""
         return self._rewriter.rewrite_text(value, place)

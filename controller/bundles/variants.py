@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
@@ -21,23 +22,23 @@ MAX_TITLE_CHARS = 128
 _KEY = re.compile(r"[A-Za-z0-9_.-]{1,254}\Z")
 _PARTS = ("title", "configuration", "rows", "files")
 _ROW_PARTS = ("table", "where", "set")
-#: An SQL text and the templates of its parameters.
-Query = tuple[str, list[str]]
+#: What comes behind the columns of a SELECT, and the templates of its parameters.
+Rows = tuple[str, list[str]]
 
 
 @dataclass(frozen=True)
 class Step:
     """One statement of a variant (manifest.json#/definitions/statement), `what` it is for the operator.
 
-    `meant` counts the rows it is meant for, `kept` those that are as it wants them; None where the statement brings
-    its own check.
+    `meant` are the rows it is meant for, `kept` those that are as it wants them; None where the statement brings its
+    own check.
     """
 
     what: str
     table: str
     statement: Mapping[str, Any]
-    meant: Query | None = None
-    kept: Query | None = None
+    meant: Rows | None = None
+    kept: Rows | None = None
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,12 @@ class Variant:
 def wrong(variant: str, what: str) -> ShoplaunchError:
     """Return the ShoplaunchError `variant_invalid` that says what is wrong with a variant."""
     return ShoplaunchError("variant_invalid", f"variant {variant}: {what}"[:500])
+
+
+def spellings(text: str) -> tuple[str, str]:
+    """Return the forms in which a name or title is compared: as it is written, and as billing's HTML of it is read."""
+    plain, unescaped = (" ".join(one.split()).casefold() for one in (text, html.unescape(text)))
+    return plain, unescaped
 
 
 def read(path: Path, plan: Plan, source: Source, names: Names) -> list[Variant]:
@@ -77,7 +84,7 @@ def _check_distinct(variants: Sequence[Variant]) -> None:
     """An order names a variant by name or title: none may be another's."""
     known: dict[str, str] = {}
     for variant in variants:
-        for word in {variant.name.casefold(), variant.title.casefold()}:
+        for word in {variant.name.casefold(), *spellings(variant.title)}:
             if word in known:
                 raise wrong(variant.name, f"its name or title is also that of {known[word]}")
             known[word] = variant.name
@@ -123,7 +130,11 @@ def _setting(values: _Values, key: str, value: Any, plan: Plan) -> list[Step]:
     what = f"configuration {key[:80]}"
     if not _KEY.match(key):
         raise wrong(values.variant, f"{what}: no name of a setting")
-    return [Step(what, table, statement) for table, statement in plan.setting(key, values.template(value, what))]
+    template = values.template(value, what)
+    try:
+        return [Step(what, table, statement) for table, statement in plan.setting(key, template)]
+    except ShoplaunchError as problem:
+        raise wrong(values.variant, f"{what}: {problem.message}") from problem
 
 
 def _row(values: _Values, number: int, row: Any, plan: Plan, source: Source) -> Step:
@@ -140,7 +151,7 @@ def _row(values: _Values, number: int, row: Any, plan: Plan, source: Source) -> 
     for column in new:
         if column.generated:
             raise wrong(name, f"{what} set: the server computes {column.name} itself")
-    full = quoted(table.name)
+    full = quoted(table.name).replace("%", "%%")
     changes = ", ".join(f"{_escaped(column)} = %s" for column in new)
     statement = {"sql": f"UPDATE {full} SET {changes} WHERE {_all(where, _same)}",
                  "params": [*new.values(), *where.values()]}  # fmt: skip
@@ -148,10 +159,10 @@ def _row(values: _Values, number: int, row: Any, plan: Plan, source: Source) -> 
     left = {column: value for column, value in where.items() if column not in new}
     exact = {column: value for column, value in new.items() if not column.approximate}
     conditions = [_all(left, _same), _all(exact, _exactly)]
-    kept = f"SELECT COUNT(*) FROM {full} WHERE {' AND '.join(filter(None, conditions)) or '1'}"
+    kept = f"FROM {full} WHERE {' AND '.join(filter(None, conditions)) or '1'}"
     return Step(
         what, table.name, statement,
-        meant=(f"SELECT COUNT(*) FROM {full} WHERE {_all(where, _same)}", list(where.values())),
+        meant=(f"FROM {full} WHERE {_all(where, _same)}", list(where.values())),
         kept=(kept, [*left.values(), *exact.values()]),
     )  # fmt: skip
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import re
 import secrets
 from collections.abc import Mapping
@@ -12,6 +11,7 @@ import idna
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
+from controller.bundles.variants import spellings
 from controller.db import bundles, jobs, servers, steps
 from controller.db.bundles import Bundle
 from controller.db.engine import reading, transact
@@ -94,10 +94,10 @@ def variant_of(bundle: Bundle, wanted: str) -> str:
 
     An order for another must not quietly become something else: raises ShoplaunchError `order_invalid`.
     """
-    text = " ".join(html.unescape(wanted).split()).casefold()
-    for variant in bundle.variants:
-        if text in (variant["name"].casefold(), variant["title"].casefold()):
-            return variant["name"]
+    for text in spellings(wanted):
+        for variant in bundle.variants:
+            if text in (variant["name"].casefold(), variant["title"].casefold()):
+                return variant["name"]
     known = ", ".join(f"{one['name']} ({one['title']})" for one in bundle.variants) or "none"
     raise ShoplaunchError("order_invalid", f"bundle {bundle.name} has no variant {wanted[:80]!r}; it has: {known}")
 

@@ -175,7 +175,8 @@ class Template(ABC):
     def setting(self, name: str, value: str) -> Sequence[tuple[str, Mapping[str, Any]]]:
         """Return (table, statement) pairs that give a setting a value (a template), whether it is there or not.
 
-        They may be carried out twice; the last reads the value back.
+        They may be carried out twice; the last reads the value back. Raises ShoplaunchError `variant_invalid` when
+        every new shop has another value, for its safety or because it is its own.
         """
 
     @abstractmethod

@@ -206,6 +206,9 @@ class PrestaShopTemplate(Template):
 
     def setting(self, name: str, value: str) -> Sequence[tuple[str, Mapping[str, Any]]]:
         """Return the statements that give a setting a value, for all shops and languages."""
+        # The database takes either spelling for the same setting
+        if settings.template_of(name.upper(), value.encode("utf-8"), self.nonce) != value.encode("utf-8"):
+            raise ShoplaunchError("variant_invalid", "a new shop begins with a safe value, or one of its own")
         return self._statements.setting(name, value)
 
     def owns(self, path: bytes) -> bool:

@@ -70,7 +70,8 @@ def template_of(name: str, value: bytes | None, nonce: str) -> bytes | None:
     if name in FROM_JOB:
         return filled(FROM_JOB[name])
     if not value:
-        return value
+        # An empty switch is one that is off
+        return FIXED.get(name) or value
     if name in MAIL_RECEIVERS:
         return filled("shop.email")
     if name == "PS_MAIL_METHOD" and value == b"2":

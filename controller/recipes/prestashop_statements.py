@@ -120,20 +120,27 @@ class Statements:
     def _language(self) -> list[Statement]:
         chosen = "SELECT id_lang FROM {lang} WHERE iso_code = %s AND active = 1 LIMIT 1"
         language = self._value("shop.language")
-        setting = self._sql(
-            "UPDATE {configuration} c JOIN (" + chosen + ") l SET c.value = l.id_lang WHERE c.name = 'PS_LANG_DEFAULT'"
-        )
-        employee = self._sql("UPDATE {employee} e JOIN (" + chosen + ") l SET e.id_lang = l.id_lang")
-        return [{"sql": sql, "params": [language], "min_rows": 0} for sql in (setting, employee)]
+        joined = "{configuration} c JOIN (" + chosen + ") l"
+        where = "c.name = 'PS_LANG_DEFAULT'"
+        setting = self._chosen(joined, "c.value", "l.id_lang", where, language)
+        return [setting, self._chosen("{employee} e JOIN (" + chosen + ") l", "e.id_lang", "l.id_lang", "1", language)]
 
     def _country(self) -> Statement:
         # Only among the countries the template sells to: nothing else of the database changes with the choice
-        sql = self._sql(
-            "UPDATE {configuration} c"
-            " JOIN (SELECT id_country FROM {country} WHERE iso_code = %s AND active = 1 LIMIT 1) l"
-            " SET c.value = l.id_country WHERE c.name = 'PS_COUNTRY_DEFAULT'"
-        )
-        return {"sql": sql, "params": [self._value("shop.country")], "min_rows": 0}
+        chosen = "SELECT id_country FROM {country} WHERE iso_code = %s AND active = 1 LIMIT 1"
+        joined = "{configuration} c JOIN (" + chosen + ") l"
+        where = "c.name = 'PS_COUNTRY_DEFAULT'"
+        return self._chosen(joined, "c.value", "l.id_country", where, self._value("shop.country"))
+
+    def _chosen(self, joined: str, column: str, value: str, where: str, code: str) -> Statement:
+        """Return the statement that sets a column where the template has what `code` names; none is another then."""
+        other = self._sql(f"SELECT COUNT(*) FROM {joined} WHERE {where} AND NOT {column} <=> {value}")
+        return {
+            "sql": self._sql(f"UPDATE {joined} SET {column} = {value} WHERE {where}"),
+            "params": [code],
+            "min_rows": 0,
+            "check": {"sql": other, "params": [code], "expect": ["0"]},
+        }
 
     def _https_on(self) -> Sequence[Statement]:
         # Where the second is missing, pages would send visitors back to http

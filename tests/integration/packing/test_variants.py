@@ -50,6 +50,18 @@ def pack(docroot, shop, url_of, tmp_path):
     return packing
 
 
+@pytest.fixture
+def trigger(mariadb_server, shop):
+    """A function: what a trigger does after every change of `blocks`; it is gone after the test."""
+
+    def make(action):
+        sql = f"CREATE TRIGGER blocks_after AFTER UPDATE ON blocks FOR EACH ROW {action}"
+        mariadb_server.query(sql, database=shop)
+
+    yield make
+    mariadb_server.query("DROP TRIGGER IF EXISTS blocks_after", database=shop)
+
+
 def refused(pack, tmp_path, text):
     """Return what is said of a variants file that is refused; nothing is left where the bundle was to be."""
     with pytest.raises(ShoplaunchError) as caught:
@@ -184,17 +196,55 @@ def test_a_variant_may_be_empty_for_the_title_of_the_template_as_it_is(pack):
     assert document(path)["standard"] == {"statements": [], "tables": [], "cells": []}
 
 
-def test_what_a_trigger_changes_elsewhere_is_proved_too(mariadb_server, shop, pack):
-    mariadb_server.query(
-        "CREATE TRIGGER blocks_after AFTER UPDATE ON blocks FOR EACH ROW"
-        " UPDATE settings SET value = 'by trigger' WHERE id = 1",
-        database=shop,
-    )
-    try:
-        _, path = pack('[a]\n[[a.rows]]\ntable = "blocks"\nwhere = { id = 2 }\nset = { position = 9 }\n')
-    finally:
-        mariadb_server.query("DROP TRIGGER blocks_after", database=shop)
+def test_what_a_trigger_changes_elsewhere_is_proved_too(pack, trigger):
+    trigger("UPDATE settings SET value = 'by trigger' WHERE id = 1")
+    _, path = pack('[a]\n[[a.rows]]\ntable = "blocks"\nwhere = { id = 2 }\nset = { position = 9 }\n')
     assert [table["name"] for table in document(path)["a"]["tables"]] == ["blocks", "settings"]
+
+
+ONCE = "FROM DUAL WHERE NOT EXISTS (SELECT 1 FROM log WHERE note = 'x')"
+
+
+@pytest.mark.parametrize(
+    ("action", "said"),
+    [
+        ("INSERT INTO log (note) VALUES ('x')", "log"),
+        (f"INSERT INTO log (note) SELECT 'x' {ONCE}", "rows it adds to log are not numbered the same in every shop"),
+        ("UPDATE settings SET value = CONCAT(value, '+') WHERE id = 1", "a second time, in settings"),
+        ("UPDATE hosts SET host = 'other.example'", "made for every shop, in hosts.host"),
+    ],
+    ids=["inserts", "inserts once", "counts", "overwrites"],
+)
+def test_what_a_trigger_makes_another_in_every_shop_is_refused(pack, trigger, tmp_path, action, said):
+    trigger(action)
+    text = '[a]\n[[a.rows]]\ntable = "blocks"\nwhere = { id = 2 }\nset = { position = 9 }\n'
+    assert said in refused(pack, tmp_path, text)
+
+
+def test_a_row_that_is_the_same_in_every_shop_may_be_changed_elsewhere_and_not_there(docroot, shop, url_of, tmp_path):
+    plan = PlainPlan()
+    plan.own = {"blocks": {"hook": b"home", "position": b"1"}}
+    row = '[a]\n[[a.rows]]\ntable = "blocks"\nwhere = { id = 1 }\n'
+    for change, good in (('html = "other"', True), ("position = 2", False), ('hook = "foot"', False)):
+        (tmp_path / "variants.toml").write_text(row + f"set = {{ {change} }}\n")
+        try:
+            packed(docroot, tmp_path / "v.bundle", plan, database=url_of(shop), scratch=url_of(),
+                   variants=tmp_path / "variants.toml")  # fmt: skip
+            assert good, change
+        except ShoplaunchError as problem:
+            assert not good, problem
+            assert "variant_invalid: variant a: rows 1: a new shop begins" in str(problem)
+
+
+def test_the_largest_statement_counts_and_not_all_of_them_together(pack):
+    small = pack('[a]\ntitle = "A"\n')[0].manifest["requirements"]["max_statement_bytes"]
+    assert pack(SIXTEEN)[0].manifest["requirements"]["max_statement_bytes"] == small
+    # Every quote is sent as two bytes
+    quotes = "'" * 30_000
+    assert (
+        pack(f'[a]\nconfiguration.THEME = "{quotes}"\n')[0].manifest["requirements"]["max_statement_bytes"]
+        >= small + 59_000
+    )
 
 
 ROW = '[a]\n[[a.rows]]\ntable = "blocks"\n'
@@ -208,6 +258,7 @@ REFUSED = {
     "a long title": (f'[a]\ntitle = "{"x" * 129}"\n', "a title is"),
     "a title that is another's name": ('[a]\ntitle = "B"\n[b]\n', "also that of"),
     "two alike titles": ('[a]\ntitle = "One"\n[b]\ntitle = "ONE"\n', "also that of"),
+    "titles that are alike once read as HTML": ('[a]\ntitle = "A & B"\n[b]\ntitle = "A &amp; B"\n', "also that of"),
     "configuration as text": ('[a]\nconfiguration = "x"\n', "configuration is not a table"),
     "a value that is a list": ("[a]\nconfiguration.THEME = [1]\n", "neither text nor number"),
     "a key with spaces": ('[a]\nconfiguration."A B" = 1\n', "no name of a setting"),
@@ -249,13 +300,20 @@ def test_a_file_that_does_not_fit_is_refused_and_says_why(pack, tmp_path, text, 
     assert said in refused(pack, tmp_path, text)
 
 
-def test_a_variant_must_not_undo_what_every_shop_is_configured_with(docroot, shop, url_of, tmp_path):
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('[a]\nconfiguration.THEME = "mine"\n', "configuration THEME"),
+        # Nor that which is looked for when it is set
+        ('[a]\n[[a.rows]]\ntable = "settings"\nwhere = { name = "THEME" }\nset = { name = "OTHER" }\n', "rows 1"),
+    ],
+)
+def test_a_variant_must_not_undo_what_every_shop_is_configured_with(docroot, shop, url_of, tmp_path, text, said):
     plan = PlainPlan()
-    check = {"sql": "SELECT value FROM settings WHERE name = %s", "params": ["THEME"], "expect": ["configured"]}
     sql = "UPDATE settings SET value = %s WHERE name = %s"
-    plan.statements = [{"sql": sql, "params": ["configured", "THEME"], "check": check}]
-    (tmp_path / "variants.toml").write_text('[a]\nconfiguration.THEME = "mine"\n')
-    with pytest.raises(ShoplaunchError, match=r"variant_invalid.*undoes what is set for every shop"):
+    plan.statements = [{"sql": sql, "params": ["configured", "THEME"]}]
+    (tmp_path / "variants.toml").write_text(text)
+    with pytest.raises(ShoplaunchError, match=rf"variant_invalid.*{said} undoes what is set for every shop"):
         packed(docroot, tmp_path / "v.bundle", plan, database=url_of(shop), scratch=url_of(),
                variants=tmp_path / "variants.toml")  # fmt: skip
     assert not (tmp_path / "v.bundle").exists()

@@ -45,6 +45,11 @@ def test_a_variant_is_ordered_by_its_name_or_title(wanted, name):
     assert variant_of(bundle(*SIXTEEN), wanted) == name
 
 
+@pytest.mark.parametrize("wanted", ["Tea &amp; cups", "tea &amp;  CUPS", "Tea &amp;amp; cups"])
+def test_a_title_that_is_itself_written_as_html_can_be_ordered(wanted):
+    assert variant_of(bundle(("tea", "Tea &amp; cups"), ("coffee", "Coffee")), wanted) == "tea"
+
+
 @pytest.mark.parametrize("wanted", ["look16", "look", "Look & feel", " ", "<b>"])
 def test_a_variant_the_bundle_does_not_have_is_refused_with_those_it_has(wanted):
     with pytest.raises(ShoplaunchError) as caught:

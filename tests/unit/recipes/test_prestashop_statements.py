@@ -4,6 +4,7 @@ import pytest
 
 from controller.recipes.base import PackOptions
 from controller.recipes.prestashop import PrestaShop
+from shared.errors import ShoplaunchError
 from shared.placeholders import Renderer
 from shared.schema import load_schema
 
@@ -49,6 +50,46 @@ def test_language_and_country_are_chosen_among_the_templates(own_sample):
     assert setting(own_sample, "PS_LANG_DEFAULT") == ["2"]
     assert setting(own_sample, "PS_COUNTRY_DEFAULT") == ["5"]
     assert own_sample.query("SELECT id_lang FROM ps_employee WHERE id_employee = 1") == ((2,),)
+
+
+@pytest.mark.parametrize(
+    "undone",
+    [
+        "UPDATE ps_configuration SET value = 1 WHERE name = 'PS_LANG_DEFAULT'",
+        "UPDATE ps_configuration SET value = NULL WHERE name = 'PS_LANG_DEFAULT'",
+        "UPDATE ps_configuration SET value = 1 WHERE name = 'PS_COUNTRY_DEFAULT'",
+        "UPDATE ps_employee SET id_lang = 1",
+    ],
+)
+def test_a_language_or_country_that_is_another_afterwards_does_not_read_back(own_sample, undone):
+    template = inspected(own_sample)
+    run(own_sample, template, template.configure())
+    checks = [one["check"] for one in template.configure()]
+    run(own_sample, template, [{"sql": "DO %s", "params": ["1"], "check": check} for check in checks])
+    own_sample.query(undone)
+    with pytest.raises(AssertionError):
+        run(own_sample, template, [{"sql": "DO %s", "params": ["1"], "check": check} for check in checks])
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PS_SSL_ENABLED", "1"), ("ps_ssl_enabled", "1"), ("PS_SHOP_ENABLE", "0"), ("PS_SHOP_ENABLE", ""),
+        ("PS_MAIL_PASSWD", "x"), ("PS_MAIL_METHOD", "2"), ("SAMPLEPAY_API_KEY", "sk_live_12345"),
+        ("a_new_token", "0123456789abcdef"), ("NW_SALT", "0123456789abcdef"), ("PS_SHOP_NAME", "Mine"),
+    ],
+)  # fmt: skip
+def test_a_setting_every_new_shop_has_another_value_of_is_not_to_be_set(sample, name, value):
+    with pytest.raises(ShoplaunchError, match="variant_invalid"):
+        inspected(sample).setting(name, value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("PS_SSL_ENABLED", "0"), ("PS_SHOP_ENABLE", "1"), ("PS_TOKEN_ENABLE", "0"), ("SAMPLEPAY_API_KEY", "")],
+)
+def test_the_value_every_new_shop_has_anyway_may_be_set(sample, name, value):
+    assert inspected(sample).setting(name, value)
 
 
 def test_a_language_or_country_the_template_lacks_changes_nothing(own_sample):
