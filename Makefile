@@ -1,5 +1,5 @@
 # The project's commands. `demo`, `test` and `bench` install what they need (as root, on Debian or Ubuntu).
-.PHONY: help demo test test-nightly lint bench clean
+.PHONY: help demo test test-nightly mutants lint bench clean
 .DEFAULT_GOAL := help
 
 # Most of the time is waiting, for servers, browsers and cron: three processes share the tests
@@ -11,6 +11,7 @@ help:
 	@echo "make test            linters, types, import rules, every test"
 	@echo "make test TESTS=F    only the tests in F, a file or folder"
 	@echo "make test-nightly    also the long tests"
+	@echo "make mutants         takes each protection away in a copy and expects failing tests; MUTANTS=NAMES only these"
 	@echo "make lint            linters, types and import rules alone"
 	@echo "make bench           speed, measured side by side; BUNDLE=F measures your own bundle"
 	@echo "make clean           removes the demo (accounts, databases, processes, files) and everything built here"
@@ -28,6 +29,11 @@ test-nightly:
 	@packaging/bootstrap.sh test
 	@$(MAKE) --no-print-directory lint
 	SHOPLAUNCH_NIGHTLY=1 $(PYTEST) $(TESTS)
+
+# Each in tests/mutants takes one protection away; the tests named beside it have to notice
+mutants:
+	@packaging/bootstrap.sh test
+	.venv/bin/python -m tests.mutants.run $(MUTANTS)
 
 lint:
 	.venv/bin/ruff check .

@@ -1,0 +1,144 @@
+"""Applies each mutant to a copy of the project and expects that its tests fail: a protection nobody tests is found."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from xml.etree import ElementTree
+
+from tests.mutants.catalogue import PROJECT, DoesNotApply, mutants, mutated
+
+#: How long the tests of one mutant may take, and then what they leave to be taken away.
+LIMIT_SECONDS = 600
+END_SECONDS = 120
+RED, GREEN, BROKEN = "red", "GREEN", "broken"
+#: What pytest's exit code says.
+ALL_PASSED, SOME_FAILED = 0, 1
+NOT_COPIED = (".venv", ".git", "__pycache__", ".*_cache", "*.egg-info", ".hypothesis", "build")
+
+
+@contextmanager
+def copied():
+    """Give a copy of the project, which is gone afterwards."""
+    with tempfile.TemporaryDirectory(prefix="slmutant") as folder:
+        # Accounts run what lies in the project
+        Path(folder).chmod(0o755)
+        copy = Path(folder, "project")
+        shutil.copytree(PROJECT, copy, symlinks=True, ignore=shutil.ignore_patterns(*NOT_COPIED))
+        # The pinned libraries, fetched once
+        (PROJECT / "build").mkdir(exist_ok=True)
+        (copy / "build").symlink_to(PROJECT / "build")
+        yield copy
+
+
+def in_copy(copy, *arguments):
+    """Start Python in `copy` so that the project it imports is the copy; return the process, in a group of its own."""
+    environment = {**os.environ, "PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1"}
+    return subprocess.Popen(
+        [sys.executable, *arguments],
+        cwd=copy,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def output_of(process, seconds):
+    """Return what the process says; it is ended when it takes longer than `seconds`, or when we are interrupted."""
+    try:
+        return process.communicate(timeout=seconds)[0]
+    except BaseException:
+        # First as by the keyboard: accounts, servers and mounts are taken away then
+        for kind in (signal.SIGINT, signal.SIGKILL):
+            if process.poll() is None:
+                os.killpg(process.pid, kind)
+            try:
+                process.communicate(timeout=END_SECONDS)
+            except subprocess.TimeoutExpired:
+                continue
+            break
+        raise
+
+
+def check_imports(copy):
+    """Raise SystemExit unless the copy is what its tests import."""
+    code = "import agent, controller, shared, tests; print(agent.__file__, controller.__file__, shared.__file__)"
+    said = output_of(in_copy(copy, "-c", code), LIMIT_SECONDS)
+    if said.count(f"{copy}/") != 3:
+        raise SystemExit(f"not the copy is imported:\n{said}")
+
+
+def tested(copy, tests, seconds):
+    """Run `tests` in the copy; return (exit code, number of failed tests, what pytest said).
+
+    Raises subprocess.TimeoutExpired.
+    """
+    report = copy / "report.xml"
+    process = in_copy(copy, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={report}", *tests)
+    said = output_of(process, seconds)
+    failed = 0
+    if report.exists():
+        failed = sum(int(suite.get("failures", 0)) for suite in ElementTree.parse(report).iter("testsuite"))
+    return process.returncode, failed, said
+
+
+def judge(mutant):
+    """Return (result, why: text that helps with anything but RED)."""
+    try:
+        changed = mutated(mutant)
+        with copied() as copy:
+            for path, text in changed.items():
+                (copy / path).write_text(text, "utf-8")
+                if path.endswith(".py"):
+                    compile(text, path, "exec")
+            check_imports(copy)
+            code, failed, said = tested(copy, mutant.tests, LIMIT_SECONDS)
+    except (DoesNotApply, SyntaxError) as error:
+        return BROKEN, str(error)
+    except subprocess.TimeoutExpired:
+        return BROKEN, f"its tests take over {LIMIT_SECONDS} s"
+    if code == ALL_PASSED:
+        return GREEN, "no test noticed"
+    # What fails before any test begins says nothing about the protection
+    return (RED, "") if code == SOME_FAILED and failed else (BROKEN, said)
+
+
+def check_undisturbed(chosen):
+    """Raise SystemExit unless all tests pass without any mutant: only then a red one says something."""
+    tests = list(dict.fromkeys(test for mutant in chosen for test in mutant.tests))
+    with copied() as copy:
+        check_imports(copy)
+        code, _, said = tested(copy, tests, LIMIT_SECONDS * len(chosen))
+    if code != ALL_PASSED:
+        raise SystemExit(f"{said}\nthe tests fail without any mutant, too")
+
+
+def main(names):
+    """Judge the mutants `names` (default: all) and print a table; return the exit code, 0 when all are red."""
+    chosen = [mutant for mutant in mutants() if not names or mutant.name in names]
+    if not chosen or len(chosen) < len(set(names)):
+        raise SystemExit(f"no such mutant; there are: {', '.join(mutant.name for mutant in mutants())}")
+    check_undisturbed(chosen)
+    results = []
+    for mutant in chosen:
+        began = time.monotonic()
+        result, why = judge(mutant)
+        results.append(result)
+        print(f"{result:6} {time.monotonic() - began:4.0f} s  {mutant.name}.patch: {mutant.protection}")
+        for test in mutant.tests:
+            print(f"                {test}")
+        print(f"{why}\n" if why else "", end="", flush=True)
+    print(", ".join(f"{results.count(result)} {result}" for result in (RED, GREEN, BROKEN)))
+    return 0 if set(results) == {RED} else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
