@@ -14,11 +14,12 @@ from controller.bundles.datapack import DataFacts, pack_data
 from controller.bundles.filepack import FileFacts, pack_files
 from controller.bundles.manifest import Evidence, Variants, manifest_of, report_of
 from controller.bundles.names import Names
+from controller.bundles.opening import open_source
 from controller.bundles.plan import Plan
 from controller.bundles.probe import probe_values
 from controller.bundles.progress import Progress
 from controller.bundles.scratch import Scratch, open_scratch
-from controller.bundles.source import Routine, Source, open_source, read_tables
+from controller.bundles.source import Routine, Source, read_tables
 from controller.bundles.tree import Tree
 from controller.bundles.variant_files import pack_variant_files
 from controller.bundles.variants import Variant

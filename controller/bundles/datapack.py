@@ -35,6 +35,8 @@ class DataFacts:
     #: Tables with filled cells but no key: these cells cannot be read back one by one.
     unkeyed: list[str] = field(default_factory=list)
     emptied: dict[str, int] = field(default_factory=dict)
+    #: Sentences about what a dump's loading changed.
+    notes: list[str] = field(default_factory=list)
     largest_row: int = 0
     largest_statement: int = 0
 
@@ -49,7 +51,7 @@ def pack_data(
     for ours in (LEDGER_TABLE, ATTEMPT_TABLE):
         if ours in source.tables:
             raise ShoplaunchError("template_occupied", f"the database holds the table {ours}")
-    facts = DataFacts()
+    facts = DataFacts(notes=source.notes)
     writer = ChunkWriter(lambda chunk: _add(bundle, chunk))
     progress.phase("tables", len(source.tables))
     creates = {}

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import gzip
 import re
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from controller.bundles.dump_file import pieces
 from controller.bundles.splitter import Splitter, Statement
 from shared.errors import ShoplaunchError
 
-PIECE_BYTES = 256 * 1024
 #: As far into a statement as its kind can be told.
 _HEAD_BYTES = 4096
 _EDGE_BYTES = 4096
@@ -46,7 +44,8 @@ KINDS: tuple[tuple[str, re.Pattern[bytes]], ...] = (
     ("commit", _kind(rb"COMMIT\b")),
     ("lock", _kind(rb"LOCK\s+TABLES?\b")),
     ("unlock", _kind(rb"UNLOCK\s+TABLES?\b")),
-    ("names_database", _kind(rb"(?:CREATE|DROP)\s+(?:DATABASE|SCHEMA)\b|USE\s+" + _NAME)),
+    ("database", _kind(rb"(?:(?:CREATE|DROP)\s+(?:DATABASE|SCHEMA)\s+" + _EXISTS + rb"|USE\s+)" + _NAME)),
+    ("clear", _kind(rb"(?:TRUNCATE\s+(?:TABLE\s+)?|DELETE\s+FROM\s+)" + _TARGET + rb"(?(2)|\s*\Z)")),
     ("skip", _kind(rb"ALTER\s+(?:DATABASE|SCHEMA)\b")),
     ("skip", _kind(rb"SET\s+(?:AUTOCOMMIT\b|@\w+\s*=\s*@@(?:SESSION\.)?(?:AUTOCOMMIT|SQL_LOG_BIN)\b)")),
     ("skip", _kind(rb"SET\s+@@(?:GLOBAL\.GTID_PURGED|SESSION\.SQL_LOG_BIN)\b")),
@@ -55,16 +54,24 @@ KINDS: tuple[tuple[str, re.Pattern[bytes]], ...] = (
     ("empty", _kind(rb"\Z")),
 )
 _SETS_SERVER = re.compile(rb",\s*(?:@@)?(?:GLOBAL|PERSIST)\b", re.IGNORECASE)
+#: Characters of four bytes, which a column of the character set `utf8` cannot hold.
+_WIDE = re.compile(rb"[\xf0-\xf4][\x80-\xbf]{3}")
+_CHARSET = re.compile(rb"\bNAMES\s+['\"]?(\w+)", re.IGNORECASE)
 #: Kinds that are sent to the scratch server.
-RUN = frozenset({"insert", "table", "view", "trigger", "routine", "drop", "alter", "set"})
+RUN = frozenset({"insert", "table", "view", "trigger", "routine", "drop", "alter", "clear", "set"})
 _WITHOUT_DEFINER = frozenset({"view", "trigger", "routine"})
 
 
 @dataclass
 class DumpFacts:
-    """What a classified dump holds: the tables it creates, the largest statement in bytes, statements per kind."""
+    """What a classified dump holds: the tables it creates, the largest statement in bytes, statements per kind.
+
+    `databases` are those it names, `wide` the tables with a character of four bytes.
+    """
 
     tables: list[str] = field(default_factory=list)
+    databases: list[str] = field(default_factory=list)
+    wide: set[str] = field(default_factory=set)
     largest: int = 0
     counts: dict[str, int] = field(default_factory=dict)
     size: int = 0
@@ -86,11 +93,11 @@ def classify(statement: Statement) -> tuple[str, str | None]:
         if found is None:
             continue
         named = found.re.groups >= 2
-        if kind == "names_database" or (named and found.group(found.re.groups)):
+        if named and found.group(found.re.groups):
             raise ShoplaunchError("dump_names_database", f"at byte {statement.start}: {_shown(head)}")
         if kind == "refuse" or (kind == "set" and _SETS_SERVER.search(head)):
             break
-        return kind, _unquoted(found.group(found.re.groups - 1)) if named else None
+        return kind, _unquoted(found.group(max(1, found.re.groups - 1))) if found.re.groups else None
     raise ShoplaunchError("dump_statement_unknown", f"at byte {statement.start}: {_shown(head)}")
 
 
@@ -111,12 +118,12 @@ def read_statements(path: Path) -> Iterator[Statement]:
     """Yield the dump's statements.
 
     Raises ShoplaunchError `dump_truncated` when it ends inside a statement or before its own closing line,
-    `dump_unreadable` when it is no (gzipped) SQL text.
+    `dump_unreadable` when it is no SQL text (controller.bundles.dump_file).
     """
     splitter = Splitter()
     head = tail = b""
-    for piece in _pieces(path):
-        head = head or _checked_head(piece[:_EDGE_BYTES])
+    for piece in pieces(path):
+        head = head or piece[:_EDGE_BYTES]
         tail = (tail + piece)[-_EDGE_BYTES:]
         yield from splitter.feed(piece)
     yield from splitter.finish()
@@ -132,51 +139,39 @@ def examine(path: Path) -> DumpFacts:
     """Read and classify the whole dump; execute nothing. Raises ShoplaunchError `dump_*`."""
     facts = DumpFacts()
     opened: dict[str, bool] = {}
+    charset = "utf8"
     for statement in read_statements(path):
         kind, name = classify(statement)
         facts.counts[kind] = facts.counts.get(kind, 0) + 1
         facts.largest = max(facts.largest, len(statement.text))
         facts.size = statement.end
-        if kind == "table" and name is not None and name not in facts.tables:
-            facts.tables.append(name)
+        if kind == "set":
+            charset = _charset(statement, charset)
+        if kind == "insert" and name is not None and charset.startswith("utf8") and _WIDE.search(statement.text):
+            facts.wide.add(name)
+        for wanted, names in (("table", facts.tables), ("database", facts.databases)):
+            if kind == wanted and name is not None and name not in names:
+                names.append(name)
         if kind in ("lock", "unlock"):
             opened["LOCK TABLES"] = kind == "lock"
         if kind in ("begin", "commit"):
             opened["START TRANSACTION"] = kind == "begin"
-    left = [name for name, is_open in opened.items() if is_open]
-    if left:
-        raise ShoplaunchError("dump_truncated", f"the dump ends before {left[0]} is closed")
-    if not facts.tables:
-        raise ShoplaunchError("dump_unreadable", "the dump creates no table")
+    _require_whole(facts, [name for name, is_open in opened.items() if is_open])
     return facts
 
 
-def _pieces(path: Path) -> Iterator[bytes]:
-    try:
-        with path.open("rb") as plain:
-            packed = plain.read(2) == b"\x1f\x8b"
-            plain.seek(0)
-            stream = gzip.GzipFile(fileobj=plain) if packed else plain
-            first = True
-            for piece in iter(lambda: stream.read(PIECE_BYTES), b""):
-                yield piece.removeprefix(b"\xef\xbb\xbf") if first else piece
-                first = False
-    except EOFError as problem:
-        raise ShoplaunchError("dump_truncated", "the compressed dump is cut short") from problem
-    except (gzip.BadGzipFile, zlib.error) as problem:
-        raise ShoplaunchError("dump_unreadable", f"the compressed dump is damaged: {problem}") from problem
-    except OSError as problem:
-        raise ShoplaunchError("dump_unreadable", f"{path}: {problem.strerror or problem}") from problem
+def _require_whole(facts: DumpFacts, left: list[str]) -> None:
+    if left:
+        raise ShoplaunchError("dump_truncated", f"the dump ends before {left[0]} is closed")
+    if len(facts.databases) > 1:
+        raise ShoplaunchError("dump_names_database", f"it holds several: {', '.join(facts.databases)}")
+    if not facts.tables:
+        raise ShoplaunchError("dump_unreadable", "the dump creates no table")
 
 
-def _checked_head(head: bytes) -> bytes:
-    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise ShoplaunchError("dump_unreadable", "the dump is UTF-16 text; export it as UTF-8")
-    if head.startswith((b"PK\x03\x04", b"BZh", b"\xfd7zXZ", b"7z\xbc\xaf", b"\x28\xb5\x2f\xfd")):
-        raise ShoplaunchError("dump_unreadable", "the dump is compressed in a form other than gzip")
-    if b"\0" in head:
-        raise ShoplaunchError("dump_unreadable", "the dump is no text")
-    return head
+def _charset(statement: Statement, before: str) -> str:
+    found = _CHARSET.search(unwrap(statement.text))
+    return found.group(1).decode("ascii", "replace").lower() if found else before
 
 
 def _unquoted(name: bytes) -> str:

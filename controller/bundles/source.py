@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 from controller.bundles import dump
-from controller.bundles.connections import SOURCE, Connection, Refused, Row, Work, connect, name, parse_url, text
-from controller.bundles.scratch import Scratch
-from controller.bundles.splitter import Statement
+from controller.bundles.connections import Connection, Row, name, text
 from shared.errors import ShoplaunchError
 
 NUMBERS = frozenset({"tinyint", "smallint", "mediumint", "int", "bigint", "decimal"})
@@ -114,10 +110,11 @@ def order_of(table: Table) -> str:
 
 
 class Source:
-    """The template's database, read in one consistent snapshot."""
+    """The template's database, read in one consistent snapshot. `notes` tell what a dump's loading changed."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, notes: Sequence[str] = ()) -> None:
         self._connection = connection
+        self.notes = list(notes)
         connection.query("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         connection.query("START TRANSACTION WITH CONSISTENT SNAPSHOT")
         self.tables = read_tables(connection)
@@ -172,64 +169,6 @@ def read_tables(connection: Connection) -> dict[str, Table]:
         key = keys.get(table, ())
         tables[table] = Table(table, tuple(columns[table]), () if unfit & set(key) else key)
     return tables
-
-
-@contextmanager
-def open_source(url: str | None, dump_path: Path | None, scratch: Scratch, work: Work) -> Iterator[Source]:
-    """Give the Source of a live database, or of a dump loaded into the scratch server.
-
-    Raises ShoplaunchError `source_database`, `dump_*`.
-    """
-    if dump_path is not None:
-        database = load_dump(dump_path, scratch, work)
-        with scratch.connection(database) as connection:
-            yield Source(connection)
-        return
-    address = parse_url(url or "", SOURCE)
-    if address.database is None:
-        raise ShoplaunchError(SOURCE, "the database URL names no database")
-    work("source database")
-    connection = connect(address, SOURCE)
-    try:
-        yield Source(connection)
-    finally:
-        connection.close()
-
-
-def load_dump(path: Path, scratch: Scratch, work: Work) -> str:
-    """Load a dump into a new scratch database, after all of it was classified; return the database's name.
-
-    Raises ShoplaunchError `dump_*`.
-    """
-    work("reading the dump")
-    before = path.stat() if path.exists() else None
-    facts = dump.examine(path)
-    after = path.stat()
-    if before is None or (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
-        raise ShoplaunchError("tree_changed", f"{path} changed while it was read")
-    work("loading the dump")
-    database = scratch.new_database()
-    with scratch.connection(database) as connection:
-        limit = int(connection.one("SELECT @@max_allowed_packet")[0] or 0)
-        if facts.largest + 1024 > limit:
-            raise ShoplaunchError("dump_failed", f"the scratch server's max_allowed_packet is below {facts.largest}")
-        connection.query("SET autocommit=0")
-        for statement in dump.read_statements(path):
-            kind, _ = dump.classify(statement)
-            if kind in dump.RUN:
-                _run(connection, statement, kind)
-        connection.query("COMMIT")
-    return database
-
-
-def _run(connection: Connection, statement: Statement, kind: str) -> None:
-    try:
-        connection.query(dump.runnable(statement.text, kind))
-        lost = connection.warnings() if kind == "insert" and connection.warning_count else []
-    except Refused as problem:
-        raise ShoplaunchError("dump_failed", f"at byte {statement.start}: {problem.message}"[:500]) from problem
-    if lost:
-        raise ShoplaunchError("dump_failed", f"at byte {statement.start}: {lost[0]}"[:500])
 
 
 def _column(row: Row) -> Column:

@@ -56,16 +56,15 @@ def refused(commands, sample, mariadb_server, tmp_path):  # noqa: F811
         (lambda dump: gzip.compress(dump)[:-8] + b"12345678", "dump_unreadable"),
         (lambda dump: os.urandom(20_000), "dump_unreadable"),
         (lambda dump: dump.decode("utf-8", "replace").encode("utf-16"), "dump_unreadable"),
-        (lambda dump: b"CREATE DATABASE `shop`;\n" + dump, "dump_names_database"),
-        (lambda dump: b"/*!40000 CREATE DATABASE IF NOT EXISTS `shop` */;\n" + dump, "dump_names_database"),
-        (lambda dump: dump + b"\nUSE `mysql`;\n", "dump_names_database"),
+        (lambda dump: b"CREATE DATABASE `shop`; USE `shop`;\n" + dump + b"\nUSE `mysql`;\n", "dump_names_database"),
+        (lambda dump: b"/*!40000 CREATE DATABASE `shop` */;\n" + dump + b"\nUSE `mysql`;\n", "dump_names_database"),
         (lambda dump: dump + b"\nINSERT INTO mysql.user VALUES (1);\n", "dump_names_database"),
         (lambda dump: dump + b"\nGRANT ALL ON *.* TO somebody;\n", "dump_statement_unknown"),
         (lambda dump: dump.replace(b"`ps_", b"`other_"), "prefix_mismatch"),
         (lambda dump: b"CREATE TABLE `t` (`a` int);\n", "prefix_mismatch"),
     ],
-    ids=["cut", "no-end", "empty", "gzip-cut", "gzip-altered", "noise", "utf-16", "create", "create-inside-comment",
-         "use", "other-database", "grant", "prefix", "no-shop"],
+    ids=["cut", "no-end", "empty", "gzip-cut", "gzip-altered", "noise", "utf-16", "two-databases",
+         "one-inside-comment", "other-database", "grant", "prefix", "no-shop"],
 )  # fmt: skip
 def test_a_dump_that_cannot_be_used_is_refused_by_name(refused, dump, change, code):
     assert refused(content=change(dump))[0] == code

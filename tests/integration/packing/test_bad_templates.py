@@ -147,15 +147,15 @@ def test_a_dump_whose_values_do_not_fit_is_refused(refused):
     ("last", "code"),
     [
         (b"INSERT INTO urls VALUES (9,'cut", "dump_truncated"),
-        (b"CREATE DATABASE elsewhere;", "dump_names_database"),
-        (b"USE mysql;", "dump_names_database"),
-        (b"DELETE FROM urls;", "dump_statement_unknown"),
+        (b"USE one; USE two;", "dump_names_database"),
+        (b"INSERT INTO mysql.user VALUES (1);", "dump_names_database"),
+        (b"DELETE FROM urls WHERE id = 1;", "dump_statement_unknown"),
     ],
 )
 def test_a_bad_statement_anywhere_means_that_none_is_executed(refused, monkeypatch, last, code):
-    from controller.bundles import source
+    from controller.bundles import opening
 
-    monkeypatch.setattr(source, "_run", lambda *_: pytest.fail("a statement was executed"))
+    monkeypatch.setattr(opening, "_Loader", lambda *_: pytest.fail("a statement was executed"))
     assert refused(DUMP + last).code == code
 
 

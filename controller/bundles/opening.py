@@ -1,0 +1,143 @@
+"""Opens the template's database: a live one, or a dump, classified as a whole and then loaded."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from controller.bundles import collations, dump
+from controller.bundles.connections import SOURCE, Connection, Refused, Work, connect, name, parse_url, text
+from controller.bundles.schema import as_innodb, mapped
+from controller.bundles.scratch import Scratch
+from controller.bundles.source import Source
+from controller.bundles.splitter import Statement
+from shared.errors import ShoplaunchError
+
+_UNKNOWN_COLLATION = 1273
+_NAMED = re.compile(r"'(\w+)'")
+#: Where a definition names the character set that holds three bytes a letter, alone or as part of a collation.
+_NARROW = re.compile(r"\b(CHARSET=|CHARACTER SET |COLLATE[= ])utf8(?:mb3)?(?=_|\b)")
+_NARROW_NAMES = re.compile(rb"\b(NAMES\s+['\"]?)utf8(?:mb3)?(?=\W|\Z)", re.IGNORECASE)
+
+
+@contextmanager
+def open_source(url: str | None, dump_path: Path | None, scratch: Scratch, work: Work) -> Iterator[Source]:
+    """Give the Source of a live database, or of a dump loaded into the scratch server.
+
+    Raises ShoplaunchError `source_database`, `dump_*`.
+    """
+    if dump_path is not None:
+        database, notes = load_dump(dump_path, scratch, work)
+        with scratch.connection(database) as connection:
+            yield Source(connection, notes)
+        return
+    address = parse_url(url or "", SOURCE)
+    if address.database is None:
+        raise ShoplaunchError(SOURCE, "the database URL names no database")
+    work("source database")
+    connection = connect(address, SOURCE)
+    try:
+        yield Source(connection)
+    finally:
+        connection.close()
+
+
+def load_dump(path: Path, scratch: Scratch, work: Work) -> tuple[str, list[str]]:
+    """Load a dump into a new scratch database, after all of it was classified.
+
+    Return (the database's name, sentences about what was changed on the way). Raises ShoplaunchError `dump_*`.
+    """
+    work("reading the dump")
+    before = path.stat() if path.exists() else None
+    facts = dump.examine(path)
+    after = path.stat()
+    if before is None or (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
+        raise ShoplaunchError("tree_changed", f"{path} changed while it was read")
+    work("loading the dump")
+    database = scratch.new_database()
+    with scratch.connection(database) as connection:
+        limit = int(connection.one("SELECT @@max_allowed_packet")[0] or 0)
+        if facts.largest + 1024 > limit:
+            raise ShoplaunchError("dump_failed", f"the scratch server's max_allowed_packet is below {facts.largest}")
+        loader = _Loader(connection, facts.wide)
+        connection.query("SET autocommit=0")
+        for statement in dump.read_statements(path):
+            kind, named = dump.classify(statement)
+            if kind in dump.RUN:
+                loader.run(statement, kind, named)
+        connection.query("COMMIT")
+    return database, loader.notes()
+
+
+class _Loader:
+    """Runs a dump's statements; what the scratch server could not hold as it is becomes what it can, and is told."""
+
+    def __init__(self, connection: Connection, wide: set[str]) -> None:
+        self._connection = connection
+        self._wide = wide
+        self._replaced: dict[str, str] = {}
+        self._widened: list[str] = []
+
+    def notes(self) -> list[str]:
+        """Return what was changed, as sentences."""
+        collated = [f"{old} is unknown to the scratch server: {new}" for old, new in sorted(self._replaced.items())]
+        widened = [f"{table} holds letters of four bytes in utf8: made utf8mb4" for table in sorted(self._widened)]
+        return collated + widened
+
+    def run(self, statement: Statement, kind: str, named: str | None) -> None:
+        """Send one statement. Raises ShoplaunchError `dump_failed` when it is refused or would lose something."""
+        sql = dump.runnable(statement.text, kind)
+        if kind == "set" and self._wide:
+            sql = _NARROW_NAMES.sub(rb"\1utf8mb4", sql)
+        lost: list[str] = []
+        try:
+            self._send(sql, kind)
+            if kind == "table" and named in self._wide:
+                self._widen(named)
+            lost = self._connection.warnings() if kind == "insert" and self._connection.warning_count else []
+        except Refused as problem:
+            raise ShoplaunchError("dump_failed", f"at byte {statement.start}: {problem.message}"[:500]) from problem
+        if lost:
+            raise ShoplaunchError("dump_failed", f"at byte {statement.start}: {lost[0]}"[:500])
+
+    def _send(self, sql: bytes, kind: str) -> None:
+        if kind == "insert":
+            self._connection.query(sql)
+            return
+        for old, new in self._replaced.items():
+            sql = _with_collation(sql, old, new)
+        while True:
+            try:
+                self._connection.query(sql)
+            except Refused as problem:
+                found = _NAMED.search(problem.message)
+                if problem.number != _UNKNOWN_COLLATION or found is None or found.group(1) in self._replaced:
+                    raise
+                old = found.group(1)
+                self._replaced[old] = new = self._known_for(old, problem)
+                sql = _with_collation(sql, old, new)
+            else:
+                return
+
+    def _known_for(self, collation: str, problem: Refused) -> str:
+        for candidate in collations.candidates(collation):
+            with suppress(Refused):
+                self._connection.query(f"SELECT CONVERT('' USING {candidate.partition('_')[0]}) COLLATE {candidate}")
+                return candidate
+        raise problem
+
+    def _widen(self, table: str) -> None:
+        create = text(self._connection.one(f"SHOW CREATE TABLE {name(table)}")[1])
+        wide = _NARROW.sub(r"\1utf8mb4", create)
+        if wide == create:
+            return
+        # Before any row is there; as InnoDB, whose keys have room for the fourth byte
+        self._connection.query(f"DROP TABLE {name(table)}")
+        self._connection.query(as_innodb(wide, keep_counter=True)[0])
+        self._widened.append(table)
+
+
+def _with_collation(sql: bytes, old: str, new: str) -> bytes:
+    return mapped(sql.decode("utf-8", "surrogateescape"), old, new).encode("utf-8", "surrogateescape")
