@@ -37,6 +37,15 @@ def sections(manifest: Mapping[str, Any], bundle_size: int, report: Mapping[str,
     return [section for section in made if section.rows]
 
 
+def survey_sections(template: Mapping[str, Any]) -> list[Section]:
+    """Return what to tell of a template that was looked over (controller.bundles.survey)."""
+    made = [Section("Template", _rows(template.get("application", {})))]
+    for part in ("files", "database"):
+        told = {key: size(value) if key == "bytes" else value for key, value in template.get(part, {}).items()}
+        made.append(Section(f"Its {part}", [(key.replace("_", " "), shown) for key, shown in _rows(told) if shown]))
+    return [section for section in made if section.rows]
+
+
 def _bundle(manifest: Mapping[str, Any], bundle_size: int) -> Section:
     application = manifest["application"]
     members = manifest["members"]

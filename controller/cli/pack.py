@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,10 +16,13 @@ from rich.console import Console
 from rich.table import Table
 
 from controller.bundles import compile as compiler
+from controller.bundles.source import Source
 from controller.bundles.summary import SHOWN_ROWS, Section, sections
-from controller.bundles.template_plan import make_plan
+from controller.bundles.template_plan import TemplatePlan, make_plan
+from controller.bundles.tree import Tree
+from controller.cli import pack_check as checking
 from controller.cli.bars import Bars
-from controller.cli.output import errors_shown, json_option, print_json
+from controller.cli.output import FAILED, errors_shown, json_option, print_json, show_error
 from controller.recipes.base import PackOptions
 
 _SIGNALS = (signal.SIGTERM, signal.SIGHUP)
@@ -35,29 +39,62 @@ _SIGNALS = (signal.SIGTERM, signal.SIGHUP)
               "also from SHOPLAUNCH_SCRATCH_PASSWORD; default: a private one is started.")  # fmt: skip
 @click.option("--keep-customers", is_flag=True, help="Keep customers, addresses, carts and orders.")
 @click.option("--variants", type=click.Path(path_type=Path), help="A TOML file that declares what orders may choose.")
-@click.option("--check", is_flag=True, help="Do everything, but leave no bundle.")
+@click.option("--check", is_flag=True, help="Tell what the template holds and what is wrong with it; leave no bundle.")
 @json_option
-@click.option("-o", "--output", "target", required=True, type=click.Path(path_type=Path), help="The bundle to write.")
+@click.option("-o", "--output", "target", type=click.Path(path_type=Path), help="The bundle to write.")
 @errors_shown
 def pack(
     docroot: Path, url: str | None, dump: Path | None, recipe: str | None, domain: str | None, scratch: str | None,
-    keep_customers: bool, variants: Path | None, check: bool, as_json: bool, target: Path,
+    keep_customers: bool, variants: Path | None, check: bool, as_json: bool, target: Path | None,
 ) -> None:  # fmt: skip
     """Turn a template shop into one bundle."""
     if (url is None) == (dump is None):
         raise click.UsageError("give either --database or --dump")
-    console = Console(stderr=True)
-    request = compiler.Request(docroot, target.absolute(), url, dump, scratch, check, variants)
-    with _orderly_end():
-        options = PackOptions(domain=domain, keep_customers=keep_customers)
-        with Bars(console) as bars:
-            packed = compiler.pack(request, lambda tree, source: make_plan(tree, source, recipe, options), bars)
-    if as_json:
+    options = PackOptions(domain=domain, keep_customers=keep_customers)
+
+    def planned(tree: Tree, source: Source) -> TemplatePlan:
+        return make_plan(tree, source, recipe, options)
+
+    with _orderly_end(), _where(target, check) as path, Bars(Console(stderr=True)) as bars:
+        request = compiler.Request(docroot, path, url, dump, scratch, check, variants)
+        checked = checking.check(request, planned, bars) if check else None
+        packed = checked.packed if checked else compiler.pack(request, planned, bars)
+    if checked is not None:
+        _tell_checked(checked, as_json)
+    elif packed is not None and as_json:
         print_json({"size": packed.size, "manifest_sha256": packed.manifest_sha256, "report": packed.report,
                     "manifest": packed.manifest})  # fmt: skip
+    elif packed is not None:
+        print_sections(sections(packed.manifest, packed.size, packed.report))
+        click.echo(f"{target}  {packed.manifest_sha256}")
+
+
+def _tell_checked(checked: checking.Checked, as_json: bool) -> None:
+    """Print a check; end with exit code 1 when there is a problem."""
+    if as_json:
+        print_json(checked.as_json())
+    else:
+        print_sections(checked.sections())
+    if checked.packed is not None and not as_json:
+        packed = checked.packed
+        print_sections(sections(packed.manifest, packed.size, packed.report))
+        click.echo("no problem was found: the bundle would be complete; none was written")
+    for problem in checked.problems:
+        show_error(problem.code, problem.message)
+    if checked.problems:
+        sys.exit(FAILED)
+
+
+@contextmanager
+def _where(target: Path | None, check: bool) -> Iterator[Path]:
+    """Give the bundle's path; a check without one works in a folder that is removed."""
+    if target is not None:
+        yield target.absolute()
         return
-    print_sections(sections(packed.manifest, packed.size, packed.report))
-    click.echo("the bundle would be complete; none was written" if check else f"{target}  {packed.manifest_sha256}")
+    if not check:
+        raise click.UsageError("give -o FILE, the bundle to write")
+    with tempfile.TemporaryDirectory(prefix="shoplaunch-check-") as folder:
+        yield Path(folder) / "checked.bundle"
 
 
 def print_sections(told: list[Section]) -> None:

@@ -1,0 +1,80 @@
+"""`shoplaunch pack --check`: what a template holds and what is wrong with it, without leaving a bundle."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from controller.bundles import compile as compiler
+from controller.bundles.progress import Progress
+from controller.bundles.source import Source
+from controller.bundles.summary import Section, survey_sections
+from controller.bundles.survey import survey_database, survey_tree
+from controller.bundles.template_plan import TemplatePlan
+from controller.bundles.tree import Tree
+from shared.errors import ShoplaunchError
+
+Found = TypeVar("Found")
+#: Makes the recipe's plan of a template.
+MakePlan = Callable[[Tree, Source], TemplatePlan]
+
+
+@dataclass
+class Checked:
+    """What a check found: the template in numbers, the problems, and the bundle that would be."""
+
+    template: dict[str, Any] = field(default_factory=dict)
+    problems: list[ShoplaunchError] = field(default_factory=list)
+    packed: compiler.Packed | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the check as a program reads it; "error" is the first problem."""
+        problems = [problem.as_dict() for problem in self.problems]
+        document: dict[str, Any] = {"template": self.template, "problems": problems}
+        if self.packed is None:
+            return {"error": problems[0], **document}
+        packed = self.packed
+        return {**document, "size": packed.size, "manifest_sha256": packed.manifest_sha256, "report": packed.report,
+                "manifest": packed.manifest}  # fmt: skip
+
+    def sections(self) -> list[Section]:
+        """Return what to tell of the template, and its problems."""
+        told = [(problem.code, problem.message) for problem in self.problems]
+        return [*survey_sections(self.template), *([Section("Problems", told)] if told else [])]
+
+
+def check(request: compiler.Request, make_plan: MakePlan, progress: Progress) -> Checked:
+    """Look the template over and pack it for trial; every problem that can be told beside another one is."""
+    checked = Checked()
+
+    def looked_over(tree: Tree, source: Source) -> TemplatePlan:
+        progress.phase("looking over the template")
+        checked.template["database"] = survey_database(source)
+        plan = _noted(checked, lambda: make_plan(tree, source))
+        if plan is not None:
+            checked.template = {"application": dict(plan.application), **checked.template}
+        excluded = plan.excludes if plan is not None else _nothing
+        checked.template["files"] = _noted(checked, lambda: survey_tree(tree, excluded)) or {}
+        if plan is None or checked.problems:
+            raise checked.problems[0]
+        return plan
+
+    try:
+        checked.packed = compiler.pack(request, looked_over, progress)
+    except ShoplaunchError as problem:
+        if problem not in checked.problems:
+            checked.problems.append(problem)
+    return checked
+
+
+def _noted(checked: Checked, look: Callable[[], Found]) -> Found | None:
+    try:
+        return look()
+    except ShoplaunchError as problem:
+        checked.problems.append(problem)
+        return None
+
+
+def _nothing(_path: bytes, _is_directory: bool) -> bool:
+    return False
