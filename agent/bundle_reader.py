@@ -2,12 +2,12 @@
 
 import os
 import struct
-import zipfile
 
 from agent.bundle_fetch import fetch
 from agent.context import own_bundle_path
 from agent.http import origin
-from shared.bundle import MANIFEST, MAX_MANIFEST_BYTES, check_path, load_manifest
+from shared.archive import directory
+from shared.bundle import MANIFEST, MAX_MANIFEST_BYTES, load_manifest
 from shared.encoding import sha256_hex
 from shared.errors import ShoplaunchError
 
@@ -30,7 +30,8 @@ class Bundle:
         try:
             if os.fstat(self._descriptor).st_size != pinned["size"]:
                 raise ShoplaunchError("bundle_damaged", "the bundle is not {} bytes long".format(pinned["size"]))
-            self._entries = _entries(self._descriptor)
+            with os.fdopen(os.dup(self._descriptor), "rb") as stream:
+                self._entries = directory(stream)
             raw = self._read_entry(MANIFEST, MAX_MANIFEST_BYTES)
             if sha256_hex(raw) != pinned["manifest_sha256"]:
                 raise ShoplaunchError("bundle_digest", "this is not the bundle the job names")
@@ -87,26 +88,6 @@ def _pread_all(descriptor, size, start):
         size -= len(piece)
         start += len(piece)
     return pieces[0] if len(pieces) == 1 else b"".join(pieces)
-
-
-def _entries(descriptor):
-    """Return name -> zipfile.ZipInfo of the ZIP open as `descriptor`. Raises ShoplaunchError `bundle_damaged`."""
-    try:
-        with os.fdopen(os.dup(descriptor), "rb") as stream, zipfile.ZipFile(stream) as archive:
-            infos = archive.infolist()
-    except (zipfile.BadZipFile, NotImplementedError, ValueError, struct.error, EOFError):
-        raise ShoplaunchError("bundle_damaged", "the bundle is not a complete ZIP file") from None
-    entries = {}
-    for info in infos:
-        check_path(info.filename.encode("utf-8", "surrogateescape"))
-        if info.filename in entries:
-            raise ShoplaunchError("bundle_damaged", "{} is there twice".format(info.filename))
-        if info.header_offset < 0:
-            raise ShoplaunchError("bundle_damaged", "{} lies before the file".format(info.filename))
-        if info.compress_type != zipfile.ZIP_STORED or info.flag_bits & 1 or info.compress_size != info.file_size:
-            raise ShoplaunchError("bundle_damaged", "{} is not stored plainly".format(info.filename))
-        entries[info.filename] = info
-    return entries
 
 
 def open_bundle(job, folder, door=None, check=None, progress=None):

@@ -2,12 +2,16 @@
 
 import zlib
 
+from shared.bundle import MAX_MEMBER_BYTES
 from shared.errors import ShoplaunchError
 
 #: Of a member whose size the manifest does not tell.
 MAX_UNPACKED_BYTES = 256 * 1024 * 1024
 _STEP_BYTES = 256 * 1024
 _GZIP_WINDOW = 31
+#: Deflate packs at most 1032 bytes into one; a little for the smallest members.
+_MOST_PER_BYTE = 1040
+_SMALL_BYTES = 64 * 1024
 
 
 def gunzip(data, size=None):
@@ -16,6 +20,7 @@ def gunzip(data, size=None):
     Raises ShoplaunchError `bundle_damaged`.
     """
     limit = MAX_UNPACKED_BYTES if size is None else size
+    _check_possible(data, size or 0)
     unpacker = zlib.decompressobj(_GZIP_WINDOW)
     try:
         unpacked = unpacker.decompress(data, limit + 1)
@@ -30,6 +35,7 @@ def gunzip_large(data, size):
 
     `size` is the exact number of unpacked bytes. Raises ShoplaunchError `bundle_damaged`.
     """
+    _check_possible(data, size)
     unpacker = zlib.decompressobj(_GZIP_WINDOW)
     unpacked, filled = bytearray(size), 0
     try:
@@ -42,6 +48,11 @@ def gunzip_large(data, size):
         raise ShoplaunchError("bundle_damaged", "a member is not gzip") from None
     _check(unpacker, filled, size, size)
     return unpacked
+
+
+def _check_possible(data, size):
+    if size > MAX_MEMBER_BYTES or size > len(data) * _MOST_PER_BYTE + _SMALL_BYTES:
+        raise ShoplaunchError("bundle_damaged", "a member cannot hold the {} bytes the manifest says".format(size))
 
 
 def _pieces(unpacker, packed):

@@ -1,5 +1,7 @@
 """A lean reader for our own shards: ustar with GNU long names, holding files, folders and links and nothing else."""
 
+import re
+
 from shared.errors import ShoplaunchError
 
 BLOCK = 512
@@ -9,6 +11,8 @@ LINK = b"2"
 _LONG_NAME = b"L"
 _LONG_TARGET = b"K"
 _END = bytes(BLOCK)
+#: Python's own reading of numbers also takes signs and underscores.
+_OCTAL = re.compile(rb"[0-7]*\Z")
 
 
 class Entry:
@@ -66,7 +70,7 @@ def _name(header):
 
 
 def _number(field):
-    try:
-        return int(field.strip(b" \0") or b"0", 8)
-    except ValueError:
-        raise ShoplaunchError("bundle_damaged", "a shard's header is broken") from None
+    digits = field.strip(b" \0")
+    if not _OCTAL.match(digits):
+        raise ShoplaunchError("bundle_damaged", "a shard's header is broken")
+    return int(digits or b"0", 8)

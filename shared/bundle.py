@@ -3,17 +3,22 @@
 import json
 import re
 
+from shared.encoding import is_text
 from shared.errors import ShoplaunchError
 from shared.schema import validate
 
 FORMAT = 1
 MANIFEST = "manifest.json"
-MAX_MANIFEST_BYTES = 64 * 1024 * 1024
+MAX_MANIFEST_BYTES = 16 * 1024 * 1024
 SHARD_PACKED_BYTES = 8 * 1024 * 1024
 SHARD_UNPACKED_BYTES = 16 * 1024 * 1024
 #: Kinds of members that hold files.
 SHARDS = ("files", "variant_files")
 CHUNK_UNPACKED_BYTES = 1024 * 1024
+#: The largest file of a template: whoever unpacks it holds it in memory.
+MAX_FILE_BYTES = 1024 * 1024 * 1024
+#: A member with such a file in it, unpacked: its headers come to that.
+MAX_MEMBER_BYTES = MAX_FILE_BYTES + 64 * 1024
 #: Path limits of Linux file systems, in bytes.
 MAX_PATH_BYTES = 4095
 MAX_NAME_BYTES = 255
@@ -52,18 +57,20 @@ def check_path(path):
 def check_link(path, target):
     """Return `target` (bytes) when the symbolic link `path` -> `target` stays inside the tree.
 
-    Raises ShoplaunchError `unsafe_path` for absolute targets and those that climb above the root.
+    Raises ShoplaunchError `unsafe_path` for absolute targets, those that climb above the root, and those that climb
+    behind a name: that may be a link itself, and nobody knows from where they climb.
     """
     if not target or target.startswith(b"/") or len(target) > MAX_PATH_BYTES or _CONTROL.search(target):
         raise ShoplaunchError("unsafe_path", "a link's target is not safe: {!r}".format(target[:120]))
     depth = path.count(b"/")
+    named = False
     for part in target.split(b"/"):
         if part == b"..":
             depth -= 1
         elif part not in (b"", b"."):
-            depth += 1
-        if depth < 0:
-            raise ShoplaunchError("unsafe_path", "a link leaves the tree: {!r}".format(path[:120]))
+            named = True
+        if part == b".." and (named or depth < 0):
+            raise ShoplaunchError("unsafe_path", "a link may leave the tree: {!r}".format(path[:120]))
     return target
 
 
@@ -81,6 +88,8 @@ def load_manifest(data):
     if isinstance(manifest, dict) and manifest.get("format") != FORMAT:
         raise ShoplaunchError("bundle_format", "the bundle's format is {!r}".format(manifest.get("format")))
     validate("manifest", manifest, "manifest_invalid")
+    if not is_text(manifest):
+        raise ShoplaunchError("manifest_invalid", "the manifest holds what is not text")
     names = [member["name"] for member in manifest["members"]]
     if len(set(names)) != len(names):
         raise ShoplaunchError("manifest_invalid", "a member is listed twice")

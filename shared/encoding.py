@@ -12,6 +12,15 @@ def canonical_json(value):
     return text.encode("utf-8")
 
 
+def is_text(value):
+    """Tell whether every string of the JSON document `value` is text: halves of surrogate pairs cannot be written."""
+    try:
+        canonical_json(value)
+    except (UnicodeEncodeError, RecursionError):
+        return False
+    return True
+
+
 def sha256_hex(data):
     """Return the lower-case hexadecimal SHA-256 of `data` (bytes)."""
     return hashlib.sha256(data).hexdigest()

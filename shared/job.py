@@ -1,6 +1,6 @@
 """The job file: what the controller tells the agent, checked."""
 
-from shared.encoding import canonical_json, sha256_hex
+from shared.encoding import canonical_json, is_text, sha256_hex
 from shared.errors import ShoplaunchError
 from shared.schema import validate
 
@@ -39,6 +39,8 @@ def check_job(payload):
     if isinstance(payload, dict) and payload.get("format") != FORMAT:
         raise ShoplaunchError("job_format", "the job file's format is {!r}".format(payload.get("format")))
     validate("job", payload, "job_invalid")
+    if not is_text(payload):
+        raise ShoplaunchError("job_invalid", "the job holds what is not text")
     account = payload["account"]
     home = account["home"].rstrip("/")
     if not (account["root"] + "/").startswith(home + "/") or account["root"].rstrip("/") == home:

@@ -17,13 +17,17 @@ from shared.errors import ShoplaunchError
 
 NAME = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)*\Z")
 NONCE = re.compile(r"[0-9a-f]{8}\Z")
-_LENGTH = re.compile(r"len(?:\*(\d+))?(?:\+(\d+))?\Z")
+_LENGTH = re.compile(r"len(?:\*(\d{1,10}))?(?:\+(\d{1,10}))?\Z", re.ASCII)
 _MARK = b"@@SL"
 _REGEX_SPECIAL = re.compile(rb"([.\\+*?\[^\]$(){}=!<>|:\-#/])")
 _SQL_ESCAPES = {0: b"\\0", 10: b"\\n", 13: b"\\r", 26: b"\\Z", 34: b'\\"', 39: b"\\'", 92: b"\\\\"}
 _SQL_SPECIAL = re.compile(rb"[\x00\n\r\x1a\"'\\]")
 #: Fragments may contain fragments, down to this depth.
 MAX_DEPTH = 32
+#: What the placeholders of one text may become in all, and one by itself: no row is larger.
+MAX_FILLED_BYTES = 64 * 1024 * 1024
+#: As much is remembered of what placeholders became.
+_REMEMBERED_BYTES = 4 * 1024 * 1024
 
 
 def sql_escape(value):
@@ -77,6 +81,7 @@ def encode(value, steps):
                 value = encoder(value)
             except UnicodeDecodeError:
                 raise ShoplaunchError("placeholder_invalid", "a value is not UTF-8 text") from None
+            _check_filled(len(value))
             continue
         length = _LENGTH.match(step)
         if length is None:
@@ -84,6 +89,11 @@ def encode(value, steps):
         total = len(value) * int(length.group(1) or 1) + int(length.group(2) or 0)
         value = str(total).encode("ascii")
     return value
+
+
+def _check_filled(size):
+    if size > MAX_FILLED_BYTES:
+        raise ShoplaunchError("placeholder_invalid", "placeholders become more than {} bytes".format(MAX_FILLED_BYTES))
 
 
 class Renderer:
@@ -98,7 +108,7 @@ class Renderer:
         self.mark = _MARK + nonce.encode("ascii") + b":"
         self._values = values
         self._fragments = fragments or {}
-        self._known = {}
+        self._known, self._held = {}, 0
 
     def has_placeholders(self, data):
         """Tell whether bytes `data` hold a placeholder of this bundle."""
@@ -108,24 +118,34 @@ class Renderer:
         """Return bytes `data` with every placeholder filled.
 
         Raises ShoplaunchError `placeholder_unknown` for a name without a value, `placeholder_invalid` for a broken
-        placeholder or fragments nested without end.
+        placeholder, fragments nested without end, or more than MAX_FILLED_BYTES of them.
         """
         if self.mark not in data:
             return data
         if _depth > MAX_DEPTH:
             raise ShoplaunchError("placeholder_invalid", "fragments are nested without end")
         head, *rest = data.split(self.mark)
-        pieces = [head]
+        pieces, grown = [head], 0
         for part in rest:
             key, closed, tail = part.partition(b"@@")
             if not closed:
                 raise ShoplaunchError("placeholder_invalid", "a placeholder has no end")
             filled = self._known.get(key)
             if filled is None:
-                filled = self._known[key] = self._fill(key, _depth)
+                filled = self._fill(key, _depth)
+                self._remember(key, filled)
+            # Fragments of fragments can grow beyond any memory
+            grown += len(filled)
+            _check_filled(grown)
             pieces.append(filled)
             pieces.append(tail)
         return b"".join(pieces)
+
+    def _remember(self, key, filled):
+        self._held += len(filled)
+        if self._held > _REMEMBERED_BYTES:
+            self._known, self._held = {}, len(filled)
+        self._known[key] = filled
 
     def _fill(self, key, depth):
         try:
@@ -139,4 +159,7 @@ class Renderer:
             return encode(self.render(fragment, depth + 1), steps)
         if name not in self._values:
             raise ShoplaunchError("placeholder_unknown", "the job has no value for {}".format(name))
-        return encode(self._values[name].encode("utf-8"), steps)
+        try:
+            return encode(self._values[name].encode("utf-8"), steps)
+        except UnicodeEncodeError:
+            raise ShoplaunchError("placeholder_invalid", "the value of {} is not text".format(name)) from None

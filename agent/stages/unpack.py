@@ -6,6 +6,7 @@ from agent import staging, tar
 from agent.inflate import gunzip, gunzip_large
 from agent.residue import Residue
 from agent.tree_writer import TreeWriter
+from shared.bundle import SHARD_UNPACKED_BYTES
 from shared.errors import ShoplaunchError
 
 NAME = "unpack"
@@ -42,8 +43,11 @@ def unpack_shard(ctx, writer, residue, member):
     # One search over the whole shard; only one that has a trace is looked through file by file
     suspicious = member["placeholders"] or residue.may_be_in(data)
     written = entries = 0
+    most = _most_entries(member, data)
     for entry in tar.entries(data):
         entries += 1
+        if entries > most:
+            raise ShoplaunchError("bundle_damaged", "{} holds more than {} entries".format(member["name"], most))
         path = ctx.renderer.render(entry.path)
         if suspicious and residue.found_in(path):
             raise ShoplaunchError("residue_found", "the name {!r} names the template".format(path[-120:]))
@@ -62,8 +66,15 @@ def unpack_shard(ctx, writer, residue, member):
     ctx.count("bytes_written", written)
 
 
+def _most_entries(member, data):
+    """Return how many entries a shard may hold: what the manifest says, and only one in a shard that large."""
+    return min(member.get("entries", len(data)), 1 if len(data) > SHARD_UNPACKED_BYTES else len(data))
+
+
 def _unpacked(ctx, member):
     """Return the tar archive of one shard; its packed bytes are let go at once."""
+    if member.get("unpacked", 0) > SHARD_UNPACKED_BYTES and member.get("entries", 1) != 1:
+        raise ShoplaunchError("bundle_damaged", "{} is larger than any shard of many files".format(member["name"]))
     packed = ctx.bundle.read(member)
     ctx.count("bytes_read", len(packed))
     return gunzip_large(packed, member["unpacked"]) if "unpacked" in member else gunzip(packed)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from shared.bundle import check_link, check_path
+from shared.bundle import MAX_FILE_BYTES, check_link, check_path
 from shared.errors import ShoplaunchError
 
 #: Told a path below the root (bytes) and whether it is a directory; True leaves it and all below it out.
@@ -48,7 +48,12 @@ class Tree:
         return sorted(self._walk(b"", excluded), key=lambda entry: entry.path)
 
     def read(self, entry: Entry) -> bytes:
-        """Return a file's content. Raises ShoplaunchError `tree_changed` when it is not what the walk saw."""
+        """Return a file's content.
+
+        Raises ShoplaunchError `tree_file_too_large`, and `tree_changed` when it is not what the walk saw.
+        """
+        if entry.size > MAX_FILE_BYTES:
+            raise ShoplaunchError("tree_file_too_large", f"{_shown(entry.path)} has {entry.size} bytes")
         path = self._absolute(entry.path)
         try:
             descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -117,6 +122,10 @@ class Tree:
         target = os.readlink(self._absolute(path))  # noqa: PTH115 - bytes paths
         if target.startswith(b"/"):
             target = self._made_relative(path, target)
+        elif b"/../" in target.lstrip(b"./") + b"/":
+            # Climbing behind a name, which may be a link itself
+            final = os.path.realpath(self._absolute(path))
+            target = os.path.relpath(final, os.path.dirname(self._absolute(path)))  # noqa: PTH120 - bytes paths
         try:
             check_link(path, target)
         except ShoplaunchError as problem:

@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 from controller.bundles.compile import Request, pack
-from shared.bundle import MAX_PATH_BYTES
+from shared.bundle import MAX_FILE_BYTES, MAX_PATH_BYTES
 from shared.errors import ShoplaunchError
 from tests.packing import PlainPlan, Quiet, packed
 
@@ -55,6 +55,14 @@ def test_a_link_that_leaves_by_another_link_is_refused(refused, docroot, tmp_pat
     (docroot / "a").symlink_to("img/b/..")
     (docroot / "img" / "b").symlink_to("../../other")
     assert refused().code == "tree_link_outside"
+
+
+def test_a_file_larger_than_an_agent_can_hold_is_refused_before_it_is_read(refused, docroot):
+    with (docroot / "backup.zip").open("wb") as backup:
+        backup.truncate(MAX_FILE_BYTES + 1)
+    refusal = refused()
+    assert refusal.code == "tree_file_too_large"
+    assert "backup.zip" in refusal.message
 
 
 @pytest.mark.parametrize("kind", ["socket", "pipe"])

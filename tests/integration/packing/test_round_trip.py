@@ -147,6 +147,9 @@ def test_files_come_back_with_their_content_times_and_plain_rights(awkward, docr
     (docroot / "run.sh").write_text("#!/bin/sh\n")
     (docroot / "run.sh").chmod(0o775)
     (docroot / "link").symlink_to(docroot / "img" / "logo.png")
+    (docroot / "pictures").symlink_to("img")
+    # By way of another link: an agent would not follow it
+    (docroot / "img" / "detour").symlink_to("../pictures/../index.php")
     long_name = "very-long-" * 12
     (docroot / long_name).mkdir()
     (docroot / long_name / long_name).write_text("deep")
@@ -170,6 +173,7 @@ def test_files_come_back_with_their_content_times_and_plain_rights(awkward, docr
     assert found["secret.php"][0] == "0o600"
     assert found["run.sh"][0] == "0o755"
     assert found["link"][1] == b"img/logo.png"
+    assert (found["pictures"][1], found["img/detour"][1]) == (b"img", b"../index.php")
     assert found["empty"][0] == "0o755"
     assert found[f"{long_name}/{long_name}"][1] == b"deep"
     assert len(found) == sum(1 for _ in docroot.rglob("*"))
