@@ -26,9 +26,9 @@ def packed(data):
     return gzip.compress(data if isinstance(data, bytes) else json.dumps(data).encode(), mtime=0)
 
 
-def shard(entries):
-    """Return (packed, unpacked size, count) of a shard; `entries` are (path, content), (path, None) for a folder,
-    (path, ("->", target)) for a link."""
+def shard(entries, pack=packed):
+    """Return (packed, unpacked size, count) of a shard packed by `pack`; `entries` are (path, content),
+    (path, None) for a folder, (path, ("->", target)) for a link."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.GNU_FORMAT) as archive:
         for path, content in entries:
@@ -44,7 +44,7 @@ def shard(entries):
                 data = content if isinstance(content, bytes) else content.encode()
                 info.size, info.mode = len(data), 0o664
                 archive.addfile(info, io.BytesIO(data))
-    return packed(buffer.getvalue()), len(buffer.getvalue()), len(entries)
+    return pack(buffer.getvalue()), len(buffer.getvalue()), len(entries)
 
 
 PLAIN_FILES = [
@@ -88,7 +88,7 @@ TABLES = [
     },
     {
         "name": "ps_configuration",
-        "create": "CREATE TABLE `ps_configuration` (`id` int NOT NULL, `name` varchar(40) NOT NULL, `value` text,"
+        "create": "CREATE TABLE `ps_configuration` (`id` int NOT NULL, `name` varchar(40) NOT NULL, `value` longtext,"
         " PRIMARY KEY (`id`)) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4",
         "late": [],
         "late_index": [],

@@ -4,10 +4,6 @@ import base64
 import os
 import stat
 
-import pytest
-
-from tests.interpreters import interpreter
-
 
 def settings(shop):
     return dict(shop.query("SELECT name, value FROM ps_configuration"))
@@ -65,11 +61,3 @@ def test_late_indexes_foreign_keys_triggers_and_counters_are_there(shop):
     assert "KEY `name` (`name`)" in create and "AUTO_INCREMENT=5001" in create
     assert "CONSTRAINT `image_product` FOREIGN KEY" in shop.query("SHOW CREATE TABLE ps_image")[0][1]
     assert shop.query("SHOW TRIGGERS")[0][0] == "ps_no_image"
-
-
-@pytest.mark.parametrize("series", ["3.6", "3.8", "3.10", "3.13"])
-def test_the_restore_completes_on(shop, series):
-    python = interpreter(series)
-    shop.drop()
-    assert shop.run("run", python=python) == 0, shop.errors
-    assert not shop.folder.exists()

@@ -1,0 +1,53 @@
+"""A bundle with bulk: shards as large as shards get, chunks as large as chunks get, and a row of any size."""
+
+import gzip
+import random
+
+from shared.bundle import CHUNK_UNPACKED_BYTES, SHARD_UNPACKED_BYTES
+from tests.handmade import Handmade, shard
+
+#: Bytes of one row of each product and its share of images, as SQL text.
+_ROW_BYTES = 72
+_FILE_BYTES = 100_000
+#: Headers of files and folders, and the end of the archive.
+_MARGIN_BYTES = 512 * 1024
+
+
+class Bulk(Handmade):
+    """`shards` full shards besides the small ones, `chunks` full chunks, a row whose text has `row` bytes, and `files`
+    further files of these sizes in a shard of their own each."""
+
+    def __init__(self, server, shards=2, chunks=4, row=0, files=()):
+        self._shards, self._row, self._files_alone = shards, row, files
+        super().__init__(server, rows_each=CHUNK_UNPACKED_BYTES // _ROW_BYTES // 5 * 5, chunks=chunks)
+
+    def _files(self, shards):
+        super()._files(shards)
+        for number in range(self._shards):
+            count = (SHARD_UNPACKED_BYTES - _MARGIN_BYTES) // _FILE_BYTES
+            self._shard(1000 + number, [(f"bulk{number}/{n}.txt", _text(number, n, _FILE_BYTES)) for n in range(count)])
+        for number, size in enumerate(self._files_alone):
+            self._shard(2000 + number, [(f"large{number}.bin", _text(number, -1, size))])
+
+    def _shard(self, number, entries):
+        data, unpacked, count = shard(entries, lambda plain: gzip.compress(plain, 1, mtime=0))
+        self._member(f"files/{number}.tar.gz", "files", False, data, unpacked, count)
+
+    def _database(self):
+        if self._row:
+            self.texts.append((f"INSERT INTO `ps_configuration` VALUES (7,'LARGE','{_row(self._row)}');\n", 1))
+        super()._database()
+
+    @property
+    def tree_bytes(self):
+        """The bytes of the shards unpacked."""
+        return sum(self.entries[name].get("unpacked", 0) for name in self.members if name.startswith("files/"))
+
+
+def _text(shard_number, number, size):
+    """Return `size` bytes that pack to about half."""
+    return random.Random(f"{shard_number} {number}").randbytes((size + 1) // 2).hex().encode()[:size]
+
+
+def _row(size):
+    return _text("row", 0, size).decode()

@@ -1,0 +1,89 @@
+"""The very same agent and launcher restore the same shop on every Python, and say so where there is none that fits."""
+
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from shared.errors import CODES, advice
+from shared.events import check_event
+from shared.schema import validate
+from tests.integration.pythons.conftest import Account
+from tests.interpreters import interpreter
+from tests.private_machine import python2, series_of
+
+SERIES = [f"3.{minor}" for minor in range(6, 14)]
+DEBIANS = "/usr/bin/python3"
+
+
+@pytest.fixture(scope="module")
+def pictures():
+    """What the shop became, by interpreter."""
+    return {}
+
+
+@pytest.mark.parametrize("series", ["system", *SERIES])
+def test_the_same_shop_comes_of_the_same_agent_on(series, restore, bulk, tiny, machine, tmp_path, pictures):
+    if series == "system":
+        series = series_of(DEBIANS)
+    elif (path := interpreter(series)).startswith("/usr/bin/"):
+        machine.with_system(path, "/dev/null")
+    else:
+        machine.with_alternative(path)
+    found, least = restore(bulk, machine), restore(tiny, machine)
+    assert found.evidence["python"].startswith(f"{series}.")
+    pictures["first"] = pictures.get("first") or found.picture
+    assert found.picture == pictures["first"]
+    took_what_it_had_to(found, least)
+
+
+def took_what_it_had_to(found, least):
+    """Each byte was read once and written once, as the agent counts and as the kernel does."""
+    assert 0.95 * found.size < found.evidence["bytes_read"] <= 1.05 * found.size
+    assert 0.95 * found.files < found.evidence["bytes_written"] <= 1.05 * found.files
+    read, written = found.usage.read - least.usage.read, found.usage.written - least.usage.written
+    assert 0.95 * (found.size - least.size) < read <= 1.05 * (found.size - least.size)
+    assert 0.95 * (found.files - least.files) < written <= 1.05 * (found.files - least.files)
+
+
+def only_python2(machine, tmp_path):
+    machine.with_system(None, python2())
+    machine.with_alternative(python2())
+
+
+def only_python35(machine, tmp_path):
+    """A double: Debian's own, whose version is that of a Python 3.5 for whoever asks."""
+    double = tmp_path / "python3.5"
+    lie = "import sys; sys.version_info = (3, 5, 10, 'final', 0); exec(sys.argv[1])"
+    double.write_text(f'#!/bin/sh\n[ "$1 $2" = "-I -c" ] || exit 9\nexec /opt/double/python -I -c "{lie}" "$3"\n')
+    double.chmod(0o755)
+    machine.put(Path(DEBIANS).resolve(), "/opt/double/python")
+    machine.with_system(None, double)
+
+
+def no_python(machine, tmp_path):
+    machine.with_system(None, "/dev/null")
+
+
+@pytest.mark.parametrize("world", [only_python2, only_python35, no_python], ids=lambda world: world.__name__)
+def test_without_a_python_that_fits_the_controller_is_told_once(
+    world, machine, tmp_path, mariadb_server, tiny, controller, keys, agent
+):
+    world(machine, tmp_path)
+    with closing(Account(mariadb_server, tiny, controller, keys, agent)) as shop:
+        shop.drop()
+        for _tick in range(2):
+            process = shop.start(on=machine)
+            assert (process.communicate(timeout=120), process.returncode) == (("", ""), 3)
+        ((status, event),) = controller.events
+        assert (status, event["event"], event["job"], event["attempt"]) == (202, "failed", shop.id, 1)
+        assert check_event(event)["error"] == {
+            "code": "python_missing",
+            "message": "no Python 3.6 or newer with ssl, zlib and fcntl was found",
+            "advice": advice("python_missing"),
+            "retryable": CODES["python_missing"]["retryable"],
+        }
+        assert validate("state", shop.state, "stale_state")["error"] == "python_missing"
+        assert shop.tables() == set()
+        # Whoever brings a Python then needs no more than the next tick
+        assert shop.run() == 0
