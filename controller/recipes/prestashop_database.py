@@ -35,6 +35,7 @@ class Database:
     def __init__(self, database: TemplateDatabase, prefix: str) -> None:
         self._database = database
         self.prefix = prefix
+        self.all_tables = frozenset(database.tables)
         self.tables = {name[len(prefix) :]: name for name in database.tables if name.startswith(prefix)}
         missing = [name for name in _NEEDED if name not in self.tables]
         if missing:
@@ -50,10 +51,10 @@ class Database:
         rows = self._database.query(sql.format_map(self._names()))
         return [tuple("" if cell is None else cell.decode("utf-8", "replace") for cell in row) for row in rows]
 
-    def count(self, table: str, where: str = "") -> int:
-        """Return the number of rows that meet `where`."""
+    def count(self, full: str, where: str = "") -> int:
+        """Return the number of rows that meet `where` in a table named in full."""
         condition = f" WHERE {where}" if where else ""
-        return int(self.text(f"SELECT COUNT(*) FROM `{self.tables[table]}`{condition}")[0][0])
+        return int(self.text(f"SELECT COUNT(*) FROM `{full}`{condition}")[0][0])
 
     def address(self) -> tuple[list[str], str]:
         """Return (hosts, base URI). Raises ShoplaunchError `several_domains`, `domain_unknown`."""

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from controller.recipes import prestashop_settings as settings
 from controller.recipes import prestashop_tables as tables
 from controller.recipes.base import Cells, Dropped
+from controller.recipes.neighbours import foreign_tables
 from controller.recipes.prestashop_database import Administrator, Database
 from shared.placeholders import token
 
@@ -22,7 +23,9 @@ class RowRules:
         self._nonce = nonce
         self._keep_customers = keep_customers
         self._short = {full: short for short, full in database.tables.items()}
+        self._foreign = foreign_tables(database.all_tables, database.prefix)
         self._conditions = {full: self._condition(short) for full, short in self._short.items()}
+        self._conditions |= dict.fromkeys(self._foreign)
         self._setters: dict[str, _Setter] = {
             "configuration": self._setting,
             "shop_url": self._shop_url,
@@ -49,11 +52,10 @@ class RowRules:
         for full, condition in sorted(self._conditions.items()):
             if condition == "":
                 continue
-            short = self._short[full]
-            kept = 0 if condition is None else self._database.count(short, condition)
-            rows = self._database.count(short) - kept
+            kept = 0 if condition is None else self._database.count(full, condition)
+            rows = self._database.count(full) - kept
             if rows:
-                found.append(Dropped(full, rows, self._reason(short)))
+                found.append(Dropped(full, rows, self._reason(full)))
         return found
 
     def personal_data(self) -> list[str]:
@@ -61,7 +63,7 @@ class RowRules:
         found = [
             f"{self._database.tables[short]}: {what}"
             for short, what in sorted(tables.OWNERS.items())
-            if short in self._database.tables and self._database.count(short)
+            if short in self._database.tables and self._database.count(self._database.tables[short])
         ]
         values = self._database.settings()
         named = [name for name in tables.OWNER_SETTINGS if values.get(name)]
@@ -69,7 +71,7 @@ class RowRules:
             found.append(f"{self._database.tables['configuration']}: {', '.join(named)}")
         if self._keep_customers:
             kept = sorted(full for full, short in self._short.items() if self._is_customers(short))
-            found += [f"{full}: customers" for full in kept if self._database.count(self._short[full])]
+            found += [f"{full}: customers" for full in kept if self._database.count(full)]
         return found
 
     def _condition(self, short: str) -> str | None:
@@ -90,7 +92,10 @@ class RowRules:
     def _is_customers(self, short: str) -> bool:
         return short in tables.CUSTOMERS or short.startswith(tables.CUSTOMER_PREFIXES)
 
-    def _reason(self, short: str) -> str:
+    def _reason(self, full: str) -> str:
+        if full in self._foreign:
+            return "of another application in the same database"
+        short = self._short[full]
         if short in ("employee", "employee_shop"):
             return "only one employee is kept, as the new administrator"
         if short == "shop_url":

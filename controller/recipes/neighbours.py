@@ -1,0 +1,37 @@
+"""Finds the tables of other applications in a template's database: they are nobody's business in a new shop."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+#: Tables (without prefix) that together tell an installation of its own: PrestaShop, WordPress, Joomla, OpenCart.
+_SIGNS = (
+    ("configuration", "employee", "shop", "lang"),
+    ("options", "posts", "users", "usermeta"),
+    ("extensions", "content", "session", "users"),
+    ("setting", "product", "customer", "session"),
+)
+
+
+def foreign_tables(tables: Collection[str], prefix: str) -> frozenset[str]:
+    """Return those of `tables` that belong to another installation in the same database than the one with `prefix`.
+
+    A table belongs to the installation whose prefix is the longest that fits. Tables with no installation's prefix are
+    not foreign: modules make such.
+    """
+    found = _prefixes(tables) - {prefix}
+    return frozenset(table for table in tables if _owner(table, {*found, prefix}) in found)
+
+
+def _prefixes(tables: Collection[str]) -> set[str]:
+    known = frozenset(tables)
+    return {
+        table[: -len(first)]
+        for first, *others in _SIGNS
+        for table in known
+        if table.endswith(first) and all(table[: -len(first)] + other in known for other in others)
+    }
+
+
+def _owner(table: str, prefixes: set[str]) -> str | None:
+    return max((one for one in prefixes if table.startswith(one)), key=len, default=None)
