@@ -48,6 +48,7 @@ bench:
 	.venv/bin/python -m tests.bench.restore $(BUNDLE)
 	.venv/bin/python -m tests.bench.pack
 	.venv/bin/python -m tests.bench.addon
+	.venv/bin/python -m tests.bench.controller
 
 # The demo is the machine's, not this folder's: it is removed from wherever this is called
 clean:

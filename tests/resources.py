@@ -57,6 +57,11 @@ def pss_of(pid):
     return sum(map(_own_pss, [pid, *descendants(pid)]))
 
 
+def cpu_so_far(pid):
+    """Return the processor time in seconds that `pid` and everything below it have taken until now."""
+    return sum(map(_cpu_of, [pid, *descendants(pid)]))
+
+
 def descendants(pid):
     """Return the ids of the processes below `pid`, at any depth."""
     found = []

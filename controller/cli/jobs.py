@@ -43,7 +43,7 @@ def _service() -> Service:
 def list_jobs(state: str | None, limit: int, as_json: bool) -> None:
     """List jobs, the last changed first."""
     service = _service()
-    rows = [service.service_status(job) for job in service.list_jobs(state=state, limit=limit)]
+    rows = service.service_statuses(service.list_jobs(state=state, limit=limit))
     print_rows(rows, _COLUMNS, as_json=as_json, empty="No job yet.")
 
 

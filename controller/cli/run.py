@@ -20,7 +20,7 @@ from controller.jobs.worker import Worker
 from controller.web.app import create_app
 from shared.errors import ShoplaunchError
 
-THREADS = 8
+THREADS = 24
 #: A request takes milliseconds; a stuck one must not keep the process from ending.
 GRACEFUL_SECONDS = 20
 #: How long steps under way are waited for at the end; whatever is cut off is done again by the next worker.

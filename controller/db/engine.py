@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -18,6 +20,8 @@ _REPEATABLE = (1213, 1205)
 TRIES = 5
 _READ = "shoplaunch_read"
 Result = TypeVar("Result")
+#: database -> held by the thread of this process that writes to it.
+_turns: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 
 
 def make_engine(url: str) -> sa.Engine:
@@ -85,12 +89,27 @@ def transact(engine: sa.Engine, work: Callable[[sa.Connection], Result]) -> Resu
     """
     for left in reversed(range(TRIES)):
         try:
-            with engine.begin() as connection:
+            with _turn(engine), engine.begin() as connection:
                 return work(connection)
         except ShoplaunchError as error:
             if left == 0 or not (error.code == "database_busy" and error.details.get("repeatable")):
                 raise
     raise AssertionError("unreachable")
+
+
+@contextmanager
+def _turn(engine: sa.Engine) -> Iterator[None]:
+    """SQLite lets one write at a time, and who finds it busy sleeps for up to 100 ms: threads of ours wait here."""
+    if engine.dialect.name != "sqlite":
+        yield
+        return
+    turn = _turns[engine.url.database or ""]
+    if not turn.acquire(timeout=BUSY_SECONDS):
+        raise ShoplaunchError("database_busy", "the controller's database: another thread has been writing for long")
+    try:
+        yield
+    finally:
+        turn.release()
 
 
 @contextmanager

@@ -10,6 +10,14 @@ import sqlalchemy as sa
 
 from controller.db.tables import events
 
+# Made once: it is asked for every report of every agent
+_STORED = sa.select(events.c.id).where(
+    events.c.job == sa.bindparam("job"),
+    events.c.attempt == sa.bindparam("attempt"),
+    events.c.seq == sa.bindparam("seq"),
+)
+_NEW = sa.insert(events)
+
 
 def last_seq(connection: sa.Connection, job_id: str, attempt: int) -> int:
     """Return the highest sequence number stored for the attempt, 0 when there is none."""
@@ -19,15 +27,14 @@ def last_seq(connection: sa.Connection, job_id: str, attempt: int) -> int:
 
 def is_stored(connection: sa.Connection, job_id: str, attempt: int, seq: int) -> bool:
     """Tell whether this event was stored already."""
-    same = (events.c.job == job_id, events.c.attempt == attempt, events.c.seq == seq)
-    return connection.execute(sa.select(events.c.id).where(*same)).first() is not None
+    return connection.execute(_STORED, {"job": job_id, "attempt": attempt, "seq": seq}).first() is not None
 
 
 def insert(connection: sa.Connection, event: Mapping[str, Any], now: float) -> None:
     """Store an event; the caller holds the job's row."""
     values = {name: event[name] for name in ("job", "attempt", "seq", "event", "at")}
     body = json.dumps(event, sort_keys=True)
-    connection.execute(sa.insert(events).values(**values, stage=event.get("stage"), received_at=now, body=body))
+    connection.execute(_NEW, {**values, "stage": event.get("stage"), "received_at": now, "body": body})
 
 
 def of_job(connection: sa.Connection, job_id: str) -> list[dict[str, Any]]:

@@ -13,6 +13,8 @@ from controller.db.tables import jobs, steps
 from shared.errors import ShoplaunchError
 from shared.job import RESTORE
 
+#: Among so many jobs that changed last on a server the newest line of cron is looked for.
+RECENT = 200
 _DOCUMENTS = ("order", "error", "facts", "progress", "later")
 
 
@@ -57,7 +59,13 @@ class Job:
     later: Mapping[str, Any] | None
 
 
+_NAMES = frozenset(one.name for one in fields(Job))
 _COLUMNS = [jobs.c[one.name] for one in fields(Job)]
+# Made once: they are asked for every report of every agent
+_BY_ID = sa.select(*_COLUMNS).where(jobs.c.id == sa.bindparam("wanted"))
+_BY_ID_LOCKED = _BY_ID.with_for_update()
+
+_CHANGE = sa.update(jobs).where(jobs.c.id == sa.bindparam("same_id"), jobs.c.version == sa.bindparam("same_version"))
 
 
 class Conflict(Exception):
@@ -85,8 +93,7 @@ def insert(connection: sa.Connection, values: Mapping[str, Any]) -> None:
 
 def get(connection: sa.Connection, job_id: str, *, lock: bool = False) -> Job:
     """Return the job; with `lock` nobody else changes it before the transaction ends. Raises job_unknown."""
-    query = sa.select(*_COLUMNS).where(jobs.c.id == job_id)
-    row = connection.execute(query.with_for_update() if lock else query).first()
+    row = connection.execute(_BY_ID_LOCKED if lock else _BY_ID, {"wanted": job_id}).first()
     if row is None:
         raise ShoplaunchError("job_unknown", f"there is no job {job_id[:60]!r}")
     return _job(row)
@@ -94,13 +101,12 @@ def get(connection: sa.Connection, job_id: str, *, lock: bool = False) -> Job:
 
 def update(connection: sa.Connection, job: Job, now: float, **values: Any) -> Job:
     """Change the row if it is still as `job` says; return it as it is now. Raises Conflict."""
-    values["updated_at"] = now
-    query = sa.update(jobs).where(jobs.c.id == job.id, jobs.c.version == job.version)
-    done = connection.execute(query.values(version=job.version + 1, **_as_columns(values)))
+    values |= {"updated_at": now, "version": job.version + 1}
+    same = {"same_id": job.id, "same_version": job.version}
+    done = connection.execute(_CHANGE, {**_as_columns(values), **same})
     if done.rowcount != 1:
         raise Conflict(job.id)
-    known = {one.name for one in fields(Job)}
-    return replace(job, version=job.version + 1, **{name: value for name, value in values.items() if name in known})
+    return replace(job, **{name: value for name, value in values.items() if name in _NAMES})
 
 
 def find_by_order(connection: sa.Connection, order_key: str) -> Job | None:
@@ -138,8 +144,10 @@ def last_was_unheard(connection: sa.Connection, server: str) -> bool:
 
 def last_cron_seconds(connection: sa.Connection, server: str) -> int | None:
     """Return how often cron runs by the newest line of ours that was read back on the server, None before the first."""
-    query = sa.select(jobs.c.facts).join(steps, steps.c.job == jobs.c.id)
-    query = query.where(jobs.c.server == server, steps.c.name == "cron", steps.c.state == "done")
+    newest = sa.select(jobs.c.id, jobs.c.facts).where(jobs.c.server == server)
+    recent = newest.order_by(jobs.c.updated_at.desc()).limit(RECENT).subquery()
+    query = sa.select(recent.c.facts).join(steps, steps.c.job == recent.c.id)
+    query = query.where(steps.c.name == "cron", steps.c.state == "done")
     found = connection.execute(query.order_by(steps.c.finished_at.desc()).limit(1)).scalar()
     seconds = None if found is None else json.loads(found).get("cron_seconds")
     return None if seconds is None else int(seconds)
@@ -154,10 +162,13 @@ def find_service(connection: sa.Connection, service_id: str) -> Job | None:
 
 def listed(connection: sa.Connection, state: str | None, limit: int, offset: int) -> list[Job]:
     """Return jobs, the last changed first; those in `state` only when it is given."""
-    query = sa.select(*_COLUMNS).order_by(jobs.c.updated_at.desc(), jobs.c.id).limit(limit).offset(offset)
+    # An index alone says which they are: what lies before them is passed over without being read
+    which = sa.select(jobs.c.id).order_by(jobs.c.updated_at.desc(), jobs.c.id.desc()).limit(limit).offset(offset)
     if state is not None:
-        query = query.where(jobs.c.state == state)
-    return [_job(row) for row in connection.execute(query)]
+        which = which.where(jobs.c.state == state)
+    ids = list(connection.execute(which).scalars())
+    found = {row.id: _job(row) for row in connection.execute(sa.select(*_COLUMNS).where(jobs.c.id.in_(ids)))}
+    return [found[job_id] for job_id in ids]
 
 
 def counts(connection: sa.Connection) -> dict[str, int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -13,6 +13,8 @@ from controller.db.tables import steps
 
 WAITING, RUNNING, DONE, FAILED, SKIPPED = "waiting", "running", "done", "failed", "skipped"
 OVER = (DONE, SKIPPED)
+#: Jobs asked for in one query; databases limit how many values one may name.
+AT_ONCE = 500
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,11 @@ class StepRow:
     note: str
 
 
-_COLUMNS = [steps.c[one.name] for one in fields(StepRow)]
+_NAMES = [one.name for one in fields(StepRow)]
+_COLUMNS = [steps.c[name] for name in _NAMES]
+_OF_JOB = sa.select(*_COLUMNS).where(steps.c.job == sa.bindparam("job"))
+
+_CHANGE = sa.update(steps).where(steps.c.job == sa.bindparam("same_job"), steps.c.name == sa.bindparam("same_name"))
 
 
 def insert(connection: sa.Connection, job_id: str, names: Iterable[str]) -> None:
@@ -40,17 +46,29 @@ def insert(connection: sa.Connection, job_id: str, names: Iterable[str]) -> None
 
 def of_job(connection: sa.Connection, job_id: str) -> dict[str, StepRow]:
     """Return name -> step."""
-    rows = [dict(row._mapping) for row in connection.execute(sa.select(*_COLUMNS).where(steps.c.job == job_id))]
-    for row in rows:
-        row["error"] = None if row["error"] is None else json.loads(row["error"])
-    return {row["name"]: StepRow(**row) for row in rows}
+    return {row.name: _step(dict(row._mapping)) for row in connection.execute(_OF_JOB, {"job": job_id})}
+
+
+def of_jobs(connection: sa.Connection, job_ids: Sequence[str]) -> dict[str, dict[str, StepRow]]:
+    """Return job -> name -> step of several jobs."""
+    found: dict[str, dict[str, StepRow]] = {job_id: {} for job_id in job_ids}
+    for first in range(0, len(job_ids), AT_ONCE):
+        some = steps.c.job.in_(job_ids[first : first + AT_ONCE])
+        for row in connection.execute(sa.select(steps.c.job, *_COLUMNS).where(some)):
+            found[row.job][row.name] = _step({name: row._mapping[name] for name in _NAMES})
+    return found
+
+
+def _step(values: dict[str, Any]) -> StepRow:
+    values["error"] = None if values["error"] is None else json.loads(values["error"])
+    return StepRow(**values)
 
 
 def update(connection: sa.Connection, job_id: str, name: str, **values: Any) -> None:
     """Change a step."""
     if values.get("error") is not None:
         values["error"] = json.dumps(values["error"], sort_keys=True)
-    connection.execute(sa.update(steps).where(steps.c.job == job_id, steps.c.name == name).values(**values))
+    connection.execute(_CHANGE, {**values, "same_job": job_id, "same_name": name})
 
 
 def reset(connection: sa.Connection, job_id: str, names: Iterable[str]) -> None:

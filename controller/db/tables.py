@@ -93,7 +93,7 @@ jobs = _table(
     sa.Column("order_key", sa.String(64), unique=True),
     sa.Column("domain_key", sa.String(64), unique=True),
     sa.Column("account_key", sa.String(64), unique=True),
-    sa.Column("state", sa.String(20), nullable=False, index=True),
+    sa.Column("state", sa.String(20), nullable=False),
     sa.Column("step", sa.String(30)),
     sa.Column("stage", sa.String(30)),
     sa.Column("attempt", sa.Integer, nullable=False, server_default="0"),
@@ -120,6 +120,11 @@ jobs = _table(
     sa.Column("ended_at", sa.Double),
     #: When the worker looks next; null: only an event or an operator moves the job on.
     sa.Column("wake_at", sa.Double, index=True),
+    # Lists begin with what changed last, of everything or of one state; orders ask for a server's account
+    sa.Index("ix_jobs_updated_at_id", "updated_at", "id"),
+    sa.Index("ix_jobs_state_updated_at_id", "state", "updated_at", "id"),
+    sa.Index("ix_jobs_server_updated_at", "server", "updated_at"),
+    sa.Index("ix_jobs_server_account", "server", "account"),
 )
 #: What billing told of its services, in whatever order it came; `wanted` is the newest `module_created`.
 services = _table(

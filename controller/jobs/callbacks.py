@@ -8,8 +8,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from controller.db import events, jobs, steps
-from controller.db.engine import transact
 from controller.db.jobs import Job
+from controller.db.together import Together
 from controller.jobs import changes, foreign, silence, states, trouble, undoing
 from controller.jobs.tokens import AgentToken, Tokens
 from shared.errors import ShoplaunchError
@@ -30,7 +30,7 @@ _KEPT = ("job", "attempt", "seq", "event", "at", "stage", "percent", "seconds", 
 CLOCK_SECONDS = 86400.0
 
 
-def record(engine: sa.Engine, tokens: Tokens, token: str, event: Mapping[str, Any], now: float) -> int:
+def record(together: Together, tokens: Tokens, token: str, event: Mapping[str, Any], now: float) -> int:
     """Take one event; return the job's attempt. An event that was taken before changes nothing.
 
     Raises ShoplaunchError `token_invalid` (401), `superseded` (409: a newer attempt exists), `cancelled` (410),
@@ -40,7 +40,7 @@ def record(engine: sa.Engine, tokens: Tokens, token: str, event: Mapping[str, An
     event = checked(event)
     if (event["job"], event["attempt"]) != (holder.job, holder.attempt):
         raise ShoplaunchError("token_invalid", "the token is of another job or attempt")
-    job = transact(engine, lambda connection: _take(connection, holder, event, now))
+    job = together.transact(lambda connection: _take(connection, holder, event, now))
     return job.attempt
 
 
@@ -105,7 +105,7 @@ def _effect(connection: sa.Connection, job: Job, event: Mapping[str, Any], now: 
 
 def _works(connection: sa.Connection, job: Job, event: Mapping[str, Any], now: float) -> dict[str, Any]:
     """The agent is at work. What it had met is shown until it gets further: every tick of cron starts it anew."""
-    steps.update(connection, job.id, "agent", state=steps.RUNNING, error=None)
+    _at_work(connection, job)
     columns = {**changes.moved(job, "agent_works"), "step": "agent"}
     known = trouble.of(job)
     finished_stage = event.get("stage") if event["event"] == "stage_finished" else None
@@ -115,6 +115,12 @@ def _works(connection: sa.Connection, job: Job, event: Mapping[str, Any], now: f
     columns["error"] = None if known is None else known["error"]
     columns["alarm"] = job.alarm if known is not None and job.state == states.RESTORING else ""
     return columns | {"wake_at": now if columns["alarm"] == "wanted" else silence.deadline(job, now)}
+
+
+def _at_work(connection: sa.Connection, job: Job) -> None:
+    """The agent's step runs, as it does in every job that is being restored already."""
+    if job.state != states.RESTORING:
+        steps.update(connection, job.id, "agent", state=steps.RUNNING, error=None)
 
 
 def _progress(job: Job, event: Mapping[str, Any], now: float) -> dict[str, Any]:
@@ -155,6 +161,7 @@ def _failed(connection: sa.Connection, job: Job, event: Mapping[str, Any], now: 
         # Its cron line stays: the next tick goes on by itself
         if not states.may(job.state, "agent_works"):
             return {}
+        _at_work(connection, job)
         kept, tell = trouble.met(job, error, event.get("stage"), event.get("percent"), now)
         alarm = "wanted" if tell else job.alarm
         note = {**changes.moved(job, "agent_works"), "step": "agent", "error": error, "alarm": alarm}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -18,6 +18,7 @@ from controller.db.jobs import Job
 from controller.db.logins import LoginThrottle
 from controller.db.migrate import revisions
 from controller.db.servers import Server
+from controller.db.together import Together
 from controller.jobs import callbacks, certificate, credentials, downloads, kinds, orders, retrying, states, view
 from controller.jobs.bundles import Bundles
 from controller.jobs.downloads import Download
@@ -53,6 +54,7 @@ class Service:
         self._panel_of = panel_of
         self._clock = clock
         self._billing = channels(config, clock) if billing is None else lambda _source: billing
+        self._together = Together(engine)
         self._throttle = LoginThrottle(engine, clock)
         # A wrong user costs as much time as a wrong password
         self._nobody = generate_password_hash("nobody")
@@ -106,10 +108,14 @@ class Service:
 
     def service_status(self, job: Job) -> dict[str, Any]:
         """Return the document of shared/schemas/service.json."""
+        return self.service_statuses([job])[0]
+
+    def service_statuses(self, many: Sequence[Job]) -> list[dict[str, Any]]:
+        """Return the documents of shared/schemas/service.json of several jobs."""
         with reading(self.engine) as connection:
-            rows = steps.of_job(connection, job.id)
-        url = f"{self.config.public_url.rstrip('/')}/status/{self._tokens.for_status(job.id)}"
-        return view.service_status(job, rows, url)
+            rows = steps.of_jobs(connection, [job.id for job in many])
+        base = f"{self.config.public_url.rstrip('/')}/status/"
+        return [view.service_status(job, rows[job.id], base + self._tokens.for_status(job.id)) for job in many]
 
     def agent_view(self, job: Job) -> dict[str, Any]:
         """Return {"heard_at", "in_trouble", "stages": [...]} of the job's agent."""
@@ -117,7 +123,7 @@ class Service:
 
     def record_event(self, token: str, event: Mapping[str, Any]) -> int:
         """Take an agent's event; return the job's attempt. See controller.jobs.callbacks.record."""
-        return callbacks.record(self.engine, self._tokens, token, event, self._clock())
+        return callbacks.record(self._together, self._tokens, token, event, self._clock())
 
     def download(self, token: str, name: str) -> Download:
         """Return the download an agent may have of bundle `name`; see controller.jobs.downloads.find."""

@@ -36,14 +36,13 @@ def list_jobs() -> str:
     pages = view.pages(counts.get(state, 0) if state else sum(counts.values()), PER_PAGE)
     number = min(page_number(), pages)
     jobs = service().list_jobs(state=state, limit=PER_PAGE, offset=(number - 1) * PER_PAGE)
-    rows = [service().service_status(job) for job in jobs]
-    return page("jobs.html", "jobs", jobs=rows, counts=counts, state=state, page=number, pages=pages)
+    return page("jobs.html", "jobs", jobs=jobs, counts=counts, state=state, page=number, pages=pages)
 
 
 def show(job_id: str) -> str:
     """Show one job stage by stage; the page keeps itself fresh while the job may move."""
     job = service().get_job(job_id)
-    later = [service().service_status(child) for child in service().later_jobs(job_id)]
+    later = service().service_statuses(service().later_jobs(job_id))
     shown = view.of_job(service().service_status(job), service().agent_view(job))
     return page("job.html", "jobs", later=later, ticket=telling.ticket(job), untold=telling.untold(job), **shown)
 

@@ -1,0 +1,87 @@
+"""What a page, a listing and an agent's report ask of the database: as little for many jobs as for few."""
+
+import time
+from types import SimpleNamespace
+
+import pytest
+
+from controller import installation
+from controller.config import load_config
+from controller.db import jobs
+from controller.db.engine import transact
+from controller.jobs.service import open_service
+from controller.web.app import create_app
+from shared.events import make_event
+from tests.integration.controller.asking import asked
+from tests.web_site import OPERATOR, PASSWORD, an_order, furnish
+
+
+@pytest.fixture
+def controller(tmp_path):
+    """A controller in this process: `service`, and `pages`, a client whose operator is signed in."""
+    config = load_config({"SHOPLAUNCH_HOME": str(tmp_path), "SHOPLAUNCH_PUBLIC_URL": "http://127.0.0.1:8000"})
+    installation.ensure_installation(config)
+    installation.set_operator(config, OPERATOR, PASSWORD)
+    service = open_service(config)
+    transact(service.engine, furnish)
+    pages = create_app(config, service).test_client()
+    with pages.session_transaction(base_url="http://127.0.0.1:8000") as session:
+        session.update(user=OPERATOR, since=int(time.time()), seen=int(time.time()))
+    yield SimpleNamespace(service=service, pages=pages)
+    service.engine.dispose()
+
+
+def questions(controller, work):
+    """Return the statements that `work` sends."""
+    with asked(controller.service.engine) as seen:
+        work()
+    return [statement for statement, _values in seen]
+
+
+def test_a_page_of_many_jobs_asks_no_more_than_one_of_few(controller):
+    def page():
+        answer = controller.pages.get("/admin/jobs", base_url="http://127.0.0.1:8000")
+        assert answer.status_code == 200
+        shown.append(answer.text.count("data-job="))
+
+    shown = []
+    controller.service.place_order(an_order(), "test")
+    few = questions(controller, page)
+    for _ in range(11):
+        controller.service.place_order(an_order(), "test")
+    many = questions(controller, page)
+    assert shown == [1, 12]
+    assert len(many) == len(few)
+
+
+def test_a_listing_of_many_jobs_asks_no_more_than_one_of_few(controller):
+    def listing():
+        found.append(controller.service.service_statuses(controller.service.list_jobs()))
+
+    found = []
+    for _ in range(2):
+        controller.service.place_order(an_order(), "test")
+    few = questions(controller, listing)
+    for _ in range(10):
+        controller.service.place_order(an_order(), "test")
+    many = questions(controller, listing)
+    assert [len(one) for one in found] == [2, 12]
+    assert all(job["steps"][0]["name"] == "account" for job in found[1])
+    assert len(many) == len(few)
+
+
+def test_a_report_of_an_agent_at_work_reads_and_writes_its_job_once(controller):
+    service = controller.service
+    job = service.place_order(an_order(), "test")
+    dropped = {"state": "dropped", "step": "agent", "attempt": 1}
+    transact(service.engine, lambda connection: jobs.update(connection, job, time.time(), **dropped))
+    token = service._tokens.for_agent(job.id, 1)
+
+    def report(seq, kind, **more):
+        return lambda: service.record_event(token, make_event(job.id, 1, seq, kind, time.time(), **more))
+
+    report(1, "started")()
+    beat = questions(controller, report(0, "heartbeat"))
+    assert [statement.split()[0] for statement in beat] == ["SELECT", "UPDATE"]
+    stage = questions(controller, report(2, "stage_started", stage="unpack"))
+    assert [statement.split()[0] for statement in stage] == ["SELECT", "SELECT", "INSERT", "UPDATE"]

@@ -1,0 +1,70 @@
+"""However many jobs there are: what is asked often is found by an index, and never once per job."""
+
+import pytest
+
+from controller.db import access, jobs, steps
+from controller.db.engine import make_engine, reading, transact
+from controller.db.migrate import upgrade
+from controller.jobs.steps.plan import PLAN
+from tests.integration.controller.asking import asked
+from tests.integration.controller.rows import NOW, add_job
+
+QUESTIONS = {
+    "the newest jobs": lambda c: jobs.listed(c, None, 25, 50_000),
+    "the newest jobs of a state": lambda c: jobs.listed(c, "live", 25, 50_000),
+    "how many jobs are in which state": jobs.counts,
+    "what is due": lambda c: jobs.due(c, NOW, 16, ["web2"]),
+    "who lives in an account": lambda c: jobs.lives_in(c, "web1", "alice"),
+    "the accounts of a server": lambda c: jobs.accounts_with_jobs(c, "web1"),
+    "how often cron runs on a server": lambda c: jobs.last_cron_seconds(c, "web1"),
+    "whether a server lets nothing out": lambda c: jobs.last_was_unheard(c, "web1"),
+    "the job of a service": lambda c: jobs.find_service(c, "4711"),
+    "the jobs of a shop": lambda c: jobs.children(c, "job00001"),
+    "the steps of some jobs": lambda c: steps.of_jobs(c, ["job00001", "job00002"]),
+    "the newest of the audit log": lambda c: access.list_audit(c, 50, 0),
+}
+#: Sorting these few is no matter of how many jobs there are.
+FEW = ("how often cron runs on a server", "the job of a service", "the jobs of a shop")
+
+
+@pytest.fixture(scope="module")
+def sqlite(tmp_path_factory):
+    made = make_engine(f"sqlite:///{tmp_path_factory.mktemp('many')}/state.db")
+    upgrade(made)
+    yield made
+    made.dispose()
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_no_question_reads_all_jobs(sqlite, question):
+    with asked(sqlite) as seen, reading(sqlite) as connection:
+        QUESTIONS[question](connection)
+    assert seen
+    with reading(sqlite) as connection:
+        for statement, values in list(seen):
+            rows = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)
+            plan = [row.detail for row in rows]
+            read = [line for line in plan if line.startswith(("SCAN jobs", "SCAN steps", "SCAN events"))]
+            assert [line for line in read if "COVERING INDEX" not in line] == [], plan
+            assert question in FEW or not any("FOR ORDER BY" in line for line in plan), plan
+
+
+def test_the_newest_of_two_jobs_tells_how_often_cron_runs(sqlite):
+    for number, (finished, seconds) in enumerate(((NOW + 5, 300), (NOW, 60))):
+        job = add_job(sqlite, f"cron{number}", server="web9", facts={"cron_seconds": seconds}, updated_at=NOW + number)
+        transact(sqlite, lambda c, job=job: steps.insert(c, job.id, PLAN))
+        done = {"state": "done", "finished_at": finished}
+        transact(sqlite, lambda c, job=job, done=done: steps.update(c, job.id, "cron", **done))
+    with reading(sqlite) as connection:
+        assert jobs.last_cron_seconds(connection, "web9") == 300
+
+
+def test_the_steps_of_more_jobs_than_one_query_may_name_are_all_there(engine):
+    names = [f"many{number}" for number in range(steps.AT_ONCE + 1)]
+    for name in (names[0], names[-1]):
+        add_job(engine, name)
+        transact(engine, lambda c, name=name: steps.insert(c, name, PLAN))
+    with reading(engine) as connection:
+        found = steps.of_jobs(connection, names)
+    assert list(found) == names
+    assert [set(found[name]) for name in (names[0], names[1], names[-1])] == [set(PLAN), set(), set(PLAN)]
