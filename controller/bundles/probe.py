@@ -15,6 +15,7 @@ _PLAIN: dict[str, tuple[str, str]] = {
     "admin_folder": ("adminprobea1", "adminprobebb22"),
     "db.host": ("localhost", "db.probe.example"),
     "db.port": ("", "3307"),
+    "db.address": ("localhost", "db.probe.example:3307"),
     "db.socket": ("/run/a.sock", "/run/bb.sock"),
     "db.name": ("probea_shop", "probebb_shop"),
     "db.user": ("probea_user", "probebb_user"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 from collections.abc import Mapping
 from typing import Any
@@ -11,6 +12,7 @@ import bcrypt
 from controller.db.jobs import Job
 from controller.jobs import secrets as formats
 from controller.panels.base import Account, DatabaseEndpoint, SiteAddress
+from controller.recipes.base import MD5_COOKIE_KEY, Recipe
 from controller.recipes.registry import RECIPES
 from shared.errors import ShoplaunchError
 
@@ -25,13 +27,22 @@ NEVER_SENT = ("admin.password",)
 def make_private(manifest: Mapping[str, Any]) -> dict[str, str]:
     """Return what is made for one job alone: secrets, passwords, the back office's folder; once per job."""
     password = formats.password()
+    made = formats.make_all(manifest["secrets"])
     return {
-        **formats.make_all(manifest["secrets"]),
+        **made,
         "db.password": formats.database_password(),
         "admin.password": password,
-        "admin.password_hash": password_hash(password),
+        "admin.password_hash": _hashed(password, manifest, made),
         "admin_folder": _admin_folder(manifest),
     }
+
+
+def _hashed(password: str, manifest: Mapping[str, Any], made: Mapping[str, str]) -> str:
+    recipe = _recipe(manifest)
+    if recipe is None or recipe.password_format(manifest["application"]["version"]) != MD5_COOKIE_KEY:
+        return password_hash(password)
+    keyed = (made["secret.cookie_key"] + password).encode("utf-8")
+    return hashlib.md5(keyed, usedforsecurity=False).hexdigest()
 
 
 def password_hash(password: str) -> str:
@@ -42,8 +53,12 @@ def password_hash(password: str) -> str:
     return bcrypt.hashpw(coded, bcrypt.gensalt(BCRYPT_ROUNDS, prefix=b"2b")).decode("ascii")
 
 
+def _recipe(manifest: Mapping[str, Any]) -> Recipe | None:
+    return RECIPES.get(manifest["application"].get("recipe") or manifest["application"]["name"])
+
+
 def _admin_folder(manifest: Mapping[str, Any]) -> str:
-    recipe = RECIPES.get(manifest["application"].get("recipe") or manifest["application"]["name"])
+    recipe = _recipe(manifest)
     if recipe is not None:
         return recipe.new_admin_folder(secrets.choice)
     return "backoffice" + "".join(secrets.choice(formats.FOLDER) for _ in range(8))
@@ -87,6 +102,7 @@ def all_values(
     """Return name -> value: the same for every attempt of a job unless the database's access changed."""
     order = job.order
     by_socket = endpoint.host == "localhost"
+    port = "" if by_socket or endpoint.port == 3306 else str(endpoint.port)
     return {
         "domain": host(job.domain, address),
         "domain_ssl": tls_host(job.domain, address),
@@ -95,7 +111,8 @@ def all_values(
         "base_uri": "/",
         "scheme": "http",
         "db.host": endpoint.host,
-        "db.port": "" if by_socket or endpoint.port == 3306 else str(endpoint.port),
+        "db.port": port,
+        "db.address": f"{endpoint.host}:{port}" if port else endpoint.host,
         "db.socket": endpoint.socket or "",
         "db.name": names[0],
         "db.user": names[1],

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
+#: Formats of passwords: bcrypt, and the MD5 of the shop's own key followed by the password.
+BCRYPT, MD5_COOKIE_KEY = "bcrypt", "md5_cookie_key"
 #: A row of a query: bytes as the server sent them, None for NULL.
 Row = tuple[bytes | None, ...]
 #: Column -> value of one row of a table.
@@ -192,8 +194,6 @@ class Recipe(ABC):
     """One application. Stateless."""
 
     name: ClassVar[str]
-    #: How `admin.password_hash` is made from a password.
-    password_hash: ClassVar[str] = "bcrypt"  # noqa: S105 - a format
     #: Values an order may leave out.
     defaults: ClassVar[Mapping[str, str]] = {}
     #: Value name -> characters its columns take at most.
@@ -210,6 +210,10 @@ class Recipe(ABC):
         Raises ShoplaunchError `not_this_application`, `unknown_version`, `config_unreadable`, `prefix_mismatch`,
         `domain_unknown`, `several_domains`, `admin_folder_unknown`, `admin_missing`.
         """
+
+    def password_format(self, version: str) -> str:
+        """Return how the application's `version` keeps an administrator's password."""
+        return BCRYPT
 
     @abstractmethod
     def new_admin_folder(self, choose: Callable[[str], str]) -> str:

@@ -19,6 +19,10 @@ _OPEN = re.compile(rb"<\?php\b")
 _STATEMENTS_BEFORE = re.compile(
     rb"(?:declare\s*\(\s*strict_types\s*=\s*[01]\s*\)\s*;|if\s*\([^;{]*\)\s*(?:exit|die)\s*;)"
 )
+_UNLESS_DEFINED = re.compile(rb"if\s*\(\s*!\s*defined\s*\([^()]*\)\s*\)", re.IGNORECASE)
+_DEFINE = re.compile(rb"define(?=\s*\()", re.IGNORECASE)
+_END = re.compile(rb"\Z")
+_BRACES = re.compile(rb"[{};]|\?>\s*\Z")
 _DOUBLE_ESCAPES = {
     b"n": b"\n",
     b"t": b"\t",
@@ -37,16 +41,37 @@ def read_returned(data: bytes, shown: str) -> Literal:
 
     Raises ShoplaunchError `config_unreadable`, naming the line, for anything that would have to be run.
     """
-    reader = _Reader(data, shown)
-    opening = _OPEN.match(data.removeprefix(b"\xef\xbb\xbf").lstrip())
-    if opening is None:
-        raise reader.problem("it does not begin with <?php")
-    reader.at = data.index(b"<?php") + len(b"<?php")
+    reader = _opened(data, shown)
     while reader.takes(_STATEMENTS_BEFORE):
         continue
     if reader.word() != b"return":
         raise reader.problem("it does not begin by returning an array")
     return reader.value(0)
+
+
+def read_defines(data: bytes, shown: str) -> dict[str, Literal]:
+    """Return the constants a file defines that does nothing else; of one that is defined again the first, as in PHP.
+
+    Raises ShoplaunchError `config_unreadable`, naming the line, for anything that would have to be run.
+    """
+    reader = _opened(data, shown)
+    found: dict[str, Literal] = {}
+    while not reader.ends():
+        if reader.takes(_BRACES) or reader.takes(_STATEMENTS_BEFORE) or reader.takes(_UNLESS_DEFINED):
+            continue
+        if not reader.takes(_DEFINE):
+            raise reader.problem("only define() with a plain value is understood here")
+        name, value = reader.arguments()
+        found.setdefault(name, value)
+    return found
+
+
+def _opened(data: bytes, shown: str) -> _Reader:
+    reader = _Reader(data, shown)
+    if _OPEN.match(data.removeprefix(b"\xef\xbb\xbf").lstrip()) is None:
+        raise reader.problem("it does not begin with <?php")
+    reader.at = data.index(b"<?php") + len(b"<?php")
+    return reader
 
 
 def write(value: Literal) -> bytes:
@@ -88,6 +113,18 @@ class _Reader:
 
     def _mark(self, mark: bytes) -> bool:
         return self.takes(re.compile(re.escape(mark))) is not None
+
+    def ends(self) -> bool:
+        """Tell whether nothing but space and comments follows."""
+        return self.takes(_END) is not None
+
+    def arguments(self) -> tuple[str, Literal]:
+        """Return the name and value of a define() whose opening parenthesis comes next."""
+        items = self._array(b")", 0) if self._mark(b"(") else {}
+        name = items.get(0)
+        if not isinstance(name, bytes) or 1 not in items:
+            raise self.problem("define() needs a name and a value")
+        return name.decode("utf-8", "replace"), items[1]
 
     def value(self, depth: int) -> Literal:
         """Return the literal here; strings joined by dots are one."""

@@ -1,4 +1,4 @@
-"""PrestaShop 1.7 and 8 as the packer and the controller see it."""
+"""PrestaShop 1.6, 1.7, 8 and 9 as the packer and the controller see it."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
-from controller.recipes import prestashop_config as config
+from controller.recipes import prestashop_config as parameters
+from controller.recipes import prestashop_defines as defines
 from controller.recipes import prestashop_settings as settings
 from controller.recipes.base import (
+    BCRYPT,
     Cells,
     Dropped,
     PackOptions,
@@ -28,7 +30,7 @@ from controller.recipes.base import (
 from controller.recipes.htaccess import Adapted, adapted, with_proofs
 from controller.recipes.prestashop_checks import checks_of
 from controller.recipes.prestashop_database import Database
-from controller.recipes.prestashop_facts import Series, series_of
+from controller.recipes.prestashop_facts import KNOWN, Series, series_of
 from controller.recipes.prestashop_rows import RowRules
 from controller.recipes.prestashop_statements import Statements
 from controller.recipes.prestashop_tree import (
@@ -64,7 +66,7 @@ class PrestaShop(Recipe):
 
     def detect(self, root: Path) -> bool:
         """Tell whether the tree at `root` is a PrestaShop, of whatever version."""
-        has_config = any((root / name).is_file() for name in (config.PARAMETERS, "config/settings.inc.php"))
+        has_config = any((root / name).is_file() for name in (parameters.PARAMETERS, defines.SETTINGS))
         return has_config and (root / "classes").is_dir() and (root / "index.php").is_file()
 
     def inspect(self, root: Path, database: TemplateDatabase, options: PackOptions) -> Template:
@@ -74,9 +76,14 @@ class PrestaShop(Recipe):
         version = find_version(root)
         series = series_of(version) if version else None
         if version is None or series is None:
-            raise ShoplaunchError("unknown_version", f"PrestaShop {version or 'of unknown version'}; known: 1.7 and 8")
-        configuration = config.read(root)
+            raise ShoplaunchError("unknown_version", f"PrestaShop {version or 'of unknown version'}; known: {KNOWN}")
+        configuration = defines.read(root) if series.defines else parameters.read(root)
         return PrestaShopTemplate(root, version, series, configuration, database, options)
+
+    def password_format(self, version: str) -> str:
+        """Return how shops of `version` keep an employee's password."""
+        series = series_of(version)
+        return series.password_format if series else BCRYPT
 
     def new_admin_folder(self, choose: Callable[[str], str]) -> str:
         """Return a name as PrestaShop 8 makes them: never `admin` alone, which the login page would rename."""
@@ -92,7 +99,7 @@ class PrestaShopTemplate(Template):
         root: Path,
         version: str,
         series: Series,
-        configuration: config.Configuration,
+        configuration: parameters.Configuration | defines.Defines,
         database: TemplateDatabase,
         options: PackOptions,
     ) -> None:
@@ -105,7 +112,7 @@ class PrestaShopTemplate(Template):
         admin_folder = find_admin_folder(root)
         resolved = os.path.realpath(root)
         secrets, credentials = self._secret_values(), self._credentials()
-        former = former_root(root, series.caches)
+        former = former_root(root, series)
         self._roots = list(dict.fromkeys(filter(None, [resolved, str(root).rstrip("/"), former])))
         self.facts = TemplateFacts(
             application="prestashop",
@@ -124,8 +131,8 @@ class PrestaShopTemplate(Template):
         self.nonce = hashlib.sha256(f"{version}\0{self._hosts[0]}\0{base_uri}\0{resolved}".encode()).hexdigest()[:8]
         self._tree = TreeRules(series, admin_folder, options.keep_customers)
         self._rows = RowRules(self._database, self._admin, self.nonce, options.keep_customers)
-        self._statements = Statements(self._database, self._admin, self.nonce)
-        self._checks = checks_of(self._database, root, self._settings, self.nonce)
+        self._statements = Statements(self._database, self._admin, self.nonce, series.password_format)
+        self._checks = checks_of(self._database, root, self._settings, series, self.nonce)
 
     def replacements(self) -> Sequence[Replacement]:
         """Return domain, paths, e-mail addresses, and the base URI when the shop lives in a folder."""
@@ -167,9 +174,9 @@ class PrestaShopTemplate(Template):
 
     def file(self, path: bytes, content: bytes) -> bytes | None:
         """Return the complete template of a configuration file, or a file with the back office's folder filled in."""
-        if path == config.PARAMETERS.encode():
+        if path == self._configuration.path.encode():
             return self._configuration.template(self.nonce)
-        stub = config.STUBS.get(path)
+        stub = self._configuration.stubs.get(path)
         if stub is not None:
             return None if content.strip() == stub.strip() else stub
         if path.rpartition(b"/")[2] == HTACCESS:
@@ -213,7 +220,7 @@ class PrestaShopTemplate(Template):
 
     def owns(self, path: bytes) -> bool:
         """Tell whether a file is the configuration, which is written anew."""
-        return path == config.PARAMETERS.encode() or path in config.STUBS
+        return path == self._configuration.path.encode() or path in self._configuration.stubs
 
     def secrets(self) -> Sequence[Secret]:
         """Return the configuration's keys and those settings that are made anew."""

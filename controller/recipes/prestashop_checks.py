@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from controller.recipes.prestashop_database import Database, Product
+from controller.recipes.prestashop_facts import Series
 from shared.placeholders import token
 
 #: Which format of a picture to ask for, best first.
@@ -15,7 +16,9 @@ _LINKS_ON = "1"
 _PICTURE_TYPES = (".jpg", ".png", ".webp")
 
 
-def checks_of(database: Database, root: Path, settings: Mapping[str, str], nonce: str) -> list[dict[str, Any]]:
+def checks_of(
+    database: Database, root: Path, settings: Mapping[str, str], series: Series, nonce: str
+) -> list[dict[str, Any]]:
     """Return the manifest's checks. Redirects on the shop's own host are followed by who runs them."""
     domain = token(nonce, "domain").decode("ascii")
     admin = token(nonce, "admin_folder").decode("ascii")
@@ -28,7 +31,7 @@ def checks_of(database: Database, root: Path, settings: Mapping[str, str], nonce
     checks += [
         {
             "name": "cart",
-            "path": "/index.php?controller=cart&action=show",
+            "path": series.cart,
             "status": [200],
             "content_type": "text/html",
         },

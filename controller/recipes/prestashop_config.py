@@ -1,11 +1,11 @@
-"""PrestaShop 1.7 and 8: app/config/parameters.php read without running it, and written anew as a template."""
+"""PrestaShop 1.7 to 9: app/config/parameters.php read without running it, and written anew as a template."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from controller.recipes import php_literal
 from controller.recipes.base import Secret
@@ -39,6 +39,8 @@ _REQUIRED = ("database_host", "database_name", "database_user", "database_passwo
 class Configuration:
     """The parameters as PHP sees them: percent signs still doubled, strings as bytes."""
 
+    path: ClassVar[str] = PARAMETERS
+    stubs: ClassVar[Mapping[bytes, bytes]] = STUBS
     values: Mapping[str, Any] = field(repr=False)
 
     @property

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
-from controller.recipes.base import PhpNeeds
+from controller.recipes.base import BCRYPT, MD5_COOKIE_KEY, PhpNeeds
 
 _EXTENSIONS = ("curl", "dom", "fileinfo", "gd", "intl", "json", "mbstring", "openssl", "pdo_mysql", "simplexml", "zip")
+_EXTENSIONS_1_6 = ("curl", "dom", "gd", "json", "mbstring", "openssl", "pdo_mysql", "simplexml", "zip")
 
 
 @dataclass(frozen=True)
@@ -20,19 +22,45 @@ class Series:
     caches: tuple[str, ...]
     #: Folders that stay without what they hold.
     emptied: tuple[str, ...]
+    #: Where compiled pages lie: they tell where the shop stood when it ran.
+    compiled: tuple[str, ...]
+    #: Whether config/settings.inc.php is the configuration; app/config/parameters.php otherwise.
+    defines: bool = False
+    #: How the back office's passwords are hashed.
+    password_format: str = BCRYPT
+    #: The page of the cart.
+    cart: str = "/index.php?controller=cart&action=show"
 
     def has(self, version: tuple[int, ...]) -> bool:
         """Tell whether `version` is of this series."""
         return self.since <= version < self.below
 
 
+_EARLY_1_7: dict[str, Any] = {
+    "caches": ("app/cache",),
+    "emptied": ("app/logs", "app/sessions"),
+    "compiled": ("app/cache/prod/smarty/compile", "app/cache/dev/smarty/compile"),
+}
+_SINCE_1_7_4: dict[str, Any] = {
+    "caches": ("var/cache",),
+    "emptied": ("var/logs", "var/sessions"),
+    "compiled": ("var/cache/prod/smarty/compile", "var/cache/dev/smarty/compile"),
+}
 SERIES = (
-    Series((1, 7), (1, 7, 4), PhpNeeds("5.4", "7.1", _EXTENSIONS), ("app/cache",), ("app/logs", "app/sessions")),
-    Series((1, 7, 4), (1, 7, 8), PhpNeeds("5.6", "7.4", _EXTENSIONS), ("var/cache",), ("var/logs", "var/sessions")),
-    Series((1, 7, 8), (1, 8), PhpNeeds("7.1.3", "7.4", _EXTENSIONS), ("var/cache",), ("var/logs", "var/sessions")),
+    Series(
+        (1, 6), (1, 7), PhpNeeds("5.4", "7.4", _EXTENSIONS_1_6),
+        caches=(), emptied=(), compiled=("cache/smarty/compile",), defines=True, password_format=MD5_COOKIE_KEY,
+        cart="/index.php?controller=order",
+    ),
+    Series((1, 7), (1, 7, 4), PhpNeeds("5.4", "7.1", _EXTENSIONS), **_EARLY_1_7),
+    Series((1, 7, 4), (1, 7, 8), PhpNeeds("5.6", "7.4", _EXTENSIONS), **_SINCE_1_7_4),
+    Series((1, 7, 8), (1, 8), PhpNeeds("7.1.3", "7.4", _EXTENSIONS), **_SINCE_1_7_4),
     # 8.2 says 7.2.5 to 8.1 and was proven on 8.4; older PHP is what most hosts still offer
-    Series((8,), (9,), PhpNeeds("7.2.5", "8.4", _EXTENSIONS), ("var/cache",), ("var/logs", "var/sessions")),
-)
+    Series((8,), (9,), PhpNeeds("7.2.5", "8.4", _EXTENSIONS), **_SINCE_1_7_4),
+    Series((9,), (10,), PhpNeeds("8.1", "8.5", _EXTENSIONS), **_SINCE_1_7_4),
+)  # fmt: skip
+#: Said to whoever has another one.
+KNOWN = "1.6, 1.7, 8 and 9"
 
 
 def series_of(version: str) -> Series | None:

@@ -23,6 +23,8 @@ FIXED = {
     "PS_MEDIA_SERVER_1": b"", "PS_MEDIA_SERVER_2": b"", "PS_MEDIA_SERVER_3": b"", "PS_WEBSERVICE": b"0",
     "PS_MAIL_USER": b"", "PS_MAIL_PASSWD": b"", "PS_MAIL_DKIM_ENABLE": b"0", "PS_MAIL_DKIM_KEY": b"",
     "PS_MAIL_DKIM_DOMAIN": b"", "PS_MAIL_DKIM_SELECTOR": b"", "PS_LAST_SHOP_UPDATE": b"",
+    # Of 1.6: the other one needs mcrypt, which PHP has not had since 7.2
+    "PS_CIPHER_ALGORITHM": b"0",
 }  # fmt: skip
 #: Settings that must be there for the recipe's statements: where missing they are added.
 NEEDED = ("PS_SHOP_DOMAIN", "PS_SHOP_DOMAIN_SSL", "PS_SHOP_NAME", "PS_SHOP_EMAIL", "PS_SSL_ENABLED")
@@ -42,12 +44,13 @@ _NOT_SECRET = re.compile(
     r"|PS_.*_PASSWD_TIME_.*)$"
 )
 _SHORTEST_SECRET = 6
+_NUMBERS = re.compile(rb"[0-9.]+")
 _SWITCHED = (b"", b"0", b"1")
 
 
 def is_secret(name: str, value: bytes) -> bool:
-    """Tell whether a setting is somebody's key, password or account."""
-    return _named_secret(name) and len(value) >= _SHORTEST_SECRET and not value.isdigit()
+    """Tell whether a setting is somebody's key, password or account; numbers and versions are not."""
+    return _named_secret(name) and len(value) >= _SHORTEST_SECRET and not _NUMBERS.fullmatch(value)
 
 
 def is_doubtful(name: str, value: bytes) -> bool:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from controller.recipes.base import BCRYPT
 from controller.recipes.prestashop_database import Administrator, Database
 from controller.recipes.prestashop_settings import FROM_JOB, NEEDED
 from shared.placeholders import token
 
 Statement = Mapping[str, Any]
+_MD5_PROBES = ("0123456789abcdef" * 2, "fedcba9876543210" * 2)
 #: Settings of https; the second is gone in newer series and does no harm there.
 SSL = ("PS_SSL_ENABLED", "PS_SSL_ENABLED_EVERYWHERE")
 
@@ -17,8 +19,9 @@ SSL = ("PS_SSL_ENABLED", "PS_SSL_ENABLED_EVERYWHERE")
 class Statements:
     """Makes the statements of one template."""
 
-    def __init__(self, database: Database, admin: Administrator, nonce: str) -> None:
+    def __init__(self, database: Database, admin: Administrator, nonce: str, password_format: str = BCRYPT) -> None:
         self._admin = admin
+        self._password_format = password_format
         self._nonce = nonce
         self._settings = database.settings()
         self._languages = database.languages()
@@ -51,15 +54,20 @@ class Statements:
     def probes(self) -> dict[str, tuple[str, str]]:
         """Return value name -> two codes that choose different rows, where the template has several."""
         choices = {"shop.language": self._languages, "shop.country": self._countries}
-        return {name: (codes[0], codes[1]) for name, codes in choices.items() if len(codes) > 1}
+        found = {name: (codes[0], codes[1]) for name, codes in choices.items() if len(codes) > 1}
+        # Longer ones do not fit the column of 1.6
+        return found if self._password_format == BCRYPT else {**found, "admin.password_hash": _MD5_PROBES}
 
     def jobs(self) -> dict[str, Any]:
         """Return {kind: {"statements", "edits"}}."""
-        return {
+        kinds = {
             "https_on": {"statements": self._https_on(), "edits": [], "back": self._https_off()},
-            "set_admin_password": {"statements": self._password(), "edits": []},
             "remove": {"statements": [self._switch("0")], "edits": [], "back": [self._switch("1")]},
         }
+        if self._password_format == BCRYPT:
+            # Others need the shop's cookie key, which the controller has forgotten by then
+            kinds["set_admin_password"] = {"statements": self._password(), "edits": []}
+        return kinds
 
     def _sql(self, text: str) -> str:
         return text.format_map(self._names)

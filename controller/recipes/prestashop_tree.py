@@ -31,7 +31,9 @@ _LEFT_OUT = re.compile(
     rb"|[^/]*\.(?:sql|sql\.gz|sql\.bz2|sql\.zip|tar|tar\.gz|tgz|zip|bak|old|orig|swp)"
     # Old copies of the configuration, with old passwords
     rb"|app/config/parameters[^/]*\.(?:php|yml)[^/]+|app/config/parameters\.old[^/]*|app/config/parameters\.[^/]*\.php"
-    rb"|config/settings\.(?!inc\.php$)[^/]*|config/settings\.inc\.php.+"
+    rb"|config/settings\.(?!inc\.php$)[^/]*|config/settings\.inc\.php.+|\.env\.(?:.*\.)?local"
+    # Where classes lie, found out anew
+    rb"|cache/class_index\.php"
     # Lists fetched from the maker, made anew
     rb"|config/xml/[^/]+\.xml"
 )
@@ -45,7 +47,7 @@ _CUSTOMER_UPLOAD = re.compile(rb"upload/[0-9a-f]{32,40}(?:_small)?")
 _OUTSIDE = re.compile(
     rb"^\s*(?:AuthUserFile|AuthGroupFile|php_value\s+auto_prepend_file)\s", re.MULTILINE | re.IGNORECASE
 )
-_TEMPLATE_NAME = re.compile(rb"from '(/[^']+?)/(?:themes|modules|admin[^/']*)/")
+_TEMPLATE_NAME = re.compile(rb"from ['\"](/[^'\"]+?)/(?:themes|modules|admin[^/'\"]*)/")
 _LOOKED_AT_TEMPLATES = 40
 _HEAD_BYTES = 4096
 
@@ -121,16 +123,15 @@ def htaccess_warnings(content: bytes) -> list[str]:
     return []
 
 
-def former_root(root: Path, caches: tuple[str, ...]) -> str | None:
+def former_root(root: Path, series: Series) -> str | None:
     """Return where the shop's compiled pages say it stood when it ran, None when they do not say.
 
     A tree that was copied for packing still names its old place in its texts. The pages are never packed, and those
     that only the web server may read say nothing.
     """
     seen: Counter[str] = Counter()
-    folders = [root / cache / environment / "smarty" / "compile" for cache in caches for environment in ("prod", "dev")]
-    for folder in folders:
-        for head in islice(_heads(folder), _LOOKED_AT_TEMPLATES):
+    for folder in series.compiled:
+        for head in islice(_heads(root / folder), _LOOKED_AT_TEMPLATES):
             named = _TEMPLATE_NAME.search(head)
             if named:
                 seen[named.group(1).decode("utf-8", "replace")] += 1

@@ -101,7 +101,58 @@ def test_a_visitor_finds_a_product_and_puts_it_into_the_cart(browser, shop):
     assert pictures(browser)
 
 
-def test_the_owner_logs_in_with_the_password_from_the_mail_and_sees_orders_and_products(browser, real, shop):
+def test_a_visitor_searches_registers_and_reaches_the_address_step(browser, real, shop):
+    job, shown = shop
+    fill_cart(browser, shown)
+    visit(browser, shown)
+    name, word = product_name(real, job)
+    field = one(browser, "input[name='s']")
+    field.send_keys(word)
+    browser.execute_script("arguments[0].form.submit()", field)
+    one(browser, "body#search")
+    check_page(browser, shown)
+    found = [title.text.lower() for title in browser.find_elements(By.CSS_SELECTOR, ".product-miniature")]
+    assert any(name.lower()[:12] in title for title in found), found
+    visit(browser, shown, "index.php?controller=authentication&create_account=1")
+    customer = {"firstname": "Vera", "lastname": "Visitor", "email": f"vera.{job['account']}@example.com"}
+    for field, value in {**customer, "password": "Marigold-73-tractor!"}.items():
+        one(browser, f"#customer-form input[name='{field}']").send_keys(value)
+    for box in browser.find_elements(By.CSS_SELECTOR, "#customer-form input[type='checkbox'][required]"):
+        browser.execute_script("arguments[0].click()", box)
+    click(browser, "#customer-form button[type='submit']")
+    one(browser, "a[href*='mylogout']")
+    check_page(browser, shown)
+    visit(browser, shown, "index.php?controller=order")
+    wait_for(browser, expected.visibility_of_element_located((By.CSS_SELECTOR, "input[name='address1']")))
+    check_page(browser, shown)
+    known = real.sql(
+        f"SELECT firstname, lastname FROM {real.template.prefix}customer WHERE email = %s", customer["email"],
+        database=real.database(job),
+    )  # fmt: skip
+    assert known == (("Vera", "Visitor"),)
+
+
+def fill_cart(browser, shown):
+    """Put the first product of the front page into the cart."""
+    visit(browser, shown)
+    click(browser, ".product-miniature a.product-thumbnail, .product-miniature a")
+    one(browser, "body#product")
+    click(browser, "button.add-to-cart, [data-button-action='add-to-cart']")
+    wait_for(browser, expected.visibility_of_element_located((By.CSS_SELECTOR, "#blockcart-modal")))
+
+
+def product_name(real, job):
+    """Return the name of a product, and the longest of its words."""
+    prefix = real.template.prefix
+    ((name,),) = real.sql(
+        f"SELECT l.name FROM {prefix}product_lang l JOIN {prefix}product p ON p.id_product = l.id_product"
+        " WHERE p.active = 1 ORDER BY l.id_product, l.id_lang LIMIT 1",
+        database=real.database(job),
+    )
+    return name, max(re.findall(r"[^\W\d_]+", name), key=len)
+
+
+def test_the_owner_logs_in_with_the_password_from_the_mail_and_saves_a_product(browser, real, shop):
     job, shown = shop
     browser.get(shown["admin_url"])
     one(browser, "#email").send_keys(f"{job['account']}@example.com")
@@ -116,6 +167,32 @@ def test_the_owner_logs_in_with_the_password_from_the_mail_and_sees_orders_and_p
     rows = browser.find_elements(By.CSS_SELECTOR, "#product_grid tbody tr, #product_catalog_list tbody tr")
     assert len(rows) > 3
     assert pictures(browser)
+    save_a_product(browser, real, job, shown)
+
+
+def save_a_product(browser, real, job, shown):
+    """Give the first product of the list another name; the shop shows it."""
+    address = browser.execute_script(
+        "return [...document.querySelectorAll('#product_grid tbody a, #product_catalog_list tbody a')]"
+        ".map(one => one.href).find(one => /\\/products(-v2)?\\/\\d+/.test(one))"
+    )
+    number = re.search(r"/products(?:-v2)?/(\d+)", address).group(1)
+    browser.get(address)
+    field = wait_for(
+        browser,
+        expected.element_to_be_clickable(
+            (By.CSS_SELECTOR, "input[id^='product_header_name_'], input[id^='form_step1_name_']")
+        ),
+    )
+    name = f"Renamed by {job['account']}"
+    field.clear()
+    field.send_keys(name)
+    click(browser, "#product_footer_save, #product_header_save, #form #submit, input#submit")
+    saved = f"SELECT name FROM {real.template.prefix}product_lang WHERE id_product = {number}"
+    wait_for(browser, lambda _: (name,) in real.sql(saved, database=real.database(job)))
+    visit(browser, shown, f"index.php?controller=product&id_product={number}")
+    assert name.lower() in one(browser, "h1").text.lower()
+    check_page(browser, shown)
 
 
 def open_page(browser, link, mark):

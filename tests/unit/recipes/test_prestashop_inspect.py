@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from controller.bundles.tree import Tree
 from controller.recipes.base import PackOptions
 from controller.recipes.prestashop import PrestaShop
 from controller.recipes.prestashop_facts import series_of
@@ -84,13 +85,14 @@ def test_the_recipe_knows_its_trees(sample, tmp_path):
 
 @pytest.mark.parametrize(
     ("version", "minimum"),
-    [("1.7.0.6", "5.4"), ("1.7.6.8", "5.6"), ("1.7.8.11", "7.1.3"), ("8.0.5", "7.2.5"), ("8.2.1", "7.2.5")],
-)
+    [("1.6.1.24", "5.4"), ("1.7.0.6", "5.4"), ("1.7.6.8", "5.6"), ("1.7.8.11", "7.1.3"), ("8.0.5", "7.2.5"),
+     ("8.2.1", "7.2.5"), ("9.1.4", "8.1")],
+)  # fmt: skip
 def test_every_supported_series_has_its_php(version, minimum):
     assert series_of(version).php.minimum == minimum
 
 
-@pytest.mark.parametrize("version", ["1.6.1.24", "9.1.4", "10.0", "8.x", ""])
+@pytest.mark.parametrize("version", ["1.5.6.3", "10.0", "8.x", ""])
 def test_other_series_are_not_guessed_at(version):
     assert series_of(version) is None
 
@@ -162,7 +164,7 @@ def test_a_dump_of_another_prefix_is_refused(own_sample):
 
 def test_an_unknown_version_is_refused(own_sample):
     path = own_sample.root / "app/AppKernel.php"
-    path.write_text(path.read_text().replace("8.2.1", "9.0.0"))
+    path.write_text(path.read_text().replace("8.2.1", "10.0.0"))
     assert code_of(own_sample) == "unknown_version"
     path.unlink()
     assert code_of(own_sample) == "unknown_version"
@@ -212,3 +214,62 @@ def test_secrets_too_common_to_be_searched_for_are_named_without_their_value(own
         "setting PAYING_MERCHANT_ID": "kept: too short for a secret, or a number",
     }
     assert "secret database_password" not in {f"secret {label}" for label in facts.secrets}
+
+
+def as_1_6(shop):
+    """The shop is one of 1.6: its configuration are constants."""
+    (shop.root / "app/config/parameters.php").unlink()
+    (shop.root / "app/AppKernel.php").unlink()
+    constants = {
+        "_DB_SERVER_": "localhost", "_DB_NAME_": shop.database, "_DB_USER_": shop.user,
+        "_DB_PASSWD_": shop.password.replace("\\", "\\\\").replace("'", "\\'"), "_DB_PREFIX_": "ps_",
+        "_COOKIE_KEY_": "Key1" * 14, "_COOKIE_IV_": "iv123456", "_PS_VERSION_": "1.6.1.24",
+    }  # fmt: skip
+    text = "".join(f"define('{name}', '{value}');\n" for name, value in constants.items())
+    (shop.root / "config/settings.inc.php").write_text("<?php\n" + text)
+    return shop
+
+
+def test_a_shop_of_1_6_is_configured_by_constants_and_keeps_passwords_its_own_way(own_sample):
+    template = inspect(as_1_6(own_sample))
+    assert template.facts.version == "1.6.1.24"
+    assert template.facts.secrets["database_password"] == PASSWORD.encode()
+    written = template.file(b"config/settings.inc.php", b"whatever")
+    assert b"_COOKIE_KEY_" in written and b"Key1" not in written and template.owns(b"config/settings.inc.php")
+    assert template.file(b"app/config/parameters.yml", b"parameters:\n  x: y\n") is None
+    assert {one.name for one in template.secrets()} >= {"secret.cookie_key", "secret.rijndael_key"}
+    assert PrestaShop().password_format("1.6.1.24") == "md5_cookie_key"
+    # A hash of a length that fits the column
+    assert {len(value) for value in template.probes()["admin.password_hash"]} == {32}
+    assert [one["path"] for one in template.checks() if one["name"] == "cart"] == ["/index.php?controller=order"]
+
+
+def test_a_later_password_of_1_6_is_not_promised(own_sample):
+    # Its hash needs the shop's key, which stays in the account
+    assert set(inspect(as_1_6(own_sample)).jobs()) == {"https_on", "remove"}
+
+
+def test_a_shop_of_1_6_copied_for_packing_still_tells_where_it_stood(own_sample):
+    folder = as_1_6(own_sample).root / "cache/smarty/compile/ab"
+    folder.mkdir(parents=True)
+    page = '<?php /* Smarty version 3, compiled from "/home/former/public_html/themes/own/header.tpl" */ ?>'
+    (folder / "page.php").write_text(page)
+    found = {one.old: one.value for one in inspect(own_sample).replacements()}
+    assert found[b"/home/former/public_html"] == "root"
+
+
+def test_a_shop_of_9_is_understood_with_its_flags_and_its_links(own_sample):
+    (own_sample.root / "app/AppKernel.php").unlink()
+    (own_sample.root / "src/Core").mkdir(parents=True)
+    (own_sample.root / "src/Core/Version.php").write_text("<?php class Version { public const VERSION = '9.1.4'; }")
+    (own_sample.root / ".env").write_text("PS_FF_FRONT_CONTAINER_V2=false\n")
+    (own_sample.root / "vendor/router/public").mkdir(parents=True)
+    bundles = own_sample.root / "admin742sample/bundles"
+    bundles.mkdir(exist_ok=True)
+    (bundles / "router").symlink_to(own_sample.root / "vendor/router/public")
+    template = inspect(own_sample)
+    assert template.facts.version == "9.1.4" and template.php().minimum == "8.1"
+    entries = {one.path: one for one in Tree(own_sample.root).entries(template.excludes)}
+    assert b".env" in entries
+    assert entries[b"admin742sample/bundles/router"].target == b"../../vendor/router/public"
+    assert PrestaShop().password_format("9.1.4") == "bcrypt"

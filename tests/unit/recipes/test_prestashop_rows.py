@@ -5,6 +5,7 @@ import pytest
 from controller.bundles.template_plan import TemplatePlan
 from controller.recipes.base import PackOptions
 from controller.recipes.prestashop import PrestaShop
+from controller.recipes.prestashop_settings import is_secret, template_of
 from shared.placeholders import Renderer, token
 
 VALUES = {
@@ -156,3 +157,13 @@ def test_cells_are_set_by_placeholders_not_by_words(plan):
     own = plan._template.cells("ps_shop_url", {"domain": b"x"})
     assert own["domain"] == token(plan.nonce, "domain")
     assert own["physical_uri"] == token(plan.nonce, "base_uri")
+
+
+@pytest.mark.parametrize("value", [b"8.0.13", b"1764093600", b"3"])
+def test_a_number_or_version_is_no_secret_whatever_its_name(value):
+    assert template_of("PS_ACCOUNTS_LAST_UPGRADE", value, "1a2b3c4d") == value
+    assert not is_secret("PS_ACCOUNTS_LAST_UPGRADE", value)
+
+
+def test_the_cipher_of_1_6_needs_no_mcrypt():
+    assert template_of("PS_CIPHER_ALGORITHM", b"1", "1a2b3c4d") == b"0"

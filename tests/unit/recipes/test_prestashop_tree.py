@@ -27,6 +27,7 @@ def out(path, is_directory=False, rules=RULES):
      "app/config/parameters.php.bak", "app/config/parameters.old.yml", "app/config/parameters.2023.php",
      "config/settings.old.php", "config/settings.inc.php.bak", "config/xml/modules_list.xml", "img/tmp/product_1.jpg",
      "dump.sql", "site.tar.gz", "backup.zip", "error_log", "modules/x/error_log", ".user.ini", "php.ini", "cgi-bin/x",
+     ".env.local", ".env.prod.local", "cache/class_index.php",
      ".well-known/acme-challenge/x", ".git/config", "upload/0123456789abcdef0123456789abcdef"],
 )  # fmt: skip
 def test_caches_logs_copies_and_the_panels_own_stay_out(path):
@@ -40,7 +41,7 @@ def test_caches_logs_copies_and_the_panels_own_stay_out(path):
      "cache/cachefs/index.php", "cache/smarty/compile/index.php", "img/tmp/index.php", "admin1a/backups/index.php",
      "admin1a/autoupgrade/index.php", "img/p/1/1.jpg", "themes/classic/assets/css/theme.css", "upload/index.php",
      "modules/installer/x.php", "config/xml/themes/x.xml", "download/index.php", "vendor/a/error_log.php",
-     "modules/x/data.sql", "translations/sf-en-US.zip"],
+     "modules/x/data.sql", "translations/sf-en-US.zip", ".env", ".env.dist", "cache/class_index.php.txt"],
 )  # fmt: skip
 def test_the_shop_itself_and_the_guards_of_emptied_folders_stay(path):
     assert not out(path)
