@@ -3,9 +3,7 @@
 import os
 import struct
 
-from agent.bundle_fetch import fetch
 from agent.context import own_bundle_path
-from agent.http import origin
 from shared.archive import directory
 from shared.bundle import MANIFEST, MAX_MANIFEST_BYTES, load_manifest
 from shared.encoding import sha256_hex
@@ -111,6 +109,8 @@ def open_bundle(job, folder, door=None, check=None, progress=None):
             problem = error
     if door is None:
         raise problem
+    from agent.bundle_fetch import fetch
+
     fetch(pinned, own, door, check, progress, token=token_for(job))
     return Bundle(own, pinned)
 
@@ -123,6 +123,8 @@ def _open_at(place, pinned):
 
 def token_for(job):
     """Return the job's bearer token when its bundle lies with the controller itself: nobody else is told it."""
+    from agent.http import origin
+
     callback = job["callback"]
     return callback["token"] if origin(job["bundle"]["url"]) == origin(callback["url"]) else None
 

@@ -8,8 +8,7 @@ import json
 import os
 import sys
 
-from agent import VERSION, entry, helper_main, jobfile, runner
-from agent.bundle_reader import open_bundle
+from agent import VERSION
 from agent.failures import as_failure
 from agent.helper import own_archive
 from shared.errors import ShoplaunchError
@@ -33,13 +32,29 @@ def main(arguments=None):
         return _status(folder, "--json" in arguments)
     if arguments == ["verify"]:
         return _verify(folder)
-    if len(arguments) == 2 and arguments[0] == "helper" and arguments[1] in runner.MODULES:
-        return helper_main.main(folder, runner.MODULES[arguments[1]])
+    if len(arguments) == 2 and arguments[0] == "helper":
+        return _help(folder, arguments[1])
+    return _misused()
+
+
+def _misused():
     sys.stderr.write(USAGE)
     return EXIT_USAGE
 
 
+# What an entry needs is loaded by that entry: compiling all of it takes longer than many a shard
+
+
+def _help(folder, stage):
+    from agent import helper_main
+
+    module = helper_main.MODULES.get(stage)
+    return _misused() if module is None else helper_main.main(folder, module)
+
+
 def _run(folder):
+    from agent import entry
+
     if os.geteuid() == 0:
         sys.stderr.write("The agent works as the account, never as root.\n")
         return entry.EXIT_FAILED
@@ -54,6 +69,8 @@ def _run(folder):
 
 def _status(folder, as_json):
     """Print `state.json`: as it is, or the lines that matter."""
+    from agent import entry
+
     try:
         with open(os.path.join(folder, STATE_FILE)) as stream:
             state = json.load(stream)
@@ -77,6 +94,9 @@ def _status(folder, as_json):
 
 def _verify(folder):
     """Check job file and every member of the bundle, changing nothing."""
+    from agent import entry, jobfile
+    from agent.bundle_reader import open_bundle
+
     try:
         job = jobfile.load(folder, jobfile.public_keys())[1]
         if "bundle" not in job:

@@ -125,6 +125,11 @@ class Context:
         if self._guard is not None:
             self._guard.check()
 
+    @property
+    def raw_job(self):
+        """The job file's bytes as they were last found right."""
+        return self._guard.raw
+
     @contextlib.contextmanager
     def also_checking(self, check):
         """Within this, `check_current` calls `check()` too; it raises ShoplaunchError to stop the work."""

@@ -1,13 +1,14 @@
 """Verifying Ed25519 signatures in pure Python, by the vendored ecdsa library."""
 
-from ecdsa import BadSignatureError, Ed25519, VerifyingKey
-from ecdsa.errors import MalformedPointError
-
 
 def verify(public_key, data, signature):
     """Tell whether `signature` (64 bytes) over `data` was made by the owner of `public_key` (32 bytes)."""
     if len(public_key) != 32 or len(signature) != 64:
         return False
+    # Here, not above: the helper process works for a job that is verified, and starts in half the time without
+    from ecdsa import BadSignatureError, Ed25519, VerifyingKey
+    from ecdsa.errors import MalformedPointError
+
     try:
         return VerifyingKey.from_string(public_key, curve=Ed25519).verify(signature, data)
     except (BadSignatureError, MalformedPointError, ValueError):

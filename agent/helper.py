@@ -42,8 +42,8 @@ class Helper:
         finally:
             os.close(log)
         ctx.lock.add_helper(self._process.pid)
-        order = {"job": ctx.job_id, "attempt": ctx.attempt, "shards": ctx.state.get("shards", {})}
-        order["staging"] = ctx.staging
+        order = {"job": ctx.job, "raw": ctx.raw_job.decode("latin-1"), "staging": ctx.staging}
+        order["shards"] = ctx.state.get("shards", {})
         self._thread = threading.Thread(target=self._listen, args=(order,), name="helper", daemon=True)
         self._thread.start()
 

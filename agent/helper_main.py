@@ -1,4 +1,7 @@
-"""The helper process: one stage, everything durable left to the parent, gone as soon as the parent is."""
+"""The helper process: one stage, everything durable left to the parent, gone as soon as the parent is.
+
+It believes what the parent tells it, the verified job above all, and loads little: no database, no network.
+"""
 
 import json
 import os
@@ -10,9 +13,12 @@ from agent.bundle_reader import open_bundle
 from agent.compat import peak_memory_bytes
 from agent.context import Context
 from agent.failures import as_failure
+from agent.stages import unpack
 from agent.state import boot_id
 
 EXIT_ORPHANED = 7
+#: What a helper process can be asked for.
+MODULES = {unpack.NAME: unpack}
 
 
 class _Line:
@@ -96,15 +102,13 @@ def main(folder, module):
 
 
 def _work(folder, module, order, line):
-    keys = jobfile.public_keys()
-    raw, job = jobfile.load(folder, keys)
-    guard = jobfile.Guard(folder, raw, {"job": order["job"], "attempt": order["attempt"]}, keys)
+    job = order["job"]
+    # Looks at once whether the file was replaced since the parent read it
+    guard = jobfile.Guard(folder, order["raw"].encode("latin-1"), job, jobfile.public_keys())
+    guard.check()
     state = _State(line, order["shards"])
     ctx = Context(job, folder, state, _Log(line), reporter=_Progress(line), guard=guard)
     ctx.staging = order["staging"]
-    if (job["job"], job["attempt"]) != (order["job"], order["attempt"]):
-        # The file was replaced since the parent read it
-        raise jobfile.superseded(job)
     ctx.bundle = open_bundle(job, folder)
     ctx.manifest = ctx.bundle.manifest
     module.run(ctx)

@@ -110,6 +110,11 @@ class Guard:
         self._job = job
         self._keys = keys
 
+    @property
+    def raw(self):
+        """The job file's bytes as they were last found right."""
+        return self._raw
+
     def check(self):
         """Raise ShoplaunchError `superseded` unless the job file still names this job and attempt, validly signed."""
         try:

@@ -39,8 +39,6 @@ ORDER = {
 BACK = ((verify,), (small_preflight,), (edit,), (small_configure,), (report,))
 #: Run at every start: they open what the others need.
 ALWAYS = (verify,)
-#: What a helper process can be asked for.
-MODULES = {module.NAME: module for group in ORDER[RESTORE] for module in group}
 
 
 def run(ctx):
