@@ -29,7 +29,7 @@ from controller.recipes.base import (
 )
 from controller.recipes.htaccess import Adapted, adapted, with_proofs
 from controller.recipes.prestashop_checks import checks_of
-from controller.recipes.prestashop_database import Database
+from controller.recipes.prestashop_database import Database, require_same_release
 from controller.recipes.prestashop_facts import KNOWN, Series, series_of
 from controller.recipes.prestashop_rows import RowRules
 from controller.recipes.prestashop_statements import Statements
@@ -109,6 +109,7 @@ class PrestaShopTemplate(Template):
         self._hosts, base_uri = self._address(options)
         self._admin = self._database.administrator()
         self._settings = self._database.settings()
+        require_same_release(version, self._settings.get("PS_VERSION_DB", ""))
         admin_folder = find_admin_folder(root)
         resolved = os.path.realpath(root)
         secrets, credentials = self._secret_values(), self._credentials()

@@ -135,5 +135,20 @@ class Database:
         return {name: f"`{full}`" for name, full in self.tables.items()}
 
 
+def require_same_release(tree: str, database: str) -> None:
+    """Fail when a database was last brought up to date by another release than the tree's. Versions as "8.2.1".
+
+    The last number may differ: such updates change no tables. Without a version in the database (`PS_VERSION_DB`,
+    written by installer and upgrades) nothing is known. Raises ShoplaunchError `database_of_another_tree`.
+    """
+    if database and _release(tree) != _release(database):
+        raise ShoplaunchError("database_of_another_tree", f"files of {tree}, database of {database}")
+
+
+def _release(version: str) -> list[str]:
+    numbers = version.split(".")
+    return numbers[:3] if numbers[0] == "1" else numbers[:2]
+
+
 def _bare(host: str) -> str:
     return host.removeprefix("www.")

@@ -62,9 +62,11 @@ def refused(commands, sample, mariadb_server, tmp_path):  # noqa: F811
         (lambda dump: dump + b"\nGRANT ALL ON *.* TO somebody;\n", "dump_statement_unknown"),
         (lambda dump: dump.replace(b"`ps_", b"`other_"), "prefix_mismatch"),
         (lambda dump: b"CREATE TABLE `t` (`a` int);\n", "prefix_mismatch"),
+        (lambda dump: dump.replace(b"'8.2.1'", b"'8.1.7'"), "database_of_another_tree"),
     ],
     ids=["cut", "no-end", "empty", "gzip-cut", "gzip-altered", "noise", "utf-16", "two-databases",
-         "one-inside-comment", "other-database", "grant", "prefix", "no-shop"],
+         "one-inside-comment", "other-database", "grant", "prefix", "no-shop",
+         "of-another-shop"],
 )  # fmt: skip
 def test_a_dump_that_cannot_be_used_is_refused_by_name(refused, dump, change, code):
     assert refused(content=change(dump))[0] == code

@@ -7,6 +7,7 @@ import pytest
 from controller.bundles.tree import Tree
 from controller.recipes.base import PackOptions
 from controller.recipes.prestashop import PrestaShop
+from controller.recipes.prestashop_database import require_same_release
 from controller.recipes.prestashop_facts import series_of
 from controller.recipes.registry import recipe_for
 from shared.errors import ShoplaunchError
@@ -227,7 +228,13 @@ def as_1_6(shop):
     }  # fmt: skip
     text = "".join(f"define('{name}', '{value}');\n" for name, value in constants.items())
     (shop.root / "config/settings.inc.php").write_text("<?php\n" + text)
+    as_of(shop, "1.6.1.24")
     return shop
+
+
+def as_of(shop, version):
+    """The shop's database says it is of `version`."""
+    shop.query("UPDATE ps_configuration SET value = %s WHERE name = 'PS_VERSION_DB'", version)
 
 
 def test_a_shop_of_1_6_is_configured_by_constants_and_keeps_passwords_its_own_way(own_sample):
@@ -267,9 +274,24 @@ def test_a_shop_of_9_is_understood_with_its_flags_and_its_links(own_sample):
     bundles = own_sample.root / "admin742sample/bundles"
     bundles.mkdir(exist_ok=True)
     (bundles / "router").symlink_to(own_sample.root / "vendor/router/public")
+    as_of(own_sample, "9.1.4")
     template = inspect(own_sample)
     assert template.facts.version == "9.1.4" and template.php().minimum == "8.1"
     entries = {one.path: one for one in Tree(own_sample.root).entries(template.excludes)}
     assert b".env" in entries
     assert entries[b"admin742sample/bundles/router"].target == b"../../vendor/router/public"
     assert PrestaShop().password_format("9.1.4") == "bcrypt"
+
+
+@pytest.mark.parametrize(
+    ("tree", "database", "fits"),
+    [("8.2.1", "8.2.0", True), ("8.2.1", "8.1.7", False), ("1.7.8.11", "1.7.8.2", True), ("1.7.8.11", "1.7.6.9", False),
+     ("8.2.1", "", True)],
+)  # fmt: skip
+def test_files_and_database_are_of_one_release(tree, database, fits):
+    if fits:
+        require_same_release(tree, database)
+        return
+    with pytest.raises(ShoplaunchError) as refused:
+        require_same_release(tree, database)
+    assert refused.value.code == "database_of_another_tree"
