@@ -68,8 +68,12 @@ def check_address(url):
 
     Raises ShoplaunchError `job_invalid`.
     """
-    parts = urlsplit(url)
-    if parts.username is not None or parts.password is not None or not parts.hostname:
+    try:
+        parts = urlsplit(url)
+        usable = parts.port != 0 and parts.username is None and parts.password is None and parts.hostname
+    except ValueError:
+        usable = False
+    if not usable:
         raise ShoplaunchError("job_invalid", "an address of the job is not usable")
     if parts.scheme != "https" and not (parts.scheme == "http" and _is_loopback(parts.hostname)):
         raise ShoplaunchError("job_invalid", "{} is not encrypted".format(safe_address(url)))

@@ -22,7 +22,7 @@ from shared.encoding import sha256_hex
 from shared.errors import ShoplaunchError
 from tests.agent_box import small_manifest, write_bundle
 from tests.handmade import packed
-from tests.hostile_shard import SHARD, Victim, entry, refused
+from tests.hostile_bundles import SHARD, Victim, entry, refused, with_offset
 
 PROJECT = Path(__file__).resolve().parents[3]
 MILLION = 1_000_000
@@ -157,23 +157,13 @@ def read_as_controller(path):
         check_members(bundle)
 
 
-def test_a_member_that_lies_far_behind_the_file_is_damage(tmp_path):
+@pytest.mark.parametrize("offset", [2**31, 2**63 - 1, 2**63, 2**64 - 1])
+def test_a_member_that_lies_far_behind_the_file_is_damage(tmp_path, offset):
     path = tmp_path / "shop.bundle"
     pin = write_bundle(path, {SHARD: ("files", False, packed(b"x"))})
-    data = bytearray(path.read_bytes())
-    place = data.index(b"PK\1\2")
-    length = struct.unpack("<H", data[place + 28 : place + 30])[0]
-    data[place + 42 : place + 46] = b"\xff" * 4
-    for offset in (2**63 - 1, 2**63, 2**64 - 1):
-        extra = struct.pack("<HHQ", 1, 8, offset)
-        altered = bytearray(data)
-        altered[place + 30 : place + 32] = struct.pack("<H", len(extra))
-        altered[place + 46 + length : place + 46 + length] = extra
-        end = altered.rindex(b"PK\5\6")
-        size = struct.unpack("<L", altered[end + 12 : end + 16])[0]
-        altered[end + 12 : end + 16] = struct.pack("<L", size + len(extra))
-        path.write_bytes(altered)
-        assert both_refuse(path, dict(pin, size=len(altered))) == "bundle_damaged"
+    altered = with_offset(path.read_bytes(), offset)
+    path.write_bytes(altered)
+    assert both_refuse(path, dict(pin, size=len(altered))) == "bundle_damaged"
 
 
 def test_members_that_share_their_bytes_are_damage(tmp_path):

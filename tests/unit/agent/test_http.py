@@ -120,6 +120,10 @@ def test_an_authority_file_without_certificates_is_refused():
         "http://127.0.0.1.example.com/",
         "http://localhost.example.com/",
         "http://0.0.0.0/",
+        "https://[",
+        "https://[example.com]/",
+        "https://example.com:99999/",
+        "https://example.com:port/",
     ],
 )
 def test_addresses_that_are_never_talked_to(url):

@@ -13,7 +13,7 @@ from agent.tree_writer import TreeWriter
 from shared.errors import ShoplaunchError
 from shared.placeholders import token
 from tests.agent_box import NONCE
-from tests.hostile_shard import Victim, entry, refused
+from tests.hostile_bundles import Victim, entry, refused
 
 #: Examples of a nightly run.
 NIGHTLY = 20_000 if os.environ.get("SHOPLAUNCH_NIGHTLY") else 0

@@ -1,6 +1,7 @@
-"""One hostile shard, and the account in which an agent unpacks it."""
+"""Hostile bundles and shards, and the account in which an agent unpacks one."""
 
 import stat
+import struct
 import tarfile
 import types
 
@@ -86,3 +87,18 @@ def refused(victim, *entries, **listed):
         victim.unpack(b"".join(entries), **listed)
     assert victim.outside() == before
     return caught.value.code
+
+
+def with_offset(data, offset):
+    """Return the bundle `data` (bytes), the place of its first member written in 64 bits as `offset`."""
+    altered = bytearray(data)
+    place = altered.index(b"PK\1\2")
+    length = struct.unpack("<H", altered[place + 28 : place + 30])[0]
+    extra = struct.pack("<HHQ", 1, 8, offset)
+    altered[place + 30 : place + 32] = struct.pack("<H", len(extra))
+    altered[place + 42 : place + 46] = b"\xff" * 4
+    altered[place + 46 + length : place + 46 + length] = extra
+    end = altered.rindex(b"PK\5\6")
+    size = struct.unpack("<L", altered[end + 12 : end + 16])[0]
+    altered[end + 12 : end + 16] = struct.pack("<L", size + len(extra))
+    return bytes(altered)

@@ -1,0 +1,337 @@
+"""What is fuzzed: each target takes bytes and may raise ShoplaunchError, nothing else; `seeds` are where it begins."""
+
+import contextlib
+import io
+import json
+import os
+import re
+import shutil
+import tempfile
+import types
+import zlib
+from pathlib import Path
+
+from flask import Flask
+
+from agent import bundle_reader, jobfile, small_job, tar
+from agent.http import check_address
+from agent.inflate import gunzip, gunzip_large
+from agent.residue import Residue
+from agent.stages import unpack
+from agent.tree_writer import TreeWriter
+from controller.bundles import dump, reading, serialized
+from controller.bundles.splitter import split
+from controller.jobs import callbacks, orders, pull, pulled
+from controller.web.parsing import json_body
+from shared import ack, bundle, schema
+from shared.errors import ShoplaunchError
+from shared.job import check_job, values_sha256
+from shared.placeholders import Renderer, token
+from tests.agent_box import NONCE, sample_members, small_manifest, write_bundle
+from tests.handmade import FRAGMENT, packed
+from tests.hostile_bundles import entry, with_offset
+from tests.unit.rewriting.helpers import Shop
+from tests.unit.rewriting.php_judge import made_by_php
+
+EXAMPLES = Path(schema.__file__).parent / "schemas" / "examples"
+VALUES = {
+    "domain": "shop.example",
+    "admin_folder": "back",
+    "secret.cookie_key": "k",
+    "shop.name": "it's",
+    "up": "../..",
+}
+#: Deflate may make a thousand times of what is read; beyond this a target holds more than it should.
+MOST_UNPACKED = 1024 * 1040
+_WEB = Flask(__name__)
+#: (offset, width) of what is read of a ZIP's headers and of a tar's.
+_LOCAL = ((0, 4), (26, 2), (28, 2))
+_LISTED = (
+    (8, 2),
+    (10, 2),
+    (20, 4),
+    (24, 4),
+    (28, 2),
+    (30, 2),
+    (32, 2),
+    (42, 4),
+    (46, 2),
+    (46, 9),
+    (53, 2),
+    (53, 12),
+    (57, 8),
+)
+_END = ((8, 2), (10, 2), (12, 4), (16, 4), (20, 2))
+_HEADER = ((0, 3), (0, 20), (100, 8), (124, 12), (136, 12), (156, 1), (157, 3), (157, 20), (257, 6), (345, 20))
+
+
+class AnyDigest(str):
+    """Equal to every digest: fuzzing would never find the right one."""
+
+    __hash__ = str.__hash__
+
+    def __eq__(self, other):
+        return True
+
+    def __ne__(self, other):
+        return False
+
+
+def manifest(data):
+    """A manifest, and what is made of it first."""
+    found = bundle.load_manifest(data)
+    bundle.shards_of(found, None)
+    Renderer(found["nonce"], VALUES).render(b"x")
+    Residue(found, VALUES).found_in(b"x")
+
+
+def patched(data, bases, fields_of):
+    """Return one of the `bases` with some of its fields changed as `data` says; `data` itself when it begins with 0.
+
+    Hardly any byte of an archive is looked at before its neighbours are right: fields are changed as such.
+    """
+    if data[:1] in (b"", b"\0"):
+        return data[1:]
+    altered = bytearray(bases[data[0] % len(bases)])
+    fields, changes = fields_of(altered), io.BytesIO(data[1:])
+    for pick in iter(lambda: changes.read(1), b""):
+        place, width = fields[pick[0] % len(fields)]
+        new = changes.read(width)
+        altered[place : place + len(new)] = new
+    return bytes(altered)
+
+
+def _fields_of_zip(data):
+    places = {b"PK\3\4": _LOCAL, b"PK\1\2": _LISTED, b"PK\5\6": _END}
+    return [(found.start() + at, width) for mark, fields in places.items()
+            for found in re.finditer(re.escape(mark), data) for at, width in fields]  # fmt: skip
+
+
+def _fields_of_tar(data):
+    return [(block + at, width) for block in range(0, len(data), tar.BLOCK) for at, width in _HEADER]
+
+
+def whole_bundle(data):
+    """A bundle file, opened and read by agent and controller."""
+    data = patched(data, BUNDLES, _fields_of_zip)
+    descriptor = os.memfd_create("fuzzed")
+    try:
+        os.write(descriptor, data)
+        path = f"/proc/self/fd/{descriptor}"
+        for read in (_read_as_agent, _read_as_controller):
+            try:
+                read(path, data)
+            except ShoplaunchError:
+                continue
+    finally:
+        os.close(descriptor)
+
+
+def _read_as_agent(path, data):
+    opened = bundle_reader.Bundle(path, {"size": len(data), "manifest_sha256": AnyDigest()})
+    try:
+        for member in opened.manifest["members"]:
+            opened.read(dict(member, sha256=AnyDigest()))
+    finally:
+        opened.close()
+
+
+def _read_as_controller(path, _data):
+    with reading.open_bundle(Path(path)) as opened:
+        for member in opened.manifest["members"]:
+            opened.read(dict(member, sha256=AnyDigest()))
+
+
+def one_shard(data):
+    """A shard unpacked into a folder: nothing beside it, and no link in it that leads out."""
+    data = patched(data, TARS, _fields_of_tar)
+    sandbox = tempfile.mkdtemp(dir="/dev/shm")
+    staging = os.path.join(sandbox, "staging")
+    writer = TreeWriter(staging)
+    fake = types.SimpleNamespace(
+        bundle=types.SimpleNamespace(read=lambda member: zlib.compress(data, 0, 31)),
+        renderer=Renderer(NONCE, VALUES), count=lambda *_: None,
+    )  # fmt: skip
+    member = {"name": "files/1.tar.gz", "placeholders": True, "unpacked": len(data)}
+    try:
+        unpack.unpack_shard(fake, writer, Residue({"residue": [b"template.example".hex()]}, VALUES), member)
+    finally:
+        writer.close()
+        _check_inside(sandbox, staging)
+        shutil.rmtree(sandbox)
+
+
+def _check_inside(sandbox, staging):
+    assert os.listdir(sandbox) == ["staging"]
+    for folder, folders, files in os.walk(os.fsencode(staging)):
+        for name in folders + files:
+            path = os.path.join(folder, name)
+            if os.path.islink(path):
+                assert os.path.realpath(path).startswith(os.fsencode(staging)), path
+
+
+def member(data):
+    """A packed member, whatever its size is said to be."""
+    said = int.from_bytes(data[:3], "big")
+    for size in (None, said):
+        try:
+            assert len(gunzip(data[3:], size)) <= MOST_UNPACKED
+        except ShoplaunchError:
+            continue
+    assert len(gunzip_large(data[3:], said)) == said
+
+
+def job(data):
+    """A job file: as a signed text, and as what is signed."""
+    if data[:1] != b"{":
+        _signed_by_nobody(data)
+    payload = _document(data)
+    jobfile.named_by(payload)
+    found = check_job(payload)
+    values_sha256(found["values"])
+    check_address(found["callback"]["url"])
+    if "url" in found.get("bundle", {}):
+        check_address(found["bundle"]["url"])
+        bundle_reader.token_for(found)
+    if found["kind"] != "restore":
+        renderer = Renderer(small_job.nonce_of(found), found["values"])
+        small_job.check(types.SimpleNamespace(job=found, kind=found["kind"], renderer=renderer))
+
+
+def _signed_by_nobody(data):
+    for text in (data, data + b"." + b"A" * 86):
+        try:
+            jobfile.open_signed(text, [bytes(32)])
+        except ShoplaunchError:
+            continue
+        raise AssertionError("nobody has signed this")
+
+
+def answer(data):
+    """The controller's answer through the panel."""
+    ack.check_ack(_document(data))
+
+
+def event(data):
+    """An agent's event over HTTP, and the state the controller reads through a panel."""
+    known = types.SimpleNamespace(id="j1234567", attempt=1)
+    state = pull._state(data)
+    if state is not None:
+        json.dumps(pulled.progress(state, 1.0), allow_nan=False).encode("utf-8")
+        pulled.last_number(state)
+        pulled.final_event(known, state)
+    with _WEB.test_request_context(method="POST", data=data):
+        found = callbacks.checked(json_body("event_invalid"))
+    json.dumps(found, allow_nan=False, ensure_ascii=False).encode("utf-8")
+
+
+def order(data):
+    """An order over HTTP."""
+    with _WEB.test_request_context(method="POST", data=data):
+        found = orders.checked(json_body("order_invalid"))
+    json.dumps(found, allow_nan=False, ensure_ascii=False).encode("utf-8")
+
+
+def placeholders(data):
+    """Text with placeholders, filled."""
+    Renderer(NONCE, VALUES, {"1": FRAGMENT.encode(), "2": data[:500]}).render(data)
+
+
+def sql(data):
+    """A dump: it falls into the same statements however it is cut, and every one of them is known or refused."""
+    found = _statements([data])
+    assert _statements([data[at : at + 7] for at in range(0, len(data), 7)]) == found
+    for statement in found or []:
+        kind, _ = dump.classify(statement)
+        dump.runnable(statement.text, kind)
+
+
+def _statements(pieces):
+    try:
+        return list(split(pieces))
+    except EOFError:
+        return None
+
+
+def value(data):
+    """A value of the template's database, rewritten: whatever it is, it becomes text again."""
+    with contextlib.suppress(serialized.Broken):
+        serialized.scan(data)
+    Shop().moved(data)
+
+
+def _document(data):
+    try:
+        return json.loads(data.decode("utf-8"))
+    except (ValueError, RecursionError):
+        raise ShoplaunchError("job_invalid", "not JSON") from None
+
+
+def _examples(*names):
+    return [path.read_bytes() for name in names for path in sorted(EXAMPLES.glob(f"{name}.*.json"))]
+
+
+def _bundles():
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "b"
+        for members in ({}, {"files/1": ("files", False, b"x")}):
+            write_bundle(path, members)
+            yield path.read_bytes()
+        yield with_offset(path.read_bytes(), 0)
+
+
+def _tars():
+    folder, link = entry(b"a/b", b"", tar.FOLDER), entry(b"a/b/l", b"", tar.LINK, b"../..")
+    yield entry(b"a", b"x")
+    yield folder + link + entry(b"e", b"", tar.LINK, b"a/b/l/a")
+    yield (
+        folder
+        + entry(token(NONCE, "up") + b"/x", token(NONCE, "domain", "len*2+9"))
+        + entry(b"n" * 120, b"", tar.LINK, b"x")
+    )
+
+
+BUNDLES, TARS = list(_bundles()), list(_tars())
+
+
+def _unpatched(bases):
+    """Return the inputs that give the `bases` as they are, by either way."""
+    return [bytes([number + len(bases)]) for number in range(len(bases))] + [b"\0" + base for base in bases]
+
+
+def _seeds_of_sql():
+    yield b"CREATE TABLE `t` (`a` int); /*!50003 CREATE*/ /*!50003 TRIGGER t BEGIN a; END */;\n-- x\n# y\n"
+    yield b"DELIMITER ;;\nCREATE DEFINER=`a`@`%` PROCEDURE p() BEGIN SELECT ';'; END;;\nDELIMITER ;\n/*M!100 x */;"
+    yield b"INSERT INTO `t` VALUES (1,'it\\'s \"x\"', x'00'),(2,NULL,0x41);SET NAMES latin1;LOCK TABLES `t` WRITE;"
+
+
+def _seeds_of_texts():
+    yield b"".join(token(NONCE, "domain", step) for step in ("raw", "json.sql", "len*2+9", "base64.url"))
+    yield token(NONCE, "fragment.1", "len") + token(NONCE, "fragment.2", "html.regex.php.symfony.jsonplain")
+
+
+#: What stands in hostile bundles, dumps and values: libFuzzer puts these in where it likes.
+WORDS = (
+    b"..", b"/../", b"../..", b"l/..", b"PK\1\2", b"PK\5\6", b"PK\6\7", b"\xff" * 8, b"\xff" * 4, b"\0" * 8, b"ustar\0",
+    b"-0000001000\0", b"len*", b"+9", b".len", b".json", b".url", b"DELIMITER ;;\n", b"/*!50001 ", b"/*M!", b"*/",
+    b"--", b"\\'", b"''", b"`", b"myshop.example", b"/srv/tpl", b's:14:"', b"a:1:{", b"i:0;", b"C:11:", b"99999999",
+    b":raw@@", token(NONCE, "domain"), token(NONCE, "up"), token(NONCE, "fragment.1"), token(NONCE, "fragment.2"),
+)  # fmt: skip
+#: name -> (what is fuzzed, its first inputs, whether these are JSON documents).
+TARGETS = {
+    "manifest": (
+        manifest,
+        lambda: [*_examples("manifest"), json.dumps(small_manifest(sample_members())).encode()],
+        True,
+    ),
+    "bundle": (whole_bundle, lambda: _unpatched(BUNDLES), False),
+    "shard": (one_shard, lambda: _unpatched(TARS), False),
+    "member": (member, lambda: [len(text).to_bytes(3, "big") + packed(text) for text in (b"x", bytes(9999))], False),
+    "job": (job, lambda: _examples("job"), True),
+    "answer": (answer, lambda: _examples("ack"), True),
+    "event": (event, lambda: _examples("event", "state"), True),
+    "order": (order, lambda: _examples("order", "billing-event"), True),
+    "placeholders": (placeholders, _seeds_of_texts, False),
+    "sql": (sql, _seeds_of_sql, False),
+    "value": (value, made_by_php, False),
+}
