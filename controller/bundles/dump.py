@@ -59,6 +59,15 @@ _WIDE = re.compile(rb"[\xf0-\xf4][\x80-\xbf]{3}")
 _CHARSET = re.compile(rb"\bNAMES\s+['\"]?(\w+)", re.IGNORECASE)
 #: Kinds that are sent to the scratch server.
 RUN = frozenset({"insert", "table", "view", "trigger", "routine", "drop", "alter", "clear", "set"})
+#: How a tool's dump begins, how it ends, and what that is called: one that ends otherwise is cut off.
+_ENDS = tuple(
+    (re.compile(begin, re.MULTILINE), re.compile(end, re.MULTILINE), shown)
+    for begin, end, shown in (
+        (rb"^-- (?:MySQL|MariaDB) dump ", rb"^-- Dump completed", "its line `-- Dump completed`"),
+        (rb"^-- Adminer ", rb"^-- [0-9]{4}-[0-9]{2}-[0-9]{2} [0-9:]{8}", "its closing date"),
+        (rb"^-- HeidiSQL Version", rb"SET SQL_MODE=IFNULL\(@OLD_SQL_MODE", "it gives the settings back"),
+    )
+)
 _WITHOUT_DEFINER = frozenset({"view", "trigger", "routine"})
 
 
@@ -131,8 +140,9 @@ def read_statements(path: Path) -> Iterator[Statement]:
         raise ShoplaunchError("dump_truncated", "the dump ends in the middle of a statement")
     if not head:
         raise ShoplaunchError("dump_truncated", "the dump is empty")
-    if re.search(rb"^-- (MySQL|MariaDB) dump ", head, re.MULTILINE) and b"-- Dump completed" not in tail:
-        raise ShoplaunchError("dump_truncated", "the dump ends before its line `-- Dump completed`")
+    for begin, end, shown in _ENDS:
+        if begin.search(head) and not end.search(tail):
+            raise ShoplaunchError("dump_truncated", f"the dump ends before {shown}")
 
 
 def examine(path: Path) -> DumpFacts:

@@ -58,6 +58,14 @@ def test_every_tools_dump_is_the_same_shop(loaded, style):
     assert notes == []
 
 
+@pytest.mark.parametrize("style", sorted(STYLES))
+def test_a_dump_whose_end_is_not_written_yet_is_refused(loaded, style):
+    # Cut where a statement ends: nothing but the tool's own last lines can tell
+    with pytest.raises(ShoplaunchError) as refused:
+        loaded(STYLES[style][: STYLES[style].index(b"INSERT INTO")])
+    assert refused.value.code == "dump_truncated"
+
+
 @pytest.mark.parametrize("pack", [gzip.compress, lzma.compress, bz2.compress, zipped], ids=["gz", "xz", "bz2", "zip"])
 def test_a_compressed_dump_is_read_as_it_is(loaded, pack):
     query, _ = loaded(pack(STYLES["phpmyadmin"]))
