@@ -1,5 +1,6 @@
-"""The bundle: its manifest pinned by the job, each member read whole and hashed before use; fetched where need be."""
+"""The bundle: its manifest pinned by the job, each member read once and hashed; fetched where need be."""
 
+import hashlib
 import os
 import struct
 
@@ -11,6 +12,8 @@ from shared.errors import ShoplaunchError
 
 #: Another bundle of the skeleton, a damaged one, or none: the address has the right one.
 ELSEWHERE = ("bundle_missing", "bundle_damaged", "bundle_digest", "bundle_format")
+#: Of a member too large to be held.
+PIECE_BYTES = 256 * 1024
 _LOCAL_HEADER = struct.Struct("<4s5H3L2H")
 
 
@@ -57,7 +60,32 @@ class Bundle:
             raise ShoplaunchError("bundle_digest", "{} does not match its digest".format(member["name"]))
         return data
 
+    def pieces(self, member):
+        """Yield the packed bytes of a `member` too large to be held.
+
+        Only the end tells whether the digest is right: until then, nothing made of them may be used. Raises as `read`.
+        """
+        start, size = self._place(member["name"], member["size"])
+        end, digest = start + size, hashlib.sha256()
+        while start < end:
+            piece = os.pread(self._descriptor, min(PIECE_BYTES, end - start), start)
+            if not piece:
+                raise ShoplaunchError("bundle_damaged", "{} is cut short".format(member["name"]))
+            start += len(piece)
+            digest.update(piece)
+            yield piece
+        if digest.hexdigest() != member["sha256"]:
+            raise ShoplaunchError("bundle_digest", "{} does not match its digest".format(member["name"]))
+
     def _read_entry(self, name, limit):
+        start, size = self._place(name, limit)
+        data = _pread_all(self._descriptor, size, start)
+        if len(data) != size:
+            raise ShoplaunchError("bundle_damaged", "{} is cut short".format(name))
+        return data
+
+    def _place(self, name, limit):
+        """Return (where the bytes of member `name` start, how many they are), which must not be more than `limit`."""
         entry = self._entries.get(name)
         if entry is None or entry.file_size > limit:
             raise ShoplaunchError("bundle_damaged", "the bundle has no usable {}".format(name))
@@ -65,11 +93,7 @@ class Bundle:
         if len(header) != _LOCAL_HEADER.size or header[:4] != b"PK\x03\x04":
             raise ShoplaunchError("bundle_damaged", "{} has no header".format(name))
         name_length, extra_length = _LOCAL_HEADER.unpack(header)[-2:]
-        start = entry.header_offset + _LOCAL_HEADER.size + name_length + extra_length
-        data = _pread_all(self._descriptor, entry.file_size, start)
-        if len(data) != entry.file_size:
-            raise ShoplaunchError("bundle_damaged", "{} is cut short".format(name))
-        return data
+        return entry.header_offset + _LOCAL_HEADER.size + name_length + extra_length, entry.file_size
 
     def close(self):
         """Close the file."""

@@ -1,12 +1,14 @@
 """Data chunks over parallel connections: each one transaction, repeated from BEGIN on any error."""
 
+import contextlib
 import queue
 import threading
 import time
 
 from agent import ledger
 from agent.database import change, close
-from agent.inflate import gunzip
+from agent.inflate import gunzip, gunzip_large
+from shared.bundle import CHUNK_UNPACKED_BYTES
 from shared.errors import ShoplaunchError
 
 #: How long a run keeps trying while nothing gets through; then the next tick goes on. Less than lock.HUNG_SECONDS.
@@ -51,20 +53,17 @@ def import_chunk(ctx, connection, member):
 
     Raises ShoplaunchError `superseded`, `proof_rows_affected`, `db_*`, `bundle_*`.
     """
-    packed = ctx.bundle.read(member)
-    # Taken apart first: a line end in a value must not end a statement
-    statements = gunzip(packed, member.get("unpacked")).split(b"\n")
-    ctx.count("bytes_read", len(packed))
+    text = _text_of(ctx, member)
     if not ledger.begin(connection, ctx.job_id, ctx.attempt, member, member["rows"]):
         return False
     rows = warnings = sent = 0
-    for template in statements:
-        if template:
-            statement = ctx.renderer.render(template)
-            sent += len(statement)
-            affected, warned = change(connection, statement)
-            rows += affected
-            warnings += warned
+    # Taken apart before it is filled: a line end in a value must not end a statement
+    for template in _lines(text):
+        statement = ctx.renderer.render(template)
+        sent += len(statement)
+        affected, warned = change(connection, statement)
+        rows += affected
+        warnings += warned
     if rows != member["rows"] or warnings:
         change(connection, b"ROLLBACK")
         raise ShoplaunchError(
@@ -77,6 +76,23 @@ def import_chunk(ctx, connection, member):
     return True
 
 
+def _text_of(ctx, member):
+    packed = ctx.bundle.read(member)
+    ctx.count("bytes_read", len(packed))
+    return gunzip_large(packed, member["unpacked"]) if "unpacked" in member else gunzip(packed)
+
+
+def _lines(text):
+    """Yield the lines of `text` (bytes-like) that are not empty as bytes, one after the other."""
+    start = 0
+    while start < len(text):
+        end = text.find(b"\n", start)
+        end = len(text) if end < 0 else end
+        if end > start:
+            yield bytes(memoryview(text)[start:end])
+        start = end + 1
+
+
 class Workers:
     """Threads that import the waiting chunks, each over its own connection; any failure stops all of them."""
 
@@ -86,6 +102,7 @@ class Workers:
         for member in members:
             self._waiting.put(member)
         self._stopped = threading.Event()
+        self._large = threading.Lock()
         self._guard = threading.Lock()
         self._failure = None
         self._done_bytes = done_bytes
@@ -135,7 +152,8 @@ class Workers:
                 try:
                     self._check()
                     connection = connection or self._ctx.connect()
-                    import_chunk(self._ctx, connection, member)
+                    with self._alone_if_large(member):
+                        import_chunk(self._ctx, connection, member)
                 except ShoplaunchError as error:
                     if connection is not None:
                         close(connection)
@@ -150,6 +168,10 @@ class Workers:
         finally:
             if connection is not None:
                 close(connection)
+
+    def _alone_if_large(self, member):
+        """Chunks of one large row come one at a time: an account's memory is small, and such a row needed thrice."""
+        return self._large if member.get("unpacked", 0) > CHUNK_UNPACKED_BYTES else contextlib.ExitStack()
 
     def _note(self, member):
         with self._guard:

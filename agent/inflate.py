@@ -20,7 +20,7 @@ def gunzip(data, size=None):
     Raises ShoplaunchError `bundle_damaged`.
     """
     limit = MAX_UNPACKED_BYTES if size is None else size
-    _check_possible(data, size or 0)
+    _check_possible(len(data), size or 0)
     unpacker = zlib.decompressobj(_GZIP_WINDOW)
     try:
         unpacked = unpacker.decompress(data, limit + 1)
@@ -35,32 +35,48 @@ def gunzip_large(data, size):
 
     `size` is the exact number of unpacked bytes. Raises ShoplaunchError `bundle_damaged`.
     """
-    _check_possible(data, size)
-    unpacker = zlib.decompressobj(_GZIP_WINDOW)
+    _check_possible(len(data), size)
     unpacked, filled = bytearray(size), 0
-    try:
-        for piece in _pieces(unpacker, memoryview(data)):
-            if filled + len(piece) > size:
-                raise ShoplaunchError("bundle_damaged", "a member is larger than the manifest says")
-            unpacked[filled : filled + len(piece)] = piece
-            filled += len(piece)
-    except zlib.error:
-        raise ShoplaunchError("bundle_damaged", "a member is not gzip") from None
-    _check(unpacker, filled, size, size)
+    for piece in unpacking([data], len(data), size):
+        unpacked[filled : filled + len(piece)] = piece
+        filled += len(piece)
     return unpacked
 
 
-def _check_possible(data, size):
-    if size > MAX_MEMBER_BYTES or size > len(data) * _MOST_PER_BYTE + _SMALL_BYTES:
+def unpacking(packed, packed_size, size):
+    """Yield the `size` unpacked bytes of the gzip member that the pieces `packed` (`packed_size` bytes) make up.
+
+    Little is held at a time, and never more than `size` are yielded. Raises ShoplaunchError `bundle_damaged`, at the
+    end too.
+    """
+    _check_possible(packed_size, size)
+    unpacker, filled = zlib.decompressobj(_GZIP_WINDOW), 0
+    try:
+        for piece in _pieces(unpacker, packed):
+            filled += len(piece)
+            if filled > size:
+                raise ShoplaunchError("bundle_damaged", "a member is larger than the manifest says")
+            yield piece
+    except zlib.error:
+        raise ShoplaunchError("bundle_damaged", "a member is not gzip") from None
+    _check(unpacker, filled, size, size)
+
+
+def _check_possible(packed_size, size):
+    if size > MAX_MEMBER_BYTES or size > packed_size * _MOST_PER_BYTE + _SMALL_BYTES:
         raise ShoplaunchError("bundle_damaged", "a member cannot hold the {} bytes the manifest says".format(size))
 
 
 def _pieces(unpacker, packed):
-    for start in range(0, len(packed), _STEP_BYTES):
-        waiting = packed[start : start + _STEP_BYTES]
-        while waiting:
-            yield unpacker.decompress(waiting, _STEP_BYTES)
-            waiting = unpacker.unconsumed_tail
+    for part in map(memoryview, packed):
+        # What is handed over is copied again and again until all of it is used: little at a time
+        for start in range(0, len(part), _STEP_BYTES):
+            waiting = part[start : start + _STEP_BYTES]
+            while waiting and not unpacker.eof:
+                yield unpacker.decompress(waiting, _STEP_BYTES)
+                waiting = unpacker.unconsumed_tail
+            if waiting:
+                raise ShoplaunchError("bundle_damaged", "there is something behind a member's end")
     yield unpacker.flush()
 
 

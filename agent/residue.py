@@ -30,12 +30,18 @@ class Residue:
 
     def found_in(self, data):
         """Tell whether `data` (bytes) holds a trace of the template."""
-        if not self.may_be_in(data):
-            return False
+        return self.may_be_in(data) and self.may_be_in(self.masked(data))
+
+    def masked(self, data):
+        """Return `data` (bytes) without this shop's own values."""
         for mask in self.masks:
             # Not by nothing: what stood around it must not grow together
             data = data.replace(mask, b"\0")
-        return self.may_be_in(data)
+        return data
+
+    def search(self):
+        """Return a Search for content that comes in pieces."""
+        return Search(self)
 
     def condition(self, columns):
         """Return an SQL condition that is true for rows with a trace in one of `columns` (names)."""
@@ -46,3 +52,23 @@ class Residue:
                 expression = "REPLACE({}, x'{}', x'00')".format(expression, mask.hex())
             parts += ["LOCATE(x'{}', {}) > 0".format(needle.hex(), expression) for needle in self.needles]
         return " OR ".join(parts)
+
+
+class Search:
+    """Looks through what is too large to be held: as much of it as the longest trace and value are kept in mind."""
+
+    def __init__(self, residue):
+        self._residue = residue
+        self._longest = max(map(len, residue.needles + residue.masks), default=1)
+        self._kept = b""
+
+    def found_in(self, piece):
+        """Tell whether there is a trace up to this `piece` (bytes-like), its end aside: a value may begin there."""
+        text = self._residue.masked(self._kept + piece)
+        edge = max(0, len(text) - self._longest + 1)
+        self._kept = text[edge:]
+        return any(0 <= text.find(needle) < edge for needle in self._residue.needles)
+
+    def found_at_the_end(self):
+        """Tell whether there is a trace in what was kept in mind."""
+        return self._residue.may_be_in(self._kept)

@@ -11,56 +11,155 @@ LINK = b"2"
 _LONG_NAME = b"L"
 _LONG_TARGET = b"K"
 _END = bytes(BLOCK)
+#: What is larger is taken in pieces.
+MAX_HELD_BYTES = 1024 * 1024
 #: Python's own reading of numbers also takes signs and underscores.
 _OCTAL = re.compile(rb"[0-7]*\Z")
 
 
+class Window:
+    """An archive whose bytes come in `pieces`: little more than what is asked for is held at a time.
+
+    `look(data)` is asked about what is held (bytes) each time more has come; `seen` is its last answer.
+    """
+
+    def __init__(self, pieces, look=None):
+        self._pieces = iter(pieces)
+        self._look = look
+        self._data = b""
+        self._at = 0
+        self._before = 0
+        self.seen = False
+
+    @property
+    def offset(self):
+        """How many bytes were taken."""
+        return self._before + self._at
+
+    def take(self, size):
+        """Return the next `size` bytes as a memoryview; fewer where the archive ends."""
+        if len(self._data) - self._at < size:
+            self._fetch(size)
+        return self._taken(size)
+
+    def some(self, most):
+        """Return what is held of the next `most` bytes, none only where the archive ends."""
+        if self._at == len(self._data):
+            self._fetch(1)
+        return self._taken(most)
+
+    def skip(self, size):
+        """Pass over `size` bytes, or all there are."""
+        while size > 0:
+            passed = len(self.some(size))
+            if not passed:
+                return
+            size -= passed
+
+    def drain(self):
+        """Let the rest come, which says how the pieces end."""
+        while self.some(MAX_HELD_BYTES):
+            continue
+
+    def _taken(self, size):
+        taken = memoryview(self._data)[self._at : self._at + size]
+        self._at += len(taken)
+        return taken
+
+    def _fetch(self, size):
+        parts = [self._data[self._at :]]
+        held = len(parts[0])
+        while held < size:
+            piece = next(self._pieces, None)
+            if piece is None:
+                break
+            parts.append(piece)
+            held += len(piece)
+        self._before += self._at
+        self._data, self._at = b"".join(parts), 0
+        self.seen = self._look is not None and self._look(self._data)
+
+
 class Entry:
-    """One member: `kind`, `path` and `target` (bytes), `mode`, `mtime` (seconds), content at `start`..`end`."""
+    """One member: `kind`, `path` and `target` (bytes), `mode`, `mtime` (seconds), and `size` bytes of content.
 
-    __slots__ = ("end", "kind", "mode", "mtime", "path", "start", "target")
+    The content comes once, whole or in pieces, before the next entry is asked for.
+    """
 
-    def __init__(self, kind, path, target, mode, mtime, start, end):
+    __slots__ = ("_window", "kind", "mode", "mtime", "path", "size", "target")
+
+    def __init__(self, kind, path, target, mode, mtime, size, window):
         self.kind = kind
         self.path = path
         self.target = target
         self.mode = mode
         self.mtime = mtime
-        self.start = start
-        self.end = end
+        self.size = size
+        self._window = window
+
+    def content(self):
+        """Return the content as a memoryview. Raises ShoplaunchError `bundle_damaged`."""
+        return _whole(self._window, self.size)
+
+    def pieces(self):
+        """Yield the content as memoryviews. Raises ShoplaunchError `bundle_damaged`."""
+        left = self.size
+        while left > 0:
+            piece = self._window.some(left)
+            if not piece:
+                raise _ended()
+            left -= len(piece)
+            yield piece
 
 
-def entries(data):
-    """Yield the `Entry` objects of the archive in `data` (bytes or bytearray).
+def entries(window):
+    """Yield the `Entry` objects of the archive in `window` (Window), up to its end.
 
     Raises ShoplaunchError `unsafe_path` for hard links, devices and other kinds, `bundle_damaged` for broken headers.
     """
-    position = 0
     path = target = None
-    while position + BLOCK <= len(data):
-        header = bytes(data[position : position + BLOCK])
-        if header == _END:
+    while True:
+        header = bytes(window.take(BLOCK))
+        if len(header) < BLOCK or header == _END:
+            window.drain()
             return
         kind = header[156:157]
         size = _number(header[124:136])
-        start = position + BLOCK
-        end = start + size
-        if end > len(data):
-            raise ShoplaunchError("bundle_damaged", "a shard ends within a file")
-        position = start + (size + BLOCK - 1) // BLOCK * BLOCK
+        end = window.offset + size
         if kind == _LONG_NAME:
-            path = bytes(data[start:end]).rstrip(b"\0")
+            path = _long(window, size)
         elif kind == _LONG_TARGET:
-            target = bytes(data[start:end]).rstrip(b"\0")
+            target = _long(window, size)
         elif kind in (FILE, FOLDER, LINK, b"\0"):
             name = _name(header) if path is None else path
             aim = header[157:257].partition(b"\0")[0] if target is None else target
             mode = _number(header[100:108])
             mtime = _number(header[136:148])
-            yield Entry(FILE if kind == b"\0" else kind, name.rstrip(b"/"), aim, mode, mtime, start, end)
+            yield Entry(FILE if kind == b"\0" else kind, name.rstrip(b"/"), aim, mode, mtime, size, window)
             path = target = None
         else:
             raise ShoplaunchError("unsafe_path", "a shard holds a member of kind {!r}".format(kind))
+        window.skip(end - window.offset)
+        if window.offset < end:
+            raise _ended()
+        window.skip(-size % BLOCK)
+
+
+def _long(window, size):
+    if size > MAX_HELD_BYTES:
+        raise ShoplaunchError("bundle_damaged", "a shard holds a name of {} bytes".format(size))
+    return bytes(_whole(window, size)).rstrip(b"\0")
+
+
+def _whole(window, size):
+    content = window.take(size)
+    if len(content) < size:
+        raise _ended()
+    return content
+
+
+def _ended():
+    return ShoplaunchError("bundle_damaged", "a shard ends within a file")
 
 
 def _name(header):

@@ -49,12 +49,17 @@ class TreeWriter:
 
     def file(self, path, data, mode, mtime=None):
         """The file `path` holds `data` (bytes-like); `mtime` in seconds, now when None. What was there is replaced."""
+        self.file_of(path, (data,), mode, mtime)
+
+    def file_of(self, path, pieces, mode, mtime=None):
+        """As `file`, of content that comes in `pieces`."""
         parent, name = self._parent(check_path(path))
         descriptor = self._create(parent, name, (mode & MODE_MASK) | 0o600)
         try:
-            written = os.write(descriptor, data)
-            while written < len(data):
-                written += os.write(descriptor, data[written:])
+            for data in pieces:
+                written = os.write(descriptor, data)
+                while written < len(data):
+                    written += os.write(descriptor, data[written:])
             if mtime is not None:
                 os.utime(descriptor, (mtime, mtime))
         finally:

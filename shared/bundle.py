@@ -15,7 +15,7 @@ SHARD_UNPACKED_BYTES = 16 * 1024 * 1024
 #: Kinds of members that hold files.
 SHARDS = ("files", "variant_files")
 CHUNK_UNPACKED_BYTES = 1024 * 1024
-#: The largest file of a template: whoever unpacks it holds it in memory.
+#: The largest file of a template: one with placeholders is held in memory.
 MAX_FILE_BYTES = 1024 * 1024 * 1024
 #: A member with such a file in it, unpacked: its headers come to that.
 MAX_MEMBER_BYTES = MAX_FILE_BYTES + 64 * 1024

@@ -14,11 +14,11 @@ _MARGIN_BYTES = 512 * 1024
 
 
 class Bulk(Handmade):
-    """`shards` full shards besides the small ones, `chunks` full chunks, a row whose text has `row` bytes, and `files`
-    further files of these sizes in a shard of their own each."""
+    """`shards` full shards besides the small ones and `chunks` full chunks; and, in a chunk or shard of their own each,
+    rows whose text has as many bytes as `rows` say and files of the sizes in `files`."""
 
-    def __init__(self, server, shards=2, chunks=4, row=0, files=()):
-        self._shards, self._row, self._files_alone = shards, row, files
+    def __init__(self, server, shards=2, chunks=4, rows=(), files=()):
+        self._shards, self._rows, self._files_alone = shards, rows, files
         super().__init__(server, rows_each=CHUNK_UNPACKED_BYTES // _ROW_BYTES // 5 * 5, chunks=chunks)
 
     def _files(self, shards):
@@ -34,8 +34,9 @@ class Bulk(Handmade):
         self._member(f"files/{number}.tar.gz", "files", False, data, unpacked, count)
 
     def _database(self):
-        if self._row:
-            self.texts.append((f"INSERT INTO `ps_configuration` VALUES (7,'LARGE','{_row(self._row)}');\n", 1))
+        for number, size in enumerate(self._rows):
+            text = _text("row", number, size).decode()
+            self.texts.append((f"INSERT INTO `ps_configuration` VALUES ({number + 7},'LARGE','{text}');\n", 1))
         super()._database()
 
     @property
@@ -44,10 +45,6 @@ class Bulk(Handmade):
         return sum(self.entries[name].get("unpacked", 0) for name in self.members if name.startswith("files/"))
 
 
-def _text(shard_number, number, size):
+def _text(group, number, size):
     """Return `size` bytes that pack to about half."""
-    return random.Random(f"{shard_number} {number}").randbytes((size + 1) // 2).hex().encode()[:size]
-
-
-def _row(size):
-    return _text("row", 0, size).decode()
+    return random.Random(f"{group} {number}").randbytes((size + 1) // 2).hex().encode()[:size]

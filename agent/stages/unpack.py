@@ -1,12 +1,16 @@
-"""Stage unpack: every shard read once, every file written once into the staging tree, searched as it is written."""
+"""Stage unpack: every shard read once, every file written once into the staging tree, searched as it is written.
+
+Neither a shard's unpacked bytes nor a large file are held whole: an account's memory is small.
+"""
 
 import os
+from functools import partial
 
 from agent import staging, tar
-from agent.inflate import gunzip, gunzip_large
+from agent.inflate import gunzip, unpacking
 from agent.residue import Residue
 from agent.tree_writer import TreeWriter
-from shared.bundle import SHARD_UNPACKED_BYTES
+from shared.bundle import SHARD_PACKED_BYTES, SHARD_UNPACKED_BYTES
 from shared.errors import ShoplaunchError
 
 NAME = "unpack"
@@ -28,7 +32,7 @@ def run(ctx):
         for member in shards:
             if not ctx.state.shard_done(member["name"]):
                 ctx.check_current()
-                unpack_shard(ctx, writer, residue, member)
+                unpack_shard(ctx, writer, residue, member, partial(ctx.progress, NAME, done / total))
                 ctx.state.mark_shard(member["name"], ctx.take_counters())
             done += member["size"]
             ctx.progress(NAME, done / total)
@@ -36,48 +40,81 @@ def run(ctx):
         writer.close()
 
 
-def unpack_shard(ctx, writer, residue, member):
-    """Write every entry of one shard."""
-    data = _unpacked(ctx, member)
-    view = memoryview(data)
-    # One search over the whole shard; only one that has a trace is looked through file by file
-    suspicious = member["placeholders"] or residue.may_be_in(data)
+def unpack_shard(ctx, writer, residue, member, alive=lambda: None):
+    """Write every entry of one shard; `alive()` is called while a large file is written."""
+    try:
+        _unpack_shard(ctx, writer, residue, member, alive)
+    except ShoplaunchError:
+        if _is_large(member):
+            # Was it not even what the manifest names? Raises then
+            for _ in ctx.bundle.pieces(member):
+                continue
+        raise
+
+
+def _unpack_shard(ctx, writer, residue, member, alive):
+    # One search over all that is held; only where there is a trace, files are looked through one by one
+    window = tar.Window(_unpacked(ctx, member), residue.may_be_in)
     written = entries = 0
-    most = _most_entries(member, data)
-    for entry in tar.entries(data):
+    most = _most_entries(member)
+    for entry in tar.entries(window):
         entries += 1
         if entries > most:
             raise ShoplaunchError("bundle_damaged", "{} holds more than {} entries".format(member["name"], most))
         path = ctx.renderer.render(entry.path)
-        if suspicious and residue.found_in(path):
+        if residue.found_in(path):
             raise ShoplaunchError("residue_found", "the name {!r} names the template".format(path[-120:]))
         if entry.kind == tar.FOLDER:
             writer.folder(path, entry.mode)
         elif entry.kind == tar.LINK:
             writer.link(path, ctx.renderer.render(entry.target))
+        elif entry.size > tar.MAX_HELD_BYTES and not member["placeholders"]:
+            writer.file_of(path, _searched(ctx, residue, path, entry, alive), entry.mode, entry.mtime)
+            written += entry.size
         else:
-            content, mtime = view[entry.start : entry.end], entry.mtime
-            if suspicious:
-                content, mtime = _fill(ctx, residue, member, path, bytes(view[entry.start : entry.end]), mtime)
+            content, mtime = entry.content(), entry.mtime
+            if member["placeholders"] or window.seen:
+                content, mtime = _fill(ctx, residue, member, path, bytes(content), mtime)
             writer.file(path, content, entry.mode, mtime)
             written += len(content)
     if entries != member.get("entries", entries):
         raise ShoplaunchError("bundle_damaged", "{} holds {} entries".format(member["name"], entries))
+    ctx.count("bytes_read", member["size"])
     ctx.count("bytes_written", written)
 
 
-def _most_entries(member, data):
+def _most_entries(member):
     """Return how many entries a shard may hold: what the manifest says, and only one in a shard that large."""
-    return min(member.get("entries", len(data)), 1 if len(data) > SHARD_UNPACKED_BYTES else len(data))
+    size = member.get("unpacked", SHARD_UNPACKED_BYTES)
+    return 1 if size > SHARD_UNPACKED_BYTES else member.get("entries", size)
+
+
+def _is_large(member):
+    return member["size"] > SHARD_PACKED_BYTES
 
 
 def _unpacked(ctx, member):
-    """Return the tar archive of one shard; its packed bytes are let go at once."""
-    if member.get("unpacked", 0) > SHARD_UNPACKED_BYTES and member.get("entries", 1) != 1:
+    """Return the tar archive of one shard in pieces. What is not large is held packed and checked before it is used."""
+    if "unpacked" not in member:
+        return [gunzip(ctx.bundle.read(member))]
+    size = member["unpacked"]
+    if size > SHARD_UNPACKED_BYTES and member.get("entries", 1) != 1:
         raise ShoplaunchError("bundle_damaged", "{} is larger than any shard of many files".format(member["name"]))
-    packed = ctx.bundle.read(member)
-    ctx.count("bytes_read", len(packed))
-    return gunzip_large(packed, member["unpacked"]) if "unpacked" in member else gunzip(packed)
+    packed = ctx.bundle.pieces(member) if _is_large(member) else [ctx.bundle.read(member)]
+    return unpacking(packed, member["size"], size)
+
+
+def _searched(ctx, residue, path, entry, alive):
+    """Yield the content of a large file, which must not hold a trace of the template."""
+    search = residue.search()
+    for piece in entry.pieces():
+        ctx.check_current()
+        alive()
+        if search.found_in(piece):
+            raise _names_the_template(path)
+        yield piece
+    if search.found_at_the_end():
+        raise _names_the_template(path)
 
 
 def _fill(ctx, residue, member, path, content, mtime):
@@ -87,5 +124,9 @@ def _fill(ctx, residue, member, path, content, mtime):
         if filled is not content:
             content, mtime = filled, None
     if residue.found_in(content):
-        raise ShoplaunchError("residue_found", "{!r} names the template".format(path[-120:]))
+        raise _names_the_template(path)
     return content, mtime
+
+
+def _names_the_template(path):
+    return ShoplaunchError("residue_found", "{!r} names the template".format(path[-120:]))

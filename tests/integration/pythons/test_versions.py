@@ -13,6 +13,8 @@ from tests.interpreters import interpreter
 from tests.private_machine import python2, series_of
 
 SERIES = [f"3.{minor}" for minor in range(6, 14)]
+#: Of all processes together.
+MOST_MEMORY = 72 * 1024 * 1024
 DEBIANS = "/usr/bin/python3"
 
 
@@ -38,12 +40,13 @@ def test_the_same_shop_comes_of_the_same_agent_on(series, restore, bulk, tiny, m
 
 
 def took_what_it_had_to(found, least):
-    """Each byte was read once and written once, as the agent counts and as the kernel does."""
+    """Each byte was read once and written once, as the agent counts and as the kernel does, in little memory."""
     assert 0.95 * found.size < found.evidence["bytes_read"] <= 1.05 * found.size
     assert 0.95 * found.files < found.evidence["bytes_written"] <= 1.05 * found.files
     read, written = found.usage.read - least.usage.read, found.usage.written - least.usage.written
     assert 0.95 * (found.size - least.size) < read <= 1.05 * (found.size - least.size)
     assert 0.95 * (found.files - least.files) < written <= 1.05 * (found.files - least.files)
+    assert 0 < found.usage.pss <= MOST_MEMORY
 
 
 def only_python2(machine, tmp_path):

@@ -144,4 +144,4 @@ def test_names_that_differ_in_case_alone_are_different_files_and_no_way_around(v
 def test_a_size_that_is_no_plain_number_is_damage_and_nobody_goes_round_in_circles(size):
     archive = entry(b"x", b"", size=size.ljust(12, b"\0")) + bytes(1024)
     with pytest.raises(ShoplaunchError, match="bundle_damaged"):
-        list(itertools.islice(tar.entries(archive), 100))
+        list(itertools.islice(tar.entries(tar.Window([archive])), 100))

@@ -1,0 +1,25 @@
+"""What a restore takes of an account's memory depends on nothing but its largest row."""
+
+import pytest
+
+from tests.bulk import Bulk
+
+MIB = 1024 * 1024
+MOST_MEMORY = 72 * MIB
+PEAKS = ("peak_rss_bytes", "peak_rss_helper_bytes")
+
+
+def test_a_large_shop_takes_no_more_memory_than_a_small_one(mariadb_server, restore, bulk):
+    small, large = restore(bulk), restore(Bulk(mariadb_server, shards=5, chunks=16, files=[60 * MIB]))
+    assert large.size > 4 * small.size
+    for found in (small, large):
+        assert 0 < found.usage.pss <= MOST_MEMORY
+    # Both processes at their largest, whether or not that was at one moment: nothing of it is chance
+    peaks = [sum(found.evidence["counters"][name] for name in PEAKS) for found in (small, large)]
+    assert 0.9 * peaks[0] <= peaks[1] <= 1.1 * peaks[0]
+
+
+@pytest.mark.parametrize("rows", [[8], [15, 15]], ids=["one of 8 MiB", "two of 15 MiB"])
+def test_large_rows_cost_no_more_than_thrice_the_largest(mariadb_server, restore, rows):
+    found = restore(Bulk(mariadb_server, shards=1, chunks=2, rows=[size * MIB for size in rows]))
+    assert 0 < found.usage.pss <= MOST_MEMORY + 3 * max(rows) * MIB
