@@ -5,6 +5,7 @@ The primitive is injected: `cryptography` signs in the controller, pure-Python `
 """
 
 from itsdangerous import BadData, Signer, URLSafeSerializer
+from itsdangerous.encoding import base64_decode, base64_encode
 from itsdangerous.signer import SigningAlgorithm
 
 from shared.errors import ShoplaunchError
@@ -42,11 +43,28 @@ class Ed25519Algorithm(SigningAlgorithm):
         return self._verify(key, signed_bytes(self._purpose, value), sig)
 
 
+class OneForm:
+    """Mixed into a Signer: a signature counts only as we write it. Decoding base64 forgives padding, foreign
+    characters and unused bits, so that one signature would have endlessly many forms."""
+
+    def verify_signature(self, value, sig):
+        """Tell whether `sig` (bytes) is the signature of `value`, in its one form."""
+        try:
+            written = base64_encode(base64_decode(sig))
+        except BadData:
+            return False
+        return written == sig and super().verify_signature(value, sig)
+
+
+class OneFormSigner(OneForm, Signer):
+    """A Signer whose signatures have one form."""
+
+
 def serializer(purpose, keys, sign=None, verify=None):
     """Return a URLSafeSerializer for `purpose`; `keys` is a list of 32-byte keys, newest last."""
     algorithm = Ed25519Algorithm(purpose, sign=sign, verify=verify)
     options = {"key_derivation": "none", "algorithm": algorithm}
-    return URLSafeSerializer(keys, signer=Signer, signer_kwargs=options)
+    return URLSafeSerializer(keys, signer=OneFormSigner, signer_kwargs=options)
 
 
 def load_signed(purpose, public_keys, text, verify):

@@ -6,9 +6,10 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from itsdangerous import BadData, URLSafeSerializer, URLSafeTimedSerializer
+from itsdangerous import BadData, TimestampSigner, URLSafeSerializer, URLSafeTimedSerializer
 
 from shared.errors import ShoplaunchError
+from shared.signing import OneForm, OneFormSigner
 
 SCOPE_EVENTS = "events"
 _SIGNER = {"key_derivation": "hmac", "digest_method": hashlib.sha256}
@@ -25,13 +26,19 @@ class AgentToken:
     scope: str
 
 
+class _TimedSigner(OneForm, TimestampSigner):
+    """A TimestampSigner whose signatures have one form."""
+
+
 class Tokens:
     """Makes and reads tokens with `keys` (newest last)."""
 
     def __init__(self, keys: Sequence[bytes]) -> None:
-        self._agent = URLSafeTimedSerializer(list(keys), salt="shoplaunch/agent", signer_kwargs=_SIGNER)
-        self._status = URLSafeSerializer(list(keys), salt="shoplaunch/status", signer_kwargs=_SIGNER)
-        self._credentials = URLSafeSerializer(list(keys), salt="shoplaunch/credentials", signer_kwargs=_SIGNER)
+        self._agent = URLSafeTimedSerializer(
+            list(keys), salt="shoplaunch/agent", signer=_TimedSigner, signer_kwargs=_SIGNER
+        )
+        self._status = _untimed(keys, "shoplaunch/status")
+        self._credentials = _untimed(keys, "shoplaunch/credentials")
 
     def for_agent(self, job: str, attempt: int, scope: str = SCOPE_EVENTS) -> str:
         """Return the token of this attempt."""
@@ -74,6 +81,10 @@ class Tokens:
         if not isinstance(found, str):
             raise ShoplaunchError("status_unknown", "the address is not one of ours")
         return found
+
+
+def _untimed(keys: Sequence[bytes], salt: str) -> URLSafeSerializer:
+    return URLSafeSerializer(list(keys), salt=salt, signer=OneFormSigner, signer_kwargs=_SIGNER)
 
 
 def _is_agent(found: object) -> bool:

@@ -1,12 +1,15 @@
 """Tokens are bound to job, attempt and scope, and only their own makers believe them."""
 
 import os
+import string
 
 import pytest
 
 from controller.jobs.tokens import AgentToken, Tokens
 from shared.errors import ShoplaunchError
 
+#: Of base64 in URLs.
+ALPHABET = string.ascii_letters + string.digits + "-_"
 KEYS = [os.urandom(32), os.urandom(32)]
 
 
@@ -63,7 +66,19 @@ def test_what_is_no_token_is_refused(tokens, token):
 
 def test_no_character_of_a_token_may_be_changed(tokens):
     token = tokens.for_agent("abc123", 1)
-    # The last character carries unused bits
-    for position in range(len(token) - 1):
-        altered = token[:position] + ("A" if token[position] != "A" else "B") + token[position + 1 :]
-        refused(tokens.read_agent, altered)
+    for position, character in enumerate(token):
+        for other in "AQgwBx" if position + 1 < len(token) else ALPHABET:
+            if other != character:
+                refused(tokens.read_agent, token[:position] + other + token[position + 1 :])
+
+
+@pytest.mark.parametrize("more", ["!", "=", "==", " ", "\n", "A", ".", "é", "\0", "-", "/", "+"], ids=repr)
+def test_nothing_may_be_added_to_a_token_anywhere(tokens, more):
+    token = tokens.for_agent("abc123", 1)
+    for position in range(len(token) + 1):
+        refused(tokens.read_agent, token[:position] + more + token[position:])
+    status, page = tokens.for_status("abc123"), tokens.for_credentials("abc123", "nonce")
+    for position in range(len(status) - 5, len(status) + 1):
+        refused(tokens.read_status, status[:position] + more + status[position:], "status_unknown")
+    for position in range(len(page) - 5, len(page) + 1):
+        refused(tokens.read_credentials, page[:position] + more + page[position:], "credentials_gone")

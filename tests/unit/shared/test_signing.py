@@ -73,3 +73,12 @@ def test_ten_minutes_of_a_wrong_clock_are_tolerated_and_no_more():
     for now in (1000_000 - CLOCK_TOLERANCE_SECONDS - 1, 1001_000 + CLOCK_TOLERANCE_SECONDS + 1):
         with pytest.raises(ShoplaunchError, match="clock_skew"):
             check_validity(document, now)
+
+
+@pytest.mark.parametrize("more", ["!", "=", " ", "\n", "*"], ids=repr)
+def test_a_signed_document_has_one_form_only(more):
+    text = serializer("job", [NEW[0]], sign=sign).dumps(PAYLOAD)
+    assert load_signed("job", [NEW[1]], text, verify) == PAYLOAD
+    for position in range(text.index(".") + 1, len(text) + 1):
+        with pytest.raises(ShoplaunchError, match="signature_invalid"):
+            load_signed("job", [NEW[1]], text[:position] + more + text[position:], verify)
