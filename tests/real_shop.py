@@ -25,6 +25,12 @@ DATABASE = "SHOPLAUNCH_REAL_DATABASE"
 #: More php-fpm binaries for the panel to choose from, separated by colons: an old shop needs an old one.
 PHP = "SHOPLAUNCH_REAL_PHP"
 HINT = f"{DOCROOT} and {DATABASE} (mysql://user:password@host/name?unix_socket=...) name no PrestaShop"
+SETTINGS = "config/settings.inc.php"
+CONSTANTS = {
+    "database_host": "_DB_SERVER_", "database_name": "_DB_NAME_", "database_user": "_DB_USER_",
+    "database_password": "_DB_PASSWD_", "database_prefix": "_DB_PREFIX_", "cookie_key": "_COOKIE_KEY_",
+    "cookie_iv": "_COOKIE_IV_", "rijndael_key": "_RIJNDAEL_KEY_", "rijndael_iv": "_RIJNDAEL_IV_",
+}  # fmt: skip
 SHOP_NAME = "فروشگاه‌ِ «آنا» & O'Hara\\'s \"100%\" <Tea> $5"
 
 
@@ -35,8 +41,17 @@ def php_array(path):
 
 
 def parameters(root):
-    """Return PrestaShop's settings below the document root `root`, name -> value."""
-    return php_array(Path(root) / "app" / "config" / "parameters.php")["parameters"]
+    """Return PrestaShop's settings below the document root `root`, name -> value; of 1.6 named as later."""
+    if not is_1_6(root):
+        return php_array(Path(root) / "app" / "config" / "parameters.php")["parameters"]
+    command = ["php", "-r", "require $argv[1]; echo json_encode(get_defined_constants(true)['user']);"]
+    said = subprocess.run([*command, str(Path(root) / SETTINGS)], capture_output=True, check=True).stdout
+    return {name: json.loads(said).get(constant) for name, constant in CONSTANTS.items()}
+
+
+def is_1_6(root):
+    """Tell whether the shop below `root` is configured by constants."""
+    return not (Path(root) / "app" / "config" / "parameters.php").exists() and (Path(root) / SETTINGS).exists()
 
 
 class Template:

@@ -27,6 +27,8 @@ _PLAIN: dict[str, tuple[str, str]] = {
     "shop.email": ("shop@first.example", "shop@second.example"),
     "shop.language": ("en", "fa"),
     "shop.country": ("US", "IR"),
+    "shop.time_zone": ("Europe/Berlin", "Asia/Tehran"),
+    "shop.currency": ("", ""),
 }
 _LENGTH = 32
 

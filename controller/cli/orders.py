@@ -39,7 +39,7 @@ def register(group: click.Group) -> None:
     "options",
     multiple=True,
     metavar="KEY=VALUE",
-    help="occupied=move: put what stands in the document root aside.",
+    help="occupied=move: put what stands in the document root aside; time_zone=Asia/Tehran; currency=EUR.",
 )
 @json_option
 @errors_shown

@@ -9,6 +9,7 @@ from typing import Any
 
 import idna
 import sqlalchemy as sa
+from babel.core import get_global
 from sqlalchemy.exc import IntegrityError
 
 from controller.bundles.variants import spellings
@@ -17,6 +18,7 @@ from controller.db.bundles import Bundle
 from controller.db.engine import reading, transact
 from controller.db.jobs import Job
 from controller.jobs import states
+from controller.jobs.domains import readable
 from controller.jobs.steps.plan import PLAN
 from controller.recipes.registry import RECIPES
 from shared.encoding import canonical_json, sha256_hex
@@ -24,8 +26,12 @@ from shared.errors import ShoplaunchError
 from shared.schema import validate
 
 ACCOUNT = re.compile(r"[a-z][a-z0-9_]{0,30}\Z")
-#: What `--option` may say.
-OPTIONS = {"occupied": ("refuse", "move")}
+#: What `--option` may say: name -> (the form of a value, how that is told).
+OPTIONS = {
+    "occupied": (re.compile(r"refuse|move"), "refuse|move"),
+    "time_zone": (re.compile("|".join(sorted(get_global("zone_territories")))), "Asia/Tehran"),
+    "currency": (re.compile(r"[A-Z]{3}"), "EUR"),
+}
 _EMAIL = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9.-]{1,253}\Z")
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\Z")
 #: Zero-width joiner and non-joiner (the half-space of Persian).
@@ -79,8 +85,8 @@ def checked(order: Mapping[str, Any]) -> dict[str, Any]:
         if name in found:
             found[name] = _text(name, found[name])
     for name, value in order.get("options", {}).items():
-        if value not in OPTIONS.get(name, ()):
-            known = ", ".join(f"{key}={'|'.join(allowed)}" for key, allowed in OPTIONS.items())
+        if name not in OPTIONS or not OPTIONS[name][0].fullmatch(value):
+            known = ", ".join(f"{key}={shown}" for key, (_, shown) in OPTIONS.items())
             raise ShoplaunchError("order_invalid", f"option {name[:40]}={value[:40]} is not one of: {known}")
     if not account:
         if not order.get("create_account"):
@@ -104,9 +110,10 @@ def variant_of(bundle: Bundle, wanted: str) -> str:
 
 def _fit(order: dict[str, Any], limits: Mapping[str, int]) -> None:
     """Refuse texts longer than the application takes; a shop named after a long domain gets its beginning."""
-    longest = limits.get("shop.name", len(order["domain"]))
-    if "shop_name" not in order and len(order["domain"]) > longest:
-        order["shop_name"] = order["domain"][:longest]
+    name = readable(order["domain"])
+    longest = limits.get("shop.name", len(name))
+    if "shop_name" not in order and len(name) > longest:
+        order["shop_name"] = name[:longest]
     for field, value in _LIMITED.items():
         text = order.get(field, "")
         if len(text) > limits.get(value, len(text)):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-import idna
 import sqlalchemy as sa
 
 from controller.billing.base import About, Unsettled
@@ -13,6 +12,7 @@ from controller.db import jobs, services
 from controller.db.engine import reading, transact
 from controller.db.jobs import Job
 from controller.jobs import memory, states
+from controller.jobs.domains import readable
 from controller.jobs.steps.work import Tools
 from shared.errors import ShoplaunchError
 from shared.job import RESTORE
@@ -36,7 +36,7 @@ def about(tools: Tools, job: Job) -> About:
         service = services.get(connection, job.service_id) if job.service_id else None
     return About(
         job=job.id,
-        domain=_readable(job.domain),
+        domain=readable(job.domain),
         email=job.email,
         first_name=str(job.order.get("first_name") or ""),
         language=job.language,
@@ -45,11 +45,6 @@ def about(tools: Tools, job: Job) -> About:
         client_id=(service.client_id if service else None) or "",
         memory=memory.JobMemory(tools.engine, job.id, tools.clock),
     )
-
-
-def _readable(domain: str) -> str:
-    """Return a domain as people write it, whichever script that is."""
-    return ".".join(idna.decode(label) if label.startswith("xn--") else label for label in domain.split("."))
 
 
 def times(job: Job, tools: Tools) -> dict[str, float]:

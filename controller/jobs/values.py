@@ -11,6 +11,7 @@ import bcrypt
 
 from controller.db.jobs import Job
 from controller.jobs import secrets as formats
+from controller.jobs.domains import readable
 from controller.panels.base import Account, DatabaseEndpoint, SiteAddress
 from controller.recipes.base import MD5_COOKIE_KEY, Recipe
 from controller.recipes.registry import RECIPES
@@ -119,9 +120,11 @@ def all_values(
         "admin.email": job.email,
         "admin.first_name": order.get("first_name") or "Shop",
         "admin.last_name": order.get("last_name") or "Owner",
-        "shop.name": order.get("shop_name") or job.domain,
+        "shop.name": order.get("shop_name") or readable(job.domain),
         "shop.email": job.email,
         "shop.language": job.language,
+        "shop.time_zone": order.get("options", {}).get("time_zone", ""),
+        "shop.currency": order.get("options", {}).get("currency", ""),
         "shop.country": order.get("country") or DEFAULT_COUNTRY.get(job.language, "US"),
         **{name: value for name, value in private.items() if name not in NEVER_SENT},
     }

@@ -116,6 +116,12 @@ class Database:
             return []
         return [row[0] for row in self.text("SELECT iso_code FROM {country} WHERE active = 1 ORDER BY id_country")]
 
+    def currencies(self) -> list[str]:
+        """Return the ISO codes of the active currencies."""
+        if "currency" not in self.tables or "conversion_rate" not in self.columns("currency"):
+            return []
+        return [row[0] for row in self.text("SELECT iso_code FROM {currency} WHERE active = 1 ORDER BY id_currency")]
+
     def product(self) -> Product | None:
         """Return the first active product, one with a picture if there is one."""
         if not {"image", "product_lang"} <= set(self.tables):

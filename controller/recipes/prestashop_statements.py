@@ -26,6 +26,7 @@ class Statements:
         self._settings = database.settings()
         self._languages = database.languages()
         self._countries = database.countries()
+        self._currencies = database.currencies()
         self._translated = database.translated_settings()
         self._full = database.tables
         self._names = {name: f"`{full}`" for name, full in database.tables.items()}
@@ -36,7 +37,11 @@ class Statements:
         if len(self._languages) > 1:
             made += self._language()
         if "PS_COUNTRY_DEFAULT" in self._settings and len(self._countries) > 1:
-            made.append(self._country())
+            made += self._country()
+        if "PS_TIMEZONE" in self._settings:
+            made.append(self._time_zone())
+        if "PS_CURRENCY_DEFAULT" in self._settings and self._currencies:
+            made += self._currency()
         return made
 
     def setting(self, name: str, value: str) -> list[tuple[str, Statement]]:
@@ -53,7 +58,9 @@ class Statements:
 
     def probes(self) -> dict[str, tuple[str, str]]:
         """Return value name -> two codes that choose different rows, where the template has several."""
-        choices = {"shop.language": self._languages, "shop.country": self._countries}
+        choices = {
+            "shop.language": self._languages, "shop.country": self._countries, "shop.currency": self._currencies
+        }  # fmt: skip
         found = {name: (codes[0], codes[1]) for name, codes in choices.items() if len(codes) > 1}
         # Longer ones do not fit the column of 1.6
         return found if self._password_format == BCRYPT else {**found, "admin.password_hash": _MD5_PROBES}
@@ -131,14 +138,64 @@ class Statements:
         joined = "{configuration} c JOIN (" + chosen + ") l"
         where = "c.name = 'PS_LANG_DEFAULT'"
         setting = self._chosen(joined, "c.value", "l.id_lang", where, language)
-        return [setting, self._chosen("{employee} e JOIN (" + chosen + ") l", "e.id_lang", "l.id_lang", "1", language)]
+        locale = self._locale("PS_LOCALE_LANGUAGE", "lang", language)
+        employee = self._chosen("{employee} e JOIN (" + chosen + ") l", "e.id_lang", "l.id_lang", "1", language)
+        return [setting, *locale, employee]
 
-    def _country(self) -> Statement:
+    def _country(self) -> list[Statement]:
         # Only among the countries the template sells to: nothing else of the database changes with the choice
         chosen = "SELECT id_country FROM {country} WHERE iso_code = %s AND active = 1 LIMIT 1"
         joined = "{configuration} c JOIN (" + chosen + ") l"
-        where = "c.name = 'PS_COUNTRY_DEFAULT'"
-        return self._chosen(joined, "c.value", "l.id_country", where, self._value("shop.country"))
+        # The second is the country of the shop's own address, where the template has one
+        where = "(c.name = 'PS_COUNTRY_DEFAULT' OR (c.name = 'PS_SHOP_COUNTRY_ID' AND c.value REGEXP '^[1-9]'))"
+        country = self._value("shop.country")
+        chosen_ids = self._chosen(joined, "c.value", "l.id_country", where, country)
+        return [chosen_ids, *self._locale("PS_LOCALE_COUNTRY", "country", country)]
+
+    def _locale(self, name: str, table: str, code: str) -> list[Statement]:
+        """The setting by which localization packs are found holds the code in small letters."""
+        if name not in self._settings:
+            return []
+        chosen = f"SELECT LOWER(iso_code) AS iso FROM {{{table}}} WHERE iso_code = %s AND active = 1 LIMIT 1"
+        return [
+            self._chosen("{configuration} c JOIN (" + chosen + ") l", "c.value", "l.iso", f"c.name = '{name}'", code)
+        ]
+
+    def _time_zone(self) -> Statement:
+        zone = self._value("shop.time_zone")
+        where = "name = 'PS_TIMEZONE' AND %s <> ''"
+        return {
+            "sql": self._sql(f"UPDATE {{configuration}} SET value = %s, date_upd = NOW() WHERE {where}"),
+            "params": [zone, zone],
+            "min_rows": 0,
+            "check": {
+                "sql": self._sql(f"SELECT COUNT(*) FROM {{configuration}} WHERE {where} AND NOT value <=> %s"),
+                "params": [zone, zone],
+                "expect": ["0"],
+            },
+        }
+
+    def _currency(self) -> list[Statement]:
+        """The default currency is the one all rates are told in; prices stay the numbers they are."""
+        code = self._value("shop.currency")
+        found = "FROM {currency} WHERE iso_code = %s AND active = 1 AND conversion_rate > 0"
+        chosen = f"SELECT id_currency, conversion_rate AS rate {found} LIMIT 1"
+        made = [self._rates(table, chosen, code) for table in ("currency_shop", "currency") if table in self._names]
+        where = "c.name = 'PS_CURRENCY_DEFAULT'"
+        setting = self._chosen("{configuration} c JOIN (" + chosen + ") l", "c.value", "l.id_currency", where, code)
+        # One the template does not have must not quietly become another
+        known = {"sql": self._sql(f"SELECT %s = '' OR COUNT(*) > 0 {found}"), "params": [code, code], "expect": ["1"]}
+        return [*made, {**setting, "check": known}]
+
+    def _rates(self, table: str, chosen: str, code: str) -> Statement:
+        joined = f"{{{table}}} c JOIN ({chosen}) l"
+        other = f"SELECT COUNT(*) FROM {joined} ON l.id_currency = c.id_currency WHERE c.conversion_rate <> 1"
+        return {
+            "sql": self._sql(f"UPDATE {joined} SET c.conversion_rate = ROUND(c.conversion_rate / l.rate, 6)"),
+            "params": [code],
+            "min_rows": 0,
+            "check": {"sql": self._sql(other), "params": [code], "expect": ["0"]},
+        }
 
     def _chosen(self, joined: str, column: str, value: str, where: str, code: str) -> Statement:
         """Return the statement that sets a column where the template has what `code` names; none is another then."""

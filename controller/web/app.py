@@ -12,6 +12,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.wrappers import Response
 
 from controller.config import LOOPBACK, Config
+from controller.jobs.domains import readable
 from controller.jobs.service import Service, open_service
 from controller.web import (
     admin,
@@ -70,6 +71,7 @@ def _configure(app: Flask, config: Config, session_keys: tuple[bytes, ...]) -> N
         PERMANENT_SESSION_LIFETIME=timedelta(seconds=LIFETIME_SECONDS),
         SEND_FILE_MAX_AGE_DEFAULT=timedelta(days=STATIC_DAYS),
     )
+    app.jinja_env.filters["readable"] = readable
     app.jinja_env.globals["asset_version"] = _asset_version(Path(app.static_folder or ""))
     hops = config.trusted_proxies
     if hops:

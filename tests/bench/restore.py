@@ -34,7 +34,13 @@ from tests.mariadb import start_private, stop_private
 
 sys.path.insert(0, str(PROJECT / "packaging" / "demo"))
 
-KNOWN = {"domain": "bench.example", "base_uri": "/", "scheme": "http", "admin_folder": "backoffice77"}
+KNOWN = {
+    "domain": "bench.example",
+    "base_uri": "/",
+    "scheme": "http",
+    "admin_folder": "backoffice77",
+    "shop.currency": "",
+}
 
 
 class Material:

@@ -287,6 +287,15 @@ def test_the_clients_page_looks_again_by_itself_while_the_shop_is_made_and_then_
     assert f'href="http://{job.domain}/"' in page
 
 
+def test_a_domain_is_shown_in_its_own_script(site, operator):
+    job = site.order("فروشگاه-آنا.example")
+    assert job.domain.startswith("xn--")
+    pages = [requests.get(client_page(site, job), timeout=TIMEOUT).text]
+    pages += [operator.get(f"{site.url}/admin/{path}", timeout=TIMEOUT).text for path in ("jobs", f"jobs/{job.id}")]
+    for page in pages:
+        assert "<bdi" in page and "فروشگاه-آنا.example" in page
+
+
 @pytest.mark.parametrize("token", ["x", "eyJhIjoxfQ.aaaa", "..%2f..%2fetc"])
 def test_a_made_up_address_shows_no_shop(site, token):
     assert requests.get(f"{site.url}/status/{token}", timeout=TIMEOUT).status_code == 404

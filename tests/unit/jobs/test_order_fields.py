@@ -153,6 +153,11 @@ def test_names_that_cannot_be_shown_are_refused(text):
     assert code_of(checked, {**ORDER, "shop_name": text}) == "order_invalid"
 
 
+@pytest.mark.parametrize("option", [{"time_zone": "Asia/Tehran"}, {"currency": "IRR"}, {"occupied": "move"}])
+def test_an_option_is_kept_as_it_was_given(option):
+    assert checked({**ORDER, "options": option})["options"] == option
+
+
 def test_a_name_over_two_lines_becomes_one():
     assert checked({**ORDER, "shop_name": " My\n\tShop "})["shop_name"] == "My Shop"
 
@@ -173,6 +178,8 @@ def test_an_order_that_lacks_a_field_names_it(field):
         {"domain": None},
         {"options": {"occupied": "delete"}},
         {"options": {"colour": "red"}},
+        {"options": {"time_zone": "Mars/Olympus"}},
+        {"options": {"currency": "euro"}},
         {"options": "move"},
         {"language": "English"},
         {"country": "Iran"},

@@ -123,7 +123,14 @@ def test_rules_fit_the_columns_of_real_databases(dump):
 def test_statements_run_on_real_databases(dump):
     source, database = dump
     statements = Statements(database, database.administrator(), "1a2b3c4d")
-    values = {"domain": "new.test", "domain_ssl": "new.test", "shop.language": "en", "shop.country": "US"}
+    values = {
+        "domain": "new.test",
+        "domain_ssl": "new.test",
+        "shop.language": "en",
+        "shop.country": "US",
+        "shop.time_zone": "",
+        "shop.currency": "",
+    }
     values |= {"shop.name": "N", "shop.email": "a@b.test", "admin.password_hash": "$2b$10$x"}
     renderer = Renderer("1a2b3c4d", values)
     made = statements.configure() + [one for job in statements.jobs().values() for one in job["statements"]]

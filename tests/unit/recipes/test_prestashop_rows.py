@@ -12,7 +12,8 @@ VALUES = {
     "domain": "new.shop.test", "base_uri": "/", "root": "/home/a/public_html", "home": "/home/a",
     "shop.name": "Ann's \"Shop\" فروشگاه", "shop.email": "ann@new.test", "admin.email": "ann.admin@new.test",
     "admin.password_hash": "$2b$10$x", "admin.first_name": "Ann", "admin.last_name": "O'Neil", "shop.language": "fa",
-    "shop.country": "IR", "secret.nw_salt": "N" * 16, "secret.mbo_uuid": "u1", "secret.checkout_uuid": "u2",
+    "shop.country": "IR", "shop.time_zone": "", "shop.currency": "",
+    "secret.nw_salt": "N" * 16, "secret.mbo_uuid": "u1", "secret.checkout_uuid": "u2",
 }  # fmt: skip
 
 

@@ -11,7 +11,8 @@ from shared.schema import load_schema
 VALUES = {
     "domain": "new.shop.test", "domain_ssl": "new.shop.test:8443",
     "shop.name": "Ann's \"Shop\" %s فروشگاه", "shop.email": "ann@new.test",
-    "shop.language": "fa", "shop.country": "IR", "admin.password_hash": "$2b$10$new",
+    "shop.language": "fa", "shop.country": "IR", "shop.time_zone": "", "shop.currency": "",
+    "admin.password_hash": "$2b$10$new",
 }  # fmt: skip
 
 
@@ -50,6 +51,54 @@ def test_language_and_country_are_chosen_among_the_templates(own_sample):
     assert setting(own_sample, "PS_LANG_DEFAULT") == ["2"]
     assert setting(own_sample, "PS_COUNTRY_DEFAULT") == ["5"]
     assert own_sample.query("SELECT id_lang FROM ps_employee WHERE id_employee = 1") == ((2,),)
+
+
+def add_settings(shop, **values):
+    for name, value in values.items():
+        shop.query("DELETE FROM ps_configuration WHERE name = %s", name)
+        shop.query("INSERT INTO ps_configuration (name, value, date_add, date_upd) VALUES (%s, %s, 0, 0)", name, value)
+
+
+def test_language_country_and_time_zone_are_told_wherever_prestashop_looks(own_sample):
+    add_settings(
+        own_sample, PS_LOCALE_LANGUAGE="en", PS_LOCALE_COUNTRY="de", PS_SHOP_COUNTRY_ID="1", PS_TIMEZONE="Europe/Berlin"
+    )
+    template = inspected(own_sample)
+    run(own_sample, template, template.configure(), {**VALUES, "shop.time_zone": "Asia/Tehran"})
+    assert setting(own_sample, "PS_LOCALE_LANGUAGE") == ["fa"]
+    assert setting(own_sample, "PS_LOCALE_COUNTRY") == ["ir"]
+    assert setting(own_sample, "PS_SHOP_COUNTRY_ID") == setting(own_sample, "PS_COUNTRY_DEFAULT") == ["5"]
+    assert setting(own_sample, "PS_TIMEZONE") == ["Asia/Tehran"]
+
+
+def test_an_order_without_time_zone_and_currency_keeps_the_templates(own_sample):
+    add_settings(own_sample, PS_TIMEZONE="Europe/Berlin", PS_SHOP_COUNTRY_ID="", PS_CURRENCY_DEFAULT="1")
+    rates = own_sample.query("SELECT id_currency, conversion_rate FROM ps_currency")
+    template = inspected(own_sample)
+    run(own_sample, template, template.configure())
+    assert setting(own_sample, "PS_TIMEZONE") == ["Europe/Berlin"]
+    assert setting(own_sample, "PS_SHOP_COUNTRY_ID") == [""]
+    assert setting(own_sample, "PS_CURRENCY_DEFAULT") == ["1"]
+    assert own_sample.query("SELECT id_currency, conversion_rate FROM ps_currency") == rates
+
+
+def test_another_default_currency_is_the_one_the_rates_are_told_in(own_sample):
+    add_settings(own_sample, PS_CURRENCY_DEFAULT="1")
+    template = inspected(own_sample)
+    # Twice: what is carried out again changes nothing more
+    for _ in range(2):
+        run(own_sample, template, template.configure(), {**VALUES, "shop.currency": "USD"})
+    assert setting(own_sample, "PS_CURRENCY_DEFAULT") == ["2"]
+    for table in ("ps_currency", "ps_currency_shop"):
+        rates = dict(own_sample.query(f"SELECT id_currency, conversion_rate FROM {table}"))
+        assert [round(float(rates[number]), 3) for number in (1, 2, 3)] == [0.926, 1.0, 41666.667]
+
+
+def test_a_currency_the_template_does_not_have_fails_instead_of_becoming_another(own_sample):
+    add_settings(own_sample, PS_CURRENCY_DEFAULT="1")
+    template = inspected(own_sample)
+    with pytest.raises(AssertionError):
+        run(own_sample, template, template.configure(), {**VALUES, "shop.currency": "JPY"})
 
 
 @pytest.mark.parametrize(
@@ -101,7 +150,7 @@ def test_a_language_or_country_the_template_lacks_changes_nothing(own_sample):
 
 def test_trial_values_choose_different_rows(sample):
     probes = inspected(sample).probes()
-    assert probes == {"shop.language": ("en", "fa"), "shop.country": ("DE", "FR")}
+    assert probes == {"shop.language": ("en", "fa"), "shop.country": ("DE", "FR"), "shop.currency": ("EUR", "USD")}
 
 
 def test_missing_settings_are_added_with_user_text_bound(own_sample):

@@ -1,0 +1,10 @@
+"""Domains as people write them: orders keep what machines write."""
+
+from __future__ import annotations
+
+import idna
+
+
+def readable(domain: str) -> str:
+    """Return a domain (ASCII, as `orders.check_domain` returns it) in its own script."""
+    return ".".join(idna.decode(label) if label.startswith("xn--") else label for label in domain.split("."))

@@ -1,0 +1,276 @@
+"""A really installed PrestaShop 1.6, restored twice by the agent and read through a PHP compiled to WebAssembly.
+
+Beside the template's document root and database SHOPLAUNCH_TEST_PHP_WASM names the folder in which
+`npm install @php-wasm/node @php-wasm/node-7-4 node@24` was run.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import zipfile
+from pathlib import Path
+
+import pytest
+from selenium.webdriver.common.by import By
+from selenium.webdriver.support import expected_conditions as expected
+
+from controller.bundles.agent_build import build_agent
+from controller.jobs.values import make_private
+from shared.encoding import sha256_hex
+from tests.agent_box import Box, Keys
+from tests.browser.chrome import chrome
+from tests.controller_stub import Controller
+from tests.integration.real_prestashop.test_browser import check_page, click, one, pictures, visit, wait_for
+from tests.mariadb import MariaDB
+from tests.php_versions import WASM
+from tests.real_shop import DATABASE, DOCROOT, HINT, SHOP_NAME, Template, is_1_6, parameters
+from tests.traces import Traces
+
+pytestmark = pytest.mark.browser
+SERVER = Path(__file__).resolve().parents[2] / "php_server.mjs"
+SECONDS = 900
+SECRETS = ("database_name", "database_user", "database_password", "cookie_key", "cookie_iv", "rijndael_key")
+SECRETS += ("rijndael_iv",)
+
+
+@pytest.fixture(scope="module")
+def template():
+    if DOCROOT not in os.environ or DATABASE not in os.environ or not is_1_6(os.environ[DOCROOT]):
+        pytest.skip(HINT + " of 1.6")
+    if WASM not in os.environ:
+        pytest.skip(f"{WASM} names no PHP old enough for 1.6")
+    return Template(os.environ)
+
+
+@pytest.fixture(scope="module")
+def folder():
+    """A folder every account may enter."""
+    made = Path(tempfile.mkdtemp(prefix="sl16"))
+    made.chmod(0o755)
+    yield made
+    shutil.rmtree(made)
+
+
+def pack(template, target):
+    command = [
+        str(Path(sys.executable).with_name("shoplaunch")),
+        "pack",
+        "--docroot",
+        str(template.root),
+        "-o",
+        str(target),
+    ]
+    environment = {**os.environ, "SHOPLAUNCH_SOURCE_PASSWORD": template.password}
+    subprocess.run([*command, "--database", template.url], env=environment, check=True, timeout=SECONDS)
+
+
+@pytest.fixture(scope="module")
+def bundle(template, folder):
+    pack(template, folder / "old.bundle")
+    return folder / "old.bundle"
+
+
+@pytest.fixture(scope="module")
+def database(folder):
+    """A server that also listens to addresses: sockets are beyond a PHP in WebAssembly."""
+    (folder / "mariadb").mkdir()
+    port = free_port()
+    server = MariaDB(folder / "mariadb", ["--skip-networking=0", "--bind-address=127.0.0.1", f"--port={port}"])
+    server.install()
+    server.start()
+    server.port = port
+    yield server
+    server.stop()
+
+
+def free_port():
+    with socket.socket() as asked:
+        asked.bind(("127.0.0.1", 0))
+        return asked.getsockname()[1]
+
+
+class Shop:
+    """One restored shop: `box` is its account, `values` are its job's, `private` the secrets with the password."""
+
+    def __init__(self, number, box, values, private):
+        self.box, self.values, self.private = box, values, private
+        self.root, self.database = box.root, values["db.name"]
+        self.port = free_port()
+        url = f"http://{values['domain']}/"
+        self.shown = {"shop_url": url, "admin_url": f"{url}{values['admin_folder']}/"}
+        self.process = None
+
+    def serve(self):
+        """Start a web server with the old PHP; return once it answers."""
+        wasm = Path(os.environ[WASM])
+        own = wasm / "node_modules" / ".bin" / "node"
+        node = [str(own) if own.exists() else "node", "--experimental-wasm-jspi"]
+        command = [*node, str(SERVER), str(wasm), "7.4", str(self.root), str(self.port)]
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        assert self.process.stdout.readline() == "ready\n"
+
+    def close(self):
+        if self.process:
+            self.process.kill()
+            self.process.wait(60)
+            self.process.stdout.close()
+        self.box.close()
+
+
+def restored(number, bundle, agent, keys, server, controller):
+    """Restore the bundle into an account of its own."""
+    with zipfile.ZipFile(bundle) as members:
+        raw = members.read("manifest.json")
+    manifest = json.loads(raw)
+    name, user, password = server.new_database()
+    server.query(f"CREATE USER `{user}`@'127.0.0.1' IDENTIFIED BY %s", password)
+    server.query(f"GRANT ALL ON `{name}`.* TO `{user}`@'127.0.0.1'")
+    box = Box(controller, keys, agent)
+    shutil.copy(bundle, box.folder / "shop.bundle")
+    box.pin = {"manifest_sha256": sha256_hex(raw), "size": bundle.stat().st_size}
+    box.own()
+    private = make_private(manifest)
+    values = {
+        "domain": f"shop-{number}.example", "domain_ssl": f"shop-{number}.example", "base_uri": "/", "scheme": "http",
+        "root": str(box.root), "home": str(box.home), "db.host": "127.0.0.1", "db.port": str(server.port),
+        "db.address": f"127.0.0.1:{server.port}", "db.socket": "", "db.name": name, "db.user": user,
+        "shop.name": SHOP_NAME, "shop.email": "owner@example.com", "admin.email": "owner@example.com",
+        "admin.first_name": "Dana", "admin.last_name": "Neil", "shop.language": "en", "shop.country": "US",
+        "shop.time_zone": "", "shop.currency": "",
+        **{key: value for key, value in private.items() if key != "admin.password"}, "db.password": password,
+    }  # fmt: skip
+    box.drop(values=values)
+    assert box.run(seconds=SECONDS) == 0
+    return Shop(number, box, values, private)
+
+
+@pytest.fixture(scope="module")
+def shops(bundle, database, folder):
+    keys = Keys()
+    build_agent(folder / "agent.pyz", [keys.public])
+    controller = Controller()
+    made = []
+    try:
+        for number in (1, 2):
+            made.append(restored(number, bundle, folder / "agent.pyz", keys, database, controller))
+        yield made
+    finally:
+        for shop in made:
+            shop.close()
+        controller.close()
+
+
+@pytest.fixture(scope="module")
+def shop(shops):
+    shops[0].serve()
+    return shops[0]
+
+
+@pytest.fixture(scope="module")
+def browser(shop):
+    with chrome(width=1400, height=1000, resolve={shop.values["domain"]: f"127.0.0.1:{shop.port}"}) as driver:
+        yield driver
+
+
+def test_the_same_template_is_packed_to_the_same_bytes(template, bundle, folder):
+    pack(template, folder / "again.bundle")
+    assert (folder / "again.bundle").read_bytes() == bundle.read_bytes()
+
+
+def test_two_shops_share_no_secret_with_each_other_or_the_template(template, shops):
+    first, second = (parameters(shop.root) for shop in shops)
+    for name in SECRETS:
+        assert first[name] and len({first[name], second[name], template.settings[name]}) == 3, name
+
+
+def test_nothing_of_the_template_is_left_in_files_or_tables(template, shops, database):
+    traces = Traces(template.known)
+    for shop in shops:
+        assert traces.in_tree(shop.root) == []
+        assert traces.in_database(database.socket, shop.database) == set()
+
+
+def test_the_password_never_reached_the_account(shops, database):
+    for shop in shops:
+        (stored,) = database.query("SELECT passwd FROM ps_employee", database=shop.database)[0]
+        keyed = parameters(shop.root)["cookie_key"] + shop.private["admin.password"]
+        assert stored == hashlib.md5(keyed.encode()).hexdigest()
+        traces = Traces({"password": shop.private["admin.password"]})
+        assert traces.in_tree(shop.box.home) == []
+        assert traces.in_database(database.socket, shop.database) == set()
+
+
+def test_a_visitor_finds_buys_and_registers(browser, shop):
+    shown = shop.shown
+    visit(browser, shown)
+    check_page(browser, shown)
+    assert browser.title == SHOP_NAME
+    assert len(pictures(browser)) > 5
+    click(browser, "#block_top_menu > ul > li > a")
+    one(browser, "body#category")
+    check_page(browser, shown)
+    click(browser, "#center_column a.product-name")
+    one(browser, "body#product")
+    check_page(browser, shown)
+    name = browser.find_element(By.CSS_SELECTOR, "h1").text
+    assert one(browser, "#bigpic").get_attribute("src") in pictures(browser)
+    click(browser, "#add_to_cart button")
+    wait_for(browser, expected.visibility_of_element_located((By.CSS_SELECTOR, "#layer_cart")))
+    visit(browser, shown, "index.php?controller=order")
+    assert name in one(browser, "#cart_summary .cart_item").text
+    field = one(browser, "#search_query_top")
+    field.send_keys(name.split()[-1])
+    browser.execute_script("arguments[0].form.submit()", field)
+    one(browser, "body#search")
+    assert name in [link.text for link in browser.find_elements(By.CSS_SELECTOR, "#center_column a.product-name")]
+    register(browser, shown)
+    visit(browser, shown, "index.php?controller=order&step=1")
+    wait_for(browser, expected.visibility_of_element_located((By.CSS_SELECTOR, "#address1")))
+    check_page(browser, shown)
+
+
+def register(browser, shown):
+    visit(browser, shown, "index.php?controller=authentication&back=my-account")
+    one(browser, "#email_create").send_keys("vera@example.com")
+    click(browser, "#SubmitCreate")
+    for field, value in {"customer_firstname": "Vera", "customer_lastname": "Visitor", "passwd": "Marigold-73"}.items():
+        wait_for(browser, expected.element_to_be_clickable((By.ID, field))).send_keys(value)
+    click(browser, "#submitAccount")
+    one(browser, "a.logout")
+    check_page(browser, shown)
+
+
+def test_the_owner_logs_in_and_saves_a_product(browser, shop, database):
+    browser.get(shop.shown["admin_url"])
+    one(browser, "#email").send_keys("owner@example.com")
+    one(browser, "#passwd").send_keys(shop.private["admin.password"])
+    click(browser, "button[name='submitLogin']")
+    address = one(browser, "#subtab-AdminProducts a").get_attribute("href")
+    check_page(browser, shop.shown)
+    browser.get(address)
+    assert len(wait_for(browser, lambda page: page.find_elements(By.CSS_SELECTOR, "table.product tbody tr"))) > 3
+    check_page(browser, shop.shown)
+    browser.get(one(browser, "table.product tbody tr a.edit").get_attribute("href"))
+    field = wait_for(browser, expected.element_to_be_clickable((By.ID, "name_1")))
+    field.clear()
+    field.send_keys("Renamed by its owner")
+    # Not before all parts of the page are there
+    click(browser, "button[name='submitAddproductAndStay']:not([disabled])")
+    saved = "SELECT COUNT(*) FROM ps_product_lang WHERE name = 'Renamed by its owner'"
+    wait_for(browser, lambda _: database.query(saved, database=shop.database)[0][0])
+    check_page(browser, shop.shown)
+
+
+def test_another_word_than_the_password_does_not_open_the_back_office(browser, shop):
+    browser.delete_all_cookies()
+    browser.get(shop.shown["admin_url"])
+    one(browser, "#email").send_keys("owner@example.com")
+    one(browser, "#passwd").send_keys("not the password")
+    click(browser, "button[name='submitLogin']")
+    assert wait_for(browser, expected.visibility_of_element_located((By.CSS_SELECTOR, "#error"))).text
+    assert not browser.find_elements(By.CSS_SELECTOR, "#subtab-AdminProducts")
