@@ -42,13 +42,13 @@ lint:
 	.venv/bin/lint-imports
 	.venv/bin/vermin --quiet --no-tips --violations --eval-annotations --target=3.6- agent shared
 
-# BUNDLE=FILE measures that bundle instead of the sample shop
+# BUNDLE=FILES measures these bundles instead of shops of our own making
 bench:
 	@packaging/bootstrap.sh test
-	.venv/bin/python -m tests.bench.restore $(BUNDLE)
 	.venv/bin/python -m tests.bench.pack
 	.venv/bin/python -m tests.bench.addon
 	.venv/bin/python -m tests.bench.controller
+	.venv/bin/python -m tests.bench.restore $(BUNDLE) --svg build/speed.svg --markdown build/speed.md
 
 # The demo is the machine's, not this folder's: it is removed from wherever this is called
 clean:

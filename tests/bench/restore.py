@@ -1,212 +1,115 @@
 """`make bench`: the agent against what an administrator types, side by side in one run.
 
-Usage: python -m tests.bench.restore [BUNDLE] [--runs N]. Without a bundle the sample shop is packed first.
-A: `tar -xzf`, then `mariadb <`. B: both at once, the practical floor. C: the agent, with everything it does besides
-(verify, fill in, prove, switch, clean up). Nothing is rewritten in A and B: their files and rows are filled already.
+A: `tar -xzf`, then `mariadb <`, then the domain replaced in the database. B: the first two at once and nothing else,
+the practical floor. C: the agent with everything it does besides (verify, fill in, prove, switch, clean up). Measured
+are three shops of our own making, or the bundles that are named. What they are made of is kept in `build/bench` for
+the next time. Nothing is published (Markdown, SVG) when B itself varies by more than 30 %.
 """
 
 import argparse
-import base64
-import gzip
-import io
+import contextlib
 import json
-import shutil
-import statistics
-import subprocess
 import sys
-import tarfile
 import tempfile
-import time
-import zipfile
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import track
-from rich.table import Table
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from controller.bundles.agent_build import build_agent
-from shared.bundle import SESSION, load_manifest, members_of
-from shared.encoding import sha256_hex
-from shared.placeholders import Renderer
-from tests.agent_box import PROJECT, Box, Keys
-from tests.controller_stub import Controller
-from tests.mariadb import start_private, stop_private
+from tests.bench import chart, results
+from tests.bench.material import of_bundle, of_shape
+from tests.bench.shapes import SHAPES
+from tests.bench.ways import Bench
+from tests.interpreters import as_numbers, interpreters
 
-sys.path.insert(0, str(PROJECT / "packaging" / "demo"))
-
-KNOWN = {
-    "domain": "bench.example",
-    "base_uri": "/",
-    "scheme": "http",
-    "admin_folder": "backoffice77",
-    "shop.currency": "",
-}
+#: Between these lines of README.md the tables stand.
+BEGIN, END = "<!-- measured by make bench -->\n", "<!-- end of what was measured -->\n"
 
 
-class Material:
-    """One bundle, and the same shop as `files.tar.gz` and `dump.sql`, already filled with the job's values."""
-
-    def __init__(self, bundle, folder):
-        self.bundle = Path(bundle)
-        self.archive = Path(folder) / "files.tar.gz"
-        self.dump = Path(folder) / "dump.sql"
-        with zipfile.ZipFile(bundle) as members:
-            self.raw_manifest = members.read("manifest.json")
-            self.manifest = load_manifest(self.raw_manifest)
-            values = {name: KNOWN.get(name, f"bench-{name}") for name in self.manifest["values"]}
-            fragments = {}
-            for member in members_of(self.manifest, "fragments"):
-                document = json.loads(gzip.decompress(members.read(member["name"])))
-                fragments.update((name, base64.b64decode(text)) for name, text in document.items())
-            self.values = values
-            self._renderer = Renderer(self.manifest["nonce"], values, fragments)
-            self._write_archive(members)
-            self._write_dump(members)
-
-    def _write_archive(self, members):
-        with tarfile.open(self.archive, "w:gz", compresslevel=6, format=tarfile.GNU_FORMAT) as target:
-            for member in members_of(self.manifest, "files"):
-                with tarfile.open(fileobj=io.BytesIO(gzip.decompress(members.read(member["name"])))) as shard:
-                    for info in shard:
-                        info.name = self._renderer.render(info.name.encode()).decode()
-                        content = shard.extractfile(info)
-                        data = None if content is None else self._renderer.render(content.read())
-                        info.size = len(data or b"")
-                        target.addfile(info, None if data is None else io.BytesIO(data))
-
-    def _write_dump(self, members):
-        parts = [";\n".join([*SESSION, ""])]
-        tables = [json.loads(gzip.decompress(members.read(one["name"]))) for one in members_of(self.manifest, "tables")]
-        for table in tables[0]:
-            parts.append(table["create"] + ";\n")
-        for member in members_of(self.manifest, "data"):
-            parts.append(self._renderer.render(gzip.decompress(members.read(member["name"]))).decode())
-        for table in tables[0]:
-            parts += [statement + ";\n" for statement in table.get("late", [])]
-            parts += [statement + ";\n" for _, statement in table.get("foreign_keys", [])]
-        self.dump.write_text("".join(parts))
+def oldest_python():
+    """Return the path of a Python 3.6, None when there is none."""
+    found = {as_numbers(version): path for version, path in interpreters().items()}
+    return next((path for numbers, path in sorted(found.items(), reverse=True) if numbers[:2] == (3, 6)), None)
 
 
-class Bench:
-    """One server, one agent; each run gets fresh directories and a fresh database."""
-
-    def __init__(self, material):
-        self.material = material
-        self.server = start_private()
-        self.keys = Keys()
-        self.controller = Controller()
-        self.folder = Path(tempfile.mkdtemp(prefix="slbench"))
-        build_agent(self.folder / "agent.pyz", [self.keys.public])
-
-    def close(self):
-        """Remove everything."""
-        self.controller.close()
-        stop_private(self.server)
-        shutil.rmtree(self.folder)
-
-    def _mariadb(self, database):
-        return ["mariadb", "--no-defaults", "-uroot", f"-S{self.server.socket}", database]
-
-    def _tar(self, target):
-        return ["tar", "-xzf", str(self.material.archive), "-C", str(target)]
-
-    def one_after_the_other(self):
-        """A: seconds for unpacking, then importing."""
-        database, target = self.server.new_database()[0], tempfile.mkdtemp(dir=self.folder)
-        started = time.perf_counter()
-        subprocess.run(self._tar(target), check=True)
-        with self.material.dump.open("rb") as stream:
-            subprocess.run(self._mariadb(database), stdin=stream, check=True)
-        return self._end(started, database, target)
-
-    def at_once(self):
-        """B: seconds for both at the same time."""
-        database, target = self.server.new_database()[0], tempfile.mkdtemp(dir=self.folder)
-        started = time.perf_counter()
-        with self.material.dump.open("rb") as stream:
-            importing = subprocess.Popen(self._mariadb(database), stdin=stream)
-        subprocess.run(self._tar(target), check=True)
-        if importing.wait() != 0:
-            raise RuntimeError("mariadb failed")
-        return self._end(started, database, target)
-
-    def _end(self, started, database, target):
-        seconds = time.perf_counter() - started
-        self.server.query(f"DROP DATABASE `{database}`")
-        shutil.rmtree(target)
-        return seconds
-
-    def agent(self):
-        """C: seconds from the launcher's start to the agent's own removal."""
-        database, user, password = self.server.new_database()
-        box = Box(self.controller, self.keys, self.folder / "agent.pyz")
-        shutil.copy(self.material.bundle, box.folder / "shop.bundle")
-        size = self.material.bundle.stat().st_size
-        box.pin = {"manifest_sha256": sha256_hex(self.material.raw_manifest), "size": size}
-        box.own()
-        values = {"db.name": database, "db.user": user, "db.password": password, "db.socket": self.server.socket}
-        own = {"root": str(box.root), "home": str(box.home), "db.host": "localhost", "db.port": ""}
-        box.drop(values={**self.material.values, **own, **values})
-        started = time.perf_counter()
-        code = box.run(seconds=600)
-        seconds = time.perf_counter() - started
-        if code != 0:
-            raise RuntimeError(f"the agent ended with {code}: {self.controller.events[-1]}")
-        box.close()
-        self.server.query(f"DROP DATABASE `{database}`")
-        self.server.query(f"DROP USER `{user}`@localhost")
-        return seconds
+def measure(bench, material, runs, old, progress):
+    """Measure every way `runs` times in turn; return results.Result. `old` is the path of a Python 3.6, or None."""
+    ways = {"A": bench.one_after_the_other, "B": bench.at_once, "C": bench.agent}
+    if old is not None:
+        ways["C36"] = lambda material: bench.agent(material, python=old)
+    sizes = material.bundle.stat().st_size, material.tree_bytes, material.dump.stat().st_size
+    result = results.Result(material.name, material.shape, *sizes, runs={way: [] for way in ways})
+    task = progress.add_task(material.shape, total=runs * len(ways) + 1)
+    for _ in range(runs):
+        for way, run in ways.items():
+            result.runs[way].append(run(material))
+            progress.advance(task)
+    result.look = bench.agent(material, look=True)
+    progress.advance(task)
+    return result
 
 
-def sample_bundle(folder):
-    """Pack the sample shop; return the bundle's path."""
-    from world import World
+def parse(arguments=None):
+    """Return the command line's options."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("bundles", nargs="*", type=Path, help="measure these instead of shops of our own making")
+    parser.add_argument("--sizes", default=",".join(SHAPES), help="some of %(default)s")
+    parser.add_argument("--runs", type=int, default=7, help="of each way (%(default)s)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write everything measured to FILE")
+    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the tables to FILE, where it says so")
+    parser.add_argument("--svg", type=Path, metavar="FILE", help="write the picture to FILE")
+    options = parser.parse_args(arguments)
+    options.sizes = options.sizes.split(",")
+    unknown = sorted(set(options.sizes) - set(SHAPES))
+    if unknown:
+        parser.error(f"no such size: {', '.join(unknown)}")
+    return options
 
-    world = World(Path(folder) / "world", prefix="slbench")
-    try:
-        world.start()
-        target = Path(folder) / "sample.bundle"
-        world.pack(*world.install_sample(), target)
-        return target
-    finally:
-        world.remove()
+
+def write_between_marks(path, text):
+    """Write `text` between the marks of the file at `path` (Path); without them it becomes the whole file."""
+    before = path.read_text() if path.exists() else ""
+    head, begin, rest = before.partition(BEGIN)
+    _, end, tail = rest.partition(END)
+    path.write_text(f"{head}{begin}{text}{end}{tail}" if begin and end else text)
+
+
+def publish(options, found):
+    """Write what was asked for; return whether it may be published."""
+    if options.json:
+        options.json.write_text(json.dumps(results.as_json(found), indent=1) + "\n")
+    if not results.may_be_published(found):
+        return False
+    if options.markdown:
+        write_between_marks(options.markdown, results.markdown(found))
+    if options.svg:
+        options.svg.write_text(chart.draw(found))
+    return True
 
 
 def main():
-    """Measure and print the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("bundle", nargs="?", type=Path)
-    parser.add_argument("--runs", type=int, default=7)
-    options = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="slbench") as folder:
-        Path(folder).chmod(0o755)
-        material = Material(options.bundle or sample_bundle(folder), folder)
-        bench = Bench(material)
-        ways = {
-            "A  tar, then mariadb": bench.one_after_the_other,
-            "B  both at once": bench.at_once,
-            "C  agent": bench.agent,
-        }
-        seconds = {name: [] for name in ways}
-        try:
-            for _ in track(range(options.runs), "Measuring"):
-                for name, way in ways.items():
-                    seconds[name].append(way())
-        finally:
-            bench.close()
-    print_table(material, seconds)
-
-
-def print_table(material, seconds):
-    """Print each way's median, and its ratio to A taken pair by pair."""
-    first = next(iter(seconds.values()))
-    application = material.manifest["application"]
-    title = f"{application['name']} {application['version']}, {len(first)} runs each, interleaved"
-    table = Table("way", "median s", "min–max s", "ratio to A (median of pairs)", title=title)
-    for name, values in seconds.items():
-        ratio = statistics.median(value / other for value, other in zip(values, first, strict=True))
-        table.add_row(name, f"{statistics.median(values):.2f}", f"{min(values):.2f}–{max(values):.2f}", f"{ratio:.2f}")
-    Console().print(table)
+    """Measure, print the tables, publish; exit code 1 when B was too unsteady for that."""
+    options = parse()
+    console = Console()
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with contextlib.ExitStack() as stack:
+        bench = Bench()
+        stack.callback(bench.close)
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="slbench")))
+        console.print("Making what is measured, or finding it in build/bench")
+        if options.bundles:
+            materials = [of_bundle(path, Path(tempfile.mkdtemp(dir=folder)), bench.server) for path in options.bundles]
+        else:
+            materials = [of_shape(name, bench.server, stack) for name in options.sizes]
+        with Progress(*columns, console=console) as progress:
+            old = oldest_python()
+            found = [measure(bench, material, options.runs, old, progress) for material in materials]
+        console.print("Removing what the runs made")
+    results.show(found)
+    if not publish(options, found):
+        spreads = ", ".join(f"{one.name} {one.spread:.0%}" for one in found)
+        console.print(f"B varies too much to publish anything: {spreads}", style="red")
+        sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,47 @@
+"""Draws the measured seconds as bars in SVG, readable on light and dark pages."""
+
+from html import escape
+
+WIDTH = 760
+_BAR, _GAP, _GROUP = 22, 6, 34
+_LEFT, _RIGHT, _TOP = 210, 120, 58
+LABELS = {"A": "A  by hand, in turn", "B": "B  by hand, at once", "C": "C  agent", "C36": "C  agent, Python 3.6"}
+_STYLE = """
+text { font: 14px system-ui, sans-serif; fill: #1f2328; }
+.title { font-size: 16px; font-weight: 600; }
+.quiet { fill: #59636e; }
+.A { fill: #8c959f; } .B { fill: #bf8700; } .C { fill: #1a7f37; } .C36 { fill: #4ac26b; }
+.back { fill: #ffffff; }
+@media (prefers-color-scheme: dark) {
+  text { fill: #f0f6fc; } .quiet { fill: #9198a1; } .back { fill: #0d1117; }
+  .A { fill: #656c76; } .B { fill: #d29922; } .C { fill: #3fb950; } .C36 { fill: #238636; }
+}
+"""
+
+
+def draw(results):
+    """Return an SVG document of `results` (results.Result); each shop's bars are scaled to its longest."""
+    parts, top = [], _TOP
+    for result in results:
+        parts.append(_text(16, top, result.shape, "title"))
+        top += 12
+        longest = max(result.median(way) for way in result.runs)
+        for way in result.runs:
+            seconds = result.median(way)
+            width = (WIDTH - _LEFT - _RIGHT) * seconds / longest
+            parts.append(_text(16, top + 16, LABELS[way], ""))
+            parts.append(f'<rect class="{way}" x="{_LEFT}" y="{top}" width="{width:.1f}" height="{_BAR}" rx="3"/>')
+            parts.append(_text(_LEFT + width + 8, top + 16, f"{seconds:.2f} s", ""))
+            top += _BAR + _GAP
+        top += _GROUP
+    head = _text(16, 26, "Seconds to a restored shop (medians); shorter is better", "quiet")
+    title = "Seconds to a restored shop: by hand and by the agent"
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {top - _GROUP + 12}" width="{WIDTH}" role="img"'
+        f' aria-label="{title}"><title>{title}</title><style>{_STYLE}</style>'
+        f'<rect class="back" width="100%" height="100%" rx="6"/>\n{head}\n' + "\n".join(parts) + "\n</svg>\n"
+    )
+
+
+def _text(x, y, text, style):
+    return f'<text class="{style}" x="{x:.1f}" y="{y:.1f}" xml:space="preserve">{escape(text)}</text>'

@@ -1,0 +1,159 @@
+"""The ways to a restored shop that are measured: by hand one after the other, by hand at once, the agent."""
+
+import contextlib
+import os
+import resource
+import shutil
+import subprocess
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from controller.bundles.agent_build import build_agent
+from tests.agent_box import Box, Keys
+from tests.bench import search_replace
+from tests.bench.material import KNOWN, pin
+from tests.controller_stub import Controller
+from tests.mariadb import start_private, stop_private
+from tests.resources import usage_of
+
+#: Beside the bundle's server of tests: what MariaDB does by itself.
+SERVER = ("--innodb-buffer-pool-size=128M", "--innodb-flush-log-at-trx-commit=1")
+NEW_DOMAIN = "other-shop.example"
+LONGEST_SECONDS = 3600
+LOOK_SECONDS = 0.02
+
+
+@dataclass
+class Run:
+    """One measured run: seconds, processor seconds of its own processes (not the server's), bytes fetched from the disk
+    and written, and the largest sum of the processes' memory. Memory and reading are of runs that are looked at."""
+
+    seconds: float
+    cpu: float = 0.0
+    read: int = 0
+    written: int = 0
+    pss: int = 0
+
+
+#: When less of the disk is free, what earlier runs made is removed.
+FREE_BYTES = 4 << 30
+
+
+class Bench:
+    """One server and one agent; each run gets fresh directories and a fresh database.
+
+    They are removed at the end, or when the disk becomes full: for minutes after many files were deleted, ext4 makes
+    new ones far more slowly.
+    """
+
+    def __init__(self):
+        self.server = start_private(SERVER)
+        self.keys = Keys()
+        self.controller = Controller()
+        self.folder = Path(tempfile.mkdtemp(prefix="slbench"))
+        self.left = contextlib.ExitStack()
+        build_agent(self.folder / "agent.pyz", [self.keys.public])
+
+    def close(self):
+        """Remove everything."""
+        self.left.close()
+        self.controller.close()
+        stop_private(self.server)
+        shutil.rmtree(self.folder)
+
+    def one_after_the_other(self, material):
+        """A: unpack, import, replace the domain in the database."""
+        target = self._target()
+        database = self._database()[0]
+        started = time.perf_counter()
+        subprocess.run(_tar(material, target), check=True)
+        with material.dump.open("rb") as dump:
+            subprocess.run(self._mariadb(database), stdin=dump, check=True)
+        connection = self.server.root_connection(database)
+        changed = search_replace.replace(connection, KNOWN["domain"], NEW_DOMAIN)
+        connection.close()
+        _flush(target)
+        seconds = time.perf_counter() - started
+        if not changed:
+            raise RuntimeError("no row named the old domain")
+        return Run(seconds)
+
+    def at_once(self, material):
+        """B: unpack and import at the same time, and nothing else."""
+        target = self._target()
+        database = self._database()[0]
+        cpu = _children_cpu()
+        started = time.perf_counter()
+        with material.dump.open("rb") as dump:
+            importing = subprocess.Popen(self._mariadb(database), stdin=dump)
+        subprocess.run(_tar(material, target), check=True)
+        if importing.wait() != 0:
+            raise RuntimeError("mariadb failed")
+        _flush(target)
+        return Run(time.perf_counter() - started, _children_cpu() - cpu)
+
+    def agent(self, material, python=None, look=False):
+        """C: the agent, from the launcher's start to its own removal; with `python` that interpreter's.
+
+        With `look` the bundle is in no cache, and the memory is looked at all the time, which makes it slower.
+        """
+        self._make_room()
+        database, user, password = self._database()
+        box = Box(self.controller, self.keys, self.folder / "agent.pyz")
+        self.left.callback(box.close)
+        shutil.copy(material.bundle, box.folder / "shop.bundle")
+        box.pin = pin(material)
+        box.own()
+        values = {"db.name": database, "db.user": user, "db.password": password, "db.socket": self.server.socket}
+        own = {"root": str(box.root), "home": str(box.home), "db.host": "localhost", "db.port": ""}
+        box.drop(values={**material.values, **own, **values})
+        _flush(box.home)
+        if look:
+            _forget(box.folder / "shop.bundle")
+        process = box.start(*([] if python is None else ["run"]), python=python)
+        used = usage_of(process, LONGEST_SECONDS, LOOK_SECONDS if look else None)
+        if process.returncode != 0:
+            raise RuntimeError(f"the agent ended with {process.returncode}: {self.controller.events[-1]}")
+        return Run(used.seconds, used.cpu, used.disk_read, used.written, used.pss)
+
+    def _database(self):
+        database, user, password = self.server.new_database()
+        self.left.callback(self.server.query, f"DROP DATABASE `{database}`")
+        return database, user, password
+
+    def _target(self):
+        self._make_room()
+        target = tempfile.mkdtemp(dir=self.folder)
+        self.left.callback(shutil.rmtree, target)
+        # Nothing of earlier runs waits for the disk any more
+        _flush(target)
+        return target
+
+    def _make_room(self):
+        if shutil.disk_usage(self.folder).free < FREE_BYTES:
+            self.left.close()
+
+    def _mariadb(self, database):
+        return ["mariadb", "--no-defaults", "-uroot", f"-S{self.server.socket}", database]
+
+
+def _tar(material, target):
+    return ["tar", "-xzf", str(material.archive), "-C", str(target)]
+
+
+def _flush(folder):
+    """Everything written to the file system of `folder` is on its disk, as it is when the agent has ended."""
+    subprocess.run(["sync", "-f", str(folder)], check=True)
+
+
+def _forget(path):
+    """The kernel keeps nothing of the file at `path` (Path) in memory."""
+    with path.open("rb") as stream:
+        os.posix_fadvise(stream.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+
+
+def _children_cpu():
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime

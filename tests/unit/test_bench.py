@@ -1,0 +1,54 @@
+"""`make bench` publishes steady figures only, and replaces a domain as the tools do that it stands in for."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from tests.bench import restore, results, search_replace
+from tests.bench.ways import Run
+
+
+def found(seconds_of_b):
+    """Return a results.Result whose B took these seconds, A twice and C half as long."""
+    result = results.Result("small", "17 MB", 17_000_000, 40_000_000, 1_000_000)
+    for way, factor in (("A", 2.0), ("B", 1.0), ("C", 0.5)):
+        result.runs[way] = [Run(factor * seconds, 1.0, 0, 40_000_000) for seconds in seconds_of_b]
+    result.look = Run(1.0, 1.0, 17_000_000, 40_000_000, 50 << 20)
+    return result
+
+
+@pytest.fixture
+def options(tmp_path):
+    return SimpleNamespace(json=tmp_path / "all.json", markdown=tmp_path / "README.md", svg=tmp_path / "speed.svg")
+
+
+def test_steady_figures_are_written_between_the_marks_and_drawn(options):
+    options.markdown.write_text(f"before\n{restore.BEGIN}old\n{restore.END}behind\n")
+    assert restore.publish(options, [found([1.0, 1.1, 1.2])])
+    text = options.markdown.read_text()
+    assert text.startswith(f"before\n{restore.BEGIN}!") and text.endswith(f"{restore.END}behind\n")
+    assert "| agent | 0.55 | 0.50–0.60 | 0.25 | 0.50 |" in text and "old" not in text
+    assert "0.55 s" in options.svg.read_text()
+
+
+def test_nothing_is_published_when_the_floor_itself_varies_too_much(options):
+    assert not restore.publish(options, [found([1.0, 1.1, 1.2]), found([1.0, 1.1, 1.5])])
+    assert options.json.exists() and not options.markdown.exists() and not options.svg.exists()
+
+
+def test_a_domain_is_replaced_by_key_and_serialized_lengths_follow(mariadb_server):
+    database = mariadb_server.new_database()[0]
+    connection = mariadb_server.root_connection(database)
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE TABLE t (a INT PRIMARY KEY, b TEXT, c VARCHAR(99))")
+        cursor.execute("CREATE TABLE keyless (b VARCHAR(99), n INT)")
+        row = 'a:1:{s:3:"url";s:24:"http://old.example/1%s\'x";}'
+        cursor.execute("INSERT INTO t VALUES (1, %s, NULL), (2, 'other', 'http://old.example/')", [row])
+        cursor.execute("INSERT INTO keyless VALUES ('old.example', 7), ('bold.example', 8)")
+        assert search_replace.replace(connection, "old.example", "longer.example") == 3
+        cursor.execute("SELECT b, c FROM t ORDER BY a")
+        moved = 'a:1:{s:3:"url";s:27:"http://longer.example/1%s\'x";}'
+        assert list(cursor.fetchall()) == [(moved, None), ("other", "http://longer.example/")]
+        cursor.execute("SELECT b, n FROM keyless ORDER BY n")
+        assert list(cursor.fetchall()) == [("longer.example", 7), ("bold.example", 8)]
+    connection.close()
