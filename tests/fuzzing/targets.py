@@ -145,14 +145,15 @@ def _read_as_controller(path, _data):
 def one_shard(data):
     """A shard unpacked into a folder: nothing beside it, and no link in it that leads out."""
     data = patched(data, TARS, _fields_of_tar)
+    archive = zlib.compress(data, 0, 31)
     sandbox = tempfile.mkdtemp(dir="/dev/shm")
     staging = os.path.join(sandbox, "staging")
     writer = TreeWriter(staging)
     fake = types.SimpleNamespace(
-        bundle=types.SimpleNamespace(read=lambda member: zlib.compress(data, 0, 31)),
+        bundle=types.SimpleNamespace(read=lambda member: archive),
         renderer=Renderer(NONCE, VALUES), count=lambda *_: None,
     )  # fmt: skip
-    member = {"name": "files/1.tar.gz", "placeholders": True, "unpacked": len(data)}
+    member = {"name": "files/1.tar.gz", "placeholders": True, "unpacked": len(data), "size": len(archive)}
     try:
         unpack.unpack_shard(fake, writer, Residue({"residue": [b"template.example".hex()]}, VALUES), member)
     finally:
