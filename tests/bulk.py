@@ -4,6 +4,7 @@ import gzip
 import random
 
 from shared.bundle import CHUNK_UNPACKED_BYTES, SHARD_UNPACKED_BYTES
+from shared.encoding import sha256_hex
 from tests.handmade import Handmade, shard
 
 #: Bytes of one row of each product and its share of images, as SQL text.
@@ -24,13 +25,12 @@ class Bulk(Handmade):
     def _files(self, shards):
         super()._files(shards)
         for number in range(self._shards):
-            count = (SHARD_UNPACKED_BYTES - _MARGIN_BYTES) // _FILE_BYTES
-            self._shard(1000 + number, [(f"bulk{number}/{n}.txt", _text(number, n, _FILE_BYTES)) for n in range(count)])
+            self._shard(1000 + number, _full(number))
         for number, size in enumerate(self._files_alone):
             self._shard(2000 + number, [(f"large{number}.bin", _text(number, -1, size))])
 
     def _shard(self, number, entries):
-        data, unpacked, count = shard(entries, lambda plain: gzip.compress(plain, 1, mtime=0))
+        data, unpacked, count = _packed(entries)
         self._member(f"files/{number}.tar.gz", "files", False, data, unpacked, count)
 
     def _database(self):
@@ -48,3 +48,20 @@ class Bulk(Handmade):
 def _text(group, number, size):
     """Return `size` bytes that pack to about half."""
     return random.Random(f"{group} {number}").randbytes((size + 1) // 2).hex().encode()[:size]
+
+
+def _full(number):
+    """Return the entries of a full shard."""
+    count = (SHARD_UNPACKED_BYTES - _MARGIN_BYTES) // _FILE_BYTES
+    return [(f"bulk{number}/{n}.txt", _text(number, n, _FILE_BYTES)) for n in range(count)]
+
+
+def _packed(entries):
+    return shard(entries, lambda plain: gzip.compress(plain, 1, mtime=0))
+
+
+def full_shard(name, number):
+    """Return a full shard for any bundle: (as tests.agent_box.write_bundle takes it, the manifest's entry)."""
+    data, unpacked, count = _packed(_full(number))
+    entry = {"name": name, "kind": "files", "sha256": sha256_hex(data), "size": len(data), "placeholders": False}
+    return ("files", False, data), {**entry, "unpacked": unpacked, "entries": count}

@@ -38,7 +38,7 @@ def usage_of(process, seconds=600, pause=PAUSE_SECONDS):
     """
     started = time.monotonic()
     pss = 0
-    while not _has_ended(process):
+    while not has_ended(process):
         if time.monotonic() - started > seconds:
             raise subprocess.TimeoutExpired(process.args, seconds)
         if pause is not None:
@@ -50,6 +50,11 @@ def usage_of(process, seconds=600, pause=PAUSE_SECONDS):
     cpu = _cpu_of(process.pid)
     process.wait()
     return Usage(pss, read, written, disk_read, disk_written, cpu, ended - started)
+
+
+def has_ended(process):
+    """Tell whether `process` (a subprocess.Popen of this process) has ended; its exit code is left for `usage_of`."""
+    return os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is not None
 
 
 def pss_of(pid):
@@ -69,10 +74,6 @@ def descendants(pid):
         for child in _read(children).split():
             found += [int(child), *descendants(int(child))]
     return found
-
-
-def _has_ended(process):
-    return os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is not None
 
 
 def _own_pss(pid):

@@ -1,0 +1,119 @@
+"""An account with few processes, a share of a processor and a slow disk gets its shop, and is never taken for dead."""
+
+import json
+import os
+import subprocess
+import time
+import zipfile
+from contextlib import contextmanager
+
+import pytest
+
+from controller.jobs import silence
+from shared.bundle import load_manifest
+from tests.agent_box import killing_agent, write_bundle
+from tests.bulk import full_shard
+from tests.cpu_quota import CpuQuota
+from tests.resources import has_ended, usage_of
+from tests.whole import wait_for
+
+PROCESSES = 100
+#: Those of the owner's own programs.
+TAKEN = 85
+#: Bytes a second, as hosts limit them.
+RATE = 1_000_000
+SHARE = 0.25
+#: Nor would it be time to look for the agent so much later: it is heard more often than it has to be.
+AHEAD_SECONDS = 300
+
+
+@pytest.fixture
+def heavy(whole, tmp_path):
+    """Make a bundle of the sample shop and so many full shards more, known to the controller; return (name, size)."""
+
+    def making(shards):
+        name, path = f"heavy{shards}", tmp_path / f"heavy{shards}.bundle"
+        with zipfile.ZipFile(whole.directory / "sample.bundle") as archive:
+            manifest = load_manifest(archive.read("manifest.json"))
+            members = {entry["name"]: (entry["kind"], entry["placeholders"], archive.read(entry["name"]))
+                       for entry in manifest["members"]}  # fmt: skip
+        for number in range(shards):
+            member, entry = full_shard(f"files/0000-{number:02}.tar.gz", number)
+            members[entry["name"]] = member
+            manifest["members"].insert(0, entry)
+        write_bundle(path, members, manifest)
+        whole.world.run("bundle", "add", name, str(path))
+        return name, path.stat().st_size
+
+    return making
+
+
+@contextmanager
+def occupied(whole, job):
+    """Within this the account runs as many other processes as its owner may need."""
+    code = (
+        "import sys, threading\nfor _ in range(int(sys.argv[1]) - 1): threading.Thread(target=sys.stdin.read).start()"
+    )
+    entry = whole.identity(job)
+    drop = ["setpriv", f"--reuid={entry.pw_uid}", f"--regid={entry.pw_gid}", "--clear-groups"]
+    command = [*drop, "/usr/bin/python3", "-I", "-c", code, str(TAKEN)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE) as process:
+        wait_for(lambda: len(os.listdir(f"/proc/{process.pid}/task")) == TAKEN)
+        yield
+        process.stdin.close()
+
+
+def limited(whole, job, quota):
+    """Start the launcher as the account, within its limits; return the process."""
+    home, entry = whole.home(job), whole.identity(job)
+    agent = home / ".shoplaunch" / "agent.pyz"
+    killing_agent(agent, agent.with_suffix(".gated"), by="gate")
+    os.replace(agent.with_suffix(".gated"), agent)
+    (home / "gate.json").write_text(json.dumps({"rate": RATE}))
+    for path in (agent, home / "gate.json"):
+        os.chown(path, entry.pw_uid, entry.pw_gid)
+    drop = ["setpriv", f"--reuid={entry.pw_uid}", f"--regid={entry.pw_gid}", "--clear-groups"]
+    command = [*drop, "prlimit", f"--nproc={PROCESSES}", "sh", str(home / ".shoplaunch" / "run")]
+    process = subprocess.Popen(
+        quota.enter(command), env={"HOME": str(home), "PATH": "/usr/bin:/bin", "LOGNAME": job["account"]}, cwd=home,
+        start_new_session=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    quota.watch(process)
+    return process
+
+
+def never_silent(whole, job, process):
+    """Look at the job as the controller keeps it until `process` ends: never may it be time to look for the agent."""
+    looks = 0
+    wait_for(lambda: whole.show(job)["state"] == "restoring" or has_ended(process), pause=0.2)
+    while not has_ended(process):
+        known = whole.service.get_job(job["id"])
+        assert known.state in ("restoring", "finishing", "live") and known.error is None, whole.trouble(job)
+        if known.state == "restoring":
+            assert not silence.is_due(known, time.time() + AHEAD_SECONDS), whole.trouble(job)
+            looks += 1
+        time.sleep(0.2)
+    return looks
+
+
+@pytest.mark.parametrize(
+    "shards", [1, pytest.param(16, marks=pytest.mark.nightly)], ids=["half a minute", "longer than silence may last"]
+)
+def test_a_small_account_gets_its_shop_and_is_never_taken_for_dead(whole, heavy, shards):
+    name, size = heavy(shards)
+    job = whole.quiet_order("--bundle", name)
+    with CpuQuota(SHARE) as quota, occupied(whole, job):
+        process = limited(whole, job, quota)
+        looks = never_silent(whole, job, process)
+        usage = usage_of(process)
+        assert process.returncode == 0, whole.trouble(job)
+        assert quota.times_held_back is None or quota.times_held_back > 0
+    whole.live(job)
+    assert looks > 3
+    certificate = whole.world.json("certificate", job["id"])
+    assert 0.95 * size < certificate["bytes_read"] <= 1.05 * size
+    tree = certificate["bytes_written"]
+    passed = json.loads((whole.home(job) / "passed.json").read_text())
+    assert passed["read"] <= 1.05 * size and tree <= usage.written <= 1.05 * tree
+    # At a microsecond a byte
+    assert size + tree <= passed["read"] + passed["written"] <= 1.05 * (size + tree)
