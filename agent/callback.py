@@ -14,7 +14,7 @@ import time
 from agent.http import DEADLINE_SECONDS, Backoff
 from shared.ack import ACCEPTED
 from shared.errors import ShoplaunchError
-from shared.events import PERCENT_AFTER, SMALL_PERCENT_AFTER, STAGES, make_event
+from shared.events import MAX_KEPT_SEQ, PERCENT_AFTER, SMALL_PERCENT_AFTER, STAGES, make_event
 from shared.job import RESTORE
 
 HEARTBEAT_SECONDS = 30
@@ -143,7 +143,9 @@ class Reporter:
         with self._changed:
             self._seq += 1
             # Reserved first: a number used twice would be taken for a repetition and ignored
-            self._note_callback(seq=self._seq)
+            if not self._note_callback(seq=self._seq):
+                # The next run will not know of it: beyond the kept ones none is a repetition
+                self._seq = max(self._seq, MAX_KEPT_SEQ + 1)
             fields.setdefault("percent", self.percent)
             fields.setdefault("stage", self._stage)
             event = make_event(self._job["job"], self._job["attempt"], self._seq, name, self._clock(), **fields)
@@ -232,6 +234,14 @@ class Reporter:
             return self._verdict is None
 
     def _run(self):
+        try:
+            self._work()
+        except ShoplaunchError as error:
+            # The state is a newer attempt's by now: so is everything that could be told
+            self._log.info("%s: %s", error.code, error.message)
+            self._note_verdict(error.code)
+
+    def _work(self):
         period = self._job.get("heartbeat_seconds", HEARTBEAT_SECONDS)
         next_beat = time.monotonic() + period
         next_progress = time.monotonic() + PROGRESS_SECONDS
@@ -314,8 +324,11 @@ class Reporter:
         self._note_callback(last_error=reason)
 
     def _note_callback(self, **fields):
+        """Note `fields` of the reports in the state; return whether that was possible."""
         try:
             self._state.merge("callback", waiting=len(self._outbox), **fields)
         except OSError as error:
             # A full disk stops the work where it writes, with its own code; reporting must still be possible
             self._log.info("the state cannot be written: %s", error.strerror)
+            return False
+        return True

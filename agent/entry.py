@@ -49,7 +49,12 @@ def run(folder):
         return _refuse(state, problem, problem.details.get("named"), log)
     if state.get("job") == job["job"] and state.get("attempt", 0) > job["attempt"]:
         return EXIT_SUPERSEDED
-    return _work(folder, raw, job, state, log, lock)
+    try:
+        return _work(folder, raw, job, state, log, lock)
+    except ShoplaunchError as error:
+        if error.code != "superseded":
+            raise
+        return EXIT_SUPERSEDED
 
 
 def _read_job(folder):
@@ -86,6 +91,8 @@ def _work(folder, raw, job, state, log, lock):
     log.info("agent %s on Python %s, job %s attempt %d", VERSION, python_version(), job["job"], job["attempt"])
     keys = jobfile.public_keys()
     guard = jobfile.Guard(folder, raw, job, keys)
+    # Where the lock does not hold back an agent of an older attempt, the newer one's notes are at stake
+    state.only_while(guard.check)
     try:
         check_address(job["callback"]["url"])
         door = Door(job["callback"].get("ca"))

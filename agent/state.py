@@ -67,6 +67,7 @@ class State:
         self.boot = boot_id()
         self.set_aside = None
         self._closed = False
+        self._check = None
         self.data = self._load()
         self._settle_killed_runs()
 
@@ -108,6 +109,11 @@ class State:
             if started is not None and until is not None:
                 entry["seconds"] = round(entry.get("seconds", 0.0) + max(0.0, until - started), 3)
 
+    def only_while(self, check):
+        """From now on nothing is written unless `check()` returns; it raises when the folder is somebody else's."""
+        with self._guard:
+            self._check = check
+
     def close(self):
         """From now on nothing is written: the folder is about to go."""
         with self._guard:
@@ -116,6 +122,8 @@ class State:
     def _save(self):
         if self._closed:
             return
+        if self._check is not None:
+            self._check()
         self.data["updated_at"] = self._clock()
         text = json.dumps(self.data, sort_keys=True, indent=1)
         write_durably(self._path, (text + "\n").encode("utf-8"))

@@ -13,15 +13,12 @@ from controller.db.together import Together
 from controller.jobs import changes, foreign, silence, states, trouble, undoing
 from controller.jobs.tokens import AgentToken, Tokens
 from shared.errors import ShoplaunchError
-from shared.events import STORED, check_event
+from shared.events import MAX_KEPT_SEQ, STORED, check_event
 
 #: Until our own checks are done, the shop is not complete, whatever the agent says.
 MAX_AGENT_PERCENT = 97
 FINISHED_PERCENT = 98
 _OF_A_STAGE = ("stage_started", "stage_finished")
-#: Up to this number events are kept; the disk is not the account's to fill. An agent that is started anew by every tick
-#: for days may count on: what it says still counts, and of a later final event the one that moves the job is kept.
-MAX_KEPT_SEQ = 20_000
 #: What the database's column holds.
 MAX_SEQ = 2**31 - 1
 #: Of every event this much is kept; more only of the one whose evidence counts.

@@ -125,3 +125,20 @@ def test_files_of_somebody_else_in_the_folder_stay(box):
     box.drop()
     assert box.run() == 0
     assert [path.name for path in box.folder.iterdir()] == ["notes.txt"]
+
+
+def test_an_older_agent_without_the_lock_wakes_up_and_leaves_the_newer_ones_notes_alone(box):
+    box.with_bundle()
+    box.drop()
+    box.write_plan(preflight={"hang": "go"})
+    old = box.start()
+    box.wait_for(lambda: any(line.startswith("preflight begins") for line in box.trace))
+    (box.folder / "lock").unlink()
+    box.write_plan(configure={"error": "db_error"})
+    box.drop(attempt=2)
+    assert box.run() == 1
+    notes = (box.folder / "state.json").read_text()
+    (box.home / "go").touch()
+    assert old.wait(120) == 4
+    assert (box.folder / "state.json").read_text() == notes
+    assert list((box.folder / "outbox").iterdir()) == []

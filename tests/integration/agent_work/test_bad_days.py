@@ -120,6 +120,9 @@ def test_a_home_that_is_full_altogether_is_told_and_goes_on_once_there_is_room(s
         assert shop.run() == 0, shop.errors
         assert (shop.root / "img" / "1.png").exists()
         assert shop.query("SELECT COUNT(*) FROM ps_product")[0][0] == 2000
+        # Used twice, a number makes the second event a repetition, which the controller ignores
+        numbers = [event["seq"] for event in controller.accepted() if event["seq"]]
+        assert len(numbers) == len(set(numbers)) > 10
     finally:
         subprocess.run(["umount", "-l", str(shop.home)], check=True)
 

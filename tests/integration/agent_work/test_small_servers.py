@@ -4,6 +4,7 @@ import tempfile
 
 import pytest
 
+from agent import database
 from agent.stages import preflight
 from shared.errors import ShoplaunchError
 from tests.integration.agent_work.site import Site
@@ -95,3 +96,18 @@ def test_a_shop_without_triggers_is_welcome_on_a_server_with_a_binary_log(loggin
     site.manifest["requirements"] = {"max_statement_bytes": 1, "longest_key_bytes": 1, "objects": []}
     preflight.check_database(site.attempt(1))
     site.close()
+
+
+def test_a_server_that_lets_nobody_wait_as_long_as_we_would_is_taken_as_it_is():
+    limits = ["--maximum-lock-wait-timeout=5", "--maximum-wait-timeout=100"]
+    server = start_private([*limits, "--sql-mode=STRICT_ALL_TABLES"])
+    try:
+        made = Site(server)
+        connection = made.attempt(1).connect()
+        found = database.run(connection, "SELECT @@lock_wait_timeout, @@wait_timeout, @@innodb_lock_wait_timeout")[0]
+        assert found == (5, 100, 30)
+        assert "STRICT_ALL_TABLES" in database.run(connection, "SELECT @@sql_mode")[0][0]
+        database.close(connection)
+        made.close()
+    finally:
+        stop_private(server)
