@@ -4,6 +4,7 @@ The helper is this same archive, told by its standard input which job and shards
 standard output, one JSON document a line. It inherits the lock descriptor, and ends when its input closes.
 """
 
+import errno
 import json
 import os
 import subprocess
@@ -45,7 +46,12 @@ class Helper:
         order = {"job": ctx.job, "raw": ctx.raw_job.decode("latin-1"), "staging": ctx.staging}
         order["shards"] = ctx.state.get("shards", {})
         self._thread = threading.Thread(target=self._listen, args=(order,), name="helper", daemon=True)
-        self._thread.start()
+        try:
+            self._thread.start()
+        except RuntimeError:
+            self._process.kill()
+            self._process.wait()
+            raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN)) from None
 
     def _listen(self, order):
         try:

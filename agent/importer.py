@@ -94,7 +94,10 @@ def _lines(text):
 
 
 class Workers:
-    """Threads that import the waiting chunks, each over its own connection; any failure stops all of them."""
+    """Threads that import the waiting chunks, each over its own connection; any failure stops all of them.
+
+    Where an account may have no more threads, fewer do it all, or the one that asks, before it gets its answer.
+    """
 
     def __init__(self, ctx, members, done_bytes, total_bytes):
         self._ctx = ctx
@@ -108,10 +111,16 @@ class Workers:
         self._done_bytes = done_bytes
         self._total_bytes = max(1, total_bytes)
         self._counted_at = time.monotonic()
-        count = min(CONNECTIONS, len(members))
-        self._threads = [threading.Thread(target=self._run, name="import-{}".format(n)) for n in range(count)]
-        for thread in self._threads:
-            thread.start()
+        self._threads = []
+        try:
+            for number in range(min(CONNECTIONS, len(members))):
+                thread = threading.Thread(target=self._run, name="import-{}".format(number))
+                thread.start()
+                self._threads.append(thread)
+        except RuntimeError as error:
+            ctx.log.info("%d threads import: %s", len(self._threads), error)
+            if not self._threads:
+                self._run()
 
     def alive(self):
         """Tell whether any thread still works."""
