@@ -34,10 +34,14 @@ _SERVER_USER = "mysql"
 #: Durability is worth nothing on a server that is thrown away.
 _FAST = (
     "--skip-networking",
+    # Whoever reaches the socket may read the data, too: nothing is won by encrypting
+    "--skip-ssl",
     "--skip-log-bin",
     "--skip-name-resolve",
     "--innodb-flush-log-at-trx-commit=0",
     "--innodb-doublewrite=0",
+    "--innodb-stats-persistent=0",
+    "--debug-no-sync",
     "--innodb-buffer-pool-size=256M",
     "--innodb-log-file-size=128M",
     "--max-allowed-packet=1G",
@@ -147,7 +151,7 @@ def _start(directory: Path, server: str, installer: str) -> subprocess.Popen[byt
     with (directory / "install.log").open("wb") as log:
         made = subprocess.run(
             [*as_user, installer, "--no-defaults", f"--datadir={data}", "--auth-root-authentication-method=normal",
-             "--skip-test-db", "--skip-name-resolve"],
+             "--skip-test-db", *_FAST],
             stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=_environment(), check=False,
         )  # fmt: skip
     if made.returncode != 0:
@@ -190,7 +194,7 @@ def _wait_until_up(process: subprocess.Popen[bytes], directory: Path) -> Address
             if process.poll() is not None or time.monotonic() > deadline:
                 text = f"the scratch server did not come up: {_last_lines(directory / 'server.log')}"
                 raise ShoplaunchError(SCRATCH, text) from problem
-            time.sleep(0.05)
+            time.sleep(0.02)
 
 
 def _stop(process: subprocess.Popen[bytes] | None) -> None:
