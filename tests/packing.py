@@ -81,6 +81,15 @@ class PlainPlan:
     def report(self):
         return {}
 
+    def branch(self):
+        return self
+
+    def seen(self):
+        return None
+
+    def absorb(self, seen):
+        pass
+
 
 class Quiet:
     """Progress told to nobody; keeps the phases' names."""

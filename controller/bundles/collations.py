@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from controller.bundles.connections import Connection, Refused, name
 from controller.bundles.schema import Definition, mapped
-from controller.bundles.source import Table, read_tables
+from controller.bundles.source import Table
 
 _USED = """
     SELECT COLLATION_NAME FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = DATABASE() AND COLLATION_NAME IS NOT NULL
@@ -64,14 +65,13 @@ def candidates(collation: str) -> list[str]:
 
 
 def fallbacks(
-    loaded: Connection, trial: Connection, definitions: dict[str, Definition]
+    loaded: Connection, trial: Connection, definitions: dict[str, Definition], tables: Mapping[str, Table]
 ) -> tuple[dict[str, list[str]], list[str]]:
     """Return (collation -> fallbacks under which every table can be made and no unique key has a duplicate, refused).
 
-    `loaded` is the database with the bundle's data, `trial` an empty one. A refused one is named as "old -> new".
+    `loaded` is the database with the bundle's `tables`, `trial` an empty one. A refused one is named as "old -> new".
     """
     keys = _unique_keys(loaded)
-    tables = read_tables(loaded)
     safe: dict[str, list[str]] = {}
     refused: list[str] = []
     for collation in used(loaded):
@@ -90,7 +90,7 @@ _Part = tuple[str, str | None, str | None]  # column, prefix length, collation
 
 
 def _can_stand_in(
-    loaded: Connection, trial: Connection, definitions: dict[str, Definition], tables: dict[str, Table],
+    loaded: Connection, trial: Connection, definitions: dict[str, Definition], tables: Mapping[str, Table],
     keys: dict[str, list[list[_Part]]], collation: str, candidate: str,
 ) -> bool:  # fmt: skip
     try:

@@ -11,7 +11,8 @@ from typing import Any
 
 from controller.bundles import collations, proof, residue, variant_proof, variants
 from controller.bundles.datapack import DataFacts, pack_data
-from controller.bundles.filepack import FileFacts, pack_files
+from controller.bundles.filepack import FileFacts
+from controller.bundles.filework import files_beside
 from controller.bundles.manifest import Evidence, Variants, manifest_of, report_of
 from controller.bundles.names import Names
 from controller.bundles.opening import open_source
@@ -21,7 +22,7 @@ from controller.bundles.progress import Progress
 from controller.bundles.scratch import Scratch, open_scratch
 from controller.bundles.source import Routine, Source, read_tables
 from controller.bundles.tree import Tree
-from controller.bundles.variant_files import pack_variant_files
+from controller.bundles.variant_files import pack_variant_files, replaced_paths
 from controller.bundles.variants import Variant
 from controller.bundles.writer import BundleWriter
 from shared.encoding import canonical_json, sha256_hex
@@ -70,13 +71,15 @@ def pack(request: Request, make_plan: MakePlan, progress: Progress) -> Packed:
         names = Names(plan.nonce)
         chosen = variants.read(request.variants, plan, source, names) if request.variants else []
         routines = source.routines()
+        work = stack.enter_context(files_beside(tree, plan, bundle, replaced_paths(chosen)))
         with _trial(scratch) as trial:
             data = pack_data(source, plan, names, bundle, trial, progress)
-        files = pack_files(tree, plan, names, bundle, progress)
-        extra = pack_variant_files(chosen, files, plan, names, bundle)
-        _add_documents(bundle, plan, names, data, chosen)
+        _take_names(plan, names, chosen)
         bundle.number()
         evidence = _prove(bundle, scratch, plan, names, data, routines, chosen, progress)
+        files = work.finish(plan, names, bundle, progress)
+        extra = pack_variant_files(chosen, files, plan, names, bundle)
+        _add_documents(bundle, plan, names, data)
         bundle.number()
         added = Variants(chosen, extra)
         return _finish(request, bundle, plan, names, files, data, evidence, added, progress)
@@ -88,7 +91,16 @@ def _trial(scratch: Scratch) -> Iterator[Any]:
         yield connection
 
 
-def _add_documents(bundle: BundleWriter, plan: Plan, names: Names, data: DataFacts, chosen: Sequence[Variant]) -> None:
+def _take_names(plan: Plan, names: Names, chosen: Sequence[Variant]) -> None:
+    """Take the names in what the proof fills besides the data."""
+    for fragment in plan.fragments().values():
+        names.take(fragment)
+    known = plan.manifest()
+    statements = [step.statement for variant in chosen for step in variant.steps]
+    names.take_document([list(plan.configure()), known["checks"], known["jobs"], statements])
+
+
+def _add_documents(bundle: BundleWriter, plan: Plan, names: Names, data: DataFacts) -> None:
     """Add what does not depend on the proof: tables, fragments, configure statements."""
     tables = [definition.as_json() for definition in data.definitions.values()]
     bundle.add_document("tables", "db/tables.json.gz", _document(tables), False)
@@ -99,9 +111,6 @@ def _add_documents(bundle: BundleWriter, plan: Plan, names: Names, data: DataFac
     configure = list(plan.configure())
     filled = names.take_document(configure)
     bundle.add_document("configure", "db/configure.json.gz", _document(configure), filled)
-    names.take_document(plan.manifest()["checks"])
-    names.take_document(plan.manifest()["jobs"])
-    names.take_document([step.statement for variant in chosen for step in variant.steps])
 
 
 def _prove(
@@ -127,15 +136,16 @@ def _prove(
                 evidence.ordered = proof.finish_schema(connection, load)
             else:
                 proof.finish_schema(connection, load)
-            proof.require_cells(connection, data.cells, renderer)
+            tables = read_tables(connection)
+            proof.require_cells(connection, data.cells, renderer, tables)
             proof.configure(connection, load, renderer, proof.MOMENTS[which])
-            evidence.cells = proof.check_cells(connection, evidence.cells or data.cells, renderer)
+            evidence.cells = proof.matching_cells(connection, evidence.cells or data.cells, renderer, tables)
             progress.advance()
-        evidence.tables = proof.take(first, second, databases)
+        evidence.tables = proof.take(first, second, databases, tables)
         evidence.indexes = len(first.rows(_INDEXES))
         evidence.longest_key = collations.longest_key_bytes(first)
         with _trial(scratch) as trial:
-            evidence.collations, evidence.refused = collations.fallbacks(first, trial, data.definitions)
+            evidence.collations, evidence.refused = collations.fallbacks(first, trial, data.definitions, tables)
     _prove_variants(bundle, scratch, plan, databases, renderers, chosen, evidence, progress)
     tables = {name: table.table for name, table in evidence.tables.items()}
     cells = proof.cells_documents(evidence.cells, tables)

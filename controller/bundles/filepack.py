@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 
+from controller.bundles.listing import Listing
 from controller.bundles.names import Names
 from controller.bundles.plan import Plan
 from controller.bundles.progress import Progress
 from controller.bundles.shards import Background, Shard, ShardWriter, header_of
 from controller.bundles.tree import Entry, Tree
-from controller.bundles.writer import BundleWriter
+from controller.bundles.writer import BundleWriter, disk_errors
 
 _DISK_BLOCK = 4096
 #: Within FileFacts `bytes` is a number.
@@ -30,7 +33,7 @@ class FileFacts:
     filled: int = 0
     #: Paths of files that nobody looks into.
     compressed: list[str] = field(default_factory=list)
-    #: Path -> kind of every entry.
+    #: Path -> kind of the entries that variants replace.
     kinds: dict[PathBytes, str] = field(default_factory=dict)
     #: Entries of a variant that replace none of the template's.
     added: int = 0
@@ -41,10 +44,26 @@ class FileFacts:
         return self.files + self.directories + self.links
 
 
-def pack_files(tree: Tree, plan: Plan, names: Names, bundle: BundleWriter, progress: Progress) -> FileFacts:
-    """Add the tree's shards to `bundle`. Raises ShoplaunchError `tree_*`, `template_occupied`, `disk_full`."""
-    entries = tree.entries(plan.excludes)
-    progress.phase("files", sum(entry.size for entry in entries))
+def pack_files(
+    tree: Tree, plan: Plan, names: Names, bundle: BundleWriter, replaced: Container[bytes], progress: Progress
+) -> FileFacts:
+    """Add the tree's shards to `bundle`; `replaced` are the paths whose kind is to be told.
+
+    Raises ShoplaunchError `tree_*`, `template_occupied`, `disk_full`.
+    """
+    with ExitStack() as stack:
+        with disk_errors(bundle.target):
+            entries = stack.enter_context(Listing(tree.entries(plan.excludes), bundle.spool))
+        progress.phase("files", entries.bytes)
+        facts = _pack(entries, tree, plan, names, bundle, replaced, progress)
+        tree.check_unchanged(entries)
+        return facts
+
+
+def _pack(
+    entries: Listing, tree: Tree, plan: Plan, names: Names, bundle: BundleWriter, replaced: Container[bytes],
+    progress: Progress,
+) -> FileFacts:  # fmt: skip
     facts = FileFacts()
     plain = Background(ShardWriter(lambda shard: _add(bundle, shard, False)))
     filled = ShardWriter(lambda shard: _add(bundle, shard, True))
@@ -52,12 +71,13 @@ def pack_files(tree: Tree, plan: Plan, names: Names, bundle: BundleWriter, progr
         for entry in entries:
             header, content, has_placeholders = packed(entry, tree, plan, names)
             count(facts, entry, content, has_placeholders)
+            if entry.path in replaced:
+                facts.kinds[entry.path] = entry.kind
             (filled if has_placeholders else plain).add(header, content)
             progress.advance(entry.size)
     finally:
         plain.finish()
     filled.finish()
-    tree.check_unchanged(entries)
     return facts
 
 
@@ -82,7 +102,6 @@ def packed(entry: Entry, tree: Tree, plan: Plan, names: Names) -> tuple[bytes, b
 
 def count(facts: FileFacts, entry: Entry, content: bytes, has_placeholders: bool) -> None:
     """Add one packed entry to `facts`."""
-    facts.kinds[entry.path] = entry.kind
     if entry.kind == "file":
         facts.files += 1
         facts.bytes += len(content)

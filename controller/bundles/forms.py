@@ -124,7 +124,7 @@ class Needles:
                 folded = _folded(text, one.kind)
                 known.setdefault(folded, _Spelling(folded, one, steps))
         self._known = sorted(known.values(), key=lambda spelling: len(spelling.text), reverse=True)
-        self._cores = [_cores(one.old.lower()) for one in replacements]
+        self._cores = [(_cores(one.old.lower()), _in_order(one.old.lower())) for one in replacements]
         self._last: tuple[bytes, tuple[_Spelling, ...]] = (b"", ())
         self.shortest = min((len(one.old) for one in replacements), default=1 << 30)
         self.olds = [one.old for one in replacements]
@@ -132,7 +132,7 @@ class Needles:
     def may_hold(self, data: bytes) -> bool:
         """Tell quickly whether `data` can hold a needle in any spelling but base64 (never wrongly False)."""
         folded = data.lower()
-        return any(all(core in folded for core in cores) for cores in self._cores)
+        return any(all(core in folded for core in cores) and near.search(folded) for cores, near in self._cores)
 
     def any_in(self, data: bytes) -> bool:
         """Tell whether a needle stands in `data`, whatever stands beside it."""
@@ -191,9 +191,20 @@ def _folded(text: bytes, kind: str) -> bytes:
     return text.lower() if kind in _ANY_CASE else text
 
 
+def _parts(old: bytes) -> list[bytes]:
+    return [part for part in re.split(rb"[^A-Za-z0-9_]+", old) if part]
+
+
 def _cores(old: bytes) -> list[bytes]:
     """Return the parts of `old` that no encoding changes, the longest (and so the rarest) first."""
-    return sorted({part for part in re.split(rb"[^A-Za-z0-9_]+", old) if part}, key=lambda part: (-len(part), part))
+    return sorted(set(_parts(old)), key=lambda part: (-len(part), part))
+
+
+def _in_order(old: bytes) -> re.Pattern[bytes]:
+    """Return the pattern of these parts as they stand in any spelling: in order, and no farther apart."""
+    parts = _parts(old)
+    between = max(len(text) for text in spellings(old)) - sum(len(part) for part in parts)
+    return re.compile((b".{0,%d}" % between).join(parts), re.DOTALL)
 
 
 def _beside(data: bytes, start: int, end: int, one: Replacement) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 
+from shared.errors import ShoplaunchError
 from shared.placeholders import token
 
 _NAME_DIGITS = 12
@@ -26,6 +27,12 @@ class Fragments:
         self._templates[digits[:length]] = template
         filled: bytes = token(self._nonce, f"fragment.{digits[:length]}", steps)
         return filled
+
+    def absorb(self, templates: Mapping[str, bytes]) -> None:
+        """Add the fragments of another collector by name. Raises ShoplaunchError `internal` when a name is taken."""
+        for name, template in templates.items():
+            if self._templates.setdefault(name, template) != template:
+                raise ShoplaunchError("internal", f"two fragments have the name {name}")
 
     def templates(self) -> Mapping[str, bytes]:
         """Return name -> template, sorted."""

@@ -55,8 +55,8 @@ def load_dump(path: Path, scratch: Scratch, work: Work) -> tuple[str, list[str]]
     after = path.stat()
     if before is None or (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
         raise ShoplaunchError("tree_changed", f"{path} changed while it was read")
-    work("loading the dump")
     database = scratch.new_database()
+    work("loading the dump")
     with scratch.connection(database) as connection:
         limit = int(connection.one("SELECT @@max_allowed_packet")[0] or 0)
         if facts.largest + 1024 > limit:

@@ -72,3 +72,12 @@ class Plan(Protocol):
 
     def report(self) -> Mapping[str, Any]:
         """Return what was rewritten, seen but not rewritten, and dropped."""
+
+    def branch(self) -> Plan:
+        """Return a plan of the same template that has not seen anything yet, for another process."""
+
+    def seen(self) -> object:
+        """Return what this plan has collected so far, fit to be sent to another process."""
+
+    def absorb(self, seen: object) -> None:
+        """Add what a branch has collected."""

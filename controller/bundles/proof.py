@@ -13,7 +13,7 @@ from controller.bundles import digests
 from controller.bundles.connections import Connection, Refused, Row, name
 from controller.bundles.digests import Key, Masks
 from controller.bundles.schema import Definition
-from controller.bundles.source import Routine, Table, read_tables
+from controller.bundles.source import Routine, Table
 from shared.errors import ShoplaunchError
 from shared.placeholders import Renderer
 
@@ -154,15 +154,10 @@ def configure(connection: Connection, load: Load, renderer: Renderer, moment: in
     connection.query("SET timestamp=DEFAULT")
 
 
-def check_cells(connection: Connection, cells: Sequence[Cells], renderer: Renderer) -> list[Cells]:
-    """Return the cells that read back as rendered, without those that do not."""
-    return matching_cells(connection, cells, renderer, read_tables(connection))
-
-
 def matching_cells(
     connection: Readable, cells: Sequence[Cells], renderer: Renderer, tables: Mapping[str, Table]
 ) -> list[Cells]:
-    """Return what `check_cells` does; `tables` are those of the cells by name."""
+    """Return the cells that read back as rendered, without those that do not; `tables` are their tables by name."""
     good = []
     for group in cells:
         rows = connection.rows(digests.cells_sql(tables[group.table], group.column, group.keys))
@@ -175,10 +170,12 @@ def matching_cells(
     return good
 
 
-def require_cells(connection: Connection, cells: Sequence[Cells], renderer: Renderer) -> None:
-    """Raise ShoplaunchError `proof_cell` unless every filled cell reads back as rendered."""
+def require_cells(
+    connection: Connection, cells: Sequence[Cells], renderer: Renderer, tables: Mapping[str, Table]
+) -> None:
+    """Raise ShoplaunchError `proof_cell` unless every filled cell of `tables` reads back as rendered."""
     kept = {(one.table, one.column): 0 for one in cells}
-    for one in check_cells(connection, cells, renderer):
+    for one in matching_cells(connection, cells, renderer, tables):
         kept[(one.table, one.column)] += len(one.keys)
     for one in cells:
         kept[(one.table, one.column)] -= len(one.keys)
@@ -187,36 +184,40 @@ def require_cells(connection: Connection, cells: Sequence[Cells], renderer: Rend
         raise ShoplaunchError("proof_cell", f"filled cells do not read back: {', '.join(wrong[:10])}")
 
 
-def take(first: Connection, second: Connection, names: tuple[str, str]) -> dict[str, TableProof]:
-    """Return the proof of every table from two loads with different values.
+def take(
+    first: Connection, second: Connection, names: tuple[str, str], tables: Mapping[str, Table]
+) -> dict[str, TableProof]:
+    """Return the proof of each of `tables` from two loads with different values.
 
     What differs between them depends on a job's values and is masked. `names` are the two databases' names.
     Raises ShoplaunchError `proof_digest` when the two do not have the same rows.
     """
     proofs: dict[str, TableProof] = {}
-    for table in read_tables(first).values():
+    for table in tables.values():
         proofs[table.name] = prove_table(table, first, second, names)
     return proofs
 
 
 def prove_table(table: Table, first: Readable, second: Readable, names: tuple[str, str]) -> TableProof:
     """Return the proof of one table, as `take` does."""
-    proof = TableProof(table)
-    _mask(proof, first, second, names)
-    proof.sql = digests.digest_sql(table, proof.masks, proof.left_out)
-    proof.digest = digests.digest_row(first.one(proof.sql))
-    if proof.digest != digests.digest_row(second.one(proof.sql)):
+    proof = TableProof(table, sql=digests.digest_sql(table, {}))
+    proof.digest, other = _digests(proof.sql, first, second)
+    if proof.digest != other:
+        _mask(proof, other, first, names)
+        proof.sql = digests.digest_sql(table, proof.masks, proof.left_out)
+        proof.digest, other = _digests(proof.sql, first, second)
+    if proof.digest != other:
         raise ShoplaunchError("proof_digest", f"two loads of {table.name} differ beyond the filled cells")
     proof.rows = int(proof.digest[0])
     return proof
 
 
-def _mask(proof: TableProof, first: Readable, second: Readable, names: tuple[str, str]) -> None:
-    table = proof.table
-    plain = digests.digest_sql(table, {})
-    left, right = digests.digest_row(first.one(plain)), digests.digest_row(second.one(plain))
-    if left == right:
-        return
+def _digests(sql: str, first: Readable, second: Readable) -> tuple[list[str], list[str]]:
+    return digests.digest_row(first.one(sql)), digests.digest_row(second.one(sql))
+
+
+def _mask(proof: TableProof, other: Sequence[str], first: Readable, names: tuple[str, str]) -> None:
+    table, left, right = proof.table, proof.digest, other
     if left[0] != right[0]:
         raise ShoplaunchError("proof_digest", f"two loads of {table.name} have {left[0]} and {right[0]} rows")
     for number, column in enumerate(digests.digest_columns(table)):

@@ -40,6 +40,14 @@ class Report:
         """Something was rewritten that the operator should know of."""
         self.notes[(place, what)] += 1
 
+    def absorb(self, other: Report) -> None:
+        """Add what another report collected."""
+        self.forms += other.forms
+        for form, places in other._places.items():
+            self._places[form] += places
+        self.left += other.left
+        self.notes += other.notes
+
     def as_json(self) -> dict[str, Any]:
         """Return {"forms", "places", "left", "notes"}, the same for the same template in whatever order it was read."""
         left = Counter((one.place, one.reason) for one in self.left)

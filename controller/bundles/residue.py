@@ -10,7 +10,9 @@ import io
 import json
 import re
 import tarfile
+from collections import deque
 from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -21,6 +23,8 @@ from shared.errors import ShoplaunchError
 
 #: Places named in the message.
 SHOWN_PLACES = 20
+#: Members searched at once: decompressing one and searching another go on at the same time.
+_AT_ONCE = 2
 #: base64 is searched by its middle: the ends depend on what stands beside it.
 _SHORTEST_FOR_BASE64 = 8
 
@@ -67,32 +71,50 @@ class Searcher:
     """Finds needles; `needles` maps a label for the operator to the bytes that must not occur."""
 
     def __init__(self, needles: Mapping[str, bytes]) -> None:
-        self._plain = [(label, form) for label, needle in needles.items() for form in forms(needle)]
-        self._coded = [(label, form) for label, needle in needles.items() for form in base64_forms(needle)]
+        self._plain = [(label, core, form) for label, one in needles.items() for core, form in _with_cores(one)]
+        self._coded = [(label, form, form) for label, one in needles.items() for form in base64_forms(one)]
 
     def found_in(self, data: bytes, thorough: bool) -> list[str]:
         """Return the labels of the needles in `data`; `thorough` looks into base64 too."""
         needles = self._plain + self._coded if thorough else self._plain
-        return list(dict.fromkeys(label for label, form in needles if form in data))
+        present = {core for core in dict.fromkeys(core for _, core, _ in needles) if core in data}
+        return list(dict.fromkeys(label for label, core, form in needles if core in present and form in data))
+
+
+def _with_cores(needle: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Yield (core, form): without the core, which several forms share, none of them is there."""
+    longest = max(re.split(rb"[^A-Za-z0-9_]+", needle), key=len)
+    for form in forms(needle):
+        yield longest if longest in form else form, form
 
 
 def search(bundle_path: Path, needles: Mapping[str, bytes]) -> None:
     """Raise ShoplaunchError `residue_in_bundle`, naming the places, when the bundle holds one of `needles`."""
     searcher = Searcher(needles)
     places: list[str] = []
-    with open_bundle(bundle_path) as bundle:
+    with open_bundle(bundle_path) as bundle, ThreadPoolExecutor(_AT_ONCE) as threads:
         # What the agent will search for stands in the manifest in hexadecimal, on purpose
         for key, value in bundle.manifest.items():
             if key != "residue":
                 found = searcher.found_in(json.dumps(value).encode(), True)
                 places += [f"manifest.json {key}: {label}" for label in found]
+        searched: deque[Future[list[str]]] = deque()
         for member, packed in bundle.members():
-            for place, data in _contents(member, gzip.decompress(packed), searcher):
-                places += [f"{place}: {label}" for label in searcher.found_in(data, _thorough(member))]
+            # No more than what is worked at is in memory
+            if len(searched) == _AT_ONCE:
+                places += searched.popleft().result()
+            searched.append(threads.submit(_places, member, packed, searcher))
+        for one in searched:
+            places += one.result()
     if places:
         shown = "; ".join(places[:SHOWN_PLACES])
         more = f" and {len(places) - SHOWN_PLACES} more" if len(places) > SHOWN_PLACES else ""
         raise ShoplaunchError("residue_in_bundle", shown + more, places=places)
+
+
+def _places(member: Mapping[str, Any], packed: bytes, searcher: Searcher) -> list[str]:
+    contents = _contents(member, gzip.decompress(packed), searcher)
+    return [f"{place}: {label}" for place, data in contents for label in searcher.found_in(data, _thorough(member))]
 
 
 def _thorough(member: Mapping[str, Any]) -> bool:

@@ -9,8 +9,9 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from functools import cache
 from pathlib import Path
 
 from controller.bundles.connections import (
@@ -53,10 +54,13 @@ _FAST = (
 
 
 class Scratch:
-    """Throw-away databases on a server; every one made here is dropped by `close`."""
+    """Throw-away databases on a server; every one made here is dropped by `close`.
 
-    def __init__(self, address: Address) -> None:
-        self._address = address
+    `address` is asked when the server is needed for the first time, and may start it then.
+    """
+
+    def __init__(self, address: Callable[[], Address]) -> None:
+        self._address = cache(address)
         self._made: list[str] = []
 
     def new_database(self, collation: str = "utf8mb4_general_ci") -> str:
@@ -71,7 +75,7 @@ class Scratch:
     @contextmanager
     def connection(self, database: str | None) -> Iterator[Connection]:
         """Give a connection to one of the databases; every column comes as bytes or None."""
-        connection = connect(self._address.with_database(database), SCRATCH)
+        connection = connect(self._address().with_database(database), SCRATCH)
         try:
             yield connection
         finally:
@@ -86,15 +90,16 @@ class Scratch:
 
 @contextmanager
 def open_scratch(url: str | None, work: Work) -> Iterator[Scratch]:
-    """Give a Scratch on the server at `url`, or on a private server started for it; nothing of it stays behind.
+    """Give a Scratch on the server at `url`, or on a private server started when needed; nothing of it stays behind.
 
-    `work(phase)` is told what takes long. Raises ShoplaunchError `scratch_failed`.
+    `work(phase)` is told what takes long. Raises ShoplaunchError `scratch_failed`, also when it is used first.
     """
     if url is None:
-        with _private_server(work) as address:
-            yield Scratch(address)
+        with ExitStack() as stack:
+            yield Scratch(lambda: stack.enter_context(_private_server(work)))
         return
-    scratch = Scratch(parse_url(url, SCRATCH, SCRATCH_PASSWORD_VARIABLE))
+    address = parse_url(url, SCRATCH, SCRATCH_PASSWORD_VARIABLE)
+    scratch = Scratch(lambda: address)
     try:
         yield scratch
     finally:

@@ -17,7 +17,9 @@ _BLOCK = 512
 _END = bytes(2 * _BLOCK)
 #: What zlib may hold back, and what it adds to data it cannot compress.
 _HELD_BACK_BYTES = 256 * 1024
-_WAITING_ITEMS = 64
+#: What is compressed in one go: between two of them the threads wait for one another.
+_PIECE_BYTES = 256 * 1024
+_WAITING_PIECES = 8
 
 
 @dataclass(frozen=True)
@@ -34,33 +36,50 @@ class ShardWriter:
 
     def __init__(self, finished: Callable[[Shard], None]) -> None:
         self._finished = finished
-        self._gzip: GzipWriter | None = None
+        self._gzip = GzipWriter()
         self._entries = 0
-        self._largest = 0
+        self._waiting: list[bytes] = []
+        self._waiting_bytes = 0
 
     def add(self, header: bytes, content: bytes) -> None:
         """Add one tar entry; a shard that would become too large with it is finished first."""
         size = len(header) + len(content) + -len(content) % _BLOCK
-        if self._gzip is not None and self._entries:
-            packed = self._gzip.written + _HELD_BACK_BYTES + size + size // 1000
-            if packed > SHARD_PACKED_BYTES or self._gzip.fed + size + len(_END) > SHARD_UNPACKED_BYTES:
-                self.finish()
-        if self._gzip is None:
-            self._gzip = GzipWriter()
-        self._gzip.feed(header)
-        self._gzip.feed(content)
-        self._gzip.feed(bytes(-len(content) % _BLOCK))
+        if self._entries and not self._has_room(size):
+            self.finish()
+        self._waiting += [header, content, bytes(-len(content) % _BLOCK)]
+        self._waiting_bytes += size
         self._entries += 1
+        if self._waiting_bytes >= _PIECE_BYTES:
+            self._compress()
 
     def finish(self) -> None:
         """Finish the open shard, if there is one."""
-        if self._gzip is None:
+        if not self._entries:
             return
-        self._gzip.feed(_END)
+        self._waiting.append(_END)
+        self._compress()
         unpacked = self._gzip.fed
         self._finished(Shard(self._gzip.finish(), unpacked, self._entries))
-        self._gzip = None
+        self._gzip = GzipWriter()
         self._entries = 0
+
+    def _has_room(self, size: int) -> bool:
+        if self._gzip.fed + self._waiting_bytes + size + len(_END) > SHARD_UNPACKED_BYTES:
+            return False
+        # Only near the limit what waits has to be compressed to know how large it is
+        if self._gzip.written + _most(self._waiting_bytes) + _most(size) + _HELD_BACK_BYTES <= SHARD_PACKED_BYTES:
+            return True
+        self._compress()
+        return self._gzip.written + _most(size) <= SHARD_PACKED_BYTES
+
+    def _compress(self) -> None:
+        self._gzip.feed(b"".join(self._waiting))
+        self._waiting, self._waiting_bytes = [], 0
+
+
+def _most(size: int) -> int:
+    """Return how many bytes `size` bytes become at most, with what was held back before them."""
+    return size + size // 1000 + _HELD_BACK_BYTES
 
 
 class Background:
@@ -68,27 +87,37 @@ class Background:
 
     def __init__(self, writer: ShardWriter) -> None:
         self._writer = writer
-        self._waiting: queue.Queue[tuple[bytes, bytes] | None] = queue.Queue(_WAITING_ITEMS)
+        self._piece: list[tuple[bytes, bytes]] = []
+        self._piece_bytes = 0
+        self._waiting: queue.Queue[list[tuple[bytes, bytes]]] = queue.Queue(_WAITING_PIECES)
         self._problem: BaseException | None = None
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
     def add(self, header: bytes, content: bytes) -> None:
         """Hand one entry over. Raises what the writer raised before."""
-        self._raise()
-        self._waiting.put((header, content))
+        self._piece.append((header, content))
+        self._piece_bytes += len(header) + len(content)
+        if self._piece_bytes >= _PIECE_BYTES:
+            self._raise()
+            self._hand_over()
 
     def finish(self) -> None:
         """Wait until everything is packed. Raises what the writer raised."""
-        self._waiting.put(None)
+        if self._piece:
+            self._hand_over()
+        self._waiting.put([])
         self._thread.join()
         self._raise()
 
+    def _hand_over(self) -> None:
+        self._waiting.put(self._piece)
+        self._piece, self._piece_bytes = [], 0
+
     def _run(self) -> None:
-        item = self._waiting.get()
-        while item is not None:
-            self._attempt(self._writer.add, *item)
-            item = self._waiting.get()
+        while piece := self._waiting.get():
+            for header, content in piece:
+                self._attempt(self._writer.add, header, content)
         self._attempt(self._writer.finish)
 
     def _attempt(self, step: Callable[..., None], *given: bytes) -> None:
@@ -110,8 +139,8 @@ def header_of(entry: Entry, path: bytes, size: int, target: bytes = b"") -> byte
     No owner, no group; rights reduced to 0755/0700 for directories, 0644/0755/0600/0700 for files.
     """
     info = tarfile.TarInfo(path.decode("utf-8"))
-    info.mtime = max(0, int(entry.status.st_mtime))
-    mode = entry.status.st_mode
+    info.mtime = max(0, entry.status.modified // 1_000_000_000)
+    mode = entry.status.mode
     public = bool(mode & 0o044)
     if entry.kind == "directory":
         info.type = tarfile.DIRTYPE

@@ -22,7 +22,7 @@ def survey_tree(tree: Tree, excluded: Excluded) -> dict[str, Any]:
 
     "left_out" counts files that are not packed. Raises ShoplaunchError as `Tree.entries`.
     """
-    entries = tree.entries(excluded)
+    entries = list(tree.entries(excluded))
     files = [entry for entry in entries if entry.kind == "file"]
     everything = sum(len(names) for _, _, names in os.walk(tree.root))
     packed = sum(entry.kind != "directory" for entry in entries)

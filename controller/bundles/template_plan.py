@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,16 @@ def make_plan(
         return TemplatePlan(chosen.inspect(root, source, options or PackOptions()), chosen.name)
     except PermissionError as problem:
         raise ShoplaunchError("tree_unreadable", f"{problem.filename}: {problem.strerror}") from problem
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a plan collects: the report, fragments by name, files the recipe wrote, how often it set which column."""
+
+    report: Report
+    fragments: Mapping[str, bytes]
+    whole_files: Sequence[str]
+    set_cells: Counter[str]
 
 
 class TemplatePlan:
@@ -169,6 +180,22 @@ class TemplatePlan:
             "replaced_files": sorted(self._whole_files),
             "dropped": [vars(one) for one in self._template.dropped()],
         }
+
+    def branch(self) -> TemplatePlan:
+        """Return a plan of the same template that has not seen anything yet."""
+        return TemplatePlan(self._template, self.application["recipe"])
+
+    def seen(self) -> Seen:
+        """Return what was collected so far."""
+        return Seen(self._report, dict(self._fragments.templates()), self._whole_files, self._set)
+
+    def absorb(self, seen: object) -> None:
+        """Add what a branch has collected."""
+        assert isinstance(seen, Seen)
+        self._report.absorb(seen.report)
+        self._fragments.absorb(seen.fragments)
+        self._whole_files += seen.whole_files
+        self._set += seen.set_cells
 
     def _residue(self) -> list[bytes]:
         return list(self._needles().values())

@@ -5,9 +5,9 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from shared.bundle import MAX_FILE_BYTES, check_link, check_path
 from shared.errors import ShoplaunchError
@@ -16,19 +16,28 @@ from shared.errors import ShoplaunchError
 Excluded = Callable[[bytes, bool], bool]
 
 
-@dataclass(frozen=True)
-class Entry:
+class Status(NamedTuple):
+    """What is known of an entry without reading it; times in nanoseconds."""
+
+    inode: int
+    mode: int
+    size: int
+    modified: int
+    changed: int
+
+
+class Entry(NamedTuple):
     """One entry; `path` is relative to the root. `kind` is "file", "directory" or "link"."""
 
     path: bytes
     kind: str
-    status: os.stat_result = field(repr=False, compare=False)
+    status: Status
     target: bytes = b""
 
     @property
     def size(self) -> int:
         """Bytes of a file."""
-        return self.status.st_size if self.kind == "file" else 0
+        return self.status.size if self.kind == "file" else 0
 
 
 class Tree:
@@ -40,12 +49,12 @@ class Tree:
         if not os.path.isdir(self._real):  # noqa: PTH112 - bytes paths
             raise ShoplaunchError("docroot_missing", f"{root} is not a directory")
 
-    def entries(self, excluded: Excluded) -> list[Entry]:
-        """Return every entry that is packed, sorted by path, a directory before what it holds.
+    def entries(self, excluded: Excluded) -> Iterator[Entry]:
+        """Yield every entry that is packed, sorted by path, a directory before what it holds.
 
         Raises ShoplaunchError `tree_unreadable`, `tree_link_outside`, `tree_name_encoding`, `tree_changed`.
         """
-        return sorted(self._walk(b"", excluded), key=lambda entry: entry.path)
+        return self._walk(b"", excluded)
 
     def read(self, entry: Entry) -> bytes:
         """Return a file's content.
@@ -62,18 +71,18 @@ class Tree:
         with os.fdopen(descriptor, "rb") as stream:
             content = stream.read()
             after = os.fstat(stream.fileno())
-        if not _same(entry.status, after) or len(content) != entry.status.st_size:
+        if entry.status != _status(after) or len(content) != entry.size:
             raise ShoplaunchError("tree_changed", f"{_shown(entry.path)} changed while it was packed")
         return content
 
-    def check_unchanged(self, entries: list[Entry]) -> None:
+    def check_unchanged(self, entries: Iterable[Entry]) -> None:
         """Look at every entry once more. Raises ShoplaunchError `tree_changed` for the first that is not as it was."""
         for entry in entries:
             try:
                 now = os.lstat(self._absolute(entry.path))
             except OSError as problem:
                 raise _refusal(entry.path, problem) from problem
-            if not _same(entry.status, now):
+            if entry.status != _status(now):
                 raise ShoplaunchError("tree_changed", f"{_shown(entry.path)} changed while it was packed")
 
     def _absolute(self, path: bytes) -> bytes:
@@ -85,14 +94,17 @@ class Tree:
                 found = list(scan)
         except OSError as problem:
             raise _refusal(folder or b".", problem) from problem
-        for item in found:
+        # What a directory holds comes where its path with a slash does: `a`, `a.txt`, `a/b`
+        places = [(item.name, item) for item in found]
+        places += [(item.name + b"/", item) for item in found if item.is_dir(follow_symlinks=False)]
+        for place, item in sorted(places, key=lambda one: one[0]):
             path = folder + b"/" + item.name if folder else item.name
-            is_directory = item.is_dir(follow_symlinks=False)
-            if excluded(path, is_directory):
+            if excluded(path, item.is_dir(follow_symlinks=False)):
                 continue
-            yield self._entry(path, item)
-            if is_directory:
+            if place.endswith(b"/"):
                 yield from self._walk(path, excluded)
+            else:
+                yield self._entry(path, item)
 
     def _entry(self, path: bytes, item: os.DirEntry[bytes]) -> Entry:
         try:
@@ -105,15 +117,16 @@ class Tree:
             reason = f"{_shown(path)} holds a control character or backslash, or is too long"
             raise ShoplaunchError("tree_name_encoding", reason) from problem
         try:
-            status = item.stat(follow_symlinks=False)
+            found = item.stat(follow_symlinks=False)
         except OSError as problem:
             raise _refusal(path, problem) from problem
-        if stat.S_ISDIR(status.st_mode):
+        status = _status(found)
+        if stat.S_ISDIR(status.mode):
             return Entry(path, "directory", status)
-        if stat.S_ISREG(status.st_mode):
+        if stat.S_ISREG(status.mode):
             # Hard-linked files are just files: each name gets its own copy
             return Entry(path, "file", status)
-        if stat.S_ISLNK(status.st_mode):
+        if stat.S_ISLNK(status.mode):
             return Entry(path, "link", status, self._target(path))
         raise ShoplaunchError("tree_unreadable", f"{_shown(path)} is a socket, pipe or device")
 
@@ -153,10 +166,8 @@ def _refusal(path: bytes, problem: OSError) -> ShoplaunchError:
     return ShoplaunchError("tree_unreadable", f"{_shown(path)}: {problem.strerror}")
 
 
-def _same(before: os.stat_result, now: os.stat_result) -> bool:
-    return (before.st_ino, before.st_mode, before.st_size, before.st_mtime_ns, before.st_ctime_ns) == (
-        now.st_ino, now.st_mode, now.st_size, now.st_mtime_ns, now.st_ctime_ns,
-    )  # fmt: skip
+def _status(found: os.stat_result) -> Status:
+    return Status(found.st_ino, found.st_mode, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
 
 
 def _shown(path: bytes) -> str:

@@ -23,12 +23,21 @@ def pack_variant_files(
     return {variant.name: _pack(variant, template, plan, names, bundle) for variant in variants}
 
 
+def replaced_paths(variants: Sequence[Variant]) -> set[bytes]:
+    """Return the paths of all files and folders of variants. Raises ShoplaunchError `tree_*`."""
+    return {entry.path for one in variants if one.files is not None for entry in _entries(Tree(one.files))}
+
+
+def _entries(tree: Tree) -> list[Entry]:
+    return list(tree.entries(lambda path, is_directory: False))
+
+
 def _pack(variant: Variant, template: FileFacts, plan: Plan, names: Names, bundle: BundleWriter) -> FileFacts:
     facts = FileFacts()
     if variant.files is None:
         return facts
     tree = Tree(variant.files)
-    entries = tree.entries(lambda path, is_directory: False)
+    entries = _entries(tree)
     plain = ShardWriter(lambda shard: _add(bundle, variant, shard, False))
     filled = ShardWriter(lambda shard: _add(bundle, variant, shard, True))
     for entry in entries:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import errno
 import os
 import shutil
@@ -49,32 +50,40 @@ class Member:
 
 
 class BundleWriter:
-    """A context that ends with the finished bundle at `target`, or with nothing at all."""
+    """A context that ends with the finished bundle at `target`, or with nothing at all.
+
+    `spool` is the folder, gone afterwards, where its members wait.
+    """
 
     def __init__(self, target: Path) -> None:
         self.target = target
         self.members: list[Member] = []
-        self._spool = Path()
-        self._count = 0
+        self.spool = Path()
+        self._part = "0"
 
     def __enter__(self) -> BundleWriter:
         with disk_errors(self.target):
             if self.target.is_dir():
                 raise ShoplaunchError("file_error", f"{self.target} is a directory")
-            self._spool = Path(tempfile.mkdtemp(prefix=f".{self.target.name}.", dir=self.target.parent))
+            self.spool = Path(tempfile.mkdtemp(prefix=f".{self.target.name}.", dir=self.target.parent))
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
-        shutil.rmtree(self._spool)
+        shutil.rmtree(self.spool)
+
+    def part(self, name: str) -> BundleWriter:
+        """Return a writer whose members wait beside ours, for another process; `members` takes them over from there."""
+        other = copy.copy(self)
+        other.members, other._part = [], name
+        return other
 
     def add(
         self, kind: str, packed: bytes, placeholders: bool, unpacked: int, name: str = "", **more: object
     ) -> Member:
         """Spool one member. Without `name` it gets one by `number`. Raises ShoplaunchError `disk_full`."""
-        path = self._spool / f"{self._count:06}"
-        self._count += 1
+        path = self.spool / f"{self._part}-{len(self.members):06}"
         with disk_errors(self.target):
             path.write_bytes(packed)
         member = Member(kind, path, sha256_hex(packed), len(packed), placeholders, unpacked, more, name)
@@ -103,7 +112,7 @@ class BundleWriter:
 
     def assemble(self, manifest: bytes) -> Path:
         """Write the ZIP beside the target and return its path; `publish` makes it the bundle."""
-        path = self._spool / "bundle"
+        path = self.spool / "bundle"
         with disk_errors(self.target), path.open("w+b") as stream:
             with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:
                 for member in self.members:

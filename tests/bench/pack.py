@@ -1,26 +1,31 @@
 """`shoplaunch pack` against what it does at least: `python -m tests.bench.pack [--runs N]`.
 
-A: `tar -cz` and `mariadb-dump`, then a new server and `mariadb <`. B: the packer, which rewrites, loads twice, proves
-and searches besides. The template is the PrestaShop that SHOPLAUNCH_REAL_DOCROOT and SHOPLAUNCH_REAL_DATABASE name, or
-the sample shop with as many files and rows as a PrestaShop has.
+A: `tar -cz` and `mariadb-dump`, then a new server, as the packer starts one, and `mariadb <`. B: the packer, which
+rewrites, loads twice, proves and searches besides. The template is the PrestaShop that SHOPLAUNCH_REAL_DOCROOT and
+SHOPLAUNCH_REAL_DATABASE name, or the sample shop with as many files and rows as a PrestaShop has. Then the memory the
+packer takes for the sample shop with few files and with many.
 """
 
 import argparse
 import os
 import random
+import re
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from rich.progress import track
 
+from controller.bundles.scratch import open_scratch
 from tests.agent_box import PROJECT
 from tests.mariadb import start_private, stop_private
 from tests.real_shop import DATABASE, DOCROOT
+from tests.resources import descendants, pss_of
 
 SHOPLAUNCH = str(Path(sys.executable).with_name("shoplaunch"))
 INSTALLER = PROJECT / "packaging" / "demo" / "sample-shop" / "install.php"
@@ -28,20 +33,27 @@ PASSWORD = "bench-Pw-2024-x"
 #: What PrestaShop 8.2.1 with its demo catalogue has.
 FILES, FILE_BYTES = 27_000, 9_000
 ROWS, ROW_BYTES = 5_000, 200
+FEW_FILES = 3_000
+_WORDS = random.Random(1)
+WORDS = ["".join(_WORDS.choices("abcdefghijklmnopqrstuvwxyz_$", k=_WORDS.randint(2, 11))) for _ in range(3000)]
 
 
-def enlarge(root, server, database):
-    """Put files and rows of words into the sample shop."""
-    draw = random.Random(1)
-    words = ["".join(draw.choices("abcdefghijklmnopqrstuvwxyz_$", k=draw.randint(2, 11))) for _ in range(3000)]
-    for number in range(FILES):
+def add_files(root, start, end):
+    """Put files of words with these numbers into the sample shop."""
+    for number in range(start, end):
+        draw = random.Random(number)
         folder = root / "modules" / f"m{number // 500}" / f"f{number // 25}"
         folder.mkdir(parents=True, exist_ok=True)
-        text = " ".join(draw.choices(words, k=draw.randint(1, FILE_BYTES // 4)))
+        text = " ".join(draw.choices(WORDS, k=draw.randint(1, FILE_BYTES // 4)))
         (folder / f"{number}.php").write_text(f"<?php // {text}")
+
+
+def add_rows(server, database):
+    """Put rows of words into the sample shop's database."""
+    draw = random.Random(0)
     server.query("CREATE TABLE ps_notes (id int NOT NULL, note text, PRIMARY KEY (id))", database=database)
     for number in range(ROWS):
-        note = " ".join(draw.choices(words, k=ROW_BYTES // 8))
+        note = " ".join(draw.choices(WORDS, k=ROW_BYTES // 8))
         server.query("INSERT INTO ps_notes VALUES (%s, %s)", number, note, database=database)
 
 
@@ -56,31 +68,64 @@ class Template:
         self._login = ["--no-defaults", f"--user={unquote(parts.username)}", *where, parts.path.strip("/")]
 
     def by_hand(self, folder):
-        """A: tar, dump, and the dump in a new server."""
-        subprocess.run(["tar", "-czf", str(folder / "files.tar.gz"), "-C", str(self.root), "."], check=True)
-        with (folder / "dump.sql").open("wb") as dump:
+        """A: tar, dump, and the dump in a new server; return part -> seconds."""
+        parts = {}
+        with timed(parts, "tar -cz"):
+            subprocess.run(["tar", "-czf", str(folder / "files.tar.gz"), "-C", str(self.root), "."], check=True)
+        with timed(parts, "mariadb-dump"), (folder / "dump.sql").open("wb") as dump:
             command = ["mariadb-dump", *self._login, "--single-transaction"]
             subprocess.run(command, stdout=dump, check=True, env={**os.environ, "MYSQL_PWD": self.password})
-        server = start_private()
-        try:
-            name = server.new_database()[0]
+        with timed(parts, "scratch server, loaded"), open_scratch(None, lambda _: None) as scratch:
+            name = scratch.new_database()
+            client = ["mariadb", "--no-defaults", "--skip-ssl", "-uroot", f"-S{scratch._address().socket}", name]
             with (folder / "dump.sql").open("rb") as dump:
-                subprocess.run(
-                    ["mariadb", "--no-defaults", "-uroot", f"-S{server.socket}", name], stdin=dump, check=True
-                )
-        finally:
-            stop_private(server)
+                subprocess.run(client, stdin=dump, check=True)
+        return parts
+
+    def started(self, folder):
+        """Return the packer, just started (subprocess.Popen)."""
+        command = [SHOPLAUNCH, "pack", "--docroot", str(self.root), "--database", self.url]
+        return subprocess.Popen(
+            [*command, "-o", str(folder / "shop.bundle")],
+            env={**os.environ, "SHOPLAUNCH_SOURCE_PASSWORD": self.password},
+            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
 
     def packed(self, folder):
-        """B: the packer."""
-        command = [SHOPLAUNCH, "pack", "--docroot", str(self.root), "--database", self.url]
-        environment = {**os.environ, "SHOPLAUNCH_SOURCE_PASSWORD": self.password}
-        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        subprocess.run([*command, "-o", str(folder / "shop.bundle")], check=True, env=environment, **quiet)
+        """B: the packer; return phase -> seconds. The files are packed beside the phases before their own."""
+        process = self.started(folder)
+        said = process.communicate()[1]
+        assert process.returncode == 0, said
+        return {name: float(seconds) for name, seconds in re.findall(r"^(.+): ([0-9.]+) s$", said, re.MULTILINE)}
+
+    def peak_bytes(self, folder):
+        """Return the most memory the packer's own processes take together, the scratch server apart."""
+        process, peak = self.started(folder), 0
+        while process.poll() is None:
+            servers = [pid for pid in descendants(process.pid) if _name_of(pid) == "mariadbd"]
+            peak = max(peak, pss_of(process.pid) - sum(map(pss_of, servers)))
+            time.sleep(0.02)
+        assert process.returncode == 0, process.stderr.read()
+        return peak
+
+
+@contextmanager
+def timed(parts, name):
+    """Put the seconds the block takes into `parts`."""
+    started = time.perf_counter()
+    yield
+    parts[name] = time.perf_counter() - started
+
+
+def _name_of(pid):
+    try:
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
 
 
 def sample(folder, server):
-    """Return the enlarged sample shop as a Template."""
+    """Return the sample shop with many rows as a Template."""
     name, user, _ = server.new_database()
     server.query(f"ALTER USER `{user}`@localhost IDENTIFIED BY %s", PASSWORD)
     url = f"mysql://{user}@localhost/{name}?unix_socket={server.socket}"
@@ -88,7 +133,7 @@ def sample(folder, server):
     command += ["--admin-email", "boss@bench-template.example", "--admin-password", PASSWORD, "--db-url", url]
     environment = {**os.environ, "SAMPLE_SHOP_DB_PASSWORD": PASSWORD}
     subprocess.run(command, check=True, env=environment, stdout=subprocess.DEVNULL)
-    enlarge(folder / "shop", server, name)
+    add_rows(server, name)
     return Template(folder / "shop", url, PASSWORD)
 
 
@@ -100,32 +145,47 @@ def real():
 
 
 def measure(template, runs):
-    """Measure both ways in turn; print their medians and the ratio of pairs."""
-    seconds = {template.by_hand: [], template.packed: []}
+    """Measure both ways in turn; print the medians of all, of their parts, and of the ratio of pairs."""
+    seconds, parts = {template.by_hand: [], template.packed: []}, {template.by_hand: [], template.packed: []}
     for _ in track(range(runs), "Measuring"):
         for way, taken in seconds.items():
             with tempfile.TemporaryDirectory(prefix="slbench") as folder:
                 started = time.perf_counter()
-                way(Path(folder))
+                parts[way].append(way(Path(folder)))
                 taken.append(time.perf_counter() - started)
+    for title, way in (("tar, dump, load", template.by_hand), ("pack", template.packed)):
+        print(f"{title:<28}{statistics.median(seconds[way]):6.1f} s")
+        for name in parts[way][0]:
+            print(f"  {name:<26}{statistics.median(one[name] for one in parts[way]):6.1f} s")
     by_hand, packed = seconds.values()
     ratio = statistics.median(mine / theirs for mine, theirs in zip(packed, by_hand, strict=True))
-    print(f"tar, dump, load: {statistics.median(by_hand):.1f} s   pack: {statistics.median(packed):.1f} s   ", end="")
-    print(f"ratio: {ratio:.2f} ({runs} runs each, in turn)")
+    print(f"{'ratio of pairs':<28}{ratio:7.2f}   ({runs} runs each, in turn)")
+
+
+def measure_memory(template, files):
+    """Print the packer's peak memory for the sample shop."""
+    with tempfile.TemporaryDirectory(prefix="slbench") as folder:
+        print(f"peak memory, {files:>6} files   {template.peak_bytes(Path(folder)) / 1e6:6.1f} MB")
 
 
 def main():
-    """Measure the template there is."""
+    """Measure the template there is, and the memory."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=3)
     options = parser.parse_args()
-    if DOCROOT in os.environ and DATABASE in os.environ:
+    is_real = DOCROOT in os.environ and DATABASE in os.environ
+    if is_real:
         measure(real(), options.runs)
-        return
     server = start_private()
     try:
         with tempfile.TemporaryDirectory(prefix="slbench") as folder:
-            measure(sample(Path(folder), server), options.runs)
+            template = sample(Path(folder), server)
+            add_files(template.root, 0, FEW_FILES)
+            measure_memory(template, FEW_FILES)
+            add_files(template.root, FEW_FILES, FILES)
+            measure_memory(template, FILES)
+            if not is_real:
+                measure(template, options.runs)
     finally:
         stop_private(server)
 

@@ -1,0 +1,56 @@
+"""Packs the document root in a process of its own, beside the work on the database."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from controller.bundles.beside import Beside, beside
+from controller.bundles.filepack import FileFacts, pack_files
+from controller.bundles.names import Names
+from controller.bundles.plan import Plan
+from controller.bundles.progress import Progress
+from controller.bundles.tree import Tree
+from controller.bundles.writer import BundleWriter, Member
+
+
+@dataclass(frozen=True)
+class _Packed:
+    """What comes back: facts, members in the spool, names of values used, what the plan has seen."""
+
+    facts: FileFacts
+    members: list[Member]
+    used: set[str]
+    seen: object
+
+
+class FileWork:
+    """A document root that is being packed."""
+
+    def __init__(self, work: Beside[_Packed]) -> None:
+        self._work = work
+
+    def finish(self, plan: Plan, names: Names, bundle: BundleWriter, progress: Progress) -> FileFacts:
+        """Wait for the shards and add them to `bundle`, what was seen to `plan` and `names`.
+
+        Raises ShoplaunchError as `pack_files` does.
+        """
+        packed = self._work.outcome(progress)
+        bundle.members += packed.members
+        names.used |= packed.used
+        plan.absorb(packed.seen)
+        return packed.facts
+
+
+@contextmanager
+def files_beside(tree: Tree, plan: Plan, bundle: BundleWriter, replaced: Container[bytes]) -> Iterator[FileWork]:
+    """Begin to pack the files of `tree`; `replaced` are the paths whose kind is to be told."""
+
+    def work(progress: Progress) -> _Packed:
+        own, names, part = plan.branch(), Names(plan.nonce), bundle.part("files")
+        facts = pack_files(tree, own, names, part, replaced, progress)
+        return _Packed(facts, part.members, names.used, own.seen())
+
+    with beside(work) as started:
+        yield FileWork(started)

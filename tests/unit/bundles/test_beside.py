@@ -1,0 +1,132 @@
+"""Work in a process beside ours comes back whole, or as the failure it was, and never outlives who waits for it."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from controller.bundles.beside import beside
+from shared.errors import ShoplaunchError
+from tests.agent_box import PROJECT
+from tests.packing import Quiet
+
+#: A packer whose work never ends; it prints the number of the process that works.
+ENDLESS = """
+import os, time
+from controller.bundles.beside import beside
+def work(progress):
+    print(os.getpid(), flush=True)
+    while True:
+        progress.advance(1)
+        time.sleep(0.01)
+with beside(work) as going_on:
+    time.sleep(600)
+"""
+
+
+class Counting(Quiet):
+    """Keeps phases with their length and the sum of the steps."""
+
+    def __init__(self):
+        super().__init__()
+        self.steps = 0
+
+    def phase(self, name, total=None):
+        self.phases.append((name, total))
+
+    def advance(self, steps=1):
+        self.steps += steps
+
+
+def outcome_of(work, progress=None):
+    with beside(work) as started:
+        return started.outcome(progress or Quiet())
+
+
+def is_there(pid):
+    """Tell whether a process lives; a dead one that nobody has waited for has no command line."""
+    try:
+        return bool(Path(f"/proc/{pid}/cmdline").read_bytes())
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def wait_until_gone(pid):
+    deadline = time.monotonic() + 60
+    while is_there(pid):
+        assert time.monotonic() < deadline, "it lives on"
+        time.sleep(0.02)
+
+
+def test_the_result_and_all_phases_and_steps_arrive():
+    def work(progress):
+        progress.phase("files", 1000)
+        for _ in range(10):
+            progress.advance(100)
+        return {"made by": os.getpid()}
+
+    progress = Counting()
+    result = outcome_of(work, progress)
+    assert result["made by"] != os.getpid()
+    assert progress.phases == [("files", 1000)]
+    assert progress.steps == 1000
+
+
+def test_a_refusal_arrives_as_the_same_error():
+    def work(progress):
+        raise ShoplaunchError("tree_changed", "a.php changed", retryable=False, places=["a.php"])
+
+    with pytest.raises(ShoplaunchError) as error:
+        outcome_of(work)
+    assert (error.value.code, error.value.message) == ("tree_changed", "a.php changed")
+    assert (error.value.retryable, error.value.details) == (False, {"places": ["a.php"]})
+
+
+def test_an_unforeseen_failure_arrives_with_the_place_it_happened():
+    def work(progress):
+        return {}["absent"]
+
+    with pytest.raises(KeyError) as error:
+        outcome_of(work)
+    assert "test_beside.py" in error.value.__notes__[0]
+
+
+def test_work_that_is_ended_from_outside_is_told():
+    with pytest.raises(ShoplaunchError) as error:
+        outcome_of(lambda progress: os.kill(os.getpid(), signal.SIGKILL))
+    assert error.value.code == "internal"
+
+
+def test_what_still_works_ends_with_the_context():
+    reading, writing = os.pipe()
+
+    def work(progress):
+        os.write(writing, b"%d " % os.getpid())
+        signal.pause()
+
+    with beside(work):
+        pid = int(os.read(reading, 100))
+        assert is_there(pid)
+    os.close(reading)
+    os.close(writing)
+    assert not is_there(pid)
+
+
+def test_a_ctrl_c_for_both_is_answered_by_the_one_that_waits():
+    def work(progress):
+        os.kill(os.getpid(), signal.SIGINT)
+        return "goes on"
+
+    assert outcome_of(work) == "goes on"
+
+
+def test_work_nobody_waits_for_any_more_ends_itself():
+    packer = subprocess.Popen([sys.executable, "-c", ENDLESS], stdout=subprocess.PIPE, cwd=PROJECT)
+    pid = int(packer.stdout.readline())
+    packer.kill()
+    packer.communicate()
+    wait_until_gone(pid)
