@@ -125,8 +125,7 @@ def test_a_ctrl_c_for_both_is_answered_by_the_one_that_waits():
 
 
 def test_work_nobody_waits_for_any_more_ends_itself():
-    packer = subprocess.Popen([sys.executable, "-c", ENDLESS], stdout=subprocess.PIPE, cwd=PROJECT)
-    pid = int(packer.stdout.readline())
-    packer.kill()
-    packer.communicate()
+    with subprocess.Popen([sys.executable, "-c", ENDLESS], stdout=subprocess.PIPE, cwd=PROJECT) as packer:
+        pid = int(packer.stdout.readline())
+        packer.kill()
     wait_until_gone(pid)
