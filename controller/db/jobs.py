@@ -199,19 +199,20 @@ def renew_lease(connection: sa.Connection, job_id: str, owner: str, until: float
     return connection.execute(query.values(lease_until=until, version=jobs.c.version + 1)).rowcount == 1
 
 
-def release_lease(connection: sa.Connection, job: Job, owner: str, now: float, wake_at: float | None) -> None:
-    """Give the lease back; the job is due at `wake_at`, or at once when it changed since `job` was read."""
+def release_lease(connection: sa.Connection, job: Job, owner: str, now: float, wake_at: float | None) -> bool:
+    """Give the lease back; the job is due at `wake_at`, or at once when it changed since `job` was read: then True."""
     current = connection.execute(
         sa.select(jobs.c.version, jobs.c.state, jobs.c.wake_at, jobs.c.lease_owner)
         .where(jobs.c.id == job.id)
         .with_for_update()
     ).first()
     if current is None or current.lease_owner != owner:
-        return
-    if current.state != job.state or current.wake_at != job.wake_at:
-        wake_at = now
-    values = {"lease_owner": None, "lease_until": None, "wake_at": wake_at, "version": jobs.c.version + 1}
+        return False
+    changed = bool(current.state != job.state or current.wake_at != job.wake_at)
+    values: dict[str, Any] = {"lease_owner": None, "lease_until": None, "version": jobs.c.version + 1}
+    values["wake_at"] = now if changed else wake_at
     connection.execute(sa.update(jobs).where(jobs.c.id == job.id).values(**values))
+    return changed
 
 
 def accounts_with_jobs(connection: sa.Connection, server: str) -> set[str]:

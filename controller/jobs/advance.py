@@ -17,6 +17,7 @@ from controller.db.steps import StepRow
 from controller.jobs import (
     changes,
     credentials,
+    hints,
     kinds,
     lease,
     locked,
@@ -84,7 +85,8 @@ class Mover:
     def _give_back(self, job: Job) -> None:
         now = self._clock()
         wake_at = job.wake_at
-        transact(self._engine, lambda connection: jobs.release_lease(connection, job, self._owner, now, wake_at))
+        if transact(self._engine, lambda connection: jobs.release_lease(connection, job, self._owner, now, wake_at)):
+            hints.give()
 
     def _read(self, job_id: str) -> tuple[Job, dict[str, StepRow]]:
         with reading(self._engine) as connection:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from controller.db import jobs, servers, services
 from controller.db.engine import reading
-from controller.jobs import intake, view
+from controller.jobs import hints, intake, view
 from controller.jobs.hosts import server_of_host
 from shared.errors import ShoplaunchError
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 def take(service: Service, event: Mapping[str, Any]) -> dict[str, Any]:
     """Take billing's event; return the service's status. Raises as controller.jobs.intake.take does."""
     intake.take(service.engine, event, service.now())
+    hints.give()
     return status(service, event["service_id"])
 
 
@@ -51,6 +52,7 @@ def retry(service: Service, service_id: str, step: str | None) -> dict[str, Any]
         raise ShoplaunchError("illegal_transition", "the service was terminated")
     if known is not None and known.error is not None:
         intake.start(service.engine, known, service.now())
+        hints.give()
     elif job is not None:
         service.retry(job.id, step)
     elif known is None:

@@ -11,6 +11,7 @@ from controller.db import events, jobs, steps
 from controller.db.jobs import Job
 from controller.db.together import Together
 from controller.jobs import changes, foreign, silence, states, trouble, undoing
+from controller.jobs.steps import plan
 from controller.jobs.tokens import AgentToken, Tokens
 from shared.errors import ShoplaunchError
 from shared.events import MAX_KEPT_SEQ, STORED, check_event
@@ -18,6 +19,8 @@ from shared.events import MAX_KEPT_SEQ, STORED, check_event
 #: Until our own checks are done, the shop is not complete, whatever the agent says.
 MAX_AGENT_PERCENT = 97
 FINISHED_PERCENT = 98
+#: After these the worker has something to do.
+MOVING = ("finished", "failed", "cleaned")
 _OF_A_STAGE = ("stage_started", "stage_finished")
 #: What the database's column holds.
 MAX_SEQ = 2**31 - 1
@@ -189,6 +192,8 @@ def _cleaned(connection: sa.Connection, job: Job, now: float) -> dict[str, Any]:
         # Believed only after a look through the panel
         return {"wake_at": now, **changes.with_facts(job, undo_heard_at=now)}
     if job.state == states.FINISHING:
-        steps.update(connection, job.id, "check", not_before=None)
-        return {"wake_at": now}
+        # Whatever looks whether it is gone need not wait for its next look
+        looks = next(step.name for step in plan.of(job.kind).values() if step.part == plan.FINISH)
+        steps.update(connection, job.id, looks, not_before=None)
+        return {"wake_at": now, **changes.with_facts(job, cleaned=True)}
     return {}

@@ -16,6 +16,11 @@ from controller.jobs.private import sealed as sealed
 from controller.jobs.steps import plan
 from shared.errors import ShoplaunchError
 
+#: Facts that are forgotten when a new attempt begins.
+_OF_AN_ATTEMPT = (
+    "seen_at", "looked_at", "look_failures", "look_at", "finished_at", "cleaned", "ack_seq", "placed_at", "trouble",
+)  # fmt: skip
+
 
 def change(engine: sa.Engine, job_id: str, now: float, work: Callable[[sa.Connection, Job], Mapping[str, Any]]) -> Job:
     """Return the job after the columns that `work(connection, job)` returned were written; {} writes nothing.
@@ -54,9 +59,7 @@ def asked_again(connection: sa.Connection, job: Job, names: Iterable[str], now: 
     columns: dict[str, Any] = {"step": names[0], "error": None, "alarm": "", "wake_at": now}
     if "drop" in names:
         columns |= {"attempt": job.attempt + 1, "heard_at": None, "dropped_at": None, "percent": 0}
-        past = dict.fromkeys(
-            ("seen_at", "looked_at", "look_failures", "look_at", "finished_at", "ack_seq", "placed_at", "trouble")
-        )
+        past = dict.fromkeys(_OF_AN_ATTEMPT)
         columns |= {"progress": {}, "stage": None, **with_facts(job, **past)}
     return columns
 

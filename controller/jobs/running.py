@@ -106,11 +106,14 @@ def _note(
     if isinstance(result, Outcome):
         return _done(connection, job, step, result, now)
     if isinstance(result, Later):
+        # What it waits for may have come while it was looking: then it looks once more at once
+        came = bool(job.facts.get("cleaned"))
         steps.update(
             connection, job.id, step.name,
-            state=steps.WAITING, not_before=now + result.seconds, note=result.note, attempts=row.attempts - 1,
+            state=steps.WAITING, not_before=None if came else now + result.seconds, note=result.note,
+            attempts=row.attempts - 1,
         )  # fmt: skip
-        return {}
+        return changes.with_facts(job, cleaned=None) if came else {}
     if isinstance(result, ShoplaunchError) and result.code == locked.CODE:
         return _locked_out(connection, job, step, row, result.as_dict(), now)
     return _failed(connection, job, step, row, changes.as_document(result), now)

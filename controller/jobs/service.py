@@ -19,7 +19,7 @@ from controller.db.logins import LoginThrottle
 from controller.db.migrate import revisions
 from controller.db.servers import Server
 from controller.db.together import Together
-from controller.jobs import callbacks, certificate, credentials, downloads, kinds, orders, retrying, states, view
+from controller.jobs import callbacks, certificate, credentials, downloads, hints, kinds, orders, retrying, states, view
 from controller.jobs.bundles import Bundles
 from controller.jobs.downloads import Download
 from controller.jobs.steps.work import Tools
@@ -63,7 +63,11 @@ class Service:
 
     def place_order(self, order: Mapping[str, Any], source: str) -> Job:
         """Return the order's job; see controller.jobs.orders.place."""
-        return orders.place(self.engine, order, source, self._clock())
+        return self._hinted(orders.place(self.engine, order, source, self._clock()))
+
+    def _hinted(self, job: Job) -> Job:
+        hints.give()
+        return job
 
     def now(self) -> float:
         """Return the time as this service sees it, in unix seconds."""
@@ -123,7 +127,10 @@ class Service:
 
     def record_event(self, token: str, event: Mapping[str, Any]) -> int:
         """Take an agent's event; return the job's attempt. See controller.jobs.callbacks.record."""
-        return callbacks.record(self._together, self._tokens, token, event, self._clock())
+        attempt = callbacks.record(self._together, self._tokens, token, event, self._clock())
+        if event["event"] in callbacks.MOVING:
+            hints.give()
+        return attempt
 
     def download(self, token: str, name: str) -> Download:
         """Return the download an agent may have of bundle `name`; see controller.jobs.downloads.find."""
@@ -131,15 +138,15 @@ class Service:
 
     def retry(self, job_id: str, step: str | None = None) -> Job:
         """Run the failed step again; see controller.jobs.retrying.retry."""
-        return retrying.retry(self.engine, self.keys, job_id, step, self._clock())
+        return self._hinted(retrying.retry(self.engine, self.keys, job_id, step, self._clock()))
 
     def cancel(self, job_id: str) -> Job:
         """Cancel the job; see controller.jobs.retrying.cancel."""
-        return retrying.cancel(self.engine, job_id, self._clock())
+        return self._hinted(retrying.cancel(self.engine, job_id, self._clock()))
 
     def undo_cancel(self, job_id: str) -> Job:
         """Take the cancellation back; see controller.jobs.retrying.undo_cancel."""
-        return retrying.undo_cancel(self.engine, job_id, self._clock())
+        return self._hinted(retrying.undo_cancel(self.engine, job_id, self._clock()))
 
     def start_kind(self, parent_id: str, kind: str, given: Mapping[str, str]) -> Job:
         """Return the open later job of `kind` on the shop of job `parent_id`; see controller.jobs.kinds.start."""
@@ -148,7 +155,7 @@ class Service:
         if kind == kinds.SET_ADMIN_PASSWORD:
             # What still waits behind a link is about to be wrong
             credentials.withdraw(self.engine, parent_id, self._clock())
-        return job
+        return self._hinted(job)
 
     def later_jobs(self, job_id: str) -> list[Job]:
         """Return the later jobs on the shop of job `job_id`, newest first."""

@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from controller.db import jobs
 from controller.db.engine import reading
 from controller.db.jobs import Job
-from controller.jobs import changes
+from controller.jobs import changes, hints
 from controller.jobs.advance import Mover
 from controller.jobs.steps.work import Tools
 from shared.errors import ShoplaunchError
@@ -65,6 +65,7 @@ class Worker:
     def stop(self, seconds: float = 60.0) -> None:
         """Take nothing new up and wait for what is under way."""
         self._stopping.set()
+        hints.give()
         if self._thread is not None:
             self._thread.join(seconds)
 
@@ -79,7 +80,7 @@ class Worker:
                     if job_id not in under_way and _has_room(busy, server):
                         under_way[job_id] = server, pool.submit(self._advance_safely, job_id)
                         busy[server] += 1
-                self._stopping.wait(POLL_SECONDS)
+                hints.wait(POLL_SECONDS)
 
     def _due(self, without: Sequence[str]) -> Sequence[tuple[str, str]]:
         try:

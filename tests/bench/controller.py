@@ -31,7 +31,7 @@ from tests.resources import cpu_so_far
 from tests.web_site import OPERATOR, PASSWORD, csrf_of, furnish
 
 OFFERED = 300
-CONNECTIONS = 8
+CONNECTIONS = 16
 PAGES = {
     "jobs, first page": "/admin/jobs",
     "jobs, page 2000": "/admin/jobs?page=2000",

@@ -6,8 +6,8 @@ import pytest
 
 from controller.db import jobs
 from controller.db.engine import transact
-from controller.jobs import lease
-from tests.integration.controller.world import eventually
+from controller.jobs import lease, worker
+from tests.integration.controller.world import Agent, eventually
 
 
 def held_in_a_step(world):
@@ -40,13 +40,13 @@ def test_two_workers_never_run_the_same_step_at_the_same_time(world):
 def test_many_workers_on_many_jobs_do_each_job_once(world):
     placed = [world.order(domain=f"s{n}.example.com", account=f"user{n}") for n in range(8)]
     workers = [world.service.worker() for _ in range(3)]
-    for worker in workers:
-        worker.start()
+    for one in workers:
+        one.start()
     try:
         eventually(lambda: world.service.count_jobs() == {"dropped": 8}, 240)
     finally:
-        for worker in workers:
-            worker.stop()
+        for one in workers:
+            one.stop()
     assert sum(call[0] == "ensure_cron" for call in world.panel.calls) == len(placed)
 
 
@@ -91,3 +91,36 @@ def test_a_lease_is_held_as_long_as_the_work_takes(world, monkeypatch):
     leave.set()
     first.join(120)
     assert world.job(job).state == "dropped"
+
+
+def test_a_worker_takes_up_what_became_due_without_waiting_for_its_next_look(world, monkeypatch):
+    monkeypatch.setattr(worker, "POLL_SECONDS", 3600.0)
+    looked = threading.Event()
+    monkeypatch.setattr(jobs, "due", lambda *about, real=jobs.due: (looked.set(), real(*about))[1])
+    world.worker.start()
+    try:
+        assert looked.wait(120)
+        job = world.order()
+        eventually(lambda: world.job(job).state == "dropped" and world.job(job).lease_owner is None)
+        agent = Agent(world, job)
+        world.serve(job)
+        agent.restore()
+        eventually(lambda: world.steps(job)["check"].note and world.job(job).lease_owner is None)
+        agent.clean()
+        eventually(lambda: world.job(job).state == "live")
+    finally:
+        world.worker.stop()
+
+
+def test_what_a_step_waits_for_may_come_while_it_still_looks(world):
+    job, agent = world.dropped()
+    world.serve(job)
+    agent.restore()
+
+    def gone_meanwhile():
+        world.panel.before.pop("list_folder")
+        agent.clean()
+
+    world.panel.before["list_folder"] = gone_meanwhile
+    world.work()
+    assert world.job(job).state == "live"

@@ -258,3 +258,14 @@ def test_the_open_job_is_found_by_its_parent(world, shop):
     with reading(world.engine) as connection:
         assert job_rows.open_child(connection, shop.id, "remove").id == job.id
         assert job_rows.open_child(connection, shop.id, "https_on") is None
+
+
+def test_the_look_from_outside_comes_as_soon_as_the_agent_is_gone(world, shop):
+    job, agent = begin(world, shop, "remove")
+    agent.restore()
+    world.work()
+    assert world.steps(job)["confirm"].note == "the agent cleans up"
+    agent.clean()
+    world.site.pages.clear()
+    world.work()
+    assert world.job(job).state == "live"
