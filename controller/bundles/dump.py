@@ -53,7 +53,8 @@ KINDS: tuple[tuple[str, re.Pattern[bytes]], ...] = (
     ("set", _kind(rb"SET\s+[@\w]")),
     ("empty", _kind(rb"\Z")),
 )
-_SETS_SERVER = re.compile(rb",\s*(?:@@)?(?:GLOBAL|PERSIST)\b", re.IGNORECASE)
+#: Settings of the server, and the one with which a backslash means itself: such strings would end elsewhere for us.
+_REFUSED_IN_SET = re.compile(rb",\s*(?:@@)?(?:GLOBAL|PERSIST)\b|\bNO_BACKSLASH_ESCAPES\b", re.IGNORECASE)
 #: Characters of four bytes, which a column of the character set `utf8` cannot hold.
 _WIDE = re.compile(rb"[\xf0-\xf4][\x80-\xbf]{3}")
 _CHARSET = re.compile(rb"\bNAMES\s+['\"]?(\w+)", re.IGNORECASE)
@@ -104,7 +105,7 @@ def classify(statement: Statement) -> tuple[str, str | None]:
         named = found.re.groups >= 2
         if named and found.group(found.re.groups):
             raise ShoplaunchError("dump_names_database", f"at byte {statement.start}: {_shown(head)}")
-        if kind == "refuse" or (kind == "set" and _SETS_SERVER.search(head)):
+        if kind == "refuse" or (kind == "set" and _REFUSED_IN_SET.search(head)):
             break
         return kind, _unquoted(found.group(max(1, found.re.groups - 1))) if found.re.groups else None
     raise ShoplaunchError("dump_statement_unknown", f"at byte {statement.start}: {_shown(head)}")

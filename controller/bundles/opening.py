@@ -19,6 +19,8 @@ _UNKNOWN_COLLATION = 1273
 _NAMED = re.compile(r"'(\w+)'")
 #: Where a definition names the character set that holds three bytes a letter, alone or as part of a collation.
 _NARROW = re.compile(r"\b(CHARSET=|CHARACTER SET |COLLATE[= ])utf8(?:mb3)?(?=_|\b)")
+#: What `SET NAMES` sets.
+_SPOKEN = ("character_set_client", "character_set_results", "collation_connection")
 _NARROW_NAMES = re.compile(rb"\b(NAMES\s+['\"]?)utf8(?:mb3)?(?=\W|\Z)", re.IGNORECASE)
 
 
@@ -129,6 +131,13 @@ class _Loader:
         raise problem
 
     def _widen(self, table: str) -> None:
+        # The dump may speak another character set, in which the definition could not be read
+        self._connection.query(f"SET {', '.join(f'@shoplaunch_{one}=@@{one}' for one in _SPOKEN)}")
+        self._connection.query("SET NAMES utf8mb4")
+        self._make_wide(table)
+        self._connection.query(f"SET {', '.join(f'{one}=@shoplaunch_{one}' for one in _SPOKEN)}")
+
+    def _make_wide(self, table: str) -> None:
         create = text(self._connection.one(f"SHOW CREATE TABLE {name(table)}")[1])
         wide = _NARROW.sub(r"\1utf8mb4", create)
         if wide == create:

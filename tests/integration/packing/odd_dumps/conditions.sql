@@ -1,0 +1,2 @@
+/*!40101 SET NAMES utf8mb4 */;/*!50001 CREATE*/ /*M!100000 TABLE */ t (a int /*!99999 NOT */ /*!99999 NULL */);
+/*M!100100 INSERT*/ INTO t /*!999999 NO */ VALUES (/*! 7 */);/*!50003 CREATE*/ /*!50020 DEFINER=`x`@`%`*/ /*!50003 FUNCTION f() RETURNS int RETURN 1 */;

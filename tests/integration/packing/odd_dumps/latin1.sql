@@ -1,0 +1,5 @@
+SET NAMES latin1;
+CREATE TABLE t (`café` varchar(20) CHARACTER SET latin1, b varchar(20) CHARACTER SET utf8mb4);
+INSERT INTO t VALUES ('éè€', 'über');
+SET NAMES utf8mb4;
+INSERT INTO t VALUES ('Ã©', 'ðŸ›’');

@@ -1,0 +1,9 @@
+CREATE TABLE t (
+  a text
+);
+
+INSERT INTO t
+VALUES ('a
+b'),
+('c');
+-- x

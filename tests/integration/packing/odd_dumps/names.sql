@@ -1,0 +1,1 @@
+CREATE TABLE `a``b;c` (`x;``y` int, `/*` int, `--` int);INSERT INTO `a``b;c` (`x;``y`,`/*`,`--`) VALUES (1,2,3);

@@ -1,0 +1,1 @@
+SET sql_mode='NO_AUTO_VALUE_ON_ZERO';SET time_zone='+00:00';CREATE TABLE t (d date, m datetime, s timestamp NULL);INSERT INTO t VALUES ('0000-00-00','0000-00-00 00:00:00','0000-00-00 00:00:00'),('2015-00-10','2015-00-00',NULL);
