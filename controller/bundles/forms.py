@@ -234,7 +234,7 @@ def _beside_domain(before: bytes, after: bytes, domain: bytes) -> str:
     if _joined_after(after):
         return LONGER_NAME
     port = _PORT_AFTER.match(after)
-    if port and b":" not in domain and port.group(1) not in (b"80", b"443"):
+    if port and b":" not in domain.rpartition(b"//")[2] and port.group(1) not in (b"80", b"443"):
         return ANOTHER_PORT
     return ""
 

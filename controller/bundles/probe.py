@@ -23,6 +23,7 @@ _PLAIN: dict[str, tuple[str, str]] = {
     "admin.email": ("owner@first.example", "the.owner@second.example"),
     "admin.first_name": ("Ann", "Bertrand"),
     "admin.last_name": ("O'Neill", "Ågren"),
+    "shop.url": ("http://first.probe.example", "http://second-shop.probe.example.org"),
     "shop.name": ("Probe \"A\" & 'sons'", "فروشگاه دوم"),
     "shop.email": ("shop@first.example", "shop@second.example"),
     "shop.language": ("en", "fa"),

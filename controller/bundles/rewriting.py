@@ -6,12 +6,13 @@ import json
 import re
 from collections.abc import Sequence
 
-from controller.bundles import serialized, wrappings
+from controller.bundles import wrappings
 from controller.bundles.forms import Needles, is_weak_domain
 from controller.bundles.fragments import Fragments
 from controller.bundles.report import Report
 from controller.bundles.residue import base64_forms
 from controller.bundles.templates import encoded, length_token
+from controller.recipes import php_serialized as serialized
 from controller.recipes.base import Replacement
 from shared.placeholders import token
 

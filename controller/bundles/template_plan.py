@@ -30,7 +30,7 @@ def make_plan(
     """Return the plan of the template in `tree` with database `source`; `recipe` names one, None finds it.
 
     Raises ShoplaunchError `not_this_application`, `unknown_version`, `config_unreadable`, `prefix_mismatch`,
-    `domain_unknown`, `several_domains`, `admin_folder_unknown`, `admin_missing`, `tree_unreadable`.
+    `domain_unknown`, `several_domains`, `multisite`, `admin_folder_unknown`, `admin_missing`, `tree_unreadable`.
     """
     root = Path(os.fsdecode(tree.root))
     try:
@@ -179,6 +179,7 @@ class TemplatePlan:
             "set": dict(sorted(self._set.items())),
             "replaced_files": sorted(self._whole_files),
             "dropped": [vars(one) for one in self._template.dropped()],
+            **({"languages": list(languages)} if (languages := self._template.languages()) else {}),
         }
 
     def branch(self) -> TemplatePlan:

@@ -14,12 +14,13 @@ from sqlalchemy.exc import IntegrityError
 from controller.db import jobs, steps
 from controller.db.engine import reading, transact
 from controller.db.jobs import Job
-from controller.jobs import changes, later, orders, states, values
+from controller.jobs import changes, later, orders, passwords, states
 from controller.jobs.bundles import Bundles
 from controller.jobs.secrets import database_password
 from controller.jobs.steps import plan
 from controller.jobs.steps.work import Tools, Work
 from controller.keys import Keys
+from controller.recipes.base import BCRYPT
 from shared.errors import ShoplaunchError
 from shared.job import RESTORE, SMALL_KINDS
 
@@ -47,7 +48,10 @@ def start(
     _check(parent, kind)
     kept = parent.later or _of_bundle(bundles, parent)
     entry = _entry(parent, kept, kind)
-    private = {**_private(kind, given), "db.password": database_password()}
+    private = {
+        **_private(kind, given, kept.get("password_format", BCRYPT)),
+        "db.password": database_password(),
+    }
     row = {**_row(parent, kind, kept, entry, now), **changes.sealed(keys, private)}
     try:
         return transact(engine, lambda connection: _insert(connection, parent.id, row))
@@ -111,13 +115,13 @@ def _entry(parent: Job, kept: Mapping[str, Any], kind: str) -> Mapping[str, Any]
     return entry
 
 
-def _private(kind: str, given: Mapping[str, str]) -> dict[str, str]:
+def _private(kind: str, given: Mapping[str, str], password_format: str) -> dict[str, str]:
     found = dict(given)
     plain = found.pop("admin.password", None)
     if plain is not None:
         if len(plain) < SHORTEST_PASSWORD:
             raise ShoplaunchError("order_invalid", f"a password has at least {SHORTEST_PASSWORD} characters")
-        found["admin.password_hash"] = values.password_hash(plain)
+        found["admin.password_hash"] = passwords.hashed(plain, password_format, {})
     if kind == SET_ADMIN_PASSWORD and "admin.password_hash" not in found:
         raise ShoplaunchError("order_invalid", "a new password is needed")
     return found

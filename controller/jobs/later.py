@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from controller.jobs import passwords
+
 
 def of_manifest(manifest: Mapping[str, Any], admin_folder: str) -> dict[str, Any]:
-    """Return {"nonce", "jobs", "checks", "admin_folder"}."""
+    """Return {"nonce", "jobs", "checks", "admin_folder", "password_format"}."""
     return {
         "nonce": manifest["nonce"],
         "jobs": manifest["jobs"],
         "checks": manifest["checks"],
         "admin_folder": admin_folder,
+        "password_format": passwords.format_of(manifest),
     }

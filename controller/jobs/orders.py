@@ -38,7 +38,9 @@ _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\Z")
 _JOINERS = {0x200C: None, 0x200D: None}
 _TEXTS = ("shop_name", "first_name", "last_name")
 #: Fields that go into columns of the application -> the value a recipe limits.
-_LIMITED = {"shop_name": "shop.name", "first_name": "admin.first_name", "last_name": "admin.last_name"}
+_LIMITED = {
+    "shop_name": "shop.name", "first_name": "admin.first_name", "last_name": "admin.last_name", "email": "admin.email",
+}  # fmt: skip
 _ID_ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789"
 
 

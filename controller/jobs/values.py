@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 from collections.abc import Mapping
 from typing import Any
 
-import bcrypt
-
 from controller.db.jobs import Job
+from controller.jobs import passwords
 from controller.jobs import secrets as formats
 from controller.jobs.domains import readable
 from controller.panels.base import Account, DatabaseEndpoint, SiteAddress
-from controller.recipes.base import MD5_COOKIE_KEY, Recipe
-from controller.recipes.registry import RECIPES
-from shared.errors import ShoplaunchError
+from controller.recipes.registry import recipe_of
 
-BCRYPT_ROUNDS = 10
-#: What follows is not looked at.
-BCRYPT_BYTES = 72
 DEFAULT_COUNTRY = {"fa": "IR"}
 #: Of the private values, what never travels into the account.
 NEVER_SENT = ("admin.password",)
@@ -33,33 +26,13 @@ def make_private(manifest: Mapping[str, Any]) -> dict[str, str]:
         **made,
         "db.password": formats.database_password(),
         "admin.password": password,
-        "admin.password_hash": _hashed(password, manifest, made),
+        "admin.password_hash": passwords.hashed(password, passwords.format_of(manifest), made),
         "admin_folder": _admin_folder(manifest),
     }
 
 
-def _hashed(password: str, manifest: Mapping[str, Any], made: Mapping[str, str]) -> str:
-    recipe = _recipe(manifest)
-    if recipe is None or recipe.password_format(manifest["application"]["version"]) != MD5_COOKIE_KEY:
-        return password_hash(password)
-    keyed = (made["secret.cookie_key"] + password).encode("utf-8")
-    return hashlib.md5(keyed, usedforsecurity=False).hexdigest()
-
-
-def password_hash(password: str) -> str:
-    """Return the hash of an administrator's password. Raises ShoplaunchError `order_invalid` beyond bcrypt's limit."""
-    coded = password.encode("utf-8")
-    if not 0 < len(coded) <= BCRYPT_BYTES or b"\0" in coded:
-        raise ShoplaunchError("order_invalid", f"a password has 1 to {BCRYPT_BYTES} bytes")
-    return bcrypt.hashpw(coded, bcrypt.gensalt(BCRYPT_ROUNDS, prefix=b"2b")).decode("ascii")
-
-
-def _recipe(manifest: Mapping[str, Any]) -> Recipe | None:
-    return RECIPES.get(manifest["application"].get("recipe") or manifest["application"]["name"])
-
-
 def _admin_folder(manifest: Mapping[str, Any]) -> str:
-    recipe = _recipe(manifest)
+    recipe = recipe_of(manifest)
     if recipe is not None:
         return recipe.new_admin_folder(secrets.choice)
     return "backoffice" + "".join(secrets.choice(formats.FOLDER) for _ in range(8))
@@ -89,7 +62,8 @@ def shop_url(values: Mapping[str, str]) -> str:
 
 def admin_url(values: Mapping[str, str]) -> str:
     """Return the back office's address."""
-    return f"{shop_url(values)}{values['admin_folder']}/"
+    folder = values["admin_folder"]
+    return f"{shop_url(values)}{folder}/" if folder else shop_url(values)
 
 
 def all_values(
@@ -104,8 +78,9 @@ def all_values(
     order = job.order
     by_socket = endpoint.host == "localhost"
     port = "" if by_socket or endpoint.port == 3306 else str(endpoint.port)
+    site = host(job.domain, address)
     return {
-        "domain": host(job.domain, address),
+        "domain": site,
         "domain_ssl": tls_host(job.domain, address),
         "root": account.document_root.rstrip("/"),
         "home": account.home.rstrip("/"),
@@ -120,6 +95,7 @@ def all_values(
         "admin.email": job.email,
         "admin.first_name": order.get("first_name") or "Shop",
         "admin.last_name": order.get("last_name") or "Owner",
+        "shop.url": f"http://{site}",
         "shop.name": order.get("shop_name") or readable(job.domain),
         "shop.email": job.email,
         "shop.language": job.language,

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
+from shared.errors import ShoplaunchError
+
 #: Formats of passwords: bcrypt, and the MD5 of the shop's own key followed by the password.
 BCRYPT, MD5_COOKIE_KEY = "bcrypt", "md5_cookie_key"
 #: A row of a query: bytes as the server sent them, None for NULL.
@@ -57,7 +59,8 @@ class Secret:
 class Replacement:
     """A byte string of the template and the value that takes its place wherever it stands as a whole.
 
-    `kind` is "domain", "path" or "email": it decides what may stand beside it.
+    `kind` is "domain" (a host, or an address that begins with its scheme), "path", "email" or "uri": it decides what
+    may stand beside it.
     """
 
     old: bytes
@@ -121,9 +124,9 @@ class Template(ABC):
     def excludes(self, path: bytes, is_directory: bool) -> bool:
         """Tell whether an entry below the root (and all below it) is left out."""
 
-    @abstractmethod
     def path(self, path: bytes) -> bytes:
-        """Return a path below the root as a template."""
+        """Return a path below the root, or a relative link target, as a template."""
+        return path
 
     @abstractmethod
     def file(self, path: bytes, content: bytes) -> bytes | None:
@@ -133,17 +136,17 @@ class Template(ABC):
         """Return sentences for the operator about a file that is packed but may not do in a new shop."""
         return ()
 
-    @abstractmethod
     def condition(self, table: str) -> str | None:
         """Return the SQL condition of the rows to keep: "" for all, None to keep the table empty."""
+        return ""
 
     @abstractmethod
     def cells(self, table: str, row: Cells) -> Cells:
         """Return the columns of a row the recipe sets itself, as templates; the others are rewritten like any text."""
 
-    @abstractmethod
     def configure(self) -> Sequence[Mapping[str, Any]]:
         """Return the statements run after the data (manifest.json#/definitions/statement)."""
+        return ()
 
     @abstractmethod
     def secrets(self) -> Sequence[Secret]:
@@ -153,9 +156,9 @@ class Template(ABC):
     def checks(self) -> Sequence[Mapping[str, Any]]:
         """Return the HTTP checks that show the shop lives (manifest `checks`)."""
 
-    @abstractmethod
     def jobs(self) -> Mapping[str, Any]:
-        """Return statements and edits of the later job kinds (manifest `jobs`)."""
+        """Return statements and edits of the later job kinds (manifest `jobs`); a kind left out is refused."""
+        return {}
 
     @abstractmethod
     def php(self) -> PhpNeeds:
@@ -165,25 +168,29 @@ class Template(ABC):
     def entry_points(self) -> Sequence[str]:
         """Return the paths that move last."""
 
-    @abstractmethod
     def personal_data(self) -> Sequence[str]:
         """Return the places where the template's personal data remains."""
+        return ()
 
-    @abstractmethod
     def dropped(self) -> Sequence[Dropped]:
         """Return which rows are left out, and why."""
+        return ()
 
-    @abstractmethod
     def setting(self, name: str, value: str) -> Sequence[tuple[str, Mapping[str, Any]]]:
         """Return (table, statement) pairs that give a setting a value (a template), whether it is there or not.
 
         They may be carried out twice; the last reads the value back. Raises ShoplaunchError `variant_invalid` when
         every new shop has another value, for its safety or because it is its own.
         """
+        raise ShoplaunchError("variant_invalid", "variants of this application have no settings, but rows and files")
 
-    @abstractmethod
     def owns(self, path: bytes) -> bool:
         """Tell whether `file` writes a file anew, whatever it held."""
+        return False
+
+    def languages(self) -> Sequence[str]:
+        """Return the codes (two letters) an order's language must be one of; () when any will do."""
+        return ()
 
     def probes(self) -> Mapping[str, tuple[str, str]]:
         """Return value name -> two values for trial loads, for values that choose among the template's rows."""
@@ -194,8 +201,6 @@ class Recipe(ABC):
     """One application. Stateless."""
 
     name: ClassVar[str]
-    #: Values an order may leave out.
-    defaults: ClassVar[Mapping[str, str]] = {}
     #: Value name -> characters its columns take at most.
     limits: ClassVar[Mapping[str, int]] = {}
 
@@ -208,13 +213,16 @@ class Recipe(ABC):
         """Return the template at `root`, understood.
 
         Raises ShoplaunchError `not_this_application`, `unknown_version`, `config_unreadable`, `prefix_mismatch`,
-        `domain_unknown`, `several_domains`, `admin_folder_unknown`, `admin_missing`.
+        `domain_unknown`, `several_domains`, `multisite`, `admin_folder_unknown`, `admin_missing`.
         """
 
     def password_format(self, version: str) -> str:
-        """Return how the application's `version` keeps an administrator's password."""
+        """Return how the application's `version` keeps a password: a key of `controller.jobs.passwords.FORMATS`."""
         return BCRYPT
 
     @abstractmethod
     def new_admin_folder(self, choose: Callable[[str], str]) -> str:
-        """Return a fresh name for the back office; `choose` returns a random character of a text (secrets.choice)."""
+        """Return the back office's folder in a new shop: a fresh name, or the one it always has.
+
+        `choose` returns a random character of a text (secrets.choice).
+        """

@@ -33,6 +33,9 @@ _SKIPS = re.compile(rb"[\[,]\s*(?:S|skip)=\d", re.IGNORECASE)
 _STATUS = re.compile(rb"\d{3}|permanent|temp|seeother", re.IGNORECASE)
 _REDIRECTS = (b"redirect", b"redirectmatch", b"redirectpermanent", b"redirecttemp")
 _UPGRADE = re.compile(rb"upgrade-insecure-requests\s*;?\s*", re.IGNORECASE)
+_OUTSIDE = re.compile(
+    rb"^\s*(?:AuthUserFile|AuthGroupFile|php_value\s+auto_prepend_file)\s", re.MULTILINE | re.IGNORECASE
+)
 _NO_POLICY = re.compile(rb"content-security-policy[\"']?\s*(?:\"\s*\"|'\s*')?\s*(?:env=\S*\s*)?\Z", re.IGNORECASE)
 
 
@@ -56,6 +59,11 @@ def adapted(content: bytes, hosts: Sequence[str], folder: str = "") -> Adapted:
 def with_proofs(content: bytes) -> bytes:
     """Return the `.htaccess` of a document root with the rule for proofs before all others."""
     return PROOFS + content.replace(PROOFS, b"")
+
+
+def names_outside(content: bytes) -> list[str]:
+    """Return what the owner's own lines in a `.htaccess` may do to a new account, as sentences."""
+    return ["names a file outside the tree that a new account does not have"] if _OUTSIDE.search(content) else []
 
 
 class _File:

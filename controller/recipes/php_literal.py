@@ -74,6 +74,15 @@ def _opened(data: bytes, shown: str) -> _Reader:
     return reader
 
 
+def read_value(data: bytes, shown: str) -> Literal:
+    """Return the value `data` (the source of one expression) has. Raises ShoplaunchError `config_unreadable`."""
+    reader = _Reader(data, shown)
+    value = reader.value(0)
+    if not reader.ends():
+        raise reader.problem("more than a value")
+    return value
+
+
 def write(value: Literal) -> bytes:
     """Return a literal as PHP source; strings in single quotes."""
     if value is None:

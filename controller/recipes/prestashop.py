@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
-import pwd
 import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -27,7 +25,7 @@ from controller.recipes.base import (
     TemplateDatabase,
     TemplateFacts,
 )
-from controller.recipes.htaccess import Adapted, adapted, with_proofs
+from controller.recipes.htaccess import Adapted, adapted, names_outside, with_proofs
 from controller.recipes.prestashop_checks import checks_of
 from controller.recipes.prestashop_database import Database, require_same_release
 from controller.recipes.prestashop_facts import KNOWN, Series, series_of
@@ -38,7 +36,15 @@ from controller.recipes.prestashop_tree import (
     find_admin_folder,
     find_version,
     former_root,
-    htaccess_warnings,
+)
+from controller.recipes.surroundings import (
+    Replacements,
+    home_in,
+    home_of,
+    is_no_word,
+    is_searchable,
+    names_of,
+    unsearched,
 )
 from shared.errors import ShoplaunchError
 from shared.placeholders import token
@@ -47,18 +53,12 @@ _DIGITS = "0123456789"
 _LETTERS = "abcdefghijkmnpqrstuvwxyz"
 #: Files in which the back office's folder may be named.
 HTACCESS, ROBOTS = b".htaccess", b"robots.txt"
-#: Folders that are nobody's home.
-_NO_HOME = ("/", "/root", "/home", "/srv", "/var", "/var/www", "/opt", "/usr", "/tmp", "/mnt", "/data")  # noqa: S108
-#: The shortest password that can be searched for without finding ordinary words.
-_SHORTEST_SEARCHED = 6
-_TOO_COMMON = "too common"
 
 
 class PrestaShop(Recipe):
     """The recipe. Other series are lines in `prestashop_facts`."""
 
     name: ClassVar[str] = "prestashop"
-    defaults: ClassVar[Mapping[str, str]] = {"shop.language": "en", "shop.country": "US"}
     #: What PrestaShop's columns take at most.
     limits: ClassVar[Mapping[str, int]] = {
         "shop.name": 64, "shop.email": 255, "admin.email": 255, "admin.first_name": 255, "admin.last_name": 255,
@@ -121,14 +121,14 @@ class PrestaShopTemplate(Template):
             domain=self._hosts[0],
             base_uri=base_uri,
             root=resolved,
-            home=options.home or _home_of(resolved),
+            home=options.home or home_of(resolved),
             table_prefix=configuration.prefix,
             admin_folder=admin_folder,
-            secrets={label: value for label, value in secrets.items() if _is_searchable(value)},
-            credentials={label: value for label, value in credentials.items() if _is_no_word(value)},
+            secrets={label: value for label, value in secrets.items() if is_searchable(value)},
+            credentials={label: value for label, value in credentials.items() if is_no_word(value)},
             unsearched=self._unsearched(secrets, credentials),
         )
-        self._homes = list(dict.fromkeys(filter(None, [self.facts.home, _home_in(former)])))
+        self._homes = list(dict.fromkeys(filter(None, [self.facts.home, home_in(former)])))
         self.nonce = hashlib.sha256(f"{version}\0{self._hosts[0]}\0{base_uri}\0{resolved}".encode()).hexdigest()[:8]
         self._tree = TreeRules(series, admin_folder, options.keep_customers)
         self._rows = RowRules(self._database, self._admin, self.nonce, options.keep_customers)
@@ -137,28 +137,19 @@ class PrestaShopTemplate(Template):
 
     def replacements(self) -> Sequence[Replacement]:
         """Return domain, paths, e-mail addresses, and the base URI when the shop lives in a folder."""
-        found: dict[bytes, Replacement] = {}
-
-        def add(old: str, value: str, kind: str) -> None:
-            if old:
-                found.setdefault(old.encode("utf-8"), Replacement(old.encode("utf-8"), value, kind))
-
+        found = Replacements()
         folder = self.facts.base_uri.rstrip("/")
         for host in self._hosts:
-            for name in _names_of(host):
+            for name in names_of(host):
                 if folder:
-                    add(name + folder, "domain", "domain")
-                add(name, "domain", "domain")
-        for path in self._roots:
-            if path not in _NO_HOME:
-                add(path, "root", "path")
-        for path in self._homes:
-            add(path, "home", "path")
+                    found.add(name + folder, "domain", "domain")
+                found.add(name, "domain", "domain")
+        found.add_paths(self._roots, self._homes)
         if folder:
-            add(self.facts.base_uri, "base_uri", "uri")
-        add(self._settings.get("PS_SHOP_EMAIL", ""), "shop.email", "email")
-        add(self._admin.email, "admin.email", "email")
-        return list(found.values())
+            found.add(self.facts.base_uri, "base_uri", "uri")
+        found.add(self._settings.get("PS_SHOP_EMAIL", ""), "shop.email", "email")
+        found.add(self._admin.email, "admin.email", "email")
+        return found.all()
 
     def excludes(self, path: bytes, is_directory: bool) -> bool:
         """Tell whether an entry stays out."""
@@ -191,14 +182,14 @@ class PrestaShopTemplate(Template):
         return None if plain == content else plain
 
     def _adapted(self, content: bytes) -> Adapted:
-        names = [name for host in self._hosts for name in _names_of(host)]
+        names = [name for host in self._hosts for name in names_of(host)]
         return adapted(content, names, self.facts.base_uri.rstrip("/"))
 
     def warnings(self, path: bytes, content: bytes) -> Sequence[str]:
         """Return what becomes of the owner's lines in a `.htaccess`, and what they may do."""
         if path.rpartition(b"/")[2] != HTACCESS:
             return ()
-        return [*self._adapted(content).notes, *(htaccess_warnings(content) if path == HTACCESS else ())]
+        return [*self._adapted(content).notes, *(names_outside(content) if path == HTACCESS else ())]
 
     def condition(self, table: str) -> str | None:
         """Return the condition of the rows to keep."""
@@ -289,11 +280,8 @@ class PrestaShopTemplate(Template):
 
     def _unsearched(self, secrets: Mapping[str, bytes], credentials: Mapping[str, bytes]) -> dict[str, str]:
         """Return label -> reason of what is not searched for."""
-        common = [f"secret {label}" for label, value in secrets.items() if not _is_searchable(value)]
-        common += [f"{label} of the template" for label, value in credentials.items() if not _is_no_word(value)]
-        common += [f"the path {path}" for path in self._roots if path in _NO_HOME]
         kept = [name for name, value in self._settings.items() if settings.is_doubtful(name, value.encode("utf-8"))]
-        return dict.fromkeys(common, _TOO_COMMON) | {
+        return unsearched(secrets, credentials, self._roots) | {
             f"setting {name}": "kept: too short for a secret, or a number" for name in kept
         }
 
@@ -306,41 +294,3 @@ class PrestaShopTemplate(Template):
             before = rb"(REWRITEBASE:|RewriteBase\s+|ErrorDocument\s+[0-9]+\s+|(?:Disa|A)llow:\s*|\^)"
             filled = re.sub(before + re.escape(base_uri), rb"\1" + token(self.nonce, "base_uri"), filled)
         return None if filled == content else filled
-
-
-def _names_of(host: str) -> list[str]:
-    """Return the spellings of a host: with and without `www.` and port, and in its own script."""
-    bare, _, port = host.removeprefix("www.").partition(":")
-    names = [bare]
-    if "xn--" in bare:
-        with contextlib.suppress(UnicodeError):
-            names.append(bare.encode("ascii").decode("idna"))
-    found = []
-    for name in names:
-        for prefix in ("", "www."):
-            found += [f"{prefix}{name}:{port}"] if port else []
-            found.append(prefix + name)
-    return found
-
-
-def _home_of(root: str) -> str | None:
-    """Return the home directory the root lies in, None when it is nobody's own."""
-    try:
-        home = pwd.getpwuid(Path(root).stat().st_uid).pw_dir.rstrip("/")
-    except (KeyError, OSError):
-        return None
-    return home if root.startswith(home + "/") and home not in _NO_HOME else None
-
-
-def _home_in(path: str | None) -> str | None:
-    """Return the home directory a path names by its form, for accounts that are not of this machine."""
-    named = re.match(r"(/home[0-9]*/[^/]+)/", path or "")
-    return named.group(1) if named else None
-
-
-def _is_no_word(value: bytes) -> bool:
-    return bool(re.search(rb"[0-9].*_|_.*[0-9]", value))
-
-
-def _is_searchable(value: bytes) -> bool:
-    return len(value) >= _SHORTEST_SEARCHED and not (value.isalpha() and len(value) < 2 * _SHORTEST_SEARCHED)

@@ -12,6 +12,7 @@ from itertools import islice
 from pathlib import Path
 
 from controller.recipes.prestashop_facts import Series
+from controller.recipes.surroundings import COPIES, LEFT_OUT_ANYWHERE, PANELS_OWN
 from shared.errors import ShoplaunchError
 
 #: What keeps visitors out of a folder; stays when a folder is emptied.
@@ -24,11 +25,7 @@ _EMPTIED = (
 _EMPTIED_PATTERN = re.compile(rb"themes/[^/]+/(?:assets/)?cache")
 _EMPTIED_IN_ADMIN = (b"backups", b"import", b"export", b"autoupgrade")
 _LEFT_OUT = re.compile(
-    rb"install(?:[-_.][^/]*)?|\.git|\.svn|\.hg|\.idea|\.vscode"
-    # What belongs to the panel of whatever server the template stood on
-    rb"|cgi-bin|\.well-known|\.ftpquota|\.user\.ini|php\.ini|\.htpasswds|\.shoplaunch.*"
-    # Dumps and archives of the template itself
-    rb"|[^/]*\.(?:sql|sql\.gz|sql\.bz2|sql\.zip|tar|tar\.gz|tgz|zip|bak|old|orig|swp)"
+    rb"install(?:[-_.][^/]*)?|" + PANELS_OWN + rb"|" + COPIES +
     # Old copies of the configuration, with old passwords
     rb"|app/config/parameters[^/]*\.(?:php|yml)[^/]+|app/config/parameters\.old[^/]*|app/config/parameters\.[^/]*\.php"
     rb"|config/settings\.(?!inc\.php$)[^/]*|config/settings\.inc\.php.+|\.env\.(?:.*\.)?local"
@@ -37,16 +34,10 @@ _LEFT_OUT = re.compile(
     # Lists fetched from the maker, made anew
     rb"|config/xml/[^/]+\.xml"
 )
-_LEFT_OUT_ANYWHERE = (b"error_log", b".DS_Store", b"Thumbs.db", b".git", b".svn")
 #: Kept although the patterns above would leave it out.
 _KEPT = (b"app/config/parameters.yml.dist",)
 #: What customers sent in, under names without meaning.
 _CUSTOMER_UPLOAD = re.compile(rb"upload/[0-9a-f]{32,40}(?:_small)?")
-
-
-_OUTSIDE = re.compile(
-    rb"^\s*(?:AuthUserFile|AuthGroupFile|php_value\s+auto_prepend_file)\s", re.MULTILINE | re.IGNORECASE
-)
 _TEMPLATE_NAME = re.compile(rb"from ['\"](/[^'\"]+?)/(?:themes|modules|admin[^/'\"]*)/")
 _LOOKED_AT_TEMPLATES = 40
 _HEAD_BYTES = 4096
@@ -65,7 +56,7 @@ class TreeRules:
     def excludes(self, path: bytes, is_directory: bool) -> bool:
         """Tell whether an entry, and all below it, stays out."""
         parent, _, name = path.rpartition(b"/")
-        if name in _LEFT_OUT_ANYWHERE or (_LEFT_OUT.fullmatch(path) and path not in _KEPT):
+        if name in LEFT_OUT_ANYWHERE or (_LEFT_OUT.fullmatch(path) and path not in _KEPT):
             return True
         if not self._keep_customers and _CUSTOMER_UPLOAD.fullmatch(path):
             return True
@@ -114,13 +105,6 @@ def find_version(root: Path) -> str | None:
         if found:
             return found.group(1).decode("ascii")
     return None
-
-
-def htaccess_warnings(content: bytes) -> list[str]:
-    """Return what the owner's own lines in .htaccess may do to a new shop."""
-    if _OUTSIDE.search(content):
-        return ["names a file outside the tree that a new account does not have"]
-    return []
 
 
 def former_root(root: Path, series: Series) -> str | None:

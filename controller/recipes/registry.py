@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from controller.recipes.base import Recipe
 from controller.recipes.prestashop import PrestaShop
+from controller.recipes.wordpress import WordPress
 from shared.errors import ShoplaunchError
 
-RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in (PrestaShop(),)}
+RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in (PrestaShop(), WordPress())}
 
 
 def recipe_named(name: str) -> Recipe:
@@ -18,6 +21,12 @@ def recipe_named(name: str) -> Recipe:
     except KeyError:
         known = ", ".join(sorted(RECIPES))
         raise ShoplaunchError("not_this_application", f"there is no recipe {name!r}; known are: {known}") from None
+
+
+def recipe_of(manifest: Mapping[str, Any]) -> Recipe | None:
+    """Return the recipe a bundle was packed with, None when it is not among those known here."""
+    application = manifest["application"]
+    return RECIPES.get(application.get("recipe") or application["name"])
 
 
 def recipe_for(root: Path, name: str | None = None) -> Recipe:

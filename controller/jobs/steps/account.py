@@ -6,6 +6,7 @@ from dataclasses import asdict
 
 from controller.jobs import putting_back, values
 from controller.jobs.steps.work import Outcome, Work
+from shared.errors import ShoplaunchError
 
 
 def find(work: Work) -> Outcome:
@@ -28,8 +29,9 @@ def find(work: Work) -> Outcome:
 
 
 def run(work: Work) -> Outcome:
-    """Raises account_*, name_taken, panel_*."""
+    """Raises account_*, name_taken, language_missing, bundle_*, panel_*."""
     job, panel = work.job, work.tools.panel
+    _require_language(work)
     create = bool(job.order.get("create_account"))
     panel.prepare_together(job.account, job.domain)
     made = job.facts.get(putting_back.ACCOUNT)
@@ -50,3 +52,11 @@ def run(work: Work) -> Outcome:
         born = putting_back.contents(panel, account, job.id)
         facts |= {putting_back.ACCOUNT: putting_back.MADE, putting_back.BORN: born}
     return Outcome(facts=facts, note=account.home)
+
+
+def _require_language(work: Work) -> None:
+    """Raise language_missing when the application has no texts in the order's language: before anything is made."""
+    known = work.manifest().get("report", {}).get("languages", [])
+    if known and work.job.language not in known:
+        message = f"bundle {work.job.bundle} has no language {work.job.language!r}; it has: {', '.join(known)}"
+        raise ShoplaunchError("language_missing", message)

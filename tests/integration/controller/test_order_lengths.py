@@ -20,3 +20,12 @@ def test_a_shop_without_a_name_gets_the_beginning_of_its_long_domain(world, pres
     domain = "a" * 60 + ".example.com"
     job = world.order(bundle="prestashop", domain=domain, shop_name="")
     assert job.order["shop_name"] == domain[:64]
+
+
+def test_an_address_longer_than_the_column_of_the_administrators_is_refused(world):
+    world.add_bundle("blog", application={"name": "wordpress", "version": "6.8.12"})
+    long = "o" * 60 + "@" + "d" * 29 + ".example.com"
+    assert len(long) == 102
+    with pytest.raises(ShoplaunchError, match="email is longer than 100"):
+        world.order(bundle="blog", email=long)
+    assert world.order(bundle="blog", email=long[2:]).email == long[2:]

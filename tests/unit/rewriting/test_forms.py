@@ -210,3 +210,24 @@ def test_files_are_rewritten_only_when_they_are_text():
     assert shop.rewriter.rewrite_file(binary, "a.png") is binary
     assert shop.reasons == ["binary"]
     assert NONCE.encode() not in binary
+
+
+SECURE = [
+    Replacement(b"https://myshop.example", "shop.url", "domain"),
+    Replacement(b"myshop.example", "domain", "domain"),
+]
+SECURE_VALUES = {**VALUES, "shop.url": f"http://{DOMAIN}"}
+
+
+@pytest.mark.parametrize("spell", [str, php_json, lambda text: "x=" + quote(text, safe=""), html.escape])
+def test_an_address_with_its_scheme_becomes_the_new_one_with_its_own(spell):
+    shop = Shop(SECURE, SECURE_VALUES)
+    old = [spell(f"{scheme}://myshop.example/a") for scheme in ("https", "http")]
+    assert [shop.moved(text.encode()).decode() for text in old] == [spell(f"http://{DOMAIN}/a")] * 2
+
+
+def test_an_address_with_its_scheme_and_another_port_is_somebody_elses():
+    shop = Shop(SECURE, SECURE_VALUES)
+    text = b"https://myshop.example:8443/a"
+    assert shop.moved(text) == text
+    assert {stays.reason for stays in shop.report.left} == {"with another port"}

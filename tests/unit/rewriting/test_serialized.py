@@ -4,7 +4,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from controller.bundles import serialized
+from controller.recipes import php_serialized as serialized
 from tests.unit.rewriting.helpers import VALUES, Shop, serialize, string
 from tests.unit.rewriting.php_judge import judge, made_by_php
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 #: What PHP itself allows by default (unserialize_max_depth).
 MAX_DEPTH = 4096
@@ -36,7 +36,7 @@ class Text:
 
     `kind` is "s", "S" (bytes may be written as \\xx) or "C" (the body a class made itself). From `head` to `body` stand
     kind and length, from `body` to `body_end` the content, then a quote and semicolon (C: a brace). `is_property`
-    tells a property's name.
+    tells a property's name, `is_key` that of an array's element as well.
     """
 
     kind: str
@@ -44,6 +44,7 @@ class Text:
     body: int
     body_end: int
     is_property: bool
+    is_key: bool = False
 
 
 def is_start(data: bytes) -> bool:
@@ -109,7 +110,9 @@ class _Scanner:
         # Only numbers and strings are keys
         if self._data[self._at : self._at + 1] not in (b"i", b"s", b"S"):
             raise Broken(self._at)
+        found = len(self.texts)
         self._value(is_property)
+        self.texts[found:] = [replace(text, is_key=True) for text in self.texts[found:]]
 
     def _string(self, is_property: bool) -> None:
         head = self._match(_STRING)

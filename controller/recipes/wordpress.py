@@ -1,0 +1,219 @@
+"""WordPress, with or without WooCommerce, as the packer and the controller see it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+from controller.recipes import surroundings, wordpress_tree
+from controller.recipes import wordpress_config as config
+from controller.recipes import wordpress_facts as facts
+from controller.recipes import wordpress_options as options
+from controller.recipes.base import (
+    Cells,
+    Dropped,
+    PackOptions,
+    PhpNeeds,
+    Recipe,
+    Replacement,
+    Secret,
+    Template,
+    TemplateDatabase,
+    TemplateFacts,
+)
+from controller.recipes.htaccess import Adapted, adapted, names_outside, with_proofs
+from controller.recipes.wordpress_checks import checks_of
+from controller.recipes.wordpress_database import Database, address
+from controller.recipes.wordpress_languages import packs
+from controller.recipes.wordpress_rows import RowRules
+from controller.recipes.wordpress_statements import Statements
+from shared.errors import ShoplaunchError
+
+HTACCESS = b".htaccess"
+ADMIN_FOLDER = "wp-admin"
+#: Set by every new site's own statements, or for its safety.
+_NOT_FOR_VARIANTS = {*options.FROM_JOB, *options.FIXED, "WPLANG", "timezone_string", "active_plugins"}
+
+
+class WordPress(Recipe):
+    """The recipe. Other series are lines in `wordpress_facts`."""
+
+    name: ClassVar[str] = "wordpress"
+    #: What WordPress's columns take at most; both names share one.
+    limits: ClassVar[Mapping[str, int]] = {
+        "shop.name": 255, "admin.email": 100, "admin.first_name": 120, "admin.last_name": 120,
+    }  # fmt: skip
+
+    def detect(self, root: Path) -> bool:
+        """Tell whether the tree at `root` is a WordPress, of whatever version."""
+        return (root / facts.VERSION_FILE).is_file() and (root / "wp-load.php").is_file()
+
+    def inspect(self, root: Path, database: TemplateDatabase, options: PackOptions) -> Template:
+        """Return the template at `root`, understood. Raises as `Recipe.inspect` says."""
+        if not self.detect(root):
+            raise ShoplaunchError("not_this_application", f"{root} is not a WordPress")
+        version = facts.find_version(root)
+        series = facts.series_of(version) if version else None
+        if version is None or series is None:
+            message = f"WordPress {version or 'of unknown version'}; known: {facts.KNOWN}"
+            raise ShoplaunchError("unknown_version", message)
+        return WordPressTemplate(root, version, series, database, options)
+
+    def password_format(self, version: str) -> str:
+        """Return what that version itself makes of a password."""
+        series = facts.series_of(version)
+        return "phpass" if series is None else series.password_format
+
+    def new_admin_folder(self, choose: Callable[[str], str]) -> str:
+        """Return WordPress's own: it is the same everywhere."""
+        return ADMIN_FOLDER
+
+
+class WordPressTemplate(Template):
+    """One inspected WordPress."""
+
+    def __init__(
+        self, root: Path, version: str, series: facts.Series, database: TemplateDatabase, pack: PackOptions
+    ) -> None:
+        configuration = self._configuration = config.read(root)
+        self._database = Database(database, configuration.prefix)
+        self._options = self._database.options()
+        self._admin = self._database.administrator()
+        host, self._folder = address(self._options, {name: configuration.text(name) for name in config.ADDRESSES})
+        self._hosts = list(dict.fromkeys(filter(None, [(pack.domain or "").lower(), host])))
+        resolved = os.path.realpath(root)
+        self._roots = list(dict.fromkeys([resolved, str(root).rstrip("/")]))
+        secrets = config.labels(configuration.secret_values()) | self._secrets_of_tables()
+        credentials = {name: configuration.text(name).encode("utf-8", "replace") for name in ("DB_NAME", "DB_USER")}
+        self.facts = TemplateFacts(
+            application="wordpress",
+            version=version,
+            domain=self._hosts[0],
+            base_uri=self._folder + "/",
+            root=resolved,
+            home=pack.home or surroundings.home_of(resolved),
+            table_prefix=configuration.prefix,
+            admin_folder=ADMIN_FOLDER,
+            secrets={label: value for label, value in secrets.items() if surroundings.is_searchable(value)},
+            credentials={label: value for label, value in credentials.items() if surroundings.is_no_word(value)},
+            unsearched=surroundings.unsearched(secrets, credentials, self._roots),
+        )
+        self.nonce = hashlib.sha256(f"{version}\0{host}\0{self._folder}\0{resolved}".encode()).hexdigest()[:8]
+        self._php = facts.php_of(root, series)
+        self._languages = packs(root)
+        self._rows = RowRules(self._database, self._admin, self.nonce, pack.keep_customers)
+        self._statements = Statements(self._database, self._admin, configuration, self._languages, self.nonce)
+        self._checks = checks_of(self._database, root, self.nonce)
+
+    def replacements(self) -> Sequence[Replacement]:
+        """Return the site's address with https, its host, paths and e-mail addresses.
+
+        Texts name the site with its scheme, and a new one answers over http first.
+        """
+        found = surroundings.Replacements()
+        for host in self._hosts:
+            for name in surroundings.names_of(host):
+                for end in dict.fromkeys([self._folder, ""]):
+                    # In the comments that hold a block's attributes, two dashes are written as escapes
+                    for written in dict.fromkeys([name, name.replace("--", "\\u002d\\u002d")]):
+                        found.add(f"https://{written}{end}", "shop.url", "domain")
+                        found.add(written + end, "domain", "domain")
+        found.add_paths(self._roots, filter(None, [self.facts.home]))
+        found.add(self._options.get("admin_email", b"").decode("utf-8", "replace"), "shop.email", "email")
+        found.add(self._admin.email, "admin.email", "email")
+        return found.all()
+
+    def excludes(self, path: bytes, is_directory: bool) -> bool:
+        """Tell whether an entry stays out."""
+        return wordpress_tree.excludes(path, is_directory)
+
+    def file(self, path: bytes, content: bytes) -> bytes | None:
+        """Return the complete template of the configuration, or of the web server's rules."""
+        if path == config.CONFIG.encode():
+            return self._configuration.template(self.nonce)
+        if path.rpartition(b"/")[2] != HTACCESS:
+            return None
+        plain = self._adapted(content).content
+        if path == HTACCESS:
+            plain = with_proofs(wordpress_tree.without_folder(plain, self._folder, self.nonce))
+        return None if plain == content else plain
+
+    def _adapted(self, content: bytes) -> Adapted:
+        names = [name for host in self._hosts for name in surroundings.names_of(host)]
+        return adapted(content, names, self._folder)
+
+    def warnings(self, path: bytes, content: bytes) -> Sequence[str]:
+        """Return what becomes of the owner's lines in a `.htaccess`, and what they may do."""
+        if path.rpartition(b"/")[2] != HTACCESS:
+            return ()
+        return [*self._adapted(content).notes, *(names_outside(content) if path == HTACCESS else ())]
+
+    def condition(self, table: str) -> str | None:
+        """Return the condition of the rows to keep."""
+        return self._rows.condition(table)
+
+    def cells(self, table: str, row: Cells) -> Cells:
+        """Return the cells the recipe sets."""
+        return self._rows.cells(table, row)
+
+    def configure(self) -> Sequence[Mapping[str, Any]]:
+        """Return the statements run after the data."""
+        return self._statements.configure()
+
+    def setting(self, name: str, value: str) -> Sequence[tuple[str, Mapping[str, Any]]]:
+        """Return the statements that give an option a value."""
+        coded = value.encode("utf-8")
+        own = name in _NOT_FOR_VARIANTS or options.template_of(name, coded, self.nonce) != coded
+        if own:
+            raise ShoplaunchError("variant_invalid", "a new site begins with a safe value, or one of its own")
+        return self._statements.setting(name, value)
+
+    def owns(self, path: bytes) -> bool:
+        """Tell whether a file is the configuration, which is written anew."""
+        return path == config.CONFIG.encode()
+
+    def secrets(self) -> Sequence[Secret]:
+        """Return the configuration's salts."""
+        return self._configuration.secrets()
+
+    def checks(self) -> Sequence[Mapping[str, Any]]:
+        """Return the visits that show the site lives."""
+        return self._checks
+
+    def jobs(self) -> Mapping[str, Any]:
+        """Return statements and edits of the later job kinds."""
+        return self._statements.jobs()
+
+    def php(self) -> PhpNeeds:
+        """Return the PHP of this version."""
+        return self._php
+
+    def entry_points(self) -> Sequence[str]:
+        """Return what makes the site reachable."""
+        return ("index.php", ".htaccess")
+
+    def personal_data(self) -> Sequence[str]:
+        """Return where personal data remains."""
+        return self._rows.personal_data()
+
+    def dropped(self) -> Sequence[Dropped]:
+        """Return the rows left out."""
+        return self._rows.dropped()
+
+    def languages(self) -> Sequence[str]:
+        """Return the codes of the languages WordPress has texts in here."""
+        return sorted(self._languages)
+
+    def probes(self) -> Mapping[str, tuple[str, str]]:
+        """Return two languages and countries that really choose different values."""
+        other = next((code for code, locale in self._languages.items() if locale), None)
+        zones = {"shop.country": ("US", "IR"), "shop.time_zone": ("Europe/Berlin", "")}
+        return {**zones, **({} if other is None else {"shop.language": ("en", other)})}
+
+    def _secrets_of_tables(self) -> dict[str, bytes]:
+        found = options.secrets_of(self._options)
+        rows = self._database.rows("SELECT user_pass FROM {users} ORDER BY ID")
+        return found | {f"users.user_pass {number}": row[0].encode() for number, row in enumerate(rows, 1)}

@@ -1,0 +1,226 @@
+"""wp-config.php: what it defines, found in its source without running it, and the same file as a template."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from controller.recipes import php_literal
+from controller.recipes import wordpress_secrets as secret
+from controller.recipes.base import Secret
+from shared.errors import ShoplaunchError
+from shared.placeholders import token
+
+CONFIG = "wp-config.php"
+#: The keys of cookies and nonces, as wp-config.php has them.
+SALTS = (
+    "AUTH_KEY", "SECURE_AUTH_KEY", "LOGGED_IN_KEY", "NONCE_KEY", "AUTH_SALT", "SECURE_AUTH_SALT", "LOGGED_IN_SALT",
+    "NONCE_SALT",
+)  # fmt: skip
+_SALT_LENGTH = 64
+#: Keeps the sites on one cache server apart.
+_CACHE_SALT = "WP_CACHE_KEY_SALT"
+_DATABASE = {"DB_NAME": "db.name", "DB_USER": "db.user", "DB_PASSWORD": "db.password", "DB_HOST": "db.address"}
+#: The site's address, where the file overrides the options.
+ADDRESSES = ("WP_HOME", "WP_SITEURL")
+#: What a new site begins with, whatever the template had: it answers over http, under its own name.
+_FIXED = {"FORCE_SSL_ADMIN": b"false", "FORCE_SSL_LOGIN": b"false", "COOKIE_DOMAIN": b"''"}
+_PREFIX = "$table_prefix"
+#: Lines of our own, at the file's beginning: what later jobs put in their place.
+HTTPS_MARK = b"/* asked for over http or https, it answers */ // shoplaunch:https"
+OPEN_MARK = b"/* open to visitors */ // shoplaunch:open"
+HTTPS_ONLY = (
+    b"if ( 'cli' !== PHP_SAPI && ( empty( $_SERVER['HTTPS'] ) || 'off' === $_SERVER['HTTPS'] )"
+    b" && ( empty( $_SERVER['HTTP_X_FORWARDED_PROTO'] ) || 'https' !== $_SERVER['HTTP_X_FORWARDED_PROTO'] ) ) {"
+    b" header( 'Location: https://%b' . $_SERVER['REQUEST_URI'], true, 301 ); exit; } // shoplaunch:https"
+)
+CLOSED = b"if ( 'cli' !== PHP_SAPI ) { http_response_code( 503 ); exit; } // shoplaunch:open"
+_OURS = re.compile(rb"^.*// shoplaunch:(?:https|open)\r?\n", re.MULTILINE)
+_OPEN_TAG = re.compile(rb"<\?php(?:\r?\n|\s)", re.IGNORECASE)
+_TOKEN = re.compile(
+    rb"(?P<skip>\s+|/\*.*?(?:\*/|\Z)|(?://|\#(?!\[))(?:(?!\?>)[^\n])*|\?>.*?(?:<\?(?:php|=)|\Z))"
+    rb"|(?P<text>'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\")"
+    rb"|<<<[ \t]*[\"']?(?P<label>[A-Za-z_]\w*)[\"']?\r?\n.*?^[ \t]*(?P=label)\b"
+    rb"|\$?[A-Za-z_\\\x80-\xff][\w\\\x80-\xff]*|->|::|=>|==+|.",
+    re.DOTALL | re.MULTILINE | re.IGNORECASE,
+)
+_OPENING, _CLOSING = (b"(", b"["), (b")", b"]")
+
+
+@dataclass(frozen=True)
+class Definition:
+    """A constant (or `$table_prefix`) and where its value stands; `value` is None when it would have to be run."""
+
+    name: str
+    start: int
+    end: int
+    value: php_literal.Literal
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """What wp-config.php says."""
+
+    source: bytes = field(repr=False)
+    definitions: Sequence[Definition] = field(repr=False)
+
+    @property
+    def prefix(self) -> str:
+        """Prefix of the tables' names."""
+        return self.text(_PREFIX)
+
+    def text(self, name: str) -> str:
+        """Return a constant as text; "" when it is absent, no text or would have to be run."""
+        value = next((one.value for one in self.definitions if one.name == name), None)
+        return value.decode("utf-8", "surrogateescape") if isinstance(value, bytes) else ""
+
+    def is_on(self, name: str) -> bool:
+        """Tell whether a constant is there and counts as true; what would have to be run does."""
+        return any(one.name == name and one.value not in (False, 0, b"", b"0") for one in self.definitions)
+
+    def has(self, name: str) -> bool:
+        """Tell whether a constant is defined."""
+        return any(one.name == name for one in self.definitions)
+
+    def secrets(self) -> list[Secret]:
+        """Return the eight salts, which every new site has, and the cache's where the template has one."""
+        names = [*SALTS, *([_CACHE_SALT] if self.has(_CACHE_SALT) else [])]
+        return [Secret(_secret_name(name), "alnum", _SALT_LENGTH) for name in names]
+
+    def secret_values(self) -> dict[str, bytes]:
+        """Return label -> the template's own salts, passwords and keys."""
+        names = {one.name for one in self.definitions if secret.is_named(one.name)} | {*SALTS, _CACHE_SALT}
+        found = {name: self.text(name).encode("utf-8", "surrogateescape") for name in sorted(names)}
+        return {name: value for name, value in found.items() if value and value != b"put your unique phrase here"}
+
+    def template(self, nonce: str) -> bytes:
+        """Return the file with every value of the account as a placeholder."""
+        parts, last = [], 0
+        for one in self.definitions:
+            shown = self._value(one, nonce)
+            if shown is not None:
+                parts += [self.source[last : one.start], shown]
+                last = one.end
+        content = _OURS.sub(b"", b"".join(parts) + self.source[last:])
+        missing = [name for name in SALTS if not self.has(name)]
+        lines = [HTTPS_MARK, OPEN_MARK]
+        lines += [b"define( '%b', %b );" % (name.encode(), _quoted(nonce, _secret_name(name))) for name in missing]
+        return _OPEN_TAG.sub(lambda tag: b"\n".join([b"<?php", *lines, b""]), content, count=1)
+
+    def _value(self, one: Definition, nonce: str) -> bytes | None:
+        """Return what takes the place of a definition's value, None when it stays."""
+        if one.name in _DATABASE:
+            return _quoted(nonce, _DATABASE[one.name])
+        if one.name in (*SALTS, _CACHE_SALT):
+            return _quoted(nonce, _secret_name(one.name))
+        if one.name in ADDRESSES:
+            return address(nonce, "http", "domain")
+        if one.name in _FIXED:
+            return _FIXED[one.name]
+        is_secret = isinstance(one.value, bytes) and secret.is_secret(one.name, one.value)
+        return b"''" if is_secret else None
+
+
+def address(nonce: str, scheme: str, host: str) -> bytes:
+    """Return the site's address as it stands in the file; `host` is the value that names it."""
+    filled: bytes = token(nonce, host, "php")
+    return b"'%b://%b'" % (scheme.encode("ascii"), filled)
+
+
+def read(root: Path) -> Configuration:
+    """Return the configuration of the site at `root`. Raises ShoplaunchError `config_unreadable`, `multisite`."""
+    try:
+        source = (root / CONFIG).read_bytes()
+    except FileNotFoundError:
+        above = " (it stands one folder above: move it beside wp-load.php)" if (root.parent / CONFIG).is_file() else ""
+        raise ShoplaunchError("config_unreadable", f"there is no {CONFIG}{above}") from None
+    except OSError as problem:
+        raise ShoplaunchError("config_unreadable", f"{CONFIG}: {problem.strerror}") from None
+    found = Configuration(source, list(_definitions(source)))
+    if found.is_on("MULTISITE"):
+        raise ShoplaunchError("multisite", f"{CONFIG} defines MULTISITE")
+    for name in ("DB_NAME", "DB_USER", "DB_PASSWORD", "DB_HOST", _PREFIX):
+        _require_one(found, name)
+    if not re.fullmatch(r"[A-Za-z0-9_]+", found.prefix):
+        raise ShoplaunchError("config_unreadable", f"{CONFIG}: {found.prefix!r} is no prefix of tables")
+    return found
+
+
+def _require_one(found: Configuration, name: str) -> None:
+    values = [one for one in found.definitions if one.name == name]
+    if not values:
+        raise ShoplaunchError("config_unreadable", f"{CONFIG} does not say {name}")
+    for one in values:
+        if not isinstance(one.value, bytes):
+            line = found.source.count(b"\n", 0, one.start) + 1
+            message = f"{CONFIG} line {line}: {name} would have to be run to know it; write the value itself there"
+            raise ShoplaunchError("config_unreadable", message)
+    if len({one.value for one in values}) > 1:
+        raise ShoplaunchError("config_unreadable", f"{CONFIG} says {name} twice, and not the same")
+
+
+def _definitions(source: bytes) -> Iterator[Definition]:
+    """Yield what the source defines, in its order; comments and text outside of PHP define nothing."""
+    opening = re.search(rb"<\?php\b", source, re.IGNORECASE)
+    tokens = [] if opening is None else [
+        found for found in _TOKEN.finditer(source, opening.end()) if found.group("skip") is None
+    ]  # fmt: skip
+    for at in range(len(tokens)):
+        before = tokens[at - 1].group() if at else b""
+        named = None if before in (b"->", b"::", b"function") else _named(tokens, at)
+        if named is not None:
+            name, first, ending = named
+            last = _end_of_value(tokens, first, ending)
+            if last is not None and last > first:
+                start, end = tokens[first].start(), tokens[last - 1].end()
+                yield Definition(name, start, end, _literal(source[start:end]))
+
+
+def _named(tokens: Sequence[re.Match[bytes]], at: int) -> tuple[str, int, Sequence[bytes]] | None:
+    """Return (name, first token of the value, what ends it) of the definition at `at`, None when there is none."""
+    word = [one.group() for one in tokens[at : at + 4]] + [b""] * 4
+    if (
+        word[0].lstrip(b"\\").lower() == b"define"
+        and word[1] == b"("
+        and word[2][:1] in (b"'", b'"')
+        and word[3] == b","
+    ):
+        return word[2][1:-1].decode("utf-8", "replace"), at + 4, (b")", b",")
+    if word[0].lower() == b"const" and word[2] == b"=":
+        return word[1].decode("utf-8", "replace"), at + 3, (b";", b",")
+    if word[0] == _PREFIX.encode() and word[1] == b"=":
+        return _PREFIX, at + 2, (b";",)
+    return None
+
+
+def _end_of_value(tokens: Sequence[re.Match[bytes]], first: int, ending: Sequence[bytes]) -> int | None:
+    depth = 0
+    for at in range(first, len(tokens)):
+        word = tokens[at].group()
+        if depth == 0 and word in ending:
+            return at
+        depth += (word in _OPENING) - (word in _CLOSING)
+    return None
+
+
+def _literal(source: bytes) -> php_literal.Literal:
+    try:
+        return php_literal.read_value(source, CONFIG)
+    except ShoplaunchError:
+        return None
+
+
+def _secret_name(constant: str) -> str:
+    return "secret." + constant.lower()
+
+
+def _quoted(nonce: str, name: str) -> bytes:
+    filled: bytes = token(nonce, name, "php")
+    return b"'" + filled + b"'"
+
+
+def labels(values: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Return secrets by labels that tell where each stands."""
+    return {f"{CONFIG} {name}": value for name, value in values.items()}

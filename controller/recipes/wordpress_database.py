@@ -1,0 +1,115 @@
+"""Reads what the recipe must know from a WordPress database: address, administrator, options, pages to visit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from controller.recipes.base import TemplateDatabase
+from controller.recipes.neighbours import foreign_tables
+from shared.errors import ShoplaunchError
+
+_NEEDED = ("options", "users", "usermeta", "posts", "postmeta")
+_ADMINISTRATOR = '"administrator";b:1;'
+
+
+@dataclass(frozen=True)
+class Administrator:
+    """The user whose row becomes the new site's administrator."""
+
+    number: int
+    email: str
+
+
+@dataclass(frozen=True)
+class Page:
+    """Something published to visit: its number and kind."""
+
+    number: int
+    kind: str
+
+
+class Database:
+    """Questions to one template's database. `prefix` is that of its tables."""
+
+    def __init__(self, database: TemplateDatabase, prefix: str) -> None:
+        self._database = database
+        self.prefix = prefix
+        #: Tables of another installation in the same database.
+        self.foreign = foreign_tables(database.tables, prefix)
+        own = (name for name in database.tables if name.startswith(prefix) and name not in self.foreign)
+        #: Name without prefix -> name.
+        self.tables = {name[len(prefix) :]: name for name in own}
+        missing = [name for name in _NEEDED if name not in self.tables]
+        if missing:
+            shown = ", ".join(prefix + name for name in missing)
+            raise ShoplaunchError("prefix_mismatch", f"the database lacks {shown}")
+        if "blogs" in self.tables:
+            raise ShoplaunchError("multisite", f"the database has the table {prefix}blogs")
+
+    def rows(self, sql: str) -> list[tuple[str, ...]]:
+        """Return a query's rows as text, NULL as "". `{name}` stands for the table `name` in full."""
+        names = {name: f"`{full}`" for name, full in self.tables.items()}
+        found = self._database.query(sql.format_map(names))
+        return [tuple("" if cell is None else cell.decode("utf-8", "replace") for cell in row) for row in found]
+
+    def count(self, full: str, where: str = "") -> int:
+        """Return the number of rows of a table, named in full, that meet `where`."""
+        condition = f" WHERE {where}" if where else ""
+        return int(self._database.query(f"SELECT COUNT(*) FROM `{full}`{condition}")[0][0] or 0)
+
+    def options(self) -> Mapping[str, bytes]:
+        """Return name -> value."""
+        rows = self._database.query(f"SELECT option_name, option_value FROM `{self.tables['options']}`")
+        return {(row[0] or b"").decode("utf-8", "replace"): row[1] or b"" for row in rows}
+
+    def administrator(self) -> Administrator:
+        """Return the first user with the role administrator. Raises ShoplaunchError `admin_missing`."""
+        rows = self.rows(
+            "SELECT u.ID, u.user_email FROM {users} u JOIN {usermeta} m ON m.user_id = u.ID"
+            f" WHERE m.meta_key = '{self.prefix}capabilities' AND INSTR(m.meta_value, '{_ADMINISTRATOR}') > 0"
+            " ORDER BY u.ID LIMIT 1"
+        )
+        if not rows:
+            raise ShoplaunchError("admin_missing", "no user has the role administrator")
+        return Administrator(int(rows[0][0]), rows[0][1])
+
+    def pages(self) -> list[Page]:
+        """Return one published post of each kind visitors look at: the oldest product, post and page."""
+        rows = self.rows(
+            "SELECT MIN(ID), post_type FROM {posts} WHERE post_status = 'publish' AND post_password = ''"
+            " AND post_type IN ('post', 'page', 'product') GROUP BY post_type ORDER BY post_type"
+        )
+        return [Page(int(number), kind) for number, kind in rows]
+
+    def uploads(self) -> list[str]:
+        """Return the files of the first attachments that are pictures, below the folder of uploads."""
+        rows = self.rows(
+            "SELECT m.meta_value FROM {posts} p JOIN {postmeta} m ON m.post_id = p.ID"
+            " WHERE p.post_type = 'attachment' AND LEFT(p.post_mime_type, 6) = 'image/'"
+            " AND m.meta_key = '_wp_attached_file' ORDER BY p.ID LIMIT 20"
+        )
+        return [row[0] for row in rows]
+
+
+def address(options: Mapping[str, bytes], overridden: Mapping[str, str]) -> tuple[str, str]:
+    """Return (host, folder with a slash before it or "") of the site.
+
+    `overridden` are the addresses wp-config.php gives, which count before the options.
+    Raises ShoplaunchError `domain_unknown`, `several_domains`.
+    """
+    told = {
+        name: overridden.get(constant) or options.get(name, b"").decode("utf-8", "replace")
+        for name, constant in (("siteurl", "WP_SITEURL"), ("home", "WP_HOME"))
+    }
+    found = {}
+    for name, url in told.items():
+        parts = urlsplit(url.strip())
+        if not parts.hostname:
+            raise ShoplaunchError("domain_unknown", f"{name} names no address: {url[:80]!r}")
+        found[name] = (parts.netloc.rpartition("@")[2].lower(), parts.path.rstrip("/"))
+    bare = {host.removeprefix("www.") for host, _ in found.values()}
+    if len(bare) > 1 or len({folder for _, folder in found.values()}) > 1:
+        raise ShoplaunchError("several_domains", f"siteurl is {told['siteurl']}, home is {told['home']}")
+    return found["home"]

@@ -1,0 +1,66 @@
+"""WordPress's options: which become values of the job, and which must not travel."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from controller.recipes import wordpress_secrets as secret
+from shared.placeholders import token
+
+#: Option -> (value of the job, how it is encoded): WordPress keeps the site's name escaped for HTML.
+FROM_JOB = {
+    "siteurl": ("shop.url", "raw"),
+    "home": ("shop.url", "raw"),
+    "blogname": ("shop.name", "html"),
+    "admin_email": ("shop.email", "raw"),
+    "woocommerce_email_from_address": ("shop.email", "raw"),
+    "woocommerce_stock_email_recipient": ("shop.email", "raw"),
+    "woocommerce_email_from_name": ("shop.name", "html"),
+}
+#: Of those, what a site always has.
+NEEDED = ("siteurl", "home", "blogname", "admin_email", "WPLANG")
+#: Options a new site begins with, whatever the template had: open to search engines, no mailbox of the template's.
+FIXED = {
+    "blog_public": b"1", "mailserver_url": b"mail.example.com", "mailserver_login": b"login@example.com",
+    "mailserver_pass": b"", "mailserver_port": b"110", "woocommerce_force_ssl_checkout": b"no",
+    "https_migration_required": b"",
+}  # fmt: skip
+#: Rows that are left out: what WordPress makes anew by itself, and what was somebody's.
+_LEFT_OUT = (
+    "auth_key", "auth_salt", "logged_in_key", "logged_in_salt", "secure_auth_key", "secure_auth_salt", "nonce_key",
+    "nonce_salt", "secret_key", "new_admin_email", "adminhash", "recovery_keys", "recovery_mode_email_last_sent",
+    "using_application_passwords", "auto_updater.lock", "core_updater.lock", "auto_core_update_notified",
+    "can_compress_scripts", "woocommerce_helper_data", "jetpack_options", "jetpack_private_options",
+    "woocommerce_tracker_ua", "fs_accounts", "elementor_log",
+)  # fmt: skip
+CONDITION = (
+    "option_name NOT REGEXP '^_(site_)?transient_|^_wc_session_|^_transient_timeout_'"
+    " AND option_name NOT IN (" + ", ".join(f"'{name}'" for name in _LEFT_OUT) + ")"
+)
+#: What stays although it is called like a secret.
+_MAILBOX = b"password"
+
+
+def secrets_of(options: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Return label -> the template's secrets among its options, those inside serialized arrays too."""
+    found = {}
+    for name, value in options.items():
+        if secret.is_secret(name, value) and value != _MAILBOX and not secret.is_array(value):
+            found[f"option {name}"] = value
+        for inner, held, _, _ in secret.held_in(value):
+            found[f"option {name} {inner}"] = held
+    return found
+
+
+def template_of(name: str, value: bytes, nonce: str) -> bytes:
+    """Return the option's template; `value` itself when the recipe does not set it."""
+    if name in FROM_JOB:
+        wanted, steps = FROM_JOB[name]
+        filled: bytes = token(nonce, wanted, steps)
+        return filled
+    if name in FIXED:
+        return FIXED[name]
+    emptied = secret.without(value)
+    if emptied is not value:
+        return emptied
+    return b"" if secret.is_secret(name, value) and not secret.is_array(value) else value

@@ -1,0 +1,65 @@
+"""WordPress's and WooCommerce's tables: which are emptied, and which rows of others stay (names without prefix)."""
+
+from __future__ import annotations
+
+#: Traces of visits, what is made anew by itself, access of others. Always emptied.
+ALWAYS_EMPTY = frozenset(
+    """
+    signups registration_log
+    woocommerce_sessions woocommerce_api_keys woocommerce_log woocommerce_payment_tokens
+    woocommerce_payment_tokenmeta wc_webhooks wc_rate_limits wc_admin_notes wc_admin_note_actions wc_reserved_stock
+    actionscheduler_actions actionscheduler_claims actionscheduler_logs
+    redirection_logs redirection_404 wfls_2fa_secrets wfls_settings aiowps_login_activity aiowps_failed_logins
+    aiowps_login_lockdown aiowps_audit_log itsec_logs itsec_lockouts itsec_temp wsal_occurrences wsal_metadata
+    simple_history simple_history_contexts wpmailsmtp_emails_queue wpmailsmtp_debug_events
+    """.split()  # noqa: SIM905
+)
+#: Plugins whose tables begin so keep logs of visitors alone.
+TRACE_PREFIXES = ("statistics_", "wf", "slim_")
+
+#: Customers and visitors, and what they left. Emptied unless they are asked for.
+CUSTOMERS = frozenset(
+    """
+    comments commentmeta
+    wc_orders wc_orders_meta wc_order_addresses wc_order_operational_data wc_order_stats wc_order_product_lookup
+    wc_order_tax_lookup wc_order_coupon_lookup wc_customer_lookup wc_download_log
+    woocommerce_order_items woocommerce_order_itemmeta woocommerce_downloadable_product_permissions
+    e_submissions e_submissions_values e_submissions_actions_log wpforms_entries wpforms_entry_fields
+    wpforms_entry_meta gf_entry gf_entry_meta gf_entry_notes frm_items frm_item_metas nf3_objects_submissions
+    yith_wcwl yith_wcwl_lists
+    """.split()  # noqa: SIM905
+)
+
+#: Kinds of posts that are orders, or what visitors sent in.
+CUSTOMER_POSTS = (
+    "shop_order", "shop_order_refund", "shop_order_placehold", "shop_subscription", "user_request",
+    "flamingo_inbound", "flamingo_contact", "nf_sub", "feedback",
+)  # fmt: skip
+#: Kinds and states of posts that are nobody's content.
+SCRAP_POSTS = ("revision", "customize_changeset", "oembed_cache")
+SCRAP_STATES = ("auto-draft", "trash")
+#: Notes about posts that tell of who worked on them.
+SCRAP_POST_META = ("_edit_lock", "_edit_last")
+
+#: What stays of the administrator's own notes: nothing that signs anybody in, names a place or an address.
+ADMIN_META = (
+    "nickname", "first_name", "last_name", "description", "rich_editing", "syntax_highlighting",
+    "comment_shortcuts", "admin_color", "use_ssl", "show_admin_bar_front", "locale", "dismissed_wp_pointers",
+    "show_welcome_panel", "nav_menu_recently_edited", "managenav-menuscolumnshidden",
+)  # fmt: skip
+#: The same with the tables' prefix before it.
+ADMIN_META_PREFIXED = ("capabilities", "user_level", "user-settings", "user-settings-time", "persisted_preferences")
+
+#: Roles of those who buy or read: kept with the customers.
+CUSTOMER_ROLES = ("customer", "subscriber")
+
+#: Personal data of the template's owner that the recipe cannot make up: option -> what it is.
+OWNER_OPTIONS = (
+    "woocommerce_store_address", "woocommerce_store_address_2", "woocommerce_store_city",
+    "woocommerce_store_postcode", "woocommerce_email_footer_text",
+)  # fmt: skip
+
+
+def is_trace(table: str) -> bool:
+    """Tell whether a table (without prefix) is emptied in every case."""
+    return table in ALWAYS_EMPTY or table.startswith(TRACE_PREFIXES)

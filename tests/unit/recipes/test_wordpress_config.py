@@ -1,0 +1,180 @@
+"""wp-config.php becomes a template that PHP reads with exactly the new site's values."""
+
+import json
+import socket
+import subprocess
+import time
+from contextlib import contextmanager
+
+import pytest
+import requests
+
+from controller.recipes import wordpress_config as config
+from shared.errors import ShoplaunchError
+from shared.placeholders import Renderer
+
+NONCE = "1a2b3c4d"
+VALUES = {
+    "db.address": "localhost:3307", "db.name": "alice_site", "db.user": "alice", "db.password": "a%b'c\\d\"e$f%%",
+    "domain": "new.site.test:8080", "domain_ssl": "new.site.test:8443",
+    **{f"secret.{name.lower()}": name[:4] * 16 for name in (*config.SALTS, "WP_CACHE_KEY_SALT")},
+}  # fmt: skip
+SOURCE = rb"""<?php
+// define( 'DB_NAME', 'an_older_one' );
+# define( 'DB_USER', 'an_older_user' );
+/* define( 'DB_PASSWORD', 'an-older-password' );
+   $table_prefix = 'old_'; */
+$shown = "define( 'DB_HOST', 'in a string' );";
+$long = <<<'END'
+define( 'DB_NAME', 'in a long text' );
+END;
+define( 'DB_NAME', 'tpl_1' );
+DEFINE("DB_USER", "tpl_1");
+define( 'DB_PASSWORD', 'template\'s pass)word' );
+define ( 'DB_HOST' , '127.0.0.1' );
+const AUTH_KEY = 'the template auth key, long enough';
+define( 'LOGGED_IN_SALT', 'the template logged in salt (' );
+define( 'WP_CACHE_KEY_SALT', 'template.example:' );
+define( 'WP_HOME', 'https://template.example' );
+define( 'FORCE_SSL_ADMIN', true );
+define( 'ACME_LICENSE_KEY', 'LICENCE-1' );
+define( 'FTP_PASS', 'ftp-pass-1' );
+define( 'WP_ALLOW_MULTISITE', true );
+define( 'OWN', __DIR__ . '/own' );
+$table_prefix = 'xy_';
+if ( ! defined( 'ABSPATH' ) ) {
+	define( 'ABSPATH', __DIR__ . '/' );
+}
+?>
+define( 'DB_NAME', 'no PHP any more' );
+"""
+TOLD = (
+    "ob_start(); $_SERVER['HTTPS'] = 'on'; require $argv[1]; ob_end_clean();"
+    "echo json_encode(get_defined_constants(true)['user'] + ['prefix' => $table_prefix, 'shown' => $shown]);"
+)
+
+
+def site_with(tmp_path, source):
+    (tmp_path / "wp-config.php").write_bytes(source)
+    return tmp_path
+
+
+def filled(configuration):
+    return Renderer(NONCE, VALUES).render(configuration.template(NONCE))
+
+
+def read_by_php(tmp_path, content):
+    path = tmp_path / "filled.php"
+    path.write_bytes(content)
+    done = subprocess.run(["php", "-r", TOLD, str(path)], capture_output=True, check=True)
+    return json.loads(done.stdout)
+
+
+def test_php_reads_the_new_sites_values(tmp_path):
+    configuration = config.read(site_with(tmp_path, SOURCE))
+    told = read_by_php(tmp_path, filled(configuration))
+    assert {name: told[name] for name in ("DB_NAME", "DB_USER", "DB_PASSWORD", "DB_HOST")} == {
+        "DB_NAME": "alice_site", "DB_USER": "alice", "DB_PASSWORD": VALUES["db.password"], "DB_HOST": "localhost:3307"
+    }  # fmt: skip
+    assert {name: told[name] for name in config.SALTS} == {name: name[:4] * 16 for name in config.SALTS}
+    assert (told["WP_HOME"], told["FORCE_SSL_ADMIN"]) == ("http://new.site.test:8080", False)
+    assert (told["ACME_LICENSE_KEY"], told["FTP_PASS"]) == ("", "")
+    assert (told["prefix"], told["OWN"]) == ("xy_", f"{tmp_path}/own")
+    assert told["shown"] == "define( 'DB_HOST', 'in a string' );"
+    assert told["WP_CACHE_KEY_SALT"] == "WP_C" * 16
+
+
+def test_the_templates_own_secrets_are_told_and_none_is_left(tmp_path):
+    configuration = config.read(site_with(tmp_path, SOURCE))
+    template = configuration.template(NONCE)
+    found = configuration.secret_values()
+    assert set(found) == {
+        "DB_PASSWORD", "AUTH_KEY", "LOGGED_IN_SALT", "WP_CACHE_KEY_SALT", "ACME_LICENSE_KEY", "FTP_PASS"
+    }  # fmt: skip
+    assert found["DB_PASSWORD"] == b"template's pass)word"
+    assert not [name for name, value in found.items() if value.replace(b"'", b"\\'") in template]
+    assert [secret.length for secret in configuration.secrets()] == [64] * 9
+
+
+def test_every_site_gets_all_eight_salts_even_where_the_template_had_none(tmp_path):
+    source = b"<?php\ndefine('DB_NAME','a');define('DB_USER','b');define('DB_PASSWORD','c');define('DB_HOST','d');"
+    configuration = config.read(site_with(tmp_path, source + b"\n$table_prefix='wp_'; $shown = '';\n"))
+    told = read_by_php(tmp_path, filled(configuration))
+    assert {name: told[name] for name in config.SALTS} == {name: name[:4] * 16 for name in config.SALTS}
+
+
+def test_a_restored_sites_configuration_becomes_the_same_template_again(tmp_path):
+    template = config.read(site_with(tmp_path, SOURCE)).template(NONCE)
+    again = config.read(site_with(tmp_path, Renderer(NONCE, VALUES).render(template))).template(NONCE)
+    assert again == template
+
+
+@pytest.mark.parametrize("mark", [b"define( 'MULTISITE', true );", b"define('MULTISITE', getenv('NETWORK'));"])
+def test_a_network_of_sites_is_refused(tmp_path, mark):
+    source = SOURCE.replace(b"$table_prefix = 'xy_';", b"$table_prefix = 'xy_'; " + mark)
+    with pytest.raises(ShoplaunchError) as caught:
+        config.read(site_with(tmp_path, source))
+    assert caught.value.code == "multisite"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        (b"'tpl_1' );", b"getenv( 'NAME' ) );", "line 10: DB_NAME would have to be run"),
+        (b"$table_prefix = 'xy_';", b"", "does not say $table_prefix"),
+        (b"$table_prefix = 'xy_';", b"$table_prefix = 'x y';", "no prefix of tables"),
+        (b"const AUTH_KEY", b"define('DB_NAME', 'other'); const AUTH_KEY", "says DB_NAME twice"),
+    ],
+)
+def test_what_cannot_be_known_is_refused_with_its_place(tmp_path, old, new, told):
+    with pytest.raises(ShoplaunchError, match=told.replace("$", r"\$")) as caught:
+        config.read(site_with(tmp_path, SOURCE.replace(old, new)))
+    assert caught.value.code == "config_unreadable"
+
+
+def test_a_configuration_above_the_folder_is_named(tmp_path):
+    (tmp_path / "wp-config.php").write_bytes(SOURCE)
+    (tmp_path / "html").mkdir()
+    with pytest.raises(ShoplaunchError, match="one folder above"):
+        config.read(tmp_path / "html")
+
+
+@contextmanager
+def served(tmp_path, content):
+    """Give a function that asks for a page which reads the configuration first: (status, Location) by its headers."""
+    (tmp_path / "site.php").write_bytes(content)
+    (tmp_path / "index.php").write_text("<?php ob_start(); require 'site.php'; ob_end_clean(); echo 'goes on';")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{probe.getsockname()[1]}"
+    null = subprocess.DEVNULL
+    server = subprocess.Popen(["php", "-S", address, "-t", str(tmp_path)], stdin=null, stdout=null, stderr=null)
+
+    def ask(**headers):
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                answer = requests.get(f"http://{address}/?a=1", headers=headers, allow_redirects=False, timeout=60)
+                return answer.status_code, answer.headers.get("Location")
+            except requests.ConnectionError:
+                assert time.monotonic() < deadline, "PHP's own server never answered"
+                time.sleep(0.05)
+
+    try:
+        yield ask
+    finally:
+        server.terminate()
+        server.wait(60)
+
+
+def test_https_only_leads_there_once_and_a_closed_site_answers_503(tmp_path):
+    plain = filled(config.read(site_with(tmp_path, SOURCE)))
+    host = VALUES["domain_ssl"].encode()
+    assert plain.count(config.HTTPS_MARK) == plain.count(config.OPEN_MARK) == 1
+    with served(tmp_path, plain) as ask:
+        assert ask() == (200, None)
+        (tmp_path / "site.php").write_bytes(plain.replace(config.HTTPS_MARK, config.HTTPS_ONLY % host))
+        assert ask() == (301, "https://new.site.test:8443/?a=1")
+        assert ask(**{"X-Forwarded-Proto": "https"}) == (200, None)
+        (tmp_path / "site.php").write_bytes(plain.replace(config.OPEN_MARK, config.CLOSED))
+        assert ask() == (503, None)

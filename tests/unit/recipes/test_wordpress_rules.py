@@ -1,0 +1,144 @@
+"""What of a WordPress's options, files and languages travels, judged one by one."""
+
+import pytest
+
+from controller.recipes import wordpress_options as options
+from controller.recipes import wordpress_secrets as secret
+from controller.recipes import wordpress_tree as tree
+from controller.recipes.wordpress_database import address
+from controller.recipes.wordpress_facts import find_version, series_of
+from controller.recipes.wordpress_languages import packs, time_zones
+from shared.errors import ShoplaunchError
+from tests.unit.rewriting.helpers import serialize
+
+NONCE = "1a2b3c4d"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "wp-config.php.bak", "wp-config.old.php", "wp-config-backup.php", "dump.sql", "site.zip", ".maintenance",
+        "cgi-bin",
+        "wp-content/cache/page.html", "wp-content/upgrade/plugin", "wp-content/debug.log",
+        "wp-content/object-cache.php",
+        "wp-content/updraft", "wp-content/ai1wm-backups", "wp-content/uploads/wc-logs/fatal.log", "wp-content/db.sql",
+        "wp-content/plugins/one/error_log",
+    ],
+)  # fmt: skip
+def test_copies_caches_and_logs_stay_out(path):
+    assert tree.excludes(path.encode(), path.endswith(("cgi-bin", "updraft", "backups", "plugin")))
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "wp-config.php", "wp-config-sample.php", "index.php", ".htaccess", "wp-content/cache",
+        "wp-content/cache/index.php",
+        "wp-content/uploads/2026/11/price-list.zip", "wp-content/plugins/backup-tool/main.php",
+        "wp-content/advanced-cache.php",
+    ],
+)  # fmt: skip
+def test_what_makes_the_site_is_packed(path):
+    assert not tree.excludes(path.encode(), path.endswith("cache"))
+
+
+def test_rules_for_a_site_in_a_folder_are_those_of_one_at_the_top():
+    rules = b"RewriteBase /blog/\nRewriteRule . /blog/index.php [L]\nRewriteRule ^blog/x$ - [F]\n"
+    moved = tree.without_folder(rules, "/blog", NONCE).replace(b"@@SL1a2b3c4d:base_uri:raw@@", b"/")
+    assert moved == b"RewriteBase /\nRewriteRule . /index.php [L]\nRewriteRule ^blog/x$ - [F]\n"
+    assert tree.without_folder(rules, "", NONCE) == rules
+
+
+def test_secrets_inside_an_array_are_emptied_and_told_and_nothing_else():
+    value = serialize(
+        {b"title": b"api_key", b"api_key": b"abcdefgh12", b"note": b"secret", b"live": {b"token": b"qwertyuiop1"}}
+    )
+    assert [(name, held) for name, held, _, _ in secret.held_in(value)] == [
+        ("api_key", b"abcdefgh12"), ("token", b"qwertyuiop1")
+    ]  # fmt: skip
+    wanted = serialize({b"title": b"api_key", b"api_key": b"", b"note": b"secret", b"live": {b"token": b""}})
+    assert secret.without(value) == wanted
+
+
+def test_rules_for_addresses_are_no_secrets_however_they_are_called():
+    value = serialize({b"(.?.+?)/lost-password(/(.*))?/?$": b"index.php?lost-password=$matches[3]"})
+    assert options.template_of("rewrite_rules", value, NONCE) is value
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("woocommerce_myaccount_lost_password_endpoint", b"lost-password"), ("users_can_register", b"0"),
+        ("woocommerce_registration_generate_password", b"whatever"), ("blogdescription", b"a secret garden"),
+        ("active_plugins", b'a:1:{i:0;s:19:"akismet/akismet.php";}'),
+    ],
+)  # fmt: skip
+def test_settings_that_only_sound_like_secrets_stay(name, value):
+    assert options.template_of(name, value, NONCE) == value
+
+
+@pytest.mark.parametrize("name", ["wordpress_api_key", "acme_license_key", "mailserver_pass", "recaptcha_secret"])
+def test_keys_of_the_templates_owner_are_emptied(name):
+    assert options.template_of(name, b"0f1e2d3c4b5a", NONCE) == b""
+
+
+@pytest.mark.parametrize(
+    ("siteurl", "home", "code"),
+    [
+        ("http://a.example", "http://b.example", "several_domains"),
+        ("http://a.example/wp", "http://a.example", "several_domains"),
+        ("", "http://a.example", "domain_unknown"),
+    ],
+)
+def test_addresses_that_are_not_one_are_refused(siteurl, home, code):
+    with pytest.raises(ShoplaunchError) as caught:
+        address({"siteurl": siteurl.encode(), "home": home.encode()}, {})
+    assert caught.value.code == code
+
+
+def test_the_address_in_the_configuration_counts_before_that_in_the_options():
+    known = {"siteurl": b"http://old.example", "home": b"http://old.example"}
+    given = {"WP_SITEURL": "https://www.a.example/blog/", "WP_HOME": "https://a.example/blog"}
+    assert address(known, given) == ("a.example", "/blog")
+    assert address({"siteurl": b"http://A.example:8080/", "home": b"http://a.example:8080"}, {"WP_HOME": ""}) == (
+        "a.example:8080", ""
+    )  # fmt: skip
+
+
+def test_of_several_packs_for_a_language_the_plainest_counts(tmp_path):
+    folder = tmp_path / "wp-content" / "languages"
+    folder.mkdir(parents=True)
+    for name in (
+        "pt_BR.mo",
+        "pt_PT.mo",
+        "es_AR.mo",
+        "es_ES.mo",
+        "admin-fr_FR.mo",
+        "fa_IR.l10n.php",
+        "ar.mo",
+        "en_GB.mo",
+    ):
+        (folder / name).touch()
+    assert packs(tmp_path) == {"en": "", "ar": "ar", "es": "es_ES", "fa": "fa_IR", "pt": "pt_PT"}
+    assert packs(tmp_path / "nowhere") == {"en": ""}
+
+
+def test_a_country_with_one_time_zone_sets_the_clocks():
+    zones = time_zones()
+    assert (zones["IR"], zones["FR"]) == ("Asia/Tehran", "Europe/Paris")
+    assert "US" not in zones
+
+
+@pytest.mark.parametrize(
+    ("line", "version"), [("'6.8.12'", "6.8.12"), ("'6.9-beta2'", "6.9"), ("'6.4.3+dfsg1'", "6.4.3"), ("WP", None)]
+)
+def test_the_version_is_what_the_tree_says(tmp_path, line, version):
+    (tmp_path / "wp-includes").mkdir()
+    (tmp_path / "wp-includes" / "version.php").write_text(f"<?php\n$wp_version = {line};\n")
+    assert find_version(tmp_path) == version
+
+
+def test_versions_out_of_the_table_are_unknown_and_newer_ones_keep_passwords_their_own_way():
+    assert [series_of(version) for version in ("5.9", "7.0")] == [None, None]
+    kinds = [series_of(version).password_format for version in ("6.1", "6.7.2", "6.8", "6.9.1")]
+    assert kinds == ["phpass", "phpass", "wordpress", "wordpress"]
