@@ -13,6 +13,13 @@ packages="mariadb-server mariadb-client apache2 cron php-cli php-fpm php-mysql p
  php-mbstring php-zip php-bcmath python3 python3-venv ca-certificates curl procps"
 if [ "$wanted" = test ]; then
     packages="$packages wget mount e2fsprogs openssh-client openssh-server"
+    # A real application for the WordPress recipe; `php` beside it: it would bring Apache's own PHP instead
+    packages="$packages php wordpress wordpress-l10n"
+    case $(. /etc/os-release && echo "${VERSION_CODENAME:-}") in
+        bookworm) packages="$packages wordpress-theme-twentytwentythree" ;;
+        noble) packages="$packages wordpress-theme-twentytwentyfour" ;;
+        *) packages="$packages wordpress-theme-twentytwentyfive" ;;
+    esac
     # busybox-static has the command too, and the two packages exclude each other
     command -v busybox >/dev/null || packages="$packages busybox"
     # Ubuntu has Chromium as a snap only, which cannot read a profile in /tmp: tests in a browser are skipped there

@@ -1,0 +1,1 @@
+"""A WordPress nobody here wrote, packed and restored: the one Debian packages."""

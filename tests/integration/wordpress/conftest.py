@@ -1,0 +1,84 @@
+"""A Shoplaunch with two bundles, the WordPress site and the sample shop, and two sites started by cron."""
+
+import json
+import zipfile
+
+import pytest
+
+from tests.whole import BUNDLE, SERVER, Whole
+from tests.wordpress_site import Site
+
+WORDPRESS = "site"
+SITE_NAME = "Tea & 'Saffron' فروشگاه"
+
+
+class Sites(Whole):
+    """A world whose bundle `site` is packed from a template that was installed in the world's own database server."""
+
+    def start(self):
+        """Everything runs; both bundles, server and skeleton are known."""
+        self.operator = self.world.start()
+        url, password = self.world.database("slwp_7_template")
+        root = self.directory / "site-template" / "public_html"
+        root.parent.mkdir(mode=0o755)
+        self.site = Site(root, "slwp_7_template", "slwp_7_template", password, self.world.stack.mariadb_socket)
+        self.site.install()
+        self.url = url
+        self.bundle = self.directory / "site.bundle"
+        self.pack(self.bundle)
+        self.world.run("bundle", "add", WORDPRESS, str(self.bundle))
+        self.world.run("server", "add", SERVER, "--panel", "local")
+        self.world.run("skeleton", "install", SERVER)
+        return self
+
+    def pack(self, target):
+        """Pack the site into `target`, without saying what it is."""
+        self.world.pack(self.site.root, self.url, self.site.password, target)
+
+    def order(self, *more, account=None, domain=None, email=None):
+        """Order a site; return the job as `order --json`."""
+        names = ["--bundle", WORDPRESS, "--first-name", "Dana", "--last-name", "O'Neil"]
+        return super().order(*names, *more, account=account, domain=domain, email=email)
+
+    def php(self, job, code):
+        """Run `code` within the job's WordPress as its account; return what it prints, read as JSON."""
+        entry = self.identity(job)
+        drop = ["setpriv", f"--reuid={entry.pw_uid}", f"--regid={entry.pw_gid}", "--clear-groups"]
+        return json.loads(self.site.php(f"echo wp_json_encode({code});", self.root(job), drop))
+
+
+@pytest.fixture(scope="session")
+def sites():
+    made = Sites()
+    try:
+        yield made.start()
+    finally:
+        made.remove()
+
+
+@pytest.fixture(scope="session")
+def manifest(sites):
+    with zipfile.ZipFile(sites.bundle) as bundle:
+        return json.loads(bundle.read("manifest.json"))
+
+
+@pytest.fixture(scope="session")
+def agents(sites):
+    """(agent in an account ordered for the sample shop, agent in one ordered for WordPress), as bytes."""
+    root, url, password = sites.world.install_sample()
+    sample = sites.directory / "sample.bundle"
+    sites.world.pack(root, url, password, sample)
+    sites.world.run("bundle", "add", BUNDLE, str(sample))
+    found = []
+    for bundle in (BUNDLE, WORDPRESS):
+        job = sites.quiet_order("--bundle", bundle)
+        found.append((sites.folder(job) / "agent.pyz").read_bytes())
+        sites.world.run("cancel", job["id"])
+    return tuple(found)
+
+
+@pytest.fixture(scope="session")
+def pair(sites):
+    """Two sites started by cron, the second in Persian and for Iran; as (job, shown) pairs."""
+    jobs = [sites.order("--option", "time_zone=Asia/Tokyo"), sites.order("--language", "fa", "--country", "IR")]
+    return [(job, sites.live(job, 400)) for job in jobs]

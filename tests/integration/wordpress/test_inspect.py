@@ -1,0 +1,129 @@
+"""What the recipe makes of a WordPress that is not as plain as the one that is restored."""
+
+import subprocess
+from contextlib import ExitStack, contextmanager
+
+import pytest
+
+from controller.bundles.connections import connect, parse_url
+from controller.bundles.source import Source
+from controller.recipes.base import PackOptions
+from controller.recipes.wordpress import WordPress
+from shared.errors import ShoplaunchError
+
+COPY = "slwp_7_copy"
+
+
+@pytest.fixture(scope="module")
+def site(sites):
+    """Run statements in a copy of the template's database: the template itself must stay as it is."""
+    door = ["--no-defaults", "-uroot", f"-S{sites.site.socket}"]
+    sites.sql(f"CREATE DATABASE {COPY}")
+    dump = subprocess.run(["mariadb-dump", *door, sites.site.database], capture_output=True, check=True)
+    subprocess.run(["mariadb", *door, COPY], input=dump.stdout, check=True)
+    yield lambda statement, *params: sites.sql(statement, *params, database=COPY)
+    sites.sql(f"DROP DATABASE {COPY}")
+
+
+@contextmanager
+def looked_at(sites, **options):
+    """Give (the template, the packer's view of its database), both as packing has them."""
+    url = f"mysql://root@localhost/{COPY}?unix_socket={sites.site.socket}"
+    connection = connect(parse_url(url, "source_database"), "source_database")
+    try:
+        source = Source(connection)
+        yield WordPress().inspect(sites.site.root, source, PackOptions(**options)), source
+    finally:
+        connection.close()
+
+
+def new_user(site, number, role):
+    """Add a user of that role who is signed in somewhere."""
+    user = (number, f"a-{role}", f"{role}@somewhere.example")
+    site("INSERT INTO wp_users (ID, user_login, user_email) VALUES (%s, %s, %s)", *user)
+    notes = {"wp_capabilities": f'a:1:{{s:{len(role)}:"{role}";b:1;}}', "session_tokens": "a:0:{}"}
+    for name, value in notes.items():
+        site("INSERT INTO wp_usermeta (user_id, meta_key, meta_value) VALUES (%s, %s, %s)", number, name, value)
+
+
+def kept(site, template, table, column):
+    condition = template.condition(f"wp_{table}")
+    if condition is None:
+        return set()
+    where = f" WHERE {condition}" if condition else ""
+    return {row[0] for row in site(f"SELECT {column} FROM wp_{table}{where}")}
+
+
+def test_customers_stay_when_they_are_asked_for_and_nobody_of_the_staff(sites, site):
+    customer, subscriber, editor = 71, 72, 73
+    for number, role in ((customer, "customer"), (subscriber, "subscriber"), (editor, "editor")):
+        new_user(site, number, role)
+    with looked_at(sites, keep_customers=True) as (template, _):
+        assert kept(site, template, "users", "ID") == {1, customer, subscriber}
+        assert kept(site, template, "usermeta", "user_id") == {1, customer, subscriber}
+        assert "session_tokens" not in kept(site, template, "usermeta", "meta_key")
+        assert kept(site, template, "wc_orders", "id") == {7}
+        assert "shop_order" in kept(site, template, "posts", "post_type")
+        assert kept(site, template, "comments", "comment_ID")
+        assert kept(site, template, "woocommerce_api_keys", "key_id") == set()
+        assert any("customers" in place for place in template.personal_data())
+    with looked_at(sites) as (template, _):
+        assert kept(site, template, "users", "ID") == {1}
+        assert editor not in kept(site, template, "usermeta", "user_id")
+
+
+@contextmanager
+def table(site, name):
+    site(f"CREATE TABLE `{name}` (id INT PRIMARY KEY)")
+    site(f"INSERT INTO `{name}` VALUES (1)")
+    try:
+        yield
+    finally:
+        site(f"DROP TABLE `{name}`")
+
+
+def test_another_sites_tables_in_the_same_database_stay_empty_and_are_told(sites, site):
+    others = [f"wp_2_{name}" for name in ("options", "posts", "users", "usermeta")]
+    with ExitStack() as stack:
+        for name in (*others, "plugins_own"):
+            stack.enter_context(table(site, name))
+        template, _ = stack.enter_context(looked_at(sites))
+        assert [template.condition(name) for name in others] == [None] * 4
+        assert template.condition("plugins_own") == ""
+        told = {one.table: one.reason for one in template.dropped() if one.table in others}
+        assert told == dict.fromkeys(others, "of another application in the same database")
+
+
+def test_the_tables_of_a_network_of_sites_are_refused(sites, site):
+    with table(site, "wp_blogs"), pytest.raises(ShoplaunchError) as caught, looked_at(sites):
+        pass
+    assert caught.value.code == "multisite"
+
+
+def test_without_an_administrator_nothing_is_packed(sites, site):
+    meta = "UPDATE wp_usermeta SET meta_key = %s WHERE meta_key = %s"
+    site(meta, "wp_hidden", "wp_capabilities")
+    try:
+        with pytest.raises(ShoplaunchError) as caught, looked_at(sites):
+            pass
+        assert caught.value.code == "admin_missing"
+    finally:
+        site(meta, "wp_capabilities", "wp_hidden")
+
+
+@pytest.mark.parametrize("name", ["siteurl", "WPLANG", "blog_public", "active_plugins"])
+def test_a_variant_may_not_undo_what_an_order_says_or_what_keeps_the_site_whole(sites, site, name):
+    with looked_at(sites) as (template, _), pytest.raises(ShoplaunchError) as caught:
+        template.setting(name, "anything")
+    assert caught.value.code == "variant_invalid"
+
+
+@pytest.mark.parametrize("name", ["blogdescription", "an_option_nobody_has"])
+def test_a_variants_option_is_there_afterwards_once(sites, site, name):
+    with looked_at(sites) as (template, _):
+        statements = [statement for _, statement in template.setting(name, "Just tea")]
+
+    for statement in statements * 2:
+        site(statement["sql"], *statement["params"])
+    check = statements[-1]["check"]
+    assert site(check["sql"], *check["params"]) == (("Just tea",),)

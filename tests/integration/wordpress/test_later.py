@@ -1,0 +1,98 @@
+"""Later jobs on a restored WordPress: https, a new password, and an end, each as the bundle says."""
+
+import base64
+
+import pytest
+
+from agent.edits import edited
+from shared.placeholders import Renderer
+
+CHOSEN = "A new password, چای 7"
+
+
+class Later:
+    """Carries out what the bundle's manifest says of later jobs, as the agent does, on the site of `job`."""
+
+    def __init__(self, sites, manifest, job, shown):
+        self._sites, self._job = sites, job
+        host = shown["shop_url"].split("/")[2]
+        secure = f"{job['domain']}:8443"
+        values = {"domain": host, "domain_ssl": secure, "shop.url": f"http://{host}"}
+        self._renderer = Renderer(manifest["nonce"], values)
+        self.secure = f"https://{secure}"
+        self.plain = f"http://{host}"
+
+    def rendered(self, text):
+        return self._renderer.render(text.encode("utf-8"))
+
+    def run(self, statements):
+        for one in statements:
+            self._sites.sql(
+                one["sql"], *(self.rendered(part).decode() for part in one["params"]),
+                database=self._sites.database(self._job),
+            )  # fmt: skip
+            check = one["check"]
+            rows = self._sites.sql(
+                check["sql"], *(self.rendered(part).decode() for part in check["params"]),
+                database=self._sites.database(self._job),
+            )  # fmt: skip
+            assert list(rows[0]) == [self.rendered(part).decode() for part in check["expect"]]
+
+    def edit(self, edits):
+        """Return the configuration as it was, and write what the edits make of it."""
+        path = self._sites.root(self._job) / "wp-config.php"
+        before = after = path.read_bytes()
+        for one in edits:
+            change = (self.rendered(one["old"]), self.rendered(one["new"]), one["count"])
+            after = edited(b"wp-config.php", after, [change], [])
+        path.write_bytes(after)
+        return path, before
+
+
+@pytest.fixture
+def later(sites, manifest, pair):
+    return Later(sites, manifest, *pair[0])
+
+
+def test_https_changes_address_links_and_redirects_and_can_be_taken_back(sites, manifest, pair, later):
+    job, _ = pair[0]
+    entry = manifest["jobs"]["https_on"]
+    asked = "array(home_url(), get_option('siteurl'), wp_should_replace_insecure_home_url())"
+    text = f"apply_filters('the_content', get_post({sites.site.facts['post']})->post_content)"
+    later.run(entry["statements"])
+    path, before = later.edit(entry["edits"])
+    try:
+        assert sites.get(job, "/?from=http").headers["Location"] == f"{later.secure}/?from=http"
+        assert sites.php(job, asked) == [later.secure, later.secure, True]
+    finally:
+        path.write_bytes(before)
+        later.run(entry["back"])
+    assert sites.php(job, asked) == [later.plain, later.plain, False]
+    assert sites.get(job).status_code == 200
+    assert later.plain in sites.php(job, text)
+
+
+def carried_out(sites, job, kind, **options):
+    """Order a later job by command line, start its agent as cron would; return it once it is done."""
+    told = sites.world.run(kind, job["id"], **options).stdout
+    small = {"id": told.partition(":")[0], "account": job["account"]}
+    if sites.wait(small, "dropped", "restoring", "finishing", "live", "failed")["state"] == "dropped":
+        # Cron may have been faster
+        sites.start_agent(small).wait(300)
+    return sites.live(small)
+
+
+@pytest.mark.nightly
+def test_a_site_gets_a_new_password_and_is_ended_by_jobs_of_their_own(sites):
+    job = sites.quiet_order()
+    assert sites.run_agent(job) == 0
+    sites.live(job)
+    old = sites.password(job)
+    carried_out(sites, job, "set-admin-password", input=CHOSEN + "\n")
+    signs_in = "(wp_authenticate('{}', base64_decode('{}'))->ID ?? 0)".format
+    coded = [base64.b64encode(text.encode()).decode() for text in (CHOSEN, old)]
+    who = f"{job['account']}@example.com"
+    assert [sites.php(job, signs_in(who, text)) for text in coded] == [1, 0]
+    carried_out(sites, job, "remove", input="y\n")
+    assert [sites.get(job, path).status_code for path in ("/", "/wp-login.php", "/saffron-garden/")] == [503] * 3
+    assert sites.php(job, f"get_post({sites.site.facts['post']})->post_title") == "Saffron garden"

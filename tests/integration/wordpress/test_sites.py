@@ -1,0 +1,174 @@
+"""Two sites of one WordPress, started by cron: they live, share no secret, and nothing of the template is left."""
+
+import base64
+import gzip
+import json
+import re
+import subprocess
+import zipfile
+
+import pytest
+
+from controller.jobs.passwords import hashed
+from tests.integration.wordpress.conftest import SITE_NAME, WORDPRESS
+from tests.traces import Traces
+from tests.wordpress_site import DOMAIN, SALTS
+
+PASSWORD = "Tea 'n' \"saffron\" چای 9"
+
+
+def test_the_same_site_is_packed_to_the_same_bytes(sites):
+    again = sites.directory / "again.bundle"
+    sites.pack(again)
+    assert again.read_bytes() == sites.bundle.read_bytes()
+
+
+def test_the_packer_finds_by_itself_that_it_is_a_wordpress(manifest):
+    assert manifest["application"]["recipe"] == "wordpress"
+    written = subprocess.run(["dpkg-query", "-W", "-f", "${Version}", "wordpress"], capture_output=True, text=True)
+    assert written.stdout.startswith(manifest["application"]["version"] + "+dfsg")
+
+
+def test_the_bundle_holds_nothing_of_the_template(sites):
+    traces = Traces(sites.site.known)
+    with zipfile.ZipFile(sites.bundle) as bundle:
+        for name in bundle.namelist():
+            data = bundle.read(name)
+            assert not traces.found_in(gzip.decompress(data) if name.endswith(".gz") else data), name
+
+
+def test_the_agent_is_the_one_that_restores_the_sample_shop(agents):
+    sample, wordpress = agents
+    assert sample == wordpress
+
+
+def test_cron_brings_both_sites_to_life(sites, pair):
+    for job, shown in pair:
+        assert shown["state"] == "live"
+        assert not sites.folder(job).exists()
+        assert "shoplaunch" not in sites.crontab(job)
+        assert shown["admin_url"] == f"{shown['shop_url']}wp-admin/"
+
+
+def test_nothing_of_the_template_is_left_in_files_or_tables(sites, pair):
+    traces = Traces(sites.site.known)
+    for job, _ in pair:
+        assert traces.in_tree(sites.root(job)) == []
+        assert traces.in_database(sites.world.stack.mariadb_socket, sites.database(job)) == set()
+
+
+def test_the_search_for_traces_finds_what_is_there(sites, pair):
+    job, _ = pair[0]
+    own = Traces({"domain": job["domain"], "mail": f"{job['account']}@example.com", "root": str(sites.root(job))})
+    assert own.in_database(sites.world.stack.mariadb_socket, sites.database(job)) == {"domain", "mail", "root"}
+
+
+def test_two_sites_share_no_secret(sites, pair):
+    configurations = [(sites.root(job) / "wp-config.php").read_text("utf-8") for job, _ in pair]
+    for name in (*SALTS, "DB_NAME", "DB_USER", "DB_PASSWORD"):
+        values = [re.search(rf"^define\( '{name}',\s*'([^']*)' \);", text, re.M)[1] for text in configurations]
+        assert len({*values, sites.site.salts.get(name)}) == 3, name
+    hashes = [sites.php(job, "get_users()[0]->user_pass") for job, _ in pair]
+    assert len(set(hashes)) == 2
+
+
+def test_wordpress_itself_reads_everything_under_the_new_address(sites, pair):
+    for job, shown in pair:
+        home, root = shown["shop_url"].rstrip("/"), str(sites.root(job))
+        found = sites.php(
+            job,
+            "array('home' => home_url(), 'site' => site_url(), 'mail' => get_option('admin_email'),"
+            " 'public' => get_option('blog_public'),"
+            " 'name' => wp_specialchars_decode(get_option('blogname'), ENT_QUOTES),"
+            " 'places' => get_option('sample_places'), 'gateway' => get_option('sample_gateway'),"
+            f" 'meta' => get_post_meta({sites.site.facts['post']}, 'places', true),"
+            f" 'builder' => json_decode(get_post_meta({sites.site.facts['post']}, '_elementor_data', true), true),"
+            " 'widget' => get_option('widget_text')[2]['text'], 'seen' => get_transient('seen'),"
+            " 'endpoint' => get_option('woocommerce_myaccount_lost_password_endpoint'), 'licence' => ACME_LICENSE_KEY)",
+        )
+        assert (found["home"], found["site"]) == (home, home)
+        assert (found["name"], found["mail"]) == (SITE_NAME, f"{job['account']}@example.com")
+        assert found["places"]["زعفران"] == f"{home}/زعفران/"
+        assert found["places"]["folder"] == f"{root}/wp-content/uploads"
+        assert f"{home}/json/" in found["places"]["json"].replace("\\/", "/")
+        assert found["places"]["mail"] == f"info@{job['domain']}:{sites.world.stack.http_port}"
+        assert found["gateway"] == {"enabled": "yes", "title": "Pay", "secret_key": "", "sandbox": "no"}
+        assert found["meta"]["url"] == f"{home}/places/" and home in found["meta"]["deep"]
+        assert found["builder"][0]["settings"]["image"]["url"].startswith(f"{home}/wp-content/uploads/")
+        assert found["widget"] == f'<a href="{home}/find-us/">here</a>'
+        assert (found["seen"], found["licence"], found["endpoint"]) == (False, "", "lost-password")
+        assert found["public"] == "1"
+
+
+def test_blocks_are_what_they_were_with_the_new_address(sites, pair):
+    job, shown = pair[0]
+    home = shown["shop_url"].rstrip("/")
+    post = sites.site.facts["post"]
+    blocks = sites.php(job, f"parse_blocks(get_post({post})->post_content)")
+    blocks = [block for block in blocks if block["blockName"]]
+    assert [block["blockName"] for block in blocks] == ["core/image", "core/cover", "core/paragraph"]
+    picture = f"{home}/wp-content/uploads/{sites.site.facts['picture']}"
+    assert blocks[1]["attrs"] == {"url": picture, "note": "two--dashes"}
+    # The template's text named itself with https, and a new site answers over http first
+    assert f'<a href="{home}/about/">' in blocks[2]["innerHTML"]
+
+
+def test_one_administrator_is_left_and_signs_in_with_the_password_of_the_mail(sites, pair):
+    for job, _ in pair:
+        users = sites.php(job, "array_map(fn($u) => array($u->user_login, $u->user_email, $u->roles[0]), get_users())")
+        assert users == [["owner", f"{job['account']}@example.com", "administrator"]]
+        password = sites.password(job)
+        email = f"{job['account']}@example.com"
+        assert sites.php(job, f"wp_authenticate('{email}', '{password}')->ID ?? 0") == 1
+        assert sites.php(job, f"wp_authenticate('{email}', 'not {password}')->ID ?? 0") == 0
+        hashed_so = sites.php(job, "get_users()[0]->user_pass")
+        assert hashed_so.startswith("$wp$2y$")
+
+
+@pytest.mark.parametrize("kind", ["bcrypt", "phpass", "wordpress"])
+def test_wordpress_accepts_a_password_in_every_format_made_for_it(sites, kind):
+    made = hashed(PASSWORD, kind, {})
+    given = {"p": PASSWORD, "h": made}
+    code = f"$given = json_decode(base64_decode('{base64.b64encode(json.dumps(given).encode()).decode()}'), true);"
+    code += " echo json_encode(array(wp_check_password($given['p'], $given['h']),"
+    code += " wp_check_password('x' . $given['p'], $given['h'])));"
+    assert sites.site.php(code) == "[true,false]"
+
+
+def test_what_others_left_does_not_travel(sites, pair):
+    job, _ = pair[0]
+    prefix = f"`{sites.database(job)}`.wp_"
+    for table in ("comments", "wc_orders", "woocommerce_api_keys"):
+        assert sites.sql(f"SELECT COUNT(*) FROM {prefix}{table}") == ((0,),), table
+    kept = {row[0] for row in sites.sql(f"SELECT meta_key FROM {prefix}usermeta")}
+    assert "wp_capabilities" in kept and not kept & {"session_tokens", "_application_passwords"}
+    kinds = {row[0] for row in sites.sql(f"SELECT post_type FROM {prefix}posts")}
+    assert "post" in kinds and not kinds & {"revision", "shop_order"}
+    sums = f"SELECT SUM(comment_count), COUNT(DISTINCT post_author) FROM {prefix}posts WHERE post_type = 'post'"
+    assert sites.sql(sums) == ((0, 1),)
+
+
+def test_language_direction_and_time_zone_are_those_ordered(sites, pair):
+    (english, _), (persian, _) = pair
+    what = "array(get_locale(), is_rtl(), wp_timezone_string())"
+    assert sites.php(english, what) == ["en_US", False, "Asia/Tokyo"]
+    assert sites.php(persian, what) == ["fa_IR", True, "Asia/Tehran"]
+    assert 'dir="rtl"' in sites.get(persian).text and 'dir="rtl"' not in sites.get(english).text
+
+
+def test_an_order_in_a_language_without_a_pack_fails_before_anything_is_made(sites):
+    job = sites.order("--language", "ja")
+    shown = sites.wait(job, "failed")
+    assert shown["error"]["code"] == "language_missing"
+    assert "it has: de, en, fa" in shown["error"]["message"] and not sites.home(job).exists()
+    sites.world.run("cancel", job["id"])
+
+
+def test_the_bundle_tells_the_operator_which_languages_it_has(sites):
+    assert sites.world.json("bundle", "show", WORDPRESS)["manifest"]["report"]["languages"] == ["de", "en", "fa"]
+
+
+def test_an_address_of_the_template_leads_nowhere(sites, pair):
+    job, _ = pair[0]
+    assert sites.get(job, "/there-is-no-such-page-here").status_code == 404
+    assert DOMAIN not in sites.get(job, "/saffron-garden/").text
