@@ -69,6 +69,9 @@ def _prepare_sqlite(engine: sa.Engine) -> None:
 
 
 def _as_known(context: sa.engine.ExceptionContext) -> BaseException | None:
+    if context.is_pre_ping:
+        # A connection that outlived its server: the pool opens another one
+        return None
     if isinstance(context.sqlalchemy_exception, OperationalError):
         # The driver's text may name host and user, never a password
         text = str(context.original_exception)[:200]
