@@ -19,9 +19,10 @@ from agent.inflate import gunzip, gunzip_large
 from agent.residue import Residue
 from agent.stages import unpack
 from agent.tree_writer import TreeWriter
-from controller.bundles import dump, reading, serialized
+from controller.bundles import dump, reading
 from controller.bundles.splitter import split
 from controller.jobs import callbacks, orders, pull, pulled
+from controller.recipes import php_serialized as serialized
 from controller.web.parsing import json_body
 from shared import ack, bundle, schema
 from shared.errors import ShoplaunchError
