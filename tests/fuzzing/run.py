@@ -29,7 +29,7 @@ def parts_of(document):
             waiting.append(one[key])
 
 
-def mutated_document(data, size, seed):
+def mutated_document(data, size, seed, mutate=atheris.Mutate):
     """Return the JSON document `data` with one part changed, or with bytes changed as libFuzzer does."""
     chance = random.Random(seed)
     try:
@@ -38,7 +38,7 @@ def mutated_document(data, size, seed):
     except (ValueError, RecursionError):
         parts = []
     if not parts or chance.random() < 0.4:
-        return atheris.Mutate(data, size)
+        return mutate(data, size)
     container, key = chance.choice(parts)
     other, other_key = chance.choice(parts)
     alike = [one for one in NASTY if type(one) is type(container[key])]
