@@ -48,7 +48,7 @@ bench:
 	.venv/bin/python -m tests.bench.pack
 	.venv/bin/python -m tests.bench.addon
 	.venv/bin/python -m tests.bench.controller
-	.venv/bin/python -m tests.bench.order_to_live $(BUNDLE)
+	.venv/bin/python -m tests.bench.order_to_live $(firstword $(BUNDLE))
 	.venv/bin/python -m tests.bench.restore $(BUNDLE) --svg build/speed.svg --markdown build/speed.md
 
 # The demo is the machine's, not this folder's: it is removed from wherever this is called

@@ -1,11 +1,13 @@
 """From an order to the shop that lives, on the local panel with the machine's own cron, and where the time goes.
 
-Usage: python -m tests.bench.order_to_live [BUNDLE] [--runs N] [--json]. Orders come by HTTP as billing sends them, one
+Usage: python -m tests.bench.order_to_live [BUNDLE] [--size SHAPE] [--runs N] [--json]. Without a bundle it is one of
+tests.bench.shapes, as large as a PrestaShop 8, made at the first time. Orders come by HTTP as billing sends them, one
 after the other, at moments spread over the minute (the same every time): most of what passes is waiting for cron's next
 minute.
 """
 
 import argparse
+import contextlib
 import json
 import random
 import statistics
@@ -18,6 +20,9 @@ from rich.table import Table
 
 from controller.db import events, steps
 from controller.db.engine import reading
+from tests.bench.material import of_shape
+from tests.bench.shapes import SHAPES
+from tests.mariadb import start_private, stop_private
 from tests.whole import ENDED, SERVER, Whole, wait_for
 
 SEED = 7
@@ -31,6 +36,16 @@ def moments(runs):
     found = [(number + chance.random()) * MINUTE / runs for number in range(runs)]
     chance.shuffle(found)
     return found
+
+
+def made(size):
+    """Return the path of the bundle of a shape."""
+    server = start_private()
+    try:
+        with contextlib.ExitStack() as stack:
+            return of_shape(size, server, stack).bundle
+    finally:
+        stop_private(server)
 
 
 def order(whole, moment):
@@ -73,14 +88,15 @@ def main():
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("bundle", nargs="?", type=Path)
+    parser.add_argument("--size", choices=SHAPES, default="medium")
     parser.add_argument("--runs", type=int, default=7)
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
+    bundle = options.bundle or made(options.size)
     whole = Whole()
     found = []
     try:
         whole.start()
-        bundle = options.bundle or whole.directory / "sample.bundle"
         whole.world.run("bundle", "add", NAME, str(bundle))
         for number, moment in enumerate(moments(options.runs), 1):
             found.append(order(whole, moment))
@@ -96,7 +112,8 @@ def main():
 
 def print_table(found, bundle):
     """Print each part's median and range."""
-    table = Table("part", "median s", "min–max s", title=f"{len(found)} orders, {bundle.name}")
+    size = bundle.stat().st_size / 1e6
+    table = Table("part", "median s", "min–max s", title=f"{len(found)} orders, a bundle of {size:.0f} MB")
     for name in found[0]:
         seconds = [one[name] for one in found]
         table.add_row(name, f"{statistics.median(seconds):.1f}", f"{min(seconds):.1f}–{max(seconds):.1f}")
