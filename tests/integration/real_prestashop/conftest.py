@@ -15,6 +15,8 @@ from tests.whole import BUNDLE, SERVER
 
 #: Cron fires once a minute; a real shop takes longer than the sample.
 SECONDS = 400
+#: Of the second shop.
+TIME_ZONE = "Asia/Tehran"
 
 
 @pytest.fixture(scope="session")
@@ -38,12 +40,14 @@ def manifest(real):
 
 @pytest.fixture(scope="session")
 def shops(real):
-    """Two shops started by cron, the second in an account born with the bundle; as (job, shown) pairs."""
+    """Two shops started by cron, as (job, shown) pairs; the second, in an account born with the bundle, under a name in
+    another script."""
     jobs = [real.order()]
     # The account of the first order is born before the skeleton changes
     real.wait(jobs[0], "dropped", "restoring", "finishing", "live")
     real.world.run("skeleton", "install", SERVER, "--with-bundle", BUNDLE, "--yes")
-    jobs.append(real.order("--country", "DE"))
+    more = ("--country", "DE", "--option", f"time_zone={TIME_ZONE}")
+    jobs.append(real.order(*more, domain=f"فروشگاه.{real.world.prefix}.localhost"))
     try:
         yield [(job, real.live(job, SECONDS)) for job in jobs]
     finally:

@@ -259,11 +259,18 @@ def test_the_owner_logs_in_and_saves_a_product(browser, shop, database):
     field = wait_for(browser, expected.element_to_be_clickable((By.ID, "name_1")))
     field.clear()
     field.send_keys("Renamed by its owner")
-    # Not before all parts of the page are there
-    click(browser, "button[name='submitAddproductAndStay']:not([disabled])")
+    # Not before all parts of the page are there; each has such a button
+    buttons = "button[name='submitAddproductAndStay']"
+    button = wait_for(browser, lambda page: usable(page.find_elements(By.CSS_SELECTOR, buttons)))
+    browser.execute_script("arguments[0].click()", button)
     saved = "SELECT COUNT(*) FROM ps_product_lang WHERE name = 'Renamed by its owner'"
     wait_for(browser, lambda _: database.query(saved, database=shop.database)[0][0])
     check_page(browser, shop.shown)
+
+
+def usable(elements):
+    """Return the first of the elements that is shown and enabled, None when none is."""
+    return next((element for element in elements if element.is_displayed() and element.is_enabled()), None)
 
 
 def test_another_word_than_the_password_does_not_open_the_back_office(browser, shop):

@@ -5,6 +5,7 @@ import re
 import zipfile
 
 from controller.panels.local.php_versions import version_number
+from tests.integration.real_prestashop.conftest import TIME_ZONE
 from tests.real_shop import SHOP_NAME, parameters
 from tests.traces import Traces
 
@@ -66,6 +67,17 @@ def test_two_shops_of_one_bundle_share_no_secret(real, shops):
     same = {name for name, value in values[0].items() if values[1].get(name) == value}
     assert "NW_SALT" in values[0] and "NW_SALT" not in same
     assert not {name: values[0][name] for name in same if re.fullmatch(r"[0-9a-fA-F]{32,}", values[0][name] or "")}
+
+
+def test_country_and_time_zone_are_told_wherever_prestashop_looks(real, shops):
+    job, _ = shops[1]
+    settings = real.settings(job)
+    number = f"SELECT id_country FROM {real.template.prefix}country WHERE iso_code = 'DE' AND active = 1"
+    known = real.sql(number, database=real.database(job))
+    assert settings["PS_TIMEZONE"] == TIME_ZONE
+    if known:
+        assert settings["PS_COUNTRY_DEFAULT"] == str(known[0][0])
+        assert settings.get("PS_LOCALE_COUNTRY", "de") == "de"
 
 
 def test_nothing_of_the_template_is_left_in_files_or_tables(real, shops):
