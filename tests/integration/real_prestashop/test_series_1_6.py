@@ -40,8 +40,10 @@ SECRETS += ("rijndael_iv",)
 
 @pytest.fixture(scope="module")
 def template():
-    if DOCROOT not in os.environ or DATABASE not in os.environ or not is_1_6(os.environ[DOCROOT]):
-        pytest.skip(HINT + " of 1.6")
+    if DOCROOT not in os.environ or DATABASE not in os.environ:
+        pytest.skip(HINT)
+    if not is_1_6(os.environ[DOCROOT]):
+        pytest.skip(f"{DOCROOT} is of a later series than 1.6")
     if WASM not in os.environ:
         pytest.skip(f"{WASM} names no PHP old enough for 1.6")
     return Template(os.environ)
