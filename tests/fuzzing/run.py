@@ -29,7 +29,7 @@ def parts_of(document):
             waiting.append(one[key])
 
 
-def mutated_document(data, size, seed, mutate=atheris.Mutate):
+def mutated_document(data, size, seed, mutate=None):
     """Return the JSON document `data` with one part changed, or with bytes changed as libFuzzer does."""
     chance = random.Random(seed)
     try:
@@ -38,7 +38,7 @@ def mutated_document(data, size, seed, mutate=atheris.Mutate):
     except (ValueError, RecursionError):
         parts = []
     if not parts or chance.random() < 0.4:
-        return mutate(data, size)
+        return (mutate or atheris.Mutate)(data, size)
     container, key = chance.choice(parts)
     other, other_key = chance.choice(parts)
     alike = [one for one in NASTY if type(one) is type(container[key])]
