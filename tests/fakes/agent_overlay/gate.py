@@ -10,6 +10,8 @@ import sys
 import time
 
 HOME = os.path.dirname(os.path.dirname(os.path.abspath(sys.path[0])))
+#: A limit holds over a second: what was not used of one that is over may not be used later.
+CREDIT_SECONDS = 1.0
 COUNTS = os.path.join(HOME, "passed.json")
 _open, _pread, _pwrite, _write, _close = os.open, os.pread, os.pwrite, os.write, os.close
 
@@ -25,7 +27,8 @@ class _Gate:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
             counts = json.loads((_pread(descriptor, 1000, 0) or b"{}").decode("ascii"))
             counts[way] = counts.get(way, 0) + size
-            counts["until"] = max(counts.get("until", 0.0), time.monotonic()) + size / self.rate
+            now = time.monotonic()
+            counts["until"] = max(counts.get("until", now), now - CREDIT_SECONDS) + size / self.rate
             _pwrite(descriptor, json.dumps(counts).encode("ascii").ljust(200), 0)
         finally:
             _close(descriptor)
