@@ -10,6 +10,7 @@ import zipfile
 import pytest
 
 from controller.jobs.passwords import hashed
+from controller.recipes.wordpress import WordPress
 from tests.integration.wordpress.conftest import SITE_NAME, WORDPRESS
 from tests.traces import Traces
 from tests.wordpress_site import DOMAIN, SALTS
@@ -113,7 +114,8 @@ def test_blocks_are_what_they_were_with_the_new_address(sites, pair):
     assert f'<a href="{home}/about/">' in blocks[2]["innerHTML"]
 
 
-def test_one_administrator_is_left_and_signs_in_with_the_password_of_the_mail(sites, pair):
+def test_one_administrator_is_left_and_signs_in_with_the_password_of_the_mail(sites, pair, manifest):
+    wanted = {"wordpress": "$wp$2y$", "phpass": "$P$B"}[WordPress().password_format(manifest["application"]["version"])]
     for job, _ in pair:
         users = sites.php(job, "array_map(fn($u) => array($u->user_login, $u->user_email, $u->roles[0]), get_users())")
         assert users == [["owner", f"{job['account']}@example.com", "administrator"]]
@@ -121,12 +123,15 @@ def test_one_administrator_is_left_and_signs_in_with_the_password_of_the_mail(si
         email = f"{job['account']}@example.com"
         assert sites.php(job, f"wp_authenticate('{email}', '{password}')->ID ?? 0") == 1
         assert sites.php(job, f"wp_authenticate('{email}', 'not {password}')->ID ?? 0") == 0
-        hashed_so = sites.php(job, "get_users()[0]->user_pass")
-        assert hashed_so.startswith("$wp$2y$")
+        # As it came: WordPress hashes anew what it would not have made itself
+        assert sites.php(job, "get_users()[0]->user_pass").startswith(wanted)
 
 
 @pytest.mark.parametrize("kind", ["bcrypt", "phpass", "wordpress"])
-def test_wordpress_accepts_a_password_in_every_format_made_for_it(sites, kind):
+def test_wordpress_accepts_a_password_in_every_format_made_for_it(sites, manifest, kind):
+    version = manifest["application"]["version"]
+    if kind == "wordpress" and WordPress().password_format(version) != kind:
+        pytest.skip(f"WordPress {version} is older than this format")
     made = hashed(PASSWORD, kind, {})
     given = {"p": PASSWORD, "h": made}
     code = f"$given = json_decode(base64_decode('{base64.b64encode(json.dumps(given).encode()).decode()}'), true);"
