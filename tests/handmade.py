@@ -160,18 +160,26 @@ DIGESTS = {
     " SUM(CRC32(IF(`id` IN (1,2,4,5),NULL,`value`))) FROM `ps_configuration`",
 }
 
+TEXT_COLUMNS = {"ps_product": ["name"], "ps_configuration": ["name", "value"]}
+
 
 class Handmade:
     """A whole bundle; `members` may be changed before `write`. `server` is a tests.mariadb.MariaDB."""
 
+    tables = TABLES
+    digest_sql = DIGESTS
+
     def __init__(self, server, rows_each=250, chunks=8, shards=2):
-        self.texts = chunk_texts(rows_each, chunks)
+        self.texts = self._texts(rows_each, chunks)
         self.entries = {}
         self.members = {}
         self.listed = []
         self._files(shards)
         self._database()
         self.digests = self._take_digests(server)
+
+    def _texts(self, rows_each, chunks):
+        return chunk_texts(rows_each, chunks)
 
     def _files(self, shards):
         plain = [(f"bulk/{n:02d}/{m}.txt", f"{n} {m}\n" * 50) for n in range(shards - 1) for m in range(40)]
@@ -182,7 +190,7 @@ class Handmade:
         self._member("files/9999.tar.gz", "files", True, *shard(FILLED_FILES))
 
     def _database(self):
-        self._member("db/tables.json.gz", "tables", False, packed(TABLES))
+        self._member("db/tables.json.gz", "tables", False, packed(self.tables))
         self._member("db/routines.json.gz", "routines", False, packed(ROUTINES))
         self._member("db/configure.json.gz", "configure", True, packed(CONFIGURE))
         fragments = {"1": base64.b64encode(FRAGMENT.encode()).decode()}
@@ -233,7 +241,7 @@ class Handmade:
         connection = server.root_connection(database)
         renderer = Renderer(NONCE, PROBE_VALUES, {"1": FRAGMENT.encode()})
         with connection, connection.cursor() as cursor:
-            for statement in [*SESSION, *(table["create"] for table in TABLES)]:
+            for statement in [*SESSION, *(table["create"] for table in self.tables)]:
                 cursor.execute(statement)
             for text, _ in self.texts:
                 for line in renderer.render(text.encode()).splitlines():
@@ -241,17 +249,16 @@ class Handmade:
             for statement in more:
                 cursor.execute(statement["sql"], statement["params"])
             found = {}
-            for name, statement in DIGESTS.items():
+            for name, statement in self.digest_sql.items():
                 cursor.execute(statement)
                 found[name] = ["NULL" if value is None else str(value) for value in cursor.fetchone()]
         server.query(f"DROP DATABASE `{database}`")
         return found
 
-    @staticmethod
-    def _tables(digests):
+    def _tables(self, digests):
         return [
-            {"name": name, "rows": int(row[0]), "digest_sql": DIGESTS[name], "digest": list(row),
-             "text_columns": [] if name == "ps_image" else ["name"] + (["value"] if "conf" in name else [])}
+            {"name": name, "rows": int(row[0]), "digest_sql": self.digest_sql[name], "digest": list(row),
+             "text_columns": TEXT_COLUMNS.get(name, [])}
             for name, row in digests.items()
         ]  # fmt: skip
 

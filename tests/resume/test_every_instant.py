@@ -2,17 +2,19 @@
 
 import json
 import os
+import random
 import re
 from collections import Counter
 from contextlib import closing
 
 import pytest
 
-from shared.job import BUNDLE_FILE, JOB_FILE, LAUNCHER_FILE
 from tests.agent_box import killing_agent
-from tests.handmade import Handmade
+from tests.controller_stub import Controller
 from tests.integration.agent_work.conftest import Shop
-from tests.resume.conftest import same
+from tests.interpreters import interpreter
+from tests.resume.compare import check_chunks, check_same, finish, ledger_of, picture
+from tests.resume.sample import Sample
 
 WHO = ("group", "parent", "helper")
 #: The points are shared out, so that a failure tells more than one.
@@ -32,58 +34,60 @@ def mortal(agent, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def small(mariadb_server):
-    return Handmade(mariadb_server, rows_each=40, chunks=11, shards=3)
+def sample(mariadb_server):
+    return Sample(mariadb_server)
 
 
-def ordered(shop):
-    shop.drop()
-    shop.cron()
+class Instant(Shop):
+    """An account that dies at a point; what its ledger holds when the shop is reported is kept in `ledger`."""
 
+    def __init__(self, server, bundle, controller, keys, agent):
+        super().__init__(server, bundle, controller, keys, agent)
+        self.bundle, self.ledger = bundle, None
+        controller.answer = self._look
 
-def plan(shop, **where):
-    (shop.home / "kill.json").write_text(json.dumps({**NOBODY, **where}))
+    def _look(self, event):
+        if event["event"] == "finished":
+            self.ledger = ledger_of(self)
 
+    def ordered(self, plan=None, **changes):
+        self.drop(**changes)
+        self.cron()
+        self.die(plan or {})
 
-def picture(shop):
-    """Return what must be the same: tables, files with their times, the home, the crontab."""
-    times = {
-        str(path.relative_to(shop.root)): int(path.lstat().st_mtime)
-        for path in shop.root.rglob("bulk/*/*")
-    }  # fmt: skip
-    home = {path.name for path in shop.home.iterdir()} - {"kill.json", "killed", "points", "plan.json", ".shoplaunch"}
-    # Killed after its launcher went, nothing can start any more; the controller's last look takes the line away
-    crontab = [line for line in shop.crontab.splitlines() if not line.endswith(f"# shoplaunch:{shop.id}")]
-    return (*shop.picture(), times, home, crontab)
+    def die(self, plan):
+        """The next run dies where `plan` says."""
+        (self.home / "kill.json").write_text(json.dumps({**NOBODY, **plan}))
 
-
-def left(shop):
-    """Return what nobody may use any more of what is left of the agent."""
-    return {JOB_FILE, BUNDLE_FILE, LAUNCHER_FILE} & {path.name for path in shop.folder.glob("*")}
+    def reached(self):
+        """Tell whether the point was reached, and plan no more kills."""
+        (self.home / "kill.json").unlink()
+        found = (self.home / "killed").exists()
+        (self.home / "killed").unlink(missing_ok=True)
+        return found
 
 
 @pytest.fixture(scope="session")
-def undisturbed(request, mariadb_server, small, keys, mortal):
-    """(the points of an undisturbed restore, the picture it leaves)."""
-    from tests.controller_stub import Controller
-
-    with closing(Controller()) as controller, closing(Shop(mariadb_server, small, controller, keys, mortal)) as shop:
-        ordered(shop)
-        plan(shop)
+def undisturbed(mariadb_server, sample, keys, mortal):
+    """(the picture an undisturbed restore leaves, the points it passes)."""
+    with closing(Controller()) as server, closing(Instant(mariadb_server, sample, server, keys, mortal)) as shop:
+        shop.ordered()
         assert shop.run() == 0, shop.errors
+        check_chunks(sample, shop.ledger, server.accepted("finished")[-1], "undisturbed")
         return picture(shop), [tuple(json.loads(line)) for line in (shop.home / "points").read_text().splitlines()]
 
 
 def victims(points):
-    """Return every (process, what, nth, when, who) in an order that does not depend on threads, `who` in turn.
+    """Return a plan for every point, `who` in turn, in an order that does not depend on threads.
 
     What a killed process has written stays written: after one change is as before the next, and an fsync changes
     nothing, but where somebody else has seen the change. The long run tries those all the same.
     """
     counts = Counter((process, what) for process, what, _ in points)
-    places = [(*name, nth, when) for name in sorted(counts) for nth in range(1, counts[name] + 1)
+    places = [{"process": name[0], "what": name[1], "nth": nth, "when": when}
+              for name in sorted(counts) for nth in range(1, counts[name] + 1)
               for when in ("before", "after") if EVERY or tells(name[1], when)]  # fmt: skip
-    return [(*place, WHO[number % len(WHO)]) for number, place in enumerate(places)]
+    return [{**place, "who": WHO[number % len(WHO)]} for number, place in enumerate(places)]
 
 
 def tells(what, when):
@@ -91,13 +95,28 @@ def tells(what, when):
     return kind in ("sql", "report", "cron") or (when == "before" and kind != "fsync")
 
 
-def finish(shop):
-    """Let ticks come until the agent has left; return how many it took."""
-    for tick in range(10):
-        if not (shop.folder / LAUNCHER_FILE).exists():
-            return tick
-        shop.run()
-    raise AssertionError(f"never finished: {shop.state} {shop.errors}")
+def killed(shop, wanted, *plans, **changes):
+    """Restore with a kill at each of `plans`, one a tick; fail when anything is otherwise than `wanted`.
+
+    Return whether the first point was reached.
+    """
+    shop.ordered(plans[0], **changes)
+    shop.run()
+    reached = shop.reached()
+    for plan in plans[1:]:
+        if (shop.folder / "run").exists():
+            shop.die(plan)
+            shop.run()
+            shop.reached()
+    finish(shop, shop.run)
+    check_same(shop, wanted, plans)
+    check_chunks(shop.bundle, shop.ledger, shop.controller.accepted("finished")[-1], plans)
+    return reached
+
+
+def test_the_sample_is_large_enough_to_be_killed_in(sample):
+    kinds = Counter(kind for kind, _, _ in sample.members.values())
+    assert (len(sample.tables), kinds["data"], kinds["files"]) == (6, 12, 4)
 
 
 def test_every_kind_of_point_is_passed(undisturbed):
@@ -108,36 +127,34 @@ def test_every_kind_of_point_is_passed(undisturbed):
 
 
 @pytest.mark.parametrize("share", range(SHARES))
-def test_killed_at_any_durable_point_the_shop_is_the_same(
-    mariadb_server, small, controller, keys, mortal, undisturbed, share
-):
+def test_killed_at_any_durable_point_the_shop_is_the_same(mariadb_server, sample, keys, mortal, undisturbed, share):
     wanted, points = undisturbed
     missed = []
-    for victim in victims(points)[share::SHARES]:
-        controller.events.clear()
-        with closing(Shop(mariadb_server, small, controller, keys, mortal)) as shop:
-            if not killed_once(shop, victim, wanted):
-                missed.append(victim)
-        finished = controller.accepted("finished")[-1]["evidence"]
-        assert finished["chunks"] == len(small.texts), victim
-        # What was within a chunk is sent again, and nothing else
-        assert finished["counters"].get("chunks_sent", 0) <= len(small.texts) + 2, victim
-    assert [victim for victim in missed if not BY_TIME.fullmatch(victim[1])] == []
+    for plan in victims(points)[share::SHARES]:
+        with closing(Controller()) as server, closing(Instant(mariadb_server, sample, server, keys, mortal)) as shop:
+            if not killed(shop, wanted, plan):
+                missed.append(plan)
+    assert [plan for plan in missed if not BY_TIME.fullmatch(plan["what"])] == []
 
 
-def killed_once(shop, victim, wanted):
-    """Restore with one kill; fail when anything is otherwise than `wanted`. Return whether the point was reached."""
-    ordered(shop)
-    plan(shop, **dict(zip(("process", "what", "nth", "when", "who"), victim, strict=True)))
-    shop.run()
-    reached = (shop.home / "killed").exists()
-    (shop.home / "kill.json").unlink()
-    finish(shop)
-    assert left(shop) == set(), victim
-    found = picture(shop)
-    try:
-        same(found, wanted)
-        assert found[4:] == wanted[4:]
-    except AssertionError as difference:
-        raise AssertionError(f"{victim}: {difference}") from None
-    return reached
+@pytest.mark.nightly
+@pytest.mark.parametrize("share", range(SHARES))
+def test_killed_again_while_it_goes_on_the_shop_is_the_same(mariadb_server, sample, keys, mortal, undisturbed, share):
+    wanted, points = undisturbed
+    plans = victims(points)
+    chance = random.Random(share)
+    for plan in plans[share::SHARES]:
+        with closing(Controller()) as server, closing(Instant(mariadb_server, sample, server, keys, mortal)) as shop:
+            killed(shop, wanted, plan, chance.choice(plans), chance.choice(plans))
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("series", [f"3.{minor}" for minor in range(6, 15)])
+def test_killed_under_every_python_the_shop_is_the_same(mariadb_server, sample, keys, mortal, undisturbed, series):
+    wanted, points = undisturbed
+    python = interpreter(series)
+    for plan in victims(points)[::7]:
+        with closing(Controller()) as server, closing(Instant(mariadb_server, sample, server, keys, mortal)) as shop:
+            run = shop.run
+            shop.run = lambda run=run: run("run", python=python)
+            killed(shop, wanted, plan)

@@ -42,16 +42,20 @@ class Shop(Box):
 
     def picture(self):
         """Return everything that must be the same after any disturbed restore."""
-        rows = {table: self.query(f"CHECKSUM TABLE `{table}`") for table in ("ps_product", "ps_image")}
+        bases = [row[0] for row in self.query("SHOW FULL TABLES WHERE Table_type = 'BASE TABLE'")]
+        checksums = {
+            table: (self.query(f"CHECKSUM TABLE `{table}`")[0][1], self.query(f"SELECT COUNT(*) FROM `{table}`")[0][0])
+            for table in sorted(bases)
+        }
         settings = self.query("SELECT * FROM ps_configuration ORDER BY id")
         creates = {table: self.query(f"SHOW CREATE TABLE `{table}`")[0][1] for table in sorted(self.tables())}
         definitions = {table: create.replace(self.database, "the_shop") for table, create in creates.items()}
+        definitions["triggers"] = [row[:5] for row in self.query("SHOW TRIGGERS")]
         files = {}
         for path in sorted(self.root.rglob("*")):
             name = str(path.relative_to(self.root))
             kind = path.readlink() if path.is_symlink() else path.is_dir() or path.read_bytes()
             files[name] = (kind, path.lstat().st_mode)
-        checksums = {table: row[0][1] for table, row in rows.items()}
         return checksums, settings, definitions, files
 
     def close(self):
