@@ -65,7 +65,7 @@ def pytest_xdist_make_scheduler(config, log):
 
 def pytest_collection_modifyitems(config, items):
     """The longest groups come first, beside all the rest; long tests are left out unless they are asked for."""
-    items.sort(key=lambda item: (group_of(item.nodeid) != WHOLE, group_of(item.nodeid) != "tests/resume"))
+    items.sort(key=lambda item: (group_of(item.nodeid) != WHOLE, not group_of(item.nodeid).startswith("tests/resume")))
     if config.getoption("-m") or os.environ.get("SHOPLAUNCH_NIGHTLY"):
         return
     skip = pytest.mark.skip(reason="nightly: run `make test-nightly`")

@@ -1,0 +1,80 @@
+"""All faults, and the table of them in the README."""
+
+from tests.resume.faults import clocks, databases, disks, processes, reports, trees
+from tests.resume.faults.model import MOMENTS
+
+FAMILIES = (databases, disks, reports, clocks, processes, trees)
+FAULTS = [fault for family in FAMILIES for fault in family.FAULTS]
+
+#: What other tests show: (fault, when, how it is brought about, what then happens, file, a test in it).
+ELSEWHERE = (
+    (
+        "SIGKILL",
+        "before and after every rename, commit, report and cron edit",
+        "in turn the whole process group, the parent, the helper",
+        "the next tick goes on; no chunk is imported twice",
+        "tests/resume/test_every_instant.py",
+        "test_killed_at_any_durable_point_the_shop_is_the_same",
+    ),
+    (
+        "SIGKILL at random, again and again",
+        "any",
+        "seeded; 8 in every run, 200 nightly",
+        "as above",
+        "tests/resume/test_kills.py",
+        "test_killed_again_and_again_at_random",
+    ),
+    (
+        "SIGKILL and power cut in the switch",
+        "at every change of a name",
+        "the home's disk is looked at as the next boot finds it",
+        "visitors meet the page or the whole shop",
+        "tests/resume/test_power_cut.py",
+        "test_a_power_cut_at_any_change_of_the_switch_leaves_the_page_or_the_whole_shop",
+    ),
+    (
+        "controller killed",
+        "before and after each of its writes, from order to living shop",
+        "SIGKILL",
+        "the next controller goes on; a plain mail handed over and not yet noted is sent twice at most",
+        "tests/integration/controller/test_killed_between_writes.py",
+        "test_killed_at_any_write_the_next_controller_ends_in_the_same_shop",
+    ),
+    (
+        "service killed",
+        "in the middle of a step",
+        "SIGKILL to its process group",
+        "as above",
+        "tests/integration/controller/test_service_killed.py",
+        "test_a_service_killed_in_a_step_goes_on_when_it_is_started_again",
+    ),
+    (
+        "controller's database locked",
+        "while an agent reports; while mail is sent",
+        "another connection holds SQLite's lock",
+        "the report is tried again and counts; the mail is not sent twice",
+        "tests/integration/controller/test_hard_times.py",
+        "test_a_report_that_meets_a_locked_database_is_to_be_tried_again_and_then_counts",
+    ),
+    (
+        "controller's database gone for a minute",
+        "in a step, under a report, in the last check",
+        "SIGKILL to its MariaDB",
+        "nothing is done twice",
+        "tests/integration/controller/test_database_gone.py",
+        "test_a_database_server_that_dies_in_a_step_and_under_a_report_costs_nothing",
+    ),
+)
+CROSSED = "tests/resume/faults/test_crossed.py"
+HEAD = ("| fault | when | how it is brought about | what happens | shown by |", "|---|---|---|---|---|")
+
+
+def rows():
+    """Return the lines of the README's table."""
+    found = list(HEAD)
+    for fault in FAULTS:
+        when = "everywhere" if fault.moments == MOMENTS else ", ".join(fault.moments)
+        shown = f"`{CROSSED}`" + (", nightly" if fault.is_long else "")
+        found.append(f"| {fault.name} | {when} | {fault.how} | {fault.what} | {shown} |")
+    found += [f"| {name} | {when} | {how} | {what} | `{file}` |" for name, when, how, what, file, _ in ELSEWHERE]
+    return found
