@@ -104,6 +104,7 @@ class Connection:
         self._raw = raw
         self._code = code
         self._place = place
+        self._process = os.getpid()
 
     def query(self, sql: str | bytes) -> int:
         """Run one statement as it stands; return the affected rows."""
@@ -161,6 +162,8 @@ class Connection:
 
     @contextmanager
     def _told(self) -> Iterator[None]:
+        # A copy of the process has the same socket: two would talk on it at once
+        assert os.getpid() == self._process, "a connection is for the process that made it"
         try:
             yield
         except pymysql.MySQLError as problem:

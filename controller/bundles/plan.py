@@ -10,7 +10,10 @@ from controller.bundles.source import Table
 
 
 class Plan(Protocol):
-    """One template, understood: what of it is packed and what becomes of it. Templates are in raw context."""
+    """One template, understood: what of it is packed and what becomes of it. Templates are in raw context.
+
+    `excludes`, `path` and `file` are asked in another process, which has no database.
+    """
 
     nonce: str
     application: Mapping[str, str]

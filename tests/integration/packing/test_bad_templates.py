@@ -223,6 +223,21 @@ def test_a_secret_in_base64_is_found_in_the_database_at_every_alignment(refused)
         assert error.code == "residue_in_bundle"
 
 
+def test_a_plan_that_asks_the_database_about_a_file_is_stopped(docroot, tmp_path, url_of, awkward):
+    class Asking(PlainPlan):
+        def file(self, path, content):
+            self.source.query("SELECT 1")
+            return content
+
+    def planned(tree, source):
+        plan = Asking()
+        plan.source = source
+        return plan
+
+    with pytest.raises(AssertionError, match="for the process that made it"):
+        pack(Request(docroot, tmp_path / "x.bundle", url_of(awkward), None, url_of()), planned, Quiet())
+
+
 def test_a_full_disk_is_said_and_nothing_is_left(docroot, tmp_path, url_of, awkward):
     disk = tmp_path / "disk"
     disk.mkdir()
