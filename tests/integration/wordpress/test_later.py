@@ -72,9 +72,9 @@ def test_https_changes_address_links_and_redirects_and_can_be_taken_back(sites, 
     assert later.plain in sites.php(job, text)
 
 
-def carried_out(sites, job, kind, **options):
+def carried_out(sites, job, kind, *more, **options):
     """Order a later job by command line, start its agent as cron would; return it once it is done."""
-    told = sites.world.run(kind, job["id"], **options).stdout
+    told = sites.world.run(kind, job["id"], *more, **options).stdout
     small = {"id": told.partition(":")[0], "account": job["account"]}
     if sites.wait(small, "dropped", "restoring", "finishing", "live", "failed")["state"] == "dropped":
         # Cron may have been faster
@@ -93,6 +93,6 @@ def test_a_site_gets_a_new_password_and_is_ended_by_jobs_of_their_own(sites):
     coded = [base64.b64encode(text.encode()).decode() for text in (CHOSEN, old)]
     who = f"{job['account']}@example.com"
     assert [sites.php(job, signs_in(who, text)) for text in coded] == [1, 0]
-    carried_out(sites, job, "remove", input="y\n")
+    carried_out(sites, job, "remove", "--yes")
     assert [sites.get(job, path).status_code for path in ("/", "/wp-login.php", "/saffron-garden/")] == [503] * 3
     assert sites.php(job, f"get_post({sites.site.facts['post']})->post_title") == "Saffron garden"
