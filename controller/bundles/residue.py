@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import base64
 import binascii
-import gzip
 import html
 import io
 import json
 import re
 import tarfile
+import zlib
 from collections import deque
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -113,7 +113,8 @@ def search(bundle_path: Path, needles: Mapping[str, bytes]) -> None:
 
 
 def _places(member: Mapping[str, Any], packed: bytes, searcher: Searcher) -> list[str]:
-    contents = _contents(member, gzip.decompress(packed), searcher)
+    # In one piece of the right size: these are the largest things in memory
+    contents = _contents(member, zlib.decompress(packed, zlib.MAX_WBITS | 16, member["unpacked"]), searcher)
     return [f"{place}: {label}" for place, data in contents for label in searcher.found_in(data, _thorough(member))]
 
 

@@ -33,7 +33,8 @@ PASSWORD = "bench-Pw-2024-x"
 #: What PrestaShop 8.2.1 with its demo catalogue has.
 FILES, FILE_BYTES = 27_000, 9_000
 ROWS, ROW_BYTES = 5_000, 200
-FEW_FILES = 3_000
+#: Enough for several shards: what a shard takes is there at either size.
+FEW_FILES = 9_000
 _WORDS = random.Random(1)
 WORDS = ["".join(_WORDS.choices("abcdefghijklmnopqrstuvwxyz_$", k=_WORDS.randint(2, 11))) for _ in range(3000)]
 
