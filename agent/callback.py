@@ -198,7 +198,8 @@ class Reporter:
             self._fractions[stage] = 1.0
         if self._lock is not None:
             self._lock.touch()
-        self._state.update(percent=self.percent, progress_at=self._clock())
+        # On disk with the event's number
+        self._state.note(percent=self.percent, progress_at=self._clock())
         self.event("stage_finished", stage=stage, seconds=seconds, **more)
 
     def wait_answered(self, seconds):
@@ -296,7 +297,7 @@ class Reporter:
         self._last_answer = answer
         if 200 <= answer.status < 300:
             self._backoff.reset()
-            self._note_callback(last_ok_at=self._clock(), last_error=None)
+            self._heard()
             return True
         if answer.status == 409:
             self._on_superseded()
@@ -308,6 +309,12 @@ class Reporter:
             return True
         self._failed(event, "the controller answered {}".format(answer.status), answer.retry_after())
         return False
+
+    def _heard(self):
+        """Note that the controller has heard us, at most once a second while it does."""
+        known, now = self._state.get("callback", {}), self._clock()
+        if known.get("last_error") or not 0 <= now - known.get("last_ok_at", 0) < NOTE_SECONDS:
+            self._note_callback(last_ok_at=now, last_error=None)
 
     def _note_verdict(self, verdict):
         with self._changed:

@@ -14,6 +14,7 @@ import os
 import threading
 
 from agent import small_job, staging
+from agent.compat import flush_file_system
 from shared.bundle import members_of, shards_of, variant_of
 from shared.errors import ShoplaunchError
 from shared.job import BUNDLE_FILE, FOLDER, values_sha256
@@ -124,6 +125,20 @@ class Context:
         """Raise ShoplaunchError `superseded` when the job file names another attempt."""
         if self._guard is not None:
             self._guard.check()
+
+    def flush_early(self):
+        """Begin to bring the new tree to its disk, beside what follows; the switch waits for what is left then."""
+        try:
+            threading.Thread(target=self._flush, name="flush", daemon=True).start()
+        except RuntimeError as error:
+            self.log.info("the tree comes to the disk later: %s", error)
+
+    def _flush(self):
+        try:
+            flush_file_system(self.staging)
+        except OSError as error:
+            # The switch does it again, and says what that met
+            self.log.info("the tree is not on the disk yet: %s", error.strerror)
 
     @property
     def raw_job(self):

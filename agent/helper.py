@@ -22,11 +22,15 @@ def own_archive():
 
 
 class Helper:
-    """Runs stage `name` for `ctx` in a process of its own, from construction on. Raises OSError when none can start."""
+    """Runs stage `name` for `ctx` in a process of its own, from construction on; calls `then()` once it is done.
 
-    def __init__(self, ctx, name):
+    Raises OSError when none can start.
+    """
+
+    def __init__(self, ctx, name, then):
         self.name = name
         self._ctx = ctx
+        self._then = then
         self._error = None
         self._done = False
         self._started = time.monotonic()
@@ -84,6 +88,7 @@ class Helper:
             raise ShoplaunchError(code, message["message"], retryable=message["retryable"])
         elif kind == "done":
             self._done = True
+            self._then()
 
     def check(self):
         """Raise the helper's ShoplaunchError as soon as it is known."""

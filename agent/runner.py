@@ -69,7 +69,7 @@ def run_side_by_side(ctx, beside, here):
     False when there can be no helper or it was killed: what is left is then done here, one after the other.
     """
     try:
-        helper = Helper(ctx, beside.NAME)
+        helper = Helper(ctx, beside.NAME, ctx.flush_early)
     except OSError as error:
         ctx.log.info("no second process: %s", error.strerror)
         return False
@@ -102,8 +102,7 @@ def begin(ctx, name):
 
 def finish(ctx, name, seconds):
     """Note and report that stage `name` is done after `seconds` in this run."""
-    _keep_counters(ctx)
-    total = ctx.state.end_stage(name, "done", seconds)
+    total = ctx.state.end_stage(name, "done", seconds, _counters(ctx))
     ctx.log.info("stage %s done in %.2f s", name, total)
     if name != report.NAME:
         more = {"evidence": ctx.state.evidence()} if name == "prove" else {}
@@ -113,12 +112,11 @@ def finish(ctx, name, seconds):
 def fail(ctx, name, seconds):
     """Note that stage `name` ended without being done. A full disk must not hide why."""
     try:
-        _keep_counters(ctx)
-        ctx.state.end_stage(name, "failed", seconds)
+        ctx.state.end_stage(name, "failed", seconds, _counters(ctx))
     except OSError as error:
         ctx.log.info("the state cannot be written: %s", error.strerror)
 
 
-def _keep_counters(ctx):
+def _counters(ctx):
     ctx.count("peak_rss_bytes", peak_memory_bytes())
-    ctx.state.add_counters(ctx.take_counters())
+    return ctx.take_counters()

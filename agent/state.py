@@ -55,7 +55,8 @@ def boot_id():
 
 
 class State:
-    """How far the agent is. Every change is on disk before the call returns; safe to use from several threads.
+    """How far the agent is. Every change is on disk before the call returns, unless the call says that it can wait;
+    safe to use from several threads.
 
     `set_aside` is the path of an unreadable state file that was put aside when loading, else None.
     """
@@ -139,6 +140,11 @@ class State:
             self.data.update(fields)
             self._save()
 
+    def note(self, **fields):
+        """Set `fields` of the state; they reach the disk with the next change that does not wait."""
+        with self._guard:
+            self.data.update(fields)
+
     def merge(self, name, **fields):
         """Set `fields` of the dict that the state holds as `name`, durably."""
         with self._guard:
@@ -148,11 +154,14 @@ class State:
     def add_counters(self, counters):
         """Add `counters` (name -> int) to those of earlier runs, durably; "peak_*" keep the largest."""
         with self._guard:
-            known = self.data.setdefault("counters", {})
-            for name, amount in counters.items():
-                before = known.get(name, 0)
-                known[name] = max(before, amount) if name.startswith("peak_") else before + amount
+            self._add(counters)
             self._save()
+
+    def _add(self, counters):
+        known = self.data.setdefault("counters", {})
+        for name, amount in counters.items():
+            before = known.get(name, 0)
+            known[name] = max(before, amount) if name.startswith("peak_") else before + amount
 
     def reset(self, **fields):
         """Forget everything but `fields`, durably."""
@@ -176,9 +185,13 @@ class State:
             self.data["stage"] = name
             self._save()
 
-    def end_stage(self, name, state, seconds):
-        """Note that stage `name` ended as `state` ("done" or "failed") after `seconds` more; return all its seconds."""
+    def end_stage(self, name, state, seconds, counters=None):
+        """Note that stage `name` ended as `state` ("done" or "failed") after `seconds` more, and what was counted.
+
+        Return all its seconds.
+        """
         with self._guard:
+            self._add(counters or {})
             entry = self.data.setdefault("stages", {}).setdefault(name, {})
             total = round(entry.get("seconds", 0.0) + seconds, 3)
             entry.update(state=state, seconds=total, finished_at=self._clock())
@@ -212,10 +225,9 @@ class State:
             self._save()
 
     def record(self, name, value):
-        """Keep `value` (JSON-able) as `name` for the final event's evidence, durably."""
+        """Keep `value` (JSON-able) as `name` for the final event's evidence; it is on disk when the stage is done."""
         with self._guard:
             self.data.setdefault("evidence", {})[name] = value
-            self._save()
 
     def evidence(self):
         """Return what was recorded, a dict."""

@@ -4,7 +4,7 @@ import types
 
 import pytest
 
-from agent import runner
+from agent import runner, state
 from agent.state import State
 from shared.errors import ShoplaunchError
 
@@ -40,3 +40,19 @@ def test_a_stage_that_failed_is_not_done(ctx, tmp_path):
     with pytest.raises(ShoplaunchError, match="db_error"):
         runner.run_stage(ctx, stage(fail))
     assert not is_done(tmp_path)
+
+
+def test_a_stage_is_written_when_it_begins_and_when_it_ends_whatever_it_noted(ctx, tmp_path, monkeypatch):
+    writes = []
+    write = state.write_durably
+    monkeypatch.setattr(state, "write_durably", lambda path, data: (writes.append(data), write(path, data)))
+    ctx.take_counters = lambda: {"bytes_read": 7}
+
+    def note(ctx):
+        ctx.state.record("cells", 5)
+        ctx.state.record("digests", 6)
+
+    runner.run_stage(ctx, stage(note))
+    assert len(writes) == 2
+    kept = State(str(tmp_path))
+    assert kept.evidence() == {"cells": 5, "digests": 6} and kept.get("counters") == {"bytes_read": 7}
