@@ -1,8 +1,13 @@
 """The last of cleaning up: the folder goes, unless somebody put something there at that very moment."""
 
+import logging
 import os
 
+import pytest
+
+from agent import jobfile
 from agent.stages import cleanup
+from shared.errors import ShoplaunchError
 
 
 def test_what_the_controller_puts_there_at_the_last_moment_stays_and_is_no_failure(tmp_path, monkeypatch):
@@ -44,3 +49,35 @@ def test_an_empty_folder_goes(tmp_path):
         (folder / name).touch()
     cleanup._remove_rest(str(folder))
     assert not folder.exists()
+
+
+class Notes(dict):
+    """The state of an attempt that is done."""
+
+    def close(self):
+        pass
+
+
+@pytest.mark.parametrize(("look", "stays"), [(1, {"run", "agent.pyz", "line"}), (2, {"run", "agent.pyz", "line"}),
+                                             (3, {"agent.pyz", "line"}), (4, {"line"}), (5, set())])  # fmt: skip
+def test_a_newer_attempt_that_appears_while_we_leave_keeps_its_job_and_what_is_not_gone_yet(
+    tmp_path, monkeypatch, look, stays
+):
+    for name in ("run", "agent.pyz", "line"):
+        (tmp_path / name).touch()
+    looks = []
+
+    def load(_folder, _keys):
+        looks.append(1)
+        if len(looks) < look:
+            raise ShoplaunchError("job_missing", "none yet")
+        (tmp_path / "job").touch()
+        return b"", {"job": "abcdef", "attempt": 2}
+
+    monkeypatch.setattr(jobfile, "load", load)
+    monkeypatch.setattr(jobfile, "public_keys", list)
+    monkeypatch.setattr(cleanup.crontab, "remove_line", lambda *_: (tmp_path / "line").unlink())
+    with pytest.raises(ShoplaunchError) as left:
+        cleanup.run(str(tmp_path), Notes(job="abcdef", attempt=1, staging=str(tmp_path / "none")), None, logging)
+    assert left.value.code == "superseded"
+    assert set(os.listdir(tmp_path)) == {"job", *stays}
