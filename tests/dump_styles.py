@@ -74,6 +74,37 @@ DELIMITER ;
 """
 
 
+#: What phpMyAdmin writes behind the rows: triggers, views in place of their stand-ins, the tables' keys.
+_PHPMYADMIN_END = f"""--
+-- Triggers `notes`
+--
+DELIMITER $$
+CREATE TRIGGER `cleaned` {_TRIGGER_BODY}
+$$
+DELIMITER ;
+
+-- Stand-in structure for view `dated`
+-- (See below for the actual view)
+CREATE TABLE `dated` (
+`id` int(11)
+);
+
+DROP TABLE IF EXISTS `dated`;
+
+CREATE ALGORITHM=UNDEFINED DEFINER=`gone`@`localhost` SQL SECURITY DEFINER VIEW `dated`  AS SELECT `notes`.`id` AS `id` FROM `notes` ;
+
+ALTER TABLE `notes`
+  ADD PRIMARY KEY (`id`);
+ALTER TABLE `notes` ADD FULLTEXT KEY `words` (`text`);
+
+ALTER TABLE `notes`
+  MODIFY `id` int(11) NOT NULL AUTO_INCREMENT, AUTO_INCREMENT=4;
+COMMIT;
+
+/*!40101 SET CHARACTER_SET_CLIENT=@OLD_CHARACTER_SET_CLIENT */;
+"""
+
+
 def _by_phpmyadmin():
     """Transaction around all, CREATE DATABASE and USE, a stand-in for the view, keys added at the end."""
     plain = (
@@ -113,34 +144,7 @@ DELIMITER ;
 INSERT INTO `notes` (`id`, `text`, `day`) VALUES
 {_rows("," + chr(10))};
 
---
--- Triggers `notes`
---
-DELIMITER $$
-CREATE TRIGGER `cleaned` {_TRIGGER_BODY}
-$$
-DELIMITER ;
-
--- Stand-in structure for view `dated`
--- (See below for the actual view)
-CREATE TABLE `dated` (
-`id` int(11)
-);
-
-DROP TABLE IF EXISTS `dated`;
-
-CREATE ALGORITHM=UNDEFINED DEFINER=`gone`@`localhost` SQL SECURITY DEFINER VIEW `dated`  AS SELECT `notes`.`id` AS `id` FROM `notes` ;
-
-ALTER TABLE `notes`
-  ADD PRIMARY KEY (`id`);
-ALTER TABLE `notes` ADD FULLTEXT KEY `words` (`text`);
-
-ALTER TABLE `notes`
-  MODIFY `id` int(11) NOT NULL AUTO_INCREMENT, AUTO_INCREMENT=4;
-COMMIT;
-
-/*!40101 SET CHARACTER_SET_CLIENT=@OLD_CHARACTER_SET_CLIENT */;
-"""
+{_PHPMYADMIN_END}"""
 
 
 def _by_adminer():

@@ -5,7 +5,6 @@ import time
 
 import pytest
 import requests
-import sqlalchemy as sa
 
 from controller.db.logins import MAX_PER_ADDRESS
 from controller.jobs.holding import holding_page
@@ -304,28 +303,6 @@ def test_a_made_up_address_shows_no_shop(site, token):
 def test_an_agents_token_opens_no_client_page(site):
     job = site.put(site.order(), "dropped")
     assert requests.get(f"{site.url}/status/{site.agent_token(job)}", timeout=TIMEOUT).status_code == 404
-
-
-def test_health_readiness_and_numbers(site):
-    site.order()
-    assert requests.get(site.url + "/healthz", timeout=TIMEOUT).json() == {"status": "ok"}
-    assert requests.get(site.url + "/readyz", timeout=TIMEOUT).json() == {"status": "ok"}
-    numbers = requests.get(site.url + "/metrics", timeout=TIMEOUT)
-    assert numbers.headers["Content-Type"].startswith("text/plain; version=0.0.4")
-    found = dict(re.findall(r'^shoplaunch_jobs\{state="(\w+)"\} (\d+)$', numbers.text, re.M))
-    assert {name: int(number) for name, number in found.items() if int(number)} == site.service.count_jobs()
-
-
-def test_readiness_ends_when_the_database_lost_its_tables_and_the_process_goes_on():
-    lost = Site().start()
-    try:
-        with lost.service.engine.begin() as connection:
-            connection.execute(sa.text("DROP TABLE alembic_version"))
-        answer = requests.get(lost.url + "/readyz", timeout=TIMEOUT)
-        assert (answer.status_code, answer.json()["code"]) == (503, "not_initialised")
-        assert requests.get(lost.url + "/healthz", timeout=TIMEOUT).status_code == 200
-    finally:
-        lost.stop()
 
 
 @pytest.mark.parametrize(("language", "direction"), [("en", "ltr"), ("fa", "rtl"), ("de", "ltr")])

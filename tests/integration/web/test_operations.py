@@ -1,0 +1,32 @@
+"""What monitoring asks: whether it lives, whether it can work, and its numbers."""
+
+import re
+
+import requests
+import sqlalchemy as sa
+
+from tests.web_site import Site
+
+TIMEOUT = 30
+
+
+def test_health_readiness_and_numbers(site):
+    site.order()
+    assert requests.get(site.url + "/healthz", timeout=TIMEOUT).json() == {"status": "ok"}
+    assert requests.get(site.url + "/readyz", timeout=TIMEOUT).json() == {"status": "ok"}
+    numbers = requests.get(site.url + "/metrics", timeout=TIMEOUT)
+    assert numbers.headers["Content-Type"].startswith("text/plain; version=0.0.4")
+    found = dict(re.findall(r'^shoplaunch_jobs\{state="(\w+)"\} (\d+)$', numbers.text, re.M))
+    assert {name: int(number) for name, number in found.items() if int(number)} == site.service.count_jobs()
+
+
+def test_readiness_ends_when_the_database_lost_its_tables_and_the_process_goes_on():
+    lost = Site().start()
+    try:
+        with lost.service.engine.begin() as connection:
+            connection.execute(sa.text("DROP TABLE alembic_version"))
+        answer = requests.get(lost.url + "/readyz", timeout=TIMEOUT)
+        assert (answer.status_code, answer.json()["code"]) == (503, "not_initialised")
+        assert requests.get(lost.url + "/healthz", timeout=TIMEOUT).status_code == 200
+    finally:
+        lost.stop()
