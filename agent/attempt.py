@@ -61,7 +61,7 @@ def prepare(ctx):
             # What an earlier attempt reported counts for nothing: its token is void
             state.forget_stages(["report"])
         state.update(**_identity(ctx))
-    _after_reboot(ctx)
+    _distrust_tree(ctx)
 
 
 def forget_rendered(ctx):
@@ -73,16 +73,23 @@ def forget_rendered(ctx):
         ctx.state.update(render_again=False)
 
 
-def _after_reboot(ctx):
-    """Files are not synced one by one: what was unpacked before a reboot may be lost until it was switched."""
+def _distrust_tree(ctx):
+    """What was unpacked is unpacked anew where it may not be what the notes say, until it was switched.
+
+    Files are not synced one by one: a reboot may have lost them. And an agent that held a lock file which is gone may
+    still be there, in the middle of a shard: it is left with a tree of its own.
+    """
     state = ctx.state
-    if state.get("boot") != state.boot and not state.stage_done("switch"):
+    if (ctx.lock.is_first or state.get("boot") != state.boot) and not state.stage_done("switch"):
         if state.get("moves"):
             # Half switched: unpacked anew beside what was moved, neither could be moved any more
             moves.undo(state)
             holding.restore(ctx)
             state.forget_stages(["preflight"])
         state.forget_stages(["unpack"])
+        if ctx.lock.is_first:
+            state.forget_shards(list(state.get("shards", {})))
+            staging.abandon(ctx.staging, ctx.log)
     if state.get("boot") != state.boot:
         state.update(boot=state.boot)
 

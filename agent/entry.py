@@ -90,7 +90,7 @@ def _work(folder, raw, job, state, log, lock):
     log.hide(secrets_of(job))
     log.info("agent %s on Python %s, job %s attempt %d", VERSION, python_version(), job["job"], job["attempt"])
     keys = jobfile.public_keys()
-    guard = jobfile.Guard(folder, raw, job, keys)
+    guard = jobfile.Guard(folder, raw, job, keys, lock.file_id)
     # Where the lock does not hold back an agent of an older attempt, the newer one's notes are at stake
     state.only_while(guard.check)
     try:

@@ -47,8 +47,8 @@ class Helper:
         finally:
             os.close(log)
         ctx.lock.add_helper(self._process.pid)
-        order = {"job": ctx.job, "raw": ctx.raw_job.decode("latin-1"), "staging": ctx.staging}
-        order["shards"] = ctx.state.get("shards", {})
+        order = {"job": ctx.job, "raw": ctx.raw_job.decode("latin-1"), "lock": ctx.lock.file_id}
+        order.update(staging=ctx.staging, shards=ctx.state.get("shards", {}))
         self._thread = threading.Thread(target=self._listen, args=(order,), name="helper", daemon=True)
         try:
             self._thread.start()

@@ -104,7 +104,7 @@ def main(folder, module):
 def _work(folder, module, order, line):
     job = order["job"]
     # Looks at once whether the file was replaced since the parent read it
-    guard = jobfile.Guard(folder, order["raw"].encode("latin-1"), job, jobfile.public_keys())
+    guard = jobfile.Guard(folder, order["raw"].encode("latin-1"), job, jobfile.public_keys(), order["lock"])
     guard.check()
     state = _State(line, order["shards"])
     ctx = Context(job, folder, state, _Log(line), reporter=_Progress(line), guard=guard)

@@ -6,6 +6,7 @@ import pkgutil
 import pwd
 
 from agent.ed25519 import verify
+from agent.lock import is_replaced
 from agent.modes import check_written_by_us_alone
 from shared.errors import ShoplaunchError
 from shared.job import FOLDER, JOB_FILE, check_job
@@ -102,13 +103,15 @@ def superseded(job):
 
 
 class Guard:
-    """Notices that the job file names another attempt than the one this process works for."""
+    """Notices that the job file names another attempt than the one this process works for, or that another process
+    holds a lock file which came in the place of `lock` (Lock.file_id)."""
 
-    def __init__(self, folder, raw, job, keys):
+    def __init__(self, folder, raw, job, keys, lock):
         self._folder = folder
         self._raw = raw
         self._job = job
         self._keys = keys
+        self._lock = lock
 
     @property
     def raw(self):
@@ -116,7 +119,10 @@ class Guard:
         return self._raw
 
     def check(self):
-        """Raise ShoplaunchError `superseded` unless the job file still names this job and attempt, validly signed."""
+        """Raise ShoplaunchError `superseded` unless the job file still names this job and attempt, validly signed, and
+        nobody has another lock file."""
+        if is_replaced(self._folder, self._lock):
+            raise ShoplaunchError("superseded", "the lock file is another one by now")
         try:
             raw = read_raw(self._folder)
             if raw == self._raw:

@@ -24,13 +24,15 @@ UNSUPPORTED = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL, errno
 class Lock:
     """The held lock. `descriptor` is to be inherited by every helper; `reliable` is False where flock fails.
 
-    With an unreliable lock the database lock decides: `db_locked` then means that another agent works.
+    With an unreliable lock the database lock decides: `db_locked` then means that another agent works. `is_first` tells
+    that nobody had held this very file before: who worked earlier held another one, and may still be there.
     """
 
-    def __init__(self, path, descriptor, reliable, record):
+    def __init__(self, path, descriptor, reliable, record, is_first=True):
         self.path = path
         self.descriptor = descriptor
         self.reliable = reliable
+        self.is_first = is_first
         self._record = record
         self.touch()
 
@@ -53,9 +55,26 @@ class Lock:
             if error.errno not in (errno.ENOSPC, errno.EDQUOT):
                 raise
 
+    @property
+    def file_id(self):
+        """What `is_replaced` compares, a list of numbers."""
+        return _file_id(os.fstat(self.descriptor))
+
     def release(self):
         """Let go of the lock; the file stays."""
         os.close(self.descriptor)
+
+
+def is_replaced(folder, file_id):
+    """Tell whether the lock file in `folder` is another one than the one held (Lock.file_id): somebody else works."""
+    try:
+        return _file_id(os.lstat(os.path.join(folder, LOCK_FILE))) != file_id
+    except FileNotFoundError:
+        return False
+
+
+def _file_id(found):
+    return [found.st_dev, found.st_ino]
 
 
 def acquire(folder, job, attempt, hung_seconds=HUNG_SECONDS, log=None):
@@ -75,7 +94,7 @@ def acquire(folder, job, attempt, hung_seconds=HUNG_SECONDS, log=None):
             continue
         holder = read_holder(descriptor)
         if outcome == "locked" or (outcome == "unsupported" and not _alive(holder)):
-            return Lock(path, descriptor, outcome == "locked", _new_record(job, attempt))
+            return Lock(path, descriptor, outcome == "locked", _new_record(job, attempt), is_first=not holder)
         os.close(descriptor)
         if not may_take_over(holder, job, attempt, hung_seconds):
             return None
@@ -99,8 +118,7 @@ def _try_lock(path, descriptor):
         there = os.stat(path)
     except FileNotFoundError:
         return "moved"
-    here = os.fstat(descriptor)
-    return "locked" if (there.st_ino, there.st_dev) == (here.st_ino, here.st_dev) else "moved"
+    return "locked" if _file_id(there) == _file_id(os.fstat(descriptor)) else "moved"
 
 
 def _new_record(job, attempt):

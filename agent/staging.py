@@ -15,6 +15,8 @@ from shared.errors import ShoplaunchError
 PREFIX = ".shoplaunch-staging-"
 #: Renamed into the document root and back to see whether that works; empty.
 PROBE = ".shoplaunch-probe-"
+#: Added to the name of a tree that an agent nobody can end may still write into.
+ABANDONED = ".abandoned"
 DENY = b"""\
 # Shoplaunch: nothing of this is served
 <IfModule mod_authz_core.c>
@@ -92,11 +94,32 @@ def _make(path):
             raise ShoplaunchError("path_refused", "{} is not a folder".format(path)) from None
 
 
+def abandon(path, log):
+    """Nothing is at `path`, and whoever still writes into the tree that was there does so elsewhere. Raises OSError."""
+    left = path + ABANDONED
+    _remove(left)
+    try:
+        os.rename(path, left)
+    except FileNotFoundError:
+        return
+    try:
+        _remove(left)
+    except OSError as error:
+        # Somebody writes into it while it is removed; cleaning up comes back to it
+        log.info("the abandoned tree is still there: %s", error.strerror)
+
+
 def remove(path):
     """The tree at `path` is gone with everything of ours around it, links in it not followed. Raises OSError."""
     above = os.path.dirname(path)
     if os.path.basename(above).startswith(PREFIX):
-        path = above
+        _remove(above)
+    else:
+        _remove(path)
+        _remove(path + ABANDONED)
+
+
+def _remove(path):
     if os.path.islink(path):
         os.unlink(path)
     elif os.path.isdir(path):

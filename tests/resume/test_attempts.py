@@ -7,6 +7,7 @@ import time
 import pymysql
 import pytest
 
+from agent.callback import EXIT_SUPERSEDED
 from tests.resume.conftest import chunks_in_ledger, same
 
 
@@ -125,3 +126,49 @@ def test_a_cancelled_job_puts_everything_back(shop, controller, stage):
     assert shop.tables() == set()
     assert not any(path.name.startswith(".shoplaunch") for path in shop.home.iterdir())
     assert "shoplaunch" not in (shop.crontab or "")
+
+
+def folders_of(staging):
+    """Return open folders of the tree that is being built, path -> descriptor, as a forgotten agent holds them."""
+    found = {}
+    for path in [staging, *staging.rglob("*")]:
+        if path.is_dir() and not path.is_symlink():
+            found[path.relative_to(staging)] = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    return found
+
+
+@pytest.mark.parametrize("attempt", [1, 2])
+def test_an_agent_whose_lock_file_is_gone_holds_on_to_a_tree_that_is_nobodys_any_more(shop, undisturbed, attempt):
+    shop.drop()
+    staging = shop.home / f".shoplaunch-staging-{shop.id}"
+    process = shop.start()
+    shop.wait_for(lambda: (staging / "bulk" / "03").exists() or process.poll() is not None)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait(120)
+    held = folders_of(staging)
+    assert len(held) > 3
+    (shop.folder / "lock").unlink()
+    shop.drop(attempt=attempt)
+    assert shop.run() == 0
+    for descriptor in held.values():
+        for name in os.listdir(descriptor):
+            if not os.path.isdir(f"/proc/self/fd/{descriptor}/{name}"):
+                os.unlink(name, dir_fd=descriptor)
+        os.close(descriptor)
+    same(shop.picture(), undisturbed)
+    assert [path.name for path in shop.home.iterdir() if "staging" in path.name] == []
+
+
+def test_an_agent_leaves_as_soon_as_another_one_has_a_new_lock_file(shop, controller, undisturbed):
+    shop.drop()
+    first = shop.start()
+    shop.wait_for(lambda: chunks_in_ledger(shop) >= 2 or first.poll() is not None)
+    os.killpg(first.pid, signal.SIGSTOP)
+    (shop.folder / "lock").unlink()
+    second = shop.start()
+    shop.wait_for(lambda: (shop.folder / "lock").exists() or second.poll() is not None)
+    os.killpg(first.pid, signal.SIGCONT)
+    assert first.wait(120) == EXIT_SUPERSEDED
+    assert second.wait(120) == 0
+    assert controller.accepted("failed") == []
+    same(shop.picture(), undisturbed)
