@@ -96,7 +96,7 @@ def small_manifest(members, **more):
     manifest = {
         "format": 1,
         "nonce": NONCE,
-        "application": {"name": "sample", "version": "1"},
+        "application": {"name": "prestashop", "version": "8.2.1"},
         "values": ["domain"],
         "secrets": [],
         "members": entries,

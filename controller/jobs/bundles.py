@@ -18,6 +18,7 @@ from controller.db import bundles as rows
 from controller.db.bundles import Bundle
 from controller.db.engine import reading, transact
 from controller.files import sync_folder
+from controller.recipes.registry import recipe_of
 from shared.encoding import sha256_file
 from shared.errors import ShoplaunchError
 
@@ -42,7 +43,7 @@ class Bundles:
         """Copy the file in under `name` and return what is known of it; the same file again changes nothing.
 
         Raises ShoplaunchError `name_invalid`, `name_taken`, `bundle_missing`,
-        `bundle_damaged`, `bundle_digest`, `manifest_invalid`, `bundle_format`, `disk_full`.
+        `bundle_damaged`, `bundle_digest`, `manifest_invalid`, `bundle_format`, `recipe_missing`, `disk_full`.
         """
         if not NAME.match(name):
             raise ShoplaunchError("name_invalid", f"not a bundle's name: {name[:80]!r}")
@@ -94,6 +95,8 @@ def _copied(source: Path, target: Path) -> Iterator[Path]:
 def _inspected(name: str, path: Path) -> Bundle:
     with open_bundle(path) as opened:
         check_members(opened)
+        # What a shop's password and back office become is the recipe's, not the bundle's
+        recipe_of(opened.manifest)
         return Bundle(
             name=name,
             sha256=sha256_file(path),

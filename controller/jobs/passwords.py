@@ -27,9 +27,8 @@ _WORDPRESS_KEY = b"wp-sha384"
 
 
 def format_of(manifest: Mapping[str, Any]) -> str:
-    """Return the format the bundle's application wants; without a recipe the common one."""
-    recipe = recipe_of(manifest)
-    return BCRYPT if recipe is None else recipe.password_format(manifest["application"]["version"])
+    """Return the format the bundle's application wants. Raises ShoplaunchError `recipe_missing`."""
+    return recipe_of(manifest).password_format(manifest["application"]["version"])
 
 
 def hashed(password: str, kind: str, made: Mapping[str, str]) -> str:

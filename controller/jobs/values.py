@@ -19,7 +19,10 @@ NEVER_SENT = ("admin.password",)
 
 
 def make_private(manifest: Mapping[str, Any]) -> dict[str, str]:
-    """Return what is made for one job alone: secrets, passwords, the back office's folder; once per job."""
+    """Return what is made for one job alone: secrets, passwords, the back office's folder; once per job.
+
+    Raises ShoplaunchError `recipe_missing`, `manifest_invalid`.
+    """
     password = formats.password()
     made = formats.make_all(manifest["secrets"])
     return {
@@ -27,15 +30,8 @@ def make_private(manifest: Mapping[str, Any]) -> dict[str, str]:
         "db.password": formats.database_password(),
         "admin.password": password,
         "admin.password_hash": passwords.hashed(password, passwords.format_of(manifest), made),
-        "admin_folder": _admin_folder(manifest),
+        "admin_folder": recipe_of(manifest).new_admin_folder(secrets.choice),
     }
-
-
-def _admin_folder(manifest: Mapping[str, Any]) -> str:
-    recipe = recipe_of(manifest)
-    if recipe is not None:
-        return recipe.new_admin_folder(secrets.choice)
-    return "backoffice" + "".join(secrets.choice(formats.FOLDER) for _ in range(8))
 
 
 def fingerprinted(manifest: Mapping[str, Any], private: Mapping[str, str]) -> dict[str, str]:

@@ -15,22 +15,25 @@ RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in (PrestaShop(), W
 
 
 def recipe_named(name: str) -> Recipe:
-    """Return the recipe `name`. Raises ShoplaunchError `not_this_application`."""
+    """Return the recipe `name`. Raises ShoplaunchError `recipe_missing`."""
     try:
         return RECIPES[name]
     except KeyError:
         known = ", ".join(sorted(RECIPES))
-        raise ShoplaunchError("not_this_application", f"there is no recipe {name!r}; known are: {known}") from None
+        raise ShoplaunchError("recipe_missing", f"there is no recipe {name!r}; known are: {known}") from None
 
 
-def recipe_of(manifest: Mapping[str, Any]) -> Recipe | None:
-    """Return the recipe a bundle was packed with, None when it is not among those known here."""
+def recipe_of(manifest: Mapping[str, Any]) -> Recipe:
+    """Return the recipe a bundle was packed with. Raises ShoplaunchError `recipe_missing` when it is not here."""
     application = manifest["application"]
-    return RECIPES.get(application.get("recipe") or application["name"])
+    return recipe_named(application.get("recipe") or application["name"])
 
 
 def recipe_for(root: Path, name: str | None = None) -> Recipe:
-    """Return the recipe that knows the tree at `root`; `name` asks for one. Raises `not_this_application`."""
+    """Return the recipe that knows the tree at `root`; `name` asks for one.
+
+    Raises ShoplaunchError `recipe_missing`, `not_this_application`.
+    """
     candidates = [recipe_named(name)] if name else list(RECIPES.values())
     for recipe in candidates:
         if recipe.detect(root):

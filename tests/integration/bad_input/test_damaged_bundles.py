@@ -60,7 +60,17 @@ def test_a_good_bundle_is_added_and_adding_it_again_changes_nothing(commands, bu
     commands.run("bundle", "add", "good", bundle, code=0)
     commands.run("bundle", "add", "good", bundle, code=0)
     shown = json.loads(commands.run("bundle", "show", "good", "--json", code=0).stdout)
-    assert shown["manifest"]["application"]["name"] == "sample"
+    assert shown["manifest"]["application"]["name"] == "prestashop"
+
+
+def test_a_bundle_of_a_recipe_that_is_not_here_is_shown_but_not_added(commands, tmp_path):
+    path, members = tmp_path / "shop.bundle", sample_members()
+    write_bundle(path, members, {**small_manifest(members), "application": {"name": "elsewhere", "version": "1"}})
+    code, message = commands.refused("bundle", "add", "elsewhere", path)
+    assert code == "recipe_missing" and "elsewhere" in message
+    assert not [one.name for one in (commands.home / "bundles").iterdir()]
+    shown = json.loads(commands.run("bundle", "show", path, "--json", code=0).stdout)
+    assert shown["manifest"]["application"]["name"] == "elsewhere"
 
 
 def test_a_bundle_cut_short_is_damaged(commands, bundle):

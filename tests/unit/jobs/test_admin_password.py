@@ -6,6 +6,7 @@ import bcrypt
 import pytest
 
 from controller.jobs import values
+from shared.errors import ShoplaunchError
 
 
 def manifest(version):
@@ -24,3 +25,9 @@ def test_1_6_gets_the_md5_of_its_new_key_and_the_password():
 def test_later_series_get_bcrypt(version):
     made = values.make_private(manifest(version))
     assert bcrypt.checkpw(made["admin.password"].encode(), made["admin.password_hash"].encode())
+
+
+def test_nothing_is_guessed_for_an_application_whose_recipe_is_not_here():
+    with pytest.raises(ShoplaunchError) as caught:
+        values.make_private({"application": {"name": "elsewhere", "version": "1"}, "secrets": []})
+    assert caught.value.code == "recipe_missing"
