@@ -217,7 +217,7 @@ class Recipe(ABC):
         """
 
     def password_format(self, version: str) -> str:
-        """Return how the application's `version` keeps a password: a key of `controller.jobs.passwords.FORMATS`."""
+        """Return how the application's `version` keeps a password: a key of `password_formats.FORMATS`."""
         return BCRYPT
 
     @abstractmethod

@@ -1,0 +1,67 @@
+"""What applications keep of an administrator's password: format -> what makes it."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import secrets
+from collections.abc import Callable, Mapping
+
+import bcrypt
+
+from controller.recipes.base import BCRYPT, MD5_COOKIE_KEY
+from shared.errors import ShoplaunchError
+
+BCRYPT_ROUNDS = 10
+#: phpass: the alphabet of its own base64, and how often MD5 is repeated (2 to the power of this).
+_PHPASS_ALPHABET = "./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_PHPASS_ROUNDS = 13
+_PHPASS_SALT_CHARS = 8
+#: Separates WordPress's use of the HMAC from any other (wp_hash_password).
+_WORDPRESS_KEY = b"wp-sha384"
+
+
+def _bcrypt(password: bytes, _made: Mapping[str, str]) -> str:
+    return bcrypt.hashpw(password, bcrypt.gensalt(BCRYPT_ROUNDS, prefix=b"2b")).decode("ascii")
+
+
+def _md5_cookie_key(password: bytes, made: Mapping[str, str]) -> str:
+    """PrestaShop 1.6 (Tools::encrypt)."""
+    key = made.get("secret.cookie_key")
+    if key is None:
+        raise ShoplaunchError("manifest_invalid", "the password needs secret.cookie_key")
+    return hashlib.md5(key.encode("utf-8") + password, usedforsecurity=False).hexdigest()
+
+
+def _phpass(password: bytes, _made: Mapping[str, str]) -> str:
+    """WordPress before 6.8, and every later one (class-phpass.php: crypt_private)."""
+    salt = "".join(secrets.choice(_PHPASS_ALPHABET) for _ in range(_PHPASS_SALT_CHARS))
+    digest = hashlib.md5(salt.encode("ascii") + password, usedforsecurity=False).digest()
+    for _ in range(1 << _PHPASS_ROUNDS):
+        digest = hashlib.md5(digest + password, usedforsecurity=False).digest()
+    return f"$P${_PHPASS_ALPHABET[_PHPASS_ROUNDS]}{salt}{_phpass_base64(digest)}"
+
+
+def _phpass_base64(data: bytes) -> str:
+    text = ""
+    for at in range(0, len(data), 3):
+        three = data[at : at + 3]
+        number = int.from_bytes(three, "little")
+        text += "".join(_PHPASS_ALPHABET[number >> 6 * place & 0x3F] for place in range(len(three) + 1))
+    return text
+
+
+def _wordpress(password: bytes, made: Mapping[str, str]) -> str:
+    """WordPress 6.8 and newer (pluggable.php: wp_hash_password)."""
+    inner = base64.b64encode(hmac.digest(_WORDPRESS_KEY, password, "sha384"))
+    return "$wp" + _bcrypt(inner, made).replace("$2b$", "$2y$", 1)
+
+
+#: Format -> what makes it of a password's bytes and the shop's own secrets.
+FORMATS: Mapping[str, Callable[[bytes, Mapping[str, str]], str]] = {
+    BCRYPT: _bcrypt,
+    MD5_COOKIE_KEY: _md5_cookie_key,
+    "phpass": _phpass,
+    "wordpress": _wordpress,
+}
