@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+from controller.nouns import SHOP
 from shared.errors import ShoplaunchError
 
 
@@ -56,6 +57,8 @@ class About:
     status_url: str
     service_id: str = ""
     client_id: str = ""
+    #: What it is to its client (controller.nouns).
+    noun: str = SHOP
     memory: Memory = field(default_factory=Forgetful, repr=False, compare=False)
 
 
@@ -81,6 +84,7 @@ class Handover:
     name_servers: tuple[str, ...] = ()
     #: Unix seconds.
     ready_at: float = 0.0
+    noun: str = SHOP
     about: About | None = None
 
 

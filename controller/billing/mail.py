@@ -25,13 +25,13 @@ _POLICY = SMTP.clone(cte_type="8bit", max_line_length=0)
 #: language -> (subject, text)
 _HANDOVER = {
     "en": (
-        "Your shop $domain is ready",
+        "Your $noun $domain is ready",
         """\
 Hello $first_name,
 
-your shop is ready. Everything was installed and tested.
+your $noun is ready. Everything was installed and tested.
 
-Shop: $shop_url
+$Noun: $shop_url
 Back office: $admin_url
 
 Login: $login
@@ -41,13 +41,13 @@ Please keep this message safe, or change the password after your first login.
 """,
     ),
     "fa": (
-        "فروشگاه $domain آماده است",
+        "$noun $domain آماده است",
         """\
 سلام $first_name،
 
-فروشگاه شما آماده است. همه چیز نصب و آزمایش شده است.
+$noun شما آماده است. همه چیز نصب و آزمایش شده است.
 
-فروشگاه: $shop_url
+$Noun: $shop_url
 بخش مدیریت: $admin_url
 
 نام کاربری: $login
@@ -78,8 +78,9 @@ class Mail(Billing):
         """See Billing.hand_over."""
         subject, text = _HANDOVER.get(news.language, _HANDOVER["en"])
         servers = texts.NAME_SERVERS if news.name_servers else ""
-        line = texts.filled(servers, news.language, {"name_servers": ", ".join(news.name_servers)})
-        values = {**vars(news), "first_name": news.first_name or news.domain, "name_servers_line": line}
+        called = texts.named(news.noun, news.language)
+        line = texts.filled(servers, news.language, {"name_servers": ", ".join(news.name_servers), **called})
+        values = {**vars(news), "first_name": news.first_name or news.domain, "name_servers_line": line, **called}
         self._send(news.email, _filled(subject, values), _filled(text, values), f"{news.job}.ready", once=True)
 
     def alarm(self, news: Alarm) -> None:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from string import Template
 
 from controller.jalali import MONTHS, to_jalali
+from controller.nouns import word
 
 LANGUAGES = ("en", "fa")
 #: What WHMCS calls languages -> ours.
@@ -16,14 +17,14 @@ _MONTHS = ("January", "February", "March", "April", "May", "June", "July", "Augu
            "November", "December")  # fmt: skip
 
 SUBJECT = {
-    "en": "Your shop $domain is being built ($reference)",
-    "fa": "فروشگاه $domain در حال ساخت است ($reference)",
+    "en": "Your $noun $domain is being built ($reference)",
+    "fa": "$noun $domain در حال ساخت است ($reference)",
 }
 OPENED = {
     "en": """\
 Hello $first_name,
 
-we have received your order and are building your shop $domain now.
+we have received your order and are building your $noun $domain now.
 You need not do anything: we write here as soon as it is ready.
 
 How far it is: $status_url
@@ -31,7 +32,7 @@ How far it is: $status_url
     "fa": """\
 سلام $first_name،
 
-سفارش شما را دریافت کردیم و فروشگاه $domain را همین حالا می‌سازیم. لازم نیست کاری کنید؛ به محض آماده شدن همین‌جا می‌نویسیم.
+سفارش شما را دریافت کردیم و $noun $domain را همین حالا می‌سازیم. لازم نیست کاری کنید؛ به محض آماده شدن همین‌جا می‌نویسیم.
 
 پیشرفت کار: $status_url
 """,
@@ -40,9 +41,9 @@ READY = {
     "en": """\
 Hello $first_name,
 
-your shop is ready. Everything was installed and tested on $ready_at.
+your $noun is ready. Everything was installed and tested on $ready_at.
 
-Shop: $shop_url
+$Noun: $shop_url
 Back office: $admin_url
 Login: $login
 $password_line$name_servers_line
@@ -51,9 +52,9 @@ Reference: $reference
     "fa": """\
 سلام $first_name،
 
-فروشگاه شما آماده است. همه چیز در $ready_at نصب و آزمایش شد.
+$noun شما آماده است. همه چیز در $ready_at نصب و آزمایش شد.
 
-فروشگاه: $shop_url
+$Noun: $shop_url
 بخش مدیریت: $admin_url
 نام کاربری: $login
 $password_line$name_servers_line
@@ -74,7 +75,7 @@ PASSWORD_LINES = {
 }
 NAME_SERVERS = {
     "en": "\nSet these name servers for your domain, so that visitors find it: $name_servers\n",
-    "fa": "\nبرای اینکه بازدیدکنندگان فروشگاه را پیدا کنند، این نام‌سرورها را برای دامنه تنظیم کنید: $name_servers\n",
+    "fa": "\nبرای اینکه بازدیدکنندگان $noun را پیدا کنند، این نام‌سرورها را برای دامنه تنظیم کنید: $name_servers\n",
 }
 #: For staff only, in English like all of the operator's texts.
 NOTE = """\
@@ -90,6 +91,12 @@ Reference: $reference
 def client_language(told: str, ordered: str) -> str:
     """Return the language to write in: the client's own in WHMCS when we write it, else the order's."""
     return _NAMES.get(told.strip().lower(), "") or (ordered if ordered in LANGUAGES else "en")
+
+
+def named(noun: str, language: str) -> dict[str, str]:
+    """Return the values for `noun` (controller.nouns) within a sentence and at the beginning of one."""
+    found = word(noun, language)
+    return {"noun": found, "Noun": found.capitalize()}
 
 
 def filled(texts: Mapping[str, str] | str, language: str, values: Mapping[str, str]) -> str:

@@ -18,6 +18,7 @@ from controller.billing.base import About, Alarm, Billing, Handover, Unsettled
 from controller.billing.php_serialized import custom_variables
 from controller.billing.whmcs_api import NeverAsked, WhmcsApi, WhmcsError, is_off, items
 from controller.billing.whmcs_settings import LINK, MAIL, SET, WhmcsSettings
+from controller.nouns import SITE
 from shared.errors import ShoplaunchError
 
 LOG = logging.getLogger(__name__)
@@ -32,7 +33,7 @@ PAGE = 100
 MAX_MAILS = 1000
 VARIABLES = (
     "shop_domain", "shop_url", "shop_admin_url", "shop_login", "shop_password_link", "shop_password",
-    "shop_password_to_choose", "shop_name_servers", "shop_status_url", "shop_persian",
+    "shop_password_to_choose", "shop_name_servers", "shop_status_url", "shop_persian", "shop_is_site",
 )  # fmt: skip
 _UNREACHABLE = "whmcs_unreachable"
 _TEMPLATE_ERRORS = ("email template not found", "email template is disabled")
@@ -265,8 +266,8 @@ class Whmcs(Billing):
         address = f"{about.status_url}?m={kind}"
         # Edited templates may lack one or the other; no other mail has either
         marks = [mark for mark in (address, values.get("shop_admin_url"), values.get("shop_password_link")) if mark]
-        persian = _flag(client["language"] == "fa")
-        known = {"shop_domain": about.domain, "shop_status_url": address, "shop_persian": persian, **values}
+        flags = {"shop_persian": _flag(client["language"] == "fa"), "shop_is_site": _flag(about.noun == SITE)}
+        known = {"shop_domain": about.domain, "shop_status_url": address, **flags, **values}
         variables = custom_variables({name: known.get(name, "") for name in VARIABLES})
         self._once(
             about, what,
@@ -370,7 +371,7 @@ def _reference(about: About) -> str:
 
 def _values(about: About, client: dict[str, Any]) -> dict[str, str]:
     names = {"domain": about.domain, "status_url": about.status_url, "reference": _reference(about)}
-    return {**names, "first_name": client["first_name"]}
+    return {**names, "first_name": client["first_name"], **texts.named(about.noun, client["language"])}
 
 
 def _refusal(error: WhmcsError) -> ShoplaunchError:

@@ -16,6 +16,7 @@ from controller.bundles.report import Report
 from controller.bundles.rewriting import Rewriter
 from controller.bundles.source import BINARY, TEXT, Source, Table
 from controller.bundles.tree import Tree
+from controller.nouns import SHOP
 from controller.recipes.base import PackOptions, Replacement, Template
 from controller.recipes.registry import recipe_for
 from shared.errors import ShoplaunchError
@@ -57,7 +58,10 @@ class TemplatePlan:
         self._template = template
         self.nonce = template.nonce
         facts = template.facts
-        self.application: Mapping[str, str] = {"name": facts.application, "version": facts.version, "recipe": recipe}
+        noun = {} if facts.noun == SHOP else {"noun": facts.noun}
+        self.application: Mapping[str, str] = {
+            "name": facts.application, "version": facts.version, "recipe": recipe, **noun,
+        }  # fmt: skip
         self._report = Report()
         self._fragments = Fragments(self.nonce)
         self._replacements = list(template.replacements())

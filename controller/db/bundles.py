@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from controller.db.tables import bundles
+from controller.nouns import SHOP
 from shared.errors import ShoplaunchError
 
 
@@ -26,6 +27,8 @@ class Bundle:
     added_at: float
     #: [{"name", "title"}]: what an order may choose.
     variants: Sequence[Mapping[str, str]] = ()
+    #: What it makes, as its clients call it.
+    noun: str = SHOP
 
 
 def _bundle(row: sa.Row[Any]) -> Bundle:

@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from controller.db.tables import jobs, steps
+from controller.nouns import SHOP
 from shared.errors import ShoplaunchError
 from shared.job import RESTORE
 
@@ -57,6 +58,11 @@ class Job:
     domain_key: str | None
     parent: str | None
     later: Mapping[str, Any] | None
+
+    @property
+    def noun(self) -> str:
+        """What it makes, as its client calls it (controller.nouns)."""
+        return str(self.facts.get("noun", SHOP))
 
 
 _NAMES = frozenset(one.name for one in fields(Job))

@@ -69,6 +69,8 @@ bundles = _table(
     sa.Column("added_at", sa.Double, nullable=False),
     #: Null: added when no bundle had any.
     sa.Column("variants", Long),
+    #: What it makes, as its clients call it (controller.nouns).
+    sa.Column("noun", sa.String(20), nullable=False, server_default="shop"),
 )
 #: `version` counts every change (compare-and-set). `domain_key` and `account_key` are held while the job may still
 #: touch domain and account, null afterwards: their uniqueness is what keeps two jobs apart. `order_key` names the

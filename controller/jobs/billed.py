@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from controller.db import jobs, servers, services
+from controller.db import bundles, jobs, servers, services
 from controller.db.engine import reading
 from controller.jobs import hints, intake, view
 from controller.jobs.hosts import server_of_host
+from controller.nouns import SHOP
 from shared.errors import ShoplaunchError
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ def status(service: Service, service_id: str) -> dict[str, Any]:
         job = jobs.find_service(connection, service_id)
         known = services.get(connection, service_id)
         all_servers = servers.listed(connection)
+        nouns = {bundle.name: bundle.noun for bundle in bundles.listed(connection)}
     # A service that was created again has no job yet; the old one is another story
     if job is not None and (known is None or known.error is None):
         return service.service_status(job)
@@ -37,7 +39,8 @@ def status(service: Service, service_id: str) -> dict[str, Any]:
         server = server_of_host(all_servers, str((known.wanted or {}).get("server_host") or ""))
     except ShoplaunchError:
         server = ""
-    return view.waiting_service(known, server, intake.waiting_for(known))
+    noun = nouns.get(str((known.wanted or {}).get("bundle")), SHOP)
+    return view.waiting_service(known, server, noun, intake.waiting_for(known))
 
 
 def retry(service: Service, service_id: str, step: str | None) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from controller.db import bundles as rows
 from controller.db.bundles import Bundle
 from controller.db.engine import reading, transact
 from controller.files import sync_folder
+from controller.nouns import SHOP
 from controller.recipes.registry import recipe_of
 from shared.encoding import sha256_file
 from shared.errors import ShoplaunchError
@@ -108,4 +109,5 @@ def _inspected(name: str, path: Path) -> Bundle:
             variants=[
                 {"name": one["name"], "title": one.get("title", one["name"])} for one in opened.manifest["variants"]
             ],
+            noun=opened.manifest["application"].get("noun", SHOP),
         )

@@ -52,7 +52,7 @@ def payload(
     pinned: dict[str, Any] = {
         "name": bundle.name, "manifest_sha256": bundle.manifest_sha256, "size": bundle.size, **source,
     }  # fmt: skip
-    more = {"bundle": pinned, "holding_page": holding_page(job.language)}
+    more = {"bundle": pinned, "holding_page": holding_page(job.language, job.noun)}
     if job.order.get("variant"):
         more["variant"] = job.order["variant"]
     return _checked(config, job, account, rules, values, token, now, more)

@@ -5,20 +5,23 @@ from __future__ import annotations
 from importlib import resources
 from string import Template
 
+from controller.nouns import word
+
 #: language -> (writing direction, title, text)
 _TEXTS = {
-    "en": ("ltr", "This shop opens soon", "It is being set up right now. This page turns into the shop by itself."),
+    "en": ("ltr", "This $noun opens soon", "It is being set up right now. This page turns into the $noun by itself."),
     "fa": (
         "rtl",
-        "این فروشگاه به‌زودی باز می‌شود",
-        "فروشگاه همین حالا در حال آماده‌سازی است. این صفحه خودش به فروشگاه تبدیل می‌شود.",
+        "این $noun به‌زودی باز می‌شود",
+        "$noun همین حالا در حال آماده‌سازی است. این صفحه خودش به $noun تبدیل می‌شود.",
     ),
 }
 
 
-def holding_page(language: str) -> str:
-    """Return the page in the client's `language` (two letters); English for languages without a translation."""
+def holding_page(language: str, noun: str) -> str:
+    """Return the page of a `noun` (controller.nouns) in the client's `language` (two letters), else in English."""
     language = language if language in _TEXTS else "en"
-    direction, title, text = _TEXTS[language]
+    direction, *texts = _TEXTS[language]
+    title, text = (Template(one).substitute(noun=word(noun, language)) for one in texts)
     template = resources.files("controller.jobs").joinpath("holding.html").read_text("utf-8")
     return Template(template).substitute(language=language, direction=direction, title=title, text=text)

@@ -83,7 +83,7 @@ def _row(parent: Job, kind: str, kept: Mapping[str, Any], entry: Mapping[str, An
         **orders.keys(parent.server, parent.domain, parent.account),
         "state": states.RECEIVED,
         "step": next(iter(plan.of(kind))),
-        "facts": {name: parent.facts[name] for name in ("shop_url", "admin_url") if name in parent.facts},
+        "facts": {name: parent.facts[name] for name in ("noun", "shop_url", "admin_url") if name in parent.facts},
         "progress": {},
         "lock_name": "shoplaunch_" + secrets.token_hex(8),
         "created_at": now,

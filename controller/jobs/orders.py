@@ -151,14 +151,16 @@ def place(engine: sa.Engine, order: Mapping[str, Any], source: str, now: float) 
     _fit(found, RECIPES[bundle.application].limits if bundle.application in RECIPES else {})
     key = order_key(found)
     try:
-        return transact(engine, lambda connection: _insert(connection, found, key, source, now))
+        return transact(engine, lambda connection: _insert(connection, found, bundle, key, source, now))
     except IntegrityError:
         # Somebody was faster; what is there now tells who
         with reading(engine) as connection:
             return _existing(connection, found, key)
 
 
-def _insert(connection: sa.Connection, order: Mapping[str, Any], key: str, source: str, now: float) -> Job:
+def _insert(
+    connection: sa.Connection, order: Mapping[str, Any], bundle: Bundle, key: str, source: str, now: float
+) -> Job:
     known = jobs.find_by_order(connection, key)
     if known is not None:
         return known
@@ -176,7 +178,7 @@ def _insert(connection: sa.Connection, order: Mapping[str, Any], key: str, sourc
         **keys(order["server"], order["domain"], order["account"]),
         "state": states.RECEIVED,
         "step": next(iter(PLAN)),
-        "facts": {},
+        "facts": {"noun": bundle.noun},
         "progress": {},
         "lock_name": "shoplaunch_" + secrets.token_hex(8),
         "created_at": now,

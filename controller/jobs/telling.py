@@ -43,6 +43,7 @@ def about(tools: Tools, job: Job) -> About:
         status_url=f"{tools.config.public_url.rstrip('/')}/status/{tools.tokens.for_status(job.id)}",
         service_id=job.service_id or "",
         client_id=(service.client_id if service else None) or "",
+        noun=job.noun,
         memory=memory.JobMemory(tools.engine, job.id, tools.clock),
     )
 

@@ -89,7 +89,7 @@ def all_values(
         "db.name": names[0],
         "db.user": names[1],
         "admin.email": job.email,
-        "admin.first_name": order.get("first_name") or "Shop",
+        "admin.first_name": order.get("first_name") or job.noun.capitalize(),
         "admin.last_name": order.get("last_name") or "Owner",
         "shop.url": f"http://{site}",
         "shop.name": order.get("shop_name") or readable(job.domain),

@@ -31,6 +31,7 @@ def service_status(job: Job, rows: Mapping[str, StepRow], status_url: str) -> di
         "domain": job.domain,
         "bundle": job.bundle,
         "variant": job.order.get("variant"),
+        "noun": job.noun,
         "state": job.state,
         "step": job.step,
         "attempt": job.attempt,
@@ -51,7 +52,7 @@ def service_status(job: Job, rows: Mapping[str, StepRow], status_url: str) -> di
     }
 
 
-def waiting_service(service: BilledService, server: str, waiting_for: str | None) -> dict[str, Any]:
+def waiting_service(service: BilledService, server: str, noun: str, waiting_for: str | None) -> dict[str, Any]:
     """Return the document of shared/schemas/service.json for a service of billing without a job."""
     wanted = dict(service.wanted or {})
     ended = service.terminated_at is not None
@@ -63,6 +64,7 @@ def waiting_service(service: BilledService, server: str, waiting_for: str | None
         "domain": str(wanted.get("domain") or ""),
         "bundle": str(wanted.get("bundle") or ""),
         "variant": wanted.get("variant"),
+        "noun": noun,
         "state": states.CANCELLED if ended else states.FAILED if service.error else states.RECEIVED,
         "step": None,
         "attempt": 0,

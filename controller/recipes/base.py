@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
+from controller.nouns import SHOP
 from shared.errors import ShoplaunchError
 
 #: Formats of passwords: bcrypt, and the MD5 of the shop's own key followed by the password.
@@ -95,6 +96,8 @@ class TemplateFacts:
     secrets: Mapping[str, bytes] = field(default_factory=dict, repr=False)
     credentials: Mapping[str, bytes] = field(default_factory=dict, repr=False)
     unsearched: Mapping[str, str] = field(default_factory=dict)
+    #: What it is to its client.
+    noun: str = SHOP
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,12 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
+from controller.nouns import SHOP, SITE
 from controller.recipes import surroundings, wordpress_tree
 from controller.recipes import wordpress_config as config
 from controller.recipes import wordpress_facts as facts
 from controller.recipes import wordpress_options as options
+from controller.recipes import wordpress_tables as tables
 from controller.recipes.base import (
     Cells,
     Dropped,
@@ -100,6 +102,7 @@ class WordPressTemplate(Template):
             secrets={label: value for label, value in secrets.items() if surroundings.is_searchable(value)},
             credentials={label: value for label, value in credentials.items() if surroundings.is_no_word(value)},
             unsearched=surroundings.unsearched(secrets, credentials, self._roots),
+            noun=SHOP if tables.SHOP_MARK in self._database.tables else SITE,
         )
         self.nonce = hashlib.sha256(f"{version}\0{host}\0{self._folder}\0{resolved}".encode()).hexdigest()[:8]
         self._php = facts.php_of(root, series)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+#: WooCommerce has it in every version: where it is, things are sold.
+SHOP_MARK = "woocommerce_order_items"
+
 #: Traces of visits, what is made anew by itself, access of others. Always emptied.
 ALWAYS_EMPTY = frozenset(
     """

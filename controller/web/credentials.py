@@ -6,6 +6,7 @@ from flask import Blueprint, Response, g, make_response, render_template, reques
 
 from controller.db.jobs import Job
 from controller.jobs import choosing, credentials
+from controller.nouns import word
 from controller.web.context import service
 from controller.web.i18n import gettext, language
 from shared.errors import ShoplaunchError, advice
@@ -95,6 +96,7 @@ def _page(job: Job, view: str, status: int = 200, **more: str) -> Response:
         view=view,
         title=titles[view],
         domain=job.domain,
+        noun=word(job.noun, language()),
         login=job.email,
         admin_url=job.facts.get("admin_url"),
         until=known.get("expires_at"),

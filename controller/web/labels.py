@@ -78,9 +78,9 @@ ENDED = ("live", "cancelled", "ignored")
 _MILESTONES: tuple[tuple[Any, tuple[str, ...]], ...] = (
     (lazy_gettext("Order received"), ("received",)),
     (lazy_gettext("Preparing the hosting"), ("preparing", "dropped")),
-    (lazy_gettext("Installing the shop"), ("restoring",)),
-    (lazy_gettext("Testing the shop"), ("finishing",)),
-    (lazy_gettext("Shop ready"), ()),
+    (lazy_gettext("Installing the %(noun)s"), ("restoring",)),
+    (lazy_gettext("Testing the %(noun)s"), ("finishing",)),
+    (lazy_gettext("%(noun)s ready"), ()),
 )
 
 
@@ -120,14 +120,20 @@ def is_moving(state: str, steps: Iterable[Mapping[str, Any]] = ()) -> bool:
     return state not in ENDED or (state == "live" and after_all)
 
 
-def milestones(state: str, percent: int) -> list[dict[str, Any]]:
-    """Return [{"label", "state"}] for the client page: a job's progress without any technical detail."""
+def milestones(state: str, percent: int, noun: str) -> list[dict[str, Any]]:
+    """Return [{"label", "state"}] for the client page: progress in words without technique, `noun` among them."""
     current = _current_milestone(state, percent)
     found = []
     for number, (label, _states) in enumerate(_MILESTONES):
         done = number < current or state == "live"
         pause = "failed" if state in TROUBLED else "running"
-        found.append({"label": label, "state": "done" if done else pause if number == current else "waiting"})
+        text = str(label) % {"noun": noun}
+        found.append(
+            {
+                "label": text[:1].upper() + text[1:],
+                "state": "done" if done else pause if number == current else "waiting",
+            }
+        )
     return found
 
 
@@ -141,10 +147,12 @@ def _current_milestone(state: str, percent: int) -> int:
     return len(_MILESTONES) - 1
 
 
-def headline(state: str) -> tuple[str, str]:
-    """Return (title, sentence) that tell a client how things stand."""
+def headline(state: str, noun: str) -> tuple[str, str]:
+    """Return (title, sentence) that tell a client how things stand; `noun` is in the page's words."""
     if state == "live":
-        return gettext("Your shop is ready"), gettext("Everything was installed and tested. Have a good start!")
+        return gettext("Your %(noun)s is ready", noun=noun), gettext(
+            "Everything was installed and tested. Have a good start!"
+        )
     if state in TROUBLED:
         return (
             gettext("This takes a little longer"),
@@ -153,8 +161,8 @@ def headline(state: str) -> tuple[str, str]:
     if state in ("cancelled", "ignored"):
         return gettext("This order is closed"), gettext("Please ask us if you did not expect this.")
     return (
-        gettext("Your shop is being prepared"),
-        gettext("You may close this page; you get an e-mail as soon as the shop is ready."),
+        gettext("Your %(noun)s is being prepared", noun=noun),
+        gettext("You may close this page; you get an e-mail as soon as the %(noun)s is ready.", noun=noun),
     )
 
 

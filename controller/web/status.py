@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from flask import Blueprint, g, render_template
 
+from controller.nouns import word
 from controller.web import labels
 from controller.web.context import service
+from controller.web.i18n import language
 
 bp = Blueprint("status", __name__)
 
@@ -16,7 +18,8 @@ def show(token: str) -> str:
     job = service().job_by_status_token(token)
     g.client_language = job.language
     view = service().service_status(job)
-    title, sentence = labels.headline(view["state"])
+    noun = word(job.noun, language())
+    title, sentence = labels.headline(view["state"], noun)
     return render_template(
         "status.html",
         title=title,
@@ -24,7 +27,8 @@ def show(token: str) -> str:
         state=view["state"],
         domain=view["domain"],
         percent=view["percent"],
-        milestones=labels.milestones(view["state"], view["percent"]),
+        milestones=labels.milestones(view["state"], view["percent"], noun),
+        noun=noun,
         moving=labels.is_moving(view["state"]),
         shop_url=view.get("shop_url") if view["state"] == "live" else None,
     )

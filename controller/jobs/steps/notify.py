@@ -59,6 +59,7 @@ def _news(work: Work, *, way: str = "mail", password: str = "", password_link: s
         name_servers=_name_servers(work),
         ready_at=float(job.facts.get("finished_at") or work.tools.clock()),
         about=about,
+        noun=job.noun,
     )
 
 

@@ -5,7 +5,7 @@ import re
 NAMES = ("Shoplaunch: request received", "Shoplaunch: shop ready", "Shoplaunch: shop delayed")
 FIELDS = {
     "shop_domain", "shop_url", "shop_admin_url", "shop_login", "shop_password_link", "shop_password",
-    "shop_password_to_choose", "shop_name_servers", "shop_status_url", "shop_persian",
+    "shop_password_to_choose", "shop_name_servers", "shop_status_url", "shop_persian", "shop_is_site",
 }  # fmt: skip
 
 

@@ -98,6 +98,15 @@ def test_a_service_older_than_the_addon_is_never_closed(watched):
     assert "CLIENT-PASSWORD" in watched.page("/clientarea.php", client=client, id=service, **DETAILS).text
 
 
+def test_an_administrator_who_looks_as_the_client_is_told_of_a_site_where_it_is_one(watched, told):
+    told.answer(202, {"state": "restoring", "percent": 5, "noun": "site"})
+    _order, service = watched.order()
+    client = watched.rows("tblhosting", id=service)[0]["userid"]
+    watched.create(service)
+    page = watched.page("/clientarea.php", client=client, admin=1, id=service, **DETAILS)
+    assert "This site is not ready yet" in page.text
+
+
 def test_a_service_without_an_account_is_not_closed(watched):
     order, service = watched.order()
     client = watched.rows("tblhosting", id=service)[0]["userid"]

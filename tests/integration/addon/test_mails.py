@@ -37,14 +37,14 @@ def told_to(watched, told, api, tmp_path):
          "admin": "support"}
     )  # fmt: skip
 
-    def tell(language, default="english", system="english", **news):
+    def tell(language, default="english", system="english", noun="shop", **news):
         watched.setting("default_language", default)
         api.books.add_client("5", language=language)
         api.books.templates = templates(watched, language or system)
         _order, service = watched.order(client=watched.client(language=language))
         watched.create(service)
         ordered = told.requests[-1][3]
-        job = about(language=ordered["language"])
+        job = about(language=ordered["language"], noun=noun)
         driver = Driver(settings)
         driver.announce(job)
         driver.delayed(job)
@@ -75,6 +75,18 @@ def test_mails_and_ticket_are_in_the_same_language(told_to, language, default, p
     for text in texts:
         words = re.sub(r"https?://\S+|<[^>]*>|shop\.example\.com", "", text)
         assert (bool(PERSIAN.search(words)), bool(ENGLISH.search(words))) == (persian, not persian), text
+
+
+@pytest.mark.parametrize(("language", "site", "shop"), [("english", "site", "shop"), ("farsi", "سایت", "فروشگاه")])
+@pytest.mark.parametrize("noun", ["shop", "site"])
+def test_mails_call_a_shop_a_shop_and_a_site_a_site(told_to, language, site, shop, noun):
+    mails, ticket = told_to(language, noun=noun, name_servers=("ns1.example.net",))
+    said, unsaid = (site, shop) if noun == "site" else (shop, site)
+    texts = [ticket["subject"], *(mail[part] for mail in mails for part in ("subject", "message"))]
+    assert len(texts) == 7
+    for text in texts:
+        words = re.sub(r"https?://\S+|<[^>]*>|shop\.example\.com", "", text).lower()
+        assert said in words and unsaid not in words, text
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """What the client sees meanwhile: how far the shop is, in the client's language, fresh, and never another's."""
 
 import json
+import re
 
 import pytest
 
@@ -52,6 +53,30 @@ def test_persian_is_right_to_left_with_persian_digits(held, site):
     page = whmcs.page("/index.php", m="shoplaunch", service=service, client=client, language="farsi")
     assert 'dir="rtl" lang="fa"' in page.text and "۴۷٪" in page.text
     assert f'<bdi dir="ltr">{job.domain}</bdi>' in page.text
+
+
+@pytest.mark.parametrize(
+    ("language", "busy", "installing", "ready", "visit"),
+    [
+        ("english", "Your site is being prepared", "Installing the site", "Your site is ready", "Visit your site"),
+        ("farsi", "سایت شما در حال آماده‌سازی است", "نصب سایت", "سایت شما آماده است", "دیدن سایت"),
+    ],
+    ids=["english", "farsi"],
+)
+def test_a_site_that_sells_nothing_is_called_a_site(watched, told, language, busy, installing, ready, visit):
+    told.answer(202, {"state": "restoring", "percent": 5, "noun": "site"})
+    _order, service = watched.order()
+    client = watched.rows("tblhosting", id=service)[0]["userid"]
+    watched.create(service)
+    asked = {"m": "shoplaunch", "service": service, "client": client, "language": language}
+    page = watched.page("/index.php", **asked).text
+    assert busy in page and installing in page and visit in page
+    told.answer(200, {"state": "live", "percent": 100, "noun": "site", "shop_url": "http://tea.example/"})
+    news = look(watched, client, service, language=language)
+    assert (news["title"], news["visit"]) == (ready, visit)
+    shown = re.sub(r"<script.*?</script>|<style.*?</style>|<[^>]*>|shop\S*\.example\S*", " ", page, flags=re.S)
+    shown += "".join(str(news[name]) for name in ("title", "sentence", "visit", "milestones"))
+    assert not re.search(r"\b[Ss]hop\b|فروشگاه", shown)
 
 
 @pytest.mark.parametrize("state", ["failed", "stalled"])

@@ -307,7 +307,7 @@ def test_an_agents_token_opens_no_client_page(site):
 
 @pytest.mark.parametrize(("language", "direction"), [("en", "ltr"), ("fa", "rtl"), ("de", "ltr")])
 def test_the_visitors_page_needs_nothing_from_elsewhere(language, direction):
-    page = holding_page(language)
+    page = holding_page(language, "shop")
     assert f'dir="{direction}"' in page
     assert "$" not in page
     assert re.search(r"(?:src|href)=|url\(|@import", page) is None

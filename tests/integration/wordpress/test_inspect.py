@@ -7,6 +7,7 @@ import pytest
 
 from controller.bundles.connections import connect, parse_url
 from controller.bundles.source import Source
+from controller.bundles.template_plan import TemplatePlan
 from controller.recipes.base import PackOptions
 from controller.recipes.wordpress import WordPress
 from shared.errors import ShoplaunchError
@@ -80,6 +81,13 @@ def table(site, name):
         yield
     finally:
         site(f"DROP TABLE `{name}`")
+
+
+def test_a_wordpress_is_a_site_to_its_client_and_one_that_sells_a_shop(sites, site):
+    with looked_at(sites) as (template, _):
+        assert TemplatePlan(template, "wordpress").application["noun"] == "site"
+    with table(site, "wp_woocommerce_order_items"), looked_at(sites) as (template, _):
+        assert "noun" not in TemplatePlan(template, "wordpress").application
 
 
 def test_another_sites_tables_in_the_same_database_stay_empty_and_are_told(sites, site):

@@ -6,6 +6,8 @@ import json
 import re
 import subprocess
 import zipfile
+from email import message_from_bytes
+from email.policy import default
 
 import pytest
 
@@ -49,6 +51,16 @@ def test_cron_brings_both_sites_to_life(sites, pair):
         assert not sites.folder(job).exists()
         assert "shoplaunch" not in sites.crontab(job)
         assert shown["admin_url"] == f"{shown['shop_url']}wp-admin/"
+
+
+def test_the_clients_read_of_a_site_in_their_language(sites, pair):
+    for (job, _), said, unsaid in zip(
+        pair, ("your site is ready", "سایت شما آماده است"), ("shop", "فروشگاه"), strict=True
+    ):
+        [letter] = sites.mails(job)
+        text = message_from_bytes(letter.encode(), policy=default).get_content()
+        assert said in text
+        assert unsaid not in re.sub(r"\S*://\S*", "", text.lower())
 
 
 def test_nothing_of_the_template_is_left_in_files_or_tables(sites, pair):

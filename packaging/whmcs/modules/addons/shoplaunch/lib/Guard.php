@@ -50,10 +50,11 @@ final class Guard
     public static function noticeForStaff(array $vars): ?string
     {
         $serviceId = isset($vars['service']) && is_object($vars['service']) ? (int) $vars['service']->id : 0;
-        if ($serviceId < 1 || !self::isMasquerading() || !Services::isHeldBack(Services::find($serviceId))) {
+        $row = $serviceId > 0 ? Services::find($serviceId) : null;
+        if (!self::isMasquerading() || !Services::isHeldBack($row)) {
             return null;
         }
-        $text = Texts::ofClient()['staff_notice'];
+        $text = Texts::about(Status::document($row), Texts::ofClient())['staff_notice'];
         $link = 'index.php?m=' . Settings::MODULE . '&service=' . $serviceId;
         return '<div class="alert alert-info"><a href="' . Texts::html($link) . '">' . Texts::html($text) . '</a></div>';
     }

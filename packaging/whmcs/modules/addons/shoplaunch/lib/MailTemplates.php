@@ -11,7 +11,8 @@ final class MailTemplates
 {
     /** What the controller fills in; empty text where it does not apply. */
     private const FIELDS = ['shop_domain', 'shop_url', 'shop_admin_url', 'shop_login', 'shop_password_link',
-        'shop_password', 'shop_password_to_choose', 'shop_name_servers', 'shop_status_url', 'shop_persian'];
+        'shop_password', 'shop_password_to_choose', 'shop_name_servers', 'shop_status_url', 'shop_persian',
+        'shop_is_site'];
 
     /**
      * Add the templates that are missing. An administrator's wording stays, and so does a translation of his own.

@@ -28,6 +28,7 @@ final class Progress
                 Status::refresh($row);
             });
         }
+        $texts = $row === null ? $texts : Texts::about(Status::document($row), $texts);
         return [
             'pagetitle' => $texts['progress'],
             'breadcrumb' => ['index.php?m=' . Settings::MODULE => $texts['progress']],
@@ -42,6 +43,7 @@ final class Progress
     public static function view(\stdClass $row, array $texts): array
     {
         $document = Status::document($row);
+        $texts = Texts::about($document, $texts);
         $ready = (int) $row->ready_at > 0;
         $state = $ready ? 'live' : (string) $row->state;
         $mood = self::mood($row, $ready);
@@ -57,6 +59,7 @@ final class Progress
             'milestones' => in_array($mood, ['closed', 'gone'], true) ? [] : self::milestones($state, $percent, $texts),
             'moving' => in_array($mood, ['busy', 'trouble', 'approval'], true),
             'shop_url' => $ready ? self::webAddress($document['shop_url'] ?? '') : '',
+            'visit' => $texts['visit'],
             'details' => $ready ? 'clientarea.php?action=productdetails&id=' . (int) $row->service_id : '',
             'poll' => 'index.php?m=' . Settings::MODULE . '&service=' . (int) $row->service_id . '&poll=1',
         ];

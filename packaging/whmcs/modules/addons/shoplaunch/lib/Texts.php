@@ -32,6 +32,21 @@ final class Texts
         return Settings::languageCode($language) === 'fa' ? self::file('farsi') + $english : $english;
     }
 
+    /**
+     * Return `$texts` as they speak of what a service's status document says it is: a shop unless that says `site`.
+     *
+     * @return array<string, string>
+     */
+    public static function about(array $document, array $texts): array
+    {
+        foreach (($document['noun'] ?? '') === 'site' ? $texts : [] as $name => $text) {
+            if (strpos((string) $name, 'site_') === 0) {
+                $texts[substr($name, 5)] = $text;
+            }
+        }
+        return $texts;
+    }
+
     /** Return `$number` with the language's digits and per cent sign. */
     public static function percent(int $number, array $texts): string
     {

@@ -39,7 +39,7 @@
     {/foreach}
   </ol>
   <div class="shoplaunch-doors">
-    <a class="first" data-door="shop_url" href="{$shop.shop_url|escape}"{if !$shop.shop_url} hidden{/if}>{$text.visit|escape}</a>
+    <a class="first" data-door="shop_url" data-text="visit" href="{$shop.shop_url|escape}"{if !$shop.shop_url} hidden{/if}>{$shop.visit|escape}</a>
     <a data-door="details" href="{$shop.details|escape}"{if !$shop.details} hidden{/if}>{$text.details|escape}</a>
   </div>
 </div>
