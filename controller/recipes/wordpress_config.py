@@ -10,6 +10,7 @@ from pathlib import Path
 from controller.recipes import php_literal
 from controller.recipes import wordpress_secrets as secret
 from controller.recipes.base import Secret
+from controller.recipes.php_door import with_door
 from shared.errors import ShoplaunchError
 from shared.placeholders import token
 
@@ -28,17 +29,6 @@ ADDRESSES = ("WP_HOME", "WP_SITEURL")
 #: What a new site begins with, whatever the template had: it answers over http, under its own name.
 _FIXED = {"FORCE_SSL_ADMIN": b"false", "FORCE_SSL_LOGIN": b"false", "COOKIE_DOMAIN": b"''"}
 _PREFIX = "$table_prefix"
-#: Lines of our own, at the file's beginning: what later jobs put in their place.
-HTTPS_MARK = b"/* asked for over http or https, it answers */ // shoplaunch:https"
-OPEN_MARK = b"/* open to visitors */ // shoplaunch:open"
-HTTPS_ONLY = (
-    b"if ( 'cli' !== PHP_SAPI && ( empty( $_SERVER['HTTPS'] ) || 'off' === $_SERVER['HTTPS'] )"
-    b" && ( empty( $_SERVER['HTTP_X_FORWARDED_PROTO'] ) || 'https' !== $_SERVER['HTTP_X_FORWARDED_PROTO'] ) ) {"
-    b" header( 'Location: https://%b' . $_SERVER['REQUEST_URI'], true, 301 ); exit; } // shoplaunch:https"
-)
-CLOSED = b"if ( 'cli' !== PHP_SAPI ) { http_response_code( 503 ); exit; } // shoplaunch:open"
-_OURS = re.compile(rb"^.*// shoplaunch:(?:https|open)\r?\n", re.MULTILINE)
-_OPEN_TAG = re.compile(rb"<\?php(?:\r?\n|\s)", re.IGNORECASE)
 _TOKEN = re.compile(
     rb"(?P<skip>\s+|/\*.*?(?:\*/|\Z)|(?://|\#(?!\[))(?:(?!\?>)[^\n])*|\?>.*?(?:<\?(?:php|=)|\Z))"
     rb"|(?P<text>'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\")"
@@ -103,11 +93,9 @@ class Configuration:
             if shown is not None:
                 parts += [self.source[last : one.start], shown]
                 last = one.end
-        content = _OURS.sub(b"", b"".join(parts) + self.source[last:])
         missing = [name for name in SALTS if not self.has(name)]
-        lines = [HTTPS_MARK, OPEN_MARK]
-        lines += [b"define( '%b', %b );" % (name.encode(), _quoted(nonce, _secret_name(name))) for name in missing]
-        return _OPEN_TAG.sub(lambda tag: b"\n".join([b"<?php", *lines, b""]), content, count=1)
+        added = [b"define( '%b', %b );" % (name.encode(), _quoted(nonce, _secret_name(name))) for name in missing]
+        return with_door(b"".join(parts) + self.source[last:], *added)
 
     def _value(self, one: Definition, nonce: str) -> bytes | None:
         """Return what takes the place of a definition's value, None when it stays."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from controller.recipes import php_door
 from controller.recipes import wordpress_config as config
 from controller.recipes.wordpress_database import Administrator, Database
 from controller.recipes.wordpress_languages import time_zones
@@ -62,15 +63,15 @@ class Statements:
         return {
             "https_on": {"statements": on, "edits": self._https_edits(), "back": off},
             "set_admin_password": {"statements": self._password(), "edits": []},
-            "remove": {"statements": [], "edits": [_edit(config.OPEN_MARK, config.CLOSED)]},
+            "remove": {"statements": [], "edits": [php_door.closed(config.CONFIG)]},
         }
 
     def _https_edits(self) -> list[Mapping[str, Any]]:
-        host: bytes = token(self._nonce, "domain_ssl", "php")
-        made = [_edit(config.HTTPS_MARK, config.HTTPS_ONLY % host)]
+        made = [php_door.https_only(config.CONFIG, self._nonce)]
         if any(self._configuration.has(name) for name in config.ADDRESSES):
             plain = config.address(self._nonce, "http", "domain")
-            made.append(_edit(plain, config.address(self._nonce, "https", "domain_ssl"), 0))
+            secure = config.address(self._nonce, "https", "domain_ssl")
+            made.append(php_door.edit(config.CONFIG, plain, secure, 0))
         return made
 
     def _sql(self, text: str) -> str:
@@ -128,10 +129,6 @@ class Statements:
         # Whoever is signed in has to sign in anew
         ended = self._sql("DELETE FROM {usermeta} WHERE user_id = %s AND meta_key = 'session_tokens'")
         return [changed, {"sql": ended, "params": [number], "min_rows": 0}]
-
-
-def _edit(old: bytes, new: bytes, count: int = 1) -> Mapping[str, Any]:
-    return {"path": config.CONFIG, "old": old.decode("ascii"), "new": new.decode("ascii"), "count": count}
 
 
 def _among(known: Mapping[str, str], otherwise: str) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from agent.edits import edited
 from controller.bundles.compile import Request, pack
 from controller.bundles.connections import connect, parse_url
 from controller.bundles.source import Source
@@ -18,6 +19,7 @@ from shared.errors import ShoplaunchError
 from shared.placeholders import ENCODERS, Renderer
 from tests.packing import Quiet, server_url
 from tests.traces import Traces
+from tests.unit.recipes.test_wordpress_config import served
 
 RECIPES = Path(__file__).resolve().parents[3] / "controller" / "recipes"
 GUIDE = (RECIPES / "README.md").read_text("utf-8")
@@ -107,6 +109,34 @@ def test_its_configuration_and_rows_are_filled_for_the_new_shop(recipe, shop, ma
         assert renderer.render(index) == b"<?php echo 'http://new.test/';\n"
     finally:
         connection.close()
+
+
+def test_its_later_jobs_lead_to_https_and_close_the_shop(recipe, shop, mariadb_server, tmp_path):
+    root, database = shop
+    values = {
+        "db.address": "localhost", "db.name": "n", "db.user": "u", "db.password": "it's", "secret.key": "K" * 64,
+        "shop.url": "http://new.test", "domain_ssl": "new.test:8443",
+    }  # fmt: skip
+    connection = connect(parse_url(server_url(mariadb_server, database), "source_database"), "source_database")
+    try:
+        template = recipe.inspect(root, Source(connection), PackOptions())
+        renderer = Renderer(template.nonce, values)
+        content = renderer.render(template.file(b"config.php", (root / "config.php").read_bytes()))
+    finally:
+        connection.close()
+
+    def after(kind):
+        edits = template.jobs()[kind]["edits"]
+        filled = [tuple(renderer.render(edit[part].encode()) for part in ("old", "new")) for edit in edits]
+        return edited(b"config.php", content, [(old, new, 1) for old, new in filled], [])
+
+    assert b"define('SITE_URL', 'https://new.test:8443')" in after("https_on")
+    with served(tmp_path, content) as ask:
+        assert ask() == (200, None)
+        (tmp_path / "site.php").write_bytes(after("https_on"))
+        assert ask() == (301, "https://new.test:8443/?a=1")
+        (tmp_path / "site.php").write_bytes(after("remove"))
+        assert ask() == (503, None)
 
 
 def test_what_it_does_not_know_is_refused(recipe, shop, tmp_path):

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 import pytest
 import requests
 
+from controller.recipes import php_door
 from controller.recipes import wordpress_config as config
 from shared.errors import ShoplaunchError
 from shared.placeholders import Renderer
@@ -170,11 +171,11 @@ def served(tmp_path, content):
 def test_https_only_leads_there_once_and_a_closed_site_answers_503(tmp_path):
     plain = filled(config.read(site_with(tmp_path, SOURCE)))
     host = VALUES["domain_ssl"].encode()
-    assert plain.count(config.HTTPS_MARK) == plain.count(config.OPEN_MARK) == 1
+    assert plain.count(php_door.HTTPS_MARK) == plain.count(php_door.OPEN_MARK) == 1
     with served(tmp_path, plain) as ask:
         assert ask() == (200, None)
-        (tmp_path / "site.php").write_bytes(plain.replace(config.HTTPS_MARK, config.HTTPS_ONLY % host))
+        (tmp_path / "site.php").write_bytes(plain.replace(php_door.HTTPS_MARK, php_door.HTTPS_ONLY % host))
         assert ask() == (301, "https://new.site.test:8443/?a=1")
         assert ask(**{"X-Forwarded-Proto": "https"}) == (200, None)
-        (tmp_path / "site.php").write_bytes(plain.replace(config.OPEN_MARK, config.CLOSED))
+        (tmp_path / "site.php").write_bytes(plain.replace(php_door.OPEN_MARK, php_door.CLOSED))
         assert ask() == (503, None)
