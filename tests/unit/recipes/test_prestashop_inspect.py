@@ -81,7 +81,7 @@ def test_the_recipe_knows_its_trees(sample, tmp_path):
     assert caught.value.code == "not_this_application"
     with pytest.raises(ShoplaunchError) as caught:
         recipe_for(sample.root, "joomla")
-    assert caught.value.code == "not_this_application"
+    assert caught.value.code == "recipe_missing"
 
 
 @pytest.mark.parametrize(
