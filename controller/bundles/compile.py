@@ -123,7 +123,9 @@ def _prove(
     secrets = plan.manifest()["secrets"]
     databases = (scratch.new_database(), scratch.new_database())
     renderers = []
-    with scratch.connection(databases[0]) as first, scratch.connection(databases[1]) as second:
+    # As the agent counts
+    first_one, second_one = (scratch.connection(database, counts_found=True) for database in databases)
+    with first_one as first, second_one as second:
         evidence = Evidence(ordered=routines)
         for which, connection in enumerate((first, second)):
             values = probe_values(names.used, secrets, which, plan.probes())

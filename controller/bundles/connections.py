@@ -13,6 +13,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import pymysql
 import pymysql.cursors
+from pymysql.constants import CLIENT
 
 from shared.bundle import SESSION
 from shared.errors import ShoplaunchError
@@ -177,8 +178,11 @@ class Connection:
         return Refused(self._code, number, said)
 
 
-def connect(address: Address, code: str) -> Connection:
-    """Return a Connection. Raises ShoplaunchError `code` (never with the password)."""
+def connect(address: Address, code: str, *, counts_found: bool = False) -> Connection:
+    """Return a Connection. Raises ShoplaunchError `code` (never with the password).
+
+    With `counts_found`, rows that a statement finds and that are already as it wants them count as affected.
+    """
     socket = _socket_of(address)
     try:
         raw = pymysql.connect(
@@ -194,6 +198,7 @@ def connect(address: Address, code: str) -> Connection:
             autocommit=True,
             connect_timeout=CONNECT_SECONDS,
             max_allowed_packet=1 << 30,
+            client_flag=CLIENT.FOUND_ROWS if counts_found else 0,
         )
         connection = Connection(raw, code, socket or f"{address.host}:{address.port}")
         for statement in SESSION:

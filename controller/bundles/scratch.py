@@ -73,9 +73,9 @@ class Scratch:
         return name
 
     @contextmanager
-    def connection(self, database: str | None) -> Iterator[Connection]:
-        """Give a connection to one of the databases; every column comes as bytes or None."""
-        connection = connect(self._address().with_database(database), SCRATCH)
+    def connection(self, database: str | None, *, counts_found: bool = False) -> Iterator[Connection]:
+        """Give a connection to one of the databases, as `connections.connect` makes it."""
+        connection = connect(self._address().with_database(database), SCRATCH, counts_found=counts_found)
         try:
             yield connection
         finally:

@@ -101,6 +101,9 @@ def test_a_filled_cell_that_configure_overwrites_is_not_read_back(pack_sql):
     [
         statement("UPDATE settings SET value='x' WHERE id=99", min_rows=1),
         statement("UPDATE settings SET value='x'", max_rows=1),
+        # The agent counts the rows it finds, and of two that are found only one is changed here
+        statement("UPDATE settings SET value=(SELECT value FROM (SELECT * FROM settings) AS s WHERE id=1) WHERE id<3",
+                  max_rows=1),
         statement("UPDATE absent SET a=1"),
         statement("UPDATE settings SET value='x' WHERE id=1",
                   check={"sql": "SELECT value FROM settings WHERE id=1", "params": [], "expect": ["y"]}),
@@ -112,6 +115,13 @@ def test_a_configure_statement_that_does_not_do_what_it_says_is_refused(pack_sql
     with pytest.raises(ShoplaunchError) as error:
         pack_sql(SETTINGS, plan)
     assert error.value.code == "configure_failed"
+
+
+def test_a_configure_statement_that_finds_its_row_as_it_shall_be_counts_it_as_the_agent_does(pack_sql):
+    plan = PlainPlan()
+    plan.statements = [statement("UPDATE settings SET value=value WHERE id=1", min_rows=1, max_rows=1)]
+    manifest, _, _, _ = pack_sql(SETTINGS, plan)
+    assert manifest["tables"][0]["name"] == "settings"
 
 
 def test_filled_cells_of_a_table_without_key_are_told_and_left_out_of_the_digest(pack_sql):
