@@ -6,27 +6,39 @@ import importlib
 
 import click
 
-MODULES = (
-    "setup",
-    "run",
-    "pack",
-    "bundles",
-    "servers",
-    "skeletons",
-    "agents",
-    "orders",
-    "jobs",
-    "later",
-    "errors",
-    "operation",
-)
+#: Module -> the commands it adds.
+MODULES = {
+    "setup": ("init", "migrate", "doctor", "user", "key"),
+    "run": ("serve", "worker"),
+    "pack": ("pack",),
+    "bundles": ("bundle",),
+    "servers": ("server",),
+    "skeletons": ("skeleton",),
+    "agents": ("agent",),
+    "orders": ("order",),
+    "jobs": ("jobs", "show", "watch", "retry", "cancel", "certificate"),
+    "later": ("https-on", "set-admin-password", "remove"),
+    "errors": ("errors",),
+    "operation": ("backup", "restore"),
+}
 
 
-@click.group()
+class Commands(click.Group):
+    """A group that loads only the module of the command that is run: all libraries together take most of a second."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return every command's name, sorted."""
+        return sorted(name for names in MODULES.values() for name in names)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return a command, None when there is none of that name."""
+        for module, names in MODULES.items():
+            if cmd_name in names and cmd_name not in self.commands:
+                importlib.import_module(f"controller.cli.{module}").register(self)
+        return super().get_command(ctx, cmd_name)
+
+
+@click.group(cls=Commands)
 @click.version_option(package_name="shoplaunch")
 def main() -> None:
     """Give every new hosting account a working shop, by itself."""
-
-
-for _name in MODULES:
-    importlib.import_module(f"controller.cli.{_name}").register(main)

@@ -4,11 +4,11 @@ import re
 import shlex
 from pathlib import Path
 
-import click
 import pytest
 
 from controller.cli import main
 from shared.errors import CODES
+from tests.command_tree import commands_of
 
 README = (Path(__file__).resolve().parents[2] / "README.md").read_text("utf-8")
 
@@ -16,8 +16,8 @@ README = (Path(__file__).resolve().parents[2] / "README.md").read_text("utf-8")
 def command_of(words):
     """Return (command, words left) of the longest command path `words` begin with."""
     command, left = main, list(words)
-    while left and isinstance(command, click.Group) and left[0] in command.commands:
-        command = command.commands[left.pop(0)]
+    while left and left[0] in commands_of(command):
+        command = commands_of(command)[left.pop(0)]
     return command, left
 
 
@@ -39,8 +39,7 @@ def check(text):
 
 def all_options(command=main):
     """Return the option names of every command below `command`."""
-    below = command.commands.values() if isinstance(command, click.Group) else ()
-    return options_of(command).union(*map(all_options, below))
+    return options_of(command).union(*map(all_options, commands_of(command).values()))
 
 
 def in_backticks(text):

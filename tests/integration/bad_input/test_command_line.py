@@ -12,12 +12,13 @@ from controller.cli.output import errors_shown, json_option
 from controller.config import load_config
 from controller.db.engine import transact
 from controller.jobs.service import open_service
+from tests.command_tree import commands_of
 from tests.web_site import an_order, furnish
 
 
 def leaves(group, before=()):
     """Yield (words, command) of every command below `group`."""
-    for name, command in sorted(group.commands.items()):
+    for name, command in commands_of(group).items():
         if isinstance(command, click.Group):
             yield from leaves(command, (*before, name))
         else:

@@ -1,0 +1,41 @@
+"""The command line loads what the command at hand needs, and knows every command without loading any."""
+
+import importlib
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+
+from controller import cli
+
+#: Libraries of the controller's service, none of which packing needs.
+SERVICE = ("sqlalchemy", "alembic", "flask", "requests")
+
+
+def loaded_for(command):
+    """Return which of SERVICE a new Python has loaded once it has told what `command` is."""
+    code = f"import sys; from controller.cli import main; main(['{command}', '--help'], standalone_mode=False); "
+    code += f"print(*[name for name in {SERVICE!r} if name in sys.modules])"
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    return said.splitlines()[-1].split()
+
+
+def test_packing_loads_nothing_of_the_service():
+    assert loaded_for("pack") == []
+    assert "sqlalchemy" in loaded_for("order")
+
+
+@pytest.mark.parametrize("module", cli.MODULES)
+def test_a_module_adds_the_commands_it_is_listed_with(module):
+    group = click.Group()
+    importlib.import_module(f"controller.cli.{module}").register(group)
+    assert list(group.commands) == list(cli.MODULES[module])
+
+
+def test_every_module_with_commands_is_listed():
+    folder = next(iter(cli.__path__))
+    names = {one.stem for one in Path(folder).glob("*.py")} - {"__init__"}
+    modules = {name: importlib.import_module(f"controller.cli.{name}") for name in names}
+    assert {name for name, module in modules.items() if hasattr(module, "register")} == set(cli.MODULES)
