@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import errno
+import itertools
 import os
 import shutil
 import tempfile
@@ -60,6 +61,8 @@ class BundleWriter:
         self.members: list[Member] = []
         self.spool = Path()
         self._part = "0"
+        # Two threads may add members: the next number is taken in one step
+        self._numbers = itertools.count()
 
     def __enter__(self) -> BundleWriter:
         with disk_errors(self.target):
@@ -76,16 +79,23 @@ class BundleWriter:
     def part(self, name: str) -> BundleWriter:
         """Return a writer whose members wait beside ours, for another process; `members` takes them over from there."""
         other = copy.copy(self)
-        other.members, other._part = [], name
+        other.members, other._part, other._numbers = [], name, itertools.count()
         return other
+
+    def arrived(self, part: str) -> list[Path]:
+        """Return the files of the members that a part's writer has added so far, in another process, in order."""
+        return sorted(self.spool.glob(f"{part}-[0-9]*[0-9]"))
 
     def add(
         self, kind: str, packed: bytes, placeholders: bool, unpacked: int, name: str = "", **more: object
     ) -> Member:
         """Spool one member. Without `name` it gets one by `number`. Raises ShoplaunchError `disk_full`."""
-        path = self.spool / f"{self._part}-{len(self.members):06}"
+        path = self.spool / f"{self._part}-{next(self._numbers):06}"
+        unfinished = path.with_suffix(".unfinished")
         with disk_errors(self.target):
-            path.write_bytes(packed)
+            unfinished.write_bytes(packed)
+            # Under its name it is whole for whoever looks
+            unfinished.rename(path)
         member = Member(kind, path, sha256_hex(packed), len(packed), placeholders, unpacked, more, name)
         self.members.append(member)
         return member
