@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import signal
@@ -29,15 +30,18 @@ class Beside(Generic[T]):
         self._steps = steps
         self._shown = 0
 
-    def outcome(self, progress: Progress) -> T:
+    def outcome(self, progress: Progress, meanwhile: Callable[[], bool] = lambda: False) -> T:
         """Wait for the work and return what it returned; `progress` is told how far it is already.
 
-        Raises what the work raised, and ShoplaunchError `internal` when it ended without a word.
+        `meanwhile` does a piece of other work, if there is any, and tells whether there was: it is called until the
+        outcome is there. Raises what the work raised, and ShoplaunchError `internal` when it ended without a word.
         """
+        busy = True
         while True:
-            arrived = self._receiver.poll(_LOOK_SECONDS)
+            arrived = self._receiver.poll(0 if busy else _LOOK_SECONDS)
             self._show(progress)
             if not arrived:
+                busy = meanwhile()
                 continue
             try:
                 kind, *said = self._receiver.recv()
@@ -88,11 +92,14 @@ def beside(work: Callable[[Progress], T]) -> Iterator[Beside[T]]:
     receiver, sender = _FORK.Pipe(duplex=False)
     steps = _FORK.Value("Q", 0, lock=False)
     process = _FORK.Process(target=_run, args=(work, sender, receiver, steps, os.getpid()), daemon=True)
+    # A collection of garbage writes into all it looks at: each process would soon have a copy of everything there is
+    gc.freeze()
     try:
         process.start()
         sender.close()
         yield Beside(receiver, steps)
     finally:
+        gc.unfreeze()
         receiver.close()
         if process.pid is not None:
             process.kill()

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from controller.bundles import collations, proof, residue, variant_proof, variants
+from controller.bundles.ahead import Ahead
 from controller.bundles.datapack import DataFacts, pack_data
 from controller.bundles.filepack import FileFacts
 from controller.bundles.filework import files_beside
@@ -77,12 +78,13 @@ def pack(request: Request, make_plan: MakePlan, progress: Progress) -> Packed:
         _take_names(plan, names, chosen)
         bundle.number()
         evidence = _prove(bundle, scratch, plan, names, data, routines, chosen, progress)
-        files = work.finish(plan, names, bundle, progress)
+        ahead = Ahead(bundle, residue.Searcher(plan.forbidden()))
+        files = work.finish(plan, names, bundle, progress, ahead.look)
         extra = pack_variant_files(chosen, files, plan, names, bundle)
         _add_documents(bundle, plan, names, data)
         bundle.number()
         added = Variants(chosen, extra)
-        return _finish(request, bundle, plan, names, files, data, evidence, added, progress)
+        return _finish(request, bundle, plan, names, files, data, evidence, added, ahead, progress)
 
 
 @contextmanager
@@ -196,7 +198,7 @@ def _load_chunks(bundle: BundleWriter) -> list[proof.LoadChunk]:
 
 def _finish(
     request: Request, bundle: BundleWriter, plan: Plan, names: Names, files: FileFacts, data: DataFacts,
-    evidence: Evidence, added: Variants, progress: Progress,
+    evidence: Evidence, added: Variants, ahead: Ahead, progress: Progress,
 ) -> Packed:  # fmt: skip
     progress.phase("writing")
     report = report_of(plan, files, data, evidence, added)
@@ -204,7 +206,7 @@ def _finish(
     content = canonical_json(manifest)
     path = bundle.assemble(content)
     progress.phase("search for residue")
-    residue.search(path, plan.forbidden())
+    residue.search(path, plan.forbidden(), ahead.misses)
     size = path.stat().st_size
     if not request.check:
         bundle.publish(path)

@@ -43,7 +43,10 @@ Row = tuple[bytes | None, ...]
 
 @dataclass(frozen=True)
 class Address:
-    """Where a database is and how to log in; `socket` wins over host and port."""
+    """Where a database is and how to log in; `socket` wins over host and port.
+
+    With `tls` the connection is encrypted where the server offers it.
+    """
 
     host: str
     port: int
@@ -51,6 +54,7 @@ class Address:
     user: str
     password: str = field(repr=False)
     database: str | None
+    tls: bool = True
 
     def with_database(self, database: str | None) -> Address:
         """Return the same server and user with another database."""
@@ -197,6 +201,7 @@ def connect(address: Address, code: str, *, counts_found: bool = False) -> Conne
             conv={},
             autocommit=True,
             connect_timeout=CONNECT_SECONDS,
+            ssl_disabled=not address.tls,
             max_allowed_packet=1 << 30,
             client_flag=CLIENT.FOUND_ROWS if counts_found else 0,
         )

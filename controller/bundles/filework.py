@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator
+from collections.abc import Callable, Container, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -13,6 +13,9 @@ from controller.bundles.plan import Plan
 from controller.bundles.progress import Progress
 from controller.bundles.tree import Tree
 from controller.bundles.writer import BundleWriter, Member
+
+#: The part of the bundle's members that comes from here.
+PART = "files"
 
 
 @dataclass(frozen=True)
@@ -31,12 +34,14 @@ class FileWork:
     def __init__(self, work: Beside[_Packed]) -> None:
         self._work = work
 
-    def finish(self, plan: Plan, names: Names, bundle: BundleWriter, progress: Progress) -> FileFacts:
+    def finish(
+        self, plan: Plan, names: Names, bundle: BundleWriter, progress: Progress, meanwhile: Callable[[], bool]
+    ) -> FileFacts:
         """Wait for the shards and add them to `bundle`, what was seen to `plan` and `names`.
 
-        Raises ShoplaunchError as `pack_files` does.
+        `meanwhile` is other work (see `Beside.outcome`). Raises ShoplaunchError as `pack_files` does.
         """
-        packed = self._work.outcome(progress)
+        packed = self._work.outcome(progress, meanwhile)
         bundle.members += packed.members
         names.used |= packed.used
         plan.absorb(packed.seen)
@@ -48,7 +53,7 @@ def files_beside(tree: Tree, plan: Plan, bundle: BundleWriter, replaced: Contain
     """Begin to pack the files of `tree`; `replaced` are the paths whose kind is to be told."""
 
     def work(progress: Progress) -> _Packed:
-        own, names, part = plan.branch(), Names(plan.nonce), bundle.part("files")
+        own, names, part = plan.branch(), Names(plan.nonce), bundle.part(PART)
         facts = pack_files(tree, own, names, part, replaced, progress)
         return _Packed(facts, part.members, names.used, own.seen())
 

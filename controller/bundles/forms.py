@@ -90,10 +90,7 @@ class _Spelling:
     text: bytes
     replacement: Replacement
     steps: str
-
-    @property
-    def any_case(self) -> bool:
-        return self.replacement.kind in _ANY_CASE
+    any_case: bool
 
 
 @lru_cache(maxsize=64)
@@ -122,8 +119,9 @@ class Needles:
         for one in sorted(replacements, key=lambda each: len(each.old), reverse=True):
             for text, steps in spellings(one.old).items():
                 folded = _folded(text, one.kind)
-                known.setdefault(folded, _Spelling(folded, one, steps))
-        self._known = sorted(known.values(), key=lambda spelling: len(spelling.text), reverse=True)
+                known.setdefault(folded, _Spelling(folded, one, steps, one.kind in _ANY_CASE))
+        longest_first = sorted(known.values(), key=lambda spelling: len(spelling.text), reverse=True)
+        self._known = [(spelling.text, spelling.any_case, spelling) for spelling in longest_first]
         self._cores = [(_cores(one.old.lower()), _in_order(one.old.lower())) for one in replacements]
         self._last: tuple[bytes, tuple[_Spelling, ...]] = (b"", ())
         self.shortest = min((len(one.old) for one in replacements), default=1 << 30)
@@ -160,7 +158,7 @@ class Needles:
         # The pieces of one text are looked at one after the other
         if self._last[0] is not data:
             folded = data.lower()
-            found = [one for one in self._known if one.text in (folded if one.any_case else data)]
+            found = [one for text, any_case, one in self._known if text in (folded if any_case else data)]
             self._last = (data, tuple(found))
         return self._last[1]
 

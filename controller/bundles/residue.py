@@ -11,7 +11,7 @@ import re
 import tarfile
 import zlib
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,10 @@ from controller.bundles.reading import open_bundle
 from shared.bundle import SHARDS
 from shared.errors import ShoplaunchError
 
+#: (core, form) of what is searched for: a spelling, and what has to be there for it to be there, maybe itself.
+Wanted = tuple[bytes, bytes]
+#: Told a member's SHA-256 and what is wanted: whether it is known that the member holds none of that.
+Misses = Callable[[str, list[Wanted]], bool]
 #: Places named in the message.
 SHOWN_PLACES = 20
 #: Members searched at once: decompressing one and searching another go on at the same time.
@@ -74,11 +78,18 @@ class Searcher:
         self._plain = [(label, core, form) for label, one in needles.items() for core, form in _with_cores(one)]
         self._coded = [(label, form, form) for label, one in needles.items() for form in base64_forms(one)]
 
+    def wanted(self, thorough: bool) -> list[Wanted]:
+        """Return all that is searched for; `thorough` with what base64 makes of it."""
+        return [(core, form) for _, core, form in self._needles(thorough)]
+
     def found_in(self, data: bytes, thorough: bool) -> list[str]:
         """Return the labels of the needles in `data`; `thorough` looks into base64 too."""
-        needles = self._plain + self._coded if thorough else self._plain
+        needles = self._needles(thorough)
         present = {core for core in dict.fromkeys(core for _, core, _ in needles) if core in data}
         return list(dict.fromkeys(label for label, core, form in needles if core in present and form in data))
+
+    def _needles(self, thorough: bool) -> list[tuple[str, bytes, bytes]]:
+        return self._plain + self._coded if thorough else self._plain
 
 
 def _with_cores(needle: bytes) -> Iterator[tuple[bytes, bytes]]:
@@ -88,8 +99,11 @@ def _with_cores(needle: bytes) -> Iterator[tuple[bytes, bytes]]:
         yield longest if longest in form else form, form
 
 
-def search(bundle_path: Path, needles: Mapping[str, bytes]) -> None:
-    """Raise ShoplaunchError `residue_in_bundle`, naming the places, when the bundle holds one of `needles`."""
+def search(bundle_path: Path, needles: Mapping[str, bytes], misses: Misses = lambda _digest, _wanted: False) -> None:
+    """Raise ShoplaunchError `residue_in_bundle`, naming the places, when the bundle holds one of `needles`.
+
+    `misses` is asked of every member by the digest it has in the bundle, and spares the search when it is True.
+    """
     searcher = Searcher(needles)
     places: list[str] = []
     with open_bundle(bundle_path) as bundle, ThreadPoolExecutor(_AT_ONCE) as threads:
@@ -100,6 +114,8 @@ def search(bundle_path: Path, needles: Mapping[str, bytes]) -> None:
                 places += [f"manifest.json {key}: {label}" for label in found]
         searched: deque[Future[list[str]]] = deque()
         for member, packed in bundle.members():
+            if misses(member["sha256"], searcher.wanted(_thorough(member))):
+                continue
             # No more than what is worked at is in memory
             if len(searched) == _AT_ONCE:
                 places += searched.popleft().result()

@@ -1,5 +1,6 @@
 """Work in a process beside ours comes back whole, or as the failure it was, and never outlives who waits for it."""
 
+import gc
 import os
 import signal
 import subprocess
@@ -74,6 +75,42 @@ def test_the_result_and_all_phases_and_steps_arrive():
     assert result["made by"] != os.getpid()
     assert progress.phases == [("files", 1000)]
     assert progress.steps == 1000
+
+
+def test_other_work_is_done_until_the_outcome_is_there():
+    reading, writing = os.pipe()
+    done = []
+
+    def meanwhile():
+        done.append(len(done))
+        if len(done) == 3:
+            os.write(writing, b"x")
+        return len(done) < 3
+
+    with beside(lambda progress: os.read(reading, 1)) as started:
+        assert started.outcome(Quiet(), meanwhile) == b"x"
+    os.close(reading)
+    os.close(writing)
+    assert len(done) >= 3
+
+
+def test_a_collection_of_garbage_gives_neither_a_copy_of_all_memory():
+    filling = [[number] for number in range(300_000)]
+
+    def own_bytes():
+        gc.collect()
+        lines = Path("/proc/self/smaps_rollup").read_text().splitlines()
+        return sum(int(line.split()[1]) for line in lines if line.startswith("Private_")) * 1024
+
+    alone = own_bytes()
+    reading, writing = os.pipe()
+    with beside(lambda progress: os.read(reading, 1) and own_bytes()) as started:
+        assert own_bytes() < alone / 2
+        os.write(writing, b"x")
+        assert started.outcome(Quiet()) < alone / 2
+    os.close(reading)
+    os.close(writing)
+    assert len(filling) == 300_000
 
 
 def test_a_refusal_arrives_as_the_same_error():
