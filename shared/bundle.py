@@ -10,6 +10,8 @@ from shared.schema import validate
 FORMAT = 1
 MANIFEST = "manifest.json"
 MAX_MANIFEST_BYTES = 16 * 1024 * 1024
+#: Names and rows of all tables in the agent's last report: its state, which holds them too, is read through panels.
+MAX_TABLES_BYTES = 512 * 1024
 SHARD_PACKED_BYTES = 8 * 1024 * 1024
 SHARD_UNPACKED_BYTES = 16 * 1024 * 1024
 #: Kinds of members that hold files.

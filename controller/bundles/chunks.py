@@ -33,7 +33,7 @@ class ChunkWriter:
         self._statements: list[bytes] = []
         self._bytes = 0
         self._rows = 0
-        self._tables: list[str] = []
+        self._tables: set[str] = set()
         self._placeholders = False
         self._head = b""
         self._table = ""
@@ -78,13 +78,12 @@ class ChunkWriter:
         self._bytes += len(statement)
         self._rows += len(self._values)
         self._placeholders = self._placeholders or self._filled
-        if self._table not in self._tables:
-            self._tables.append(self._table)
+        self._tables.add(self._table)
         self._values, self._value_bytes, self._filled = [], 0, False
 
     def _end_chunk(self) -> None:
         if not self._statements:
             return
-        table = self._tables[0] if len(self._tables) == 1 else None
+        table = next(iter(self._tables)) if len(self._tables) == 1 else None
         self._finished(Chunk(b"".join(self._statements), self._rows, self._placeholders, table))
-        self._statements, self._bytes, self._rows, self._tables, self._placeholders = [], 0, 0, [], False
+        self._statements, self._bytes, self._rows, self._tables, self._placeholders = [], 0, 0, set(), False

@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
-from controller.bundles.connections import Connection, Refused, name
+from controller.bundles.connections import Connection, Refused, name, text
 from controller.bundles.schema import Definition, mapped
-from controller.bundles.source import Table
+from controller.bundles.source import Column, Table
 
 _USED = """
     SELECT COLLATION_NAME FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = DATABASE() AND COLLATION_NAME IS NOT NULL
     UNION SELECT TABLE_COLLATION FROM information_schema.TABLES
     WHERE TABLE_SCHEMA = DATABASE() AND TABLE_COLLATION IS NOT NULL"""
-_UNIQUE_PARTS = """
-    SELECT s.TABLE_NAME, s.INDEX_NAME, s.COLUMN_NAME, s.SUB_PART, c.COLLATION_NAME
-    FROM information_schema.STATISTICS s JOIN information_schema.COLUMNS c
-      ON c.TABLE_SCHEMA = s.TABLE_SCHEMA AND c.TABLE_NAME = s.TABLE_NAME AND c.COLUMN_NAME = s.COLUMN_NAME
-    WHERE s.TABLE_SCHEMA = DATABASE() AND s.NON_UNIQUE = 0 ORDER BY 1, 2, s.SEQ_IN_INDEX"""
-_LONGEST_KEY = """
-    SELECT COALESCE(MAX(COALESCE(s.SUB_PART * COALESCE(k.MAXLEN, 1), c.CHARACTER_OCTET_LENGTH, 8)), 0)
-    FROM information_schema.STATISTICS s JOIN information_schema.COLUMNS c
-      ON c.TABLE_SCHEMA = s.TABLE_SCHEMA AND c.TABLE_NAME = s.TABLE_NAME AND c.COLUMN_NAME = s.COLUMN_NAME
-    LEFT JOIN information_schema.CHARACTER_SETS k ON k.CHARACTER_SET_NAME = c.CHARACTER_SET_NAME
-    WHERE s.TABLE_SCHEMA = DATABASE() AND s.INDEX_TYPE <> 'FULLTEXT' AND s.INDEX_TYPE <> 'SPATIAL'"""
+# Columns and character sets are looked up here: servers join views of information_schema row by row
+_KEY_PARTS = """
+    SELECT TABLE_NAME, INDEX_NAME, COLUMN_NAME, SUB_PART, NON_UNIQUE, INDEX_TYPE
+    FROM information_schema.STATISTICS WHERE TABLE_SCHEMA = DATABASE() ORDER BY 1, 2, SEQ_IN_INDEX"""
+_WIDTHS = "SELECT CHARACTER_SET_NAME, MAXLEN FROM information_schema.CHARACTER_SETS"
+_WITHOUT_LENGTH = ("FULLTEXT", "SPATIAL")
+#: What a column takes in a key that is neither text nor bytes.
+_NUMBER_BYTES = 8
 #: Known under this name by every server since MySQL 5.7 and MariaDB 10.2.
 _EVERYWHERE = re.compile(
     r"(utf8mb4|utf8|latin1|latin2|cp1250|cp1251|cp1256|greek|hebrew|ascii)_"
@@ -46,9 +44,15 @@ def used(connection: Connection) -> list[str]:
     return sorted(connection.names(_USED))
 
 
-def longest_key_bytes(connection: Connection) -> int:
-    """Return the size in bytes of the longest indexed column (or its indexed prefix)."""
-    return int(connection.one(_LONGEST_KEY)[0] or 0)
+def longest_key_bytes(connection: Connection, tables: Mapping[str, Table]) -> int:
+    """Return the size in bytes of the longest indexed column (or its indexed prefix) of `tables`."""
+    widths = {text(charset): int(width or 1) for charset, width in connection.rows(_WIDTHS)}
+    found = [
+        int(part.prefix) * widths.get(part.column.charset or "", 1) if part.prefix else part.column.octets
+        for part in _key_parts(connection, tables)
+        if part.kind not in _WITHOUT_LENGTH
+    ]
+    return max((size or _NUMBER_BYTES for size in found), default=0)
 
 
 def candidates(collation: str) -> list[str]:
@@ -71,7 +75,7 @@ def fallbacks(
 
     `loaded` is the database with the bundle's `tables`, `trial` an empty one. A refused one is named as "old -> new".
     """
-    keys = _unique_keys(loaded)
+    keys = _unique_keys(loaded, tables)
     safe: dict[str, list[str]] = {}
     refused: list[str] = []
     for collation in used(loaded):
@@ -86,7 +90,16 @@ def fallbacks(
     return safe, refused
 
 
-_Part = tuple[str, str | None, str | None]  # column, prefix length, collation
+@dataclass(frozen=True)
+class _Part:
+    """One column of one key; `prefix` is how many of its characters are indexed, None for all."""
+
+    table: str
+    key: str
+    column: Column
+    prefix: str | None
+    unique: bool
+    kind: str
 
 
 def _can_stand_in(
@@ -94,13 +107,19 @@ def _can_stand_in(
     keys: dict[str, list[list[_Part]]], collation: str, candidate: str,
 ) -> bool:  # fmt: skip
     try:
+        tried = set()
         trial.query(f"SELECT CONVERT('' USING {candidate.partition('_')[0]}) COLLATE {candidate}")
         for table in tables:
-            touched = [key for key in keys.get(table, []) if any(part[2] == collation for part in key)]
+            touched = [key for key in keys.get(table, []) if any(part.column.collation == collation for part in key)]
             if not touched:
                 continue
-            trial.query(mapped(definitions[table].create, collation, candidate))
-            trial.query(f"DROP TABLE {name(table)}")
+            create = mapped(definitions[table].create, collation, candidate)
+            columns = create.partition("(")[2]
+            if columns not in tried:
+                # Many tables of a large database are alike but for their name
+                tried.add(columns)
+                trial.query(create)
+                trial.query(f"DROP TABLE {name(table)}")
             if any(_has_duplicate(loaded, table, key, collation, candidate) for key in touched):
                 return False
     except Refused:
@@ -111,24 +130,31 @@ def _can_stand_in(
 
 def _has_duplicate(connection: Connection, table: str, key: list[_Part], collation: str, candidate: str) -> bool:
     terms, columns = [], []
-    for column, prefix, own in key:
-        term = f"LEFT({name(column)}, {prefix})" if prefix and own else name(column)
+    for part in key:
+        column, own = name(part.column.name), part.column.collation
+        term = f"LEFT({column}, {part.prefix})" if part.prefix and own else column
         terms.append(f"{term} COLLATE {candidate}" if own == collation else term)
-        columns.append(f"{name(column)} IS NOT NULL")
+        columns.append(f"{column} IS NOT NULL")
     sql = f"SELECT 1 FROM {name(table)} WHERE {' AND '.join(columns)} GROUP BY {', '.join(terms)} HAVING COUNT(*) > 1"
     return bool(connection.rows(sql + " LIMIT 1"))
 
 
-def _unique_keys(connection: Connection) -> dict[str, list[list[_Part]]]:
+def _unique_keys(connection: Connection, tables: Mapping[str, Table]) -> dict[str, list[list[_Part]]]:
     grouped: dict[tuple[str, str], list[_Part]] = {}
-    for table, index, column, prefix, collation in connection.rows(_UNIQUE_PARTS):
-        part = (
-            (column or b"").decode("utf-8"),
-            prefix.decode("ascii") if prefix else None,
-            collation.decode("ascii") if collation else None,
-        )
-        grouped.setdefault(((table or b"").decode("utf-8"), (index or b"").decode("utf-8")), []).append(part)
+    for part in _key_parts(connection, tables):
+        if part.unique:
+            grouped.setdefault((part.table, part.key), []).append(part)
     keys: dict[str, list[list[_Part]]] = {}
-    for (table_name, _), parts in grouped.items():
-        keys.setdefault(table_name, []).append(parts)
+    for (table, _), parts in grouped.items():
+        keys.setdefault(table, []).append(parts)
     return keys
+
+
+def _key_parts(connection: Connection, tables: Mapping[str, Table]) -> Iterator[_Part]:
+    """Yield the columns of all keys of `tables` in order; what is no column (an expression) is passed over."""
+    columns = {(table.name, column.name): column for table in tables.values() for column in table.columns}
+    for row in connection.rows(_KEY_PARTS):
+        table, key, column, prefix, loose, kind = (None if cell is None else text(cell) for cell in row)
+        found = columns.get((table or "", column or ""))
+        if found is not None:
+            yield _Part(table or "", key or "", found, prefix, loose == "0", kind or "")

@@ -26,7 +26,9 @@ from controller.bundles.tree import Tree
 from controller.bundles.variant_files import pack_variant_files, replaced_paths
 from controller.bundles.variants import Variant
 from controller.bundles.writer import BundleWriter
+from shared.bundle import MAX_MANIFEST_BYTES
 from shared.encoding import canonical_json, sha256_hex
+from shared.errors import ShoplaunchError
 from shared.placeholders import Renderer
 
 _INDEXES = "SELECT DISTINCT TABLE_NAME, INDEX_NAME FROM information_schema.STATISTICS WHERE TABLE_SCHEMA = DATABASE()"
@@ -147,7 +149,7 @@ def _prove(
             progress.advance()
         evidence.tables = proof.take(first, second, databases, tables)
         evidence.indexes = len(first.rows(_INDEXES))
-        evidence.longest_key = collations.longest_key_bytes(first)
+        evidence.longest_key = collations.longest_key_bytes(first, tables)
         with _trial(scratch) as trial:
             evidence.collations, evidence.refused = collations.fallbacks(first, trial, data.definitions, tables)
     _prove_variants(bundle, scratch, plan, databases, renderers, chosen, evidence, progress)
@@ -204,6 +206,10 @@ def _finish(
     report = report_of(plan, files, data, evidence, added)
     manifest = manifest_of(bundle, plan, names, files, data, evidence, added, report)
     content = canonical_json(manifest)
+    if len(content) > MAX_MANIFEST_BYTES:
+        told = f"{len(content)} bytes, {MAX_MANIFEST_BYTES} at most"
+        message = f"the manifest of {len(manifest['tables'])} tables and {len(bundle.members)} members has {told}"
+        raise ShoplaunchError("template_too_large", message)
     path = bundle.assemble(content)
     progress.phase("search for residue")
     residue.search(path, plan.forbidden(), ahead.misses)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from controller.bundles import digests, literals, schema
@@ -17,9 +18,12 @@ from controller.bundles.proof import Cells
 from controller.bundles.source import Source, Table
 from controller.bundles.templates import append_step
 from controller.bundles.writer import BundleWriter
-from shared.bundle import ATTEMPT_TABLE, LEDGER_TABLE
+from shared.bundle import ATTEMPT_TABLE, LEDGER_TABLE, MAX_TABLES_BYTES
 from shared.errors import ShoplaunchError
 from shared.placeholders import sql_escape
+
+#: A number of rows as long as any.
+_MANY_ROWS = 10**10
 
 
 @dataclass
@@ -46,11 +50,12 @@ def pack_data(
 ) -> DataFacts:
     """Add the database's chunks to `bundle`; `trial` is an empty scratch database.
 
-    Raises ShoplaunchError `template_occupied`, `row_too_large`, `dump_failed`.
+    Raises ShoplaunchError `template_occupied`, `template_too_large`, `row_too_large`, `dump_failed`.
     """
     for ours in (LEDGER_TABLE, ATTEMPT_TABLE):
         if ours in source.tables:
             raise ShoplaunchError("template_occupied", f"the database holds the table {ours}")
+    _require_reportable(source.tables)
     facts = DataFacts(notes=source.notes)
     writer = ChunkWriter(lambda chunk: _add(bundle, chunk))
     progress.phase("tables", len(source.tables))
@@ -72,6 +77,14 @@ def pack_data(
     schema.keep_referenced(facts.definitions, creates)
     facts.largest_row, facts.largest_statement = writer.largest_row, writer.largest_statement
     return facts
+
+
+def _require_reportable(tables: Collection[str]) -> None:
+    """Raise ShoplaunchError `template_too_large` for more tables than an agent's report has room for."""
+    size = len(json.dumps(dict.fromkeys(tables, _MANY_ROWS)))
+    if size > MAX_TABLES_BYTES:
+        message = f"{len(tables)} tables take up to {size} bytes in an agent's report, {MAX_TABLES_BYTES} at most"
+        raise ShoplaunchError("template_too_large", message)
 
 
 def _pack_rows(

@@ -20,7 +20,8 @@ def foreign_tables(tables: Collection[str], prefix: str) -> frozenset[str]:
     not foreign: modules make such.
     """
     found = _prefixes(tables) - {prefix}
-    return frozenset(table for table in tables if _owner(table, {*found, prefix}) in found)
+    known = found | {prefix}
+    return frozenset(table for table in tables if _owner(table, known) in found)
 
 
 def _prefixes(tables: Collection[str]) -> set[str]:
@@ -34,4 +35,4 @@ def _prefixes(tables: Collection[str]) -> set[str]:
 
 
 def _owner(table: str, prefixes: set[str]) -> str | None:
-    return max((one for one in prefixes if table.startswith(one)), key=len, default=None)
+    return next((table[:end] for end in range(len(table), -1, -1) if table[:end] in prefixes), None)

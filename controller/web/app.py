@@ -60,7 +60,7 @@ def _configure(app: Flask, config: Config, session_keys: tuple[bytes, ...]) -> N
     app.config.update(
         SECRET_KEY=session_keys[-1],
         SECRET_KEY_FALLBACKS=list(session_keys[:-1]),
-        # One more than allowed, so that `parsing.body` can tell that there was more
+        # Of forms; `parsing.body` says for itself
         MAX_CONTENT_LENGTH=MAX_BODY_BYTES + 1,
         MAX_FORM_MEMORY_SIZE=MAX_BODY_BYTES,
         SESSION_COOKIE_NAME="shoplaunch",

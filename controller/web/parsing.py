@@ -8,27 +8,32 @@ from typing import Any
 from flask import request
 from werkzeug.exceptions import RequestEntityTooLarge
 
+from shared.bundle import MAX_TABLES_BYTES
 from shared.errors import ShoplaunchError
 
 #: No request has a reason to be larger: an order is 2 KiB, an event with its log at most 200 lines.
 MAX_BODY_BYTES = 256 * 1024
+#: But an agent's last report, which names every table.
+MAX_EVENT_BYTES = MAX_BODY_BYTES + MAX_TABLES_BYTES
 _BEARER = "Bearer "
 MAX_TOKEN_CHARS = 4096
 
 
-def body() -> bytes:
-    """Return the request's body. Raises RequestEntityTooLarge beyond the application's limit."""
+def body(limit: int = MAX_BODY_BYTES) -> bytes:
+    """Return the request's body. Raises RequestEntityTooLarge beyond `limit` bytes."""
+    # One more than allowed, so that it can be told that there was more
+    request.max_content_length = limit + 1
     # Of a body without a stated length the framework silently returns as much as the limit allows
     data = request.get_data(cache=True)
-    if len(data) > MAX_BODY_BYTES:
+    if len(data) > limit:
         raise RequestEntityTooLarge
     return data
 
 
-def json_body(code: str) -> dict[str, Any]:
-    """Return the request's JSON object. Raises ShoplaunchError `code` when the body is none."""
+def json_body(code: str, limit: int = MAX_BODY_BYTES) -> dict[str, Any]:
+    """Return the request's JSON object of at most `limit` bytes. Raises ShoplaunchError `code` when it is none."""
     try:
-        document = json.loads(body().decode("utf-8"))
+        document = json.loads(body(limit).decode("utf-8"))
     except (ValueError, RecursionError):
         raise ShoplaunchError(code, "the body is not JSON in UTF-8") from None
     if not isinstance(document, dict):

@@ -11,6 +11,7 @@ from itsdangerous.timed import TimestampSigner
 from controller.db import events, jobs
 from controller.db.engine import reading
 from controller.jobs.tokens import MAX_AGE_SECONDS, Tokens
+from shared.bundle import MAX_TABLES_BYTES
 from shared.events import make_event
 
 MEGABYTE = 1024 * 1024
@@ -146,6 +147,19 @@ def test_a_body_that_is_no_event_is_refused(site, job, body):
     answer = requests.post(site.url + "/api/v1/agent/events", data=body, headers=headers, timeout=120)
     assert_refused(answer, 400, "event_invalid")
     assert stored(site, job) == []
+
+
+def test_a_last_report_on_as_many_tables_as_a_bundle_may_have_is_taken(site, job):
+    tables, size = {}, 0
+    while size < MAX_TABLES_BYTES - 80:
+        name = f"ps_table_{len(tables):055}"
+        tables[name] = 1
+        size += len(name) + len('"": 1, ')
+    event = an_event(job, kind="finished", evidence={"tables": tables, "other": "x" * 100_000})
+    assert len(tables) > 6500
+    assert site.report(site.agent_token(job), event).status_code == 202
+    with reading(site.service.engine) as connection:
+        assert events.final_evidence(connection, job.id, 1)["tables"] == tables
 
 
 def test_ten_megabytes_are_refused_readably_and_the_server_goes_on(site, job):
