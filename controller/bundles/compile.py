@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from controller.bundles import collations, proof, residue, variant_proof, variants
+from controller.bundles import collations, later_jobs, proof, residue, variant_proof, variants
 from controller.bundles.ahead import Ahead
 from controller.bundles.datapack import DataFacts, pack_data
 from controller.bundles.filepack import FileFacts
@@ -82,6 +82,7 @@ def pack(request: Request, make_plan: MakePlan, progress: Progress) -> Packed:
         evidence = _prove(bundle, scratch, plan, names, data, routines, chosen, progress)
         ahead = Ahead(bundle, residue.Searcher(plan.forbidden()))
         files = work.finish(plan, names, bundle, progress, ahead.look)
+        later_jobs.require_edits(plan.manifest()["jobs"], tree, plan.branch())
         extra = pack_variant_files(chosen, files, plan, names, bundle)
         _add_documents(bundle, plan, names, data)
         bundle.number()
@@ -153,6 +154,8 @@ def _prove(
         with _trial(scratch) as trial:
             evidence.collations, evidence.refused = collations.fallbacks(first, trial, data.definitions, tables)
     _prove_variants(bundle, scratch, plan, databases, renderers, chosen, evidence, progress)
+    with scratch.connection(databases[1], counts_found=True) as connection:
+        later_jobs.try_statements(connection, plan.manifest()["jobs"], renderers[1])
     tables = {name: table.table for name, table in evidence.tables.items()}
     cells = proof.cells_documents(evidence.cells, tables)
     bundle.add_document("cells", "db/cells.json.gz", _document(cells), bool(cells))

@@ -138,12 +138,22 @@ def finish_schema(connection: Connection, load: Load) -> list[Routine]:
 def configure(connection: Connection, load: Load, renderer: Renderer, moment: int) -> None:
     """Run the configure statements and their checks. Raises ShoplaunchError `configure_failed`."""
     connection.query(f"SET timestamp={moment}")
-    for number, statement in enumerate(load.configure, 1):
+    carry_out(connection, load.configure, renderer)
+    connection.query("SET timestamp=DEFAULT")
+
+
+def carry_out(connection: Connection, statements: Sequence[Mapping[str, Any]], renderer: Renderer) -> None:
+    """Run statements, then look whether each kept its promise, as the agent does.
+
+    Raises ShoplaunchError `configure_failed`.
+    """
+    for number, statement in enumerate(statements, 1):
         affected = _parametrised(connection, statement, renderer, number)[0]
         low, high = statement.get("min_rows", 0), statement.get("max_rows", affected)
         if not low <= affected <= high:
             message = f"statement {number} changed {affected} rows, not {low} to {high}: {statement['sql'][:200]}"
             raise ShoplaunchError("configure_failed", message)
+    for number, statement in enumerate(statements, 1):
         check = statement.get("check")
         if check is None:
             continue
@@ -151,7 +161,6 @@ def configure(connection: Connection, load: Load, renderer: Renderer, moment: in
         expected = [None if part is None else rendered(renderer, part).encode() for part in check["expect"]]
         if not rows or list(rows[0]) != expected:
             raise ShoplaunchError("configure_failed", f"statement {number} cannot be read back: {check['sql'][:200]}")
-    connection.query("SET timestamp=DEFAULT")
 
 
 def matching_cells(

@@ -117,6 +117,18 @@ def test_a_configure_statement_that_does_not_do_what_it_says_is_refused(pack_sql
     assert error.value.code == "configure_failed"
 
 
+def test_what_a_statement_promises_must_hold_after_all_of_them_as_the_agent_looks(pack_sql):
+    plan = PlainPlan()
+    read = {"sql": "SELECT value FROM settings WHERE id=1", "params": [], "expect": ["x"]}
+    plan.statements = [
+        statement("UPDATE settings SET value='x' WHERE id=1", check=read),
+        statement("UPDATE settings SET value='y' WHERE id=1"),
+    ]
+    with pytest.raises(ShoplaunchError) as error:
+        pack_sql(SETTINGS, plan)
+    assert error.value.code == "configure_failed" and "statement 1" in error.value.message
+
+
 def test_a_configure_statement_that_finds_its_row_as_it_shall_be_counts_it_as_the_agent_does(pack_sql):
     plan = PlainPlan()
     plan.statements = [statement("UPDATE settings SET value=value WHERE id=1", min_rows=1, max_rows=1)]
