@@ -17,16 +17,19 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from controller.bundles.absence import Wanted, absent_from, is_ruled_out
 from controller.bundles.reading import open_bundle
 from shared.bundle import SHARDS
 from shared.errors import ShoplaunchError
 
-#: (core, form) of what is searched for: a spelling, and what has to be there for it to be there, maybe itself.
-Wanted = tuple[bytes, bytes]
 #: Told a member's SHA-256 and what is wanted: whether it is known that the member holds none of that.
 Misses = Callable[[str, list[Wanted]], bool]
 #: Places named in the message.
 SHOWN_PLACES = 20
+#: Kinds of members in which every needle stands as it is: nothing in them is decoded once more.
+_LARGE = (*SHARDS, "data")
+#: What is handed over at once to be decompressed.
+_PIECE_BYTES = 256 * 1024
 #: Members searched at once: decompressing one and searching another go on at the same time.
 _AT_ONCE = 2
 #: base64 is searched by its middle: the ends depend on what stands beside it.
@@ -94,7 +97,8 @@ class Searcher:
 
 def _with_cores(needle: bytes) -> Iterator[tuple[bytes, bytes]]:
     """Yield (core, form): without the core, which several forms share, none of them is there."""
-    longest = max(re.split(rb"[^A-Za-z0-9_]+", needle), key=len)
+    # What no spelling but hexadecimal changes: the longer it is, the quicker it is looked for, and the rarer
+    longest = max(re.split(rb"[^A-Za-z0-9_.~-]+", needle), key=len)
     for form in forms(needle):
         yield longest if longest in form else form, form
 
@@ -129,21 +133,27 @@ def search(bundle_path: Path, needles: Mapping[str, bytes], misses: Misses = lam
 
 
 def _places(member: Mapping[str, Any], packed: bytes, searcher: Searcher) -> list[str]:
-    # In one piece of the right size: these are the largest things in memory
-    contents = _contents(member, zlib.decompress(packed, zlib.MAX_WBITS | 16, member["unpacked"]), searcher)
+    wanted = searcher.wanted(_thorough(member))
+    if member["kind"] in _LARGE and is_ruled_out(wanted, absent_from(_pieces(packed), wanted)):
+        return []
+    # As a whole only to name the places
+    contents = _contents(member, zlib.decompress(packed, zlib.MAX_WBITS | 16, member["unpacked"]))
     return [f"{place}: {label}" for place, data in contents for label in searcher.found_in(data, _thorough(member))]
+
+
+def _pieces(packed: bytes) -> Iterator[bytes]:
+    return (packed[start : start + _PIECE_BYTES] for start in range(0, len(packed), _PIECE_BYTES))
 
 
 def _thorough(member: Mapping[str, Any]) -> bool:
     return member["kind"] not in SHARDS or bool(member["placeholders"])
 
 
-def _contents(member: Mapping[str, Any], data: bytes, searcher: Searcher) -> Iterator[tuple[str, bytes]]:
-    """Yield (place, bytes) of a member: a shard as a whole, and by file only when something is in it."""
+def _contents(member: Mapping[str, Any], data: bytes) -> Iterator[tuple[str, bytes]]:
+    """Yield (place, bytes) of a member's parts."""
     kind = member["kind"]
     if kind in SHARDS:
-        if searcher.found_in(data, _thorough(member)):
-            yield from _files(member, data)
+        yield from _files(data)
     elif kind == "data":
         for number, line in enumerate(data.split(b"\n"), 1):
             yield f"{member['name']} line {number} ({line[:60].decode('utf-8', 'replace').split(' (')[0]})", line
@@ -153,7 +163,7 @@ def _contents(member: Mapping[str, Any], data: bytes, searcher: Searcher) -> Ite
             yield f"{member['name']} value {number}", part
 
 
-def _files(member: Mapping[str, Any], data: bytes) -> Iterator[tuple[str, bytes]]:
+def _files(data: bytes) -> Iterator[tuple[str, bytes]]:
     with tarfile.open(fileobj=io.BytesIO(data)) as archive:
         for item in archive:
             yield f"{item.name} (name)", f"{item.name} {item.linkname}".encode()

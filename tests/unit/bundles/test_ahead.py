@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from controller.bundles import ahead as module
-from controller.bundles.ahead import Ahead, absent_from
+from controller.bundles import absence
+from controller.bundles.absence import absent_from
+from controller.bundles.ahead import Ahead
 from controller.bundles.filework import PART
 from controller.bundles.residue import Searcher, search
 from controller.bundles.writer import BundleWriter
@@ -118,7 +119,7 @@ def test_shards_are_not_vouched_for_in_base64_nobody_looked_for(spool):
 
 
 def test_a_secret_across_two_pieces_is_found_at_every_place(monkeypatch):
-    monkeypatch.setattr(module, "_WINDOW_BYTES", 64)
+    monkeypatch.setattr(absence, "_WINDOW_BYTES", 64)
     wanted = Searcher(NEEDLES).wanted(False)
     for before in range(200):
         data = gzip.compress(b"." * before + SECRET + b"." * 100)
