@@ -14,7 +14,7 @@ import time
 from agent.http import DEADLINE_SECONDS, Backoff
 from shared.ack import ACCEPTED
 from shared.errors import ShoplaunchError
-from shared.events import MAX_KEPT_SEQ, PERCENT_AFTER, SMALL_PERCENT_AFTER, STAGES, make_event
+from shared.events import ESSENTIAL, MAX_KEPT_SEQ, PERCENT_AFTER, SMALL_PERCENT_AFTER, STAGES, make_event
 from shared.job import RESTORE
 
 HEARTBEAT_SECONDS = 30
@@ -30,8 +30,6 @@ EXIT_SUPERSEDED = 4
 VERDICTS = {401: "callback_refused", 410: "cancelled"}
 #: The controller will never take this event; reports of stages are not worth blocking the others.
 REJECTED = (400, 413, 422)
-#: Events that count: they wait even where the controller rejects them.
-ESSENTIAL = ("failed", "finished")
 
 
 def weights(kind=RESTORE):
@@ -138,17 +136,28 @@ class Reporter:
             self._outbox.settle(answer["seq"])
             self._changed.notify_all()
 
-    def event(self, name, **fields):
-        """Report event `name` (of shared.events.STORED) with the optional `fields` of its schema; return it."""
+    def next_number(self):
+        """Return the number of an event that the caller will report once the state is written, the number with it."""
         with self._changed:
             self._seq += 1
+            self._state.note_in("callback", seq=self._seq)
+            return self._seq
+
+    def event(self, name, number=None, **fields):
+        """Report event `name` (of shared.events.STORED) with the optional `fields` of its schema; return it.
+
+        `number` is what `next_number` gave.
+        """
+        with self._changed:
             # Reserved first: a number used twice would be taken for a repetition and ignored
-            if not self._note_callback(seq=self._seq):
+            if number is None and not self._note_callback(seq=self.next_number()):
                 # The next run will not know of it: beyond the kept ones none is a repetition
                 self._seq = max(self._seq, MAX_KEPT_SEQ + 1)
             fields.setdefault("percent", self.percent)
             fields.setdefault("stage", self._stage)
-            event = make_event(self._job["job"], self._job["attempt"], self._seq, name, self._clock(), **fields)
+            event = make_event(
+                self._job["job"], self._job["attempt"], number or self._seq, name, self._clock(), **fields
+            )
             self._outbox.append(event)
             self._changed.notify_all()
             return event
@@ -185,22 +194,22 @@ class Reporter:
             self._lock.touch()
         self._state.update(percent=self.percent, progress_at=self._clock())
 
-    def stage_started(self, stage):
-        """Report that `stage` begins."""
+    def stage_started(self, stage, number):
+        """Report that `stage` begins, by the number `next_number` gave."""
         with self._changed:
             self._stage = stage
             self._fractions = {name: 1.0 for name in STAGES if self._state.stage_done(name)}
-        self.event("stage_started", stage=stage)
+        self.event("stage_started", number, stage=stage)
 
-    def stage_finished(self, stage, seconds, **more):
-        """Report that `stage` is done and took `seconds` in all."""
+    def stage_finished(self, stage, number, seconds, **more):
+        """Report that `stage` is done and took `seconds` in all, by the number `next_number` gave."""
         with self._changed:
             self._fractions[stage] = 1.0
         if self._lock is not None:
             self._lock.touch()
-        # On disk with the event's number
+        # On disk with what is noted next
         self._state.note(percent=self.percent, progress_at=self._clock())
-        self.event("stage_finished", stage=stage, seconds=seconds, **more)
+        self.event("stage_finished", number, stage=stage, seconds=seconds, **more)
 
     def wait_answered(self, seconds):
         """Wait until the controller answered or a try failed, at most `seconds`; raise as `check` does.

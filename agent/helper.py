@@ -22,19 +22,17 @@ def own_archive():
 
 
 class Helper:
-    """Runs stage `name` for `ctx` in a process of its own, from construction on; calls `then()` once it is done.
+    """Runs stage `name` for `ctx` in a process of its own, which is there from construction on and waits for `work`.
 
     Raises OSError when none can start.
     """
 
-    def __init__(self, ctx, name, then):
+    def __init__(self, ctx, name):
         self.name = name
         self._ctx = ctx
-        self._then = then
-        self._error = None
+        self._then = self._thread = self._error = None
         self._done = False
-        self._started = time.monotonic()
-        self._ended = None
+        self._started = self._ended = None
         log = os.open(os.path.join(ctx.folder, LOG_FILE), os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o600)
         try:
             self._process = subprocess.Popen(
@@ -47,14 +45,19 @@ class Helper:
         finally:
             os.close(log)
         ctx.lock.add_helper(self._process.pid)
+
+    def work(self, then):
+        """Let it begin, as things are now; `then()` is called once the stage is done. Raises OSError if it can't."""
+        ctx = self._ctx
         order = {"job": ctx.job, "raw": ctx.raw_job.decode("latin-1"), "lock": ctx.lock.file_id}
         order.update(staging=ctx.staging, shards=ctx.state.get("shards", {}))
+        self._then = then
+        self._started = time.monotonic()
         self._thread = threading.Thread(target=self._listen, args=(order,), name="helper", daemon=True)
         try:
             self._thread.start()
         except RuntimeError:
-            self._process.kill()
-            self._process.wait()
+            self._thread = None
             raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN)) from None
 
     def _listen(self, order):
@@ -112,11 +115,12 @@ class Helper:
         return (self._ended or time.monotonic()) - self._started
 
     def end(self):
-        """Make the helper end now, done or not."""
+        """Make the helper end now, done or not; safe to repeat."""
         try:
             self._process.stdin.close()
         except OSError as error:
             self._ctx.log.info("helper %s: %s", self.name, error)
         self._process.kill()
         self._process.wait()
-        self._thread.join(5.0)
+        if self._thread is not None:
+            self._thread.join(5.0)

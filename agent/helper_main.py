@@ -88,7 +88,11 @@ def main(folder, module):
     """Run the stage `module` as the helper of the agent that works in `folder`; return the exit code."""
     # Unbuffered: the watching thread must not share a buffer's lock with the interpreter's own end
     with open(0, "rb", buffering=0, closefd=False) as stream:
-        order = json.loads(stream.readline().decode("ascii"))
+        text = stream.readline()
+    if not text:
+        # The parent went, or had no work, before it gave the order
+        return EXIT_ORPHANED
+    order = json.loads(text.decode("ascii"))
     threading.Thread(target=_leave_with_parent, daemon=True).start()
     line = _Line(sys.stdout.buffer)
     try:

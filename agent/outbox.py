@@ -3,7 +3,8 @@
 import json
 import os
 
-from agent.state import write_durably
+from agent.state import write_durably, write_whole
+from shared.events import ESSENTIAL
 
 FOLDER = "outbox"
 
@@ -50,10 +51,11 @@ class Outbox:
         return any(event["event"] == name for _, event in self._waiting)
 
     def append(self, event):
-        """Add `event` (dict with `seq`), durably."""
+        """Add `event` (dict with `seq`), durably where it counts: a stage's may be lost in a power cut."""
         path = os.path.join(self._folder, "{:08d}.json".format(event["seq"]))
+        write = write_durably if event["event"] in ESSENTIAL else write_whole
         try:
-            write_durably(path, json.dumps(event, sort_keys=True).encode("utf-8"))
+            write(path, json.dumps(event, sort_keys=True).encode("utf-8"))
         except OSError as error:
             self._log.info("event %d waits in memory only: %s", event["seq"], error.strerror)
         self._waiting.append((path, event))

@@ -43,12 +43,36 @@ ALWAYS = (verify,)
 
 def run(ctx):
     """Do every stage of the job that is not done yet. Raises ShoplaunchError, OSError."""
-    for group in BACK if is_back(ctx.job) else ORDER[ctx.kind]:
-        waiting = [module for module in group if module in ALWAYS or not ctx.state.stage_done(module.NAME)]
-        if len(waiting) < 2 or not run_side_by_side(ctx, *waiting):
-            for module in waiting:
-                if module in ALWAYS or not ctx.state.stage_done(module.NAME):
+    groups = BACK if is_back(ctx.job) else ORDER[ctx.kind]
+    helper = start_helper(ctx, groups)
+    try:
+        for group in groups:
+            waiting = _waiting(ctx, group)
+            if len(waiting) < 2 or not run_side_by_side(ctx, helper, *waiting):
+                for module in _waiting(ctx, group):
                     run_stage(ctx, module)
+    finally:
+        if helper is not None:
+            helper.end()
+
+
+def _waiting(ctx, group):
+    return [module for module in group if module in ALWAYS or not ctx.state.stage_done(module.NAME)]
+
+
+def start_helper(ctx, groups):
+    """Return a Helper for the stage that is to run beside another one, None when none is or there can be no helper.
+
+    It starts beside the stages before, and has nothing to do until then.
+    """
+    for group in groups:
+        waiting = _waiting(ctx, group)
+        if len(waiting) == 2:
+            try:
+                return Helper(ctx, waiting[0].NAME)
+            except OSError as error:
+                ctx.log.info("no second process: %s", error.strerror)
+    return None
 
 
 def run_stage(ctx, module):
@@ -63,13 +87,15 @@ def run_stage(ctx, module):
     finish(ctx, module.NAME, time.monotonic() - started)
 
 
-def run_side_by_side(ctx, beside, here):
-    """Run stage `beside` in a helper process while `here` runs in this one; return whether both are done.
+def run_side_by_side(ctx, helper, beside, here):
+    """Run stage `beside` in `helper` (agent.helper) while `here` runs in this one; return whether both are done.
 
-    False when there can be no helper or it was killed: what is left is then done here, one after the other.
+    False when there is no helper or it was killed: what is left is then done here, one after the other.
     """
+    if helper is None or helper.name != beside.NAME:
+        return False
     try:
-        helper = Helper(ctx, beside.NAME, ctx.flush_early)
+        helper.work(ctx.flush_early)
     except OSError as error:
         ctx.log.info("no second process: %s", error.strerror)
         return False
@@ -94,19 +120,26 @@ def run_side_by_side(ctx, beside, here):
 def begin(ctx, name):
     """Note and report that stage `name` begins; return when (monotonic seconds)."""
     ctx.log.info("stage %s begins", name)
+    number = _number(ctx, name)
     ctx.state.start_stage(name)
-    if name != report.NAME:
-        ctx.reporter.stage_started(name)
+    if number:
+        ctx.reporter.stage_started(name, number)
     return time.monotonic()
 
 
 def finish(ctx, name, seconds):
     """Note and report that stage `name` is done after `seconds` in this run."""
+    number = _number(ctx, name)
     total = ctx.state.end_stage(name, "done", seconds, _counters(ctx))
     ctx.log.info("stage %s done in %.2f s", name, total)
-    if name != report.NAME:
+    if number:
         more = {"evidence": ctx.state.evidence()} if name == "prove" else {}
-        ctx.reporter.stage_finished(name, total, **more)
+        ctx.reporter.stage_finished(name, number, total, **more)
+
+
+def _number(ctx, name):
+    """Return the number of the event that tells of stage `name`, on disk with what is noted next; 0 where none does."""
+    return 0 if name == report.NAME else ctx.reporter.next_number()
 
 
 def fail(ctx, name, seconds):

@@ -11,6 +11,8 @@ from shared.schema import load_schema, validate
 FORMAT = 1
 #: Statuses after which every entry goes straight to cleaning up.
 FINAL = ("done", "cancelled")
+#: Between two durable notes of shards at least.
+SHARD_SECONDS = 0.25
 
 
 def write_durably(path, data, mode=0o600, temporary=None):
@@ -19,7 +21,12 @@ def write_durably(path, data, mode=0o600, temporary=None):
     It is written as `temporary` first (default: `path` and ".tmp"), which only a killed process leaves.
     Raises OSError; the temporary file is gone in any case.
     """
-    folder = os.path.dirname(path)
+    write_whole(path, data, mode, temporary, is_synced=True)
+    sync_folder(os.path.dirname(path))
+
+
+def write_whole(path, data, mode=0o600, temporary=None, is_synced=False):
+    """As `write_durably` for whoever may be killed; a power cut loses it, or leaves an empty file."""
     temporary = temporary or path + ".tmp"
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, mode)
     try:
@@ -28,12 +35,12 @@ def write_durably(path, data, mode=0o600, temporary=None):
             os.fchmod(stream.fileno(), mode)
             stream.write(data)
             stream.flush()
-            os.fsync(stream.fileno())
+            if is_synced:
+                os.fsync(stream.fileno())
         os.replace(temporary, path)
     except OSError:
         os.unlink(temporary)
         raise
-    sync_folder(folder)
 
 
 def sync_folder(path):
@@ -69,6 +76,7 @@ class State:
         self.set_aside = None
         self._closed = False
         self._check = None
+        self._saved_at = time.monotonic()
         self.data = self._load()
         self._settle_killed_runs()
 
@@ -125,6 +133,7 @@ class State:
             return
         if self._check is not None:
             self._check()
+        self._saved_at = time.monotonic()
         self.data["updated_at"] = self._clock()
         text = json.dumps(self.data, sort_keys=True, indent=1)
         write_durably(self._path, (text + "\n").encode("utf-8"))
@@ -148,8 +157,13 @@ class State:
     def merge(self, name, **fields):
         """Set `fields` of the dict that the state holds as `name`, durably."""
         with self._guard:
-            self.data.setdefault(name, {}).update(fields)
+            self.note_in(name, **fields)
             self._save()
+
+    def note_in(self, name, **fields):
+        """As `merge`; they reach the disk with the next change that does not wait."""
+        with self._guard:
+            self.data.setdefault(name, {}).update(fields)
 
     def add_counters(self, counters):
         """Add `counters` (name -> int) to those of earlier runs, durably; "peak_*" keep the largest."""
@@ -212,10 +226,16 @@ class State:
             return self.data.get("shards", {}).get(member) == self.boot
 
     def mark_shard(self, member, counters):
-        """Note that the shard `member` (name) is completely unpacked, and what was counted for it, in one write."""
+        """Note that the shard `member` (name) is completely unpacked, and what was counted for it.
+
+        On disk when the stage is done, and meanwhile as often as SHARD_SECONDS says: what is noted less often is
+        unpacked again, what is noted more often makes the disk wait.
+        """
         with self._guard:
             self.data.setdefault("shards", {})[member] = self.boot
-            self.add_counters(counters)
+            self._add(counters)
+            if time.monotonic() - self._saved_at >= SHARD_SECONDS:
+                self._save()
 
     def forget_shards(self, members):
         """The shards `members` (names) have to be unpacked again."""

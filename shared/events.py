@@ -21,6 +21,8 @@ PERCENT_AFTER = {
 SMALL_PERCENT_AFTER = {"verify": 10, "preflight": 30, "configure": 60, "edit": 90, "report": 98, "cleanup": 100}
 #: Events that wait in the outbox until they are acknowledged; the others are sent once and may be lost.
 STORED = ("started", "stage_started", "stage_finished", "failed", "finished", "cleaned")
+#: Of these the ones that count: they wait for a power cut to pass, and where the controller rejects them.
+ESSENTIAL = ("failed", "finished")
 #: Up to this number the controller keeps events (its disk is not the account's to fill), and takes another one of the
 #: same number for a repetition. An agent that is started anew by every tick for days may count on: what it says still
 #: counts, and of a later final event the one that moves the job is kept.

@@ -141,10 +141,11 @@ def write_bundle(path, members, manifest=None, compression=zipfile.ZIP_STORED):
 
 
 class Box:
-    """One account with a home of its own; `close` removes account, processes and files."""
+    """One account with a home of its own, in the folder `base` (Path) when given; `close` removes account, processes
+    and files."""
 
-    def __init__(self, controller=None, keys=None, agent=None):
-        self.base = Path(tempfile.mkdtemp(prefix="slbox"))
+    def __init__(self, controller=None, keys=None, agent=None, base=None):
+        self.base = base or Path(tempfile.mkdtemp(prefix="slbox"))
         self.base.chmod(0o755)
         self.user = "sl" + secrets.token_hex(5)
         self.home = self.base / self.user

@@ -13,6 +13,7 @@ from pathlib import Path
 from controller.bundles.agent_build import build_agent
 from tests.agent_box import Box, Keys
 from tests.bench import search_replace
+from tests.bench.disk import Disk
 from tests.bench.material import KNOWN, pin
 from tests.controller_stub import Controller
 from tests.mariadb import start_private, stop_private
@@ -37,23 +38,22 @@ class Run:
     pss: int = 0
 
 
-#: When less of the disk is free, what earlier runs made is removed.
-FREE_BYTES = 4 << 30
+#: A run's disk has room for the bundle and the tree this many times, and for this much besides.
+ROOM, MORE_BYTES = 2, 1 << 30
 
 
 class Bench:
-    """One server and one agent; each run gets fresh directories and a fresh database.
-
-    They are removed at the end, or when the disk becomes full: for minutes after many files were deleted, ext4 makes
-    new ones far more slowly.
-    """
+    """One server and one agent; each run gets a disk (tests.bench.disk) and a database of its own."""
 
     def __init__(self):
         self.server = start_private(SERVER)
         self.keys = Keys()
         self.controller = Controller()
         self.folder = Path(tempfile.mkdtemp(prefix="slbench"))
+        self.folder.chmod(0o755)
         self.left = contextlib.ExitStack()
+        self._disk = Disk(self.folder)
+        self.left.callback(self._disk.remove)
         build_agent(self.folder / "agent.pyz", [self.keys.public])
 
     def close(self):
@@ -65,7 +65,7 @@ class Bench:
 
     def one_after_the_other(self, material):
         """A: unpack, import, replace the domain in the database."""
-        target = self._target()
+        target = self._new_disk(material)
         database = self._database()[0]
         started = time.perf_counter()
         subprocess.run(_tar(material, target), check=True)
@@ -82,7 +82,7 @@ class Bench:
 
     def at_once(self, material):
         """B: unpack and import at the same time, and nothing else."""
-        target = self._target()
+        target = self._new_disk(material)
         database = self._database()[0]
         cpu = _children_cpu()
         started = time.perf_counter()
@@ -99,10 +99,14 @@ class Bench:
 
         With `look` the bundle is in no cache, and the memory is looked at all the time, which makes it slower.
         """
-        self._make_room()
         database, user, password = self._database()
-        box = Box(self.controller, self.keys, self.folder / "agent.pyz")
-        self.left.callback(box.close)
+        base = self._new_disk(material) / "accounts"
+        base.mkdir(mode=0o755)
+        with contextlib.closing(Box(self.controller, self.keys, self.folder / "agent.pyz", base)) as box:
+            return self._restore(box, material, (database, user, password), python, look)
+
+    def _restore(self, box, material, access, python, look):
+        database, user, password = access
         shutil.copy(material.bundle, box.folder / "shop.bundle")
         box.pin = pin(material)
         box.own()
@@ -123,17 +127,9 @@ class Bench:
         self.left.callback(self.server.query, f"DROP DATABASE `{database}`")
         return database, user, password
 
-    def _target(self):
-        self._make_room()
-        target = tempfile.mkdtemp(dir=self.folder)
-        self.left.callback(shutil.rmtree, target)
-        # Nothing of earlier runs waits for the disk any more
-        _flush(target)
-        return target
-
-    def _make_room(self):
-        if shutil.disk_usage(self.folder).free < FREE_BYTES:
-            self.left.close()
+    def _new_disk(self, material):
+        size = material.bundle.stat().st_size + material.tree_bytes
+        return self._disk.renew(ROOM * size + MORE_BYTES)
 
     def _mariadb(self, database):
         return ["mariadb", "--no-defaults", "-uroot", f"-S{self.server.socket}", database]

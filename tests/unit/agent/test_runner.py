@@ -11,7 +11,9 @@ from shared.errors import ShoplaunchError
 
 @pytest.fixture
 def ctx(tmp_path):
-    reporter = types.SimpleNamespace(stage_started=lambda *_: None, stage_finished=lambda *_: None)
+    reporter = types.SimpleNamespace(
+        stage_started=lambda *_: None, stage_finished=lambda *_: None, next_number=lambda: 1
+    )  # fmt: skip
     return types.SimpleNamespace(
         state=State(str(tmp_path)), reporter=reporter, log=types.SimpleNamespace(info=lambda *_: None),
         check_current=lambda: None, count=lambda *_: None, take_counters=dict,

@@ -1,0 +1,58 @@
+"""What waits for the disk and what does not: only what a power cut must not take."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from agent import state as states
+from agent.helper_main import EXIT_ORPHANED
+from agent.log import Log
+from agent.outbox import Outbox
+from agent.state import State
+from tests.agent_box import PROJECT
+
+
+@pytest.fixture
+def synced(monkeypatch):
+    """Every wait for the disk."""
+    found, real = [], os.fsync
+    monkeypatch.setattr(os, "fsync", lambda descriptor: (found.append(descriptor), real(descriptor)))
+    return found
+
+
+@pytest.mark.parametrize("name", ["started", "stage_started", "stage_finished"])
+def test_an_event_of_a_stage_is_kept_without_waiting_for_the_disk(tmp_path, synced, name):
+    box = Outbox(str(tmp_path), "j1", 1, Log(str(tmp_path)))
+    box.append({"job": "j1", "attempt": 1, "seq": 1, "event": name})
+    assert synced == []
+    assert Outbox(str(tmp_path), "j1", 1, Log(str(tmp_path))).first()["event"] == name
+
+
+@pytest.mark.parametrize("name", ["failed", "finished"])
+def test_an_event_that_counts_is_on_the_disk_before_anything_follows(tmp_path, synced, name):
+    box = Outbox(str(tmp_path), "j1", 1, Log(str(tmp_path)))
+    box.append({"job": "j1", "attempt": 1, "seq": 1, "event": name})
+    assert len(synced) == 2
+
+
+def test_shards_that_come_fast_are_noted_together(tmp_path, synced, monkeypatch):
+    state = State(str(tmp_path))
+    state.start_stage("unpack")
+    del synced[:]
+    monkeypatch.setattr(states, "SHARD_SECONDS", 1e9)
+    for number in range(20):
+        state.mark_shard(f"files/{number}.tar.gz", {"bytes_written": 1})
+    assert synced == []
+    monkeypatch.setattr(states, "SHARD_SECONDS", 0.0)
+    state.mark_shard("files/20.tar.gz", {"bytes_written": 1})
+    kept = State(str(tmp_path))
+    assert all(kept.shard_done(f"files/{number}.tar.gz") for number in range(21))
+    assert kept.get("counters") == {"bytes_written": 21}
+
+
+def test_a_helper_whose_parent_goes_before_it_has_work_leaves_silently():
+    code = "import sys; from agent import helper_main as it; sys.exit(it.main('.', it.MODULES['unpack']))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=PROJECT, input=b"", capture_output=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (EXIT_ORPHANED, b"", b"")
