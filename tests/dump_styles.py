@@ -74,6 +74,31 @@ DELIMITER ;
 """
 
 
+#: What phpMyAdmin writes before and behind everything.
+PHPMYADMIN_START = """-- phpMyAdmin SQL Dump
+-- version 5.2.1
+-- https://www.phpmyadmin.net/
+
+SET SQL_MODE = "NO_AUTO_VALUE_ON_ZERO,ALLOW_INVALID_DATES";
+START TRANSACTION;
+SET time_zone = "+00:00";
+
+
+/*!40101 SET @OLD_CHARACTER_SET_CLIENT=@@CHARACTER_SET_CLIENT */;
+/*!40101 SET NAMES utf8mb4 */;
+
+--
+-- Database: `shop`
+--
+CREATE DATABASE IF NOT EXISTS `shop` DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci;
+USE `shop`;
+"""
+PHPMYADMIN_END = """COMMIT;
+
+/*!40101 SET CHARACTER_SET_CLIENT=@OLD_CHARACTER_SET_CLIENT */;
+"""
+
+
 #: What phpMyAdmin writes behind the rows: triggers, views in place of their stand-ins, the tables' keys.
 _PHPMYADMIN_END = f"""--
 -- Triggers `notes`
@@ -99,10 +124,7 @@ ALTER TABLE `notes` ADD FULLTEXT KEY `words` (`text`);
 
 ALTER TABLE `notes`
   MODIFY `id` int(11) NOT NULL AUTO_INCREMENT, AUTO_INCREMENT=4;
-COMMIT;
-
-/*!40101 SET CHARACTER_SET_CLIENT=@OLD_CHARACTER_SET_CLIENT */;
-"""
+{PHPMYADMIN_END}"""
 
 
 def _by_phpmyadmin():
@@ -112,24 +134,7 @@ def _by_phpmyadmin():
         .replace(",\n  PRIMARY KEY (`id`),\n  FULLTEXT KEY `words` (`text`)", "")
         .replace(" AUTO_INCREMENT=4", "")
     )
-    return f"""-- phpMyAdmin SQL Dump
--- version 5.2.1
--- https://www.phpmyadmin.net/
-
-SET SQL_MODE = "NO_AUTO_VALUE_ON_ZERO,ALLOW_INVALID_DATES";
-START TRANSACTION;
-SET time_zone = "+00:00";
-
-
-/*!40101 SET @OLD_CHARACTER_SET_CLIENT=@@CHARACTER_SET_CLIENT */;
-/*!40101 SET NAMES utf8mb4 */;
-
---
--- Database: `shop`
---
-CREATE DATABASE IF NOT EXISTS `shop` DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci;
-USE `shop`;
-
+    return f"""{PHPMYADMIN_START}
 DELIMITER $$
 --
 -- Procedures

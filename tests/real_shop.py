@@ -8,6 +8,7 @@ import random
 import signal
 import stat
 import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -18,6 +19,8 @@ import pymysql
 from controller.panels.local.php_versions import installed_binaries
 from shared.bundle import LEDGER_TABLE
 from shared.signing import PURPOSE_JOB, serializer
+from tests.live_dumps import Dumps
+from tests.real_variant import write_variants
 from tests.whole import BUNDLE, SERVER, Whole
 
 DOCROOT = "SHOPLAUNCH_REAL_DOCROOT"
@@ -26,6 +29,7 @@ DATABASE = "SHOPLAUNCH_REAL_DATABASE"
 PHP = "SHOPLAUNCH_REAL_PHP"
 HINT = f"{DOCROOT} and {DATABASE} (mysql://user:password@host/name?unix_socket=...) name no PrestaShop"
 SETTINGS = "config/settings.inc.php"
+PACK_SECONDS = 900
 CONSTANTS = {
     "database_host": "_DB_SERVER_", "database_name": "_DB_NAME_", "database_user": "_DB_USER_",
     "database_password": "_DB_PASSWD_", "database_prefix": "_DB_PREFIX_", "cookie_key": "_COOKIE_KEY_",
@@ -93,13 +97,34 @@ class Template:
                 found[name] = row[0][0]
         return found
 
-    def query(self, statement):
-        """Run one statement in the template's database; return its rows."""
+    @property
+    def _door(self):
         socket = dict(part.split("=", 1) for part in self._parts.query.split("&") if part).get("unix_socket")
         door = {"unix_socket": unquote(socket)} if socket else {"host": self._parts.hostname, "port": self._parts.port}
-        name = self._parts.path.strip("/")
-        user = unquote(self._parts.username)
-        connection = pymysql.connect(user=user, password=self.password, database=name, charset="utf8mb4", **door)
+        return {"user": unquote(self._parts.username), **door}
+
+    @property
+    def _database(self):
+        return self._parts.path.strip("/")
+
+    @property
+    def dumps(self):
+        """Dumps of the template's database."""
+        names = {"unix_socket": "socket"}
+        door = [f"--{names.get(name, name)}={value}" for name, value in self._door.items() if value]
+        return Dumps(door, self.password, self._database, self.query)
+
+    def pack(self, target, variants, *source):
+        """Pack the template into `target`, its database read from where `source` says (the live one)."""
+        command = [str(Path(sys.executable).with_name("shoplaunch")), "pack", "--docroot", str(self.root)]
+        command += ["--variants", str(variants), *(source or ("--database", self.url)), "-o", str(target)]
+        environment = {**os.environ, "SHOPLAUNCH_SOURCE_PASSWORD": self.password}
+        subprocess.run(command, env=environment, check=True, timeout=PACK_SECONDS)
+
+    def query(self, statement):
+        """Run one statement in the template's database; return its rows."""
+        door = {"password": self.password, "database": self._database, **self._door}
+        connection = pymysql.connect(charset="utf8mb4", **door)
         with connection, connection.cursor() as cursor:
             cursor.execute(statement)
             return cursor.fetchall()
@@ -116,6 +141,7 @@ class Real(Whole):
     def start(self):
         """Everything runs; the template is packed; bundle, server and skeleton are known."""
         self.operator = self.world.start()
+        self.variants = write_variants(self.template, self.directory)
         self.pack(self.bundle)
         self.world.run("bundle", "add", BUNDLE, str(self.bundle))
         self.world.run("server", "add", SERVER, "--panel", "local")
@@ -124,7 +150,7 @@ class Real(Whole):
 
     def pack(self, target):
         """Pack the template into `target`."""
-        self.world.pack(self.template.root, self.template.url, self.template.password, target)
+        self.world.pack(self.template.root, self.template.url, self.template.password, target, self.variants)
 
     def order(self, *more, account=None, domain=None, email=None):
         """Order a shop whose owner's and own names are no plain words; return the job as `order --json`."""

@@ -20,12 +20,17 @@ TIME_ZONE = "Asia/Tehran"
 
 
 @pytest.fixture(scope="session")
-def real():
+def template():
     if DOCROOT not in os.environ or DATABASE not in os.environ:
         pytest.skip(HINT)
-    if is_1_6(os.environ[DOCROOT]):
+    return Template(os.environ)
+
+
+@pytest.fixture(scope="session")
+def real(template):
+    if is_1_6(template.root):
         pytest.skip("1.6 is restored in test_series_1_6.py: no php-fpm runs it")
-    made = Real(Template(os.environ))
+    made = Real(template)
     try:
         yield made.start()
     finally:

@@ -5,11 +5,15 @@ import zipfile
 
 import pytest
 
+from tests.real_variant import picture
 from tests.whole import BUNDLE, SERVER, Whole
 from tests.wordpress_site import Site
 
 WORDPRESS = "site"
 SITE_NAME = "Tea & 'Saffron' فروشگاه"
+#: The one variant, and what it changes: an option, a post's title by a row, and the post's picture by a file.
+VARIANT, TAGLINE, TITLE = "evening", "Open until the lanterns go out", "Lantern garden"
+PICTURE = picture(37, 23)
 
 
 class Sites(Whole):
@@ -24,6 +28,7 @@ class Sites(Whole):
         self.site = Site(root, "slwp_7_template", "slwp_7_template", password, self.world.stack.mariadb_socket)
         self.site.install()
         self.url = url
+        self.variants = write_variants(self.site, self.directory)
         self.bundle = self.directory / "site.bundle"
         self.pack(self.bundle)
         self.world.run("bundle", "add", WORDPRESS, str(self.bundle))
@@ -33,7 +38,7 @@ class Sites(Whole):
 
     def pack(self, target):
         """Pack the site into `target`, without saying what it is."""
-        self.world.pack(self.site.root, self.url, self.site.password, target)
+        self.world.pack(self.site.root, self.url, self.site.password, target, self.variants)
 
     def order(self, *more, account=None, domain=None, email=None):
         """Order a site; return the job as `order --json`."""
@@ -45,6 +50,20 @@ class Sites(Whole):
         entry = self.identity(job)
         drop = ["setpriv", f"--reuid={entry.pw_uid}", f"--regid={entry.pw_gid}", "--clear-groups"]
         return json.loads(self.site.php(f"echo wp_json_encode({code});", self.root(job), drop))
+
+
+def write_variants(site, folder):
+    """Write the file that declares the variant, and beside it its files; return its path."""
+    target = folder / VARIANT / "wp-content" / "uploads" / site.facts["picture"]
+    target.parent.mkdir(parents=True)
+    target.write_bytes(PICTURE)
+    declared = folder / "variants.toml"
+    declared.write_text(
+        f'[{VARIANT}]\ntitle = "Evening"\nconfiguration = {{ blogdescription = "{TAGLINE}" }}\nfiles = "{VARIANT}"\n'
+        f'[[{VARIANT}.rows]]\ntable = "posts"\nwhere = {{ ID = {site.facts["post"]} }}\n'
+        f'set = {{ post_title = "{TITLE}" }}\n'
+    )
+    return declared
 
 
 @pytest.fixture(scope="session")
@@ -79,6 +98,8 @@ def agents(sites):
 
 @pytest.fixture(scope="session")
 def pair(sites):
-    """Two sites started by cron, the second in Persian and for Iran; as (job, shown) pairs."""
-    jobs = [sites.order("--option", "time_zone=Asia/Tokyo"), sites.order("--language", "fa", "--country", "IR")]
+    """Two sites started by cron as (job, shown) pairs, the second in Persian, for Iran, its domain in that script."""
+    persian = ("--language", "fa", "--country", "IR")
+    jobs = [sites.order("--option", "time_zone=Asia/Tokyo")]
+    jobs.append(sites.order(*persian, domain=f"وبلاگ.{sites.prefix}.localhost"))
     return [(job, sites.live(job, 400)) for job in jobs]
