@@ -13,7 +13,9 @@ const TYPES = { '.css': 'text/css', '.js': 'text/javascript', '.jpg': 'image/jpe
   '.gif': 'image/gif', '.svg': 'image/svg+xml', '.ico': 'image/x-icon', '.woff': 'font/woff', '.woff2': 'font/woff2',
   '.ttf': 'font/ttf', '.html': 'text/html', '.txt': 'text/plain' };
 
-const php = new PHP(await loadNodeRuntime(version, { emscriptenOptions: { processId: 1 } }));
+// 1.7 does not do without intl
+const withIntl = statSync(join(root, 'app'), { throwIfNoEntry: false }) !== undefined;
+const php = new PHP(await loadNodeRuntime(version, { withIntl, emscriptenOptions: { processId: 1 } }));
 useHostFilesystem(php);
 // The first is unusable there; libraries of that age mean no harm by the rest
 await setPhpIniEntries(php, { disable_functions: 'libxml_use_internal_errors', error_reporting: '22517',

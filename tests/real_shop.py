@@ -72,6 +72,9 @@ class Template:
         self.php = [*named, *installed_binaries()] if named else []
         self.prefix = self.settings["database_prefix"]
         self.known = {**self._from_files(), **self._from_tables()}
+        ((version,),) = self.query(f"SELECT value FROM {self.prefix}configuration WHERE name = 'PS_VERSION_DB'")
+        #: No php-fpm at hand runs it.
+        self.needs_wasm = is_1_6(self.root) or (version.startswith("1.7.") and not self.php)
 
     def _from_files(self):
         secret = ["database_name", "database_user", "database_password", "secret", "cookie_key", "cookie_iv"]

@@ -10,7 +10,7 @@ import zipfile
 
 import pytest
 
-from tests.real_shop import DATABASE, DOCROOT, HINT, Real, Template, is_1_6
+from tests.real_shop import DATABASE, DOCROOT, HINT, Real, Template
 from tests.whole import BUNDLE, SERVER
 
 #: Cron fires once a minute; a real shop takes longer than the sample.
@@ -28,8 +28,8 @@ def template():
 
 @pytest.fixture(scope="session")
 def real(template):
-    if is_1_6(template.root):
-        pytest.skip("1.6 is restored in test_series_1_6.py: no php-fpm runs it")
+    if template.needs_wasm:
+        pytest.skip("no php-fpm here runs it: it is restored in test_old_php.py")
     made = Real(template)
     try:
         yield made.start()
