@@ -1,6 +1,6 @@
 """What a new attempt may keep of what an earlier one did, decided from the digests of the values used."""
 
-from agent import holding, moves, staging
+from agent import document_root, holding, moves, staging
 from shared.job import RESTORE
 
 CONTINUE = "continue"
@@ -100,7 +100,8 @@ def _take_back(ctx):
     holding.restore(ctx)
     for path in {ctx.state.get("staging", ctx.staging), ctx.staging}:
         staging.remove(path)
-    staging.remove_probe(ctx.root, ctx.job_id)
+    document_root.remove_made(ctx.state)
+    staging.remove_probe(ctx.domain_root, ctx.job_id)
 
 
 def _pinned(ctx):
@@ -114,6 +115,7 @@ def _identity(ctx):
         "attempt": ctx.attempt,
         "status": "running",
         "error": None,
+        "root": ctx.root,
         "staging": ctx.staging,
         "values_sha256": ctx.values_sha256,
         "manifest_sha256": _pinned(ctx),

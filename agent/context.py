@@ -24,8 +24,8 @@ from shared.placeholders import Renderer
 class Context:
     """One run of the agent for one job.
 
-    `job` is the checked payload; `home`, `folder` (~/.shoplaunch), `root` (document root) and `staging` are absolute
-    paths (str). `manifest` and `bundle` are None until stage verify (or the helper's start) has opened the bundle.
+    `job` is the checked payload; `home`, `folder` (~/.shoplaunch), `root` (where the shop goes), `domain_root` (what its
+    domain serves: the same, or above it) and `staging` are absolute paths (str). `manifest` and `bundle` are None until stage verify (or the helper's start) has opened the bundle.
     """
 
     def __init__(self, job, folder, state, log, reporter=None, lock=None, guard=None):
@@ -38,6 +38,9 @@ class Context:
         self.folder = folder
         self.home = native(job["account"]["home"]).rstrip("/")
         self.root = native(job["account"]["root"]).rstrip("/")
+        # Below it the shop lives, as addresses and files name it; "" for the root of the domain
+        self.shop_folder = job.get("document_root", {}).get("folder", "")
+        self.domain_root = self.root[: -len(self.shop_folder)].rstrip("/") if self.shop_folder else self.root
         self.staging = staging.in_home(self.home, self.job_id)
         self.state = state
         self.log = log

@@ -1,26 +1,76 @@
-"""What stands in the document root: the panel's own entries, ours, and what occupies it."""
+"""What stands where the shop goes: the panel's own entries, ours, and what occupies it; and the folders on the way."""
 
+import errno
 import os
 import stat
 
 from agent import holding
 from agent.htaccess import split_blocks
+from agent.state import sync_folder
 from shared.encoding import sha256_file
 from shared.errors import ShoplaunchError
 
+#: Of the folders made for a shop below its domain's root, as panels make those of further domains.
+FOLDER_MODE = 0o755
+
 
 def check(ctx):
-    """Return the names (str, sorted) of entries that occupy the document root; [] when it is free.
+    """Return the names (str, sorted) of entries that occupy the shop's place; [] when it is free, or a folder to be made.
 
-    Raises ShoplaunchError `docroot_missing` when it is no real directory of this account; OSError.
+    Raises ShoplaunchError `docroot_missing` when it, or the document root it lies in, is no real directory of this
+    account; OSError.
     """
-    try:
-        found = os.lstat(ctx.root)
-    except FileNotFoundError:
-        raise ShoplaunchError("docroot_missing", "{} does not exist".format(ctx.root)) from None
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
-        raise ShoplaunchError("docroot_missing", "{} is not a directory of this account".format(ctx.root))
+    places = [ctx.domain_root] + folders(ctx)
+    for place in places:
+        if not os.path.lexists(place) and place != ctx.domain_root:
+            return []
+        _require_own(place)
     return sorted(name for name in os.listdir(ctx.root) if not _is_free(ctx, name))
+
+
+def folders(ctx):
+    """Return the paths of the folders below the document root in which the shop lives, the outermost first."""
+    names = ctx.shop_folder.split("/") if ctx.shop_folder else []
+    return [os.path.join(ctx.domain_root, *names[: number + 1]) for number in range(len(names))]
+
+
+def ensure(ctx):
+    """The shop's folder is there; what of it was made is noted first. Safe to repeat.
+
+    Raises ShoplaunchError `docroot_missing`; OSError.
+    """
+    for place in folders(ctx):
+        if os.path.lexists(place):
+            continue
+        known = ctx.state.get("made_folders", [])
+        if place not in known:
+            ctx.state.update(made_folders=known + [place])
+        os.mkdir(place, FOLDER_MODE)
+        # The umask of who started us must not keep visitors out
+        os.chmod(place, FOLDER_MODE)
+        sync_folder(os.path.dirname(place))
+    check(ctx)
+
+
+def remove_made(state):
+    """The folders that were made for the shop are gone, those of them that are empty. Raises OSError."""
+    for place in reversed(state.get("made_folders", [])):
+        try:
+            os.rmdir(place)
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOENT, errno.ENOTDIR):
+                raise
+    if state.get("made_folders"):
+        state.update(made_folders=[])
+
+
+def _require_own(place):
+    try:
+        found = os.lstat(place)
+    except FileNotFoundError:
+        raise ShoplaunchError("docroot_missing", "{} does not exist".format(place)) from None
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
+        raise ShoplaunchError("docroot_missing", "{} is not a directory of this account".format(place))
 
 
 def default_pages(ctx):

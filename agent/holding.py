@@ -5,6 +5,7 @@ Stage preflight places it as its last act, once the document root is known to be
 """
 
 import os
+import re
 import stat
 
 from agent.htaccess import join, split_blocks
@@ -21,7 +22,7 @@ MARK = b"# Shoplaunch: the shop is being prepared\n"
 RULES = (
     MARK
     + b"""\
-ErrorDocument 503 /.shoplaunch-holding.html
+ErrorDocument 503 %(page)b
 <IfModule mod_headers.c>
 Header always set Retry-After "120"
 Header always set Cache-Control "no-store"
@@ -29,11 +30,11 @@ Header always set Cache-Control "no-store"
 <IfModule mod_rewrite.c>
 RewriteEngine On
 RewriteRule ^\\.well-known(/|$) - [L]
-RewriteCond %{ENV:REDIRECT_STATUS} !=503
+RewriteCond %%{ENV:REDIRECT_STATUS} !=503
 RewriteRule ^ - [R=503,L]
 </IfModule>
 <IfModule !mod_rewrite.c>
-RedirectMatch 503 ^/(?!\\.well-known(/|$)|\\.shoplaunch-holding\\.html$)
+RedirectMatch 503 ^%(pattern)b(?!\\.well-known(/|$)|\\.shoplaunch-holding\\.html$)
 </IfModule>
 """
 )
@@ -52,40 +53,52 @@ def place(ctx):
     present = read_plain(path)
     if present is not None and MARK in present:
         return
-    _write(ctx, PAGE, page.encode("utf-8"), 0o644)
+    _write(ctx.root, PAGE, page.encode("utf-8"), 0o644)
     remembered = b""
     if present is not None:
         remembered = "{:o}\n".format(stat.S_IMODE(os.lstat(path).st_mode)).encode("ascii") + present
     write_durably(os.path.join(ctx.folder, BEFORE), remembered)
     blocks = split_blocks(present or b"", _rules(ctx))[0]
-    _write(ctx, HTACCESS, join(blocks, RULES), 0o644)
+    _write(ctx.root, HTACCESS, join(blocks, rules(ctx.shop_folder)), 0o644)
 
 
-def remove_page(ctx):
-    """The page is gone from the document root; call it after the shop's own `.htaccess` is in place. Raises OSError."""
+def rules(folder=""):
+    """Return the page's `.htaccess` (bytes) for a shop below `folder` of its domain ("" for its root)."""
+    base = "/{}/".format(folder).replace("//", "/").encode("ascii")
+    return RULES % {b"page": base + PAGE.encode("ascii"), b"pattern": re.escape(base)}
+
+
+def remove_page(root):
+    """The page is gone from `root`; call it after the shop's own `.htaccess` is in place. Raises OSError."""
     for name in (PAGE, *HALF_WRITTEN.values()):
-        _remove(os.path.join(ctx.root, name))
+        _remove(os.path.join(root, name))
 
 
 def restore(ctx):
     """The document root's `.htaccess` is as it was before `place`, and the page is gone; safe to repeat.
 
-    A `.htaccess` that is neither ours nor absent belongs to somebody else by now and stays. Raises OSError.
+    An earlier job may have had another root: the state tells of it. A `.htaccess` that is neither ours nor absent
+    belongs to somebody else by now and stays. Raises OSError.
     """
     before = os.path.join(ctx.folder, BEFORE)
-    path = os.path.join(ctx.root, HTACCESS)
+    root = ctx.state.get("root", ctx.root)
+    if os.path.isdir(root):
+        _restore(root, before)
+        sync_folder(root)
+    _remove(before)
+
+
+def _restore(root, before):
+    path = os.path.join(root, HTACCESS)
     present = read_plain(path)
     if os.path.exists(before) and (present is None or MARK in present):
         with open(before, "rb") as stream:
             mode, _, content = stream.read().partition(b"\n")
         if mode:
-            _write(ctx, HTACCESS, content, int(mode, 8))
+            _write(root, HTACCESS, content, int(mode, 8))
         else:
             _remove(path)
-    remove_page(ctx)
-    if os.path.isdir(ctx.root):
-        sync_folder(ctx.root)
-    _remove(before)
+    remove_page(root)
 
 
 def former_htaccess(ctx):
@@ -138,8 +151,8 @@ def _rules(ctx):
     return ctx.job.get("document_root", {}).get("htaccess_blocks", [])
 
 
-def _write(ctx, name, data, mode):
-    write_durably(os.path.join(ctx.root, name), data, mode, os.path.join(ctx.root, HALF_WRITTEN[name]))
+def _write(root, name, data, mode):
+    write_durably(os.path.join(root, name), data, mode, os.path.join(root, HALF_WRITTEN[name]))
 
 
 def _remove(path):

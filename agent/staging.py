@@ -46,8 +46,8 @@ def choose(ctx):
     if ctx.state.get("staging") and ctx.state.get("job") == ctx.job_id:
         recall(ctx)
         return
-    above = os.path.dirname(ctx.root)
-    if above != ctx.home and not _leads_into(ctx.root, ctx.home, ctx.job_id):
+    above = os.path.dirname(ctx.domain_root)
+    if above != ctx.home and not _leads_into(ctx.domain_root, ctx.home, ctx.job_id):
         ctx.staging = os.path.join(above, PREFIX + ctx.job_id, secrets.token_hex(16))
 
 

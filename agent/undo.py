@@ -2,7 +2,7 @@
 
 import os
 
-from agent import database, edits, holding, ledger, moves, small_job, staging
+from agent import database, document_root, edits, holding, ledger, moves, small_job, staging
 from agent.stages import small_configure
 from shared.errors import ShoplaunchError
 from shared.job import REPLACED_FOLDER, RESTORE
@@ -21,7 +21,7 @@ def run(ctx):
     _begin(ctx)
     if ctx.state.get("job") != ctx.job_id:
         # Nothing was done for this job yet; what the state tells of belongs to another one
-        staging.remove_probe(ctx.root, ctx.job_id)
+        staging.remove_probe(ctx.domain_root, ctx.job_id)
         ctx.log.info("cancelled before anything was done")
         ctx.state.update(job=ctx.job_id, attempt=ctx.attempt, kind=ctx.kind)
         return
@@ -34,6 +34,7 @@ def run(ctx):
     holding.restore(ctx)
     staging.remove(ctx.staging)
     _remove_replaced(ctx)
+    document_root.remove_made(ctx.state)
     _drop_tables(ctx)
     ctx.log.info("cancelled: the account is as it was before")
 

@@ -43,7 +43,12 @@ def check_job(payload):
         raise ShoplaunchError("job_invalid", "the job holds what is not text")
     account = payload["account"]
     home = account["home"].rstrip("/")
-    if not (account["root"] + "/").startswith(home + "/") or account["root"].rstrip("/") == home:
+    root, below = account["root"].rstrip("/"), payload.get("document_root", {}).get("folder")
+    if below is not None:
+        if not root.endswith("/" + below):
+            raise ShoplaunchError("job_invalid", "the shop's folder is not the end of its path")
+        root = root[: -len(below)].rstrip("/")
+    if not (root + "/").startswith(home + "/") or root == home:
         raise ShoplaunchError("job_invalid", "the document root is not below the home directory")
     if ".." in account["root"].split("/"):
         raise ShoplaunchError("job_invalid", "the document root is not a plain path")

@@ -57,6 +57,7 @@ def run(ctx):
         except ShoplaunchError as error:
             patience.failure(error)
     ctx.state.update(occupied=occupied)
+    document_root.ensure(ctx)
     holding.place(ctx)
 
 
@@ -66,7 +67,7 @@ def check_disk(ctx):
     if ctx.state.get("shards"):
         # Part of it is there already; what is missing shows while it is written
         return
-    found = os.statvfs(os.path.dirname(ctx.root))
+    found = os.statvfs(os.path.dirname(ctx.domain_root))
     rooms = [(found.f_bavail * found.f_frsize, found.f_favail if found.f_files else None)]
     rooms += quota_rooms()
     for free_bytes, free_inodes in rooms:

@@ -41,7 +41,7 @@ def run(ctx):
     except OSError as error:
         raise ShoplaunchError("switch_failed", "{}: {}".format(error.strerror, error.filename)) from None
     # What is left of staging goes with the clean-up: taking the moves back needs it
-    holding.remove_page(ctx)
+    holding.remove_page(ctx.root)
     ctx.state.record("replaced", [printable(os.path.basename(target)) for _, target in plan["aside"]])
 
 
@@ -62,6 +62,7 @@ def check_way(ctx, plan):
 
 def make_plan(ctx):
     """Return {"aside", "tree", "entry_points"}: lists of [source, target] in the order of the renames."""
+    document_root.ensure(ctx)
     names = document_root.check(ctx)
     known = ctx.state.get("occupied", [])
     surprise = sorted(set(names) - set(known))

@@ -44,7 +44,13 @@ _DEPTH = 3
 _ESCAPE_BEFORE = re.compile(
     rb"(?:%(?:25)*([0-9A-Fa-f]{2})|\\+u00([0-9A-Fa-f]{2})|\\+[xX]([0-9A-Fa-f]{2})|\\+[nrtbfv0])$"
 )
-_URL_BEFORE = re.compile(rb"(?:/|%(?:25)*2[Ff]|\\+u002[Ff]|&#x2[Ff];|&#0?47;){2}(?:[A-Za-z0-9._~-]*@)?$")
+_SLASH = rb"(?:\\*/|%(?:25)*2[Ff]|\\+u002[Ff]|&#x2[Ff];|&#0?47;)"
+_URL_BEFORE = re.compile(_SLASH + rb"{2}([A-Za-z0-9._~-]*@)?$")
+#: Before them: what is spoken there. Protocols other than http know nothing of a shop's folder.
+_SCHEME_BEFORE = re.compile(rb"([A-Za-z][A-Za-z0-9+.-]*)\\*(?::|%(?:25)*3[Aa]|\\+u003[Aa]|&#x3[Aa];|&#0?58;)$")
+#: An address without its scheme, as people write it: a host between words, and a path behind.
+_LOOSE_BEFORE = re.compile(rb"(?:^|[\s\"'>(,;]|&quot;|&gt;|\\+[nrt])$")
+_LOOSE_AFTER = re.compile(_SLASH)
 _URL_AFTER = re.compile(rb"%(25)?(?:2[Ff]|3[Aa]|3[Ff]|26|23|22)")
 _SUBDOMAIN_BEFORE = re.compile(rb"[A-Za-z0-9_-]\\*\.$")
 _PORT_AFTER = re.compile(rb"(?::|%(?:25)*3[Aa])([0-9]{2,5})(?![0-9])")
@@ -179,7 +185,11 @@ def _judged(present: tuple[_Spelling, ...], data: bytes, start: int, last: int) 
             continue
         problem = _beside(data, start, end, one)
         if not problem:
-            return Hit(start, end, one.value, _context(data, start, end, one.kind, spelling.steps))
+            steps = _context(data, start, end, one.kind, spelling.steps)
+            if one.kind == "domain" and (one.value != "domain" or _begins_an_address(data, start, end, one)):
+                spelled = _as_slashes_are(data, start, end) if steps == "raw" else steps
+                return Hit(start, _behind_port(data, end, last), one.address or one.value, spelled)
+            return Hit(start, end, one.value, steps)
         first = first or Hit(start, end, one.value, spelling.steps, problem)
     assert first is not None
     return first
@@ -235,6 +245,38 @@ def _beside_domain(before: bytes, after: bytes, domain: bytes) -> str:
     if port and b":" not in domain.rpartition(b"//")[2] and port.group(1) not in (b"80", b"443"):
         return ANOTHER_PORT
     return ""
+
+
+def _begins_an_address(data: bytes, start: int, end: int, one: Replacement) -> bool:
+    """Tell whether the host at `start` is followed by a path of the shop, if only by an empty one."""
+    before = data[max(0, start - _LOOK_BACK) : start]
+    if not one.address:
+        return False
+    slashes = _URL_BEFORE.search(before)
+    if slashes is None:
+        return bool(_LOOSE_BEFORE.search(before) and _LOOSE_AFTER.match(data, end))
+    scheme = _SCHEME_BEFORE.search(before[: slashes.start()])
+    return not slashes.group(1) and (scheme is None or scheme.group(1).lower().endswith((b"http", b"https")))
+
+
+def _as_slashes_are(data: bytes, start: int, end: int) -> str:
+    """Return how an address is encoded whose host reads the same in several ways: as the slashes beside it are."""
+    before, after = data[max(0, start - _LOOK_BACK) : start], data[end : end + _LOOK_BACK]
+    found = next((steps for text, steps in _longest_first(b"//") if before.endswith(text)), None)
+    if found is None:
+        found = next((steps for text, steps in _longest_first(b"/") if after.startswith(text)), "raw")
+    return found
+
+
+@lru_cache(maxsize=2)
+def _longest_first(old: bytes) -> list[tuple[bytes, str]]:
+    return sorted(spellings(old).items(), key=lambda one: len(one[0]), reverse=True)
+
+
+def _behind_port(data: bytes, end: int, last: int) -> int:
+    """Return where the port of an address ends: the usual ones say nothing, and none may follow a folder."""
+    port = _PORT_AFTER.match(data, end, last)
+    return end if port is None else port.end()
 
 
 def _is_word(char: bytes, more: bytes) -> bool:

@@ -86,6 +86,7 @@ def manifest_of(
         "values": sorted(names.used | {secret["name"] for secret in secrets}),
         "secrets": secrets,
         "variants": variants.as_json(evidence.variant_rows),
+        "folders": bool(known.get("folders")),
         "members": [member.as_json() for member in bundle.members],
         "tables": [table.as_json() for table in evidence.tables.values()],
         "requirements": {

@@ -61,7 +61,8 @@ class Plan(Protocol):
     def manifest(self) -> Mapping[str, Any]:
         """Return the manifest's parts that only the recipe knows.
 
-        secrets, entry_points, checks, jobs, php, personal_data, residue (bytes).
+        secrets, entry_points, checks, jobs, php, personal_data, folders (whether shops below a folder can be made of
+        it), residue (bytes).
         """
 
     def probes(self) -> Mapping[str, tuple[str, str]]:

@@ -152,6 +152,7 @@ class TemplatePlan:
             "jobs": dict(template.jobs()),
             "php": template.php().as_json(),
             "personal_data": list(template.personal_data()),
+            "folders": template.folders,
             "residue": self._residue(),
         }
 

@@ -106,6 +106,7 @@ def _facts(found: dict[str, Any]) -> list[tuple[str, Any]]:
         ),
         ("Secrets", ", ".join(secret["name"] for secret in manifest["secrets"])),
         ("Checks", ", ".join(check["name"] for check in manifest["checks"])),
+        ("Goes", "to a domain's root, or below a folder of it" if manifest.get("folders") else "to a domain's root"),
         *([("Variants", _variants(manifest["variants"]))] if manifest["variants"] else []),
         ("Personal data", "; ".join(manifest.get("personal_data", []))),
     ]

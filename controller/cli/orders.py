@@ -9,7 +9,7 @@ from controller.config import load_config
 from controller.jobs.service import open_service
 from shared.errors import ShoplaunchError
 
-_TEXTS = ("shop_name", "first_name", "last_name", "language", "country", "variant", "service_id")
+_TEXTS = ("shop_name", "first_name", "last_name", "language", "country", "variant", "service_id", "folder")
 
 
 def register(group: click.Group) -> None:
@@ -21,6 +21,7 @@ def register(group: click.Group) -> None:
 @click.option("--server", required=True, help="The server's name, as in `server list`.")
 @click.option("--bundle", required=True, help="The bundle's name, as in `bundle list`.")
 @click.option("--domain", required=True, help="The shop's host name.")
+@click.option("--folder", help="A folder of the domain the shop goes into, such as shop; left out: its root.")
 @click.option("--email", required=True, help="The client's address, the login of the back office.")
 @click.option("--account", help="The hosting account's name; made from the domain with --create-account.")
 @click.option("--create-account", is_flag=True, help="Create the account when it does not exist.")

@@ -29,6 +29,8 @@ class Bundle:
     variants: Sequence[Mapping[str, str]] = ()
     #: What it makes, as its clients call it.
     noun: str = SHOP
+    #: Whether shops below a folder of their domain can be made of it.
+    folders: bool = False
 
 
 def _bundle(row: sa.Row[Any]) -> Bundle:

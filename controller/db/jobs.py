@@ -30,6 +30,7 @@ class Job:
     server: str
     bundle: str
     domain: str
+    folder: str
     email: str
     account: str
     language: str

@@ -71,6 +71,8 @@ bundles = _table(
     sa.Column("variants", Long),
     #: What it makes, as its clients call it (controller.nouns).
     sa.Column("noun", sa.String(20), nullable=False, server_default="shop"),
+    #: Whether shops below a folder of their domain can be made of it.
+    sa.Column("folders", sa.Boolean, nullable=False, server_default=sa.false()),
 )
 #: `version` counts every change (compare-and-set). `domain_key` and `account_key` are held while the job may still
 #: touch domain and account, null afterwards: their uniqueness is what keeps two jobs apart. `order_key` names the
@@ -88,6 +90,8 @@ jobs = _table(
     sa.Column("server", sa.String(63), nullable=False),
     sa.Column("bundle", sa.String(63), nullable=False),
     sa.Column("domain", sa.String(253), nullable=False),
+    #: Below which folder of the domain the shop lives, without slashes around; "" for its root.
+    sa.Column("folder", sa.String(64), nullable=False, server_default=""),
     sa.Column("email", sa.String(254), nullable=False),
     sa.Column("account", sa.String(32), nullable=False),
     sa.Column("language", sa.String(2), nullable=False),

@@ -110,4 +110,5 @@ def _inspected(name: str, path: Path) -> Bundle:
                 {"name": one["name"], "title": one.get("title", one["name"])} for one in opened.manifest["variants"]
             ],
             noun=opened.manifest["application"].get("noun", SHOP),
+            folders=opened.manifest.get("folders", False),
         )

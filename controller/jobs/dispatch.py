@@ -92,13 +92,13 @@ def _checked(
         "attempt": job.attempt,
         "issued_at": int(now),
         "expires_at": int(now) + config.job_hours * 3600,
-        "account": {"user": account.user, "home": account.home, "root": account.document_root},
+        "account": {"user": account.user, "home": account.home, "root": values["root"]},
         "callback": {"url": config.public_url.rstrip("/") + EVENTS_PATH, "token": token, **_authority(config)},
         "values": dict(values),
         "lock_name": job.lock_name,
         "heartbeat_seconds": HEARTBEAT_SECONDS,
         "language": job.language if job.language in LANGUAGES else "en",
-        "document_root": _document_root(rules, job.order),
+        "document_root": _document_root(rules, job),
         **more,
     }
     return dict(check_job(document))
@@ -109,12 +109,13 @@ def bundle_url(config: Config, name: str) -> str:
     return config.public_url.rstrip("/") + BUNDLE_PATH + name
 
 
-def _document_root(rules: DocumentRootRules, order: Mapping[str, Any]) -> dict[str, Any]:
+def _document_root(rules: DocumentRootRules, job: Job) -> dict[str, Any]:
     return {
         "keep": list(rules.keep),
         "default_pages": list(rules.default_pages),
         "htaccess_blocks": [{"start": start, "end": end} for start, end in rules.htaccess_blocks],
-        "occupied": order.get("options", {}).get("occupied", "refuse"),
+        "occupied": job.order.get("options", {}).get("occupied", "refuse"),
+        **({"folder": job.folder} if job.folder else {}),
     }
 
 

@@ -37,7 +37,7 @@ def take(engine: sa.Engine, event: Mapping[str, Any], now: float) -> None:
     """Note the event; start the service's job when nothing is left to wait for, end it when it is terminated.
 
     Raises ShoplaunchError `order_invalid`; and, when no job can be made of it (it is noted all the same, so that
-    `start` can try again), `domain_invalid`, `email_invalid`, `account_invalid`, `server_unknown`,
+    `start` can try again), `domain_invalid`, `email_invalid`, `account_invalid`, `folder_*`, `server_unknown`,
     `server_ambiguous`, `bundle_unknown`, `domain_busy`, `service_ending` (retryable).
     """
     validate("billing-event", event, "order_invalid")
@@ -137,6 +137,9 @@ def _order(service: BilledService, known: list[servers.Server]) -> dict[str, Any
     order = {name: wanted[name].strip() for name in ("bundle", "domain", "email", "account")}
     order |= {"service_id": service.service_id, "server": server_of_host(known, wanted["server_host"])}
     order["domain"] = _INVISIBLE.sub("", order["domain"])
+    folder = _INVISIBLE.sub("", str(wanted.get("folder") or "")).strip()
+    if folder:
+        order["folder"] = folder
     for name in _TEXTS:
         text = plain_text(wanted.get(name) or "")
         if text:

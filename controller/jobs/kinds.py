@@ -78,7 +78,10 @@ def _row(parent: Job, kind: str, kept: Mapping[str, Any], entry: Mapping[str, An
             "scheme": "https" if parent.facts.get("tls") == "on" else "http",
         },
         "source": parent.source,
-        **{name: getattr(parent, name) for name in ("server", "bundle", "domain", "email", "account", "language")},
+        **{
+            name: getattr(parent, name)
+            for name in ("server", "bundle", "domain", "folder", "email", "account", "language")
+        },
         "order": {key: value for key, value in parent.order.items() if key != "create_account"},
         **orders.keys(parent.server, parent.domain, parent.account),
         "state": states.RECEIVED,

@@ -19,6 +19,7 @@ from controller.db.engine import reading, transact
 from controller.db.jobs import Job
 from controller.jobs import states
 from controller.jobs.domains import readable
+from controller.jobs.folders import check_folder
 from controller.jobs.steps.plan import PLAN
 from controller.recipes.registry import RECIPES
 from shared.encoding import canonical_json, sha256_hex
@@ -74,7 +75,8 @@ def check_email(email: str) -> str:
 def checked(order: Mapping[str, Any]) -> dict[str, Any]:
     """Return the order with every field in its one form.
 
-    Raises ShoplaunchError `order_invalid`, `domain_invalid`, `email_invalid`, `account_invalid`.
+    Raises ShoplaunchError `order_invalid`, `domain_invalid`, `email_invalid`, `account_invalid`, `folder_invalid`,
+    `folder_reserved`.
     """
     account = order.get("account")
     if isinstance(account, str) and not ACCOUNT.match(account):
@@ -83,6 +85,9 @@ def checked(order: Mapping[str, Any]) -> dict[str, Any]:
     found = {key: value for key, value in order.items() if value not in (None, "", {}) and key != "event"}
     found["domain"] = check_domain(order["domain"])
     found["email"] = check_email(order["email"])
+    folder = check_folder(found.pop("folder", ""))
+    if folder:
+        found["folder"] = folder
     for name in _TEXTS:
         if name in found:
             found[name] = _text(name, found[name])
@@ -139,13 +144,15 @@ def _account_for(domain: str) -> str:
 def place(engine: sa.Engine, order: Mapping[str, Any], source: str, now: float) -> Job:
     """Return the job of this order: a new one, or the one this very order made before.
 
-    Raises ShoplaunchError `order_invalid`, `domain_invalid`, `email_invalid`, `account_invalid`, `server_unknown`,
-    `bundle_unknown`, `domain_busy`.
+    Raises ShoplaunchError `order_invalid`, `domain_invalid`, `email_invalid`, `account_invalid`, `folder_invalid`,
+    `folder_reserved`, `folder_unsupported`, `server_unknown`, `bundle_unknown`, `domain_busy`.
     """
     found = checked(order)
     with reading(engine) as connection:
         servers.get(connection, found["server"])
         bundle = bundles.get(connection, found["bundle"])
+    if "folder" in found and not bundle.folders:
+        raise ShoplaunchError("folder_unsupported", f"bundle {bundle.name} knows the root of a domain only")
     if "variant" in found:
         found["variant"] = variant_of(bundle, found["variant"])
     _fit(found, RECIPES[bundle.application].limits if bundle.application in RECIPES else {})
@@ -172,6 +179,7 @@ def _insert(
         "source": source,
         "service_id": order.get("service_id"),
         **{name: order[name] for name in ("server", "bundle", "domain", "email", "account")},
+        "folder": order.get("folder", ""),
         "language": order.get("language", "en"),
         "order": dict(order),
         "order_key": key,

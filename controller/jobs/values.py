@@ -51,8 +51,22 @@ def tls_host(domain: str, address: SiteAddress) -> str:
     return domain if address.tls_port == 443 else f"{domain}:{address.tls_port}"
 
 
+def address(scheme: str, host: str, folder: str) -> dict[str, str]:
+    """Return the values that say where a shop is found, below `folder` of its host or ("") at its root: its address is
+    made of these and in no other way (see `shop_url`)."""
+    below = f"/{folder}" if folder else ""
+    return {
+        "scheme": scheme,
+        "domain": host,
+        "base_path": below,
+        "base_uri": f"{below}/",
+        "shop.address": f"{host}{below}",
+        "shop.url": f"{scheme}://{host}{below}",
+    }
+
+
 def shop_url(values: Mapping[str, str]) -> str:
-    """Return the shop's address."""
+    """Return the shop's address as people open it."""
     return f"{values['scheme']}://{values['domain']}{values['base_uri']}"
 
 
@@ -66,7 +80,7 @@ def all_values(
     job: Job,
     account: Account,
     endpoint: DatabaseEndpoint,
-    address: SiteAddress,
+    place: SiteAddress,
     names: tuple[str, str],
     private: Mapping[str, str],
 ) -> dict[str, str]:
@@ -74,14 +88,12 @@ def all_values(
     order = job.order
     by_socket = endpoint.host == "localhost"
     port = "" if by_socket or endpoint.port == 3306 else str(endpoint.port)
-    site = host(job.domain, address)
+    found = address("http", host(job.domain, place), job.folder)
     return {
-        "domain": site,
-        "domain_ssl": tls_host(job.domain, address),
-        "root": account.document_root.rstrip("/"),
+        **found,
+        "domain_ssl": tls_host(job.domain, place),
+        "root": account.document_root.rstrip("/") + found["base_path"],
         "home": account.home.rstrip("/"),
-        "base_uri": "/",
-        "scheme": "http",
         "db.host": endpoint.host,
         "db.port": port,
         "db.address": f"{endpoint.host}:{port}" if port else endpoint.host,
@@ -91,7 +103,6 @@ def all_values(
         "admin.email": job.email,
         "admin.first_name": order.get("first_name") or job.noun.capitalize(),
         "admin.last_name": order.get("last_name") or "Owner",
-        "shop.url": f"http://{site}",
         "shop.name": order.get("shop_name") or readable(job.domain),
         "shop.email": job.email,
         "shop.language": job.language,

@@ -191,6 +191,8 @@ def _followed(site: Site, path: str, target: str, name: str) -> str:
     if url.netloc.lower() != site.host.lower() or url.scheme != site.scheme:
         # Never the whole address: what follows the host may be a session's key
         raise ShoplaunchError("check_failed", f"{name}: {path} leads to another host: {url.scheme}://{url.netloc}")
+    if not f"{url.path}/".startswith(site.base_uri):
+        raise ShoplaunchError("check_failed", f"{name}: {path} leads out of the shop's folder {site.base_uri}")
     return (url.path or "/") + (f"?{url.query}" if url.query else "")
 
 

@@ -61,12 +61,14 @@ class Replacement:
     """A byte string of the template and the value that takes its place wherever it stands as a whole.
 
     `kind` is "domain" (a host, or an address that begins with its scheme), "path", "email" or "uri": it decides what
-    may stand beside it.
+    may stand beside it. `address` is the value that takes a host's place where an address of the shop begins with it,
+    "" for the same everywhere.
     """
 
     old: bytes
     value: str
     kind: str
+    address: str = ""
 
 
 @dataclass(frozen=True)
@@ -118,6 +120,9 @@ class Template(ABC):
 
     facts: TemplateFacts
     nonce: str
+    #: Whether shops of it can be made below a folder of their domain: all that depends on it names `base_uri`,
+    #: `base_path`, `shop.address` or `shop.url`.
+    folders: ClassVar[bool] = False
 
     @abstractmethod
     def replacements(self) -> Sequence[Replacement]:

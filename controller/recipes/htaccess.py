@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from shared.placeholders import token
+
 #: First of all rules: what proves a domain is served as it is, over http, whatever follows.
 PROOFS = b"""\
 # What proves this domain to an authority is served as it is
@@ -36,6 +38,13 @@ _UPGRADE = re.compile(rb"upgrade-insecure-requests\s*;?\s*", re.IGNORECASE)
 _OUTSIDE = re.compile(
     rb"^\s*(?:AuthUserFile|AuthGroupFile|php_value\s+auto_prepend_file)\s", re.MULTILINE | re.IGNORECASE
 )
+#: Where rules of a web server, or of robots.txt, name a path of the domain: what stands before it.
+_BEFORE_PATH = (
+    rb"^((?:[ \t]*(?:RewriteBase[ \t]+|RewriteRule[ \t]+\S+[ \t]+|ErrorDocument[ \t]+[0-9]+[ \t]+"
+    rb"|RewriteCond[ \t]+\"?%\{REQUEST_URI\}\"?[ \t]+\"?!?\^|(?:Disa|A)llow:[ \t]*)\"?)|[^#\n]*\bREWRITEBASE:)"
+)
+#: A redirect names two.
+_BEFORE_PATHS = rb"^([ \t]*Redirect(?:Match|Permanent|Temp)?[ \t](?:[^\n]*?[ \t\"^])??)"
 _NO_POLICY = re.compile(rb"content-security-policy[\"']?\s*(?:\"\s*\"|'\s*')?\s*(?:env=\S*\s*)?\Z", re.IGNORECASE)
 
 
@@ -61,6 +70,18 @@ def with_proofs(content: bytes) -> bytes:
     return PROOFS + content.replace(PROOFS, b"")
 
 
+def in_folder(content: bytes, base_uri: str, nonce: str) -> bytes:
+    """Return rules of a web server, or of robots.txt, with the path the template lives below as a placeholder.
+
+    `base_uri` begins and ends with a slash; `/` is a domain's root, below which every path lies.
+    """
+    path = re.escape(base_uri.encode("utf-8")) + (rb"(?!/)" if base_uri == "/" else b"")
+    filled = rb"\g<1>" + token(nonce, "base_uri")
+    for before in (_BEFORE_PATH, _BEFORE_PATHS, _BEFORE_PATHS):
+        content = re.sub(before + path, filled, content, flags=re.MULTILINE | re.IGNORECASE)
+    return content
+
+
 def names_outside(content: bytes) -> list[str]:
     """Return what the owner's own lines in a `.htaccess` may do to a new account, as sentences."""
     return ["names a file outside the tree that a new account does not have"] if _OUTSIDE.search(content) else []
@@ -74,7 +95,7 @@ class _File:
         known = b"|".join([rb"%[0-9]", _HOST.pattern, *(re.escape(name.encode("utf-8")) for name in names)])
         self._own = re.compile(
             rb"(?:https?|%%\{REQUEST_SCHEME\})://(?:www\.)?(?:%b)(?::(?:[0-9]+|%%\{SERVER_PORT\}))?"
-            rb"(?:%b(?=[/$%%?]|\Z))?(?P<path>[/$%%?].*|)" % (known, re.escape(folder.encode("utf-8"))),
+            rb"(?P<folder>%b(?=[/$%%?]|\Z))?(?P<path>[/$%%?].*|)" % (known, re.escape(folder.encode("utf-8"))),
             re.IGNORECASE | re.DOTALL,
         )
         self._noop = noop
@@ -110,7 +131,7 @@ class _File:
             for at, _ in conditions:
                 self.kept[at] = b""
             return self._left_out(self._noop)
-        return line if path is None else self._shortened(line, target, path)
+        return line if path is None else self._shortened(line, target)
 
     def _redirect(self, line: bytes, name: bytes, words: Sequence[bytes]) -> bytes:
         path = self._path(words[-1])
@@ -120,7 +141,7 @@ class _File:
         is_match = name == b"redirectmatch"
         if source == b"/" or (is_match and _EVERYTHING.fullmatch(source) and (_ITSELF.fullmatch(path) or path in b"/")):
             return self._left_out()
-        return self._shortened(line, words[-1], path)
+        return self._shortened(line, words[-1])
 
     def _path(self, target: bytes) -> bytes | None:
         """Return the path of an address of the template itself, None for any other target."""
@@ -131,9 +152,11 @@ class _File:
         self.notes.add(LEFT_OUT)
         return instead
 
-    def _shortened(self, line: bytes, target: bytes, path: bytes) -> bytes:
+    def _shortened(self, line: bytes, target: bytes) -> bytes:
         self.notes.add(SHORTENED)
-        return line.replace(target, b"/" + path.removeprefix(b"/"), 1)
+        found = self._own.fullmatch(target)
+        assert found is not None
+        return line.replace(target, (found["folder"] or b"") + b"/" + found["path"].removeprefix(b"/"), 1)
 
 
 def _lines(content: bytes) -> Iterator[bytes]:

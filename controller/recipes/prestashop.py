@@ -25,7 +25,7 @@ from controller.recipes.base import (
     TemplateDatabase,
     TemplateFacts,
 )
-from controller.recipes.htaccess import Adapted, adapted, names_outside, with_proofs
+from controller.recipes.htaccess import Adapted, adapted, in_folder, names_outside, with_proofs
 from controller.recipes.prestashop_checks import checks_of
 from controller.recipes.prestashop_database import Database, require_same_release
 from controller.recipes.prestashop_facts import KNOWN, Series, series_of
@@ -94,6 +94,8 @@ class PrestaShop(Recipe):
 class PrestaShopTemplate(Template):
     """One inspected PrestaShop."""
 
+    folders = True
+
     def __init__(
         self,
         root: Path,
@@ -141,9 +143,7 @@ class PrestaShopTemplate(Template):
         folder = self.facts.base_uri.rstrip("/")
         for host in self._hosts:
             for name in names_of(host):
-                if folder:
-                    found.add(name + folder, "domain", "domain")
-                found.add(name, "domain", "domain")
+                found.add_host(name, folder)
         found.add_paths(self._roots, self._homes)
         if folder:
             found.add(self.facts.base_uri, "base_uri", "uri")
@@ -176,7 +176,7 @@ class PrestaShopTemplate(Template):
         return self._with_names(content) if path == ROBOTS else None
 
     def _htaccess(self, path: bytes, content: bytes) -> bytes | None:
-        plain = self._adapted(content).content
+        plain = in_folder(self._adapted(content).content, self.facts.base_uri, self.nonce)
         if path == HTACCESS:
             plain = with_proofs(self._with_names(plain) or plain)
         return None if plain == content else plain
@@ -288,9 +288,5 @@ class PrestaShopTemplate(Template):
     def _with_names(self, content: bytes) -> bytes | None:
         folder = re.escape(str(self.facts.admin_folder).encode("utf-8"))
         filled = re.sub(rb"(?<![\w-])" + folder + rb"(?![\w-])", token(self.nonce, "admin_folder"), content)
-        base_uri = self.facts.base_uri.encode("utf-8")
-        if base_uri != b"/":
-            # Where these files name addresses without a host
-            before = rb"(REWRITEBASE:|RewriteBase\s+|ErrorDocument\s+[0-9]+\s+|(?:Disa|A)llow:\s*|\^)"
-            filled = re.sub(before + re.escape(base_uri), rb"\1" + token(self.nonce, "base_uri"), filled)
+        filled = in_folder(filled, self.facts.base_uri, self.nonce)
         return None if filled == content else filled

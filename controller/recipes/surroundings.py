@@ -78,10 +78,20 @@ class Replacements:
     def __init__(self) -> None:
         self._found: dict[bytes, Replacement] = {}
 
-    def add(self, old: str, value: str, kind: str) -> None:
-        """`old` becomes the value `value`; an empty text is none."""
+    def add(self, old: str, value: str, kind: str, address: str = "") -> None:
+        """`old` becomes the value `value`, or `address` where an address begins with it; an empty text is none."""
         if old:
-            self._found.setdefault(old.encode("utf-8"), Replacement(old.encode("utf-8"), value, kind))
+            self._found.setdefault(old.encode("utf-8"), Replacement(old.encode("utf-8"), value, kind, address))
+
+    def add_host(self, name: str, folder: str) -> None:
+        """The template's host `name` becomes the shop's, with its folder where an address of the template begins.
+
+        `folder` is the one the template lives below, with a slash before it; "" for none. Outside of it is another
+        site's.
+        """
+        if folder:
+            self.add(name + folder, "shop.address", "domain")
+        self.add(name, "domain", "domain", "" if folder else "shop.address")
 
     def add_paths(self, roots: Iterable[str], homes: Iterable[str]) -> None:
         """The template's roots and homes become the account's."""

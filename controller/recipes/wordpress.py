@@ -26,7 +26,7 @@ from controller.recipes.base import (
     TemplateDatabase,
     TemplateFacts,
 )
-from controller.recipes.htaccess import Adapted, adapted, names_outside, with_proofs
+from controller.recipes.htaccess import Adapted, adapted, in_folder, names_outside, with_proofs
 from controller.recipes.wordpress_checks import checks_of
 from controller.recipes.wordpress_database import Database, address
 from controller.recipes.wordpress_languages import packs
@@ -77,6 +77,8 @@ class WordPress(Recipe):
 class WordPressTemplate(Template):
     """One inspected WordPress."""
 
+    folders = True
+
     def __init__(
         self, root: Path, version: str, series: facts.Series, database: TemplateDatabase, pack: PackOptions
     ) -> None:
@@ -119,12 +121,13 @@ class WordPressTemplate(Template):
         found = surroundings.Replacements()
         for host in self._hosts:
             for name in surroundings.names_of(host):
-                for end in dict.fromkeys([self._folder, ""]):
-                    # In the comments that hold a block's attributes, two dashes are written as escapes
-                    for written in dict.fromkeys([name, name.replace("--", "\\u002d\\u002d")]):
-                        found.add(f"https://{written}{end}", "shop.url", "domain")
-                        found.add(written + end, "domain", "domain")
+                # In the comments that hold a block's attributes, two dashes are written as escapes
+                for written in dict.fromkeys([name, name.replace("--", "\\u002d\\u002d")]):
+                    found.add(f"https://{written}{self._folder}", "shop.url", "domain")
+                    found.add_host(written, self._folder)
         found.add_paths(self._roots, filter(None, [self.facts.home]))
+        if self._folder:
+            found.add(self._folder + "/", "base_uri", "uri")
         found.add(self._options.get("admin_email", b"").decode("utf-8", "replace"), "shop.email", "email")
         found.add(self._admin.email, "admin.email", "email")
         return found.all()
@@ -139,9 +142,9 @@ class WordPressTemplate(Template):
             return self._configuration.template(self.nonce)
         if path.rpartition(b"/")[2] != HTACCESS:
             return None
-        plain = self._adapted(content).content
+        plain = in_folder(self._adapted(content).content, self.facts.base_uri, self.nonce)
         if path == HTACCESS:
-            plain = with_proofs(wordpress_tree.without_folder(plain, self._folder, self.nonce))
+            plain = with_proofs(plain)
         return None if plain == content else plain
 
     def _adapted(self, content: bytes) -> Adapted:

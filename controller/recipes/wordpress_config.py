@@ -28,6 +28,8 @@ _DATABASE = {"DB_NAME": "db.name", "DB_USER": "db.user", "DB_PASSWORD": "db.pass
 ADDRESSES = ("WP_HOME", "WP_SITEURL")
 #: What a new site begins with, whatever the template had: it answers over http, under its own name.
 _FIXED = {"FORCE_SSL_ADMIN": b"false", "FORCE_SSL_LOGIN": b"false", "COOKIE_DOMAIN": b"''"}
+#: Below which path browsers send the cookies back, where the file says so: what follows the site's own.
+_PATHS = {"COOKIEPATH": b"", "SITECOOKIEPATH": b"", "ADMIN_COOKIE_PATH": b"wp-admin"}
 _PREFIX = "$table_prefix"
 _TOKEN = re.compile(
     rb"(?P<skip>\s+|/\*.*?(?:\*/|\Z)|(?://|\#(?!\[))(?:(?!\?>)[^\n])*|\?>.*?(?:<\?(?:php|=)|\Z))"
@@ -105,6 +107,8 @@ class Configuration:
             return _quoted(nonce, _secret_name(one.name))
         if one.name in ADDRESSES:
             return address(nonce, "http", "domain")
+        if one.name in _PATHS and isinstance(one.value, bytes):
+            return _quoted(nonce, "base_uri")[:-1] + _PATHS[one.name] + b"'"
         if one.name in _FIXED:
             return _FIXED[one.name]
         is_secret = isinstance(one.value, bytes) and secret.is_secret(one.name, one.value)
@@ -113,8 +117,8 @@ class Configuration:
 
 def address(nonce: str, scheme: str, host: str) -> bytes:
     """Return the site's address as it stands in the file; `host` is the value that names it."""
-    filled: bytes = token(nonce, host, "php")
-    return b"'%b://%b'" % (scheme.encode("ascii"), filled)
+    named, below = (token(nonce, name, "php") for name in (host, "base_path"))
+    return b"'%b://%b%b'" % (scheme.encode("ascii"), named, below)
 
 
 def read(root: Path) -> Configuration:

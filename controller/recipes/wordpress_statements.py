@@ -57,7 +57,7 @@ class Statements:
 
     def jobs(self) -> dict[str, Any]:
         """Return {kind: {"statements", "edits"}}."""
-        secure = "https://" + self._value("domain_ssl")
+        secure = "https://" + self._value("domain_ssl") + self._value("base_path")
         on = [self._set(name, secure) for name in _ADDRESS] + [self._set(_MIGRATED, "1")]
         off = [self._set(_MIGRATED, "")] + [self._set(name, self._value("shop.url")) for name in _ADDRESS]
         return {

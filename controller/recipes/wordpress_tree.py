@@ -1,11 +1,10 @@
-"""WordPress's files: which stay out of a bundle, and what of the web server's rules depends on the folder."""
+"""WordPress's files: which stay out of a bundle."""
 
 from __future__ import annotations
 
 import re
 
 from controller.recipes.surroundings import COPIES, LEFT_OUT_ANYWHERE, PANELS_OWN
-from shared.placeholders import token
 
 #: What keeps visitors out of a folder; stays when a folder is emptied.
 _GUARDS = (b"index.php", b"index.html", b".htaccess", b"web.config")
@@ -22,7 +21,6 @@ _LEFT_OUT = re.compile(
     rb"|wp-content/(?:debug\.log|object-cache\.php|wflogs|updraft|ai1wm-backups|backup[^/]*|backups-dup-lite"
     rb"|uploads/backup[^/]*|uploads/wpforms/cache|[^/]*\.(?:sql|sql\.gz|zip|tar|tar\.gz|tgz|log))"
 )
-_BEFORE_FOLDER = rb"^([ \t]*(?:RewriteBase[ \t]+|RewriteRule[ \t]+\S+[ \t]+|ErrorDocument[ \t]+[0-9]+[ \t]+))"
 
 
 def excludes(path: bytes, is_directory: bool) -> bool:
@@ -31,11 +29,3 @@ def excludes(path: bytes, is_directory: bool) -> bool:
     if name in LEFT_OUT_ANYWHERE or _LEFT_OUT.fullmatch(path):
         return True
     return parent.decode("utf-8", "replace") in _EMPTIED and (is_directory or name not in _GUARDS)
-
-
-def without_folder(content: bytes, folder: str, nonce: str) -> bytes:
-    """Return the rules of a `.htaccess` with the folder the site lives below ("" for none) as a placeholder."""
-    if not folder:
-        return content
-    pattern = _BEFORE_FOLDER + re.escape(folder.encode("utf-8")) + rb"/"
-    return re.sub(pattern, rb"\g<1>" + token(nonce, "base_uri"), content, flags=re.MULTILINE | re.IGNORECASE)

@@ -18,7 +18,7 @@ def find(work: Work) -> Outcome:
     account = panel.ensure_account(job.account, job.domain, create=False, email=job.email)
     folder = work.later["admin_folder"]
     host = values.tls_host(job.domain, panel.site_address(account))
-    urls = {"scheme": "https", "domain": host, "base_uri": "/", "admin_folder": folder}
+    urls = {**values.address("https", host, job.folder), "admin_folder": folder}
     facts = {
         "account": asdict(account),
         "cron_seconds": panel.cron_interval_seconds(account),
@@ -41,7 +41,7 @@ def run(work: Work) -> Outcome:
         work.remember(**{putting_back.ACCOUNT: made, putting_back.BORN: None})
     account = panel.ensure_account(job.account, job.domain, create=create, email=job.email)
     host = values.host(job.domain, panel.site_address(account))
-    urls = {"scheme": "http", "domain": host, "base_uri": "/", "admin_folder": work.private["admin_folder"]}
+    urls = {**values.address("http", host, job.folder), "admin_folder": work.private["admin_folder"]}
     facts = {
         "account": asdict(account),
         "cron_seconds": panel.cron_interval_seconds(account),

@@ -26,7 +26,9 @@ def run(work: Work) -> Outcome:
 def site_of(work: Work, *, https: bool = False) -> visits.Site:
     """Return where the shop is visited; over TLS its certificate is verified."""
     address = work.tools.panel.site_address(work.account)
-    site = visits.Site(address.ip, address.port, values.host(work.job.domain, address))
+    host = values.host(work.job.domain, address)
+    base_uri = values.address("http", host, work.job.folder)["base_uri"]
+    site = visits.Site(address.ip, address.port, host, base_uri)
     if not https:
         return site
     host = values.tls_host(work.job.domain, address)
@@ -37,7 +39,7 @@ def _https_on(work: Work) -> str:
     """The front page is there over https; http leads to the very same address over https, once."""
     secure, plain = site_of(work, https=True), site_of(work)
     _visit(work, secure, _front(work))
-    path = "/?from=http"
+    path = f"{plain.base_uri}?from=http"
     status, target = visits.redirect(plain, path, FRONT)
     wanted = f"https://{secure.host}{path}"
     if status not in _REDIRECTS or target != wanted:
@@ -58,7 +60,8 @@ def _set_admin_password(work: Work) -> str:
 
 
 def _remove(work: Work) -> str:
-    answer = visits.visit(site_of(work, https=work.later.get("scheme") == "https"), "/", FRONT)
+    site = site_of(work, https=work.later.get("scheme") == "https")
+    answer = visits.visit(site, site.base_uri, FRONT)
     if answer.status == 200:
         raise ShoplaunchError("check_failed", "front: the shop still answers")
     return f"visitors get status {answer.status}"

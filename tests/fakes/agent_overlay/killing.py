@@ -1,7 +1,7 @@
 """Ends the agent by SIGKILL right before the n-th change of names that its main thread makes from a given call on.
 
-`kill.json` in the home says where the counting begins ("unpack", "configure", "switch", "undo", "cleanup") and at which
-change to die; each is noted in `changes`. Names are all that counts: what a process has written survives its end.
+`kill.json` in the home says where the counting begins ("preflight", "unpack", "configure", "switch", "undo",
+"cleanup") and at which change to die; each is noted in `changes`. Names are all that counts: what a process has written survives its end.
 """
 
 import json
@@ -64,11 +64,12 @@ def install():
     except FileNotFoundError:
         return
     from agent import undo
-    from agent.stages import cleanup, configure, switch, unpack
+    from agent.stages import cleanup, configure, preflight, switch, unpack
 
     counter = _Counter(plan["from"], plan["at"])
     for name in ("rename", "replace", "unlink", "rmdir", "mkdir", "symlink"):
         counter.counted(os, name)
     counter.counted(subprocess, "Popen")
-    begins = {"unpack": unpack, "configure": configure, "switch": switch, "undo": undo, "cleanup": cleanup}
+    begins = {"preflight": preflight, "unpack": unpack, "configure": configure, "switch": switch, "undo": undo}
+    begins["cleanup"] = cleanup
     counter.begun_by(begins[plan["from"]])

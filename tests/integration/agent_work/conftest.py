@@ -3,8 +3,9 @@
 import pytest
 
 from controller.bundles.agent_build import build_agent
-from tests.agent_box import Box
+from tests.agent_box import Box, killing_agent
 from tests.handmade import Handmade
+from tests.local_server import LocalServer
 
 
 class Shop(Box):
@@ -91,3 +92,19 @@ def site(mariadb_server):
     made = Site(mariadb_server)
     yield made
     made.close()
+
+
+@pytest.fixture(scope="session")
+def web_server():
+    """A server whose Apache serves accounts."""
+    server = LocalServer().start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def killable(agent, tmp_path_factory):
+    """The agent, which dies where `kill.json` says."""
+    path = tmp_path_factory.mktemp("killable") / "agent.pyz"
+    killing_agent(agent, path)
+    return path

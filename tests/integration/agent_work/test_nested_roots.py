@@ -2,93 +2,18 @@
 
 import json
 import os
-import pwd
-import secrets
-import shutil
 import subprocess
-from pathlib import Path
 
 import pytest
 
-from controller.bundles.agent_build import launcher
-from tests.agent_box import Box, killing_agent
-from tests.integration.agent_work.conftest import Shop
-from tests.local_server import LocalServer
+from tests.integration.agent_work.nested import Nested
 
 pytestmark = pytest.mark.root
-ALREADY_SERVED = "the outer site"
-
-
-@pytest.fixture(scope="module")
-def server():
-    """A server whose Apache serves the outer sites."""
-    server = LocalServer().start()
-    yield server
-    server.stop()
-
-
-@pytest.fixture(scope="module")
-def killable(agent, tmp_path_factory):
-    """The agent, which dies where `kill.json` says."""
-    path = tmp_path_factory.mktemp("killable") / "agent.pyz"
-    killing_agent(agent, path)
-    return path
-
-
-class Nested(Shop):
-    """A shop for `~/public_html/sub`, in an account whose `~/public_html` Apache serves already."""
-
-    def __init__(self, server, database_server, bundle, controller, keys, agent):
-        account = server.new_account()
-        entry = pwd.getpwnam(account.user)
-        self.user, self.home, self.base = account.user, Path(account.home), Path(account.home)
-        self.domain, self.web = account.domain, server
-        self._ids, self._started = (entry.pw_uid, entry.pw_gid), []
-        self.outer = Path(account.document_root)
-        self.folder, self.root = self.home / ".shoplaunch", self.outer / "sub"
-        self.controller, self.keys = controller, keys
-        self.id, self.plan = "j" + secrets.token_hex(5), {}
-        self.server = database_server
-        self.database, self.db_user, self.db_password = database_server.new_database()
-        self.folder.mkdir(mode=0o700, exist_ok=True)
-        shutil.copy(agent, self.folder / "agent.pyz")
-        (self.folder / "run").write_bytes(launcher())
-        self.pin = bundle.write(self.folder / "shop.bundle")
-
-    def furnish(self):
-        """The outer site has a page, the inner root is there."""
-        (self.outer / "index.html").write_text(ALREADY_SERVED)
-        self.root.mkdir(mode=0o750)
-        self.own()
-        assert self.web.get(self.domain, "/index.html") == (200, ALREADY_SERVED.encode())
-
-    def die_before_the_switch(self):
-        """Let the agent build the tree and die; return the files it wrote."""
-        (self.home / "kill.json").write_text(json.dumps({"from": "switch", "at": 1}))
-        self.own()
-        assert self.run() == -9
-        (self.home / "kill.json").unlink()
-        return [path for path in self.staging.rglob("*") if path.is_file()]
-
-    @property
-    def staging(self):
-        """Where the agent says it builds."""
-        return Path(self.state["staging"])
-
-    def staging_left(self):
-        """Return what is left of building, anywhere in the home."""
-        return [path for path in self.home.rglob(".shoplaunch*") if path.name != ".shoplaunch-replaced"]
-
-    def close(self):
-        for process in self._started:
-            Box._end_session(self, process)
-        self.server.query(f"DROP DATABASE IF EXISTS `{self.database}`")
-        self.server.query(f"DROP USER IF EXISTS `{self.db_user}`@localhost")
 
 
 @pytest.fixture
-def nested(server, mariadb_server, bundle, controller, keys, killable):
-    shop = Nested(server, mariadb_server, bundle, controller, keys, killable)
+def nested(web_server, mariadb_server, bundle, controller, keys, killable):
+    shop = Nested(web_server, mariadb_server, bundle, controller, keys, killable)
     yield shop
     shop.close()
 

@@ -24,7 +24,9 @@ def account(tmp_path):
     folder.mkdir()
     root.mkdir()
     job = {"holding_page": "<title>بزودی</title>", "document_root": {"htaccess_blocks": RULES}}
-    return types.SimpleNamespace(folder=str(folder), root=str(root), job=job, state=State(str(folder)), base=tmp_path)
+    return types.SimpleNamespace(
+        folder=str(folder), root=str(root), shop_folder="", job=job, state=State(str(folder)), base=tmp_path
+    )
 
 
 def content(account):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from controller.recipes.htaccess import LEFT_OUT, PROOFS, SHORTENED, adapted, with_proofs
+from controller.recipes.htaccess import LEFT_OUT, PROOFS, SHORTENED, adapted, in_folder, with_proofs
 
 HOSTS = ["www.shop.example", "shop.example:8080"]
 #: As owners write them; nothing of a whole file is left.
@@ -93,7 +93,7 @@ def test_redirects_to_own_pages_keep_the_visitors_scheme_and_host(line):
 
 def test_a_shop_in_a_folder_moves_to_the_root_with_its_redirects():
     line = "Redirect 301 /shop/old https://shop.example/shop/new\n"
-    assert of(line, "/shop")[0] == "Redirect 301 /shop/old /new\n"
+    assert moved(of(line, "/shop")[0], "/shop/", "/") == "Redirect 301 /old /new\n"
     assert of("Redirect 301 /x https://shop.example/shopping\n", "/shop")[0] == "Redirect 301 /x /shopping\n"
 
 
@@ -110,3 +110,47 @@ def test_a_policy_loses_nothing_but_what_asks_for_https():
 def test_proofs_come_first_and_once():
     rules = b"RewriteEngine On\n"
     assert with_proofs(rules) == with_proofs(with_proofs(rules)) == PROOFS + rules
+
+
+#: Rules that name paths of their domain, of a shop below %s, and lines with slashes that are none.
+RULES = r"""
+RewriteBase %s
+RewriteRule . - [E=REWRITEBASE:%s]
+RewriteRule ^api(?:/(.*))?$ %%{ENV:REWRITEBASE}dispatcher.php?url=$1 [QSA,L]
+RewriteRule . %sindex.php [L]
+RewriteRule ^old/(.*)$ "%snew/$1" [R=301]
+RewriteCond %%{REQUEST_URI} !^%s(img|js)/
+RewriteCond %%{REQUEST_URI} /img/
+RewriteCond %%{DOCUMENT_ROOT}/x -f
+  ErrorDocument 404 %sindex.php?controller=404
+ErrorDocument 403 "no / entry"
+ErrorDocument 500 https://status.example/
+Redirect 301 %sa %sb
+RedirectMatch ^%sc/(.*)$ %sd/$1
+Redirect %se https://other.example/
+Disallow: %s*?order=
+Allow: */modules/*.css
+# RewriteBase /
+Header set Link "</x.css>; rel=preload"
+RewriteRule ^x$ //cdn.example/x [R]
+"""
+
+
+def moved(text, old, new):
+    template = in_folder(text.encode(), old, "1a2b3c4d")
+    return template.replace(b"@@SL1a2b3c4d:base_uri:raw@@", new.encode()).decode()
+
+
+def rules(base_uri):
+    return RULES % ((base_uri,) * RULES.replace("%%", "").count("%s"))
+
+
+@pytest.mark.parametrize("old", ["/", "/shop/", "/a/b/"])
+@pytest.mark.parametrize("new", ["/", "/shop/", "/c.d/"])
+def test_rules_that_name_paths_of_the_domain_go_to_wherever_the_shop_goes(old, new):
+    assert moved(rules(old), old, new) == rules(new)
+
+
+def test_rules_for_what_lies_beside_the_folder_of_the_template_stay():
+    beside = "RewriteRule . /blog/index.php [L]\nRewriteRule ^shop/x$ - [F]\nErrorDocument 404 /shopping/x\n"
+    assert moved(beside, "/shop/", "/new/") == beside

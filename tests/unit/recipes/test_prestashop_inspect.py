@@ -60,7 +60,7 @@ def test_a_shop_in_a_folder_takes_its_folder_along(mariadb_server, tmp_path):
     shop = install(mariadb_server, tmp_path / "public_html", "/shop/")
     template = inspect(shop)
     found = {one.old.decode(): one.value for one in template.replacements()}
-    assert found[f"{DOMAIN}/shop"] == "domain"
+    assert (found[f"{DOMAIN}/shop"], found[DOMAIN]) == ("shop.address", "domain")
     assert found["/shop/"] == "base_uri"
     content = (shop.root / ".htaccess").read_bytes()
     assert b"/shop/" in content

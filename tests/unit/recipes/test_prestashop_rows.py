@@ -5,11 +5,12 @@ import pytest
 from controller.bundles.template_plan import TemplatePlan
 from controller.recipes.base import PackOptions
 from controller.recipes.prestashop import PrestaShop
+from controller.jobs.values import address
 from controller.recipes.prestashop_settings import is_secret, template_of
 from shared.placeholders import Renderer, token
 
 VALUES = {
-    "domain": "new.shop.test", "base_uri": "/", "root": "/home/a/public_html", "home": "/home/a",
+    **address("http", "new.shop.test", "tea"), "root": "/home/a/public_html", "home": "/home/a",
     "shop.name": "Ann's \"Shop\" فروشگاه", "shop.email": "ann@new.test", "admin.email": "ann.admin@new.test",
     "admin.password_hash": "$2b$10$x", "admin.first_name": "Ann", "admin.last_name": "O'Neil", "shop.language": "fa",
     "shop.country": "IR", "shop.time_zone": "", "shop.currency": "",

@@ -12,12 +12,13 @@ import requests
 from controller.recipes import php_door
 from controller.recipes import wordpress_config as config
 from shared.errors import ShoplaunchError
+from controller.jobs.values import address
 from shared.placeholders import Renderer
 
 NONCE = "1a2b3c4d"
 VALUES = {
     "db.address": "localhost:3307", "db.name": "alice_site", "db.user": "alice", "db.password": "a%b'c\\d\"e$f%%",
-    "domain": "new.site.test:8080", "domain_ssl": "new.site.test:8443",
+    **address("http", "new.site.test:8080", ""), "domain_ssl": "new.site.test:8443",
     **{f"secret.{name.lower()}": name[:4] * 16 for name in (*config.SALTS, "WP_CACHE_KEY_SALT")},
 }  # fmt: skip
 SOURCE = rb"""<?php
@@ -83,6 +84,17 @@ def test_php_reads_the_new_sites_values(tmp_path):
     assert (told["prefix"], told["OWN"]) == ("xy_", f"{tmp_path}/own")
     assert told["shown"] == "define( 'DB_HOST', 'in a string' );"
     assert told["WP_CACHE_KEY_SALT"] == "WP_C" * 16
+
+
+def test_a_site_in_a_folder_has_its_address_and_its_cookies_there(tmp_path):
+    more = b"define('COOKIEPATH', '/'); define('SITECOOKIEPATH', '/old/'); define('ADMIN_COOKIE_PATH', '/wp-admin');"
+    configuration = config.read(site_with(tmp_path, SOURCE.replace(b"<?php\n", b"<?php\n" + more, 1)))
+    values = {**VALUES, **address("http", "new.site.test", "a/b")}
+    told = read_by_php(tmp_path, Renderer(NONCE, values).render(configuration.template(NONCE)))
+    assert told["WP_HOME"] == "http://new.site.test/a/b"
+    assert [told[name] for name in ("COOKIEPATH", "SITECOOKIEPATH", "ADMIN_COOKIE_PATH")] == [
+        "/a/b/", "/a/b/", "/a/b/wp-admin",
+    ]  # fmt: skip
 
 
 def test_the_templates_own_secrets_are_told_and_none_is_left(tmp_path):

@@ -42,13 +42,6 @@ def test_what_makes_the_site_is_packed(path):
     assert not tree.excludes(path.encode(), path.endswith("cache"))
 
 
-def test_rules_for_a_site_in_a_folder_are_those_of_one_at_the_top():
-    rules = b"RewriteBase /blog/\nRewriteRule . /blog/index.php [L]\nRewriteRule ^blog/x$ - [F]\n"
-    moved = tree.without_folder(rules, "/blog", NONCE).replace(b"@@SL1a2b3c4d:base_uri:raw@@", b"/")
-    assert moved == b"RewriteBase /\nRewriteRule . /index.php [L]\nRewriteRule ^blog/x$ - [F]\n"
-    assert tree.without_folder(rules, "", NONCE) == rules
-
-
 def test_secrets_inside_an_array_are_emptied_and_told_and_nothing_else():
     value = serialize(
         {b"title": b"api_key", b"api_key": b"abcdefgh12", b"note": b"secret", b"live": {b"token": b"qwertyuiop1"}}

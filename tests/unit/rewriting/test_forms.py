@@ -4,12 +4,14 @@ import base64
 import gzip
 import html
 import json
+from dataclasses import replace
 from urllib.parse import quote, quote_plus
 
 import pytest
 
+from controller.jobs import values
 from controller.recipes.base import Replacement
-from tests.unit.rewriting.helpers import NONCE, VALUES, Shop, serialize
+from tests.unit.rewriting.helpers import NONCE, REPLACEMENTS, VALUES, Shop, serialize
 
 DOMAIN = VALUES["domain"]
 ROOT = VALUES["root"]
@@ -21,32 +23,33 @@ def php_json(value):
     return json.dumps(value).replace("/", "\\/")
 
 
-@pytest.mark.parametrize(
-    "spell",
-    [
-        lambda text: text,
-        lambda text: php_json({"u": text}),
-        lambda text: json.dumps({"u": text}),
-        lambda text: php_json([php_json({"u": text})]),
-        lambda text: json.dumps({"é": text + "é"}, ensure_ascii=False),
-        lambda text: "x=" + quote(text, safe=""),
-        lambda text: "x=" + quote(quote(text, safe=""), safe=""),
-        lambda text: "x=" + quote_plus(text),
-        lambda text: "var a = " + php_json({"u": text}) + "; // and more",
-        lambda text: "var a = '" + php_json(php_json({"u": text})) + "';",
-        lambda text: f'<a href="{html.escape(text)}">',
-        lambda text: html.escape(php_json({"u": text})),
-        lambda text: quote(php_json({"u": text}), safe=""),
-        lambda text: quote(serialize({b"u": text.encode()}).decode(), safe=""),
-        lambda text: html.escape(serialize({b"u": text.encode()}).decode()),
-        lambda text: base64.b64encode(text.encode()).decode(),
-        lambda text: base64.b64encode(base64.b64encode(text.encode())).decode(),
-        lambda text: "data:x;base64," + base64.b64encode((f"<{text}> <{text}>").encode()).decode() + '"',
-        lambda text: base64.b64encode(serialize({b"j": php_json({"u": text}).encode()})).decode(),
-        lambda text: serialize({b"o": base64.b64encode(php_json({"u": text}).encode()), b"p": 1}).decode(),
-        lambda text: php_json({"s": serialize({b"b": base64.b64encode(php_json([text]).encode())}).decode()}),
-    ],
+#: How an address may be written.
+SPELLINGS = (
+    lambda text: text,
+    lambda text: php_json({"u": text}),
+    lambda text: json.dumps({"u": text}),
+    lambda text: php_json([php_json({"u": text})]),
+    lambda text: json.dumps({"é": text + "é"}, ensure_ascii=False),
+    lambda text: "x=" + quote(text, safe=""),
+    lambda text: "x=" + quote(quote(text, safe=""), safe=""),
+    lambda text: "x=" + quote_plus(text),
+    lambda text: "var a = " + php_json({"u": text}) + "; // and more",
+    lambda text: "var a = '" + php_json(php_json({"u": text})) + "';",
+    lambda text: f'<a href="{html.escape(text)}">',
+    lambda text: html.escape(php_json({"u": text})),
+    lambda text: quote(php_json({"u": text}), safe=""),
+    lambda text: quote(serialize({b"u": text.encode()}).decode(), safe=""),
+    lambda text: html.escape(serialize({b"u": text.encode()}).decode()),
+    lambda text: base64.b64encode(text.encode()).decode(),
+    lambda text: base64.b64encode(base64.b64encode(text.encode())).decode(),
+    lambda text: "data:x;base64," + base64.b64encode((f"<{text}> <{text}>").encode()).decode() + '"',
+    lambda text: base64.b64encode(serialize({b"j": php_json({"u": text}).encode()})).decode(),
+    lambda text: serialize({b"o": base64.b64encode(php_json({"u": text}).encode()), b"p": 1}).decode(),
+    lambda text: php_json({"s": serialize({b"b": base64.b64encode(php_json([text]).encode())}).decode()}),
 )
+
+
+@pytest.mark.parametrize("spell", SPELLINGS)
 @pytest.mark.parametrize(("old", "new"), [(OLD, NEW), (OLD_PATH, NEW_PATH)])
 def test_a_value_reads_as_if_it_had_been_written_in_the_new_shop(spell, old, new):
     shop = Shop()
@@ -231,3 +234,60 @@ def test_an_address_with_its_scheme_and_another_port_is_somebody_elses():
     text = b"https://myshop.example:8443/a"
     assert shop.moved(text) == text
     assert {stays.reason for stays in shop.report.left} == {"with another port"}
+
+
+#: The template at the root of its domain, as recipes name it that know folders.
+AT_ROOT = [replace(one, address="shop.address") if one.kind == "domain" else one for one in REPLACEMENTS]
+#: The same in a folder.
+IN_FOLDER = [
+    *(Replacement(one.old + b"/shop", "shop.address", "domain") for one in REPLACEMENTS if one.kind == "domain"),
+    *REPLACEMENTS,
+    Replacement(b"/shop/", "base_uri", "uri"),
+]
+
+
+def moved_to(folder, template):
+    """A shop below `folder` ("" for the root) made of a template with these needles."""
+    return Shop(template, {**VALUES, **values.address("http", DOMAIN, folder), "shop.email": VALUES["shop.email"]})
+
+
+@pytest.mark.parametrize("spell", SPELLINGS)
+@pytest.mark.parametrize("folder", ["", "shop", "a.b/c-d"])
+@pytest.mark.parametrize(("template", "old"), [(AT_ROOT, "myshop.example"), (IN_FOLDER, "myshop.example/shop")])
+def test_addresses_follow_the_shop_out_of_a_folder_and_into_one(spell, folder, template, old):
+    shop = moved_to(folder, template)
+    new = shop.values["shop.address"]
+    for path in ("?x", "/", "/a b/c.jpg"):
+        assert shop.moved(spell(f"http://{old}{path}").encode()).decode() == spell(f"http://{new}{path}")
+    assert not shop.report.left
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("//myshop.example/x", "//{address}/x"), ("HTTPS://www.MyShop.example/x", "HTTPS://{address}/x"),
+        ("http://myshop.example:80/x", "http://{address}/x"), ("https://myshop.example:443", "https://{address}"),
+        ("u=http%3A%2F%2Fmyshop.example%3A80%2Fx", "u=http%3A%2F%2F{url}%2Fx"),
+        ("see myshop.example/contact or >myshop.example/x<", "see {address}/contact or >{address}/x<"),
+        ("myshop.example", "{domain}"), ("sales@myshop.example", "sales@{domain}"),
+        ("mailto:sales@myshop.example?cc=a@myshop.example", "mailto:sales@{domain}?cc=a@{domain}"),
+        ("^myshop.example$", "^{domain}$"), ('"cookie_domain": ".myshop.example"', '"cookie_domain": ".{domain}"'),
+        ("ftp://myshop.example/x", "ftp://{domain}/x"), ("smtp%3A%2F%2Fmyshop.example", "smtp%3A%2F%2F{quoted}"),
+        ("mysql://user@myshop.example/db", "mysql://user@{domain}/db"),
+        ("/var/log/myshop.example/access.log", "/var/log/{domain}/access.log"),
+        ("myshop.example-catalogue.csv", "{domain}-catalogue.csv"),
+    ],
+)  # fmt: skip
+def test_only_addresses_of_the_shop_take_its_folder_and_hosts_stay_hosts(text, wanted):
+    shop = moved_to("a/b", AT_ROOT)
+    address = shop.values["shop.address"]
+    names = {"domain": DOMAIN, "quoted": quote(DOMAIN, safe=""), "address": address, "url": quote(address, safe="")}
+    assert shop.moved(text.encode()).decode() == wanted.format(**names)
+
+
+def test_what_lies_beside_the_folder_of_the_template_is_not_the_shop():
+    shop = moved_to("new", IN_FOLDER)
+    text = "http://myshop.example/blog/ http://myshop.example/shopping http://myshop.example/shop?x"
+    assert shop.moved(text.encode()).decode() == (
+        f"http://{DOMAIN}/blog/ http://{DOMAIN}/shopping http://{DOMAIN}/new?x"
+    )
