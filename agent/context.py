@@ -24,8 +24,9 @@ from shared.placeholders import Renderer
 class Context:
     """One run of the agent for one job.
 
-    `job` is the checked payload; `home`, `folder` (~/.shoplaunch), `root` (where the shop goes), `domain_root` (what its
-    domain serves: the same, or above it) and `staging` are absolute paths (str). `manifest` and `bundle` are None until stage verify (or the helper's start) has opened the bundle.
+    `job` is the checked payload; `home`, `folder` (~/.shoplaunch), `root` (where the shop goes), `domain_root` (what
+    its domain serves: the same, or above it) and `staging` are absolute paths (str). `manifest` and `bundle` are None
+    until stage verify (or the helper's start) has opened the bundle.
     """
 
     def __init__(self, job, folder, state, log, reporter=None, lock=None, guard=None):

@@ -15,7 +15,7 @@ FOLDER_MODE = 0o755
 
 
 def check(ctx):
-    """Return the names (str, sorted) of entries that occupy the shop's place; [] when it is free, or a folder to be made.
+    """Return the names (str, sorted) of entries that occupy the shop's place; [] when it is free or not there yet.
 
     Raises ShoplaunchError `docroot_missing` when it, or the document root it lies in, is no real directory of this
     account; OSError.

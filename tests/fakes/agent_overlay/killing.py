@@ -1,7 +1,8 @@
 """Ends the agent by SIGKILL right before the n-th change of names that its main thread makes from a given call on.
 
 `kill.json` in the home says where the counting begins ("preflight", "unpack", "configure", "switch", "undo",
-"cleanup") and at which change to die; each is noted in `changes`. Names are all that counts: what a process has written survives its end.
+"cleanup") and at which change to die; each is noted in `changes`. Names are all that counts: what a process has written
+survives its end.
 """
 
 import json

@@ -1,14 +1,9 @@
-"""What an order may choose: names of every kind, time zone and currency; and a template out of a folder."""
-
-import os
-import shutil
-import subprocess
+"""What an order may choose: names of every kind, time zone and currency."""
 
 import pytest
 
-from tests.whole import BUNDLE, PROJECT, SERVER, TEMPLATE_DOMAIN
+from tests.whole import BUNDLE, SERVER, TEMPLATE_DOMAIN
 
-INSTALLER = PROJECT / "packaging" / "demo" / "sample-shop" / "install.php"
 NAMES = {
     "another script": "فروشگاه.{}.example",
     "with www": "www.{}.example",
@@ -17,12 +12,12 @@ NAMES = {
 }
 
 
-def built(whole, *words, domain, bundle=BUNDLE):
+def built(whole, *words, domain):
     """Order a shop under the domain and let its agent do its work; return the job."""
     account = whole.handmade_account()
     job = whole.world.json(
         "order", "--account", account, "--domain", domain.format(account), "--email", f"{account}@example.com",
-        "--server", SERVER, "--bundle", bundle, *words,
+        "--server", SERVER, "--bundle", BUNDLE, *words,
     )  # fmt: skip
     whole.wait(job, "dropped", "failed")
     assert whole.run_agent(job) == 0
@@ -63,30 +58,3 @@ def test_time_zone_and_currency_are_those_of_the_order(whole):
     assert (code, rate) == ("IRR", 1)
     page = whole.get(job).text
     assert 'dir="rtl"' in page and "ریال" in page
-
-
-@pytest.fixture(scope="module")
-def from_folder(whole):
-    """A bundle of a template that lives in a folder of its domain."""
-    root = whole.directory / "in-folder" / "shop"
-    root.parent.mkdir()
-    url, password = whole.world.database("sl_folder")
-    command = ["php", str(INSTALLER), "--docroot", str(root), "--domain", TEMPLATE_DOMAIN]
-    command += ["--physical-uri", "/shop/", "--admin-email", "template@template.example", "--db-url", url]
-    secret = {"SAMPLE_SHOP_DB_PASSWORD": password, "SAMPLE_SHOP_ADMIN_PASSWORD": "Sample-Pw-77!"}
-    subprocess.run(command, check=True, env={**os.environ, **secret}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    target = whole.directory / "folder.bundle"
-    whole.world.pack(root, url, password, target)
-    whole.world.run("bundle", "add", "folder", str(target))
-    shutil.rmtree(root.parent)
-    return "folder"
-
-
-def test_a_template_out_of_a_folder_becomes_a_shop_at_the_root(whole, from_folder):
-    job = built(whole, domain="{}.localhost", bundle=from_folder)
-    assert address(whole, job)[1] == "/"
-    page = whole.get(job)
-    assert page.status_code == 200 and "/shop/" not in page.text
-    # The rules of .htaccess lead to pictures, too
-    visits = {visit["name"]: visit for visit in whole.service.certificate(job["id"])["probes"]}
-    assert "product_image_by_name" in visits

@@ -49,7 +49,8 @@ class Sites(Whole):
         """Run `code` within the job's WordPress as its account; return what it prints, read as JSON."""
         entry = self.identity(job)
         drop = ["setpriv", f"--reuid={entry.pw_uid}", f"--regid={entry.pw_gid}", "--clear-groups"]
-        return json.loads(self.site.php(f"echo wp_json_encode({code});", self.root(job), drop))
+        root = self.root(job) / job["folder"]
+        return json.loads(self.site.php(f"echo wp_json_encode({code});", root, drop))
 
 
 def write_variants(site, folder):

@@ -5,6 +5,7 @@ import base64
 import pytest
 
 from agent.edits import edited
+from controller.jobs.values import address
 from shared.placeholders import Renderer
 
 CHOSEN = "A new password, چای 7"
@@ -17,7 +18,7 @@ class Later:
         self._sites, self._job = sites, job
         host = shown["shop_url"].split("/")[2]
         secure = f"{job['domain']}:8443"
-        values = {"domain": host, "domain_ssl": secure, "shop.url": f"http://{host}"}
+        values = {**address("http", host, ""), "domain_ssl": secure}
         self._renderer = Renderer(manifest["nonce"], values)
         self.secure = f"https://{secure}"
         self.plain = f"http://{host}"

@@ -3,9 +3,9 @@
 import pytest
 
 from controller.bundles.template_plan import TemplatePlan
+from controller.jobs.values import address
 from controller.recipes.base import PackOptions
 from controller.recipes.prestashop import PrestaShop
-from controller.jobs.values import address
 from controller.recipes.prestashop_settings import is_secret, template_of
 from shared.placeholders import Renderer, token
 

@@ -7,6 +7,7 @@ from controller.bundles.tree import Tree
 from controller.recipes.base import PackOptions
 from controller.recipes.htaccess import LEFT_OUT, PROOFS
 from controller.recipes.prestashop import PrestaShop
+from shared.placeholders import token
 from tests.unit.recipes.conftest import DOMAIN
 
 SEARCHED = DOMAIN.encode()

@@ -9,10 +9,10 @@ from contextlib import contextmanager
 import pytest
 import requests
 
+from controller.jobs.values import address
 from controller.recipes import php_door
 from controller.recipes import wordpress_config as config
 from shared.errors import ShoplaunchError
-from controller.jobs.values import address
 from shared.placeholders import Renderer
 
 NONCE = "1a2b3c4d"
