@@ -206,4 +206,4 @@ def furnish(connection):
     """The installation knows a server and a bundle."""
     servers.add(connection, Server(name="web-1", panel="local"), time.time())
     digest = hashlib.sha256(b"boutique").hexdigest()
-    bundles.add(connection, Bundle("boutique", digest, 1, digest, "prestashop", "8.2.1", time.time()))
+    bundles.add(connection, Bundle("boutique", digest, 1, digest, "prestashop", "8.2.1", time.time(), folders=True))

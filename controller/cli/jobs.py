@@ -22,7 +22,7 @@ _COLUMNS = (
 )  # fmt: skip
 _WHO = "command line"
 #: Shown where there is something to show.
-_MAYBE = ("variant", "parent", "tls", "tls_reason")
+_MAYBE = ("folder", "variant", "parent", "tls", "tls_reason")
 
 
 def register(group: click.Group) -> None:
@@ -59,8 +59,8 @@ def show(job_id: str, as_json: bool) -> None:
     if as_json:
         print_json({**status, "agent": agent})
         return
-    labels = ("id", "domain", "server", "account", "bundle", "variant", "state", "step", "attempt", "percent", "kind",
-              "parent", "tls", "tls_reason", "created_at", "updated_at", "shop_url", "admin_url",
+    labels = ("id", "domain", "folder", "server", "account", "bundle", "variant", "state", "step", "attempt", "percent",
+              "kind", "parent", "tls", "tls_reason", "created_at", "updated_at", "shop_url", "admin_url",
               "status_url")  # fmt: skip
     shown = [name for name in labels if name not in _MAYBE or status.get(name)]
     print_facts((name.replace("_", " "), status[name]) for name in shown)

@@ -10,6 +10,7 @@ from controller.cli.output import errors_shown
 from controller.config import load_config
 from controller.db.jobs import Job
 from controller.jobs import kinds, states
+from controller.jobs.domains import readable
 from controller.jobs.secrets import password as new_password
 from controller.jobs.service import Service, open_service
 from shared.errors import ShoplaunchError
@@ -72,8 +73,8 @@ def _asked() -> str:
 def remove(job_id: str, yes: bool) -> None:
     """Close the shop of job ID for visitors; its files and data stay until the account goes."""
     service = open_service(load_config())
-    domain = service.get_job(job_id).domain
+    shop = service.get_job(job_id)
     if not yes:
-        click.confirm(f"Close the shop {domain}?", abort=True)
+        click.confirm(f"Close the shop {readable(shop.domain, shop.folder)}?", abort=True)
     job = _begin(service, job_id, kinds.REMOVE)
     click.echo(f"{job.id}: {job.state}")

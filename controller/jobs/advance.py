@@ -252,7 +252,7 @@ class Mover:
         tools, error = self._tools(job), dict(job.error or {})
         news = Alarm(
             job=job.id,
-            domain=job.domain,
+            domain=f"{job.domain}/{job.folder}" if job.folder else job.domain,
             server=job.server,
             state=job.state,
             step=job.step,

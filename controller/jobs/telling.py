@@ -36,7 +36,7 @@ def about(tools: Tools, job: Job) -> About:
         service = services.get(connection, job.service_id) if job.service_id else None
     return About(
         job=job.id,
-        domain=readable(job.domain),
+        domain=readable(job.domain, job.folder),
         email=job.email,
         first_name=str(job.order.get("first_name") or ""),
         language=job.language,

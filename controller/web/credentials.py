@@ -6,6 +6,7 @@ from flask import Blueprint, Response, g, make_response, render_template, reques
 
 from controller.db.jobs import Job
 from controller.jobs import choosing, credentials
+from controller.jobs.domains import readable
 from controller.nouns import word
 from controller.web.context import service
 from controller.web.i18n import gettext, language
@@ -95,7 +96,7 @@ def _page(job: Job, view: str, status: int = 200, **more: str) -> Response:
         "credentials.html",
         view=view,
         title=titles[view],
-        domain=job.domain,
+        place=readable(job.domain, job.folder),
         noun=word(job.noun, language()),
         login=job.email,
         admin_url=job.facts.get("admin_url"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint, g, render_template
 
+from controller.jobs.domains import readable
 from controller.nouns import word
 from controller.web import labels
 from controller.web.context import service
@@ -25,7 +26,7 @@ def show(token: str) -> str:
         title=title,
         sentence=sentence,
         state=view["state"],
-        domain=view["domain"],
+        place=readable(view["domain"], view["folder"]),
         percent=view["percent"],
         milestones=labels.milestones(view["state"], view["percent"], noun),
         noun=noun,

@@ -222,7 +222,8 @@ def test_the_variant_of_an_order_that_was_taken_and_then_refused_is_still_known(
     assert any(f"reading the options of service {service} failed" in line for line in watched.log())
 
 
-def test_where_no_option_chooses_the_variant_none_is_looked_for(watched, told):
+def test_where_no_option_chooses_the_variant_or_the_folder_none_is_looked_for(watched, told):
+    watched.setting("folder_option", "")
     told.refuse(422, "bundle_unknown")
     _order, service = watched.order()
     watched.create(service)

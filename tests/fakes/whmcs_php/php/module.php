@@ -25,6 +25,17 @@ function config_options(int $serviceId): array
     return $found;
 }
 
+/** Return a service's custom fields as modules are given them: of `name|Label` the name. */
+function custom_fields(int $serviceId, int $productId): array
+{
+    $found = [];
+    foreach (Capsule::pdo()->query("SELECT * FROM tblcustomfields WHERE type = 'product' AND relid = $productId") as $field) {
+        $sql = "SELECT value FROM tblcustomfieldsvalues WHERE fieldid = $field->id AND relid = $serviceId";
+        $found[explode('|', $field->fieldname)[0]] = (string) Capsule::pdo()->query($sql)->fetchColumn();
+    }
+    return $found;
+}
+
 /** Return the parameters of a module function, secrets included. */
 function params(int $serviceId, array $changes): array
 {
@@ -36,7 +47,8 @@ function params(int $serviceId, array $changes): array
         'serviceid' => $serviceId, 'userid' => (int) $service->userid, 'pid' => (int) $service->packageid,
         'serverid' => (int) $service->server, 'domain' => $service->domain, 'username' => $service->username,
         'password' => 'CLIENT-PASSWORD', 'producttype' => $product->type, 'moduletype' => $product->servertype,
-        'configoption1' => $product->configoption1, 'clientsdetails' => (array) $client, 'customfields' => [],
+        'configoption1' => $product->configoption1, 'clientsdetails' => (array) $client,
+        'customfields' => custom_fields($serviceId, (int) $service->packageid),
         'configoptions' => config_options($serviceId), 'server' => true, 'serverip' => '192.0.2.1',
         'serverhostname' => $server === null ? '' : $server->hostname,
         'serverusername' => $server === null ? '' : $server->username,

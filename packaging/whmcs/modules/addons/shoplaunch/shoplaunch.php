@@ -6,6 +6,7 @@ use WHMCS\Module\Addon\Shoplaunch\Log;
 use WHMCS\Module\Addon\Shoplaunch\MailTemplates;
 use WHMCS\Module\Addon\Shoplaunch\Progress;
 use WHMCS\Module\Addon\Shoplaunch\Schema;
+use WHMCS\Module\Addon\Shoplaunch\Settings;
 
 if (!defined('WHMCS')) {
     die('This file cannot be accessed directly');
@@ -58,6 +59,13 @@ function shoplaunch_config()
                 'Size' => '30',
                 'Default' => '',
                 'Description' => 'Name of the configurable option that chooses the variant of the bundle; empty: none',
+            ],
+            'folder_option' => [
+                'FriendlyName' => 'Folder option',
+                'Type' => 'text',
+                'Size' => '30',
+                'Default' => Settings::FOLDER_OPTION,
+                'Description' => 'Name of the custom field or configurable option with the folder of the domain the shop goes into; empty: always its root',
             ],
             'wait_for_acceptance' => [
                 'FriendlyName' => 'Wait for acceptance',

@@ -159,6 +159,8 @@ final class Orders
             $lacks = 'service %d: none of its configurable options is called "%s"; it is built as the template is';
             Log::activity(sprintf($lacks, $hosting->id, Settings::get('variant_option')), (int) $hosting->userid);
         }
+        // Longer ones are refused whatever they are
+        $folder = (string) preg_replace('/^(.{200}).*$/us', '$1', Params::folder($params));
         $country = (string) ($client['countrycode'] ?? $client['country'] ?? '');
         return [
             'event' => 'module_created',
@@ -178,7 +180,7 @@ final class Orders
             'country' => preg_match('/^[A-Za-z]{2}$/', $country) ? $country : '',
             'at' => time(),
             'wait_for_acceptance' => Settings::isOn('wait_for_acceptance'),
-        ];
+        ] + ($folder === '' ? [] : ['folder' => $folder]);
     }
 
     /** WHMCS keeps names as HTML: `O&#039;Brien`. The controller takes at most 255 characters. */

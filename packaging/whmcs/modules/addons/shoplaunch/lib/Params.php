@@ -9,18 +9,41 @@ use WHMCS\Database\Capsule;
 
 final class Params
 {
-    /** Keep the options that were chosen with an order, as WHMCS hands them over. */
+    /** Keep the options that were chosen with an order, as WHMCS hands them over, and the folder. */
     public static function remember(int $serviceId, array $params): void
     {
-        $chosen = Queue::encode((array) ($params['configoptions'] ?? []));
-        Capsule::table(Schema::SERVICES)->where('service_id', $serviceId)->update(['configoptions' => $chosen]);
+        $known = ['configoptions' => (array) ($params['configoptions'] ?? []), 'folder' => self::folder($params)];
+        $kept = Queue::encode($known);
+        Capsule::table(Schema::SERVICES)->where('service_id', $serviceId)->update(['configoptions' => $kept]);
     }
 
     /** Return the parameters an order needs beside the service's row of `tblhosting`; `$row` is our own. */
     public static function of(\stdClass $hosting, \stdClass $row): array
     {
         $client = Capsule::table('tblclients')->where('id', (int) $hosting->userid)->first();
-        return ['clientsdetails' => (array) $client, 'configoptions' => self::options($row)];
+        $field = self::field((int) $row->service_id, (int) $hosting->packageid);
+        return [
+            'clientsdetails' => (array) $client,
+            'configoptions' => self::options($row),
+            'customfields' => [self::folderName() => $field ?? (string) (self::remembered($row)['folder'] ?? '')],
+        ];
+    }
+
+    /**
+     * Return the folder of the domain that an order asks for, by a configurable option or a custom field of the name
+     * that is set; '' for the domain's root.
+     */
+    public static function folder(array $params): string
+    {
+        foreach (['configoptions', 'customfields'] as $kind) {
+            foreach ((array) ($params[$kind] ?? []) as $name => $value) {
+                $folder = trim(html_entity_decode((string) $value, ENT_QUOTES));
+                if ($folder !== '' && self::folderName() !== '' && self::plain((string) $name) === self::folderName()) {
+                    return $folder;
+                }
+            }
+        }
+        return '';
     }
 
     /**
@@ -34,7 +57,7 @@ final class Params
             return '';
         }
         foreach ($options as $name => $value) {
-            if (trim(html_entity_decode((string) $name, ENT_QUOTES)) === $wanted) {
+            if (self::plain((string) $name) === $wanted) {
                 return trim((string) $value);
             }
         }
@@ -44,17 +67,57 @@ final class Params
     /** Tell whether the service of our `$row` has configurable options, and none that chooses a variant as set. */
     public static function lacksVariant(\stdClass $row): bool
     {
-        return self::variant(self::options($row)) === null;
+        return Settings::get('variant_option') !== '' && self::variant(self::options($row)) === null;
     }
 
     /** Return name => value of the chosen options: as the tables have them now, otherwise as they were ordered. */
     private static function options(\stdClass $row): array
     {
-        if (Settings::get('variant_option') === '') {
+        if (Settings::get('variant_option') === '' && self::folderName() === '') {
             return [];
         }
         // Nobody may get the plain shop for a variant that was paid for
-        return self::tabled((int) $row->service_id) + (array) json_decode((string) $row->configoptions, true);
+        return self::tabled((int) $row->service_id) + self::remembered($row)['configoptions'];
+    }
+
+    /** Return what was kept of the order: `configoptions`, and `folder` where it was kept. */
+    private static function remembered(\stdClass $row): array
+    {
+        $known = (array) json_decode((string) $row->configoptions, true);
+        // Earlier the options alone were kept
+        return is_array($known['configoptions'] ?? null) ? $known : ['configoptions' => $known];
+    }
+
+    private static function folderName(): string
+    {
+        return Settings::get('folder_option', Settings::FOLDER_OPTION);
+    }
+
+    /** Return a name as it is set: WHMCS keeps it as HTML. */
+    private static function plain(string $name): string
+    {
+        return trim(html_entity_decode($name, ENT_QUOTES));
+    }
+
+    /** Return what the client (or an administrator since) entered into the field for the folder, null when unknown. */
+    private static function field(int $serviceId, int $productId): ?string
+    {
+        if (self::folderName() === '') {
+            return null;
+        }
+        try {
+            $fields = Capsule::table('tblcustomfields')->where('type', 'product')->where('relid', $productId)->get();
+            foreach ($fields as $field) {
+                if (self::plain(explode('|', (string) $field->fieldname)[0]) === self::folderName()) {
+                    $value = Capsule::table('tblcustomfieldsvalues')->where('fieldid', (int) $field->id)
+                        ->where('relid', $serviceId)->first();
+                    return $value === null ? null : (string) $value->value;
+                }
+            }
+        } catch (\Throwable $failure) {
+            Log::failure('reading the fields of service ' . $serviceId, $failure);
+        }
+        return null;
     }
 
     /**

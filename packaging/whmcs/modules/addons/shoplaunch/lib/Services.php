@@ -73,11 +73,12 @@ final class Services
         return $found;
     }
 
-    /** Return the service's domain: the controller's spelling, or WHMCS's before it has spoken. */
+    /** Return the service's domain, with the shop's folder: as the controller spells them, or WHMCS before that. */
     public static function domain(\stdClass $row, array $document): string
     {
         if (is_string($document['domain'] ?? null) && $document['domain'] !== '') {
-            return $document['domain'];
+            $folder = is_string($document['folder'] ?? null) ? $document['folder'] : '';
+            return $document['domain'] . ($folder === '' ? '' : '/' . $folder);
         }
         $hosting = Capsule::table('tblhosting')->where('id', $row->service_id)->first();
         return $hosting === null ? '' : (string) $hosting->domain;

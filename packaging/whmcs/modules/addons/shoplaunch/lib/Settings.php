@@ -14,8 +14,11 @@ final class Settings
     /** @var array<string, string>|null */
     private static $values = null;
 
-    /** Return the setting `$name` as trimmed text; '' when it is not set. */
-    public static function get(string $name): string
+    /** How the field or option with the shop's folder is called, where nobody has said otherwise. */
+    public const FOLDER_OPTION = 'Shop folder';
+
+    /** Return the setting `$name` as trimmed text; `$otherwise` when it was never saved. */
+    public static function get(string $name, string $otherwise = ''): string
     {
         if (self::$values === null) {
             self::$values = [];
@@ -24,7 +27,7 @@ final class Settings
                 self::$values[(string) $row->setting] = trim(html_entity_decode((string) $row->value, ENT_QUOTES));
             }
         }
-        return self::$values[$name] ?? '';
+        return self::$values[$name] ?? $otherwise;
     }
 
     /** Tell whether a yes/no setting is on. */

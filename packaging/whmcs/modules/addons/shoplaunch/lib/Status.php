@@ -52,7 +52,7 @@ final class Status
             return;
         }
         $names = ['id', 'kind', 'domain', 'state', 'step', 'percent', 'error', 'shop_url', 'admin_url', 'status_url',
-            'waiting_for', 'variant', 'noun'];
+            'waiting_for', 'variant', 'noun', 'folder'];
         $kept = array_intersect_key($document, array_flip($names)) + ['failed_steps' => self::failedSteps($document)];
         self::set($serviceId, [
             'state' => $state,
