@@ -22,6 +22,12 @@ _AROUND_BYTES = 40
 _BINARY_HEAD = 8192
 _JSON_STRING = re.compile(rb'"((?:[^"\\]|\\.)*)"', re.DOTALL)
 _BASE64_RUN = re.compile(rb"[A-Za-z0-9+/]{16,}={0,2}")
+#: In markup: where a path of the domain stands as an address, in JSON or code with a backslash before quote and slash.
+_ROOT_LINK = re.compile(
+    rb"((?:\b(?:href|src|action|poster|data-(?:src|href|url|link))=(?:\\?[\"']|&quot;|&#0?39;)|\burl\((?:\\?[\"']|&quot;)?))"
+    rb"(\\?)/(?!\\?/)",
+    re.IGNORECASE,
+)
 _ESCAPED_STRING = re.compile(rb'(?<![A-Za-z0-9_])s:([0-9]+):(\\+)"')
 
 
@@ -32,10 +38,16 @@ class Rewriter:
     serialized data are never made; class names are never looked at.
 
     A host with `www.` in front becomes the same value as the host without: the new shop answers to one name only.
+    With `root_links`, of templates at the root of their domain, links in values that begin with a slash follow the
+    shop into a folder.
     """
 
-    def __init__(self, nonce: str, replacements: Sequence[Replacement], fragments: Fragments, report: Report) -> None:
+    def __init__(
+        self, nonce: str, replacements: Sequence[Replacement], fragments: Fragments, report: Report, *,
+        root_links: bool = False,
+    ) -> None:  # fmt: skip
         self._nonce = nonce
+        self._root_links = self._links = root_links
         self._needles = Needles(replacements)
         self._fragments = fragments
         self._report = report
@@ -46,10 +58,13 @@ class Rewriter:
 
     def rewrite_text(self, data: bytes, place: str) -> bytes:
         """Return a value as a template; the same object when nothing in it depends on the account."""
+        self._links = self._root_links
         return self._value(data, place, ())
 
     def rewrite_file(self, data: bytes, place: str) -> bytes:
         """Return a text file as a template, the same object when nothing changed; other files are only searched."""
+        # Code writes its own: what begins so in it is asked for as it is
+        self._links = False
         if wrappings.is_packed(data):
             self._look_into(data, place)
             return data
@@ -187,7 +202,7 @@ class Rewriter:
 
     def _text(self, data: bytes, place: str, inside: tuple[str, ...]) -> bytes:
         """Return running text as a template; serialized values and base64 in the middle of it are taken apart too."""
-        has_needles = self._needles.any_in(data)
+        has_needles = self._needles.any_in(data) or self._has_link(data)
         has_coded = any(form in data for form in self._coded)
         if any(form in data for form in self._hexes):
             self._report.leave(place, "in hexadecimal", b"")
@@ -235,7 +250,8 @@ class Rewriter:
             closing = head.group(2) + b'";'
             end = data.find(closing, head.end())
             body = data[head.end() : end]
-            if end < 0 or not self._needles.any_in(body) or _overlaps(head.start(), end, taken):
+            concerned = self._needles.any_in(body) or self._has_link(body)
+            if end < 0 or not concerned or _overlaps(head.start(), end, taken):
                 continue
             wrapped = wrappings.in_json(body) if head.group(2) == b"\\" else None
             stop = end + len(closing)
@@ -274,7 +290,19 @@ class Rewriter:
             self._report.rewritten(_form(hit.steps, inside), place)
             parts += [data[last : hit.start], token(self._nonce, hit.value, hit.steps)]
             last = hit.end
-        return b"".join(parts) + data[last:end]
+        plain = b"".join(parts) + data[last:end]
+        return self._with_links(plain, place, inside) if self._has_link(plain) else plain
+
+    def _has_link(self, data: bytes) -> bool:
+        return self._links and _ROOT_LINK.search(data) is not None
+
+    def _with_links(self, data: bytes, place: str, inside: tuple[str, ...]) -> bytes:
+        def filled(found: re.Match[bytes]) -> bytes:
+            steps = "json" if found.group(2) else "raw"
+            self._report.rewritten(_form(steps, inside), place)
+            return found.group(1) + bytes(token(self._nonce, "base_uri", steps))
+
+        return _ROOT_LINK.sub(filled, data)
 
     def _look_into(self, packed: bytes, place: str) -> None:
         inner = wrappings.unpacked(packed)

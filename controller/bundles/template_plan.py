@@ -65,7 +65,10 @@ class TemplatePlan:
         self._report = Report()
         self._fragments = Fragments(self.nonce)
         self._replacements = list(template.replacements())
-        self._rewriter = Rewriter(self.nonce, self._replacements, self._fragments, self._report)
+        self._rewriter = Rewriter(
+            self.nonce, self._replacements, self._fragments, self._report,
+            root_links=template.folders and facts.base_uri == "/",
+        )  # fmt: skip
         self._columns: dict[str, tuple[list[str], list[int]]] = {}
         self._set: Counter[str] = Counter()
         self._whole_files: list[str] = []

@@ -17,7 +17,7 @@ from controller.jobs.bundles import Bundles
 
 _COLUMNS = (
     ("name", "Name"), ("application", "Application"), ("version", "Version"), ("size", "Bytes"), ("added_at", "Added"),
-    ("manifest_sha256", "Manifest"),
+    ("folders", "Folders"), ("manifest_sha256", "Manifest"),
 )  # fmt: skip
 
 

@@ -26,10 +26,10 @@ VALUES = {
 class Shop:
     """Rewrites and fills; `report` says what happened."""
 
-    def __init__(self, replacements=REPLACEMENTS, values=VALUES):
+    def __init__(self, replacements=REPLACEMENTS, values=VALUES, **options):
         self.fragments = Fragments(NONCE)
         self.report = Report()
-        self.rewriter = Rewriter(NONCE, replacements, self.fragments, self.report)
+        self.rewriter = Rewriter(NONCE, replacements, self.fragments, self.report, **options)
         self.values = values
 
     def template(self, data):

@@ -248,7 +248,8 @@ IN_FOLDER = [
 
 def moved_to(folder, template):
     """A shop below `folder` ("" for the root) made of a template with these needles."""
-    return Shop(template, {**VALUES, **values.address("http", DOMAIN, folder), "shop.email": VALUES["shop.email"]})
+    known = {**VALUES, **values.address("http", DOMAIN, folder)}
+    return Shop(template, known, root_links=template is AT_ROOT)
 
 
 @pytest.mark.parametrize("spell", SPELLINGS)
@@ -291,3 +292,42 @@ def test_what_lies_beside_the_folder_of_the_template_is_not_the_shop():
     assert shop.moved(text.encode()).decode() == (
         f"http://{DOMAIN}/blog/ http://{DOMAIN}/shopping http://{DOMAIN}/new?x"
     )
+
+
+#: Links are looked for in whole values and what these are wrapped in, not in encoded text amid other text.
+WHOLE = [one for number, one in enumerate(SPELLINGS) if number not in (5, 6, 7, 9, 10, 17)]
+#: Values with links that begin with a slash, of a shop whose root is %s.
+LINKS = [
+    '<a href="%simg/cms/a.jpg">x</a> <img src=\'%sb.png\' alt="/"> <form action="%s"> //cdn.example/x "/y/z"',
+    'background: url(%simg/c.png) url("%sd.png") url(//cdn.example/e.png)',
+    '<p>http://myshop.example/x <a href="%sf">f</a></p>',
+    "&lt;a href=&quot;%sg&quot;&gt;",
+]
+
+
+@pytest.mark.parametrize("spell", WHOLE)
+@pytest.mark.parametrize("folder", ["", "a/b"])
+@pytest.mark.parametrize("text", LINKS)
+def test_links_in_values_that_begin_with_a_slash_follow_the_shop(text, folder, spell):
+    shop = moved_to(folder, AT_ROOT)
+    old, new = (text.replace("%s", base) for base in ("/", shop.values["base_uri"]))
+    new = new.replace("myshop.example", shop.values["shop.address"])
+    assert shop.moved(spell(old).encode()).decode() == spell(new)
+
+
+def test_a_link_in_code_with_serialized_values_keeps_their_lengths_or_stays():
+    shop = moved_to("a/b", AT_ROOT)
+    inner = '<a href="/x">'
+    escaped = inner.replace('"', '\\"')
+    assert shop.moved(f'$x = "s:{len(inner)}:\\"{escaped}\\";";'.encode()).decode() in (
+        f'$x = "s:{len(inner) + 4}:\\"{escaped.replace("/x", "/a/b/x")}\\";";',
+        f'$x = "s:{len(inner)}:\\"{escaped}\\";";',
+    )
+
+
+def test_links_in_files_are_the_applications_own():
+    shop = moved_to("a/b", AT_ROOT)
+    code = b"echo '<a href=\"/x\">'; // http://myshop.example/"
+    filled = shop.fill(shop.rewriter.rewrite_file(code, "a.php"))
+    assert filled == code.replace(b"myshop.example", shop.values["shop.address"].encode())
+    assert shop.moved(b'<a href="/x">') == b'<a href="/a/b/x">'
