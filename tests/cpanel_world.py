@@ -229,8 +229,9 @@ class CpanelWorld(World):
             headers=headers, verify=self.whm.ca_file, allow_redirects=False, timeout=120,
         )  # fmt: skip
 
-    def arrives(self, job, path="/"):
-        """Follow a visitor who typed the domain; return the addresses on the way, the last one answered with 200."""
+    def arrives(self, job, path=None):
+        """Follow a visitor who typed the shop's address; return those on the way, the last one answered with 200."""
+        path = path or f"/{job.folder}/".replace("//", "/")
         way, https = [f"http://{job.domain}{path}"], False
         for _ in range(5):
             answer = self.visit(job, path, https=https)

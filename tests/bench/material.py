@@ -14,6 +14,7 @@ import tempfile
 import zipfile
 from pathlib import Path
 
+from controller.jobs.values import address
 from shared.bundle import SESSION, load_manifest, members_of
 from shared.encoding import sha256_hex
 from shared.placeholders import Renderer
@@ -21,9 +22,7 @@ from tests.agent_box import PROJECT
 from tests.bench import shapes
 
 KNOWN = {
-    "domain": "bench.example",
-    "base_uri": "/",
-    "scheme": "http",
+    **address("http", "bench.example", ""),
     "admin_folder": "backoffice77",
     "shop.currency": "",
 }

@@ -1,5 +1,8 @@
 """A shop on a cPanel server lives on http; AutoSSL is asked for, https follows once a certificate is really served."""
 
+import shutil
+from pathlib import Path
+
 import pytest
 
 from controller.panels.cpanel.settings import CpanelSettings
@@ -51,15 +54,19 @@ def wait(world, job, seconds, stride=60):
             return
 
 
+def below(job):
+    return f"/{job.folder}/" if job.folder else "/"
+
+
 def is_on_http(world, job):
-    assert world.arrives(job) == [f"http://{job.domain}/"]
+    assert world.arrives(job) == [f"http://{job.domain}{below(job)}"]
     assert world.service.later_jobs(job.id) == []
     assert world.status(job)["shop_url"].startswith("http://")
 
 
-def is_on_https(world, job, path="/"):
+def is_on_https(world, job):
     port = "" if world.whm.https_port == 443 else f":{world.whm.https_port}"
-    secure = f"https://{job.domain}{port}/"
+    secure = f"https://{job.domain}{port}{below(job)}"
     way = world.arrives(job)
     assert len(way) == 2 and way[1] == secure
     assert world.status(job)["tls"] == "on", world.trouble(job)
@@ -195,3 +202,15 @@ def test_another_port_for_https_is_where_certificates_are_looked_for(world, whm)
     assert (address.ip, address.tls_port) == (whm.ip, whm.https_port)
     world.settings["https_port"] = 8443
     assert world.open_panel().site_address(world.account(world.sold())).tls_port == 8443
+
+
+def test_a_shop_in_a_folder_goes_to_https_within_it_and_the_site_around_stays_on_http(world, whm, hosting):
+    page = Path(hosting.document_root_path) / "index.html"
+    page.write_text("around")
+    shutil.chown(page, hosting.user, hosting.user)
+    lead_here(whm, hosting)
+    job = world.opened(hosting, folder="tea/shop")
+    wait(world, job, 3600)
+    is_on_https(world, job)
+    answer = world.visit(job, "/index.html")
+    assert (answer.status_code, answer.text) == (200, "around")

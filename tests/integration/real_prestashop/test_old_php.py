@@ -20,7 +20,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.support import expected_conditions as expected
 
 from controller.bundles.agent_build import build_agent
-from controller.jobs.values import make_private
+from controller.jobs.values import address, make_private
 from shared.encoding import sha256_hex
 from tests.agent_box import Box, Keys
 from tests.browser.chrome import chrome
@@ -143,7 +143,7 @@ def restored(domain, bundle, agent, keys, server, controller, **more):
     box.own()
     private = make_private(manifest)
     values = {
-        "domain": domain, "domain_ssl": domain, "base_uri": "/", "scheme": "http",
+        **address("http", domain, ""), "domain_ssl": domain,
         "root": str(box.root), "home": str(box.home), "db.host": "127.0.0.1", "db.port": str(server.port),
         "db.address": f"127.0.0.1:{server.port}", "db.socket": "", "db.name": name, "db.user": user,
         "shop.name": SHOP_NAME, "shop.email": "owner@example.com", "admin.email": "owner@example.com",
