@@ -57,9 +57,17 @@ def has_ended(process):
     return os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is not None
 
 
-def pss_of(pid):
-    """Return the sum of the proportional set sizes of process `pid` and everything below it, in bytes."""
-    return sum(map(_own_pss, [pid, *descendants(pid)]))
+def pss_of(pid, without=""):
+    """Return the sum of the proportional set sizes of process `pid` and everything below it, in bytes.
+
+    Processes named `without` do not count.
+    """
+    return sum(_own_pss(one) for one in [pid, *descendants(pid)] if not without or name_of(one) != without)
+
+
+def name_of(pid):
+    """Return a process's name, "" when it has ended."""
+    return _read(Path(f"/proc/{pid}/comm")).strip()
 
 
 def cpu_so_far(pid):

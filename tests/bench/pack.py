@@ -25,7 +25,7 @@ from controller.bundles.scratch import open_scratch
 from tests.agent_box import PROJECT
 from tests.mariadb import start_private, stop_private
 from tests.real_shop import DATABASE, DOCROOT
-from tests.resources import descendants, pss_of
+from tests.resources import pss_of
 
 SHOPLAUNCH = str(Path(sys.executable).with_name("shoplaunch"))
 INSTALLER = PROJECT / "packaging" / "demo" / "sample-shop" / "install.php"
@@ -103,8 +103,7 @@ class Template:
         """Return the most memory the packer's own processes take together, the scratch server apart."""
         process, peak = self.started(folder), 0
         while process.poll() is None:
-            servers = [pid for pid in descendants(process.pid) if _name_of(pid) == "mariadbd"]
-            peak = max(peak, pss_of(process.pid) - sum(map(pss_of, servers)))
+            peak = max(peak, pss_of(process.pid, without="mariadbd"))
             time.sleep(0.02)
         assert process.returncode == 0, process.stderr.read()
         return peak
@@ -116,13 +115,6 @@ def timed(parts, name):
     started = time.perf_counter()
     yield
     parts[name] = time.perf_counter() - started
-
-
-def _name_of(pid):
-    try:
-        return Path(f"/proc/{pid}/comm").read_text().strip()
-    except (FileNotFoundError, ProcessLookupError):
-        return ""
 
 
 def sample(folder, server):

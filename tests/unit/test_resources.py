@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from tests.resources import descendants, pss_of, usage_of
+from tests.resources import descendants, name_of, pss_of, usage_of
 
 MIB = 1024 * 1024
 HOLDING = "import sys; held = bytearray(b'x') * int(sys.argv[1]); sys.stdin.read()"
@@ -54,6 +54,8 @@ def test_memory_is_that_of_all_processes_together(start):
     assert descendants(alone.pid) == []
     assert len(descendants(both.pid)) == 1
     assert pss_of(both.pid) < 90 * MIB
+    assert pss_of(both.pid, without="another") > 60 * MIB
+    assert pss_of(both.pid, without=name_of(both.pid)) == 0
     both.stdin.close()
     assert usage_of(both).pss < 90 * MIB
 
