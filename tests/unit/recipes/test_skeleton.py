@@ -115,7 +115,7 @@ def test_its_later_jobs_lead_to_https_and_close_the_shop(recipe, shop, mariadb_s
     root, database = shop
     values = {
         "db.address": "localhost", "db.name": "n", "db.user": "u", "db.password": "it's", "secret.key": "K" * 64,
-        "shop.url": "http://new.test", "domain_ssl": "new.test:8443",
+        "shop.url": "http://new.test/shop", "domain_ssl": "new.test:8443", "base_path": "/shop",
     }  # fmt: skip
     connection = connect(parse_url(server_url(mariadb_server, database), "source_database"), "source_database")
     try:
@@ -130,7 +130,7 @@ def test_its_later_jobs_lead_to_https_and_close_the_shop(recipe, shop, mariadb_s
         filled = [tuple(renderer.render(edit[part].encode()) for part in ("old", "new")) for edit in edits]
         return edited(b"config.php", content, [(old, new, 1) for old, new in filled], [])
 
-    assert b"define('SITE_URL', 'https://new.test:8443')" in after("https_on")
+    assert b"define('SITE_URL', 'https://new.test:8443/shop')" in after("https_on")
     with served(tmp_path, content) as ask:
         assert ask() == (200, None)
         (tmp_path / "site.php").write_bytes(after("https_on"))
