@@ -17,7 +17,8 @@ from controller.bundles.rewriting import Rewriter
 from controller.bundles.source import BINARY, TEXT, Source, Table
 from controller.bundles.tree import Tree
 from controller.nouns import SHOP
-from controller.recipes.base import PackOptions, Replacement, Template
+from controller.recipes.base import PackOptions, Recipe, Replacement, Template
+from controller.recipes.password_formats import FORMATS
 from controller.recipes.registry import recipe_for
 from shared.errors import ShoplaunchError
 
@@ -31,14 +32,27 @@ def make_plan(
     """Return the plan of the template in `tree` with database `source`; `recipe` names one, None finds it.
 
     Raises ShoplaunchError `not_this_application`, `unknown_version`, `config_unreadable`, `prefix_mismatch`,
-    `domain_unknown`, `several_domains`, `multisite`, `admin_folder_unknown`, `admin_missing`, `tree_unreadable`.
+    `domain_unknown`, `several_domains`, `multisite`, `admin_folder_unknown`, `admin_missing`, `tree_unreadable`,
+    `recipe_invalid`.
     """
     root = Path(os.fsdecode(tree.root))
     try:
         chosen = recipe_for(root, recipe)
-        return TemplatePlan(chosen.inspect(root, source, options or PackOptions()), chosen.name)
+        template = chosen.inspect(root, source, options or PackOptions())
+        _require_sound(chosen, template)
+        return TemplatePlan(template, chosen.name)
     except PermissionError as problem:
         raise ShoplaunchError("tree_unreadable", f"{problem.filename}: {problem.strerror}") from problem
+
+
+def _require_sound(recipe: Recipe, template: Template) -> None:
+    """Raise ShoplaunchError `recipe_invalid` for what would show only at an order, or as a proof of nothing."""
+    kind = recipe.password_format(template.facts.version)
+    if kind not in FORMATS:
+        raise ShoplaunchError("recipe_invalid", f"no format of passwords is {kind!r}; known: {', '.join(FORMATS)}")
+    checks = template.checks()
+    if not checks or checks[0]["path"] != "/":
+        raise ShoplaunchError("recipe_invalid", "the first check must visit the front page, /")
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,9 @@ from agent.edits import edited
 from controller.bundles.compile import Request, pack
 from controller.bundles.connections import connect, parse_url
 from controller.bundles.source import Source
-from controller.bundles.template_plan import TemplatePlan
+from controller.bundles.template_plan import TemplatePlan, make_plan
+from controller.bundles.tree import Tree
+from controller.recipes import registry
 from controller.recipes.base import PackOptions
 from shared.errors import ShoplaunchError
 from shared.placeholders import ENCODERS, Renderer
@@ -137,6 +139,32 @@ def test_its_later_jobs_lead_to_https_and_close_the_shop(recipe, shop, mariadb_s
         assert ask() == (301, "https://new.test:8443/?a=1")
         (tmp_path / "site.php").write_bytes(after("remove"))
         assert ask() == (503, None)
+
+
+@pytest.mark.parametrize(
+    ("method", "answer", "told"),
+    [
+        ("password_format", "rot13", "rot13"),
+        ("checks", [{"name": "front", "path": "/index.php", "status": [200]}], "first check"),
+        ("checks", [], "first check"),
+    ],
+)
+def test_a_recipe_that_would_fail_at_an_order_or_prove_nothing_packs_nothing(
+    recipe, shop, mariadb_server, monkeypatch, method, answer, told
+):
+    root, database = shop
+    monkeypatch.setitem(registry.RECIPES, "theapp", recipe)
+    connection = connect(parse_url(server_url(mariadb_server, database), "source_database"), "source_database")
+    try:
+        source = Source(connection)
+        template = recipe.inspect(root, source, PackOptions())
+        assert make_plan(Tree(root), source, "theapp").nonce == template.nonce
+        monkeypatch.setattr(type(recipe if method == "password_format" else template), method, lambda *_: answer)
+        with pytest.raises(ShoplaunchError) as caught:
+            make_plan(Tree(root), source, "theapp")
+    finally:
+        connection.close()
+    assert caught.value.code == "recipe_invalid" and told in caught.value.message
 
 
 def test_what_it_does_not_know_is_refused(recipe, shop, tmp_path):
