@@ -15,6 +15,7 @@ import threading
 
 from agent import small_job, staging
 from agent.compat import flush_file_system
+from agent.inflate import unpack_member
 from shared.bundle import members_of, shards_of, variant_of
 from shared.errors import ShoplaunchError
 from shared.job import BUNDLE_FILE, FOLDER, values_sha256
@@ -106,8 +107,9 @@ class Context:
         if not members:
             return []
         try:
-            return json.loads(gzip.decompress(self.bundle.read(members[0])).decode("utf-8"))
-        except (ValueError, OSError, EOFError):
+            text = unpack_member(self.bundle.read(members[0]), members[0]).decode("utf-8")
+            return json.loads(text)
+        except ValueError:
             raise ShoplaunchError("bundle_damaged", "{} is not JSON".format(members[0]["name"])) from None
 
     def connect(self):

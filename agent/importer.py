@@ -7,7 +7,7 @@ import time
 
 from agent import ledger
 from agent.database import change, close
-from agent.inflate import gunzip, gunzip_large
+from agent.inflate import unpack_member
 from shared.bundle import CHUNK_UNPACKED_BYTES
 from shared.errors import ShoplaunchError
 
@@ -53,13 +53,15 @@ def import_chunk(ctx, connection, member):
 
     Raises ShoplaunchError `superseded`, `proof_rows_affected`, `db_*`, `bundle_*`.
     """
-    text = _text_of(ctx, member)
+    lines = _lines(_text_of(ctx, member))
     if not ledger.begin(connection, ctx.job_id, ctx.attempt, member, member["rows"]):
         return False
     rows = warnings = sent = 0
     # Taken apart before it is filled: a line end in a value must not end a statement
-    for template in _lines(text):
+    for template in lines:
         statement = ctx.renderer.render(template)
+        # A large row is held as few times as can be
+        del template
         sent += len(statement)
         affected, warned = change(connection, statement)
         rows += affected
@@ -79,18 +81,23 @@ def import_chunk(ctx, connection, member):
 def _text_of(ctx, member):
     packed = ctx.bundle.read(member)
     ctx.count("bytes_read", len(packed))
-    return gunzip_large(packed, member["unpacked"]) if "unpacked" in member else gunzip(packed)
+    return unpack_member(packed, member)
 
 
 def _lines(text):
-    """Yield the lines of `text` (bytes-like) that are not empty as bytes, one after the other."""
-    start = 0
+    """Yield the lines of `text` (bytes-like) that are not empty as bytes, one after the other; hold none of them, nor
+    the text beside its last one."""
+    start, line = 0, []
     while start < len(text):
         end = text.find(b"\n", start)
         end = len(text) if end < 0 else end
         if end > start:
-            yield bytes(memoryview(text)[start:end])
+            line.append(bytes(memoryview(text)[start:end]))
         start = end + 1
+        if start >= len(text):
+            text = b""
+        if line:
+            yield line.pop()
 
 
 class Workers:

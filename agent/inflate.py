@@ -30,17 +30,25 @@ def gunzip(data, size=None):
     return unpacked
 
 
+def unpack_member(data, member):
+    """Return the unpacked bytes (bytes-like) of `data`, the packed bytes of `member` (entry of the manifest).
+
+    Raises ShoplaunchError `bundle_damaged`.
+    """
+    return gunzip_large(data, member["unpacked"]) if "unpacked" in member else gunzip(data)
+
+
 def gunzip_large(data, size):
     """Return what `gunzip` does as a bytearray, without the second copy that growing a result needs.
 
     `size` is the exact number of unpacked bytes. Raises ShoplaunchError `bundle_damaged`.
     """
     _check_possible(len(data), size)
-    unpacked, filled = bytearray(size), 0
+    result, filled = bytearray(size), 0
     for piece in unpacking([data], len(data), size):
-        unpacked[filled : filled + len(piece)] = piece
+        result[filled : filled + len(piece)] = piece
         filled += len(piece)
-    return unpacked
+    return result
 
 
 def unpacking(packed, packed_size, size):

@@ -124,12 +124,16 @@ class Renderer:
             return data
         if _depth > MAX_DEPTH:
             raise ShoplaunchError("placeholder_invalid", "fragments are nested without end")
-        head, *rest = data.split(self.mark)
-        pieces, grown = [head], 0
-        for part in rest:
-            key, closed, tail = part.partition(b"@@")
-            if not closed:
+        # Views: what stays as it is may be large, and is held once more only as the result
+        view, pieces, start, grown = memoryview(data), [], 0, 0
+        at = data.find(self.mark)
+        while at >= 0:
+            pieces.append(view[start:at])
+            begin, at = at + len(self.mark), data.find(self.mark, at + len(self.mark))
+            end = data.find(b"@@", begin, len(data) if at < 0 else at)
+            if end < 0:
                 raise ShoplaunchError("placeholder_invalid", "a placeholder has no end")
+            key, start = bytes(view[begin:end]), end + 2
             filled = self._known.get(key)
             if filled is None:
                 filled = self._fill(key, _depth)
@@ -138,7 +142,7 @@ class Renderer:
             grown += len(filled)
             _check_filled(grown)
             pieces.append(filled)
-            pieces.append(tail)
+        pieces.append(view[start:])
         return b"".join(pieces)
 
     def _remember(self, key, filled):

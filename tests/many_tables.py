@@ -1,14 +1,11 @@
 """A template with any number of tables, packed: each has a key of text, an index, and a row with the domain."""
 
-import hashlib
-import shutil
-import zipfile
 from pathlib import Path
 
 import pymysql
 from pymysql.constants import CLIENT
 
-from tests.packing import packed, server_url, small_shop
+from tests.packing import Written, packed, server_url, small_shop
 
 ROWS = 2
 #: So many tables are made by one message to the server.
@@ -34,14 +31,11 @@ def make_tables(server, database, count):
                 pass
 
 
-class ManyTables:
-    """A packed template with `count` tables and ps_configuration; what it was made from is gone.
-
-    `write` is that of tests.handmade.
-    """
+class ManyTables(Written):
+    """A packed template with `count` tables and ps_configuration; what it was made from is gone."""
 
     def __init__(self, server, folder, count):
-        self.path = Path(folder) / f"{count}.bundle"
+        super().__init__(Path(folder) / f"{count}.bundle")
         database = f"many_{count}"
         try:
             make_tables(server, database, count)
@@ -52,10 +46,3 @@ class ManyTables:
             )
         finally:
             server.query(f"DROP DATABASE IF EXISTS `{database}`")
-
-    def write(self, path):
-        """Write the bundle; return the job's pin of it."""
-        shutil.copyfile(self.path, path)
-        with zipfile.ZipFile(self.path) as bundle:
-            manifest = bundle.read("manifest.json")
-        return {"manifest_sha256": hashlib.sha256(manifest).hexdigest(), "size": self.path.stat().st_size}

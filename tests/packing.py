@@ -1,6 +1,8 @@
 """A plan for tests of the packer alone: replaces one domain, plainly, and knows nothing of any application."""
 
 import hashlib
+import shutil
+import zipfile
 
 from controller.bundles.source import TEXT
 from shared.placeholders import token
@@ -89,6 +91,20 @@ class PlainPlan:
 
     def absorb(self, seen):
         pass
+
+
+class Written:
+    """A bundle that was packed to `path` (Path), as tests of the agent take bundles (tests.handmade.Handmade)."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def write(self, path):
+        """Write the bundle; return the job's pin of it."""
+        shutil.copyfile(self.path, path)
+        with zipfile.ZipFile(self.path) as bundle:
+            manifest = bundle.read("manifest.json")
+        return {"manifest_sha256": hashlib.sha256(manifest).hexdigest(), "size": self.path.stat().st_size}
 
 
 class Quiet:

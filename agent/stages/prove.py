@@ -9,9 +9,12 @@ from agent.database import run as execute
 from agent.importer import Patience
 from agent.residue import Residue
 from shared.bundle import LEDGER_TABLE, members_of
+from shared.encoding import sha256_hex
 from shared.errors import ShoplaunchError
 
 NAME = "prove"
+#: Larger values are compared by their digests.
+LARGE_BYTES = 64 * 1024
 #: Failures that only a new import can mend.
 VOID = ("proof_rows", "proof_digest", "proof_cell", "residue_found")
 
@@ -109,14 +112,36 @@ def prove_tables(ctx, connection):
 def prove_cells(ctx, connection):
     """Every filled cell reads back as it was to be filled."""
     count = 0
-    for cell in cells_of(ctx):
-        wanted = [None if text is None else ctx.renderer.render(base64.b64decode(text)) for text in cell["expect"]]
-        found = [row[0] for row in raw(connection, cell["sql"])]
+    cells = cells_of(ctx)
+    while cells:
+        cell = cells.pop()
+        table, statement, texts = cell["table"], cell["sql"], list(cell["expect"])
+        # Of a large value no more is held than has to be
+        del cell
+        wanted = [_wanted(ctx, texts, place) for place in range(len(texts))]
+        found = [_short(row[0]) for row in raw(connection, statement)]
         if found != wanted:
-            raise ShoplaunchError("proof_cell", "a value in {} is not as written".format(cell["table"]))
+            raise ShoplaunchError("proof_cell", "a value in {} is not as written".format(table))
         count += len(wanted)
     ctx.state.record("cells", count)
     ctx.progress(NAME, 0.7)
+
+
+def _wanted(ctx, texts, place):
+    """Return what the cell that `texts` tells of at `place` must be, shortened; the text is gone from there."""
+    text, texts[place] = texts[place], None
+    if text is None:
+        return None
+    data = bytearray()
+    for start in range(0, len(text), LARGE_BYTES):
+        data += base64.b64decode(text[start : start + LARGE_BYTES])
+    del text
+    return _short(ctx.renderer.render(data))
+
+
+def _short(value):
+    """Return `value` (bytes or None), or of a large one its size and digest."""
+    return (len(value), sha256_hex(value)) if value is not None and len(value) > LARGE_BYTES else value
 
 
 def prove_clean(ctx, connection):

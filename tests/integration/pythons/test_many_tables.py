@@ -6,7 +6,7 @@ from tests.integration.pythons.test_memory import MIB, MOST_MEMORY
 from tests.many_tables import ROWS, ManyTables
 
 #: What names, digests and definition of one table take beyond what any restore takes.
-TABLE_BYTES = 5 * 1024
+TABLE_BYTES = 2 * 1024
 
 
 @pytest.mark.parametrize("count", [150, pytest.param(10_000, marks=pytest.mark.nightly)])
