@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 from controller.bundles.compile import Request, pack
-from shared.bundle import MAX_FILE_BYTES, MAX_PATH_BYTES
+from shared.bundle import ATTEMPT_TABLE, LEDGER_TABLE, MAX_FILE_BYTES, MAX_PATH_BYTES
 from shared.errors import ShoplaunchError
 from tests.packing import PlainPlan, Quiet, packed
 
@@ -136,8 +136,10 @@ def test_a_placeholder_in_a_file_or_row_of_the_template_is_refused(refused, docr
     assert refused().code == "template_occupied"
 
 
-def test_a_shop_that_is_being_restored_is_refused(refused):
-    assert refused(DUMP + b"CREATE TABLE shoplaunch_ledger (id int);\n").code == "template_occupied"
+@pytest.mark.parametrize("check", [False, True], ids=["packed", "checked"])
+@pytest.mark.parametrize("table", [LEDGER_TABLE, ATTEMPT_TABLE])
+def test_a_shop_that_is_being_restored_is_refused(refused, table, check):
+    assert refused(DUMP + f"CREATE TABLE {table} (id int);\n".encode(), check=check).code == "template_occupied"
 
 
 def test_a_dump_whose_statement_the_server_refuses_is_refused(refused):

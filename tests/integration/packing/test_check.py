@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from tests.integration.packing.test_command import run, sample  # noqa: F401 - a fixture
+from tests.integration.packing.test_command import DOMAIN, run, sample  # noqa: F401 - a fixture
 from tests.packing import server_url
 
 
@@ -74,6 +74,26 @@ def test_a_problem_of_packing_is_told_beside_the_description(checked, sample, tm
     assert done.returncode == 1
     assert "Its files" in done.stdout and "Problems" in done.stdout
     assert "residue_in_bundle" in done.stderr and "What to do:" in done.stderr
+
+
+def test_an_unknown_version_is_told_with_what_is_known_beside_the_description(checked, sample, tmp_path):  # noqa: F811
+    shutil.copytree(sample[0], tmp_path / "shop")
+    version = tmp_path / "shop" / "app" / "AppKernel.php"
+    version.write_text(version.read_text().replace("8.2.1", "10.0.0"))
+    done = checked(docroot=tmp_path / "shop")
+    assert done.returncode == 1
+    assert "Its database" in done.stdout and "unknown_version" in done.stderr and "10.0.0" in done.stderr
+
+
+def test_a_table_without_a_key_is_named(sample, checked, mariadb_server):  # noqa: F811
+    name = sample[1].split("/")[3].split("?")[0]
+    mariadb_server.query("CREATE TABLE ps_unkeyed (host varchar(90)) ENGINE=InnoDB", database=name)
+    try:
+        mariadb_server.query("INSERT INTO ps_unkeyed VALUES (%s), (%s)", DOMAIN, DOMAIN, database=name)
+        document = json.loads(checked("--json").stdout)
+        assert document["problems"] == [] and "ps_unkeyed" in document["report"]["tables_without_key"]
+    finally:
+        mariadb_server.query("DROP TABLE ps_unkeyed", database=name)
 
 
 def test_without_check_a_bundles_path_is_needed(sample):  # noqa: F811

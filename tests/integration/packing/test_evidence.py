@@ -46,13 +46,14 @@ INSERT INTO settings VALUES (1,'NAME','Old',NULL),(2,'HOST','shop.template.examp
 """
 
 
-def test_a_row_no_server_can_be_expected_to_take_is_refused_by_its_table(docroot, tmp_path):
+@pytest.mark.parametrize("check", [False, True], ids=["packed", "checked"])
+def test_a_row_no_server_can_be_expected_to_take_is_refused_by_its_table(docroot, tmp_path, check):
     # Written in hexadecimal, bytes are twice as long
     content = "x" * (chunks.MAX_ROW_BYTES // 2)
     dump = tmp_path / "shop.sql"
     dump.write_text(f"CREATE TABLE files (id int, content longblob);\nINSERT INTO files VALUES (1,'{content}');\n")
     with pytest.raises(ShoplaunchError) as error:
-        packed(docroot, tmp_path / "shop.bundle", dump=dump)
+        packed(docroot, tmp_path / "shop.bundle", dump=dump, check=check)
     assert error.value.code == "row_too_large"
     assert "files" in error.value.message
 

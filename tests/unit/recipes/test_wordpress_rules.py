@@ -5,6 +5,8 @@ import pytest
 from controller.recipes import wordpress_options as options
 from controller.recipes import wordpress_secrets as secret
 from controller.recipes import wordpress_tree as tree
+from controller.recipes.base import PackOptions
+from controller.recipes.wordpress import WordPress
 from controller.recipes.wordpress_database import address
 from controller.recipes.wordpress_facts import find_version, series_of
 from controller.recipes.wordpress_languages import packs, time_zones
@@ -135,3 +137,17 @@ def test_versions_out_of_the_table_are_unknown_and_newer_ones_keep_passwords_the
     assert [series_of(version) for version in ("5.9", "7.0")] == [None, None]
     kinds = [series_of(version).password_format for version in ("6.1", "6.7.2", "6.8", "6.9.1")]
     assert kinds == ["phpass", "phpass", "wordpress", "wordpress"]
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [("$wp_version = '99.1';", "99.1"), ("$wp_version = '3.9.40';", "3.9.40"), ("", "of unknown version")],
+    ids=["newer", "older", "none"],
+)
+def test_an_unknown_version_is_refused_before_the_database_is_asked(tmp_path, written, said):
+    (tmp_path / "wp-includes").mkdir()
+    (tmp_path / "wp-includes" / "version.php").write_text(f"<?php\n{written}\n")
+    (tmp_path / "wp-load.php").touch()
+    with pytest.raises(ShoplaunchError) as caught:
+        WordPress().inspect(tmp_path, None, PackOptions())
+    assert caught.value.code == "unknown_version" and said in caught.value.message and "known: " in caught.value.message
