@@ -7,6 +7,7 @@ import pytest
 from agent.edits import edited
 from controller.jobs.values import address
 from shared.placeholders import Renderer
+from tests.whole import wait_for
 
 CHOSEN = "A new password, چای 7"
 
@@ -63,13 +64,15 @@ def test_https_changes_address_links_and_redirects_and_can_be_taken_back(sites, 
     later.run(entry["statements"])
     path, before = later.edit(entry["edits"])
     try:
-        assert sites.get(job, "/?from=http").headers["Location"] == f"{later.secure}/?from=http"
+        # PHP looks at a file it knows every two seconds
+        wanted = f"{later.secure}/?from=http"
+        wait_for(lambda: sites.get(job, "/?from=http").headers.get("Location") == wanted, "http never led to https")
         assert sites.php(job, asked) == [later.secure, later.secure, True]
     finally:
         path.write_bytes(before)
         later.run(entry["back"])
     assert sites.php(job, asked) == [later.plain, later.plain, False]
-    assert sites.get(job).status_code == 200
+    wait_for(lambda: sites.get(job).status_code == 200, "http never answered again")
     assert later.plain in sites.php(job, text)
 
 
