@@ -2,31 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from controller.recipes import prestashop_settings as settings
 from controller.recipes import prestashop_tables as tables
-from controller.recipes.base import Cells, Dropped
+from controller.recipes.base import Cells
 from controller.recipes.neighbours import foreign_tables
 from controller.recipes.prestashop_database import Administrator, Database
-from shared.placeholders import token
-
-_Setter = Callable[[Cells], Mapping[str, bytes | None]]
+from controller.recipes.rows import Rules, Setter
 
 
-class RowRules:
+class RowRules(Rules):
     """What becomes of the rows of one template's database."""
 
     def __init__(self, database: Database, admin: Administrator, nonce: str, keep_customers: bool) -> None:
         self._database = database
         self._admin = admin
-        self._nonce = nonce
         self._keep_customers = keep_customers
-        self._short = {full: short for short, full in database.tables.items()}
-        self._foreign = foreign_tables(database.all_tables, database.prefix)
-        self._conditions = {full: self._condition(short) for full, short in self._short.items()}
-        self._conditions |= dict.fromkeys(self._foreign)
-        self._setters: dict[str, _Setter] = {
+        super().__init__(database, nonce, foreign_tables(database.all_tables, database.prefix))
+
+    def _all_setters(self) -> Mapping[str, Setter]:
+        return {
             "configuration": self._setting,
             "shop_url": self._shop_url,
             "shop": self._shop,
@@ -35,28 +31,8 @@ class RowRules:
             "customer": self._customer,
         }
 
-    def condition(self, table: str) -> str | None:
-        """Return the SQL condition of a table's rows to keep: "" for all, None for none."""
-        return self._conditions.get(table, "")
-
-    def cells(self, table: str, row: Cells) -> Mapping[str, bytes | None]:
-        """Return the columns of a row that the recipe sets, as templates."""
-        setter = self._setters.get(self._short.get(table, ""))
-        if setter is not None:
-            return setter(row)
+    def _other(self, row: Cells) -> Mapping[str, bytes | None]:
         return {column: b"" for column in tables.STAFF_COLUMNS if row.get(column)}
-
-    def dropped(self) -> list[Dropped]:
-        """Return the rows left out, by table, with the reason."""
-        found = []
-        for full, condition in sorted(self._conditions.items()):
-            if condition == "":
-                continue
-            kept = 0 if condition is None else self._database.count(full, condition)
-            rows = self._database.count(full) - kept
-            if rows:
-                found.append(Dropped(full, rows, self._reason(full)))
-        return found
 
     def personal_data(self) -> list[str]:
         """Return the places where personal data of the template remains."""
@@ -92,10 +68,7 @@ class RowRules:
     def _is_customers(self, short: str) -> bool:
         return short in tables.CUSTOMERS or short.startswith(tables.CUSTOMER_PREFIXES)
 
-    def _reason(self, full: str) -> str:
-        if full in self._foreign:
-            return "of another application in the same database"
-        short = self._short[full]
+    def _reason(self, short: str) -> str:
         if short in ("employee", "employee_shop"):
             return "only one employee is kept, as the new administrator"
         if short == "shop_url":
@@ -103,10 +76,6 @@ class RowRules:
         if short in tables.ALWAYS_EMPTY:
             return "traces of visits, caches, sessions or access of others"
         return "customers and what they left"
-
-    def _filled(self, name: str) -> bytes:
-        filled: bytes = token(self._nonce, name)
-        return filled
 
     def _setting(self, row: Cells) -> Mapping[str, bytes | None]:
         name = (row["name"] or b"").decode("utf-8", "replace")

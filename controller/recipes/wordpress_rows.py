@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 
 from controller.recipes import wordpress_options as options
 from controller.recipes import wordpress_tables as tables
-from controller.recipes.base import Cells, Dropped
+from controller.recipes.base import Cells
+from controller.recipes.rows import Rules, Setter
 from controller.recipes.wordpress_database import Administrator, Database
-from shared.placeholders import token
 
-_Setter = Callable[[Cells], Mapping[str, bytes | None]]
 #: What a product's sales and reviews left in its notes -> what a product without any has.
 _NO_SALES = {
     b"total_sales": b"0", b"_wc_average_rating": b"0", b"_wc_review_count": b"0", b"_wc_rating_count": b"a:0:{}",
@@ -19,19 +18,18 @@ _NO_SALES_COLUMNS = ("total_sales", "rating_count", "average_rating")
 _LOGIN = "owner"
 
 
-class RowRules:
+class RowRules(Rules):
     """What becomes of the rows of one template's database."""
 
     def __init__(self, database: Database, admin: Administrator, nonce: str, keep_customers: bool) -> None:
         self._database = database
         self._admin = admin
-        self._nonce = nonce
         self._keep_customers = keep_customers
-        self._short = {full: short for short, full in database.tables.items()}
-        self._conditions: dict[str, str | None] = {full: self._condition(short) for full, short in self._short.items()}
-        self._conditions |= dict.fromkeys(database.foreign)
         self._login = self._free_login()
-        self._setters: dict[str, _Setter] = {
+        super().__init__(database, nonce, database.foreign)
+
+    def _all_setters(self) -> Mapping[str, Setter]:
+        return {
             "options": self._option,
             "posts": self._post,
             "postmeta": self._post_meta,
@@ -39,27 +37,6 @@ class RowRules:
             "usermeta": self._user_meta,
             "wc_product_meta_lookup": self._sales,
         }
-
-    def condition(self, table: str) -> str | None:
-        """Return the SQL condition of a table's rows to keep: "" for all, None for none."""
-        return self._conditions.get(table, "")
-
-    def cells(self, table: str, row: Cells) -> Mapping[str, bytes | None]:
-        """Return the columns of a row that the recipe sets, as templates."""
-        setter = self._setters.get(self._short.get(table, ""))
-        return {} if setter is None else setter(row)
-
-    def dropped(self) -> list[Dropped]:
-        """Return the rows left out, by table, with the reason."""
-        found = []
-        for full, condition in sorted(self._conditions.items()):
-            if condition == "":
-                continue
-            kept = 0 if condition is None else self._database.count(full, condition)
-            rows = self._database.count(full) - kept
-            if rows:
-                found.append(Dropped(full, rows, self._reason(full)))
-        return found
 
     def personal_data(self) -> list[str]:
         """Return the places where personal data of the template remains."""
@@ -115,10 +92,7 @@ class RowRules:
             " AND COALESCE(meta_key, '') NOT REGEXP '^_oembed_'"
         )
 
-    def _reason(self, full: str) -> str:
-        short = self._short.get(full)
-        if short is None:
-            return "of another application in the same database"
+    def _reason(self, short: str) -> str:
         if short in ("users", "usermeta"):
             return "only one administrator is kept, without sessions and keys"
         if short == "options":
@@ -131,10 +105,6 @@ class RowRules:
         taken = {row[0].lower() for row in self._database.rows("SELECT user_login FROM {users}")}
         names = (_LOGIN, *(f"{_LOGIN}{number}" for number in range(2, len(taken) + 3)))
         return next(name for name in names if name not in taken or not self._keep_customers)
-
-    def _filled(self, name: str) -> bytes:
-        filled: bytes = token(self._nonce, name)
-        return filled
 
     def _option(self, row: Cells) -> Mapping[str, bytes | None]:
         name, value = (row["option_name"] or b"").decode("utf-8", "replace"), row["option_value"] or b""
