@@ -20,7 +20,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.support import expected_conditions as expected
 
 from controller.bundles.agent_build import build_agent
-from controller.jobs.values import address, make_private
+from controller.jobs.values import address, admin_url, make_private, shop_url
 from shared.encoding import sha256_hex
 from tests.agent_box import Box, Keys
 from tests.browser.chrome import chrome
@@ -37,11 +37,12 @@ from tests.traces import Traces
 pytestmark = pytest.mark.browser
 SERVER = Path(__file__).resolve().parents[2] / "php_server.mjs"
 SECONDS = 900
-#: Domain, and what else the job says, of each shop.
+#: Domain and folder, and what else the job says, of each shop.
 ORDERS = (
-    ("shop.example", {}),
-    (str(idna.encode("فروشگاه.example"), "ascii"), {}),
-    ("evening.example", {"variant": NAME}),
+    ("shop.example", "", {}),
+    (str(idna.encode("فروشگاه.example"), "ascii"), "", {}),
+    ("evening.example", "", {"variant": NAME}),
+    ("around.example", "shop", {}),
 )
 SECRETS = ("database_name", "database_user", "database_password", "cookie_key", "cookie_iv", "rijndael_key")
 SECRETS += ("rijndael_iv",)
@@ -106,10 +107,9 @@ class Shop:
 
     def __init__(self, box, values, private):
         self.box, self.values, self.private = box, values, private
-        self.root, self.database = box.root, values["db.name"]
+        self.root, self.database = Path(values["root"]), values["db.name"]
         self.port = free_port()
-        url = f"http://{values['domain']}/"
-        self.shown = {"shop_url": url, "admin_url": f"{url}{values['admin_folder']}/"}
+        self.shown = {"shop_url": shop_url(values), "admin_url": admin_url(values)}
         self.process = None
 
     def serve(self):
@@ -117,7 +117,7 @@ class Shop:
         wasm = Path(os.environ[WASM])
         own = wasm / "node_modules" / ".bin" / "node"
         node = [str(own) if own.exists() else "node", "--experimental-wasm-jspi"]
-        command = [*node, str(SERVER), str(wasm), "7.4", str(self.root), str(self.port)]
+        command = [*node, str(SERVER), str(wasm), "7.4", str(self.box.root), str(self.port), self.values["base_uri"]]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         assert self.process.stdout.readline() == "ready\n"
 
@@ -129,8 +129,8 @@ class Shop:
         self.box.close()
 
 
-def restored(domain, bundle, agent, keys, server, controller, **more):
-    """Restore the bundle into an account of its own; `more` is what its job says beside values."""
+def restored(domain, below, bundle, agent, keys, server, controller, **more):
+    """Restore the bundle into an account of its own, `below` a folder ("": none); `more` is what its job says, too."""
     with zipfile.ZipFile(bundle) as members:
         raw = members.read("manifest.json")
     manifest = json.loads(raw)
@@ -143,16 +143,19 @@ def restored(domain, bundle, agent, keys, server, controller, **more):
     box.own()
     private = make_private(manifest)
     values = {
-        **address("http", domain, ""), "domain_ssl": domain,
-        "root": str(box.root), "home": str(box.home), "db.host": "127.0.0.1", "db.port": str(server.port),
+        **address("http", domain, below), "domain_ssl": domain,
+        "root": str(box.root / below), "home": str(box.home), "db.host": "127.0.0.1", "db.port": str(server.port),
         "db.address": f"127.0.0.1:{server.port}", "db.socket": "", "db.name": name, "db.user": user,
         "shop.name": SHOP_NAME, "shop.email": "owner@example.com", "admin.email": "owner@example.com",
         "admin.first_name": "Dana", "admin.last_name": "Neil", "shop.language": "en", "shop.country": "US",
         "shop.time_zone": "", "shop.currency": "",
         **{key: value for key, value in private.items() if key != "admin.password"}, "db.password": password,
     }  # fmt: skip
-    box.drop(values=values, **more)
-    assert box.run(seconds=SECONDS) == 0
+    # A job without a folder says nothing of one
+    rules = {"keep": [], "default_pages": [], "htaccess_blocks": [], "occupied": "refuse"}
+    place = {"document_root": {**rules, "folder": below}} if below else {}
+    box.drop(values=values, account={"user": box.user, "home": str(box.home), "root": values["root"]}, **place, **more)
+    assert box.run(seconds=SECONDS) == 0, controller.accepted("failed")
     return Shop(box, values, private)
 
 
@@ -163,8 +166,8 @@ def shops(bundle, database, folder):
     controller = Controller()
     made = []
     try:
-        for domain, more in ORDERS:
-            made.append(restored(domain, bundle, folder / "agent.pyz", keys, database, controller, **more))
+        for domain, below, more in ORDERS:
+            made.append(restored(domain, below, bundle, folder / "agent.pyz", keys, database, controller, **more))
         yield made
     finally:
         for shop in made:
@@ -190,6 +193,13 @@ def evening(shops):
     """The shop ordered in the variant."""
     shops[2].serve()
     return shops[2]
+
+
+@pytest.fixture(scope="module")
+def below(shops):
+    """The shop in a folder of its domain."""
+    shops[3].serve()
+    return shops[3]
 
 
 @pytest.fixture(scope="module")
@@ -317,18 +327,37 @@ def test_another_word_than_the_password_does_not_open_the_back_office(browser, s
     assert not browser.find_elements(By.CSS_SELECTOR, "#subtab-AdminProducts")
 
 
-def test_a_name_in_another_script_has_pages_pictures_and_back_office(browser, abroad):
-    visit(browser, abroad.shown)
-    check_page(browser, abroad.shown)
+@pytest.mark.parametrize("which", ["abroad", "below"])
+def test_a_name_in_another_script_and_a_folder_have_pages_pictures_and_back_office(browser, request, which):
+    shop = request.getfixturevalue(which)
+    visit(browser, shop.shown)
+    check_page(browser, shop.shown)
     assert browser.title == SHOP_NAME and len(pictures(browser)) > 5
     click(browser, "#block_top_menu > ul > li > a, #top-menu > li > a")
     one(browser, "body#category")
+    check_page(browser, shop.shown)
     click(browser, "#center_column a.product-name, .product-miniature a.product-thumbnail")
     one(browser, "body#product")
-    check_page(browser, abroad.shown)
+    check_page(browser, shop.shown)
+    name = browser.find_element(By.CSS_SELECTOR, "h1").text
     assert one(browser, "#bigpic, .product-cover img").get_attribute("src") in pictures(browser)
-    sign_in(browser, abroad)
-    check_page(browser, abroad.shown)
+    click(browser, "#add_to_cart button, button.add-to-cart")
+    wait_for(browser, expected.visibility_of_element_located((By.CSS_SELECTOR, "#layer_cart, #blockcart-modal")))
+    visit(
+        browser,
+        shop.shown,
+        "index.php?controller=order" if is_1_6(shop.root) else "index.php?controller=cart&action=show",
+    )
+    assert name.lower() in one(browser, "#cart_summary .cart_item, .cart-item").text.lower()
+    check_page(browser, shop.shown)
+    field = one(browser, "#search_query_top, input[name='s']")
+    field.send_keys(max(name.split(), key=len))
+    browser.execute_script("arguments[0].form.submit()", field)
+    one(browser, "body#search")
+    assert browser.find_elements(By.CSS_SELECTOR, "#center_column a.product-name, .product-miniature")
+    check_page(browser, shop.shown)
+    sign_in(browser, shop)
+    check_page(browser, shop.shown)
 
 
 def test_the_variant_shows_its_setting_its_file_and_its_rows_and_the_others_do_not(browser, old, shop, evening):
