@@ -28,6 +28,12 @@ _ROOT_LINK = re.compile(
     rb"(\\?)/(?!\\?/)",
     re.IGNORECASE,
 )
+#: The same of a value that is nothing but the address of a picture, style or script, in a folder: of a single name
+#: nobody knows what it is below.
+_ROOT_FILE = re.compile(
+    rb"/[^/\s\"'<>\\]+/[^\s\"'<>\\]+\.(?:avif|css|gif|ico|jpe?g|js|mp4|png|svg|webm|webp|woff2?)(?:\?[^\s\"'<>\\]*)?",
+    re.IGNORECASE,
+)
 _ESCAPED_STRING = re.compile(rb'(?<![A-Za-z0-9_])s:([0-9]+):(\\+)"')
 
 
@@ -294,9 +300,13 @@ class Rewriter:
         return self._with_links(plain, place, inside) if self._has_link(plain) else plain
 
     def _has_link(self, data: bytes) -> bool:
-        return self._links and _ROOT_LINK.search(data) is not None
+        return self._links and (_ROOT_LINK.search(data) or _ROOT_FILE.fullmatch(data)) is not None
 
     def _with_links(self, data: bytes, place: str, inside: tuple[str, ...]) -> bytes:
+        if _ROOT_FILE.fullmatch(data):
+            self._report.rewritten(_form("raw", inside), place)
+            return bytes(token(self._nonce, "base_uri", "raw")) + data[1:]
+
         def filled(found: re.Match[bytes]) -> bytes:
             steps = "json" if found.group(2) else "raw"
             self._report.rewritten(_form(steps, inside), place)

@@ -75,8 +75,8 @@ def test_the_mail_editor_is_told_the_fields_of_product_mails_only(watched):
 
 def test_the_settings_have_the_documented_shape(bare):
     config = bare.do("config")
-    fields = ["controller_url", "api_key", "api_secret", "products", "variant_option", "wait_for_acceptance"]
-    assert [*fields, "default_language"] == list(config["fields"])
+    fields = ["controller_url", "api_key", "api_secret", "products", "variant_option", "folder_option"]
+    assert [*fields, "wait_for_acceptance", "default_language"] == list(config["fields"])
     kinds = {"text", "password", "yesno", "dropdown", "radio", "textarea"}
     known = {"FriendlyName", "Type", "Size", "Default", "Description", "Options", "Rows", "Cols"}
     for field in config["fields"].values():

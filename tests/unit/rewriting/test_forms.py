@@ -5,6 +5,7 @@ import gzip
 import html
 import json
 from dataclasses import replace
+from itertools import product
 from urllib.parse import quote, quote_plus
 
 import pytest
@@ -303,16 +304,26 @@ LINKS = [
     '<p>http://myshop.example/x <a href="%sf">f</a></p>',
     "&lt;a href=&quot;%sg&quot;&gt;",
 ]
+#: The same of values that are nothing but an address; more text in them makes them others.
+FILES = ["%smodules/reassurance/security.svg", "%simg/cms/A.JPG?v=2"]
+NOTHING_BUT = [one for one in WHOLE if one not in (SPELLINGS[4], SPELLINGS[8])]
+#: Values that are no such addresses.
+NO_LINKS = ["/style.css", "//cdn.example/e/f.png", "/img/a.png and more", "/img/a.html", "img/a.png", "/", "/a/b.png/c"]
 
 
-@pytest.mark.parametrize("spell", WHOLE)
 @pytest.mark.parametrize("folder", ["", "a/b"])
-@pytest.mark.parametrize("text", LINKS)
+@pytest.mark.parametrize(("text", "spell"), [*product(LINKS, WHOLE), *product(FILES, NOTHING_BUT)])
 def test_links_in_values_that_begin_with_a_slash_follow_the_shop(text, folder, spell):
     shop = moved_to(folder, AT_ROOT)
     old, new = (text.replace("%s", base) for base in ("/", shop.values["base_uri"]))
     new = new.replace("myshop.example", shop.values["shop.address"])
     assert shop.moved(spell(old).encode()).decode() == spell(new)
+
+
+@pytest.mark.parametrize("spell", WHOLE)
+@pytest.mark.parametrize("text", NO_LINKS)
+def test_what_only_looks_like_an_address_stays(text, spell):
+    assert moved_to("a/b", AT_ROOT).moved(spell(text).encode()).decode() == spell(text)
 
 
 def test_a_link_in_code_with_serialized_values_keeps_their_lengths_or_stays():
