@@ -25,6 +25,7 @@ from shared.encoding import sha256_hex
 from tests.agent_box import Box, Keys
 from tests.browser.chrome import chrome
 from tests.controller_stub import Controller
+from tests.integration.real_prestashop import test_browser as walk
 from tests.integration.real_prestashop.test_browser import check_page, click, one, pictures, visit, wait_for
 from tests.integration.real_prestashop.test_shops import SECRETS as LATER_SECRETS
 from tests.integration.real_prestashop.test_variants import seen
@@ -61,6 +62,12 @@ def old(template):
 def series_1_6(old):
     if not is_1_6(old.root):
         pytest.skip("these pages are those of 1.6")
+
+
+@pytest.fixture(scope="module")
+def series_1_7(old):
+    if is_1_6(old.root):
+        pytest.skip("these pages are those of 1.7 and later")
 
 
 @pytest.fixture(scope="module")
@@ -325,6 +332,32 @@ def test_another_word_than_the_password_does_not_open_the_back_office(browser, s
     click(browser, "button[name='submitLogin']")
     assert wait_for(browser, expected.visibility_of_element_located((By.CSS_SELECTOR, "#error"))).text
     assert not browser.find_elements(By.CSS_SELECTOR, "#subtab-AdminProducts")
+
+
+class Later:
+    """The shop as the walk through later series asks for it (tests.real_shop.Real)."""
+
+    def __init__(self, template, shop, server):
+        self.template = template
+        self._shop, self._server = shop, server
+
+    def sql(self, statement, *values, database):
+        return tuple(self._server.query(statement, *values, database=database))
+
+    def database(self, job):
+        return self._shop.database
+
+    def password(self, job):
+        return self._shop.private["admin.password"]
+
+
+@pytest.mark.usefixtures("series_1_7")
+def test_a_visitor_and_the_owner_walk_through_1_7_as_through_later_ones(browser, old, shop, database):
+    real, ordered = Later(old, shop, database), ({"account": "owner"}, shop.shown)
+    walk.test_a_visitor_finds_a_product_and_puts_it_into_the_cart(browser, ordered)
+    walk.test_a_visitor_searches_registers_and_reaches_the_address_step(browser, real, ordered)
+    walk.test_the_owner_logs_in_with_the_password_from_the_mail_and_saves_a_product(browser, real, ordered)
+    walk.test_a_wrong_password_does_not_open_the_back_office(browser, ordered)
 
 
 @pytest.mark.parametrize("which", ["abroad", "below"])
