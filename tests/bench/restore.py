@@ -33,16 +33,22 @@ def oldest_python():
 
 
 def measure(bench, material, runs, old, progress):
-    """Measure every way `runs` times in turn; return results.Result. `old` is the path of a Python 3.6, or None."""
+    """Measure every way `runs` times in turn, after a round that does not count; return results.Result.
+
+    `old` is the path of a Python 3.6, or None.
+    """
     ways = {"A": bench.one_after_the_other, "B": bench.at_once, "C": bench.agent}
     if old is not None:
         ways["C36"] = lambda material: bench.agent(material, python=old)
     sizes = material.bundle.stat().st_size, material.tree_bytes, material.dump.stat().st_size
     result = results.Result(material.name, material.shape, *sizes, runs={way: [] for way in ways})
-    task = progress.add_task(material.shape, total=runs * len(ways) + 1)
-    for _ in range(runs):
+    task = progress.add_task(material.shape, total=(1 + runs) * len(ways) + 1)
+    for number in range(1 + runs):
         for way, run in ways.items():
-            result.runs[way].append(run(material))
+            measured = run(material)
+            # In the first round the server's files and the kernel's memory are not yet what they are later
+            if number:
+                result.runs[way].append(measured)
             progress.advance(task)
     result.look = bench.agent(material, look=True)
     progress.advance(task)
