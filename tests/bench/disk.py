@@ -1,15 +1,21 @@
 """A new file system for every measured run: what earlier runs made or removed can neither help nor hinder it."""
 
 import os
+import shutil
 import subprocess
+import tempfile
 from pathlib import Path
+
+#: Where there is room for it a disk lies in memory: what the machine's own is asked by others does not count then.
+MEMORY = Path("/dev/shm")
 
 
 class Disk:
-    """A file system (ext4, as most hosts have it) in a file below `folder` (Path), mounted at `path` when it is new."""
+    """A file system (ext4, as most hosts have it) in a file, mounted at `path` below `folder` (Path) when it is new."""
 
     def __init__(self, folder):
-        self._image = folder / "disk.image"
+        self._folder = folder
+        self._image = None
         self.path = folder / "disk"
         self.path.mkdir()
         self._is_mounted = False
@@ -17,7 +23,10 @@ class Disk:
     def renew(self, size):
         """Nothing is on the disk, and `size` bytes and their share of files fit; return its path."""
         self.remove()
-        with self._image.open("wb") as stream:
+        in_memory = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > size
+        descriptor, name = tempfile.mkstemp(prefix="slbench", dir=MEMORY if in_memory else self._folder)
+        self._image = Path(name)
+        with os.fdopen(descriptor, "wb") as stream:
             os.truncate(stream.fileno(), size)
         # Nothing is left for the kernel to do in the background
         _run("mkfs.ext4", "-q", "-m", "0", "-i", "8192", "-E", "nodiscard", str(self._image))
@@ -30,7 +39,9 @@ class Disk:
         if self._is_mounted:
             _run("umount", str(self.path))
             self._is_mounted = False
-            self._image.unlink()
+        if self._image is not None:
+            self._image.unlink(missing_ok=True)
+            self._image = None
 
 
 def _run(*command):

@@ -19,10 +19,11 @@ WAYS = {
     "C36": "agent, Python 3.6",
 }
 NOTE = (
-    "Every run has a new file system (ext4) and a database of its own. A and B end with `sync -f`, since the agent,\n"
-    "too, brings everything to the disk before it switches. C is all of it, from the launcher's start to the agent's\n"
-    "removal. Ratios are medians of pairs. Memory (PSS) is that of all the agent's processes together, in a run of\n"
-    "its own; processor time is the agent's, and beside it that of `tar`, `gzip` and the `mariadb` client."
+    "Every run has a new file system (ext4, in memory where there is room) and a database of its own. A and B end\n"
+    "with `sync -f`, since the agent, too, brings everything to the disk before it switches. C is all of it, from the\n"
+    "launcher's start to the agent's removal. Ratios are medians of pairs. Memory (PSS) is that of all the agent's\n"
+    "processes together, in a run of its own; processor time is the agent's, and beside it that of `tar`, `gzip` and\n"
+    "the `mariadb` client."
 )
 
 
