@@ -3,10 +3,13 @@
 import os
 import subprocess
 import sys
+import types
 
 import pytest
 
+from agent import runner
 from agent import state as states
+from agent.callback import Reporter
 from agent.helper_main import EXIT_ORPHANED
 from agent.log import Log
 from agent.outbox import Outbox
@@ -56,3 +59,18 @@ def test_a_helper_whose_parent_goes_before_it_has_work_leaves_silently():
     code = "import sys; from agent import helper_main as it; sys.exit(it.main('.', it.MODULES['unpack']))"
     done = subprocess.run([sys.executable, "-c", code], cwd=PROJECT, input=b"", capture_output=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (EXIT_ORPHANED, b"", b"")
+
+
+def test_the_number_of_a_stage_s_event_is_on_the_disk_with_the_stage_s_own_note(tmp_path, synced):
+    state, log = State(str(tmp_path)), Log(str(tmp_path))
+    outbox = Outbox(str(tmp_path), "j1", 1, log)
+    reporter = Reporter({"job": "j1", "attempt": 1, "kind": "restore"}, state, outbox, None, log)
+    told, append = [], outbox.append
+    outbox.append = lambda event: (
+        told.append((event["seq"], State(str(tmp_path)).get("callback")["seq"])),
+        append(event),
+    )
+    del synced[:]
+    runner.begin(types.SimpleNamespace(state=state, log=log, reporter=reporter), "unpack")
+    # The state's file and its folder, once
+    assert told == [(1, 1)] and len(synced) == 2
