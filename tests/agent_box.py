@@ -13,6 +13,7 @@ import subprocess
 import tempfile
 import time
 import zipfile
+from contextlib import suppress
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -185,8 +186,12 @@ class Box:
         return self._ids[1]
 
     def own(self):
-        """Everything in the home belongs to the account."""
-        subprocess.run(["chown", "-R", "-h", f"{self.uid}:{self.gid}", str(self.home)], check=True)
+        """Everything in the home belongs to the account; what an agent at work removes meanwhile is passed over."""
+        os.lchown(self.home, self.uid, self.gid)
+        for folder, folders, files in os.walk(self.home):
+            for name in (*folders, *files):
+                with suppress(FileNotFoundError):
+                    os.lchown(os.path.join(folder, name), self.uid, self.gid)
 
     def write_plan(self, **plan):
         """Tell the stand-in stages what to do."""
