@@ -21,6 +21,7 @@ class Call:
     caller: str = ""
     account: str = ""
     changes: bool = False
+    nth: int = 0  # which call of its function, as its server counts them
     names: tuple = ()
     query_names: tuple = ()
     ended: float = 0.0

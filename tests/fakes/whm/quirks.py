@@ -96,11 +96,11 @@ class Quirks:
             cuts.setdefault(function, set()).add(self._seen.get(function, 0) + nth)
 
     def count(self, function, changes):
-        """Return (cut before, cut after) for this call of `function`."""
+        """Return (which call of `function` this is, cut before, cut after)."""
         with self._guard:
             number = self._seen[function] = self._seen.get(function, 0) + 1
         first = self.cut_first_of_each_change and changes and number == 1
-        return number in self.cuts_before.get(function, ()), first or number in self.cuts.get(function, ())
+        return number, number in self.cuts_before.get(function, ()), first or number in self.cuts.get(function, ())
 
     def fails_now(self, function):
         """Tell whether this call is answered with HTTP 500, and count it."""

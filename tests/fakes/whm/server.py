@@ -109,7 +109,7 @@ class Handler(BaseHTTPRequestHandler):
         call.caller = token.user
         quirks = double.quirks
         call.changes = dispatch.changes(parsed)
-        cut_before, cut_after = quirks.count(call.function, call.changes)
+        call.nth, cut_before, cut_after = quirks.count(call.function, call.changes)
         time.sleep(quirks.wait_for(call.function, quirks.slow_before))
         if cut_before:
             raise Cut

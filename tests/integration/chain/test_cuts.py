@@ -12,9 +12,10 @@ SHARES = 3
 
 
 def changes(sold):
-    """Return (function, which call of it) -> outcome of every change at the panel, in order."""
+    """Return (function, which call of it) -> outcome of every change at the panel."""
     seen, found = Counter(), {}
-    for call in sold.server.whm.calls.all:
+    # Calls made side by side may be counted in another order than they came in
+    for call in sorted(sold.server.whm.calls.all, key=lambda call: call.nth):
         if call.account == sold.account and call.changes:
             seen[call.function] += 1
             found[call.function, seen[call.function]] = call.outcome
