@@ -23,6 +23,7 @@ from shared.encoding import canonical_json
 from shared.job import cron_line
 from shared.signing import serializer
 from tests.accounts import remove_account
+from tests.agent_archive import sources_of, write_members
 
 PROJECT = Path(__file__).resolve().parent.parent
 OVERLAY = PROJECT / "tests" / "fakes" / "agent_overlay"
@@ -56,30 +57,24 @@ class Keys:
 def core_agent(path, keys):
     """Build the agent at `path` with stand-ins for the stages that need a shop and a database."""
     build_agent(path, [keys.public])
-    with zipfile.ZipFile(path) as archive:
-        files = {name: archive.read(name) for name in archive.namelist()}
+    files = sources_of(path)
     stage = (OVERLAY / "stage.py").read_text()
     for name, module in (*STAGES.items(), *SMALL_STAGES.items()):
         files[f"agent/stages/{module}.py"] = stage.replace("@NAME@", name).encode()
     for name in ("database", "ledger"):
         files[f"agent/{name}.py"] = (OVERLAY / f"{name}.py").read_bytes()
-    with zipfile.ZipFile(path, "w") as archive:
-        for name, content in files.items():
-            archive.writestr(name, content)
+    write_members(path, files)
 
 
 def killing_agent(agent, path, by="killing"):
     """Build a copy of `agent` at `path` that dies where `kill.json` in its account's home says, in the words of the
     overlay `by`."""
-    with zipfile.ZipFile(agent) as archive:
-        files = {name: archive.read(name) for name in archive.namelist()}
+    files = sources_of(agent)
     files[f"{by}.py"] = (OVERLAY / f"{by}.py").read_bytes()
     start = b"from agent.cli import main\n"
     assert start in files["__main__.py"]
     files["__main__.py"] = files["__main__.py"].replace(start, start + f"import {by}\n{by}.install()\n".encode())
-    with zipfile.ZipFile(path, "w") as archive:
-        for name, content in files.items():
-            archive.writestr(name, content)
+    write_members(path, files)
 
 
 def small_manifest(members, **more):

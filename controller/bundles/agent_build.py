@@ -1,4 +1,4 @@
-"""Builds the agent: our own sources, pinned libraries and the controller's public keys in one reproducible zipapp."""
+"""Builds the agent: own sources, pinned libraries, their bytecode and the public keys in one reproducible zipapp."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from controller.armour import armoured as armoured
+from controller.bundles.bytecode import compiled
 from shared.errors import ShoplaunchError
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -94,6 +94,7 @@ def build_agent(output: Path, public_keys: Sequence[bytes], wheels: Sequence[Pat
     files["agent/keys.json"] = json.dumps({"keys": [key.hex() for key in public_keys]}).encode()
     for wheel in fetch_wheels() if wheels is None else wheels:
         files.update(_vendored(wheel))
+    files.update(_compiled(files))
     data = _archive(files)
     output.parent.mkdir(parents=True, exist_ok=True)
     temporary = output.with_name(output.name + ".tmp")
@@ -105,7 +106,8 @@ def build_agent(output: Path, public_keys: Sequence[bytes], wheels: Sequence[Pat
 def is_current(archive: zipfile.ZipFile) -> bool:
     """Tell whether an agent was built from this version's sources and list of libraries, with whichever keys."""
     wanted = _own_files()
-    held = {name for name in archive.namelist() if name.startswith(("agent/", "shared/"))} - {"agent/keys.json"}
+    ours = {name for name in archive.namelist() if name.startswith(("agent/", "shared/"))}
+    held = {name for name in ours if not name.endswith(".pyc")} - {"agent/keys.json"}
     return held <= set(wanted) <= set(archive.namelist()) and all(
         archive.read(name) == content for name, content in wanted.items()
     )
@@ -137,6 +139,12 @@ def _vendored(wheel: Path) -> Iterator[tuple[str, bytes]]:
                     yield f"licenses/{folder.removesuffix('.dist-info')}.txt", archive.read(name)
             elif name.endswith(".py") and not name.rpartition("/")[2].startswith("test_"):
                 yield name, archive.read(name)
+
+
+def _compiled(files: dict[str, bytes]) -> dict[str, bytes]:
+    """Return the bytecode of every module in `files` but the one any Python has to understand."""
+    modules = {name: source for name, source in files.items() if name.endswith(".py") and name != "__main__.py"}
+    return {f"{name}c": compiled(name, source) for name, source in modules.items()}
 
 
 def _archive(files: dict[str, bytes]) -> bytes:

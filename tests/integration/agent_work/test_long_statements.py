@@ -3,7 +3,6 @@
 import json
 import threading
 import time
-import zipfile
 from contextlib import suppress
 
 import pymysql
@@ -14,6 +13,7 @@ from agent.lock import acquire
 from agent.log import Log
 from controller.bundles.agent_build import build_agent
 from shared.errors import ShoplaunchError
+from tests.agent_archive import sources_of, write_members
 from tests.integration.agent_work.conftest import Shop
 
 HUNG_SECONDS = 20.0
@@ -130,17 +130,14 @@ def impatient(keys, tmp_path):
     """An agent that counts as hung after a few seconds and looks at the server more often than that."""
     path = tmp_path / "agent.pyz"
     build_agent(path, [keys.public])
-    with zipfile.ZipFile(path) as archive:
-        files = {name: archive.read(name) for name in archive.namelist()}
+    files = sources_of(path)
     for name, old, new in (
         ("agent/lock.py", b"HUNG_SECONDS = 600.0", f"HUNG_SECONDS = {HUNG_SECONDS}".encode()),
         ("agent/statements.py", b"WATCH_SECONDS = 60.0", f"WATCH_SECONDS = {WATCH_SECONDS}".encode()),
     ):
         assert old in files[name]
         files[name] = files[name].replace(old, new)
-    with zipfile.ZipFile(path, "w") as archive:
-        for name, content in files.items():
-            archive.writestr(name, content)
+    write_members(path, files)
     return path
 
 

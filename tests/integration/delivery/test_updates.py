@@ -1,13 +1,13 @@
 """After an update `migrate` brings database and agent to this version; until then `doctor` tells of the old agent."""
 
 import json
-import zipfile
 
 import pytest
 
 from controller.bundles import agent_build
 from controller.config import load_config
 from controller.installation import ensure_installation
+from tests.agent_archive import sources_of, write_members
 from tests.integration.bad_input.conftest import Commands
 
 
@@ -24,13 +24,9 @@ def commands(tmp_path):
 
 def older(path, name, change):
     """Change the member `name` of the agent at `path`: `change` is given its content, None leaves it out."""
-    with zipfile.ZipFile(path) as archive:
-        members = {one: archive.read(one) for one in archive.namelist()}
-    members[name] = change(members.get(name, b""))
-    with zipfile.ZipFile(path, "w") as archive:
-        for one, content in members.items():
-            if content is not None:
-                archive.writestr(one, content)
+    members = sources_of(path)
+    content = change(members.pop(name, b""))
+    write_members(path, members if content is None else {**members, name: content})
 
 
 def version(commands):

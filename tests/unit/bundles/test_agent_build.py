@@ -1,13 +1,17 @@
 """Building the agent: reproducible, pinned, unmodified, with nothing secret in it."""
 
 import importlib
+import os
+import subprocess
+import sys
 import zipfile
+from importlib.util import MAGIC_NUMBER
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
-from controller.bundles import agent_build
+from controller.bundles import agent_build, bytecode
 from shared.errors import ShoplaunchError
 
 KEYS = [bytes(range(32)), bytes(32)]
@@ -35,7 +39,37 @@ def test_the_libraries_are_carried_unmodified_with_their_licences(tmp_path):
 
 def test_the_archive_is_small_enough_for_every_account(tmp_path):
     agent_build.build_agent(tmp_path / "a.pyz", KEYS)
-    assert (tmp_path / "a.pyz").stat().st_size < 300_000
+    assert (tmp_path / "a.pyz").stat().st_size < 800_000
+
+
+@pytest.mark.parametrize("seed", ["0", "1", "2"])
+def test_the_bytes_do_not_depend_on_the_process_that_builds_them(tmp_path, seed):
+    build = "import sys; from pathlib import Path; from controller.bundles.agent_build import build_agent;"
+    build += "build_agent(Path(sys.argv[1]), [bytes(32)])"
+    environment = {**os.environ, "PYTHONHASHSEED": seed}
+    subprocess.run([sys.executable, "-c", build, str(tmp_path / "a.pyz")], check=True, env=environment)
+    agent_build.build_agent(tmp_path / "b.pyz", [bytes(32)])
+    assert (tmp_path / "a.pyz").read_bytes() == (tmp_path / "b.pyz").read_bytes()
+
+
+def file_of(python, agent, module):
+    """Return what `python` loads `module` from, of the archive `agent`."""
+    ask = f"import sys; sys.path.insert(0, sys.argv[1]); import {module}; print({module}.__file__)"
+    command = [python, "-I", "-c", ask, str(agent)]
+    return subprocess.run(command, check=True, text=True, capture_output=True).stdout.strip()
+
+
+@pytest.mark.parametrize("module", ["agent.entry", "shared.job", "pymysql.connections", "ecdsa.eddsa", "six"])
+def test_the_python_that_built_the_agent_compiles_nothing_of_it(tmp_path, module):
+    agent_build.build_agent(tmp_path / "a.pyz", KEYS)
+    assert file_of(sys.executable, tmp_path / "a.pyz", module).endswith(".pyc")
+
+
+def test_any_other_python_goes_by_the_sources(tmp_path, monkeypatch):
+    magic = (int.from_bytes(MAGIC_NUMBER[:2], "little") + 1).to_bytes(2, "little") + MAGIC_NUMBER[2:]
+    monkeypatch.setattr(bytecode, "MAGIC_NUMBER", magic)
+    agent_build.build_agent(tmp_path / "a.pyz", KEYS)
+    assert file_of(sys.executable, tmp_path / "a.pyz", "agent.entry").endswith(".py")
 
 
 def test_an_altered_library_is_refused(tmp_path, monkeypatch):

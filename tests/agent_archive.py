@@ -1,0 +1,16 @@
+"""An agent's archive, taken apart and put together again with other sources in it."""
+
+import zipfile
+
+
+def sources_of(path):
+    """Return member name -> content of the agent at `path`, without bytecode: it would hide changed sources."""
+    with zipfile.ZipFile(path) as archive:
+        return {name: archive.read(name) for name in archive.namelist() if not name.endswith(".pyc")}
+
+
+def write_members(path, members):
+    """Write an agent of `members` (name -> content) to `path`."""
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
