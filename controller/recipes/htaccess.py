@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from shared.placeholders import token
 
+HTACCESS = b".htaccess"
 #: First of all rules: what proves a domain is served as it is, over http, whatever follows.
 PROOFS = b"""\
 # What proves this domain to an authority is served as it is
@@ -54,6 +55,37 @@ class Adapted:
 
     content: bytes
     notes: Sequence[str]
+
+
+class OwnersRules:
+    """The `.htaccess` files of one template: `names` are its hosts, below `base_uri` it lives."""
+
+    def __init__(self, names: Sequence[str], base_uri: str, nonce: str) -> None:
+        self._names, self._base_uri, self._nonce = names, base_uri, nonce
+
+    def template(self, path: bytes, content: bytes, fill: Callable[[bytes], bytes | None]) -> bytes | None:
+        """Return the file at `path` as a template, None when it stays as it is.
+
+        `fill` gives the document root's own with what the recipe knows filled in, None where there is nothing.
+        """
+        plain = in_folder(self._adapted(content).content, self._base_uri, self._nonce)
+        if path == HTACCESS:
+            plain = with_proofs(fill(plain) or plain)
+        return None if plain == content else plain
+
+    def warnings(self, path: bytes, content: bytes) -> Sequence[str]:
+        """Return what becomes of the owner's lines in the file at `path`, of any name, and what they may do."""
+        if not is_htaccess(path):
+            return ()
+        return [*self._adapted(content).notes, *(names_outside(content) if path == HTACCESS else ())]
+
+    def _adapted(self, content: bytes) -> Adapted:
+        return adapted(content, self._names, self._base_uri.rstrip("/"))
+
+
+def is_htaccess(path: bytes) -> bool:
+    """Tell whether the file at `path` holds rules for the web server."""
+    return path.rpartition(b"/")[2] == HTACCESS
 
 
 def adapted(content: bytes, hosts: Sequence[str], folder: str = "") -> Adapted:

@@ -25,7 +25,7 @@ from controller.recipes.base import (
     TemplateDatabase,
     TemplateFacts,
 )
-from controller.recipes.htaccess import Adapted, adapted, in_folder, names_outside, with_proofs
+from controller.recipes.htaccess import OwnersRules, in_folder, is_htaccess
 from controller.recipes.prestashop_checks import checks_of
 from controller.recipes.prestashop_database import Database, require_same_release
 from controller.recipes.prestashop_facts import KNOWN, Series, series_of
@@ -51,8 +51,7 @@ from shared.placeholders import token
 
 _DIGITS = "0123456789"
 _LETTERS = "abcdefghijkmnpqrstuvwxyz"
-#: Files in which the back office's folder may be named.
-HTACCESS, ROBOTS = b".htaccess", b"robots.txt"
+ROBOTS = b"robots.txt"
 
 
 class PrestaShop(Recipe):
@@ -132,6 +131,8 @@ class PrestaShopTemplate(Template):
         )
         self._homes = list(dict.fromkeys(filter(None, [self.facts.home, home_in(former)])))
         self.nonce = hashlib.sha256(f"{version}\0{self._hosts[0]}\0{base_uri}\0{resolved}".encode()).hexdigest()[:8]
+        names = [name for host in self._hosts for name in names_of(host)]
+        self._owners_rules = OwnersRules(names, base_uri, self.nonce)
         self._tree = TreeRules(series, admin_folder, options.keep_customers)
         self._rows = RowRules(self._database, self._admin, self.nonce, options.keep_customers)
         self._statements = Statements(self._database, self._admin, self.nonce, series.password_format)
@@ -171,25 +172,13 @@ class PrestaShopTemplate(Template):
         stub = self._configuration.stubs.get(path)
         if stub is not None:
             return None if content.strip() == stub.strip() else stub
-        if path.rpartition(b"/")[2] == HTACCESS:
-            return self._htaccess(path, content)
+        if is_htaccess(path):
+            return self._owners_rules.template(path, content, self._with_names)
         return self._with_names(content) if path == ROBOTS else None
-
-    def _htaccess(self, path: bytes, content: bytes) -> bytes | None:
-        plain = in_folder(self._adapted(content).content, self.facts.base_uri, self.nonce)
-        if path == HTACCESS:
-            plain = with_proofs(self._with_names(plain) or plain)
-        return None if plain == content else plain
-
-    def _adapted(self, content: bytes) -> Adapted:
-        names = [name for host in self._hosts for name in names_of(host)]
-        return adapted(content, names, self.facts.base_uri.rstrip("/"))
 
     def warnings(self, path: bytes, content: bytes) -> Sequence[str]:
         """Return what becomes of the owner's lines in a `.htaccess`, and what they may do."""
-        if path.rpartition(b"/")[2] != HTACCESS:
-            return ()
-        return [*self._adapted(content).notes, *(names_outside(content) if path == HTACCESS else ())]
+        return self._owners_rules.warnings(path, content)
 
     def condition(self, table: str) -> str | None:
         """Return the condition of the rows to keep."""

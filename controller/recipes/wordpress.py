@@ -26,7 +26,7 @@ from controller.recipes.base import (
     TemplateDatabase,
     TemplateFacts,
 )
-from controller.recipes.htaccess import Adapted, adapted, in_folder, names_outside, with_proofs
+from controller.recipes.htaccess import OwnersRules, is_htaccess
 from controller.recipes.wordpress_checks import checks_of
 from controller.recipes.wordpress_database import Database, address
 from controller.recipes.wordpress_languages import packs
@@ -34,7 +34,6 @@ from controller.recipes.wordpress_rows import RowRules
 from controller.recipes.wordpress_statements import Statements
 from shared.errors import ShoplaunchError
 
-HTACCESS = b".htaccess"
 ADMIN_FOLDER = "wp-admin"
 #: Set by every new site's own statements, or for its safety.
 _NOT_FOR_VARIANTS = {*options.FROM_JOB, *options.FIXED, "WPLANG", "timezone_string", "active_plugins"}
@@ -107,6 +106,8 @@ class WordPressTemplate(Template):
             noun=SHOP if tables.SHOP_MARK in self._database.tables else SITE,
         )
         self.nonce = hashlib.sha256(f"{version}\0{host}\0{self._folder}\0{resolved}".encode()).hexdigest()[:8]
+        names = [name for host in self._hosts for name in surroundings.names_of(host)]
+        self._owners_rules = OwnersRules(names, self.facts.base_uri, self.nonce)
         self._php = facts.php_of(root, series)
         self._languages = packs(root)
         self._rows = RowRules(self._database, self._admin, self.nonce, pack.keep_customers)
@@ -140,22 +141,11 @@ class WordPressTemplate(Template):
         """Return the complete template of the configuration, or of the web server's rules."""
         if path == config.CONFIG.encode():
             return self._configuration.template(self.nonce)
-        if path.rpartition(b"/")[2] != HTACCESS:
-            return None
-        plain = in_folder(self._adapted(content).content, self.facts.base_uri, self.nonce)
-        if path == HTACCESS:
-            plain = with_proofs(plain)
-        return None if plain == content else plain
-
-    def _adapted(self, content: bytes) -> Adapted:
-        names = [name for host in self._hosts for name in surroundings.names_of(host)]
-        return adapted(content, names, self._folder)
+        return self._owners_rules.template(path, content, bytes) if is_htaccess(path) else None
 
     def warnings(self, path: bytes, content: bytes) -> Sequence[str]:
         """Return what becomes of the owner's lines in a `.htaccess`, and what they may do."""
-        if path.rpartition(b"/")[2] != HTACCESS:
-            return ()
-        return [*self._adapted(content).notes, *(names_outside(content) if path == HTACCESS else ())]
+        return self._owners_rules.warnings(path, content)
 
     def condition(self, table: str) -> str | None:
         """Return the condition of the rows to keep."""
