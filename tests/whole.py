@@ -20,6 +20,8 @@ import pymysql
 import requests
 
 from controller.config import load_config
+from controller.db import jobs
+from controller.db.engine import transact
 from controller.jobs.service import open_service
 from controller.jobs.worker import Worker
 from controller.web.signed import signature
@@ -162,9 +164,16 @@ class Whole:
         return f"{json.dumps(status, indent=1)}\n{text}\n{(self.directory / 'serve.log').read_text()[-3000:]}"
 
     def later(self, job, seconds):
-        """A worker whose clock is `seconds` ahead moves the job on."""
-        ahead = Worker(self.service.engine, self.service.tools_for, lambda: time.time() + seconds)
-        wait_for(lambda: ahead.advance(job["id"]), "somebody else holds the job's lease")
+        """A worker whose clock is `seconds` ahead moves the job on, once nobody is at it: for the clock that is ahead,
+        leases that are held have long run out."""
+        engine = self.service.engine
+
+        def is_ours():
+            now = time.time()
+            return transact(engine, lambda found: jobs.take_lease(found, job["id"], "later", now, now + seconds))
+
+        wait_for(is_ours, "somebody else holds the job's lease")
+        assert Worker(engine, self.service.tools_for, lambda: time.time() + seconds).advance(job["id"])
 
     def signed(self, method, path, document=None, event=None):
         """Send a signed request of billing; return the response."""

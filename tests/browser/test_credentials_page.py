@@ -9,7 +9,6 @@ from controller.jobs import credentials
 from controller.jobs.private import sealed
 from tests.browser.chrome import chrome
 from tests.browser.waiting import attribute_of, click, shows, until
-from tests.web_site import Site
 
 pytestmark = pytest.mark.browser
 PASSWORD = "Kq7mVd3xTb9pWn2h"
@@ -17,15 +16,6 @@ LATER = {
     "nonce": "0123abcd", "checks": [], "admin_folder": "admin77",
     "jobs": {"set_admin_password": {"statements": [{"sql": "UPDATE x SET y = %s", "params": []}], "edits": []}},
 }  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def site():
-    running = Site()
-    try:
-        yield running.start()
-    finally:
-        running.stop()
 
 
 def offered(site, mode, language):

@@ -8,18 +8,9 @@ from selenium.webdriver.common.by import By
 from shared.events import make_event
 from tests.browser.chrome import chrome, complaints
 from tests.browser.waiting import attribute_of, click, shows, text_of, until
-from tests.web_site import OPERATOR, PASSWORD, Site
+from tests.web_site import OPERATOR, PASSWORD
 
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture(scope="module")
-def site():
-    running = Site()
-    try:
-        yield running.start()
-    finally:
-        running.stop()
 
 
 @pytest.fixture

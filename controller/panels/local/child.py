@@ -123,14 +123,19 @@ def hash_file(file: int) -> str:
     return digest.hexdigest()
 
 
-def do_read(home: int, request: Request) -> tuple[Request, bytes]:
-    """Answer with the first `limit` bytes of the file at `parts`; `found` is false where there is none."""
+def _open(home: int, request: Request) -> int | None:
+    """Return the file at `parts` opened, None where there is none."""
     *above, name = request["parts"]
     try:
         folder = walk(home, above)
     except Missing:
-        return {"found": False}, b""
-    file = open_file(folder, name)
+        return None
+    return open_file(folder, name)
+
+
+def do_read(home: int, request: Request) -> tuple[Request, bytes]:
+    """Answer with the first `limit` bytes of the file at `parts`; `found` is false where there is none."""
+    file = _open(home, request)
     if file is None:
         return {"found": False}, b""
     content = b""
@@ -144,12 +149,7 @@ def do_read(home: int, request: Request) -> tuple[Request, bytes]:
 
 def do_sha256(home: int, request: Request) -> tuple[Request, bytes]:
     """Answer with the file's digest and size, `sha256` null where there is none."""
-    *above, name = request["parts"]
-    try:
-        folder = walk(home, above)
-    except Missing:
-        return {"sha256": None}, b""
-    file = open_file(folder, name)
+    file = _open(home, request)
     if file is None:
         return {"sha256": None}, b""
     return {"sha256": hash_file(file), "bytes": os.fstat(file).st_size}, b""

@@ -11,6 +11,15 @@ from tests.integration.controller.world import EVIDENCE
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
+ERROR = {"code": "db_packet", "message": "too small", "advice": "raise it", "retryable": False}
+
+
+def gives_up(world, agent, **more):
+    """The agent gives up, and the controller has looked."""
+    agent.state(status="failed", stage="preflight", error=ERROR, **more)
+    world.work_later(65, stride=5)
+
+
 def calls(world, name):
     return sum(call[0] == name for call in world.panel.calls)
 
@@ -41,9 +50,7 @@ def test_an_unheard_agent_that_has_counted_for_days_is_taken_at_its_word_and_ans
 
 def test_an_unheard_agent_that_gave_up_after_days_is_answered_up_to_its_last_number(world):
     job, agent = blocked(world)
-    error = {"code": "db_packet", "message": "too small", "advice": "raise it", "retryable": False}
-    agent.state(status="failed", stage="preflight", error=error, callback={"seq": 20_001})
-    world.work_later(65, stride=5)
+    gives_up(world, agent, callback={"seq": 20_001})
     assert (world.job(job).state, agent.answer()["seq"]) == ("failed", 20_001)
 
 
@@ -188,18 +195,14 @@ def test_what_keeps_an_unheard_agent_waiting_is_shown(world):
 
 def test_an_agent_that_gave_up_unheard_is_answered_so_that_its_cron_line_goes(world):
     job, agent = blocked(world)
-    error = {"code": "db_packet", "message": "too small", "advice": "raise it", "retryable": False}
-    agent.state(status="failed", stage="preflight", error=error)
-    world.work_later(65, stride=5)
-    assert (world.job(job).state, world.job(job).error) == ("failed", error)
+    gives_up(world, agent)
+    assert (world.job(job).state, world.job(job).error) == ("failed", ERROR)
     assert (agent.answer()["seq"], agent.answer()["status"]) == (19, 202)
 
 
 def test_a_retry_behind_a_blocked_network_is_followed_from_its_first_minute(world):
     job, agent = blocked(world)
-    error = {"code": "db_packet", "message": "too small", "advice": "raise it", "retryable": False}
-    agent.state(status="failed", stage="preflight", error=error)
-    world.work_later(65, stride=5)
+    gives_up(world, agent)
     world.service.retry(job.id)
     world.work()
     again = deaf(world, job)
@@ -219,9 +222,7 @@ def test_a_retry_behind_a_blocked_network_is_followed_from_its_first_minute(worl
 
 def test_cron_that_never_fires_is_still_told_of_a_job_known_as_blocked(world):
     job, agent = blocked(world)
-    error = {"code": "db_packet", "message": "too small", "advice": "raise it", "retryable": False}
-    agent.state(status="failed", stage="preflight", error=error)
-    world.work_later(65, stride=5)
+    gives_up(world, agent)
     world.service.retry(job.id)
     world.work()
     world.panel.remove_cron(agent.account, f"shoplaunch:{job.id}")

@@ -77,8 +77,8 @@ def visit(browser, shown, path=""):
     browser.get(shown["shop_url"] + path)
 
 
-def test_a_visitor_finds_a_product_and_puts_it_into_the_cart(browser, shop):
-    _, shown = shop
+def walk_to_product(browser, shown):
+    """From the front page over the first category to a product, all of it with pictures; return its own's address."""
     visit(browser, shown)
     check_page(browser, shown)
     assert browser.title == SHOP_NAME
@@ -90,10 +90,16 @@ def test_a_visitor_finds_a_product_and_puts_it_into_the_cart(browser, shop):
     click(browser, ".product-miniature a.product-thumbnail, .product-miniature a[href]")
     one(browser, "body#product")
     check_page(browser, shown)
-    name = browser.find_element(By.CSS_SELECTOR, "h1").text
     cover = one(browser, ".product-cover img, .images-container img, .product__images img")
-    shown_pictures = pictures(browser)
-    assert cover.get_property("currentSrc") in shown_pictures
+    source = cover.get_property("currentSrc")
+    assert source in pictures(browser)
+    return source
+
+
+def test_a_visitor_finds_a_product_and_puts_it_into_the_cart(browser, shop):
+    _, shown = shop
+    walk_to_product(browser, shown)
+    name = browser.find_element(By.CSS_SELECTOR, "h1").text
     click(browser, "button.add-to-cart, [data-button-action='add-to-cart']")
     wait_for(browser, expected.visibility_of_element_located((By.CSS_SELECTOR, "#blockcart-modal")))
     visit(browser, shown, "index.php?controller=cart&action=show")

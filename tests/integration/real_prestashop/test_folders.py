@@ -14,8 +14,8 @@ from tests.integration.real_prestashop.test_browser import (
     pictures,
     product_name,
     visit,
+    walk_to_product,
 )
-from tests.real_shop import SHOP_NAME
 from tests.traces import Traces
 
 pytestmark = pytest.mark.browser
@@ -59,19 +59,7 @@ NAMES = pytest.mark.parametrize("name", ["in", "across", "out"])
 def test_front_page_category_product_search_and_cart_are_there(browser, real, moved, name):
     job, shown = moved[name]
     assert shown["shop_url"].endswith(f"/{job['folder']}/" if job["folder"] else "/")
-    visit(browser, shown)
-    check_page(browser, shown)
-    assert browser.title == SHOP_NAME and len(pictures(browser)) > 5
-    click(browser, "#top-menu > li > a, #top-menu .ps-mainmenu__tree-link, a[data-depth='0']")
-    one(browser, "#category, body.page-category, body#category")
-    check_page(browser, shown)
-    assert len(pictures(browser)) > 1
-    click(browser, ".product-miniature a.product-thumbnail, .product-miniature a[href]")
-    one(browser, "body#product")
-    check_page(browser, shown)
-    cover = one(browser, ".product-cover img, .images-container img, .product__images img")
-    source = cover.get_property("currentSrc")
-    assert source in pictures(browser) and source.startswith(shown["shop_url"])
+    assert walk_to_product(browser, shown).startswith(shown["shop_url"])
     fill_cart(browser, shown)
     visit(browser, shown, "index.php?controller=cart&action=show")
     one(browser, "body#cart")
