@@ -2,6 +2,8 @@
 
 import zipfile
 
+from controller.bundles.bytecode import compiled_modules
+
 
 def sources_of(path):
     """Return member name -> content of the agent at `path`, without bytecode: it would hide changed sources."""
@@ -10,7 +12,7 @@ def sources_of(path):
 
 
 def write_members(path, members):
-    """Write an agent of `members` (name -> content) to `path`."""
+    """Write an agent of `members` (name -> content) and their bytecode to `path`."""
     with zipfile.ZipFile(path, "w") as archive:
-        for name, content in members.items():
+        for name, content in {**members, **compiled_modules(members)}.items():
             archive.writestr(name, content)

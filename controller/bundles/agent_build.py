@@ -12,7 +12,7 @@ import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from controller.bundles.bytecode import compiled
+from controller.bundles.bytecode import compiled_modules
 from shared.errors import ShoplaunchError
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -94,7 +94,7 @@ def build_agent(output: Path, public_keys: Sequence[bytes], wheels: Sequence[Pat
     files["agent/keys.json"] = json.dumps({"keys": [key.hex() for key in public_keys]}).encode()
     for wheel in fetch_wheels() if wheels is None else wheels:
         files.update(_vendored(wheel))
-    files.update(_compiled(files))
+    files.update(compiled_modules(files))
     data = _archive(files)
     output.parent.mkdir(parents=True, exist_ok=True)
     temporary = output.with_name(output.name + ".tmp")
@@ -139,12 +139,6 @@ def _vendored(wheel: Path) -> Iterator[tuple[str, bytes]]:
                     yield f"licenses/{folder.removesuffix('.dist-info')}.txt", archive.read(name)
             elif name.endswith(".py") and not name.rpartition("/")[2].startswith("test_"):
                 yield name, archive.read(name)
-
-
-def _compiled(files: dict[str, bytes]) -> dict[str, bytes]:
-    """Return the bytecode of every module in `files` but the one any Python has to understand."""
-    modules = {name: source for name, source in files.items() if name.endswith(".py") and name != "__main__.py"}
-    return {f"{name}c": compiled(name, source) for name, source in modules.items()}
 
 
 def _archive(files: dict[str, bytes]) -> bytes:

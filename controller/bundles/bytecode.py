@@ -7,13 +7,23 @@ from __future__ import annotations
 
 import marshal
 import sys
+from collections.abc import Mapping
 from importlib.util import MAGIC_NUMBER, source_hash
 
 #: PEP 552: found by its source's digest, which nobody compares: both came into the archive together.
 _UNCHECKED_HASH = (0b01).to_bytes(4, "little")
 #: References, which came with version 3, depend on what else is alive: the same source would give other bytes. Since
-#: 3.14 code holds slices, which only version 5 can write; it counts no references for what is shared in a module.
+#: 3.14 code holds slices, which only version 5 can write.
 _MARSHAL_VERSION = 2 if sys.version_info < (3, 14) else marshal.version
+#: The one module that every Python has to understand, whichever it is.
+_MAIN = "__main__.py"
+
+
+def compiled_modules(files: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Return name -> content of what belongs beside the modules among `files` (name in the archive -> content)."""
+    return {
+        f"{name}c": compiled(name, source) for name, source in files.items() if name.endswith(".py") and name != _MAIN
+    }
 
 
 def compiled(name: str, source: bytes) -> bytes:
