@@ -1,7 +1,6 @@
 """SIGKILL before and after everything that becomes durable: the next tick goes on, and the shop is the same."""
 
 import json
-import os
 import random
 import re
 from collections import Counter
@@ -21,7 +20,6 @@ WHO = ("group", "parent", "helper")
 SHARES = 12
 #: How often these happen depends on time: what is noted while something takes long.
 BY_TIME = re.compile(r"(fsync|replace|unlink) (state)?\.json(\.tmp)?|fsync folder|report (progress|heartbeat)")
-EVERY = bool(os.environ.get("SHOPLAUNCH_NIGHTLY"))
 NOBODY = {"process": "", "what": "", "nth": 0, "when": "", "who": ""}
 
 
@@ -78,21 +76,12 @@ def undisturbed(mariadb_server, sample, keys, mortal):
 
 
 def victims(points):
-    """Return a plan for every point, `who` in turn, in an order that does not depend on threads.
-
-    What a killed process has written stays written: after one change is as before the next, and an fsync changes
-    nothing, but where somebody else has seen the change. The long run tries those all the same.
-    """
+    """Return a plan for before and after every point, `who` in turn, in an order that does not depend on threads."""
     counts = Counter((process, what) for process, what, _ in points)
     places = [{"process": name[0], "what": name[1], "nth": nth, "when": when}
               for name in sorted(counts) for nth in range(1, counts[name] + 1)
-              for when in ("before", "after") if EVERY or tells(name[1], when)]  # fmt: skip
+              for when in ("before", "after")]  # fmt: skip
     return [{**place, "who": WHO[number % len(WHO)]} for number, place in enumerate(places)]
-
-
-def tells(what, when):
-    kind = what.split()[0]
-    return kind in ("sql", "report", "cron") or (when == "before" and kind != "fsync")
 
 
 def killed(shop, wanted, *plans, **changes):
