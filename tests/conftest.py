@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
+import hypothesis
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
@@ -18,6 +19,9 @@ PROJECT = Path(__file__).resolve().parent.parent
 #: Folders whose tests use the fixture `whole`.
 WHOLE = "whole"
 WHOLE_FOLDERS = ["tests/browser", *(f"tests/integration/{name}" for name in ("whole", "chain", "cpanel_live"))]
+#: No example fails because others took the processor for a moment.
+hypothesis.settings.register_profile("patient", deadline=None)
+hypothesis.settings.load_profile("patient")
 CRON = pytest.StashKey[subprocess.Popen]()
 
 

@@ -7,9 +7,11 @@ import secrets
 import shutil
 import subprocess
 import tempfile
+import time
 from pathlib import Path
 
 from controller.panels.base import SkeletonFiles
+from controller.panels.local import commands
 from controller.panels.local.driver import LocalPanel
 from controller.panels.local.settings import LocalSettings
 from controller.panels.local.stack import Stack
@@ -102,6 +104,14 @@ def as_user(user, *command, **options):
     return subprocess.run(
         command, user=entry.pw_uid, group=entry.pw_gid, extra_groups=[], cwd="/", capture_output=True, **options
     )
+
+
+def reload(command):
+    """Carry out a service's command to read its files again; while PHP starts anew it may not be found for a moment."""
+    deadline = time.monotonic() + 120
+    while (done := commands.attempt(command)).returncode != 0:
+        assert time.monotonic() < deadline, done.stderr
+        time.sleep(0.02)
 
 
 def snapshot(*paths):

@@ -5,13 +5,14 @@ import os
 import re
 import secrets
 import shutil
-import socket
 import subprocess
 import time
 from pathlib import Path
 
 import pytest
 import requests
+
+from controller.panels.local.stack import free_port
 
 SOURCE = Path("/usr/share/wordpress")
 CONTENT = Path(__file__).resolve().parent / "wordpress_content.php"
@@ -84,9 +85,7 @@ class Site:
         (self.root / "wp-config.php").write_text(text.replace(mark, extra + mark), "utf-8")
 
     def _install_over_http(self):
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
+        port = free_port()
         command = ["php", "-d", f"mysqli.default_socket={self.socket}", "-S", f"127.0.0.1:{port}", "-t", str(self.root)]
         null = subprocess.DEVNULL
         server = subprocess.Popen(command, stdin=null, stdout=null, stderr=null)

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 MIN_CHARS = 10
 #: More the application's hash does not look at.
 MAX_BYTES = 72
+#: So long a claim may be without its job before it counts as lost.
+BEGIN_SECONDS = 60.0
 SETTING, DONE, TROUBLE = "setting", "done", "trouble"
 
 
@@ -43,8 +45,12 @@ def choose(service: Service, job: Job, nonce: str, password: str) -> bool:
 
 
 def progress(service: Service, job: Job) -> str:
-    """Return how far the chosen password is: `setting`, `done` or `trouble`."""
-    state = next((one.state for one in service.later_jobs(job.id) if one.kind == SET_ADMIN_PASSWORD), states.FAILED)
+    """Return how far the password is that was chosen by the job's link: `setting`, `done` or `trouble`."""
+    state = next((one.state for one in service.later_jobs(job.id) if one.kind == SET_ADMIN_PASSWORD), None)
+    if state is None:
+        # Claimed by a call that has not begun the job yet, or was killed before it could
+        since = service.now() - float(job.facts[credentials.FACT]["used_at"])
+        return SETTING if since < BEGIN_SECONDS else TROUBLE
     if state == states.LIVE:
         return DONE
     return TROUBLE if state in (states.FAILED, states.STALLED, states.CANCELLED) else SETTING

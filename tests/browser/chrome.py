@@ -9,6 +9,8 @@ import pytest
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 
+from controller.panels.local.stack import free_port
+
 #: The second where there is no such package (Ubuntu). A snap would not see the profile.
 BROWSERS = ("/usr/bin/chromium", "/usr/bin/google-chrome")
 SWITCHES = (
@@ -50,7 +52,7 @@ def chrome(width=1280, height=900, resolve=None, javascript=True, language="en")
         preferences["profile.managed_default_content_settings.javascript"] = 2
     options.add_experimental_option("prefs", preferences)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    driver = webdriver.Chrome(service=Service(chromedriver), options=options)
+    driver = webdriver.Chrome(service=Service(chromedriver, port=free_port()), options=options)
     try:
         driver.set_page_load_timeout(PAGE_LOAD_SECONDS)
         metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}

@@ -26,7 +26,7 @@ def sign_in(site, driver):
     driver.find_element(By.NAME, "user").send_keys(OPERATOR)
     driver.find_element(By.NAME, "password").send_keys(PASSWORD)
     driver.find_element(By.ID, "login").click()
-    until(driver, lambda: driver.current_url.endswith("/admin/jobs"))
+    until(driver, lambda: driver.find_elements(By.ID, "logout"))
 
 
 def state_of(driver):

@@ -14,6 +14,7 @@ from shared.errors import ShoplaunchError
 
 START_SECONDS = 180
 STOP_SCHEDULE = "TERM/30/KILL/10"
+ORPHAN_SECONDS = 30
 
 
 def runs(pid: Path, binary: str) -> bool:
@@ -35,20 +36,26 @@ def stop(pid: Path, binary: str) -> None:
         return
     command = ["start-stop-daemon", "--stop", "--oknodo", "--quiet", "--retry", STOP_SCHEDULE]
     run([*command, "--pidfile", str(pid), "--exec", binary], None)
-    _end_orphans(int(pid.read_text()) if pid.exists() else 0, binary)
+    leader = int(pid.read_text()) if pid.exists() else 0
+    deadline = time.monotonic() + ORPHAN_SECONDS
+    while _end_orphans(leader, binary) and time.monotonic() < deadline:
+        time.sleep(0.02)
     pid.unlink(missing_ok=True)
 
 
-def _end_orphans(leader: int, binary: str) -> None:
-    """End the workers a killed master left: they are of its session, and hold on to its sockets."""
+def _end_orphans(leader: int, binary: str) -> bool:
+    """End the workers a killed master left: they are of its session, and hold on to its sockets; tell of any."""
+    found = False
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             session = os.getsid(int(folder.name))
             if leader and session == leader and (folder / "exe").readlink() == Path(binary):
+                found = True
                 os.kill(int(folder.name), signal.SIGKILL)
         except (FileNotFoundError, ProcessLookupError):
             # It ended while we looked.
             continue
+    return found
 
 
 def wait(name: str, answers: Callable[[], bool], log: Path, lives: Callable[[], bool] = lambda: True) -> None:

@@ -32,7 +32,7 @@ class Sink:
     def __init__(self):
         self.received, self.answers = [], {"rcpt": None, "data": "250 OK"}
         self.port = free_port()
-        self.server = Controller(self, hostname="127.0.0.1", port=self.port)
+        self.server = Controller(self, hostname="127.0.0.1", port=self.port, ready_timeout=120)
         self.server.start()
 
     async def handle_RCPT(self, _server, _session, envelope, address, _options):

@@ -162,8 +162,8 @@ def test_a_stored_event_needs_its_number(world):
     assert world.job(job).state == "dropped"
 
 
-def drip(server, head):
-    """Answer one request with `head` and then one byte every now and then."""
+def drip(server, head, cut):
+    """Answer one request with `head` and then one byte every now and then, until it is `cut` (an Event)."""
     connection, _address = server.accept()
     with connection:
         connection.recv(65536)
@@ -173,18 +173,19 @@ def drip(server, head):
                 time.sleep(0.1)
                 connection.sendall(b"x")
         except OSError:
-            return
+            cut.set()
 
 
 @pytest.mark.parametrize("head", [b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n", b"HTTP/1.1 200 OK\r\nX: "])
 def test_a_shop_that_answers_a_byte_at_a_time_does_not_hold_the_worker_for_ever(head):
     server = socket.create_server(("127.0.0.1", 0))
-    thread = threading.Thread(target=drip, args=(server, head), daemon=True)
+    cut = threading.Event()
+    thread = threading.Thread(target=drip, args=(server, head, cut), daemon=True)
     thread.start()
     site = visits.Site("127.0.0.1", server.getsockname()[1], "shop.example.com")
     try:
         refused(lambda: visits.visit(site, "/", "front", timeout=1), "check_failed")
-        assert thread.is_alive(), "the shop was still answering"
+        assert cut.wait(120), "the shop had answered all there is"
     finally:
         server.close()
         thread.join(120)

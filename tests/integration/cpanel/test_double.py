@@ -332,7 +332,7 @@ def test_calls_are_recorded_with_their_order(whm, client):
 def test_calls_side_by_side_count_as_one_round(whm, client):
     from concurrent.futures import ThreadPoolExecutor
 
-    whm.quirks.slow["*"] = 1.5
+    whm.quirks.slow["*"] = 5
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda _: Client(whm).whm1("myprivs"), range(4)))
     assert whm.calls.max_in_flight == 4

@@ -35,7 +35,6 @@ class Hung(socketserver.ThreadingTCPServer):
 
         class Handler(socketserver.BaseRequestHandler):
             def handle(self):
-                hung._open.append(self.request)
                 with context.wrap_socket(self.request, server_side=True) as caller:
                     hung._open.append(caller)
                     while caller.recv(65536):
@@ -45,6 +44,12 @@ class Hung(socketserver.ThreadingTCPServer):
         self.url = f"https://127.0.0.1:{self.server_address[1]}"
         self._thread = threading.Thread(target=self.serve_forever)
         self._thread.start()
+
+    def get_request(self):
+        """Noted before it is served: who comes while we close is told, too."""
+        caller, address = super().get_request()
+        self._open.append(caller)
+        return caller, address
 
     def handle_error(self, *_ignored):
         """Callers go away as they like."""

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from controller.panels.local import accounts, commands, config_files
+from controller.panels.local import accounts, config_files
 from shared.errors import ShoplaunchError
-from tests.local_server import as_user
+from tests.local_server import as_user, reload
 
 pytestmark = pytest.mark.root
 
@@ -28,8 +28,14 @@ def refusal(operation):
 
 @pytest.fixture
 def impatient(monkeypatch):
-    """Services get a second to take a change."""
-    monkeypatch.setattr(config_files, "TAKEN_SECONDS", 1)
+    """What never reloads gets a second to take a change."""
+    real, usual = config_files._reload, config_files.TAKEN_SECONDS
+
+    def reload(service):
+        monkeypatch.setattr(config_files, "TAKEN_SECONDS", 1 if list(service.reload) == NEVER else usual)
+        real(service)
+
+    monkeypatch.setattr(config_files, "_reload", reload)
 
 
 def test_the_site_of_an_account_that_is_told_as_made_is_served_and_that_of_a_removed_one_is_not(server):
@@ -85,7 +91,7 @@ def test_the_socket_of_a_pool_that_php_still_serves_stays_until_the_next_call_en
     server.panel().remove_account(account)
     assert not socket.exists()
     # A listener without its path would be handed on from reload to reload, and answer for the next pool of that name
-    commands.run(server.settings().php[0].reload)
+    reload(server.settings().php[0].reload)
     again = server.panel().ensure_account(account.user, account.domain, create=True, email="")
     server.panel().put_file(again, "public_html/index.php", b"<?php echo posix_geteuid();", 0o644)
     assert server.get(again.domain) == (200, str(pwd.getpwnam(again.user).pw_uid).encode())

@@ -13,7 +13,7 @@ from controller.panels.local import commands
 from controller.panels.local.blocks import FILE_NAME
 from controller.panels.local.config_files import NOTE_SUFFIX
 from shared.errors import ShoplaunchError
-from tests.local_server import as_user, snapshot
+from tests.local_server import as_user, reload, snapshot
 
 pytestmark = pytest.mark.root
 
@@ -147,7 +147,7 @@ def test_a_pool_that_php_refuses_is_put_back_and_everybody_goes_on(server, accou
     assert "PHP" in str(failure.value)
     assert {path.name: path.read_bytes() for path in Path(php.pools).iterdir()} == content
     assert set(snapshot(php.pools)) == set(before)
-    commands.run(php.reload)
+    reload(php.reload)
     put(server, account, "alive.php", b"<?php echo 'alive';")
     assert server.get(account.domain, "/alive.php") == (200, b"alive")
 
@@ -261,9 +261,11 @@ def test_no_file_that_a_reloading_service_may_have_listed_ever_goes(server):
 def test_many_reloads_in_a_row_do_not_hurt_php(server, account):
     php = server.settings().php[0]
     for _ in range(25):
-        commands.run(php.reload)
+        reload(php.reload)
     put(server, account, "alive.php", b"<?php echo 'alive';")
-    assert server.stack.status()[f"php{php.version}"]
+    deadline = time.monotonic() + 120
+    while not server.stack.status()[f"php{php.version}"]:
+        assert time.monotonic() < deadline, "PHP is gone"
     assert server.get(account.domain, "/alive.php") == (200, b"alive")
 
 

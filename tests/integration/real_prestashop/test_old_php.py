@@ -8,7 +8,6 @@ import hashlib
 import json
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
 import zipfile
@@ -21,6 +20,7 @@ from selenium.webdriver.support import expected_conditions as expected
 
 from controller.bundles.agent_build import build_agent
 from controller.jobs.values import address, admin_url, make_private, shop_url
+from controller.panels.local.stack import free_port
 from shared.encoding import sha256_hex
 from tests.agent_box import Box, Keys
 from tests.browser.chrome import chrome
@@ -101,12 +101,6 @@ def database(folder):
     server.port = port
     yield server
     server.stop()
-
-
-def free_port():
-    with socket.socket() as asked:
-        asked.bind(("127.0.0.1", 0))
-        return asked.getsockname()[1]
 
 
 class Shop:

@@ -19,7 +19,7 @@ from tests.controller_stub import Controller
 from tests.web_site import Site
 
 PIECE = 300_000
-SLOW = 400_000
+SLOW = 100_000
 NAME = "classic"
 
 

@@ -10,7 +10,7 @@ from controller.db.engine import transact
 from controller.jobs import credentials
 from controller.jobs.private import sealed
 
-TIMEOUT = 30
+TIMEOUT = 120
 PASSWORD = "Kq7mVd3xTb9pWn2h"
 
 
@@ -197,6 +197,16 @@ def test_two_who_choose_at_once_are_one_whose_password_it_is(site, choosing):
     assert len(site.service.later_jobs(job.id)) == 1
     rows = [row for row in site.service.list_audit(50, 0) if row.job == job.id]
     assert [row.action for row in rows] == ["password chosen"]
+
+
+@pytest.mark.parametrize(("seconds", "said"), [(0, "is being set"), (3600, "takes a little longer")])
+def test_who_asks_while_the_job_of_a_choice_is_only_being_made_hears_that_it_is_under_way(
+    site, choosing, seconds, said
+):
+    job, address = choosing()
+    nonce = site.service.get_job(job.id).facts[credentials.FACT]["nonce"]
+    assert credentials.claim(site.service.engine, job.id, nonce, time.time() - seconds)
+    assert said in requests.get(address, timeout=TIMEOUT).text
 
 
 def test_a_persian_client_chooses_in_persian(choosing):

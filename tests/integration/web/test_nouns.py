@@ -13,7 +13,7 @@ from controller.db.bundles import Bundle
 from controller.db.engine import transact
 from controller.jobs.holding import holding_page
 
-TIMEOUT = 30
+TIMEOUT = 120
 #: (language, noun) -> (what is said, what is not)
 SAID = {
     ("en", "shop"): ("shop", "site"),

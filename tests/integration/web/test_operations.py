@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from tests.web_site import Site
 
-TIMEOUT = 30
+TIMEOUT = 120
 
 
 def test_health_readiness_and_numbers(site):

@@ -10,7 +10,7 @@ from controller.db.logins import MAX_PER_ADDRESS
 from controller.jobs.holding import holding_page
 from tests.web_site import OPERATOR, PASSWORD, Site, csrf_of
 
-TIMEOUT = 30
+TIMEOUT = 120
 
 
 def sign_in(site, browser, user=OPERATOR, password=PASSWORD, **options):

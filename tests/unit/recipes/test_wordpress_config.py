@@ -1,7 +1,6 @@
 """wp-config.php becomes a template that PHP reads with exactly the new site's values."""
 
 import json
-import socket
 import subprocess
 import time
 from contextlib import contextmanager
@@ -10,6 +9,7 @@ import pytest
 import requests
 
 from controller.jobs.values import address
+from controller.panels.local.stack import free_port
 from controller.recipes import php_door
 from controller.recipes import wordpress_config as config
 from shared.errors import ShoplaunchError
@@ -157,9 +157,7 @@ def served(tmp_path, content):
     """Give a function that asks for a page which reads the configuration first: (status, Location) by its headers."""
     (tmp_path / "site.php").write_bytes(content)
     (tmp_path / "index.php").write_text("<?php ob_start(); require 'site.php'; ob_end_clean(); echo 'goes on';")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{probe.getsockname()[1]}"
+    address = f"127.0.0.1:{free_port()}"
     null = subprocess.DEVNULL
     server = subprocess.Popen(["php", "-S", address, "-t", str(tmp_path)], stdin=null, stdout=null, stderr=null)
 
