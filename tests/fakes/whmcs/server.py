@@ -45,6 +45,7 @@ class Whmcs(Options):
         #: client -> the Options that hold for calls about it instead of these.
         self.options_of = {}
         self.calls, self.raw, self._busy = [], [], set()
+        self._go_on = threading.Event()
         self._files = certificate, key
         self._port = free_port()
         self.open()
@@ -93,11 +94,13 @@ class Whmcs(Options):
         return [form for name, form in self.calls if name == action]
 
     def rest(self, seconds=120):
-        """Wait until no call is under way."""
+        """Wait until no call is under way; one that is slow is so no longer."""
+        self._go_on.set()
         deadline = time.monotonic() + seconds
         while self._busy and time.monotonic() < deadline:
             time.sleep(0.01)
         assert not self._busy
+        self._go_on.clear()
 
     def _answer(self, handler):
         self._busy.add(handler)
@@ -154,7 +157,7 @@ class Whmcs(Options):
             return 0, None
         self.calls.append((action, form))
         if mood == "slow":
-            time.sleep(options.slow_seconds)
+            self._go_on.wait(options.slow_seconds)
         if options.largest_page is not None and "limitnum" in form:
             form = {**form, "limitnum": str(min(int(form["limitnum"]), options.largest_page))}
         try:

@@ -32,7 +32,7 @@ def driver(settings, clock):
 
 def patience(mood):
     """Return the setting that gives up a slow WHMCS before it is done; every other is waited for on any machine."""
-    return {"timeout_seconds": 2} if mood == "slow" else {}
+    return {"timeout_seconds": 3} if mood == "slow" else {}
 
 
 def code_of(call, *arguments):
@@ -91,7 +91,7 @@ def test_a_controller_that_forgot_what_it_told_looks_before_it_tells(driver, whm
 @pytest.mark.parametrize("shape", ["normal", "flat", "lists", "numbers"])
 @pytest.mark.parametrize("mood", ["cut", "slow", "broken", "html", "http500"])
 def test_a_lost_answer_makes_no_second_ticket_mail_or_note(driver, whmcs, clock, mood, shape):
-    whmcs.shape, whmcs.slow_seconds = shape, 3
+    whmcs.shape, whmcs.slow_seconds = shape, 120
     whmcs.moods = {action: [mood] for action in CHANGES}
     made, news = driver(**patience(mood)), about()
     for call in (
@@ -127,7 +127,7 @@ def test_what_was_done_although_its_answer_was_lost_is_found_at_once(driver, whm
 def test_what_is_not_found_is_asked_for_again_only_when_the_first_call_can_no_longer_be_under_way(
     driver, whmcs, clock, action, mood
 ):
-    whmcs.slow_seconds, whmcs.moods = 4, {action: [mood]}
+    whmcs.slow_seconds, whmcs.moods = 120, {action: [mood]}
     made, news = driver(**patience(mood)), about()
     assert code_of(made.announce, news) == "whmcs_unreachable"
     clock.pass_by(5)
@@ -225,7 +225,7 @@ def test_the_end_tells_the_beginning_first_when_nobody_did(driver, whmcs):
 
 @pytest.mark.parametrize("mood", ["cut", "slow", "broken", "html", "http500"])
 def test_the_end_waits_while_nobody_knows_whether_the_beginning_was_told(driver, whmcs, clock, mood):
-    whmcs.slow_seconds, whmcs.moods = 3, {"SendEmail": [mood]}
+    whmcs.slow_seconds, whmcs.moods = 120, {"SendEmail": [mood]}
     made, news = driver(**patience(mood)), about()
     assert code_of(made.hand_over, handover(news)) == "whmcs_unreachable"
     assert "Ready: shop.example.com" not in subjects(whmcs)
