@@ -23,6 +23,8 @@ LANGUAGES = {"english": "en", "farsi": "fa"}
 ACCESS_KEY = "key!@#$%.()*[]-_7"
 #: Long enough for a slow machine, short enough to wait for when an answer is slower.
 API_SECONDS = 10
+#: The agent's exit code where the next tick is to go on.
+NOT_YET = 1
 
 
 @dataclasses.dataclass
@@ -211,8 +213,20 @@ class Chain:
 
     def job(self, sold):
         """Return the job of what was sold, as WHMCS's events made it."""
-        self.addon.cron()
+        self.tell(sold)
         return wait_for(lambda: self.find(sold), lambda: f"no job came; WHMCS says {self.addon.log()}")
+
+    def tell(self, sold):
+        """WHMCS has told all there is of the service; what got no answer in the few seconds it waits is told again."""
+
+        def is_told():
+            self.addon.cron()
+            if all(row["state"] != "waiting" for row in self.addon.queue() if row["service_id"] == sold.service):
+                return True
+            self.addon.due_now()
+            return False
+
+        wait_for(is_told, self.addon.log)
 
     def page_of_the_account(self, sold, **options):
         """Return what the client gets for the service's own page in WHMCS."""
@@ -244,8 +258,14 @@ class Chain:
     def live(self, sold, job):
         """Return the job's status once the shop lives; its agent is started here."""
         self.dropped(job)
-        assert self.start_agent(sold).wait(WAIT_SECONDS) == 0, self.whole.trouble(job)
+        self.left(sold, self.start_agent(sold))
         return self.whole.live(job)
+
+    def left(self, sold, agent):
+        """The process `agent` has done its work; where the last answer took too long, with the next tick."""
+        if agent.wait(WAIT_SECONDS) == NOT_YET:
+            agent = self.start_agent(sold)
+        assert agent.wait(WAIT_SECONDS) == 0, self.whole.trouble(self.find(sold))
 
     def dropped(self, job):
         """Wait until the account holds all that the agent needs."""

@@ -57,6 +57,22 @@ def has_ended(process):
     return os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is not None
 
 
+def stand_still(pids):
+    """Return once every thread of the processes `pids` that got SIGSTOP has stopped."""
+    for pid in pids:
+        for thread in os.listdir(f"/proc/{pid}/task"):
+            while _state_of(f"/proc/{pid}/task/{thread}/stat") not in ("T", None):
+                time.sleep(0.005)
+
+
+def _state_of(path):
+    try:
+        with open(path) as stream:
+            return stream.read().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+
+
 def pss_of(pid, without=""):
     """Return the sum of the proportional set sizes of process `pid` and everything below it, in bytes.
 

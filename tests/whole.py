@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 import uuid
+import zipfile
 from pathlib import Path
 
 import pymysql
@@ -240,8 +241,13 @@ class Whole:
     def stopped_in_the_import(self, job, how=signal.SIGKILL):
         """Start the agent; once the ledger knows a chunk, the whole group gets the signal `how`. Return the process."""
         process = self.start_agent(job)
-        wait_for(lambda: self.chunks(job) or process.poll() is not None, "no chunk came", pause=0.01)
-        os.killpg(process.pid, how)
+        wait_for(lambda: LEDGER_TABLE in self.tables(job) or process.poll() is not None, "no ledger came", pause=0.01)
+        with contextlib.closing(self.connect(self.database(job))) as holder, holder.cursor() as cursor:
+            # Not committed: whoever claims the last chunk waits until the agent was stopped
+            claim = f"INSERT INTO `{LEDGER_TABLE}` (chunk, attempt, affected, sha256) VALUES (%s, 0, 0, '')"
+            cursor.execute(claim, (self.last_chunk(job),))
+            wait_for(lambda: self.chunks(job) or process.poll() is not None, "no chunk came", pause=0.01)
+            os.killpg(process.pid, how)
         if how == signal.SIGKILL:
             assert process.wait(WAIT_SECONDS) == -signal.SIGKILL, "the agent had ended before"
         return process
@@ -259,12 +265,19 @@ class Whole:
 
     def sql(self, statement, *params, database=None):
         """Run one statement as the server's root; return its rows."""
-        connection = pymysql.connect(
-            unix_socket=str(self.world.stack.mariadb_socket), user="root", database=database, autocommit=True
-        )
-        with connection, connection.cursor() as cursor:
+        with self.connect(database, autocommit=True) as connection, connection.cursor() as cursor:
             cursor.execute(statement, params or None)
             return cursor.fetchall()
+
+    def connect(self, database=None, **options):
+        """Return a connection as the server's root."""
+        socket = str(self.world.stack.mariadb_socket)
+        return pymysql.connect(unix_socket=socket, user="root", database=database, **options)
+
+    def last_chunk(self, job):
+        """Return the name of the last chunk of rows in the job's bundle."""
+        with zipfile.ZipFile(self.service.config.bundles / f"{self.show(job)['bundle']}.bundle") as bundle:
+            return max(name for name in bundle.namelist() if name.startswith("db/data/"))
 
     def tables(self, job):
         """Return the names of the tables in the shop's database, none where there is no database (any more)."""

@@ -9,7 +9,7 @@ from tests.integration.agent_work.conftest import agent, shop  # noqa: F401 - fi
 
 @pytest.fixture(scope="session")
 def bundle(mariadb_server):
-    return Handmade(mariadb_server, rows_each=1500, chunks=12, shards=12)
+    return Handmade(mariadb_server, rows_each=1500, chunks=12, shards=20)
 
 
 @pytest.fixture(scope="session")

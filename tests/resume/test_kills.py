@@ -13,6 +13,7 @@ from agent.compat import process_start
 from agent.jobfile import SPENT_FILE
 from agent.staging import in_home
 from shared.job import BUNDLE_FILE, JOB_FILE
+from tests.resources import has_ended
 from tests.resume.conftest import chunks_in_ledger, same
 
 WHO = ("group", "parent", "helper")
@@ -109,8 +110,9 @@ def test_killed_in_the_middle_of_unpacking(shop, controller, undisturbed, who, s
     shop.wait_for(lambda: helper_of(process.pid), pause=0.001)
     # In small steps: left alone it may be through before this process looks again
     while (os.killpg(process.pid, signal.SIGSTOP), files_in_staging(shop) < shards)[1]:
+        assert not has_ended(process), "it was through before this process looked again"
         os.killpg(process.pid, signal.SIGCONT)
-        time.sleep(0.002)
+        time.sleep(0.001)
     helper = helper_of(process.pid)
     assert kill(process, who)
     if who == "helper":

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 
@@ -90,7 +91,10 @@ class World:
     def left(self):
         """Return what there is besides the document root's content: names in the home, what was put aside."""
         ours = {"kill.json", "changes", "plan.json", ".shoplaunch"}
-        return sorted(set(os.listdir(self.shop.home)) - ours), tree(self.shop.home / ".shoplaunch-replaced")
+        aside = tree(self.shop.home / ".shoplaunch-replaced")
+        # Named by the day, which may have changed meanwhile
+        undated = {re.sub(r"^\d{4}-\d\d-\d\d-", "", name): what for name, what in aside.items()}
+        return sorted(set(os.listdir(self.shop.home)) - ours), undated
 
     def check_folder(self):
         """Without the launcher nothing starts any more; the controller's last look removes what then is left."""

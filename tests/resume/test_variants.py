@@ -22,6 +22,8 @@ def plain_is(value, when=""):
     return {"sql": sql, "params": [value], "check": read}
 
 
+#: So long a statement takes: whoever wants to kill it comes in time.
+LONG_SECONDS = 20
 VARIANTS = {
     "dark": {
         "statements": [plain_is("dark"), {
@@ -35,7 +37,7 @@ VARIANTS = {
     },
     "slow": {"statements": [
         {"sql": "UPDATE `ps_product` SET `name`=%s WHERE `id`=1", "params": ["first"]},
-        plain_is("slow", " AND SLEEP(2) = 0"),
+        plain_is("slow", f" AND SLEEP({LONG_SECONDS}) = 0"),
     ]},
     **{f"look{number}": {"statements": [plain_is(f"look {number}")]} for number in range(16)},
 }  # fmt: skip
@@ -160,7 +162,7 @@ def test_another_database_password_leaves_the_variants_files_in_their_places(sho
 def test_killed_while_its_statements_run_none_of_them_is_there_and_all_are_in_the_end(shop, controller):
     shop.drop(variant="slow")
     process = shop.start()
-    running = "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE DB = %s AND INFO LIKE '%%SLEEP(2)%%'"
+    running = "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE DB = %s AND INFO LIKE '%%SLEEP(%%'"
     shop.wait_for(lambda: shop.server.query(running, shop.database)[0][0] or process.poll() is not None)
     assert process.poll() is None, controller.events[-1]
     os.killpg(process.pid, signal.SIGKILL)

@@ -11,6 +11,7 @@ import pytest
 from agent.compat import process_start
 from agent.lock import RECORD_BYTES
 from agent.state import boot_id
+from tests.resources import stand_still
 
 
 def begun(box, stage, times=1):
@@ -69,7 +70,7 @@ def test_a_newer_attempt_kills_the_older_agent_and_its_helper(box, working):
     (box.home / "go").touch()
     assert box.run() == 0
     working.wait(120)
-    assert not any(os.path.exists(f"/proc/{pid}") for pid in pids)
+    box.wait_for(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in pids))
     assert working.returncode in (4, -signal.SIGKILL)
 
 
@@ -77,6 +78,7 @@ def test_a_hung_agent_is_replaced_and_a_stopped_helper_does_not_keep_the_lock(bo
     pids = [pid for pid, _ in holder(box)["processes"]]
     for pid in pids:
         os.kill(pid, signal.SIGSTOP)
+    stand_still(pids)
     record = dict(holder(box), progress=time.monotonic() - 601)
     with open(box.folder / "lock", "r+b") as stream:
         stream.write(json.dumps(record).encode().ljust(RECORD_BYTES - 1))

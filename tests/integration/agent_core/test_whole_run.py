@@ -14,7 +14,8 @@ def test_a_restore_runs_through_and_leaves_nothing_behind(box, controller):
     assert box.run() == 0, box.errors
     assert not box.folder.exists()
     assert box.crontab == "# my own\n5 5 * * * true\n"
-    names = [event["event"] for event in controller.accepted()]
+    # Heartbeats and progress come by the clock
+    names = [event["event"] for event in controller.accepted() if event["seq"]]
     assert names[0] == "started"
     assert names[-2:] == ["finished", "cleaned"]
     stages = [event["stage"] for event in controller.accepted("stage_finished")]

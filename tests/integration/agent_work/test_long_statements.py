@@ -51,7 +51,8 @@ def sleeping(values, mariadb_server):
     thread.start()
     number = connection.thread_id()
     deadline = time.monotonic() + 120
-    while not mariadb_server.query("SELECT 1 FROM information_schema.processlist WHERE info LIKE 'SELECT SLEEP%'"):
+    query = f"SELECT 1 FROM information_schema.processlist WHERE id = {number} AND info LIKE 'SELECT SLEEP%'"
+    while not mariadb_server.query(query):
         assert time.monotonic() < deadline, "the statement never began"
         time.sleep(0.01)
     yield connection

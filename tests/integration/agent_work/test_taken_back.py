@@ -68,6 +68,7 @@ def test_other_values_after_the_switch_end_in_the_shop_of_the_new_values(shop, c
     assert found["PS_SHOP_NAME"] == changed.get("shop.name", 'Anna\'s "Shop" فروشگاه')
     assert (shop.root / "config" / "parameters.php").read_text() == "<?php return ['key' => 'c00kie-key'];\n"
     assert not (shop.root / "index.html").exists()
-    (aside,) = (shop.home / ".shoplaunch-replaced").iterdir()
+    # Past midnight there are two, the older one empty
+    (aside,) = [folder for folder in (shop.home / ".shoplaunch-replaced").iterdir() if any(folder.iterdir())]
     assert (aside / "index.html").read_text() == "my old site"
     assert (aside / "old" / "page.html").read_text() == "old page"

@@ -140,7 +140,7 @@ def test_a_full_disk_under_the_scratch_server_is_called_so_and_nothing_stays(sam
         assert list(disk.iterdir()) == []
         assert not (tmp_path / "x.bundle").exists()
     finally:
-        subprocess.run(["umount", str(disk)], check=True)
+        subprocess.run(["umount", "-l", str(disk)], check=True)
 
 
 @pytest.mark.parametrize(

@@ -66,7 +66,7 @@ def test_where_acceptance_is_waited_for_nothing_is_built_before_both_have_come(c
     steps = [lambda: chain.addon.create(sold.service), lambda: chain.addon.accept(sold.order)]
     before, after = steps if first == "created" else reversed(steps)
     before()
-    chain.addon.cron()
+    chain.tell(sold)
     status = chain.whole.signed("GET", f"/api/v1/services/{sold.service}").json()
     assert status["waiting_for"] == {"created": "accepted", "accepted": "module_created"}[first]
     assert chain.find(sold) is None
@@ -98,7 +98,7 @@ def test_an_account_that_is_terminated_during_the_restore_leaves_nothing(chain, 
     whm, job = server.whm, chain.job(sold)
     databases, users, _agent = begin(chain, sold, job)
     chain.addon.terminate(sold.service)
-    chain.addon.cron()
+    chain.tell(sold)
     chain.whole.wait(job, "cancelled")
     assert sold.account not in whm.state.accounts
     found = {name for (name,) in whm.engine.sql("SHOW DATABASES")} & databases
@@ -118,7 +118,7 @@ def test_an_account_that_outlives_its_service_is_put_back_as_it_was(chain, serve
     job = chain.job(sold)
     _databases, _users, agent = begin(chain, sold, job)
     chain.addon.terminate(sold.service)
-    chain.addon.cron()
+    chain.tell(sold)
     # No cron starts an agent here that is put into the account after this one has left
     wait_for(lambda: chain.whole.service.get_job(job["id"]).facts.get("undo") == PLACED)
     os.killpg(agent.pid, signal.SIGCONT)

@@ -251,7 +251,7 @@ def test_a_full_disk_is_said_and_nothing_is_left(docroot, tmp_path, url_of, awkw
         assert error.value.code == "disk_full"
         assert list(disk.iterdir()) == []
     finally:
-        subprocess.run(["umount", str(disk)], check=True)
+        subprocess.run(["umount", "-l", str(disk)], check=True)
 
 
 def test_an_older_bundle_stays_when_packing_fails(refused, docroot, tmp_path, url_of, awkward):

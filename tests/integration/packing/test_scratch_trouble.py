@@ -3,6 +3,7 @@
 import os
 import subprocess
 import tempfile
+import time
 from pathlib import Path
 
 import pytest
@@ -72,13 +73,20 @@ def disk(monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(folder))
 
     def leave(free):
-        now = os.statvfs(folder)
-        size = (now.f_blocks - now.f_bfree) * now.f_frsize + free
-        subprocess.run(["mount", "-o", f"remount,size={size}", str(folder)], check=True)
+        # Whoever works there may take a block in between: it is never made smaller than what it holds
+        for last in [False] * 50 + [True]:
+            now = os.statvfs(folder)
+            size = (now.f_blocks - now.f_bfree) * now.f_frsize + free
+            if subprocess.run(["mount", "-o", f"remount,size={size}", str(folder)], check=last).returncode == 0:
+                return
 
     yield leave
     left = list(folder.iterdir())
-    subprocess.run(["umount", str(folder)], check=True)
+    # A process that has just ended may hold on to it for a moment
+    deadline = time.monotonic() + 60
+    while subprocess.run(["umount", str(folder)], check=False).returncode != 0:
+        assert time.monotonic() < deadline, "somebody holds on to it"
+        time.sleep(0.1)
     folder.rmdir()
     assert left == []
 

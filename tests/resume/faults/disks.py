@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+from contextlib import suppress
 
 import pytest
 
@@ -142,8 +143,10 @@ class Full(Fault):
 
     def begin(self, world):
         self._filler = world.shop.home / "filler"
-        room = os.statvfs(world.shop.home)
-        self._filler.write_bytes(bytes(room.f_bavail * room.f_frsize))
+        # The agent takes and gives back room meanwhile: until nothing goes in any more
+        with suppress(OSError), self._filler.open("wb", buffering=0) as stream:
+            while stream.write(bytes(65536)):
+                continue
 
     def felt(self, world):
         world.wait()

@@ -6,6 +6,7 @@ import signal
 import time
 
 from agent.lock import HUNG_SECONDS, RECORD_BYTES
+from tests.resources import stand_still
 from tests.resume.faults.model import IMPORTING, Fault
 
 BUSY = 6
@@ -42,6 +43,7 @@ class Hung(Fault):
 
     def begin(self, world):
         os.killpg(world.process.pid, signal.SIGSTOP)
+        stand_still([pid for pid, _ in world.lock_record()["processes"]])
         record = dict(world.lock_record(), progress=time.monotonic() - HUNG_SECONDS - 1)
         with open(world.shop.folder / "lock", "r+b") as stream:
             stream.write(json.dumps(record).encode().ljust(RECORD_BYTES - 1))

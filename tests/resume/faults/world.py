@@ -4,7 +4,7 @@ import json
 import os
 import shutil
 import signal
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 
 import pymysql
 
@@ -134,11 +134,13 @@ class World:
         self.shop.wait_for(lambda: condition() or self.is_over())
         assert condition(), f"the agent ended before with {self.process.returncode}: {self.controller.events[-2:]}"
 
-    def kill(self, who):
-        """SIGKILL `who`, let the others go on; whoever is to go on then is started."""
+    def kill(self, who, helper=None):
+        """SIGKILL `who`, let the others go on; whoever is to go on then is started. `helper` is its process id."""
         go, process = self.process.go, self.process
         if who == "helper":
-            os.kill(helper_of(process.pid), signal.SIGKILL)
+            # The fault may have ended it already
+            with suppress(ProcessLookupError):
+                os.kill(helper, signal.SIGKILL)
         elif who == "parent":
             os.kill(process.pid, signal.SIGKILL)
         elif who == "group":
@@ -154,9 +156,11 @@ class World:
         """Let the fault come at `moment`, with `who` killed meanwhile, and go; ticks do the rest."""
         self.moment = moment
         self.process = self.start(moment)
+        helper = helper_of(self.process.pid) if who == "helper" else None
+        assert helper or who != "helper"
         self.is_begun = True
         self.fault.begin(self)
-        self.kill(who)
+        self.kill(who, helper)
         self.fault.felt(self)
         self.fault.end(self)
         self.is_begun = False
