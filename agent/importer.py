@@ -114,11 +114,14 @@ class Workers:
         self._stopped = threading.Event()
         self._large = threading.Lock()
         self._guard = threading.Lock()
+        self._news = threading.Event()
+        self._finished = []
         self._failure = None
         self._done_bytes = done_bytes
         self._total_bytes = max(1, total_bytes)
         self._counted_at = time.monotonic()
         self._threads = []
+        self._ended = 0
         try:
             for number in range(min(CONNECTIONS, len(members))):
                 thread = threading.Thread(target=self._run, name="import-{}".format(number))
@@ -131,13 +134,19 @@ class Workers:
 
     def alive(self):
         """Tell whether any thread still works."""
-        return any(thread.is_alive() for thread in self._threads)
+        with self._guard:
+            return self._ended < len(self._threads)
 
-    def join(self, seconds):
-        """Wait up to `seconds` for the threads. Raises the first failure."""
-        for thread in self._threads:
-            thread.join(seconds)
+    def wait(self, seconds):
+        """Wait up to `seconds` for another chunk, or the last thread's end. Raises the first failure."""
+        self._news.wait(seconds)
+        self._news.clear()
         self.check()
+
+    def finished(self):
+        """Return the names of the chunks that were imported so far."""
+        with self._guard:
+            return list(self._finished)
 
     def check(self):
         """Raise the first failure, if any."""
@@ -184,6 +193,9 @@ class Workers:
         finally:
             if connection is not None:
                 close(connection)
+            with self._guard:
+                self._ended += 1
+            self._news.set()
 
     def _alone_if_large(self, member):
         """Chunks of one large row come one at a time: an account's memory is small, and such a row needed thrice."""
@@ -191,6 +203,7 @@ class Workers:
 
     def _note(self, member):
         with self._guard:
+            self._finished.append(member["name"])
             self._done_bytes += member["size"]
             fraction = self._done_bytes / self._total_bytes
             due = time.monotonic() - self._counted_at > NOTE_SECONDS
@@ -199,6 +212,7 @@ class Workers:
         if due:
             self._ctx.state.add_counters(self._ctx.take_counters())
         self._ctx.progress("import", 0.1 + 0.8 * fraction)
+        self._news.set()
 
     def _fail(self, error):
         with self._guard:

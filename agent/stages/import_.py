@@ -19,8 +19,8 @@ def run_once(ctx):
         adapt = collations.mapper(collations.choose(connection, ctx.manifest["collations"]))
         tables = ctx.read_json("tables")
         create_tables(ctx, connection, tables, adapt)
-        import_rows(ctx, connection)
-        add_late(ctx, connection, tables, adapt)
+        import_rows(ctx, connection, Indexes(ctx, connection, tables, adapt))
+        add_foreign_keys(ctx, connection, tables, adapt)
         create_routines(ctx, connection, adapt)
     finally:
         close(connection)
@@ -52,8 +52,8 @@ def create_tables(ctx, connection, tables, adapt):
             ctx.progress(NAME, 0.1 * number / len(tables))
 
 
-def import_rows(ctx, connection):
-    """Every data chunk is in its tables, each exactly once."""
+def import_rows(ctx, connection, indexes):
+    """Every data chunk is in its tables, each exactly once, and then their indexes, as soon as a table has its rows."""
     members = members_of(ctx.manifest, "data")
     done = ledger.chunks_done(connection)
     waiting = [member for member in members if member["name"] not in done]
@@ -61,22 +61,67 @@ def import_rows(ctx, connection):
     workers = Workers(ctx, waiting, total - sum(member["size"] for member in waiting), total)
     try:
         while workers.alive():
-            workers.join(WATCH_SECONDS / 2)
+            workers.wait(WATCH_SECONDS)
+            indexes.add(done.union(workers.finished()))
             if not ledger.holds_lock(connection, ctx.job["lock_name"]):
                 raise ShoplaunchError("db_error", "the lock on the database was lost")
         workers.check()
     finally:
         workers.stop()
+    indexes.add()
 
 
-def add_late(ctx, connection, tables, adapt):
-    """Indexes and foreign keys that wait for the rows are there."""
-    indexes = set(
-        execute(
-            connection,
-            "SELECT DISTINCT table_name, index_name FROM information_schema.statistics WHERE table_schema=DATABASE()",
-        )
+class Indexes:
+    """The indexes that wait for their tables' rows."""
+
+    def __init__(self, ctx, connection, tables, adapt):
+        self._ctx = ctx
+        self._connection = connection
+        self._adapt = adapt
+        self._waiting = {table["name"]: _late_of(table) for table in tables if table.get("late")}
+        self._chunks = chunks_of_tables(ctx.manifest)
+        self._present = _present_indexes(connection) if self._waiting else set()
+
+    def add(self, chunks=None):
+        """Make those of every table whose rows are all in `chunks` (names, None for all there are)."""
+        for table in list(self._waiting):
+            if chunks is None or chunks.issuperset(self._chunks.get(table, (None,))):
+                for name, statement in self._waiting.pop(table):
+                    if (table, name) not in self._present:
+                        self._ctx.check_current()
+                        execute(self._connection, self._adapt(statement))
+
+
+def _late_of(table):
+    """Return [(index, statement that makes it)] of a table with late indexes."""
+    names = table.get("late_index", [])
+    names = [names] if isinstance(names, str) else names
+    return list(zip(names, table["late"]))  # noqa: B905 - 3.6 knows no strict
+
+
+def chunks_of_tables(manifest):
+    """Return table -> names of the chunks that hold its rows, of the tables that share none with others."""
+    left = {table["name"]: table["rows"] for table in manifest["tables"]}
+    found = {}
+    for member in members_of(manifest, "data"):
+        if "table" in member:
+            left[member["table"]] -= member["rows"]
+            found.setdefault(member["table"], []).append(member["name"])
+    return {table: names for table, names in found.items() if left[table] == 0}
+
+
+def _present_indexes(connection):
+    rows = execute(
+        connection,
+        "SELECT DISTINCT table_name, index_name FROM information_schema.statistics WHERE table_schema=DATABASE()",
     )
+    return set(rows)
+
+
+def add_foreign_keys(ctx, connection, tables, adapt):
+    """Foreign keys, which wait for all rows, are there."""
+    if not any(table.get("foreign_keys") for table in tables):
+        return
     keys = set(
         execute(
             connection,
@@ -85,22 +130,15 @@ def add_late(ctx, connection, tables, adapt):
         )
     )
     for table in tables:
-        names = table.get("late_index", [])
-        names = [names] if isinstance(names, str) else names
-        for name, statement in zip(names, table.get("late", [])):  # noqa: B905 - 3.6 knows no strict
-            if (table["name"], name) not in indexes:
-                ctx.check_current()
-                execute(connection, adapt(statement))
-    for table in tables:
         for name, statement in table.get("foreign_keys", []):
             if (table["name"], name) not in keys:
                 ctx.check_current()
                 execute(connection, adapt(statement))
-    ctx.progress(NAME, 0.95)
 
 
 def create_routines(ctx, connection, adapt):
     """Views, triggers, procedures and functions are there."""
+    ctx.progress(NAME, 0.95)
     present = _present_routines(connection)
     for routine in ctx.read_json("routines"):
         if (routine["kind"], routine["name"]) not in present:

@@ -2,8 +2,9 @@
 
 import base64
 import os
+from functools import partial
 
-from agent import ledger
+from agent import lanes, ledger
 from agent.database import close, raw
 from agent.database import run as execute
 from agent.importer import Patience
@@ -24,7 +25,6 @@ def run(ctx):
 
     A failed proof makes the next attempt import again.
     """
-    prove_files(ctx)
     patience = Patience(ctx.check_current)
     while True:
         try:
@@ -34,7 +34,7 @@ def run(ctx):
             patience.failure(error)
 
 
-def prove_files(ctx):
+def prove_files(ctx, _connection):
     """The new tree holds every entry of the shards. Raises ShoplaunchError `file_error`; unpacking starts anew then."""
     shards = ctx.shards()
     wanted = sum(member.get("entries", 0) for member in shards if member["kind"] == "files")
@@ -62,13 +62,21 @@ def cells_of(ctx):
 
 
 def attempt_once(ctx):
-    """Every proof over one connection."""
+    """Every proof, over two connections."""
     connection = ctx.connect()
     try:
         prove_chunks(ctx, connection)
-        prove_tables(ctx, connection)
-        prove_cells(ctx, connection)
-        prove_clean(ctx, connection)
+        # The largest tables first: a short wait for the last one
+        tables = sorted(tables_of(ctx), key=lambda table: -table["rows"])
+        residue = Residue(ctx.manifest, ctx.values)
+        tasks = [partial(prove_cells, ctx), partial(prove_files, ctx)]
+        for table in tables:
+            tasks += [partial(prove_table, table), partial(prove_clean, residue, table)]
+        found = lanes.run(ctx, connection, tasks, partial(ctx.progress, NAME))[2:]
+        ctx.state.record("tables", {table["name"]: table["rows"] for table in tables})
+        ctx.state.record("digests", sum(found[::2]))
+        ctx.state.record("residue_columns", sum(found[1::2]))
+        ctx.progress(NAME, 1.0)
     except ShoplaunchError as error:
         if error.code in VOID:
             ledger.void(connection)
@@ -88,25 +96,18 @@ def prove_chunks(ctx, connection):
     ctx.state.record("chunks", len(found))
 
 
-def prove_tables(ctx, connection):
-    """Rows and digests of every table are as the packer saw them."""
-    digests = 0
-    tables = tables_of(ctx)
-    for number, table in enumerate(tables):
-        name = table["name"]
-        statement = table.get("digest_sql") or "SELECT COUNT(*) FROM `{}`".format(name.replace("`", "``"))
-        found = ["NULL" if value is None else value.decode("ascii") for value in raw(connection, statement)[0]]
-        if int(found[0]) != table["rows"]:
-            raise ShoplaunchError("proof_rows", "{}: {} rows instead of {}".format(name, found[0], table["rows"]))
-        if "digest" in table:
-            if found != table["digest"]:
-                raise ShoplaunchError("proof_digest", "{} differs".format(name))
-            digests += len(found) - 1
-        if number % 20 == 0:
-            ctx.check_current()
-            ctx.progress(NAME, 0.6 * number / len(tables))
-    ctx.state.record("tables", {table["name"]: table["rows"] for table in tables})
-    ctx.state.record("digests", digests)
+def prove_table(table, connection):
+    """Rows and digests of `table` are as the packer saw them; return the number of digests."""
+    name = table["name"]
+    statement = table.get("digest_sql") or "SELECT COUNT(*) FROM `{}`".format(name.replace("`", "``"))
+    found = ["NULL" if value is None else value.decode("ascii") for value in raw(connection, statement)[0]]
+    if int(found[0]) != table["rows"]:
+        raise ShoplaunchError("proof_rows", "{}: {} rows instead of {}".format(name, found[0], table["rows"]))
+    if "digest" not in table:
+        return 0
+    if found != table["digest"]:
+        raise ShoplaunchError("proof_digest", "{} differs".format(name))
+    return len(found) - 1
 
 
 def prove_cells(ctx, connection):
@@ -124,7 +125,6 @@ def prove_cells(ctx, connection):
             raise ShoplaunchError("proof_cell", "a value in {} is not as written".format(table))
         count += len(wanted)
     ctx.state.record("cells", count)
-    ctx.progress(NAME, 0.7)
 
 
 def _wanted(ctx, texts, place):
@@ -144,20 +144,15 @@ def _short(value):
     return (len(value), sha256_hex(value)) if value is not None and len(value) > LARGE_BYTES else value
 
 
-def prove_clean(ctx, connection):
-    """No text column holds the template's domain or paths."""
-    residue = Residue(ctx.manifest, ctx.values)
-    searched = 0
-    for table in tables_of(ctx):
-        columns = table.get("text_columns", [])
-        if not columns or not table["rows"] or not residue.needles:
-            continue
-        ctx.check_current()
-        name = table["name"].replace("`", "``")
-        statement = "SELECT COUNT(*) FROM `{}` WHERE {}".format(name, residue.condition(columns))
-        count = execute(connection, statement)[0][0]
-        if count:
-            raise ShoplaunchError("residue_found", "{} rows of {} name the template".format(count, table["name"]))
-        searched += len(columns)
-    ctx.state.record("residue_columns", searched)
-    ctx.progress(NAME, 1.0)
+def prove_clean(residue, table, connection):
+    """No text column of `table` holds the template's domain or paths; return the number of columns searched."""
+    columns = table.get("text_columns", [])
+    if not columns or not table["rows"] or not residue.needles:
+        return 0
+    statement = "SELECT COUNT(*) FROM `{}` WHERE {}".format(
+        table["name"].replace("`", "``"), residue.condition(columns)
+    )
+    count = execute(connection, statement)[0][0]
+    if count:
+        raise ShoplaunchError("residue_found", "{} rows of {} name the template".format(count, table["name"]))
+    return len(columns)

@@ -1,0 +1,75 @@
+"""Work that only looks at the database, over two connections at once: in whatever order, its answers are the same."""
+
+import threading
+
+from agent.database import close
+
+#: Between two looks at whether the job is still ours, in tasks.
+TASKS_PER_LOOK = 20
+
+
+def run(ctx, connection, tasks, progress):
+    """Call every one of `tasks` with a connection and return what they returned, in their order.
+
+    One lane works over `connection`, the other over one of its own in a thread; where an account may have no thread,
+    one does it all. `progress(fraction)` is called now and then. Raises the first failure once both lanes are still.
+    """
+    lanes = _Lanes(ctx, tasks, progress)
+    thread = threading.Thread(target=lanes.beside, name="lane")
+    try:
+        thread.start()
+    except RuntimeError as error:
+        ctx.log.info("one lane: %s", error)
+        thread = None
+    lanes.work(connection)
+    if thread is not None:
+        thread.join()
+    if lanes.failure is not None:
+        raise lanes.failure
+    return lanes.results
+
+
+class _Lanes:
+    """Tasks that are taken one by one by whoever is free."""
+
+    def __init__(self, ctx, tasks, progress):
+        self._ctx = ctx
+        self._tasks = tasks
+        self._progress = progress
+        self._guard = threading.Lock()
+        self._next = 0
+        self.results = [None] * len(tasks)
+        self.failure = None
+
+    def beside(self):
+        """Work over a connection of our own."""
+        try:
+            connection = self._ctx.connect()
+        except Exception as error:  # noqa: BLE001 - raised where the lanes were asked for
+            self._fail(error)
+            return
+        try:
+            self.work(connection)
+        finally:
+            close(connection)
+
+    def work(self, connection):
+        """Do what is waiting until there is no more, or something failed."""
+        while True:
+            with self._guard:
+                number = self._next
+                if self.failure is not None or number >= len(self._tasks):
+                    return
+                self._next += 1
+            try:
+                if number % TASKS_PER_LOOK == 0:
+                    self._ctx.check_current()
+                    self._progress(number / len(self._tasks))
+                self.results[number] = self._tasks[number](connection)
+            except Exception as error:  # noqa: BLE001 - raised where the lanes were asked for
+                self._fail(error)
+
+    def _fail(self, error):
+        with self._guard:
+            if self.failure is None:
+                self.failure = error
