@@ -61,6 +61,9 @@ class Sample(Handmade):
         self.tables = [*TABLES, *source_tables(server, engine)]
         self.digest_sql = {**DIGESTS, **OTHER_DIGESTS}
         super().__init__(server, rows_each=40, chunks=8, shards=3)
+        chunks = sorted(name for name in self.entries if name.startswith("db/data/"))
+        for table, chunk in zip(ROWS, chunks[-len(ROWS) :], strict=True):
+            self.entries[chunk]["table"] = table
 
     def _texts(self, rows_each, chunks):
         others = [(f"INSERT INTO `{name}` VALUES {','.join(rows)};\n", len(rows)) for name, rows in ROWS.items()]

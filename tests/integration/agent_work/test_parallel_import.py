@@ -43,6 +43,45 @@ def test_parallel_connections_bring_every_chunk_exactly_once(site, monkeypatch):
     assert site.query("SELECT COUNT(*), SUM(affected) FROM shoplaunch_ledger") == ((40, 2000),)
 
 
+FULL = "CREATE TABLE `full` (`id` int NOT NULL, `name` varchar(50) NOT NULL, PRIMARY KEY (`id`)) ENGINE=InnoDB"
+
+
+def with_late_index(site, rows):
+    """The site's bundle has a table `full` of `rows` rows, whose index comes late, and a table `many`."""
+    late = {"late": ["ALTER TABLE `full` ADD KEY `name` (`name`)"], "late_index": ["name"]}
+    plain = {"late": [], "late_index": []}
+    entries = [{"name": "full", "create": FULL, **late}, {"name": "many", "create": MANY, **plain}]
+    site.member("db/tables.json.gz", "tables", [{**entry, "foreign_keys": []} for entry in entries])
+    site.manifest["tables"] = [{"name": "full", "rows": rows}, {"name": "many", "rows": 1}]
+
+
+def has_index(site):
+    return bool(site.query("SHOW INDEX FROM `full` WHERE Key_name = 'name'"))
+
+
+def test_a_table_gets_its_late_index_as_soon_as_it_has_its_rows(site):
+    with_late_index(site, 2)
+    gate = Gate(site)
+    gate.chunk(0)
+    for number in (1, 2):
+        chunk = site.chunk(number, f"INSERT INTO `full` VALUES ({number},'row');\n", 1)
+        chunk["table"] = "full"
+    worker = importing(site)
+    until(lambda: "full" in site.names() and has_index(site) and gate.waiting(), worker)
+    gate.open()
+    worker.join(300)
+    assert not worker.is_alive() and has_index(site)
+
+
+def test_rows_that_share_a_chunk_with_others_are_waited_for(site):
+    with_late_index(site, 2)
+    site.chunk(0, "INSERT INTO `full` VALUES (1,'row');\n", 1)["table"] = "full"
+    site.chunk(1, "INSERT INTO `full` VALUES (2,'row');\nINSERT INTO `many` VALUES (0,'row');\n", 2)
+    assert import_.chunks_of_tables(site.manifest) == {}
+    import_.run(site.attempt(1))
+    assert has_index(site)
+
+
 def test_losing_the_lock_connection_stops_the_others_and_the_import_goes_on(site, monkeypatch):
     monkeypatch.setattr(import_, "WATCH_SECONDS", 0.1)
     site.tables(MANY)

@@ -1,0 +1,104 @@
+"""Two lanes over the same tasks: every answer in its place, the first failure told, nobody at work any more then."""
+
+import threading
+from contextlib import closing
+
+import pytest
+
+from agent import lanes
+from shared.errors import ShoplaunchError
+
+
+class Connection:
+    def __init__(self):
+        self.is_open = True
+
+    def close(self):
+        self.is_open = False
+
+
+class Ctx:
+    """What lanes need of a context; `log` keeps what was told."""
+
+    def __init__(self):
+        self.made, self.told, self.log = [], [], self
+
+    def info(self, message, *values):
+        self.told.append(message % values)
+
+    def connect(self):
+        self.made.append(Connection())
+        return self.made[-1]
+
+    def check_current(self):
+        pass
+
+
+def run(ctx, tasks):
+    with closing(Connection()) as connection:
+        return lanes.run(ctx, connection, tasks, lambda fraction: None)
+
+
+def test_answers_come_in_the_order_of_the_tasks():
+    ctx = Ctx()
+    assert run(ctx, [lambda _connection, n=n: n * n for n in range(100)]) == [n * n for n in range(100)]
+    assert [one.is_open for one in ctx.made] == [False]
+
+
+def test_two_tasks_are_worked_on_at_once_each_over_its_own_connection():
+    meeting = threading.Barrier(2, timeout=60)
+    used = set()
+
+    def task(connection):
+        meeting.wait()
+        used.add(connection)
+
+    run(Ctx(), [task, task])
+    assert len(used) == 2
+
+
+def test_the_first_failure_is_raised_and_what_waits_is_not_begun():
+    begun = []
+
+    def task(_connection):
+        begun.append(1)
+        raise ShoplaunchError("proof_rows", "none")
+
+    ctx = Ctx()
+    with pytest.raises(ShoplaunchError, match="proof_rows"):
+        run(ctx, [task] * 50)
+    assert len(begun) <= 2
+    assert [one.is_open for one in ctx.made] == [False]
+
+
+def test_a_second_connection_that_cannot_be_made_is_a_failure():
+    ctx = Ctx()
+
+    def refuse():
+        raise ShoplaunchError("db_unreachable", "too many connections")
+
+    ctx.connect = refuse
+    wait = threading.Event()
+    with pytest.raises(ShoplaunchError, match="db_unreachable"):
+        run(ctx, [lambda _connection: wait.wait(0.2)] * 50)
+
+
+def test_where_there_may_be_no_thread_one_lane_does_it_all(monkeypatch):
+    def refuse(_thread):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    ctx = Ctx()
+    assert run(ctx, [lambda _connection, n=n: n for n in range(30)]) == list(range(30))
+    assert ctx.told == ["one lane: can't start new thread"]
+
+
+def test_an_attempt_that_is_no_longer_ours_ends_both():
+    ctx = Ctx()
+
+    def gone():
+        raise ShoplaunchError("superseded", "a newer attempt")
+
+    ctx.check_current = gone
+    with pytest.raises(ShoplaunchError, match="superseded"):
+        run(ctx, [lambda _connection: None] * 100)
