@@ -33,6 +33,7 @@ from controller.jobs import (
     undoing,
     values,
 )
+from controller.jobs.domains import readable
 from controller.jobs.steps import plan
 from controller.jobs.steps.work import Tools, Work
 from shared.errors import ShoplaunchError
@@ -252,7 +253,7 @@ class Mover:
         tools, error = self._tools(job), dict(job.error or {})
         news = Alarm(
             job=job.id,
-            domain=f"{job.domain}/{job.folder}" if job.folder else job.domain,
+            domain=readable(job.domain, job.folder),
             server=job.server,
             state=job.state,
             step=job.step,
