@@ -58,10 +58,10 @@ def has_ended(process):
 
 
 def stand_still(pids):
-    """Return once every thread of the processes `pids` that got SIGSTOP has stopped."""
+    """Return once every thread of those of the processes `pids` that are there has stopped, after a SIGSTOP."""
     for pid in pids:
-        for thread in os.listdir(f"/proc/{pid}/task"):
-            while _state_of(f"/proc/{pid}/task/{thread}/stat") not in ("T", None):
+        for thread in os.listdir(f"/proc/{pid}/task") if os.path.isdir(f"/proc/{pid}/task") else ():
+            while _state_of(f"/proc/{pid}/task/{thread}/stat") not in ("T", "Z", "X", None):
                 time.sleep(0.005)
 
 

@@ -10,7 +10,7 @@ FAULTS = [fault for family in FAMILIES for fault in family.FAULTS]
 ELSEWHERE = (
     (
         "SIGKILL",
-        "before and after every rename, commit, report and cron edit",
+        "before and after every fsync, rename, removal, commit, report and cron edit",
         "in turn the whole process group, the parent, the helper",
         "the next tick goes on; no chunk is imported twice",
         "tests/resume/test_every_instant.py",
