@@ -81,7 +81,8 @@ def test_killed_in_the_middle_of_a_chunk(disturbed, who, seed):
 def test_killed_while_files_are_unpacked(disturbed, who, seed):
     shards = len(disturbed.members("files"))
     draw = chance("shards", who, seed)
-    done = draw.randrange(1, shards - 2)
+    # The notes come a quarter of a second late: by then the helper must not be through
+    done = draw.randrange(1, shards // 2)
     disturbed.reset()
     since = time.time() - 1
     process = disturbed.start()
