@@ -104,7 +104,7 @@ def chunks_of_tables(manifest):
     left = {table["name"]: table["rows"] for table in manifest["tables"]}
     found = {}
     for member in members_of(manifest, "data"):
-        if "table" in member:
+        if member.get("table") in left:
             left[member["table"]] -= member["rows"]
             found.setdefault(member["table"], []).append(member["name"])
     return {table: names for table, names in found.items() if left[table] == 0}

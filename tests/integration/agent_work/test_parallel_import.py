@@ -82,6 +82,11 @@ def test_rows_that_share_a_chunk_with_others_are_waited_for(site):
     assert has_index(site)
 
 
+def test_a_chunk_of_a_table_nobody_lists_is_no_reason_to_stop():
+    chunk = {"kind": "data", "name": "db/data/0001.sql.gz", "table": "unlisted", "rows": 1}
+    assert import_.chunks_of_tables({"tables": [], "members": [chunk]}) == {}
+
+
 def test_losing_the_lock_connection_stops_the_others_and_the_import_goes_on(site, monkeypatch):
     monkeypatch.setattr(import_, "WATCH_SECONDS", 0.1)
     site.tables(MANY)
