@@ -10,7 +10,6 @@ import sys
 
 from agent import VERSION
 from agent.failures import as_failure
-from agent.helper import own_archive
 from shared.errors import ShoplaunchError
 from shared.job import STATE_FILE
 
@@ -21,7 +20,8 @@ USAGE = "usage: agent.pyz run | status [--json] | verify | --version\n"
 def main(arguments=None):
     """Run the command line `arguments` (list of str; default: the process's own); return the exit code."""
     arguments = sys.argv[1:] if arguments is None else arguments
-    folder = os.path.dirname(own_archive())
+    # The archive or folder this was started from lies in it
+    folder = os.path.dirname(os.path.abspath(sys.path[0] or sys.argv[0]))
     os.umask(0o077)
     if arguments == ["--version"]:
         sys.stdout.write("shoplaunch agent {}\n".format(VERSION))
@@ -32,24 +32,11 @@ def main(arguments=None):
         return _status(folder, "--json" in arguments)
     if arguments == ["verify"]:
         return _verify(folder)
-    if len(arguments) == 2 and arguments[0] == "helper":
-        return _help(folder, arguments[1])
-    return _misused()
-
-
-def _misused():
     sys.stderr.write(USAGE)
     return EXIT_USAGE
 
 
 # What an entry needs is loaded by that entry: compiling all of it takes longer than many a shard
-
-
-def _help(folder, stage):
-    from agent import helper_main
-
-    module = helper_main.MODULES.get(stage)
-    return _misused() if module is None else helper_main.main(folder, module)
 
 
 def _run(folder):

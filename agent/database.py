@@ -161,11 +161,20 @@ def _doors(values):
         yield {"host": host, "port": port}
         return
     seen = set()
-    for path in [values.get("db.socket", "")] + _configured_sockets() + list(SOCKETS):
+    for path in _sockets(values):
         if path and path not in seen and os.path.exists(path):
             seen.add(path)
             yield {"unix_socket": path}
     yield {"host": "127.0.0.1", "port": port}
+
+
+def _sockets(values):
+    # Files of options are read only where the job's own socket does not do
+    yield values.get("db.socket", "")
+    for path in _configured_sockets():
+        yield path
+    for path in SOCKETS:
+        yield path
 
 
 def _configured_sockets():

@@ -106,31 +106,40 @@ def _work(folder, raw, job, state, log, lock):
     watch = Watch(ctx.connect, lock.touch, log)
     # Asked before anything is sent: what leaves the outbox first need not be said again
     is_told = reporter.waits("started")
+    given_up = state.get("given_up", {})
+    has_ended = (given_up.get("job"), given_up.get("attempt")) == (ctx.job_id, ctx.attempt)
+    helper = None if has_ended else runner.start_helper(ctx)
     reporter.start()
     watch.start()
     try:
-        return _attempt(ctx, is_told)
+        # Failed for good: only the word about it may still be on its way
+        return _give_up(ctx) if has_ended else _attempt(ctx, helper, is_told)
     finally:
         watch.stop()
         reporter.stop()
 
 
-def _attempt(ctx, is_told):
-    given_up = ctx.state.get("given_up", {})
-    if (given_up.get("job"), given_up.get("attempt")) == (ctx.job_id, ctx.attempt):
-        # Failed for good: only the word about it may still be on its way
-        return _give_up(ctx)
+def _attempt(ctx, helper, is_told):
+    try:
+        _do_stages(ctx, helper, is_told)
+    except Exception as error:  # noqa: BLE001 - every failure is reported by its code
+        return _failed(ctx, as_failure(error))
+    ctx.state.update(status="done", stage="cleanup", percent=100)
+    return _finish(ctx, EXIT_DONE)
+
+
+def _do_stages(ctx, helper, is_told):
     try:
         if not is_told:
             ctx.reporter.event("started")
         ctx.reporter.wait_answered(ANSWER_SECONDS)
         attempt.prepare(ctx)
         ctx.state.update(agent=VERSION, python=python_version())
-        runner.run(ctx)
-    except Exception as error:  # noqa: BLE001 - every failure is reported by its code
-        return _failed(ctx, as_failure(error))
-    ctx.state.update(status="done", stage="cleanup", percent=100)
-    return _finish(ctx, EXIT_DONE)
+        runner.run(ctx, helper)
+    finally:
+        # It holds the lock as well
+        if helper is not None:
+            helper.end()
 
 
 def _failed(ctx, error):

@@ -1,50 +1,37 @@
-"""A stage in a second process: started beside the first one, its messages applied, its end noticed.
+"""A stage in a second process: forked before there are threads, its messages applied, its end noticed.
 
-The helper is this same archive, told by its standard input which job and shards it works for and reporting on its
-standard output, one JSON document a line. It inherits the lock descriptor, and ends when its input closes.
+The helper is told by a pipe which job and shards it works for, and reports by another, one JSON document a line. It
+inherits the lock descriptor, and ends when its input closes.
 """
 
 import errno
 import json
 import os
-import subprocess
-import sys
+import signal
 import threading
 import time
 
+from agent import helper_main
 from shared.errors import ShoplaunchError, is_known
 from shared.job import LOG_FILE
 
 
-def own_archive():
-    """Return the path of the archive or folder this agent was started from."""
-    return os.path.abspath(sys.path[0] or sys.argv[0])
-
-
 class Helper:
-    """Runs stage `name` for `ctx` in a process of its own, which is there from construction on and waits for `work`.
+    """Runs the stage `module` for `ctx` in a process of its own, which is there from construction on and waits for
+    `work`.
 
+    It has to be made while there is one thread: what others hold when a process is forked stays held in its copy.
     Raises OSError when none can start.
     """
 
-    def __init__(self, ctx, name):
-        self.name = name
+    def __init__(self, ctx, module):
+        self.name = module.NAME
         self._ctx = ctx
         self._then = self._thread = self._error = None
         self._done = False
         self._started = self._ended = None
-        log = os.open(os.path.join(ctx.folder, LOG_FILE), os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o600)
-        try:
-            self._process = subprocess.Popen(
-                [sys.executable, "-I", own_archive(), "helper", name],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                pass_fds=(ctx.lock.descriptor,),
-            )
-        finally:
-            os.close(log)
-        ctx.lock.add_helper(self._process.pid)
+        self._pid, self._orders, self._messages = _fork(ctx, module)
+        ctx.lock.add_helper(self._pid)
 
     def work(self, then):
         """Let it begin, as things are now; `then()` is called once the stage is done. Raises OSError if it can't."""
@@ -62,9 +49,9 @@ class Helper:
 
     def _listen(self, order):
         try:
-            self._process.stdin.write(json.dumps(order).encode("ascii") + b"\n")
-            self._process.stdin.flush()
-            for line in self._process.stdout:
+            self._orders.write(json.dumps(order).encode("ascii") + b"\n")
+            self._orders.flush()
+            for line in self._messages:
                 self._apply(json.loads(line.decode("utf-8")))
         except ShoplaunchError as error:
             self._error = error
@@ -106,7 +93,8 @@ class Helper:
         while self._thread.is_alive():
             self._thread.join(0.5)
             tick()
-        self._process.wait()
+        # Whoever is heard no more must not go on beside what follows
+        self._kill()
         self.check()
         return self._done
 
@@ -117,10 +105,38 @@ class Helper:
     def end(self):
         """Make the helper end now, done or not; safe to repeat."""
         try:
-            self._process.stdin.close()
+            self._orders.close()
         except OSError as error:
             self._ctx.log.info("helper %s: %s", self.name, error)
-        self._process.kill()
-        self._process.wait()
+        self._kill()
         if self._thread is not None:
             self._thread.join(5.0)
+
+    def _kill(self):
+        """The process is no more. Until it was waited for its number is nobody else's."""
+        if self._pid is not None:
+            os.kill(self._pid, signal.SIGKILL)
+            os.waitpid(self._pid, 0)
+            self._pid = None
+
+
+def _fork(ctx, module):
+    """Return (process id, stream for its orders, stream of its messages) of a new process. Raises OSError."""
+    log = os.open(os.path.join(ctx.folder, LOG_FILE), os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    ends = []
+    try:
+        ends += os.pipe()
+        ends += os.pipe()
+        theirs, orders, messages, answers = ends
+        pid = os.fork()
+        if not pid:
+            helper_main.leave(ctx.folder, module, (theirs, answers), (orders, messages), log)
+    except OSError:
+        for descriptor in ends:
+            os.close(descriptor)
+        raise
+    finally:
+        os.close(log)
+    os.close(theirs)
+    os.close(answers)
+    return pid, os.fdopen(orders, "wb"), os.fdopen(messages, "rb")

@@ -1,24 +1,22 @@
 """The helper process: one stage, everything durable left to the parent, gone as soon as the parent is.
 
-It believes what the parent tells it, the verified job above all, and loads little: no database, no network.
+It believes what the parent tells it, the verified job above all, and uses neither database nor network.
 """
 
 import json
 import os
-import sys
 import threading
 
-from agent import jobfile
+from agent import compat, jobfile
 from agent.bundle_reader import open_bundle
-from agent.compat import peak_memory_bytes
 from agent.context import Context
 from agent.failures import as_failure
-from agent.stages import unpack
 from agent.state import boot_id
 
 EXIT_ORPHANED = 7
-#: What a helper process can be asked for.
-MODULES = {unpack.NAME: unpack}
+EXIT_BROKEN = 1
+#: What `ps` and `top` call the process; fifteen bytes at most.
+PROCESS_NAME = b"shoplaunch-help"
 
 
 class _Line:
@@ -77,30 +75,51 @@ class _Progress:
         self._line.send("progress", stage=stage, fraction=fraction)
 
 
-def _leave_with_parent():
-    """End this process when the parent's end of our standard input closes."""
-    while os.read(0, 4096):
+def _leave_with_parent(orders):
+    """End this process when the parent's end of the pipe `orders` closes."""
+    while os.read(orders, 4096):
         continue
     os._exit(EXIT_ORPHANED)
 
 
-def main(folder, module):
-    """Run the stage `module` as the helper of the agent that works in `folder`; return the exit code."""
+def leave(folder, module, ours, theirs, log):
+    """Do in this forked process what `main` does, and never come back: what follows the fork is the parent's.
+
+    `ours` and `theirs` are the ends of the pipes (order, message), `log` is a descriptor for
+    the interpreter's own words.
+    """
+    code = EXIT_BROKEN
+    try:
+        # Held open by us, too, they would never end when the parent is gone
+        for descriptor in theirs:
+            os.close(descriptor)
+        os.dup2(log, 2)
+        compat.name_process(PROCESS_NAME)
+        code = main(folder, module, *ours)
+    finally:
+        os._exit(code)
+
+
+def main(folder, module, orders, messages):
+    """Run the stage `module` as the helper of the agent that works in `folder`; return the exit code.
+
+    `orders` and `messages` are the descriptors of the pipes from and to the parent.
+    """
     # Unbuffered: the watching thread must not share a buffer's lock with the interpreter's own end
-    with open(0, "rb", buffering=0, closefd=False) as stream:
+    with open(orders, "rb", buffering=0, closefd=False) as stream:
         text = stream.readline()
     if not text:
         # The parent went, or had no work, before it gave the order
         return EXIT_ORPHANED
     order = json.loads(text.decode("ascii"))
-    threading.Thread(target=_leave_with_parent, daemon=True).start()
-    line = _Line(sys.stdout.buffer)
+    threading.Thread(target=_leave_with_parent, args=(orders,), daemon=True).start()
+    line = _Line(os.fdopen(messages, "wb", closefd=False))
     try:
         _work(folder, module, order, line)
     except Exception as error:  # noqa: BLE001 - whatever it is, the parent must hear of it
         failure = as_failure(error)
         line.send("error", code=failure.code, message=failure.message, retryable=failure.retryable)
-        return 1
+        return EXIT_BROKEN
     line.send("done")
     return 0
 
@@ -116,5 +135,5 @@ def _work(folder, module, order, line):
     ctx.bundle = open_bundle(job, folder)
     ctx.manifest = ctx.bundle.manifest
     module.run(ctx)
-    ctx.counters["peak_rss_helper_bytes"] = peak_memory_bytes()
+    ctx.counters["peak_rss_helper_bytes"] = compat.peak_memory_bytes()
     line.send("counters", counters=ctx.take_counters())

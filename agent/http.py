@@ -8,8 +8,6 @@ import random
 import socket
 import ssl
 import time
-import urllib.error
-import urllib.request
 from urllib.parse import urlsplit
 
 from agent.bounded import BoundedSocket, Exchange
@@ -55,12 +53,6 @@ class Answer:
 def _parse_date(text):
     parts = email.utils.parsedate_tz(text) if text else None
     return None if parts is None else float(email.utils.mktime_tz(parts))
-
-
-class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    # A redirect would carry the token to whatever host the answer names
-    def redirect_request(self, req, fp, code, msg, headers, newurl):
-        return None
 
 
 def check_address(url):
@@ -114,11 +106,15 @@ def tls_context(ca=None):
             context.load_verify_locations(cafile=path)
             break
     if ca:
-        try:
-            context.load_verify_locations(cadata=ca)
-        except (ssl.SSLError, ValueError):
-            raise ShoplaunchError("job_invalid", "the job's CA file holds no usable certificate") from None
+        _trust(context, ca)
     return context
+
+
+def _trust(context, ca):
+    try:
+        context.load_verify_locations(cadata=ca)
+    except (ssl.SSLError, ValueError):
+        raise ShoplaunchError("job_invalid", "the job's CA file holds no usable certificate") from None
 
 
 class Backoff:
@@ -141,16 +137,23 @@ class Backoff:
 
 
 class Door:
-    """Requests to the controller and to bundle servers; `ca` is PEM text of certificates to trust too."""
+    """Requests to the controller and to bundle servers; `ca` is PEM text of certificates to trust too.
+
+    Raises ShoplaunchError `job_invalid` when that holds no certificate.
+    """
 
     def __init__(self, ca=None):
-        self._context = tls_context(ca)
-        handlers = [
-            urllib.request.ProxyHandler({}),
-            _NoRedirect(),
-            urllib.request.HTTPSHandler(context=self._context),
-        ]
-        self._opener = urllib.request.build_opener(*handlers)
+        self._ca = ca
+        self._made = None
+        if ca:
+            _trust(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), ca)
+
+    @property
+    def _context(self):
+        # Reading a system's certificates takes as long as starting Python: only where something is encrypted
+        if self._made is None:
+            self._made = tls_context(self._ca)
+        return self._made
 
     def post(self, url, body, headers, timeout=TIMEOUT_SECONDS, deadline=DEADLINE_SECONDS):
         """POST JSON `body` (bytes) once; return the Answer, whatever its status.
@@ -188,30 +191,19 @@ class Door:
         return connection
 
     def get_from(self, url, offset, headers=None, timeout=TIMEOUT_SECONDS):
-        """Return the open response (urllib's) for `url` from byte `offset` on; close it after reading.
+        """Return the open response (agent.downloads) for `url` from byte `offset` on; close it after reading.
 
         `headers` (mapping) go to this address only. Raises ShoplaunchError `bundle_missing` when there is no answer,
         `tls_untrusted`, `job_invalid`.
         """
-        request = urllib.request.Request(check_address(url))  # noqa: S310 - the scheme is checked
-        request.add_header("Accept-Encoding", "identity")
-        if offset:
-            request.add_header("Range", "bytes={}-".format(offset))
-        for name, value in (headers or {}).items():
-            request.add_unredirected_header(name, value)
-        return self._open(request, timeout, "bundle_missing")
+        # Few accounts fetch their bundle, and what it takes is slow to load
+        from agent import downloads
 
-    def _open(self, request, timeout, code):
-        request.add_header("User-Agent", USER_AGENT)
+        context = self._context if urlsplit(check_address(url)).scheme == "https" else None
         try:
-            return self._opener.open(request, timeout=timeout)
-        except urllib.error.HTTPError as error:
-            # An answer like any other; it is closed by whoever reads it
-            return error
-        except urllib.error.URLError as error:
-            raise _unreachable(code, request.full_url, error.reason) from None
+            return downloads.open_from(url, offset, headers or {}, context, timeout)
         except (ssl.CertificateError, *BROKEN) as error:
-            raise _unreachable(code, request.full_url, error) from None
+            raise _unreachable("bundle_missing", url, error) from None
 
 
 def _unreachable(code, url, error):

@@ -41,35 +41,35 @@ BACK = ((verify,), (small_preflight,), (edit,), (small_configure,), (report,))
 ALWAYS = (verify,)
 
 
-def run(ctx):
-    """Do every stage of the job that is not done yet. Raises ShoplaunchError, OSError."""
-    groups = BACK if is_back(ctx.job) else ORDER[ctx.kind]
-    helper = start_helper(ctx, groups)
-    try:
-        for group in groups:
-            waiting = _waiting(ctx, group)
-            if len(waiting) < 2 or not run_side_by_side(ctx, helper, *waiting):
-                for module in _waiting(ctx, group):
-                    run_stage(ctx, module)
-    finally:
-        if helper is not None:
-            helper.end()
+def run(ctx, helper=None):
+    """Do every stage of the job that is not done yet, one beside another where there is a `helper` (agent.helper).
+
+    Raises ShoplaunchError, OSError.
+    """
+    for group in _groups(ctx):
+        waiting = _waiting(ctx, group)
+        if len(waiting) < 2 or not run_side_by_side(ctx, helper, *waiting):
+            for module in _waiting(ctx, group):
+                run_stage(ctx, module)
+
+
+def _groups(ctx):
+    return BACK if is_back(ctx.job) else ORDER[ctx.kind]
 
 
 def _waiting(ctx, group):
     return [module for module in group if module in ALWAYS or not ctx.state.stage_done(module.NAME)]
 
 
-def start_helper(ctx, groups):
+def start_helper(ctx):
     """Return a Helper for the stage that is to run beside another one, None when none is or there can be no helper.
 
-    It starts beside the stages before, and has nothing to do until then.
+    To be called before there is a second thread. It has nothing to do until that stage's turn comes.
     """
-    for group in groups:
-        waiting = _waiting(ctx, group)
-        if len(waiting) == 2:
+    for group in _groups(ctx):
+        if len(group) == 2 and not ctx.state.stage_done("switch"):
             try:
-                return Helper(ctx, waiting[0].NAME)
+                return Helper(ctx, group[0])
             except OSError as error:
                 ctx.log.info("no second process: %s", error.strerror)
     return None

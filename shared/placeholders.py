@@ -8,7 +8,6 @@ length plus 14: what PHP-serialized strings need. All of it is ASCII without quo
 """
 
 import base64
-import html
 import json
 import re
 from urllib.parse import quote
@@ -43,6 +42,13 @@ def _json(value):
     return json.dumps(value.decode("utf-8"))[1:-1].encode("ascii")
 
 
+def _html(value):
+    # Its table of names is large, and few templates need it
+    import html
+
+    return html.escape(value.decode("utf-8"), quote=True).encode("utf-8")
+
+
 ENCODERS = {
     "raw": lambda value: value,
     "sql": sql_escape,
@@ -55,7 +61,7 @@ ENCODERS = {
     # JSON_UNESCAPED_SLASHES
     "jsonplain": _json,
     "url": lambda value: quote(value, safe="").encode("ascii"),
-    "html": lambda value: html.escape(value.decode("utf-8"), quote=True).encode("utf-8"),
+    "html": _html,
     # A literal inside a regular expression, as in .htaccess conditions
     "regex": lambda value: _REGEX_SPECIAL.sub(rb"\\\1", value),
     "base64": base64.b64encode,

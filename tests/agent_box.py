@@ -259,7 +259,7 @@ class Box:
             drop += ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]
         if not arguments:
             return [*drop, "sh", str(self.folder / "run")]
-        return [*drop, python or "/usr/bin/python3", "-I", str(self.folder / "agent.pyz"), *arguments]
+        return [*drop, python or "/usr/bin/python3", "-I", "-S", str(self.folder / "agent.pyz"), *arguments]
 
     def start(self, *arguments, python=None):
         """Start the agent in a process group of its own, as cron does."""

@@ -20,6 +20,7 @@ from pathlib import Path
 import pymysql
 import requests
 
+from agent.helper_main import PROCESS_NAME
 from controller.config import load_config
 from controller.db import jobs
 from controller.db.engine import transact
@@ -235,7 +236,8 @@ class Whole:
                 if entry.name.isdigit() and entry.stat().st_uid == uid:
                     words = (entry / "cmdline").read_bytes().split(b"\0")
                     if any(word.endswith(b"agent.pyz") for word in words):
-                        found["helper" if b"helper" in words else "parent"] = int(entry.name)
+                        is_helper = (entry / "comm").read_bytes().strip() == PROCESS_NAME
+                        found["helper" if is_helper else "parent"] = int(entry.name)
         return found
 
     def stopped_in_the_import(self, job, how=signal.SIGKILL):

@@ -10,6 +10,7 @@ import time
 import pytest
 
 from agent.compat import process_start
+from agent.helper_main import PROCESS_NAME
 from agent.jobfile import SPENT_FILE
 from agent.staging import in_home
 from shared.job import BUNDLE_FILE, JOB_FILE
@@ -31,8 +32,8 @@ def children(pid):
 def helper_of(pid):
     """Return the process id of the agent's helper, None when there is none. The launcher has other children before."""
     for child in children(pid):
-        with contextlib.suppress(FileNotFoundError, ProcessLookupError), open(f"/proc/{child}/cmdline", "rb") as stream:
-            if b"helper" in stream.read().split(b"\0"):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError), open(f"/proc/{child}/comm", "rb") as stream:
+            if stream.read().strip() == PROCESS_NAME:
                 return child
     return None
 

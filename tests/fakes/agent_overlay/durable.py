@@ -14,24 +14,31 @@ import threading
 
 HOME = os.path.dirname(os.path.dirname(os.path.abspath(sys.path[0])))
 NOTES = os.path.join(HOME, "points")
-PROCESS = "helper" if "helper" in sys.argv[1:2] else "parent"
+PARENT = os.getpid()
 #: SERVER_STATUS_IN_TRANS of the protocol: what is changed now becomes durable with the commit only.
 IN_TRANSACTION = 1
 _open, _write, _close = os.open, os.write, os.close
 
 
+def process():
+    """Return which of the agent's processes this is."""
+    return "parent" if os.getpid() == PARENT else "helper"
+
+
 class _Points:
     def __init__(self, plan):
         self.plan = plan
+        #: (process, what) -> how often
         self.seen = {}
         self.guard = threading.Lock()
 
     def passing(self, what, work):
         """Do `work` between its two points."""
         with self.guard:
-            nth = self.seen[what] = self.seen.get(what, 0) + 1
+            key = process(), what
+            nth = self.seen[key] = self.seen.get(key, 0) + 1
             notes = _open(NOTES, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-            _write(notes, (json.dumps([PROCESS, what, nth]) + "\n").encode())
+            _write(notes, (json.dumps([*key, nth]) + "\n").encode())
             _close(notes)
         self._at(what, nth, "before")
         try:
@@ -41,7 +48,7 @@ class _Points:
 
     def _at(self, what, nth, when):
         plan = self.plan
-        if (plan["process"], plan["what"], plan["nth"], plan["when"]) == (PROCESS, what, nth, when):
+        if (plan["process"], plan["what"], plan["nth"], plan["when"]) == (process(), what, nth, when):
             _note_the_kill()
             _kill(plan["who"])
 
@@ -53,9 +60,9 @@ def _note_the_kill():
 def _kill(who):
     if who == "group":
         os.killpg(0, signal.SIGKILL)
-    if who == PROCESS:
+    if who == process():
         os.kill(os.getpid(), signal.SIGKILL)
-    if PROCESS == "helper":
+    if process() == "helper":
         os.kill(os.getppid(), signal.SIGKILL)
         return
     with open(f"/proc/self/task/{os.getpid()}/children") as stream:

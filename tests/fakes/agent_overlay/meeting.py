@@ -13,7 +13,6 @@ import time
 
 HOME = os.path.dirname(os.path.dirname(os.path.abspath(sys.path[0])))
 FOLDER = os.path.join(os.path.dirname(HOME), "meet")
-IS_HELPER = "helper" in sys.argv[1:2]
 _right = time.time
 
 
@@ -57,10 +56,15 @@ class _Meeting:
 
 
 def _in_the_helper(meeting):
+    """While it imports and unpacks, the helper waits at its thirtieth file, wherever else the agent is to wait."""
     from agent.tree_writer import TreeWriter
 
     if meeting.plan["moment"] in ("unpack", "chunk", "index"):
-        meeting.before(TreeWriter, "file", 30, is_noted=meeting.plan["moment"] == "unpack")
+        files = _Meeting(meeting.plan)
+        parent = os.getpid()
+        files.before(
+            TreeWriter, "file", 30, lambda *_: os.getpid() != parent, is_noted=meeting.plan["moment"] == "unpack"
+        )
 
 
 def _moments(meeting):
@@ -102,9 +106,8 @@ def install():
     except FileNotFoundError:
         return
     moment = meeting.plan["moment"]
-    if IS_HELPER:
-        _in_the_helper(meeting)
-    elif moment == "switch":
+    _in_the_helper(meeting)
+    if moment == "switch":
         _in_the_switch(meeting)
     elif moment != "unpack":
         meeting.before(*_moments(meeting)[moment])

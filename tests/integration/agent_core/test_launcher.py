@@ -63,11 +63,11 @@ def world(request, box):
 
 
 def fitting(name):
-    return f'#!/bin/sh\n[ "$2" = -c ] && exec /usr/bin/python3 "$@"\necho {name} "$@"\n'
+    return f'#!/bin/sh\n[ "$3" = -c ] && exec /usr/bin/python3 "$@"\necho {name} "$@"\n'
 
 
 OLD = '#!/bin/sh\n[ "$1" = -I ] || exit 0\necho "Unknown option: -I" >&2\nexit 2\n'
-LIKE_35 = '#!/bin/sh\n[ "$2" = -c ] && exit 1\necho wrong\n'
+LIKE_35 = '#!/bin/sh\n[ "$3" = -c ] && exit 1\necho wrong\n'
 
 
 def test_the_highest_alternative_interpreter_comes_first_and_is_remembered(world, box):
@@ -75,7 +75,7 @@ def test_the_highest_alternative_interpreter_comes_first_and_is_remembered(world
     world.python("opt/alt/python311/bin/python3.11", fitting("alt311"))
     world.python("opt/alt/python39/bin/python3.9", fitting("alt39"))
     world.python("usr/bin/python3.12", fitting("system312"))
-    assert world.run().stdout == f"alt311 -I {box.folder}/agent.pyz run\n"
+    assert world.run().stdout == f"alt311 -I -S {box.folder}/agent.pyz run\n"
     assert (box.folder / "python").read_text() == f"{world.place}/opt/alt/python311/bin/python3.11\n"
 
 
