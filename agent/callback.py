@@ -96,9 +96,10 @@ class Reporter:
         return max(known["seq"], self._outbox.last_seq())
 
     def start(self):
-        """Begin to deliver and to beat."""
-        self._thread = threading.Thread(target=self._run, name="reporter", daemon=True)
-        self._thread.start()
+        """Begin to deliver and to beat. Raises RuntimeError where there can be no thread; may be tried again then."""
+        thread = threading.Thread(target=self._run, name="reporter", daemon=True)
+        thread.start()
+        self._thread = thread
 
     def stop(self):
         """Deliver no more; what waits stays in the outbox."""

@@ -3,7 +3,8 @@
 A stage is a module of `agent/stages/` with `NAME` and `run(ctx)`, safe to repeat from any point. It calls
 `ctx.check_current()` before every chunk, shard and larger step, `ctx.progress(NAME, fraction)` after it,
 `ctx.count("bytes_read", n)` for what it moves, and `ctx.state.record(name, value)` for evidence. In the helper
-process `state` is a stand-in that knows `shard_done`, `mark_shard` and `record` and hands them to the parent.
+process, where nothing but the new tree is made (`ctx.wait_for_tree()` tells the others when it is complete), `state` is
+a stand-in that knows `shard_done`, `mark_shard` and `record` and hands them to the parent.
 """
 
 import base64
@@ -56,6 +57,7 @@ class Context:
         self._variants = None
         self._counting = threading.Lock()
         self._listeners = []
+        self._wait_for_tree = None
 
     @property
     def renderer(self):
@@ -159,6 +161,20 @@ class Context:
             yield
         finally:
             self._listeners.remove(check)
+
+    @contextlib.contextmanager
+    def tree_after(self, wait):
+        """Within this, the new tree is complete once `wait()`, which may be called again, has returned."""
+        self._wait_for_tree = wait
+        try:
+            yield
+        finally:
+            self._wait_for_tree = None
+
+    def wait_for_tree(self):
+        """Return when the new tree is complete. Raises ShoplaunchError, OSError."""
+        if self._wait_for_tree is not None:
+            self._wait_for_tree()
 
     def progress(self, stage, fraction):
         """`fraction` (0..1) of stage `stage` is done: updates percent, and the last progress in lock and state."""

@@ -109,14 +109,27 @@ def _work(folder, raw, job, state, log, lock):
     given_up = state.get("given_up", {})
     has_ended = (given_up.get("job"), given_up.get("attempt")) == (ctx.job_id, ctx.attempt)
     helper = None if has_ended else runner.start_helper(ctx)
-    reporter.start()
-    watch.start()
+    helper = _with_room_for((reporter, watch), helper)
     try:
         # Failed for good: only the word about it may still be on its way
         return _give_up(ctx) if has_ended else _attempt(ctx, helper, is_told)
     finally:
         watch.stop()
         reporter.stop()
+
+
+def _with_room_for(threads, helper):
+    """Start `threads`; return `helper`, or None when the account may not start as much and it had to go for them."""
+    for one in threads:
+        try:
+            one.start()
+        except RuntimeError:
+            if helper is None:
+                raise
+            helper.end()
+            helper = None
+            one.start()
+    return helper
 
 
 def _attempt(ctx, helper, is_told):

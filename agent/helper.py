@@ -98,6 +98,10 @@ class Helper:
         self.check()
         return self._done
 
+    def is_done(self):
+        """Tell whether the helper has said that its stage is done."""
+        return self._done
+
     def seconds(self):
         """Return how long the helper worked."""
         return (self._ended or time.monotonic()) - self._started

@@ -93,9 +93,12 @@ def leave(folder, module, ours, theirs, log):
         # Held open by us, too, they would never end when the parent is gone
         for descriptor in theirs:
             os.close(descriptor)
+        # Whoever reads what the parent says must not wait for us
+        os.dup2(ours[0], 0)
+        os.dup2(log, 1)
         os.dup2(log, 2)
         compat.name_process(PROCESS_NAME)
-        code = main(folder, module, *ours)
+        code = main(folder, module, 0, ours[1])
     finally:
         os._exit(code)
 

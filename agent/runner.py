@@ -20,15 +20,14 @@ from agent.stages import (
 )
 from shared.job import RESTORE, SMALL_KINDS
 
-#: kind of job -> groups of stages; of a group of two the first runs in a helper process beside the second.
+#: kind of job -> groups of stages; of a larger group the first runs in a helper process beside the others, the last of
+#: which waits for it (Context.wait_for_tree).
 #: Cleaning up follows when the final event is acknowledged (agent.entry): it ends even the marks.
 ORDER = {
     RESTORE: (
         (verify,),
         (preflight,),
-        (unpack, import_),
-        (configure,),
-        (prove,),
+        (unpack, import_, configure, prove),
         (switch,),
         (report,),
     ),
@@ -42,23 +41,30 @@ ALWAYS = (verify,)
 
 
 def run(ctx, helper=None):
-    """Do every stage of the job that is not done yet, one beside another where there is a `helper` (agent.helper).
+    """Do every stage of the job that is not done yet, one beside others where there is a `helper` (agent.helper).
 
     Raises ShoplaunchError, OSError.
     """
     for group in _groups(ctx):
-        waiting = _waiting(ctx, group)
-        if len(waiting) < 2 or not run_side_by_side(ctx, helper, *waiting):
-            for module in _waiting(ctx, group):
-                run_stage(ctx, module)
+        beside = group[0]
+        if len(group) > 1 and _is_waiting(ctx, beside) and _begin_beside(ctx, helper, beside):
+            _run_beside(ctx, helper, beside, group[1:])
+        else:
+            _run_each(ctx, group)
+
+
+def _run_each(ctx, modules):
+    for module in modules:
+        if _is_waiting(ctx, module):
+            run_stage(ctx, module)
+
+
+def _is_waiting(ctx, module):
+    return module in ALWAYS or not ctx.state.stage_done(module.NAME)
 
 
 def _groups(ctx):
     return BACK if is_back(ctx.job) else ORDER[ctx.kind]
-
-
-def _waiting(ctx, group):
-    return [module for module in group if module in ALWAYS or not ctx.state.stage_done(module.NAME)]
 
 
 def start_helper(ctx):
@@ -67,7 +73,7 @@ def start_helper(ctx):
     To be called before there is a second thread. It has nothing to do until that stage's turn comes.
     """
     for group in _groups(ctx):
-        if len(group) == 2 and not ctx.state.stage_done("switch"):
+        if len(group) > 1 and not ctx.state.stage_done("switch"):
             try:
                 return Helper(ctx, group[0])
             except OSError as error:
@@ -87,11 +93,8 @@ def run_stage(ctx, module):
     finish(ctx, module.NAME, time.monotonic() - started)
 
 
-def run_side_by_side(ctx, helper, beside, here):
-    """Run stage `beside` in `helper` (agent.helper) while `here` runs in this one; return whether both are done.
-
-    False when there is no helper or it was killed: what is left is then done here, one after the other.
-    """
+def _begin_beside(ctx, helper, beside):
+    """Let `helper` begin with stage `beside`; return False where that cannot be."""
     if helper is None or helper.name != beside.NAME:
         return False
     try:
@@ -100,21 +103,46 @@ def run_side_by_side(ctx, helper, beside, here):
         ctx.log.info("no second process: %s", error.strerror)
         return False
     begin(ctx, beside.NAME)
+    return True
+
+
+def _run_beside(ctx, helper, beside, modules):
+    """Run stages `modules` here while `helper` is at work on `beside`, and see that to its end."""
+    is_seen = []
+
+    def wait():
+        if not is_seen:
+            is_seen.append(True)
+            _see_to_its_end(ctx, helper, beside)
+
     try:
-        with ctx.also_checking(helper.check):
-            run_stage(ctx, here)
-            finished = helper.wait(ctx.check_current)
+        with ctx.also_checking(helper.check), ctx.tree_after(wait):
+            for module in modules:
+                _run_each(ctx, [module])
+                if helper.is_done():
+                    wait()
+            wait()
     except BaseException:
-        fail(ctx, beside.NAME, helper.seconds())
+        if not is_seen:
+            fail(ctx, beside.NAME, helper.seconds(), "done" if helper.is_done() else "failed")
         raise
     finally:
         helper.end()
-    if not finished:
-        ctx.log.info("the helper for stage %s is gone; going on without", beside.NAME)
+
+
+def _see_to_its_end(ctx, helper, beside):
+    """Wait until `helper` is through with stage `beside`. Of one that was killed the rest is done here."""
+    try:
+        finished = helper.wait(ctx.check_current)
+    except BaseException:
         fail(ctx, beside.NAME, helper.seconds())
-        return False
-    finish(ctx, beside.NAME, helper.seconds())
-    return True
+        raise
+    if finished:
+        finish(ctx, beside.NAME, helper.seconds())
+        return
+    ctx.log.info("the helper for stage %s is gone; going on without", beside.NAME)
+    fail(ctx, beside.NAME, helper.seconds())
+    run_stage(ctx, beside)
 
 
 def begin(ctx, name):
@@ -142,10 +170,11 @@ def _number(ctx, name):
     return 0 if name == report.NAME else ctx.reporter.next_number()
 
 
-def fail(ctx, name, seconds):
-    """Note that stage `name` ended without being done. A full disk must not hide why."""
+def fail(ctx, name, seconds, state="failed"):
+    """Note that stage `name` ended without being done, or is `state` while another failed. A full disk must not hide
+    why."""
     try:
-        ctx.state.end_stage(name, "failed", seconds, _counters(ctx))
+        ctx.state.end_stage(name, state, seconds, _counters(ctx))
     except OSError as error:
         ctx.log.info("the state cannot be written: %s", error.strerror)
 

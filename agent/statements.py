@@ -52,11 +52,10 @@ class Watch:
         self._every = every
         self._longest = longest
         self._over = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="statements", daemon=True)
 
     def start(self):
-        """Begin to watch."""
-        self._thread.start()
+        """Begin to watch. Raises RuntimeError where there can be no further thread; may be tried again then."""
+        threading.Thread(target=self._run, name="statements", daemon=True).start()
 
     def stop(self):
         """Watch no more."""

@@ -1,5 +1,6 @@
 """A lean reader for our own shards: ustar with GNU long names, holding files, folders and links and nothing else."""
 
+import functools
 import re
 
 from shared.errors import ShoplaunchError
@@ -139,10 +140,9 @@ def entries(window):
             path = target = None
         else:
             raise ShoplaunchError("unsafe_path", "a shard holds a member of kind {!r}".format(kind))
-        window.skip(end - window.offset)
+        window.skip(end + -size % BLOCK - window.offset)
         if window.offset < end:
             raise _ended()
-        window.skip(-size % BLOCK)
 
 
 def _long(window, size):
@@ -168,6 +168,8 @@ def _name(header):
     return prefix + b"/" + name if prefix else name
 
 
+# Modes and times of many files are the same
+@functools.lru_cache(maxsize=1024)
 def _number(field):
     digits = field.strip(b" \0")
     if not _OCTAL.match(digits):

@@ -51,7 +51,7 @@ def check_path(path):
     """
     parts = path.split(b"/")
     bad = not path or len(path) > MAX_PATH_BYTES or _CONTROL.search(path) or b"\\" in path
-    if bad or any(part in (b"", b".", b"..") or len(part) > MAX_NAME_BYTES for part in parts):
+    if bad or b"" in parts or b"." in parts or b".." in parts or max(map(len, parts)) > MAX_NAME_BYTES:
         raise ShoplaunchError("unsafe_path", "a member's path is not safe: {!r}".format(path[:120]))
     return path
 

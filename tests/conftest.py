@@ -18,6 +18,8 @@ from tests.mariadb import start_private, stop_private
 PROJECT = Path(__file__).resolve().parent.parent
 #: Folders whose tests use the fixture `whole`.
 WHOLE = "whole"
+#: A file that takes as long as the rest of its folder.
+LONG = "tests/resume/test_every_instant.py"
 WHOLE_FOLDERS = ["tests/browser", *(f"tests/integration/{name}" for name in ("whole", "chain", "cpanel_live"))]
 #: No example fails because others took the processor for a moment.
 hypothesis.settings.register_profile("patient", deadline=None)
@@ -49,8 +51,11 @@ def _cron_runs():
 
 
 def group_of(nodeid):
-    """Return what a test shares its process with: its folder, or all that need a whole Shoplaunch."""
-    folder = nodeid.partition("::")[0].rpartition("/")[0]
+    """Return what a test shares its process with: its folder, its file, or all that need a whole Shoplaunch."""
+    file = nodeid.partition("::")[0]
+    folder = file.rpartition("/")[0]
+    if file == LONG:
+        return file
     return WHOLE if folder in WHOLE_FOLDERS else folder
 
 

@@ -28,13 +28,16 @@ def run(ctx):
     patience = Patience(ctx.check_current)
     while True:
         try:
-            attempt_once(ctx)
-            return
+            prove_database(ctx)
+            break
         except ShoplaunchError as error:
             patience.failure(error)
+    ctx.wait_for_tree()
+    prove_files(ctx)
+    ctx.progress(NAME, 1.0)
 
 
-def prove_files(ctx, _connection):
+def prove_files(ctx):
     """The new tree holds every entry of the shards. Raises ShoplaunchError `file_error`; unpacking starts anew then."""
     shards = ctx.shards()
     wanted = sum(member.get("entries", 0) for member in shards if member["kind"] == "files")
@@ -61,22 +64,21 @@ def cells_of(ctx):
     return [cell for cell in ctx.read_json("cells") if cell["table"] not in changed] + ctx.variant_part("cells")
 
 
-def attempt_once(ctx):
-    """Every proof, over two connections."""
+def prove_database(ctx):
+    """Every proof of the database, over two connections."""
     connection = ctx.connect()
     try:
         prove_chunks(ctx, connection)
         # The largest tables first: a short wait for the last one
         tables = sorted(tables_of(ctx), key=lambda table: -table["rows"])
         residue = Residue(ctx.manifest, ctx.values)
-        tasks = [partial(prove_cells, ctx), partial(prove_files, ctx)]
+        tasks = [partial(prove_cells, ctx)]
         for table in tables:
             tasks += [partial(prove_table, table), partial(prove_clean, residue, table)]
-        found = lanes.run(ctx, connection, tasks, partial(ctx.progress, NAME))[2:]
+        found = lanes.run(ctx, connection, tasks, partial(ctx.progress, NAME))[1:]
         ctx.state.record("tables", {table["name"]: table["rows"] for table in tables})
         ctx.state.record("digests", sum(found[::2]))
         ctx.state.record("residue_columns", sum(found[1::2]))
-        ctx.progress(NAME, 1.0)
     except ShoplaunchError as error:
         if error.code in VOID:
             ledger.void(connection)

@@ -1,8 +1,9 @@
 """Lets the agent wait in the middle of what it does, and gives it a clock of its own.
 
 The folder `meet` beside the home, which no fault of its disk touches, holds `meet.json`: where this start is to wait,
-{"moment", "met", "go"}. Arrived there, the agent makes the file `met` and goes on once there is the file `go`. While it
-imports, its helper waits in the middle of a shard, too. `clock` holds by how many seconds the agent's clock is wrong.
+{"moment", "met", "go"}. Arrived there, the agent makes the file `met` and goes on once there is the file `go`. Until
+the database is proved, its helper waits in the middle of a shard, too. `clock` holds by how many seconds the agent's
+clock is wrong.
 """
 
 import json
@@ -56,10 +57,10 @@ class _Meeting:
 
 
 def _in_the_helper(meeting):
-    """While it imports and unpacks, the helper waits at its thirtieth file, wherever else the agent is to wait."""
+    """Beside what needs the database alone the helper waits, too, at its thirtieth file."""
     from agent.tree_writer import TreeWriter
 
-    if meeting.plan["moment"] in ("unpack", "chunk", "index"):
+    if meeting.plan["moment"] in ("unpack", "chunk", "index", "configure", "prove"):
         files = _Meeting(meeting.plan)
         parent = os.getpid()
         files.before(

@@ -34,6 +34,8 @@ def run(ctx):
             time.sleep(0.02)
         while plan.get("hang") and not os.path.exists(os.path.join(ctx.home, plan["hang"])):
             time.sleep(0.02)
+    if NAME == "prove":
+        ctx.wait_for_tree()
     if "error" in plan:
         raise ShoplaunchError(plan["error"], plan.get("message", "as planned"))
     if "oserror" in plan:

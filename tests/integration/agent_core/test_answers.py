@@ -3,6 +3,7 @@
 import json
 import threading
 
+from shared.events import PERCENT_AFTER
 from tests.controller_stub import Controller
 
 
@@ -132,13 +133,13 @@ def test_errors_of_the_controller_are_tried_again_in_order(box, controller):
 def test_heartbeats_go_on_while_a_stage_says_nothing(box, controller):
     box.with_bundle()
     box.drop(heartbeat_seconds=1)
-    box.write_plan(configure={"hang": "go"})
+    box.write_plan(switch={"hang": "go"})
     process = box.start()
-    box.wait_for(lambda: any(line.startswith("configure begins") for line in box.trace))
+    box.wait_for(lambda: any(line.startswith("switch begins") for line in box.trace))
     seen = len(controller.accepted("heartbeat"))
     controller.wait_for(lambda: len(controller.accepted("heartbeat")) >= seen + 2)
     beat = controller.accepted("heartbeat")[-1]
-    assert beat["seq"] == 0 and beat["stage"] == "configure" and beat["percent"] == 75
+    assert beat["seq"] == 0 and beat["stage"] == "switch" and beat["percent"] == PERCENT_AFTER["prove"]
     (box.home / "go").touch()
     assert process.wait(120) == 0
 

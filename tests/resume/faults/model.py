@@ -8,7 +8,8 @@ from tests.resume.sample import ENGINES
 
 #: Where the agent is when the fault comes, in the order of its stages.
 MOMENTS = ("preflight", "unpack", "chunk", "index", "configure", "prove", "switch", "report", "cleanup")
-IMPORTING = ("unpack", "chunk", "index")
+#: Until the database is proved, the agent has a helper that unpacks.
+BESIDE_THE_HELPER = ("unpack", "chunk", "index", "configure", "prove")
 #: Who is killed while the fault is there.
 WHO = ("nobody", "group", "parent", "helper")
 
@@ -72,12 +73,12 @@ def usual_cases(faults):
 
 
 def all_cases(faults):
-    """Return every possible case, in a fixed order: only while it imports the agent has a helper to be killed."""
+    """Return every possible case, in a fixed order: where there is no helper none is killed."""
     return [
         Case(fault, moment, who, engine)
         for fault in faults
         for moment, who, engine in product(fault.moments, fault.who, ENGINES)
-        if who != "helper" or moment in IMPORTING
+        if who != "helper" or moment in BESIDE_THE_HELPER
     ]
 
 

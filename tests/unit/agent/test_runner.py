@@ -4,7 +4,7 @@ import types
 
 import pytest
 
-from agent import runner, state
+from agent import context, runner, state
 from agent.state import State
 from shared.errors import ShoplaunchError
 
@@ -58,3 +58,93 @@ def test_a_stage_is_written_when_it_begins_and_when_it_ends_whatever_it_noted(ct
     assert len(writes) == 2
     kept = State(str(tmp_path))
     assert kept.evidence() == {"cells": 5, "digests": 6} and kept.get("counters") == {"bytes_read": 7}
+
+
+class Ctx(context.Context):
+    """A context with nothing but what stages side by side need, and what it was told, in order."""
+
+    def __init__(self, tmp_path):
+        self.told = []
+        self.state = State(str(tmp_path))
+        self.log = types.SimpleNamespace(info=lambda *_: None)
+        self.reporter = types.SimpleNamespace(
+            stage_started=lambda name, _: self.told.append(f"{name} begins"),
+            stage_finished=lambda name, *_, **_evidence: self.told.append(f"{name} is done"),
+            next_number=lambda: 1,
+            check=lambda: None,
+        )
+        self._listeners, self._wait_for_tree, self._guard = [], None, None
+
+    def count(self, *_):
+        """Nothing is counted."""
+
+    def take_counters(self):
+        return {}
+
+
+class Beside:
+    """A helper that is through, or dead, once somebody waits for it."""
+
+    name = "unpack"
+
+    def __init__(self, ctx, is_killed=False):
+        self.ctx, self.is_killed = ctx, is_killed
+
+    def work(self, _then):
+        """It begins."""
+
+    def check(self):
+        """Nothing failed."""
+
+    def wait(self, _tick):
+        self.ctx.told.append("waited")
+        return not self.is_killed
+
+    def is_done(self):
+        return False
+
+    def seconds(self):
+        return 1.0
+
+    def end(self):
+        self.ctx.told.append("no helper")
+
+
+def run_side_by_side(tmp_path, monkeypatch, **how):
+    """Run a job of two stages, the second of which needs what the first one makes; return what was told."""
+    ctx = Ctx(tmp_path)
+    unpack = types.SimpleNamespace(NAME="unpack", run=lambda ctx: ctx.told.append("unpacked here"))
+
+    def prove(ctx):
+        ctx.told.append("proved without the tree")
+        ctx.wait_for_tree()
+        ctx.told.append("proved with the tree")
+
+    monkeypatch.setattr(runner, "_groups", lambda _ctx: ((unpack, types.SimpleNamespace(NAME="prove", run=prove)),))
+    runner.run(ctx, Beside(ctx, **how))
+    return ctx.told
+
+
+def test_what_needs_the_database_alone_does_not_wait_for_the_tree(tmp_path, monkeypatch):
+    assert run_side_by_side(tmp_path, monkeypatch) == [
+        "unpack begins",
+        "prove begins",
+        "proved without the tree",
+        "waited",
+        "unpack is done",
+        "proved with the tree",
+        "prove is done",
+        "no helper",
+    ]
+
+
+def test_where_the_helper_was_killed_the_tree_is_unpacked_here_before_it_is_needed(tmp_path, monkeypatch):
+    assert run_side_by_side(tmp_path, monkeypatch, is_killed=True)[3:] == [
+        "waited",
+        "unpack begins",
+        "unpacked here",
+        "unpack is done",
+        "proved with the tree",
+        "prove is done",
+        "no helper",
+    ]
