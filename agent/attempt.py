@@ -86,7 +86,8 @@ def _distrust_tree(ctx):
             moves.undo(state)
             holding.restore(ctx)
             state.forget_stages(["preflight"])
-        state.forget_stages(["unpack"])
+        # What was proved of the files was proved of others
+        state.forget_stages(["unpack", "prove"])
         if ctx.lock.is_first:
             state.forget_shards(list(state.get("shards", {})))
             staging.abandon(ctx.staging, ctx.log)

@@ -71,7 +71,8 @@ class Reporter:
         self._backoff = Backoff()
         self._weights = weights(job["kind"])
         self._fractions = {stage: 1.0 for stage in STAGES if state.stage_done(stage)}
-        self._stage = None
+        #: The stage that began last of those that run; they are in the order in which they began.
+        self._stage, self._running = None, []
         self._verdict = None
         self._stopping = False
         self._next_try = 0.0
@@ -122,7 +123,8 @@ class Reporter:
     @property
     def percent(self):
         """How much of the whole is done, 0..100."""
-        return int(sum(self._weights[stage] * part for stage, part in self._fractions.items()) + 1e-9)
+        fractions = list(self._fractions.items())
+        return int(sum(self._weights[stage] * part for stage, part in fractions) + 1e-9)
 
     def _hear_through_panel(self):
         """Take an answer that the controller had put into the account."""
@@ -185,7 +187,6 @@ class Reporter:
     def progress(self, stage, fraction):
         """`fraction` (0..1) of `stage` is done; noted in state and lock at most once a second."""
         with self._changed:
-            self._stage = stage
             self._fractions[stage] = max(0.0, min(1.0, fraction))
             now = time.monotonic()
             if now - self._noted < NOTE_SECONDS:
@@ -198,14 +199,20 @@ class Reporter:
     def stage_started(self, stage, number):
         """Report that `stage` begins, by the number `next_number` gave."""
         with self._changed:
-            self._stage = stage
-            self._fractions = {name: 1.0 for name in STAGES if self._state.stage_done(name)}
+            beside = [name for name in self._running if name != stage]
+            self._stage, self._running = stage, [*beside, stage]
+            fractions = {name: self._fractions.get(name, 0.0) for name in beside}
+            fractions.update((name, 1.0) for name in STAGES if self._state.stage_done(name))
+            self._fractions = fractions
         self.event("stage_started", number, stage=stage)
 
     def stage_finished(self, stage, number, seconds, **more):
         """Report that `stage` is done and took `seconds` in all, by the number `next_number` gave."""
         with self._changed:
             self._fractions[stage] = 1.0
+            self._running = [name for name in self._running if name != stage]
+            if self._running:
+                self._stage = self._running[-1]
         if self._lock is not None:
             self._lock.touch()
         # On disk with what is noted next

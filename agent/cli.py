@@ -6,6 +6,7 @@ needed, 4 a newer attempt has taken over, 5 cancelled and taken back, 6 another 
 
 import json
 import os
+import signal
 import sys
 
 from agent import VERSION
@@ -45,6 +46,7 @@ def _run(folder):
     if os.geteuid() == 0:
         sys.stderr.write("The agent works as the account, never as root.\n")
         return entry.EXIT_FAILED
+    _as_usual()
     try:
         return entry.run(folder)
     except OSError as error:
@@ -52,6 +54,18 @@ def _run(folder):
         failure = as_failure(error)
         sys.stderr.write("{}: {}\n".format(failure.code, failure.message))
         return entry.EXIT_WAITING
+
+
+def _as_usual():
+    """Whoever started us may have left things otherwise; what we open and start relies on them."""
+    # Ignored, it would let the system forget how children ended
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    for descriptor in (0, 1, 2):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            # The lowest number that is free is the one that is missing
+            os.open(os.devnull, os.O_RDWR)
 
 
 def _status(folder, as_json):

@@ -58,6 +58,8 @@ class Context:
         self._counting = threading.Lock()
         self._listeners = []
         self._wait_for_tree = None
+        #: Seconds for which stages waited for others instead of working.
+        self.waited = 0.0
 
     @property
     def renderer(self):

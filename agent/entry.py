@@ -178,7 +178,9 @@ def _failed(ctx, error):
         # The next attempt is to fetch it anew, not to find the same bytes again
         forget_fetched(ctx.job, ctx.folder)
     if error.code != "callback_failed":
-        ctx.reporter.event("failed", error=document, log=ctx.log.tail())
+        # Of two stages side by side the one that failed need not be the one that began last
+        where = {"stage": error.details["stage"]} if "stage" in error.details else {}
+        ctx.reporter.event("failed", error=document, log=ctx.log.tail(), **where)
     if error.retryable:
         if error.code != "callback_failed":
             ctx.reporter.wait_delivered(ANSWER_SECONDS)

@@ -12,6 +12,7 @@ import threading
 import time
 
 from agent import helper_main
+from agent.failures import as_failure
 from shared.errors import ShoplaunchError, is_known
 from shared.job import LOG_FILE
 
@@ -31,7 +32,11 @@ class Helper:
         self._done = False
         self._started = self._ended = None
         self._pid, self._orders, self._messages = _fork(ctx, module)
-        ctx.lock.add_helper(self._pid)
+        try:
+            ctx.lock.add_helper(self._pid)
+        except BaseException:
+            self.end()
+            raise
 
     def work(self, then):
         """Let it begin, as things are now; `then()` is called once the stage is done. Raises OSError if it can't."""
@@ -55,8 +60,8 @@ class Helper:
                 self._apply(json.loads(line.decode("utf-8")))
         except ShoplaunchError as error:
             self._error = error
-        except (OSError, ValueError) as error:
-            self._ctx.log.info("helper %s: %s", self.name, error)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the helper is heard no more
+            self._ctx.log.info("helper %s: %s", self.name, as_failure(error).message)
         self._ended = time.monotonic()
 
     def _apply(self, message):
@@ -75,7 +80,7 @@ class Helper:
                 ctx.count(name, amount)
         elif kind == "error":
             code = message["code"] if is_known(message["code"]) else "internal"
-            raise ShoplaunchError(code, message["message"], retryable=message["retryable"])
+            raise ShoplaunchError(code, message["message"], retryable=message["retryable"], stage=self.name)
         elif kind == "done":
             self._done = True
             self._then()
@@ -108,20 +113,21 @@ class Helper:
 
     def end(self):
         """Make the helper end now, done or not; safe to repeat."""
+        # Killed first: closing waits for an order that a stopped helper does not take
+        self._kill()
         try:
             self._orders.close()
         except OSError as error:
             self._ctx.log.info("helper %s: %s", self.name, error)
-        self._kill()
         if self._thread is not None:
             self._thread.join(5.0)
 
     def _kill(self):
         """The process is no more. Until it was waited for its number is nobody else's."""
-        if self._pid is not None:
-            os.kill(self._pid, signal.SIGKILL)
-            os.waitpid(self._pid, 0)
-            self._pid = None
+        pid, self._pid = self._pid, None
+        if pid is not None:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
 
 
 def _fork(ctx, module):
@@ -134,7 +140,12 @@ def _fork(ctx, module):
         theirs, orders, messages, answers = ends
         pid = os.fork()
         if not pid:
-            helper_main.leave(ctx.folder, module, (theirs, answers), (orders, messages), log)
+            code = helper_main.EXIT_BROKEN
+            try:
+                code = helper_main.become(ctx.folder, module, (theirs, answers), (orders, messages), log)
+            finally:
+                # What follows is the parent's
+                os._exit(code)
     except OSError:
         for descriptor in ends:
             os.close(descriptor)

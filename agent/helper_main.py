@@ -11,6 +11,7 @@ from agent import compat, jobfile
 from agent.bundle_reader import open_bundle
 from agent.context import Context
 from agent.failures import as_failure
+from agent.log import Log
 from agent.state import boot_id
 
 EXIT_ORPHANED = 7
@@ -82,13 +83,11 @@ def _leave_with_parent(orders):
     os._exit(EXIT_ORPHANED)
 
 
-def leave(folder, module, ours, theirs, log):
-    """Do in this forked process what `main` does, and never come back: what follows the fork is the parent's.
+def become(folder, module, ours, theirs, log):
+    """Do in a forked process what `main` does; return its exit code, with which the process has to leave.
 
-    `ours` and `theirs` are the ends of the pipes (order, message), `log` is a descriptor for
-    the interpreter's own words.
+    `ours` and `theirs` are the ends of the pipes (order, message), `log` is a descriptor of the agent's log.
     """
-    code = EXIT_BROKEN
     try:
         # Held open by us, too, they would never end when the parent is gone
         for descriptor in theirs:
@@ -98,9 +97,10 @@ def leave(folder, module, ours, theirs, log):
         os.dup2(log, 1)
         os.dup2(log, 2)
         compat.name_process(PROCESS_NAME)
-        code = main(folder, module, 0, ours[1])
-    finally:
-        os._exit(code)
+        return main(folder, module, 0, ours[1])
+    except Exception as error:  # noqa: BLE001 - the parent goes on without us, and people look into the log
+        Log(folder).info("helper: %s", as_failure(error).message)
+        return EXIT_BROKEN
 
 
 def main(folder, module, orders, messages):

@@ -148,9 +148,11 @@ class Door:
         if ca:
             _trust(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), ca)
 
-    @property
-    def _context(self):
-        # Reading a system's certificates takes as long as starting Python: only where something is encrypted
+    def _context_for(self, parts):
+        """Return the SSLContext for the address `parts`, None where nothing is encrypted. Raises OSError."""
+        if parts.scheme != "https":
+            # Reading a system's certificates takes as long as starting Python
+            return None
         if self._made is None:
             self._made = tls_context(self._ca)
         return self._made
@@ -162,10 +164,11 @@ class Door:
         `tls_untrusted`, `job_invalid`.
         """
         parts = urlsplit(check_address(url))
-        exchange = Exchange(timeout, deadline)
         opened = []
         try:
-            connection = self._connection(parts, exchange, opened)
+            # Made before the time counts
+            context = self._context_for(parts)
+            connection = self._connection(parts, context, Exchange(timeout, deadline), opened)
             connection.request("POST", parts.path + ("?" + parts.query if parts.query else ""), body, dict(
                 headers, **{"Content-Type": "application/json", "User-Agent": USER_AGENT, "Connection": "close"}
             ))  # fmt: skip
@@ -177,14 +180,13 @@ class Door:
             for found in opened:
                 found.close()
 
-    def _connection(self, parts, exchange, opened):
+    def _connection(self, parts, context, exchange, opened):
         """Return a connected HTTPConnection to the address `parts`; its socket is in `opened`."""
-        secure = parts.scheme == "https"
-        port = parts.port or (443 if secure else 80)
+        port = parts.port or (443 if context else 80)
         opened.append(exchange.connect(parts.hostname, port))
-        if secure:
-            opened.append(exchange.encrypt(opened[0], self._context, parts.hostname))
-            connection = http.client.HTTPSConnection(parts.hostname, port, context=self._context)
+        if context:
+            opened.append(exchange.encrypt(opened[0], context, parts.hostname))
+            connection = http.client.HTTPSConnection(parts.hostname, port, context=context)
         else:
             connection = http.client.HTTPConnection(parts.hostname, port)
         connection.sock = BoundedSocket(opened[-1], exchange)
@@ -199,9 +201,9 @@ class Door:
         # Few accounts fetch their bundle, and what it takes is slow to load
         from agent import downloads
 
-        context = self._context if urlsplit(check_address(url)).scheme == "https" else None
+        parts = urlsplit(check_address(url))
         try:
-            return downloads.open_from(url, offset, headers or {}, context, timeout)
+            return downloads.open_from(url, offset, headers or {}, self._context_for(parts), timeout)
         except (ssl.CertificateError, *BROKEN) as error:
             raise _unreachable("bundle_missing", url, error) from None
 

@@ -3,6 +3,7 @@
 import time
 
 from agent.compat import peak_memory_bytes
+from agent.failures import as_failure
 from agent.helper import Helper
 from agent.small_job import is_back
 from agent.stages import (
@@ -18,6 +19,7 @@ from agent.stages import (
     unpack,
     verify,
 )
+from shared.errors import ShoplaunchError
 from shared.job import RESTORE, SMALL_KINDS
 
 #: kind of job -> groups of stages; of a larger group the first runs in a helper process beside the others, the last of
@@ -49,8 +51,11 @@ def run(ctx, helper=None):
         beside = group[0]
         if len(group) > 1 and _is_waiting(ctx, beside) and _begin_beside(ctx, helper, beside):
             _run_beside(ctx, helper, beside, group[1:])
-        else:
-            _run_each(ctx, group)
+            continue
+        if len(group) > 1 and helper is not None:
+            # Nothing for it to do: an account may have few processes
+            helper.end()
+        _run_each(ctx, group)
 
 
 def _run_each(ctx, modules):
@@ -73,7 +78,7 @@ def start_helper(ctx):
     To be called before there is a second thread. It has nothing to do until that stage's turn comes.
     """
     for group in _groups(ctx):
-        if len(group) > 1 and not ctx.state.stage_done("switch"):
+        if len(group) > 1 and not _is_switched(ctx):
             try:
                 return Helper(ctx, group[0])
             except OSError as error:
@@ -81,16 +86,22 @@ def start_helper(ctx):
     return None
 
 
+def _is_switched(ctx):
+    """Tell whether this very shop is in its place already; `attempt.prepare`, which comes later, will keep it there."""
+    same = {"job": ctx.job_id, "values_sha256": ctx.values_sha256}
+    return all(ctx.state.get(name) == value for name, value in same.items()) and ctx.state.stage_done("switch")
+
+
 def run_stage(ctx, module):
     """Run one stage between its events; its done-mark comes after the work."""
-    started = begin(ctx, module.NAME)
+    started = begin(ctx, module.NAME) - ctx.waited
     try:
         ctx.check_current()
         module.run(ctx)
     except BaseException:
-        fail(ctx, module.NAME, time.monotonic() - started)
+        fail(ctx, module.NAME, time.monotonic() - started - ctx.waited)
         raise
-    finish(ctx, module.NAME, time.monotonic() - started)
+    finish(ctx, module.NAME, time.monotonic() - started - ctx.waited)
 
 
 def _begin_beside(ctx, helper, beside):
@@ -113,7 +124,11 @@ def _run_beside(ctx, helper, beside, modules):
     def wait():
         if not is_seen:
             is_seen.append(True)
+            started, stage = time.monotonic(), ctx.state.get("stage")
             _see_to_its_end(ctx, helper, beside)
+            ctx.state.note(stage=stage)
+            # Whoever waits does not work
+            ctx.waited += time.monotonic() - started
 
     try:
         with ctx.also_checking(helper.check), ctx.tree_after(wait):
@@ -124,7 +139,7 @@ def _run_beside(ctx, helper, beside, modules):
             wait()
     except BaseException:
         if not is_seen:
-            fail(ctx, beside.NAME, helper.seconds(), "done" if helper.is_done() else "failed")
+            _note_beside_a_failure(ctx, helper, beside)
         raise
     finally:
         helper.end()
@@ -143,6 +158,17 @@ def _see_to_its_end(ctx, helper, beside):
     ctx.log.info("the helper for stage %s is gone; going on without", beside.NAME)
     fail(ctx, beside.NAME, helper.seconds())
     run_stage(ctx, beside)
+
+
+def _note_beside_a_failure(ctx, helper, beside):
+    """Another stage failed: what `helper` did of `beside` is kept. Why it failed must not be hidden by any of this."""
+    if not helper.is_done():
+        fail(ctx, beside.NAME, helper.seconds())
+        return
+    try:
+        finish(ctx, beside.NAME, helper.seconds())
+    except (OSError, ShoplaunchError) as error:
+        ctx.log.info("stage %s is done, which cannot be noted: %s", beside.NAME, as_failure(error).message)
 
 
 def begin(ctx, name):
@@ -170,11 +196,10 @@ def _number(ctx, name):
     return 0 if name == report.NAME else ctx.reporter.next_number()
 
 
-def fail(ctx, name, seconds, state="failed"):
-    """Note that stage `name` ended without being done, or is `state` while another failed. A full disk must not hide
-    why."""
+def fail(ctx, name, seconds):
+    """Note that stage `name` ended without being done. A full disk must not hide why."""
     try:
-        ctx.state.end_stage(name, state, seconds, _counters(ctx))
+        ctx.state.end_stage(name, "failed", seconds, _counters(ctx))
     except OSError as error:
         ctx.log.info("the state cannot be written: %s", error.strerror)
 

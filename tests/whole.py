@@ -20,7 +20,6 @@ from pathlib import Path
 import pymysql
 import requests
 
-from agent.helper_main import PROCESS_NAME
 from controller.config import load_config
 from controller.db import jobs
 from controller.db.engine import transact
@@ -230,15 +229,15 @@ class Whole:
 
     def agents(self, account):
         """Return the account's agent processes as {"parent": pid, "helper": pid}."""
-        uid, found = pwd.getpwnam(account).pw_uid, {}
+        uid, parents = pwd.getpwnam(account).pw_uid, {}
         for entry in Path("/proc").iterdir():
             with contextlib.suppress(FileNotFoundError, ProcessLookupError):
                 if entry.name.isdigit() and entry.stat().st_uid == uid:
                     words = (entry / "cmdline").read_bytes().split(b"\0")
                     if any(word.endswith(b"agent.pyz") for word in words):
-                        is_helper = (entry / "comm").read_bytes().strip() == PROCESS_NAME
-                        found["helper" if is_helper else "parent"] = int(entry.name)
-        return found
+                        fields = (entry / "stat").read_text().rpartition(")")[2].split()
+                        parents[int(entry.name)] = int(fields[1])
+        return {"helper" if parent in parents else "parent": pid for pid, parent in parents.items()}
 
     def stopped_in_the_import(self, job, how=signal.SIGKILL):
         """Start the agent; once the ledger knows a chunk, the whole group gets the signal `how`. Return the process."""

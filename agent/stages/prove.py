@@ -16,8 +16,10 @@ from shared.errors import ShoplaunchError
 NAME = "prove"
 #: Larger values are compared by their digests.
 LARGE_BYTES = 64 * 1024
-#: Failures that only a new import can mend.
-VOID = ("proof_rows", "proof_digest", "proof_cell", "residue_found")
+
+
+class Disproved(ShoplaunchError):
+    """The database is not what it must be, which only a new import can mend."""
 
 
 def run(ctx):
@@ -79,10 +81,9 @@ def prove_database(ctx):
         ctx.state.record("tables", {table["name"]: table["rows"] for table in tables})
         ctx.state.record("digests", sum(found[::2]))
         ctx.state.record("residue_columns", sum(found[1::2]))
-    except ShoplaunchError as error:
-        if error.code in VOID:
-            ledger.void(connection)
-            ctx.state.forget_stages(["preflight", "import", "configure", "prove"])
+    except Disproved:
+        ledger.void(connection)
+        ctx.state.forget_stages(["preflight", "import", "configure", "prove"])
         raise
     finally:
         close(connection)
@@ -94,7 +95,7 @@ def prove_chunks(ctx, connection):
     wanted = {member["name"]: member["rows"] for member in members_of(ctx.manifest, "data")}
     found = {name: affected for name, affected in rows if name in wanted}
     if found != wanted or len(rows) > len(wanted) + 1:
-        raise ShoplaunchError("proof_rows", "the ledger holds {} of {} chunks".format(len(found), len(wanted)))
+        raise Disproved("proof_rows", "the ledger holds {} of {} chunks".format(len(found), len(wanted)))
     ctx.state.record("chunks", len(found))
 
 
@@ -104,11 +105,11 @@ def prove_table(table, connection):
     statement = table.get("digest_sql") or "SELECT COUNT(*) FROM `{}`".format(name.replace("`", "``"))
     found = ["NULL" if value is None else value.decode("ascii") for value in raw(connection, statement)[0]]
     if int(found[0]) != table["rows"]:
-        raise ShoplaunchError("proof_rows", "{}: {} rows instead of {}".format(name, found[0], table["rows"]))
+        raise Disproved("proof_rows", "{}: {} rows instead of {}".format(name, found[0], table["rows"]))
     if "digest" not in table:
         return 0
     if found != table["digest"]:
-        raise ShoplaunchError("proof_digest", "{} differs".format(name))
+        raise Disproved("proof_digest", "{} differs".format(name))
     return len(found) - 1
 
 
@@ -124,7 +125,7 @@ def prove_cells(ctx, connection):
         wanted = [_wanted(ctx, texts, place) for place in range(len(texts))]
         found = [_short(row[0]) for row in raw(connection, statement)]
         if found != wanted:
-            raise ShoplaunchError("proof_cell", "a value in {} is not as written".format(table))
+            raise Disproved("proof_cell", "a value in {} is not as written".format(table))
         count += len(wanted)
     ctx.state.record("cells", count)
 
@@ -156,5 +157,5 @@ def prove_clean(residue, table, connection):
     )
     count = execute(connection, statement)[0][0]
     if count:
-        raise ShoplaunchError("residue_found", "{} rows of {} name the template".format(count, table["name"]))
+        raise Disproved("residue_found", "{} rows of {} name the template".format(count, table["name"]))
     return len(columns)

@@ -1,6 +1,9 @@
 """The agent from its first tick to its own removal, with stand-ins for what needs a shop."""
 
+import json
+import os
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -91,3 +94,33 @@ def test_root_is_refused(box, controller):
     assert done.returncode == 3
     assert "never as root" in done.stderr
     assert controller.events == []
+
+
+@pytest.mark.parametrize(
+    "start",
+    [["env", "--ignore-signal=CHLD"], ["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh"]],
+    ids=["ends of children ignored", "nothing open"],
+)
+def test_however_it_is_started_the_helper_holds_the_lock_and_the_job_ends(box, controller, monkeypatch, start):
+    command = box.command
+
+    def started_so(*arguments, **how):
+        words = command(*arguments, **how)
+        place = words.index("--clear-groups") + 1
+        return [*words[:place], *start, *words[place:]]
+
+    monkeypatch.setattr(box, "command", started_so)
+    box.with_bundle()
+    box.drop()
+    box.cron()
+    box.write_plan(unpack={"hang": "go"})
+    process = box.start("run")
+    box.wait_for(lambda: any(line.startswith("unpack begins") for line in box.trace))
+    lock = box.folder / "lock"
+    helper = json.loads(lock.read_text())["processes"][1][0]
+    opened = [os.readlink(entry) for entry in Path(f"/proc/{helper}/fd").iterdir()]
+    (box.home / "go").touch()
+    assert process.wait(120) == 0
+    assert str(lock) in opened
+    assert not box.folder.exists() and box.id not in box.crontab
+    assert controller.accepted("failed") == []

@@ -16,7 +16,7 @@ def ctx(tmp_path):
     )  # fmt: skip
     return types.SimpleNamespace(
         state=State(str(tmp_path)), reporter=reporter, log=types.SimpleNamespace(info=lambda *_: None),
-        check_current=lambda: None, count=lambda *_: None, take_counters=dict,
+        check_current=lambda: None, count=lambda *_: None, take_counters=dict, waited=0.0,
     )  # fmt: skip
 
 
@@ -73,7 +73,7 @@ class Ctx(context.Context):
             next_number=lambda: 1,
             check=lambda: None,
         )
-        self._listeners, self._wait_for_tree, self._guard = [], None, None
+        self._listeners, self._wait_for_tree, self._guard, self.waited = [], None, None, 0.0
 
     def count(self, *_):
         """Nothing is counted."""
@@ -87,8 +87,8 @@ class Beside:
 
     name = "unpack"
 
-    def __init__(self, ctx, is_killed=False):
-        self.ctx, self.is_killed = ctx, is_killed
+    def __init__(self, ctx, is_killed=False, is_through=False):
+        self.ctx, self.is_killed, self.is_through = ctx, is_killed, is_through
 
     def work(self, _then):
         """It begins."""
@@ -101,7 +101,7 @@ class Beside:
         return not self.is_killed
 
     def is_done(self):
-        return False
+        return self.is_through
 
     def seconds(self):
         return 1.0
@@ -148,3 +148,48 @@ def test_where_the_helper_was_killed_the_tree_is_unpacked_here_before_it_is_need
         "prove is done",
         "no helper",
     ]
+
+
+def test_what_the_helper_has_done_is_told_and_kept_though_another_stage_fails(tmp_path, monkeypatch):
+    ctx = Ctx(tmp_path)
+
+    def fail(_ctx):
+        raise ShoplaunchError("db_error", "no")
+
+    unpack = types.SimpleNamespace(NAME="unpack")
+    monkeypatch.setattr(runner, "_groups", lambda _ctx: ((unpack, types.SimpleNamespace(NAME="prove", run=fail)),))
+    with pytest.raises(ShoplaunchError, match="db_error"):
+        runner.run(ctx, Beside(ctx, is_through=True))
+    assert "unpack is done" in ctx.told
+    kept = State(str(tmp_path))
+    assert kept.stage_done("unpack") and not kept.stage_done("prove")
+
+
+def test_what_a_stage_waited_for_another_one_is_not_its_own_time(tmp_path, monkeypatch):
+    clock = iter(range(0, 10_000, 100))
+    monkeypatch.setattr(runner.time, "monotonic", lambda: float(next(clock)))
+    run_side_by_side(tmp_path, monkeypatch)
+    # Four looks at the clock: as it begins and ends, and as waiting begins and ends
+    assert State(str(tmp_path)).get("stages")["prove"]["seconds"] == 200.0
+
+
+@pytest.mark.parametrize(
+    ("job", "values", "is_needed"), [("j1", "same", False), ("j1", "others", True), ("j0", "same", True)]
+)
+def test_a_shop_that_is_in_its_place_needs_no_helper_unless_it_is_to_be_another(
+    tmp_path, monkeypatch, job, values, is_needed
+):
+    state = State(str(tmp_path))
+    state.update(job=job, values_sha256=values)
+    state.end_stage("switch", "done", 1.0)
+    monkeypatch.setattr(runner, "Helper", lambda _ctx, module: module.NAME)
+    ctx = types.SimpleNamespace(
+        state=state, job_id="j1", job={"kind": "restore"}, kind="restore", values_sha256="same", log=None
+    )
+    assert runner.start_helper(ctx) == ("unpack" if is_needed else None)
+
+
+def test_a_helper_without_work_is_ended_before_the_stages_that_need_none(tmp_path, monkeypatch):
+    ctx = Ctx(tmp_path)
+    ctx.state.end_stage("unpack", "done", 1.0)
+    assert run_side_by_side(tmp_path, monkeypatch)[:2] == ["no helper", "prove begins"]

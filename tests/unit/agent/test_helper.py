@@ -1,0 +1,123 @@
+"""The second process: forked, ended whatever it does, and heard even when it cannot begin."""
+
+import os
+import signal
+import time
+import types
+
+import pytest
+
+from agent import helper_main
+from agent.helper import Helper
+from agent.helper_main import EXIT_BROKEN, EXIT_ORPHANED, PROCESS_NAME
+from shared.errors import ShoplaunchError
+from tests.agent_box import PROJECT
+from tests.resources import name_of
+
+
+def _wait(_ctx):
+    signal.pause()
+
+
+MODULE = types.SimpleNamespace(NAME="unpack", run=_wait)
+
+
+class Ctx(types.SimpleNamespace):
+    """A context with nothing but what starting a helper needs."""
+
+    def __init__(self, folder, add_helper=lambda pid: None):
+        lock = types.SimpleNamespace(add_helper=add_helper, descriptor=os.open(folder, os.O_RDONLY), file_id=[0, 0])
+        super().__init__(
+            folder=str(folder), lock=lock, log=types.SimpleNamespace(info=lambda *_: None), job={}, raw_job=b"",
+            staging="", state=types.SimpleNamespace(get=lambda *_: {}),
+        )  # fmt: skip
+
+
+def children():
+    with open(f"/proc/self/task/{os.getpid()}/children") as stream:
+        return [int(word) for word in stream.read().split()]
+
+
+@pytest.fixture
+def helper(tmp_path):
+    made = Helper(Ctx(tmp_path), MODULE)
+    yield made
+    made.end()
+
+
+def test_people_find_it_by_its_name(helper):
+    deadline = time.monotonic() + 120
+    while name_of(helper._pid) != PROCESS_NAME.decode():
+        assert time.monotonic() < deadline, "it never called itself so"
+        time.sleep(0.001)
+
+
+def test_ended_twice_it_is_gone_and_nobody_else_is_killed(helper, monkeypatch):
+    pid = helper._pid
+    helper.end()
+    assert pid not in children()
+    monkeypatch.setattr(os, "kill", lambda *_: pytest.fail("somebody else may have this number"))
+    helper.end()
+
+
+def test_a_stopped_one_that_takes_no_order_is_ended_all_the_same(tmp_path):
+    ctx = Ctx(tmp_path)
+    # More than a pipe holds
+    ctx.job = {"values": {"text": "x" * 300_000}}
+    helper = Helper(ctx, MODULE)
+    pid = helper._pid
+    os.kill(pid, signal.SIGSTOP)
+    helper.work(lambda: None)
+    helper.end()
+    assert pid not in children()
+
+
+def test_where_it_cannot_be_noted_for_whoever_takes_over_it_is_ended(tmp_path):
+    before = children()
+
+    def refuse(_pid):
+        raise OSError(5, "Input/output error")
+
+    with pytest.raises(OSError, match="Input/output error"):
+        Helper(Ctx(tmp_path, refuse), MODULE)
+    assert children() == before
+
+
+def forked(tmp_path, orders):
+    """Become a helper in a forked process that is given `orders` (bytes) and nothing more; return its exit code."""
+    (ours, theirs), (read, write) = os.pipe(), os.pipe()
+    log = os.open(tmp_path / "agent.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    pid = os.fork()
+    if not pid:
+        code = 99
+        try:
+            code = helper_main.become(str(tmp_path), MODULE, (ours, write), (theirs, read), log)
+        finally:
+            os._exit(code)
+    os.write(theirs, orders)
+    for descriptor in (ours, theirs, read, write, log):
+        os.close(descriptor)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def test_without_an_order_it_leaves_silently(tmp_path):
+    assert forked(tmp_path, b"") == EXIT_ORPHANED
+    assert (tmp_path / "agent.log").read_text() == ""
+
+
+def test_what_it_cannot_even_report_stands_in_the_log(tmp_path):
+    assert forked(tmp_path, b'{"job": \n') == EXIT_BROKEN
+    assert "helper: JSONDecodeError at decoder.py" in (tmp_path / "agent.log").read_text()
+
+
+def test_what_it_reports_says_of_which_stage_it_is(tmp_path):
+    helper = Helper.__new__(Helper)
+    helper.name, helper._ctx = "unpack", Ctx(tmp_path)
+    with pytest.raises(ShoplaunchError) as failure:
+        helper._apply({"kind": "error", "code": "unsafe_path", "message": "no", "retryable": False})
+    assert failure.value.details == {"stage": "unpack"}
+
+
+def test_the_project_has_one_place_that_forks():
+    forks = [path for path in (PROJECT / "agent").rglob("*.py") if "os.fork(" in path.read_text()]
+    assert [path.name for path in forks] == ["helper.py"]
