@@ -2,6 +2,7 @@
 
 import os
 import signal
+import threading
 import time
 import types
 
@@ -68,7 +69,12 @@ def test_a_stopped_one_that_takes_no_order_is_ended_all_the_same(tmp_path):
     pid = helper._pid
     os.kill(pid, signal.SIGSTOP)
     helper.work(lambda: None)
-    helper.end()
+    ending = threading.Thread(target=helper.end, daemon=True)
+    ending.start()
+    ending.join(60)
+    if ending.is_alive():
+        os.kill(pid, signal.SIGKILL)
+        pytest.fail("it is waited for")
     assert pid not in children()
 
 

@@ -70,3 +70,15 @@ def test_a_trace_of_the_template_in_a_file_does_not_void_the_database(monkeypatc
     with pytest.raises(ShoplaunchError, match="residue_found"):
         prove.prove_database(types.SimpleNamespace(connect=lambda: None, state=state))
     assert bool(voided) == is_void
+
+
+def test_the_files_are_proved_once_they_are_complete_and_the_database_before(monkeypatch):
+    order = []
+    monkeypatch.setattr(prove, "prove_database", lambda _ctx: order.append("database"))
+    monkeypatch.setattr(prove, "prove_files", lambda _ctx: order.append("files"))
+    prove.run(
+        types.SimpleNamespace(
+            check_current=lambda: None, wait_for_tree=lambda: order.append("complete"), progress=lambda *_: None
+        )
+    )
+    assert order == ["database", "complete", "files"]
