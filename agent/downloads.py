@@ -3,7 +3,7 @@
 import urllib.error
 import urllib.request
 
-USER_AGENT = "shoplaunch-agent"
+from agent.http import USER_AGENT
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):

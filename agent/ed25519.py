@@ -5,7 +5,7 @@ def verify(public_key, data, signature):
     """Tell whether `signature` (64 bytes) over `data` was made by the owner of `public_key` (32 bytes)."""
     if len(public_key) != 32 or len(signature) != 64:
         return False
-    # Here, not above: the helper process works for a job that is verified, and starts in half the time without
+    # Here, not above: slow to load, and `status` has nothing to verify
     from ecdsa import BadSignatureError, Ed25519, VerifyingKey
     from ecdsa.errors import MalformedPointError
 
