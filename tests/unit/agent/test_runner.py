@@ -166,11 +166,24 @@ def test_what_the_helper_has_done_is_told_and_kept_though_another_stage_fails(tm
 
 
 def test_what_a_stage_waited_for_another_one_is_not_its_own_time(tmp_path, monkeypatch):
-    clock = iter(range(0, 10_000, 100))
-    monkeypatch.setattr(runner.time, "monotonic", lambda: float(next(clock)))
-    run_side_by_side(tmp_path, monkeypatch)
-    # Four looks at the clock: as it begins and ends, and as waiting begins and ends
-    assert State(str(tmp_path)).get("stages")["prove"]["seconds"] == 200.0
+    clock = [0.0]
+    monkeypatch.setattr(runner.time, "monotonic", lambda: clock[0])
+
+    def wait(_helper, _tick):
+        clock[0] += 1000.0
+        return True
+
+    monkeypatch.setattr(Beside, "wait", wait)
+    ctx = Ctx(tmp_path)
+
+    def prove(ctx):
+        clock[0] += 5.0
+        ctx.wait_for_tree()
+
+    unpack = types.SimpleNamespace(NAME="unpack")
+    monkeypatch.setattr(runner, "_groups", lambda _ctx: ((unpack, types.SimpleNamespace(NAME="prove", run=prove)),))
+    runner.run(ctx, Beside(ctx))
+    assert ctx.state.get("stages")["prove"]["seconds"] == 5.0
 
 
 @pytest.mark.parametrize(
