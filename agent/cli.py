@@ -37,6 +37,18 @@ def main(arguments=None):
     return EXIT_USAGE
 
 
+def leave(code):
+    """End this process with exit code `code`. Everything is closed and told: taking it apart only takes time."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream is not None:
+                stream.flush()
+        except OSError:
+            # Whoever read it has gone
+            continue
+    os._exit(code)
+
+
 # What an entry needs is loaded by that entry: compiling all of it takes longer than many a shard
 
 

@@ -11,9 +11,7 @@ def choose(connection, wanted):
 
     The first fallback the server has is taken. Raises ShoplaunchError `db_collation` when there is none.
     """
-    known = {row[0] for row in run(connection, "SELECT collation_name FROM information_schema.collations")}
-    # MariaDB lists uca1400 collations without their character set
-    known |= {row[0] for row in run(connection, "SHOW COLLATION")}
+    known = _listed(connection, sorted(set(wanted).union(*wanted.values())))
     chosen = {}
     for name, fallbacks in sorted(wanted.items()):
         if name in known or _accepted(connection, name):
@@ -23,6 +21,18 @@ def choose(connection, wanted):
             raise ShoplaunchError("db_collation", "the server has neither {} nor a safe fallback".format(name))
         chosen[name] = usable[0]
     return chosen
+
+
+def _listed(connection, names):
+    """Return those of `names` that the server knows by these very names."""
+    if not names:
+        return set()
+    marks = ", ".join(["%s"] * len(names))
+    statement = "SELECT collation_name FROM information_schema.collations WHERE collation_name IN ({})"
+    rows = run(connection, statement.format(marks), names)
+    # MariaDB lists uca1400 collations without their character set
+    rows += run(connection, "SHOW COLLATION WHERE `Collation` IN ({})".format(marks), names)
+    return {row[0] for row in rows}
 
 
 def _accepted(connection, name):

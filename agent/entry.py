@@ -4,7 +4,7 @@ from agent import VERSION, attempt, crontab, jobfile, modes, runner, staging, un
 from agent.ack import AckFile
 from agent.bundle_reader import forget_fetched
 from agent.callback import EXIT_SUPERSEDED, Reporter
-from agent.compat import python_version
+from agent.compat import keep_modules, python_version
 from agent.context import Context
 from agent.failures import as_failure
 from agent.http import Door, check_address
@@ -108,6 +108,7 @@ def _work(folder, raw, job, state, log, lock):
     is_told = reporter.waits("started")
     given_up = state.get("given_up", {})
     has_ended = (given_up.get("job"), given_up.get("attempt")) == (ctx.job_id, ctx.attempt)
+    keep_modules()
     helper = None if has_ended else runner.start_helper(ctx)
     helper = _with_room_for((reporter, watch), helper)
     try:

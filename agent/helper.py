@@ -22,16 +22,17 @@ class Helper:
     `work`.
 
     It has to be made while there is one thread: what others hold when a process is forked stays held in its copy.
-    Raises OSError when none can start.
+    What `prepare(orders)` can do before (agent.helper_main.main) it does while it waits. Raises OSError when none can
+    start.
     """
 
-    def __init__(self, ctx, module):
+    def __init__(self, ctx, module, prepare=None):
         self.name = module.NAME
         self._ctx = ctx
         self._then = self._thread = self._error = None
         self._done = False
         self._started = self._ended = None
-        self._pid, self._orders, self._messages = _fork(ctx, module)
+        self._pid, self._orders, self._messages = _fork(ctx, module, prepare)
         try:
             ctx.lock.add_helper(self._pid)
         except BaseException:
@@ -130,7 +131,7 @@ class Helper:
             os.waitpid(pid, 0)
 
 
-def _fork(ctx, module):
+def _fork(ctx, module, prepare):
     """Return (process id, stream for its orders, stream of its messages) of a new process. Raises OSError."""
     log = os.open(os.path.join(ctx.folder, LOG_FILE), os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     ends = []
@@ -142,7 +143,7 @@ def _fork(ctx, module):
         if not pid:
             code = helper_main.EXIT_BROKEN
             try:
-                code = helper_main.become(ctx.folder, module, (theirs, answers), (orders, messages), log)
+                code = helper_main.become(ctx.folder, module, (theirs, answers), (orders, messages), log, prepare)
             finally:
                 # What follows is the parent's
                 os._exit(code)

@@ -83,7 +83,7 @@ def _leave_with_parent(orders):
     os._exit(EXIT_ORPHANED)
 
 
-def become(folder, module, ours, theirs, log):
+def become(folder, module, ours, theirs, log, prepare=None):
     """Do in a forked process what `main` does; return its exit code, with which the process has to leave.
 
     `ours` and `theirs` are the ends of the pipes (order, message), `log` is a descriptor of the agent's log.
@@ -97,17 +97,19 @@ def become(folder, module, ours, theirs, log):
         os.dup2(log, 1)
         os.dup2(log, 2)
         compat.name_process(PROCESS_NAME)
-        return main(folder, module, 0, ours[1])
+        return main(folder, module, 0, ours[1], prepare)
     except Exception as error:  # noqa: BLE001 - the parent goes on without us, and people look into the log
         Log(folder).info("helper: %s", as_failure(error).message)
         return EXIT_BROKEN
 
 
-def main(folder, module, orders, messages):
+def main(folder, module, orders, messages, prepare=None):
     """Run the stage `module` as the helper of the agent that works in `folder`; return the exit code.
 
-    `orders` and `messages` are the descriptors of the pipes from and to the parent.
+    `orders` and `messages` are the descriptors of the pipes from and to the parent. `prepare(orders)`, which ends as
+    soon as there is an order, makes ready what the stage will find as `ctx.ahead`.
     """
+    ahead = prepare(orders) if prepare is not None else {}
     # Unbuffered: the watching thread must not share a buffer's lock with the interpreter's own end
     with open(orders, "rb", buffering=0, closefd=False) as stream:
         text = stream.readline()
@@ -118,7 +120,7 @@ def main(folder, module, orders, messages):
     threading.Thread(target=_leave_with_parent, args=(orders,), daemon=True).start()
     line = _Line(os.fdopen(messages, "wb", closefd=False))
     try:
-        _work(folder, module, order, line)
+        _work(folder, module, order, line, ahead)
     except Exception as error:  # noqa: BLE001 - whatever it is, the parent must hear of it
         failure = as_failure(error)
         line.send("error", code=failure.code, message=failure.message, retryable=failure.retryable)
@@ -127,7 +129,7 @@ def main(folder, module, orders, messages):
     return 0
 
 
-def _work(folder, module, order, line):
+def _work(folder, module, order, line, ahead):
     job = order["job"]
     # Looks at once whether the file was replaced since the parent read it
     guard = jobfile.Guard(folder, order["raw"].encode("latin-1"), job, jobfile.public_keys(), order["lock"])
@@ -135,6 +137,7 @@ def _work(folder, module, order, line):
     state = _State(line, order["shards"])
     ctx = Context(job, folder, state, _Log(line), reporter=_Progress(line), guard=guard)
     ctx.staging = order["staging"]
+    ctx.ahead = ahead
     ctx.bundle = open_bundle(job, folder)
     ctx.manifest = ctx.bundle.manifest
     module.run(ctx)

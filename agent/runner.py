@@ -1,10 +1,12 @@
 """Runs the stages of a job in their order; the order is data, and each done-mark is written after the work."""
 
 import time
+from functools import partial
 
 from agent.compat import peak_memory_bytes
 from agent.failures import as_failure
 from agent.helper import Helper
+from agent.shards import read_ahead
 from agent.small_job import is_back
 from agent.stages import (
     configure,
@@ -80,7 +82,9 @@ def start_helper(ctx):
     for group in _groups(ctx):
         if len(group) > 1 and not _is_switched(ctx):
             try:
-                return Helper(ctx, group[0])
+                # Nothing is written before the order; unpacking in memory need not wait for it
+                ahead = partial(read_ahead, ctx.job, ctx.folder, ctx.state.shard_done)
+                return Helper(ctx, group[0], ahead)
             except OSError as error:
                 ctx.log.info("no second process: %s", error.strerror)
     return None

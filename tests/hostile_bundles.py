@@ -71,7 +71,7 @@ class Victim:
         ctx = types.SimpleNamespace(
             bundle=bundle, manifest=bundle.manifest, values={}, staging=str(self.staging),
             state=State(str(self.folder)), renderer=Renderer(NONCE, values or {}),
-            shards=lambda: bundle.manifest["members"], take_counters=dict,
+            shards=lambda: bundle.manifest["members"], take_counters=dict, ahead={},
             check_current=lambda: None, progress=lambda *_: None, count=lambda *_: None,
         )  # fmt: skip
         try:

@@ -89,7 +89,8 @@ class LocalServer:
         """Run one statement as the database's root; return its rows."""
         import pymysql
 
-        connection = pymysql.connect(unix_socket=str(self.stack.mariadb_socket), user="root", autocommit=True)
+        door = {"unix_socket": str(self.stack.mariadb_socket), "ssl_disabled": True}
+        connection = pymysql.connect(user="root", autocommit=True, **door)
         try:
             with connection.cursor() as cursor:
                 cursor.execute(sql, params or None)

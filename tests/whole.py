@@ -273,7 +273,7 @@ class Whole:
     def connect(self, database=None, **options):
         """Return a connection as the server's root."""
         socket = str(self.world.stack.mariadb_socket)
-        return pymysql.connect(unix_socket=socket, user="root", database=database, **options)
+        return pymysql.connect(unix_socket=socket, user="root", database=database, ssl_disabled=True, **options)
 
     def last_chunk(self, job):
         """Return the name of the last chunk of rows in the job's bundle."""

@@ -7,10 +7,10 @@ import os
 from functools import partial
 
 from agent import staging, tar
-from agent.inflate import gunzip, unpacking
 from agent.residue import Residue
+from agent.shards import is_large, unpacked
 from agent.tree_writer import TreeWriter
-from shared.bundle import SHARD_PACKED_BYTES, SHARD_UNPACKED_BYTES
+from shared.bundle import SHARD_UNPACKED_BYTES
 from shared.errors import ShoplaunchError
 
 NAME = "unpack"
@@ -45,7 +45,7 @@ def unpack_shard(ctx, writer, residue, member, alive=lambda: None):
     try:
         _unpack_shard(ctx, writer, residue, member, alive)
     except ShoplaunchError:
-        if _is_large(member):
+        if is_large(member):
             # Was it not even what the manifest names? Raises then
             for _ in ctx.bundle.pieces(member):
                 continue
@@ -54,7 +54,7 @@ def unpack_shard(ctx, writer, residue, member, alive=lambda: None):
 
 def _unpack_shard(ctx, writer, residue, member, alive):
     # One search over all that is held; only where there is a trace, files are looked through one by one
-    window = tar.Window(_unpacked(ctx, member), residue.may_be_in)
+    window = tar.Window(ctx.ahead.pop(member["name"], None) or unpacked(ctx.bundle, member), residue.may_be_in)
     written = entries = 0
     most = _most_entries(member)
     for entry in tar.entries(window):
@@ -87,21 +87,6 @@ def _most_entries(member):
     """Return how many entries a shard may hold: what the manifest says, and only one in a shard that large."""
     size = member.get("unpacked", SHARD_UNPACKED_BYTES)
     return 1 if size > SHARD_UNPACKED_BYTES else member.get("entries", size)
-
-
-def _is_large(member):
-    return member["size"] > SHARD_PACKED_BYTES
-
-
-def _unpacked(ctx, member):
-    """Return the tar archive of one shard in pieces. What is not large is held packed and checked before it is used."""
-    if "unpacked" not in member:
-        return [gunzip(ctx.bundle.read(member))]
-    size = member["unpacked"]
-    if size > SHARD_UNPACKED_BYTES and member.get("entries", 1) != 1:
-        raise ShoplaunchError("bundle_damaged", "{} is larger than any shard of many files".format(member["name"]))
-    packed = ctx.bundle.pieces(member) if _is_large(member) else [ctx.bundle.read(member)]
-    return unpacking(packed, member["size"], size)
 
 
 def _searched(ctx, residue, path, entry, alive):

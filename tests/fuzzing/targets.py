@@ -152,7 +152,7 @@ def one_shard(data):
     writer = TreeWriter(staging)
     fake = types.SimpleNamespace(
         bundle=types.SimpleNamespace(read=lambda member: archive),
-        renderer=Renderer(NONCE, VALUES), count=lambda *_: None,
+        renderer=Renderer(NONCE, VALUES), count=lambda *_: None, ahead={},
     )  # fmt: skip
     member = {"name": "files/1.tar.gz", "placeholders": True, "unpacked": len(data), "size": len(archive)}
     try:

@@ -77,6 +77,8 @@ class Databases:
             connect_timeout=CONNECT_SECONDS,
             read_timeout=STATEMENT_SECONDS,
             write_timeout=STATEMENT_SECONDS,
+            # Nobody else reads a socket of this machine, and making ready for TLS takes longer than most statements
+            ssl_disabled=True,
         )
 
     def ensure_database(self, account: str, database: str) -> None:

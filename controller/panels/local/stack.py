@@ -148,7 +148,7 @@ class Stack:
 
     def _mariadb_answers(self) -> bool:
         try:
-            pymysql.connect(unix_socket=str(self.mariadb_socket), user="root").close()
+            pymysql.connect(unix_socket=str(self.mariadb_socket), user="root", ssl_disabled=True).close()
         except pymysql.err.OperationalError:
             return False
         return True

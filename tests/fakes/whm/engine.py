@@ -160,6 +160,7 @@ class Engine:
                 user=user,
                 password=password.encode(),
                 database=database,
+                ssl_disabled=True,
             ).close()
         except pymysql.MySQLError:
             return False

@@ -1,6 +1,7 @@
 """The second process: forked, ended whatever it does, and heard even when it cannot begin."""
 
 import os
+import select
 import signal
 import threading
 import time
@@ -89,20 +90,25 @@ def test_where_it_cannot_be_noted_for_whoever_takes_over_it_is_ended(tmp_path):
     assert children() == before
 
 
-def forked(tmp_path, orders):
-    """Become a helper in a forked process that is given `orders` (bytes) and nothing more; return its exit code."""
+def forked(tmp_path, orders, prepare=None):
+    """Become a helper, which may `prepare`, in a forked process that is given `orders` (bytes) and nothing more; return
+    its exit code."""
     (ours, theirs), (read, write) = os.pipe(), os.pipe()
     log = os.open(tmp_path / "agent.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     pid = os.fork()
     if not pid:
         code = 99
         try:
-            code = helper_main.become(str(tmp_path), MODULE, (ours, write), (theirs, read), log)
+            code = helper_main.become(str(tmp_path), MODULE, (ours, write), (theirs, read), log, prepare)
         finally:
             os._exit(code)
-    os.write(theirs, orders)
-    for descriptor in (ours, theirs, read, write, log):
+    for descriptor in (ours, write, log):
         os.close(descriptor)
+    # Until these close the parent is there
+    with os.fdopen(theirs, "wb", buffering=0) as parent, os.fdopen(read):
+        parent.write(orders)
+        if orders:
+            return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
@@ -114,6 +120,19 @@ def test_without_an_order_it_leaves_silently(tmp_path):
 def test_what_it_cannot_even_report_stands_in_the_log(tmp_path):
     assert forked(tmp_path, b'{"job": \n') == EXIT_BROKEN
     assert "helper: JSONDecodeError at decoder.py" in (tmp_path / "agent.log").read_text()
+
+
+def test_what_it_made_ready_while_it_waited_is_there_for_the_stage(tmp_path, monkeypatch):
+    def work(_folder, _module, _order, _line, ahead):
+        (tmp_path / "found").write_text(ahead["shard"])
+
+    def prepare(orders):
+        select.select([orders], [], [])
+        return {"shard": "its content"}
+
+    monkeypatch.setattr(helper_main, "_work", work)
+    assert forked(tmp_path, b"{}\n", prepare) == 0
+    assert (tmp_path / "found").read_text() == "its content"
 
 
 def test_what_it_reports_says_of_which_stage_it_is(tmp_path):

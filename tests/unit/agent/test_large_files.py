@@ -48,7 +48,7 @@ class Unpacking:
         ctx = types.SimpleNamespace(
             bundle=bundle, manifest=bundle.manifest, values=self.values, staging=str(self.staging), state=self.state,
             renderer=Renderer(NONCE, self.values), shards=lambda: bundle.manifest["members"], take_counters=dict,
-            check_current=lambda: None, progress=self._tell, count=self.counted.__setitem__,
+            ahead={}, check_current=lambda: None, progress=self._tell, count=self.counted.__setitem__,
         )  # fmt: skip
         try:
             unpack.run(ctx)

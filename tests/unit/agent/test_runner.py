@@ -195,9 +195,9 @@ def test_a_shop_that_is_in_its_place_needs_no_helper_unless_it_is_to_be_another(
     state = State(str(tmp_path))
     state.update(job=job, values_sha256=values)
     state.end_stage("switch", "done", 1.0)
-    monkeypatch.setattr(runner, "Helper", lambda _ctx, module: module.NAME)
+    monkeypatch.setattr(runner, "Helper", lambda _ctx, module, _prepare: module.NAME)
     ctx = types.SimpleNamespace(
-        state=state, job_id="j1", job={"kind": "restore"}, kind="restore", values_sha256="same", log=None
+        state=state, job_id="j1", job={"kind": "restore"}, kind="restore", values_sha256="same", log=None, folder=""
     )
     assert runner.start_helper(ctx) == ("unpack" if is_needed else None)
 
