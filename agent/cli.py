@@ -38,14 +38,18 @@ def main(arguments=None):
 
 
 def leave(code):
-    """End this process with exit code `code`. Everything is closed and told: taking it apart only takes time."""
+    """End this process with exit code `code`, or 1 where not even all that was said could be written.
+
+    Everything is closed: to take the interpreter apart only takes time.
+    """
     for stream in (sys.stdout, sys.stderr):
         try:
             if stream is not None:
                 stream.flush()
-        except OSError:
-            # Whoever read it has gone
-            continue
+        except OSError as error:
+            code = code or 1
+            if stream is sys.stdout and sys.stderr is not None:
+                sys.stderr.write("the output cannot be written: {}\n".format(error.strerror))
     os._exit(code)
 
 

@@ -58,7 +58,7 @@ class Context:
         self._counting = threading.Lock()
         self._listeners = []
         self._wait_for_tree = None
-        #: Shards whose unpacking has begun already (agent.shards.read_ahead), of each what `unpacked` yields.
+        #: Shards whose unpacking has begun already (agent.shards.read_ahead).
         self.ahead = {}
         #: Seconds for which stages waited for others instead of working.
         self.waited = 0.0

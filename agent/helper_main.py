@@ -107,9 +107,9 @@ def main(folder, module, orders, messages, prepare=None):
     """Run the stage `module` as the helper of the agent that works in `folder`; return the exit code.
 
     `orders` and `messages` are the descriptors of the pipes from and to the parent. `prepare(orders)`, which ends as
-    soon as there is an order, makes ready what the stage will find as `ctx.ahead`.
+    soon as there is an order, returns what the stage will find as `ctx.bundle` (None: not opened yet) and `ctx.ahead`.
     """
-    ahead = prepare(orders) if prepare is not None else {}
+    bundle, ahead = prepare(orders) if prepare is not None else (None, {})
     # Unbuffered: the watching thread must not share a buffer's lock with the interpreter's own end
     with open(orders, "rb", buffering=0, closefd=False) as stream:
         text = stream.readline()
@@ -120,7 +120,7 @@ def main(folder, module, orders, messages, prepare=None):
     threading.Thread(target=_leave_with_parent, args=(orders,), daemon=True).start()
     line = _Line(os.fdopen(messages, "wb", closefd=False))
     try:
-        _work(folder, module, order, line, ahead)
+        _work(folder, module, order, line, bundle, ahead)
     except Exception as error:  # noqa: BLE001 - whatever it is, the parent must hear of it
         failure = as_failure(error)
         line.send("error", code=failure.code, message=failure.message, retryable=failure.retryable)
@@ -129,7 +129,7 @@ def main(folder, module, orders, messages, prepare=None):
     return 0
 
 
-def _work(folder, module, order, line, ahead):
+def _work(folder, module, order, line, bundle, ahead):
     job = order["job"]
     # Looks at once whether the file was replaced since the parent read it
     guard = jobfile.Guard(folder, order["raw"].encode("latin-1"), job, jobfile.public_keys(), order["lock"])
@@ -138,7 +138,7 @@ def _work(folder, module, order, line, ahead):
     ctx = Context(job, folder, state, _Log(line), reporter=_Progress(line), guard=guard)
     ctx.staging = order["staging"]
     ctx.ahead = ahead
-    ctx.bundle = open_bundle(job, folder)
+    ctx.bundle = bundle or open_bundle(job, folder)
     ctx.manifest = ctx.bundle.manifest
     module.run(ctx)
     ctx.counters["peak_rss_helper_bytes"] = compat.peak_memory_bytes()

@@ -77,7 +77,7 @@ def _groups(ctx):
 def start_helper(ctx):
     """Return a Helper for the stage that is to run beside another one, None when none is or there can be no helper.
 
-    To be called before there is a second thread. It has nothing to do until that stage's turn comes.
+    To be called before there is a second thread. Until that stage's turn comes it changes nothing.
     """
     for group in _groups(ctx):
         if len(group) > 1 and not _is_switched(ctx):

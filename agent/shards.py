@@ -8,7 +8,7 @@ from agent.inflate import gunzip, unpacking
 from shared.bundle import SHARD_PACKED_BYTES, SHARD_UNPACKED_BYTES, shards_of
 from shared.errors import ShoplaunchError
 
-#: What is unpacked ahead at most; an account's memory is small.
+#: What is held ahead at most; an account's memory is small.
 AHEAD_BYTES = SHARD_UNPACKED_BYTES
 
 
@@ -33,38 +33,49 @@ def unpacked(bundle, member):
 
 
 def read_ahead(job, folder, is_done, orders):
-    """Return {name of a shard: what `unpacked` yields of it} of the first shards that are not done.
+    """Return (the job's Bundle or None, {name: what `unpacked` yields of it} of the first shards that are not done).
 
-    `is_done(name)` tells which are. It ends after AHEAD_BYTES, or when there is something to read from `orders`
+    `is_done(name)` tells which are. It ends when AHEAD_BYTES are held, or when there is something to read from `orders`
     (descriptor). What cannot be read is left to the stage, which says why.
     """
-    ahead = {}
+    bundle, ahead = None, {}
     try:
         bundle = open_bundle(job, folder)
-        left = AHEAD_BYTES
+        room = AHEAD_BYTES
         for member in shards_of(bundle.manifest, job.get("variant")):
-            if left <= 0 or _has_word(orders):
+            if is_done(member["name"]):
+                continue
+            # Until a shard is at its end its packed bytes are held, too; one of an old bundle comes all at once
+            room -= 0 if is_large(member) else member["size"]
+            if room <= 0 or "unpacked" not in member or _has_word(orders):
                 break
-            if not is_done(member["name"]):
-                rest = iter(unpacked(bundle, member))
-                held = _held(rest, left, orders)
-                left -= sum(map(len, held))
-                ahead[member["name"]] = _all_of(held, rest)
-    except (ShoplaunchError, OSError):
-        return ahead
-    return ahead
+            rest = iter(unpacked(bundle, member))
+            held, is_whole = _held(rest, room, orders)
+            ahead[member["name"]] = _all_of(held, rest)
+            if not is_whole:
+                break
+            room += 0 if is_large(member) else member["size"]
+            room -= sum(map(len, held))
+    except MemoryError:
+        return None, {}
+    except Exception:  # noqa: BLE001 - whatever it is, the stage meets it again
+        return bundle, ahead
+    return bundle, ahead
 
 
 def _held(pieces, most, orders):
-    """Return those of `pieces` that come before there is a word in `orders`, little more than `most` bytes."""
+    """Return (deque of those of `pieces` that come before there is a word in `orders`, whether these are all).
+
+    They have little more than `most` bytes.
+    """
     held = collections.deque()
     while most > 0 and not _has_word(orders):
         piece = next(pieces, None)
         if piece is None:
-            break
+            return held, True
         held.append(piece)
         most -= len(piece)
-    return held
+    return held, False
 
 
 def _all_of(held, rest):

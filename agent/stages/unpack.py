@@ -1,6 +1,6 @@
 """Stage unpack: every shard read once, every file written once into the staging tree, searched as it is written.
 
-Neither a shard's unpacked bytes nor a large file are held whole: an account's memory is small.
+No large file is held whole, and of shards only what was read ahead: an account's memory is small.
 """
 
 import os

@@ -1,5 +1,6 @@
 """The second process: forked, ended whatever it does, and heard even when it cannot begin."""
 
+import json
 import os
 import select
 import signal
@@ -123,16 +124,20 @@ def test_what_it_cannot_even_report_stands_in_the_log(tmp_path):
 
 
 def test_what_it_made_ready_while_it_waited_is_there_for_the_stage(tmp_path, monkeypatch):
-    def work(_folder, _module, _order, _line, ahead):
-        (tmp_path / "found").write_text(ahead["shard"])
+    def run(ctx):
+        (tmp_path / "found").write_text(ctx.bundle.name + ctx.ahead["shard"])
 
     def prepare(orders):
         select.select([orders], [], [])
-        return {"shard": "its content"}
+        return types.SimpleNamespace(name="the bundle ", manifest={}), {"shard": "and its content"}
 
-    monkeypatch.setattr(helper_main, "_work", work)
-    assert forked(tmp_path, b"{}\n", prepare) == 0
-    assert (tmp_path / "found").read_text() == "its content"
+    monkeypatch.setattr(helper_main, "Context", lambda *_, **__: types.SimpleNamespace(counters={}, take_counters=dict))
+    monkeypatch.setattr(helper_main.jobfile, "public_keys", list)
+    monkeypatch.setattr(helper_main.jobfile, "Guard", lambda *_: types.SimpleNamespace(check=lambda: None))
+    monkeypatch.setattr(MODULE, "run", run)
+    order = {"job": {}, "raw": "", "lock": [0, 0], "shards": {}, "staging": ""}
+    assert forked(tmp_path, json.dumps(order).encode() + b"\n", prepare) == 0
+    assert (tmp_path / "found").read_text() == "the bundle and its content"
 
 
 def test_what_it_reports_says_of_which_stage_it_is(tmp_path):

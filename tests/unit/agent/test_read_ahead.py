@@ -1,49 +1,92 @@
 """Shards are unpacked in memory until there is an order, never beyond what an account has, and never unchecked."""
 
+import gzip
 import os
+import types
 
 import pytest
 
 from agent import shards
+from agent.stages import unpack
 from shared.bundle import SHARD_UNPACKED_BYTES
 from shared.errors import ShoplaunchError
 from tests.agent_box import small_manifest, write_bundle
-from tests.handmade import packed
+from tests.handmade import packed, shard
 
+MIB = 1024 * 1024
 #: Not repetitive: packed it is about as large.
-NOISE = os.urandom(2 * 1024 * 1024)
+NOISE = os.urandom(2 * MIB)
+
+
+def stored(data):
+    """Return gzip bytes that hold `data` as it is."""
+    return gzip.compress(data, 0, mtime=0)
+
+
+def tar_of(entries):
+    """Return an archive of `entries` (path, content)."""
+    return shard(entries, lambda plain: plain)[0]
 
 
 class Folder:
     """An account's folder with a bundle of shards, and the pipe by which the helper gets its order."""
 
-    def __init__(self, path, contents, sizes=None):
+    def __init__(self, path, contents, sizes=None, pack=packed):
         self.path = path
         self.orders, self.parent = os.pipe()
-        members = {f"files/{number}.tar.gz": ("files", False, packed(data)) for number, data in enumerate(contents)}
+        members = {f"files/{number}.tar.gz": ("files", False, pack(data)) for number, data in enumerate(contents)}
         manifest = small_manifest(members)
         for entry, size in zip(manifest["members"], sizes or map(len, contents), strict=True):
-            entry.update(unpacked=size, entries=1)
+            entry.update({"unpacked": size, "entries": 1} if size else {})
         self.job = {"bundle": dict(write_bundle(path / "bundle.zip", members, manifest), path=str(path / "bundle.zip"))}
 
     def ahead(self, done=()):
+        return self.read(done)[1]
+
+    def read(self, done=()):
         return shards.read_ahead(self.job, str(self.path), lambda name: name in done, self.orders)
+
+    def spoil(self, content):
+        """Where the bundle held `content` it holds nothing."""
+        whole = (self.path / "bundle.zip").read_bytes()
+        assert whole.count(content) == 1
+        (self.path / "bundle.zip").write_bytes(whole.replace(content, bytes(len(content))))
+
+    def leave(self):
+        """The parent is gone."""
+        os.close(self.parent)
+        self.parent = None
 
     def close(self):
         os.close(self.orders)
-        os.close(self.parent)
+        if self.parent is not None:
+            os.close(self.parent)
 
 
 @pytest.fixture
 def folder(tmp_path):
     made = []
 
-    def make(*contents, sizes=None):
-        made.append(Folder(tmp_path, contents, sizes))
+    def make(*contents, **how):
+        made.append(Folder(tmp_path, contents, **how))
         return made[0]
 
     yield make
     made[0].close()
+
+
+@pytest.fixture
+def held(monkeypatch):
+    """What is held of each shard that was begun, in bytes."""
+    found, keep = [], shards._held
+
+    def count(*given):
+        kept = keep(*given)
+        found.append(sum(map(len, kept[0])))
+        return kept
+
+    monkeypatch.setattr(shards, "_held", count)
+    return found
 
 
 def test_what_was_read_ahead_and_what_comes_later_is_the_shard(folder):
@@ -56,7 +99,8 @@ def test_what_was_read_ahead_and_what_comes_later_is_the_shard(folder):
 
 def test_it_needs_the_bundle_no_more_for_what_it_holds(folder):
     place = folder(NOISE)
-    ahead = place.ahead()
+    bundle, ahead = place.read()
+    assert [member["name"] for member in bundle.manifest["members"]] == ["files/0.tar.gz"]
     os.truncate(place.path / "bundle.zip", 0)
     assert b"".join(ahead["files/0.tar.gz"]) == NOISE
 
@@ -64,6 +108,12 @@ def test_it_needs_the_bundle_no_more_for_what_it_holds(folder):
 def test_an_order_that_is_there_is_not_kept_waiting(folder):
     place = folder(NOISE)
     os.write(place.parent, b"{}\n")
+    assert place.ahead() == {}
+
+
+def test_without_a_parent_nothing_is_read(folder):
+    place = folder(NOISE)
+    place.leave()
     assert place.ahead() == {}
 
 
@@ -75,18 +125,35 @@ def test_an_order_that_comes_meanwhile_ends_it_and_nothing_of_the_shard_is_lost(
     assert b"".join(ahead["files/0.tar.gz"]) == NOISE
 
 
-def test_it_holds_no_more_than_a_shard_s_worth(folder, monkeypatch):
-    monkeypatch.setattr(shards, "AHEAD_BYTES", 1024 * 1024)
-    held, keep = [], shards._held
-    monkeypatch.setattr(shards, "_held", lambda *given: held.append(keep(*given)) or held[-1])
+def test_the_limit_is_what_one_shard_may_be():
+    assert shards.AHEAD_BYTES == SHARD_UNPACKED_BYTES
+
+
+def test_it_holds_no_more_than_the_limit_packed_bytes_of_a_shard_that_is_begun_among_them(folder, held, monkeypatch):
+    monkeypatch.setattr(shards, "AHEAD_BYTES", 3 * MIB)
     ahead = folder(NOISE, NOISE).ahead()
     assert list(ahead) == ["files/0.tar.gz"]
-    assert 1024 * 1024 <= sum(map(len, held[0])) <= 2 * 1024 * 1024 - 1
+    (size,) = held
+    # Noise packs to a little more than itself
+    assert 0.9 * MIB <= size <= 1.5 * MIB
     assert b"".join(ahead["files/0.tar.gz"]) == NOISE
 
 
-def test_the_limit_is_one_shard():
-    assert shards.AHEAD_BYTES == SHARD_UNPACKED_BYTES
+def test_packed_bytes_of_a_shard_at_its_end_leave_room_for_the_next_one(folder, held, monkeypatch):
+    monkeypatch.setattr(shards, "AHEAD_BYTES", 5 * MIB)
+    ahead = folder(NOISE, NOISE).ahead()
+    assert list(ahead) == ["files/0.tar.gz", "files/1.tar.gz"]
+    assert held[0] == 2 * MIB and 0.5 * MIB <= held[1] <= 1.5 * MIB
+    assert b"".join(ahead["files/1.tar.gz"]) == NOISE
+
+
+def test_a_shard_that_finds_no_room_is_not_begun(folder, monkeypatch):
+    monkeypatch.setattr(shards, "AHEAD_BYTES", MIB)
+    assert folder(NOISE).ahead() == {}
+
+
+def test_a_shard_of_an_old_bundle_that_would_come_all_at_once_is_left_to_the_stage(folder):
+    assert list(folder(b"first", b"second", b"third", sizes=[5, 0, 5]).ahead()) == ["files/0.tar.gz"]
 
 
 def test_shards_that_are_done_are_left_out(folder):
@@ -96,20 +163,68 @@ def test_shards_that_are_done_are_left_out(folder):
 
 def test_a_shard_that_is_not_what_the_manifest_says_is_left_to_the_stage(folder):
     place = folder(b"first", NOISE)
-    whole = (place.path / "bundle.zip").read_bytes()
-    at = whole.index(packed(NOISE)[100:200])
-    (place.path / "bundle.zip").write_bytes(whole[:at] + bytes(50) + whole[at + 50 :])
+    place.spoil(packed(NOISE)[100:200])
     assert list(place.ahead()) == ["files/0.tar.gz"]
+
+
+def test_the_digest_of_a_large_shard_is_checked_though_its_end_comes_later(folder, monkeypatch):
+    monkeypatch.setattr(shards, "SHARD_PACKED_BYTES", MIB)
+    monkeypatch.setattr(shards, "AHEAD_BYTES", MIB)
+    place = folder(NOISE, pack=stored)
+    # In the middle of a stored block: only the digest tells
+    place.spoil(NOISE[-MIB // 2 :][:100])
+    with pytest.raises(ShoplaunchError, match="bundle_d"):
+        b"".join(place.ahead()["files/0.tar.gz"])
+
+
+def test_a_large_shard_that_is_right_comes_whole(folder, monkeypatch):
+    monkeypatch.setattr(shards, "SHARD_PACKED_BYTES", MIB)
+    monkeypatch.setattr(shards, "AHEAD_BYTES", MIB)
+    assert b"".join(folder(NOISE, pack=stored).ahead()["files/0.tar.gz"]) == NOISE
 
 
 def test_without_a_bundle_there_is_nothing_ahead(folder):
     place = folder(b"first")
     (place.path / "bundle.zip").unlink()
-    assert place.ahead() == {}
+    assert place.read() == (None, {})
+
+
+def test_a_job_without_a_bundle_is_left_to_the_stage_that_says_so(folder):
+    place = folder(b"first")
+    del place.job["bundle"]
+    assert place.read() == (None, {})
+
+
+def test_without_memory_for_it_nothing_is_kept(folder, monkeypatch):
+    place, real = folder(b"first", b"second"), shards.unpacked
+
+    def unpacked(bundle, member):
+        if member["name"] == "files/1.tar.gz":
+            raise MemoryError
+        return real(bundle, member)
+
+    monkeypatch.setattr(shards, "unpacked", unpacked)
+    assert place.read() == (None, {})
 
 
 def test_a_shard_that_turns_out_shorter_than_said_is_refused_when_it_is_taken(folder, monkeypatch):
-    monkeypatch.setattr(shards, "AHEAD_BYTES", 1)
+    monkeypatch.setattr(shards, "AHEAD_BYTES", 3 * MIB)
     place = folder(NOISE, sizes=[len(NOISE) + 1])
     with pytest.raises(ShoplaunchError, match="bundle_damaged"):
         b"".join(place.ahead()["files/0.tar.gz"])
+
+
+def test_the_stage_takes_what_was_read_ahead_and_reads_it_no_more(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "umask", lambda mask: mask)
+    pieces = [tar_of([("a.txt", "from memory")])]
+    ctx = types.SimpleNamespace(
+        manifest={"residue": []}, values={}, staging=str(tmp_path / "staging"), ahead={"1": iter(pieces)},
+        state=types.SimpleNamespace(shard_done=lambda _name: False, mark_shard=lambda *_: None),
+        renderer=types.SimpleNamespace(render=lambda data: data), check_current=lambda: None,
+        progress=lambda *_: None, count=lambda *_: None, take_counters=dict,
+        bundle=types.SimpleNamespace(read=lambda _shard: pytest.fail("it was read before")),
+        shards=lambda: [{"name": "1", "size": 1, "placeholders": False, "unpacked": len(pieces[0]), "entries": 1}],
+    )  # fmt: skip
+    unpack.run(ctx)
+    assert (tmp_path / "staging" / "a.txt").read_text() == "from memory"
+    assert ctx.ahead == {}
