@@ -49,8 +49,19 @@ class Window:
             self._fetch(1)
         return self._taken(most)
 
+    def block(self):
+        """Return the next BLOCK bytes; fewer where the archive ends."""
+        at = self._at
+        if len(self._data) - at < BLOCK:
+            return bytes(self.take(BLOCK))
+        self._at = at + BLOCK
+        return self._data[at : self._at]
+
     def skip(self, size):
         """Pass over `size` bytes, or all there are."""
+        if self._at + size <= len(self._data):
+            self._at += size
+            return
         while size > 0:
             passed = len(self.some(size))
             if not passed:
@@ -120,7 +131,7 @@ def entries(window):
     """
     path = target = None
     while True:
-        header = bytes(window.take(BLOCK))
+        header = window.block()
         if len(header) < BLOCK or header == _END:
             window.drain()
             return
@@ -140,8 +151,9 @@ def entries(window):
             path = target = None
         else:
             raise ShoplaunchError("unsafe_path", "a shard holds a member of kind {!r}".format(kind))
-        window.skip(end + -size % BLOCK - window.offset)
-        if window.offset < end:
+        left = end - window.offset
+        window.skip(left + -size % BLOCK)
+        if left > 0 and window.offset < end:
             raise _ended()
 
 

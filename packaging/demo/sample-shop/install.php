@@ -4,6 +4,7 @@
 //     (--db-url mysql://USER:PASSWORD@HOST[:PORT]/NAME[?unix_socket=PATH] | --db-name N --db-user U
 //      [--db-host H] [--db-port P] [--db-password P])
 //     [--physical-uri /] [--prefix ps_] [--language en|fa] [--shop-name N] [--with-install-folder] [--force]
+//     [--pictures-of DIR (the document root of another sample shop; drawing them takes longer than all the rest)]
 //
 // Passwords can also come from SAMPLE_SHOP_DB_PASSWORD and SAMPLE_SHOP_ADMIN_PASSWORD.
 // The shop has PrestaShop 8's tables, settings and file layout, but none of its code, texts or data.
@@ -29,7 +30,8 @@ try {
     foreach ([Settings::class, Catalogue::class, People::class, Bulk::class] as $part) {
         (new $part($seeder, $options))->fill();
     }
-    (new Pictures($options->docroot))->draw();
+    $pictures = new Pictures($options->docroot);
+    $options->picturesOf === '' ? $pictures->draw() : $pictures->take($options->picturesOf);
     \SampleShop\Container::database(\SampleShop\Parameters::load());
     echo 'Shop: http://', $options->domain, $options->physicalUri, "\n";
     echo 'Back office: http://', $options->domain, $options->physicalUri, "admin742sample/\n";

@@ -45,8 +45,9 @@ class Sample:
             connection.close()
 
 
-def install(server, root, uri="/"):
-    """Install the sample shop with a database password full of awkward characters."""
+def install(server, root, uri="/", pictures_of=None):
+    """Install the sample shop with a database password full of awkward characters, with the pictures of the Sample
+    `pictures_of` where one is given."""
     if shutil.which("php") is None:
         pytest.skip("no php for the sample shop")
     name, user, _ = server.new_database()
@@ -54,7 +55,8 @@ def install(server, root, uri="/"):
     url = f"mysql://{user}:@localhost/{name}?unix_socket={server.socket}"
     done = subprocess.run(
         ["php", str(INSTALLER), "--docroot", str(root), "--domain", DOMAIN, "--admin-email", ADMIN,
-         "--physical-uri", uri, "--admin-password", "Sample-Pw-77!", "--db-url", url, "--with-install-folder"],
+         "--physical-uri", uri, "--admin-password", "Sample-Pw-77!", "--db-url", url, "--with-install-folder",
+         *(["--pictures-of", str(pictures_of.root)] if pictures_of else [])],
         env={**os.environ, "SAMPLE_SHOP_DB_PASSWORD": PASSWORD}, capture_output=True, text=True,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr + done.stdout
@@ -68,9 +70,9 @@ def sample(mariadb_server, tmp_path_factory):
 
 
 @pytest.fixture
-def own_sample(mariadb_server, tmp_path):
+def own_sample(mariadb_server, tmp_path, sample):
     """A sample shop a test may break."""
-    return install(mariadb_server, tmp_path / "public_html")
+    return install(mariadb_server, tmp_path / "public_html", pictures_of=sample)
 
 
 def is_real_shop(root):

@@ -10,7 +10,7 @@ final class Options
     private const VALUES = [
         'docroot' => null, 'domain' => null, 'admin-email' => null, 'admin-password' => null,
         'db-url' => '', 'db-host' => 'localhost', 'db-port' => '', 'db-name' => '', 'db-user' => '', 'db-password' => '',
-        'physical-uri' => '/', 'prefix' => 'ps_', 'language' => 'en', 'shop-name' => '',
+        'physical-uri' => '/', 'prefix' => 'ps_', 'language' => 'en', 'shop-name' => '', 'pictures-of' => '',
     ];
 
     /** @var string */
@@ -29,6 +29,8 @@ final class Options
     public $admin;
     /** @var array{host: string, port: string, name: string, user: string, password: string} */
     public $database;
+    /** @var string document root of a sample shop with the pictures, drawn when empty */
+    public $picturesOf;
     /** @var bool */
     public $force;
     /** @var bool */
@@ -56,6 +58,7 @@ final class Options
             'host' => $given['db-host'], 'port' => $given['db-port'], 'name' => $given['db-name'],
             'user' => $given['db-user'], 'password' => $given['db-password'],
         ];
+        $options->picturesOf = rtrim($given['pictures-of'], '/');
         $options->force = isset($given['force']);
         $options->withInstallFolder = isset($given['with-install-folder']);
         if ($options->docroot === '' || $options->docroot[0] !== '/' || $options->database['name'] === '') {

@@ -18,6 +18,20 @@ final class Pictures
         $this->root = $root;
     }
 
+    /** Take the pictures of the shop installed below `$other` instead of drawing them. */
+    public function take(string $other): void
+    {
+        $from = $other . '/img/p/';
+        $all = new \RecursiveIteratorIterator(new \RecursiveDirectoryIterator($from, \FilesystemIterator::SKIP_DOTS));
+        foreach ($all as $file) {
+            $to = $this->root . '/img/p/' . substr($file->getPathname(), strlen($from));
+            if (!is_dir(dirname($to))) {
+                mkdir(dirname($to), 0755, true);
+            }
+            copy($file->getPathname(), $to);
+        }
+    }
+
     public function draw(): void
     {
         $shapes = require __DIR__ . '/data/shapes.php';
@@ -73,10 +87,13 @@ final class Pictures
         if (!is_dir($folder)) {
             mkdir($folder, 0755, true);
         }
+        $width = self::CANVAS;
         foreach (self::SIZES as $name => $size) {
+            // Each from the one before: what has fewer points takes less time
             $small = imagecreatetruecolor($size, $size);
-            imagecopyresampled($small, $picture, 0, 0, 0, 0, $size, $size, self::CANVAS, self::CANVAS);
+            imagecopyresampled($small, $picture, 0, 0, 0, 0, $size, $size, $width, $width);
             imagejpeg($small, $folder . $image . $name . '.jpg', 82);
+            [$picture, $width] = [$small, $size];
         }
     }
 }
