@@ -1,6 +1,7 @@
 """How the agent's process begins and ends: quickly, and without hiding that something could not be said."""
 
 import gc
+import os
 import subprocess
 import sys
 
@@ -24,7 +25,9 @@ def test_what_a_restore_leaves_behind_is_collected_though_its_modules_are_not():
 def agent(argument, **options):
     """Run the agent's command line; return the finished process."""
     command = [sys.executable, "-m", "agent", argument]
-    return subprocess.run(command, cwd=PROJECT, text=True, check=False, stderr=subprocess.PIPE, **options)
+    # As cron starts it: what is written waits to be flushed
+    buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    return subprocess.run(command, cwd=PROJECT, env=buffered, text=True, check=False, stderr=subprocess.PIPE, **options)
 
 
 def test_what_it_says_arrives_before_it_leaves():
