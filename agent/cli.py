@@ -48,9 +48,17 @@ def leave(code):
                 stream.flush()
         except OSError as error:
             code = code or 1
-            if stream is sys.stdout and sys.stderr is not None:
-                sys.stderr.write("the output cannot be written: {}\n".format(error.strerror))
+            _complain("the output cannot be written: {}\n".format(error.strerror))
     os._exit(code)
+
+
+def _complain(text):
+    """Say `text` on standard error, where there is one that takes it."""
+    try:
+        os.write(2, text.encode("utf-8", "replace"))
+    except OSError:
+        # The exit code has to tell
+        return
 
 
 # What an entry needs is loaded by that entry: compiling all of it takes longer than many a shard

@@ -43,7 +43,7 @@ class Helper:
         """Let it begin, as things are now; `then()` is called once the stage is done. Raises OSError if it can't."""
         ctx = self._ctx
         order = {"job": ctx.job, "raw": ctx.raw_job.decode("latin-1"), "lock": ctx.lock.file_id}
-        order.update(staging=ctx.staging, shards=ctx.state.get("shards", {}))
+        order.update(staging=ctx.staging, shards=ctx.state.get("shards", {}), bundle=ctx.bundle.path)
         self._then = then
         self._started = time.monotonic()
         self._thread = threading.Thread(target=self._listen, args=(order,), name="helper", daemon=True)

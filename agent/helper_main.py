@@ -137,8 +137,11 @@ def _work(folder, module, order, line, bundle, ahead):
     state = _State(line, order["shards"])
     ctx = Context(job, folder, state, _Log(line), reporter=_Progress(line), guard=guard)
     ctx.staging = order["staging"]
-    ctx.ahead = ahead
-    ctx.bundle = bundle or open_bundle(job, folder)
+    if bundle is not None and bundle.path == order["bundle"]:
+        ctx.bundle, ctx.ahead = bundle, ahead
+    else:
+        # None yet, or the parent has found that it has to be another one
+        ctx.bundle = open_bundle(job, folder)
     ctx.manifest = ctx.bundle.manifest
     module.run(ctx)
     ctx.counters["peak_rss_helper_bytes"] = compat.peak_memory_bytes()

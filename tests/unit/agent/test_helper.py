@@ -32,7 +32,7 @@ class Ctx(types.SimpleNamespace):
         lock = types.SimpleNamespace(add_helper=add_helper, descriptor=os.open(folder, os.O_RDONLY), file_id=[0, 0])
         super().__init__(
             folder=str(folder), lock=lock, log=types.SimpleNamespace(info=lambda *_: None), job={}, raw_job=b"",
-            staging="", state=types.SimpleNamespace(get=lambda *_: {}),
+            staging="", state=types.SimpleNamespace(get=lambda *_: {}), bundle=types.SimpleNamespace(path="bundle"),
         )  # fmt: skip
 
 
@@ -123,21 +123,31 @@ def test_what_it_cannot_even_report_stands_in_the_log(tmp_path):
     assert "helper: JSONDecodeError at decoder.py" in (tmp_path / "agent.log").read_text()
 
 
-def test_what_it_made_ready_while_it_waited_is_there_for_the_stage(tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("ordered", "found"), [("ahead.bundle", "ahead.bundle ['shard']"), ("fetched.bundle", "fetched.bundle []")]
+)
+def test_what_it_made_ready_while_it_waited_is_there_for_the_stage_unless_it_is_of_a_bundle_given_up(
+    tmp_path, monkeypatch, ordered, found
+):
+    def bundle(path):
+        return types.SimpleNamespace(path=path, manifest={})
+
     def run(ctx):
-        (tmp_path / "found").write_text(ctx.bundle.name + ctx.ahead["shard"])
+        (tmp_path / "found").write_text(f"{ctx.bundle.path} {list(ctx.ahead)}")
 
     def prepare(orders):
         select.select([orders], [], [])
-        return types.SimpleNamespace(name="the bundle ", manifest={}), {"shard": "and its content"}
+        return bundle("ahead.bundle"), {"shard": "its content"}
 
-    monkeypatch.setattr(helper_main, "Context", lambda *_, **__: types.SimpleNamespace(counters={}, take_counters=dict))
+    context = types.SimpleNamespace(counters={}, take_counters=dict, ahead={})
+    monkeypatch.setattr(helper_main, "Context", lambda *_, **__: context)
+    monkeypatch.setattr(helper_main, "open_bundle", lambda *_: bundle("fetched.bundle"))
     monkeypatch.setattr(helper_main.jobfile, "public_keys", list)
     monkeypatch.setattr(helper_main.jobfile, "Guard", lambda *_: types.SimpleNamespace(check=lambda: None))
     monkeypatch.setattr(MODULE, "run", run)
-    order = {"job": {}, "raw": "", "lock": [0, 0], "shards": {}, "staging": ""}
+    order = {"job": {}, "raw": "", "lock": [0, 0], "shards": {}, "staging": "", "bundle": ordered}
     assert forked(tmp_path, json.dumps(order).encode() + b"\n", prepare) == 0
-    assert (tmp_path / "found").read_text() == "the bundle and its content"
+    assert (tmp_path / "found").read_text() == found
 
 
 def test_what_it_reports_says_of_which_stage_it_is(tmp_path):

@@ -10,6 +10,9 @@ import pytest
 from agent import compat
 from tests.agent_box import PROJECT
 
+#: As cron starts it: what is written waits to be flushed.
+BUFFERED = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+
 
 def test_what_a_restore_leaves_behind_is_collected_though_its_modules_are_not():
     gc.disable()
@@ -25,9 +28,7 @@ def test_what_a_restore_leaves_behind_is_collected_though_its_modules_are_not():
 def agent(argument, **options):
     """Run the agent's command line; return the finished process."""
     command = [sys.executable, "-m", "agent", argument]
-    # As cron starts it: what is written waits to be flushed
-    buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
-    return subprocess.run(command, cwd=PROJECT, env=buffered, text=True, check=False, stderr=subprocess.PIPE, **options)
+    return subprocess.run(command, cwd=PROJECT, env=BUFFERED, text=True, check=False, stderr=subprocess.PIPE, **options)
 
 
 def test_what_it_says_arrives_before_it_leaves():
@@ -43,6 +44,16 @@ def test_output_that_cannot_be_written_is_a_failure(argument):
     assert "No space left on device" in done.stderr
 
 
-def test_without_any_output_it_ends_all_the_same():
-    close_all = f"exec {sys.executable} -m agent --version >&- 2>&-"
-    assert subprocess.run(["/bin/sh", "-c", close_all], cwd=PROJECT, check=False).returncode in (0, 1)
+@pytest.mark.parametrize("code", [0, 3])
+def test_without_any_output_it_ends_all_the_same(code):
+    closed = f"exec {sys.executable} -c 'from agent.cli import leave; leave({code})' >&- 2>&-"
+    assert subprocess.run(["/bin/sh", "-c", closed], cwd=PROJECT, check=False).returncode == code
+
+
+@pytest.mark.parametrize(("code", "told"), [(0, 1), (3, 3)])
+def test_where_not_even_a_complaint_can_be_written_the_exit_code_tells(code, told):
+    full = f"import sys; from agent.cli import leave; sys.stdout.write(chr(65)); leave({code})"
+    with open("/dev/full", "w") as nowhere:
+        command = [sys.executable, "-c", full]
+        done = subprocess.run(command, cwd=PROJECT, env=BUFFERED, check=False, stdout=nowhere, stderr=nowhere)
+    assert done.returncode == told

@@ -64,6 +64,9 @@ final class Options
         if ($options->docroot === '' || $options->docroot[0] !== '/' || $options->database['name'] === '') {
             throw new \InvalidArgumentException('--docroot wants an absolute path, and the database a name');
         }
+        if ($options->picturesOf !== '' && !is_dir($options->picturesOf . '/img/p')) {
+            throw new \InvalidArgumentException('--pictures-of wants the document root of a sample shop');
+        }
 
         return $options;
     }

@@ -28,7 +28,9 @@ final class Pictures
             if (!is_dir(dirname($to))) {
                 mkdir(dirname($to), 0755, true);
             }
-            copy($file->getPathname(), $to);
+            if (!copy($file->getPathname(), $to)) {
+                throw new \RuntimeException('cannot be copied: ' . $file->getPathname());
+            }
         }
     }
 
