@@ -20,10 +20,8 @@ READ_SECONDS = LONGEST_SECONDS
 OWN_SESSION = (
     # Strictly, a limit above the server's own is an error; otherwise it becomes the server's
     "SET SESSION sql_mode=''",
-    "SET SESSION wait_timeout=120",
-    "SET SESSION innodb_lock_wait_timeout=30",
-    # The same for definitions behind somebody's open transaction
-    "SET SESSION lock_wait_timeout=30",
+    # The last is for definitions behind somebody's open transaction
+    "SET SESSION wait_timeout=120, innodb_lock_wait_timeout=30, lock_wait_timeout=30",
 )
 
 ACCESS_DENIED = 1045

@@ -1,6 +1,6 @@
 """One start of the agent: job, lock and state in hand, then the stages, and what follows from how they end."""
 
-from agent import VERSION, attempt, crontab, jobfile, modes, runner, staging, undo
+from agent import VERSION, attempt, crontab, jobfile, ledger, modes, runner, staging, undo
 from agent.ack import AckFile
 from agent.bundle_reader import forget_fetched
 from agent.callback import EXIT_SUPERSEDED, Reporter
@@ -151,6 +151,7 @@ def _do_stages(ctx, helper, is_told):
         ctx.state.update(agent=VERSION, python=python_version())
         runner.run(ctx, helper)
     finally:
+        ledger.let_go(ctx)
         # It holds the lock as well
         if helper is not None:
             helper.end()

@@ -1,4 +1,4 @@
-"""Work that only looks at the database, over two connections at once: in whatever order, its answers are the same."""
+"""Work on the database over several connections at once, of which it does not matter what comes first."""
 
 import threading
 
@@ -8,21 +8,24 @@ from agent.database import close
 TASKS_PER_LOOK = 20
 
 
-def run(ctx, connection, tasks, progress):
+def run(ctx, connection, tasks, progress, beside=1):
     """Call every one of `tasks` with a connection and return what they returned, in their order.
 
-    One lane works over `connection`, the other over one of its own in a thread; where an account may have no thread,
-    one does it all. `progress(fraction)` is called now and then. Raises the first failure once both lanes are still.
+    One lane works over `connection`, `beside` others each over one of its own in a thread; where an account may have
+    fewer threads, fewer do it all. `progress(fraction)` is called now and then. Raises the first failure once all lanes
+    are still.
     """
     lanes = _Lanes(ctx, tasks, progress)
-    thread = threading.Thread(target=lanes.beside, name="lane")
+    threads = []
     try:
-        thread.start()
+        for _ in range(min(beside, len(tasks) - 1)):
+            thread = threading.Thread(target=lanes.beside, name="lane")
+            thread.start()
+            threads.append(thread)
     except RuntimeError as error:
-        ctx.log.info("one lane: %s", error)
-        thread = None
+        ctx.log.info("lanes beside the first: %d: %s", len(threads), error)
     lanes.work(connection)
-    if thread is not None:
+    for thread in threads:
         thread.join()
     if lanes.failure is not None:
         raise lanes.failure

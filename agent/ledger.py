@@ -1,5 +1,8 @@
 """The ledger in the target database: which attempt may write, which chunks are there, whose the tables are."""
 
+import contextlib
+import time
+
 from agent import attempt as attempts
 from agent.database import change, close, run
 from shared.bundle import ATTEMPT_TABLE, LEDGER_TABLE, members_of
@@ -7,6 +10,8 @@ from shared.encoding import sha256_hex
 from shared.errors import ShoplaunchError
 
 LOCK_SECONDS = 10
+#: Between two looks at whether a killed connection is gone.
+KILL_LOOK_SECONDS = 0.01
 DUPLICATE = 1062
 UNKNOWN_THREAD = 1094
 NO_SUCH_TABLE = 1146
@@ -21,6 +26,43 @@ _CREATE = (
     " affected BIGINT UNSIGNED NOT NULL, sha256 CHAR(64) NOT NULL, at TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP)"
     " ENGINE=InnoDB DEFAULT CHARSET=ascii".format(LEDGER_TABLE),
 )
+
+
+@contextlib.contextmanager
+def locked(ctx):
+    """Within this, a connection that holds the job's lock, with this attempt raised in the ledger.
+
+    What went well leaves it to the stage that comes next (`kept`, `let_go`). Raises ShoplaunchError `superseded`,
+    `db_locked`, `db_not_empty`, `db_*`.
+    """
+    connection = kept(ctx) or open_locked(ctx)
+    try:
+        yield connection
+    except BaseException:
+        close(connection)
+        raise
+    ctx.database = connection
+
+
+def kept(ctx):
+    """Return the connection an earlier stage has left, if it still holds the lock; else None, and it is closed."""
+    connection, ctx.database = ctx.database, None
+    if connection is None:
+        return None
+    try:
+        if holds_lock(connection, ctx.job["lock_name"]):
+            return connection
+    except ShoplaunchError as error:
+        ctx.log.info("the connection with the lock is lost: %s", error.message)
+    close(connection)
+    return None
+
+
+def let_go(ctx):
+    """The lock, if a stage has left it to the next one, is free."""
+    connection, ctx.database = ctx.database, None
+    if connection is not None:
+        close(connection)
 
 
 def open_locked(ctx):
@@ -84,16 +126,35 @@ def _get_lock(connection, name, seconds):
 
 
 def kill_others(connection):
-    """End this user's other connections to this database; killing one's own threads needs no privilege."""
-    mine = run(connection, "SELECT CONNECTION_ID(), DATABASE()")[0]
-    user = connection.user.decode("utf-8")
-    for row in run(connection, "SHOW PROCESSLIST"):
-        if row[0] != mine[0] and row[1] == user and row[3] == mine[1]:
+    """End this user's other connections to this database; killing one's own threads needs no privilege.
+
+    When this returns none of them is at work any more: a definition that was under way is there or never will be.
+    Raises ShoplaunchError `db_locked` when one does not end, `db_*`.
+    """
+    until = time.monotonic() + LOCK_SECONDS
+    told = set()
+    while True:
+        others = _others(connection)
+        for number in others - told:
             try:
-                change(connection, "KILL {}".format(int(row[0])))
+                change(connection, "KILL {}".format(number))
             except ShoplaunchError as error:
                 if error.details.get("number") != UNKNOWN_THREAD:
                     raise
+        if not others:
+            return
+        if time.monotonic() > until:
+            raise ShoplaunchError("db_locked", "killed connections are at work after {} s".format(LOCK_SECONDS))
+        told |= others
+        time.sleep(KILL_LOOK_SECONDS)
+
+
+def _others(connection):
+    """Return the server's numbers of this user's other connections to this database, as a set."""
+    mine = run(connection, "SELECT CONNECTION_ID(), DATABASE()")[0]
+    user = connection.user.decode("utf-8")
+    rows = run(connection, "SHOW PROCESSLIST")
+    return {int(row[0]) for row in rows if row[0] != mine[0] and row[1] == user and row[3] == mine[1]}
 
 
 def holds_lock(connection, name):

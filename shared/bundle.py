@@ -34,10 +34,7 @@ ATTEMPT_TABLE = "shoplaunch_attempt"
 SQL_MODE = "STRICT_ALL_TABLES,NO_AUTO_VALUE_ON_ZERO,ALLOW_INVALID_DATES,NO_ENGINE_SUBSTITUTION"
 SESSION = (
     "SET NAMES utf8mb4",
-    "SET SESSION sql_mode='{}'".format(SQL_MODE),
-    "SET SESSION time_zone='+00:00'",
-    "SET SESSION foreign_key_checks=0",
-    "SET SESSION unique_checks=1",
+    "SET SESSION sql_mode='{}', time_zone='+00:00', foreign_key_checks=0, unique_checks=1".format(SQL_MODE),
 )
 
 _CONTROL = re.compile(rb"[\x00-\x1f\x7f]")

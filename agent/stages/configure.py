@@ -1,7 +1,7 @@
 """Stage configure: the shop's settings as parametrised statements, in one fenced transaction, and read back."""
 
 from agent import ledger
-from agent.database import change, close, raw
+from agent.database import change, raw
 from agent.importer import Patience
 from shared.bundle import members_of
 from shared.errors import ShoplaunchError
@@ -30,8 +30,7 @@ def attempt_once(ctx, member, statements):
 
     With the lock, and this attempt raised: a new attempt that found the import done writes here first.
     """
-    connection = ledger.open_locked(ctx)
-    try:
+    with ledger.locked(ctx) as connection:
         ctx.check_current()
         if ledger.begin(connection, ctx.job_id, ctx.attempt, member, len(statements)):
             for statement in statements:
@@ -39,8 +38,6 @@ def attempt_once(ctx, member, statements):
             change(connection, b"COMMIT")
         for statement in statements:
             check_statement(ctx, connection, statement)
-    finally:
-        close(connection)
 
 
 def apply_statement(ctx, connection, statement):

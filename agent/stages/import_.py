@@ -1,9 +1,10 @@
 """Stage import: tables, rows, late indexes, foreign keys, then views, triggers and routines – all by looking first."""
 
-from agent import collations, ledger
-from agent.database import close
+from functools import partial
+
+from agent import collations, lanes, ledger
 from agent.database import run as execute
-from agent.importer import Patience, Workers
+from agent.importer import CONNECTIONS, Patience, Workers
 from shared.bundle import members_of
 from shared.errors import ShoplaunchError
 
@@ -14,16 +15,14 @@ WATCH_SECONDS = 2.0
 
 def run_once(ctx):
     """Import everything over one lock connection. Raises ShoplaunchError when that or anything else fails."""
-    connection = ledger.open_locked(ctx)
-    try:
+    with ledger.locked(ctx) as connection:
         adapt = collations.mapper(collations.choose(connection, ctx.manifest["collations"]))
         tables = ctx.read_json("tables")
-        create_tables(ctx, connection, tables, adapt)
-        import_rows(ctx, connection, Indexes(ctx, connection, tables, adapt))
-        add_foreign_keys(ctx, connection, tables, adapt)
-        create_routines(ctx, connection, adapt)
-    finally:
-        close(connection)
+        # Nobody else makes any while we hold the lock: where there was no table, there is nothing to look for later
+        is_new = create_tables(ctx, connection, tables, adapt)
+        import_rows(ctx, connection, Indexes(ctx, connection, tables, adapt, is_new))
+        add_foreign_keys(ctx, connection, tables, adapt, is_new)
+        create_routines(ctx, connection, adapt, is_new)
 
 
 def run(ctx):
@@ -41,15 +40,20 @@ def run(ctx):
 
 
 def create_tables(ctx, connection, tables, adapt):
-    """Every table is there, without its late indexes."""
+    """Every table is there, without its late indexes; return whether there was none before.
+
+    The server mostly waits for its disk meanwhile: several at a time. Whoever comes after us waits until the last one
+    is through with it (agent.ledger.kill_others).
+    """
     present = ledger.tables(connection)
-    for number, table in enumerate(tables):
-        if table["name"] not in present:
-            ctx.check_job_file()
-            execute(connection, adapt(table["create"]))
-        if number % 25 == 0:
-            ctx.check_current()
-            ctx.progress(NAME, 0.1 * number / len(tables))
+    tasks = [partial(_create, ctx, adapt, table) for table in tables if table["name"] not in present]
+    lanes.run(ctx, connection, tasks, lambda fraction: ctx.progress(NAME, 0.1 * fraction), CONNECTIONS)
+    return 0 < len(tables) == len(tasks)
+
+
+def _create(ctx, adapt, table, connection):
+    ctx.check_job_file()
+    execute(connection, adapt(table["create"]))
 
 
 def import_rows(ctx, connection, indexes):
@@ -74,13 +78,13 @@ def import_rows(ctx, connection, indexes):
 class Indexes:
     """The indexes that wait for their tables' rows."""
 
-    def __init__(self, ctx, connection, tables, adapt):
+    def __init__(self, ctx, connection, tables, adapt, is_new=False):
         self._ctx = ctx
         self._connection = connection
         self._adapt = adapt
         self._waiting = {table["name"]: _late_of(table) for table in tables if table.get("late")}
         self._chunks = chunks_of_tables(ctx.manifest)
-        self._present = _present_indexes(connection) if self._waiting else set()
+        self._present = _present_indexes(connection) if self._waiting and not is_new else set()
 
     def add(self, chunks=None):
         """Make those of every table whose rows are all in `chunks` (names, None for all there are)."""
@@ -118,17 +122,11 @@ def _present_indexes(connection):
     return set(rows)
 
 
-def add_foreign_keys(ctx, connection, tables, adapt):
+def add_foreign_keys(ctx, connection, tables, adapt, is_new=False):
     """Foreign keys, which wait for all rows, are there."""
     if not any(table.get("foreign_keys") for table in tables):
         return
-    keys = set(
-        execute(
-            connection,
-            "SELECT table_name, constraint_name FROM information_schema.table_constraints"
-            " WHERE table_schema=DATABASE() AND constraint_type='FOREIGN KEY'",
-        )
-    )
+    keys = set() if is_new else _present_foreign_keys(connection)
     for table in tables:
         for name, statement in table.get("foreign_keys", []):
             if (table["name"], name) not in keys:
@@ -136,10 +134,19 @@ def add_foreign_keys(ctx, connection, tables, adapt):
                 execute(connection, adapt(statement))
 
 
-def create_routines(ctx, connection, adapt):
+def _present_foreign_keys(connection):
+    rows = execute(
+        connection,
+        "SELECT table_name, constraint_name FROM information_schema.table_constraints"
+        " WHERE table_schema=DATABASE() AND constraint_type='FOREIGN KEY'",
+    )
+    return set(rows)
+
+
+def create_routines(ctx, connection, adapt, is_new=False):
     """Views, triggers, procedures and functions are there."""
     ctx.progress(NAME, 0.95)
-    present = _present_routines(connection)
+    present = set() if is_new else _present_routines(connection)
     for routine in ctx.read_json("routines"):
         if (routine["kind"], routine["name"]) not in present:
             ctx.check_current()

@@ -109,11 +109,8 @@ def check_database(ctx):
         collations.choose(connection, ctx.manifest["collations"])
     finally:
         close(connection)
-    connection = ledger.open_locked(ctx)
-    try:
+    with ledger.locked(ctx) as connection:
         check_rights(connection, ctx.manifest["requirements"])
-    finally:
-        close(connection)
 
 
 def check_server(connection, manifest):

@@ -16,6 +16,8 @@ from shared.errors import ShoplaunchError
 NAME = "prove"
 #: Larger values are compared by their digests.
 LARGE_BYTES = 64 * 1024
+#: How every query for digests begins.
+SELECT = "SELECT "
 
 
 class Disproved(ShoplaunchError):
@@ -68,19 +70,17 @@ def cells_of(ctx):
 
 def prove_database(ctx):
     """Every proof of the database, over two connections."""
-    connection = ctx.connect()
+    connection = ledger.kept(ctx) or ctx.connect()
     try:
         prove_chunks(ctx, connection)
         # The largest tables first: a short wait for the last one
         tables = sorted(tables_of(ctx), key=lambda table: -table["rows"])
         residue = Residue(ctx.manifest, ctx.values)
-        tasks = [partial(prove_cells, ctx)]
-        for table in tables:
-            tasks += [partial(prove_table, table), partial(prove_clean, residue, table)]
+        tasks = [partial(prove_cells, ctx)] + [partial(prove_table, residue, table) for table in tables]
         found = lanes.run(ctx, connection, tasks, partial(ctx.progress, NAME))[1:]
         ctx.state.record("tables", {table["name"]: table["rows"] for table in tables})
-        ctx.state.record("digests", sum(found[::2]))
-        ctx.state.record("residue_columns", sum(found[1::2]))
+        ctx.state.record("digests", sum(digests for digests, _ in found))
+        ctx.state.record("residue_columns", sum(columns for _, columns in found))
     except Disproved:
         ledger.void(connection)
         ctx.state.forget_stages(["preflight", "import", "configure", "prove"])
@@ -99,18 +99,25 @@ def prove_chunks(ctx, connection):
     ctx.state.record("chunks", len(found))
 
 
-def prove_table(table, connection):
-    """Rows and digests of `table` are as the packer saw them; return the number of digests."""
+def prove_table(residue, table, connection):
+    """Rows and digests of `table` are as the packer saw them, and no text column of it holds the template's domain or
+    paths; return (number of digests, number of columns searched)."""
     name = table["name"]
+    columns = table.get("text_columns", []) if table["rows"] and residue.needles else []
     statement = table.get("digest_sql") or "SELECT COUNT(*) FROM `{}`".format(name.replace("`", "``"))
+    if columns:
+        # Looked for in the pass that makes the digests
+        terms = "COUNT(IF({}, 1, NULL)), ".format(residue.condition(columns))
+        statement = SELECT + terms + statement[len(SELECT) :]
     found = ["NULL" if value is None else value.decode("ascii") for value in raw(connection, statement)[0]]
+    traces = int(found.pop(0)) if columns else 0
     if int(found[0]) != table["rows"]:
         raise Disproved("proof_rows", "{}: {} rows instead of {}".format(name, found[0], table["rows"]))
-    if "digest" not in table:
-        return 0
-    if found != table["digest"]:
+    if "digest" in table and found != table["digest"]:
         raise Disproved("proof_digest", "{} differs".format(name))
-    return len(found) - 1
+    if traces:
+        raise Disproved("residue_found", "{} rows of {} name the template".format(traces, name))
+    return len(table["digest"]) - 1 if "digest" in table else 0, len(columns)
 
 
 def prove_cells(ctx, connection):
@@ -145,17 +152,3 @@ def _wanted(ctx, texts, place):
 def _short(value):
     """Return `value` (bytes or None), or of a large one its size and digest."""
     return (len(value), sha256_hex(value)) if value is not None and len(value) > LARGE_BYTES else value
-
-
-def prove_clean(residue, table, connection):
-    """No text column of `table` holds the template's domain or paths; return the number of columns searched."""
-    columns = table.get("text_columns", [])
-    if not columns or not table["rows"] or not residue.needles:
-        return 0
-    statement = "SELECT COUNT(*) FROM `{}` WHERE {}".format(
-        table["name"].replace("`", "``"), residue.condition(columns)
-    )
-    count = execute(connection, statement)[0][0]
-    if count:
-        raise Disproved("residue_found", "{} rows of {} name the template".format(count, table["name"]))
-    return len(columns)

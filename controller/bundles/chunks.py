@@ -11,6 +11,9 @@ from shared.bundle import CHUNK_UNPACKED_BYTES
 from shared.errors import ShoplaunchError
 
 STATEMENT_BYTES = 256 * 1024
+#: Each chunk may be twice as large as the one before, up to the bundle's limit: even a small shop has some for every
+#: connection.
+FIRST_CHUNK_BYTES = STATEMENT_BYTES
 #: What a server can be expected to take in one packet at most.
 MAX_ROW_BYTES = 64 * 1024 * 1024
 
@@ -32,6 +35,7 @@ class ChunkWriter:
         self._finished = finished
         self._statements: list[bytes] = []
         self._bytes = 0
+        self._limit = FIRST_CHUNK_BYTES
         self._rows = 0
         self._tables: set[str] = set()
         self._placeholders = False
@@ -71,7 +75,7 @@ class ChunkWriter:
         if not self._values:
             return
         statement = self._head + b",".join(self._values) + b";\n"
-        if self._bytes + len(statement) > CHUNK_UNPACKED_BYTES:
+        if self._bytes + len(statement) > self._limit:
             self._end_chunk()
         self.largest_statement = max(self.largest_statement, len(statement))
         self._statements.append(statement)
@@ -87,3 +91,4 @@ class ChunkWriter:
         table = next(iter(self._tables)) if len(self._tables) == 1 else None
         self._finished(Chunk(b"".join(self._statements), self._rows, self._placeholders, table))
         self._statements, self._bytes, self._rows, self._tables, self._placeholders = [], 0, 0, set(), False
+        self._limit = min(2 * self._limit, CHUNK_UNPACKED_BYTES)

@@ -12,3 +12,7 @@ def drop_ledger(connection):
 
 def drop_everything(connection, job_id, attempt):
     _trace(connection, "tables dropped")
+
+
+def let_go(ctx):
+    """No stand-in of a stage leaves anything to the next."""

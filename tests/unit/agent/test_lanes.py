@@ -90,7 +90,7 @@ def test_where_there_may_be_no_thread_one_lane_does_it_all(monkeypatch):
     monkeypatch.setattr(threading.Thread, "start", refuse)
     ctx = Ctx()
     assert run(ctx, [lambda _connection, n=n: n for n in range(30)]) == list(range(30))
-    assert ctx.told == ["one lane: can't start new thread"]
+    assert ctx.told == ["lanes beside the first: 0: can't start new thread"]
 
 
 def test_an_attempt_that_is_no_longer_ours_ends_both():
