@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ PREFIX = "SHOPLAUNCH_"
 #: Plain http is for this very machine only.
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 _ENVIRONMENT = ("public_url", "database_url", "bind", "trusted_proxies", "job_hours", "callback_ca", "tls_ca")
-_TOP = {*_ENVIRONMENT, "mail", "local", "whmcs"}
+_TOP = {*_ENVIRONMENT, "agent_pythons", "mail", "local", "whmcs"}
 
 
 @dataclass(frozen=True)
@@ -61,6 +61,8 @@ class Config:
     callback_ca: str | None = None
     #: A PEM file of authorities that shops' own certificates may come from besides the public ones.
     tls_ca: str | None = None
+    #: Pythons for which the agent is compiled besides the controller's own (paths).
+    agent_pythons: Sequence[str] = ()
     mail: MailConfig = field(default_factory=MailConfig)
     #: Section [local] as it stands; the local panel reads it.
     local: Mapping[str, Any] = field(default_factory=dict)
@@ -168,6 +170,11 @@ def _check(config: Config) -> None:
         raise ShoplaunchError("config_invalid", "public_url must be an address such as https://control.example.com")
     if url.scheme == "http" and url.hostname not in LOOPBACK:
         raise ShoplaunchError("config_invalid", "public_url must be https, except for this very machine")
+    pythons = config.agent_pythons
+    if not isinstance(pythons, list | tuple) or not all(
+        isinstance(one, str) and one.startswith("/") for one in pythons
+    ):
+        raise ShoplaunchError("config_invalid", "agent_pythons must be a list of absolute paths")
     if config.job_hours < 1:
         raise ShoplaunchError("config_invalid", "job_hours must be at least 1")
     if not config.home.is_absolute():

@@ -94,10 +94,11 @@ def _close_to_others(engine: sa.Engine) -> None:
 def install_agent(config: Config, keys: Keys) -> str:
     """Launcher and agent lie in the agent's folder; return the agent's SHA-256.
 
-    Raises ShoplaunchError `agent_not_built` when the pinned libraries cannot be fetched, `vendor_digest`.
+    Raises ShoplaunchError `agent_not_built` when the pinned libraries cannot be fetched, `vendor_digest`,
+    `config_invalid` for a Python of the configuration that does not work.
     """
     write_durably(config.agent / LAUNCHER_FILE, launcher(), 0o644)
-    return build_agent(config.agent / AGENT_FILE, keys.public_keys())
+    return build_agent(config.agent / AGENT_FILE, keys.public_keys(), pythons=config.agent_pythons)
 
 
 def set_operator(config: Config, user: str, password: str) -> None:

@@ -2,13 +2,13 @@
 
 import zipfile
 
-from controller.bundles.bytecode import compiled_modules
+from controller.bundles.bytecode import BYTECODE, compiled_modules
 
 
 def sources_of(path):
     """Return member name -> content of the agent at `path`, without bytecode: it would hide changed sources."""
     with zipfile.ZipFile(path) as archive:
-        return {name: archive.read(name) for name in archive.namelist() if not name.endswith(".pyc")}
+        return {name: archive.read(name) for name in archive.namelist() if not name.startswith(f"{BYTECODE}/")}
 
 
 def write_members(path, members):

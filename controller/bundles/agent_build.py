@@ -12,7 +12,7 @@ import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from controller.bundles.bytecode import compiled_modules
+from controller.bundles.bytecode import BYTECODE, compiled_modules
 from shared.errors import ShoplaunchError
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -36,10 +36,14 @@ if sys.version_info < (3, 6):
 # Modules stay: to look for garbage while they are loaded takes a tenth of that time
 gc.disable()
 
+from agent.modules import install
+
+install(sys.path[0], "@BYTECODE@")
+
 from agent.cli import leave, main
 
 leave(main())
-'''
+'''.replace("@BYTECODE@", BYTECODE)
 
 
 def launcher() -> bytes:
@@ -86,11 +90,14 @@ def _download(folder: Path) -> None:
         raise ShoplaunchError(code, last[:300])
 
 
-def build_agent(output: Path, public_keys: Sequence[bytes], wheels: Sequence[Path] | None = None) -> str:
+def build_agent(
+    output: Path, public_keys: Sequence[bytes], wheels: Sequence[Path] | None = None, pythons: Sequence[str] = ()
+) -> str:
     """Write the agent to `output` and return its SHA-256; same inputs, same bytes.
 
-    `public_keys` are the controller's Ed25519 keys, 32 bytes each, newest last. Raises ShoplaunchError
-    `config_invalid` for keys that are none, `vendor_digest`, `agent_not_built`.
+    `public_keys` are the controller's Ed25519 keys, 32 bytes each, newest last; `pythons` the paths of those for which
+    it is compiled besides the one that runs this. Raises ShoplaunchError `config_invalid` for keys that are none, and
+    for what is no Python; `vendor_digest`, `agent_not_built`.
     """
     if not public_keys or any(len(key) != PUBLIC_KEY_BYTES for key in public_keys):
         raise ShoplaunchError("config_invalid", "the agent needs at least one Ed25519 public key of 32 bytes")
@@ -98,7 +105,7 @@ def build_agent(output: Path, public_keys: Sequence[bytes], wheels: Sequence[Pat
     files["agent/keys.json"] = json.dumps({"keys": [key.hex() for key in public_keys]}).encode()
     for wheel in fetch_wheels() if wheels is None else wheels:
         files.update(_vendored(wheel))
-    files.update(compiled_modules(files))
+    files.update(compiled_modules(files, [sys.executable, *pythons]))
     data = _archive(files)
     output.parent.mkdir(parents=True, exist_ok=True)
     temporary = output.with_name(output.name + ".tmp")
@@ -110,8 +117,7 @@ def build_agent(output: Path, public_keys: Sequence[bytes], wheels: Sequence[Pat
 def is_current(archive: zipfile.ZipFile) -> bool:
     """Tell whether an agent was built from this version's sources and list of libraries, with whichever keys."""
     wanted = _own_files()
-    ours = {name for name in archive.namelist() if name.startswith(("agent/", "shared/"))}
-    held = {name for name in ours if not name.endswith(".pyc")} - {"agent/keys.json"}
+    held = {name for name in archive.namelist() if name.startswith(("agent/", "shared/"))} - {"agent/keys.json"}
     return held <= set(wanted) <= set(archive.namelist()) and all(
         archive.read(name) == content for name, content in wanted.items()
     )

@@ -1,32 +1,46 @@
-"""Compiles the agent's modules for the Python that builds it: an account with the same one starts twice as fast.
+"""Compiles the agent's modules for some Pythons: an account with one of these starts twice as fast.
 
-Every other Python finds another magic number, and compiles the source that lies beside it.
+Every other Python finds no code for its magic number, and compiles the source that lies beside it.
 """
 
 from __future__ import annotations
 
-import marshal
+import subprocess
 import sys
-from collections.abc import Mapping
-from importlib.util import MAGIC_NUMBER, source_hash
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from pathlib import Path
 
-#: PEP 552: found by its source's digest, which nobody compares: both came into the archive together.
-_UNCHECKED_HASH = (0b01).to_bytes(4, "little")
-#: References, which came with version 3, depend on what else is alive: the same source would give other bytes. Since
-#: 3.14 code holds slices, which only version 5 can write.
-_MARSHAL_VERSION = 2 if sys.version_info < (3, 14) else marshal.version
-#: The one module that every Python has to understand, whichever it is.
-_MAIN = "__main__.py"
+from shared.encoding import canonical_json
+from shared.errors import ShoplaunchError
 
-
-def compiled_modules(files: Mapping[str, bytes]) -> dict[str, bytes]:
-    """Return name -> content of what belongs beside the modules among `files` (name in the archive -> content)."""
-    return {
-        f"{name}c": compiled(name, source) for name, source in files.items() if name.endswith(".py") and name != _MAIN
-    }
+COMPILER = Path(__file__).resolve().parents[2] / "packaging" / "agent" / "compile.py"
+#: The archive's folder for it; each member is called by a Python's magic number in hexadecimal.
+BYTECODE = "bytecode"
+#: What has to be understood before code can be found, and by whatever Python it is.
+_FIRST = ("__main__.py", "agent/__init__.py", "agent/modules.py")
 
 
-def compiled(name: str, source: bytes) -> bytes:
-    """Return what a `.pyc` holds for the module `source` that the archive calls `name`; same input, same bytes."""
-    code = compile(source, name, "exec", dont_inherit=True, optimize=0)
-    return MAGIC_NUMBER + _UNCHECKED_HASH + source_hash(source) + marshal.dumps(code, _MARSHAL_VERSION)
+def compiled_modules(files: Mapping[str, bytes], pythons: Iterable[str] = (sys.executable,)) -> dict[str, bytes]:
+    """Return name -> content of the archive's members with the code of the modules among `files` (name in the archive
+    -> content), one for each of `pythons` (paths); same input, same bytes.
+
+    Raises ShoplaunchError `config_invalid` for what is no Python that can do it.
+    """
+    sources = {name: text.decode() for name, text in files.items() if name.endswith(".py") and name not in _FIRST}
+    document = canonical_json(sources)
+    return {f"{BYTECODE}/{magic}": code for magic, code in (_compiled(python, document) for python in pythons)}
+
+
+@lru_cache(maxsize=16)
+def _compiled(python: str, document: bytes) -> tuple[str, bytes]:
+    """Return (magic number in hexadecimal, code) of the modules in `document`, as `python` compiles them."""
+    try:
+        done = subprocess.run([python, "-I", "-S", str(COMPILER)], input=document, capture_output=True, check=True)
+    except OSError as problem:
+        raise ShoplaunchError("config_invalid", f"{python}: {problem.strerror}") from None
+    except subprocess.CalledProcessError as problem:
+        last = (problem.stderr.decode("utf-8", "replace").strip().splitlines() or ["no word"])[-1]
+        raise ShoplaunchError("config_invalid", f"{python} cannot compile the agent: {last[:200]}") from None
+    magic, _, code = done.stdout.partition(b"\n")
+    return magic.decode("ascii"), code

@@ -32,13 +32,20 @@ def agent() -> None:
     multiple=True,
     help="File with Ed25519 public keys in hexadecimal, one a line, newest last; default: this installation's own.",
 )
+@click.option(
+    "--python",
+    "pythons",
+    type=click.Path(exists=True, dir_okay=False),
+    multiple=True,
+    help="A Python the agent is compiled for besides this one; accounts with the same version start faster.",
+)
 @errors_shown
-def build(output: Path, keys_from: tuple[Path, ...]) -> None:
+def build(output: Path, keys_from: tuple[Path, ...], pythons: tuple[str, ...]) -> None:
     """Build the agent from its sources, the pinned libraries and the controller's public keys."""
     keys = (
         [key for path in keys_from for key in read_keys(path)]
         if keys_from
         else load_keys(load_config().keys).public_keys()
     )
-    digest = build_agent(output, keys)
+    digest = build_agent(output, keys, pythons=pythons)
     click.echo(f"{output}: {output.stat().st_size} bytes, {len(keys)} key(s), sha256 {digest}")

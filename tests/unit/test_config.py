@@ -72,6 +72,8 @@ def test_the_smtp_password_stands_in_a_file_of_its_own(settings, tmp_path):
         ("trusted_proxies = -1", "trusted_proxies"),
         ("job_hours = 0", "job_hours"),
         ("job_hours = 'soon'", "job_hours"),
+        ("agent_pythons = '/usr/bin/python3'", "agent_pythons"),
+        ("agent_pythons = ['python3.9']", "agent_pythons"),
         ("this is not toml", "shoplaunch.toml"),
     ],
 )

@@ -5,14 +5,14 @@ import os
 import subprocess
 import sys
 import zipfile
-from importlib.util import MAGIC_NUMBER
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
-from controller.bundles import agent_build, bytecode
+from controller.bundles import agent_build
 from shared.errors import ShoplaunchError
+from tests.interpreters import interpreters
 
 KEYS = [bytes(range(32)), bytes(32)]
 
@@ -52,24 +52,59 @@ def test_the_bytes_do_not_depend_on_the_process_that_builds_them(tmp_path, seed)
     assert (tmp_path / "a.pyz").read_bytes() == (tmp_path / "b.pyz").read_bytes()
 
 
-def file_of(python, agent, module):
-    """Return what `python` loads `module` from, of the archive `agent`."""
-    ask = f"import sys; sys.path.insert(0, sys.argv[1]); import {module}; print({module}.__file__)"
-    command = [python, "-I", "-c", ask, str(agent)]
+def changed(agent, change):
+    """Write the archive `agent` with `change(members)` done to its members (name -> content); return its path."""
+    with zipfile.ZipFile(agent) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    change(members)
+    path = agent.with_name(f"changed-{agent.name}")
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return path
+
+
+def loader_of(python, agent, module):
+    """Return the class that loads `module` of the archive `agent` when `python` starts it."""
+    start = b"from agent.cli import leave, main\n"
+
+    def ask(members):
+        assert start in members["__main__.py"]
+        question = f"import {module}; print(type({module}.__spec__.loader).__name__); sys.exit()\n"
+        members["__main__.py"] = members["__main__.py"].replace(start, question.encode())
+
+    command = [python, "-I", "-S", str(changed(agent, ask))]
     return subprocess.run(command, check=True, text=True, capture_output=True).stdout.strip()
 
 
 @pytest.mark.parametrize("module", ["agent.entry", "shared.job", "pymysql.connections", "ecdsa.eddsa", "six"])
 def test_the_python_that_built_the_agent_compiles_nothing_of_it(tmp_path, module):
     agent_build.build_agent(tmp_path / "a.pyz", KEYS)
-    assert file_of(sys.executable, tmp_path / "a.pyz", module).endswith(".pyc")
+    assert loader_of(sys.executable, tmp_path / "a.pyz", module) == "Compiled"
 
 
-def test_any_other_python_goes_by_the_sources(tmp_path, monkeypatch):
-    magic = (int.from_bytes(MAGIC_NUMBER[:2], "little") + 1).to_bytes(2, "little") + MAGIC_NUMBER[2:]
-    monkeypatch.setattr(bytecode, "MAGIC_NUMBER", magic)
+@pytest.mark.parametrize("version", interpreters())
+def test_a_python_the_agent_was_built_for_compiles_nothing_of_it(tmp_path, version):
+    python = interpreters()[version]
+    agent_build.build_agent(tmp_path / "a.pyz", KEYS, pythons=[python])
+    assert loader_of(python, tmp_path / "a.pyz", "agent.stages.import_") == "Compiled"
+
+
+def test_any_other_python_goes_by_the_sources(tmp_path):
+    def of_another(members):
+        (own,) = (name for name in members if name.startswith("bytecode/"))
+        members["bytecode/0123abcd"] = members.pop(own)
+
     agent_build.build_agent(tmp_path / "a.pyz", KEYS)
-    assert file_of(sys.executable, tmp_path / "a.pyz", "agent.entry").endswith(".py")
+    assert loader_of(sys.executable, changed(tmp_path / "a.pyz", of_another), "agent.entry") == "zipimporter"
+
+
+@pytest.mark.parametrize(("python", "word"), [("/bin/false", "no word"), ("/nowhere/python3", "No such file")])
+def test_what_is_no_python_compiles_nothing(tmp_path, python, word):
+    with pytest.raises(ShoplaunchError, match=word) as error:
+        agent_build.build_agent(tmp_path / "a.pyz", KEYS, pythons=[python])
+    assert error.value.code == "config_invalid"
+    assert not (tmp_path / "a.pyz").exists()
 
 
 def test_an_altered_library_is_refused(tmp_path, monkeypatch):

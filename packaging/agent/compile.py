@@ -1,0 +1,32 @@
+"""Compiles modules for the Python that runs this, 3.6 or newer; writes what agent.modules reads.
+
+Standard input is a JSON object: path of each module in the archive -> its source. Standard output is the magic number
+in hexadecimal, a line end, and the marshalled code.
+"""
+
+import json
+import marshal
+import sys
+from importlib.util import MAGIC_NUMBER
+
+#: References, which came with version 3, depend on what else is alive: the same source would give other bytes. Since
+#: 3.14 code holds slices, which only version 5 can write.
+VERSION = 2 if sys.version_info < (3, 14) else marshal.version
+
+
+def name_of(path):
+    """Return the dotted name of the module at `path`."""
+    return (path[: -len("/__init__.py")] if path.endswith("/__init__.py") else path[: -len(".py")]).replace("/", ".")
+
+
+def main():
+    """Compile standard input to standard output."""
+    sources = json.loads(sys.stdin.buffer.read().decode("utf-8"))
+    code = {}
+    for path, source in sorted(sources.items()):
+        compiled = compile(source, path, "exec", dont_inherit=True, optimize=0)
+        code[name_of(path)] = (path, marshal.dumps(compiled, VERSION))
+    sys.stdout.buffer.write(MAGIC_NUMBER.hex().encode("ascii") + b"\n" + marshal.dumps(code, VERSION))
+
+
+main()
