@@ -59,6 +59,9 @@ class Helper:
             self._orders.flush()
             for line in self._messages:
                 self._apply(json.loads(line.decode("utf-8")))
+                if self._done:
+                    # All that is left to it is to end: nobody has to wait for that
+                    break
         except ShoplaunchError as error:
             self._error = error
         except Exception as error:  # noqa: BLE001 - whatever it is, the helper is heard no more
@@ -99,8 +102,9 @@ class Helper:
         while self._thread.is_alive():
             self._thread.join(0.5)
             tick()
-        # Whoever is heard no more must not go on beside what follows
-        self._kill()
+        if not self._done:
+            # Whoever is heard no more must not go on beside what follows
+            self._kill()
         self.check()
         return self._done
 

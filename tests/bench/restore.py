@@ -99,7 +99,8 @@ def main():
     console = Console()
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with contextlib.ExitStack() as stack:
-        bench = Bench()
+        old = oldest_python()
+        bench = Bench([] if old is None else [old])
         stack.callback(bench.close)
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="slbench")))
         console.print("Making what is measured, or finding it in build/bench")
@@ -108,7 +109,6 @@ def main():
         else:
             materials = [of_shape(name, bench.server, stack) for name in options.sizes]
         with Progress(*columns, console=console) as progress:
-            old = oldest_python()
             found = [measure(bench, material, options.runs, old, progress) for material in materials]
         console.print("Removing what the runs made")
     results.show(found)

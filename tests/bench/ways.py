@@ -43,9 +43,12 @@ ROOM, MORE_BYTES = 2, 1 << 30
 
 
 class Bench:
-    """One server and one agent; each run gets a disk (tests.bench.disk) and a database of its own."""
+    """One server and one agent; each run gets a disk (tests.bench.disk) and a database of its own.
 
-    def __init__(self):
+    The agent is compiled for `pythons` (paths) besides this one, as an operator has it for what the servers have.
+    """
+
+    def __init__(self, pythons=()):
         self.server = start_private(SERVER)
         self.keys = Keys()
         self.controller = Controller()
@@ -54,7 +57,7 @@ class Bench:
         self.left = contextlib.ExitStack()
         self._disk = Disk(self.folder)
         self.left.callback(self._disk.remove)
-        build_agent(self.folder / "agent.pyz", [self.keys.public])
+        build_agent(self.folder / "agent.pyz", [self.keys.public], pythons=pythons)
 
     def close(self):
         """Remove everything."""
