@@ -51,8 +51,8 @@ class Context:
         self.lock = lock
         self.bundle = None
         self.manifest = None
-        #: What a stage has left of the database to the next (agent.ledger.locked).
-        self.database = None
+        #: What a stage has left to the next (agent.ledger.locked).
+        self.locked_connection = None
         self.counters = {}
         self._guard = guard
         self._renderer = None

@@ -102,7 +102,9 @@ class Helper:
         while self._thread.is_alive():
             self._thread.join(0.5)
             tick()
-        if not self._done:
+        if self._done:
+            self._let_go()
+        else:
             # Whoever is heard no more must not go on beside what follows
             self._kill()
         self.check()
@@ -126,6 +128,11 @@ class Helper:
             self._ctx.log.info("helper %s: %s", self.name, error)
         if self._thread is not None:
             self._thread.join(5.0)
+
+    def _let_go(self):
+        """Of a process that has ended by now nothing stays: an account may have few."""
+        if self._pid is not None and os.waitpid(self._pid, os.WNOHANG)[0]:
+            self._pid = None
 
     def _kill(self):
         """The process is no more. Until it was waited for its number is nobody else's."""

@@ -1,11 +1,12 @@
 """Work on the database over several connections at once, of which it does not matter what comes first."""
 
 import threading
+import time
 
 from agent.database import close
 
-#: Between two looks at whether the job is still ours, in tasks.
-TASKS_PER_LOOK = 20
+#: Between two looks at whether the job is still ours.
+LOOK_SECONDS = 1.0
 
 
 def run(ctx, connection, tasks, progress, beside=1):
@@ -41,6 +42,7 @@ class _Lanes:
         self._progress = progress
         self._guard = threading.Lock()
         self._next = 0
+        self._due = 0.0
         self.results = [None] * len(tasks)
         self.failure = None
 
@@ -64,8 +66,11 @@ class _Lanes:
                 if self.failure is not None or number >= len(self._tasks):
                     return
                 self._next += 1
+                is_due = time.monotonic() >= self._due
+                if is_due:
+                    self._due = time.monotonic() + LOOK_SECONDS
             try:
-                if number % TASKS_PER_LOOK == 0:
+                if is_due:
                     self._ctx.check_current()
                     self._progress(number / len(self._tasks))
                 self.results[number] = self._tasks[number](connection)

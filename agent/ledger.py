@@ -11,7 +11,7 @@ from shared.errors import ShoplaunchError
 
 LOCK_SECONDS = 10
 #: Between two looks at whether a killed connection is gone.
-KILL_LOOK_SECONDS = 0.01
+FIRST_LOOK_SECONDS, LONGEST_LOOK_SECONDS = 0.01, 0.2
 DUPLICATE = 1062
 UNKNOWN_THREAD = 1094
 NO_SUCH_TABLE = 1146
@@ -41,12 +41,12 @@ def locked(ctx):
     except BaseException:
         close(connection)
         raise
-    ctx.database = connection
+    ctx.locked_connection = connection
 
 
 def kept(ctx):
     """Return the connection an earlier stage has left, if it still holds the lock; else None, and it is closed."""
-    connection, ctx.database = ctx.database, None
+    connection = _taken(ctx)
     if connection is None:
         return None
     try:
@@ -60,9 +60,15 @@ def kept(ctx):
 
 def let_go(ctx):
     """The lock, if a stage has left it to the next one, is free."""
-    connection, ctx.database = ctx.database, None
+    connection = _taken(ctx)
     if connection is not None:
         close(connection)
+
+
+def _taken(ctx):
+    """Return what a stage has left to the next, which is nobody else's then."""
+    connection, ctx.locked_connection = ctx.locked_connection, None
+    return connection
 
 
 def open_locked(ctx):
@@ -128,33 +134,30 @@ def _get_lock(connection, name, seconds):
 def kill_others(connection):
     """End this user's other connections to this database; killing one's own threads needs no privilege.
 
-    When this returns none of them is at work any more: a definition that was under way is there or never will be.
-    Raises ShoplaunchError `db_locked` when one does not end, `db_*`.
+    When this returns no definition of theirs is under way: it is there or never will be. Raises ShoplaunchError
+    `db_error` when one of them does not end, `db_*`.
     """
-    until = time.monotonic() + LOCK_SECONDS
-    told = set()
-    while True:
-        others = _others(connection)
-        for number in others - told:
-            try:
-                change(connection, "KILL {}".format(number))
-            except ShoplaunchError as error:
-                if error.details.get("number") != UNKNOWN_THREAD:
-                    raise
-        if not others:
-            return
-        if time.monotonic() > until:
-            raise ShoplaunchError("db_locked", "killed connections are at work after {} s".format(LOCK_SECONDS))
-        told |= others
-        time.sleep(KILL_LOOK_SECONDS)
-
-
-def _others(connection):
-    """Return the server's numbers of this user's other connections to this database, as a set."""
     mine = run(connection, "SELECT CONNECTION_ID(), DATABASE()")[0]
+    killed = _others(connection, *mine)
+    for number in killed:
+        try:
+            change(connection, "KILL {}".format(number))
+        except ShoplaunchError as error:
+            if error.details.get("number") != UNKNOWN_THREAD:
+                raise
+    until, pause = time.monotonic() + LOCK_SECONDS, FIRST_LOOK_SECONDS
+    while killed and killed & _others(connection, *mine):
+        if time.monotonic() > until:
+            raise ShoplaunchError("db_error", "killed connections are there after {} s".format(LOCK_SECONDS))
+        time.sleep(pause)
+        pause = min(2 * pause, LONGEST_LOOK_SECONDS)
+
+
+def _others(connection, own_number, database):
+    """Return the server's numbers of this user's connections to `database` besides `own_number`, as a set."""
     user = connection.user.decode("utf-8")
     rows = run(connection, "SHOW PROCESSLIST")
-    return {int(row[0]) for row in rows if row[0] != mine[0] and row[1] == user and row[3] == mine[1]}
+    return {int(row[0]) for row in rows if row[0] != own_number and row[1] == user and row[3] == database}
 
 
 def holds_lock(connection, name):

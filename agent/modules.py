@@ -10,11 +10,11 @@ from importlib.util import MAGIC_NUMBER
 def install(archive, folder):
     """Modules come from the code for this Python in `folder` of `archive` (path) from now on; without any, from their
     sources. Each of its members is called by a Python's magic number in hexadecimal."""
-    reader = zipimport.zipimporter(archive)
     try:
+        reader = zipimport.zipimporter(archive)
         packed = reader.get_data("{}/{}".format(folder, MAGIC_NUMBER.hex()))
-    except OSError:
-        # Another Python's agent: it compiles what it needs
+    except (OSError, zipimport.ZipImportError):
+        # Another Python's agent, or one that was unpacked: what is needed is compiled
         return
     code = marshal.loads(packed)  # noqa: S302 - as ours as the archive
     sys.meta_path.insert(0, Compiled(archive, reader.get_data, code))

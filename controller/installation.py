@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from werkzeug.security import generate_password_hash
 
 from controller.bundles.agent_build import build_agent, launcher
+from controller.bundles.bytecode import compiled_modules
 from controller.config import FILE_NAME, Config
 from controller.db import access, migrate
 from controller.db.engine import make_engine, reading, transact
@@ -22,13 +23,15 @@ from shared.job import AGENT_FILE, LAUNCHER_FILE
 USER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}\Z")
 MIN_PASSWORD_CHARS = 10
 _SETTINGS = """\
-# Settings of Shoplaunch; every one may also be given as a variable SHOPLAUNCH_NAME.
+# Settings of Shoplaunch; those that are no list and in no section may also be given as a variable SHOPLAUNCH_NAME.
 
 # Where accounts and clients reach the controller; https unless it is this very machine.
 #public_url = "https://control.example.com"
 #bind = "127.0.0.1:8000"
 # SQLite below this folder unless a MySQL or MariaDB is given.
 #database_url = "mysql://user:password@localhost/shoplaunch"
+# Pythons of this machine whose versions your servers have: agents start faster there. After a change: `migrate`.
+#agent_pythons = ["/usr/bin/python3.9"]
 
 #[mail]
 #sender = "shops@example.com"
@@ -99,6 +102,11 @@ def install_agent(config: Config, keys: Keys) -> str:
     """
     write_durably(config.agent / LAUNCHER_FILE, launcher(), 0o644)
     return build_agent(config.agent / AGENT_FILE, keys.public_keys(), pythons=config.agent_pythons)
+
+
+def check_pythons(config: Config) -> None:
+    """Raise ShoplaunchError `config_invalid` when a Python of the configuration cannot compile the agent."""
+    compiled_modules({}, config.agent_pythons)
 
 
 def set_operator(config: Config, user: str, password: str) -> None:

@@ -47,7 +47,9 @@ def create_tables(ctx, connection, tables, adapt):
     """
     present = ledger.tables(connection)
     tasks = [partial(_create, ctx, adapt, table) for table in tables if table["name"] not in present]
-    lanes.run(ctx, connection, tasks, lambda fraction: ctx.progress(NAME, 0.1 * fraction), CONNECTIONS)
+    # Where file locks fail, an agent of this very attempt may be there too: only the lock keeps us apart then
+    beside = CONNECTIONS if ctx.lock is None or ctx.lock.reliable else 0
+    lanes.run(ctx, connection, tasks, lambda fraction: ctx.progress(NAME, 0.1 * fraction), beside)
     return 0 < len(tables) == len(tasks)
 
 
@@ -78,7 +80,7 @@ def import_rows(ctx, connection, indexes):
 class Indexes:
     """The indexes that wait for their tables' rows."""
 
-    def __init__(self, ctx, connection, tables, adapt, is_new=False):
+    def __init__(self, ctx, connection, tables, adapt, is_new):
         self._ctx = ctx
         self._connection = connection
         self._adapt = adapt
@@ -122,7 +124,7 @@ def _present_indexes(connection):
     return set(rows)
 
 
-def add_foreign_keys(ctx, connection, tables, adapt, is_new=False):
+def add_foreign_keys(ctx, connection, tables, adapt, is_new):
     """Foreign keys, which wait for all rows, are there."""
     if not any(table.get("foreign_keys") for table in tables):
         return
@@ -143,7 +145,7 @@ def _present_foreign_keys(connection):
     return set(rows)
 
 
-def create_routines(ctx, connection, adapt, is_new=False):
+def create_routines(ctx, connection, adapt, is_new):
     """Views, triggers, procedures and functions are there."""
     ctx.progress(NAME, 0.95)
     present = set() if is_new else _present_routines(connection)

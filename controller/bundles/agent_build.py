@@ -10,6 +10,7 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Iterator, Sequence
+from importlib.util import MAGIC_NUMBER
 from pathlib import Path
 
 from controller.bundles.bytecode import BYTECODE, compiled_modules
@@ -115,7 +116,10 @@ def build_agent(
 
 
 def is_current(archive: zipfile.ZipFile) -> bool:
-    """Tell whether an agent was built from this version's sources and list of libraries, with whichever keys."""
+    """Tell whether an agent was built from this version's sources and list of libraries by this very Python, with
+    whichever keys."""
+    if f"{BYTECODE}/{MAGIC_NUMBER.hex()}" not in archive.namelist():
+        return False
     wanted = _own_files()
     held = {name for name in archive.namelist() if name.startswith(("agent/", "shared/"))} - {"agent/keys.json"}
     return held <= set(wanted) <= set(archive.namelist()) and all(

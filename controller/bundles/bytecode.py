@@ -5,6 +5,7 @@ Every other Python finds no code for its magic number, and compiles the source t
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping
@@ -17,6 +18,7 @@ from shared.errors import ShoplaunchError
 COMPILER = Path(__file__).resolve().parents[2] / "packaging" / "agent" / "compile.py"
 #: The archive's folder for it; each member is called by a Python's magic number in hexadecimal.
 BYTECODE = "bytecode"
+_MAGIC = re.compile(rb"[0-9a-f]{8}")
 #: What has to be understood before code can be found, and by whatever Python it is.
 _FIRST = ("__main__.py", "agent/__init__.py", "agent/modules.py")
 
@@ -43,4 +45,6 @@ def _compiled(python: str, document: bytes) -> tuple[str, bytes]:
         last = (problem.stderr.decode("utf-8", "replace").strip().splitlines() or ["no word"])[-1]
         raise ShoplaunchError("config_invalid", f"{python} cannot compile the agent: {last[:200]}") from None
     magic, _, code = done.stdout.partition(b"\n")
+    if not _MAGIC.fullmatch(magic) or not code:
+        raise ShoplaunchError("config_invalid", f"{python} is no Python")
     return magic.decode("ascii"), code

@@ -37,7 +37,8 @@ def agent() -> None:
     "pythons",
     type=click.Path(exists=True, dir_okay=False),
     multiple=True,
-    help="A Python the agent is compiled for besides this one; accounts with the same version start faster.",
+    help="A Python the agent is compiled for besides this one, for accounts that have the same version; default: the"
+    " agent_pythons of this installation.",
 )
 @errors_shown
 def build(output: Path, keys_from: tuple[Path, ...], pythons: tuple[str, ...]) -> None:
@@ -47,5 +48,5 @@ def build(output: Path, keys_from: tuple[Path, ...], pythons: tuple[str, ...]) -
         if keys_from
         else load_keys(load_config().keys).public_keys()
     )
-    digest = build_agent(output, keys, pythons=pythons)
+    digest = build_agent(output, keys, pythons=pythons or (() if keys_from else load_config().agent_pythons))
     click.echo(f"{output}: {output.stat().st_size} bytes, {len(keys)} key(s), sha256 {digest}")

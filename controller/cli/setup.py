@@ -49,7 +49,7 @@ def _agent_problem() -> ShoplaunchError | None:
     try:
         installation.install_agent(config, keys.load_keys(config.keys))
     except ShoplaunchError as error:
-        if error.code != "agent_not_built":
+        if error.code not in ("agent_not_built", "config_invalid"):
             raise
         return error
     return None
@@ -129,6 +129,8 @@ def rotate() -> None:
     """
     config = load_config()
     keys.load_keys(config.keys)
+    # Newer keys without an agent that knows them would be worse than none
+    installation.check_pythons(config)
     keys.rotate(config.keys)
     installation.install_agent(config, keys.load_keys(config.keys))
     click.echo("New keys are in use after a restart. Run `shoplaunch skeleton install SERVER` for every server now.")

@@ -29,4 +29,5 @@ def main():
     sys.stdout.buffer.write(MAGIC_NUMBER.hex().encode("ascii") + b"\n" + marshal.dumps(code, VERSION))
 
 
-main()
+if __name__ == "__main__":
+    main()

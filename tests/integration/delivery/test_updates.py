@@ -1,6 +1,8 @@
 """After an update `migrate` brings database and agent to this version; until then `doctor` tells of the old agent."""
 
 import json
+import platform
+import zipfile
 
 import pytest
 
@@ -9,6 +11,7 @@ from controller.config import load_config
 from controller.installation import ensure_installation
 from tests.agent_archive import sources_of, write_members
 from tests.integration.bad_input.conftest import Commands
+from tests.interpreters import interpreters
 
 
 @pytest.fixture
@@ -36,11 +39,20 @@ def version(commands):
     return row
 
 
+def uncompiled(path):
+    """Take the code of all Pythons out of the agent at `path`."""
+    members = sources_of(path)
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+
+
 AGE = {
     "another schema": lambda folder: older(folder / "agent.pyz", "shared/schemas/job.json", lambda old: old + b"\n"),
     "a module less": lambda folder: older(folder / "agent.pyz", "agent/cli.py", lambda old: None),
     "a module more": lambda folder: older(folder / "agent.pyz", "agent/gone.py", lambda old: b"pass\n"),
     "another library": lambda folder: older(folder / "agent.pyz", "vendor.txt", lambda old: b"six==1.16\n"),
+    "compiled by another Python": lambda folder: uncompiled(folder / "agent.pyz"),
     "another launcher": lambda folder: (folder / "run").write_bytes(b"#!/bin/sh\n"),
 }
 
@@ -67,3 +79,29 @@ def test_where_the_agent_cannot_be_built_migrate_does_the_rest_and_says_so(comma
     done = commands.run("migrate", code=3, PIP_NO_INDEX="1")
     assert "The database is of this version" in done.stdout
     assert "agent_not_built" in done.stderr
+
+
+def test_a_python_that_is_not_there_keeps_the_agent_as_it_is_and_is_named(commands):
+    (commands.home / "shoplaunch.toml").write_text('agent_pythons = ["/nowhere/python3"]\n')
+    before = (commands.home / "agent" / "agent.pyz").read_bytes()
+    done = commands.run("migrate", code=3)
+    assert "The database is of this version" in done.stdout
+    assert "config_invalid" in done.stderr and "/nowhere/python3" in done.stderr
+    assert (commands.home / "agent" / "agent.pyz").read_bytes() == before
+
+
+def test_no_newer_keys_are_made_where_no_agent_can_be_built_that_knows_them(commands):
+    (commands.home / "shoplaunch.toml").write_text('agent_pythons = ["/nowhere/python3"]\n')
+    before = {path.name: path.read_bytes() for path in (commands.home / "keys").iterdir()}
+    assert "/nowhere/python3" in commands.run("key", "rotate", code=1).stderr
+    assert {path.name: path.read_bytes() for path in (commands.home / "keys").iterdir()} == before
+
+
+def test_the_agent_is_compiled_for_the_pythons_of_the_settings(commands):
+    others = [path for version, path in interpreters().items() if not version.startswith(platform.python_version())]
+    if not others:
+        pytest.skip("one Python here, the controller's own")
+    (commands.home / "shoplaunch.toml").write_text(f"agent_pythons = {json.dumps(others[:1])}\n")
+    commands.run("migrate", code=0)
+    with zipfile.ZipFile(commands.home / "agent" / "agent.pyz") as archive:
+        assert len([name for name in archive.namelist() if name.startswith("bytecode/")]) == 2

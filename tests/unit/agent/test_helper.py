@@ -158,6 +158,39 @@ def test_what_it_reports_says_of_which_stage_it_is(tmp_path):
     assert failure.value.details == {"stage": "unpack"}
 
 
+def test_nobody_waits_for_the_end_of_one_that_is_done(tmp_path, monkeypatch):
+    def done_and_still_there(_folder, _module, orders, messages, _prepare):
+        os.read(orders, 65536)
+        os.write(messages, b'{"kind": "done"}\n')
+        signal.pause()
+
+    monkeypatch.setattr(helper_main, "main", done_and_still_there)
+    heard = []
+    helper = Helper(Ctx(tmp_path), MODULE)
+    pid = helper._pid
+    helper.work(lambda: heard.append("done"))
+    assert helper.wait(lambda: None) and heard == ["done"]
+    # What is left of it goes with us
+    assert pid in children()
+    helper.end()
+    assert pid not in children()
+
+
+def test_of_one_that_is_done_and_has_ended_no_process_is_left_when_it_was_waited_for(tmp_path, monkeypatch):
+    def done(_folder, _module, orders, messages, _prepare):
+        os.read(orders, 65536)
+        os.write(messages, b'{"kind": "done"}\n')
+        return 0
+
+    monkeypatch.setattr(helper_main, "main", done)
+    helper = Helper(Ctx(tmp_path), MODULE)
+    pid = helper._pid
+    helper.work(lambda: os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT))
+    assert helper.wait(lambda: None) and pid not in children()
+    monkeypatch.setattr(os, "kill", lambda *_: pytest.fail("somebody else may have this number"))
+    helper.end()
+
+
 def test_the_project_has_one_place_that_forks():
     forks = [path for path in (PROJECT / "agent").rglob("*.py") if "os.fork(" in path.read_text()]
     assert [path.name for path in forks] == ["helper.py"]

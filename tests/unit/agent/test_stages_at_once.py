@@ -68,7 +68,7 @@ def test_a_trace_of_the_template_in_a_file_does_not_void_the_database(monkeypatc
     monkeypatch.setattr(prove, "prove_chunks", found)
     state = types.SimpleNamespace(forget_stages=voided.extend)
     with pytest.raises(ShoplaunchError, match="residue_found"):
-        prove.prove_database(types.SimpleNamespace(connect=lambda: None, state=state, database=None))
+        prove.prove_database(types.SimpleNamespace(connect=lambda: None, state=state, locked_connection=None))
     assert bool(voided) == is_void
 
 

@@ -99,7 +99,23 @@ def test_any_other_python_goes_by_the_sources(tmp_path):
     assert loader_of(sys.executable, changed(tmp_path / "a.pyz", of_another), "agent.entry") == "zipimporter"
 
 
-@pytest.mark.parametrize(("python", "word"), [("/bin/false", "no word"), ("/nowhere/python3", "No such file")])
+def test_unpacked_into_a_folder_it_starts_all_the_same(tmp_path):
+    agent_build.build_agent(tmp_path / "a.pyz", KEYS)
+    with zipfile.ZipFile(tmp_path / "a.pyz") as archive:
+        archive.extractall(tmp_path / "agent")
+    command = [sys.executable, "-I", "-S", str(tmp_path / "agent"), "--version"]
+    assert subprocess.run(command, check=True, text=True, capture_output=True).stdout.startswith("shoplaunch agent")
+
+
+@pytest.mark.parametrize(
+    ("python", "word"),
+    [
+        ("/bin/false", "no word"),
+        ("/nowhere/python3", "No such file"),
+        ("/bin/true", "is no Python"),
+        ("/bin/echo", "is no"),
+    ],
+)
 def test_what_is_no_python_compiles_nothing(tmp_path, python, word):
     with pytest.raises(ShoplaunchError, match=word) as error:
         agent_build.build_agent(tmp_path / "a.pyz", KEYS, pythons=[python])
