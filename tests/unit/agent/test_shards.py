@@ -117,7 +117,7 @@ def test_a_member_with_something_behind_it_is_damaged(unpack, more):
 
 @both_ways
 @pytest.mark.parametrize(
-    "damage", [lambda data: data[:-9], lambda data: b"PK" + data, lambda data: data[:-8] + bytes(8)]
+    "damage", [lambda data: data[:-9], lambda data: b"PK" + data, lambda data: data[:3] + b"\x08" + data[4:]]
 )
 def test_a_member_cut_short_or_changed_is_damaged(unpack, damage):
     assert code_of(lambda: unpack(damage(packed(b"0123456789" * 1000)), 10_000)) == "bundle_damaged"
