@@ -16,7 +16,8 @@ import threading
 
 from agent import small_job, staging
 from agent.compat import flush_file_system
-from agent.inflate import unpack_member
+from agent.inflate import pieces_of_member, unpack_member
+from agent.json_list import entries_of
 from shared.bundle import members_of, shards_of, variant_of
 from shared.errors import ShoplaunchError
 from shared.job import BUNDLE_FILE, FOLDER, values_sha256
@@ -119,6 +120,12 @@ class Context:
             return json.loads(text)
         except ValueError:
             raise ShoplaunchError("bundle_damaged", "{} is not JSON".format(members[0]["name"])) from None
+
+    def read_each(self, kind):
+        """Return an iterator over the objects of the JSON list that `read_json` would return; little more than one of
+        them is held. Raises as `read_json`, where it is broken."""
+        members = members_of(self.manifest, kind)
+        return entries_of(pieces_of_member(self.bundle.read(members[0]), members[0])) if members else iter(())
 
     def connect(self):
         """Return a new database connection (see agent.database.connect). Raises ShoplaunchError `db_*`."""

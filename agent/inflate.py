@@ -34,6 +34,11 @@ def gunzip(data, size=None):
     return unpacked
 
 
+def pieces_of_member(data, member):
+    """Return the unpacked bytes of `data` as `unpack_member` does, in pieces of which few are held at a time."""
+    return unpacking([data], len(data), member["unpacked"]) if "unpacked" in member else [gunzip(data)]
+
+
 def unpack_member(data, member):
     """Return the unpacked bytes (bytes-like) of `data`, the packed bytes of `member` (entry of the manifest).
 

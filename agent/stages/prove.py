@@ -1,6 +1,7 @@
 """Stage prove: the database holds exactly what the packer saw, filled cells read back, no trace of the template."""
 
 import base64
+import itertools
 import os
 from functools import partial
 
@@ -63,9 +64,11 @@ def tables_of(ctx):
 
 
 def cells_of(ctx):
-    """Return the filled cells to read back; those of the chosen variant's tables as it says."""
+    """Return an iterator over the filled cells to read back; those of the chosen variant's tables as it says."""
     changed = {table["name"] for table in ctx.variant_part("tables")}
-    return [cell for cell in ctx.read_json("cells") if cell["table"] not in changed] + ctx.variant_part("cells")
+    # Neither holds what it has handed over
+    unchanged = filter(lambda cell: cell["table"] not in changed, ctx.read_each("cells"))
+    return itertools.chain(unchanged, ctx.variant_part("cells"))
 
 
 def prove_database(ctx):
@@ -123,9 +126,7 @@ def prove_table(residue, table, connection):
 def prove_cells(ctx, connection):
     """Every filled cell reads back as it was to be filled."""
     count = 0
-    cells = cells_of(ctx)
-    while cells:
-        cell = cells.pop()
+    for cell in cells_of(ctx):
         table, statement, texts = cell["table"], cell["sql"], list(cell["expect"])
         # Of a large value no more is held than has to be
         del cell
@@ -142,10 +143,12 @@ def _wanted(ctx, texts, place):
     text, texts[place] = texts[place], None
     if text is None:
         return None
-    data = bytearray()
+    data, filled = bytearray(len(text) // 4 * 3), 0
     for start in range(0, len(text), LARGE_BYTES):
-        data += base64.b64decode(text[start : start + LARGE_BYTES])
-    del text
+        piece = base64.b64decode(text[start : start + LARGE_BYTES])
+        data[filled : filled + len(piece)] = piece
+        filled += len(piece)
+    del text, data[filled:]
     return _short(ctx.renderer.render(data))
 
 
