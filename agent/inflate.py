@@ -48,9 +48,10 @@ def unpack_member(data, member):
 
 
 def gunzip_large(data, size):
-    """Return what `gunzip` does as a bytearray, without the second copy that growing a result needs.
+    """Return the unpacked bytes of gzip `data` as a bytearray, without the second copy that growing a result needs.
 
-    `size` is the exact number of unpacked bytes. Raises ShoplaunchError `bundle_damaged`.
+    As for `unpacking`, the digest of `data` has been checked. `size` is the exact number of unpacked bytes. Raises
+    ShoplaunchError `bundle_damaged`.
     """
     _check_possible(len(data), size)
     result, filled = bytearray(size), 0

@@ -37,14 +37,18 @@ def _entries(texts):
         except ValueError:
             if is_all:
                 raise
-            # Cut off: looked at again once there is twice as much, however large it is
-            text, is_all = _more(text[at:], texts, 2 * (len(text) - at))
+            # Cut off: looked at again once there is a quarter more, so that a large one is not read too often
+            text = text[at:]
+            text, is_all = _more(text, texts, len(text) + max(_FIRST_CHARS, len(text) // 4))
             at = 0
             continue
         if at > len(text) // 2:
             # What an entry came of may be as large as the entry
             text, at = text[at:], 0
         yield entry
+    # What says how the pieces end comes with the last one
+    if text[at + 1 :].strip() or any([part.strip() for part in texts]):
+        raise ValueError("there is something behind the list")
 
 
 def _next(text, end):

@@ -4,6 +4,7 @@ import threading
 import time
 
 from agent.database import close
+from shared.errors import ShoplaunchError
 
 #: Between two looks at whether the job is still ours.
 LOOK_SECONDS = 1.0
@@ -13,8 +14,8 @@ def run(ctx, connection, tasks, progress, beside=1):
     """Call every one of `tasks` with a connection and return what they returned, in their order.
 
     One lane works over `connection`, `beside` others each over one of its own in a thread; where an account may have
-    fewer threads, fewer do it all. `progress(fraction)` is called now and then. Raises the first failure once all lanes
-    are still.
+    fewer threads or connections, fewer do it all. `progress(fraction)` is called now and then. Raises the first failure
+    once all lanes are still.
     """
     lanes = _Lanes(ctx, tasks, progress)
     threads = []
@@ -50,6 +51,10 @@ class _Lanes:
         """Work over a connection of our own."""
         try:
             connection = self._ctx.connect()
+        except ShoplaunchError as error:
+            # An account may have few connections: whoever has one does it all
+            self._ctx.log.info("a lane less: %s", error.message)
+            return
         except Exception as error:  # noqa: BLE001 - raised where the lanes were asked for
             self._fail(error)
             return

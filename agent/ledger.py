@@ -109,7 +109,7 @@ def open_for_shop(ctx):
 
 
 def take_lock(connection, ctx):
-    """Hold the job's lock on `connection`, all other connections to this database gone.
+    """Hold the job's lock on `connection`, the other connections to this database that were there gone.
 
     A holder is killed, unless it may be an agent of this same attempt that works rightly. Raises `db_locked`, and
     `superseded` before anybody is killed: a forgotten agent must not disturb the attempt that has taken over.

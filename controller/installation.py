@@ -11,7 +11,6 @@ import sqlalchemy as sa
 from werkzeug.security import generate_password_hash
 
 from controller.bundles.agent_build import build_agent, launcher
-from controller.bundles.bytecode import compiled_modules
 from controller.config import FILE_NAME, Config
 from controller.db import access, migrate
 from controller.db.engine import make_engine, reading, transact
@@ -102,11 +101,6 @@ def install_agent(config: Config, keys: Keys) -> str:
     """
     write_durably(config.agent / LAUNCHER_FILE, launcher(), 0o644)
     return build_agent(config.agent / AGENT_FILE, keys.public_keys(), pythons=config.agent_pythons)
-
-
-def check_pythons(config: Config) -> None:
-    """Raise ShoplaunchError `config_invalid` when a Python of the configuration cannot compile the agent."""
-    compiled_modules({}, config.agent_pythons)
 
 
 def set_operator(config: Config, user: str, password: str) -> None:

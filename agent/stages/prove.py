@@ -66,7 +66,7 @@ def tables_of(ctx):
 def cells_of(ctx):
     """Return an iterator over the filled cells to read back; those of the chosen variant's tables as it says."""
     changed = {table["name"] for table in ctx.variant_part("tables")}
-    # Neither holds what it has handed over
+    # What it has handed over is held no more, but for a variant's
     unchanged = filter(lambda cell: cell["table"] not in changed, ctx.read_each("cells"))
     return itertools.chain(unchanged, ctx.variant_part("cells"))
 
@@ -127,8 +127,8 @@ def prove_cells(ctx, connection):
     """Every filled cell reads back as it was to be filled."""
     count = 0
     for cell in cells_of(ctx):
+        # A list of our own: what was compared is taken out of it, and of a large value no more held than has to be
         table, statement, texts = cell["table"], cell["sql"], list(cell["expect"])
-        # Of a large value no more is held than has to be
         del cell
         wanted = [_wanted(ctx, texts, place) for place in range(len(texts))]
         found = [_short(row[0]) for row in raw(connection, statement)]
@@ -143,6 +143,7 @@ def _wanted(ctx, texts, place):
     text, texts[place] = texts[place], None
     if text is None:
         return None
+    # Grown, it would be copied and take more than it needs
     data, filled = bytearray(len(text) // 4 * 3), 0
     for start in range(0, len(text), LARGE_BYTES):
         piece = base64.b64decode(text[start : start + LARGE_BYTES])

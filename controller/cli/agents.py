@@ -38,7 +38,7 @@ def agent() -> None:
     type=click.Path(exists=True, dir_okay=False),
     multiple=True,
     help="A Python the agent is compiled for besides this one, for accounts that have the same version; default: the"
-    " agent_pythons of this installation.",
+    " agent_pythons of this installation, with its own keys.",
 )
 @errors_shown
 def build(output: Path, keys_from: tuple[Path, ...], pythons: tuple[str, ...]) -> None:

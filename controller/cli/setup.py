@@ -46,8 +46,9 @@ def init(name: str, as_json: bool) -> None:
 
 def _agent_problem() -> ShoplaunchError | None:
     config = load_config()
+    known = keys.load_keys(config.keys)
     try:
-        installation.install_agent(config, keys.load_keys(config.keys))
+        installation.install_agent(config, known)
     except ShoplaunchError as error:
         if error.code not in ("agent_not_built", "config_invalid"):
             raise
@@ -128,9 +129,8 @@ def rotate() -> None:
     Restart the service and run `skeleton install` afterwards; jobs under way go on.
     """
     config = load_config()
-    keys.load_keys(config.keys)
-    # Newer keys without an agent that knows them would be worse than none
-    installation.check_pythons(config)
+    # Where no agent can be built that knows them, there must be no newer keys
+    installation.install_agent(config, keys.load_keys(config.keys))
     keys.rotate(config.keys)
     installation.install_agent(config, keys.load_keys(config.keys))
     click.echo("New keys are in use after a restart. Run `shoplaunch skeleton install SERVER` for every server now.")

@@ -48,6 +48,17 @@ def test_where_only_the_lock_keeps_agents_apart_its_connection_makes_all_tables(
     assert len(used) == 1 and {"a", "b", "c"} <= site.names()
 
 
+@pytest.mark.parametrize("most", [2, 3])
+def test_an_account_that_may_have_few_connections_gets_its_tables_and_rows(site, most):
+    site.query(f"ALTER USER `{site.user}`@localhost WITH MAX_USER_CONNECTIONS {most}")
+    site.tables(MANY, *THREE)
+    for number in range(4):
+        site.chunk(number, f"INSERT INTO `many` VALUES ({number},'row');\n", 1)
+    import_.run(site.attempt(1))
+    assert {"a", "b", "c", "many"} <= site.names()
+    assert site.query("SELECT COUNT(*) FROM many") == ((4,),)
+
+
 def test_whoever_comes_meanwhile_is_not_waited_for(site, monkeypatch):
     connection = site.take(1)
     gone, come = {2**31}, {2**31 + 1}

@@ -36,7 +36,8 @@ def test_the_entries_are_those_of_the_list_however_it_is_cut(entries, indent, se
 
 @pytest.mark.parametrize("size", [1, 100])
 @pytest.mark.parametrize(
-    "text", ["", "{}", "[", "[{}", "[{},", "[{},]", "[{} {}]", "[,{}]", "nonsense", '[{"x]', "[\xff]"]
+    "text",
+    ["", "{}", "[", "[{}", "[{},", "[{},]", "[{} {}]", "[,{}]", "[{}] x", "[{}]]", "none", '[{"x]', "[\xff]"],
 )
 def test_what_is_no_list_is_told(text, size, monkeypatch):
     monkeypatch.setattr(json_list, "_FIRST_CHARS", 1)

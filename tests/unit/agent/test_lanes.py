@@ -71,16 +71,28 @@ def test_the_first_failure_is_raised_and_what_waits_is_not_begun():
     assert [one.is_open for one in ctx.made] == [False]
 
 
-def test_a_second_connection_that_cannot_be_made_is_a_failure():
+def test_where_there_may_be_no_further_connection_one_lane_does_it_all():
     ctx = Ctx()
 
     def refuse():
         raise ShoplaunchError("db_unreachable", "too many connections")
 
     ctx.connect = refuse
-    wait = threading.Event()
-    with pytest.raises(ShoplaunchError, match="db_unreachable"):
-        run(ctx, [lambda _connection: wait.wait(0.2)] * 50)
+    assert run(ctx, [lambda _connection, n=n: n for n in range(30)]) == list(range(30))
+    assert ctx.told == ["a lane less: too many connections"]
+
+
+def test_a_failure_of_the_second_lane_is_raised():
+    meeting = threading.Barrier(2, timeout=60)
+
+    def task(connection):
+        meeting.wait()
+        if connection in ctx.made:
+            raise ShoplaunchError("proof_rows", "none")
+
+    ctx = Ctx()
+    with pytest.raises(ShoplaunchError, match="proof_rows"):
+        run(ctx, [task, task])
 
 
 def test_where_there_may_be_no_thread_one_lane_does_it_all(monkeypatch):

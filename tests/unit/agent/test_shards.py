@@ -1,5 +1,6 @@
 """Shards are read and written without trusting a name or following a link."""
 
+import hashlib
 import io
 import os
 import stat
@@ -8,12 +9,14 @@ import types
 
 import pytest
 
-from agent import tar
+from agent import shards, tar
+from agent.bundle_reader import Bundle
 from agent.inflate import gunzip, gunzip_large
 from agent.stages import unpack as unpack_stage
 from agent.state import State
 from agent.tree_writer import KEPT_FOLDERS, TreeWriter
 from shared.errors import ShoplaunchError
+from tests.agent_box import write_bundle
 from tests.handmade import packed
 
 
@@ -225,3 +228,16 @@ def test_a_shard_counts_as_unpacked_only_when_all_of_it_was_written(tmp_path, mo
     state.end_stage("unpack", "done", 0.0)
     assert State(str(tmp_path)).shard_done("1")
     assert sorted(os.listdir(ctx.staging)) == ["a", "b"]
+
+
+@pytest.mark.parametrize("largest", [1, 1 << 20])
+def test_a_member_with_other_bytes_than_its_digest_says_is_refused_though_it_unpacks(tmp_path, monkeypatch, largest):
+    data = packed(b"0123456789" * 1000)
+    changed = data[:-1] + bytes([data[-1] ^ 1])
+    pin = write_bundle(tmp_path / "shop.bundle", {"files/0001.tar.gz": ("files", False, changed)})
+    bundle = Bundle(str(tmp_path / "shop.bundle"), pin)
+    (member,) = bundle.manifest["members"]
+    member.update(unpacked=10_000, sha256=hashlib.sha256(data).hexdigest())
+    # Held packed, or too large for that
+    monkeypatch.setattr(shards, "SHARD_PACKED_BYTES", largest)
+    assert code_of(lambda: b"".join(shards.unpacked(bundle, member))) == "bundle_digest"
