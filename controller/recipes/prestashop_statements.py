@@ -199,7 +199,9 @@ class Statements:
 
     def _chosen(self, joined: str, column: str, value: str, where: str, code: str) -> Statement:
         """Return the statement that sets a column where the template has what `code` names; none is another then."""
-        other = self._sql(f"SELECT COUNT(*) FROM {joined} WHERE {where} AND NOT {column} <=> {value}")
+        # As bytes: two tables may sort their texts differently, which cannot be compared otherwise
+        same = f"CAST({column} AS BINARY) <=> CAST({value} AS BINARY)"
+        other = self._sql(f"SELECT COUNT(*) FROM {joined} WHERE {where} AND NOT {same}")
         return {
             "sql": self._sql(f"UPDATE {joined} SET {column} = {value} WHERE {where}"),
             "params": [code],

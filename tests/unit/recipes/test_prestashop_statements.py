@@ -71,6 +71,20 @@ def test_language_country_and_time_zone_are_told_wherever_prestashop_looks(own_s
     assert setting(own_sample, "PS_TIMEZONE") == ["Asia/Tehran"]
 
 
+def test_a_template_whose_tables_sort_differently_is_filled_all_the_same(own_sample):
+    """PrestaShop names a collation for some of its tables; the others have their server's own."""
+    add_settings(own_sample, PS_LOCALE_LANGUAGE="en", PS_LOCALE_COUNTRY="de", PS_SHOP_COUNTRY_ID="1")
+    collations = ("utf8mb4_unicode_ci", "utf8mb4_general_ci", "utf8mb3_general_ci")
+    for table, collation in zip(("configuration", "lang", "country"), collations, strict=True):
+        charset = collation.split("_")[0]
+        own_sample.query(f"ALTER TABLE ps_{table} CONVERT TO CHARACTER SET {charset} COLLATE {collation}")
+    template = inspected(own_sample)
+    run(own_sample, template, template.configure())
+    assert setting(own_sample, "PS_LOCALE_LANGUAGE") == ["fa"]
+    assert setting(own_sample, "PS_LOCALE_COUNTRY") == ["ir"]
+    assert setting(own_sample, "PS_COUNTRY_DEFAULT") == ["5"]
+
+
 def test_an_order_without_time_zone_and_currency_keeps_the_templates(own_sample):
     add_settings(own_sample, PS_TIMEZONE="Europe/Berlin", PS_SHOP_COUNTRY_ID="", PS_CURRENCY_DEFAULT="1")
     rates = own_sample.query("SELECT id_currency, conversion_rate FROM ps_currency")
