@@ -17,7 +17,8 @@ def test_a_wrong_password_is_mended_by_retry_without_repeating_what_is_done(real
     account = Disturbed(real, job, manifest)
     table = real.template.prefix + "configuration"
     process = account.start()
-    assert account.wait_for(lambda: account.has_chunk("db/data/0001.sql.gz"), process)
+    rows = [member["name"] for member in account.members("data")]
+    assert account.wait_for(lambda: all(account.has_chunk(name) for name in rows), process)
     with account.held(table):
         # Configuring waits for the table; by then files and rows are there
         assert account.wait_for(lambda: account.is_done("unpack") and account.waits_in(table), process)
