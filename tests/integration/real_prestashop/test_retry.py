@@ -18,10 +18,11 @@ def test_a_wrong_password_is_mended_by_retry_without_repeating_what_is_done(real
     table = real.template.prefix + "configuration"
     process = account.start()
     rows = [member["name"] for member in account.members("data")]
+    shards = {member["name"] for member in account.members("files")}
     assert account.wait_for(lambda: all(account.has_chunk(name) for name in rows), process)
     with account.held(table):
-        # Configuring waits for the table; by then files and rows are there
-        assert account.wait_for(lambda: account.is_done("unpack") and account.waits_in(table), process)
+        # Configuring waits for the table; files come beside it, and their stage is noted as done after it
+        assert account.wait_for(lambda: shards <= set(account.state["shards"]) and account.waits_in(table), process)
         os.killpg(process.pid, signal.SIGKILL)
         process.wait(120)
     old = account.job_file()
