@@ -8,6 +8,7 @@ import json
 import re
 import subprocess
 import sys
+import tempfile
 import zipfile
 from collections.abc import Iterator, Sequence
 from importlib.util import MAGIC_NUMBER
@@ -82,13 +83,17 @@ def _wheels_by_digest(folder: Path) -> dict[str, Path]:
 
 
 def _download(folder: Path) -> None:
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
-    command += ["--only-binary=:all:", "--require-hashes", "-r", str(VENDOR_LIST), "-d", str(folder)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        code = "vendor_digest" if "DO NOT MATCH THE HASHES" in done.stderr else "agent_not_built"
-        last = (done.stderr.strip().splitlines() or ["pip failed"])[-1]
-        raise ShoplaunchError(code, last[:300])
+    # Elsewhere first: several may be at it, and none must find half a wheel of another's
+    with tempfile.TemporaryDirectory(dir=folder) as new:
+        command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
+        command += ["--only-binary=:all:", "--require-hashes", "-r", str(VENDOR_LIST), "-d", new]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            code = "vendor_digest" if "DO NOT MATCH THE HASHES" in done.stderr else "agent_not_built"
+            last = (done.stderr.strip().splitlines() or ["pip failed"])[-1]
+            raise ShoplaunchError(code, last[:300])
+        for wheel in Path(new).glob("*.whl"):
+            wheel.replace(folder / wheel.name)
 
 
 def build_agent(
