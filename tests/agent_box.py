@@ -160,6 +160,8 @@ class Box:
         self.keys = keys or Keys()
         self.controller = controller
         self.id = "j" + secrets.token_hex(5)
+        #: What agents are started with besides what cron gives them.
+        self.environment = {}
         self.plan = {}
         self.pin = {"manifest_sha256": "0" * 64, "size": 0}
         if agent is None:
@@ -263,7 +265,7 @@ class Box:
 
     def start(self, *arguments, python=None):
         """Start the agent in a process group of its own, as cron does."""
-        environment = {"HOME": str(self.home), "PATH": "/usr/bin:/bin", "LOGNAME": self.user}
+        environment = {"HOME": str(self.home), "PATH": "/usr/bin:/bin", "LOGNAME": self.user, **self.environment}
         process = subprocess.Popen(
             self.command(*arguments, python=python),
             env=environment,
