@@ -15,6 +15,7 @@ import time
 import zipfile
 from contextlib import suppress
 from pathlib import Path
+from types import MappingProxyType
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -140,6 +141,9 @@ class Box:
     """One account with a home of its own, in the folder `base` (Path) when given; `close` removes account, processes
     and files."""
 
+    #: What agents are started with besides what cron gives them: of the class, as not every box is made by `__init__`.
+    environment = MappingProxyType({})
+
     def __init__(self, controller=None, keys=None, agent=None, base=None):
         self.base = base or Path(tempfile.mkdtemp(prefix="slbox"))
         self.base.chmod(0o755)
@@ -160,8 +164,6 @@ class Box:
         self.keys = keys or Keys()
         self.controller = controller
         self.id = "j" + secrets.token_hex(5)
-        #: What agents are started with besides what cron gives them.
-        self.environment = {}
         self.plan = {}
         self.pin = {"manifest_sha256": "0" * 64, "size": 0}
         if agent is None:

@@ -80,7 +80,7 @@ def restore(mariadb_server, controller, keys, agent):
 
     def restoring(bundle, machine=None, environment=()):
         with closing(Account(mariadb_server, bundle, controller, keys, agent)) as shop:
-            shop.environment.update(environment)
+            shop.environment = dict(environment)
             return Restored(shop, controller, machine)
 
     return restoring
