@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from controller.bundles import digests, literals, schema
 from controller.bundles.chunks import Chunk, ChunkWriter
 from controller.bundles.connections import Connection, Row
-from controller.bundles.digests import CELLS_PER_QUERY, Key
+from controller.bundles.digests import Key, by_query
 from controller.bundles.gzip_member import gzipped
 from controller.bundles.names import Names
 from controller.bundles.plan import Plan
@@ -109,7 +109,7 @@ class _TablePacker:
         self._facts = facts
         self._columns = table.stored
         self._writers = [literals.writer_of(column) for column in self._columns]
-        self._filled: dict[str, list[tuple[Key, bytes]]] = {}
+        self._filled: dict[str, list[tuple[Key, bytes | None]]] = {}
 
     def row(self, row: Row) -> tuple[list[bytes], bool]:
         """Return (literals, whether one has a placeholder)."""
@@ -124,8 +124,7 @@ class _TablePacker:
     def finish(self) -> None:
         """Keep the filled cells for reading back."""
         for column, cells in self._filled.items():
-            for start in range(0, len(cells), CELLS_PER_QUERY):
-                part = cells[start : start + CELLS_PER_QUERY]
+            for part in by_query(cells):
                 keys, templates = tuple(key for key, _ in part), tuple(template for _, template in part)
                 self._facts.cells.append(Cells(self._table.name, column, keys, templates))
 

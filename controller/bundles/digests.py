@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from controller.bundles.connections import Row, name, text
 from controller.bundles.source import (
@@ -26,6 +26,8 @@ Masks = dict[str, list[Key]]
 MAX_MASKED_ROWS = 200
 #: Cells read back by one query.
 CELLS_PER_QUERY = 100
+#: Bytes of what these were made from: whoever reads them back holds one query's cells at a time.
+CELL_BYTES_PER_QUERY = 1024 * 1024
 
 
 def digest_columns(table: Table) -> list[Column]:
@@ -71,6 +73,21 @@ def condition(table: Table, keys: Sequence[Key]) -> str:
 def cells_sql(table: Table, column: str, keys: Sequence[Key]) -> str:
     """Return the SELECT that reads the cells of `column` in the rows of `keys`, in the table's order."""
     return f"SELECT {name(column)} FROM {name(table.name)} WHERE {condition(table, keys)} ORDER BY {order_of(table)}"
+
+
+def by_query(cells: Iterable[tuple[Key, bytes | None]]) -> Iterator[list[tuple[Key, bytes | None]]]:
+    """Yield the (key, template) pairs in their order, in parts that one query each reads back; a large one is alone."""
+    part: list[tuple[Key, bytes | None]] = []
+    size = 0
+    for key, template in cells:
+        more = len(template or b"")
+        if part and (len(part) == CELLS_PER_QUERY or size + more > CELL_BYTES_PER_QUERY):
+            yield part
+            part, size = [], 0
+        part.append((key, template))
+        size += more
+    if part:
+        yield part
 
 
 def key_of(table: Table, row: Row) -> Key:
