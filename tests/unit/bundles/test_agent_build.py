@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from controller.bundles import agent_build
+from controller.bundles import agent_build, bytecode
+from shared.encoding import canonical_json
 from shared.errors import ShoplaunchError
 from tests.interpreters import interpreters
 
@@ -50,6 +51,19 @@ def test_the_bytes_do_not_depend_on_the_process_that_builds_them(tmp_path, seed)
     subprocess.run([sys.executable, "-c", build, str(tmp_path / "a.pyz")], check=True, env=environment)
     agent_build.build_agent(tmp_path / "b.pyz", [bytes(32)])
     assert (tmp_path / "a.pyz").read_bytes() == (tmp_path / "b.pyz").read_bytes()
+
+
+@pytest.mark.parametrize("version", interpreters())
+def test_compiled_modules_do_not_depend_on_what_else_the_compiling_python_knows(version):
+    sources = canonical_json(
+        {path.name: path.read_text() for path in (bytecode.COMPILER.parents[2] / "agent").glob("*.py")}
+    )
+    busy = f"import http.client, runpy; runpy.run_path({str(bytecode.COMPILER)!r}, run_name='__main__')"
+    made = [
+        subprocess.run([interpreters()[version], "-I", "-S", *start], input=sources, check=True, capture_output=True)
+        for start in ([str(bytecode.COMPILER)], ["-c", busy])
+    ]
+    assert made[0].stdout == made[1].stdout
 
 
 def changed(agent, change):
