@@ -15,7 +15,6 @@ import time
 import zipfile
 from contextlib import suppress
 from pathlib import Path
-from types import MappingProxyType
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -141,9 +140,6 @@ class Box:
     """One account with a home of its own, in the folder `base` (Path) when given; `close` removes account, processes
     and files."""
 
-    #: What agents are started with besides what cron gives them: of the class, as not every box is made by `__init__`.
-    environment = MappingProxyType({})
-
     def __init__(self, controller=None, keys=None, agent=None, base=None):
         self.base = base or Path(tempfile.mkdtemp(prefix="slbox"))
         self.base.chmod(0o755)
@@ -267,7 +263,7 @@ class Box:
 
     def start(self, *arguments, python=None):
         """Start the agent in a process group of its own, as cron does."""
-        environment = {"HOME": str(self.home), "PATH": "/usr/bin:/bin", "LOGNAME": self.user, **self.environment}
+        environment = {"HOME": str(self.home), "PATH": "/usr/bin:/bin", "LOGNAME": self.user}
         process = subprocess.Popen(
             self.command(*arguments, python=python),
             env=environment,

@@ -75,12 +75,10 @@ def bulk(mariadb_server):
 
 @pytest.fixture
 def restore(mariadb_server, controller, keys, agent):
-    """Restore a bundle into an account of its own, on a machine and with an environment if given; return the
-    Restored."""
+    """Restore a bundle into an account of its own, on a machine if one is given; return the Restored."""
 
-    def restoring(bundle, machine=None, environment=()):
+    def restoring(bundle, machine=None):
         with closing(Account(mariadb_server, bundle, controller, keys, agent)) as shop:
-            shop.environment = dict(environment)
             return Restored(shop, controller, machine)
 
     return restoring
