@@ -6,6 +6,13 @@ from agent.database import run
 from shared.errors import ShoplaunchError
 
 
+def of_job(ctx, connection):
+    """Return what `choose` does for the job's bundle; the server is asked once. Raises as that."""
+    if ctx.collations is None:
+        ctx.collations = choose(connection, ctx.manifest["collations"])
+    return ctx.collations
+
+
 def choose(connection, wanted):
     """Return {collation: replacement} for those of `wanted` (manifest.collations) that the server does not know.
 

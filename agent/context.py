@@ -54,6 +54,8 @@ class Context:
         self.manifest = None
         #: What a stage has left to the next (agent.ledger.locked).
         self.locked_connection = None
+        #: What the server has for collations it lacks, once it was asked (agent.collations.of_job).
+        self.collations = None
         self.counters = {}
         self._guard = guard
         self._renderer = None

@@ -83,6 +83,19 @@ def _leave_with_parent(orders):
     os._exit(EXIT_ORPHANED)
 
 
+def _line_of(orders):
+    """Return the line that comes from the pipe `orders`, after which there is nothing; b"" when it ends before."""
+    # Neither buffered, as the watching thread must not share a buffer's lock with the interpreter's own end, nor byte
+    # by byte, as without a buffer lines are read
+    pieces = []
+    while not pieces or not pieces[-1].endswith(b"\n"):
+        piece = os.read(orders, 65536)
+        if not piece:
+            return b""
+        pieces.append(piece)
+    return b"".join(pieces)
+
+
 def become(folder, module, ours, theirs, log, prepare=None):
     """Do in a forked process what `main` does; return its exit code, with which the process has to leave.
 
@@ -110,9 +123,7 @@ def main(folder, module, orders, messages, prepare=None):
     soon as there is an order, returns what the stage will find as `ctx.bundle` (None: not opened yet) and `ctx.ahead`.
     """
     bundle, ahead = prepare(orders) if prepare is not None else (None, {})
-    # Unbuffered: the watching thread must not share a buffer's lock with the interpreter's own end
-    with open(orders, "rb", buffering=0, closefd=False) as stream:
-        text = stream.readline()
+    text = _line_of(orders)
     if not text:
         # The parent went, or had no work, before it gave the order
         return EXIT_ORPHANED

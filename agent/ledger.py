@@ -29,13 +29,13 @@ _CREATE = (
 
 
 @contextlib.contextmanager
-def locked(ctx):
+def locked(ctx, look=None):
     """Within this, a connection that holds the job's lock, with this attempt raised in the ledger.
 
-    What went well leaves it to the stage that comes next (`kept`, `let_go`). Raises ShoplaunchError `superseded`,
-    `db_locked`, `db_not_empty`, `db_*`.
+    A new connection is shown to `look(connection)` before anything is taken or changed. What went well leaves it to the
+    stage that comes next (`kept`, `let_go`). Raises ShoplaunchError `superseded`, `db_locked`, `db_not_empty`, `db_*`.
     """
-    connection = kept(ctx) or open_locked(ctx)
+    connection = kept(ctx) or open_locked(ctx, look)
     try:
         yield connection
     except BaseException:
@@ -71,14 +71,16 @@ def _taken(ctx):
     return connection
 
 
-def open_locked(ctx):
-    """Return a connection that holds the job's lock, with this attempt raised in the ledger.
+def open_locked(ctx, look=None):
+    """Return a connection that holds the job's lock, with this attempt raised in the ledger; `look` as for `locked`.
 
     The account's other connections are killed first: an earlier agent may still hold locks with them. Tables made
     with other values are dropped. Raises ShoplaunchError `superseded`, `db_locked`, `db_not_empty`, `db_*`.
     """
     connection = ctx.connect()
     try:
+        if look is not None:
+            look(connection)
         take_lock(connection, ctx)
         take_over(connection, ctx)
     except BaseException:

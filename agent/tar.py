@@ -1,7 +1,6 @@
 """A lean reader for our own shards: ustar with GNU long names, holding files, folders and links and nothing else."""
 
 import functools
-import re
 
 from shared.errors import ShoplaunchError
 
@@ -14,8 +13,6 @@ _LONG_TARGET = b"K"
 _END = bytes(BLOCK)
 #: What is larger is taken in pieces.
 MAX_HELD_BYTES = 1024 * 1024
-#: Python's own reading of numbers also takes signs and underscores.
-_OCTAL = re.compile(rb"[0-7]*\Z")
 
 
 class Window:
@@ -145,8 +142,8 @@ def entries(window):
         elif kind in (FILE, FOLDER, LINK, b"\0"):
             name = _name(header) if path is None else path
             aim = header[157:257].partition(b"\0")[0] if target is None else target
-            mode = _number(header[100:108])
-            mtime = _number(header[136:148])
+            mode = _known_number(header[100:108])
+            mtime = _known_number(header[136:148])
             yield Entry(FILE if kind == b"\0" else kind, name.rstrip(b"/"), aim, mode, mtime, size, window)
             path = target = None
         else:
@@ -180,10 +177,16 @@ def _name(header):
     return prefix + b"/" + name if prefix else name
 
 
-# Modes and times of many files are the same
-@functools.lru_cache(maxsize=1024)
 def _number(field):
-    digits = field.strip(b" \0")
-    if not _OCTAL.match(digits):
-        raise ShoplaunchError("bundle_damaged", "a shard's header is broken")
-    return int(digits or b"0", 8)
+    # Python's own reading of numbers also takes signs and underscores
+    digits = field.strip(b" \0") or b"0"
+    try:
+        if digits.isdigit():
+            return int(digits, 8)
+    except ValueError:
+        pass
+    raise ShoplaunchError("bundle_damaged", "a shard's header is broken")
+
+
+# Modes and times of many files are the same
+_known_number = functools.lru_cache(maxsize=1024)(_number)

@@ -16,7 +16,7 @@ WATCH_SECONDS = 2.0
 def run_once(ctx):
     """Import everything over one lock connection. Raises ShoplaunchError when that or anything else fails."""
     with ledger.locked(ctx) as connection:
-        adapt = collations.mapper(collations.choose(connection, ctx.manifest["collations"]))
+        adapt = collations.mapper(collations.of_job(ctx, connection))
         tables = ctx.read_json("tables")
         # Nobody else makes any while we hold the lock: where there was no table, there is nothing to look for later
         is_new = create_tables(ctx, connection, tables, adapt)

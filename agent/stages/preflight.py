@@ -5,7 +5,7 @@ import shutil
 import subprocess
 
 from agent import collations, document_root, holding, ledger
-from agent.database import change, close, server_version
+from agent.database import change, server_version
 from agent.database import run as execute
 from agent.importer import Patience
 from shared.errors import ShoplaunchError
@@ -16,20 +16,11 @@ OLDEST_MYSQL = (5, 7)
 #: Room for what filling placeholders adds to a statement.
 PACKET_MARGIN_BYTES = 64 * 1024
 PROBE = ledger.OWN_PREFIX + "probe"
-#: What a bundle may hold beside plain tables -> how one is made with the table PROBE, and dropped again.
+#: What a bundle may hold beside tables -> how one is made with the table PROBE, and dropped again where it does not go
+#: with that.
 PROBES = (
-    (
-        "foreign_key",
-        "CREATE TABLE `{0}_child` (a VARBINARY({1}) NOT NULL PRIMARY KEY, FOREIGN KEY (a) REFERENCES `{0}` (a))"
-        " ENGINE=InnoDB ROW_FORMAT=DYNAMIC",
-        "DROP TABLE IF EXISTS `{0}_child`",
-    ),
     ("view", "CREATE VIEW `{0}_view` AS SELECT a FROM `{0}`", "DROP VIEW IF EXISTS `{0}_view`"),
-    (
-        "trigger",
-        "CREATE TRIGGER `{0}` BEFORE INSERT ON `{0}` FOR EACH ROW SET NEW.b = 1",
-        "DROP TRIGGER IF EXISTS `{0}`",
-    ),
+    ("trigger", "CREATE TRIGGER `{0}` BEFORE INSERT ON `{0}` FOR EACH ROW SET NEW.b = 1", None),
     ("procedure", "CREATE PROCEDURE `{0}`() SELECT 1", "DROP PROCEDURE IF EXISTS `{0}`"),
     (
         "function",
@@ -37,6 +28,8 @@ PROBES = (
         "DROP FUNCTION IF EXISTS `{0}`",
     ),
 )
+#: The second name is of agents before this one.
+DROP_PROBE = "DROP TABLE IF EXISTS `{0}`, `{0}_child`".format(PROBE)
 
 
 def run(ctx):
@@ -102,14 +95,13 @@ def _room(used, soft, hard, unit):
 
 def check_database(ctx):
     """Raise ShoplaunchError `db_*` when the database cannot hold the shop; take it over when it can."""
-    connection = ctx.connect()
-    try:
+
+    def look(connection):
         ledger.check_ours(connection, ctx.job_id)
         check_server(connection, ctx.manifest)
-        collations.choose(connection, ctx.manifest["collations"])
-    finally:
-        close(connection)
-    with ledger.locked(ctx) as connection:
+        collations.of_job(ctx, connection)
+
+    with ledger.locked(ctx, look) as connection:
         check_rights(connection, ctx.manifest["requirements"])
 
 
@@ -129,27 +121,34 @@ def check_server(connection, manifest):
 
 def check_rights(connection, needs):
     """Raise ShoplaunchError `db_privileges`, `db_key_length`, `db_trigger_denied` after trying with a table of ours and
-    one of each other kind the bundle holds."""
+    one of each other kind the bundle holds. Few definitions: for each the server waits for its disk."""
     # Bundles packed earlier name only these
     objects = needs.get("objects", ["trigger"] if needs.get("triggers_or_routines") else [])
-    probes = [(make, drop) for kind, make, drop in PROBES if kind in objects]
-    drop_table = "DROP TABLE IF EXISTS `{}`".format(PROBE)
-    key = min(max(1, needs["longest_key_bytes"]), 3072)
+    makes = [make.format(PROBE) for kind, make, _ in PROBES if kind in objects]
+    drops = [DROP_PROBE] + [drop.format(PROBE) for kind, _, drop in PROBES if kind in objects and drop is not None]
+    alter = "ALTER TABLE `{0}` ADD KEY b (b)" + (
+        ", ADD FOREIGN KEY (c) REFERENCES `{0}` (a)" if "foreign_key" in objects else ""
+    )
+    create = (
+        "CREATE TABLE `{}` (a VARBINARY({}) NOT NULL, b INT, c VARBINARY(1), PRIMARY KEY (a))"
+        " ENGINE=InnoDB ROW_FORMAT=DYNAMIC"
+    )
     # A killed run may have left them
-    _run_all(connection, [drop for _, drop in probes] + [drop_table], key)
-    create = "CREATE TABLE `{}` (a VARBINARY({}) NOT NULL, b INT, PRIMARY KEY (a)) ENGINE=InnoDB ROW_FORMAT=DYNAMIC"
-    execute(connection, create.format(PROBE, key))
+    _run_all(connection, drops)
+    execute(connection, create.format(PROBE, min(max(1, needs["longest_key_bytes"]), 3072)))
     try:
-        change(connection, "ALTER TABLE `{}` ADD KEY b (b)".format(PROBE))
-        change(connection, "INSERT INTO `{}` VALUES ('x', 1)".format(PROBE))
+        change(connection, alter.format(PROBE))
+        change(connection, b"BEGIN")
+        change(connection, "INSERT INTO `{}` VALUES ('x', 1, NULL)".format(PROBE))
         change(connection, "UPDATE `{}` SET b = 2".format(PROBE))
         change(connection, "DELETE FROM `{}`".format(PROBE))
-        for make_and_drop in probes:
-            _run_all(connection, make_and_drop, key)
+        # Nothing the disk has to be waited for
+        change(connection, b"ROLLBACK")
+        _run_all(connection, makes)
     finally:
-        execute(connection, drop_table)
+        _run_all(connection, drops)
 
 
-def _run_all(connection, statements, key):
+def _run_all(connection, statements):
     for statement in statements:
-        execute(connection, statement.format(PROBE, key))
+        execute(connection, statement)

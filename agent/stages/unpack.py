@@ -4,9 +4,11 @@ No large file is held whole, and of shards only what was read ahead: an account'
 """
 
 import os
+from contextlib import closing, contextmanager
 from functools import partial
 
 from agent import staging, tar
+from agent.ahead import Ahead
 from agent.residue import Residue
 from agent.shards import is_large, unpacked
 from agent.tree_writer import TreeWriter
@@ -14,6 +16,8 @@ from shared.bundle import SHARD_UNPACKED_BYTES
 from shared.errors import ShoplaunchError
 
 NAME = "unpack"
+#: What is unpacked and waits to be written at most, besides what was read before the order.
+ROOM_BYTES = 4 * 1024 * 1024
 
 
 def run(ctx):
@@ -27,23 +31,41 @@ def run(ctx):
     residue = Residue(ctx.manifest, ctx.values)
     os.umask(0o022)
     staging.ensure(ctx.staging)
-    writer = TreeWriter(ctx.staging)
-    try:
+    with closing(TreeWriter(ctx.staging)) as writer, _unpacking(ctx, shards) as pieces_of:
         for member in shards:
             if not ctx.state.shard_done(member["name"]):
                 ctx.check_current()
-                unpack_shard(ctx, writer, residue, member, partial(ctx.progress, NAME, done / total))
+                alive = partial(ctx.progress, NAME, done / total)
+                unpack_shard(ctx, writer, residue, member, pieces_of(member), alive)
                 ctx.state.mark_shard(member["name"], ctx.take_counters())
             done += member["size"]
             ctx.progress(NAME, done / total)
-    finally:
-        writer.close()
 
 
-def unpack_shard(ctx, writer, residue, member, alive=lambda: None):
-    """Write every entry of one shard; `alive()` is called while a large file is written."""
+@contextmanager
+def _unpacking(ctx, shards):
+    """Within this, a function that returns the archive of one of `shards` in pieces, each that is not done in its turn;
+    a thread unpacks them beside what is written, where there can be one."""
+    waiting = [member for member in shards if not ctx.state.shard_done(member["name"])]
     try:
-        _unpack_shard(ctx, writer, residue, member, alive)
+        ahead = Ahead(((member["name"], piece) for member in waiting for piece in _pieces(ctx, member)), ROOM_BYTES)
+    except RuntimeError as error:
+        ctx.log.info("no thread unpacks beside what is written: %s", error)
+        yield partial(_pieces, ctx)
+        return
+    with closing(ahead):
+        yield lambda member: ahead.pieces(member["name"])
+
+
+def _pieces(ctx, member):
+    return ctx.ahead.pop(member["name"], None) or unpacked(ctx.bundle, member)
+
+
+def unpack_shard(ctx, writer, residue, member, pieces, alive=lambda: None):
+    """Write every entry of one shard, whose archive comes in `pieces`; `alive()` is called while a large file is
+    written."""
+    try:
+        _unpack_shard(ctx, writer, residue, member, pieces, alive)
     except ShoplaunchError:
         if is_large(member):
             # Was it not even what the manifest names? Raises then
@@ -52,9 +74,9 @@ def unpack_shard(ctx, writer, residue, member, alive=lambda: None):
         raise
 
 
-def _unpack_shard(ctx, writer, residue, member, alive):
+def _unpack_shard(ctx, writer, residue, member, pieces, alive):
     # One search over all that is held; only where there is a trace, files are looked through one by one
-    window = tar.Window(ctx.ahead.pop(member["name"], None) or unpacked(ctx.bundle, member), residue.may_be_in)
+    window = tar.Window(pieces, residue.may_be_in)
     written = entries = 0
     most = _most_entries(member)
     for entry in tar.entries(window):

@@ -17,6 +17,7 @@ from agent import bundle_reader, jobfile, small_job, tar
 from agent.http import check_address
 from agent.inflate import gunzip, gunzip_large
 from agent.residue import Residue
+from agent.shards import unpacked
 from agent.stages import unpack
 from agent.tree_writer import TreeWriter
 from controller.bundles import dump, reading
@@ -150,13 +151,12 @@ def one_shard(data):
     sandbox = tempfile.mkdtemp(dir="/dev/shm")
     staging = os.path.join(sandbox, "staging")
     writer = TreeWriter(staging)
-    fake = types.SimpleNamespace(
-        bundle=types.SimpleNamespace(read=lambda member: archive),
-        renderer=Renderer(NONCE, VALUES), count=lambda *_: None, ahead={},
-    )  # fmt: skip
+    bundle = types.SimpleNamespace(read=lambda member: archive)
+    fake = types.SimpleNamespace(bundle=bundle, renderer=Renderer(NONCE, VALUES), count=lambda *_: None)
     member = {"name": "files/1.tar.gz", "placeholders": True, "unpacked": len(data), "size": len(archive)}
     try:
-        unpack.unpack_shard(fake, writer, Residue({"residue": [b"template.example".hex()]}, VALUES), member)
+        residue = Residue({"residue": [b"template.example".hex()]}, VALUES)
+        unpack.unpack_shard(fake, writer, residue, member, unpacked(bundle, member))
     finally:
         writer.close()
         _check_inside(sandbox, staging)

@@ -253,8 +253,10 @@ def test_what_was_made_to_try_the_rights_is_gone_also_after_a_run_that_was_kille
     killed = needing(site, ["foreign_key", *RIGHT_FOR])
     connection = site.take(1)
     for statement in [
-        "CREATE TABLE shoplaunch_probe (a VARBINARY(1) NOT NULL, b INT, PRIMARY KEY (a))",
-        *(make.format("shoplaunch_probe", 1) for _kind, make, _drop in preflight.PROBES),
+        "CREATE TABLE shoplaunch_probe (a VARBINARY(1) NOT NULL, b INT, c VARBINARY(1), PRIMARY KEY (a))",
+        # As agents before this one made it
+        "CREATE TABLE shoplaunch_probe_child (a VARBINARY(1), FOREIGN KEY (a) REFERENCES shoplaunch_probe (a))",
+        *(make.format("shoplaunch_probe") for _kind, make, _drop in preflight.PROBES),
     ]:
         run(connection, statement)
     close(connection)

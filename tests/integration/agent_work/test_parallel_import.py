@@ -98,8 +98,8 @@ def test_losing_the_lock_connection_stops_the_others_and_the_import_goes_on(site
     opened = []
     real = ledger.open_locked
 
-    def remember(ctx):
-        opened.append(real(ctx))
+    def remember(*arguments):
+        opened.append(real(*arguments))
         return opened[-1]
 
     monkeypatch.setattr(ledger, "open_locked", remember)
@@ -122,10 +122,10 @@ def test_no_chunk_begins_once_the_lock_is_lost(site, monkeypatch):
     opened, done, stopping = [], [], threading.Event()
     open_locked, stop = ledger.open_locked, importer.Workers.stop
 
-    def opening(ctx):
+    def opening(*arguments):
         if opened:
             done.append(site.query("SELECT COUNT(*) FROM shoplaunch_ledger")[0][0])
-        opened.append(open_locked(ctx))
+        opened.append(open_locked(*arguments))
         return opened[-1]
 
     def stopped(workers):
