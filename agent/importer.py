@@ -101,13 +101,17 @@ def _lines(text):
 
 
 class Workers:
-    """Threads that import the waiting chunks, each over its own connection; any failure stops all of them.
+    """Threads that import the chunks `members`, each over its own connection; any failure stops all of them.
 
-    Where an account may have no more threads, fewer do it all, or the one that asks, before it gets its answer.
+    Of each chunk `ready(member, check)` says, by returning, that its tables are there; it calls `check()` while it
+    waits. `done(bytes)` is told what was imported. Where an account may have no more threads, fewer do it all, or
+    whoever calls `work_here`.
     """
 
-    def __init__(self, ctx, members, done_bytes, total_bytes):
+    def __init__(self, ctx, members, ready, done):
         self._ctx = ctx
+        self._ready = ready
+        self._done = done
         self._waiting = queue.Queue()
         for member in members:
             self._waiting.put(member)
@@ -117,8 +121,6 @@ class Workers:
         self._news = threading.Event()
         self._finished = []
         self._failure = None
-        self._done_bytes = done_bytes
-        self._total_bytes = max(1, total_bytes)
         self._counted_at = time.monotonic()
         self._threads = []
         self._ended = 0
@@ -129,8 +131,11 @@ class Workers:
                 self._threads.append(thread)
         except RuntimeError as error:
             ctx.log.info("%d threads import: %s", len(self._threads), error)
-            if not self._threads:
-                self._run()
+
+    def work_here(self):
+        """Import what waits, if no thread does."""
+        if not self._threads:
+            self._run()
 
     def alive(self):
         """Tell whether any thread still works."""
@@ -176,6 +181,7 @@ class Workers:
                     return
                 try:
                     self._check()
+                    self._ready(member, self._check)
                     connection = connection or self._ctx.connect()
                     with self._alone_if_large(member):
                         import_chunk(self._ctx, connection, member)
@@ -204,14 +210,12 @@ class Workers:
     def _note(self, member):
         with self._guard:
             self._finished.append(member["name"])
-            self._done_bytes += member["size"]
-            fraction = self._done_bytes / self._total_bytes
+            self._done(member["size"])
             due = time.monotonic() - self._counted_at > NOTE_SECONDS
             if due:
                 self._counted_at = time.monotonic()
         if due:
             self._ctx.state.add_counters(self._ctx.take_counters())
-        self._ctx.progress("import", 0.1 + 0.8 * fraction)
         self._news.set()
 
     def _fail(self, error):

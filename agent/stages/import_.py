@@ -5,6 +5,7 @@ from functools import partial
 from agent import collations, lanes, ledger
 from agent.database import run as execute
 from agent.importer import CONNECTIONS, Patience, Workers
+from agent.tables import Tables
 from shared.bundle import members_of
 from shared.errors import ShoplaunchError
 
@@ -18,9 +19,11 @@ def run_once(ctx):
     with ledger.locked(ctx) as connection:
         adapt = collations.mapper(collations.of_job(ctx, connection))
         tables = ctx.read_json("tables")
+        present = ledger.tables(connection)
+        missing = [table for table in tables if table["name"] not in present]
         # Nobody else makes any while we hold the lock: where there was no table, there is nothing to look for later
-        is_new = create_tables(ctx, connection, tables, adapt)
-        import_rows(ctx, connection, Indexes(ctx, connection, tables, adapt, is_new))
+        is_new = 0 < len(tables) == len(missing)
+        import_rows(ctx, connection, missing, adapt, Indexes(ctx, connection, tables, adapt, is_new))
         add_foreign_keys(ctx, connection, tables, adapt, is_new)
         create_routines(ctx, connection, adapt, is_new)
 
@@ -39,33 +42,18 @@ def run(ctx):
             patience.failure(error)
 
 
-def create_tables(ctx, connection, tables, adapt):
-    """Every table is there, without its late indexes; return whether there was none before.
-
-    The server mostly waits for its disk meanwhile: several at a time. Whoever comes after us waits until the last one
-    is through with it (agent.ledger.kill_others).
-    """
-    present = ledger.tables(connection)
-    tasks = [partial(_create, ctx, adapt, table) for table in tables if table["name"] not in present]
-    # Where file locks fail, an agent of this very attempt may be there too: only the lock keeps us apart then
-    beside = CONNECTIONS if ctx.lock is None or ctx.lock.reliable else 0
-    lanes.run(ctx, connection, tasks, lambda fraction: ctx.progress(NAME, 0.1 * fraction), beside)
-    return 0 < len(tables) == len(tasks)
-
-
-def _create(ctx, adapt, table, connection):
-    ctx.check_job_file()
-    execute(connection, adapt(table["create"]))
-
-
-def import_rows(ctx, connection, indexes):
-    """Every data chunk is in its tables, each exactly once, and then their indexes, as soon as a table has its rows."""
+def import_rows(ctx, connection, missing, adapt, indexes):
+    """The `missing` tables are made, and every data chunk is in its tables, each exactly once, as soon as these are
+    there; then their indexes, as soon as a table has its rows."""
+    tables = Tables(ctx.manifest, [table["name"] for table in missing])
     members = members_of(ctx.manifest, "data")
     done = ledger.chunks_done(connection)
     waiting = [member for member in members if member["name"] not in done]
-    total = sum(member["size"] for member in members)
-    workers = Workers(ctx, waiting, total - sum(member["size"] for member in waiting), total)
+    progress = _Progress(ctx, len(missing), members, done)
+    workers = Workers(ctx, tables.chunks_in_order(waiting), tables.wait_for, progress.rows)
     try:
+        create_tables(ctx, connection, missing, adapt, tables, workers.check, progress.tables)
+        workers.work_here()
         while workers.alive():
             workers.wait(WATCH_SECONDS)
             indexes.add(done.union(workers.finished()))
@@ -75,6 +63,49 @@ def import_rows(ctx, connection, indexes):
     finally:
         workers.stop()
     indexes.add()
+
+
+class _Progress:
+    """How far the `tables` (a number) and the rows of the chunks `members` are, those in `done` (names) before."""
+
+    def __init__(self, ctx, tables, members, done):
+        self._ctx = ctx
+        self._made = 0.0 if tables else 1.0
+        self._total = sum(member["size"] for member in members) or 1
+        self._done = sum(member["size"] for member in members if member["name"] in done)
+
+    def tables(self, fraction):
+        """`fraction` of the tables is there."""
+        self._made = max(self._made, fraction)
+        self._tell()
+
+    def rows(self, done):
+        """The rows of `done` more packed bytes are there."""
+        self._done += done
+        self._tell()
+
+    def _tell(self):
+        self._ctx.progress(NAME, 0.1 * self._made + 0.8 * self._done / self._total)
+
+
+def create_tables(ctx, connection, missing, adapt, tables, check, progress):
+    """Every one of the `missing` tables is there, without its late indexes, and `tables` (agent.tables) knows.
+
+    The server mostly waits for its disk meanwhile: several at a time. Whoever comes after us waits until the last one
+    is through with it (agent.ledger.kill_others). `check()` raises what has gone wrong elsewhere.
+    """
+    by_name = {table["name"]: table for table in missing}
+
+    def make(name, connection):
+        ctx.check_job_file()
+        check()
+        execute(connection, adapt(by_name[name]["create"]))
+        tables.made(name)
+
+    # Where file locks fail, an agent of this very attempt may be there too: only the lock keeps us apart then
+    beside = CONNECTIONS if ctx.lock is None or ctx.lock.reliable else 0
+    lanes.run(ctx, connection, [partial(make, name) for name in tables.in_order(by_name)], progress, beside)
+    progress(1.0)
 
 
 class Indexes:

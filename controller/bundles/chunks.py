@@ -14,6 +14,8 @@ STATEMENT_BYTES = 256 * 1024
 #: Each chunk may be twice as large as the one before, up to the bundle's limit: even a small shop has some for every
 #: connection.
 FIRST_CHUNK_BYTES = STATEMENT_BYTES
+#: A chunk that holds this much ends with its table: one of a single table need not wait for any other.
+TABLE_CHUNK_BYTES = STATEMENT_BYTES // 4
 #: What a server can be expected to take in one packet at most.
 MAX_ROW_BYTES = 64 * 1024 * 1024
 
@@ -50,6 +52,8 @@ class ChunkWriter:
     def begin(self, table: Table) -> None:
         """The rows that follow belong to `table`."""
         self._end_statement()
+        if self._bytes >= TABLE_CHUNK_BYTES:
+            self._end_chunk()
         columns = ", ".join(name(column.name) for column in table.stored)
         self._head = f"INSERT INTO {name(table.name)} ({columns}) VALUES ".encode()
         self._table = table.name
