@@ -1,11 +1,52 @@
-"""Verifying Ed25519 signatures in pure Python, by the vendored ecdsa library."""
+"""Verifying Ed25519 signatures: by the OpenSSL this Python has loaded anyway, else in pure Python."""
+
+#: OpenSSL's number for this kind of key, EVP_PKEY_ED25519 (openssl/evp.h).
+_KIND = 1087
+_KEY_BYTES, _SIGNATURE_BYTES = 32, 64
 
 
 def verify(public_key, data, signature):
     """Tell whether `signature` (64 bytes) over `data` was made by the owner of `public_key` (32 bytes)."""
-    if len(public_key) != 32 or len(signature) != 64:
+    if len(public_key) != _KEY_BYTES or len(signature) != _SIGNATURE_BYTES:
         return False
-    # Here, not above: slow to load, and `status` has nothing to verify
+    # What it does not accept, or cannot judge, is looked at again: slow, but nobody waits for what is refused
+    return _openssl_accepts(public_key, data, signature) or _ecdsa_accepts(public_key, data, signature)
+
+
+def _openssl_accepts(public_key, data, signature):
+    """Tell whether OpenSSL (1.1.1 and newer) can be asked and takes the signature for the key's."""
+    try:
+        import _hashlib
+        import ctypes
+
+        # By the module's own file: that is the library it was linked with, wherever that lies
+        library = ctypes.CDLL(_hashlib.__file__)
+        new_key, free_key = library.EVP_PKEY_new_raw_public_key, library.EVP_PKEY_free
+        new_context, free_context = library.EVP_MD_CTX_new, library.EVP_MD_CTX_free
+        begin, judge = library.EVP_DigestVerifyInit, library.EVP_DigestVerify
+    except (ImportError, AttributeError, OSError, MemoryError):
+        # Without ctypes or a shared OpenSSL, with one before 1.1.1, or where nothing may be made executable
+        return False
+    pointer, text, size = ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t
+    new_key.restype, new_key.argtypes = pointer, [ctypes.c_int, pointer, text, size]
+    new_context.restype, new_context.argtypes = pointer, []
+    begin.argtypes, judge.argtypes = [pointer] * 5, [pointer, text, size, text, size]
+    free_key.argtypes = free_context.argtypes = [pointer]
+    free_key.restype = free_context.restype = None
+    key, context = new_key(_KIND, None, public_key, len(public_key)), new_context()
+    try:
+        if not key or not context or begin(context, None, None, None, key) != 1:
+            return False
+        return judge(context, signature, len(signature), data, len(data)) == 1
+    finally:
+        # Of nothing, too
+        free_context(context)
+        free_key(key)
+
+
+def _ecdsa_accepts(public_key, data, signature):
+    """As `verify`, by the vendored ecdsa library."""
+    # Here, not above: slow to load, and mostly not needed
     from ecdsa import BadSignatureError, Ed25519, VerifyingKey
     from ecdsa.errors import MalformedPointError
 

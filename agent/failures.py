@@ -2,7 +2,6 @@
 
 import errno
 import os
-import traceback
 
 from shared.errors import ShoplaunchError
 
@@ -26,6 +25,9 @@ def as_failure(error):
 
 def _place(error):
     """Return where `error` was raised; its own text may hold anything, secrets too."""
+    # Here, not above: it takes a while to load, and mostly nothing of the kind happens
+    import traceback
+
     frames = traceback.extract_tb(error.__traceback__)
     if not frames:
         return "an unknown place"

@@ -3,6 +3,7 @@
 import marshal
 import sys
 import zipimport
+import zlib
 from importlib.machinery import ModuleSpec
 from importlib.util import MAGIC_NUMBER
 
@@ -21,7 +22,7 @@ def install(archive, folder):
 
 
 class Compiled:
-    """A finder and loader (PEP 451) of the modules in `code`: name -> (path of the source in `archive`, code as bytes).
+    """A finder and loader (PEP 451) of the modules in `code`: name -> (path of the source in `archive`, packed code).
 
     `get_data(path)` returns what else lies in the archive.
     """
@@ -47,4 +48,4 @@ class Compiled:
 
     def exec_module(self, module):
         """Run the module's code in it."""
-        exec(marshal.loads(self._code[module.__name__][1]), module.__dict__)  # noqa: S102, S302 - what loaders do
+        exec(marshal.loads(zlib.decompress(self._code[module.__name__][1])), module.__dict__)  # noqa: S102, S302 - what loaders do

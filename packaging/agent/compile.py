@@ -1,12 +1,13 @@
 """Compiles modules for the Python that runs this, 3.6 or newer; writes what agent.modules reads.
 
 Standard input is a JSON object: path of each module in the archive -> its source. Standard output is the magic number
-in hexadecimal, a line end, and the marshalled code.
+in hexadecimal, a line end, and the marshalled code: of each module by itself packed, as few of them are loaded.
 """
 
 import json
 import marshal
 import sys
+import zlib
 from importlib.util import MAGIC_NUMBER
 
 #: References, which came with version 3, depend on what else is alive: the same source would give other bytes. Since
@@ -25,7 +26,7 @@ def main():
     code = {}
     for path, source in sorted(sources.items()):
         compiled = compile(source, path, "exec", dont_inherit=True, optimize=0)
-        code[name_of(path)] = (path, marshal.dumps(compiled, VERSION))
+        code[name_of(path)] = (path, zlib.compress(marshal.dumps(compiled, VERSION), 9))
     sys.stdout.buffer.write(MAGIC_NUMBER.hex().encode("ascii") + b"\n" + marshal.dumps(code, VERSION))
 
 
