@@ -11,6 +11,7 @@ import os
 import threading
 import time
 
+from agent import exits
 from agent.http import DEADLINE_SECONDS, Backoff
 from shared.ack import ACCEPTED
 from shared.errors import ShoplaunchError
@@ -26,7 +27,6 @@ UNHEARD_SECONDS = 5.0
 LOOK_SECONDS = 1.0
 #: Between two durable notes of progress at least.
 NOTE_SECONDS = 1.0
-EXIT_SUPERSEDED = 4
 VERDICTS = {401: "callback_refused", 410: "cancelled"}
 #: The controller will never take this event; reports of stages are not worth blocking the others.
 REJECTED = (400, 413, 422)
@@ -45,7 +45,7 @@ def weights(kind=RESTORE):
 
 def leave_at_once():
     """End the process without touching anything: no clean-up, no log."""
-    os._exit(EXIT_SUPERSEDED)
+    os._exit(exits.SUPERSEDED)
 
 
 class Reporter:

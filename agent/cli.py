@@ -9,12 +9,11 @@ import os
 import signal
 import sys
 
-from agent import VERSION
+from agent import VERSION, exits
 from agent.failures import as_failure
 from shared.errors import ShoplaunchError
 from shared.job import STATE_FILE
 
-EXIT_USAGE = 2
 USAGE = "usage: agent.pyz run | status [--json] | verify | --version\n"
 
 
@@ -34,7 +33,7 @@ def main(arguments=None):
     if arguments == ["verify"]:
         return _verify(folder)
     sys.stderr.write(USAGE)
-    return EXIT_USAGE
+    return exits.USAGE
 
 
 def leave(code):
@@ -65,11 +64,11 @@ def _complain(text):
 
 
 def _run(folder):
-    from agent import entry
-
     if os.geteuid() == 0:
         sys.stderr.write("The agent works as the account, never as root.\n")
-        return entry.EXIT_FAILED
+        return exits.FAILED
+    from agent import entry
+
     _as_usual()
     try:
         return entry.run(folder)
@@ -77,7 +76,7 @@ def _run(folder):
         # Without a folder to write in there is nobody else to tell
         failure = as_failure(error)
         sys.stderr.write("{}: {}\n".format(failure.code, failure.message))
-        return entry.EXIT_WAITING
+        return exits.WAITING
 
 
 def _as_usual():
@@ -94,8 +93,6 @@ def _as_usual():
 
 def _status(folder, as_json):
     """Print `state.json`: as it is, or the lines that matter."""
-    from agent import entry
-
     try:
         with open(os.path.join(folder, STATE_FILE)) as stream:
             state = json.load(stream)
@@ -103,7 +100,7 @@ def _status(folder, as_json):
         state = {}
     except ValueError:
         sys.stderr.write("state.json is unreadable\n")
-        return entry.EXIT_FAILED
+        return exits.FAILED
     if as_json:
         sys.stdout.write(json.dumps(state, sort_keys=True) + "\n")
         return 0
@@ -119,7 +116,7 @@ def _status(folder, as_json):
 
 def _verify(folder):
     """Check job file and every member of the bundle, changing nothing."""
-    from agent import entry, jobfile
+    from agent import jobfile
     from agent.bundle_reader import open_bundle
 
     try:
@@ -133,7 +130,7 @@ def _verify(folder):
     except (ShoplaunchError, OSError) as error:
         failure = as_failure(error)
         sys.stderr.write("{}: {}\n".format(failure.code, failure.message))
-        return entry.EXIT_FAILED
+        return exits.FAILED
     sys.stdout.write(
         "job {} and its bundle ({} members) are in order\n".format(job["job"], len(bundle.manifest["members"]))
     )

@@ -86,6 +86,12 @@ class Context:
         return self._renderer
 
     @property
+    def has_given_up(self):
+        """Whether this very attempt has failed for good already."""
+        given_up = self.state.get("given_up", {})
+        return (given_up.get("job"), given_up.get("attempt")) == (self.job_id, self.attempt)
+
+    @property
     def variant(self):
         """The manifest's entry of the variant the job chose, None without. Raises ShoplaunchError `variant_unknown`."""
         return variant_of(self.manifest, self.job.get("variant"))

@@ -10,15 +10,41 @@ import os
 import signal
 import threading
 import time
+from functools import partial
 
 from agent import helper_main
 from agent.failures import as_failure
+from agent.shards import read_ahead
 from shared.errors import ShoplaunchError, is_known
-from shared.job import LOG_FILE
+from shared.job import LOG_FILE, RESTORE
+
+#: The stage that runs beside others: of the new tree, which needs neither database nor network.
+STAGE = "unpack"
+
+
+def start(ctx):
+    """Return a Helper for the stage that is to run beside another one, None when none is or there can be no helper.
+
+    To be called before there is a second thread. Until that stage's turn comes it changes nothing.
+    """
+    if ctx.kind != RESTORE or _is_switched(ctx):
+        return None
+    try:
+        # Nothing is written before the order; unpacking in memory need not wait for it
+        return Helper(ctx, STAGE, partial(read_ahead, ctx.job, ctx.folder, ctx.state.shard_done))
+    except OSError as error:
+        ctx.log.info("no second process: %s", error.strerror)
+        return None
+
+
+def _is_switched(ctx):
+    """Tell whether this very shop is in its place already; `attempt.prepare`, which comes later, will keep it there."""
+    same = {"job": ctx.job_id, "values_sha256": ctx.values_sha256}
+    return all(ctx.state.get(name) == value for name, value in same.items()) and ctx.state.stage_done("switch")
 
 
 class Helper:
-    """Runs the stage `module` for `ctx` in a process of its own, which is there from construction on and waits for
+    """Runs the stage `name` for `ctx` in a process of its own, which is there from construction on and waits for
     `work`.
 
     It has to be made while there is one thread: what others hold when a process is forked stays held in its copy.
@@ -26,13 +52,13 @@ class Helper:
     start.
     """
 
-    def __init__(self, ctx, module, prepare=None):
-        self.name = module.NAME
+    def __init__(self, ctx, name, prepare=None):
+        self.name = name
         self._ctx = ctx
         self._then = self._thread = self._error = None
         self._done = False
         self._started = self._ended = None
-        self._pid, self._orders, self._messages = _fork(ctx, module, prepare)
+        self._pid, self._orders, self._messages = _fork(ctx, name, prepare)
         try:
             ctx.lock.add_helper(self._pid)
         except BaseException:
@@ -142,7 +168,7 @@ class Helper:
             os.waitpid(pid, 0)
 
 
-def _fork(ctx, module, prepare):
+def _fork(ctx, name, prepare):
     """Return (process id, stream for its orders, stream of its messages) of a new process. Raises OSError."""
     log = os.open(os.path.join(ctx.folder, LOG_FILE), os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     ends = []
@@ -154,7 +180,7 @@ def _fork(ctx, module, prepare):
         if not pid:
             code = helper_main.EXIT_BROKEN
             try:
-                code = helper_main.become(ctx.folder, module, (theirs, answers), (orders, messages), log, prepare)
+                code = helper_main.become(ctx.folder, name, (theirs, answers), (orders, messages), log, prepare)
             finally:
                 # What follows is the parent's
                 os._exit(code)

@@ -3,6 +3,7 @@
 It believes what the parent tells it, the verified job above all, and uses neither database nor network.
 """
 
+import importlib
 import json
 import os
 import threading
@@ -96,7 +97,7 @@ def _line_of(orders):
     return b"".join(pieces)
 
 
-def become(folder, module, ours, theirs, log, prepare=None):
+def become(folder, name, ours, theirs, log, prepare=None):
     """Do in a forked process what `main` does; return its exit code, with which the process has to leave.
 
     `ours` and `theirs` are the ends of the pipes (order, message), `log` is a descriptor of the agent's log.
@@ -110,18 +111,20 @@ def become(folder, module, ours, theirs, log, prepare=None):
         os.dup2(log, 1)
         os.dup2(log, 2)
         compat.name_process(PROCESS_NAME)
-        return main(folder, module, 0, ours[1], prepare)
+        return main(folder, name, 0, ours[1], prepare)
     except Exception as error:  # noqa: BLE001 - the parent goes on without us, and people look into the log
         Log(folder).info("helper: %s", as_failure(error).message)
         return EXIT_BROKEN
 
 
-def main(folder, module, orders, messages, prepare=None):
-    """Run the stage `module` as the helper of the agent that works in `folder`; return the exit code.
+def main(folder, name, orders, messages, prepare=None):
+    """Run the stage `name` (a module of agent.stages) as the helper of the agent that works in `folder`; return the
+    exit code.
 
     `orders` and `messages` are the descriptors of the pipes from and to the parent. `prepare(orders)`, which ends as
     soon as there is an order, returns what the stage will find as `ctx.bundle` (None: not opened yet) and `ctx.ahead`.
     """
+    module = importlib.import_module("agent.stages." + name)
     bundle, ahead = prepare(orders) if prepare is not None else (None, {})
     text = _line_of(orders)
     if not text:

@@ -1,12 +1,9 @@
 """Runs the stages of a job in their order; the order is data, and each done-mark is written after the work."""
 
 import time
-from functools import partial
 
 from agent.compat import peak_memory_bytes
 from agent.failures import as_failure
-from agent.helper import Helper
-from agent.shards import read_ahead
 from agent.small_job import is_back
 from agent.stages import (
     configure,
@@ -72,28 +69,6 @@ def _is_waiting(ctx, module):
 
 def _groups(ctx):
     return BACK if is_back(ctx.job) else ORDER[ctx.kind]
-
-
-def start_helper(ctx):
-    """Return a Helper for the stage that is to run beside another one, None when none is or there can be no helper.
-
-    To be called before there is a second thread. Until that stage's turn comes it changes nothing.
-    """
-    for group in _groups(ctx):
-        if len(group) > 1 and not _is_switched(ctx):
-            try:
-                # Nothing is written before the order; unpacking in memory need not wait for it
-                ahead = partial(read_ahead, ctx.job, ctx.folder, ctx.state.shard_done)
-                return Helper(ctx, group[0], ahead)
-            except OSError as error:
-                ctx.log.info("no second process: %s", error.strerror)
-    return None
-
-
-def _is_switched(ctx):
-    """Tell whether this very shop is in its place already; `attempt.prepare`, which comes later, will keep it there."""
-    same = {"job": ctx.job_id, "values_sha256": ctx.values_sha256}
-    return all(ctx.state.get(name) == value for name, value in same.items()) and ctx.state.stage_done("switch")
 
 
 def run_stage(ctx, module):

@@ -4,15 +4,18 @@ import json
 import os
 import select
 import signal
+import sys
 import threading
 import time
 import types
 
 import pytest
 
-from agent import helper_main
-from agent.helper import Helper
+from agent import helper as helpers
+from agent import helper_main, shards
+from agent.helper import STAGE, Helper
 from agent.helper_main import EXIT_BROKEN, EXIT_ORPHANED, PROCESS_NAME
+from agent.state import State
 from shared.errors import ShoplaunchError
 from tests.agent_box import PROJECT
 from tests.resources import name_of
@@ -23,6 +26,12 @@ def _wait(_ctx):
 
 
 MODULE = types.SimpleNamespace(NAME="unpack", run=_wait)
+
+
+@pytest.fixture(autouse=True)
+def stage(monkeypatch):
+    """MODULE is the stage that is run."""
+    monkeypatch.setitem(sys.modules, f"agent.stages.{STAGE}", MODULE)
 
 
 class Ctx(types.SimpleNamespace):
@@ -43,7 +52,7 @@ def children():
 
 @pytest.fixture
 def helper(tmp_path):
-    made = Helper(Ctx(tmp_path), MODULE)
+    made = Helper(Ctx(tmp_path), STAGE)
     yield made
     made.end()
 
@@ -67,7 +76,7 @@ def test_a_stopped_one_that_takes_no_order_is_ended_all_the_same(tmp_path):
     ctx = Ctx(tmp_path)
     # More than a pipe holds
     ctx.job = {"values": {"text": "x" * 300_000}}
-    helper = Helper(ctx, MODULE)
+    helper = Helper(ctx, STAGE)
     pid = helper._pid
     os.kill(pid, signal.SIGSTOP)
     helper.work(lambda: None)
@@ -87,7 +96,7 @@ def test_where_it_cannot_be_noted_for_whoever_takes_over_it_is_ended(tmp_path):
         raise OSError(5, "Input/output error")
 
     with pytest.raises(OSError, match="Input/output error"):
-        Helper(Ctx(tmp_path, refuse), MODULE)
+        Helper(Ctx(tmp_path, refuse), STAGE)
     assert children() == before
 
 
@@ -100,7 +109,7 @@ def forked(tmp_path, orders, prepare=None):
     if not pid:
         code = 99
         try:
-            code = helper_main.become(str(tmp_path), MODULE, (ours, write), (theirs, read), log, prepare)
+            code = helper_main.become(str(tmp_path), STAGE, (ours, write), (theirs, read), log, prepare)
         finally:
             os._exit(code)
     for descriptor in (ours, write, log):
@@ -166,7 +175,7 @@ def test_nobody_waits_for_the_end_of_one_that_is_done(tmp_path, monkeypatch):
 
     monkeypatch.setattr(helper_main, "main", done_and_still_there)
     heard = []
-    helper = Helper(Ctx(tmp_path), MODULE)
+    helper = Helper(Ctx(tmp_path), STAGE)
     pid = helper._pid
     helper.work(lambda: heard.append("done"))
     assert helper.wait(lambda: None) and heard == ["done"]
@@ -183,7 +192,7 @@ def test_of_one_that_is_done_and_has_ended_no_process_is_left_when_it_was_waited
         return 0
 
     monkeypatch.setattr(helper_main, "main", done)
-    helper = Helper(Ctx(tmp_path), MODULE)
+    helper = Helper(Ctx(tmp_path), STAGE)
     pid = helper._pid
     helper.work(lambda: os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT))
     assert helper.wait(lambda: None) and pid not in children()
@@ -194,3 +203,24 @@ def test_of_one_that_is_done_and_has_ended_no_process_is_left_when_it_was_waited
 def test_the_project_has_one_place_that_forks():
     forks = [path for path in (PROJECT / "agent").rglob("*.py") if "os.fork(" in path.read_text()]
     assert [path.name for path in forks] == ["helper.py"]
+
+
+@pytest.mark.parametrize(
+    ("job", "values", "is_needed"), [("j1", "same", False), ("j1", "others", True), ("j0", "same", True)]
+)
+def test_a_shop_that_is_in_its_place_needs_no_helper_unless_it_is_to_be_another(
+    tmp_path, monkeypatch, job, values, is_needed
+):
+    state = State(str(tmp_path))
+    state.update(job=job, values_sha256=values)
+    state.end_stage("switch", "done", 1.0)
+    monkeypatch.setattr(helpers, "Helper", lambda _ctx, name, prepare: (name, prepare.func))
+    ctx = types.SimpleNamespace(
+        state=state, job_id="j1", job={}, kind="restore", values_sha256="same", log=None, folder=""
+    )
+    assert helpers.start(ctx) == (("unpack", shards.read_ahead) if is_needed else None)
+
+
+def test_a_small_job_has_no_helper(tmp_path):
+    ctx = types.SimpleNamespace(state=State(str(tmp_path)), job={}, kind="set_admin_password")
+    assert helpers.start(ctx) is None

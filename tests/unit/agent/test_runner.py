@@ -4,7 +4,7 @@ import types
 
 import pytest
 
-from agent import context, runner, shards, state
+from agent import context, runner, state
 from agent.state import State
 from shared.errors import ShoplaunchError
 
@@ -184,22 +184,6 @@ def test_what_a_stage_waited_for_another_one_is_not_its_own_time(tmp_path, monke
     monkeypatch.setattr(runner, "_groups", lambda _ctx: ((unpack, types.SimpleNamespace(NAME="prove", run=prove)),))
     runner.run(ctx, Beside(ctx))
     assert ctx.state.get("stages")["prove"]["seconds"] == 5.0
-
-
-@pytest.mark.parametrize(
-    ("job", "values", "is_needed"), [("j1", "same", False), ("j1", "others", True), ("j0", "same", True)]
-)
-def test_a_shop_that_is_in_its_place_needs_no_helper_unless_it_is_to_be_another(
-    tmp_path, monkeypatch, job, values, is_needed
-):
-    state = State(str(tmp_path))
-    state.update(job=job, values_sha256=values)
-    state.end_stage("switch", "done", 1.0)
-    monkeypatch.setattr(runner, "Helper", lambda _ctx, module, prepare: (module.NAME, prepare.func))
-    ctx = types.SimpleNamespace(
-        state=state, job_id="j1", job={"kind": "restore"}, kind="restore", values_sha256="same", log=None, folder=""
-    )
-    assert runner.start_helper(ctx) == (("unpack", shards.read_ahead) if is_needed else None)
 
 
 def test_a_helper_without_work_is_ended_before_the_stages_that_need_none(tmp_path, monkeypatch):

@@ -56,7 +56,7 @@ def test_shards_that_come_fast_are_noted_together(tmp_path, synced, monkeypatch)
 
 
 def test_a_helper_whose_parent_goes_before_it_has_work_leaves_silently():
-    code = "import sys; from agent import helper_main; sys.exit(helper_main.main('.', None, 0, 1))"
+    code = "import sys; from agent import helper_main; sys.exit(helper_main.main('.', 'unpack', 0, 1))"
     done = subprocess.run([sys.executable, "-c", code], cwd=PROJECT, input=b"", capture_output=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (EXIT_ORPHANED, b"", b"")
 

@@ -1,0 +1,14 @@
+"""Exit codes of the agent."""
+
+DONE = 0
+#: Failed for now; the next tick goes on.
+WAITING = 1
+#: Wrong usage.
+USAGE = 2
+#: Failed for good; a new attempt is needed.
+FAILED = 3
+#: A newer attempt has taken over.
+SUPERSEDED = 4
+CANCELLED = 5
+#: Another agent holds the lock.
+BUSY = 6

@@ -1,0 +1,174 @@
+"""The stages of one attempt, and what follows from how they end."""
+
+from agent import VERSION, attempt, crontab, exits, jobfile, ledger, runner, undo
+from agent.ack import AckFile
+from agent.bundle_reader import forget_fetched
+from agent.callback import Reporter
+from agent.compat import python_version
+from agent.failures import as_failure
+from agent.http import Door, check_address
+from agent.log import printable
+from agent.outbox import Outbox
+from agent.stages import cleanup
+from agent.statements import Watch
+from shared.errors import ShoplaunchError
+
+#: How long the final word of a failed attempt is waited for; the cron line stays until it was heard.
+ANSWER_SECONDS = 20.0
+DELIVER_SECONDS = 30.0
+
+
+def door_of(job):
+    """Return the agent.http.Door to the controller of `job`. Raises ShoplaunchError for an address nobody may call."""
+    check_address(job["callback"]["url"])
+    return Door(job["callback"].get("ca"))
+
+
+def run(ctx, door, helper):
+    """Work for the job as far as it goes, with `helper` (agent.helper.Helper or None); return the exit code.
+
+    Raises ShoplaunchError `superseded`; OSError.
+    """
+    outbox = Outbox(ctx.folder, ctx.job_id, ctx.attempt, ctx.log)
+    ack = AckFile(ctx.folder, ctx.job_id, ctx.attempt, jobfile.public_keys())
+    ctx.reporter = Reporter(ctx.job, ctx.state, outbox, door, ctx.log, ctx.lock, ack)
+    watch = Watch(ctx.connect, ctx.lock.touch, ctx.log)
+    # Asked before anything is sent: what leaves the outbox first need not be said again
+    is_told = ctx.reporter.waits("started")
+    helper = _with_room_for((ctx.reporter, watch), helper)
+    try:
+        # Failed for good: only the word about it may still be on its way
+        return _give_up(ctx) if ctx.has_given_up else _attempt(ctx, helper, is_told)
+    finally:
+        watch.stop()
+        ctx.reporter.stop()
+
+
+def _with_room_for(threads, helper):
+    """Start `threads`; return `helper`, or None when the account may not start as much and it had to go for them."""
+    for one in threads:
+        try:
+            one.start()
+        except RuntimeError:
+            if helper is None:
+                raise
+            helper.end()
+            helper = None
+            one.start()
+    return helper
+
+
+def _attempt(ctx, helper, is_told):
+    try:
+        _do_stages(ctx, helper, is_told)
+    except Exception as error:  # noqa: BLE001 - every failure is reported by its code
+        return _failed(ctx, as_failure(error))
+    ctx.state.update(status="done", stage="cleanup", percent=100)
+    return _finish(ctx, exits.DONE)
+
+
+def _do_stages(ctx, helper, is_told):
+    try:
+        if not is_told:
+            ctx.reporter.event("started")
+        ctx.reporter.wait_answered(ANSWER_SECONDS)
+        attempt.prepare(ctx)
+        ctx.state.update(agent=VERSION, python=python_version())
+        runner.run(ctx, helper)
+    finally:
+        ledger.let_go(ctx)
+        # It holds the lock as well
+        if helper is not None:
+            helper.end()
+
+
+def _failed(ctx, error):
+    """What follows from `error`: leave, take back, wait for the next tick, or give up."""
+    if error.code == "superseded":
+        return exits.SUPERSEDED
+    if error.code == "cancelled":
+        return _cancel(ctx)
+    if error.code == "db_locked" and not ctx.lock.reliable:
+        return exits.BUSY
+    message = printable(ctx.log.redact(error.message))[:4000]
+    document = dict(error.as_dict(), message=message)
+    ctx.log.info("%s: %s", error.code, message)
+    try:
+        ctx.state.update(status="waiting" if error.retryable else "failed", error=document)
+        if not error.retryable:
+            ctx.state.update(given_up={"job": ctx.job_id, "attempt": ctx.attempt, "code": error.code})
+    except OSError as problem:
+        ctx.log.info("the state cannot be written: %s", problem.strerror)
+    if error.code == "callback_refused":
+        return exits.FAILED
+    if error.code in ("bundle_digest", "bundle_damaged"):
+        # The next attempt is to fetch it anew, not to find the same bytes again
+        forget_fetched(ctx.job, ctx.folder)
+    if error.code != "callback_failed":
+        # Of two stages side by side the one that failed need not be the one that began last
+        where = {"stage": error.details["stage"]} if "stage" in error.details else {}
+        ctx.reporter.event("failed", error=document, log=ctx.log.tail(), **where)
+    if error.retryable:
+        if error.code != "callback_failed":
+            ctx.reporter.wait_delivered(ANSWER_SECONDS)
+        return exits.WAITING
+    return _give_up(ctx)
+
+
+def _give_up(ctx):
+    """Failed for good: once the controller knows, no tick is needed any more; everything else stays for `retry`."""
+    known = ctx.reporter.wait_delivered(DELIVER_SECONDS)
+    try:
+        ctx.reporter.check()
+        if known or ctx.state.get("given_up", {}).get("code") == "job_expired":
+            ctx.check_job_file()
+            crontab.remove_line(ctx.job_id, ctx.log)
+    except ShoplaunchError as error:
+        if error.code == "cancelled":
+            return _cancel(ctx)
+        ctx.log.info("%s: %s", error.code, error.message)
+    return exits.FAILED
+
+
+def _cancel(ctx):
+    try:
+        undo.run(ctx)
+    except Exception as error:  # noqa: BLE001 - the next tick hears 410 again and goes on
+        failure = as_failure(error)
+        if failure.code == "superseded":
+            return exits.SUPERSEDED
+        ctx.log.info("taking back: %s: %s", failure.code, ctx.log.redact(failure.message))
+        return exits.WAITING
+    ctx.state.update(status="cancelled", error=None)
+    return _finish(ctx, exits.CANCELLED)
+
+
+def _finish(ctx, code):
+    ctx.reporter.stop()
+    ended = clean_up(ctx.folder, ctx.state, ctx.job, ctx.log, ctx.lock)
+    if ended != exits.DONE:
+        return ended
+    ctx.reporter.farewell("cleaned")
+    return code
+
+
+def clean_up(folder, state, job, log, lock):
+    """The last stage, for a job that is done or taken back; return the exit code."""
+    if job is None:
+        job = _spent_job(folder)
+    try:
+        cleanup.run(folder, state, job, log)
+    except Exception as error:  # noqa: BLE001 - the next tick takes it up again
+        failure = as_failure(error)
+        log.info("cleanup: %s: %s", failure.code, failure.message)
+        return exits.SUPERSEDED if failure.code == "superseded" else exits.WAITING
+    lock.release()
+    return exits.DONE
+
+
+def _spent_job(folder):
+    """Return the payload of the job file that cleaning up has put aside, None when it is gone or not ours."""
+    try:
+        return jobfile.load(folder, jobfile.public_keys(), jobfile.SPENT_FILE)[1]
+    except ShoplaunchError:
+        return None
