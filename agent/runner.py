@@ -23,7 +23,7 @@ from shared.job import RESTORE, SMALL_KINDS
 
 #: kind of job -> groups of stages; of a larger group the first runs in a helper process beside the others, the last of
 #: which waits for it (Context.wait_for_tree).
-#: Cleaning up follows when the final event is acknowledged (agent.entry): it ends even the marks.
+#: Cleaning up follows when the final event is acknowledged (agent.work): it ends even the marks.
 ORDER = {
     RESTORE: (
         (verify,),
