@@ -24,6 +24,7 @@ def _openssl_accepts(public_key, data, signature):
         new_key, free_key = library.EVP_PKEY_new_raw_public_key, library.EVP_PKEY_free
         new_context, free_context = library.EVP_MD_CTX_new, library.EVP_MD_CTX_free
         begin, judge = library.EVP_DigestVerifyInit, library.EVP_DigestVerify
+        forget_errors = library.ERR_clear_error
     except (ImportError, AttributeError, OSError, MemoryError):
         # Without ctypes or a shared OpenSSL, with one before 1.1.1, or where nothing may be made executable
         return False
@@ -33,6 +34,7 @@ def _openssl_accepts(public_key, data, signature):
     begin.argtypes, judge.argtypes = [pointer] * 5, [pointer, text, size, text, size]
     free_key.argtypes = free_context.argtypes = [pointer]
     free_key.restype = free_context.restype = None
+    forget_errors.restype, forget_errors.argtypes = None, []
     key, context = new_key(_KIND, None, public_key, len(public_key)), new_context()
     try:
         if not key or not context or begin(context, None, None, None, key) != 1:
@@ -42,14 +44,19 @@ def _openssl_accepts(public_key, data, signature):
         # Of nothing, too
         free_context(context)
         free_key(key)
+        # What it has noted about this signature would else be taken for an error of this thread's next TLS read
+        forget_errors()
 
 
 def _ecdsa_accepts(public_key, data, signature):
     """As `verify`, by the vendored ecdsa library."""
-    # Here, not above: slow to load, and mostly not needed
-    from ecdsa import BadSignatureError, Ed25519, VerifyingKey
-    from ecdsa.errors import MalformedPointError
-
+    try:
+        # Here, not above: slow to load, and mostly not needed
+        from ecdsa import BadSignatureError, Ed25519, VerifyingKey
+        from ecdsa.errors import MalformedPointError
+    except ImportError:
+        # The agent's archive is another's by now: so is every signature it could judge
+        return False
     try:
         return VerifyingKey.from_string(public_key, curve=Ed25519).verify(signature, data)
     except (BadSignatureError, MalformedPointError, ValueError):

@@ -76,12 +76,12 @@ def _work(folder, raw, job, state, log, lock):
     state.only_while(guard.check)
     ctx = Context(job, folder, state, log, lock=lock, guard=guard)
     staging.recall(ctx)
-    keep_modules()
     reading = None if ctx.has_given_up else helper.start(ctx)
     try:
         # Here, not above: to load it takes as long as to read a small shop
         from agent import work
 
+        keep_modules()
         try:
             door = work.door_of(job)
         except ShoplaunchError as error:

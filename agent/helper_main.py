@@ -125,6 +125,7 @@ def main(folder, name, orders, messages, prepare=None):
     soon as there is an order, returns what the stage will find as `ctx.bundle` (None: not opened yet) and `ctx.ahead`.
     """
     module = importlib.import_module("agent.stages." + name)
+    compat.keep_modules()
     bundle, ahead = prepare(orders) if prepare is not None else (None, {})
     text = _line_of(orders)
     if not text:

@@ -100,17 +100,22 @@ def _lines(text):
             yield line.pop()
 
 
+def _closed(connection):
+    """Close `connection`, if there is one; return None, which is what is left of it."""
+    if connection is not None:
+        close(connection)
+
+
 class Workers:
     """Threads that import the chunks `members`, each over its own connection; any failure stops all of them.
 
-    Of each chunk `ready(member, check)` says, by returning, that its tables are there; it calls `check()` while it
-    waits. `done(bytes)` is told what was imported. Where an account may have no more threads, fewer do it all, or
-    whoever calls `work_here`.
+    A chunk waits until its tables are there (`tables`, an agent.tables.Tables). `done(bytes)` is told what was
+    imported. Where an account may have no more threads, fewer do it all, or whoever calls `work_here`.
     """
 
-    def __init__(self, ctx, members, ready, done):
+    def __init__(self, ctx, members, tables, done):
         self._ctx = ctx
-        self._ready = ready
+        self._tables = tables
         self._done = done
         self._waiting = queue.Queue()
         for member in members:
@@ -181,14 +186,16 @@ class Workers:
                     return
                 try:
                     self._check()
-                    self._ready(member, self._check)
+                    if not self._tables.are_there(member):
+                        # Nobody keeps a connection for as long as that, and to wait is not to fail
+                        connection = _closed(connection)
+                        self._tables.wait_for(member, self._check)
+                        patience.success()
                     connection = connection or self._ctx.connect()
                     with self._alone_if_large(member):
                         import_chunk(self._ctx, connection, member)
                 except ShoplaunchError as error:
-                    if connection is not None:
-                        close(connection)
-                        connection = None
+                    connection = _closed(connection)
                     patience.failure(error)
                     continue
                 patience.success()
@@ -197,8 +204,7 @@ class Workers:
         except Exception as error:  # noqa: BLE001 - handed to the stage, which raises it
             self._fail(error)
         finally:
-            if connection is not None:
-                close(connection)
+            _closed(connection)
             with self._guard:
                 self._ended += 1
             self._news.set()
@@ -210,12 +216,12 @@ class Workers:
     def _note(self, member):
         with self._guard:
             self._finished.append(member["name"])
-            self._done(member["size"])
             due = time.monotonic() - self._counted_at > NOTE_SECONDS
             if due:
                 self._counted_at = time.monotonic()
         if due:
             self._ctx.state.add_counters(self._ctx.take_counters())
+        self._done(member["size"])
         self._news.set()
 
     def _fail(self, error):

@@ -1,5 +1,6 @@
 """The job file on disk: read, verified, and watched for a newer attempt."""
 
+import functools
 import json
 import os
 import pkgutil
@@ -17,8 +18,10 @@ MAX_BYTES = 1024 * 1024
 SPENT_FILE = "job.done"
 
 
+# Looked up once: when the archive they lie in is gone, they are still needed
+@functools.lru_cache(maxsize=1)
 def public_keys():
-    """Return the controller's public keys (32 bytes each, newest last) that were built into this agent.
+    """Return the controller's public keys (32 bytes each, newest last) that were built into this agent, as a tuple.
 
     Raises ShoplaunchError `signature_invalid` when there are none.
     """
@@ -28,7 +31,7 @@ def public_keys():
         data = None
     if not data:
         raise ShoplaunchError("signature_invalid", "this agent was built without the controller's keys")
-    return [bytes.fromhex(text) for text in json.loads(data.decode("ascii"))["keys"]]
+    return tuple(bytes.fromhex(text) for text in json.loads(data.decode("ascii"))["keys"])
 
 
 def read_raw(folder, name=JOB_FILE):

@@ -9,7 +9,7 @@ LOOK_SECONDS = 0.2
 
 
 class Tables:
-    """The tables that `manifest` has chunks for; those named in `missing` (list) are not there yet.
+    """The tables `manifest` has chunks for; `missing` (name -> statement that makes it) are not there yet.
 
     Those that fill whole chunks come first, the largest before the others: their rows come in while the rest is made.
     Safe to use from several threads.
@@ -21,12 +21,14 @@ class Tables:
             if "table" in member:
                 own[member["table"]] = own.get(member["table"], 0) + member["size"]
         self._place = {name: number for number, name in enumerate(sorted(own, key=lambda name: -own[name]))}
+        self._create = missing
         self._missing = set(missing)
+        # Asked again while it is held: Condition's own lock is an RLock
         self._changed = threading.Condition()
 
-    def in_order(self, names):
-        """Return `names` of tables in the order in which they are to be made."""
-        return sorted(names, key=lambda name: self._place.get(name, len(self._place)))
+    def to_make(self):
+        """Return (name, statement) of the missing tables in the order in which they are to be made."""
+        return sorted(self._create.items(), key=lambda item: self._place.get(item[0], len(self._place)))
 
     def chunks_in_order(self, members):
         """Return the data chunks `members` in the order in which they can go in."""
@@ -38,13 +40,18 @@ class Tables:
             self._missing.discard(name)
             self._changed.notify_all()
 
-    def wait_for(self, member, check):
-        """Return when the tables of the chunk `member` are there: its own, or all where it has rows of several.
-
-        `check()` is called meanwhile, and raises to end it.
-        """
+    def are_there(self, member):
+        """Tell whether the tables of the chunk `member` are there: its own, or all where it has rows of several."""
         table = member.get("table")
         with self._changed:
-            while self._missing if table is None else table in self._missing:
-                self._changed.wait(LOOK_SECONDS)
-                check()
+            return not self._missing if table is None else table not in self._missing
+
+    def wait_for(self, member, check):
+        """Return when the tables of the chunk `member` are there; `check()` is called meanwhile, and raises to end
+        it."""
+        while True:
+            with self._changed:
+                if self._changed.wait_for(lambda: self.are_there(member), LOOK_SECONDS):
+                    return
+            # Not within: whoever makes tables does not wait for it
+            check()

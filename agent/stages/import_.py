@@ -1,5 +1,6 @@
 """Stage import: tables, rows, late indexes, foreign keys, then views, triggers and routines – all by looking first."""
 
+import threading
 from functools import partial
 
 from agent import collations, lanes, ledger
@@ -45,14 +46,14 @@ def run(ctx):
 def import_rows(ctx, connection, missing, adapt, indexes):
     """The `missing` tables are made, and every data chunk is in its tables, each exactly once, as soon as these are
     there; then their indexes, as soon as a table has its rows."""
-    tables = Tables(ctx.manifest, [table["name"] for table in missing])
+    tables = Tables(ctx.manifest, {table["name"]: adapt(table["create"]) for table in missing})
     members = members_of(ctx.manifest, "data")
     done = ledger.chunks_done(connection)
     waiting = [member for member in members if member["name"] not in done]
     progress = _Progress(ctx, len(missing), members, done)
-    workers = Workers(ctx, tables.chunks_in_order(waiting), tables.wait_for, progress.rows)
+    workers = Workers(ctx, tables.chunks_in_order(waiting), tables, progress.rows)
     try:
-        create_tables(ctx, connection, missing, adapt, tables, workers.check, progress.tables)
+        create_tables(ctx, connection, tables, workers.check, progress.tables)
         workers.work_here()
         while workers.alive():
             workers.wait(WATCH_SECONDS)
@@ -66,45 +67,48 @@ def import_rows(ctx, connection, missing, adapt, indexes):
 
 
 class _Progress:
-    """How far the `tables` (a number) and the rows of the chunks `members` are, those in `done` (names) before."""
+    """How far the `missing` tables (their number) and the rows of the chunks `members` are, those in `done` (names)
+    being there before. It never goes back, whoever tells first."""
 
-    def __init__(self, ctx, tables, members, done):
+    def __init__(self, ctx, missing, members, done):
         self._ctx = ctx
-        self._made = 0.0 if tables else 1.0
+        self._guard = threading.Lock()
+        self._made = 0.0 if missing else 1.0
         self._total = sum(member["size"] for member in members) or 1
         self._done = sum(member["size"] for member in members if member["name"] in done)
 
     def tables(self, fraction):
-        """`fraction` of the tables is there."""
-        self._made = max(self._made, fraction)
-        self._tell()
+        """`fraction` of the missing tables is there."""
+        with self._guard:
+            self._made = max(self._made, fraction)
+            self._tell()
 
     def rows(self, done):
         """The rows of `done` more packed bytes are there."""
-        self._done += done
-        self._tell()
+        with self._guard:
+            self._done += done
+            self._tell()
 
     def _tell(self):
         self._ctx.progress(NAME, 0.1 * self._made + 0.8 * self._done / self._total)
 
 
-def create_tables(ctx, connection, missing, adapt, tables, check, progress):
-    """Every one of the `missing` tables is there, without its late indexes, and `tables` (agent.tables) knows.
+def create_tables(ctx, connection, tables, check, progress):
+    """Every one of `tables` (agent.tables.Tables) is there, without its late indexes.
 
     The server mostly waits for its disk meanwhile: several at a time. Whoever comes after us waits until the last one
     is through with it (agent.ledger.kill_others). `check()` raises what has gone wrong elsewhere.
     """
-    by_name = {table["name"]: table for table in missing}
 
-    def make(name, connection):
+    def make(name, statement, connection):
         ctx.check_job_file()
         check()
-        execute(connection, adapt(by_name[name]["create"]))
+        execute(connection, statement)
         tables.made(name)
 
     # Where file locks fail, an agent of this very attempt may be there too: only the lock keeps us apart then
     beside = CONNECTIONS if ctx.lock is None or ctx.lock.reliable else 0
-    lanes.run(ctx, connection, [partial(make, name) for name in tables.in_order(by_name)], progress, beside)
+    lanes.run(ctx, connection, [partial(make, *table) for table in tables.to_make()], progress, beside)
     progress(1.0)
 
 

@@ -47,10 +47,14 @@ def _unpacking(ctx, shards):
     """Within this, a function that returns the archive of one of `shards` in pieces, each that is not done in its turn;
     a thread unpacks them beside what is written, where there can be one."""
     waiting = [member for member in shards if not ctx.state.shard_done(member["name"])]
-    try:
-        ahead = Ahead(((member["name"], piece) for member in waiting for piece in _pieces(ctx, member)), ROOM_BYTES)
-    except RuntimeError as error:
-        ctx.log.info("no thread unpacks beside what is written: %s", error)
+    ahead = None
+    # What comes all at once, as of bundles packed earlier, would be held twice
+    if all("unpacked" in member for member in waiting):
+        try:
+            ahead = Ahead(((member["name"], _pieces(ctx, member)) for member in waiting), ROOM_BYTES)
+        except RuntimeError as error:
+            ctx.log.info("no thread unpacks beside what is written: %s", error)
+    if ahead is None:
         yield partial(_pieces, ctx)
         return
     with closing(ahead):

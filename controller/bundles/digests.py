@@ -26,7 +26,7 @@ Masks = dict[str, list[Key]]
 MAX_MASKED_ROWS = 200
 #: Cells read back by one query.
 CELLS_PER_QUERY = 100
-#: Bytes of what these were made from: whoever reads them back holds one query's cells at a time.
+#: Bytes of the templates these are filled from: whoever reads them back holds one query's cells at a time.
 CELL_BYTES_PER_QUERY = 1024 * 1024
 
 

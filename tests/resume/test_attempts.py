@@ -7,7 +7,7 @@ import time
 import pymysql
 import pytest
 
-from agent.callback import EXIT_SUPERSEDED
+from agent.exits import SUPERSEDED
 from tests.resume.conftest import chunks_in_ledger, same
 
 
@@ -168,7 +168,7 @@ def test_an_agent_leaves_as_soon_as_another_one_has_a_new_lock_file(shop, contro
     second = shop.start()
     shop.wait_for(lambda: (shop.folder / "lock").exists() or second.poll() is not None)
     os.killpg(first.pid, signal.SIGCONT)
-    assert first.wait(120) == EXIT_SUPERSEDED
+    assert first.wait(120) == SUPERSEDED
     assert second.wait(120) == 0
     assert controller.accepted("failed") == []
     same(shop.picture(), undisturbed)

@@ -1,5 +1,6 @@
 """Signatures are judged alike by OpenSSL and by the vendored library, and by either where the other cannot."""
 
+import _hashlib
 import ctypes
 import sys
 
@@ -88,4 +89,19 @@ def test_an_openssl_that_lies_elsewhere_is_not_looked_for(monkeypatch):
         raise OSError("cannot open shared object file")
 
     monkeypatch.setattr(ctypes, "CDLL", none)
+    assert not ed25519._openssl_accepts(KEY, DATA, SIGNATURE)
     assert verify(KEY, DATA, SIGNATURE)
+
+
+@pytest.mark.parametrize("key", [KEY, altered(KEY, 9), b"\xff" * 32])
+def test_what_openssl_noted_about_a_refusal_is_nobody_elses_error(key):
+    library = ctypes.CDLL(_hashlib.__file__)
+    library.ERR_peek_error.restype = ctypes.c_ulong
+    assert not verify(key, DATA, altered(SIGNATURE, 5))
+    assert library.ERR_peek_error() == 0
+
+
+def test_where_the_library_went_with_the_archive_nothing_more_is_accepted(monkeypatch):
+    monkeypatch.setitem(sys.modules, "ecdsa", None)
+    assert verify(KEY, DATA, SIGNATURE)
+    assert not verify(KEY, DATA, altered(SIGNATURE, 5))

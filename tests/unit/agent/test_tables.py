@@ -22,6 +22,7 @@ MIXED, SMALL, LARGE, MORE = (
 )
 MANIFEST = {"members": [MIXED, SMALL, LARGE, MORE]}
 NAMES = ["a", "large", "m", "small", "z"]
+MISSING = {name: f"CREATE TABLE {name}" for name in NAMES}
 
 
 class Waiter:
@@ -51,24 +52,26 @@ class Waiter:
 
 
 def test_tables_with_chunks_of_their_own_are_made_first_the_largest_before_all_others():
-    assert Tables(MANIFEST, NAMES).in_order(NAMES) == ["large", "small", "a", "m", "z"]
+    made = Tables(MANIFEST, MISSING).to_make()
+    assert [name for name, _ in made] == ["large", "small", "a", "m", "z"]
+    assert dict(made) == MISSING
 
 
 def test_chunks_come_in_the_order_of_their_tables_those_of_several_last():
-    assert Tables(MANIFEST, NAMES).chunks_in_order(MANIFEST["members"]) == [LARGE, MORE, SMALL, MIXED]
+    assert Tables(MANIFEST, MISSING).chunks_in_order(MANIFEST["members"]) == [LARGE, MORE, SMALL, MIXED]
 
 
 def test_a_chunk_of_one_table_waits_for_that_alone():
-    tables = Tables(MANIFEST, NAMES)
+    tables = Tables(MANIFEST, MISSING)
     waiter = Waiter(tables, LARGE)
     tables.made("small")
-    assert waiter.still_waits()
+    assert waiter.still_waits() and not tables.are_there(LARGE) and tables.are_there(SMALL)
     tables.made("large")
     assert waiter.went_on()
 
 
 def test_a_chunk_of_several_tables_waits_for_all_of_them():
-    tables = Tables(MANIFEST, NAMES)
+    tables = Tables(MANIFEST, MISSING)
     waiter = Waiter(tables, MIXED)
     for name in NAMES[:-1]:
         tables.made(name)
@@ -79,12 +82,13 @@ def test_a_chunk_of_several_tables_waits_for_all_of_them():
 
 @pytest.mark.parametrize("chunk", MANIFEST["members"], ids=lambda chunk: chunk["name"])
 def test_nobody_waits_for_tables_that_were_there_before(chunk):
-    Tables(MANIFEST, []).wait_for(chunk, lambda: pytest.fail("it waited"))
+    assert Tables(MANIFEST, {}).are_there(chunk)
+    Tables(MANIFEST, {}).wait_for(chunk, lambda: pytest.fail("it waited"))
 
 
 def test_a_wait_that_makes_no_sense_any_more_ends():
     def check():
         raise ShoplaunchError("db_error", "the import was stopped")
 
-    waiter = Waiter(Tables(MANIFEST, NAMES), LARGE, check)
+    waiter = Waiter(Tables(MANIFEST, MISSING), LARGE, check)
     assert waiter.went_on() and waiter.failure.code == "db_error"
