@@ -81,3 +81,20 @@ def test_a_newer_attempt_that_appears_while_we_leave_keeps_its_job_and_what_is_n
         cleanup.run(str(tmp_path), Notes(job="abcdef", attempt=1, staging=str(tmp_path / "none")), None, logging)
     assert left.value.code == "superseded"
     assert set(os.listdir(tmp_path)) == {"job", *stays}
+
+
+def test_the_keys_are_still_known_when_the_archive_they_lay_in_is_gone(monkeypatch):
+    """Until the very end a newer job of the controller's is told from what nobody vouches for."""
+    archive = [b'{"keys": ["%s"]}' % (b"07" * 32)]
+
+    def get_data(_package, _name):
+        if not archive:
+            raise FileNotFoundError
+        return archive.pop()
+
+    monkeypatch.setattr(jobfile.pkgutil, "get_data", get_data)
+    jobfile.public_keys.cache_clear()
+    try:
+        assert [jobfile.public_keys() for _ in range(2)] == [(b"\x07" * 32,)] * 2
+    finally:
+        jobfile.public_keys.cache_clear()

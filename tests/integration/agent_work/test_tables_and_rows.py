@@ -1,0 +1,174 @@
+"""Rows come in while other tables are still made; whatever fails on either side ends both, and costs no chunk."""
+
+import itertools
+import threading
+import time
+
+import pytest
+
+from agent import importer, ledger
+from agent.database import run
+from agent.stages import import_
+from shared.errors import ShoplaunchError
+from tests.integration.agent_work.site import MANY, code_of
+from tests.integration.agent_work.test_parallel_import import complete, importing, until
+
+LATER = [f"CREATE TABLE `later{number}` (`id` int NOT NULL PRIMARY KEY) ENGINE=InnoDB" for number in range(6)]
+SECONDS = 60
+
+
+def chunks(site, numbers, table="many"):
+    """The bundle has chunks of one row each for `many`, marked as those of `table` alone."""
+    for number in numbers:
+        site.chunk(number, f"INSERT INTO `many` VALUES ({number},'row');\n", 1)["table"] = table
+
+
+def making(monkeypatch, before):
+    """Call `before(statement)` before each table is made."""
+
+    def execute(connection, statement, *more):
+        if statement.startswith("CREATE TABLE"):
+            before(statement)
+        return run(connection, statement, *more)
+
+    monkeypatch.setattr(import_, "execute", execute)
+
+
+def committed(site):
+    return site.query("SELECT COUNT(*) FROM shoplaunch_ledger")[0][0]
+
+
+def test_rows_of_a_table_come_in_before_the_others_are_there(site, monkeypatch):
+    seen = []
+
+    def before(statement):
+        if "later0" in statement:
+            done = threading.Event()
+            for _ in range(20 * SECONDS):
+                if committed(site) == 4:
+                    seen.append(site.names())
+                    return
+                done.wait(0.05)
+
+    making(monkeypatch, before)
+    site.tables(*LATER[:1], MANY)
+    chunks(site, range(4))
+    import_.run(site.attempt(1))
+    assert seen and "later0" not in seen[0]
+    assert "later0" in site.names()
+
+
+def test_a_chunk_of_several_tables_comes_when_all_are_there(site, monkeypatch):
+    begun = []
+    begin = ledger.begin
+    monkeypatch.setattr(ledger, "begin", lambda *given: (begun.append(site.names()), begin(*given))[1])
+    site.tables(MANY, *LATER)
+    site.chunk(1, "INSERT INTO `many` VALUES (1,'row');\n", 1)
+    import_.run(site.attempt(1))
+    assert [len(names & {f"later{number}" for number in range(6)}) for names in begun] == [6]
+
+
+def test_a_table_that_cannot_be_made_ends_the_wait_for_it(site):
+    site.tables(MANY, "CREATE TABLE `broken` (`id` int NOT NULL nonsense)")
+    chunks(site, range(3))
+    chunks(site, range(3, 6), table="broken")
+    before = threading.active_count()
+    assert code_of(import_.run, site.attempt(1)) == "db_data_error"
+    assert threading.active_count() == before
+
+
+def test_a_chunk_that_fails_for_good_ends_the_making_of_tables(site, monkeypatch):
+    failed = threading.Event()
+    real = importer.Workers._fail
+    monkeypatch.setattr(importer.Workers, "_fail", lambda *given: (real(*given), failed.set()))
+    making(monkeypatch, lambda statement: "later" in statement and failed.wait(SECONDS))
+    site.tables(MANY, *LATER)
+    site.chunk(1, "INSERT INTO `many` VALUES (1,'one',2);\n", 1)["table"] = "many"
+    assert code_of(import_.run, site.attempt(1)) == "db_data_error"
+    # Those that were begun, over three connections at most
+    assert len(site.names() & {f"later{number}" for number in range(6)}) <= 3
+
+
+def test_losing_the_lock_while_tables_are_made_costs_no_chunk(site, monkeypatch):
+    opened, going = [], threading.Event()
+    real = ledger.open_locked
+
+    def remember(*arguments):
+        opened.append(real(*arguments))
+        return opened[-1]
+
+    monkeypatch.setattr(ledger, "open_locked", remember)
+    making(monkeypatch, lambda statement: "later" in statement and going.wait(SECONDS))
+    site.tables(MANY, *LATER)
+    chunks(site, range(8))
+    worker = importing(site)
+    until(lambda: "many" in site.names() and committed(site) == 8, worker)
+    site.server.query(f"KILL {opened[0].thread_id()}")
+    going.set()
+    assert complete(site, worker, 8)
+    assert len(opened) == 2 and {f"later{number}" for number in range(6)} <= site.names()
+
+
+def test_whoever_waits_for_tables_keeps_no_connection_and_has_not_failed(site, monkeypatch):
+    """However long that takes: the server closes connections that say nothing."""
+    waited, clock, looks = [], [0.0], itertools.count()
+
+    def sleep(seconds):
+        clock[0] += seconds
+
+    class Slow(importer.Patience):
+        def __init__(self, check):
+            super().__init__(check, clock=lambda: clock[0], sleep=sleep)
+
+    class Tables:
+        def are_there(self, member):
+            return member["table"] == "many" or bool(waited)
+
+        def wait_for(self, member, check):
+            check()
+            users = "SELECT COUNT(*) FROM information_schema.processlist WHERE user = %s"
+            while site.server.query(users, site.user)[0][0] > 1:
+                assert next(looks) < 1200, "it keeps its connection"
+                time.sleep(0.05)
+            clock[0] += 10 * importer.PATIENCE_SECONDS
+            waited.append(member)
+
+    failures = [ShoplaunchError("db_unreachable", "2006 the server has gone away")]
+    chunk = importer.import_chunk
+
+    def failing(ctx, connection, member):
+        if waited and failures:
+            raise failures.pop()
+        return chunk(ctx, connection, member)
+
+    monkeypatch.setattr(importer, "Patience", Slow)
+    monkeypatch.setattr(importer, "import_chunk", failing)
+    monkeypatch.setattr(importer, "CONNECTIONS", 1)
+    holder = site.take(1)
+    run(holder, MANY)
+    chunks(site, [1])
+    chunks(site, [2], table="later")
+    workers = importer.Workers(site.attempt(1), site.manifest["members"], Tables(), lambda size: None)
+    while workers.alive():
+        workers.wait(1.0)
+    workers.check()
+    assert len(waited) == 1 and not failures and committed(site) == 2
+
+
+@pytest.mark.parametrize("threads", [0, 1])
+def test_where_there_can_be_few_threads_rows_come_all_the_same(site, monkeypatch, threads):
+    start, left = threading.Thread.start, [threads]
+
+    def starting(thread):
+        if thread.name.startswith("import-"):
+            left[0] -= 1
+            if left[0] < 0:
+                raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", starting)
+    site.tables(MANY, *LATER)
+    chunks(site, range(3))
+    site.chunk(3, "INSERT INTO `many` VALUES (3,'row');\n", 1)
+    import_.run(site.attempt(1))
+    assert committed(site) == 4
