@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pymysql
 
+from agent.ledger import UNKNOWN_THREAD
+
 START_SECONDS = 180
 
 
@@ -93,6 +95,17 @@ class MariaDB:
                 return cursor.fetchall()
         finally:
             connection.close()
+
+    def end_connections(self, database):
+        """Whoever is connected to `database` is sent away."""
+        listed = "SELECT id FROM information_schema.processlist WHERE db = %s"
+        for (number,) in self.query(listed, database):
+            try:
+                self.query(f"KILL {number}")
+            except pymysql.err.OperationalError as error:
+                # One has come to its end meanwhile
+                if error.args[0] != UNKNOWN_THREAD:
+                    raise
 
     def new_database(self):
         """Return (database, user, password) of a new empty database whose user has all privileges on it."""
