@@ -130,9 +130,10 @@ class World:
         """Tell whether the agent that works now has ended."""
         return self.process.poll() is not None
 
-    def wait_for(self, condition):
-        """Wait until `condition()` holds; fail when it does not come before the agent's end."""
-        self.shop.wait_for(lambda: condition() or self.is_over())
+    def wait_for(self, condition, pause=0.02):
+        """Wait until `condition()` holds, asked every `pause` seconds; fail when it does not come before the agent's
+        end."""
+        self.shop.wait_for(lambda: condition() or self.is_over(), pause=pause)
         assert condition(), f"the agent ended before with {self.process.returncode}: {self.controller.events[-2:]}"
 
     def kill(self, who, helper=None):
