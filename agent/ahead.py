@@ -1,4 +1,4 @@
-"""What an iterator yields, made by a thread a little ahead of whoever takes it: unpacking and writing go on at once."""
+"""Pieces of files made by a thread a little ahead of whoever takes them: unpacking and writing go on at once."""
 
 import collections
 import threading
