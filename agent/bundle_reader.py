@@ -44,8 +44,8 @@ class Bundle:
 
     def _check_members(self):
         listed = {member["name"]: member["size"] for member in self.manifest["members"]}
-        listed[MANIFEST] = self._entries[MANIFEST].file_size
-        found = {name: entry.file_size for name, entry in self._entries.items()}
+        listed[MANIFEST] = self._entries[MANIFEST].size
+        found = {name: entry.size for name, entry in self._entries.items()}
         if listed != found:
             name = sorted(set(listed.items()) ^ set(found.items()))[0][0]
             raise ShoplaunchError("bundle_damaged", "{} is not as the manifest says".format(name))
@@ -87,13 +87,13 @@ class Bundle:
     def _place(self, name, limit):
         """Return (where the bytes of member `name` start, how many they are), which must not be more than `limit`."""
         entry = self._entries.get(name)
-        if entry is None or entry.file_size > limit:
+        if entry is None or entry.size > limit:
             raise ShoplaunchError("bundle_damaged", "the bundle has no usable {}".format(name))
-        header = os.pread(self._descriptor, _LOCAL_HEADER.size, entry.header_offset)
+        header = os.pread(self._descriptor, _LOCAL_HEADER.size, entry.start)
         if len(header) != _LOCAL_HEADER.size or header[:4] != b"PK\x03\x04":
             raise ShoplaunchError("bundle_damaged", "{} has no header".format(name))
         name_length, extra_length = _LOCAL_HEADER.unpack(header)[-2:]
-        return entry.header_offset + _LOCAL_HEADER.size + name_length + extra_length, entry.file_size
+        return entry.start + _LOCAL_HEADER.size + name_length + extra_length, entry.size
 
     def close(self):
         """Close the file."""

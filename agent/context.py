@@ -9,14 +9,13 @@ a stand-in that knows `shard_done`, `mark_shard` and `record` and hands them to 
 
 import base64
 import contextlib
-import gzip
 import json
 import os
 import threading
 
 from agent import small_job, staging
 from agent.compat import flush_file_system
-from agent.inflate import pieces_of_member, unpack_member
+from agent.inflate import gunzip, pieces_of_member, unpack_member
 from agent.json_list import entries_of
 from shared.bundle import members_of, shards_of, variant_of
 from shared.errors import ShoplaunchError
@@ -80,7 +79,7 @@ class Context:
                 return self._renderer
             fragments = {}
             for member in members_of(self.manifest, "fragments"):
-                document = json.loads(gzip.decompress(self.bundle.read(member)).decode("utf-8"))
+                document = json.loads(gunzip(self.bundle.read(member)).decode("utf-8"))
                 fragments.update((name, base64.b64decode(text)) for name, text in document.items())
             self._renderer = Renderer(self.manifest["nonce"], self.values, fragments)
         return self._renderer

@@ -3,12 +3,12 @@
 import functools
 import json
 import os
-import pkgutil
 import pwd
 
 from agent.ed25519 import verify
 from agent.lock import is_replaced
 from agent.modes import check_written_by_us_alone
+from shared import data
 from shared.errors import ShoplaunchError
 from shared.job import FOLDER, JOB_FILE, check_job
 from shared.signing import PURPOSE_JOB, load_signed
@@ -26,12 +26,12 @@ def public_keys():
     Raises ShoplaunchError `signature_invalid` when there are none.
     """
     try:
-        data = pkgutil.get_data("agent", "keys.json")
+        text = data.read(globals(), "keys.json").decode("ascii")
     except OSError:
-        data = None
-    if not data:
+        text = None
+    if not text:
         raise ShoplaunchError("signature_invalid", "this agent was built without the controller's keys")
-    return tuple(bytes.fromhex(text) for text in json.loads(data.decode("ascii"))["keys"])
+    return tuple(bytes.fromhex(text) for text in json.loads(text)["keys"])
 
 
 def read_raw(folder, name=JOB_FILE):

@@ -1,13 +1,14 @@
 """Every failure as a code from `error_codes.json`, with what to do about it."""
 
 import json
-import pkgutil
+
+from shared import data
 
 LANGUAGES = ("en", "fa")
 
 
 def _load():
-    document = json.loads(pkgutil.get_data("shared", "error_codes.json").decode("utf-8"))
+    document = json.loads(data.read(globals(), "error_codes.json").decode("utf-8"))
     return document["codes"]
 
 

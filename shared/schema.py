@@ -1,9 +1,9 @@
 """A small JSON Schema validator (the subset our schemas use) for interpreters without third-party libraries."""
 
 import json
-import pkgutil
 import re
 
+from shared import data
 from shared.errors import ShoplaunchError
 
 _TYPES = {
@@ -19,8 +19,8 @@ _cache = {}
 def load_schema(name):
     """Return the schema `name` (that of the file schemas/NAME.json) as a dict."""
     if name not in _cache:
-        data = pkgutil.get_data("shared", "schemas/{}.json".format(name))
-        _cache[name] = json.loads(data.decode("utf-8"))
+        text = data.read(globals(), "schemas/{}.json".format(name)).decode("utf-8")
+        _cache[name] = json.loads(text)
     return _cache[name]
 
 

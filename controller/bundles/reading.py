@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import errno
+import struct
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from shared.archive import DAMAGE, directory
+from shared.archive import directory
 from shared.bundle import MANIFEST, MAX_MANIFEST_BYTES, load_manifest
 from shared.encoding import sha256_hex
 from shared.errors import ShoplaunchError
 
 Manifest = dict[str, Any]
+#: What the library raises over bytes that were altered; RuntimeError: it takes a member for an encrypted one.
+DAMAGE = (
+    zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError, LookupError, RuntimeError, ValueError,
+    OverflowError,
+)  # fmt: skip
 
 
 class BundleFile:

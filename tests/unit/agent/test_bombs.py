@@ -110,6 +110,9 @@ def zip_of(count, name=b"files/%07d.tar.gz", claimed=None):
     directory = b"".join(entries)
     size = len(directory) if claimed is None else claimed
     end = struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, min(count, 65535), min(count, 65535), size, len(local), 0)
+    if count > 65535:
+        large = struct.pack("<4sQ2H2L4Q", b"PK\6\6", 44, 45, 45, 0, 0, count, count, size, len(local))
+        end = large + struct.pack("<4sLQL", b"PK\6\7", 0, len(local) + len(directory), 1) + end
     return local + directory + end
 
 

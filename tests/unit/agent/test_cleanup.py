@@ -87,12 +87,12 @@ def test_the_keys_are_still_known_when_the_archive_they_lay_in_is_gone(monkeypat
     """Until the very end a newer job of the controller's is told from what nobody vouches for."""
     archive = [b'{"keys": ["%s"]}' % (b"07" * 32)]
 
-    def get_data(_package, _name):
+    def read(_module, _name):
         if not archive:
             raise FileNotFoundError
         return archive.pop()
 
-    monkeypatch.setattr(jobfile.pkgutil, "get_data", get_data)
+    monkeypatch.setattr(jobfile.data, "read", read)
     jobfile.public_keys.cache_clear()
     try:
         assert [jobfile.public_keys() for _ in range(2)] == [(b"\x07" * 32,)] * 2
