@@ -1,7 +1,8 @@
 """The directory of a bundle's ZIP, read within bounds: plainly stored members with safe names, side by side.
 
-Of the format (PKWARE's APPNOTE 6.3, sections 4.3.12 to 4.3.16) only what a bundle is written with: one part, no
-comments. Python's own reader reads more, and with all that it loads takes longer than unpacking some shards.
+Of the format (PKWARE's APPNOTE 6.3: sections 4.3.12 to 4.3.16, and 4.5.3) only what a bundle is written with: one part,
+no comments, no extra fields but that of large archives. Python's own reader reads more, and with all that it loads
+takes longer than unpacking some shards.
 """
 
 import collections
@@ -21,9 +22,10 @@ _END = struct.Struct("<4s4H2LH")
 _LOCATOR = struct.Struct("<4sLQL")
 _LOCATOR_MARK = b"PK\6\7"
 _LARGE_END = struct.Struct("<4sQ2H2L4Q")
+#: Before a member's bytes: this, its name, and an extra field.
+_LOCAL_BYTES = 30
 #: Signature, versions, flags, method, time, date, check sum, sizes, three lengths, part, two attributes, start.
 _MEMBER = struct.Struct("<4s6H3L5H2L")
-_EXTRA = struct.Struct("<2H")
 
 #: `size` bytes lie, behind a header of their own, at `start` (both int).
 Entry = collections.namedtuple("Entry", "name start size")
@@ -43,13 +45,13 @@ def directory(stream):
     data, at = _read(stream, start, size), 0
     for _ in range(count):
         entry, at = _entry(data, at)
-        if entry.start + entry.size > start:
-            raise ShoplaunchError("bundle_damaged", "{} lies outside of the members".format(entry.name))
+        if entry.start + _LOCAL_BYTES + len(entry.name) + entry.size > start:
+            raise ShoplaunchError("bundle_damaged", "{} lies outside of the members".format(entry.name[:120]))
         if entry.name in entries:
-            raise ShoplaunchError("bundle_damaged", "{} is there twice".format(entry.name))
+            raise ShoplaunchError("bundle_damaged", "{} is there twice".format(entry.name[:120]))
         entries[entry.name] = entry
     if at != size:
-        raise _no_zip()
+        raise _no_zip("its directory does not end where it should")
     # What is packed once and listed a thousand times would be read a thousand times
     if sum(entry.size for entry in entries.values()) > total:
         raise ShoplaunchError("bundle_damaged", "the bundle's members lie over one another")
@@ -61,15 +63,15 @@ def _end(stream, total):
     at = total - _END.size
     mark, part, first, here, count, size, start, comment = _END.unpack(_read(stream, at, _END.size))
     if mark != b"PK\5\6" or part or first or here != count or comment:
-        raise _no_zip()
+        raise _no_zip("it does not end as one of ours")
     locator = at - _LOCATOR.size
-    if locator >= 0 and _read(stream, locator, 4) == _LOCATOR_MARK:
+    if locator >= 0 and _read(stream, locator, len(_LOCATOR_MARK)) == _LOCATOR_MARK:
         small = count, size, start
         at, count, size, start = _large_end(stream, locator)
         if small != (min(count, _MOST_SHORT), min(size, _ELSEWHERE), min(start, _ELSEWHERE)):
-            raise _no_zip()
+            raise _no_zip("its two ends differ")
     if start + size != at:
-        raise _no_zip()
+        raise _no_zip("its directory does not lie before its end")
     return count, size, start
 
 
@@ -77,56 +79,56 @@ def _large_end(stream, locator):
     """Return (where the larger record of the end lies, and what it says as `_end` does), as is told at `locator`."""
     _, part, at, parts = _LOCATOR.unpack(_read(stream, locator, _LOCATOR.size))
     if part or parts > 1 or at + _LARGE_END.size != locator:
-        raise _no_zip()
+        raise _no_zip("its larger end is not where it should be")
     mark, _, _, _, part, first, here, count, size, start = _LARGE_END.unpack(_read(stream, at, _LARGE_END.size))
     if mark != b"PK\6\6" or part or first or here != count:
-        raise _no_zip()
+        raise _no_zip("its larger end is not one of ours")
     return at, count, size, start
 
 
 def _entry(data, at):
     """Return (the Entry that `data` holds at `at`, where the next one does)."""
     if len(data) - at < _MEMBER.size:
-        raise _no_zip()
+        raise _no_zip("its directory is cut short")
     found = _MEMBER.unpack_from(data, at)
-    mark, flags, method, packed, size, start = found[0], found[3], found[4], found[8], found[9], found[16]
-    name_end = at + _MEMBER.size + found[10]
-    extra_end = name_end + found[11]
-    end = extra_end + found[12]
-    if mark != b"PK\1\2" or end > len(data):
-        raise _no_zip()
-    raw = data[at + _MEMBER.size : name_end]
-    check_path(raw)
-    # Ours are; which other alphabet it would be is told in more ways than one
-    name = raw.decode("ascii", "backslashreplace")
-    numbers = _larger(data[name_end:extra_end], [size, packed, start])
-    if method != _STORED or flags & _ENCRYPTED or numbers[0] != numbers[1]:
-        raise ShoplaunchError("bundle_damaged", "{} is not stored plainly".format(name))
-    return Entry(name, numbers[2], numbers[0]), end
+    mark, flags, method, packed, size = found[0], found[3], found[4], found[8], found[9]
+    name_bytes, extra_bytes, comment, part, start = found[10], found[11], found[12], found[13], found[16]
+    if mark != b"PK\1\2" or comment or part:
+        raise _no_zip("its directory holds what is none of ours")
+    name_end = at + _MEMBER.size + name_bytes
+    end = name_end + extra_bytes
+    raw = check_path(data[at + _MEMBER.size : name_end])
+    size, packed, start = _larger(data[name_end:end], [size, packed, start])
+    try:
+        name = raw.decode("ascii")
+    except UnicodeDecodeError:
+        raise _no_zip("a name in it is none of ours") from None
+    if method != _STORED or flags & _ENCRYPTED or size != packed:
+        raise ShoplaunchError("bundle_damaged", "{} is not stored plainly".format(name[:120]))
+    return Entry(name, start, size), end
 
 
 def _larger(extra, numbers):
-    """Return `numbers` with those replaced that had no room and stand in `extra`, in their order."""
-    while _ELSEWHERE in numbers and len(extra) >= _EXTRA.size:
-        kind, length = _EXTRA.unpack_from(extra)
-        if kind == _LARGE and length >= 8 * numbers.count(_ELSEWHERE) and length + _EXTRA.size <= len(extra):
-            larger = struct.iter_unpack("<Q", extra[_EXTRA.size : _EXTRA.size + length // 8 * 8])
-            return [next(larger)[0] if number == _ELSEWHERE else number for number in numbers]
-        extra = extra[_EXTRA.size + length :]
-    if _ELSEWHERE in numbers:
-        raise _no_zip()
-    return numbers
+    """Return `numbers` with those replaced that had no room and stand in `extra`, in their order, with nothing else."""
+    if _ELSEWHERE not in numbers and not extra:
+        return numbers
+    missing = numbers.count(_ELSEWHERE)
+    form = struct.Struct("<2H{}Q".format(missing))
+    if not missing or len(extra) != form.size or form.unpack(extra)[:2] != (_LARGE, 8 * missing):
+        raise _no_zip("an extra field in it is none of ours")
+    larger = iter(form.unpack(extra)[2:])
+    return [next(larger) if number == _ELSEWHERE else number for number in numbers]
 
 
 def _read(stream, start, size):
     if start < 0:
-        raise _no_zip()
+        raise _no_zip("it is too short")
     stream.seek(start)
     data = stream.read(size)
     if len(data) < size:
-        raise _no_zip()
+        raise _no_zip("it became shorter")
     return data
 
 
-def _no_zip():
-    return ShoplaunchError("bundle_damaged", "the bundle is not a complete ZIP file")
+def _no_zip(why):
+    return ShoplaunchError("bundle_damaged", "the bundle is not a complete ZIP file: {}".format(why))

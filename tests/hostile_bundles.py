@@ -4,6 +4,8 @@ import stat
 import struct
 import tarfile
 import types
+import zipfile
+from contextlib import contextmanager
 
 import pytest
 
@@ -17,6 +19,17 @@ from tests.agent_box import NONCE, small_manifest, write_bundle
 from tests.handmade import packed
 
 SHARD = "files/0001.tar.gz"
+
+
+@contextmanager
+def large_from(size, count):
+    """Within this, zipfile writes as it does for large archives where there are `count` members or `size` bytes."""
+    before = zipfile.ZIP64_LIMIT, zipfile.ZIP_FILECOUNT_LIMIT
+    zipfile.ZIP64_LIMIT, zipfile.ZIP_FILECOUNT_LIMIT = size, count
+    try:
+        yield
+    finally:
+        zipfile.ZIP64_LIMIT, zipfile.ZIP_FILECOUNT_LIMIT = before
 
 
 def entry(name, content=b"", kind=tar.FILE, target=b"", **raw):

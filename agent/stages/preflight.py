@@ -90,8 +90,8 @@ def quota_rooms():
 def _program(name):
     """Return the path of program `name`, None where there is none."""
     # shutil's `which` takes longer to load than to look
-    places = (os.path.join(folder, name) for folder in os.get_exec_path())
-    return next((place for place in places if os.access(place, os.X_OK)), None)
+    places = (os.path.join(folder, name) for folder in os.get_exec_path() if folder)
+    return next((place for place in places if os.path.isfile(place) and os.access(place, os.X_OK)), None)
 
 
 def _room(used, soft, hard, unit):

@@ -70,8 +70,12 @@ def open_bundle(path: Path) -> Iterator[BundleFile]:
     with ExitStack() as stack:
         with damage():
             stream = stack.enter_context(path.open("rb"))
-            directory(stream)
+            entries = directory(stream)
             archive = stack.enter_context(zipfile.ZipFile(stream))
+            found = [(info.filename, info.header_offset, info.file_size) for info in archive.infolist()]
+            # It takes some names from elsewhere; the agent reads the file as `directory` does
+            if found != [tuple(entry) for entry in entries.values()]:
+                raise ShoplaunchError("bundle_damaged", "the bundle's directory can be read in two ways")
             bundle = BundleFile(path, archive)
         # What goes wrong while it is used is not the file's fault: outside of `damage`
         yield bundle

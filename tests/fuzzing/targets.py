@@ -31,7 +31,7 @@ from shared.job import check_job, values_sha256
 from shared.placeholders import Renderer, token
 from tests.agent_box import NONCE, sample_members, small_manifest, write_bundle
 from tests.handmade import FRAGMENT, packed
-from tests.hostile_bundles import entry, with_offset
+from tests.hostile_bundles import entry, large_from, with_offset
 from tests.unit.rewriting.helpers import Shop
 from tests.unit.rewriting.php_judge import made_by_php
 
@@ -63,7 +63,9 @@ _LISTED = (
     (53, 12),
     (57, 8),
 )
-_END = ((8, 2), (10, 2), (12, 4), (16, 4), (20, 2))
+_END = ((4, 2), (8, 2), (10, 2), (12, 4), (16, 4), (20, 2))
+_LARGE_END = ((4, 8), (16, 4), (20, 4), (24, 8), (32, 8), (40, 8), (48, 8))
+_LOCATOR = ((4, 4), (8, 8), (16, 4))
 _HEADER = ((0, 3), (0, 20), (100, 8), (124, 12), (136, 12), (156, 1), (157, 3), (157, 20), (257, 6), (345, 20))
 
 
@@ -104,7 +106,7 @@ def patched(data, bases, fields_of):
 
 
 def _fields_of_zip(data):
-    places = {b"PK\3\4": _LOCAL, b"PK\1\2": _LISTED, b"PK\5\6": _END}
+    places = {b"PK\3\4": _LOCAL, b"PK\1\2": _LISTED, b"PK\5\6": _END, b"PK\6\6": _LARGE_END, b"PK\6\7": _LOCATOR}
     return [(found.start() + at, width) for mark, fields in places.items()
             for found in re.finditer(re.escape(mark), data) for at, width in fields]  # fmt: skip
 
@@ -280,6 +282,9 @@ def _bundles():
             write_bundle(path, members)
             yield path.read_bytes()
         yield with_offset(path.read_bytes(), 0)
+        with large_from(0, 0):
+            write_bundle(path, members)
+        yield path.read_bytes()
 
 
 def _tars():

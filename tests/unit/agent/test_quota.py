@@ -1,0 +1,53 @@
+"""The account's quotas, as the program `quota` tells them where there is one."""
+
+import pytest
+
+from agent.stages.preflight import quota_rooms
+
+SAYS = """#!/bin/sh
+echo "Disk quotas for user x (uid 1000):"
+echo "/dev/sda1 1000 0 5000 0 70* 100 200 0"
+echo "/dev/sdb1 10 4000 5000 0 7 0 0 0"
+"""
+
+
+@pytest.fixture
+def places(tmp_path, monkeypatch):
+    """Two folders of programs; the second has a `quota`."""
+    folders = [tmp_path / name for name in ("first", "second")]
+    for folder in folders:
+        folder.mkdir()
+    (folders[1] / "quota").write_text(SAYS)
+    (folders[1] / "quota").chmod(0o755)
+    monkeypatch.setenv("PATH", ":".join(map(str, [*folders, "/usr/bin", "/bin"])))
+    return folders
+
+
+ROOMS = [(4000 * 1024, 30), (3990 * 1024, None)]
+
+
+def test_the_smallest_limits_tell_the_room(places):
+    assert quota_rooms() == ROOMS
+
+
+@pytest.mark.parametrize("kind", ["a folder", "a file nobody may run", "a link to nothing"])
+def test_what_is_only_called_quota_is_passed_over(places, kind):
+    place = places[0] / "quota"
+    if kind == "a folder":
+        place.mkdir()
+    elif kind == "a link to nothing":
+        place.symlink_to("nowhere")
+    else:
+        place.write_text(SAYS)
+    assert quota_rooms() == ROOMS
+
+
+def test_what_lies_in_the_current_folder_is_not_run(places, monkeypatch):
+    monkeypatch.chdir(places[1])
+    monkeypatch.setenv("PATH", ":" + str(places[0]))
+    assert quota_rooms() == []
+
+
+def test_without_the_program_nothing_is_known(places, monkeypatch):
+    monkeypatch.setenv("PATH", str(places[0]))
+    assert quota_rooms() == []
