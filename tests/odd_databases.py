@@ -1,5 +1,6 @@
 """Databases of every oddity, made up from a seed, and what two copies of one must have in common."""
 
+import contextlib
 import random
 import re
 import subprocess
@@ -166,6 +167,18 @@ def client(server, database, script, *options):
     subprocess.run([*command, "--max-allowed-packet=256M", *options, database], input=script, check=True)
 
 
+def checksum(server, database, table):
+    """Return `CHECKSUM TABLE`; where columns are virtual, of a copy in which all are stored: there the server's own sum
+    takes in bits that nobody has set, and differs between two imports of one dump by the client (MariaDB 11.8)."""
+    with contextlib.closing(server.root_connection(database)) as connection, connection.cursor() as cursor:
+        if cursor.execute(f"SHOW COLUMNS FROM {quoted(table)} WHERE Extra LIKE '%VIRTUAL%'"):
+            cursor.execute("SET sql_mode=''")
+            cursor.execute(f"CREATE TEMPORARY TABLE `stored copy` ENGINE=MyISAM SELECT * FROM {quoted(table)}")
+            table = "stored copy"
+        cursor.execute(f"CHECKSUM TABLE {quoted(table)}")
+        return cursor.fetchone()[1]
+
+
 def picture(server, database):
     """Return what two copies of a database must have in common: checksum and definition of every table, all code."""
     found = {}
@@ -173,7 +186,7 @@ def picture(server, database):
         made = "VIEW" if kind == "VIEW" else "TABLE"
         found[made, name] = server.query(f"SHOW CREATE {made} {quoted(name)}", database=database)[0][1]
         if made == "TABLE":
-            found["CHECKSUM", name] = server.query(f"CHECKSUM TABLE {quoted(name)}", database=database)[0][1]
+            found["CHECKSUM", name] = checksum(server, database, name)
     for kind, column, place in (("TRIGGERS", "TRIGGER", "TRIGGER_SCHEMA"), ("ROUTINES", "ROUTINE", "ROUTINE_SCHEMA")):
         what = "'TRIGGER'" if kind == "TRIGGERS" else "ROUTINE_TYPE"
         listed = f"SELECT {what}, {column}_NAME FROM information_schema.{kind} WHERE {place} = DATABASE()"
