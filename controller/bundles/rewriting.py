@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from controller.bundles import wrappings
 from controller.bundles.forms import Needles, is_weak_domain
 from controller.bundles.fragments import Fragments
+from controller.bundles.names import Names
 from controller.bundles.report import Report
 from controller.bundles.residue import base64_forms
 from controller.bundles.templates import encoded, length_token
@@ -53,6 +54,7 @@ class Rewriter:
         root_links: bool = False,
     ) -> None:  # fmt: skip
         self._nonce = nonce
+        self._names = Names(nonce)
         self._root_links = self._links = root_links
         self._needles = Needles(replacements)
         self._fragments = fragments
@@ -87,7 +89,11 @@ class Rewriter:
         return one.kind == "domain" and is_weak_domain(one.old)
 
     def _value(self, data: bytes, place: str, inside: tuple[str, ...]) -> bytes:
-        """Return `data` as a template; `inside` names the wrappings already taken off."""
+        """Return `data` as a template; `inside` names the wrappings already taken off.
+
+        Raises ShoplaunchError `template_occupied`: a mark that was wrapped would be filled as if we had made it.
+        """
+        self._names.check_free(data, place)
         if len(data) < self._needles.shortest:
             return data
         if len(inside) < _MAX_DEPTH:

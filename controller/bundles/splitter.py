@@ -97,7 +97,8 @@ class Splitter:
             if found is None:
                 self._position = max(self._position, len(self._buffer) - max(3, len(self._delimiter)))
                 return None
-            self._need(found.end() + _LOOKAHEAD_BYTES)
+            # A delimiter that begins here, or before, might not be here whole yet
+            self._need(max(found.end() + _LOOKAHEAD_BYTES, found.start() + len(self._delimiter)))
             token = found.group()
             if token == self._delimiter and not (self._depth and token == b";"):
                 statement = self._take(found)

@@ -9,6 +9,7 @@ import pytest
 from agent import importer, ledger
 from agent.database import run
 from agent.stages import import_
+from agent.tables import Tables
 from shared.errors import ShoplaunchError
 from tests.integration.agent_work.site import MANY, code_of
 from tests.integration.agent_work.test_parallel_import import complete, importing, until
@@ -68,13 +69,17 @@ def test_a_chunk_of_several_tables_comes_when_all_are_there(site, monkeypatch):
     assert [len(names & {f"later{number}" for number in range(6)}) for names in begun] == [6]
 
 
-def test_a_table_that_cannot_be_made_ends_the_wait_for_it(site):
+def test_a_table_that_cannot_be_made_ends_the_wait_for_it(site, monkeypatch):
+    waiting = threading.Event()
+    wait_for = Tables.wait_for
+    monkeypatch.setattr(Tables, "wait_for", lambda *given: (waiting.set(), wait_for(*given)))
+    making(monkeypatch, lambda statement: "broken" in statement and waiting.wait(SECONDS))
     site.tables(MANY, "CREATE TABLE `broken` (`id` int NOT NULL nonsense)")
     chunks(site, range(3))
     chunks(site, range(3, 6), table="broken")
     before = threading.active_count()
     assert code_of(import_.run, site.attempt(1)) == "db_data_error"
-    assert threading.active_count() == before
+    assert waiting.is_set() and threading.active_count() == before
 
 
 def test_a_chunk_that_fails_for_good_ends_the_making_of_tables(site, monkeypatch):
@@ -120,7 +125,7 @@ def test_whoever_waits_for_tables_keeps_no_connection_and_has_not_failed(site, m
         def __init__(self, check):
             super().__init__(check, clock=lambda: clock[0], sleep=sleep)
 
-    class Tables:
+    class Slowly:
         def are_there(self, member):
             return member["table"] == "many" or bool(waited)
 
@@ -148,7 +153,7 @@ def test_whoever_waits_for_tables_keeps_no_connection_and_has_not_failed(site, m
     run(holder, MANY)
     chunks(site, [1])
     chunks(site, [2], table="later")
-    workers = importer.Workers(site.attempt(1), site.manifest["members"], Tables(), lambda size: None)
+    workers = importer.Workers(site.attempt(1), site.manifest["members"], Slowly(), lambda size: None)
     while workers.alive():
         workers.wait(1.0)
     workers.check()

@@ -26,6 +26,10 @@ CASES = {
         [b"/*!50003 CREATE*/ /*!50003 TRIGGER t BEGIN a; b; END */", b"c"],
     ),
     "a dollar delimiter": (b"a;\ndelimiter $$\r\nb;c$$\nDelimiter ;\nd;", [b"a", b"b;c", b"d"]),
+    "a long delimiter that begins like the end of a comment": (
+        b"DELIMITER */" + b"x" * 40 + b"\na */" + b"x" * 40 + b"b y*/" + b"x" * 40 + b"\n",
+        [b"a", b"b y"],
+    ),
     "nothing": (b"\n \n-- only a comment", []),
     "binary in a string": (b"a '\xff\x00;\n';", [b"a '\xff\x00;\n'"]),
 }

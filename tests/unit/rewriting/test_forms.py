@@ -12,7 +12,8 @@ import pytest
 
 from controller.jobs import values
 from controller.recipes.base import Replacement
-from tests.unit.rewriting.helpers import NONCE, REPLACEMENTS, VALUES, Shop, serialize
+from shared.errors import ShoplaunchError
+from tests.unit.rewriting.helpers import NONCE, REPLACEMENTS, VALUES, Shop, serialize, string
 
 DOMAIN = VALUES["domain"]
 ROOT = VALUES["root"]
@@ -342,3 +343,22 @@ def test_links_in_files_are_the_applications_own():
     filled = shop.fill(shop.rewriter.rewrite_file(code, "a.php"))
     assert filled == code.replace(b"myshop.example", shop.values["shop.address"].encode())
     assert shop.moved(b'<a href="/x">') == b'<a href="/a/b/x">'
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda mark: mark,
+        lambda mark: b'["' + mark.replace(b"@", b"\\u0040") + b' and more"]',
+        lambda mark: base64.b64encode(b'a:1:{i:0;s:40:"' + mark + b' aaaaaaaaaaaaaaaaaaaa";}'),
+        lambda mark: string(base64.b64encode(b"http://elsewhere.example/?q=" + mark)),
+    ],
+    ids=["as it is", "in JSON", "in base64", "in base64 in a serialized string"],
+)
+@pytest.mark.parametrize(
+    "mark", [b"@@SL1a2b3c4d:domain:raw@@", b"@@SL1a2b3c4d:up:rcw@@"], ids=["one of ours", "broken"]
+)
+def test_a_value_that_holds_a_mark_of_this_bundle_is_refused_however_it_is_wrapped(wrap, mark):
+    """It would be filled in the new shop as if the packer had made it."""
+    with pytest.raises(ShoplaunchError, match="template_occupied"):
+        Shop().template(wrap(mark))
