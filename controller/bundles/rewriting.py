@@ -55,6 +55,8 @@ class Rewriter:
     ) -> None:  # fmt: skip
         self._nonce = nonce
         self._names = Names(nonce)
+        #: Whether placeholders are in what is rewritten already, as recipes put them into files.
+        self._marked = False
         self._root_links = self._links = root_links
         self._needles = Needles(replacements)
         self._fragments = fragments
@@ -67,12 +69,14 @@ class Rewriter:
     def rewrite_text(self, data: bytes, place: str) -> bytes:
         """Return a value as a template; the same object when nothing in it depends on the account."""
         self._links = self._root_links
+        self._marked = self._names.mark in data
         return self._value(data, place, ())
 
     def rewrite_file(self, data: bytes, place: str) -> bytes:
         """Return a text file as a template, the same object when nothing changed; other files are only searched."""
         # Code writes its own: what begins so in it is asked for as it is
         self._links = False
+        self._marked = self._names.mark in data
         if wrappings.is_packed(data):
             self._look_into(data, place)
             return data
@@ -93,7 +97,8 @@ class Rewriter:
 
         Raises ShoplaunchError `template_occupied`: a mark that was wrapped would be filled as if we had made it.
         """
-        self._names.check_free(data, place)
+        if not self._marked:
+            self._names.check_free(data, place)
         if len(data) < self._needles.shortest:
             return data
         if len(inside) < _MAX_DEPTH:

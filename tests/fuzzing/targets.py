@@ -22,6 +22,7 @@ from agent.shards import unpacked
 from agent.stages import unpack
 from agent.tree_writer import TreeWriter
 from controller.bundles import dump, reading
+from controller.bundles.names import Names
 from controller.bundles.splitter import split
 from controller.jobs import callbacks, orders, pull, pulled
 from controller.recipes import php_serialized as serialized
@@ -264,6 +265,8 @@ def value(data):
     """A value of the template's database, rewritten: whatever it is, it becomes text again."""
     with contextlib.suppress(serialized.Broken):
         serialized.scan(data)
+    # As the packer looks for it first
+    Names(NONCE).check_free(data, "value")
     Shop().moved(data)
 
 
