@@ -14,6 +14,7 @@ import pymysql
 from agent.ledger import UNKNOWN_THREAD
 
 START_SECONDS = 180
+LONGEST_END_SECONDS = 30
 
 
 class MariaDB:
@@ -97,15 +98,25 @@ class MariaDB:
             connection.close()
 
     def end_connections(self, database):
-        """Whoever is connected to `database` is sent away."""
+        """Whoever is connected to `database` is sent away, and gone: a table being made would outlive a DROP."""
         listed = "SELECT id FROM information_schema.processlist WHERE db = %s"
-        for (number,) in self.query(listed, database):
-            try:
-                self.query(f"KILL {number}")
-            except pymysql.err.OperationalError as error:
-                # One has come to its end meanwhile
-                if error.args[0] != UNKNOWN_THREAD:
-                    raise
+        until = time.monotonic() + LONGEST_END_SECONDS
+        while numbers := self.query(listed, database):
+            if time.monotonic() > until:
+                raise RuntimeError(f"connections to {database} do not end: {numbers}")
+            for (number,) in numbers:
+                try:
+                    self.query(f"KILL {number}")
+                except pymysql.err.OperationalError as error:
+                    # One has come to its end meanwhile
+                    if error.args[0] != UNKNOWN_THREAD:
+                        raise
+            time.sleep(0.01)
+
+    def drop_database(self, database):
+        """`database` is not there, whoever was still at work in it."""
+        self.end_connections(database)
+        self.query(f"DROP DATABASE IF EXISTS `{database}`")
 
     def new_database(self):
         """Return (database, user, password) of a new empty database whose user has all privileges on it."""

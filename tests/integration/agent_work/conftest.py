@@ -62,8 +62,7 @@ class Shop(Box):
     def close(self):
         super().close()
         # Of a test that failed, others may still hold what is in it: they would be waited for without end
-        self.server.end_connections(self.database)
-        self.server.query(f"DROP DATABASE IF EXISTS `{self.database}`")
+        self.server.drop_database(self.database)
         self.server.query(f"DROP USER IF EXISTS `{self.db_user}`@localhost")
 
 

@@ -65,5 +65,5 @@ class Nested(Shop):
     def close(self):
         for process in self._started:
             Box._end_session(self, process)
-        self.server.query(f"DROP DATABASE IF EXISTS `{self.database}`")
+        self.server.drop_database(self.database)
         self.server.query(f"DROP USER IF EXISTS `{self.db_user}`@localhost")

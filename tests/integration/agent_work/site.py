@@ -88,7 +88,7 @@ class Site:
     def close(self):
         for connection in self.made:
             close(connection)
-        self.server.query(f"DROP DATABASE `{self.name}`")
+        self.server.drop_database(self.name)
         self.server.query(f"DROP USER `{self.user}`@localhost")
 
 
