@@ -101,7 +101,7 @@ print(code_of(lambda: Bundle(path, pin)), code_of(lambda: open_bundle(Path(path)
 
 def zip_of(count, name=b"files/%07d.tar.gz", claimed=None):
     """Return a ZIP whose directory lists one member `count` times under different names."""
-    local = struct.pack("<4s5H3L2H", b"PK\3\4", 20, 0, 0, 0, 0, 0, 1, 1, 1, 0) + b"xx"
+    local = struct.pack("<4s5H3L2H", b"PK\3\4", 20, 0, 0, 0, 0, 0, 1, 1, 1, 0) + bytes(100)
     entries = []
     for number in range(count):
         listed = name % number
