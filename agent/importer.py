@@ -23,10 +23,14 @@ TRANSIENT = ("db_error", "db_unreachable")
 
 
 class Patience:
-    """Pauses that grow until something gets through; gives up after PATIENCE_SECONDS without."""
+    """Pauses that grow until something gets through; gives up after PATIENCE_SECONDS without.
 
-    def __init__(self, check, seconds=PATIENCE_SECONDS, clock=time.monotonic, sleep=time.sleep):
+    What `beside` (another Patience) is told of got through, too: others may have what is refused to us.
+    """
+
+    def __init__(self, check, beside=None, seconds=PATIENCE_SECONDS, clock=time.monotonic, sleep=time.sleep):
         self._check = check
+        self._beside = beside
         self._seconds = seconds
         self._clock = clock
         self._sleep = sleep
@@ -34,12 +38,13 @@ class Patience:
 
     def success(self):
         """Something got through."""
-        self._since = self._clock()
+        self.since = self._clock()
         self._pause = FIRST_PAUSE_SECONDS
 
     def failure(self, error):
         """Wait before the next try. Raises `error` when it is none to repeat or has lasted too long."""
-        if error.code not in TRANSIENT or self._clock() - self._since > self._seconds:
+        since = self.since if self._beside is None else max(self.since, self._beside.since)
+        if error.code not in TRANSIENT or self._clock() - since > self._seconds:
             raise error
         until = self._clock() + self._pause
         while self._clock() < until:
@@ -110,11 +115,13 @@ class Workers:
     """Threads that import the chunks `members`, each over its own connection; any failure stops all of them.
 
     A chunk waits until its tables are there (`tables`, an agent.tables.Tables). `done(bytes)` is told what was
-    imported. Where an account may have no more threads, fewer do it all, or whoever calls `work_here`.
+    imported; `patience` is told by others what got through elsewhere. Where an account may have no more threads, fewer
+    do it all, or whoever calls `work_here`.
     """
 
-    def __init__(self, ctx, members, tables, done):
+    def __init__(self, ctx, members, tables, done, patience=None):
         self._ctx = ctx
+        self._patience = patience
         self._tables = tables
         self._done = done
         self._waiting = queue.Queue()
@@ -176,7 +183,7 @@ class Workers:
 
     def _run(self):
         connection = None
-        patience = Patience(self._check)
+        patience = Patience(self._check, self._patience)
         member = None
         try:
             while True:

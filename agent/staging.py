@@ -120,8 +120,20 @@ def remove(path):
 def _remove(path):
     if os.path.islink(path):
         os.unlink(path)
-    elif os.path.isdir(path):
-        # Here, not above: most runs remove nothing
+    elif os.path.isdir(path) and not _is_flat_and_gone(path):
+        # Here, not above: it takes long to load, and of a tree that has moved away only a file or two are left
         from shutil import rmtree
 
         rmtree(path)
+
+
+def _is_flat_and_gone(path):
+    """Remove the folder `path` if nothing but files and links are in it; tell whether that was so."""
+    with os.scandir(path) as entries:
+        held = [(entry.path, entry.is_dir(follow_symlinks=False)) for entry in entries]
+    if any(is_folder for _, is_folder in held):
+        return False
+    for name, _ in held:
+        os.unlink(name)
+    os.rmdir(path)
+    return True

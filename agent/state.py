@@ -135,7 +135,8 @@ class State:
             self._check()
         self._saved_at = time.monotonic()
         self.data["updated_at"] = self._clock()
-        text = json.dumps(self.data, sort_keys=True, indent=1)
+        # On one line: to indent it takes several times as long, and it is written again and again
+        text = json.dumps(self.data, sort_keys=True)
         write_durably(self._path, (text + "\n").encode("utf-8"))
 
     def get(self, name, default=None):

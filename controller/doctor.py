@@ -58,7 +58,8 @@ def _agent(config: Config) -> Iterator[Check]:
         raise ShoplaunchError("agent_not_built", f"there is no agent in {config.agent}")
     with zipfile.ZipFile(path) as archive:
         known = archive.read("agent/keys.json").decode("ascii")
-        current = is_current(archive) and (config.agent / LAUNCHER_FILE).read_bytes() == launcher()
+        current = is_current(archive, config.agent_pythons)
+    current = current and (config.agent / LAUNCHER_FILE).read_bytes() == launcher()
     version = "of this version" if current else "not of this version"
     yield Check("agent's version", current, version, "Run `shoplaunch migrate`, then `skeleton install` per server.")
     newest = load_keys(config.keys).public_keys()[-1].hex()

@@ -15,17 +15,20 @@ _MARGIN_BYTES = 512 * 1024
 
 
 class Bulk(Handmade):
-    """`shards` full shards besides the small ones and `chunks` full chunks; and, in a chunk or shard of their own each,
-    rows whose text has as many bytes as `rows` say and files of the sizes in `files`."""
+    """`shards` full shards besides the small ones and `chunks` full chunks; `mixed` shards of all sizes in no order;
+    and, in a chunk or shard of their own each, rows whose text has as many bytes as `rows` say and files of the sizes
+    in `files`."""
 
-    def __init__(self, server, shards=2, chunks=4, rows=(), files=()):
-        self._shards, self._rows, self._files_alone = shards, rows, files
+    def __init__(self, server, shards=2, chunks=4, rows=(), files=(), mixed=0):
+        self._shards, self._rows, self._files_alone, self._mixed = shards, rows, files, mixed
         super().__init__(server, rows_each=CHUNK_UNPACKED_BYTES // _ROW_BYTES // 5 * 5, chunks=chunks)
 
     def _files(self, shards):
         super()._files(shards)
         for number in range(self._shards):
             self._shard(1000 + number, _full(number))
+        for number in range(self._mixed):
+            self._shard(1500 + number, _of_any_size(number))
         for number, size in enumerate(self._files_alone):
             self._shard(2000 + number, [(f"large{number}.bin", _text(number, -1, size))])
 
@@ -54,6 +57,13 @@ def _full(number):
     """Return the entries of a full shard."""
     count = (SHARD_UNPACKED_BYTES - _MARGIN_BYTES) // _FILE_BYTES
     return [(f"bulk{number}/{n}.txt", _text(number, n, _FILE_BYTES)) for n in range(count)]
+
+
+def _of_any_size(number):
+    """Return the entries of a shard that is anything from nearly empty to full."""
+    chance = random.Random(f"mixed {number}")
+    sizes = [chance.randrange(1000, 2 * _FILE_BYTES) for _ in range(chance.randrange(5, 150))]
+    return [(f"mixed{number}/{n}.txt", _text(number, n, size)) for n, size in enumerate(sizes)]
 
 
 def _packed(entries):

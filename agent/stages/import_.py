@@ -15,8 +15,11 @@ NAME = "import"
 WATCH_SECONDS = 2.0
 
 
-def run_once(ctx):
-    """Import everything over one lock connection. Raises ShoplaunchError when that or anything else fails."""
+def run_once(ctx, patience):
+    """Import everything over one lock connection; `patience` (agent.importer.Patience) is told of what gets through.
+
+    Raises ShoplaunchError when that or anything else fails.
+    """
     with ledger.locked(ctx) as connection:
         adapt = collations.mapper(collations.of_job(ctx, connection))
         tables = ctx.read_json("tables")
@@ -24,7 +27,7 @@ def run_once(ctx):
         missing = [table for table in tables if table["name"] not in present]
         # Nobody else makes any while we hold the lock: where there was no table, there is nothing to look for later
         is_new = 0 < len(tables) == len(missing)
-        import_rows(ctx, connection, missing, adapt, Indexes(ctx, connection, tables, adapt, is_new))
+        import_rows(ctx, connection, missing, adapt, Indexes(ctx, connection, tables, adapt, is_new), patience)
         add_foreign_keys(ctx, connection, tables, adapt, is_new)
         create_routines(ctx, connection, adapt, is_new)
 
@@ -33,25 +36,22 @@ def run(ctx):
     """Import the database; safe to repeat. Raises ShoplaunchError."""
     patience = Patience(ctx.check_current)
     while True:
-        sent = ctx.counters.get("chunks_sent", 0)
         try:
-            run_once(ctx)
+            run_once(ctx, patience)
             return
         except ShoplaunchError as error:
-            if ctx.counters.get("chunks_sent", 0) > sent:
-                patience.success()
             patience.failure(error)
 
 
-def import_rows(ctx, connection, missing, adapt, indexes):
+def import_rows(ctx, connection, missing, adapt, indexes, patience):
     """The `missing` tables are made, and every data chunk is in its tables, each exactly once, as soon as these are
     there; then their indexes, as soon as a table has its rows."""
     tables = Tables(ctx.manifest, {table["name"]: adapt(table["create"]) for table in missing})
     members = members_of(ctx.manifest, "data")
     done = ledger.chunks_done(connection)
     waiting = [member for member in members if member["name"] not in done]
-    progress = _Progress(ctx, len(missing), members, done)
-    workers = Workers(ctx, tables.chunks_in_order(waiting), tables, progress.rows)
+    progress = _Progress(ctx, len(missing), members, done, patience.success)
+    workers = Workers(ctx, tables.chunks_in_order(waiting), tables, progress.rows, patience)
     try:
         create_tables(ctx, connection, tables, workers.check, progress.tables)
         workers.work_here()
@@ -68,10 +68,11 @@ def import_rows(ctx, connection, missing, adapt, indexes):
 
 class _Progress:
     """How far the `missing` tables (their number) and the rows of the chunks `members` are, those in `done` (names)
-    being there before. It never goes back, whoever tells first."""
+    being there before. It never goes back, whoever tells first; `moved()` is called whenever it goes on."""
 
-    def __init__(self, ctx, missing, members, done):
+    def __init__(self, ctx, missing, members, done, moved):
         self._ctx = ctx
+        self._moved = moved
         self._guard = threading.Lock()
         self._made = 0.0 if missing else 1.0
         self._total = sum(member["size"] for member in members) or 1
@@ -80,13 +81,16 @@ class _Progress:
     def tables(self, fraction):
         """`fraction` of the missing tables is there."""
         with self._guard:
-            self._made = max(self._made, fraction)
+            if fraction > self._made:
+                self._made = fraction
+                self._moved()
             self._tell()
 
     def rows(self, done):
         """The rows of `done` more packed bytes are there."""
         with self._guard:
             self._done += done
+            self._moved()
             self._tell()
 
     def _tell(self):

@@ -11,10 +11,9 @@ import sys
 import tempfile
 import zipfile
 from collections.abc import Iterator, Sequence
-from importlib.util import MAGIC_NUMBER
 from pathlib import Path
 
-from controller.bundles.bytecode import BYTECODE, compiled_modules
+from controller.bundles.bytecode import BYTECODE, code_names, compiled_modules
 from shared.errors import ShoplaunchError
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -120,10 +119,11 @@ def build_agent(
     return hashlib.sha256(data).hexdigest()
 
 
-def is_current(archive: zipfile.ZipFile) -> bool:
-    """Tell whether an agent was built from this version's sources and list of libraries by this very Python, with
-    whichever keys."""
-    if f"{BYTECODE}/{MAGIC_NUMBER.hex()}" not in archive.namelist():
+def is_current(archive: zipfile.ZipFile, pythons: Sequence[str] = ()) -> bool:
+    """Tell whether an agent was built from this version's sources and list of libraries, compiled for this very Python
+    and `pythons` (paths) and no other, with whichever keys. Raises as `build_agent` for what is no Python."""
+    compiled = {name for name in archive.namelist() if name.startswith(f"{BYTECODE}/")}
+    if compiled != code_names([sys.executable, *pythons]):
         return False
     wanted = _own_files()
     held = {name for name in archive.namelist() if name.startswith(("agent/", "shared/"))} - {"agent/keys.json"}

@@ -23,6 +23,14 @@ _MAGIC = re.compile(rb"[0-9a-f]{8}")
 _FIRST = ("__main__.py", "agent/__init__.py", "agent/modules.py")
 
 
+def code_names(pythons: Iterable[str] = (sys.executable,)) -> set[str]:
+    """Return the names of the archive's members that hold code for `pythons` (paths).
+
+    Raises ShoplaunchError `config_invalid` for what is no Python that can compile.
+    """
+    return set(compiled_modules({}, pythons))
+
+
 def compiled_modules(files: Mapping[str, bytes], pythons: Iterable[str] = (sys.executable,)) -> dict[str, bytes]:
     """Return name -> content of the archive's members with the code of the modules among `files` (name in the archive
     -> content), one for each of `pythons` (paths); same input, same bytes.

@@ -223,6 +223,20 @@ def test_patience_ends_before_a_hung_agent_would_be_killed_and_the_next_tick_goe
     assert 300 < hours.now < HUNG_SECONDS
 
 
+def test_what_others_got_through_counts_as_well():
+    hours = Hours()
+    others = Patience(lambda: None, clock=hours, sleep=hours.sleep)
+    patience = Patience(lambda: None, others, clock=hours, sleep=hours.sleep)
+    for _ in range(3):
+        end = hours.now + 300
+        while hours.now < end:
+            patience.failure(ShoplaunchError("db_unreachable"))
+        others.success()
+    with pytest.raises(ShoplaunchError):
+        while True:
+            patience.failure(ShoplaunchError("db_unreachable"))
+
+
 def test_a_refusal_is_no_matter_of_patience():
     hours = Hours()
     with pytest.raises(ShoplaunchError):

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from agent import importer, ledger
+from agent import importer, lanes, ledger
 from agent.database import run
 from agent.stages import import_
 from agent.tables import Tables
@@ -122,8 +122,8 @@ def test_whoever_waits_for_tables_keeps_no_connection_and_has_not_failed(site, m
         clock[0] += seconds
 
     class Slow(importer.Patience):
-        def __init__(self, check):
-            super().__init__(check, clock=lambda: clock[0], sleep=sleep)
+        def __init__(self, check, beside=None):
+            super().__init__(check, beside, clock=lambda: clock[0], sleep=sleep)
 
     class Slowly:
         def are_there(self, member):
@@ -158,6 +158,44 @@ def test_whoever_waits_for_tables_keeps_no_connection_and_has_not_failed(site, m
         workers.wait(1.0)
     workers.check()
     assert len(waited) == 1 and not failures and committed(site) == 2
+
+
+def test_whoever_gets_no_connection_while_tables_are_made_has_not_failed(site, monkeypatch):
+    """Few connections, and tables that take longer than anybody waits in vain."""
+    clock, made = [0.0], []
+
+    def sleep(seconds):
+        clock[0] += seconds
+        time.sleep(0.001)
+
+    class Fast(importer.Patience):
+        def __init__(self, check, beside=None):
+            super().__init__(check, beside, clock=lambda: clock[0], sleep=sleep)
+
+    def slowly(statement):
+        if "later" in statement:
+            end, last = clock[0] + 0.7 * importer.PATIENCE_SECONDS, time.monotonic() + SECONDS
+            while clock[0] < end:
+                assert time.monotonic() < last, "nobody tries any more"
+                time.sleep(0.001)
+            made.append(statement)
+
+    def few():
+        if threading.current_thread().name.startswith("import-") and len(made) < len(LATER):
+            raise ShoplaunchError("db_unreachable", "1226 too many connections")
+        return connect()
+
+    monkeypatch.setattr(importer, "Patience", Fast)
+    monkeypatch.setattr(import_, "Patience", Fast)
+    monkeypatch.setattr(lanes, "LOOK_SECONDS", 0.0)
+    making(monkeypatch, slowly)
+    site.tables(MANY, *LATER)
+    chunks(site, range(2))
+    ctx = site.attempt(1)
+    connect = ctx.connect
+    monkeypatch.setattr(ctx, "connect", few)
+    import_.run(ctx)
+    assert clock[0] > importer.PATIENCE_SECONDS and committed(site) == 2
 
 
 @pytest.mark.parametrize("threads", [0, 1])

@@ -32,11 +32,16 @@ def older(path, name, change):
     write_members(path, members if content is None else {**members, name: content})
 
 
+def named(commands, name):
+    """Return what doctor tells in the row called `name`."""
+    rows = json.loads(commands.run("doctor", "--json", code=1).stdout)
+    (row,) = [row for row in rows if row["name"] == name]
+    return row
+
+
 def version(commands):
     """Return what doctor tells of the agent's version."""
-    rows = json.loads(commands.run("doctor", "--json", code=1).stdout)
-    (row,) = [row for row in rows if row["name"] == "agent's version"]
-    return row
+    return named(commands, "agent's version")
 
 
 def uncompiled(path):
@@ -88,6 +93,7 @@ def test_a_python_that_is_not_there_keeps_the_agent_as_it_is_and_is_named(comman
     assert "The database is of this version" in done.stdout
     assert "config_invalid" in done.stderr and "/nowhere/python3" in done.stderr
     assert (commands.home / "agent" / "agent.pyz").read_bytes() == before
+    assert "/nowhere/python3" in named(commands, "agent")["message"]
 
 
 def test_no_newer_keys_are_made_where_no_agent_can_be_built_that_knows_them(commands):
@@ -102,6 +108,8 @@ def test_the_agent_is_compiled_for_the_pythons_of_the_settings(commands):
     if not others:
         pytest.skip("one Python here, the controller's own")
     (commands.home / "shoplaunch.toml").write_text(f"agent_pythons = {json.dumps(others[:1])}\n")
+    assert not version(commands)["ok"]
     commands.run("migrate", code=0)
+    assert version(commands)["ok"]
     with zipfile.ZipFile(commands.home / "agent" / "agent.pyz") as archive:
         assert len([name for name in archive.namelist() if name.startswith("bytecode/")]) == 2

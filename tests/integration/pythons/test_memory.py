@@ -20,6 +20,13 @@ def test_a_large_shop_takes_no_more_memory_than_a_small_one(mariadb_server, rest
         assert peaks[1] <= 1.1 * peaks[0] + chance
 
 
+def test_many_shards_of_all_sizes_take_hardly_more_memory_than_full_ones(restore, mariadb_server, bulk):
+    full, mixed = restore(bulk), restore(Bulk(mariadb_server, shards=0, chunks=2, mixed=40))
+    assert mixed.size > 4 * full.size
+    peaks = [found.evidence["counters"]["peak_rss_helper_bytes"] for found in (full, mixed)]
+    assert peaks[1] <= 1.15 * peaks[0]
+
+
 @pytest.mark.parametrize("rows", [[8], [15, 15]], ids=["one of 8 MiB", "two of 15 MiB"])
 def test_large_rows_cost_no_more_than_thrice_the_largest(mariadb_server, restore, rows):
     found = restore(Bulk(mariadb_server, shards=1, chunks=2, rows=[size * MIB for size in rows]))

@@ -1,0 +1,45 @@
+"""What is left of the new tree goes, whatever it is, and nothing that only a link names."""
+
+import pytest
+
+from agent import staging
+
+
+def grown(tree, *, is_deep):
+    """Make `tree` (Path) with a file, a broken link and links to a file and a folder elsewhere; deep: with folders.
+    Return the two that must stay."""
+    elsewhere = tree.parent / "elsewhere"
+    elsewhere.mkdir()
+    kept = elsewhere / "kept"
+    kept.write_text("kept")
+    tree.mkdir()
+    (tree / ".htaccess").touch()
+    (tree / "nowhere").symlink_to("no such thing")
+    (tree / "file").symlink_to(kept)
+    (tree / "folder").symlink_to(elsewhere)
+    if is_deep:
+        (tree / "a" / "b").mkdir(parents=True)
+        (tree / "a" / "b" / "c").touch()
+    return kept, elsewhere
+
+
+@pytest.mark.parametrize("is_deep", [False, True], ids=["files only", "folders, too"])
+def test_the_tree_goes_and_what_its_links_name_stays(tmp_path, is_deep):
+    tree = tmp_path / "tree"
+    kept, elsewhere = grown(tree, is_deep=is_deep)
+    staging.remove(str(tree))
+    assert not tree.exists()
+    assert kept.read_text() == "kept" and list(elsewhere.iterdir()) == [kept]
+
+
+def test_where_there_is_a_link_only_the_link_goes(tmp_path):
+    kept, elsewhere = grown(tmp_path / "tree", is_deep=False)
+    link = tmp_path / "link"
+    link.symlink_to(elsewhere)
+    staging.remove(str(link))
+    assert not link.is_symlink() and kept.exists()
+
+
+def test_nothing_is_removed_where_nothing_is(tmp_path):
+    staging.remove(str(tmp_path / "tree"))
+    assert list(tmp_path.iterdir()) == []
