@@ -25,25 +25,31 @@ TRANSIENT = ("db_error", "db_unreachable")
 class Patience:
     """Pauses that grow until something gets through; gives up after PATIENCE_SECONDS without.
 
-    What `beside` (another Patience) is told of got through, too: others may have what is refused to us.
+    What got through here is told to `others` (another Patience), and what others tell it counts here: they may have
+    what is refused to us.
     """
 
-    def __init__(self, check, beside=None, seconds=PATIENCE_SECONDS, clock=time.monotonic, sleep=time.sleep):
+    def __init__(self, check, others=None, seconds=PATIENCE_SECONDS, clock=time.monotonic, sleep=time.sleep):
         self._check = check
-        self._beside = beside
+        self._others = others
         self._seconds = seconds
         self._clock = clock
         self._sleep = sleep
-        self.success()
+        self._begin()
 
-    def success(self):
-        """Something got through."""
+    def _begin(self):
         self.since = self._clock()
         self._pause = FIRST_PAUSE_SECONDS
 
+    def success(self):
+        """Something got through."""
+        self._begin()
+        if self._others is not None:
+            self._others.success()
+
     def failure(self, error):
         """Wait before the next try. Raises `error` when it is none to repeat or has lasted too long."""
-        since = self.since if self._beside is None else max(self.since, self._beside.since)
+        since = self.since if self._others is None else max(self.since, self._others.since)
         if error.code not in TRANSIENT or self._clock() - since > self._seconds:
             raise error
         until = self._clock() + self._pause
@@ -115,8 +121,8 @@ class Workers:
     """Threads that import the chunks `members`, each over its own connection; any failure stops all of them.
 
     A chunk waits until its tables are there (`tables`, an agent.tables.Tables). `done(bytes)` is told what was
-    imported; `patience` is told by others what got through elsewhere. Where an account may have no more threads, fewer
-    do it all, or whoever calls `work_here`.
+    imported, `patience` (Patience) what got through, here and elsewhere. Where an account may have no more threads,
+    fewer do it all, or whoever calls `work_here`.
     """
 
     def __init__(self, ctx, members, tables, done, patience=None):

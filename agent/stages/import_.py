@@ -50,10 +50,10 @@ def import_rows(ctx, connection, missing, adapt, indexes, patience):
     members = members_of(ctx.manifest, "data")
     done = ledger.chunks_done(connection)
     waiting = [member for member in members if member["name"] not in done]
-    progress = _Progress(ctx, len(missing), members, done, patience.success)
+    progress = _Progress(ctx, len(missing), members, done)
     workers = Workers(ctx, tables.chunks_in_order(waiting), tables, progress.rows, patience)
     try:
-        create_tables(ctx, connection, tables, workers.check, progress.tables)
+        create_tables(ctx, connection, tables, workers.check, progress.tables, patience)
         workers.work_here()
         while workers.alive():
             workers.wait(WATCH_SECONDS)
@@ -68,11 +68,10 @@ def import_rows(ctx, connection, missing, adapt, indexes, patience):
 
 class _Progress:
     """How far the `missing` tables (their number) and the rows of the chunks `members` are, those in `done` (names)
-    being there before. It never goes back, whoever tells first; `moved()` is called whenever it goes on."""
+    being there before. It never goes back, whoever tells first."""
 
-    def __init__(self, ctx, missing, members, done, moved):
+    def __init__(self, ctx, missing, members, done):
         self._ctx = ctx
-        self._moved = moved
         self._guard = threading.Lock()
         self._made = 0.0 if missing else 1.0
         self._total = sum(member["size"] for member in members) or 1
@@ -81,23 +80,20 @@ class _Progress:
     def tables(self, fraction):
         """`fraction` of the missing tables is there."""
         with self._guard:
-            if fraction > self._made:
-                self._made = fraction
-                self._moved()
+            self._made = max(self._made, fraction)
             self._tell()
 
     def rows(self, done):
         """The rows of `done` more packed bytes are there."""
         with self._guard:
             self._done += done
-            self._moved()
             self._tell()
 
     def _tell(self):
         self._ctx.progress(NAME, 0.1 * self._made + 0.8 * self._done / self._total)
 
 
-def create_tables(ctx, connection, tables, check, progress):
+def create_tables(ctx, connection, tables, check, progress, patience):
     """Every one of `tables` (agent.tables.Tables) is there, without its late indexes.
 
     The server mostly waits for its disk meanwhile: several at a time. Whoever comes after us waits until the last one
@@ -109,6 +105,7 @@ def create_tables(ctx, connection, tables, check, progress):
         check()
         execute(connection, statement)
         tables.made(name)
+        patience.success()
 
     # Where file locks fail, an agent of this very attempt may be there too: only the lock keeps us apart then
     beside = CONNECTIONS if ctx.lock is None or ctx.lock.reliable else 0

@@ -225,16 +225,23 @@ def test_patience_ends_before_a_hung_agent_would_be_killed_and_the_next_tick_goe
 
 def test_what_others_got_through_counts_as_well():
     hours = Hours()
-    others = Patience(lambda: None, clock=hours, sleep=hours.sleep)
-    patience = Patience(lambda: None, others, clock=hours, sleep=hours.sleep)
+    patience = Patience(lambda: None, clock=hours, sleep=hours.sleep)
+    one, other = (Patience(lambda: None, patience, clock=hours, sleep=hours.sleep) for _ in range(2))
+    gone = ShoplaunchError("db_unreachable")
     for _ in range(3):
         end = hours.now + 300
         while hours.now < end:
-            patience.failure(ShoplaunchError("db_unreachable"))
-        others.success()
+            one.failure(gone)
+        other.success()
+    began = hours.now
     with pytest.raises(ShoplaunchError):
         while True:
-            patience.failure(ShoplaunchError("db_unreachable"))
+            one.failure(gone)
+    # That somebody else begins means nothing
+    other = Patience(lambda: None, patience, clock=hours, sleep=hours.sleep)
+    assert hours.now - began > 300
+    with pytest.raises(ShoplaunchError):
+        patience.failure(gone)
 
 
 def test_a_refusal_is_no_matter_of_patience():

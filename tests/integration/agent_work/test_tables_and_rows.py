@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from agent import importer, lanes, ledger
+from agent import importer, ledger
 from agent.database import run
 from agent.stages import import_
 from agent.tables import Tables
@@ -122,8 +122,8 @@ def test_whoever_waits_for_tables_keeps_no_connection_and_has_not_failed(site, m
         clock[0] += seconds
 
     class Slow(importer.Patience):
-        def __init__(self, check, beside=None):
-            super().__init__(check, beside, clock=lambda: clock[0], sleep=sleep)
+        def __init__(self, check, others=None):
+            super().__init__(check, others, clock=lambda: clock[0], sleep=sleep)
 
     class Slowly:
         def are_there(self, member):
@@ -169,8 +169,8 @@ def test_whoever_gets_no_connection_while_tables_are_made_has_not_failed(site, m
         time.sleep(0.001)
 
     class Fast(importer.Patience):
-        def __init__(self, check, beside=None):
-            super().__init__(check, beside, clock=lambda: clock[0], sleep=sleep)
+        def __init__(self, check, others=None):
+            super().__init__(check, others, clock=lambda: clock[0], sleep=sleep)
 
     def slowly(statement):
         if "later" in statement:
@@ -187,7 +187,6 @@ def test_whoever_gets_no_connection_while_tables_are_made_has_not_failed(site, m
 
     monkeypatch.setattr(importer, "Patience", Fast)
     monkeypatch.setattr(import_, "Patience", Fast)
-    monkeypatch.setattr(lanes, "LOOK_SECONDS", 0.0)
     making(monkeypatch, slowly)
     site.tables(MANY, *LATER)
     chunks(site, range(2))
