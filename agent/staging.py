@@ -120,20 +120,22 @@ def remove(path):
 def _remove(path):
     if os.path.islink(path):
         os.unlink(path)
-    elif os.path.isdir(path) and not _is_flat_and_gone(path):
+    elif os.path.isdir(path) and not _gone_without_folders(path):
         # Here, not above: it takes long to load, and of a tree that has moved away only a file or two are left
         from shutil import rmtree
 
         rmtree(path)
 
 
-def _is_flat_and_gone(path):
-    """Remove the folder `path` if nothing but files and links are in it; tell whether that was so."""
-    with os.scandir(path) as entries:
-        held = [(entry.path, entry.is_dir(follow_symlinks=False)) for entry in entries]
-    if any(is_folder for _, is_folder in held):
+def _gone_without_folders(path):
+    """Remove the folder `path` as far as that goes without looking into folders; tell whether it is gone."""
+    here = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        for name in os.listdir(here):
+            os.unlink(name, dir_fd=here)
+    except (IsADirectoryError, PermissionError):
         return False
-    for name, _ in held:
-        os.unlink(name)
+    finally:
+        os.close(here)
     os.rmdir(path)
     return True

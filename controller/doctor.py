@@ -58,13 +58,21 @@ def _agent(config: Config) -> Iterator[Check]:
         raise ShoplaunchError("agent_not_built", f"there is no agent in {config.agent}")
     with zipfile.ZipFile(path) as archive:
         known = archive.read("agent/keys.json").decode("ascii")
-        current = is_current(archive, config.agent_pythons)
-    current = current and (config.agent / LAUNCHER_FILE).read_bytes() == launcher()
-    version = "of this version" if current else "not of this version"
-    yield Check("agent's version", current, version, "Run `shoplaunch migrate`, then `skeleton install` per server.")
+        yield _version(config, archive)
     newest = load_keys(config.keys).public_keys()[-1].hex()
     fits = newest in known
     yield Check("", fits, "knows the newest key" if fits else "does not know the newest key", "Run `shoplaunch init`.")
+
+
+def _version(config: Config, archive: zipfile.ZipFile) -> Check:
+    name = "agent's version"
+    try:
+        current = is_current(archive, config.agent_pythons)
+    except ShoplaunchError as error:
+        return Check(name, False, f"agent_pythons: {error.message}", "Mend agent_pythons in shoplaunch.toml.")
+    current = current and (config.agent / LAUNCHER_FILE).read_bytes() == launcher()
+    told = "of this version" if current else "not of this version, or compiled for other Pythons than agent_pythons"
+    return Check(name, current, told, "Run `shoplaunch migrate`, then `skeleton install` per server.")
 
 
 def _bundles(config: Config) -> Iterator[Check]:

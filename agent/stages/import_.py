@@ -27,19 +27,24 @@ def run_once(ctx, patience):
         missing = [table for table in tables if table["name"] not in present]
         # Nobody else makes any while we hold the lock: where there was no table, there is nothing to look for later
         is_new = 0 < len(tables) == len(missing)
-        import_rows(ctx, connection, missing, adapt, Indexes(ctx, connection, tables, adapt, is_new), patience)
-        add_foreign_keys(ctx, connection, tables, adapt, is_new)
-        create_routines(ctx, connection, adapt, is_new)
+        indexes = Indexes(ctx, connection, tables, adapt, is_new, patience.success)
+        import_rows(ctx, connection, missing, adapt, indexes, patience)
+        add_foreign_keys(ctx, connection, tables, adapt, is_new, patience.success)
+        create_routines(ctx, connection, adapt, is_new, patience.success)
 
 
 def run(ctx):
     """Import the database; safe to repeat. Raises ShoplaunchError."""
     patience = Patience(ctx.check_current)
     while True:
+        before = patience.since
         try:
             run_once(ctx, patience)
             return
         except ShoplaunchError as error:
+            if patience.since > before:
+                # However long what failed has lasted: something got through since we began
+                patience.success()
             patience.failure(error)
 
 
@@ -114,12 +119,13 @@ def create_tables(ctx, connection, tables, check, progress, patience):
 
 
 class Indexes:
-    """The indexes that wait for their tables' rows."""
+    """The indexes that wait for their tables' rows; `made()` is called for each that is there."""
 
-    def __init__(self, ctx, connection, tables, adapt, is_new):
+    def __init__(self, ctx, connection, tables, adapt, is_new, made):
         self._ctx = ctx
         self._connection = connection
         self._adapt = adapt
+        self._made = made
         self._waiting = {table["name"]: _late_of(table) for table in tables if table.get("late")}
         self._chunks = chunks_of_tables(ctx.manifest)
         self._present = _present_indexes(connection) if self._waiting and not is_new else set()
@@ -132,6 +138,7 @@ class Indexes:
                     if (table, name) not in self._present:
                         self._ctx.check_current()
                         execute(self._connection, self._adapt(statement))
+                        self._made()
 
 
 def _late_of(table):
@@ -160,8 +167,8 @@ def _present_indexes(connection):
     return set(rows)
 
 
-def add_foreign_keys(ctx, connection, tables, adapt, is_new):
-    """Foreign keys, which wait for all rows, are there."""
+def add_foreign_keys(ctx, connection, tables, adapt, is_new, made):
+    """Foreign keys, which wait for all rows, are there; `made()` is called for each."""
     if not any(table.get("foreign_keys") for table in tables):
         return
     keys = set() if is_new else _present_foreign_keys(connection)
@@ -170,6 +177,7 @@ def add_foreign_keys(ctx, connection, tables, adapt, is_new):
             if (table["name"], name) not in keys:
                 ctx.check_current()
                 execute(connection, adapt(statement))
+                made()
 
 
 def _present_foreign_keys(connection):
@@ -181,8 +189,8 @@ def _present_foreign_keys(connection):
     return set(rows)
 
 
-def create_routines(ctx, connection, adapt, is_new):
-    """Views, triggers, procedures and functions are there."""
+def create_routines(ctx, connection, adapt, is_new, made):
+    """Views, triggers, procedures and functions are there; `made()` is called for each."""
     ctx.progress(NAME, 0.95)
     present = set() if is_new else _present_routines(connection)
     for routine in ctx.read_json("routines"):
@@ -190,6 +198,7 @@ def create_routines(ctx, connection, adapt, is_new):
             ctx.check_current()
             create = ctx.renderer.render(adapt(routine["create"]).encode("utf-8")).decode("utf-8")
             execute(connection, create)
+            made()
     ctx.progress(NAME, 1.0)
 
 

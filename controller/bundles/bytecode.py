@@ -18,12 +18,14 @@ from shared.errors import ShoplaunchError
 COMPILER = Path(__file__).resolve().parents[2] / "packaging" / "agent" / "compile.py"
 #: The archive's folder for it; each member is called by a Python's magic number in hexadecimal.
 BYTECODE = "bytecode"
+#: The slowest Python takes two seconds.
+TIMEOUT_SECONDS = 120
 _MAGIC = re.compile(rb"[0-9a-f]{8}")
 #: What has to be understood before code can be found, and by whatever Python it is.
 _FIRST = ("__main__.py", "agent/__init__.py", "agent/modules.py")
 
 
-def code_names(pythons: Iterable[str] = (sys.executable,)) -> set[str]:
+def code_names(pythons: Iterable[str]) -> set[str]:
     """Return the names of the archive's members that hold code for `pythons` (paths).
 
     Raises ShoplaunchError `config_invalid` for what is no Python that can compile.
@@ -46,9 +48,12 @@ def compiled_modules(files: Mapping[str, bytes], pythons: Iterable[str] = (sys.e
 def _compiled(python: str, document: bytes) -> tuple[str, bytes]:
     """Return (magic number in hexadecimal, code) of the modules in `document`, as `python` compiles them."""
     try:
-        done = subprocess.run([python, "-I", "-S", str(COMPILER)], input=document, capture_output=True, check=True)
+        command = [python, "-I", "-S", str(COMPILER)]
+        done = subprocess.run(command, input=document, capture_output=True, check=True, timeout=TIMEOUT_SECONDS)
     except OSError as problem:
         raise ShoplaunchError("config_invalid", f"{python}: {problem.strerror}") from None
+    except subprocess.TimeoutExpired:
+        raise ShoplaunchError("config_invalid", f"{python} has not compiled anything in {TIMEOUT_SECONDS} s") from None
     except subprocess.CalledProcessError as problem:
         last = (problem.stderr.decode("utf-8", "replace").strip().splitlines() or ["no word"])[-1]
         raise ShoplaunchError("config_invalid", f"{python} cannot compile the agent: {last[:200]}") from None

@@ -93,7 +93,9 @@ def test_a_python_that_is_not_there_keeps_the_agent_as_it_is_and_is_named(comman
     assert "The database is of this version" in done.stdout
     assert "config_invalid" in done.stderr and "/nowhere/python3" in done.stderr
     assert (commands.home / "agent" / "agent.pyz").read_bytes() == before
-    assert "/nowhere/python3" in named(commands, "agent")["message"]
+    told = version(commands)
+    assert not told["ok"] and "/nowhere/python3" in told["message"] and "agent_pythons" in told["advice"]
+    assert named(commands, "agent")["ok"]
 
 
 def test_no_newer_keys_are_made_where_no_agent_can_be_built_that_knows_them(commands):
@@ -104,7 +106,8 @@ def test_no_newer_keys_are_made_where_no_agent_can_be_built_that_knows_them(comm
 
 
 def test_the_agent_is_compiled_for_the_pythons_of_the_settings(commands):
-    others = [path for version, path in interpreters().items() if not version.startswith(platform.python_version())]
+    own = ".".join(platform.python_version_tuple()[:2])
+    others = [path for version, path in interpreters().items() if not f"{version}.".startswith(f"{own}.")]
     if not others:
         pytest.skip("one Python here, the controller's own")
     (commands.home / "shoplaunch.toml").write_text(f"agent_pythons = {json.dumps(others[:1])}\n")

@@ -7,6 +7,8 @@ from tests.bulk import Bulk
 
 MIB = 1024 * 1024
 MOST_MEMORY = 72 * MIB
+#: What is on its way from one hand to the next, besides what is read ahead.
+PIECES_BYTES = 3 * MIB
 
 
 def test_a_large_shop_takes_no_more_memory_than_a_small_one(mariadb_server, restore, bulk):
@@ -20,11 +22,11 @@ def test_a_large_shop_takes_no_more_memory_than_a_small_one(mariadb_server, rest
         assert peaks[1] <= 1.1 * peaks[0] + chance
 
 
-def test_many_shards_of_all_sizes_take_hardly_more_memory_than_full_ones(restore, mariadb_server, bulk):
-    full, mixed = restore(bulk), restore(Bulk(mariadb_server, shards=0, chunks=2, mixed=40))
-    assert mixed.size > 4 * full.size
-    peaks = [found.evidence["counters"]["peak_rss_helper_bytes"] for found in (full, mixed)]
-    assert peaks[1] <= 1.15 * peaks[0]
+def test_shards_of_all_sizes_take_no_more_memory_than_what_is_read_ahead(mariadb_server, restore):
+    few, many = (restore(Bulk(mariadb_server, shards=0, chunks=2, mixed=mixed)) for mixed in (0, 40))
+    assert many.size > 100 * MIB
+    peaks = [found.evidence["counters"]["peak_rss_helper_bytes"] for found in (few, many)]
+    assert peaks[1] <= peaks[0] + AHEAD_BYTES + PIECES_BYTES
 
 
 @pytest.mark.parametrize("rows", [[8], [15, 15]], ids=["one of 8 MiB", "two of 15 MiB"])

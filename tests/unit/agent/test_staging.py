@@ -1,5 +1,7 @@
 """What is left of the new tree goes, whatever it is, and nothing that only a link names."""
 
+import sys
+
 import pytest
 
 from agent import staging
@@ -30,6 +32,13 @@ def test_the_tree_goes_and_what_its_links_name_stays(tmp_path, is_deep):
     staging.remove(str(tree))
     assert not tree.exists()
     assert kept.read_text() == "kept" and list(elsewhere.iterdir()) == [kept]
+
+
+def test_without_folders_in_it_it_goes_without_loading_what_can_remove_more(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "shutil", None)
+    grown(tmp_path / "tree", is_deep=False)
+    staging.remove(str(tmp_path / "tree"))
+    assert not (tmp_path / "tree").exists()
 
 
 def test_where_there_is_a_link_only_the_link_goes(tmp_path):
