@@ -27,8 +27,9 @@ class Bulk(Handmade):
         super()._files(shards)
         for number in range(self._shards):
             self._shard(1000 + number, _full(number))
+        chance = random.Random(5)
         for number in range(self._mixed):
-            self._shard(1500 + number, _of_any_size(number))
+            self._shard(1500 + number, _of_any_size(number, chance))
         for number, size in enumerate(self._files_alone):
             self._shard(2000 + number, [(f"large{number}.bin", _text(number, -1, size))])
 
@@ -59,11 +60,10 @@ def _full(number):
     return [(f"bulk{number}/{n}.txt", _text(number, n, _FILE_BYTES)) for n in range(count)]
 
 
-def _of_any_size(number):
-    """Return the entries of a shard that is anything from nearly empty to full."""
-    chance = random.Random(f"mixed {number}")
-    sizes = [chance.randrange(1000, 2 * _FILE_BYTES) for _ in range(chance.randrange(5, 150))]
-    return [(f"mixed{number}/{n}.txt", _text(number, n, size)) for n, size in enumerate(sizes)]
+def _of_any_size(number, chance):
+    """Return the entries of a shard that is anything from nearly empty to full, as `chance` (Random) has it."""
+    count = chance.randrange(5, 150)
+    return [(f"mixed{number}/{n}.txt", _text(number, n, chance.randrange(1000, 2 * _FILE_BYTES))) for n in range(count)]
 
 
 def _packed(entries):
