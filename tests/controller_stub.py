@@ -8,12 +8,13 @@ from controller.panels.local.stack import free_port
 
 
 class Controller:
-    """`answers` is called with each event and returns (status, headers) or None for 202."""
+    """`answer` is called with each event and returns (status, headers) or None for 202; `events` is the list to
+    which those that come are added. Whoever waits for it at `port` may come at once."""
 
-    def __init__(self, port=None):
-        self.events = []
+    def __init__(self, port=None, events=None, answer=lambda event: None):
+        self.events = [] if events is None else events
         self.tokens = []
-        self.answer = lambda event: None
+        self.answer = answer
         self.changed = threading.Condition()
         outer = self
 

@@ -64,10 +64,7 @@ class World:
 
     def serve(self, port=None):
         """The controller answers, at `port` where it was before."""
-        events = self.controller.events if self.controller else []
-        self.controller = Controller(port)
-        self.controller.events = events
-        self.controller.answer = self._answer
+        self.controller = Controller(port, self.controller and self.controller.events, self._answer)
 
     def _answer(self, event):
         told = self.fault.answer(self, event) if self.is_begun else None
