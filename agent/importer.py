@@ -121,8 +121,8 @@ class Workers:
     """Threads that import the chunks `members`, each over its own connection; any failure stops all of them.
 
     A chunk waits until its tables are there (`tables`, an agent.tables.Tables). `done(bytes)` is told what was
-    imported, `patience` (Patience) what got through, here and elsewhere. Where an account may have no more threads,
-    fewer do it all, or whoever calls `work_here`.
+    imported; `patience` (Patience) is told what got through here, and knows what did elsewhere. Where an account may
+    have no more threads, fewer do it all, or whoever calls `work_here`.
     """
 
     def __init__(self, ctx, members, tables, done, patience=None):

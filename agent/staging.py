@@ -133,9 +133,10 @@ def _gone_without_folders(path):
     try:
         for name in os.listdir(here):
             os.unlink(name, dir_fd=here)
-    except (IsADirectoryError, PermissionError):
+        os.rmdir(path)
+    except OSError:
+        # Mostly a folder; of whatever else is wrong those who look closer will tell
         return False
     finally:
         os.close(here)
-    os.rmdir(path)
     return True

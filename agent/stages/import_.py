@@ -27,10 +27,12 @@ def run_once(ctx, patience):
         missing = [table for table in tables if table["name"] not in present]
         # Nobody else makes any while we hold the lock: where there was no table, there is nothing to look for later
         is_new = 0 < len(tables) == len(missing)
-        indexes = Indexes(ctx, connection, tables, adapt, is_new, patience.success)
-        import_rows(ctx, connection, missing, adapt, indexes, patience)
-        add_foreign_keys(ctx, connection, tables, adapt, is_new, patience.success)
-        create_routines(ctx, connection, adapt, is_new, patience.success)
+        progress = Progress(ctx, len(missing), ledger.chunks_done(connection), patience)
+        import_rows(
+            ctx, connection, missing, adapt, Indexes(ctx, connection, tables, adapt, is_new, progress), progress
+        )
+        add_foreign_keys(ctx, connection, tables, adapt, is_new, progress)
+        create_routines(ctx, connection, adapt, is_new, progress)
 
 
 def run(ctx):
@@ -48,17 +50,15 @@ def run(ctx):
             patience.failure(error)
 
 
-def import_rows(ctx, connection, missing, adapt, indexes, patience):
+def import_rows(ctx, connection, missing, adapt, indexes, progress):
     """The `missing` tables are made, and every data chunk is in its tables, each exactly once, as soon as these are
     there; then their indexes, as soon as a table has its rows."""
     tables = Tables(ctx.manifest, {table["name"]: adapt(table["create"]) for table in missing})
-    members = members_of(ctx.manifest, "data")
-    done = ledger.chunks_done(connection)
-    waiting = [member for member in members if member["name"] not in done]
-    progress = _Progress(ctx, len(missing), members, done)
-    workers = Workers(ctx, tables.chunks_in_order(waiting), tables, progress.rows, patience)
+    done = progress.chunks_done
+    waiting = [member for member in members_of(ctx.manifest, "data") if member["name"] not in done]
+    workers = Workers(ctx, tables.chunks_in_order(waiting), tables, progress.rows, progress.patience)
     try:
-        create_tables(ctx, connection, tables, workers.check, progress.tables, patience)
+        create_tables(ctx, connection, tables, workers.check, progress)
         workers.work_here()
         while workers.alive():
             workers.wait(WATCH_SECONDS)
@@ -71,19 +71,23 @@ def import_rows(ctx, connection, missing, adapt, indexes, patience):
     indexes.add()
 
 
-class _Progress:
-    """How far the `missing` tables (their number) and the rows of the chunks `members` are, those in `done` (names)
-    being there before. It never goes back, whoever tells first."""
+class Progress:
+    """How far the `missing` tables (their number) and the rows are, `chunks_done` (names) being there before. It never
+    goes back, whoever tells first; `patience` (agent.importer.Patience) is told of everything that got through."""
 
-    def __init__(self, ctx, missing, members, done):
+    def __init__(self, ctx, missing, chunks_done, patience):
+        self.chunks_done = chunks_done
+        self.patience = patience
         self._ctx = ctx
         self._guard = threading.Lock()
+        members = members_of(ctx.manifest, "data")
         self._made = 0.0 if missing else 1.0
         self._total = sum(member["size"] for member in members) or 1
-        self._done = sum(member["size"] for member in members if member["name"] in done)
+        self._done = sum(member["size"] for member in members if member["name"] in chunks_done)
+        self._least = 0.0
 
     def tables(self, fraction):
-        """`fraction` of the missing tables is there."""
+        """`fraction` of the missing tables is there, or begun."""
         with self._guard:
             self._made = max(self._made, fraction)
             self._tell()
@@ -94,12 +98,24 @@ class _Progress:
             self._done += done
             self._tell()
 
+    def at_least(self, fraction):
+        """`fraction` of the stage is behind us."""
+        with self._guard:
+            self._least = max(self._least, fraction)
+            self._tell()
+
+    def made(self):
+        """Another table, index, key or routine is there: no failure has lasted since before, and nobody hangs."""
+        self.patience.success()
+        with self._guard:
+            self._tell()
+
     def _tell(self):
-        self._ctx.progress(NAME, 0.1 * self._made + 0.8 * self._done / self._total)
+        self._ctx.progress(NAME, max(self._least, 0.1 * self._made + 0.8 * self._done / self._total))
 
 
-def create_tables(ctx, connection, tables, check, progress, patience):
-    """Every one of `tables` (agent.tables.Tables) is there, without its late indexes.
+def create_tables(ctx, connection, tables, check, progress):
+    """Every one of `tables` (agent.tables.Tables) is there, without its late indexes; `progress` (Progress) is told.
 
     The server mostly waits for its disk meanwhile: several at a time. Whoever comes after us waits until the last one
     is through with it (agent.ledger.kill_others). `check()` raises what has gone wrong elsewhere.
@@ -110,22 +126,22 @@ def create_tables(ctx, connection, tables, check, progress, patience):
         check()
         execute(connection, statement)
         tables.made(name)
-        patience.success()
+        progress.made()
 
     # Where file locks fail, an agent of this very attempt may be there too: only the lock keeps us apart then
     beside = CONNECTIONS if ctx.lock is None or ctx.lock.reliable else 0
-    lanes.run(ctx, connection, [partial(make, *table) for table in tables.to_make()], progress, beside)
-    progress(1.0)
+    lanes.run(ctx, connection, [partial(make, *table) for table in tables.to_make()], progress.tables, beside)
+    progress.tables(1.0)
 
 
 class Indexes:
-    """The indexes that wait for their tables' rows; `made()` is called for each that is there."""
+    """The indexes that wait for their tables' rows; `progress` (Progress) is told of each."""
 
-    def __init__(self, ctx, connection, tables, adapt, is_new, made):
+    def __init__(self, ctx, connection, tables, adapt, is_new, progress):
         self._ctx = ctx
         self._connection = connection
         self._adapt = adapt
-        self._made = made
+        self._progress = progress
         self._waiting = {table["name"]: _late_of(table) for table in tables if table.get("late")}
         self._chunks = chunks_of_tables(ctx.manifest)
         self._present = _present_indexes(connection) if self._waiting and not is_new else set()
@@ -138,7 +154,7 @@ class Indexes:
                     if (table, name) not in self._present:
                         self._ctx.check_current()
                         execute(self._connection, self._adapt(statement))
-                        self._made()
+                        self._progress.made()
 
 
 def _late_of(table):
@@ -167,8 +183,8 @@ def _present_indexes(connection):
     return set(rows)
 
 
-def add_foreign_keys(ctx, connection, tables, adapt, is_new, made):
-    """Foreign keys, which wait for all rows, are there; `made()` is called for each."""
+def add_foreign_keys(ctx, connection, tables, adapt, is_new, progress):
+    """Foreign keys, which wait for all rows, are there; `progress` (Progress) is told of each."""
     if not any(table.get("foreign_keys") for table in tables):
         return
     keys = set() if is_new else _present_foreign_keys(connection)
@@ -177,7 +193,7 @@ def add_foreign_keys(ctx, connection, tables, adapt, is_new, made):
             if (table["name"], name) not in keys:
                 ctx.check_current()
                 execute(connection, adapt(statement))
-                made()
+                progress.made()
 
 
 def _present_foreign_keys(connection):
@@ -189,17 +205,17 @@ def _present_foreign_keys(connection):
     return set(rows)
 
 
-def create_routines(ctx, connection, adapt, is_new, made):
-    """Views, triggers, procedures and functions are there; `made()` is called for each."""
-    ctx.progress(NAME, 0.95)
+def create_routines(ctx, connection, adapt, is_new, progress):
+    """Views, triggers, procedures and functions are there; `progress` (Progress) is told of each."""
+    progress.at_least(0.95)
     present = set() if is_new else _present_routines(connection)
     for routine in ctx.read_json("routines"):
         if (routine["kind"], routine["name"]) not in present:
             ctx.check_current()
             create = ctx.renderer.render(adapt(routine["create"]).encode("utf-8")).decode("utf-8")
             execute(connection, create)
-            made()
-    ctx.progress(NAME, 1.0)
+            progress.made()
+    progress.at_least(1.0)
 
 
 def _present_routines(connection):

@@ -119,11 +119,11 @@ def build_agent(
     return hashlib.sha256(data).hexdigest()
 
 
-def is_current(archive: zipfile.ZipFile, pythons: Sequence[str] = ()) -> bool:
+def is_current(archive: zipfile.ZipFile, pythons: Sequence[str]) -> bool:
     """Tell whether an agent was built from this version's sources and list of libraries, compiled for this very Python
     and `pythons` (paths) and no other, with whichever keys. Raises as `build_agent` for what is no Python."""
     compiled = {name for name in archive.namelist() if name.startswith(f"{BYTECODE}/")}
-    if compiled != code_names([sys.executable, *pythons]):
+    if compiled != code_names(pythons):
         return False
     wanted = _own_files()
     held = {name for name in archive.namelist() if name.startswith(("agent/", "shared/"))} - {"agent/keys.json"}

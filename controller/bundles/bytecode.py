@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
+from importlib.util import MAGIC_NUMBER
 from pathlib import Path
 
 from shared.encoding import canonical_json
@@ -26,11 +27,11 @@ _FIRST = ("__main__.py", "agent/__init__.py", "agent/modules.py")
 
 
 def code_names(pythons: Iterable[str]) -> set[str]:
-    """Return the names of the archive's members that hold code for `pythons` (paths).
+    """Return the names of the archive's members that hold code for this Python and `pythons` (paths).
 
     Raises ShoplaunchError `config_invalid` for what is no Python that can compile.
     """
-    return set(compiled_modules({}, pythons))
+    return {f"{BYTECODE}/{MAGIC_NUMBER.hex()}", *compiled_modules({}, pythons)}
 
 
 def compiled_modules(files: Mapping[str, bytes], pythons: Iterable[str] = (sys.executable,)) -> dict[str, bytes]:

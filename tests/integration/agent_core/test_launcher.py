@@ -129,6 +129,17 @@ def test_without_python_the_controller_is_told_once_by(world, box, controller, c
     assert sorted(path.name for path in box.folder.iterdir()) == ["agent.pyz", "job", "run", "state.json"]
 
 
+def test_a_python_that_came_and_went_again_is_told_anew(world, box, controller):
+    world.tool("curl")
+    box.drop()
+    world.run()
+    # An agent that was killed has added to the launcher's word
+    state = {**box.state, "updated_at": 1.5}
+    (box.folder / "state.json").write_text(json.dumps(state, sort_keys=True) + "\n")
+    world.run()
+    assert len(controller.accepted("failed")) == 2
+
+
 def test_an_unreachable_controller_is_tried_again_at_the_next_tick(world, box, controller):
     world.tool("curl")
     box.drop()

@@ -237,10 +237,10 @@ def test_what_others_got_through_counts_as_well_but_not_that_they_begin():
         other.success()
     last = hours.now
     with pytest.raises(ShoplaunchError):
-        while True:
+        while hours.now < last + HUNG_SECONDS:
             Patience(lambda: None, stage, clock=hours, sleep=hours.sleep)
             one.failure(gone)
-    assert 300 < hours.now - last < HUNG_SECONDS
+    assert hours.now > last + 300
 
 
 def test_a_refusal_is_no_matter_of_patience():

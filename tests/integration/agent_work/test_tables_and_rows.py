@@ -169,9 +169,10 @@ def by_that_clock(monkeypatch, clock, sleep):
 
 def test_whoever_gets_no_connection_while_tables_are_made_has_not_failed(site, monkeypatch):
     """Few connections, and tables that take longer than anybody waits in vain."""
-    clock, inside, made = [0.0], [], []
+    clock, inside, made, last = [0.0], [], [], time.monotonic() + SECONDS
 
     def sleep(seconds):
+        assert time.monotonic() < last, "they wait and wait"
         # What the server takes for the statement itself is not to count
         clock[0] += seconds if inside or len(made) == len(LATER) else 0.0
         time.sleep(0.001)
@@ -179,7 +180,7 @@ def test_whoever_gets_no_connection_while_tables_are_made_has_not_failed(site, m
     def slowly(statement):
         if "later" in statement:
             inside.append(statement)
-            end, last = clock[0] + 0.7 * importer.PATIENCE_SECONDS, time.monotonic() + SECONDS
+            end = clock[0] + 0.7 * importer.PATIENCE_SECONDS
             while clock[0] < end:
                 assert time.monotonic() < last, "nobody tries any more"
                 time.sleep(0.001)
@@ -203,8 +204,8 @@ def test_whoever_gets_no_connection_while_tables_are_made_has_not_failed(site, m
 
 
 def test_what_lasts_longer_than_anybody_waits_in_vain_is_tried_again_where_others_came_through(site, monkeypatch):
-    """Rows, an index and a view, each of which fails at first after a long time."""
-    clock, failing = [0.0], ["INSERT", "ALTER", "CREATE VIEW"]
+    """Rows, an index, a key and two views, each of which fails at first after a long time."""
+    clock, failing = [0.0], ["INSERT", "ALTER TABLE `many` ADD KEY", "ALTER", "CREATE VIEW `a`", "CREATE VIEW `b`"]
     chunk = importer.import_chunk
 
     def sleep(seconds):
@@ -228,14 +229,19 @@ def test_what_lasts_longer_than_anybody_waits_in_vain_is_tried_again_where_other
     monkeypatch.setattr(import_, "execute", execute)
     monkeypatch.setattr(importer, "import_chunk", lambda *given: (lasting("INSERT"), chunk(*given))[1])
     by_that_clock(monkeypatch, now, sleep)
-    late = {"late": ["ALTER TABLE `many` ADD KEY `names` (`name`)"], "late_index": ["names"], "foreign_keys": []}
-    site.member("db/tables.json.gz", "tables", [{"name": "many", "create": MANY, **late}])
-    view = {"kind": "view", "name": "seen", "create": "CREATE VIEW `seen` AS SELECT * FROM `many`"}
-    site.member("db/routines.json.gz", "routines", [view])
+    key = "ALTER TABLE `many` ADD CONSTRAINT `own` FOREIGN KEY (`id`) REFERENCES `many` (`id`)"
+    late = {"late": ["ALTER TABLE `many` ADD KEY `names` (`name`)"], "late_index": ["names"]}
+    site.member(
+        "db/tables.json.gz", "tables", [{"name": "many", "create": MANY, **late, "foreign_keys": [["own", key]]}]
+    )
+    views = [{"kind": "view", "name": name, "create": f"CREATE VIEW `{name}` AS SELECT * FROM `many`"} for name in "ab"]
+    site.member("db/routines.json.gz", "routines", views)
     chunks(site, range(1))
     import_.run(site.attempt(1))
-    assert not failing and site.query("SELECT COUNT(*) FROM seen")[0][0] == 1
+    assert not failing and {"a", "b"} <= site.names()
+    assert site.query("SELECT COUNT(*) FROM b")[0][0] == 1
     assert site.query("SHOW KEYS FROM many WHERE Key_name = 'names'")
+    assert "own" in site.query("SHOW CREATE TABLE many")[0][1]
 
 
 @pytest.mark.parametrize("threads", [0, 1])

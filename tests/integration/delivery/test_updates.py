@@ -114,5 +114,8 @@ def test_the_agent_is_compiled_for_the_pythons_of_the_settings(commands):
     assert not version(commands)["ok"]
     commands.run("migrate", code=0)
     assert version(commands)["ok"]
+    (commands.home / "shoplaunch.toml").write_text("agent_pythons = []\n")
+    assert not version(commands)["ok"]
+    (commands.home / "shoplaunch.toml").write_text(f"agent_pythons = {json.dumps(others[:1])}\n")
     with zipfile.ZipFile(commands.home / "agent" / "agent.pyz") as archive:
         assert len([name for name in archive.namelist() if name.startswith("bytecode/")]) == 2

@@ -22,7 +22,9 @@ def test_a_wrong_password_is_mended_by_retry_without_repeating_what_is_done(real
     assert account.wait_for(lambda: all(account.has_chunk(name) for name in rows), process)
     with account.held(table):
         # Configuring waits for the table; files come beside it, and their stage is noted as done after it
-        assert account.wait_for(lambda: shards <= set(account.state["shards"]) and account.waits_in(table), process)
+        assert account.wait_for(
+            lambda: shards <= set(account.state.get("shards", {})) and account.waits_in(table), process
+        )
         os.killpg(process.pid, signal.SIGKILL)
         process.wait(120)
     old = account.job_file()
