@@ -6,9 +6,10 @@ import zipfile
 
 import pytest
 
-from controller.bundles import agent_build
+from controller.bundles import agent_build, bytecode
 from controller.config import load_config
 from controller.installation import ensure_installation
+from shared.errors import ShoplaunchError
 from tests.agent_archive import sources_of, write_members
 from tests.integration.bad_input.conftest import Commands
 from tests.interpreters import interpreters
@@ -96,6 +97,16 @@ def test_a_python_that_is_not_there_keeps_the_agent_as_it_is_and_is_named(comman
     told = version(commands)
     assert not told["ok"] and "/nowhere/python3" in told["message"] and "agent_pythons" in told["advice"]
     assert named(commands, "agent")["ok"]
+
+
+def test_a_python_that_hangs_is_waited_for_but_not_for_ever(tmp_path, monkeypatch):
+    hanging = tmp_path / "python3"
+    hanging.write_text("#!/bin/sh\nexec sleep 600\n")
+    hanging.chmod(0o755)
+    monkeypatch.setattr(bytecode, "TIMEOUT_SECONDS", 0.1)
+    with pytest.raises(ShoplaunchError, match=str(hanging)) as failure:
+        bytecode.code_names([str(hanging)])
+    assert failure.value.code == "config_invalid"
 
 
 def test_no_newer_keys_are_made_where_no_agent_can_be_built_that_knows_them(commands):
