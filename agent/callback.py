@@ -89,11 +89,7 @@ class Reporter:
         known = self._state.get("callback", {})
         if {name: known.get(name) for name in own} != own:
             known = dict(own, seq=0)
-            try:
-                self._state.update(callback=known)
-            except OSError as error:
-                # A full disk from the start: the first stage says so, and that must be reported
-                self._log.info("the state cannot be written: %s", error.strerror)
+            self._state.note(callback=known)
         return max(known["seq"], self._outbox.last_seq())
 
     def start(self):

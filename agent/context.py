@@ -64,6 +64,8 @@ class Context:
         self._wait_for_tree = None
         #: Shards whose unpacking has begun already (agent.shards.read_ahead).
         self.ahead = {}
+        #: Reports of stages that are done, until that is on the disk (agent.runner).
+        self.untold = []
         #: Seconds for which stages waited for others instead of working.
         self.waited = 0.0
 

@@ -34,4 +34,5 @@ def undo(state):
         if os.path.lexists(target) and not os.path.lexists(source):
             os.makedirs(os.path.dirname(source), mode=0o700, exist_ok=True)
             os.rename(target, source)
-    state.update(moves=[])
+    if state.get("moves"):
+        state.update(moves=[])

@@ -1,6 +1,10 @@
-"""Runs the stages of a job in their order; the order is data, and each done-mark is written after the work."""
+"""Runs the stages of a job in their order; the order is data, and each done-mark is written after the work.
+
+The end of a stage and the beginning of the next are one note on the disk, and are told once it is there.
+"""
 
 import time
+from functools import partial
 
 from agent.compat import peak_memory_bytes
 from agent.failures import as_failure
@@ -55,6 +59,7 @@ def run(ctx, helper=None):
             # Nothing for it to do: an account may have few processes
             helper.end()
         _run_each(ctx, group)
+    settle(ctx)
 
 
 def _run_each(ctx, modules):
@@ -109,8 +114,12 @@ def _run_beside(ctx, helper, beside, modules):
             # Whoever waits does not work
             ctx.waited += time.monotonic() - started
 
+    def wait_within_a_stage():
+        wait()
+        settle(ctx)
+
     try:
-        with ctx.also_checking(helper.check), ctx.tree_after(wait):
+        with ctx.also_checking(helper.check), ctx.tree_after(wait_within_a_stage):
             for module in modules:
                 _run_each(ctx, [module])
                 if helper.is_done():
@@ -146,6 +155,7 @@ def _note_beside_a_failure(ctx, helper, beside):
         return
     try:
         finish(ctx, beside.NAME, helper.seconds())
+        settle(ctx)
     except (OSError, ShoplaunchError) as error:
         ctx.log.info("stage %s is done, which cannot be noted: %s", beside.NAME, as_failure(error).message)
 
@@ -155,19 +165,34 @@ def begin(ctx, name):
     ctx.log.info("stage %s begins", name)
     number = _number(ctx, name)
     ctx.state.start_stage(name)
+    _tell(ctx)
     if number:
         ctx.reporter.stage_started(name, number)
     return time.monotonic()
 
 
 def finish(ctx, name, seconds):
-    """Note and report that stage `name` is done after `seconds` in this run."""
+    """Note that stage `name` is done after `seconds` in this run; on the disk, and reported, with what comes next: a
+    stage that begins or fails, or `settle`."""
     number = _number(ctx, name)
     total = ctx.state.end_stage(name, "done", seconds, _counters(ctx))
     ctx.log.info("stage %s done in %.2f s", name, total)
     if number:
         more = {"evidence": ctx.state.evidence()} if name == "prove" else {}
-        ctx.reporter.stage_finished(name, number, total, **more)
+        ctx.untold.append(partial(ctx.reporter.stage_finished, name, number, total, **more))
+
+
+def settle(ctx):
+    """The ends of stages are on the disk, and reported."""
+    if ctx.untold:
+        ctx.state.settle()
+        _tell(ctx)
+
+
+def _tell(ctx):
+    """Report the ends of stages that have reached the disk."""
+    while ctx.untold:
+        ctx.untold.pop(0)()
 
 
 def _number(ctx, name):
@@ -177,8 +202,10 @@ def _number(ctx, name):
 
 def fail(ctx, name, seconds):
     """Note that stage `name` ended without being done. A full disk must not hide why."""
+    ctx.state.end_stage(name, "failed", seconds, _counters(ctx))
     try:
-        ctx.state.end_stage(name, "failed", seconds, _counters(ctx))
+        ctx.state.settle()
+        _tell(ctx)
     except OSError as error:
         ctx.log.info("the state cannot be written: %s", error.strerror)
 

@@ -150,6 +150,11 @@ class State:
             self.data.update(fields)
             self._save()
 
+    def settle(self):
+        """What was noted so far is on disk."""
+        with self._guard:
+            self._save()
+
     def note(self, **fields):
         """Set `fields` of the state; they reach the disk with the next change that does not wait."""
         with self._guard:
@@ -201,7 +206,8 @@ class State:
             self._save()
 
     def end_stage(self, name, state, seconds, counters=None):
-        """Note that stage `name` ended as `state` ("done" or "failed") after `seconds` more, and what was counted.
+        """Note that stage `name` ended as `state` ("done" or "failed") after `seconds` more, and what was counted; it
+        reaches the disk with the next change that does not wait.
 
         Return all its seconds.
         """
@@ -210,7 +216,6 @@ class State:
             entry = self.data.setdefault("stages", {}).setdefault(name, {})
             total = round(entry.get("seconds", 0.0) + seconds, 3)
             entry.update(state=state, seconds=total, finished_at=self._clock())
-            self._save()
             return total
 
     def forget_stages(self, names):

@@ -73,7 +73,7 @@ def _do_stages(ctx, helper, is_told):
             ctx.reporter.event("started")
         ctx.reporter.wait_answered(ANSWER_SECONDS)
         attempt.prepare(ctx)
-        ctx.state.update(agent=VERSION, python=python_version())
+        ctx.state.note(agent=VERSION, python=python_version())
         runner.run(ctx, helper)
     finally:
         ledger.let_go(ctx)

@@ -48,7 +48,7 @@ def run(ctx):
             break
         except ShoplaunchError as error:
             patience.failure(error)
-    ctx.state.update(occupied=occupied)
+    ctx.state.note(occupied=occupied)
     document_root.ensure(ctx)
     holding.place(ctx)
 

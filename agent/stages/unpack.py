@@ -4,11 +4,10 @@ No large file is held whole, and of shards only what was read ahead: an account'
 """
 
 import os
-from contextlib import closing, contextmanager
+from contextlib import closing
 from functools import partial
 
 from agent import staging, tar
-from agent.ahead import Ahead
 from agent.residue import Residue
 from agent.shards import is_large, unpacked
 from agent.tree_writer import TreeWriter
@@ -16,8 +15,6 @@ from shared.bundle import SHARD_UNPACKED_BYTES
 from shared.errors import ShoplaunchError
 
 NAME = "unpack"
-#: What is unpacked and waits to be written at most, besides what was read before the order.
-ROOM_BYTES = 4 * 1024 * 1024
 
 
 def run(ctx):
@@ -31,34 +28,15 @@ def run(ctx):
     residue = Residue(ctx.manifest, ctx.values)
     os.umask(0o022)
     staging.ensure(ctx.staging)
-    with closing(TreeWriter(ctx.staging)) as writer, _unpacking(ctx, shards) as pieces_of:
+    with closing(TreeWriter(ctx.staging)) as writer:
         for member in shards:
             if not ctx.state.shard_done(member["name"]):
                 ctx.check_current()
                 alive = partial(ctx.progress, NAME, done / total)
-                unpack_shard(ctx, writer, residue, member, pieces_of(member), alive)
+                unpack_shard(ctx, writer, residue, member, _pieces(ctx, member), alive)
                 ctx.state.mark_shard(member["name"], ctx.take_counters())
             done += member["size"]
             ctx.progress(NAME, done / total)
-
-
-@contextmanager
-def _unpacking(ctx, shards):
-    """Within this, a function that returns the archive of one of `shards` in pieces, each that is not done in its turn;
-    a thread unpacks them beside what is written, where there can be one."""
-    waiting = [member for member in shards if not ctx.state.shard_done(member["name"])]
-    ahead = None
-    # What comes all at once, as of bundles packed earlier, would be held twice
-    if all("unpacked" in member for member in waiting):
-        try:
-            ahead = Ahead(((member["name"], _pieces(ctx, member)) for member in waiting), ROOM_BYTES)
-        except RuntimeError as error:
-            ctx.log.info("no thread unpacks beside what is written: %s", error)
-    if ahead is None:
-        yield partial(_pieces, ctx)
-        return
-    with closing(ahead):
-        yield lambda member: ahead.pieces(member["name"])
 
 
 def _pieces(ctx, member):

@@ -18,7 +18,7 @@ class Crowded(Shop):
         return [*command[:place], "prlimit", f"--nproc={self.most}", *command[place:]]
 
 
-@pytest.mark.parametrize("most", range(3, 12))
+@pytest.mark.parametrize("most", range(3, 11))
 def test_with_as_many_processes_as_these_the_shop_is_restored(mariadb_server, bundle, controller, keys, agent, most):
     with closing(Crowded(mariadb_server, bundle, controller, keys, agent)) as shop:
         shop.most = most

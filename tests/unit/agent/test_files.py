@@ -177,6 +177,7 @@ def test_every_change_of_the_state_is_on_disk_and_of_the_agreed_form(tmp_path):
     state.end_stage("unpack", "failed", 1.5)
     state.start_stage("unpack")
     assert state.end_stage("unpack", "done", 2.0) == 3.5
+    state.settle()
     state.add_counters({"bytes_read": 5, "peak_rss_bytes": 7})
     state.add_counters({"bytes_read": 6, "peak_rss_bytes": 3})
     again = State(str(tmp_path))

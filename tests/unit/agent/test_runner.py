@@ -16,7 +16,7 @@ def ctx(tmp_path):
     )  # fmt: skip
     return types.SimpleNamespace(
         state=State(str(tmp_path)), reporter=reporter, log=types.SimpleNamespace(info=lambda *_: None),
-        check_current=lambda: None, count=lambda *_: None, take_counters=dict, waited=0.0,
+        check_current=lambda: None, count=lambda *_: None, take_counters=dict, waited=0.0, untold=[],
     )  # fmt: skip
 
 
@@ -29,10 +29,17 @@ def is_done(tmp_path):
 
 
 def test_a_stage_counts_as_done_only_after_its_work(ctx, tmp_path):
-    meanwhile = []
-    runner.run_stage(ctx, stage(lambda _ctx: meanwhile.append(is_done(tmp_path))))
-    assert meanwhile == [False]
-    assert is_done(tmp_path)
+    meanwhile, told = [], []
+    ctx.reporter.stage_finished = lambda *_: told.append(is_done(tmp_path))
+
+    def work(ctx):
+        # What was noted before comes to the disk with the next change
+        ctx.state.update(percent=7)
+        meanwhile.append(is_done(tmp_path))
+
+    runner.run_stage(ctx, stage(work))
+    runner.settle(ctx)
+    assert meanwhile == [False] and told == [True]
 
 
 def test_a_stage_that_failed_is_not_done(ctx, tmp_path):
@@ -44,7 +51,7 @@ def test_a_stage_that_failed_is_not_done(ctx, tmp_path):
     assert not is_done(tmp_path)
 
 
-def test_a_stage_is_written_when_it_begins_and_when_it_ends_whatever_it_noted(ctx, tmp_path, monkeypatch):
+def test_a_stage_s_end_is_written_with_the_next_one_s_beginning_and_whatever_it_noted(ctx, tmp_path, monkeypatch):
     writes = []
     write = state.write_durably
     monkeypatch.setattr(state, "write_durably", lambda path, data: (writes.append(data), write(path, data)))
@@ -55,6 +62,7 @@ def test_a_stage_is_written_when_it_begins_and_when_it_ends_whatever_it_noted(ct
         ctx.state.record("digests", 6)
 
     runner.run_stage(ctx, stage(note))
+    runner.begin(ctx, "prove")
     assert len(writes) == 2
     kept = State(str(tmp_path))
     assert kept.evidence() == {"cells": 5, "digests": 6} and kept.get("counters") == {"bytes_read": 7}
@@ -74,6 +82,7 @@ class Ctx(context.Context):
             check=lambda: None,
         )
         self._listeners, self._wait_for_tree, self._guard, self.waited = [], None, None, 0.0
+        self.untold = []
 
     def count(self, *_):
         """Nothing is counted."""
@@ -133,8 +142,8 @@ def test_what_needs_the_database_alone_does_not_wait_for_the_tree(tmp_path, monk
         "waited",
         "unpack is done",
         "proved with the tree",
-        "prove is done",
         "no helper",
+        "prove is done",
     ]
 
 
@@ -145,8 +154,8 @@ def test_where_the_helper_was_killed_the_tree_is_unpacked_here_before_it_is_need
         "unpacked here",
         "unpack is done",
         "proved with the tree",
-        "prove is done",
         "no helper",
+        "prove is done",
     ]
 
 
@@ -189,4 +198,5 @@ def test_what_a_stage_waited_for_another_one_is_not_its_own_time(tmp_path, monke
 def test_a_helper_without_work_is_ended_before_the_stages_that_need_none(tmp_path, monkeypatch):
     ctx = Ctx(tmp_path)
     ctx.state.end_stage("unpack", "done", 1.0)
+    ctx.state.settle()
     assert run_side_by_side(tmp_path, monkeypatch)[:2] == ["no helper", "prove begins"]

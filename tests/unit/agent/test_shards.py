@@ -222,10 +222,12 @@ def test_a_shard_counts_as_unpacked_only_when_all_of_it_was_written(tmp_path, mo
     contents = [broken]
     assert code_of(lambda: unpack_stage.run(ctx)) == "unsafe_path"
     state.end_stage("unpack", "failed", 0.0)
+    state.settle()
     assert not State(str(tmp_path)).shard_done("1")
     contents = [whole]
     unpack_stage.run(ctx)
     state.end_stage("unpack", "done", 0.0)
+    state.settle()
     assert State(str(tmp_path)).shard_done("1")
     assert sorted(os.listdir(ctx.staging)) == ["a", "b"]
 

@@ -71,6 +71,6 @@ def test_the_number_of_a_stage_s_event_is_on_the_disk_with_the_stage_s_own_note(
         append(event),
     )
     del synced[:]
-    runner.begin(types.SimpleNamespace(state=state, log=log, reporter=reporter), "unpack")
+    runner.begin(types.SimpleNamespace(state=state, log=log, reporter=reporter, untold=[]), "unpack")
     # The state's file and its folder, once
     assert told == [(1, 1)] and len(synced) == 2
