@@ -1,8 +1,11 @@
 """The account's quotas, as the program `quota` tells them where there is one."""
 
+import types
+
 import pytest
 
-from agent.stages.preflight import quota_rooms
+from agent.stages.preflight import check_disk, quota_rooms
+from shared.errors import ShoplaunchError
 
 SAYS = """#!/bin/sh
 echo "Disk quotas for user x (uid 1000):"
@@ -51,3 +54,24 @@ def test_what_lies_in_the_current_folder_is_not_run(places, monkeypatch):
 def test_without_the_program_nothing_is_known(places, monkeypatch):
     monkeypatch.setenv("PATH", str(places[0]))
     assert quota_rooms() == []
+
+
+@pytest.mark.parametrize(
+    ("needs", "code", "words"),
+    [
+        ({"disk_bytes": 3990 * 1024, "inodes": 30}, None, ""),
+        ({"disk_bytes": 6000 * 1024, "inodes": 30}, "disk_space", "3 MB are missing"),
+        ({"disk_bytes": 1000, "inodes": 31}, "inodes", "room for 30 files, 31 needed"),
+    ],
+)
+def test_a_shop_for_which_the_quota_has_no_room_is_refused_before_anything_is_changed(
+    places, tmp_path, needs, code, words
+):
+    # The disk itself has room enough
+    ctx = types.SimpleNamespace(manifest={"requirements": needs}, state={}, domain_root=str(tmp_path / "public_html"))
+    try:
+        check_disk(ctx)
+    except ShoplaunchError as error:
+        assert (error.code, error.message) == (code, words)
+    else:
+        assert code is None
