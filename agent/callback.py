@@ -202,8 +202,8 @@ class Reporter:
             self._fractions = fractions
         self.event("stage_started", number, stage=stage)
 
-    def stage_finished(self, stage, number, seconds, **more):
-        """Report that `stage` is done and took `seconds` in all, by the number `next_number` gave."""
+    def stage_ended(self, stage):
+        """`stage` counts as done from now on; on the disk with what is noted next."""
         with self._changed:
             self._fractions[stage] = 1.0
             self._running = [name for name in self._running if name != stage]
@@ -211,8 +211,10 @@ class Reporter:
                 self._stage = self._running[-1]
         if self._lock is not None:
             self._lock.touch()
-        # On disk with what is noted next
         self._state.note(percent=self.percent, progress_at=self._clock())
+
+    def stage_finished(self, stage, number, seconds, **more):
+        """Report that `stage`, which has ended, took `seconds` in all, by the number `next_number` gave."""
         self.event("stage_finished", number, stage=stage, seconds=seconds, **more)
 
     def wait_answered(self, seconds):

@@ -178,6 +178,7 @@ def finish(ctx, name, seconds):
     total = ctx.state.end_stage(name, "done", seconds, _counters(ctx))
     ctx.log.info("stage %s done in %.2f s", name, total)
     if number:
+        ctx.reporter.stage_ended(name)
         more = {"evidence": ctx.state.evidence()} if name == "prove" else {}
         ctx.untold.append(partial(ctx.reporter.stage_finished, name, number, total, **more))
 

@@ -97,6 +97,8 @@ def _failed(ctx, error):
         ctx.state.update(status="waiting" if error.retryable else "failed", error=document)
         if not error.retryable:
             ctx.state.update(given_up={"job": ctx.job_id, "attempt": ctx.attempt, "code": error.code})
+        # Whose end could not be noted is told of now that it is
+        runner.settle(ctx)
     except OSError as problem:
         ctx.log.info("the state cannot be written: %s", problem.strerror)
     if error.code == "callback_refused":

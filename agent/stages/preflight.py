@@ -56,7 +56,7 @@ def run(ctx):
 def check_disk(ctx):
     """Raise ShoplaunchError `disk_space` or `inodes` when file system or quota has too little room."""
     needs = ctx.manifest["requirements"]
-    if ctx.state.get("shards"):
+    if ctx.state.get("shards") or os.path.isdir(ctx.staging):
         # Part of it is there already; what is missing shows while it is written
         return
     found = os.statvfs(os.path.dirname(ctx.domain_root))

@@ -61,6 +61,7 @@ def parse(arguments=None):
     parser.add_argument("bundles", nargs="*", type=Path, help="measure these instead of shops of our own making")
     parser.add_argument("--sizes", default=",".join(SHAPES), help="some of %(default)s")
     parser.add_argument("--runs", type=int, default=7, help="of each way (%(default)s)")
+    parser.add_argument("--old", metavar="PATH", help="the Python 3.6 to measure, too (default: the newest found)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write everything measured to FILE")
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the tables to FILE, where it says so")
     parser.add_argument("--svg", type=Path, metavar="FILE", help="write the picture to FILE")
@@ -99,7 +100,7 @@ def main():
     console = Console()
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with contextlib.ExitStack() as stack:
-        old = oldest_python()
+        old = options.old or oldest_python()
         bench = Bench([] if old is None else [old])
         stack.callback(bench.close)
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="slbench")))

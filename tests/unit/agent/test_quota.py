@@ -56,6 +56,14 @@ def test_without_the_program_nothing_is_known(places, monkeypatch):
     assert quota_rooms() == []
 
 
+def shop_of(tmp_path, needs):
+    """A context of what the check asks; the disk itself has room enough."""
+    return types.SimpleNamespace(
+        manifest={"requirements": needs}, state={}, domain_root=str(tmp_path / "public_html"),
+        staging=str(tmp_path / "staging"),
+    )  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("needs", "code", "words"),
     [
@@ -67,11 +75,15 @@ def test_without_the_program_nothing_is_known(places, monkeypatch):
 def test_a_shop_for_which_the_quota_has_no_room_is_refused_before_anything_is_changed(
     places, tmp_path, needs, code, words
 ):
-    # The disk itself has room enough
-    ctx = types.SimpleNamespace(manifest={"requirements": needs}, state={}, domain_root=str(tmp_path / "public_html"))
     try:
-        check_disk(ctx)
+        check_disk(shop_of(tmp_path, needs))
     except ShoplaunchError as error:
         assert (error.code, error.message) == (code, words)
     else:
         assert code is None
+
+
+def test_whoever_was_killed_while_unpacking_began_is_not_asked_for_room_for_all_of_it_again(places, tmp_path):
+    shop = shop_of(tmp_path, {"disk_bytes": 6000 * 1024, "inodes": 1})
+    (tmp_path / "staging").mkdir()
+    check_disk(shop)

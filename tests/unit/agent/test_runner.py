@@ -1,10 +1,11 @@
 """A stage's done-mark and its work: whoever is killed in between does the work again."""
 
+import errno
 import types
 
 import pytest
 
-from agent import context, runner, state
+from agent import context, runner, state, work
 from agent.state import State
 from shared.errors import ShoplaunchError
 
@@ -12,7 +13,8 @@ from shared.errors import ShoplaunchError
 @pytest.fixture
 def ctx(tmp_path):
     reporter = types.SimpleNamespace(
-        stage_started=lambda *_: None, stage_finished=lambda *_: None, next_number=lambda: 1
+        stage_started=lambda *_: None, stage_ended=lambda _: None, stage_finished=lambda *_: None,
+        next_number=lambda: 1,
     )  # fmt: skip
     return types.SimpleNamespace(
         state=State(str(tmp_path)), reporter=reporter, log=types.SimpleNamespace(info=lambda *_: None),
@@ -29,8 +31,7 @@ def is_done(tmp_path):
 
 
 def test_a_stage_counts_as_done_only_after_its_work(ctx, tmp_path):
-    meanwhile, told = [], []
-    ctx.reporter.stage_finished = lambda *_: told.append(is_done(tmp_path))
+    meanwhile = []
 
     def work(ctx):
         # What was noted before comes to the disk with the next change
@@ -39,7 +40,53 @@ def test_a_stage_counts_as_done_only_after_its_work(ctx, tmp_path):
 
     runner.run_stage(ctx, stage(work))
     runner.settle(ctx)
-    assert meanwhile == [False] and told == [True]
+    assert meanwhile == [False]
+    assert is_done(tmp_path)
+
+
+@pytest.fixture
+def ends(ctx, tmp_path):
+    """For every end of a stage that was told, whether it was on the disk by then."""
+    found = []
+    ctx.reporter.stage_finished = lambda *_: found.append(is_done(tmp_path))
+    return found
+
+
+FOLLOWING = {
+    "another begins": lambda ctx: runner.begin(ctx, "configure"),
+    "another fails": lambda ctx: runner.fail(ctx, "unpack", 1.0),
+    "there is none": runner.settle,
+}
+
+
+@pytest.mark.parametrize("what", FOLLOWING)
+def test_the_end_of_a_stage_is_told_once_it_is_on_the_disk_with_what_follows(ctx, ends, what):
+    runner.run_stage(ctx, stage(lambda _ctx: None))
+    assert ends == []
+    FOLLOWING[what](ctx)
+    FOLLOWING[what](ctx)
+    assert ends == [True]
+
+
+def test_an_end_that_the_disk_had_no_room_for_is_told_with_the_failure(ctx, ends, monkeypatch):
+    write = state.write_durably
+
+    def full(_path, _data):
+        monkeypatch.setattr(state, "write_durably", write)
+        raise OSError(errno.ENOSPC, "no space left")
+
+    runner.run_stage(ctx, stage(lambda _ctx: None))
+    monkeypatch.setattr(state, "write_durably", full)
+    with pytest.raises(OSError, match="no space left"):
+        runner.begin(ctx, "configure")
+    assert ends == []
+    ctx.log.redact = str
+    ctx.lock = ctx.job_id = ctx.attempt = None
+    ctx.log.tail = list
+    ctx.reporter.event = lambda *_, **_more: ends.append("failed")
+    ctx.reporter.wait_delivered = lambda _seconds: True
+    work._failed(ctx, ShoplaunchError("disk_space", "no space left", retryable=True))
+    assert ends == [True, "failed"]
 
 
 def test_a_stage_that_failed_is_not_done(ctx, tmp_path):
@@ -77,6 +124,7 @@ class Ctx(context.Context):
         self.log = types.SimpleNamespace(info=lambda *_: None)
         self.reporter = types.SimpleNamespace(
             stage_started=lambda name, _: self.told.append(f"{name} begins"),
+            stage_ended=lambda _: None,
             stage_finished=lambda name, *_, **_evidence: self.told.append(f"{name} is done"),
             next_number=lambda: 1,
             check=lambda: None,

@@ -27,6 +27,7 @@ def begin(reporter, stage):
 
 def finish(reporter, stage):
     reporter._state.end_stage(stage, "done", 1.0)
+    reporter.stage_ended(stage)
     reporter.stage_finished(stage, reporter.next_number(), 1.0)
 
 

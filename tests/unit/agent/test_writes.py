@@ -74,3 +74,17 @@ def test_the_number_of_a_stage_s_event_is_on_the_disk_with_the_stage_s_own_note(
     runner.begin(types.SimpleNamespace(state=state, log=log, reporter=reporter, untold=[]), "unpack")
     # The state's file and its folder, once
     assert told == [(1, 1)] and len(synced) == 2
+
+
+def test_how_far_the_whole_is_comes_to_the_disk_with_the_end_of_a_stage(tmp_path):
+    state, log = State(str(tmp_path)), Log(str(tmp_path))
+    outbox = Outbox(str(tmp_path), "j1", 1, log)
+    reporter = Reporter({"job": "j1", "attempt": 1, "kind": "restore"}, state, outbox, None, log)
+    ctx = types.SimpleNamespace(
+        state=state, log=log, reporter=reporter, untold=[], count=lambda *_: None, take_counters=dict
+    )
+    runner.begin(ctx, "unpack")
+    runner.finish(ctx, "unpack", 1.0)
+    runner.begin(ctx, "import")
+    kept = State(str(tmp_path))
+    assert kept.stage_done("unpack") and kept.get("percent") == reporter.percent > 0
