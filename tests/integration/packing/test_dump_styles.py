@@ -6,6 +6,7 @@ import io
 import lzma
 import zipfile
 
+import pymysql
 import pytest
 
 from controller.bundles.opening import load_dump
@@ -40,6 +41,19 @@ def zipped(content, name="export/shop.sql", more=()):
     return archive.getvalue()
 
 
+#: A collation of MySQL's, which newer MariaDB takes by that name.
+MYSQLS = "utf8mb4_0900_ai_ci"
+
+
+def knows(query, collation):
+    """Tell whether the server behind `query` takes the name `collation`."""
+    try:
+        query(f"SELECT CONVERT('' USING utf8mb4) COLLATE {collation}")
+    except pymysql.err.OperationalError:
+        return False
+    return True
+
+
 @pytest.mark.parametrize("style", sorted(STYLES))
 def test_every_tools_dump_is_the_same_shop(loaded, style):
     query, notes = loaded(STYLES[style])
@@ -55,7 +69,8 @@ def test_every_tools_dump_is_the_same_shop(loaded, style):
                      " UNION SELECT DEFINER FROM information_schema.TRIGGERS WHERE TRIGGER_SCHEMA = DATABASE()"
                      " UNION SELECT DEFINER FROM information_schema.VIEWS WHERE TABLE_SCHEMA = DATABASE()")  # fmt: skip
     assert definers == (("root@localhost",),)
-    assert notes == []
+    unknown = style == "mysqldump-8.4" and not knows(query, MYSQLS)
+    assert notes == ([f"{MYSQLS} is unknown to the scratch server: utf8mb4_unicode_520_ci"] if unknown else [])
 
 
 @pytest.mark.parametrize("style", sorted(STYLES))

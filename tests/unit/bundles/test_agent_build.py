@@ -40,7 +40,7 @@ def test_the_libraries_are_carried_unmodified_with_their_licences(tmp_path):
 
 def test_the_archive_is_small_enough_for_every_account(tmp_path):
     agent_build.build_agent(tmp_path / "a.pyz", KEYS)
-    assert (tmp_path / "a.pyz").stat().st_size < 800_000
+    assert (tmp_path / "a.pyz").stat().st_size < 850_000
 
 
 @pytest.mark.parametrize("seed", ["0", "1", "2"])
