@@ -20,6 +20,8 @@ from controller.bundles.writer import BundleWriter
 from shared.bundle import FORMAT
 from shared.schema import validate
 
+#: Read with the code: a user who packs a shop of his own need not be able to read where we are installed.
+_PACKER = f"shoplaunch {version('shoplaunch')}"
 #: What a job's real values may add to a statement that was tried with made-up ones.
 _ROOM_FOR_VALUES_BYTES = 16 * 1024
 #: What InnoDB takes for an empty table, for each of its indexes, and for each byte of an INSERT at most.
@@ -80,7 +82,7 @@ def manifest_of(
     secrets = list(known["secrets"])
     manifest = {
         "format": FORMAT,
-        "packer": f"shoplaunch {version('shoplaunch')} zlib {zlib_version()}",
+        "packer": f"{_PACKER} zlib {zlib_version()}",
         "nonce": plan.nonce,
         "application": dict(plan.application),
         "values": sorted(names.used | {secret["name"] for secret in secrets}),
