@@ -275,6 +275,10 @@ class Disturbed:
         statement = "SELECT 1 FROM information_schema.tables WHERE table_schema = %s AND table_name = %s"
         return bool(self._real.sql(statement, self.database, name))
 
+    def has_rows(self, table):
+        """Tell whether there is a row in `table`."""
+        return self.has_table(table) and bool(self.sql(f"SELECT 1 FROM `{table}` LIMIT 1"))
+
     def job_file(self):
         """Return what the account's job file says."""
         text = (self.folder / "job").read_text()
