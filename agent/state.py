@@ -234,8 +234,8 @@ class State:
     def mark_shard(self, member, counters):
         """Note that the shard `member` (name) is completely unpacked, and what was counted for it.
 
-        On disk when the stage is done, and meanwhile as often as SHARD_SECONDS says: what is noted less often is
-        unpacked again, what is noted more often makes the disk wait.
+        On disk with the next change that does not wait, and as often as SHARD_SECONDS says: what is noted less often
+        is unpacked again, what is noted more often makes the disk wait.
         """
         with self._guard:
             self.data.setdefault("shards", {})[member] = self.boot
@@ -251,7 +251,8 @@ class State:
             self._save()
 
     def record(self, name, value):
-        """Keep `value` (JSON-able) as `name` for the final event's evidence; it is on disk when the stage is done."""
+        """Keep `value` (JSON-able) as `name` for the final event's evidence; on disk with the next change that does not
+        wait."""
         with self._guard:
             self.data.setdefault("evidence", {})[name] = value
 
