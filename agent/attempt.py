@@ -87,9 +87,8 @@ def _distrust_tree(ctx):
             holding.restore(ctx)
             state.forget_stages(["preflight"])
         # What was proved of the files was proved of others
-        state.forget_stages(["unpack", "prove"])
+        state.forget_stages(["unpack", "prove"], list(state.get("shards", {})) if ctx.lock.is_first else ())
         if ctx.lock.is_first:
-            state.forget_shards(list(state.get("shards", {})))
             staging.abandon(ctx.staging, ctx.log)
     if state.get("boot") != state.boot:
         state.update(boot=state.boot)

@@ -14,7 +14,7 @@ import os
 import threading
 
 from agent import small_job, staging
-from agent.compat import flush_file_system
+from agent.flushing import Flushing
 from agent.inflate import gunzip, pieces_of_member, unpack_member
 from agent.json_list import entries_of
 from shared.bundle import members_of, shards_of, variant_of
@@ -59,6 +59,7 @@ class Context:
         self._guard = guard
         self._renderer = None
         self._variants = None
+        self._flushing = None
         self._counting = threading.Lock()
         self._listeners = []
         self._wait_for_tree = None
@@ -157,18 +158,21 @@ class Context:
             self._guard.check()
 
     def flush_early(self):
-        """Begin to bring the new tree to its disk, beside what follows; the switch waits for what is left then."""
-        try:
-            threading.Thread(target=self._flush, name="flush", daemon=True).start()
-        except RuntimeError as error:
-            self.log.info("the tree comes to the disk later: %s", error)
+        """Begin to bring what there is of the new tree to its disk, beside what follows."""
+        self._flushing_tree().more()
 
-    def _flush(self):
-        try:
-            flush_file_system(self.staging)
-        except OSError as error:
-            # The switch does it again, and says what that met
-            self.log.info("the tree is not on the disk yet: %s", error.strerror)
+    def flush_tree(self):
+        """All there is of the new tree is on its disk. Raises OSError, also when a part of it was lost before."""
+        self._flushing_tree().finish()
+
+    def forget_tree(self):
+        """The new tree is not what it must be: it is unpacked anew, and proved."""
+        self.state.forget_stages(["unpack", "prove"], [member["name"] for member in self.shards()])
+
+    def _flushing_tree(self):
+        if self._flushing is None:
+            self._flushing = Flushing(self.staging, self.log)
+        return self._flushing
 
     @property
     def raw_job(self):

@@ -66,7 +66,7 @@ class Helper:
             raise
 
     def work(self, then):
-        """Let it begin, as things are now; `then()` is called once the stage is done. Raises OSError if it can't."""
+        """Let it begin, as things are now; `then()` is called whenever a shard is done. Raises OSError if it can't."""
         ctx = self._ctx
         order = {"job": ctx.job, "raw": ctx.raw_job.decode("latin-1"), "lock": ctx.lock.file_id}
         order.update(staging=ctx.staging, shards=ctx.state.get("shards", {}), bundle=ctx.bundle.path)
@@ -101,6 +101,7 @@ class Helper:
             ctx.progress(self.name, message["fraction"])
         elif kind == "shard":
             ctx.state.mark_shard(message["member"], message["counters"])
+            self._then()
         elif kind == "record":
             ctx.state.record(message["name"], message["value"])
         elif kind == "log":
@@ -113,7 +114,6 @@ class Helper:
             raise ShoplaunchError(code, message["message"], retryable=message["retryable"], stage=self.name)
         elif kind == "done":
             self._done = True
-            self._then()
 
     def check(self):
         """Raise the helper's ShoplaunchError as soon as it is known."""

@@ -8,8 +8,8 @@ from agent.inflate import gunzip, unpacking
 from shared.bundle import SHARD_PACKED_BYTES, SHARD_UNPACKED_BYTES, shards_of
 from shared.errors import ShoplaunchError
 
-#: What is held ahead at most; an account's memory is small.
-AHEAD_BYTES = SHARD_UNPACKED_BYTES
+#: What is held ahead at most, about what is unpacked until there is an order; an account's memory is small.
+AHEAD_BYTES = 24 * 1024 * 1024
 
 
 def is_large(member):

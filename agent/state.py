@@ -218,12 +218,12 @@ class State:
             entry.update(state=state, seconds=total, finished_at=self._clock())
             return total
 
-    def forget_stages(self, names):
-        """Stages `names` have to be done again."""
+    def forget_stages(self, names, shards=()):
+        """Stages `names` have to be done again, and the shards `shards` (names) be unpacked."""
         with self._guard:
-            stages = self.data.get("stages", {})
-            for name in names:
-                stages.pop(name, None)
+            for part, gone in (("stages", names), ("shards", shards)):
+                for name in gone:
+                    self.data.get(part, {}).pop(name, None)
             self._save()
 
     def shard_done(self, member):
@@ -245,10 +245,7 @@ class State:
 
     def forget_shards(self, members):
         """The shards `members` (names) have to be unpacked again."""
-        with self._guard:
-            for member in members:
-                self.data.get("shards", {}).pop(member, None)
-            self._save()
+        self.forget_stages((), members)
 
     def record(self, name, value):
         """Keep `value` (JSON-able) as `name` for the final event's evidence; on disk with the next change that does not

@@ -141,7 +141,7 @@ def entries(window):
             target = _long(window, size)
         elif kind in (FILE, FOLDER, LINK, b"\0"):
             name = _name(header) if path is None else path
-            aim = header[157:257].partition(b"\0")[0] if target is None else target
+            aim = _link_target(header) if target is None and kind == LINK else target
             mode = _known_number(header[100:108])
             mtime = _known_number(header[136:148])
             yield Entry(FILE if kind == b"\0" else kind, name.rstrip(b"/"), aim, mode, mtime, size, window)
@@ -173,8 +173,13 @@ def _ended():
 
 def _name(header):
     name = header[0:100].partition(b"\0")[0]
-    prefix = header[345:500].partition(b"\0")[0] if header[257:263] == b"ustar\0" else b""
-    return prefix + b"/" + name if prefix else name
+    if header[257:263] != b"ustar\0" or not header[345]:
+        return name
+    return header[345:500].partition(b"\0")[0] + b"/" + name
+
+
+def _link_target(header):
+    return header[157:257].partition(b"\0")[0]
 
 
 def _number(field):

@@ -7,8 +7,9 @@ from shared.errors import ShoplaunchError
 
 _FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-#: Open folders kept at once; small accounts may open few files.
-KEPT_FOLDERS = 100
+#: Open folders kept at once: small accounts may open few files, and where a process has threads the system takes its
+#: time to let one have more than 64 open.
+KEPT_FOLDERS = 40
 #: Hosts refuse to run what group or others may write.
 MODE_MASK = 0o755
 

@@ -125,8 +125,8 @@ def test_an_order_that_comes_meanwhile_ends_it_and_nothing_of_the_shard_is_lost(
     assert b"".join(ahead["files/0.tar.gz"]) == NOISE
 
 
-def test_the_limit_is_what_one_shard_may_be():
-    assert shards.AHEAD_BYTES == SHARD_UNPACKED_BYTES
+def test_the_limit_leaves_two_thirds_of_the_memory_to_all_else():
+    assert shards.AHEAD_BYTES == 72 * MIB // 3
 
 
 def test_it_holds_no_more_than_the_limit_packed_bytes_of_a_shard_that_is_begun_among_them(folder, held, monkeypatch):
