@@ -38,7 +38,9 @@ class Tables:
         """The table `name` is there."""
         with self._changed:
             self._missing.discard(name)
-            self._changed.notify_all()
+            # Chunks wait for a table that fills some, or for all of them: woken for the others, nobody could go on
+            if name in self._place or not self._missing:
+                self._changed.notify_all()
 
     def are_there(self, member):
         """Tell whether the tables of the chunk `member` are there: its own, or all where it has rows of several."""

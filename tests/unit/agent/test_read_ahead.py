@@ -8,7 +8,6 @@ import pytest
 
 from agent import shards
 from agent.stages import unpack
-from shared.bundle import SHARD_UNPACKED_BYTES
 from shared.errors import ShoplaunchError
 from tests.agent_box import small_manifest, write_bundle
 from tests.handmade import packed, shard
