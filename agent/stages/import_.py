@@ -124,7 +124,7 @@ def create_tables(ctx, connection, tables, check, progress):
     def make(name, statement, connection):
         ctx.check_job_file()
         check()
-        execute(connection, statement.encode("utf-8"))
+        execute(connection, statement)
         tables.made(name)
         progress.made()
 
