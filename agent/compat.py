@@ -83,14 +83,15 @@ def flush_file_system(folder):
     """
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        if not _syncfs(descriptor):
+        if not flush_descriptor(descriptor):
             os.sync()
     finally:
         os.close(descriptor)
 
 
-def _syncfs(descriptor):
-    """Return whether the C library's syncfs could be called. Raises OSError when writing failed."""
+def flush_descriptor(descriptor):
+    """Everything written so far to the file system of `descriptor` is on its disk; return False where there is no way
+    to say so. Raises OSError, since Linux 5.8 also when something was lost since it was opened."""
     try:
         import ctypes
 

@@ -31,7 +31,7 @@ class Context:
     until stage verify (or the helper's start) has opened the bundle.
     """
 
-    def __init__(self, job, folder, state, log, reporter=None, lock=None, guard=None):
+    def __init__(self, job, folder, state, log, reporter=None, lock=None, guard=None, flushing=None):
         self.job = job
         self.job_id = job["job"]
         self.attempt = job["attempt"]
@@ -59,7 +59,7 @@ class Context:
         self._guard = guard
         self._renderer = None
         self._variants = None
-        self._flushing = None
+        self._flushing = flushing
         self._counting = threading.Lock()
         self._listeners = []
         self._wait_for_tree = None
@@ -157,21 +157,11 @@ class Context:
         if self._guard is not None:
             self._guard.check()
 
-    def flush_early(self):
-        """Begin to bring what there is of the new tree to its disk, beside what follows."""
-        self._flushing_tree().more()
-
-    def flush_tree(self):
-        """All there is of the new tree is on its disk. Raises OSError, also when a part of it was lost before."""
-        self._flushing_tree().finish()
-
-    def forget_tree(self):
-        """The new tree is not what it must be: it is unpacked anew, and proved."""
-        self.state.forget_stages(["unpack", "prove"], [member["name"] for member in self.shards()])
-
-    def _flushing_tree(self):
+    @property
+    def flushing(self):
+        """The agent.flushing.Flushing of the new tree; first asked for before anything is written. Raises OSError."""
         if self._flushing is None:
-            self._flushing = Flushing(self.staging, self.log)
+            self._flushing = Flushing(self.staging, self.state.mark_shard, self.log)
         return self._flushing
 
     @property

@@ -55,7 +55,7 @@ class Helper:
     def __init__(self, ctx, name, prepare=None):
         self.name = name
         self._ctx = ctx
-        self._then = self._thread = self._error = None
+        self._flushing = self._thread = self._error = None
         self._done = False
         self._started = self._ended = None
         self._pid, self._orders, self._messages = _fork(ctx, name, prepare)
@@ -65,12 +65,12 @@ class Helper:
             self.end()
             raise
 
-    def work(self, then):
-        """Let it begin, as things are now; `then()` is called whenever a shard is done. Raises OSError if it can't."""
+    def work(self):
+        """Let it begin, as things are now. Raises OSError if it can't."""
         ctx = self._ctx
+        self._flushing = ctx.flushing
         order = {"job": ctx.job, "raw": ctx.raw_job.decode("latin-1"), "lock": ctx.lock.file_id}
         order.update(staging=ctx.staging, shards=ctx.state.get("shards", {}), bundle=ctx.bundle.path)
-        self._then = then
         self._started = time.monotonic()
         self._thread = threading.Thread(target=self._listen, args=(order,), name="helper", daemon=True)
         try:
@@ -100,8 +100,7 @@ class Helper:
         if kind == "progress":
             ctx.progress(self.name, message["fraction"])
         elif kind == "shard":
-            ctx.state.mark_shard(message["member"], message["counters"])
-            self._then()
+            self._flushing.add(message["member"], message["counters"])
         elif kind == "record":
             ctx.state.record(message["name"], message["value"])
         elif kind == "log":

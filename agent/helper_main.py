@@ -54,6 +54,19 @@ class _State:
         self._line.send("record", name=name, value=value)
 
 
+class _Flushing:
+    """Stands in for agent.flushing.Flushing: the parent flushes, and notes."""
+
+    def __init__(self, state):
+        self._state = state
+
+    def add(self, member, counters):
+        self._state.mark_shard(member, counters)
+
+    def finish(self):
+        """The parent does, once it has heard of the end."""
+
+
 class _Log:
     """Stands in for agent.log.Log; the parent hides the secrets."""
 
@@ -150,7 +163,7 @@ def _work(folder, module, order, line, bundle, ahead):
     guard = jobfile.Guard(folder, order["raw"].encode("latin-1"), job, jobfile.public_keys(), order["lock"])
     guard.check()
     state = _State(line, order["shards"])
-    ctx = Context(job, folder, state, _Log(line), reporter=_Progress(line), guard=guard)
+    ctx = Context(job, folder, state, _Log(line), reporter=_Progress(line), guard=guard, flushing=_Flushing(state))
     ctx.staging = order["staging"]
     if bundle is not None and bundle.path == order["bundle"]:
         ctx.bundle, ctx.ahead = bundle, ahead

@@ -93,7 +93,7 @@ def _begin_beside(ctx, helper, beside):
     if helper is None or helper.name != beside.NAME:
         return False
     try:
-        helper.work(ctx.flush_early)
+        helper.work()
     except OSError as error:
         ctx.log.info("no second process: %s", error.strerror)
         return False
@@ -137,6 +137,8 @@ def _see_to_its_end(ctx, helper, beside):
     """Wait until `helper` is through with stage `beside`. Of one that was killed the rest is done here."""
     try:
         finished = helper.wait(ctx.check_current)
+        # Of one that was killed, too: what is noted later must not be what is written anew meanwhile
+        ctx.flushing.finish()
     except BaseException:
         fail(ctx, beside.NAME, helper.seconds())
         raise
@@ -154,6 +156,7 @@ def _note_beside_a_failure(ctx, helper, beside):
         fail(ctx, beside.NAME, helper.seconds())
         return
     try:
+        ctx.flushing.finish()
         finish(ctx, beside.NAME, helper.seconds())
         settle(ctx)
     except (OSError, ShoplaunchError) as error:

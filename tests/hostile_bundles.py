@@ -81,10 +81,11 @@ class Victim:
         manifest["members"][0].update(listed)
         path = self.folder / "shop.bundle"
         bundle = Bundle(str(path), write_bundle(path, members, manifest))
+        state = State(str(self.folder))
         ctx = types.SimpleNamespace(
-            bundle=bundle, manifest=bundle.manifest, values={}, staging=str(self.staging),
-            state=State(str(self.folder)), renderer=Renderer(NONCE, values or {}),
-            shards=lambda: bundle.manifest["members"], take_counters=dict, ahead={},
+            bundle=bundle, manifest=bundle.manifest, values={}, staging=str(self.staging), state=state,
+            flushing=types.SimpleNamespace(add=state.mark_shard, finish=lambda: None),
+            renderer=Renderer(NONCE, values or {}), shards=lambda: bundle.manifest["members"], take_counters=dict, ahead={},
             check_current=lambda: None, progress=lambda *_: None, count=lambda *_: None,
         )  # fmt: skip
         try:

@@ -51,7 +51,7 @@ def prove_files(ctx):
     found = _entries_below(ctx.staging) if shards else 0
     # Folders above an entry need no entry of their own
     if found < wanted:
-        ctx.forget_tree()
+        ctx.state.forget_stages(["unpack"], [member["name"] for member in shards])
         raise ShoplaunchError("file_error", "the new tree holds {} of {} entries".format(found, wanted))
     ctx.state.record("files", wanted)
 

@@ -5,7 +5,7 @@ import stat
 import time
 
 from agent import document_root, holding, moves
-from agent.failures import as_failure
+from agent.compat import flush_file_system
 from agent.htaccess import join, split_blocks
 from agent.log import printable
 from agent.state import write_durably
@@ -27,7 +27,6 @@ def run(ctx):
     if plan is None or not ctx.state.get("moves"):
         plan = make_plan(ctx)
         ctx.state.update(switch_plan=plan)
-    bring_to_disk(ctx, plan)
     ctx.check_current()
     aside = [pair for pair in plan["aside"] if not os.path.lexists(pair[1])]
     for _, target in aside:
@@ -36,28 +35,14 @@ def run(ctx):
     check_way(ctx, plan)
     try:
         moves.apply(ctx.state, plan["tree"])
+        # A power cut must not leave a shop of empty files behind its entry points
+        flush_file_system(ctx.root)
         moves.apply(ctx.state, plan["entry_points"])
     except OSError as error:
         raise ShoplaunchError("switch_failed", "{}: {}".format(error.strerror, error.filename)) from None
     # What is left of staging goes with the clean-up: taking the moves back needs it
     holding.remove_page(ctx.root)
     ctx.state.record("replaced", [printable(os.path.basename(target)) for _, target in plan["aside"]])
-
-
-def bring_to_disk(ctx, plan):
-    """The tree is on its disk before it moves: a power cut must not leave a shop of empty files.
-
-    Raises ShoplaunchError `file_error`, `quota_reached` and their kin when the disk has lost something; unpacking
-    starts anew then.
-    """
-    try:
-        ctx.flush_tree()
-    except OSError as error:
-        # Once it has begun to move it has been here before
-        if all(os.path.lexists(source) for source, _ in plan["tree"]):
-            ctx.forget_tree()
-        problem = "not all of the new tree came to the disk: {}".format(error.strerror)
-        raise ShoplaunchError(as_failure(error).code, problem) from None
 
 
 def check_way(ctx, plan):

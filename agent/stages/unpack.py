@@ -27,6 +27,7 @@ def run(ctx):
     done = 0
     residue = Residue(ctx.manifest, ctx.values)
     os.umask(0o022)
+    flushing = ctx.flushing
     staging.ensure(ctx.staging)
     with closing(TreeWriter(ctx.staging)) as writer:
         for member in shards:
@@ -34,9 +35,10 @@ def run(ctx):
                 ctx.check_current()
                 alive = partial(ctx.progress, NAME, done / total)
                 unpack_shard(ctx, writer, residue, member, _pieces(ctx, member), alive)
-                ctx.state.mark_shard(member["name"], ctx.take_counters())
+                flushing.add(member["name"], ctx.take_counters())
             done += member["size"]
             ctx.progress(NAME, done / total)
+    flushing.finish()
 
 
 def _pieces(ctx, member):

@@ -7,7 +7,8 @@ import pytest
 from tests.agent_box import killing_agent
 from tests.integration.agent_work.conftest import Shop
 
-LOST = "classes/Shop.php"
+#: Of the first shard, and of the last.
+LOST = ["classes/Shop.php", "config/parameters.php"]
 
 
 @pytest.fixture(scope="module")
@@ -41,14 +42,27 @@ def wanted(mariadb_server, bundle, keys, losing):
     return picture
 
 
-@pytest.mark.parametrize("early", [True, False])
-def test_what_the_disk_lost_is_unpacked_anew_and_nobody_sees_the_hole(shop, controller, wanted, early):
-    (shop.home / "lose.json").write_text(json.dumps({"path": LOST, "early": early}))
+def lose(shop, lost, dies):
+    path = f".shoplaunch-staging-{shop.job()['job']}/{lost}"
+    (shop.home / "lose.json").write_text(json.dumps({"path": path, "dies": dies}))
+
+
+@pytest.mark.parametrize("lost", LOST)
+def test_what_the_disk_lost_is_unpacked_anew_and_nobody_sees_the_hole(shop, controller, wanted, lost):
+    lose(shop, lost, dies=False)
     assert shop.run() == 1
-    error = controller.accepted("failed")[-1]["error"]
-    assert (error["code"], error["retryable"]) == ("file_error", True)
-    assert error["message"] == "not all of the new tree came to the disk: Input/output error"
+    event = controller.accepted("failed")[-1]
+    assert (event["stage"], event["error"]["code"], event["error"]["retryable"]) == ("unpack", "file_error", True)
+    assert event["error"]["message"] == "not all of the new tree came to the disk: Input/output error"
     assert not (shop.root / "index.php").exists() and not (shop.root / "classes").exists()
     assert shop.run() == 0, controller.events[-1]
     assert shop.picture() == wanted
-    assert (shop.root / LOST).stat().st_size > 0
+    assert (shop.root / lost).stat().st_size > 0
+
+
+@pytest.mark.parametrize("lost", LOST)
+def test_nor_when_whoever_was_told_of_it_dies_at_once(shop, controller, wanted, lost):
+    lose(shop, lost, dies=True)
+    assert shop.run() == -9
+    assert shop.run() == 0, controller.events[-1]
+    assert shop.picture() == wanted

@@ -1,14 +1,14 @@
 """A disk that loses what it took, as its kernel tells of it: once, to whoever asks first, and never again.
 
-`lose.json` in the home names a file below the new tree ("path"), and whether it is lost while
-the tree is being made ("early") or at its end. Without it nothing is lost; it is gone once it was told.
+`lose.json` in the home names the file ("path") that is lost when it is first flushed, and whether the agent dies before
+it can tell ("dies"). Without it nothing is lost; it is gone once it was told.
 """
 
 import errno
 import json
 import os
+import signal
 import sys
-import threading
 
 HOME = os.path.dirname(os.path.dirname(os.path.abspath(sys.path[0])))
 PLAN = os.path.join(HOME, "lose.json")
@@ -18,19 +18,22 @@ def install():
     """From now on flushing loses what `lose.json` says."""
     from agent import flushing
 
-    real = flushing.flush_file_system
+    real = flushing.flush_descriptor
 
-    def flush(folder):
-        real(folder)
+    def flush(descriptor):
+        real(descriptor)
         try:
             with open(PLAN) as stream:
                 plan = json.load(stream)
         except FileNotFoundError:
             return
-        if plan["early"] == (threading.current_thread() is threading.main_thread()):
+        lost = os.path.join(HOME, plan["path"])
+        if not os.path.exists(lost):
             return
-        os.truncate(os.path.join(folder, plan["path"]), 0)
+        os.truncate(lost, 0)
         os.unlink(PLAN)
+        if plan["dies"]:
+            os.kill(os.getpid(), signal.SIGKILL)
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
-    flushing.flush_file_system = flush
+    flushing.flush_descriptor = flush

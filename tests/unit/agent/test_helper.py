@@ -41,7 +41,8 @@ class Ctx(types.SimpleNamespace):
         lock = types.SimpleNamespace(add_helper=add_helper, descriptor=os.open(folder, os.O_RDONLY), file_id=[0, 0])
         super().__init__(
             folder=str(folder), lock=lock, log=types.SimpleNamespace(info=lambda *_: None), job={}, raw_job=b"",
-            staging="", state=types.SimpleNamespace(get=lambda *_: {}), bundle=types.SimpleNamespace(path="bundle"),
+            staging="", flushing=None, state=types.SimpleNamespace(get=lambda *_: {}),
+            bundle=types.SimpleNamespace(path="bundle"),
         )  # fmt: skip
 
 
@@ -79,7 +80,7 @@ def test_a_stopped_one_that_takes_no_order_is_ended_all_the_same(tmp_path):
     helper = Helper(ctx, STAGE)
     pid = helper._pid
     os.kill(pid, signal.SIGSTOP)
-    helper.work(lambda: None)
+    helper.work()
     ending = threading.Thread(target=helper.end, daemon=True)
     ending.start()
     ending.join(60)
@@ -176,7 +177,7 @@ def test_nobody_waits_for_the_end_of_one_that_is_done(tmp_path, monkeypatch):
     monkeypatch.setattr(helper_main, "main", done_and_still_there)
     helper = Helper(Ctx(tmp_path), STAGE)
     pid = helper._pid
-    helper.work(lambda: None)
+    helper.work()
     assert helper.wait(lambda: None)
     # What is left of it goes with us
     assert pid in children()
@@ -193,7 +194,7 @@ def test_of_one_that_is_done_and_has_ended_no_process_is_left_when_it_was_waited
     monkeypatch.setattr(helper_main, "main", done)
     helper = Helper(Ctx(tmp_path), STAGE)
     pid = helper._pid
-    helper.work(lambda: None)
+    helper.work()
     os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
     assert helper.wait(lambda: None) and pid not in children()
     monkeypatch.setattr(os, "kill", lambda *_: pytest.fail("somebody else may have this number"))

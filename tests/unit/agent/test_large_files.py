@@ -49,6 +49,7 @@ class Unpacking:
             bundle=bundle, manifest=bundle.manifest, values=self.values, staging=str(self.staging), state=self.state,
             renderer=Renderer(NONCE, self.values), shards=lambda: bundle.manifest["members"], take_counters=dict,
             ahead={}, check_current=lambda: None, progress=self._tell, count=self.counted.__setitem__,
+            flushing=types.SimpleNamespace(add=self.state.mark_shard, finish=lambda: None),
         )  # fmt: skip
         try:
             unpack.run(ctx)

@@ -216,7 +216,8 @@ def test_the_stage_takes_what_was_read_ahead_and_reads_it_no_more(tmp_path, monk
     pieces = [tar_of([("a.txt", "from memory")])]
     ctx = types.SimpleNamespace(
         manifest={"residue": []}, values={}, staging=str(tmp_path / "staging"), ahead={"1": iter(pieces)},
-        state=types.SimpleNamespace(shard_done=lambda _name: False, mark_shard=lambda *_: None),
+        state=types.SimpleNamespace(shard_done=lambda _name: False),
+        flushing=types.SimpleNamespace(add=lambda *_: None, finish=lambda: None),
         renderer=types.SimpleNamespace(render=lambda data: data), check_current=lambda: None,
         progress=lambda *_: None, count=lambda *_: None, take_counters=dict,
         bundle=types.SimpleNamespace(read=lambda _shard: pytest.fail("it was read before")),

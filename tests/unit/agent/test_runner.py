@@ -131,6 +131,7 @@ class Ctx(context.Context):
         )
         self._listeners, self._wait_for_tree, self._guard, self.waited = [], None, None, 0.0
         self.untold = []
+        self._flushing = types.SimpleNamespace(finish=lambda: self.told.append("on the disk"))
 
     def count(self, *_):
         """Nothing is counted."""
@@ -147,7 +148,7 @@ class Beside:
     def __init__(self, ctx, is_killed=False, is_through=False):
         self.ctx, self.is_killed, self.is_through = ctx, is_killed, is_through
 
-    def work(self, _then):
+    def work(self):
         """It begins."""
 
     def check(self):
@@ -188,6 +189,7 @@ def test_what_needs_the_database_alone_does_not_wait_for_the_tree(tmp_path, monk
         "prove begins",
         "proved without the tree",
         "waited",
+        "on the disk",
         "unpack is done",
         "proved with the tree",
         "no helper",
@@ -198,6 +200,7 @@ def test_what_needs_the_database_alone_does_not_wait_for_the_tree(tmp_path, monk
 def test_where_the_helper_was_killed_the_tree_is_unpacked_here_before_it_is_needed(tmp_path, monkeypatch):
     assert run_side_by_side(tmp_path, monkeypatch, is_killed=True)[3:] == [
         "waited",
+        "on the disk",
         "unpack begins",
         "unpacked here",
         "unpack is done",
@@ -220,6 +223,24 @@ def test_what_the_helper_has_done_is_told_and_kept_though_another_stage_fails(tm
     assert "unpack is done" in ctx.told
     kept = State(str(tmp_path))
     assert kept.stage_done("unpack") and not kept.stage_done("prove")
+
+
+@pytest.mark.parametrize("is_killed", [False, True])
+def test_a_tree_of_which_the_disk_lost_something_is_not_unpacked(tmp_path, monkeypatch, is_killed):
+    ctx = Ctx(tmp_path)
+
+    def lose():
+        raise ShoplaunchError("file_error", "lost")
+
+    ctx._flushing = types.SimpleNamespace(finish=lose)
+    unpack = types.SimpleNamespace(NAME="unpack", run=lambda ctx: ctx.told.append("unpacked here"))
+    prove = types.SimpleNamespace(NAME="prove", run=lambda ctx: ctx.wait_for_tree())
+    monkeypatch.setattr(runner, "_groups", lambda _ctx: ((unpack, prove),))
+    with pytest.raises(ShoplaunchError, match="file_error"):
+        runner.run(ctx, Beside(ctx, is_killed=is_killed))
+    assert "unpack is done" not in ctx.told and "unpacked here" not in ctx.told
+    kept = State(str(tmp_path))
+    assert not kept.stage_done("unpack") and not kept.stage_done("prove")
 
 
 def test_what_a_stage_waited_for_another_one_is_not_its_own_time(tmp_path, monkeypatch):

@@ -216,6 +216,7 @@ def test_a_shard_counts_as_unpacked_only_when_all_of_it_was_written(tmp_path, mo
         manifest={"residue": []}, values={}, staging=str(tmp_path / "staging"), state=state,
         renderer=types.SimpleNamespace(render=lambda data: data), check_current=lambda: None,
         progress=lambda *_: None, count=lambda *_: None, take_counters=dict, ahead={},
+        flushing=types.SimpleNamespace(add=state.mark_shard, finish=lambda: None),
         bundle=types.SimpleNamespace(read=lambda shard: packed(shard["content"])),
         shards=lambda: [{"name": "1", "size": 1, "placeholders": False, "content": content} for content in contents],
     )  # fmt: skip
