@@ -85,8 +85,8 @@ class Victim:
         ctx = types.SimpleNamespace(
             bundle=bundle, manifest=bundle.manifest, values={}, staging=str(self.staging), state=state,
             flushing=types.SimpleNamespace(add=state.mark_shard, finish=lambda: None),
-            renderer=Renderer(NONCE, values or {}), shards=lambda: bundle.manifest["members"], take_counters=dict, ahead={},
-            check_current=lambda: None, progress=lambda *_: None, count=lambda *_: None,
+            renderer=Renderer(NONCE, values or {}), shards=lambda: bundle.manifest["members"],
+            take_counters=dict, ahead={}, check_current=lambda: None, progress=lambda *_: None, count=lambda *_: None,
         )  # fmt: skip
         try:
             unpack.run(ctx)

@@ -33,6 +33,14 @@ ELSEWHERE = (
         "test_a_power_cut_at_any_change_of_the_switch_leaves_the_page_or_the_whole_shop",
     ),
     (
+        "the disk loses what it took (EIO)",
+        "unpack",
+        "a file is emptied behind the agent's back, of which the kernel tells once; then SIGKILL",
+        "told as `file_error`; the shard is unpacked again, whoever was told",
+        "tests/resume/test_lost_writes.py",
+        "test_nor_when_whoever_was_told_of_it_dies_at_once",
+    ),
+    (
         "controller killed",
         "before and after each of its writes, from order to living shop",
         "SIGKILL",
