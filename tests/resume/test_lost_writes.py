@@ -5,7 +5,7 @@ import json
 import pytest
 
 from tests.agent_box import killing_agent
-from tests.integration.agent_work.conftest import Shop
+from tests.integration.agent_work.conftest import Shop, undisturbed
 
 #: Of the first shard, and of the last.
 LOST = ["classes/Shop.php", "config/parameters.php"]
@@ -30,16 +30,7 @@ def shop(mariadb_server, bundle, controller, keys, losing):
 @pytest.fixture(scope="module")
 def wanted(mariadb_server, bundle, keys, losing):
     """What an undisturbed restore leaves."""
-    from tests.controller_stub import Controller
-
-    server = Controller()
-    account = Shop(mariadb_server, bundle, server, keys, losing)
-    account.drop()
-    assert account.run() == 0, server.events[-1]
-    picture = account.picture()
-    account.close()
-    server.close()
-    return picture
+    return undisturbed(mariadb_server, bundle, keys, losing)
 
 
 def lose(shop, lost, dies):

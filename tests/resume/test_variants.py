@@ -8,7 +8,7 @@ import pytest
 
 from tests.agent_box import killing_agent
 from tests.handmade import Handmade, place
-from tests.integration.agent_work.conftest import Shop
+from tests.integration.agent_work.conftest import Shop, undisturbed
 from tests.resume.conftest import same
 from tests.resume.test_kills import finish
 
@@ -67,16 +67,7 @@ def shop(mariadb_server, bundle, controller, keys, killable):
 @pytest.fixture(scope="module")
 def dark(mariadb_server, bundle, keys, killable):
     """What an undisturbed restore of the variant leaves."""
-    from tests.controller_stub import Controller
-
-    server = Controller()
-    account = Shop(mariadb_server, bundle, server, keys, killable)
-    account.drop(variant="dark")
-    assert account.run() == 0, server.events[-1]
-    picture = account.picture()
-    account.close()
-    server.close()
-    return picture
+    return undisturbed(mariadb_server, bundle, keys, killable, variant="dark")
 
 
 def setting(shop):

@@ -1,9 +1,12 @@
 """Accounts with a database, a handmade bundle and the real agent."""
 
+from contextlib import closing
+
 import pytest
 
 from controller.bundles.agent_build import build_agent
 from tests.agent_box import Box, killing_agent
+from tests.controller_stub import Controller
 from tests.handmade import Handmade
 from tests.local_server import LocalServer
 
@@ -64,6 +67,14 @@ class Shop(Box):
         # Of a test that failed, others may still hold what is in it: they would be waited for without end
         self.server.drop_database(self.database)
         self.server.query(f"DROP USER IF EXISTS `{self.db_user}`@localhost")
+
+
+def undisturbed(server, bundle, keys, agent, **job):
+    """Return what a restore that nothing disturbs leaves (Shop.picture)."""
+    with closing(Controller()) as controller, closing(Shop(server, bundle, controller, keys, agent)) as shop:
+        shop.drop(**job)
+        assert shop.run() == 0, controller.events[-1]
+        return shop.picture()
 
 
 @pytest.fixture(scope="session")
