@@ -7,7 +7,9 @@ import tempfile
 
 import pytest
 from selenium import webdriver
+from selenium.common.exceptions import StaleElementReferenceException, WebDriverException
 from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.remote.errorhandler import ErrorHandler
 
 from controller.panels.local.stack import free_port
 
@@ -26,6 +28,21 @@ SWITCHES = (
     "--hide-scrollbars",
 )
 PAGE_LOAD_SECONDS = 180
+#: What chromedriver says now and then, as an "unknown error", of an element whose page is just being left.
+STALE = ("Node with given id does not belong to the document", "No node with given id found", "aborted by navigation")
+
+
+class StaleIsStale(ErrorHandler):
+    """Tells an element of a page that was left as one, whichever words chromedriver has for it."""
+
+    def check_response(self, response):
+        """Raise what `response` says; do nothing if that is a success."""
+        try:
+            super().check_response(response)
+        except WebDriverException as error:
+            if any(words in (error.msg or "") for words in STALE):
+                raise StaleElementReferenceException(error.msg, error.screen, error.stacktrace) from error
+            raise
 
 
 @contextlib.contextmanager
@@ -54,6 +71,7 @@ def chrome(width=1280, height=900, resolve=None, javascript=True, language="en")
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     driver = webdriver.Chrome(service=Service(chromedriver, port=free_port()), options=options)
     try:
+        driver.error_handler = StaleIsStale()
         driver.set_page_load_timeout(PAGE_LOAD_SECONDS)
         metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
         driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)

@@ -3,16 +3,14 @@
 import re
 
 import pytest
-from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support import expected_conditions as expected
-from selenium.webdriver.support.ui import WebDriverWait
 
 from tests.browser.chrome import chrome, complaints
+from tests.browser.waiting import until
 from tests.real_shop import SHOP_NAME
 
 pytestmark = pytest.mark.browser
-PAGE_SECONDS = 180
 #: What PHP writes into a page when something is wrong.
 PHP_SAYS = re.compile(
     r"<b>(?:Warning|Notice|Deprecated|Fatal error|Parse error)</b>:|Uncaught \w*(?:Error|Exception)\b"
@@ -43,8 +41,7 @@ def shop(request, shops):
 
 def wait_for(browser, condition):
     """Wait until `condition(browser)` holds; return what it returned."""
-    stale = [NoSuchElementException, StaleElementReferenceException]
-    return WebDriverWait(browser, PAGE_SECONDS, ignored_exceptions=stale).until(condition)
+    return until(browser, lambda: condition(browser))
 
 
 def one(browser, selector):

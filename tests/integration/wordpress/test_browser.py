@@ -3,9 +3,9 @@
 import pytest
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support import expected_conditions as expected
-from selenium.webdriver.support.ui import WebDriverWait
 
 from tests.browser.chrome import chrome, complaints
+from tests.browser.waiting import until
 
 pytestmark = pytest.mark.browser
 PAGE_SECONDS = 180
@@ -27,7 +27,7 @@ def browser():
 
 
 def wait_for(browser, condition):
-    return WebDriverWait(browser, PAGE_SECONDS).until(condition)
+    return until(browser, lambda: condition(browser))
 
 
 def check_page(browser, shown):
