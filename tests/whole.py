@@ -241,12 +241,13 @@ class Whole:
 
     def stopped_in_the_import(self, job, how=signal.SIGKILL):
         """Start the agent; once the ledger knows a chunk, the whole group gets the signal `how`. Return the process."""
-        process = self.start_agent(job)
-        wait_for(lambda: LEDGER_TABLE in self.tables(job) or process.poll() is not None, "no ledger came", pause=0.01)
+        last = self.last_chunk(job)
+        claim = f"INSERT INTO `{LEDGER_TABLE}` (chunk, attempt, affected, sha256) VALUES (%s, 0, 0, '')"
         with contextlib.closing(self.connect(self.database(job))) as holder, holder.cursor() as cursor:
+            process = self.start_agent(job)
+            wait_for(lambda: LEDGER_TABLE in self.tables(job) or process.poll() is not None, "no ledger", pause=0.01)
             # Not committed: whoever claims the last chunk waits until the agent was stopped
-            claim = f"INSERT INTO `{LEDGER_TABLE}` (chunk, attempt, affected, sha256) VALUES (%s, 0, 0, '')"
-            cursor.execute(claim, (self.last_chunk(job),))
+            cursor.execute(claim, (last,))
             wait_for(lambda: self.chunks(job) or process.poll() is not None, "no chunk came", pause=0.01)
             os.killpg(process.pid, how)
         if how == signal.SIGKILL:

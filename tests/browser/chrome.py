@@ -29,7 +29,8 @@ SWITCHES = (
 )
 PAGE_LOAD_SECONDS = 180
 #: What chromedriver says now and then, as an "unknown error", of an element whose page is just being left.
-STALE = ("Node with given id does not belong to the document", "No node with given id found", "aborted by navigation")
+ABORTED = "aborted by navigation"
+STALE = ("Node with given id does not belong to the document", "No node with given id found", ABORTED)
 
 
 class StaleIsStale(ErrorHandler):

@@ -4,6 +4,8 @@ from selenium.common.exceptions import NoSuchElementException, StaleElementRefer
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
+from tests.browser.chrome import ABORTED
+
 WAIT_SECONDS = 180
 
 
@@ -30,4 +32,14 @@ def shows(driver, selector, text):
 
 def click(driver, by, what):
     """Click the element, once there is one that stays long enough."""
-    until(driver, lambda: (driver.find_element(by, what).click(),))
+    until(driver, lambda: _clicked(driver.find_element(by, what)))
+
+
+def _clicked(element):
+    try:
+        element.click()
+    except StaleElementReferenceException as error:
+        # It has led to another page, which came before the driver's answer
+        if ABORTED not in error.msg:
+            raise
+    return True

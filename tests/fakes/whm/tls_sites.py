@@ -44,8 +44,12 @@ class TlsSites:
         """The account's site is served on the port, too, just as on the other one."""
         sites = Sites(self._settings)
         part = sites._service().parts()[user].decode()
-        self._change(user, self._host(_SITE.search(part).group(1), pem))
-        self._wait(sites.of(user).domain, pem)
+        site, domain = self._host(_SITE.search(part).group(1), pem), sites.of(user).domain
+        if site == self._sites.get(user) and self._presented(domain) == _der(pem):
+            # A reload may cut the connection of whoever is just there
+            return
+        self._change(user, site)
+        self._wait(domain, pem)
 
     def remove(self, user):
         """The account's site is served on the port no more."""
@@ -68,9 +72,8 @@ class TlsSites:
 
     def _wait(self, name, pem):
         """The reload is over: who asks for `name` is shown the certificate in `pem`."""
-        wanted = ssl.PEM_cert_to_DER_cert(_CERTIFICATE.search(Path(pem).read_text()).group())
         deadline = time.monotonic() + WAIT_SECONDS
-        while self._presented(name) != wanted:
+        while self._presented(name) != _der(pem):
             assert time.monotonic() < deadline, f"the certificate of {name} is not served"
             time.sleep(0.02)
 
@@ -86,3 +89,8 @@ class TlsSites:
         except OSError:
             # It does not listen yet, or cuts connections while it reads its files again
             return None
+
+
+def _der(pem):
+    """Return the first certificate of the file `pem` as it is shown to whoever connects."""
+    return ssl.PEM_cert_to_DER_cert(_CERTIFICATE.search(Path(pem).read_text()).group())

@@ -10,7 +10,7 @@ from tests.chain import Chain, Sold
 from tests.fakes.whmcs_php.harness import ORDERS
 from tests.integration.chain.habits import HABITS_OF_CRON
 from tests.integration.chain.outcome import WELCOME
-from tests.whole import BUNDLE
+from tests.whole import BUNDLE, wait_for
 
 SECONDS = 600
 #: Where accounts are born with what, and the languages of those who order there.
@@ -83,9 +83,16 @@ def shops(chain, born):
         born[habit, "english"] = Shop(sold, (), job=chain.job(sold))
     for shop in born.values():
         shop.status = chain.whole.live(shop.job, SECONDS)
+    wait_for(lambda: everybody_is_let_in(chain, born), chain.addon.log)
+    return born
+
+
+def everybody_is_let_in(chain, born):
+    """Let WHMCS look at the shops, as it does with each run of its cron, of which one has but a few seconds; tell
+    whether it knows all of them ready."""
     chain.addon.due_now()
     chain.addon.cron()
-    return born
+    return all(chain.addon.shop(shop.sold.service)["ready_at"] for shop in born.values())
 
 
 @pytest.fixture(scope="package")

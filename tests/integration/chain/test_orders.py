@@ -7,10 +7,10 @@ import requests
 from selenium.webdriver.common.by import By
 
 from tests.browser.chrome import chrome, complaints
+from tests.browser.waiting import click, text_of, until
 from tests.integration.chain.conftest import BIRTHS, SHOPS, doors
 from tests.integration.chain.habits import HABITS_OF_CRON
 from tests.integration.chain.outcome import READY, WELCOME, assert_everything_is_there_once
-from tests.whole import wait_for
 
 everywhere = pytest.mark.parametrize(("birth", "language"), SHOPS)
 #: What an account is born with.
@@ -88,8 +88,8 @@ def test_the_password_is_shown_once_by_the_mailed_link_and_opens_the_back_office
     whm, domain = shop.sold.server.whm, shop.sold.domain
     with chrome(resolve={domain: f"{whm.ip}:{whm.http_port}"}) as browser:
         browser.get(link)
-        browser.find_element(By.CSS_SELECTOR, "form button").click()
-        password = wait_for(lambda: browser.find_elements(By.ID, "password"))[0].text.strip()
+        click(browser, By.CSS_SELECTOR, "form button")
+        password = text_of(browser, "#password").strip()
         assert password
         browser.get(link)
         assert password not in browser.page_source
@@ -99,8 +99,8 @@ def test_the_password_is_shown_once_by_the_mailed_link_and_opens_the_back_office
         browser.get(shop.status["admin_url"])
         browser.find_element(By.ID, "email").send_keys(shop.sold.email)
         browser.find_element(By.ID, "passwd").send_keys(password)
-        browser.find_element(By.NAME, "submitLogin").click()
-        wait_for(lambda: browser.find_elements(By.CSS_SELECTOR, ".tiles"), lambda: browser.page_source)
+        click(browser, By.NAME, "submitLogin")
+        until(browser, lambda: browser.find_elements(By.CSS_SELECTOR, ".tiles"))
         browser.get(shop.status["shop_url"])
         assert browser.find_elements(By.CSS_SELECTOR, ".grid img")
         assert complaints(browser) == []

@@ -13,8 +13,8 @@ import requests
 
 from tests.chain import Sold
 from tests.integration.chain.outcome import READY
+from tests.resources import descendants, stand_still
 from tests.traces import Traces
-from tests.whole import WAIT_SECONDS
 
 #: Where WHMCS keeps the addon's secret and its logins to servers.
 HOLDERS = ("tbladdonmodules", "tblservers")
@@ -46,11 +46,12 @@ def watched(chain, sold):
     agent = chain.start_agent(sold)
     chain.whole.wait(job, "restoring", "failed", "live")
     os.killpg(agent.pid, signal.SIGSTOP)
+    stand_still([agent.pid, *descendants(agent.pid)])
     home = Path(sold.server.whm.account(sold.account).home)
     lines = b"\n".join(path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline") if is_of(path, home))
     files = {path.name: path.read_bytes() for path in (home / ".shoplaunch").iterdir() if path.is_file()}
     os.killpg(agent.pid, signal.SIGCONT)
-    assert agent.wait(WAIT_SECONDS) == 0
+    chain.left(sold, agent)
     chain.whole.live(job)
     return Watched(sold, lines, files)
 

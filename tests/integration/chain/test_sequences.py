@@ -53,7 +53,7 @@ def jobs_of(chain, sold):
 def test_an_acceptance_alone_builds_nothing(chain, server):
     sold = chain.order(server)
     chain.addon.accept(sold.order)
-    chain.addon.cron()
+    chain.tell(sold)
     status = chain.whole.signed("GET", f"/api/v1/services/{sold.service}").json()
     assert status["waiting_for"] == "module_created"
     assert chain.find(sold) is None
@@ -81,6 +81,7 @@ def test_an_event_whose_answer_is_lost_is_told_again_and_makes_no_second_shop(ch
     sold = chain.order(server)
     if event == "accepted":
         chain.addon.create(sold.service)
+        chain.tell(sold)
     chain.wire.cut("POST")
     chain.addon.create(sold.service) if event == "module_created" else chain.addon.accept(sold.order)
     wait_for(lambda: chain.wire.lost, "nothing was told", pause=0.2)

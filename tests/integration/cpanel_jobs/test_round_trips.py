@@ -18,8 +18,9 @@ from tests.agent_box import Keys
 pytestmark = pytest.mark.root
 #: What accounts are born with; "unstamped" as by an operator who copied the files by hand.
 SKELETONS = ["absent", "current", "old", "unstamped"]
-#: So long every answer takes: whatever does not wait for it is asked meanwhile.
-SECONDS = 1.5
+#: So long every answer takes: whatever does not wait for it is asked meanwhile. On a busy machine that may take longer:
+#: then it is all done once more, with slower answers.
+SECONDS = (1.5, 6, 24)
 MODES = {"agent.pyz": 0o600, "agent.sha256": 0o600, "job": 0o600, "run": 0o700}
 
 
@@ -83,30 +84,37 @@ def rounds(whm):
     return whm.calls.round_trips(calls[: line + 1]), whm.calls.round_trips()
 
 
+def worked(world, sell, line, in_all):
+    """Return the job that `sell()` made, for which no more than `line` round trips were needed up to the cron line.
+
+    `in_all` is the most up to its end.
+    """
+    for seconds in SECONDS:
+        world.whm.calls.clear()
+        world.whm.quirks.slow["*"] = seconds
+        job = sell()
+        world.work()
+        world.whm.quirks.slow.clear()
+        assert world.job(job).state == "dropped", world.status(job)
+        found = rounds(world.whm)
+        if found[0] <= line and found[1] <= in_all:
+            return job
+    raise AssertionError((found, world.whm.calls.functions()))
+
+
 @pytest.mark.parametrize("skeleton", SKELETONS)
 def test_the_cron_line_is_there_after_four_round_trips_and_everything_is_seen_in_a_fifth(world, born, skeleton):
-    hosting = born(skeleton)
-    world.whm.calls.clear()
-    world.whm.quirks.slow["*"] = SECONDS
-    job = world.sell(hosting)
-    world.work()
-    line, all_in_all = rounds(world.whm)
-    called = [call.function for call in world.whm.calls.all]
-    assert (line <= 4, all_in_all <= 5) == (True, True), (line, all_in_all, called)
-    world.whm.quirks.slow.clear()
-    prepared(world, hosting, job)
+    job = worked(world, lambda: world.sell(born(skeleton)), 4, 5)
+    prepared(world, world.whm.account(job.account), job)
 
 
 @pytest.mark.parametrize(("is_there", "more"), [(True, 0), (False, 2)], ids=["an account that is there", "a new one"])
 def test_an_order_that_may_make_the_account_takes_two_more_when_it_does(world, is_there, more):
-    user = world.hosting().user if is_there else world.whm.new_user()
-    world.whm.calls.clear()
-    world.whm.quirks.slow["*"] = SECONDS
-    job = world.order(server="cp1", account=user, domain=f"{user}.test", create_account=True)
-    world.work()
-    assert world.job(job).state == "dropped", world.status(job)
-    line, all_in_all = rounds(world.whm)
-    assert (line <= 4 + more, all_in_all <= 5 + more) == (True, True), [call.function for call in world.whm.calls.all]
+    def sell():
+        user = world.hosting().user if is_there else world.whm.new_user()
+        return world.order(server="cp1", account=user, domain=f"{user}.test", create_account=True)
+
+    worked(world, sell, 4 + more, 5 + more)
 
 
 def test_a_server_that_carries_out_no_calls_together_is_asked_side_by_side(whm, world_of):

@@ -55,9 +55,9 @@ def test_a_visitor_reads_a_post_sees_its_picture_and_finds_it_by_searching(brows
 def test_the_owner_signs_in_and_saves_a_post_that_visitors_see(browser, sites, pair):
     job, shown = pair[1]
     browser.get(shown["admin_url"])
-    wait_for(browser, expected.element_to_be_clickable((By.ID, "user_login"))).send_keys(
-        f"{job['account']}@example.com"
-    )
+    # A moment after the page is there its script moves the cursor there and selects what has been typed
+    wait_for(browser, lambda driver: driver.switch_to.active_element.get_attribute("id") == "user_login")
+    browser.find_element(By.ID, "user_login").send_keys(f"{job['account']}@example.com")
     browser.find_element(By.ID, "user_pass").send_keys(sites.password(job))
     browser.find_element(By.ID, "wp-submit").click()
     wait_for(browser, expected.presence_of_element_located((By.ID, "wpadminbar")))
