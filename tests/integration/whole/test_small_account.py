@@ -24,7 +24,7 @@ TAKEN = 85
 RATE = 1_000_000
 SHARE = 0.25
 #: Nor would it be time to look for the agent so much later: it is heard more often than it has to be.
-AHEAD_SECONDS = 240
+AHEAD_SECONDS = 300
 
 
 @pytest.fixture
