@@ -22,6 +22,8 @@ from tests.bench.shapes import SHAPES
 from tests.bench.ways import Bench
 from tests.interpreters import as_numbers, interpreters
 
+#: How much is read ahead, and so how much memory is taken, depends on chance.
+LOOKS = 5
 #: Between these lines of README.md the tables stand.
 BEGIN, END = "<!-- measured by make bench -->\n", "<!-- end of what was measured -->\n"
 
@@ -42,7 +44,7 @@ def measure(bench, material, runs, old, progress):
         ways["C36"] = lambda material: bench.agent(material, python=old)
     sizes = material.bundle.stat().st_size, material.tree_bytes, material.dump.stat().st_size
     result = results.Result(material.name, material.shape, *sizes, runs={way: [] for way in ways})
-    task = progress.add_task(material.shape, total=(1 + runs) * len(ways) + 1)
+    task = progress.add_task(material.shape, total=(1 + runs) * len(ways) + LOOKS)
     for number in range(1 + runs):
         for way, run in ways.items():
             measured = run(material)
@@ -50,8 +52,9 @@ def measure(bench, material, runs, old, progress):
             if number:
                 result.runs[way].append(measured)
             progress.advance(task)
-    result.look = bench.agent(material, look=True)
-    progress.advance(task)
+    for _ in range(LOOKS):
+        result.looks.append(bench.agent(material, look=True))
+        progress.advance(task)
     return result
 
 

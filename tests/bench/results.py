@@ -12,6 +12,8 @@ LARGEST_SPREAD = 0.30
 #: SQL above this is a big shop's.
 BIG_SQL_BYTES = 100_000_000
 MEMORY_BYTES = 72 << 20
+#: Of a larger shop no more memory is taken than this many times that of the smallest.
+FLAT = 1.10
 WAYS = {
     "A": "`tar`, then `mariadb`, then the domain replaced",
     "B": "`tar` and `mariadb` side by side, nothing replaced",
@@ -21,15 +23,15 @@ WAYS = {
 NOTE = (
     "Every run has a new file system (ext4, in memory where there is room) and a database of its own. A and B end\n"
     "with `sync -f`, since the agent, too, brings everything to the disk before it switches. C is all of it, from the\n"
-    "launcher's start to the agent's removal. Ratios are medians of pairs. Memory (PSS) is that of all the agent's\n"
-    "processes together, in a run of its own; processor time is the agent's, and beside it that of `tar`, `gzip` and\n"
-    "the `mariadb` client."
+    "launcher's start to the agent's removal. Ratios are medians of pairs. Memory (PSS) is the most that all the\n"
+    "agent's processes take together: median, least and most of runs of their own, in which it is looked at all the time.\n"
+    "Processor time is the agent's, and beside it that of `tar`, `gzip` and the `mariadb` client."
 )
 
 
 @dataclass
 class Result:
-    """One shop's: `runs` maps a way of WAYS to its ways.Run objects in order, `look` is the run that was looked at."""
+    """One shop's: `runs` maps a way of WAYS to its ways.Run objects in order, `looks` are the runs that were looked at."""
 
     name: str
     shape: str
@@ -37,7 +39,7 @@ class Result:
     tree_bytes: int
     sql_bytes: int
     runs: dict = field(default_factory=dict)
-    look: object = None
+    looks: list = field(default_factory=list)
 
     def median(self, way):
         """Return the median of a way's seconds."""
@@ -66,7 +68,12 @@ class Result:
     @property
     def read(self):
         """Bytes the kernel fetched from the disk for the agent, as a part of the bundle."""
-        return self.look.read / self.bundle_bytes
+        return statistics.median(run.read for run in self.looks) / self.bundle_bytes
+
+    @property
+    def memory(self):
+        """Bytes of memory, median of the runs that were looked at."""
+        return statistics.median(run.pss for run in self.looks)
 
     @property
     def written(self):
@@ -79,7 +86,7 @@ class Result:
         found = {
             "C : A": (self.ratio("C", "A"), 0.5),
             "C : B": (self.ratio("C", "B"), at_once),
-            "memory": (self.look.pss, MEMORY_BYTES),
+            "memory": (self.memory, MEMORY_BYTES),
             "processor": (self.cpu("C") / self.cpu("B"), 1.0),
             "read": (self.read, 1.05),
             "written": (self.written, 1.05),
@@ -117,11 +124,17 @@ def _seconds(result):
         yield [result.shape, WAYS[way], f"{result.median(way):.2f}", f"{least:.2f}–{most:.2f}", *ratios]
 
 
+def _mebibytes(result):
+    sizes = [run.pss for run in result.looks]
+    middle, least, most = (round(size / (1 << 20)) for size in (result.memory, min(sizes), max(sizes)))
+    return f"{middle} ({least}–{most}) MiB"
+
+
 def _costs(result):
     agent, by_hand = result.cpu("C"), result.cpu("B")
     yield [
         result.shape,
-        f"{result.look.pss / (1 << 20):.0f} MiB",
+        _mebibytes(result),
         f"{agent:.2f} s : {by_hand:.2f} s = {agent / by_hand:.2f}",
         f"{result.read:.2f}",
         f"{result.written:.2f}",
@@ -145,6 +158,14 @@ def show(results):
         for what, (found, most) in result.targets().items():
             if found > most:
                 console.print(f"{result.name}: {what} is {found:.4g}, at most {most:.4g} is wanted", style="yellow")
+    if growth(results) > FLAT:
+        console.print(f"memory grows to {growth(results):.2f} times, at most {FLAT} is wanted", style="yellow")
+
+
+def growth(results):
+    """Return the most memory of any of `results` as a multiple of the smallest shop's."""
+    smallest = min(results, key=lambda result: result.bundle_bytes)
+    return max(result.memory for result in results) / smallest.memory
 
 
 def markdown(results):

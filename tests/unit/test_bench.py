@@ -8,12 +8,12 @@ from tests.bench import restore, results, search_replace
 from tests.bench.ways import Run
 
 
-def found(seconds_of_b):
+def found(seconds_of_b, memory=50, bundle_bytes=17_000_000):
     """Return a results.Result whose B took these seconds, A twice and C half as long."""
-    result = results.Result("small", "17 MB", 17_000_000, 40_000_000, 1_000_000)
+    result = results.Result("small", "17 MB", bundle_bytes, 40_000_000, 1_000_000)
     for way, factor in (("A", 2.0), ("B", 1.0), ("C", 0.5)):
         result.runs[way] = [Run(factor * seconds, 1.0, 0, 40_000_000) for seconds in seconds_of_b]
-    result.look = Run(1.0, 1.0, 17_000_000, 40_000_000, 50 << 20)
+    result.looks = [Run(1.0, 1.0, 17_000_000, 40_000_000, size << 20) for size in (51, memory, 49)]
     return result
 
 
@@ -28,12 +28,22 @@ def test_steady_figures_are_written_between_the_marks_and_drawn(options):
     text = options.markdown.read_text()
     assert text.startswith(f"before\n{restore.BEGIN}!") and text.endswith(f"{restore.END}behind\n")
     assert "| agent | 0.55 | 0.50–0.60 | 0.25 | 0.50 |" in text and "old" not in text
+    assert "| 50 (49–51) MiB |" in text
     assert "0.55 s" in options.svg.read_text()
 
 
 def test_nothing_is_published_when_the_floor_itself_varies_too_much(options):
     assert not restore.publish(options, [found([1.0, 1.1, 1.2]), found([1.0, 1.1, 1.5])])
     assert options.json.exists() and not options.markdown.exists() and not options.svg.exists()
+
+
+def test_memory_that_grows_with_the_shop_is_told(capsys):
+    small, large = found([1.0]), found([1.0], memory=56, bundle_bytes=500_000_000)
+    results.show([large, small])
+    assert "memory grows" not in capsys.readouterr().out
+    large.looks = [Run(1.0, 1.0, 0, 0, 56 << 20)]
+    results.show([large, small])
+    assert "memory grows to 1.12 times" in capsys.readouterr().out
 
 
 def test_a_domain_is_replaced_by_key_and_serialized_lengths_follow(mariadb_server):
