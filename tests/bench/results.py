@@ -24,14 +24,14 @@ NOTE = (
     "Every run has a new file system (ext4, in memory where there is room) and a database of its own. A and B end\n"
     "with `sync -f`, since the agent, too, brings everything to the disk before it switches. C is all of it, from the\n"
     "launcher's start to the agent's removal. Ratios are medians of pairs. Memory (PSS) is the most that all the\n"
-    "agent's processes take together: median, least and most of runs of their own, in which it is looked at all the time.\n"
-    "Processor time is the agent's, and beside it that of `tar`, `gzip` and the `mariadb` client."
+    "agent's processes take together: median, least and most of five runs of their own, in which it is looked at all\n"
+    "the time. Processor time is the agent's, and beside it that of `tar`, `gzip` and the `mariadb` client."
 )
 
 
 @dataclass
 class Result:
-    """One shop's: `runs` maps a way of WAYS to its ways.Run objects in order, `looks` are the runs that were looked at."""
+    """One shop's: `runs` maps a way of WAYS to its ways.Run objects in order, `looks` are runs that were looked at."""
 
     name: str
     shape: str
