@@ -52,6 +52,7 @@ bench:
 	.venv/bin/python -m tests.bench.pack
 	.venv/bin/python -m tests.bench.addon
 	.venv/bin/python -m tests.bench.controller
+	.venv/bin/python -m tests.bench.slow_disk
 	.venv/bin/python -m tests.bench.order_to_live $(firstword $(BUNDLE))
 	.venv/bin/python -m tests.bench.restore $(BUNDLE) --svg build/speed.svg --markdown build/speed.md
 

@@ -18,6 +18,7 @@ from tests.bench.material import KNOWN, pin
 from tests.controller_stub import Controller
 from tests.mariadb import start_private, stop_private
 from tests.resources import usage_of
+from tests.slow_disk import slow_down
 
 #: Beside the bundle's server of tests: what MariaDB does by itself.
 SERVER = ("--innodb-buffer-pool-size=128M", "--innodb-flush-log-at-trx-commit=1")
@@ -97,18 +98,22 @@ class Bench:
         _flush(target)
         return Run(time.perf_counter() - started, _children_cpu() - cpu)
 
-    def agent(self, material, python=None, look=False):
+    def agent(self, material, python=None, look=False, rate=None):
         """C: the agent, from the launcher's start to its own removal; with `python` that interpreter's.
 
-        With `look` the bundle is in no cache, and the memory is looked at all the time, which makes it slower.
+        With `look` the bundle is in no cache, and the memory is looked at all the time, which makes it slower. With
+        `rate` no more than so many bytes a second come from the disk and go to it.
         """
         database, user, password = self._database()
         base = self._new_disk(material) / "accounts"
         base.mkdir(mode=0o755)
         with contextlib.closing(Box(self.controller, self.keys, self.folder / "agent.pyz", base)) as box:
-            return self._restore(box, material, (database, user, password), python, look)
+            self._furnish(box, material, (database, user, password))
+            if rate is not None:
+                slow_down(box.home, rate)
+            return self._restore(box, python, look)
 
-    def _restore(self, box, material, access, python, look):
+    def _furnish(self, box, material, access):
         database, user, password = access
         shutil.copy(material.bundle, box.folder / "shop.bundle")
         box.pin = pin(material)
@@ -116,6 +121,8 @@ class Bench:
         values = {"db.name": database, "db.user": user, "db.password": password, "db.socket": self.server.socket}
         own = {"root": str(box.root), "home": str(box.home), "db.host": "localhost", "db.port": ""}
         box.drop(values={**material.values, **own, **values})
+
+    def _restore(self, box, python, look):
         _flush(box.home)
         if look:
             _forget(box.folder / "shop.bundle")

@@ -1,6 +1,5 @@
 """An account with few processes, a share of a processor and a slow disk gets its shop, and is never taken for dead."""
 
-import json
 import os
 import subprocess
 import time
@@ -11,17 +10,16 @@ import pytest
 
 from controller.jobs import silence
 from shared.bundle import load_manifest
-from tests.agent_box import killing_agent, write_bundle
+from tests.agent_box import write_bundle
 from tests.bulk import full_shard
 from tests.cpu_quota import CpuQuota
 from tests.resources import has_ended, usage_of
+from tests.slow_disk import passed, slow_down
 from tests.whole import wait_for
 
 PROCESSES = 100
 #: Those of the owner's own programs.
 TAKEN = 85
-#: Bytes a second, as hosts limit them.
-RATE = 1_000_000
 SHARE = 0.25
 #: Nor would it be time to look for the agent so much later: it is heard more often than it has to be.
 AHEAD_SECONDS = 300
@@ -66,12 +64,7 @@ def occupied(whole, job):
 def limited(whole, job, quota):
     """Start the launcher as the account, within its limits; return the process."""
     home, entry = whole.home(job), whole.identity(job)
-    agent = home / ".shoplaunch" / "agent.pyz"
-    killing_agent(agent, agent.with_suffix(".gated"), by="gate")
-    os.replace(agent.with_suffix(".gated"), agent)
-    (home / "gate.json").write_text(json.dumps({"rate": RATE}))
-    for path in (agent, home / "gate.json"):
-        os.chown(path, entry.pw_uid, entry.pw_gid)
+    slow_down(home)
     drop = ["setpriv", f"--reuid={entry.pw_uid}", f"--regid={entry.pw_gid}", "--clear-groups"]
     command = [*drop, "prlimit", f"--nproc={PROCESSES}", "sh", str(home / ".shoplaunch" / "run")]
     process = subprocess.Popen(
@@ -113,7 +106,7 @@ def test_a_small_account_gets_its_shop_and_is_never_taken_for_dead(whole, heavy,
     certificate = whole.world.json("certificate", job["id"])
     assert 0.95 * size < certificate["bytes_read"] <= 1.05 * size
     tree = certificate["bytes_written"]
-    passed = json.loads((whole.home(job) / "passed.json").read_text())
-    assert passed["read"] <= 1.05 * size and tree <= usage.written <= 1.05 * tree
+    let = passed(whole.home(job))
+    assert let["read"] <= 1.05 * size and tree <= usage.written <= 1.05 * tree
     # At a microsecond a byte
-    assert size + tree <= passed["read"] + passed["written"] <= 1.05 * (size + tree)
+    assert size + tree <= let["read"] + let["written"] <= 1.05 * (size + tree)
