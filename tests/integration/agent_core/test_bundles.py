@@ -1,9 +1,7 @@
 """Damaged, altered, hostile and fetched bundles."""
 
 import hashlib
-import http.server
 import io
-import threading
 import zipfile
 
 import pytest
@@ -14,6 +12,7 @@ from agent.http import Door
 from shared.encoding import canonical_json
 from shared.errors import ShoplaunchError
 from tests.agent_box import sample_members, small_manifest, write_bundle
+from tests.bundle_server import BundleServer
 
 
 @pytest.fixture
@@ -123,62 +122,9 @@ def test_another_bundle_than_the_job_names_is_refused(bundle):
         Bundle(str(path), dict(pin, manifest_sha256="0" * 64))
 
 
-class Server:
-    """Serves one file; breaks off after `budget` bytes of an answer, honours ranges unless told not to."""
-
-    def __init__(self, content):
-        self.content = content
-        self.budget = None
-        self.ranges = True
-        self.asked = []
-        self.tokens = []
-        self.mark = self.redirect = self.status = None
-        self.after = []
-        outer = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_GET(self):
-                outer.serve(self)
-
-            def log_message(self, *arguments):
-                pass
-
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}/shop.bundle"
-        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
-
-    def serve(self, handler):
-        wanted = handler.headers.get("Range")
-        self.asked.append(wanted)
-        self.tokens.append(handler.headers.get("Authorization"))
-        if self.redirect or self.status:
-            handler.send_response(self.status or 302)
-            handler.send_header("Location", self.redirect or "/")
-            handler.end_headers()
-            return
-        resumes = wanted and self.ranges and handler.headers.get("If-Range", self.mark) == self.mark
-        start = int(wanted[6:-1]) if resumes else 0
-        body = self.content[start:]
-        handler.send_response((206 if body else 416) if resumes else 200)
-        if resumes:
-            handler.send_header("Content-Range", f"bytes {start}-{len(self.content) - 1}/{len(self.content)}")
-        if self.mark:
-            handler.send_header("ETag", self.mark)
-        handler.send_header("Content-Length", str(len(body)))
-        handler.end_headers()
-        handler.wfile.write(body if self.budget is None else body[: self.budget])
-        handler.close_connection = True
-        if self.after:
-            self.after.pop(0)()
-
-    def close(self):
-        self._server.shutdown()
-        self._server.server_close()
-
-
 @pytest.fixture
 def server(bundle):
-    serving = Server(bundle[0].read_bytes())
+    serving = BundleServer(bundle[0].read_bytes())
     yield serving
     serving.close()
 
@@ -219,7 +165,7 @@ def test_a_longer_file_than_the_job_says_is_refused(bundle, server, tmp_path):
         fetch(dict(pin, url=server.url), str(tmp_path / "f"), Door(), sleep=lambda seconds: None)
 
 
-def test_a_restore_fetches_its_bundle_and_resumes_after_sigkill(box, bundle, server):
+def test_a_restore_goes_on_from_the_part_that_lies_in_its_account(box, bundle, server):
     _, pin, _ = bundle
     part = box.folder / f"shop.bundle.{pin['manifest_sha256'][:16]}.part"
     part.write_bytes(server.content[:2000])
@@ -274,7 +220,7 @@ def test_a_part_longer_than_the_servers_file_is_begun_anew(bundle, server, tmp_p
 
 def test_a_redirect_is_not_followed_and_the_token_goes_nowhere_else(bundle, server, tmp_path):
     _, pin, _ = bundle
-    elsewhere = Server(server.content)
+    elsewhere = BundleServer(server.content)
     try:
         server.redirect = elsewhere.url
         with pytest.raises(ShoplaunchError, match="bundle_missing"):
