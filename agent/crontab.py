@@ -1,12 +1,16 @@
 """The account's crontab: our one line taken out, everything else left byte for byte."""
 
+import fcntl
 import os
+import select
 import subprocess
 
 from shared.errors import ShoplaunchError
 
 TIMEOUT_SECONDS = 30
 MARK = "# shoplaunch:"
+#: Linux's fcntl.h; Python has a name for it since 3.10.
+_SET_PIPE_SIZE = 1031
 
 
 def remove_line(job_id, log):
@@ -27,7 +31,7 @@ def remove_line(job_id, log):
     if kept.strip():
         _run(["crontab", "-"], kept)
     else:
-        _run(["crontab", "-r"], b"")
+        _run(["crontab", "-r"])
     after = _read()
     if (after or b"").strip() != kept.strip():
         raise ShoplaunchError("cron_edit_failed", "the crontab reads back otherwise than written")
@@ -36,7 +40,7 @@ def remove_line(job_id, log):
 
 def _read():
     """Return the crontab's bytes, None when the account has none."""
-    status, output, problem = _call(["crontab", "-l"], b"")
+    status, output, problem = _call(["crontab", "-l"])
     if status == 0:
         return output
     if b"no crontab" in problem:
@@ -44,25 +48,50 @@ def _read():
     raise ShoplaunchError("cron_edit_failed", "crontab -l ended with status {}".format(status))
 
 
-def _run(command, text):
+def _run(command, text=b""):
     status, _, problem = _call(command, text)
     if status != 0:
         reason = problem.decode("utf-8", "replace").strip()[:200]
         raise ShoplaunchError("cron_edit_failed", "{} ended with status {}: {}".format(command, status, reason))
 
 
-def _call(command, text):
+def _call(command, text=b""):
     environment = dict(os.environ, LC_ALL="C", PATH=os.environ.get("PATH") or os.defpath)
     try:
-        process = subprocess.Popen(
-            command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-        )
+        given = _holding(text)
+        try:
+            process = subprocess.Popen(
+                command, env=environment, stdin=given, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+            )
+        finally:
+            os.close(given)
     except OSError as error:
         raise ShoplaunchError("cron_edit_failed", "crontab cannot be run: {}".format(error.strerror)) from None
     try:
-        output, problem = process.communicate(text, timeout=TIMEOUT_SECONDS)
+        output, problem = process.communicate(timeout=TIMEOUT_SECONDS)
     except subprocess.TimeoutExpired:
         process.kill()
         process.communicate()
         raise ShoplaunchError("cron_edit_failed", "crontab does not answer") from None
     return process.returncode, output, problem
+
+
+def _holding(text):
+    """Return a descriptor from which all of `text` can be read. Raises OSError.
+
+    It is there before anybody reads: were we killed while `crontab -` waits for it, that would take what has come so
+    far, or nothing at all, for the whole crontab.
+    """
+    reading, writing = os.pipe()
+    try:
+        if len(text) > select.PIPE_BUF:
+            fcntl.fcntl(writing, _SET_PIPE_SIZE, len(text))
+        os.set_blocking(writing, False)
+        while text:
+            text = text[os.write(writing, text) :]
+    except OSError:
+        os.close(reading)
+        raise
+    finally:
+        os.close(writing)
+    return reading

@@ -19,13 +19,19 @@ def attempt(
 ) -> subprocess.CompletedProcess[bytes]:
     """Run `command` with `content` as its input and return the result, whatever its exit code.
 
+    All of the input is there before the command starts: what we are killed in the middle of, it does all the same.
+
     Raises panel_refused when it does not exist, panel_unreachable when it takes longer than `timeout` seconds.
     """
     environment = {"PATH": SBIN, "LC_ALL": "C", "HOME": "/root", "LANGUAGE": ""}
     try:
-        return subprocess.run(
-            list(command), input=content, capture_output=True, check=False, timeout=timeout, cwd="/", env=environment
-        )
+        # In memory, as there are passwords among it
+        with os.fdopen(os.memfd_create("input"), "w+b") as given:
+            given.write(content)
+            given.seek(0)
+            return subprocess.run(
+                list(command), stdin=given, capture_output=True, check=False, timeout=timeout, cwd="/", env=environment
+            )
     except OSError as error:
         raise ShoplaunchError("panel_refused", f"{command[0]} cannot be run: {error.strerror}") from None
     except subprocess.TimeoutExpired:

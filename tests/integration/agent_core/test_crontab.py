@@ -1,5 +1,6 @@
 """The crontab is edited with the system's own `crontab`, in a real account."""
 
+import signal
 import subprocess
 
 import pytest
@@ -20,15 +21,34 @@ except ShoplaunchError as error:
 """
 
 
+#: Killed as soon as `crontab -` was started.
+KILLED = """
+import os, signal, subprocess
+class Popen(subprocess.Popen):
+    def __init__(self, command, **more):
+        super().__init__(command, **more)
+        if command[-1] == "-":
+            os.kill(os.getpid(), signal.SIGKILL)
+subprocess.Popen = Popen
+"""
+SLOW_TO_READ = """#!/bin/sh
+[ "$1" = - ] || exec /usr/bin/crontab "$@"
+sleep 0.5
+/usr/bin/crontab -
+: >"$0.ended"
+"""
+
+
 @pytest.fixture
 def edit(box):
-    def run(path="/usr/bin:/bin"):
+    def run(path="/usr/bin:/bin", before="", returncode=0):
         script = box.home / "edit.py"
-        script.write_text(EDIT)
+        script.write_text(before + EDIT)
         box.own()
         command = ["/usr/bin/setpriv", f"--reuid={box.uid}", f"--regid={box.gid}", "--clear-groups", "/usr/bin/python3"]
         command += [str(script), str(box.folder / "agent.pyz"), box.id]
-        done = subprocess.run(command, env={"PATH": path}, capture_output=True, text=True, check=True, timeout=120)
+        done = subprocess.run(command, env={"PATH": path}, stdout=subprocess.PIPE, text=True, check=False, timeout=120)
+        assert done.returncode == returncode
         return done.stdout.strip()
 
     return run
@@ -90,3 +110,16 @@ def test_without_a_crontab_command_it_fails_clearly(box, edit):
     empty = box.home / "empty"
     empty.mkdir()
     assert edit(str(empty)) == "cron_edit_failed"
+
+
+@pytest.mark.parametrize("lines", [2, 3000])
+def test_killed_before_crontab_has_read_the_new_one_no_line_of_the_owner_is_lost(box, edit, lines):
+    others = [f"{number % 60} 1 * * * true {number} of many" for number in range(lines)]
+    box.cron(*others, cron_line(box.id))
+    tools = box.home / "tools"
+    tools.mkdir()
+    (tools / "crontab").write_text(SLOW_TO_READ)
+    (tools / "crontab").chmod(0o755)
+    edit(f"{tools}:/usr/bin:/bin", before=KILLED, returncode=-signal.SIGKILL)
+    box.wait_for((tools / "crontab.ended").exists)
+    assert box.crontab == "".join(line + "\n" for line in others)

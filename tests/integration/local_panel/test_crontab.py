@@ -1,7 +1,9 @@
 """The account's crontab: our line once, everybody else's byte for byte, and a real cron that fires it."""
 
 import os
+import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -16,6 +18,23 @@ THEIRS = (
     b"# my own lines\nMAILTO=\"\"\n\n  */5 * * * *   echo 'a  b'  \n@daily true # shoplaunch:job-1x\n"
     b"0 0 1 1 * echo \xff\xfe % raw\n#\t* * * * * off\n"
 )
+
+#: Killed as soon as `crontab -` was started.
+KILLED = """
+import os, signal, subprocess, sys
+from controller.panels.local import commands
+class Popen(subprocess.Popen):
+    def __init__(self, command, **more):
+        super().__init__(command, **more)
+        os.kill(os.getpid(), signal.SIGKILL)
+subprocess.Popen = Popen
+commands.attempt([sys.argv[1], "-u", sys.argv[2], "-"], content=sys.stdin.buffer.read())
+"""
+SLOW_TO_READ = """#!/bin/sh
+sleep 0.5
+/usr/bin/crontab "$@"
+: >"$0.ended"
+"""
 
 
 @pytest.fixture
@@ -39,6 +58,21 @@ def test_an_account_without_crontab_gets_one_and_loses_it_again(server, account)
     assert panel.cron_lines(account) == [cron_line("job-1")]
     panel.remove_cron(account, "shoplaunch:job-1")
     assert crontab(account.user) is None
+
+
+def test_killed_before_crontab_has_read_the_new_one_it_is_written_all_the_same(account, tmp_path):
+    crontab(account.user, THEIRS)
+    command = tmp_path / "crontab"
+    command.write_text(SLOW_TO_READ)
+    command.chmod(0o755)
+    content = THEIRS + b"5 5 * * * true # more than a pipe holds\n" * 2000
+    done = subprocess.run([sys.executable, "-c", KILLED, str(command), account.user], input=content, check=False)
+    assert done.returncode == -signal.SIGKILL
+    end = time.monotonic() + 60
+    while not (tmp_path / "crontab.ended").exists():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    assert crontab(account.user) == content
 
 
 def test_other_lines_stay_byte_for_byte(server, account):
