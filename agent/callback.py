@@ -166,6 +166,11 @@ class Reporter:
         with self._changed:
             return self._outbox.has(name)
 
+    def is_kept(self, event):
+        """Tell whether `event`, which `event()` returned, waits on the disk: the next run goes on telling it."""
+        with self._changed:
+            return self._outbox.is_kept(event["seq"])
+
     def farewell(self, name):
         """Send event `name` once, writing nothing in the account any more; return whether it was acknowledged.
 

@@ -21,6 +21,8 @@ class Outbox:
         self._attempt = attempt
         self._log = log
         self._waiting = self._load()
+        #: Numbers of events that are in memory only.
+        self._unkept = set()
 
     def _load(self):
         waiting = []
@@ -55,10 +57,17 @@ class Outbox:
         path = os.path.join(self._folder, "{:08d}.json".format(event["seq"]))
         write = write_durably if event["event"] in ESSENTIAL else write_whole
         try:
+            if not os.path.isdir(self._folder):
+                os.mkdir(self._folder, 0o700)
             write(path, json.dumps(event, sort_keys=True).encode("utf-8"))
         except OSError as error:
+            self._unkept.add(event["seq"])
             self._log.info("event %d waits in memory only: %s", event["seq"], error.strerror)
         self._waiting.append((path, event))
+
+    def is_kept(self, seq):
+        """Tell whether the event with the number `seq`, which was added here, is where the next run finds it."""
+        return seq not in self._unkept
 
     def first(self):
         """Return the oldest waiting event, None when none waits."""
@@ -74,7 +83,7 @@ class Outbox:
             path, _ = self._waiting.pop(0)
             try:
                 os.unlink(path)
-            except FileNotFoundError:
+            except (FileNotFoundError, NotADirectoryError):
                 continue
 
 

@@ -17,7 +17,8 @@ def run(ctx):
     if (final.get("job"), final.get("attempt")) != (ctx.job_id, ctx.attempt):
         final = ctx.reporter.event("finished", stage=NAME, evidence=evidence(ctx))
         # Noted after the event: told twice does no harm, never told does. The controller may take it from there
-        ctx.state.update(final=final)
+        if ctx.reporter.is_kept(final):
+            ctx.state.update(final=final)
     if not ctx.reporter.wait_delivered(WAIT_SECONDS, final["seq"]):
         ctx.check_current()
         raise ShoplaunchError("callback_failed", "the final report is not acknowledged yet")

@@ -63,6 +63,21 @@ def test_stored_events_are_numbered_without_gap_or_repetition(box, controller):
     assert numbers == list(range(1, len(numbers) + 1))
 
 
+def test_a_final_report_that_could_wait_in_memory_only_is_told_by_the_next_run(box, controller):
+    box.with_bundle()
+    box.drop()
+    box.cron()
+    # Nothing can be written into it
+    (box.folder / "outbox").write_text("a file of somebody's")
+    controller.answer = lambda event: (503, {}) if event["event"] == "finished" else None
+    assert box.run() == 1
+    assert controller.accepted("finished") == []
+    controller.answer = lambda event: None
+    assert box.run() == 0, (box.folder / "agent.log").read_text()
+    assert len(controller.accepted("finished")) == 1
+    assert os.listdir(box.folder) == ["outbox"]
+
+
 def test_unpacking_and_importing_happen_in_two_processes(box):
     box.with_bundle()
     box.drop()
