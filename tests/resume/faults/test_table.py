@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tests.resume.faults.model import pairwise, usual_cases
+from tests.resume.faults.model import all_cases, pairwise, usual_cases
 from tests.resume.faults.table import ELSEWHERE, FAULTS, rows
 
 PROJECT = Path(__file__).resolve().parents[3]
@@ -19,6 +19,15 @@ def test_every_pair_is_tried_in_every_run_and_the_run_stays_short():
 def test_the_readme_has_one_row_for_each_fault_in_its_own_words():
     readme = (PROJECT / "README.md").read_text("utf-8")
     assert "\n".join(rows()) + "\n\n</details>" in readme
+
+
+def test_the_readme_tells_how_much_of_it_every_run_tries():
+    everything, usual = all_cases(FAULTS), pairwise(USUAL)
+    pairs = [{(case.fault.name, case.moment) for case in cases} for cases in (everything, usual)]
+    left, of = len(pairs[0] - pairs[1]), len(pairs[0])
+    readme = " ".join((PROJECT / "README.md").read_text("utf-8").split())
+    assert f"runs {len(usual)} of the {len(everything)} crossings" in readme
+    assert f"but for {left} of the {of} pairs of a fault and a moment" in readme
 
 
 def test_what_is_said_to_be_shown_elsewhere_is_there():
