@@ -50,6 +50,30 @@ def test_410_takes_everything_back_and_the_agent_leaves(box, controller):
     assert (box.root / ".htaccess").read_bytes() == b"Options -Indexes\n"
 
 
+def test_410_takes_nothing_back_once_the_job_file_names_a_newer_attempt(box, controller):
+    box.with_bundle()
+    box.drop()
+    box.cron()
+    before = box.crontab
+
+    def too_late(event):
+        if event["event"] != "failed":
+            return None
+        box.drop(attempt=2)
+        return 410, {}
+
+    controller.answer = too_late
+    box.write_plan(prove={"error": "db_access_denied"})
+    assert box.run() == 4
+    assert "tables dropped" not in box.trace
+    assert box.state["stages"]["unpack"]["state"] == "done" and box.crontab == before
+    controller.answer = lambda event: None
+    box.write_plan()
+    assert box.run() == 0
+    # The newer attempt goes on from there
+    assert sum(line.startswith("unpack begins") for line in box.trace) == 1
+
+
 def test_410_waits_for_a_database_that_is_away(box, controller):
     box.with_bundle()
     box.drop()

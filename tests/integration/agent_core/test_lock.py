@@ -129,6 +129,15 @@ def test_a_stopped_helper_whose_parent_is_gone_is_ended_before_anybody_else_work
     assert not is_stopped(helper)
 
 
+def test_a_helper_whose_parent_is_killed_leaves_in_the_middle_of_its_work(box, working):
+    parent, helper = [pid for pid, _ in holder(box)["processes"]]
+    os.kill(parent, signal.SIGKILL)
+    working.wait(120)
+    # No tick comes that could end it, and what it waits for does not come either
+    box.wait_for(lambda: not os.path.exists(f"/proc/{helper}"), seconds=60)
+    assert not is_held(box.folder / "lock")
+
+
 @pytest.mark.parametrize("victim", ["parent", "helper", "group"])
 def test_after_sigkill_the_next_tick_goes_on_and_repeats_no_shard(box, working, victim):
     parent, helper = [pid for pid, _ in holder(box)["processes"]]

@@ -211,6 +211,24 @@ def test_a_cancelled_small_job_leaves_the_shop_as_it_was(living, controller, mom
     nothing_of_ours(living)
 
 
+def test_a_cancelled_small_job_leaves_a_newer_attempt_s_tree_alone(living, controller):
+    tree = living.home / f".shoplaunch-staging-{living.id}"
+
+    def too_late(event):
+        if event["event"] != "failed":
+            return None
+        drop(living, attempt=2)
+        tree.mkdir()
+        living.own()
+        return 410, {}
+
+    controller.answer = too_late
+    (living.root / "backoffice77" / "config.php").unlink()
+    drop(living)
+    assert living.run() == 4
+    assert tree.is_dir()
+
+
 def test_https_the_owner_switched_on_is_not_taken_back_by_a_job_that_did_nothing(living, controller):
     living.query("UPDATE ps_configuration SET value = '1' WHERE name = 'PS_SSL_ENABLED'")
     controller.answer = lambda event: (410, {})

@@ -11,10 +11,11 @@ import pytest
 
 from agent import shards, tar
 from agent.bundle_reader import Bundle
-from agent.inflate import gunzip, gunzip_large
+from agent.inflate import gunzip, gunzip_large, unpacking
 from agent.stages import unpack as unpack_stage
 from agent.state import State
 from agent.tree_writer import KEPT_FOLDERS, TreeWriter
+from shared.bundle import MAX_MEMBER_BYTES
 from shared.errors import ShoplaunchError
 from tests.agent_box import write_bundle
 from tests.handmade import packed
@@ -110,6 +111,27 @@ def test_a_member_of_another_size_than_the_manifest_says_is_damaged(unpack, size
 @both_ways
 def test_a_member_is_never_unpacked_beyond_its_size(unpack):
     assert code_of(lambda: unpack(packed(bytes(10_000_000)), 1000)) == "bundle_damaged"
+
+
+@pytest.mark.parametrize("size", [1000, 300_000])
+def test_of_a_member_larger_than_the_manifest_says_no_more_is_handed_on(size):
+    bomb, handed_on = packed(bytes(10_000_000)), []
+    assert code_of(lambda: handed_on.extend(map(len, unpacking([bomb], len(bomb), size)))) == "bundle_damaged"
+    assert sum(handed_on) <= size
+
+
+@pytest.mark.parametrize(("size", "says"), [(1000, 10_000_000), (2**30, MAX_MEMBER_BYTES + 1)])
+def test_a_member_that_cannot_hold_what_the_manifest_says_is_refused_before_it_is_read(size, says):
+    def untouched():
+        pytest.fail("it is read")
+        yield
+
+    assert code_of(lambda: list(unpacking(untouched(), size, says))) == "bundle_damaged"
+
+
+@both_ways
+def test_no_room_is_made_for_more_than_a_member_can_hold(unpack):
+    assert code_of(lambda: unpack(packed(b"0123456789"), 2**62)) == "bundle_damaged"
 
 
 @both_ways

@@ -40,6 +40,19 @@ def test_an_event_that_counts_is_on_the_disk_before_anything_follows(tmp_path, s
     assert len(synced) == 2
 
 
+def test_what_was_unpacked_before_the_machine_s_last_start_is_not_unpacked(tmp_path):
+    before = State(str(tmp_path))
+    before.mark_shard("files/1.tar.gz", {})
+    before.settle()
+    assert State(str(tmp_path)).shard_done("files/1.tar.gz")
+    path = tmp_path / "state.json"
+    path.write_text(path.read_text().replace(before.boot, "an-earlier-one"))
+    after = State(str(tmp_path))
+    assert not after.shard_done("files/1.tar.gz")
+    after.mark_shard("files/1.tar.gz", {})
+    assert after.shard_done("files/1.tar.gz")
+
+
 def test_shards_that_come_fast_are_noted_together(tmp_path, synced, monkeypatch):
     state = State(str(tmp_path))
     state.start_stage("unpack")
