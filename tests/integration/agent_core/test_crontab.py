@@ -84,12 +84,15 @@ def test_an_account_without_crontab_is_fine(box, edit):
     assert box.crontab is None
 
 
-def test_a_crontab_that_cannot_be_read_is_never_written(box, edit):
+@pytest.mark.parametrize("came", ["nothing", "our line alone"])
+def test_a_crontab_that_cannot_be_read_is_never_written(box, edit, came):
     box.cron()
     before = box.crontab
     tools = box.home / "tools"
     tools.mkdir()
-    (tools / "crontab").write_text('#!/bin/sh\n[ "$1" = -l ] && exit 1\necho written >"$0.written"\n')
+    (tools / "line").write_text("" if came == "nothing" else cron_line(box.id) + "\n")
+    reading = f'[ "$1" = -l ] && cat {tools}/line && exit 1'
+    (tools / "crontab").write_text(f'#!/bin/sh\n{reading}\necho written >"$0.written"\n')
     (tools / "crontab").chmod(0o755)
     assert edit(f"{tools}:/usr/bin:/bin") == "cron_edit_failed"
     assert not (tools / "crontab.written").exists()
