@@ -64,6 +64,13 @@ class PrivateMachine:
             if not place.name.endswith("-config"):
                 self.put(instead, place)
 
+    def with_first(self, path):
+        """The launcher finds the interpreter at `path`, before any of the system's other ones."""
+        if path.startswith("/usr/bin/"):
+            self.with_system(path, "/dev/null")
+        else:
+            self.with_alternative(path)
+
     def command(self, command):
         """Return the command line that runs `command` (list) on this machine; as root."""
         names = [f"{name}={self._hidden.get(name, '')}" for name in ("PREFIX", "ALTERNATIVE")]

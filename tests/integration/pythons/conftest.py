@@ -1,11 +1,13 @@
 """The very same agent on each interpreter, chosen by the very same launcher, and what it takes of the machine."""
 
 import hashlib
+import json
 from contextlib import closing
 
 import pytest
 
 from controller.bundles.agent_build import build_agent
+from tests.agent_box import killing_agent
 from tests.bulk import Bulk
 from tests.handmade import Handmade
 from tests.integration.agent_work.conftest import Shop
@@ -62,6 +64,14 @@ def agent(keys, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def steady_agent(agent):
+    """An agent in which it is no chance how much is read ahead."""
+    path = agent.with_name("steady.pyz")
+    killing_agent(agent, path, by="ahead")
+    return path
+
+
+@pytest.fixture(scope="session")
 def tiny(mariadb_server):
     """A bundle of a few thousand bytes: what a restore of it reads is what any restore reads besides its bundle."""
     return Handmade(mariadb_server, rows_each=5, chunks=1, shards=1)
@@ -74,11 +84,15 @@ def bulk(mariadb_server):
 
 
 @pytest.fixture
-def restore(mariadb_server, controller, keys, agent):
-    """Restore a bundle into an account of its own, on a machine if one is given; return the Restored."""
+def restore(mariadb_server, controller, keys, agent, steady_agent):
+    """Restore a bundle into an account of its own, on a machine if one is given; return the Restored. With `ahead` all
+    (True) or nothing (False) of what may be is read ahead, without it as much as there is time for."""
 
-    def restoring(bundle, machine=None):
-        with closing(Account(mariadb_server, bundle, controller, keys, agent)) as shop:
+    def restoring(bundle, machine=None, ahead=None):
+        taken = agent if ahead is None else steady_agent
+        with closing(Account(mariadb_server, bundle, controller, keys, taken)) as shop:
+            if ahead is not None:
+                (shop.home / "ahead.json").write_text(json.dumps(ahead))
             return Restored(shop, controller, machine)
 
     return restoring

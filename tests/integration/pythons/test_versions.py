@@ -28,10 +28,8 @@ def pictures():
 def test_the_same_shop_comes_of_the_same_agent_on(series, restore, bulk, tiny, machine, tmp_path, pictures):
     if series == "system":
         series = series_of(DEBIANS)
-    elif (path := interpreter(series)).startswith("/usr/bin/"):
-        machine.with_system(path, "/dev/null")
     else:
-        machine.with_alternative(path)
+        machine.with_first(interpreter(series))
     found, least = restore(bulk, machine), restore(tiny, machine)
     assert found.evidence["python"].startswith(f"{series}.")
     pictures["first"] = pictures.get("first") or found.picture
