@@ -25,6 +25,14 @@ ELSEWHERE = (
         "test_killed_again_and_again_at_random",
     ),
     (
+        "SIGKILL while the bundle is fetched",
+        "before and after every fsync, rename and removal; in the middle of the body, again and again",
+        "the whole process group; the server's file as it was, or another",
+        "the next tick asks for what is missing; no half or mixed bundle is taken for a whole one",
+        "tests/resume/test_fetch_kills.py",
+        "test_killed_again_and_again_in_the_body_every_tick_asks_for_what_is_missing",
+    ),
+    (
         "SIGKILL and power cut in the switch",
         "at every change of a name",
         "the home's disk is looked at as the next boot finds it",
@@ -44,7 +52,7 @@ ELSEWHERE = (
         "controller killed",
         "before and after each of its writes, from order to living shop",
         "SIGKILL",
-        "the next controller goes on; a plain mail handed over and not yet noted is sent twice at most",
+        "the next controller goes on; a plain mail handed over and not yet noted is sent once more, no other twice",
         "tests/integration/controller/test_killed_between_writes.py",
         "test_killed_at_any_write_the_next_controller_ends_in_the_same_shop",
     ),
@@ -55,6 +63,14 @@ ELSEWHERE = (
         "as above",
         "tests/integration/controller/test_service_killed.py",
         "test_a_service_killed_in_a_step_goes_on_when_it_is_started_again",
+    ),
+    (
+        "controller killed",
+        "before, within and after each write of launcher, agent, job file and cron line into an account",
+        "SIGKILL",
+        "the next controller leaves one of each; the agent restores the shop",
+        "tests/integration/controller/test_killed_between_panel_writes.py",
+        "test_killed_at_any_of_them_the_next_controller_leaves_one_of_each_and_the_shop_is_restored",
     ),
     (
         "controller's database locked",

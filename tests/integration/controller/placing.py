@@ -1,0 +1,88 @@
+"""A controller in a process of its own that prepares an account of this machine, and is killed at one of the writes by
+which launcher, agent, job file and cron line come into it."""
+
+import json
+import os
+import signal
+import subprocess
+
+from controller.config import load_config
+from controller.db.engine import make_engine
+from controller.jobs.service import Service
+from controller.keys import load_keys
+from controller.panels.local.as_account import AsAccount
+from controller.panels.local.crontab import Crontab
+from controller.panels.local.driver import LocalPanel
+from controller.panels.local.settings import LocalSettings
+from shared.job import FOLDER
+from tests.clock import Clock
+from tests.integration.controller.world import Outbox
+
+
+class QuietPanel(LocalPanel):
+    """Its accounts are expired: the machine's own cron starts no agent beside those of the test."""
+
+    def ensure_account(self, user, domain, *, create, email):
+        account = super().ensure_account(user, domain, create=create, email=email)
+        subprocess.run(["usermod", "--expiredate", "1", user], check=True)
+        return account
+
+
+def _tell_and_die(process, given=None, timeout=None):
+    if given:
+        process.stdin.write(given)
+        process.stdin.close()
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def die_at(number, when):
+    """End this process by SIGKILL right "before" or "after" the write `number`, or "within": what was started to do it
+    has been told all, and does it without us. Return the list of writes begun so far."""
+    writes = []
+
+    def passing(what, work):
+        writes.append(what)
+        is_here = len(writes) == number
+        if is_here and when == "before":
+            os.kill(os.getpid(), signal.SIGKILL)
+        if is_here and when == "within":
+            subprocess.Popen.communicate = _tell_and_die
+        result = work()
+        if is_here:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return result
+
+    put, folders, write = AsAccount.put, AsAccount.folders, Crontab._write
+
+    def putting(self, path, *more):
+        return passing(path, lambda: put(self, path, *more)) if path.startswith(FOLDER) else put(self, path, *more)
+
+    def making(self, wanted):
+        return passing(FOLDER, lambda: folders(self, wanted)) if wanted[0][0] == FOLDER else folders(self, wanted)
+
+    AsAccount.put, AsAccount.folders = putting, making
+    Crontab._write = lambda self, content: passing("crontab", lambda: write(self, content))
+    return writes
+
+
+def run(folder, settings, public_url, now, number=0, when=""):
+    """Be the controller in `folder` until its job's cron line is there, or until the kill (die_at)."""
+    config = load_config({"SHOPLAUNCH_HOME": str(folder), "SHOPLAUNCH_PUBLIC_URL": public_url})
+    engine, panel, clock = make_engine(f"sqlite:///{folder}/state.db"), QuietPanel(settings), Clock(now)
+    service = Service(
+        config, engine, load_keys(config.keys), panel_of=lambda _config, _server: panel, billing=Outbox(), clock=clock
+    )
+    writes = die_at(number, when)
+    worker = service.worker()
+    for _ in range(100):
+        (job,) = service.list_jobs()
+        if job.state not in ("received", "preparing"):
+            break
+        if not worker.run_due():
+            clock.pass_by(1)
+    (folder / "writes").write_text(json.dumps(writes))
+
+
+def settings_of(server):
+    """Return the panel's settings of `server` (tests.local_server.LocalServer), which go to another process."""
+    return LocalSettings.from_dict(server.stack.local_settings())
