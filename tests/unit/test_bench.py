@@ -3,8 +3,9 @@
 from types import SimpleNamespace
 
 import pytest
+from rich.console import Console
 
-from tests.bench import restore, results, search_replace
+from tests.bench import restore, results, search_replace, slow_disk
 from tests.bench.ways import Run
 
 
@@ -44,6 +45,18 @@ def test_memory_that_grows_with_the_shop_is_told(capsys):
     large.looks = [Run(1.0, 1.0, 0, 0, 56 << 20)]
     results.show([large, small])
     assert "memory grows to 1.12 times" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("seconds", "ratio"), [([60.0, 54.27, 54.0], "1.005"), ([54.0, 56.75, 60.0], "1.051")])
+def test_seconds_on_a_slow_disk_are_told_beside_those_its_bytes_take(tmp_path, capsys, seconds, ratio):
+    bundle = tmp_path / "shop.bundle"
+    bundle.write_bytes(b"x" * 1700)
+    material = SimpleNamespace(bundle=bundle, tree_bytes=3700, shape="a shop")
+    floor = slow_disk.floor_of(material, rate=100)
+    assert floor == 54.0
+    slow_disk.show(Console(width=120), material, floor, 100, seconds)
+    told = capsys.readouterr().out
+    assert f"{ratio}, at most 1.05 is wanted" in told and "56.70" in told
 
 
 def test_a_domain_is_replaced_by_key_and_serialized_lengths_follow(mariadb_server):
