@@ -21,8 +21,12 @@ from shared.errors import ShoplaunchError
 class Handler(BaseHTTPRequestHandler):
     seen = ()
 
+    def do_GET(self):
+        self.do_POST()
+
     def do_POST(self):
-        self.server.seen.append((self.path, dict(self.headers), self.rfile.read(int(self.headers["Content-Length"]))))
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.server.seen.append((self.path, dict(self.headers), body))
         status = int(self.path.rpartition("/")[2])
         self.send_response(status)
         self.send_header("Location", "http://127.0.0.1:1/elsewhere/200")
@@ -88,19 +92,34 @@ def test_every_answer_is_handed_back_and_no_redirect_followed(plain, status):
     assert [path for path, _, _ in plain.seen] == [f"/{status}"]
 
 
-def test_a_certificate_of_an_unknown_authority_is_refused_before_anything_is_sent(secure):
+def report(door, url):
+    return door.post(url, b"{}", {"Authorization": "Bearer x"}).status
+
+
+def fetch(door, url):
+    with door.get_from(url, 0, {"Authorization": "Bearer x"}) as response:
+        return response.getcode()
+
+
+both_ways = pytest.mark.parametrize("ask", [report, fetch])
+
+
+@both_ways
+def test_a_certificate_of_an_unknown_authority_is_refused_before_anything_is_sent(secure, ask):
     with pytest.raises(ShoplaunchError, match="tls_untrusted"):
-        Door().post(f"https://localhost:{secure.server_port}/202", b"{}", {})
+        ask(Door(), f"https://localhost:{secure.server_port}/202")
     assert secure.seen == []
 
 
-def test_the_jobs_own_authority_is_believed(secure):
-    assert Door(secure.ca).post(f"https://localhost:{secure.server_port}/202", b"{}", {}).status == 202
+@both_ways
+def test_the_jobs_own_authority_is_believed(secure, ask):
+    assert ask(Door(secure.ca), f"https://localhost:{secure.server_port}/202") == 202
 
 
-def test_a_certificate_for_another_name_is_refused(secure):
+@both_ways
+def test_a_certificate_for_another_name_is_refused(secure, ask):
     with pytest.raises(ShoplaunchError, match="tls_untrusted"):
-        Door(secure.ca).post(f"https://127.0.0.1:{secure.server_port}/202", b"{}", {})
+        ask(Door(secure.ca), f"https://127.0.0.1:{secure.server_port}/202")
     assert secure.seen == []
 
 
