@@ -121,7 +121,7 @@ def _wrap_others(points):
         return points.passing("report " + event, lambda: post(self, url, body, *more, **options))
 
     Door.post = posting
-    crontab._call = lambda command, text: points.passing("cron " + command[1], lambda: call(command, text))
+    crontab._call = lambda command, *text: points.passing("cron " + command[1], lambda: call(command, *text))
 
 
 def install():
