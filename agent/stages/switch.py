@@ -6,6 +6,7 @@ import time
 
 from agent import document_root, holding, moves
 from agent.compat import flush_file_system
+from agent.failures import CODES
 from agent.htaccess import join, split_blocks
 from agent.log import printable
 from agent.state import write_durably
@@ -39,6 +40,9 @@ def run(ctx):
         flush_file_system(ctx.root)
         moves.apply(ctx.state, plan["entry_points"])
     except OSError as error:
+        if error.errno in CODES:
+            # Of a full disk or one that takes nothing people know what to do, wherever it is met
+            raise
         raise ShoplaunchError("switch_failed", "{}: {}".format(error.strerror, error.filename)) from None
     # What is left of staging goes with the clean-up: taking the moves back needs it
     holding.remove_page(ctx.root)
