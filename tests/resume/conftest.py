@@ -1,10 +1,31 @@
 """The same accounts as for the agent's work, with a bundle large enough to be killed in the middle."""
 
+from contextlib import closing
+
 import pymysql
 import pytest
 
+from controller.bundles.agent_build import build_agent
+from tests.agent_box import killing_agent
+from tests.controller_stub import Controller
 from tests.handmade import Handmade
-from tests.integration.agent_work.conftest import agent, shop  # noqa: F401 - fixtures
+from tests.resume.chunks import NotedShop
+
+
+@pytest.fixture(scope="session")
+def agent(keys, tmp_path_factory):
+    """The agent, which notes the chunks it sends where a test wants to know (tests.resume.chunks)."""
+    folder = tmp_path_factory.mktemp("agent")
+    build_agent(folder / "plain.pyz", [keys.public])
+    killing_agent(folder / "plain.pyz", folder / "agent.pyz", "chunks")
+    return folder / "agent.pyz"
+
+
+@pytest.fixture
+def shop(mariadb_server, bundle, controller, keys, agent):
+    account = NotedShop(mariadb_server, bundle, controller, keys, agent)
+    yield account
+    account.close()
 
 
 @pytest.fixture(scope="session")
@@ -13,19 +34,13 @@ def bundle(mariadb_server):
 
 
 @pytest.fixture(scope="session")
-def undisturbed(request, mariadb_server, bundle, keys, agent):  # noqa: F811 - the fixtures above
+def undisturbed(mariadb_server, bundle, keys, agent):
     """What an undisturbed restore leaves, without what is the account's own."""
-    from tests.controller_stub import Controller
-    from tests.integration.agent_work.conftest import Shop
-
-    server = Controller()
-    account = Shop(mariadb_server, bundle, server, keys, agent)
-    account.drop()
-    assert account.run() == 0
-    picture = account.picture()
-    account.close()
-    server.close()
-    return picture
+    with closing(Controller()) as server, closing(NotedShop(mariadb_server, bundle, server, keys, agent)) as account:
+        account.drop()
+        assert account.run() == 0
+        account.chunks.check(0, "undisturbed")
+        return account.picture()
 
 
 def chunks_in_ledger(account):

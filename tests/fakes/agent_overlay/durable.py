@@ -2,7 +2,8 @@
 
 A point is before or after an fsync, a rename, a removal, a commit, a report to the controller or an edit of the
 crontab, in either process. Every point passed is noted in `points` of the home; `kill.json` there says at which to die:
-{"process", "what", "nth", "when": "before"|"after", "who": "group"|"parent"|"helper"}.
+{"process", "what", "nth", "when": "before"|"after", "who": "group"|"parent"|"helper"}. Where there is no helper, or no
+more, the group dies in its place; who it was is in `killed` of the home.
 """
 
 import json
@@ -49,25 +50,41 @@ class _Points:
     def _at(self, what, nth, when):
         plan = self.plan
         if (plan["process"], plan["what"], plan["nth"], plan["when"]) == (process(), what, nth, when):
-            _note_the_kill()
             _kill(plan["who"])
 
 
-def _note_the_kill():
-    _close(_open(os.path.join(HOME, "killed"), os.O_WRONLY | os.O_CREAT, 0o600))
+def _note_the_kill(who):
+    note = _open(os.path.join(HOME, "killed"), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    _write(note, who.encode("ascii"))
+    _close(note)
 
 
 def _kill(who):
+    if who == "helper" and process() == "parent":
+        if _kill_child():
+            _note_the_kill(who)
+            return
+        who = "group"
+    _note_the_kill(who)
     if who == "group":
         os.killpg(0, signal.SIGKILL)
-    if who == process():
-        os.kill(os.getpid(), signal.SIGKILL)
-    if process() == "helper":
-        os.kill(os.getppid(), signal.SIGKILL)
-        return
+    os.kill(PARENT if who == "parent" else os.getpid(), signal.SIGKILL)
+
+
+def _kill_child():
+    """End the child; return whether it was alive, and is not any more."""
     with open(f"/proc/self/task/{os.getpid()}/children") as stream:
-        for child in stream.read().split():
-            os.kill(int(child), signal.SIGKILL)
+        children = [int(child) for child in stream.read().split()]
+    for child in children:
+        try:
+            os.kill(child, signal.SIGKILL)
+            # Whoever else waits for it finds it as it is
+            ended = os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT)
+        except (ProcessLookupError, ChildProcessError):
+            continue
+        if (ended.si_code, ended.si_status) == (os.CLD_KILLED, signal.SIGKILL):
+            return True
+    return False
 
 
 def _short(path):

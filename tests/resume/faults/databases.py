@@ -17,12 +17,14 @@ class Restarted(Fault):
     moments = CONNECTED
     how = "SIGKILL to the server, which is started again"
     what = "what was under way is rolled back and sent again, nothing else"
+    breaks = 1
 
     def begin(self, world):
         world.server.stop(hard=True)
 
     def end(self, world):
         world.server.start()
+        world.shop.chunks.look_after_crash()
 
 
 class Dropped(Fault):
@@ -31,6 +33,7 @@ class Dropped(Fault):
     moments = CONNECTED
     how = "`KILL` for every connection of the account"
     what = "as above; the lock is taken again before anything is written"
+    breaks = 1
 
     def begin(self, world):
         found = world.connections()
@@ -78,6 +81,7 @@ class LockWait(_Holder):
     moments = ("chunk", "index")
     how = "somebody holds the table for longer than the server lets anybody wait (1 s)"
     what = "the chunk begins anew; the index is made once it can be"
+    breaks = None
 
     def hold(self, world):
         self.execute("LOCK TABLES ps_image WRITE" if world.moment == "chunk" else "SELECT * FROM ps_product")
@@ -111,6 +115,7 @@ class Deadlock(_Holder):
     who = ("nobody", "helper")
     how = "the chunk and a transaction that has changed more wait for each other"
     what = "the server rolls the chunk back, and it begins anew"
+    breaks = 1
 
     def hold(self, world):
         self._before = deadlocks(world)

@@ -138,6 +138,7 @@ class Full(Fault):
     name = "disk full (ENOSPC)"
     usual = ("preflight", "unpack", "chunk", "configure", "switch", "report", "cleanup")
     disk = "memory"
+    code = "quota_reached"
     how = "a file that fills the small file system with the home"
     what = "told as `quota_reached` if anything has to be written; goes on once there is room"
 
@@ -149,7 +150,12 @@ class Full(Fault):
                 continue
 
     def felt(self, world):
-        world.wait()
+        code = world.wait()
+        if world.controller.accepted("finished"):
+            # To remove takes no room; and nobody waits for what there is to tell of a shop that was told ready
+            assert set(world.errors()) <= {self.code}
+        else:
+            assert (code, world.told()) == (1, self.code)
 
     def end(self, world):
         self._filler.unlink()
@@ -172,6 +178,7 @@ class OverQuota(Full):
 class ReadOnly(OverQuota):
     name = "read-only disk (EROFS)"
     usual = ("preflight", "chunk", "prove", "switch", "cleanup")
+    code = "read_only"
     how = "the home's subvolume is made read-only (btrfs)"
     what = "nothing is changed; goes on once the disk can be written to"
 
@@ -199,6 +206,7 @@ class Rebooted(Fault):
         world.disk.lose()
         world.shop.boot.write_text("another\n")
         world.server.start()
+        world.shop.chunks.look_after_crash()
 
 
 FAULTS = [Full(), OverQuota(), ReadOnly(), Rebooted()]

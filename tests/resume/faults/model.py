@@ -33,6 +33,8 @@ class Fault:
     is_long = False
     #: Whether the machine's boot id changes.
     boots = False
+    #: How often chunks that are under way are lost by it; None where that is over and over.
+    breaks = 0
 
     def begin(self, world):
         """Bring the fault about while the agent waits at the moment."""

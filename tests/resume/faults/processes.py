@@ -40,6 +40,7 @@ class Hung(Fault):
     how = "the agent is stopped (SIGSTOP), its last sign of life ten minutes old"
     what = "the next tick ends it and goes on"
     who = ("nobody", "parent", "helper")
+    breaks = 1
 
     def begin(self, world):
         os.killpg(world.process.pid, signal.SIGSTOP)
@@ -64,6 +65,7 @@ class Zombie(Fault):
     how = "an agent stopped with an open transaction, DDL pending or half a shard written wakes up in the newer attempt"
     what = "nothing of it appears; it ends by itself"
     who = ("nobody", "group", "parent")
+    breaks = 1
 
     def begin(self, world):
         zombie = world.process

@@ -2,11 +2,25 @@
 
 import time
 
+from agent.outbox import FOLDER
 from tests.resume.faults.model import Fault
 
 #: Before the last answer is there.
 TELLING = ("preflight", "unpack", "chunk", "index", "configure", "prove", "switch", "report")
 SLOW_SECONDS = 1.5
+
+
+def goes_on(world):
+    """Return once the shop is in its place, of which no controller has heard: the events wait in the account."""
+
+    def switched():
+        stages = world.shop.state.get("stages", {})
+        return stages.get("switch", {}).get("state") == "done"
+
+    world.shop.wait_for(lambda: world.is_over() or switched())
+    assert switched(), world.process.returncode
+    assert any((world.shop.folder / FOLDER).iterdir())
+    assert world.controller.accepted("finished") == []
 
 
 class Away(Fault):
@@ -22,6 +36,7 @@ class Away(Fault):
 
     def felt(self, world):
         world.shop.wait_for(lambda: world.is_over() or world.shop.state.get("callback", {}).get("last_error"))
+        goes_on(world)
 
     def end(self, world):
         world.serve(self._port)
@@ -50,6 +65,10 @@ class Failing(_Answers):
     how = "every event is answered with 503"
     what = Away.what
     status = 503
+
+    def felt(self, world):
+        super().felt(world)
+        goes_on(world)
 
 
 class Slow(_Answers):
@@ -108,6 +127,7 @@ class Cancelled(Superseded):
 
     def end(self, world):
         world.is_begun = False
+        world.shop.chunks.forget()
         world.place()
 
 

@@ -13,12 +13,12 @@ from controller.bundles.agent_build import launcher
 from shared.events import MAX_KEPT_SEQ
 from shared.job import BUNDLE_FILE
 from tests.controller_stub import Controller
-from tests.integration.agent_work.conftest import Shop
-from tests.resume.compare import check_chunks, check_same, finish, ledger_of, picture
+from tests.resume.chunks import NotedShop
+from tests.resume.compare import check_chunks, check_left, check_same, finish, ledger_of, picture
 from tests.resume.test_kills import helper_of
 
 
-class Account(Shop):
+class Account(NotedShop):
     """An account on a machine whose boot id is `boot`, where that is not None."""
 
     boot = None
@@ -43,7 +43,9 @@ class World:
         self.is_begun = self.is_restarted = False
         self.attempt = 1
         self.process, self._twins = None, []
-        self._starts = 0
+        #: Process id -> what an agent wrote for whoever started it
+        self.said = {}
+        self._starts = self._breaks = 0
         self._cleanup = ExitStack()
         self.controller = None
         self.serve()
@@ -120,7 +122,8 @@ class World:
     def wait(self, process=None):
         """Return the exit code of `process` once it has ended."""
         process = process or self.process
-        process.communicate(timeout=300)
+        said = process.communicate(timeout=300)[1]
+        self.said.setdefault(process.pid, said)
         return process.returncode
 
     def is_over(self):
@@ -148,8 +151,15 @@ class World:
         if who in ("parent", "group"):
             self.wait()
             self.fault.restart(self)
+            self.look()
+            self._breaks += 1
             self.is_restarted = True
             self.process, *self._twins = [self.start() for _ in range(self.fault.daemons)]
+
+    def look(self):
+        """What the ledger holds now must not be sent again. Where no server answers it cannot be seen."""
+        with suppress(pymysql.err.OperationalError):
+            self.shop.chunks.look()
 
     def survive(self, moment, who):
         """Let the fault come at `moment`, with `who` killed meanwhile, and go; ticks do the rest."""
@@ -157,11 +167,14 @@ class World:
         self.process = self.start(moment)
         helper = helper_of(self.process.pid) if who == "helper" else None
         assert helper or who != "helper"
+        self.look()
         self.is_begun = True
         self.fault.begin(self)
+        self.look()
         self.kill(who, helper)
         self.fault.felt(self)
         self.fault.end(self)
+        self.look()
         self.is_begun = False
         for process in (self.process, *self._twins):
             self.wait(process)
@@ -172,6 +185,8 @@ class World:
         self._check_numbers()
         check_same(self.shop, wanted, about)
         check_chunks(self.bundle, self.ledger, self.controller.accepted("finished")[-1], about)
+        breaks = self.fault.breaks
+        self.shop.chunks.check(breaks if breaks is None else breaks + self._breaks, about)
 
     def _check_numbers(self):
         """A number stands for one event: the controller takes a second one for a repetition, as far as it keeps them.
@@ -187,6 +202,8 @@ class World:
     def picture(self):
         """Return what an undisturbed restore leaves (tests.resume.compare.picture)."""
         assert self.tick() == [0], self.controller.events[-1:]
+        check_left(self.shop, "undisturbed")
+        self.shop.chunks.check(0, "undisturbed")
         return picture(self.shop)
 
     # What faults look at -----------------------------------------------------------------------------------------
@@ -194,6 +211,12 @@ class World:
     def errors(self):
         """Return the codes the agent reported."""
         return [event["error"]["code"] for event in self.controller.accepted("failed")]
+
+    def told(self):
+        """Return the code with which the agent that worked ended: as reported, else as said where it cannot even note
+        it; None where there is none."""
+        said = self.said[self.process.pid].partition(":")[0]
+        return (self.errors() or [said])[-1] or None
 
     def connections(self):
         """Return the server's numbers of the account's connections."""
