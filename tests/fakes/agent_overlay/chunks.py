@@ -1,7 +1,7 @@
 """Notes beside the home which chunks of rows are sent and which got through: no kill, removal or full disk takes it.
 
-The file `chunks` there, which whoever wants to know makes, gets a line each: "sent NAME" once the chunk is claimed and
-before any of its rows, "there NAME" once its commit was answered.
+The file `chunks` there, which whoever wants to know makes, gets a line each: "sent NAME ATTEMPT" once the chunk is
+claimed and before any of its rows, "there NAME ATTEMPT" once its commit was answered.
 """
 
 import os
@@ -12,12 +12,12 @@ NOTES = os.path.join(os.path.dirname(HOME), "chunks")
 _open, _write, _close = os.open, os.write, os.close
 
 
-def _note(what, member):
+def _note(what, member, attempt):
     try:
         notes = _open(NOTES, os.O_WRONLY | os.O_APPEND)
     except FileNotFoundError:
         return
-    _write(notes, "{} {}\n".format(what, member["name"]).encode("ascii"))
+    _write(notes, "{} {} {}\n".format(what, member["name"], attempt).encode("ascii"))
     _close(notes)
 
 
@@ -30,13 +30,13 @@ def install():
     def beginning(connection, job_id, attempt, member, affected):
         is_claimed = begin(connection, job_id, attempt, member, affected)
         if is_claimed:
-            _note("sent", member)
+            _note("sent", member, attempt)
         return is_claimed
 
     def importing(ctx, connection, member):
         is_done = import_chunk(ctx, connection, member)
         if is_done:
-            _note("there", member)
+            _note("there", member, ctx.attempt)
         return is_done
 
     ledger.begin, importer.import_chunk = beginning, importing
