@@ -83,8 +83,11 @@ class Outbox:
             path, _ = self._waiting.pop(0)
             try:
                 os.unlink(path)
-            except (FileNotFoundError, NotADirectoryError):
+            except FileNotFoundError:
                 continue
+            except OSError as error:
+                # Told again by the next run, which the controller takes for a repetition
+                self._log.info("%s stays in the outbox: %s", os.path.basename(path), error.strerror)
 
 
 def _read(path):

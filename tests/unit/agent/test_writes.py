@@ -14,6 +14,7 @@ from agent.helper_main import EXIT_ORPHANED
 from agent.log import Log
 from agent.outbox import Outbox
 from agent.state import State
+from shared.events import make_event
 from tests.agent_box import PROJECT
 
 
@@ -101,3 +102,14 @@ def test_how_far_the_whole_is_comes_to_the_disk_with_the_end_of_a_stage(tmp_path
     runner.begin(ctx, "import")
     kept = State(str(tmp_path))
     assert kept.stage_done("unpack") and kept.get("percent") == reporter.percent > 0
+
+
+def test_an_acknowledged_event_that_cannot_be_taken_away_waits_no_longer(tmp_path):
+    outbox = Outbox(str(tmp_path), "j1", 1, Log(str(tmp_path)))
+    outbox.append(make_event("j1", 1, 1, "started", 0.0))
+    (waiting,) = (tmp_path / "outbox").iterdir()
+    waiting.unlink()
+    # No more than a file on a read-only disk can it be unlinked
+    waiting.mkdir()
+    outbox.settle(1)
+    assert len(outbox) == 0
