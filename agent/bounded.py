@@ -23,7 +23,7 @@ class Exchange:
     def connect(self, host, port):
         """Return a connected socket to the first address of `host` that answers. Raises OSError."""
         problem = OSError("no address")
-        for family, kind, protocol, _, address in socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM):
+        for family, kind, protocol, _, address in socket.getaddrinfo(_name(host), port, 0, socket.SOCK_STREAM):
             found = socket.socket(family, kind, protocol)
             try:
                 found.settimeout(self.left())
@@ -38,6 +38,14 @@ class Exchange:
         """Return `plain` (socket) wrapped by `context` (SSLContext), `host` verified. Raises OSError, ssl errors."""
         plain.settimeout(self.left())
         return context.wrap_socket(plain, server_hostname=host)
+
+
+def _name(host):
+    """Return `host` (str) as a name that needs no translation: what knows all scripts is slow to load, and large."""
+    try:
+        return host.encode("ascii")
+    except UnicodeEncodeError:
+        return host
 
 
 class BoundedSocket:

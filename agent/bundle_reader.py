@@ -139,6 +139,15 @@ def open_bundle(job, folder, door=None, check=None, progress=None):
     return Bundle(own, pinned)
 
 
+def open_early(job, folder):
+    """Return what `open_bundle` does of a bundle that is there; None without one, or of one about which stage verify
+    has something to say."""
+    try:
+        return open_bundle(job, folder) if "bundle" in job else None
+    except Exception:  # noqa: BLE001 - whatever it is, that stage meets it again
+        return None
+
+
 def _open_at(place, pinned):
     if not os.path.isfile(place) or not os.access(place, os.R_OK):
         raise ShoplaunchError("bundle_missing", "{} is not there".format(place))

@@ -7,6 +7,7 @@ import re
 import pymysql
 from pymysql.constants import CLIENT
 
+from agent.connection import OurConnection
 from agent.statements import LONGEST_SECONDS, under_way
 from shared.bundle import SESSION
 from shared.errors import ShoplaunchError
@@ -116,7 +117,7 @@ def _is_named(values, door):
 
 
 def _open(values, door):
-    connection = pymysql.connect(
+    connection = OurConnection(
         user=values["db.user"],
         password=values["db.password"],
         database=values["db.name"],
@@ -208,13 +209,14 @@ def run(connection, statement, params=None):
 
 
 def raw(connection, statement, params=None):
-    """Run one query as `run` does; every column comes as bytes as the server sent it, or None."""
-    decoders, use_unicode = connection.decoders, connection.use_unicode
-    connection.decoders, connection.use_unicode = {}, False
+    """Run one query (str) as `run` does; every column comes as bytes as the server sent it, or None."""
     try:
-        return run(connection, statement, params)
-    finally:
-        connection.decoders, connection.use_unicode = decoders, use_unicode
+        with under_way(connection):
+            if params is not None:
+                statement = connection.cursor().mogrify(statement, params)
+            return connection.texts(statement.encode("utf-8", "surrogateescape"))
+    except FAILURES as error:
+        raise as_database_failure(error) from None
 
 
 def change(connection, statement, params=None):

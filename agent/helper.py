@@ -13,6 +13,7 @@ import time
 from functools import partial
 
 from agent import helper_main
+from agent.bundle_reader import open_early
 from agent.failures import as_failure
 from agent.shards import read_ahead
 from shared.errors import ShoplaunchError, is_known
@@ -25,13 +26,15 @@ STAGE = "unpack"
 def start(ctx):
     """Return a Helper for the stage that is to run beside another one, None when none is or there can be no helper.
 
-    To be called before there is a second thread. Until that stage's turn comes it changes nothing.
+    To be called before there is a second thread. Until that stage's turn comes it changes nothing. Opens the bundle
+    (`ctx.bundle`), if there is one: what both need is read and checked once.
     """
     if ctx.kind != RESTORE or _is_switched(ctx):
         return None
+    ctx.bundle = open_early(ctx.job, ctx.folder)
     try:
         # Nothing is written before the order; unpacking in memory need not wait for it
-        return Helper(ctx, STAGE, partial(read_ahead, ctx.job, ctx.folder, ctx.state.shard_done))
+        return Helper(ctx, STAGE, partial(read_ahead, ctx.bundle, ctx.job.get("variant"), ctx.state.shard_done))
     except OSError as error:
         ctx.log.info("no second process: %s", error.strerror)
         return None
@@ -70,7 +73,7 @@ class Helper:
         ctx = self._ctx
         self._flushing = ctx.flushing
         order = {"job": ctx.job, "raw": ctx.raw_job.decode("latin-1"), "lock": ctx.lock.file_id}
-        order.update(staging=ctx.staging, shards=ctx.state.get("shards", {}), bundle=ctx.bundle.path)
+        order.update(staging=ctx.staging, shards=ctx.state.get("shards", {}))
         self._started = time.monotonic()
         self._thread = threading.Thread(target=self._listen, args=(order,), name="helper", daemon=True)
         try:
@@ -179,7 +182,8 @@ def _fork(ctx, name, prepare):
         if not pid:
             code = helper_main.EXIT_BROKEN
             try:
-                code = helper_main.become(ctx.folder, name, (theirs, answers), (orders, messages), log, prepare)
+                pipes = (theirs, answers), (orders, messages)
+                code = helper_main.become(ctx.folder, name, *pipes, log, ctx.bundle, prepare)
             finally:
                 # What follows is the parent's
                 os._exit(code)

@@ -110,7 +110,7 @@ def _line_of(orders):
     return b"".join(pieces)
 
 
-def become(folder, name, ours, theirs, log, prepare=None):
+def become(folder, name, ours, theirs, log, bundle=None, prepare=None):
     """Do in a forked process what `main` does; return its exit code, with which the process has to leave.
 
     `ours` and `theirs` are the ends of the pipes (order, message), `log` is a descriptor of the agent's log.
@@ -124,22 +124,23 @@ def become(folder, name, ours, theirs, log, prepare=None):
         os.dup2(log, 1)
         os.dup2(log, 2)
         compat.name_process(PROCESS_NAME)
-        return main(folder, name, 0, ours[1], prepare)
+        return main(folder, name, 0, ours[1], bundle, prepare)
     except Exception as error:  # noqa: BLE001 - the parent goes on without us, and people look into the log
         Log(folder).info("helper: %s", as_failure(error).message)
         return EXIT_BROKEN
 
 
-def main(folder, name, orders, messages, prepare=None):
+def main(folder, name, orders, messages, bundle=None, prepare=None):
     """Run the stage `name` (a module of agent.stages) as the helper of the agent that works in `folder`; return the
     exit code.
 
-    `orders` and `messages` are the descriptors of the pipes from and to the parent. `prepare(orders)`, which ends as
-    soon as there is an order, returns what the stage will find as `ctx.bundle` (None: not opened yet) and `ctx.ahead`.
+    `orders` and `messages` are the descriptors of the pipes from and to the parent, `bundle` is the Bundle it has
+    opened, if any. `prepare(orders)`, which ends as soon as there is an order, returns what the stage will find as
+    `ctx.ahead`.
     """
     module = importlib.import_module("agent.stages." + name)
     compat.keep_modules()
-    bundle, ahead = prepare(orders) if prepare is not None else (None, {})
+    ahead = prepare(orders) if prepare is not None else {}
     text = _line_of(orders)
     if not text:
         # The parent went, or had no work, before it gave the order
@@ -165,11 +166,7 @@ def _work(folder, module, order, line, bundle, ahead):
     state = _State(line, order["shards"])
     ctx = Context(job, folder, state, _Log(line), reporter=_Progress(line), guard=guard, flushing=_Flushing(state))
     ctx.staging = order["staging"]
-    if bundle is not None and bundle.path == order["bundle"]:
-        ctx.bundle, ctx.ahead = bundle, ahead
-    else:
-        # None yet, or the parent has found that it has to be another one
-        ctx.bundle = open_bundle(job, folder)
+    ctx.bundle, ctx.ahead = bundle or open_bundle(job, folder), ahead
     ctx.manifest = ctx.bundle.manifest
     module.run(ctx)
     ctx.counters["peak_rss_helper_bytes"] = compat.peak_memory_bytes()

@@ -4,7 +4,6 @@ import email.utils
 import http.client
 import ipaddress
 import os
-import random
 import socket
 import ssl
 import time
@@ -131,7 +130,7 @@ class Backoff:
 
     def next_delay(self, retry_after=None):
         """Return seconds to wait (float); `retry_after` is what the server asked for, or None."""
-        delay = self._delay * random.uniform(0.8, 1.2)  # noqa: S311 - spreads load, hides nothing
+        delay = self._delay * (0.8 + 0.4 * os.urandom(1)[0] / 255)
         self._delay = min(self._delay * 2, self._longest)
         return delay if retry_after is None else retry_after
 

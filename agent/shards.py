@@ -3,7 +3,6 @@
 import collections
 import select
 
-from agent.bundle_reader import open_bundle
 from agent.inflate import gunzip, unpacking
 from shared.bundle import SHARD_PACKED_BYTES, SHARD_UNPACKED_BYTES, shards_of
 from shared.errors import ShoplaunchError
@@ -32,17 +31,19 @@ def unpacked(bundle, member):
     return unpacking(packed, member["size"], size)
 
 
-def read_ahead(job, folder, is_done, orders):
-    """Return (the job's Bundle or None, {name: what `unpacked` yields of it} of the first shards that are not done).
+def read_ahead(bundle, variant, is_done, orders):
+    """Return {name: what `unpacked` yields of it} of the first shards of `bundle` (a Bundle or None) that are not done.
 
-    `is_done(name)` tells which are. It ends when AHEAD_BYTES are held, or when there is something to read from `orders`
-    (descriptor). What cannot be read is left to the stage, which says why.
+    `variant` is the name of the job's or None, `is_done(name)` tells which are done. It ends when AHEAD_BYTES are held,
+    or when there is something to read from `orders` (descriptor). What cannot be read is left to the stage, which says
+    why.
     """
-    bundle, ahead = None, {}
+    ahead = {}
+    if bundle is None:
+        return ahead
     try:
-        bundle = open_bundle(job, folder)
         room = AHEAD_BYTES
-        for member in shards_of(bundle.manifest, job.get("variant")):
+        for member in shards_of(bundle.manifest, variant):
             if is_done(member["name"]):
                 continue
             # Until a shard is at its end its packed bytes are held, too; one of an old bundle comes all at once
@@ -57,10 +58,10 @@ def read_ahead(job, folder, is_done, orders):
             room += 0 if is_large(member) else member["size"]
             room -= sum(map(len, held))
     except MemoryError:
-        return None, {}
+        return {}
     except Exception:  # noqa: BLE001 - whatever it is, the stage meets it again
-        return bundle, ahead
-    return bundle, ahead
+        return ahead
+    return ahead
 
 
 def _held(pieces, most, orders):

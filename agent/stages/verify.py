@@ -13,7 +13,8 @@ NAME = "verify"
 
 
 def run(ctx):
-    """Check the job and open its bundle (`ctx.bundle`, `ctx.manifest`), fetching it first where the job says so.
+    """Check the job and open its bundle (`ctx.bundle`, `ctx.manifest`) unless it is open already (agent.helper),
+    fetching it first where the job says so.
 
     A small job has none; what it says is checked.
 
@@ -30,9 +31,10 @@ def run(ctx):
     if "url" in ctx.job["bundle"]:
         check_address(ctx.job["bundle"]["url"])
         door = Door(ctx.job["callback"].get("ca"))
-    ctx.bundle = open_bundle(
-        ctx.job, ctx.folder, door, ctx.check_current, lambda fraction: ctx.progress(NAME, fraction)
-    )
+    if ctx.bundle is None:
+        ctx.bundle = open_bundle(
+            ctx.job, ctx.folder, door, ctx.check_current, lambda fraction: ctx.progress(NAME, fraction)
+        )
     ctx.manifest = ctx.bundle.manifest
     if ctx.variant is not None:
         ctx.log.info("variant %s", ctx.variant["name"])

@@ -101,16 +101,16 @@ def test_where_it_cannot_be_noted_for_whoever_takes_over_it_is_ended(tmp_path):
     assert children() == before
 
 
-def forked(tmp_path, orders, prepare=None):
-    """Become a helper, which may `prepare`, in a forked process that is given `orders` (bytes) and nothing more; return
-    its exit code."""
+def forked(tmp_path, orders, bundle=None, prepare=None):
+    """Become a helper, which has `bundle` and may `prepare`, in a forked process that is given `orders` (bytes) and
+    nothing more; return its exit code."""
     (ours, theirs), (read, write) = os.pipe(), os.pipe()
     log = os.open(tmp_path / "agent.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     pid = os.fork()
     if not pid:
         code = 99
         try:
-            code = helper_main.become(str(tmp_path), STAGE, (ours, write), (theirs, read), log, prepare)
+            code = helper_main.become(str(tmp_path), STAGE, (ours, write), (theirs, read), log, bundle, prepare)
         finally:
             os._exit(code)
     for descriptor in (ours, write, log):
@@ -133,30 +133,29 @@ def test_what_it_cannot_even_report_stands_in_the_log(tmp_path):
     assert "helper: JSONDecodeError at decoder.py" in (tmp_path / "agent.log").read_text()
 
 
-@pytest.mark.parametrize(
-    ("ordered", "found"), [("ahead.bundle", "ahead.bundle ['shard']"), ("fetched.bundle", "fetched.bundle []")]
-)
-def test_what_it_made_ready_while_it_waited_is_there_for_the_stage_unless_it_is_of_a_bundle_given_up(
-    tmp_path, monkeypatch, ordered, found
-):
-    def bundle(path):
-        return types.SimpleNamespace(path=path, manifest={})
+def bundle_at(path):
+    return types.SimpleNamespace(path=path, manifest={})
 
+
+@pytest.mark.parametrize(
+    ("opened", "found"), [(bundle_at("ahead.bundle"), "ahead.bundle ['shard']"), (None, "fetched.bundle ['shard']")]
+)
+def test_what_was_opened_and_made_ready_while_it_waited_is_there_for_the_stage(tmp_path, monkeypatch, opened, found):
     def run(ctx):
         (tmp_path / "found").write_text(f"{ctx.bundle.path} {list(ctx.ahead)}")
 
     def prepare(orders):
         select.select([orders], [], [])
-        return bundle("ahead.bundle"), {"shard": "its content"}
+        return {"shard": "its content"}
 
     context = types.SimpleNamespace(counters={}, take_counters=dict, ahead={})
     monkeypatch.setattr(helper_main, "Context", lambda *_, **__: context)
-    monkeypatch.setattr(helper_main, "open_bundle", lambda *_: bundle("fetched.bundle"))
+    monkeypatch.setattr(helper_main, "open_bundle", lambda *_: bundle_at("fetched.bundle"))
     monkeypatch.setattr(helper_main.jobfile, "public_keys", list)
     monkeypatch.setattr(helper_main.jobfile, "Guard", lambda *_: types.SimpleNamespace(check=lambda: None))
     monkeypatch.setattr(MODULE, "run", run)
-    order = {"job": {}, "raw": "", "lock": [0, 0], "shards": {}, "staging": "", "bundle": ordered}
-    assert forked(tmp_path, json.dumps(order).encode() + b"\n", prepare) == 0
+    order = {"job": {}, "raw": "", "lock": [0, 0], "shards": {}, "staging": ""}
+    assert forked(tmp_path, json.dumps(order).encode() + b"\n", opened, prepare) == 0
     assert (tmp_path / "found").read_text() == found
 
 
@@ -169,7 +168,7 @@ def test_what_it_reports_says_of_which_stage_it_is(tmp_path):
 
 
 def test_nobody_waits_for_the_end_of_one_that_is_done(tmp_path, monkeypatch):
-    def done_and_still_there(_folder, _module, orders, messages, _prepare):
+    def done_and_still_there(_folder, _module, orders, messages, _bundle, _prepare):
         os.read(orders, 65536)
         os.write(messages, b'{"kind": "done"}\n')
         signal.pause()
@@ -186,7 +185,7 @@ def test_nobody_waits_for_the_end_of_one_that_is_done(tmp_path, monkeypatch):
 
 
 def test_of_one_that_is_done_and_has_ended_no_process_is_left_when_it_was_waited_for(tmp_path, monkeypatch):
-    def done(_folder, _module, orders, messages, _prepare):
+    def done(_folder, _module, orders, messages, _bundle, _prepare):
         os.read(orders, 65536)
         os.write(messages, b'{"kind": "done"}\n')
         return 0

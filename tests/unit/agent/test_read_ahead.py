@@ -7,7 +7,8 @@ import types
 import pytest
 
 from agent import shards
-from agent.stages import unpack
+from agent.bundle_reader import open_early
+from agent.stages import unpack, verify
 from shared.errors import ShoplaunchError
 from tests.agent_box import small_manifest, write_bundle
 from tests.handmade import packed, shard
@@ -39,11 +40,12 @@ class Folder:
             entry.update({"unpacked": size, "entries": 1, **listed} if size else {})
         self.job = {"bundle": dict(write_bundle(path / "bundle.zip", members, manifest), path=str(path / "bundle.zip"))}
 
-    def ahead(self, done=()):
-        return self.read(done)[1]
+    def bundle(self):
+        """Return the Bundle, opened anew, None where that cannot be."""
+        return open_early(self.job, str(self.path))
 
-    def read(self, done=()):
-        return shards.read_ahead(self.job, str(self.path), lambda name: name in done, self.orders)
+    def ahead(self, done=()):
+        return shards.read_ahead(self.bundle(), None, lambda name: name in done, self.orders)
 
     def spoil(self, content):
         """Where the bundle held `content` it holds nothing."""
@@ -98,8 +100,7 @@ def test_what_was_read_ahead_and_what_comes_later_is_the_shard(folder):
 
 def test_it_needs_the_bundle_no_more_for_what_it_holds(folder):
     place = folder(NOISE)
-    bundle, ahead = place.read()
-    assert [member["name"] for member in bundle.manifest["members"]] == ["files/0.tar.gz"]
+    ahead = place.ahead()
     os.truncate(place.path / "bundle.zip", 0)
     assert b"".join(ahead["files/0.tar.gz"]) == NOISE
 
@@ -183,13 +184,41 @@ def test_a_large_shard_that_is_right_comes_whole(folder, monkeypatch):
 def test_without_a_bundle_there_is_nothing_ahead(folder):
     place = folder(b"first")
     (place.path / "bundle.zip").unlink()
-    assert place.read() == (None, {})
+    assert place.bundle() is None
+    assert place.ahead() == {}
 
 
 def test_a_job_without_a_bundle_is_left_to_the_stage_that_says_so(folder):
     place = folder(b"first")
     del place.job["bundle"]
-    assert place.read() == (None, {})
+    assert place.bundle() is None
+
+
+def test_a_bundle_that_is_not_the_one_the_job_names_is_left_to_the_stage_that_says_so(folder):
+    place = folder(b"first")
+    place.job["bundle"]["manifest_sha256"] = "0" * 64
+    assert place.bundle() is None
+
+
+def test_what_was_opened_early_is_opened_no_second_time(folder, monkeypatch):
+    monkeypatch.setattr(verify, "check_clock", lambda _ctx: None)
+    monkeypatch.setattr(verify, "open_bundle", lambda *_: pytest.fail("it is open"))
+    monkeypatch.setattr(verify.attempt, "forget_rendered", lambda _ctx: None)
+    place = folder(b"first")
+    bundle = place.bundle()
+    ctx = types.SimpleNamespace(
+        kind="restore", job=place.job, bundle=bundle, variant=None, values=dict.fromkeys(bundle.manifest["values"], "x")
+    )
+    verify.run(ctx)
+    assert ctx.bundle is bundle and ctx.manifest is bundle.manifest
+
+
+def test_only_the_shards_of_the_variant_that_is_wanted_are_read(folder):
+    place = folder(b"first", b"second")
+    bundle = place.bundle()
+    bundle.manifest["members"][1].update(kind="variant_files", variant="red")
+    for variant, wanted in ((None, ["files/0.tar.gz"]), ("red", ["files/0.tar.gz", "files/1.tar.gz"])):
+        assert list(shards.read_ahead(bundle, variant, lambda _name: False, place.orders)) == wanted
 
 
 def test_without_memory_for_it_nothing_is_kept(folder, monkeypatch):
@@ -201,7 +230,7 @@ def test_without_memory_for_it_nothing_is_kept(folder, monkeypatch):
         return real(bundle, member)
 
     monkeypatch.setattr(shards, "unpacked", unpacked)
-    assert place.read() == (None, {})
+    assert place.ahead() == {}
 
 
 def test_a_shard_that_turns_out_shorter_than_said_is_refused_when_it_is_taken(folder, monkeypatch):

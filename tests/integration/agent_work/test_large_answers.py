@@ -1,0 +1,161 @@
+"""Answers read without a look at their columns: the same bytes as the client's library reads, an error where one comes,
+and nothing is believed of a connection that breaks off."""
+
+import io
+import itertools
+import struct
+import types
+
+import pymysql
+import pytest
+
+from agent import database
+from agent.connection import OurConnection
+from shared.errors import ShoplaunchError
+
+#: Around what a length is told by one, two, three and more bytes, and a packet can hold.
+SIZES = (0, 1, 250, 251, 252, 65535, 65536, (1 << 24) - 13, (1 << 24) - 12, (1 << 24) - 11, (1 << 24) - 1, 1 << 24)
+
+
+@pytest.fixture
+def connection(mariadb_server):
+    name, user, password = mariadb_server.new_database()
+    made = database.connect(
+        {"db.name": name, "db.user": user, "db.password": password, "db.socket": mariadb_server.socket}
+    )
+    yield made
+    database.close(made)
+    mariadb_server.drop_database(name)
+
+
+def code_of(call):
+    with pytest.raises(ShoplaunchError) as failure:
+        call()
+    return failure.value.code
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_values_of_every_size_come_whole(connection, size):
+    assert database.raw(connection, f"SELECT 1, REPEAT('x', {size}), NULL, '', 2") == [
+        (b"1", b"x" * size, None, b"", b"2")
+    ]
+
+
+def test_rows_are_those_the_library_reads(connection, mariadb_server):
+    statement = (
+        "SELECT seq, IF(seq % 3, NULL, seq / 7), REPEAT(CHAR(seq % 256 USING latin1), seq % 400), UNHEX(MD5(seq)),"
+        " CAST('1999-00-00' AS DATE) FROM seq_1_to_3000 ORDER BY seq"
+    )
+    plain = mariadb_server.root_connection(connection.db.decode())
+    plain.decoders, plain.use_unicode = {}, False
+    plain.query("SET NAMES utf8mb4")
+    with plain.cursor() as cursor:
+        cursor.execute(statement)
+        assert database.raw(connection, statement) == list(cursor.fetchall())
+    plain.close()
+
+
+def test_no_rows_are_an_empty_list(connection):
+    assert database.raw(connection, "SELECT 1, 2 FROM DUAL WHERE 1 = 0") == []
+
+
+def test_parameters_are_filled_and_without_any_a_percent_sign_is_just_that(connection):
+    assert database.raw(connection, "SELECT %s, %s", ("a'b", "100%")) == [(b"a'b", b"100%")]
+    assert database.raw(connection, "SELECT 'a%s'") == [(b"a%s",)]
+
+
+def test_an_error_before_the_first_row_and_one_behind_it_are_told_and_the_connection_goes_on(connection):
+    assert code_of(lambda: database.raw(connection, "SELECT nothing FROM nowhere")) == "db_data_error"
+    connection.query("SET SESSION max_statement_time=0.2")
+    slow = "SELECT seq, SLEEP(seq > 2000) FROM seq_1_to_2500"
+    assert code_of(lambda: database.raw(connection, slow)) == "db_error"
+    assert database.raw(connection, "SELECT 1") == [(b"1",)]
+
+
+def test_a_statement_that_is_no_query_is_not_waited_for(connection):
+    assert code_of(lambda: database.raw(connection, "DO 1")) == "db_unreachable"
+
+
+def test_a_connection_that_is_killed_meanwhile_is_unreachable(connection, mariadb_server):
+    mariadb_server.query(f"KILL {connection.thread_id()}")
+    assert code_of(lambda: database.raw(connection, "SELECT 1")) == "db_unreachable"
+
+
+def packets(*payloads, first=1):
+    """Return what a server sends: each payload with its length and number."""
+    sent = b""
+    for number, payload in zip(itertools.count(first), payloads, strict=False):
+        sent += struct.pack("<I", len(payload) | (number % 256) << 24) + payload
+    return sent
+
+
+END = b"\xfe\0\0\2\0"
+
+
+def answered(data):
+    """Return what is read where the server answers a first statement with `data` (bytes) and closes."""
+    made = OurConnection(defer_connect=True)
+    made._sock, made._rfile = types.SimpleNamespace(settimeout=lambda _: None, close=lambda: None), io.BytesIO(data)
+    made._current_timeout, made._next_seq_id = None, 1
+    made._execute_command = lambda *_: None
+    rows = made.texts(b"SELECT 1")
+    assert made._rfile.read() == b""
+    return rows
+
+
+def test_what_a_server_sends_is_taken_apart():
+    assert answered(packets(b"\2", b"column", b"column", END, b"\1a\xfb", b"\xfc\2\0bb\0", END)) == [
+        (b"a", None),
+        (b"bb", b""),
+    ]
+
+
+def test_numbers_of_packets_begin_anew_after_the_last_one():
+    rows = [b"\1%c" % (65 + number % 26) for number in range(600)]
+    assert answered(packets(b"\1", b"column", END, *rows, END)) == [(row[1:],) for row in rows]
+
+
+WHOLE = packets(b"\1", b"column", END, b"\5whole", END)
+
+
+def test_an_answer_that_breaks_off_anywhere_is_a_lost_connection():
+    assert answered(WHOLE) == [(b"whole",)]
+    for size in range(len(WHOLE)):
+        with pytest.raises(pymysql.err.OperationalError) as failure:
+            answered(WHOLE[:size])
+        assert failure.value.args[0] == 2013
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        packets(b"\1", b"column", END, b"\5whole", END, first=2),
+        packets(b"\1", b"column", END) + packets(b"\5whole", END, first=5),
+        packets(b"\1", b"column", END, b"", END),
+        packets(b"\1", b""),
+    ],
+    ids=["numbered wrongly", "one is missing", "an empty row", "an empty column"],
+)
+def test_an_answer_that_is_not_right_is_a_lost_connection_too(wrong):
+    with pytest.raises(pymysql.err.Error) as failure:
+        answered(wrong)
+    assert database.as_database_failure(failure.value).code in ("db_unreachable", "db_data_error")
+
+
+def test_a_server_that_asks_for_a_file_of_ours_gets_none():
+    with pytest.raises(pymysql.err.OperationalError):
+        answered(packets(b"\xfb/etc/passwd", END))
+
+
+def test_another_failure_of_the_line_is_told_as_the_library_tells_it(monkeypatch):
+    made = OurConnection(defer_connect=True)
+    made._next_seq_id = 1
+
+    def read(_size):
+        raise TimeoutError("timed out")
+
+    made._rfile = types.SimpleNamespace(read=read, close=lambda: None)
+    made._sock = types.SimpleNamespace(close=lambda: None)
+    with pytest.raises(pymysql.err.OperationalError, match="timed out"):
+        next(made._packets())
+    assert not made.open
