@@ -39,7 +39,10 @@ class OurConnection(Connection):
         for packet in packets:
             if packet[0] == _END and len(packet) <= _LONGEST_END:
                 return rows
-            rows.append(_values(packet, columns))
+            try:
+                rows.append(_values(packet, columns))
+            except LookupError:
+                raise self._lost("a row is broken") from None
         return rows
 
     def _packets(self):
@@ -74,7 +77,7 @@ class OurConnection(Connection):
 
 
 def _values(packet, columns):
-    """Return the `columns` values of the row in `packet` (bytes)."""
+    """Return the `columns` values of the row in `packet` (bytes). Raises LookupError where it has fewer or more."""
     values, at = [], 0
     for _ in range(columns):
         size = packet[at]
@@ -88,4 +91,6 @@ def _values(packet, columns):
             at += more
         values.append(packet[at : at + size])
         at += size
+    if at != len(packet):
+        raise IndexError
     return tuple(values)
