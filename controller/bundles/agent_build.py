@@ -28,11 +28,21 @@ _PIN = re.compile(r"^([A-Za-z0-9_.-]+)==([0-9.]+) --hash=sha256:([0-9a-f]{64})$"
 _MAIN = '''"""Where the archive starts. Every Python there is must understand this file."""
 
 import gc
+import os
 import sys
 
 if sys.version_info < (3, 6):
     sys.stderr.write("Python 3.6 or newer is needed\\n")
     sys.exit(3)
+
+try:
+    import _ssl, fcntl, zlib
+except ImportError:
+    if sys.argv[1:] != ["run"] or os.environ.get("SHOPLAUNCH_CAME_BACK"):
+        raise
+    # The launcher has looked at nothing but the version; asked again, it takes another Python, or says there is none
+    os.environ["SHOPLAUNCH_CAME_BACK"] = "1"
+    os.execv("/bin/sh", ["sh", os.path.join(os.path.dirname(os.path.abspath(sys.argv[0])), "run")])
 
 # Modules stay: to look for garbage while they are loaded takes a tenth of that time
 gc.disable()

@@ -63,11 +63,28 @@ def world(request, box):
 
 
 def fitting(name):
-    return f'#!/bin/sh\n[ "$3" = -c ] && exec /usr/bin/python3 "$@"\necho {name} "$@"\n'
+    return f'#!/bin/sh\ncase "$1$3" in -V | *-c) exec /usr/bin/python3 "$@" ;; esac\necho {name} "$@"\n'
 
 
 OLD = '#!/bin/sh\n[ "$1" = -I ] || exit 0\necho "Unknown option: -I" >&2\nexit 2\n'
-LIKE_35 = '#!/bin/sh\n[ "$3" = -c ] && exit 1\necho wrong\n'
+LIKE_35 = '#!/bin/sh\n[ "$1" = -V ] && { echo Python 3.5.10; exit; }\n[ "$3" = -c ] && exit 1\necho wrong\n'
+#: Knows its version, and neither its own library nor anything else: what a removed package may leave.
+RUIN = '#!/bin/sh\n[ "$1" = -V ] && { echo Python 3.12.4; exit; }\nexit 1\n'
+#: A real one, built where OpenSSL was not.
+WITHOUT_SSL = """#!/bin/sh
+[ "$1" = -V ] && exec /usr/bin/python3 -V
+[ "$3" = -c ] && exit 1
+shift 2
+exec /usr/bin/python3 -I -S -c '
+import os, runpy, sys
+print("without", len(sys.argv))
+sys.stdout.flush()
+sys.modules["_ssl"] = None
+sys.argv.pop(0)
+sys.path.insert(0, sys.argv[0])
+runpy.run_path(sys.argv[0], run_name="__main__")
+' "$@"
+"""
 
 
 def test_the_highest_alternative_interpreter_comes_first_and_is_remembered(world, box):
@@ -96,6 +113,46 @@ def test_interpreters_that_do_not_fit_are_passed_over(world):
     assert world.run().stdout.startswith("platform")
 
 
+def test_one_that_lacks_something_comes_back_at_once_and_another_one_does_the_work(world, box):
+    world.python("usr/bin/python3.12", WITHOUT_SSL)
+    world.python("usr/bin/python3.9", fitting("sound"))
+    assert world.run().stdout == f"without 3\nsound -I -S {box.folder}/agent.pyz run\n"
+    assert (box.folder / "python").read_text() == f"{world.place}/usr/bin/python3.9\n"
+    assert world.run().stdout.startswith("sound")
+
+
+def test_what_cannot_even_come_back_is_passed_over_by_the_next_tick(world):
+    world.python("usr/bin/python3.12", RUIN)
+    world.python("usr/bin/python3.9", fitting("sound"))
+    assert world.run().returncode == 1
+    assert world.run().stdout.startswith("sound")
+
+
+def test_a_note_of_the_interpreter_that_was_cut_short_is_none(world, box):
+    world.python("usr/bin/python3.9", fitting("sound"))
+    for text in ("", f"{world.place}/usr/bin/pyt"):
+        (box.folder / "python").write_text(text)
+        assert world.run().stdout.startswith("sound")
+
+
+def test_where_it_cannot_be_noted_the_interpreter_is_taken_all_the_same(world, box):
+    world.python("usr/bin/python3.9", fitting("sound"))
+    (box.folder / "python").touch(mode=0)
+    assert world.run().stdout.startswith("sound")
+    assert (box.folder / "python").stat().st_size == 0
+
+
+def test_a_command_other_than_run_does_not_come_back(box):
+    script = "import os, sys; sys.modules['_ssl'] = None; os.environ.clear(); sys.argv = sys.argv[1:]"
+    script += "; import runpy; sys.path.insert(0, sys.argv[0]); runpy.run_path(sys.argv[0], run_name='__main__')"
+    (box.folder / "run").write_text("echo came back\n")
+    for command, expected in (("status", ""), ("run", "came back\n")):
+        words = ["/usr/bin/python3", "-I", "-S", "-c", script, str(box.folder / "agent.pyz"), command]
+        done = subprocess.run(words, capture_output=True, text=True, timeout=120, check=False)
+        assert done.stdout == expected
+        assert (done.returncode == 0) == (command == "run")
+
+
 @pytest.mark.parametrize("present", [{}, {"usr/bin/python3": OLD}, {"usr/bin/python3": LIKE_35}])
 def test_without_a_fitting_python_word_is_left_in_the_state(world, box, present):
     for path, script in present.items():
@@ -103,6 +160,14 @@ def test_without_a_fitting_python_word_is_left_in_the_state(world, box, present)
     box.drop()
     done = world.run()
     assert done.returncode == 3 and done.stdout == ""
+    assert validate("state", box.state, "stale_state")["error"] == "python_missing"
+
+
+def test_where_the_only_one_lacks_something_word_is_left_at_once(world, box):
+    world.python("usr/bin/python3.12", WITHOUT_SSL)
+    box.drop()
+    done = world.run()
+    assert (done.returncode, done.stdout) == (3, "without 3\n")
     assert validate("state", box.state, "stale_state")["error"] == "python_missing"
 
 
