@@ -180,17 +180,21 @@ class Context:
 
     @contextlib.contextmanager
     def tree_after(self, wait):
-        """Within this, the new tree is complete once `wait()`, which may be called again, has returned."""
+        """Within this, the new tree is complete once `wait(work)`, which may be called again, has returned; it may call
+        `work()` before that, when nothing more is written."""
         self._wait_for_tree = wait
         try:
             yield
         finally:
             self._wait_for_tree = None
 
-    def wait_for_tree(self):
-        """Return when the new tree is complete. Raises ShoplaunchError, OSError."""
+    def wait_for_tree(self, work):
+        """Return when the new tree is complete; what `work()` returns, which is called once the last of it is written
+        and may still be on its way to the disk. Raises ShoplaunchError, OSError."""
+        found = []
         if self._wait_for_tree is not None:
-            self._wait_for_tree()
+            self._wait_for_tree(lambda: found.append(work()))
+        return found[0] if found else work()
 
     def progress(self, stage, fraction):
         """`fraction` (0..1) of stage `stage` is done: updates percent, and the last progress in lock and state."""

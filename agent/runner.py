@@ -105,17 +105,17 @@ def _run_beside(ctx, helper, beside, modules):
     """Run stages `modules` here while `helper` is at work on `beside`, and see that to its end."""
     is_seen = []
 
-    def wait():
+    def wait(work=lambda: None):
         if not is_seen:
             is_seen.append(True)
             started, stage = time.monotonic(), ctx.state.get("stage")
-            _see_to_its_end(ctx, helper, beside)
+            _see_to_its_end(ctx, helper, beside, work)
             ctx.state.note(stage=stage)
             # Whoever waits does not work
             ctx.waited += time.monotonic() - started
 
-    def wait_within_a_stage():
-        wait()
+    def wait_within_a_stage(work):
+        wait(work)
         settle(ctx)
 
     try:
@@ -133,10 +133,13 @@ def _run_beside(ctx, helper, beside, modules):
         helper.end()
 
 
-def _see_to_its_end(ctx, helper, beside):
-    """Wait until `helper` is through with stage `beside`. Of one that was killed the rest is done here."""
+def _see_to_its_end(ctx, helper, beside, work):
+    """Wait until `helper` is through with stage `beside`, calling `work()` while the last of it comes to the disk. Of
+    one that was killed the rest is done here."""
     try:
         finished = helper.wait(ctx.check_current)
+        if finished:
+            work()
         # Of one that was killed, too: what is noted later must not be what is written anew meanwhile
         ctx.flushing.finish()
     except BaseException:

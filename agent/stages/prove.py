@@ -37,18 +37,19 @@ def run(ctx):
             break
         except ShoplaunchError as error:
             patience.failure(error)
-    ctx.wait_for_tree()
-    prove_files(ctx)
+    prove_files(ctx, ctx.wait_for_tree(partial(entries_below, ctx.staging)))
     ctx.progress(NAME, 1.0)
 
 
-def prove_files(ctx):
-    """The new tree holds every entry of the shards. Raises ShoplaunchError `file_error`; unpacking starts anew then."""
+def prove_files(ctx, found):
+    """The new tree, in which there are `found` entries, holds every entry of the shards.
+
+    Raises ShoplaunchError `file_error`; unpacking starts anew then.
+    """
     shards = ctx.shards()
     wanted = sum(member.get("entries", 0) for member in shards if member["kind"] == "files")
     # Of a variant's own only those count that replace none
     wanted += (ctx.variant or {}).get("entries", 0)
-    found = _entries_below(ctx.staging) if shards else 0
     # Folders above an entry need no entry of their own
     if found < wanted:
         ctx.state.forget_stages(["unpack"], [member["name"] for member in shards])
@@ -56,7 +57,7 @@ def prove_files(ctx):
     ctx.state.record("files", wanted)
 
 
-def _entries_below(folder):
+def entries_below(folder):
     """Return how many files, links and folders there are below `folder`, 0 where there is none."""
     # os.walk would take thrice as long, and everybody waits for it
     found, folders = 0, [folder]

@@ -35,7 +35,7 @@ def run(ctx):
         while plan.get("hang") and not os.path.exists(os.path.join(ctx.home, plan["hang"])):
             time.sleep(0.02)
     if NAME == "prove":
-        ctx.wait_for_tree()
+        ctx.wait_for_tree(lambda: None)
     if "error" in plan:
         raise ShoplaunchError(plan["error"], plan.get("message", "as planned"))
     if "oserror" in plan:

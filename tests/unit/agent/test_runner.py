@@ -175,8 +175,9 @@ def run_side_by_side(tmp_path, monkeypatch, **how):
 
     def prove(ctx):
         ctx.told.append("proved without the tree")
-        ctx.wait_for_tree()
+        assert ctx.wait_for_tree(lambda: ctx.told.append("counted") or 7) == 7
         ctx.told.append("proved with the tree")
+        assert ctx.wait_for_tree(lambda: 8) == 8
 
     monkeypatch.setattr(runner, "_groups", lambda _ctx: ((unpack, types.SimpleNamespace(NAME="prove", run=prove)),))
     runner.run(ctx, Beside(ctx, **how))
@@ -189,6 +190,7 @@ def test_what_needs_the_database_alone_does_not_wait_for_the_tree(tmp_path, monk
         "prove begins",
         "proved without the tree",
         "waited",
+        "counted",
         "on the disk",
         "unpack is done",
         "proved with the tree",
@@ -204,6 +206,7 @@ def test_where_the_helper_was_killed_the_tree_is_unpacked_here_before_it_is_need
         "unpack begins",
         "unpacked here",
         "unpack is done",
+        "counted",
         "proved with the tree",
         "no helper",
         "prove is done",
@@ -234,7 +237,7 @@ def test_a_tree_of_which_the_disk_lost_something_is_not_unpacked(tmp_path, monke
 
     ctx._flushing = types.SimpleNamespace(finish=lose)
     unpack = types.SimpleNamespace(NAME="unpack", run=lambda ctx: ctx.told.append("unpacked here"))
-    prove = types.SimpleNamespace(NAME="prove", run=lambda ctx: ctx.wait_for_tree())
+    prove = types.SimpleNamespace(NAME="prove", run=lambda ctx: ctx.wait_for_tree(lambda: None))
     monkeypatch.setattr(runner, "_groups", lambda _ctx: ((unpack, prove),))
     with pytest.raises(ShoplaunchError, match="file_error"):
         runner.run(ctx, Beside(ctx, is_killed=is_killed))
@@ -256,7 +259,7 @@ def test_what_a_stage_waited_for_another_one_is_not_its_own_time(tmp_path, monke
 
     def prove(ctx):
         clock[0] += 5.0
-        ctx.wait_for_tree()
+        ctx.wait_for_tree(lambda: None)
 
     unpack = types.SimpleNamespace(NAME="unpack")
     monkeypatch.setattr(runner, "_groups", lambda _ctx: ((unpack, types.SimpleNamespace(NAME="prove", run=prove)),))

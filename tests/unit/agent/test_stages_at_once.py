@@ -76,10 +76,16 @@ def test_a_trace_of_the_template_in_a_file_does_not_void_the_database(monkeypatc
 def test_the_files_are_proved_once_they_are_complete_and_the_database_before(monkeypatch):
     order = []
     monkeypatch.setattr(prove, "prove_database", lambda _ctx: order.append("database"))
-    monkeypatch.setattr(prove, "prove_files", lambda _ctx: order.append("files"))
+    monkeypatch.setattr(prove, "entries_below", lambda folder: order.append(f"counted {folder}") or 7)
+    monkeypatch.setattr(prove, "prove_files", lambda _ctx, found: order.append(f"{found} files"))
+
+    def wait_for_tree(work):
+        order.append("complete")
+        return work()
+
     prove.run(
         types.SimpleNamespace(
-            check_current=lambda: None, wait_for_tree=lambda: order.append("complete"), progress=lambda *_: None
+            check_current=lambda: None, wait_for_tree=wait_for_tree, progress=lambda *_: None, staging="tree"
         )
     )
-    assert order == ["database", "complete", "files"]
+    assert order == ["database", "complete", "counted tree", "7 files"]
