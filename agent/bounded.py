@@ -4,6 +4,8 @@ import io
 import socket
 import time
 
+from agent.compat import ascii_name, tls_name
+
 
 class Exchange:
     """At most `seconds` in all, and `timeout` seconds between two signs of life."""
@@ -23,7 +25,7 @@ class Exchange:
     def connect(self, host, port):
         """Return a connected socket to the first address of `host` that answers. Raises OSError."""
         problem = OSError("no address")
-        for family, kind, protocol, _, address in socket.getaddrinfo(_name(host), port, 0, socket.SOCK_STREAM):
+        for family, kind, protocol, _, address in socket.getaddrinfo(ascii_name(host), port, 0, socket.SOCK_STREAM):
             found = socket.socket(family, kind, protocol)
             try:
                 found.settimeout(self.left())
@@ -37,15 +39,7 @@ class Exchange:
     def encrypt(self, plain, context, host):
         """Return `plain` (socket) wrapped by `context` (SSLContext), `host` verified. Raises OSError, ssl errors."""
         plain.settimeout(self.left())
-        return context.wrap_socket(plain, server_hostname=host)
-
-
-def _name(host):
-    """Return `host` (str) as a name that needs no translation: what knows all scripts is slow to load, and large."""
-    try:
-        return host.encode("ascii")
-    except UnicodeEncodeError:
-        return host
+        return context.wrap_socket(plain, server_hostname=tls_name(host))
 
 
 class BoundedSocket:

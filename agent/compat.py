@@ -19,6 +19,20 @@ def python_version():
     return "{}.{}.{}".format(*sys.version_info[:3])
 
 
+def ascii_name(host):
+    """Return `host` (str) as a name that needs no translation, bytes, if it is one: what knows all scripts is slow to
+    load, and large."""
+    try:
+        return host.encode("ascii")
+    except UnicodeEncodeError:
+        return host
+
+
+def tls_name(host):
+    """As `ascii_name`, for SSLContext.wrap_socket, where that takes such a name."""
+    return ascii_name(host) if sys.version_info >= (3, 7) else host
+
+
 def process_start(pid):
     """Return when process `pid` started, in kernel ticks since boot (int); None when there is no such process.
 

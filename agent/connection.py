@@ -28,9 +28,11 @@ class OurConnection(Connection):
         """
         self._execute_command(COMMAND.COM_QUERY, query)
         columns = self._read_packet().read_length_encoded_integer()
-        if not columns:
-            # No query, or a server that asks for a file of ours
-            raise self._lost("no rows came")
+        if columns is None:
+            raise self._lost("the server asks for a file")
+        if columns == 0:
+            # No query: that was all
+            return []
         packets = self._packets()
         # What each column is, and where that ends: of no use, and most of what small answers consist of
         for _ in range(columns + 1):
@@ -65,6 +67,9 @@ class OurConnection(Connection):
             packet = self._rfile.read(size)
         except (OSError, struct.error) as error:
             raise self._lost(error) from None
+        except BaseException:
+            self._force_close()
+            raise
         if len(packet) < size or number != self._next_seq_id:
             raise self._lost("an answer is incomplete")
         self._next_seq_id = (number + 1) % 256

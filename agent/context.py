@@ -3,8 +3,8 @@
 A stage is a module of `agent/stages/` with `NAME` and `run(ctx)`, safe to repeat from any point. It calls
 `ctx.check_current()` before every chunk, shard and larger step, `ctx.progress(NAME, fraction)` after it,
 `ctx.count("bytes_read", n)` for what it moves, and `ctx.state.record(name, value)` for evidence. In the helper
-process, where nothing but the new tree is made (`ctx.wait_for_tree()` tells the others when it is complete), `state` is
-a stand-in that knows `shard_done`, `mark_shard` and `record` and hands them to the parent.
+process, where nothing but the new tree is made (`ctx.wait_for_tree(work)` tells the others when it is complete),
+`state` is a stand-in that knows `shard_done`, `mark_shard` and `record` and hands them to the parent.
 """
 
 import base64
@@ -12,6 +12,7 @@ import contextlib
 import json
 import os
 import threading
+import time
 
 from agent import small_job, staging
 from agent.flushing import Flushing
@@ -27,8 +28,8 @@ class Context:
     """One run of the agent for one job.
 
     `job` is the checked payload; `home`, `folder` (~/.shoplaunch), `root` (where the shop goes), `domain_root` (what
-    its domain serves: the same, or above it) and `staging` are absolute paths (str). `manifest` and `bundle` are None
-    until stage verify (or the helper's start) has opened the bundle.
+    its domain serves: the same, or above it) and `staging` are absolute paths (str). `bundle` is None until the
+    helper's start or stage verify has opened it, `manifest` until stage verify has.
     """
 
     def __init__(self, job, folder, state, log, reporter=None, lock=None, guard=None, flushing=None):
@@ -192,8 +193,14 @@ class Context:
         """Return when the new tree is complete; what `work()` returns, which is called once the last of it is written
         and may still be on its way to the disk. Raises ShoplaunchError, OSError."""
         found = []
+
+        def do():
+            started = time.monotonic()
+            found.append(work())
+            self.waited -= time.monotonic() - started
+
         if self._wait_for_tree is not None:
-            self._wait_for_tree(lambda: found.append(work()))
+            self._wait_for_tree(do)
         return found[0] if found else work()
 
     def progress(self, stage, fraction):

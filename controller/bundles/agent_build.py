@@ -35,14 +35,13 @@ if sys.version_info < (3, 6):
     sys.stderr.write("Python 3.6 or newer is needed\\n")
     sys.exit(3)
 
-try:
-    import _ssl, fcntl, zlib
-except ImportError:
-    if sys.argv[1:] != ["run"] or os.environ.get("SHOPLAUNCH_CAME_BACK"):
-        raise
-    # The launcher has looked at nothing but the version; asked again, it takes another Python, or says there is none
-    os.environ["SHOPLAUNCH_CAME_BACK"] = "1"
-    os.execv("/bin/sh", ["sh", os.path.join(os.path.dirname(os.path.abspath(sys.argv[0])), "run")])
+if sys.argv[1:] == ["run"] and not os.environ.get("SHOPLAUNCH_CAME_BACK"):
+    try:
+        import _ssl, fcntl, zlib
+    except ImportError:
+        # The launcher has looked at nothing but the version; asked again, it takes another Python, or finds none
+        os.environ["SHOPLAUNCH_CAME_BACK"] = "1"
+        os.execv("/bin/sh", ["sh", os.path.join(os.path.dirname(os.path.abspath(sys.argv[0])), "run")])
 
 # Modules stay: to look for garbage while they are loaded takes a tenth of that time
 gc.disable()
@@ -175,9 +174,9 @@ def _archive(files: dict[str, bytes]) -> bytes:
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
         for name in sorted(files):
             entry = zipfile.ZipInfo(name, EPOCH)
-            # What is packed already only takes time to unpack
-            is_packed = name.startswith(f"{BYTECODE}/")
-            entry.compress_type = zipfile.ZIP_STORED if is_packed else zipfile.ZIP_DEFLATED
+            # What is packed already only takes time to unpack; and a Python without zlib has to find the way back
+            is_stored = name == "__main__.py" or name.startswith(f"{BYTECODE}/")
+            entry.compress_type = zipfile.ZIP_STORED if is_stored else zipfile.ZIP_DEFLATED
             entry.create_system = 3
             entry.external_attr = 0o100644 << 16
             archive.writestr(entry, files[name])

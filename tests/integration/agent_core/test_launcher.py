@@ -71,7 +71,7 @@ LIKE_35 = '#!/bin/sh\n[ "$1" = -V ] && { echo Python 3.5.10; exit; }\n[ "$3" = -
 #: Knows its version, and neither its own library nor anything else: what a removed package may leave.
 RUIN = '#!/bin/sh\n[ "$1" = -V ] && { echo Python 3.12.4; exit; }\nexit 1\n'
 #: A real one, built where OpenSSL was not.
-WITHOUT_SSL = """#!/bin/sh
+WITHOUT = """#!/bin/sh
 [ "$1" = -V ] && exec /usr/bin/python3 -V
 [ "$3" = -c ] && exit 1
 shift 2
@@ -79,7 +79,7 @@ exec /usr/bin/python3 -I -S -c '
 import os, runpy, sys
 print("without", len(sys.argv))
 sys.stdout.flush()
-sys.modules["_ssl"] = None
+sys.modules["@LACKS@"] = None
 sys.argv.pop(0)
 sys.path.insert(0, sys.argv[0])
 runpy.run_path(sys.argv[0], run_name="__main__")
@@ -113,8 +113,9 @@ def test_interpreters_that_do_not_fit_are_passed_over(world):
     assert world.run().stdout.startswith("platform")
 
 
-def test_one_that_lacks_something_comes_back_at_once_and_another_one_does_the_work(world, box):
-    world.python("usr/bin/python3.12", WITHOUT_SSL)
+@pytest.mark.parametrize("lacks", ["_ssl", "zlib", "fcntl"])
+def test_one_that_lacks_something_comes_back_at_once_and_another_one_does_the_work(world, box, lacks):
+    world.python("usr/bin/python3.12", WITHOUT.replace("@LACKS@", lacks))
     world.python("usr/bin/python3.9", fitting("sound"))
     assert world.run().stdout == f"without 3\nsound -I -S {box.folder}/agent.pyz run\n"
     assert (box.folder / "python").read_text() == f"{world.place}/usr/bin/python3.9\n"
@@ -125,6 +126,14 @@ def test_what_cannot_even_come_back_is_passed_over_by_the_next_tick(world):
     world.python("usr/bin/python3.12", RUIN)
     world.python("usr/bin/python3.9", fitting("sound"))
     assert world.run().returncode == 1
+    assert world.run().stdout.startswith("sound")
+
+
+def test_one_that_tells_its_version_in_words_of_its_own_is_taken_when_there_is_no_other(world):
+    world.python("usr/bin/python3.12", "#!/bin/sh\necho welcome\n" + fitting("talkative").partition("\n")[2])
+    assert world.run().stdout.startswith("welcome\ntalkative")
+    world.python("usr/bin/python3.9", fitting("sound"))
+    (world.box.folder / "python").unlink()
     assert world.run().stdout.startswith("sound")
 
 
@@ -142,15 +151,23 @@ def test_where_it_cannot_be_noted_the_interpreter_is_taken_all_the_same(world, b
     assert (box.folder / "python").stat().st_size == 0
 
 
-def test_a_command_other_than_run_does_not_come_back(box):
-    script = "import os, sys; sys.modules['_ssl'] = None; os.environ.clear(); sys.argv = sys.argv[1:]"
-    script += "; import runpy; sys.path.insert(0, sys.argv[0]); runpy.run_path(sys.argv[0], run_name='__main__')"
+@pytest.mark.parametrize(
+    ("command", "came_back", "told"),
+    [
+        ("status", None, "job: -"),
+        ("--version", None, f"shoplaunch agent {VERSION}"),
+        ("run", None, "came back"),
+        ("run", "1", ""),
+    ],
+)
+def test_only_the_work_needs_everything_and_nobody_comes_back_twice(box, command, came_back, told):
+    script = "import sys; sys.modules['_ssl'] = None; sys.argv = sys.argv[1:]; import runpy"
+    script += "; sys.path.insert(0, sys.argv[0]); runpy.run_path(sys.argv[0], run_name='__main__')"
     (box.folder / "run").write_text("echo came back\n")
-    for command, expected in (("status", ""), ("run", "came back\n")):
-        words = ["/usr/bin/python3", "-I", "-S", "-c", script, str(box.folder / "agent.pyz"), command]
-        done = subprocess.run(words, capture_output=True, text=True, timeout=120, check=False)
-        assert done.stdout == expected
-        assert (done.returncode == 0) == (command == "run")
+    words = ["/usr/bin/python3", "-I", "-S", "-c", script, str(box.folder / "agent.pyz"), command]
+    environment = {} if came_back is None else {"SHOPLAUNCH_CAME_BACK": came_back}
+    done = subprocess.run(words, capture_output=True, text=True, timeout=120, check=False, env=environment)
+    assert done.stdout.partition("\n")[0] == told
 
 
 @pytest.mark.parametrize("present", [{}, {"usr/bin/python3": OLD}, {"usr/bin/python3": LIKE_35}])
@@ -164,7 +181,7 @@ def test_without_a_fitting_python_word_is_left_in_the_state(world, box, present)
 
 
 def test_where_the_only_one_lacks_something_word_is_left_at_once(world, box):
-    world.python("usr/bin/python3.12", WITHOUT_SSL)
+    world.python("usr/bin/python3.12", WITHOUT.replace("@LACKS@", "_ssl"))
     box.drop()
     done = world.run()
     assert (done.returncode, done.stdout) == (3, "without 3\n")

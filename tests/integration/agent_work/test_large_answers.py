@@ -72,8 +72,9 @@ def test_an_error_before_the_first_row_and_one_behind_it_are_told_and_the_connec
     assert database.raw(connection, "SELECT 1") == [(b"1",)]
 
 
-def test_a_statement_that_is_no_query_is_not_waited_for(connection):
-    assert code_of(lambda: database.raw(connection, "DO 1")) == "db_unreachable"
+def test_a_statement_that_is_no_query_has_no_rows_and_is_not_waited_for(connection):
+    assert database.raw(connection, "DO 1") == []
+    assert database.raw(connection, "SELECT 1") == [(b"1",)]
 
 
 def test_a_connection_that_is_killed_meanwhile_is_unreachable(connection, mariadb_server):
@@ -153,15 +154,18 @@ def test_a_server_that_asks_for_a_file_of_ours_gets_none():
         answered(packets(b"\xfb/etc/passwd", END))
 
 
-def test_another_failure_of_the_line_is_told_as_the_library_tells_it(monkeypatch):
+@pytest.mark.parametrize(
+    ("problem", "told"), [(TimeoutError("timed out"), pymysql.err.OperationalError), (MemoryError("no"), MemoryError)]
+)
+def test_over_a_line_on_which_something_failed_nobody_goes_on(problem, told):
     made = OurConnection(defer_connect=True)
     made._next_seq_id = 1
 
     def read(_size):
-        raise TimeoutError("timed out")
+        raise problem
 
     made._rfile = types.SimpleNamespace(read=read, close=lambda: None)
     made._sock = types.SimpleNamespace(close=lambda: None)
-    with pytest.raises(pymysql.err.OperationalError, match="timed out"):
+    with pytest.raises(told, match=str(problem)):
         next(made._packets())
     assert not made.open

@@ -56,7 +56,12 @@ def only_python35(machine, tmp_path):
     """A double: Debian's own, whose version is that of a Python 3.5 for whoever asks."""
     double = tmp_path / "python3.5"
     lie = "import sys; sys.version_info = (3, 5, 10, 'final', 0); exec(sys.argv[1])"
-    double.write_text(f'#!/bin/sh\n[ "$1 $2" = "-I -c" ] || exit 9\nexec /opt/double/python -I -c "{lie}" "$3"\n')
+    double.write_text(f"""#!/bin/sh
+case $1 in
+-V) echo Python 3.5.10 ;;
+-I) [ "$1 $2 $3" = "-I -S -c" ] && exec /opt/double/python -I -S -c "{lie}" "$4" ;;
+esac
+""")
     double.chmod(0o755)
     machine.put(Path(DEBIANS).resolve(), "/opt/double/python")
     machine.with_system(None, double)

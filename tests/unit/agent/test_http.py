@@ -3,6 +3,7 @@
 import datetime
 import socket
 import ssl
+import subprocess
 import threading
 import types
 from email.utils import formatdate
@@ -16,6 +17,8 @@ from cryptography.x509.oid import NameOID
 
 from agent.http import MAX_DELAY_SECONDS, Answer, Backoff, Door, check_address, safe_address
 from shared.errors import ShoplaunchError
+from tests.agent_box import PROJECT
+from tests.interpreters import interpreter
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -121,6 +124,29 @@ def test_a_certificate_for_another_name_is_refused(secure, ask):
     with pytest.raises(ShoplaunchError, match="tls_untrusted"):
         ask(Door(secure.ca), f"https://127.0.0.1:{secure.server_port}/202")
     assert secure.seen == []
+
+
+ASK = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from agent.http import Door
+from shared.errors import ShoplaunchError
+for url in sys.argv[3:]:
+    try:
+        print(Door(sys.argv[2]).post(url, b"{}", {}).status)
+    except ShoplaunchError as error:
+        print(error.code)
+print("stringprep" in sys.modules)
+"""
+
+
+@pytest.mark.parametrize("series", [f"3.{minor}" for minor in range(6, 14)])
+def test_names_are_verified_by_every_python_and_none_is_translated_without_need(secure, series):
+    urls = [f"https://{host}:{secure.server_port}/202" for host in ("localhost", "127.0.0.1")]
+    command = [interpreter(series), "-I", "-S", "-c", ASK, str(PROJECT), secure.ca, *urls]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
+    # 3.6 compares names itself
+    assert done.stdout.split() == ["202", "tls_untrusted", str(series == "3.6")]
 
 
 def test_an_authority_file_without_certificates_is_refused():
