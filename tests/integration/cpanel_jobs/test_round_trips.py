@@ -1,19 +1,16 @@
 """How often a job asks its server before the cron line is there, and whether everything lies in the account then."""
 
 import shutil
-import stat
-from pathlib import Path
 
 import pytest
 
-from controller.armour import agent_digest
 from controller.bundles.agent_build import build_agent, launcher
 from controller.jobs.steps.drop import agent_files
 from controller.panels.base import SkeletonFiles
 from controller.panels.cpanel.local_store import LocalStore
 from controller.panels.cpanel.skeleton import Skeleton
-from shared.encoding import sha256_hex
 from tests.agent_box import Keys
+from tests.integration.cpanel_jobs.world import MODES, prepared
 
 pytestmark = pytest.mark.root
 #: What accounts are born with; "unstamped" as by an operator who copied the files by hand.
@@ -21,7 +18,6 @@ SKELETONS = ["absent", "current", "old", "unstamped"]
 #: So long every answer takes: whatever does not wait for it is asked meanwhile. On a busy machine that may take longer:
 #: then it is all done once more, with slower answers.
 SECONDS = (1.5, 6, 24)
-MODES = {"agent.pyz": 0o600, "agent.sha256": 0o600, "job": 0o600, "run": 0o700}
 
 
 @pytest.fixture(scope="module")
@@ -61,22 +57,6 @@ def born(world, agents):
     shutil.rmtree(base / ".shoplaunch", ignore_errors=True)
 
 
-def prepared(world, hosting, job):
-    """The job lies in the account with everything it needs, closed to others."""
-    assert world.job(job).state == "dropped", world.status(job)
-    folder = Path(hosting.home) / ".shoplaunch"
-    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
-    assert {path.name: stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()} == MODES
-    files = agent_files(world.config.agent)
-    assert (folder / "run").read_bytes() == files.launcher
-    assert agent_digest((folder / "agent.pyz").read_bytes()) == sha256_hex(files.agent)
-    panel = world.server_panel()
-    account = panel.find_account(hosting.user)
-    assert panel.file_sha256(account, ".shoplaunch/agent.pyz") == sha256_hex(files.agent)
-    assert [line for line in panel.cron_lines(account) if f"# shoplaunch:{job.id}" in line]
-    assert hosting.grants
-
-
 def rounds(whm):
     """Return how many round trips there were up to the cron line, and in all."""
     calls = whm.calls.all
@@ -105,7 +85,7 @@ def worked(world, sell, line, in_all):
 @pytest.mark.parametrize("skeleton", SKELETONS)
 def test_the_cron_line_is_there_after_four_round_trips_and_everything_is_seen_in_a_fifth(world, born, skeleton):
     job = worked(world, lambda: world.sell(born(skeleton)), 4, 5)
-    prepared(world, world.whm.account(job.account), job)
+    assert prepared(world, world.whm.account(job.account), job) == MODES
 
 
 @pytest.mark.parametrize(("is_there", "more"), [(True, 0), (False, 2)], ids=["an account that is there", "a new one"])

@@ -1,17 +1,25 @@
 """A controller whose only server is a cPanel server; nothing starts its agents: what they would find is looked at."""
 
+import stat
 import subprocess
+from pathlib import Path
 
 import sqlalchemy as sa
 
+from controller.armour import agent_digest
 from controller.config import load_config
 from controller.db import servers
 from controller.db.engine import make_engine, transact
 from controller.db.migrate import upgrade
 from controller.jobs.service import Service
+from controller.jobs.steps.drop import agent_files
 from controller.panels.registry import open_panel
+from shared.encoding import sha256_hex
 from tests.clock import START
 from tests.integration.controller.world import World
+
+#: What lies in ~/.shoplaunch until the agent starts.
+MODES = {"agent.pyz": 0o600, "agent.sha256": 0o600, "job": 0o600, "run": 0o700}
 
 
 class CpanelWorld(World):
@@ -74,3 +82,21 @@ class CpanelWorld(World):
     def close(self):
         super().close()
         self.engine.dispose()
+
+
+def prepared(world, hosting, job):
+    """The job lies in the account with everything it needs, closed to others; return its files' modes."""
+    assert world.job(job).state == "dropped", world.status(job)
+    folder = Path(hosting.home) / ".shoplaunch"
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()}
+    assert set(modes) == set(MODES) and modes["job"] == MODES["job"], modes
+    files = agent_files(world.config.agent)
+    assert (folder / "run").read_bytes() == files.launcher
+    assert agent_digest((folder / "agent.pyz").read_bytes()) == sha256_hex(files.agent)
+    panel = world.server_panel()
+    account = panel.find_account(hosting.user)
+    assert panel.file_sha256(account, ".shoplaunch/agent.pyz") == sha256_hex(files.agent)
+    assert [line for line in panel.cron_lines(account) if f"# shoplaunch:{job.id}" in line]
+    assert hosting.grants
+    return modes

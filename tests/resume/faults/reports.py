@@ -77,9 +77,22 @@ class Slow(_Answers):
     how = f"answers take {SLOW_SECONDS} s"
     what = "the work does not wait for them"
 
+    def begin(self, world):
+        super().begin(world)
+        self.went_on = False
+
     def answer(self, world, event):
         self.heard += 1
         time.sleep(SLOW_SECONDS)
+        # The next one was to come with it; that there is one behind that, only who has gone on knows
+        if event["seq"] and world.shop.state["callback"]["seq"] > event["seq"] + 1:
+            self.went_on = True
+
+    def felt(self, world):
+        super().felt(world)
+        if world.moment != "report":
+            world.shop.wait_for(lambda: self.went_on or world.is_over())
+            assert self.went_on
 
 
 class Superseded(_Answers):

@@ -73,6 +73,14 @@ ELSEWHERE = (
         "test_killed_at_any_of_them_the_next_controller_leaves_one_of_each_and_the_shop_is_restored",
     ),
     (
+        "controller killed",
+        "before, within and after each call that changes something on a cPanel server",
+        "SIGKILL",
+        "the next controller leaves one of each: database, user, rights, files, cron line",
+        "tests/integration/cpanel_jobs/test_killed_between_calls.py",
+        "test_killed_at_any_of_them_the_next_controller_leaves_one_of_each",
+    ),
+    (
         "controller's database locked",
         "while an agent reports; while mail is sent",
         "another connection holds SQLite's lock",

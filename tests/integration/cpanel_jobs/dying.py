@@ -1,0 +1,85 @@
+"""A controller in a process of its own that prepares an account on a cPanel server, and is killed at one of the calls
+by which it changes something there."""
+
+import json
+import os
+import signal
+import threading
+
+from urllib3.connection import HTTPConnection
+
+from controller.config import load_config
+from controller.db.engine import make_engine
+from controller.jobs.service import Service
+from controller.keys import load_keys
+from controller.panels.cpanel.whm import Whm
+from tests.clock import Clock
+from tests.integration.controller.world import Outbox
+
+
+def _die():
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _name(path, fields):
+    """Return which function the call of `path` with `fields` is."""
+    for module, function in (
+        ("cpanel.module", "cpanel.function"),
+        ("cpanel_jsonapi_module", "cpanel_jsonapi_func"),
+    ):
+        if module in fields:
+            return f"{fields[module]}::{fields[function]}"
+    return path.rpartition("/")[2]
+
+
+def die_at(number, when):
+    """End this process by SIGKILL right "before" or "after" the call `number` of those that change something, or
+    "within": half of it has been sent. Calls that are under way beside it end as they may.
+
+    Return the list of calls begun so far.
+    """
+    calls, guard, mark = [], threading.Lock(), threading.local()
+    ask, send = Whm._ask, HTTPConnection.send
+
+    def asking(self, path, fields, look, *more):
+        if look:
+            return ask(self, path, fields, look, *more)
+        with guard:
+            calls.append(_name(path, fields))
+            is_here = len(calls) == number
+        if is_here and when == "before":
+            _die()
+        mark.parts_left = 2 if is_here and when == "within" else 0
+        answer = ask(self, path, fields, look, *more)
+        if is_here:
+            _die()
+        return answer
+
+    def sending(self, data):
+        left = getattr(mark, "parts_left", 0)
+        mark.parts_left = left - 1
+        if left == 1:
+            # The head is there, and half of the form
+            body = data.encode() if isinstance(data, str) else bytes(data)
+            self.sock.sendall(body[: len(body) // 2])
+            _die()
+        send(self, data)
+
+    Whm._ask, HTTPConnection.send = asking, sending
+    return calls
+
+
+def run(folder, now, number=0, when=""):
+    """Be the controller of the installation in `folder` until its job lies in its account, or until the kill."""
+    config = load_config({"SHOPLAUNCH_HOME": str(folder / "home"), "SHOPLAUNCH_PUBLIC_URL": "http://127.0.0.1:8000"})
+    engine, clock = make_engine(config.database_url), Clock(now)
+    service = Service(config, engine, load_keys(config.keys), billing=Outbox(), clock=clock)
+    calls = die_at(number, when)
+    worker = service.worker()
+    for _ in range(100):
+        (job,) = service.list_jobs()
+        if job.state not in ("received", "preparing"):
+            break
+        if not worker.run_due():
+            clock.pass_by(1)
+    (folder / "calls").write_text(json.dumps(calls))

@@ -1,0 +1,70 @@
+"""The controller killed at each call that changes something on a cPanel server: the next one leaves one of each."""
+
+import json
+import multiprocessing
+import signal
+
+import pytest
+
+from controller.bundles.agent_build import build_agent, launcher
+from controller.jobs import lease
+from tests.clock import START
+from tests.integration.cpanel_jobs import dying
+from tests.integration.cpanel_jobs.world import prepared
+
+pytestmark = pytest.mark.root
+SECONDS = 300
+PROCESSES = multiprocessing.get_context("forkserver")
+PROCESSES.set_forkserver_preload(["tests.integration.cpanel_jobs.dying"])
+#: At least these change something; which way the files come depends on the server.
+CHANGES = {
+    "Mysql::create_database", "Mysql::create_user", "Mysql::set_privileges_on_database", "Fileman::save_file_content",
+    "Cron::add_line",
+}  # fmt: skip
+
+
+@pytest.fixture
+def order_of(world_of, tmp_path):
+    """Return a function that orders a shop for a new account by a controller with a real launcher and agent; it returns
+    (world, account, job)."""
+
+    def make():
+        world = world_of()
+        (world.config.agent / "run").write_bytes(launcher())
+        build_agent(world.config.agent / "agent.pyz", world.keys.public_keys())
+        hosting = world.hosting()
+        return world, hosting, world.sell(hosting)
+
+    return make
+
+
+def work(world, later=0.0, number=0, when=""):
+    """Let a controller prepare the account `later` (seconds); return what its process ended with."""
+    process = PROCESSES.Process(target=dying.run, args=(world.folder, START + later, number, when))
+    process.start()
+    process.join(SECONDS)
+    return process.exitcode
+
+
+def facts(world, hosting, job):
+    """Return what must be the same, whatever happened: how many there are of each."""
+    # Those of launcher and agent, which are no secret, may have been set no more
+    modes = prepared(world, hosting, job)
+    assert not any(mode & 0o022 for mode in modes.values()), modes
+    lines = world.server_panel().cron_lines(world.server_panel().find_account(hosting.user))
+    return [len(found) for found in (lines, hosting.databases, hosting.database_users, hosting.grants)]
+
+
+@pytest.mark.parametrize("when", ["before", "within", "after"])
+def test_killed_at_any_of_them_the_next_controller_leaves_one_of_each(order_of, when):
+    order = order_of()
+    assert work(order[0]) == 0
+    calls = json.loads((order[0].folder / "calls").read_text())
+    assert set(calls) >= CHANGES
+    assert facts(*order) == [1, 1, 1, 1]
+    for number in range(1, len(calls) + 1):
+        order = order_of()
+        assert work(order[0], 0.0, number, when) == -signal.SIGKILL, (number, calls)
+        # The dead one's lease has to run out
+        assert work(order[0], lease.SECONDS + 1) == 0, (number, calls)
+        assert facts(*order) == [1, 1, 1, 1], (number, calls)
