@@ -26,7 +26,7 @@ from controller.db.engine import transact
 from controller.jobs.service import open_service
 from controller.jobs.worker import Worker
 from controller.web.signed import signature
-from shared.bundle import LEDGER_TABLE
+from shared.bundle import LEDGER_TABLE, MANIFEST
 from tests.accounts import remove_account
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -278,8 +278,12 @@ class Whole:
 
     def last_chunk(self, job):
         """Return the name of the last chunk of rows in the job's bundle."""
+        return max(member["name"] for member in self.members(job) if member["kind"] == "data")
+
+    def members(self, job):
+        """Return the manifest's entries of the members of the job's bundle."""
         with zipfile.ZipFile(self.service.config.bundles / f"{self.show(job)['bundle']}.bundle") as bundle:
-            return max(name for name in bundle.namelist() if name.startswith("db/data/"))
+            return json.loads(bundle.read(MANIFEST))["members"]
 
     def tables(self, job):
         """Return the names of the tables in the shop's database, none where there is no database (any more)."""

@@ -65,6 +65,17 @@ def die_at(number, when):
     return writes
 
 
+def place(service, clock):
+    """Let `service` work until the only job's account is prepared; where nothing is due `clock` goes on."""
+    worker = service.worker()
+    for _ in range(100):
+        (job,) = service.list_jobs()
+        if job.state not in ("received", "preparing"):
+            break
+        if not worker.run_due():
+            clock.pass_by(1)
+
+
 def run(folder, settings, public_url, now, number=0, when=""):
     """Be the controller in `folder` until its job's cron line is there, or until the kill (die_at)."""
     config = load_config({"SHOPLAUNCH_HOME": str(folder), "SHOPLAUNCH_PUBLIC_URL": public_url})
@@ -73,13 +84,7 @@ def run(folder, settings, public_url, now, number=0, when=""):
         config, engine, load_keys(config.keys), panel_of=lambda _config, _server: panel, billing=Outbox(), clock=clock
     )
     writes = die_at(number, when)
-    worker = service.worker()
-    for _ in range(100):
-        (job,) = service.list_jobs()
-        if job.state not in ("received", "preparing"):
-            break
-        if not worker.run_due():
-            clock.pass_by(1)
+    place(service, clock)
     (folder / "writes").write_text(json.dumps(writes))
 
 

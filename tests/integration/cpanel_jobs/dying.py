@@ -14,6 +14,7 @@ from controller.jobs.service import Service
 from controller.keys import load_keys
 from controller.panels.cpanel.whm import Whm
 from tests.clock import Clock
+from tests.integration.controller.placing import place
 from tests.integration.controller.world import Outbox
 
 
@@ -75,11 +76,5 @@ def run(folder, now, number=0, when=""):
     engine, clock = make_engine(config.database_url), Clock(now)
     service = Service(config, engine, load_keys(config.keys), billing=Outbox(), clock=clock)
     calls = die_at(number, when)
-    worker = service.worker()
-    for _ in range(100):
-        (job,) = service.list_jobs()
-        if job.state not in ("received", "preparing"):
-            break
-        if not worker.run_due():
-            clock.pass_by(1)
+    place(service, clock)
     (folder / "calls").write_text(json.dumps(calls))

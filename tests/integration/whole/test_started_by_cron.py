@@ -154,7 +154,10 @@ def test_the_certificate_is_signed_and_tells_stages_bytes_memory_and_visits(whol
     certificate = whole.world.json("certificate", job["id"])
     assert certificate["job"] == job["id"]
     assert {"verify", "preflight", "unpack", "import", "configure", "prove", "switch"} <= set(certificate["stages"])
-    assert certificate["bytes_read"] > 1_000_000 and certificate["bytes_written"] > 0
+    # What a killed run has read of rows is noted once a second, of files with the shards that need not be read again
+    counted = ("files",) if name in VICTIMS else ("files", "data")
+    least = sum(member["size"] for member in whole.members(job) if member["kind"] in counted)
+    assert certificate["bytes_read"] >= least > 100_000 and certificate["bytes_written"] > 0
     assert certificate["peak_memory_bytes"] > 1_000_000
     assert {visit["name"] for visit in certificate["probes"]} >= {
         "front",
