@@ -197,6 +197,7 @@ class Context:
         def do():
             started = time.monotonic()
             found.append(work())
+            # Done within a wait, and yet no waiting
             self.waited -= time.monotonic() - started
 
         if self._wait_for_tree is not None:

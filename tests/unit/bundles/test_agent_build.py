@@ -177,3 +177,9 @@ def test_a_file_that_holds_no_keys_is_refused(tmp_path, text):
     path.write_text(text)
     with pytest.raises(ShoplaunchError, match="config_invalid"):
         agent_build.read_keys(path)
+
+
+def test_a_python_without_zlib_can_read_where_the_archive_starts(tmp_path):
+    agent_build.build_agent(tmp_path / "agent.pyz", [b"k" * 32])
+    with zipfile.ZipFile(tmp_path / "agent.pyz") as archive:
+        assert archive.getinfo("__main__.py").compress_type == zipfile.ZIP_STORED
