@@ -5,9 +5,9 @@ import os
 import struct
 
 from agent.context import own_bundle_path
+from agent.openssl import sha256_hex
 from shared.archive import directory
 from shared.bundle import MANIFEST, MAX_MANIFEST_BYTES, load_manifest
-from shared.encoding import sha256_hex
 from shared.errors import ShoplaunchError
 
 #: Another bundle of the skeleton, a damaged one, or none: the address has the right one.

@@ -19,7 +19,32 @@ _LENGTH_BYTES = {0xFC: 2, 0xFD: 3, 0xFE: 8}
 
 
 class OurConnection(Connection):
-    """As PyMySQL's; its time-outs for reading and for writing are the same."""
+    """As PyMySQL's; its time-outs for reading and for writing are the same, and do not change."""
+
+    def _get_server_information(self):
+        # Said once, before the first word is read: to say it anew for each lets other threads go first, each time
+        self._sock.settimeout(self._read_timeout)
+        super()._get_server_information()
+
+    def _read_bytes(self, num_bytes):
+        try:
+            data = self._rfile.read(num_bytes)
+        except OSError as error:
+            raise self._lost(error) from None
+        except BaseException:
+            self._force_close()
+            raise
+        if len(data) < num_bytes:
+            raise self._lost("an answer is incomplete")
+        return data
+
+    def _write_bytes(self, data):
+        try:
+            self._sock.sendall(data)
+        except OSError as error:
+            self._force_close()
+            gone = "MySQL server has gone away ({!r})".format(error)
+            raise err.OperationalError(CR.CR_SERVER_GONE_ERROR, gone) from None
 
     def texts(self, query):
         """Run `query` (bytes); return its rows, a list of tuples of bytes as the server sent them, or None for NULL.
@@ -61,16 +86,9 @@ class OurConnection(Connection):
             yield packet
 
     def _packet(self):
-        try:
-            low, high, number = _HEADER.unpack(self._rfile.read(_HEADER.size))
-            size = low + (high << 16)
-            packet = self._rfile.read(size)
-        except (OSError, struct.error) as error:
-            raise self._lost(error) from None
-        except BaseException:
-            self._force_close()
-            raise
-        if len(packet) < size or number != self._next_seq_id:
+        low, high, number = _HEADER.unpack(self._read_bytes(_HEADER.size))
+        packet = self._read_bytes(low + (high << 16))
+        if number != self._next_seq_id:
             raise self._lost("an answer is incomplete")
         self._next_seq_id = (number + 1) % 256
         return packet

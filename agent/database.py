@@ -198,23 +198,22 @@ def run(connection, statement, params=None):
     """
     try:
         with under_way(connection):
-            if isinstance(statement, bytes):
-                connection.query(statement)
-                return ()
-            with connection.cursor() as cursor:
-                cursor.execute(statement, params)
-                return cursor.fetchall()
+            connection.query(_filled(connection, statement, params))
+            return connection._result.rows or ()
     except FAILURES as error:
         raise as_database_failure(error) from None
+
+
+def _filled(connection, statement, params):
+    """Return `statement` with `params` in the places of their marks, as it is without any (None)."""
+    return statement if params is None else connection.cursor().mogrify(statement, params)
 
 
 def raw(connection, statement, params=None):
     """Run one query (str) as `run` does; every column comes as bytes as the server sent it, or None."""
     try:
         with under_way(connection):
-            if params is not None:
-                statement = connection.cursor().mogrify(statement, params)
-            return connection.texts(statement.encode("utf-8", "surrogateescape"))
+            return connection.texts(_filled(connection, statement, params).encode("utf-8", "surrogateescape"))
     except FAILURES as error:
         raise as_database_failure(error) from None
 
@@ -226,11 +225,7 @@ def change(connection, statement, params=None):
     """
     try:
         with under_way(connection):
-            if isinstance(statement, bytes):
-                affected = connection.query(statement)
-            else:
-                with connection.cursor() as cursor:
-                    affected = cursor.execute(statement, params)
+            affected = connection.query(_filled(connection, statement, params))
         return affected, connection._result.warning_count
     except FAILURES as error:
         raise as_database_failure(error) from None

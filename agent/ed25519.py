@@ -1,5 +1,7 @@
 """Verifying Ed25519 signatures: by the OpenSSL this Python has loaded anyway, else in pure Python."""
 
+from agent import openssl
+
 #: OpenSSL's number for this kind of key, EVP_PKEY_ED25519 (openssl/evp.h).
 _KIND = 1087
 _KEY_BYTES, _SIGNATURE_BYTES = 32, 64
@@ -15,19 +17,17 @@ def verify(public_key, data, signature):
 
 def _openssl_accepts(public_key, data, signature):
     """Tell whether OpenSSL (1.1.1 and newer) can be asked and takes the signature for the key's."""
+    library = openssl.library()
     try:
-        import _hashlib
-        import ctypes
-
-        # By the module's own file: that is the library it was linked with, wherever that lies
-        library = ctypes.CDLL(_hashlib.__file__)
         new_key, free_key = library.EVP_PKEY_new_raw_public_key, library.EVP_PKEY_free
         new_context, free_context = library.EVP_MD_CTX_new, library.EVP_MD_CTX_free
         begin, judge = library.EVP_DigestVerifyInit, library.EVP_DigestVerify
         forget_errors = library.ERR_clear_error
-    except (ImportError, AttributeError, OSError, MemoryError):
-        # Without ctypes or a shared OpenSSL, with one before 1.1.1, or where nothing may be made executable
+    except AttributeError:
+        # None, or one before 1.1.1
         return False
+    import ctypes
+
     pointer, text, size = ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t
     new_key.restype, new_key.argtypes = pointer, [ctypes.c_int, pointer, text, size]
     new_context.restype, new_context.argtypes = pointer, []

@@ -40,11 +40,16 @@ def read_raw(folder, name=JOB_FILE):
     Raises ShoplaunchError `job_missing`, `job_exposed` when others can write it, `job_invalid` when it is too large.
     """
     try:
-        with open(os.path.join(folder, name), "rb") as stream:
-            check_written_by_us_alone(stream.fileno())
-            raw = stream.read(MAX_BYTES + 1)
+        descriptor = os.open(os.path.join(folder, name), os.O_RDONLY)
     except FileNotFoundError:
         raise ShoplaunchError("job_missing", "there is no job file") from None
+    try:
+        found = os.fstat(descriptor)
+        check_written_by_us_alone(found)
+        # Asked before every table and chunk: a stream, and room for the largest file, would take most of the time
+        raw = os.read(descriptor, min(found.st_size, MAX_BYTES) + 1)
+    finally:
+        os.close(descriptor)
     if len(raw) > MAX_BYTES:
         raise ShoplaunchError("job_invalid", "the job file is larger than {} bytes".format(MAX_BYTES))
     return raw

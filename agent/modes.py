@@ -28,9 +28,9 @@ def tighten(folder):
             continue
 
 
-def check_written_by_us_alone(descriptor):
-    """Raise ShoplaunchError `job_exposed` when somebody else could have written the open file."""
-    if _is_exposed(os.fstat(descriptor)):
+def check_written_by_us_alone(found):
+    """Raise ShoplaunchError `job_exposed` when somebody else could have written the job file, `found` by os.fstat."""
+    if _is_exposed(found):
         raise ShoplaunchError("job_exposed", "others than the account can write the job file")
 
 

@@ -25,6 +25,7 @@ class Window:
         self._pieces = iter(pieces)
         self._look = look
         self._data = b""
+        self._view = memoryview(self._data)
         self._at = 0
         self._before = 0
         self.seen = False
@@ -36,9 +37,12 @@ class Window:
 
     def take(self, size):
         """Return the next `size` bytes as a memoryview; fewer where the archive ends."""
-        if len(self._data) - self._at < size:
+        at, end = self._at, self._at + size
+        if end > len(self._data):
             self._fetch(size)
-        return self._taken(size)
+            return self._taken(size)
+        self._at = end
+        return self._view[at:end]
 
     def some(self, most):
         """Return what is held of the next `most` bytes, none only where the archive ends."""
@@ -54,11 +58,19 @@ class Window:
         self._at = at + BLOCK
         return self._data[at : self._at]
 
+    def pass_to(self, end):
+        """Pass over what there is before the offset `end`, and over what fills its block; tell whether the archive
+        reaches that far."""
+        at = end + -end % BLOCK - self._before
+        if at <= len(self._data):
+            self._at = at
+            return True
+        before = self.offset < end
+        self.skip(at - self._at)
+        return self.offset >= end or not before
+
     def skip(self, size):
         """Pass over `size` bytes, or all there are."""
-        if self._at + size <= len(self._data):
-            self._at += size
-            return
         while size > 0:
             passed = len(self.some(size))
             if not passed:
@@ -71,7 +83,7 @@ class Window:
             continue
 
     def _taken(self, size):
-        taken = memoryview(self._data)[self._at : self._at + size]
+        taken = self._view[self._at : self._at + size]
         self._at += len(taken)
         return taken
 
@@ -86,6 +98,7 @@ class Window:
             held += len(piece)
         self._before += self._at
         self._data, self._at = b"".join(parts), 0
+        self._view = memoryview(self._data)
         self.seen = self._look is not None and self._look(self._data)
 
 
@@ -148,9 +161,7 @@ def entries(window):
             path = target = None
         else:
             raise ShoplaunchError("unsafe_path", "a shard holds a member of kind {!r}".format(kind))
-        left = end - window.offset
-        window.skip(left + -size % BLOCK)
-        if left > 0 and window.offset < end:
+        if not window.pass_to(end):
             raise _ended()
 
 

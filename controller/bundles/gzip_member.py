@@ -8,6 +8,9 @@ import zlib
 LEVEL = 6
 #: No name, no time, no system.
 _HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
+#: A block that is not the last one and is stored as it is: RFC 1951, 3.2.4.
+_STORED = struct.Struct("<BHH")
+_STORED_BYTES = 0xFFFF
 
 
 class GzipWriter:
@@ -15,7 +18,7 @@ class GzipWriter:
 
     def __init__(self) -> None:
         self._deflate = zlib.compressobj(LEVEL, zlib.DEFLATED, -zlib.MAX_WBITS)
-        self._pieces = [_HEADER]
+        self._pieces: list[bytes | memoryview] = [_HEADER]
         self._crc = 0
         self.fed = 0
         self.written = len(_HEADER)
@@ -26,13 +29,25 @@ class GzipWriter:
         self.fed += len(data)
         self._take(self._deflate.compress(data))
 
+    def store(self, data: bytes) -> None:
+        """Take `data` as it is: what compressing does not make smaller is unpacked several times as fast this way."""
+        self._crc = zlib.crc32(data, self._crc)
+        self.fed += len(data)
+        # To a whole byte; and nothing that comes later may point to before, as zlib does not know of these bytes
+        self._take(self._deflate.flush(zlib.Z_FULL_FLUSH))
+        view = memoryview(data)
+        for start in range(0, len(data), _STORED_BYTES):
+            block = view[start : start + _STORED_BYTES]
+            self._take(_STORED.pack(0, len(block), len(block) ^ 0xFFFF))
+            self._take(block)
+
     def finish(self) -> bytes:
         """Return the whole gzip member."""
         self._take(self._deflate.flush())
         self._take(struct.pack("<II", self._crc, self.fed & 0xFFFFFFFF))
         return b"".join(self._pieces)
 
-    def _take(self, piece: bytes) -> None:
+    def _take(self, piece: bytes | memoryview) -> None:
         if piece:
             self._pieces.append(piece)
             self.written += len(piece)

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from controller.bundles.gzip_member import GzipWriter
+from controller.bundles.incompressible import is_incompressible
 from controller.bundles.tree import Entry
 from shared.bundle import SHARD_PACKED_BYTES, SHARD_UNPACKED_BYTES
 
@@ -46,8 +47,14 @@ class ShardWriter:
         size = len(header) + len(content) + -len(content) % _BLOCK
         if self._entries and not self._has_room(size):
             self.finish()
-        self._waiting += [header, content, bytes(-len(content) % _BLOCK)]
-        self._waiting_bytes += size
+        padding = bytes(-len(content) % _BLOCK)
+        if is_incompressible(content):
+            self._wait(header)
+            self._compress()
+            self._gzip.store(content)
+            self._wait(padding)
+        else:
+            self._wait(header, content, padding)
         self._entries += 1
         if self._waiting_bytes >= _PIECE_BYTES:
             self._compress()
@@ -56,7 +63,7 @@ class ShardWriter:
         """Finish the open shard, if there is one."""
         if not self._entries:
             return
-        self._waiting.append(_END)
+        self._wait(_END)
         self._compress()
         unpacked = self._gzip.fed
         self._finished(Shard(self._gzip.finish(), unpacked, self._entries))
@@ -71,6 +78,10 @@ class ShardWriter:
             return True
         self._compress()
         return self._gzip.written + _most(size) <= SHARD_PACKED_BYTES
+
+    def _wait(self, *pieces: bytes) -> None:
+        self._waiting += pieces
+        self._waiting_bytes += sum(map(len, pieces))
 
     def _compress(self) -> None:
         self._gzip.feed(b"".join(self._waiting))

@@ -1,11 +1,14 @@
-"""Shards end where they would if every entry were compressed by itself, however many are compressed in one go."""
+"""Shards end where they would if every entry were compressed by itself, however many are compressed in one go; what
+cannot be compressed is stored."""
 
+import gzip
 import random
 
 import pytest
 
 from controller.bundles import shards
 from controller.bundles.gzip_member import GzipWriter
+from controller.bundles.incompressible import is_incompressible
 from controller.bundles.shards import Background, ShardWriter
 from shared.bundle import SHARD_PACKED_BYTES, SHARD_UNPACKED_BYTES
 
@@ -24,21 +27,22 @@ def one_by_one(entries):
             done.append((stream.finish(), count))
             stream, count = GzipWriter(), 0
         if content is not None:
-            for part in (HEADER, content, bytes(-len(content) % 512)):
-                stream.feed(part)
+            stream.feed(HEADER)
+            (stream.store if is_incompressible(content) else stream.feed)(content)
+            stream.feed(bytes(-len(content) % 512))
             count += 1
     return done
 
 
 def entries_of(kind):
     draw = random.Random(kind)
-    words = [draw.randbytes(draw.randint(2, 9)) for _ in range(2000)]
+    words = [draw.randbytes(draw.randint(2, 9)).hex().encode() for _ in range(2000)]
     sizes = {"pictures": 60 * KB, "mixed": 30 * KB, "text": 20 * KB, "large": 3 * KB * KB}[kind]
     total, found = 0, []
     while total < 17 * KB * KB:
         size = draw.randint(1, sizes)
         is_text = kind == "text" or (kind == "mixed" and draw.random() < 0.5)
-        found.append(b"".join(draw.choices(words, k=size // 6)) if is_text else draw.randbytes(size))
+        found.append(b"".join(draw.choices(words, k=size // 12)) if is_text else draw.randbytes(size))
         total += len(found[-1])
     return found
 
@@ -66,3 +70,18 @@ def test_what_goes_wrong_while_packing_is_raised_where_entries_come_from(monkeyp
         for _ in range(10_000):
             writer.add(HEADER, bytes(KB))
         writer.finish()
+
+
+def test_what_cannot_be_compressed_is_stored_between_what_can():
+    draw, made = random.Random(1), []
+    picture, text = draw.randbytes(200 * KB), b"<?php echo 'shop'; " * 2000
+    writer = ShardWriter(made.append)
+    for content in (text, picture, picture, text):
+        writer.add(HEADER, content)
+    writer.finish()
+    (shard,) = made
+    assert shard.packed.count(picture[:60_000]) == 2
+    assert len(shard.packed) < 2 * len(picture) + 4 * KB
+    whole = gzip.decompress(shard.packed)
+    assert len(whole) == shard.unpacked
+    assert [whole.count(text), whole.count(picture)] == [2, 2]
