@@ -1,5 +1,6 @@
 """A small JSON Schema validator (the subset our schemas use) for interpreters without third-party libraries."""
 
+import functools
 import json
 import re
 
@@ -27,7 +28,7 @@ def load_schema(name):
 def validate(name, document, code):
     """Raise ShoplaunchError `code` naming the first place where `document` breaks schema `name`; return `document`."""
     schema = load_schema(name)
-    problem = _problem(document, schema, schema, "")
+    problem = _problem(document, schema, schema, ())
     if problem:
         raise ShoplaunchError(code, "{}: {}".format(name, problem))
     return document
@@ -42,82 +43,87 @@ def _is_type(value, kind):
 
 
 def _problem(value, schema, root, where):
-    """Return a sentence about the first problem, or None."""
+    """Return a sentence about the first problem, or None. `where` is put together only for that: (where what it lies in
+    is, its name or number there), () for the document."""
     if "$ref" in schema:
         schema = root["definitions"][schema["$ref"].rsplit("/", 1)[1]]
     kinds = schema.get("type")
     if kinds is not None:
         kinds = [kinds] if isinstance(kinds, str) else kinds
         if not any(_is_type(value, kind) for kind in kinds):
-            return "{} is not of type {}".format(where or "it", "/".join(kinds))
+            return "{} is not of type {}".format(_place(where), "/".join(kinds))
     # In JSON true is not 1
     if "const" in schema and (value != schema["const"] or isinstance(value, bool) != isinstance(schema["const"], bool)):
-        return "{} is not {!r}".format(where or "it", schema["const"])
+        return "{} is not {!r}".format(_place(where), schema["const"])
     if "enum" in schema and value not in schema["enum"]:
-        return "{} is none of {}".format(where or "it", schema["enum"])
-    for check in (_scalar_problem, _array_problem, _object_problem):
-        problem = check(value, schema, root, where)
-        if problem:
-            return problem
-    return None
+        return "{} is none of {}".format(_place(where), schema["enum"])
+    if isinstance(value, dict):
+        return _object_problem(value, schema, root, where)
+    if isinstance(value, list):
+        return _array_problem(value, schema, root, where)
+    return _scalar_problem(value, schema, where)
 
 
-def _scalar_problem(value, schema, root, where):
+def _place(where):
+    """Return in words where a value is."""
+    if not where:
+        return "it"
+    before, part = where
+    if isinstance(part, int):
+        return "{}[{}]".format(_place(before) if before else "", part)
+    return "{}.{}".format(_place(before), part) if before else part
+
+
+def _scalar_problem(value, schema, where):
     if isinstance(value, str):
-        if "pattern" in schema and not _matches(schema["pattern"], value):
-            return "{} does not match {}".format(where, schema["pattern"])
+        if "pattern" in schema and not _expression(schema["pattern"]).search(value):
+            return "{} does not match {}".format(_place(where), schema["pattern"])
         if len(value) < schema.get("minLength", 0):
-            return "{} is too short".format(where)
+            return "{} is too short".format(_place(where))
         if len(value) > schema.get("maxLength", len(value)):
-            return "{} is too long".format(where)
+            return "{} is too long".format(_place(where))
     elif _is_type(value, "number"):
         if value < schema.get("minimum", value) or value > schema.get("maximum", value):
-            return "{} is out of range".format(where)
+            return "{} is out of range".format(_place(where))
     return None
 
 
-def _matches(pattern, value):
+# Asked of every member and table: to look it up in `re` takes longer than to match
+@functools.lru_cache(maxsize=256)
+def _expression(pattern):
     # JSON Schema's $ is the very end; Python's also stands before a last newline
-    if pattern.endswith("$"):
-        pattern = pattern[:-1] + r"\Z"
-    return re.search(pattern, value) is not None
+    return re.compile(pattern[:-1] + r"\Z" if pattern.endswith("$") else pattern)
 
 
 def _array_problem(value, schema, root, where):
-    if not isinstance(value, list):
-        return None
     if len(value) < schema.get("minItems", 0) or len(value) > schema.get("maxItems", len(value)):
-        return "{} has {} items".format(where or "it", len(value))
+        return "{} has {} items".format(_place(where), len(value))
     if "items" in schema:
         for number, item in enumerate(value):
-            problem = _problem(item, schema["items"], root, "{}[{}]".format(where, number))
+            problem = _problem(item, schema["items"], root, (where, number))
             if problem:
                 return problem
     return None
 
 
 def _object_problem(value, schema, root, where):
-    if not isinstance(value, dict):
-        return None
     properties = schema.get("properties", {})
     extra = schema.get("additionalProperties", True)
     for key in schema.get("required", ()):
         if key not in value:
-            return "{} lacks {!r}".format(where or "it", key)
+            return "{} lacks {!r}".format(_place(where), key)
     for key, item in value.items():
-        inside = "{}.{}".format(where, key) if where else key
         if "propertyNames" in schema:
-            problem = _problem(key, schema["propertyNames"], root, "the name {!r}".format(key[:80]))
+            problem = _problem(key, schema["propertyNames"], root, ((), "the name {!r}".format(key[:80])))
             if problem:
                 return problem
+        problem = None
         if key in properties:
-            problem = _problem(item, properties[key], root, inside)
+            problem = _problem(item, properties[key], root, (where, key))
         elif extra is False:
-            problem = "{} is unknown".format(inside[:120])
+            problem = "{} is unknown".format(_place((where, key))[:120])
         elif isinstance(extra, dict):
-            problem = _problem(item, extra, root, inside)
-        else:
-            problem = None
+            problem = _problem(item, extra, root, (where, key))
         if problem:
             return problem
     return None
