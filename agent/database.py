@@ -17,12 +17,14 @@ OPTION_FILES = ("~/.my.cnf", "/etc/my.cnf")
 CONNECT_SECONDS = 10
 #: A late index on a large table is one silent statement; a server that has gone is noticed earlier (agent.lock).
 READ_SECONDS = LONGEST_SECONDS
-#: A killed agent's connection must not hold its locks for long; ours are pinged more often than this.
-OWN_SESSION = (
+#: What every connection begins with, in few statements, as stages open several.
+OPENING = (
     # Strictly, a limit above the server's own is an error; otherwise it becomes the server's
     "SET SESSION sql_mode=''",
-    # The last is for definitions behind somebody's open transaction
-    "SET SESSION wait_timeout=120, innodb_lock_wait_timeout=30, lock_wait_timeout=30",
+    SESSION[0],
+    # A killed agent's connection must not hold its locks for long; ours are pinged more often than this. The last is
+    # for definitions behind somebody's open transaction
+    SESSION[1] + ", wait_timeout=120, innodb_lock_wait_timeout=30, lock_wait_timeout=30",
 )
 
 ACCESS_DENIED = 1045
@@ -131,7 +133,7 @@ def _open(values, door):
         **door,
     )
     try:
-        for statement in OWN_SESSION + SESSION:
+        for statement in OPENING:
             connection.query(statement)
         _unlimit(connection)
     except FAILURES:
