@@ -1,4 +1,5 @@
-"""The connection to the database: PyMySQL's, and a way to read large answers without a look at what is told of columns.
+"""The connection to the database: PyMySQL's, with fewer calls of the system for each packet, and a way to read large
+answers without a look at what is told of columns.
 
 https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_com_query_response_text_resultset.html
 """
@@ -19,10 +20,11 @@ _LENGTH_BYTES = {0xFC: 2, 0xFD: 3, 0xFE: 8}
 
 
 class OurConnection(Connection):
-    """As PyMySQL's; its time-outs for reading and for writing are the same, and do not change."""
+    """As PyMySQL's; `read_timeout` is the time-out for writing, too."""
 
+    # What `connect` calls first once there is a socket
     def _get_server_information(self):
-        # Said once, before the first word is read: to say it anew for each lets other threads go first, each time
+        # Said once: each time it is said the interpreter's lock is let go, and other threads take their turn
         self._sock.settimeout(self._read_timeout)
         super()._get_server_information()
 

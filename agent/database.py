@@ -17,15 +17,13 @@ OPTION_FILES = ("~/.my.cnf", "/etc/my.cnf")
 CONNECT_SECONDS = 10
 #: A late index on a large table is one silent statement; a server that has gone is noticed earlier (agent.lock).
 READ_SECONDS = LONGEST_SECONDS
-#: What every connection begins with, in few statements, as stages open several.
-OPENING = (
-    # Strictly, a limit above the server's own is an error; otherwise it becomes the server's
-    "SET SESSION sql_mode=''",
-    SESSION[0],
-    # A killed agent's connection must not hold its locks for long; ours are pinged more often than this. The last is
-    # for definitions behind somebody's open transaction
-    SESSION[1] + ", wait_timeout=120, innodb_lock_wait_timeout=30, lock_wait_timeout=30",
-)
+#: A killed agent's connection must not hold its locks for long; ours are pinged more often than this. The last is for
+#: definitions behind somebody's open transaction.
+LIMITS = "wait_timeout=120, innodb_lock_wait_timeout=30, lock_wait_timeout=30"
+#: What every connection begins with: the common session, in as few statements as can be. Strictly, a limit above the
+#: server's own is an error, otherwise it becomes the server's; what one statement sets is judged before any of it
+#: counts.
+OPENING = ("SET SESSION sql_mode=''",) + SESSION[:-1] + ("{}, {}".format(SESSION[-1], LIMITS),)
 
 ACCESS_DENIED = 1045
 HOST_REFUSED = 1130
@@ -127,7 +125,6 @@ def _open(values, door):
         autocommit=True,
         connect_timeout=CONNECT_SECONDS,
         read_timeout=READ_SECONDS,
-        write_timeout=READ_SECONDS,
         # An UPDATE that finds its row but changes nothing counts as one row
         client_flag=CLIENT.FOUND_ROWS,
         **door,
@@ -201,7 +198,9 @@ def run(connection, statement, params=None):
     try:
         with under_way(connection):
             connection.query(_filled(connection, statement, params))
-            return connection._result.rows or ()
+            rows = connection._result.rows or ()
+            _drain(connection)
+        return rows
     except FAILURES as error:
         raise as_database_failure(error) from None
 
@@ -209,6 +208,12 @@ def run(connection, statement, params=None):
 def _filled(connection, statement, params):
     """Return `statement` with `params` in the places of their marks, as it is without any (None)."""
     return statement if params is None else connection.cursor().mogrify(statement, params)
+
+
+def _drain(connection):
+    """What else a procedure returns is heard now: its errors are this statement's."""
+    while connection._result.has_next:
+        connection.next_result()
 
 
 def raw(connection, statement, params=None):
@@ -228,6 +233,7 @@ def change(connection, statement, params=None):
     try:
         with under_way(connection):
             affected = connection.query(_filled(connection, statement, params))
+            _drain(connection)
         return affected, connection._result.warning_count
     except FAILURES as error:
         raise as_database_failure(error) from None

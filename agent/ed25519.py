@@ -1,4 +1,4 @@
-"""Verifying Ed25519 signatures: by the OpenSSL this Python has loaded anyway, else in pure Python."""
+"""Verifying Ed25519 signatures: by the OpenSSL that is loaded anyway, else in pure Python."""
 
 from agent import openssl
 

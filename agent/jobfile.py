@@ -48,6 +48,12 @@ def read_raw(folder, name=JOB_FILE):
         check_written_by_us_alone(found)
         # Asked before every table and chunk: a stream, and room for the largest file, would take most of the time
         raw = os.read(descriptor, min(found.st_size, MAX_BYTES) + 1)
+        while 0 < len(raw) < found.st_size and len(raw) <= MAX_BYTES:
+            # Some network disks give less than is asked for
+            piece = os.read(descriptor, MAX_BYTES)
+            if not piece:
+                break
+            raw += piece
     finally:
         os.close(descriptor)
     if len(raw) > MAX_BYTES:

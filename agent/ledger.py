@@ -310,7 +310,8 @@ def drop_everything(connection, job_id, attempt):
 
 def drop_ledger(connection):
     """The ledger's own tables are gone; the attempt table last: as long as it is there, the database is ours."""
-    run(connection, "DROP TABLE IF EXISTS `{}`, `{}`".format(LEDGER_TABLE, ATTEMPT_TABLE))
+    for name in (LEDGER_TABLE, ATTEMPT_TABLE):
+        run(connection, "DROP TABLE IF EXISTS `{}`".format(name))
 
 
 def _quoted(name):

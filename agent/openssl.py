@@ -1,10 +1,12 @@
-"""The OpenSSL this Python has loaded anyway, asked for what Python does not offer, or is slow at."""
+"""The OpenSSL that the archive's start has loaded, asked for what Python does not offer, or is slow at."""
 
 import hashlib
 
 from shared.encoding import sha256_hex as pythons_sha256_hex
 
 _SHA256_BYTES = 32
+#: What CPython calls its own; OpenSSL's is another's name there.
+_PYTHONS_OWN = "sha256"
 
 
 def library():
@@ -21,17 +23,18 @@ def library():
 
 
 def sha256_hex(data):
-    """As shared.encoding.sha256_hex, of bytes; a Python built without `_hashlib` takes five times as long by itself."""
-    if hashlib.sha256.__name__ != "sha256":
+    """As shared.encoding.sha256_hex, of bytes, also where Python was built without `_hashlib`: its own code takes
+    several times as long, which only members read as a whole are large enough to show."""
+    if hashlib.sha256.__name__ != _PYTHONS_OWN:
         return pythons_sha256_hex(data)
     return _digest(data) or pythons_sha256_hex(data)
 
 
 def _digest(data):
-    """Return the digest as OpenSSL makes it, in hexadecimal; None where it cannot be asked."""
+    """Return the digest as OpenSSL makes it, in hexadecimal; None where it cannot be asked, or refuses."""
     try:
         found = library()
-        kind, make = found.EVP_sha256, found.EVP_Digest
+        kind, make, forget_errors = found.EVP_sha256, found.EVP_Digest, found.ERR_clear_error
     except AttributeError:
         return None
     import ctypes
@@ -39,5 +42,10 @@ def _digest(data):
     pointer, text = ctypes.c_void_p, ctypes.c_char_p
     kind.restype, kind.argtypes = pointer, []
     make.argtypes = [text, ctypes.c_size_t, text, pointer, pointer, pointer]
+    forget_errors.restype, forget_errors.argtypes = None, []
     digest = ctypes.create_string_buffer(_SHA256_BYTES)
-    return digest.raw.hex() if make(data, len(data), digest, None, kind(), None) == 1 else None
+    if make(data, len(data), digest, None, kind(), None) == 1:
+        return digest.raw.hex()
+    # It would else be taken for an error of this thread's next TLS read
+    forget_errors()
+    return None

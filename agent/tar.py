@@ -16,18 +16,17 @@ MAX_HELD_BYTES = 1024 * 1024
 
 
 class Window:
-    """An archive whose bytes come in `pieces`: little more than what is asked for is held at a time.
+    """An archive whose bytes come in `pieces` (bytes): one of them is held at a time.
 
-    `look(data)` is asked about what is held (bytes) each time more has come; `seen` is its last answer.
+    `look(data)` is asked about everything that is taken as a whole, at the latest then, and little of it twice; `seen`
+    is what it said of a piece or more in which all lies that was taken last.
     """
 
     def __init__(self, pieces, look=None):
         self._pieces = iter(pieces)
-        self._look = look
-        self._data = b""
-        self._view = memoryview(self._data)
-        self._at = 0
+        self._look = look or (lambda data: False)
         self._before = 0
+        self._hold(b"")
         self.seen = False
 
     @property
@@ -39,16 +38,20 @@ class Window:
         """Return the next `size` bytes as a memoryview; fewer where the archive ends."""
         at, end = self._at, self._at + size
         if end > len(self._data):
-            self._fetch(size)
-            return self._taken(size)
+            return self._across(size)
+        if self._seen is None:
+            self._seen = self._look(self._data)
+        self.seen = self._seen
         self._at = end
         return self._view[at:end]
 
     def some(self, most):
         """Return what is held of the next `most` bytes, none only where the archive ends."""
-        if self._at == len(self._data):
-            self._fetch(1)
-        return self._taken(most)
+        while self._at == len(self._data) and self._next():
+            continue
+        taken = self._view[self._at : self._at + most]
+        self._at += len(taken)
+        return taken
 
     def block(self):
         """Return the next BLOCK bytes; fewer where the archive ends."""
@@ -59,15 +62,14 @@ class Window:
         return self._data[at : self._at]
 
     def pass_to(self, end):
-        """Pass over what there is before the offset `end`, and over what fills its block; tell whether the archive
-        reaches that far."""
+        """Pass over what comes before the offset `end`, and over what fills the last block, as far as that is there;
+        tell whether the archive reaches `end`."""
         at = end + -end % BLOCK - self._before
         if at <= len(self._data):
             self._at = at
             return True
-        before = self.offset < end
         self.skip(at - self._at)
-        return self.offset >= end or not before
+        return self.offset >= end
 
     def skip(self, size):
         """Pass over `size` bytes, or all there are."""
@@ -82,24 +84,30 @@ class Window:
         while self.some(MAX_HELD_BYTES):
             continue
 
-    def _taken(self, size):
-        taken = self._view[self._at : self._at + size]
-        self._at += len(taken)
-        return taken
+    def _across(self, size):
+        """Return what `take` does where not all of it is held."""
+        parts = [self.some(size)]
+        missing = size - len(parts[0])
+        while missing > 0 and self._next():
+            parts.append(self.some(missing))
+            missing -= len(parts[-1])
+        data = b"".join(parts)
+        self.seen = self._look(data)
+        return memoryview(data)
 
-    def _fetch(self, size):
-        parts = [self._data[self._at :]]
-        held = len(parts[0])
-        while held < size:
-            piece = next(self._pieces, None)
-            if piece is None:
-                break
-            parts.append(piece)
-            held += len(piece)
-        self._before += self._at
-        self._data, self._at = b"".join(parts), 0
-        self._view = memoryview(self._data)
-        self.seen = self._look is not None and self._look(self._data)
+    def _next(self):
+        """Hold the next piece, when all of this one is taken; tell whether there was one."""
+        piece = next(self._pieces, None)
+        if piece is None:
+            return False
+        self._before += len(self._data)
+        self._hold(piece)
+        return True
+
+    def _hold(self, piece):
+        self._data, self._view, self._at = piece, memoryview(piece), 0
+        # Not asked yet: of a file across several pieces they need not be
+        self._seen = None
 
 
 class Entry:

@@ -43,8 +43,10 @@ def _is_type(value, kind):
 
 
 def _problem(value, schema, root, where):
-    """Return a sentence about the first problem, or None. `where` is put together only for that: (where what it lies in
-    is, its name or number there), () for the document."""
+    """Return a sentence about the first problem, or None.
+
+    `where` is () for the document, else (where of the object or list it is in, its name or number there).
+    """
     if "$ref" in schema:
         schema = root["definitions"][schema["$ref"].rsplit("/", 1)[1]]
     kinds = schema.get("type")
@@ -71,7 +73,7 @@ def _place(where):
     before, part = where
     if isinstance(part, int):
         return "{}[{}]".format(_place(before) if before else "", part)
-    return "{}.{}".format(_place(before), part) if before else part
+    return "{}.{}".format(_place(before), part) if before else part or "it"
 
 
 def _scalar_problem(value, schema, where):

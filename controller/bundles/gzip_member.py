@@ -14,7 +14,8 @@ _STORED_BYTES = 0xFFFF
 
 
 class GzipWriter:
-    """Compresses what it is fed; `fed` and `written` are bytes so far before and after compression."""
+    """Makes one member of what is compressed and what is stored; `fed` and `written` are its bytes so far, of both,
+    before and after that."""
 
     def __init__(self) -> None:
         self._deflate = zlib.compressobj(LEVEL, zlib.DEFLATED, -zlib.MAX_WBITS)
@@ -30,7 +31,7 @@ class GzipWriter:
         self._take(self._deflate.compress(data))
 
     def store(self, data: bytes) -> None:
-        """Take `data` as it is: what compressing does not make smaller is unpacked several times as fast this way."""
+        """Add `data` as it is: what compressing hardly makes smaller is unpacked several times as fast this way."""
         self._crc = zlib.crc32(data, self._crc)
         self.fed += len(data)
         # To a whole byte; and nothing that comes later may point to before, as zlib does not know of these bytes

@@ -16,7 +16,7 @@ from shared.bundle import SHARD_PACKED_BYTES, SHARD_UNPACKED_BYTES
 
 _BLOCK = 512
 _END = bytes(2 * _BLOCK)
-#: What zlib may hold back, and what it adds to data it cannot compress.
+#: What zlib may hold back, and what is added to data that is not compressed.
 _HELD_BACK_BYTES = 256 * 1024
 #: What is compressed in one go: between two of them the threads wait for one another.
 _PIECE_BYTES = 256 * 1024

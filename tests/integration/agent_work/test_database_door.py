@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from agent.database import OPENING
 from controller.bundles.agent_build import PROJECT, fetch_wheels
 from controller.panels.local.stack import free_port
+from shared.bundle import SESSION
 from tests.mariadb import start_private, stop_private
 from tests.tls_site import Authority
 
@@ -28,7 +30,8 @@ try:
     variables = dict(run(connection, "SHOW SESSION VARIABLES"))
     names = ("wait_timeout", "innodb_lock_wait_timeout", "lock_wait_timeout", "time_zone", "sql_mode",
              "foreign_key_checks", "unique_checks", "character_set_client", "max_statement_time")
-    print(json.dumps({"encrypted": bool(status["Ssl_cipher"]), "session": {name: variables[name] for name in names}}))
+    print(json.dumps({"encrypted": bool(status["Ssl_cipher"]), "session": {name: variables[name] for name in names},
+                      "ends": connection._sock.gettimeout() == database.READ_SECONDS}))
 except ShoplaunchError as error:
     print(json.dumps({"code": error.code, "retryable": error.retryable, "message": error.message}))
 """
@@ -106,6 +109,8 @@ def test_the_session_is_the_agreed_one(plain):
     assert (session["time_zone"], session["foreign_key_checks"], session["unique_checks"]) == ("+00:00", "OFF", "ON")
     assert session["character_set_client"] == "utf8mb4"
     assert "STRICT_ALL_TABLES" in session["sql_mode"]
+    # All that is agreed on, and nothing before it
+    assert [text for text, agreed in zip(OPENING[1:], SESSION, strict=True) if not text.startswith(agreed)] == []
 
 
 def test_a_server_that_resolves_no_names_and_whose_socket_is_not_found_knows_a_local_user_from_no_host(plain):
@@ -137,6 +142,12 @@ def test_localhost_without_a_named_socket_finds_tcp(plain):
 
 def test_a_host_with_encryption_is_used_encrypted(encrypting):
     assert ask(**encrypting.values(host="127.0.0.1", port=str(encrypting.port)))["encrypted"]
+
+
+def test_nobody_is_waited_for_for_ever_by_whatever_door(plain, resolving, encrypting):
+    over_tcp = [door.values(host="127.0.0.1", port=str(door.port)) for door in (resolving, encrypting)]
+    for values in (plain.values(), *over_tcp):
+        assert ask(**values)["ends"]
 
 
 def test_a_host_without_encryption_is_used_all_the_same(plain):

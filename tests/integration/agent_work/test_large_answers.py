@@ -3,6 +3,7 @@ and nothing is believed of a connection that breaks off."""
 
 import io
 import itertools
+import socket
 import struct
 import types
 
@@ -97,6 +98,7 @@ def answered(data):
     """Return what is read where the server answers a first statement with `data` (bytes) and closes."""
     made = OurConnection(defer_connect=True)
     made._sock, made._rfile = types.SimpleNamespace(settimeout=lambda _: None, close=lambda: None), io.BytesIO(data)
+    # Newer libraries than the agent's keep the first in mind
     made._current_timeout, made._next_seq_id = None, 1
     made._execute_command = lambda *_: None
     rows = made.texts(b"SELECT 1")
@@ -169,3 +171,37 @@ def test_over_a_line_on_which_something_failed_nobody_goes_on(problem, told):
     with pytest.raises(told, match=str(problem)):
         next(made._packets())
     assert not made.open
+
+
+def test_a_statement_that_cannot_be_sent_is_unreachable_and_closes_the_connection(connection):
+    # By us alone: the server's own end is as it was
+    connection._sock.shutdown(socket.SHUT_WR)
+    for _ in range(2):
+        assert code_of(lambda: database.run(connection, "SELECT 1")) == "db_unreachable"
+        assert not connection.open
+
+
+@pytest.mark.parametrize("ask", [database.run, database.change, database.raw])
+def test_a_server_that_falls_silent_is_unreachable_when_its_time_is_over(connection, ask):
+    connection._sock.settimeout(0.2)
+    assert code_of(lambda: ask(connection, "DO SLEEP(30)")) == "db_unreachable"
+    assert not connection.open
+
+
+def test_a_server_that_never_says_anything_is_not_waited_for_for_ever():
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        values = {"host": "127.0.0.1", "port": silent.getsockname()[1], "user": "u", "password": "p"}
+        with pytest.raises(pymysql.err.OperationalError):
+            OurConnection(read_timeout=0.2, **values)
+
+
+def test_what_goes_wrong_late_in_a_procedure_is_that_statements_error(connection):
+    database.run(connection, "CREATE PROCEDURE good() BEGIN SELECT 1; SELECT 2; END")
+    database.run(
+        connection, "CREATE PROCEDURE bad() BEGIN SELECT 1; SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT='late'; END"
+    )
+    assert database.run(connection, "CALL good()") == ((1,),)
+    assert database.run(connection, "SELECT 3") == ((3,),)
+    for ask in (database.run, database.change):
+        assert code_of(lambda ask=ask: ask(connection, "CALL bad()")) == "db_data_error"
+    assert database.run(connection, "SELECT 3") == ((3,),)

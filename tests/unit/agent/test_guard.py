@@ -4,6 +4,7 @@ import os
 
 import pytest
 
+from agent import jobfile
 from agent.jobfile import Guard
 from agent.lock import acquire
 from shared.errors import ShoplaunchError
@@ -42,3 +43,30 @@ def test_a_lock_file_that_somebody_held_before_is_not_taken_for_a_new_one(tmp_pa
     again = acquire(str(tmp_path), "j1", 1)
     assert not again.is_first
     again.release()
+
+
+def test_a_job_file_that_comes_in_parts_is_read_whole(guard, monkeypatch):
+    read = os.read
+    monkeypatch.setattr(os, "read", lambda descriptor, size: read(descriptor, min(size, 2)))
+    guard.check()
+
+
+@pytest.mark.parametrize("parts", [1 << 30, 1000])
+def test_a_job_file_larger_than_any_is_not_read_to_its_end(tmp_path, monkeypatch, parts):
+    path = tmp_path / JOB_FILE
+    path.write_bytes(bytes(jobfile.MAX_BYTES))
+    path.chmod(0o600)
+    read, seen = os.read, []
+
+    def count(descriptor, size):
+        seen.append(read(descriptor, min(size, parts)))
+        return seen[-1]
+
+    monkeypatch.setattr(os, "read", count)
+    assert jobfile.read_raw(str(tmp_path)) == bytes(jobfile.MAX_BYTES)
+    os.truncate(path, 50 * jobfile.MAX_BYTES)
+    seen.clear()
+    with pytest.raises(ShoplaunchError) as refused:
+        jobfile.read_raw(str(tmp_path))
+    assert refused.value.code == "job_invalid"
+    assert sum(map(len, seen)) <= 2 * jobfile.MAX_BYTES

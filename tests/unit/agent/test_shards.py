@@ -67,6 +67,49 @@ def test_long_names_and_long_targets_are_read_whole():
         assert list(found) == []
 
 
+@pytest.mark.parametrize("size", [1, 511, 512, 700, 5000, 1 << 20])
+def test_content_that_nobody_reads_is_passed_over_in_whatever_pieces_it_comes(size):
+    data = archive(*(member(f"{number}", content=bytes([number]) * 1300) for number in range(5)))
+    pieces = [data[start : start + size] for start in range(0, len(data), size)]
+    read = {}
+    for number, entry in enumerate(tar.entries(tar.Window(pieces))):
+        if number % 2:
+            read[entry.path] = bytes(entry.content())
+        elif number:
+            next(entry.pieces())
+    assert read == {b"1": b"\1" * 1300, b"3": b"\3" * 1300}
+
+
+@pytest.mark.parametrize("size", [1, 512, 700, 1 << 20])
+def test_only_what_fills_the_last_block_may_be_missing(size):
+    data = archive(member("one", content=b"x" * 700))[: 512 + 700]
+    for end, ends_within in ((len(data), False), (len(data) - 1, True), (512, True)):
+        pieces = [data[start : min(end, start + size)] for start in range(0, end, size)]
+        for takes in (lambda entry: None, lambda entry: entry.content(), lambda entry: list(entry.pieces())):
+            found = tar.entries(tar.Window(pieces))
+            try:
+                takes(next(found))
+                assert next(found, None) is None
+                assert not ends_within
+            except ShoplaunchError as problem:
+                assert (problem.code, ends_within) == ("bundle_damaged", True)
+
+
+@pytest.mark.parametrize("size", [1, 700, 4096, 1 << 20])
+def test_whatever_is_taken_whole_was_looked_at_whole(size):
+    data = archive(*(member(f"{number}", content=b"." * 900 + b"trace" * (number == 3)) for number in range(6)))
+    pieces = [data[start : start + size] for start in range(0, len(data), size)]
+    asked = []
+    window = tar.Window(pieces, lambda held: asked.append(held) or b"trace" in held)
+    seen = {}
+    for entry in tar.entries(window):
+        content = bytes(entry.content())
+        seen[entry.path] = window.seen
+        assert any(content in held for held in asked)
+    assert seen[b"3"]
+    assert size == 1 << 20 or not seen[b"0"]
+
+
 def test_a_ustar_prefix_belongs_to_the_name():
     name = "d" * 90 + "/" + "f" * 90
     (entry,) = read(archive(member(name, content=b"1"), form=tarfile.USTAR_FORMAT))
