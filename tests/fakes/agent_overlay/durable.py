@@ -18,6 +18,8 @@ NOTES = os.path.join(HOME, "points")
 PARENT = os.getpid()
 #: SERVER_STATUS_IN_TRANS of the protocol: what is changed now becomes durable with the commit only.
 IN_TRANSACTION = 1
+#: waitid(2): "child killed by signal"; Python has a name for it since 3.9.
+KILLED = 2
 _open, _write, _close = os.open, os.write, os.close
 
 
@@ -82,7 +84,7 @@ def _kill_child():
             ended = os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT)
         except (ProcessLookupError, ChildProcessError):
             continue
-        if (ended.si_code, ended.si_status) == (os.CLD_KILLED, signal.SIGKILL):
+        if (ended.si_code, ended.si_status) == (KILLED, signal.SIGKILL):
             return True
     return False
 
