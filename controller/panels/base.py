@@ -93,6 +93,7 @@ class Prepared:
     database: str
     user: str
     cron_line: str
+    agent: SkeletonFiles
 
 
 #: How the names of database users that serve one job begin, behind the panel's prefix.
@@ -128,6 +129,11 @@ class Panel(ABC):
         """Everything is there that a job prepared; ends what `prepare_together` began. Drivers that look at once have
         nothing to add. Raises panel_unverified."""
         return
+
+    def may_lack_files(self, account: Account) -> bool:
+        """Tell whether what `ensure_agent` and `put_file` were to put there may be missing, or there in part: a driver
+        that puts its looks off knows only of what it put itself, not what came of a controller's that is gone."""
+        return False
 
     @abstractmethod
     def find_account(self, user: str) -> Account | None:

@@ -11,10 +11,12 @@ from controller.armour import armoured
 from controller.panels.base import SkeletonFiles, SkeletonStatus
 from shared.encoding import sha256_hex
 from shared.errors import ShoplaunchError
-from shared.job import AGENT_FILE, BUNDLE_FILE, FOLDER, LAUNCHER_FILE, STAMP_FILE
+from shared.job import AGENT_FILE, BUNDLE_FILE, FOLDER, JOB_FILE, LAUNCHER_FILE, STAMP_FILE
 
 FILE_MODE = 0o600
 LAUNCHER_MODE = 0o700
+#: What lies in the folder when the agent may begin.
+MODES = {LAUNCHER_FILE: LAUNCHER_MODE, AGENT_FILE: FILE_MODE, JOB_FILE: FILE_MODE, STAMP_FILE: FILE_MODE}
 _STAMP_BYTES = 4096
 #: No text file of ours is larger.
 _TEXT_BYTES = 4 * 1024 * 1024
@@ -41,6 +43,13 @@ class Store(Protocol):
 
     def remove(self, path: str) -> None:
         """The file or folder, with all that is in it, is not there."""
+
+
+class Closing(Store, Protocol):
+    """A store whose files may be there without their modes."""
+
+    def ensure_mode(self, path: str, mode: int) -> None:
+        """The file, if it is still there, has this mode."""
 
 
 @dataclass(frozen=True)
@@ -115,6 +124,20 @@ def ensure(files: Store, wanted: SkeletonFiles, folder: str = FOLDER) -> None:
         # What the account was born with stays as it is
         stamp.files[BUNDLE_FILE] = now.files[BUNDLE_FILE]
     files.put_last(f"{folder}/{STAMP_FILE}", stamp.text(), FILE_MODE)
+
+
+def complete(files: Closing, wanted: SkeletonFiles) -> None:
+    """What comes last is there, too, where launcher and agent were seen to lie as `ensure` puts them: modes and stamp.
+
+    Nothing is touched where an agent has begun: it tidies up itself. Raises panel_*.
+    """
+    found, stamp = files.entries(FOLDER) or {}, Stamp.of(wanted)
+    if set(found) - {*MODES, BUNDLE_FILE} or not _is_current(stamp, stamp, found):
+        return
+    if not _is_current(stamp, _stamp(files, FOLDER, found), found):
+        files.put(f"{FOLDER}/{STAMP_FILE}", stamp.text(), FILE_MODE)
+    for name, mode in MODES.items():
+        files.ensure_mode(f"{FOLDER}/{name}", mode)
 
 
 def _is_current(stamp: Stamp, now: Stamp, found: Rows) -> bool:

@@ -46,6 +46,8 @@ class Files:
         self._reasons = reasons
         self._user = user
         self._home = home
+        #: Something was put by this object, which therefore ends what it began.
+        self.has_put = False
         self._folder: Started | None = None
         #: Folders of ours that are there and closed to others.
         self._closed: set[str] = set()
@@ -144,6 +146,7 @@ class Files:
         Raises disk_space, inodes, panel_refused, path_refused.
         """
         file = self._prepared(path, content, mode)
+        self.has_put = True
         if self._looks.sharing:
             self._begun.append((file, Started(lambda: self._write(file))))
         else:
@@ -267,6 +270,14 @@ class Files:
                 Deed(lambda inner=inner: self._fileop("unlink", inner))  # type: ignore[misc]
         Deed(lambda: self._fileop("unlink", path))
         self._looks.forget("folder")
+
+    def ensure_mode(self, path: str, mode: int) -> None:
+        """The file has this mode, unless an agent has taken it away."""
+        try:
+            self._ensure_mode(path, mode)
+        except ShoplaunchError:
+            if self._there(path):
+                raise
 
     def _there(self, path: str) -> bool:
         return self.entry(path) is not None

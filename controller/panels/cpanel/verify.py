@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from controller.panels.base import Account, Prepared
+from controller.panels.cpanel import agent_files
 from controller.panels.cpanel.looks import side_by_side
 from shared.errors import ShoplaunchError
 from shared.job import AGENT_FILE, FOLDER, JOB_FILE, LAUNCHER_FILE
@@ -14,10 +15,13 @@ if TYPE_CHECKING:
 
 
 def verify(panel: CpanelPanel, account: Account, wanted: Prepared) -> None:
-    """Raise panel_unverified naming what the panel had said to be done and does not show."""
+    """Raise panel_unverified naming what the panel had said to be done and does not show. What a controller that is
+    gone began and did not end is ended."""
     databases, crontab, files = panel.databases(account), panel.crontab(account), panel.files(account)
     looks = panel.looks(account.user)
     looks.forget("databases", "users", "crontab", "folder")
+    if panel.may_lack_files(account):
+        agent_files.complete(files, wanted.agent)
     found = side_by_side(
         (
             lambda: "" if wanted.database in databases.databases() else f"the database {wanted.database}",

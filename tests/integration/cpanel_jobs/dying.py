@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import threading
+import time
 
 from urllib3.connection import HTTPConnection
 
@@ -16,6 +17,9 @@ from controller.panels.cpanel.whm import Whm
 from tests.clock import Clock
 from tests.integration.controller.placing import place
 from tests.integration.controller.world import Outbox
+
+#: So long nothing is noted any more.
+CALM_SECONDS = 0.5
 
 
 def _die():
@@ -33,9 +37,20 @@ def _name(path, fields):
     return path.rpartition("/")[2]
 
 
-def die_at(number, when):
+def _wait_for_calm(service):
+    """Wait until the controller has done and noted all that needs no answer to a call that takes long."""
+    noted, since = -1, time.monotonic()
+    while time.monotonic() - since < CALM_SECONDS:
+        (job,) = service.list_jobs()
+        if job.version != noted:
+            noted, since = job.version, time.monotonic()
+        time.sleep(0.02)
+
+
+def die_at(number, when, service):
     """End this process by SIGKILL right "before" or "after" the call `number` of those that change something, or
-    "within": half of it has been sent. Calls that are under way beside it end as they may.
+    "within": half of it has been sent; "late": as much, and that took so long that `service` has done everything that
+    needs no answer to it. Calls that are under way beside it end as they may.
 
     Return the list of calls begun so far.
     """
@@ -50,7 +65,9 @@ def die_at(number, when):
             is_here = len(calls) == number
         if is_here and when == "before":
             _die()
-        mark.parts_left = 2 if is_here and when == "within" else 0
+        if is_here and when == "late":
+            _wait_for_calm(service)
+        mark.parts_left = 2 if is_here and when in ("within", "late") else 0
         answer = ask(self, path, fields, look, *more)
         if is_here:
             _die()
@@ -75,6 +92,6 @@ def run(folder, now, number=0, when=""):
     config = load_config({"SHOPLAUNCH_HOME": str(folder / "home"), "SHOPLAUNCH_PUBLIC_URL": "http://127.0.0.1:8000"})
     engine, clock = make_engine(config.database_url), Clock(now)
     service = Service(config, engine, load_keys(config.keys), billing=Outbox(), clock=clock)
-    calls = die_at(number, when)
+    calls = die_at(number, when, service)
     place(service, clock)
     (folder / "calls").write_text(json.dumps(calls))

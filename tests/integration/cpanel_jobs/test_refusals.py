@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from controller.jobs.steps.drop import agent_files
 from controller.panels.base import Prepared
 from shared.errors import ShoplaunchError
 from shared.job import cron_line
@@ -195,7 +196,7 @@ def test_what_the_panel_said_was_done_and_does_not_show_is_named(whm, world, los
     assert world.job(job).state == "dropped", world.status(job)
     panel = world.server_panel()
     account = panel.find_account(hosting.user)
-    prepared = Prepared(*panel.database_names(account), cron_line(job.id))
+    prepared = Prepared(*panel.database_names(account), cron_line(job.id), agent_files(world.config.agent))
     panel.verify_prepared(account, prepared)
     lose(whm, hosting)
     with pytest.raises(ShoplaunchError, match=named) as caught:
