@@ -130,11 +130,6 @@ class Panel(ABC):
         nothing to add. Raises panel_unverified."""
         return
 
-    def may_lack_files(self, account: Account) -> bool:
-        """Tell whether what `ensure_agent` and `put_file` were to put there may be missing, or there in part: a driver
-        that puts its looks off knows only of what it put itself, not what came of a controller's that is gone."""
-        return False
-
     @abstractmethod
     def find_account(self, user: str) -> Account | None:
         """Return the account, or None when there is none. Raises account_invalid, account_foreign."""

@@ -9,13 +9,14 @@ from typing import Any, Protocol
 
 from controller.armour import armoured
 from controller.panels.base import SkeletonFiles, SkeletonStatus
+from controller.panels.cpanel.files import mode_of
 from shared.encoding import sha256_hex
 from shared.errors import ShoplaunchError
 from shared.job import AGENT_FILE, BUNDLE_FILE, FOLDER, JOB_FILE, LAUNCHER_FILE, STAMP_FILE
 
 FILE_MODE = 0o600
 LAUNCHER_MODE = 0o700
-#: What lies in the folder when the agent may begin.
+#: What lies in the folder when the agent may begin, but for a bundle.
 MODES = {LAUNCHER_FILE: LAUNCHER_MODE, AGENT_FILE: FILE_MODE, JOB_FILE: FILE_MODE, STAMP_FILE: FILE_MODE}
 _STAMP_BYTES = 4096
 #: No text file of ours is larger.
@@ -44,12 +45,8 @@ class Store(Protocol):
     def remove(self, path: str) -> None:
         """The file or folder, with all that is in it, is not there."""
 
-
-class Closing(Store, Protocol):
-    """A store whose files may be there without their modes."""
-
     def ensure_mode(self, path: str, mode: int) -> None:
-        """The file, if it is still there, has this mode."""
+        """The file, if it is there, has this mode."""
 
 
 @dataclass(frozen=True)
@@ -115,6 +112,7 @@ def ensure(files: Store, wanted: SkeletonFiles, folder: str = FOLDER) -> None:
     found = files.entries(folder) or {}
     stamp, now = Stamp.of(wanted), _stamp(files, folder, found)
     if _is_current(stamp, now, found):
+        _close(files, folder, found)
         return
     if now.digest(AGENT_FILE, found) != stamp.files[AGENT_FILE][0]:
         files.put(f"{folder}/{AGENT_FILE}", armoured(wanted.agent), FILE_MODE)
@@ -126,18 +124,32 @@ def ensure(files: Store, wanted: SkeletonFiles, folder: str = FOLDER) -> None:
     files.put_last(f"{folder}/{STAMP_FILE}", stamp.text(), FILE_MODE)
 
 
-def complete(files: Closing, wanted: SkeletonFiles) -> None:
-    """What comes last is there, too, where launcher and agent were seen to lie as `ensure` puts them: modes and stamp.
+def complete(files: Store, wanted: SkeletonFiles) -> None:
+    """What `ensure` leaves for last is there: modes, and a stamp where launcher and agent are these.
 
     Nothing is touched where an agent has begun: it tidies up itself. Raises panel_*.
     """
     found, stamp = files.entries(FOLDER) or {}, Stamp.of(wanted)
-    if set(found) - {*MODES, BUNDLE_FILE} or not _is_current(stamp, stamp, found):
+    if set(found) - {*MODES, BUNDLE_FILE}:
         return
-    if not _is_current(stamp, _stamp(files, FOLDER, found), found):
+    _close(files, FOLDER, found)
+    now = _stamp(files, FOLDER, found)
+    if not _is_current(stamp, now, found) and _are_there(files, wanted):
+        stamp.files.update({name: known for name, known in now.files.items() if name == BUNDLE_FILE})
         files.put(f"{FOLDER}/{STAMP_FILE}", stamp.text(), FILE_MODE)
+
+
+def _are_there(files: Store, wanted: SkeletonFiles) -> bool:
+    """Tell whether launcher and agent (as text) are these to the last letter: sizes tell no key from another."""
+    wanted_texts = {LAUNCHER_FILE: wanted.launcher, AGENT_FILE: armoured(wanted.agent)}
+    return all(files.read(f"{FOLDER}/{name}", len(text) + 1) == text for name, text in wanted_texts.items())
+
+
+def _close(files: Store, folder: str, found: Rows) -> None:
+    """What was found there has its mode: whoever put it may have been killed right before."""
     for name, mode in MODES.items():
-        files.ensure_mode(f"{FOLDER}/{name}", mode)
+        if name in found and mode_of(found[name]) not in (None, mode):
+            files.ensure_mode(f"{folder}/{name}", mode)
 
 
 def _is_current(stamp: Stamp, now: Stamp, found: Rows) -> bool:

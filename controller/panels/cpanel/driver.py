@@ -104,10 +104,6 @@ class CpanelPanel(Panel):
         self._together = False
         verify.verify(self, account, wanted)
 
-    def may_lack_files(self, account: Account) -> bool:
-        """See Panel.may_lack_files."""
-        return not self.files(account).has_put
-
     # -- accounts -----------------------------------------------------------------------------------------------
 
     def find_account(self, user: str) -> Account | None:
@@ -255,7 +251,6 @@ class CpanelPanel(Panel):
     def ensure_agent(self, account: Account, files: SkeletonFiles) -> None:
         """See Panel.ensure_agent."""
         agent_files.ensure(self.files(account), files)
-        agent_files.complete(self.files(account), files)
 
     def remove_agent(self, account: Account) -> None:
         """See Panel.remove_agent."""

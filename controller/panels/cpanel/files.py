@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -46,7 +47,7 @@ class Files:
         self._reasons = reasons
         self._user = user
         self._home = home
-        #: Something was put by this object, which therefore ends what it began.
+        #: Something was put by this object: its modes, and what comes last, are under way or there.
         self.has_put = False
         self._folder: Started | None = None
         #: Folders of ours that are there and closed to others.
@@ -181,7 +182,9 @@ class Files:
         begun, self._begun = self._begun, []
         if begun:
             self._looks.forget("folder", "stamp")
-        self._begin_modes([file for file, started in begun if self._is_written(file, started)])
+        # None may still be on its way when one is put again, or given up
+        answered = [(file, started.succeeded()) for file, started in begun]
+        self._begin_modes([file for file, done in answered if self._is_written(file, done)])
         last, self._last = self._last, []
         self._late += [(file, Started(lambda file=file: self._write(file))) for file in last]  # type: ignore[misc]
 
@@ -189,18 +192,17 @@ class Files:
         """Everything that was begun is over; an agent that was faster may have tidied up already."""
         self.finish()
         late, self._late = self._late, []
-        self._begin_modes([file for file, started in late if self._is_written(file, started)])
+        self._begin_modes([file for file, started in late if self._is_written(file, started.succeeded())])
         modes, self._modes = self._modes, []
         for files, started in modes:
             if not started.succeeded():
                 for file in files:
-                    if self._there(file.path):
-                        self._ensure_mode(file.path, file.mode)
+                    self.ensure_mode(file.path, file.mode)
         self._looks.forget("folder", "stamp")
 
-    def _is_written(self, file: _File, started: Started) -> bool:
+    def _is_written(self, file: _File, done: bool) -> bool:
         """Tell whether the file only lacks its mode; where nobody knows it is written once more, with mode and all."""
-        if started.succeeded():
+        if done:
             return True
         if self._there(posixpath.dirname(file.path)):
             self._put(replace(file, whole=file.whole or self._there(file.path)))
@@ -272,12 +274,9 @@ class Files:
         self._looks.forget("folder")
 
     def ensure_mode(self, path: str, mode: int) -> None:
-        """The file has this mode, unless an agent has taken it away."""
-        try:
+        """The file, if it is there, has this mode."""
+        if self._there(path):
             self._ensure_mode(path, mode)
-        except ShoplaunchError:
-            if self._there(path):
-                raise
 
     def _there(self, path: str) -> bool:
         return self.entry(path) is not None
@@ -329,7 +328,7 @@ def checked(path: str) -> str:
     return path
 
 
-def mode_of(row: dict[str, Any]) -> int | None:
+def mode_of(row: Mapping[str, Any]) -> int | None:
     """Return the permissions of a listed file, None when the panel does not tell."""
     nice = str(row.get("nicemode") or "")
     if nice.isdigit():

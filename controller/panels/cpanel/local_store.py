@@ -67,6 +67,11 @@ class LocalStore:
         """See Store: nothing is put off."""
         self.put(path, content, mode)
 
+    def ensure_mode(self, path: str, mode: int) -> None:
+        """See Store."""
+        if self._at(path).exists():
+            self._at(path).chmod(mode)
+
     def ensure_folder(self, path: str) -> None:
         """See Store."""
         folder = self._at(path)

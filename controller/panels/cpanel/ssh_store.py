@@ -88,6 +88,10 @@ class SshStore:
         """See Store: nothing is put off."""
         self.put(path, content, mode)
 
+    def ensure_mode(self, path: str, mode: int) -> None:
+        """See Store."""
+        self._run(path, f"if [ -f {_quoted(path)} ]; then chmod {mode:o} {_quoted(path)}; fi")
+
     def ensure_folder(self, path: str) -> None:
         """See Store."""
         mode = "700" if path.rpartition("/")[2].startswith(".") else "755"

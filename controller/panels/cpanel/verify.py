@@ -20,7 +20,7 @@ def verify(panel: CpanelPanel, account: Account, wanted: Prepared) -> None:
     databases, crontab, files = panel.databases(account), panel.crontab(account), panel.files(account)
     looks = panel.looks(account.user)
     looks.forget("databases", "users", "crontab", "folder")
-    if panel.may_lack_files(account):
+    if not files.has_put:
         agent_files.complete(files, wanted.agent)
     found = side_by_side(
         (

@@ -19,7 +19,7 @@ from tests.integration.controller.placing import place
 from tests.integration.controller.world import Outbox
 
 #: So long nothing is noted any more.
-CALM_SECONDS = 0.5
+CALM_SECONDS = 1.0
 
 
 def _die():
