@@ -74,9 +74,9 @@ ELSEWHERE = (
     ),
     (
         "controller killed",
-        "before, within and after each call that changes something on a cPanel server",
+        "before, within, late within and after each call that changes something on a cPanel server",
         "SIGKILL",
-        "the next controller leaves one of each: database, user, rights, files, cron line",
+        "the next controller leaves one of each: database, user, rights, files with their modes, cron line",
         "tests/integration/cpanel_jobs/test_killed_between_calls.py",
         "test_killed_at_any_of_them_the_next_controller_leaves_one_of_each",
     ),
