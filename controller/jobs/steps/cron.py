@@ -14,10 +14,10 @@ def run(work: Work) -> Outcome:
     """Raises panel_*, agent_not_built, cron_edit_failed; panel_unverified when something prepared is not there."""
     panel, account = work.tools.panel, work.account
     line = cron_line(work.job.id)
-    wanted = Prepared(*panel.database_names(account), line, drop.agent_files(work.tools.config.agent))
+    agent = drop.agent_files(work.tools.config.agent)
     panel.ensure_cron(account, line)
     if work.job.kind == RESTORE:
-        panel.verify_prepared(account, wanted)
+        panel.verify_prepared(account, Prepared(*panel.database_names(account), line, agent))
     facts: dict[str, float] = {"cron_seconds": panel.cron_interval_seconds(account)}
     with reading(work.tools.engine) as connection:
         if jobs.last_was_unheard(connection, work.job.server):

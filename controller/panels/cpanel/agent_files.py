@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from controller.armour import armoured
 from controller.panels.base import SkeletonFiles, SkeletonStatus
-from controller.panels.cpanel.files import mode_of
+from controller.panels.cpanel.files import NEW, mode_of
 from shared.encoding import sha256_hex
 from shared.errors import ShoplaunchError
 from shared.job import AGENT_FILE, BUNDLE_FILE, FOLDER, JOB_FILE, LAUNCHER_FILE, STAMP_FILE
@@ -112,7 +112,7 @@ def ensure(files: Store, wanted: SkeletonFiles, folder: str = FOLDER) -> None:
     found = files.entries(folder) or {}
     stamp, now = Stamp.of(wanted), _stamp(files, folder, found)
     if _is_current(stamp, now, found):
-        _close(files, folder, found)
+        _close(files, folder, found, (AGENT_FILE, LAUNCHER_FILE, STAMP_FILE))
         return
     if now.digest(AGENT_FILE, found) != stamp.files[AGENT_FILE][0]:
         files.put(f"{folder}/{AGENT_FILE}", armoured(wanted.agent), FILE_MODE)
@@ -130,26 +130,39 @@ def complete(files: Store, wanted: SkeletonFiles) -> None:
     Nothing is touched where an agent has begun: it tidies up itself. Raises panel_*.
     """
     found, stamp = files.entries(FOLDER) or {}, Stamp.of(wanted)
-    if set(found) - {*MODES, BUNDLE_FILE}:
-        return
-    _close(files, FOLDER, found)
     now = _stamp(files, FOLDER, found)
-    if not _is_current(stamp, now, found) and _are_there(files, wanted):
-        stamp.files.update({name: known for name, known in now.files.items() if name == BUNDLE_FILE})
-        files.put(f"{FOLDER}/{STAMP_FILE}", stamp.text(), FILE_MODE)
+    if not _is_current(stamp, now, found) and _are_there(files, wanted, found):
+        # Once more: nothing is put where an agent has begun meanwhile, or has left
+        found = files.entries(FOLDER) or {}
+        if found and not _has_begun(found):
+            stamp.files.update({name: known for name, known in now.files.items() if name == BUNDLE_FILE})
+            files.put(f"{FOLDER}/{STAMP_FILE}", stamp.text(), FILE_MODE)
+    if not _has_begun(found):
+        _close(files, FOLDER, found, MODES)
 
 
-def _are_there(files: Store, wanted: SkeletonFiles) -> bool:
+def _has_begun(found: Rows) -> bool:
+    """Tell whether there is anything that only an agent makes."""
+    return any(name.removesuffix(NEW) not in (*MODES, BUNDLE_FILE) for name in found)
+
+
+def _are_there(files: Store, wanted: SkeletonFiles, found: Rows) -> bool:
     """Tell whether launcher and agent (as text) are these to the last letter: sizes tell no key from another."""
-    wanted_texts = {LAUNCHER_FILE: wanted.launcher, AGENT_FILE: armoured(wanted.agent)}
-    return all(files.read(f"{FOLDER}/{name}", len(text) + 1) == text for name, text in wanted_texts.items())
+    texts = {LAUNCHER_FILE: wanted.launcher, AGENT_FILE: armoured(wanted.agent)}
+    return all(
+        _size(found, name) == len(text) and files.read(f"{FOLDER}/{name}", len(text) + 1) == text
+        for name, text in texts.items()
+    )
 
 
-def _close(files: Store, folder: str, found: Rows) -> None:
-    """What was found there has its mode: whoever put it may have been killed right before."""
-    for name, mode in MODES.items():
-        if name in found and mode_of(found[name]) not in (None, mode):
-            files.ensure_mode(f"{folder}/{name}", mode)
+def _close(files: Store, folder: str, found: Rows, names: Iterable[str]) -> None:
+    """Those of these files that were found lie open to nobody else: whoever put them may have been killed before.
+
+    A server may have taken a mode of less.
+    """
+    for name in names:
+        if _size(found, name) >= 0 and (mode_of(found[name]) or 0) & ~MODES[name]:
+            files.ensure_mode(f"{folder}/{name}", MODES[name])
 
 
 def _is_current(stamp: Stamp, now: Stamp, found: Rows) -> bool:

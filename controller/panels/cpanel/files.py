@@ -47,7 +47,7 @@ class Files:
         self._reasons = reasons
         self._user = user
         self._home = home
-        #: Something was put by this object: its modes, and what comes last, are under way or there.
+        #: Something was put by this object, whose modes, and what comes last, are under way or there.
         self.has_put = False
         self._folder: Started | None = None
         #: Folders of ours that are there and closed to others.
@@ -190,6 +190,8 @@ class Files:
 
     def settle(self) -> None:
         """Everything that was begun is over; an agent that was faster may have tidied up already."""
+        # What fails on the way is nobody's any more
+        had_put, self.has_put = self.has_put, False
         self.finish()
         late, self._late = self._late, []
         self._begin_modes([file for file, started in late if self._is_written(file, started.succeeded())])
@@ -198,6 +200,7 @@ class Files:
             if not started.succeeded():
                 for file in files:
                     self.ensure_mode(file.path, file.mode)
+        self.has_put = had_put
         self._looks.forget("folder", "stamp")
 
     def _is_written(self, file: _File, done: bool) -> bool:
@@ -276,19 +279,19 @@ class Files:
     def ensure_mode(self, path: str, mode: int) -> None:
         """The file, if it is there, has this mode."""
         if self._there(path):
-            self._ensure_mode(path, mode)
+            self._ensure_mode(path, mode, needed=False)
 
     def _there(self, path: str) -> bool:
         return self.entry(path) is not None
 
-    def _ensure_mode(self, path: str, mode: int) -> None:
+    def _ensure_mode(self, path: str, mode: int, *, needed: bool = True) -> None:
         found = self.entry(path)
         if found is not None and mode_of(found) == mode:
             return
         deed = Deed(lambda: self._chmod(mode, path))
         self._looks.forget("folder")
         found = self.entry(path)
-        if found is None or mode_of(found) not in (None, mode):
+        if needed if found is None else mode_of(found) not in (None, mode):
             raise deed.silence or self._reasons.of(f"the mode of {path}")(deed.answer.text)
 
     def _mkdir(self, path: str, mode: int) -> Answer:

@@ -19,7 +19,7 @@ def verify(panel: CpanelPanel, account: Account, wanted: Prepared) -> None:
     gone began and did not end is ended."""
     databases, crontab, files = panel.databases(account), panel.crontab(account), panel.files(account)
     looks = panel.looks(account.user)
-    looks.forget("databases", "users", "crontab", "folder")
+    looks.forget("databases", "users", "crontab", "folder", "stamp")
     if not files.has_put:
         agent_files.complete(files, wanted.agent)
     found = side_by_side(

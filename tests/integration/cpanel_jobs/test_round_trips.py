@@ -88,6 +88,13 @@ def test_the_cron_line_is_there_after_four_round_trips_and_everything_is_seen_in
     assert prepared(world, world.whm.account(job.account), job) == MODES
 
 
+def test_what_a_server_took_of_the_modes_is_not_asked_back(world, born):
+    world.whm.quirks.skeleton_keeps_execute = False
+    job = worked(world, lambda: world.sell(born("current")), 4, 5)
+    # Cron hands the launcher to `sh`
+    assert prepared(world, world.whm.account(job.account), job) == {**MODES, "run": 0o600}
+
+
 @pytest.mark.parametrize(("is_there", "more"), [(True, 0), (False, 2)], ids=["an account that is there", "a new one"])
 def test_an_order_that_may_make_the_account_takes_two_more_when_it_does(world, is_there, more):
     def sell():

@@ -102,6 +102,10 @@ def test_accounts_are_born_with_a_launcher_and_an_agent_that_work(way, panel_of,
         status = way.panel.ensure_skeleton(files)
         assert (status.launcher_sha256, status.agent_sha256, status.bundle_sha256) == (*digests(files), None)
         assert way.panel.skeleton_status() == status
+    # Somebody opened it to others
+    (way.folder / "agent.pyz").chmod(0o664)
+    assert way.panel.ensure_skeleton(files) == status
+    assert stat.S_IMODE((way.folder / "agent.pyz").stat().st_mode) == 0o600
     account = account_of(way.birth())
     home = Path(account.home) / ".shoplaunch"
     assert agent_digest((home / "agent.pyz").read_bytes()) == status.agent_sha256

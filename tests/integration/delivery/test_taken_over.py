@@ -13,8 +13,11 @@ from controller.armour import armoured
 from controller.panels.base import SkeletonFiles
 from controller.panels.cpanel import agent_files
 from shared.encoding import sha256_hex
+from shared.errors import ShoplaunchError
+from tests.integration.controller.world import eventually
 
 pytestmark = pytest.mark.root
+SAVE = "Fileman::save_file_content"
 CLOSED = {"agent.pyz": 0o600, "agent.sha256": 0o600, "job": 0o600, "run": 0o700}
 
 
@@ -63,15 +66,74 @@ def test_what_lies_open_is_closed_where_the_same_is_to_be_put(panel_of, account,
     if together:
         panel.prepare_together(account.user, account.domain)
     panel.ensure_agent(account, files)
+    # The job file is another one each time
+    assert modes(folder) == {**CLOSED, "job": 0o664}
+
+
+def test_where_a_server_keeps_fewer_modes_none_is_set(whm, panel_of, account, folder, files):
+    for path in folder.iterdir():
+        path.chmod(0o600)
+    whm.calls.clear()
+    panel_of().ensure_agent(account, files)
+    assert "Fileman::fileop" not in whm.calls.functions()
+
+
+def test_a_file_that_left_meanwhile_needs_no_mode(panel_of, account, folder):
+    panel = panel_of()
+    panel.prepare_together(account.user, account.domain)
+    files = panel.files(account)
+    assert "run" in files.entries(".shoplaunch")
+    (folder / "run").unlink()
+    files.ensure_mode(".shoplaunch/run", 0o700)
+    assert "run" not in files.entries(".shoplaunch")
+
+
+def test_whose_last_files_failed_ends_them_the_next_time(whm, panel_of, account, folder, files):
+    shutil.rmtree(folder)
+    panel = panel_of()
+    panel.prepare_together(account.user, account.domain)
+    # After launcher, agent and job comes the stamp
+    whm.quirks.cut_before(SAVE, 4)
+    whm.quirks.cut_before(SAVE, 5)
+    panel.ensure_agent(account, files)
+    panel.put_file(account, ".shoplaunch/job", b"signed", 0o600)
+    mine = panel.files(account)
+    assert mine.has_put
+    with pytest.raises(ShoplaunchError) as failure:
+        mine.settle()
+    assert failure.value.code == "panel_unreachable"
+    assert not mine.has_put and not (folder / "agent.sha256").exists()
+    panel.looks(account.user).forget_all()
+    agent_files.complete(mine, files)
     assert modes(folder) == CLOSED
+    assert stamp_of(folder)["agent.pyz"] == sha256_hex(files.agent)
+
+
+def test_none_is_put_again_while_another_is_on_its_way(whm, panel_of, account, folder):
+    panel = panel_of()
+    panel.prepare_together(account.user, account.domain)
+    mine = panel.files(account)
+    whm.calls.clear()
+    whm.quirks.cut_before(SAVE, 1)
+    mine.put(".shoplaunch/agent.pyz", b"first", 0o600)
+    eventually(lambda: [call for call in whm.calls.of(SAVE) if call.outcome == "cut"])
+    whm.quirks.slow[SAVE] = 2
+    mine.put(".shoplaunch/run", b"second", 0o700)
+    eventually(lambda: len(whm.calls.of(SAVE)) == 2)
+    mine.finish()
+    _, other, again = whm.calls.of(SAVE)
+    assert other.number in again.before
 
 
 @pytest.mark.parametrize("left", [b"", b'{"agent.pyz": {"sha', None], ids=["empty", "half", "none"])
 def test_what_came_last_is_made_good(panel_of, account, folder, files, left):
     (folder / "agent.sha256").unlink()
+    # Of one that was killed before it was in its place
+    write(account, folder / "agent.sha256.new", b"half")
     if left is not None:
         write(account, folder / "agent.sha256", left)
     agent_files.complete(panel_of().files(account), files)
+    (folder / "agent.sha256.new").unlink(missing_ok=True)
     assert modes(folder) == CLOSED
     assert stamp_of(folder) == {"agent.pyz": sha256_hex(files.agent), "run": sha256_hex(files.launcher)}
 
