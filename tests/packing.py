@@ -19,6 +19,7 @@ class PlainPlan:
         self.empty = set(empty)
         self.where = where or {}
         self.left_out = set()
+        self.going_on = set()
         self.statements = []
         #: Table -> {column: template} of what every shop has in each of its rows.
         self.own = {}
@@ -35,6 +36,9 @@ class PlainPlan:
 
     def condition(self, table):
         return None if table in self.empty else self.where.get(table, "")
+
+    def goes_on(self, table):
+        return table in self.going_on
 
     def row(self, table, row):
         if not any(value and self.domain in value for value in row):

@@ -39,6 +39,8 @@ class DataFacts:
     #: Tables with filled cells but no key: these cells cannot be read back one by one.
     unkeyed: list[str] = field(default_factory=list)
     emptied: dict[str, int] = field(default_factory=dict)
+    #: Tables with rows -> (rows in the template, rows in the bundle).
+    compared: dict[str, tuple[int, int]] = field(default_factory=dict)
     #: Sentences about what a dump's loading changed.
     notes: list[str] = field(default_factory=list)
     largest_row: int = 0
@@ -63,15 +65,19 @@ def pack_data(
     for table in source.tables.values():
         where = plan.condition(table.name)
         rows = source.count(table.name)
-        create, engine = schema.as_innodb(source.create_text(table.name), keep_counter=where is not None)
+        goes_on = where is not None or plan.goes_on(table.name)
+        create, engine = schema.as_innodb(source.create_text(table.name), goes_on)
         creates[table.name] = schema.try_definition(trial, table, create)
         definition = schema.take_apart(creates[table.name], table.name, 0 if where is None else rows)
         definition.converted_from = engine
         facts.definitions[table.name] = definition
+        packed = 0
         if where is None:
             facts.emptied[table.name] = rows
         else:
-            _pack_rows(source, table, where, plan, names, writer, facts)
+            packed = _pack_rows(source, table, where, plan, names, writer, facts)
+        if rows:
+            facts.compared[table.name] = (rows, packed)
         progress.advance()
     writer.finish()
     schema.keep_referenced(facts.definitions, creates)
@@ -89,14 +95,17 @@ def _require_reportable(tables: Collection[str]) -> None:
 
 def _pack_rows(
     source: Source, table: Table, where: str, plan: Plan, names: Names, writer: ChunkWriter, facts: DataFacts
-) -> None:
+) -> int:
+    """Pack a table's rows; return how many."""
     packer = _TablePacker(table, plan, names, facts)
     if not where:
         facts.source_digests[table.name] = digests.digest_row(source.query(digests.digest_sql(table, {}))[0])
     writer.begin(table)
-    for row in source.rows(table, where):
+    packed = 0
+    for packed, row in enumerate(source.rows(table, where), 1):  # noqa: B007 - the last number is the count
         writer.row(*packer.row(row))
     packer.finish()
+    return packed
 
 
 class _TablePacker:

@@ -31,7 +31,9 @@ _BYTES_PER_SQL_BYTE = 2
 #: Folders and files of the agent's own.
 _OWN_INODES = 32
 #: Parts of the report that are for the operator alone.
-_NOT_TRAVELLING = ("rewriting", "replaced_files", "not_searched", "compressed_files_not_searched")
+_NOT_TRAVELLING = (
+    "rewriting", "replaced_files", "not_searched", "compressed_files_not_searched", "rows_compared",
+)  # fmt: skip
 
 
 @dataclass
@@ -148,6 +150,7 @@ def report_of(plan: Plan, files: FileFacts, data: DataFacts, evidence: Evidence,
                   "bytes": files.bytes, "filled": files.filled},
         "tables": len(data.definitions),
         "rows": sum(table.rows for table in evidence.tables.values()),
+        "rows_compared": {table: list(counts) for table, counts in sorted(data.compared.items())},
         "emptied_tables": {table: rows for table, rows in sorted(data.emptied.items()) if rows},
         "dump_changed": data.notes,
         "converted_tables": {d.table: d.converted_from for d in data.definitions.values() if d.converted_from},

@@ -30,6 +30,9 @@ class Plan(Protocol):
     def condition(self, table: str) -> str | None:
         """Return the SQL condition of the rows that are packed: "" for all, None for no row at all."""
 
+    def goes_on(self, table: str) -> bool:
+        """Tell whether an emptied table goes on counting where the template's ended; it starts anew otherwise."""
+
     def row(self, table: Table, row: Row) -> Row:
         """Return a row with its cells as templates; the same object when nothing changed."""
 

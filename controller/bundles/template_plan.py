@@ -110,6 +110,10 @@ class TemplatePlan:
         """Return the condition of the rows that are packed."""
         return self._template.condition(table)
 
+    def goes_on(self, table: str) -> bool:
+        """Tell whether an emptied table goes on counting."""
+        return self._template.goes_on(table)
+
     def row(self, table: Table, row: Row) -> Row:
         """Return a row with its cells as templates; the same object when nothing changed."""
         if table.name not in self._columns:

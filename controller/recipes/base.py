@@ -148,6 +148,10 @@ class Template(ABC):
         """Return the SQL condition of the rows to keep: "" for all, None to keep the table empty."""
         return ""
 
+    def goes_on(self, table: str) -> bool:
+        """Tell whether an emptied table goes on counting where the template's ended; it starts anew otherwise."""
+        return False
+
     @abstractmethod
     def cells(self, table: str, row: Cells) -> Cells:
         """Return the columns of a row the recipe sets itself, as templates; the others are rewritten like any text."""

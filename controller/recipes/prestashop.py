@@ -184,6 +184,10 @@ class PrestaShopTemplate(Template):
         """Return the condition of the rows to keep."""
         return self._rows.condition(table)
 
+    def goes_on(self, table: str) -> bool:
+        """Tell whether an emptied table goes on counting."""
+        return self._rows.goes_on(table)
+
     def cells(self, table: str, row: Cells) -> Cells:
         """Return the cells the recipe sets."""
         return self._rows.cells(table, row)
@@ -230,7 +234,8 @@ class PrestaShopTemplate(Template):
 
     def personal_data(self) -> Sequence[str]:
         """Return where personal data remains."""
-        return self._rows.personal_data()
+        own = {self._settings.get("PS_SHOP_EMAIL", "").lower(), self._admin.email.lower(), *self._hosts}
+        return [*self._rows.personal_data(), *self._rows.strangers(own)]
 
     def dropped(self) -> Sequence[Dropped]:
         """Return the rows left out."""

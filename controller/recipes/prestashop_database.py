@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from controller.recipes.base import TemplateDatabase
 from shared.errors import ShoplaunchError
@@ -33,7 +34,7 @@ class Database:
     """Questions to one template's database. `prefix` is that of its tables."""
 
     def __init__(self, database: TemplateDatabase, prefix: str) -> None:
-        self._database = database
+        self._database = self.template = database
         self.prefix = prefix
         self.all_tables = frozenset(database.tables)
         self.tables = {name[len(prefix) :]: name for name in database.tables if name.startswith(prefix)}
@@ -45,6 +46,10 @@ class Database:
     def columns(self, table: str) -> frozenset[str]:
         """Return the columns of a table named without prefix."""
         return frozenset(column.name for column in self._database.tables[self.tables[table]].columns)
+
+    def own_tables(self) -> Mapping[str, Any]:
+        """Return table (in full) -> its columns and key, for the tables with this shop's prefix."""
+        return {full: self._database.tables[full] for full in self.tables.values()}
 
     def text(self, sql: str) -> list[tuple[str, ...]]:
         """Return a query's rows as text, NULL as "". `{name}` stands for the table `name` in full."""
@@ -95,6 +100,19 @@ class Database:
         """Return name -> value; a shop's own value wins over the general one."""
         rows = self.text("SELECT name, value FROM {configuration} ORDER BY id_shop IS NOT NULL, id_configuration")
         return {row[0]: row[1] for row in rows}
+
+    def anonymous_customer(self) -> int | None:
+        """Return the number of the customer whom psgdpr gives the orders of those it forgets, None without one.
+
+        The module makes it only when it is installed. A number that has become a real customer's does not count.
+        """
+        wanted = self.settings().get("PSGDPR_ANONYMOUS_CUSTOMER", "")
+        if not wanted.isdigit() or "customer" not in self.tables:
+            return None
+        found = self.text(
+            f"SELECT id_customer FROM {{customer}} WHERE id_customer = {int(wanted)} AND email LIKE 'anonymous@%'"
+        )
+        return int(found[0][0]) if found else None
 
     def translated_settings(self) -> frozenset[str]:
         """Return the names of the settings that have a text per language."""

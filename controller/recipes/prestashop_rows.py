@@ -7,8 +7,10 @@ from collections.abc import Mapping
 from controller.recipes import prestashop_settings as settings
 from controller.recipes import prestashop_tables as tables
 from controller.recipes.base import Cells
+from controller.recipes.customer_columns import rows_to_keep
 from controller.recipes.neighbours import foreign_tables
 from controller.recipes.prestashop_database import Administrator, Database
+from controller.recipes.prestashop_remembered import remembered
 from controller.recipes.rows import Rules, Setter
 
 
@@ -19,7 +21,22 @@ class RowRules(Rules):
         self._database = database
         self._admin = admin
         self._keep_customers = keep_customers
-        super().__init__(database, nonce, foreign_tables(database.all_tables, database.prefix))
+        self._anonymous = None if keep_customers else database.anonymous_customer()
+        foreign = foreign_tables(database.all_tables, database.prefix)
+        self._judged = self._judge(foreign)
+        super().__init__(database, nonce, foreign)
+        #: Table -> what still names one of its rows.
+        self.remembered = {} if keep_customers else remembered(database, database.settings(), self.condition)
+
+    def goes_on(self, table: str) -> bool:
+        """Tell whether an emptied table goes on counting: something in the bundle may still name a row it had."""
+        return self._short.get(table) in self.remembered
+
+    def _judge(self, foreign: frozenset[str]) -> Mapping[str, str | None]:
+        """Return table -> condition of the rows of nobody, for modules' tables with columns that name customers."""
+        known = tables.ALWAYS_EMPTY | tables.CUSTOMERS | tables.PAYMENTS | set(tables.CUSTOMER_ROWS)
+        skip = foreign | {full for short, full in self._database.tables.items() if short in known}
+        return rows_to_keep(self._database.own_tables(), skip)
 
     def _all_setters(self) -> Mapping[str, Setter]:
         return {
@@ -60,13 +77,21 @@ class RowRules(Rules):
             return f"`id_shop_url` = {self._database.main_address()}"
         if self._keep_customers:
             return ""
-        if self._is_customers(short):
+        if self._anonymous is not None and short in ("customer", "customer_group", "address"):
+            own = f"`id_customer` = {self._anonymous}"
+            return f"`id_customer` = 0 OR {own}" if short == "address" else own
+        if short in tables.CUSTOMERS or short in tables.PAYMENTS:
             return None
+        if short in tables.OF_CART_RULES and "cart_rule" in self._database.tables:
+            rules = self._database.tables["cart_rule"]
+            return f"`id_cart_rule` NOT IN (SELECT `id_cart_rule` FROM `{rules}` WHERE `id_customer` <> 0)"
         needed, condition = tables.CUSTOMER_ROWS.get(short, ((), ""))
-        return condition if set(needed) <= self._database.columns(short) else ""
+        if not set(needed) <= self._database.columns(short):
+            return ""
+        return condition or self._judged.get(self._database.tables[short], "")
 
     def _is_customers(self, short: str) -> bool:
-        return short in tables.CUSTOMERS or short.startswith(tables.CUSTOMER_PREFIXES)
+        return short in tables.CUSTOMERS or short in tables.PAYMENTS or self._database.tables[short] in self._judged
 
     def _reason(self, short: str) -> str:
         if short in ("employee", "employee_shop"):
@@ -94,6 +119,9 @@ class RowRules(Rules):
         return {"email": self._filled("shop.email")} if row.get("email") else {}
 
     def _customer(self, row: Cells) -> Mapping[str, bytes | None]:
+        if self._anonymous is not None:
+            # Nobody signs in as this one; its keys must not be the same in every shop
+            return {"passwd": b"", "secure_key": b"-1", "reset_password_token": None}
         return {"reset_password_token": None} if row.get("reset_password_token") else {}
 
     def _employee(self, row: Cells) -> Mapping[str, bytes | None]:

@@ -30,8 +30,13 @@ CUSTOMERS = frozenset(
     """.split()  # noqa: SIM905
 )
 
-#: Modules whose tables begin so keep accounts or payments; emptied with the customers.
-CUSTOMER_PREFIXES = ("pscheckout_", "paypal_", "stripe_", "mollie_", "klarna")
+#: Payments that no column ties to a customer or an order.
+PAYMENTS = frozenset(
+    """
+    stripe_event stripe_payment_intent stripe_idempotency_key stripe_capture stripe_payment stripe_customer
+    paypal_webhook paypal_ipn mollie_payments mollie_pending_order_cart pscheckout_order_matrice
+    """.split()  # noqa: SIM905
+)
 
 #: Rows of customers in tables that hold other things too: table -> (columns it must have, condition of rows to keep).
 CUSTOMER_ROWS = {
@@ -39,6 +44,11 @@ CUSTOMER_ROWS = {
     "specific_price": (("id_customer", "id_cart"), "`id_customer` = 0 AND `id_cart` = 0"),
     "cart_rule": (("id_customer",), "`id_customer` = 0"),
 }
+#: What belongs to vouchers, and goes with those of customers.
+OF_CART_RULES = (
+    "cart_rule_carrier", "cart_rule_country", "cart_rule_group", "cart_rule_lang", "cart_rule_product_rule_group",
+    "cart_rule_shop",
+)  # fmt: skip
 
 #: Personal data of the template's owner that a shop needs and the recipe cannot make up: table -> what it is.
 OWNERS = {

@@ -6,7 +6,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping
 from typing import Protocol
 
-from controller.recipes.base import Cells, Dropped
+from controller.recipes import strangers
+from controller.recipes.base import Cells, Dropped, TemplateDatabase
 from shared.placeholders import token
 
 #: Returns the columns of a row that are set, as templates.
@@ -20,6 +21,10 @@ class CountedDatabase(Protocol):
     @property
     def tables(self) -> Mapping[str, str]:
         """Name without prefix -> name."""
+
+    @property
+    def template(self) -> TemplateDatabase:
+        """The database itself."""
 
     def count(self, full: str, where: str = "") -> int:
         """Return the number of rows of a table, named in full, that meet `where`."""
@@ -36,6 +41,7 @@ class Rules(ABC):
         self._conditions = {full: self._condition(short) for full, short in self._short.items()}
         self._conditions |= dict.fromkeys(self._foreign)
         self._setters = self._all_setters()
+        self._strangers: list[str] | None = None
 
     def condition(self, table: str) -> str | None:
         """Return the SQL condition of a table's rows to keep: "" for all, None for none."""
@@ -56,6 +62,13 @@ class Rules(ABC):
             if rows:
                 found.append(Dropped(full, rows, FOREIGN if full in self._foreign else self._reason(self._short[full])))
         return found
+
+    def strangers(self, own: Collection[str]) -> list[str]:
+        """Return the columns that keep e-mail addresses of others; `own` are the owner's addresses and hosts."""
+        if self._strangers is None:
+            others = [full for full, short in self._short.items() if short not in self._setters]
+            self._strangers = strangers.places(self._counted.template, others, self.condition, own)
+        return self._strangers
 
     @abstractmethod
     def _condition(self, short: str) -> str | None:

@@ -193,7 +193,9 @@ class WordPressTemplate(Template):
 
     def personal_data(self) -> Sequence[str]:
         """Return where personal data remains."""
-        return self._rows.personal_data()
+        known = (self._options.get("admin_email", b"").decode("utf-8", "replace"), self._admin.email)
+        own = {*(address.lower() for address in known), *self._hosts}
+        return [*self._rows.personal_data(), *self._rows.strangers(own)]
 
     def dropped(self) -> Sequence[Dropped]:
         """Return the rows left out."""

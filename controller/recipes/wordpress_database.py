@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlsplit
 
 from controller.recipes.base import TemplateDatabase
@@ -34,7 +35,7 @@ class Database:
     """Questions to one template's database. `prefix` is that of its tables."""
 
     def __init__(self, database: TemplateDatabase, prefix: str) -> None:
-        self._database = database
+        self._database = self.template = database
         self.prefix = prefix
         #: Tables of another installation in the same database.
         self.foreign = foreign_tables(database.tables, prefix)
@@ -47,6 +48,10 @@ class Database:
             raise ShoplaunchError("prefix_mismatch", f"the database lacks {shown}")
         if "blogs" in self.tables:
             raise ShoplaunchError("multisite", f"the database has the table {prefix}blogs")
+
+    def own_tables(self) -> Mapping[str, Any]:
+        """Return table (in full) -> its columns and key, for this site's tables."""
+        return {full: self._database.tables[full] for full in self.tables.values()}
 
     def rows(self, sql: str) -> list[tuple[str, ...]]:
         """Return a query's rows as text, NULL as "". `{name}` stands for the table `name` in full."""

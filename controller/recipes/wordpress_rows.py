@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from controller.recipes import wordpress_options as options
 from controller.recipes import wordpress_tables as tables
 from controller.recipes.base import Cells
+from controller.recipes.customer_columns import rows_to_keep
 from controller.recipes.rows import Rules, Setter
 from controller.recipes.wordpress_database import Administrator, Database
 
@@ -26,6 +27,7 @@ class RowRules(Rules):
         self._admin = admin
         self._keep_customers = keep_customers
         self._login = self._free_login()
+        self._judged = self._judge()
         super().__init__(database, nonce, database.foreign)
 
     def _all_setters(self) -> Mapping[str, Setter]:
@@ -45,7 +47,11 @@ class RowRules(Rules):
         found = [f"{self._database.tables['options']}: {', '.join(named)}"] if named else []
         found.append(f"{self._database.tables['posts']}: pages and posts with texts of the template's owner")
         if self._keep_customers:
-            kept = sorted(full for full, short in self._short.items() if short in {*tables.CUSTOMERS, "users"})
+            kept = sorted(
+                full
+                for full, short in self._short.items()
+                if short in {*tables.CUSTOMERS, "users"} or full in self._judged
+            )
             found += [f"{full}: customers" for full in kept if self._database.count(full)]
         return found
 
@@ -60,7 +66,22 @@ class RowRules(Rules):
             return self._of_users()
         if short in ("posts", "postmeta"):
             return self._of_posts(short)
-        return None if short in tables.CUSTOMERS and not self._keep_customers else ""
+        if self._keep_customers:
+            return ""
+        return None if short in tables.CUSTOMERS else self._judged.get(self._database.tables[short], "")
+
+    def _judge(self) -> Mapping[str, str | None]:
+        """Return table -> condition of the rows to keep, for plugins' tables with columns that name customers."""
+        known = tables.JUDGED | tables.CUSTOMERS
+        skip = {full for short, full in self._database.tables.items() if short in known or tables.is_trace(short)}
+        plugins = {full: table for full, table in self._database.own_tables().items() if full not in skip}
+        found = rows_to_keep(self._database.own_tables(), skip)
+        for full, table in plugins.items():
+            users = [column.name for column in table.columns if column.name in ("user_id", "wp_user_id")]
+            if users and full not in found:
+                # What others than customers made is content: the administrator's from now on
+                found[full] = f"COALESCE(`{users[0]}`, 0) NOT IN ({self._customers()})"
+        return found
 
     def _customers(self) -> str:
         """Return the query for the numbers of users who may do no more than buy or read."""

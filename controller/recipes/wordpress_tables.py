@@ -15,6 +15,7 @@ ALWAYS_EMPTY = frozenset(
     redirection_logs redirection_404 wfls_2fa_secrets wfls_settings aiowps_login_activity aiowps_failed_logins
     aiowps_login_lockdown aiowps_audit_log itsec_logs itsec_lockouts itsec_temp wsal_occurrences wsal_metadata
     simple_history simple_history_contexts wpmailsmtp_emails_queue wpmailsmtp_debug_events
+    rank_math_404_logs yoast_seo_links_log woocommerce_order_log email_log wpmailsmtp_emails_log fluentform_logs
     """.split()  # noqa: SIM905
 )
 #: Plugins whose tables begin so keep logs of visitors alone.
@@ -29,7 +30,25 @@ CUSTOMERS = frozenset(
     woocommerce_order_items woocommerce_order_itemmeta woocommerce_downloadable_product_permissions
     e_submissions e_submissions_values e_submissions_actions_log wpforms_entries wpforms_entry_fields
     wpforms_entry_meta gf_entry gf_entry_meta gf_entry_notes frm_items frm_item_metas nf3_objects_submissions
-    yith_wcwl yith_wcwl_lists
+    rg_lead rg_lead_detail rg_lead_detail_long rg_lead_meta rg_lead_notes db7_forms cf7dbplugin_submits
+    cf7_vdata cf7_vdata_entry fluentform_submissions fluentform_submission_meta fluentform_entry_details
+    frmt_form_entry frmt_form_entry_meta evf_entries evf_entrymeta weforms_entries weforms_entrymeta
+    newsletter newsletter_sent newsletter_stats newsletter_user_logs mailpoet_subscribers mailpoet_subscriber_segment
+    mailpoet_subscriber_custom_field mailpoet_subscriber_ips mailpoet_subscriber_tag mailpoet_statistics_opens
+    mailpoet_statistics_clicks mailpoet_statistics_newsletters mailpoet_sending_task_subscribers
+    yith_wcwl yith_wcwl_lists wcboost_wishlists wcboost_wishlists_items tinvwl_lists tinvwl_items tinvwl_analytics
+    cartflows_ca_cart_abandonment cartflows_ca_email_history slicewp_customers slicewp_customer_meta slicewp_visits
+    """.split()  # noqa: SIM905
+)
+
+#: The application's own tables, and WooCommerce's, that are judged by other rules than their columns.
+JUDGED = frozenset(
+    """
+    options posts postmeta users usermeta links terms termmeta term_taxonomy term_relationships
+    wc_product_meta_lookup wc_product_attributes_lookup wc_product_download_directories wc_category_lookup
+    woocommerce_attribute_taxonomies woocommerce_shipping_zones woocommerce_shipping_zone_locations
+    woocommerce_shipping_zone_methods woocommerce_tax_rates woocommerce_tax_rate_locations wc_tax_rate_classes
+    actionscheduler_groups
     """.split()  # noqa: SIM905
 )
 

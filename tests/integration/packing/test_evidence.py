@@ -279,3 +279,27 @@ def test_tables_views_and_routines_of_other_accounts_lose_their_definer(pack_sql
     )
     assert [(one["kind"], one["name"]) for one in small["routines"]] == [("view", "v"), ("trigger", "g")]
     assert not any("DEFINER=" in one["create"] for one in small["routines"])
+
+
+COUNTED = """CREATE TABLE orders (id int NOT NULL AUTO_INCREMENT, PRIMARY KEY (id)) ENGINE=InnoDB AUTO_INCREMENT=38;
+INSERT INTO orders VALUES (36),(37);
+CREATE TABLE guests (id int NOT NULL AUTO_INCREMENT, PRIMARY KEY (id)) ENGINE=InnoDB AUTO_INCREMENT=12;
+INSERT INTO guests VALUES (11);
+CREATE TABLE notes (id int NOT NULL, PRIMARY KEY (id)) ENGINE=InnoDB;
+INSERT INTO notes VALUES (1),(2),(3);
+"""
+
+
+def test_an_emptied_table_goes_on_counting_only_where_the_recipe_says_so(pack_sql):
+    plan = PlainPlan(empty=("orders", "guests"))
+    plan.going_on = {"orders"}
+    _, small, _, _ = pack_sql(COUNTED, plan)
+    made = {table["name"]: table["create"] for table in small["tables"]}
+    assert "AUTO_INCREMENT=38" in made["orders"]
+    assert "AUTO_INCREMENT=" not in made["guests"]
+
+
+def test_rows_of_the_template_and_of_the_bundle_are_told_table_by_table_and_not_carried_along(pack_sql):
+    manifest, _, report, _ = pack_sql(COUNTED, PlainPlan(empty=("orders",), where={"notes": "id > 1"}))
+    assert report["rows_compared"] == {"guests": [1, 1], "notes": [3, 2], "orders": [2, 0]}
+    assert "rows_compared" not in manifest["report"]

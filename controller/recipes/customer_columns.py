@@ -1,0 +1,98 @@
+"""Tells by a table's columns which of its rows belong to customers or visitors."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
+
+#: Columns (small letters, without underscores) that name the customer, cart, order or visitor a row belongs to.
+OWNERS = frozenset(
+    f"{before}{owner}{after}"
+    for owner in ("customer", "cart", "order", "guest", "orderdetail", "orderinvoice", "customerthread")
+    for before, after in (("id", ""), ("", "id"))
+) | {"idorderslip", "idorderreturn", "idorderpayment", "idordercarrier", "idcustomermessage", "idconnections"}
+_EMAIL = re.compile(
+    r"(?:customer|user|guest|client|visitor|contact|from|sender|subscriber|payer|author)?e?mail(?:address)?"
+)
+_IP = re.compile(r"(?:(?:customer|user|guest|client|visitor|remote|author|subscriber)?ip(?:address|addr)?|remoteaddr)")
+#: Keys called so are no names of their tables.
+_NAMELESS_KEYS = frozenset({"id", "id_shop", "id_lang"})
+
+
+def rows_to_keep(tables: Mapping[str, Any], skip: Collection[str]) -> dict[str, str | None]:
+    """Return table -> condition of the rows that belong to nobody, for the tables that have rows of customers.
+
+    `tables` maps names to tables with `columns` and `key`; those in `skip` are judged already. None is for a table all
+    of whose rows are visitors'. Tables that refer to such rows by the name of their key are followed.
+    """
+    judged = {name: _own_condition(table) for name, table in tables.items() if name not in skip}
+    found = {name: condition for name, condition in judged.items() if condition != ""}
+    grown = True
+    while grown:
+        grown = False
+        keys = _telling_keys(tables, found, skip)
+        for name, table in tables.items():
+            if name in skip or name in found:
+                continue
+            parent = next((keys[one] for one in _names(table) if one in keys), None)
+            if parent is not None:
+                found[name] = _of_parent(parent, found[parent], _key(tables[parent]))
+                grown = True
+    return found
+
+
+def is_owner(column: str) -> bool:
+    """Tell whether a column says whose a row is."""
+    return _plain(column) in OWNERS
+
+
+def _own_condition(table: Any) -> str | None:
+    names = _names(table)
+    owners = [name for name in names if is_owner(name)]
+    emails = [name for name in names if _EMAIL.fullmatch(_plain(name))]
+    if owners:
+        # Guests leave an address where customers leave their number
+        return " AND ".join(_is_empty(name) for name in [*owners, *emails])
+    seen_from = any(_IP.fullmatch(_plain(name)) for name in names)
+    return None if emails and seen_from else ""
+
+
+def _telling_keys(tables: Mapping[str, Any], found: Mapping[str, str | None], skip: Collection[str]) -> dict[str, str]:
+    """Return column -> table of those found whose key no other table has as its own."""
+    holders: dict[str, list[str]] = {}
+    for name, table in tables.items():
+        key = _key(table)
+        if key and key.lower() not in _NAMELESS_KEYS:
+            holders.setdefault(key, []).append(name)
+    return {
+        key: names[0]
+        for key, names in holders.items()
+        if len(names) == 1 and names[0] in found and names[0] not in skip and not is_owner(key)
+    }
+
+
+def _of_parent(parent: str, condition: str | None, key: str) -> str | None:
+    if condition is None:
+        return _is_empty(key)
+    return f"COALESCE(`{key}`, '') NOT IN (SELECT `{key}` FROM `{parent}` WHERE NOT ({condition}))"
+
+
+def _is_empty(column: str) -> str:
+    # As text: such columns are numbers in one module and texts in the next
+    return f"COALESCE(`{column}`, '') IN ('', '0')"
+
+
+def _names(table: Any) -> list[str]:
+    return [column.name for column in table.columns]
+
+
+def _key(table: Any) -> str:
+    """Return the one column of a table's key, "" where it has several or none."""
+    key: Iterable[str] = getattr(table, "key", ())
+    columns = list(key)
+    return columns[0] if len(columns) == 1 else ""
+
+
+def _plain(column: str) -> str:
+    return column.replace("_", "").lower()

@@ -1,0 +1,68 @@
+"""Finds e-mail addresses of others than the template's owner in the rows that are packed, at a bounded cost."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Iterator
+from typing import Any
+
+from controller.recipes.base import TemplateDatabase
+
+#: Rows of a table that are looked through, and those shown to hold an address that are read.
+_LOOKED_AT = 50_000
+_READ = 200
+_KINDS = frozenset({"char", "varchar"})
+_LONGEST = 512
+_ADDRESS = re.compile(rb"[^\s@<>,;:/\\]+@[^\s@<>,;:/\\]+\.[A-Za-z]{2,}")
+#: Reserved for examples, or nobody's.
+_NOBODY = re.compile(r"@(?:.+\.)?example\.(?:com|org|net)$|^anonymous@psgdpr\.com$")
+
+
+def places(
+    database: TemplateDatabase,
+    tables: Collection[str],
+    condition_of: Callable[[str], str | None],
+    own: Collection[str],
+) -> list[str]:
+    """Return a sentence for each column of `tables` that keeps addresses of strangers.
+
+    `own` are the owner's addresses and hosts (small letters): they become the new shop's.
+    """
+    found = []
+    for table in sorted(tables):
+        condition = condition_of(table)
+        columns = [] if condition is None else list(_columns(database.tables[table]))
+        if columns:
+            found += _in_table(database, table, columns, condition or "", own)
+    return found
+
+
+def _columns(table: Any) -> Iterator[str]:
+    for column in table.columns:
+        if getattr(column, "kind", "") in _KINDS and column.characters <= _LONGEST:
+            yield column.name
+
+
+def _in_table(
+    database: TemplateDatabase, table: str, columns: list[str], condition: str, own: Collection[str]
+) -> list[str]:
+    shown = ", ".join(f"`{column}`" for column in columns)
+    where = f" WHERE {condition}" if condition else ""
+    like = " OR ".join(f"`{column}` LIKE '%_@_%._%'" for column in columns)
+    looked_at = f"SELECT {shown} FROM `{table}`{where} LIMIT {_LOOKED_AT}"
+    rows = database.query(f"SELECT {shown} FROM ({looked_at}) AS looked_at WHERE {like} LIMIT {_READ}")
+    counted = {
+        column: sum(_is_strangers(row[place], own) for row in rows) for place, column in enumerate(columns)
+    }  # fmt: skip
+    return [
+        f"{table}.{column}: {count}{' or more' if len(rows) == _READ else ''} e-mail addresses of others"
+        for column, count in counted.items()
+        if count
+    ]
+
+
+def _is_strangers(cell: bytes | None, own: Collection[str]) -> bool:
+    if cell is None or not _ADDRESS.fullmatch(cell.strip()):
+        return False
+    address = cell.strip().decode("utf-8", "replace").lower()
+    return address not in own and address.rpartition("@")[2] not in own and not _NOBODY.search(address)

@@ -1,0 +1,64 @@
+"""Which rows of plugins' tables of a WordPress belong to customers, and which are content."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from controller.recipes.wordpress_database import Administrator
+from controller.recipes.wordpress_rows import RowRules
+
+PLUGINS = {
+    "wc_orders": ("id", "customer_id", "billing_email"),
+    "wc_customer_lookup": ("customer_id", "user_id", "email"),
+    "woocommerce_sessions": ("session_id", "session_value"),
+    "actionscheduler_actions": ("action_id", "hook"),
+    "actionscheduler_groups": ("group_id", "slug"),
+    "comments": ("comment_ID", "comment_author_email"),
+    "db7_forms": ("form_id", "form_value"),
+    "gf_entry": ("id", "form_id", "ip"),
+    "gf_form": ("id", "title"),
+    "revslider_slides": ("id", "slider_id", "slide_order", "params"),
+    "icl_translations": ("translation_id", "element_type", "element_id", "language_code"),
+    "acme_orders": ("id", "order_id", "amount"),
+    "acme_contact_log": ("id", "email", "remote_ip"),
+    "acme_lessons": ("id", "user_id", "title"),
+}
+
+
+def rules(keep=False):
+    names = ("options", "posts", "postmeta", "users", "usermeta", *PLUGINS)
+    full = {f"wp_{name}": PLUGINS.get(name, ("id",)) for name in names}
+    known = {
+        name: SimpleNamespace(columns=[SimpleNamespace(name=one) for one in columns], key=columns[:1])
+        for name, columns in full.items()
+    }
+    database = SimpleNamespace(
+        prefix="wp_", foreign=frozenset(), tables={name[3:]: name for name in full}, own_tables=lambda: known,
+        rows=lambda sql: [], count=lambda name, where="": 0,
+    )  # fmt: skip
+    return RowRules(database, Administrator(1, "a@b.example"), "1a2b3c4d", keep)
+
+
+@pytest.mark.parametrize(
+    "table",
+    ["wc_orders", "wc_customer_lookup", "woocommerce_sessions", "actionscheduler_actions", "comments", "db7_forms",
+     "gf_entry", "acme_contact_log"],
+)  # fmt: skip
+def test_orders_visitors_and_what_they_sent_are_left_out(table):
+    assert rules().condition(f"wp_{table}") is None
+
+
+@pytest.mark.parametrize("table", ["revslider_slides", "icl_translations", "gf_form", "actionscheduler_groups"])
+def test_designs_translations_and_forms_stay_whole(table):
+    assert rules().condition(f"wp_{table}") == ""
+
+
+def test_rows_of_an_order_go_whatever_the_plugin_is_called():
+    assert rules().condition("wp_acme_orders") == "COALESCE(`order_id`, '') IN ('', '0')"
+    assert rules(keep=True).condition("wp_acme_orders") == ""
+
+
+def test_rows_of_customers_go_and_what_others_wrote_stays():
+    condition = rules().condition("wp_acme_lessons")
+    assert condition.startswith("COALESCE(`user_id`, 0) NOT IN (SELECT user_id FROM `wp_usermeta`")
+    assert "customer" in condition and "administrator" not in condition
