@@ -1,28 +1,74 @@
 """Looking for traces of the template: the bytes that must occur nowhere in the finished shop."""
 
-from urllib.parse import quote
+from shared.placeholders import ENCODERS
+
+#: What stands around a host or path where only a part of what is searched for is the template's.
+_MARKS = b"/\"'@^$?:"
+#: Encodings in which a value may stand in a shop so that a trace could still be read in it, and how many at once.
+_STEPS = ("php", "symfony", "json", "jsonplain", "url", "html", "regex")
+_DEPTH = 2
+#: Values that say where this shop is. Others that only are called as the template's host is say nothing of an address.
+_PLACES = ("domain", "domain_ssl", "shop.address", "shop.url", "root", "home")
 
 
-def _forms(name, value):
-    """Return `value` (str) as bytes in the forms in which it may stand in a shop."""
-    forms = {value, value.replace("/", "\\/"), quote(value, safe="")}
-    if name == "domain":
-        # With a port the host alone occurs too
-        forms.add(value.partition(":")[0])
-    return {form.encode("utf-8") for form in forms}
+def _encoded(values):
+    """Return every form of `values` (set of bytes) after up to _DEPTH encodings."""
+    found = last = set(values)
+    for _ in range(_DEPTH):
+        last = {ENCODERS[step](value) for value in last for step in _STEPS}
+        found = found | last
+    return found
+
+
+def _core(needle):
+    """Return what of `needle` (bytes) names the template, without scheme and marks around it."""
+    name = needle.rpartition(b"://")[2]
+    is_path = name.startswith(b"/") and not name.startswith(b"//")
+    return (b"/" if is_path else b"") + name.strip(_MARKS) or needle
 
 
 class Residue:
     """`needles` are the template's domain and paths (bytes); `values` the job's own values, which may contain them.
 
-    Where a value of this shop holds a needle (`shop.example` in `myshop.example`), that value is taken out first.
+    Where a value of this shop holds what a needle names (`shop.example` in `myshop.example`), that value is taken out
+    first, in whatever form it stands.
     """
 
     def __init__(self, manifest, values):
         self.needles = [bytes.fromhex(text) for text in manifest["residue"]]
-        texts = {form for name, value in values.items() for form in _forms(name, value)}
+        self._cores = {_core(needle) for needle in self.needles}
+        texts = set()
+        for name, value in values.items():
+            texts |= self._forms(name, value.encode("utf-8"))
         #: Longest first, so that no value is left half taken out.
-        self.masks = sorted((text for text in texts if self.may_be_in(text)), key=len, reverse=True)
+        self.masks = self._needed(sorted(texts, key=lambda text: (len(text), text)))[::-1]
+
+    def _forms(self, name, value):
+        """Return the forms of one value in which a trace could be read."""
+        forms = {value}
+        if name == "domain":
+            # With a port the host alone occurs too
+            forms.add(value.partition(b":")[0])
+        # Nearly always nothing: no value holds a needle
+        if not any(map(self._names, forms)):
+            return set()
+        held = {form for form in _encoded(forms) if self._names(form)}
+        return held if name in _PLACES else held - self._cores
+
+    def _needed(self, texts):
+        """Return those of `texts`, shortest first, that do not read as harmless once the shorter ones are out."""
+        needed = []
+        for text in texts:
+            rest = text
+            for shorter in needed:
+                rest = rest.replace(shorter, b"\0")
+            if self._names(rest):
+                needed.append(text)
+        return needed
+
+    def _names(self, data):
+        """Tell whether `data` (bytes) holds what a needle names."""
+        return any(core in data for core in self._cores)
 
     def may_be_in(self, data):
         """Tell whether `data` (bytes-like) holds what may be a trace, or only one of this shop's own values."""

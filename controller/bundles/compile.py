@@ -82,6 +82,7 @@ def pack(request: Request, make_plan: MakePlan, progress: Progress) -> Packed:
         evidence = _prove(bundle, scratch, plan, names, data, routines, chosen, progress)
         ahead = Ahead(bundle, residue.Searcher(plan.forbidden()))
         files = work.finish(plan, names, bundle, progress, ahead.look)
+        plan.require_plausible()
         later_jobs.require_edits(plan.manifest()["jobs"], tree, plan.branch())
         extra = pack_variant_files(chosen, files, plan, names, bundle)
         _add_documents(bundle, plan, names, data)

@@ -1,4 +1,4 @@
-"""Needles: what of the template is looked for, in which spellings, and what may stand beside it."""
+"""Needles: what of the template is looked for, in which spellings, and where it stands as a whole."""
 
 from __future__ import annotations
 
@@ -10,7 +10,21 @@ from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import quote
 
+from controller.bundles.rewrite import host_contexts, path_contexts
+from controller.bundles.rewrite.boundaries import (
+    LONGER_ADDRESS,
+    LOOK_BACK,
+    NOT_BEGINNING,
+    QUOTE_BEFORE,
+    SLASH,
+    is_joined_after,
+    is_joined_before,
+)
+from controller.bundles.rewrite.host_contexts import SCHEME_BEFORE, URL_BEFORE
+from controller.bundles.rewrite.path_contexts import Holds
 from controller.recipes.base import Replacement
+from controller.recipes.location import paths
+from shared.errors import ShoplaunchError
 
 _Spell = Callable[[bytes], bytes]
 
@@ -41,49 +55,22 @@ _SPELLINGS: tuple[tuple[str, _Spell], ...] = (
 )
 #: Encodings inside one another are recognised in running text down to this depth (in values: to any).
 _DEPTH = 3
-_ESCAPE_BEFORE = re.compile(
-    rb"(?:%(?:25)*([0-9A-Fa-f]{2})|\\+u00([0-9A-Fa-f]{2})|\\+[xX]([0-9A-Fa-f]{2})|\\+[nrtbfv0])$"
-)
-_SLASH = rb"(?:\\*/|%(?:25)*2[Ff]|\\+u002[Ff]|&#x2[Ff];|&#0?47;)"
-_URL_BEFORE = re.compile(_SLASH + rb"{2}([A-Za-z0-9._~-]*@)?$")
-#: Before them: what is spoken there. Protocols other than http know nothing of a shop's folder.
-_SCHEME_BEFORE = re.compile(rb"([A-Za-z][A-Za-z0-9+.-]*)\\*(?::|%(?:25)*3[Aa]|\\+u003[Aa]|&#x3[Aa];|&#0?58;)$")
 #: An address without its scheme, as people write it: a host between words, and a path behind.
 _LOOSE_BEFORE = re.compile(rb"(?:^|[\s\"'>(,;]|&quot;|&gt;|\\+[nrt])$")
-_LOOSE_AFTER = re.compile(_SLASH)
+_LOOSE_AFTER = re.compile(SLASH)
 _URL_AFTER = re.compile(rb"%(25)?(?:2[Ff]|3[Aa]|3[Ff]|26|23|22)")
-_SUBDOMAIN_BEFORE = re.compile(rb"[A-Za-z0-9_-]\\*\.$")
-_PORT_AFTER = re.compile(rb"(?::|%(?:25)*3[Aa])([0-9]{2,5})(?![0-9])")
-#: Names of files, where the domain is part of one.
-_EXTENSION_AFTER = re.compile(
-    rb"\.(?:jpe?g|png|gif|webp|svg|ico|pdf|csv|xml|html?|txt|zip|t?gz|sql|php|js|css|json|log|conf|crt|key|pem|bak)"
-    rb"(?![A-Za-z0-9-])",
-    re.IGNORECASE,
-)
-_QUOTE_BEFORE = re.compile(rb"(?:[\"'(=]|&quot;|&#0?39;|%22|%27|\\u0022)$")
-_LOOK_BACK = 80
-_ANY_CASE = ("domain", "email")
-
-
-#: Why a needle is not replaced: it is part of something else that belongs to nobody's move.
-SUBDOMAIN = "a sub-domain"
-LONGER_NAME = "part of a longer name"
-LONGER_PATH = "part of a longer path"
-LONGER_ADDRESS = "part of a longer address"
-ANOTHER_PORT = "with another port"
-COMMON_WORD = "a common word outside an address"
-NOT_BEGINNING = "not the beginning of an address"
-SOMETHING_ELSE = frozenset(
-    {SUBDOMAIN, LONGER_NAME, LONGER_PATH, LONGER_ADDRESS, ANOTHER_PORT, COMMON_WORD, NOT_BEGINNING}
-)
+_ANY_CASE = ("domain", "host", "email")
+#: Kinds of needles that hosts are.
+_HOSTS = ("domain", "host")
 
 
 @dataclass(frozen=True)
 class Hit:
-    """A needle found: `steps` is how it is encoded there. `problem` says why it is not to be replaced, if so."""
+    """A needle found: `steps` is how `one` is encoded there. `problem` says why it is not to be replaced, if so."""
 
     start: int
     end: int
+    one: Replacement
     value: str
     steps: str
     problem: str = ""
@@ -112,20 +99,29 @@ def spellings(old: bytes) -> dict[bytes, str]:
     return found
 
 
-def is_weak_domain(domain: bytes) -> bool:
-    """Tell whether a host's name is too common a word to be replaced outside addresses (`localhost`, `127.0.0.1`)."""
-    return b":" not in domain and (b"." not in domain or re.fullmatch(rb"[0-9.]+", domain) is not None)
+def _nothing(_path: bytes) -> bool:
+    return False
 
 
 class Needles:
-    """Finds the template's strings in text. Domains and e-mail addresses are found in any case."""
+    """Finds the template's strings in text. Domains, e-mail addresses and paths of Windows are found in any case.
 
-    def __init__(self, replacements: Sequence[Replacement]) -> None:
+    `holds` is asked whether there is an entry below the template's root, where a root is too short to be certain.
+    Raises ShoplaunchError `recipe_invalid` for a path that is not absolute: it would be found in any text.
+    """
+
+    def __init__(self, replacements: Sequence[Replacement], holds: Holds = _nothing) -> None:
+        for one in replacements:
+            if one.kind == "path" and paths.absolute(one.old.decode("utf-8", "replace")) is None:
+                raise ShoplaunchError(
+                    "recipe_invalid", f"the path {one.old.decode('utf-8', 'replace')!r} is not absolute"
+                )
+        self._holds = holds
         known: dict[bytes, _Spelling] = {}
         for one in sorted(replacements, key=lambda each: len(each.old), reverse=True):
             for text, steps in spellings(one.old).items():
-                folded = _folded(text, one.kind)
-                known.setdefault(folded, _Spelling(folded, one, steps, one.kind in _ANY_CASE))
+                folded = _folded(text, one)
+                known.setdefault(folded, _Spelling(folded, one, steps, _is_any_case(one)))
         longest_first = sorted(known.values(), key=lambda spelling: len(spelling.text), reverse=True)
         self._known = [(spelling.text, spelling.any_case, spelling) for spelling in longest_first]
         self._cores = [(_cores(one.old.lower()), _in_order(one.old.lower())) for one in replacements]
@@ -153,7 +149,7 @@ class Needles:
             found = pattern.search(data, at, last)
             if found is None:
                 return
-            hit = _judged(present, data, found.start(), last)
+            hit = _judged(present, data, found.start(), last, self._holds)
             yield hit
             at = hit.end if not hit.problem else hit.start + 1
 
@@ -176,27 +172,32 @@ def _pattern_of(present: tuple[_Spelling, ...]) -> re.Pattern[bytes]:
     return re.compile(b"|".join(texts))
 
 
-def _judged(present: tuple[_Spelling, ...], data: bytes, start: int, last: int) -> Hit:
+def _judged(present: tuple[_Spelling, ...], data: bytes, start: int, last: int, holds: Holds) -> Hit:
     """Return the longest needle at `start` that stands as a whole, else the longest with its problem."""
     first: Hit | None = None
     for spelling in present:
         one, end = spelling.replacement, start + len(spelling.text)
-        if end > last or _folded(data[start:end], one.kind) != spelling.text:
+        if end > last or _folded(data[start:end], one) != spelling.text:
             continue
-        problem = _beside(data, start, end, one)
+        problem = _beside(data, start, end, one, holds)
         if not problem:
             steps = _context(data, start, end, one.kind, spelling.steps)
             if one.kind == "domain" and (one.value != "domain" or _begins_an_address(data, start, end, one)):
                 spelled = _as_slashes_are(data, start, end) if steps == "raw" else steps
-                return Hit(start, _behind_port(data, end, last), one.address or one.value, spelled)
-            return Hit(start, end, one.value, steps)
-        first = first or Hit(start, end, one.value, spelling.steps, problem)
+                stop = host_contexts.end_of_port(data, end, last)
+                return Hit(start, stop, one, one.address or one.value, spelled)
+            return Hit(start, end, one, one.value, steps)
+        first = first or Hit(start, end, one, one.value, spelling.steps, problem)
     assert first is not None
     return first
 
 
-def _folded(text: bytes, kind: str) -> bytes:
-    return text.lower() if kind in _ANY_CASE else text
+def _is_any_case(one: Replacement) -> bool:
+    return one.kind in _ANY_CASE or (one.kind == "path" and paths.is_windows(one.old))
+
+
+def _folded(text: bytes, one: Replacement) -> bytes:
+    return text.lower() if _is_any_case(one) else text
 
 
 def _parts(old: bytes) -> list[bytes]:
@@ -215,53 +216,33 @@ def _in_order(old: bytes) -> re.Pattern[bytes]:
     return re.compile((b".{0,%d}" % between).join(parts), re.DOTALL)
 
 
-def _beside(data: bytes, start: int, end: int, one: Replacement) -> str:
+def _beside(data: bytes, start: int, end: int, one: Replacement, holds: Holds) -> str:
     """Return why the needle at `start` is part of something else; "" when it stands as a whole."""
-    before, after = data[max(0, start - _LOOK_BACK) : start], data[end : end + _LOOK_BACK]
-    if one.kind == "domain":
-        return _beside_domain(before, after, one.old)
+    before, after = data[max(0, start - LOOK_BACK) : start], data[end : end + LOOK_BACK]
+    if one.kind in _HOSTS:
+        return host_contexts.problem_of(before, after, one.old, one.kind)
     if one.kind == "path":
-        return LONGER_PATH if _joined_before(before, b"._-") or _joined_after(after) else ""
+        return path_contexts.problem_of(before, after, one.old, holds)
     if one.kind == "email":
-        return LONGER_ADDRESS if _joined_before(before, b"._+-") or _joined_after(after) else ""
-    return "" if not before or _QUOTE_BEFORE.search(before) else NOT_BEGINNING
-
-
-def _beside_domain(before: bytes, after: bytes, domain: bytes) -> str:
-    in_url = _URL_BEFORE.search(before) is not None
-    if is_weak_domain(domain) and not in_url:
-        return COMMON_WORD
-    if not _ESCAPE_BEFORE.search(before) and _SUBDOMAIN_BEFORE.search(before):
-        return SUBDOMAIN
-    if _joined_before(before, b"-"):
-        return LONGER_NAME
-    if after[:1] in (b"-", b"_") and not in_url and not before.endswith(b"@"):
-        return ""
-    if _EXTENSION_AFTER.match(after) and not in_url and not before.endswith(b"@"):
-        return ""
-    if _joined_after(after):
-        return LONGER_NAME
-    port = _PORT_AFTER.match(after)
-    if port and b":" not in domain.rpartition(b"//")[2] and port.group(1) not in (b"80", b"443"):
-        return ANOTHER_PORT
-    return ""
+        return LONGER_ADDRESS if is_joined_before(before, b"._+-") or is_joined_after(after) else ""
+    return "" if not before or QUOTE_BEFORE.search(before) else NOT_BEGINNING
 
 
 def _begins_an_address(data: bytes, start: int, end: int, one: Replacement) -> bool:
     """Tell whether the host at `start` is followed by a path of the shop, if only by an empty one."""
-    before = data[max(0, start - _LOOK_BACK) : start]
+    before = data[max(0, start - LOOK_BACK) : start]
     if not one.address:
         return False
-    slashes = _URL_BEFORE.search(before)
+    slashes = URL_BEFORE.search(before)
     if slashes is None:
         return bool(_LOOSE_BEFORE.search(before) and _LOOSE_AFTER.match(data, end))
-    scheme = _SCHEME_BEFORE.search(before[: slashes.start()])
+    scheme = SCHEME_BEFORE.search(before[: slashes.start()])
     return not slashes.group(1) and (scheme is None or scheme.group(1).lower().endswith((b"http", b"https")))
 
 
 def _as_slashes_are(data: bytes, start: int, end: int) -> str:
     """Return how an address is encoded whose host reads the same in several ways: as the slashes beside it are."""
-    before, after = data[max(0, start - _LOOK_BACK) : start], data[end : end + _LOOK_BACK]
+    before, after = data[max(0, start - LOOK_BACK) : start], data[end : end + LOOK_BACK]
     found = next((steps for text, steps in _longest_first(b"//") if before.endswith(text)), None)
     if found is None:
         found = next((steps for text, steps in _longest_first(b"/") if after.startswith(text)), "raw")
@@ -273,36 +254,9 @@ def _longest_first(old: bytes) -> list[tuple[bytes, str]]:
     return sorted(spellings(old).items(), key=lambda one: len(one[0]), reverse=True)
 
 
-def _behind_port(data: bytes, end: int, last: int) -> int:
-    """Return where the port of an address ends: the usual ones say nothing, and none may follow a folder."""
-    port = _PORT_AFTER.match(data, end, last)
-    return end if port is None else port.end()
-
-
-def _is_word(char: bytes, more: bytes) -> bool:
-    return char.isalnum() or char >= b"\x80" or char in [more[i : i + 1] for i in range(len(more))]
-
-
-def _joined_before(before: bytes, more: bytes) -> bool:
-    """Tell whether the last character belongs to the same word; `more` are characters besides letters and digits."""
-    escape = _ESCAPE_BEFORE.search(before)
-    if escape:
-        digits = escape.group(1) or escape.group(2) or escape.group(3)
-        return digits is not None and _is_word(bytes([int(digits, 16)]), more)
-    return bool(before) and _is_word(before[-1:], more)
-
-
-def _joined_after(after: bytes) -> bool:
-    if not after:
-        return False
-    if after[:1] == b".":
-        return len(after) > 1 and _is_word(after[1:2], b"_")
-    return _is_word(after[:1], b"_-")
-
-
 def _context(data: bytes, start: int, end: int, kind: str, steps: str) -> str:
     """Return the steps of a needle that reads the same plain and URL-encoded: its neighbours tell."""
-    if kind != "domain" or steps != "raw":
+    if kind not in _HOSTS or steps != "raw":
         return steps
     url = re.search(rb"%(25)?2[Ff]%(?:25)?2[Ff]$", data[max(0, start - 12) : start]) or _URL_AFTER.match(data, end)
     if url is None:

@@ -77,6 +77,9 @@ class Plan(Protocol):
     def unsearched(self) -> Mapping[str, str]:
         """Return label -> reason of what is not searched for in the bundle, or not everywhere."""
 
+    def require_plausible(self) -> None:
+        """Raise ShoplaunchError `needle_too_common` when what was replaced cannot be the template's alone."""
+
     def report(self) -> Mapping[str, Any]:
         """Return what was rewritten, seen but not rewritten, and dropped."""
 

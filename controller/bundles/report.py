@@ -26,9 +26,12 @@ class Report:
         self._places: dict[str, Counter[str]] = defaultdict(Counter)
         self.left: list[Left] = []
         self.notes: Counter[tuple[str, str]] = Counter()
+        #: Needle -> how often it was replaced.
+        self.needles: Counter[bytes] = Counter()
 
-    def rewritten(self, form: str, place: str) -> None:
+    def rewritten(self, form: str, place: str, needle: bytes = b"") -> None:
         """One needle was replaced; `form` tells how it was written there."""
+        self.needles[needle] += 1
         self.forms[form] += 1
         self._places[form][place] += 1
 
@@ -43,6 +46,7 @@ class Report:
     def absorb(self, other: Report) -> None:
         """Add what another report collected."""
         self.forms += other.forms
+        self.needles += other.needles
         for form, places in other._places.items():
             self._places[form] += places
         self.left += other.left

@@ -7,11 +7,15 @@ import re
 from collections.abc import Sequence
 
 from controller.bundles import wrappings
-from controller.bundles.forms import Needles, is_weak_domain
+from controller.bundles.forms import Needles
 from controller.bundles.fragments import Fragments
 from controller.bundles.names import Names
 from controller.bundles.report import Report
 from controller.bundles.residue import base64_forms
+from controller.bundles.rewrite import host_contexts
+from controller.bundles.rewrite.boundaries import EXAMPLE
+from controller.bundles.rewrite.path_contexts import Holds
+from controller.bundles.rewrite.windows_paths import WindowsPaths
 from controller.bundles.templates import encoded, length_token
 from controller.recipes import php_serialized as serialized
 from controller.recipes.base import Replacement
@@ -51,14 +55,16 @@ class Rewriter:
 
     def __init__(
         self, nonce: str, replacements: Sequence[Replacement], fragments: Fragments, report: Report, *,
-        root_links: bool = False,
+        root_links: bool = False, holds: Holds | None = None,
     ) -> None:  # fmt: skip
         self._nonce = nonce
         self._names = Names(nonce)
         #: Whether placeholders are in what is rewritten already, as recipes put them into files.
         self._marked = False
         self._root_links = self._links = root_links
-        self._needles = Needles(replacements)
+        self._needles = Needles(replacements, holds) if holds else Needles(replacements)
+        self._windows = WindowsPaths(one.old for one in replacements if one.kind == "path")
+        self._is_example = False
         self._fragments = fragments
         self._report = report
         # Whatever holds a longer needle holds the shorter one in it
@@ -68,12 +74,16 @@ class Rewriter:
 
     def rewrite_text(self, data: bytes, place: str) -> bytes:
         """Return a value as a template; the same object when nothing in it depends on the account."""
-        self._links = self._root_links
+        self._links, self._is_example = self._root_links, False
         self._marked = self._names.mark in data
         return self._value(data, place, ())
 
-    def rewrite_file(self, data: bytes, place: str) -> bytes:
-        """Return a text file as a template, the same object when nothing changed; other files are only searched."""
+    def rewrite_file(self, data: bytes, place: str, is_example: bool = False) -> bytes:
+        """Return a text file as a template, the same object when nothing changed; other files are only searched.
+
+        In examples (see `rewrite.examples`) a host that every machine has stays.
+        """
+        self._is_example = is_example
         # Code writes its own: what begins so in it is asked for as it is
         self._links = False
         self._marked = self._names.mark in data
@@ -87,10 +97,6 @@ class Rewriter:
         if not (self._needles.may_hold(data) or any(form in data for form in self._coded)):
             return data
         return self._value(data, place, ())
-
-    def is_weak(self, one: Replacement) -> bool:
-        """Tell whether a replacement is made only inside addresses, so that its text may stay elsewhere."""
-        return one.kind == "domain" and is_weak_domain(one.old)
 
     def _value(self, data: bytes, place: str, inside: tuple[str, ...]) -> bytes:
         """Return `data` as a template; `inside` names the wrappings already taken off.
@@ -298,13 +304,17 @@ class Rewriter:
 
     def _plain(self, data: bytes, start: int, end: int, place: str, inside: tuple[str, ...]) -> bytes:
         """Return `data[start:end]` with its needles replaced; what stands beside them counts."""
+        slashed = self._windows.with_slashes(data[start:end])
+        if slashed != data[start:end]:
+            data, end = data[:start] + slashed + data[end:], start + len(slashed)
         parts, last = [], start
         for hit in self._needles.hits(data, start, end):
             around = data[max(0, hit.start - _AROUND_BYTES) : hit.end + _AROUND_BYTES]
-            if hit.problem:
-                self._report.leave(place, hit.problem, around)
+            problem = hit.problem or (EXAMPLE if self._is_example and host_contexts.is_of_weak(hit.one) else "")
+            if problem:
+                self._report.leave(place, problem, around)
                 continue
-            self._report.rewritten(_form(hit.steps, inside), place)
+            self._report.rewritten(_form(hit.steps, inside), place, hit.one.old)
             parts += [data[last : hit.start], token(self._nonce, hit.value, hit.steps)]
             last = hit.end
         plain = b"".join(parts) + data[last:end]

@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from controller.bundles.connections import Row
-from controller.bundles.forms import SOMETHING_ELSE
 from controller.bundles.fragments import Fragments
 from controller.bundles.report import Report
+from controller.bundles.rewrite import searched
+from controller.bundles.rewrite.examples import is_example
+from controller.bundles.rewrite.proportion import Proportion
 from controller.bundles.rewriting import Rewriter
 from controller.bundles.source import BINARY, TEXT, Source, Table
 from controller.bundles.tree import Tree
@@ -21,9 +23,6 @@ from controller.recipes.base import PackOptions, Recipe, Replacement, Template
 from controller.recipes.password_formats import FORMATS
 from controller.recipes.registry import recipe_for
 from shared.errors import ShoplaunchError
-
-#: What stands in for a needle that must stay somewhere, as part of another host's name: it with a mark beside it.
-_NARROWED = (b"//%s/", b'//%s"', b"//%s'", b"@%s", b"^%s$", b'"%s"', b"'%s'", b"%s/")
 
 
 def make_plan(
@@ -57,12 +56,15 @@ def _require_sound(recipe: Recipe, template: Template) -> None:
 
 @dataclass(frozen=True)
 class Seen:
-    """What a plan collects: the report, fragments by name, files the recipe wrote, how often it set which column."""
+    """What a plan collects: the report, fragments by name, files the recipe wrote, how often it set which
+    column, and what was replaced in program files.
+    """
 
     report: Report
     fragments: Mapping[str, bytes]
     whole_files: Sequence[str]
     set_cells: Counter[str]
+    proportion: Proportion
 
 
 class TemplatePlan:
@@ -81,11 +83,12 @@ class TemplatePlan:
         self._replacements = list(template.replacements())
         self._rewriter = Rewriter(
             self.nonce, self._replacements, self._fragments, self._report,
-            root_links=template.folders and facts.base_uri == "/",
+            root_links=template.folders and facts.base_uri == "/", holds=self._holds,
         )  # fmt: skip
         self._columns: dict[str, tuple[list[str], list[int]]] = {}
         self._set: Counter[str] = Counter()
         self._whole_files: list[str] = []
+        self._proportion = Proportion()
 
     def excludes(self, path: bytes, is_directory: bool) -> bool:
         """Tell whether an entry stays out."""
@@ -104,7 +107,10 @@ class TemplatePlan:
         own = self._template.file(path, content)
         if own is not None:
             self._whole_files.append(shown)
-        return self._rewriter.rewrite_file(content if own is None else own, shown)
+        before = self._report.needles.copy()
+        template = self._rewriter.rewrite_file(content if own is None else own, shown, is_example(path))
+        self._proportion.saw(path, self._report.needles - before)
+        return template
 
     def condition(self, table: str) -> str | None:
         """Return the condition of the rows that are packed."""
@@ -214,7 +220,7 @@ class TemplatePlan:
 
     def seen(self) -> Seen:
         """Return what was collected so far."""
-        return Seen(self._report, dict(self._fragments.templates()), self._whole_files, self._set)
+        return Seen(self._report, dict(self._fragments.templates()), self._whole_files, self._set, self._proportion)
 
     def absorb(self, seen: object) -> None:
         """Add what a branch has collected."""
@@ -223,36 +229,32 @@ class TemplatePlan:
         self._fragments.absorb(seen.fragments)
         self._whole_files += seen.whole_files
         self._set += seen.set_cells
+        self._proportion.absorb(seen.proportion)
+
+    def require_plausible(self) -> None:
+        """Raise ShoplaunchError `needle_too_common` when what was replaced cannot be the template's alone."""
+        self._proportion.require_plausible()
 
     def _residue(self) -> list[bytes]:
         return list(self._needles().values())
+
+    def _holds(self, path: bytes) -> bool:
+        """Tell whether there is an entry of that path below the template's root."""
+        return os.path.lexists(os.path.join(os.fsencode(self._template.facts.root), path))  # noqa: PTH118 - bytes paths
 
     def _needles(self) -> dict[str, bytes]:
         """Return label -> what no file and no table may hold afterwards."""
         found: dict[str, bytes] = {}
         for one in self._searched_for():
             label = "domain" if one.kind == "domain" else one.value
-            for number, needle in enumerate(self._searched(one)):
-                found[label if not number else f"{label} ({number + 1})"] = needle
+            for needle in self._searched(one):
+                number = sum(known.partition(" (")[0] == label for known in found) + 1
+                found[label if number == 1 else f"{label} ({number})"] = needle
         return found
 
     def _searched_for(self) -> list[Replacement]:
-        return [one for one in self._replacements if one.kind in ("domain", "path") and not self._is_covered(one)]
-
-    def _is_covered(self, one: Replacement) -> bool:
-        """Tell whether a shorter needle of the same kind is found wherever this one is."""
-        return any(
-            other.kind == one.kind and other.old != one.old and other.old in one.old for other in self._replacements
-        )
+        return searched.uncovered(self._replacements)
 
     def _searched(self, one: Replacement) -> list[bytes]:
-        """Return `one` itself, or narrower spellings of it where it stays as part of another name."""
-        left = [
-            stays.around
-            for stays in self._report.left
-            if stays.reason in SOMETHING_ELSE and one.old.lower() in stays.around.lower()
-        ]
-        if not left and not self._rewriter.is_weak(one):
-            return [one.old]
-        narrowed = [mark % one.old for mark in _NARROWED]
-        return [needle for needle in narrowed if not any(needle in around for around in left)]
+        """Return `one` itself, or narrower spellings of it where it stays as part of something else."""
+        return searched.needles_of(one, self._report.left)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from controller.recipes.location.paths import roots_of
 from shared.bundle import MAX_FILE_BYTES, check_link, check_path
 from shared.errors import ShoplaunchError
 
@@ -46,6 +47,7 @@ class Tree:
     def __init__(self, root: Path) -> None:
         self.root = os.fsencode(root)
         self._real = os.path.realpath(self.root)
+        self._roots = [*map(os.fsencode, roots_of(root)), self._real]
         if not os.path.isdir(self._real):  # noqa: PTH112 - bytes paths
             raise ShoplaunchError("docroot_missing", f"{root} is not a directory")
 
@@ -150,7 +152,7 @@ class Tree:
         return target
 
     def _made_relative(self, path: bytes, target: bytes) -> bytes:
-        for root in (self.root.rstrip(b"/"), self._real):
+        for root in self._roots:
             if target == root or target.startswith(root + b"/"):
                 inside = target[len(root) :].strip(b"/") or b"."
                 return os.path.relpath(b"/" + inside, b"/" + os.path.dirname(path))  # noqa: PTH120 - bytes paths

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -26,6 +25,8 @@ from controller.recipes.base import (
     TemplateFacts,
 )
 from controller.recipes.htaccess import OwnersRules, in_folder, is_htaccess
+from controller.recipes.location import hosts
+from controller.recipes.location.paths import home_in, home_of, roots_of
 from controller.recipes.prestashop_checks import checks_of
 from controller.recipes.prestashop_database import Database, require_same_release
 from controller.recipes.prestashop_facts import KNOWN, Series, series_of
@@ -35,15 +36,12 @@ from controller.recipes.prestashop_tree import (
     TreeRules,
     find_admin_folder,
     find_version,
-    former_root,
+    former_roots,
 )
 from controller.recipes.surroundings import (
     Replacements,
-    home_in,
-    home_of,
     is_no_word,
     is_searchable,
-    names_of,
     unsearched,
 )
 from shared.errors import ShoplaunchError
@@ -112,10 +110,10 @@ class PrestaShopTemplate(Template):
         self._settings = self._database.settings()
         require_same_release(version, self._settings.get("PS_VERSION_DB", ""))
         admin_folder = find_admin_folder(root)
-        resolved = os.path.realpath(root)
         secrets, credentials = self._secret_values(), self._credentials()
-        former = former_root(root, series)
-        self._roots = list(dict.fromkeys(filter(None, [resolved, str(root).rstrip("/"), former])))
+        former = former_roots(root, series, self._settings.values(), base_uri.rstrip("/"))
+        self._roots = list(dict.fromkeys([*roots_of(root), *former]))
+        resolved = self._roots[0]
         self.facts = TemplateFacts(
             application="prestashop",
             version=version,
@@ -129,9 +127,9 @@ class PrestaShopTemplate(Template):
             credentials={label: value for label, value in credentials.items() if is_no_word(value)},
             unsearched=self._unsearched(secrets, credentials),
         )
-        self._homes = list(dict.fromkeys(filter(None, [self.facts.home, home_in(former)])))
+        self._homes = list(dict.fromkeys(filter(None, [self.facts.home, *map(home_in, former)])))
         self.nonce = hashlib.sha256(f"{version}\0{self._hosts[0]}\0{base_uri}\0{resolved}".encode()).hexdigest()[:8]
-        names = [name for host in self._hosts for name in names_of(host)]
+        names = [name for host in self._hosts for name in hosts.names_of(host)]
         self._owners_rules = OwnersRules(names, base_uri, self.nonce)
         self._tree = TreeRules(series, admin_folder, options.keep_customers)
         self._rows = RowRules(self._database, self._admin, self.nonce, options.keep_customers)
@@ -142,9 +140,7 @@ class PrestaShopTemplate(Template):
         """Return domain, paths, e-mail addresses, and the base URI when the shop lives in a folder."""
         found = Replacements()
         folder = self.facts.base_uri.rstrip("/")
-        for host in self._hosts:
-            for name in names_of(host):
-                found.add_host(name, folder)
+        found.add_hosts(self._hosts, folder)
         found.add_paths(self._roots, self._homes)
         if folder:
             found.add(self.facts.base_uri, "base_uri", "uri")
@@ -247,14 +243,14 @@ class PrestaShopTemplate(Template):
 
     def _address(self, options: PackOptions) -> tuple[list[str], str]:
         try:
-            hosts, base_uri = self._database.address()
+            found, base_uri = self._database.address()
         except ShoplaunchError as problem:
             if problem.code != "domain_unknown" or not options.domain:
                 raise
-            hosts, base_uri = [], "/"
+            found, base_uri = [], "/"
         if options.domain:
-            hosts = list(dict.fromkeys([options.domain.lower(), *hosts]))
-        return hosts, base_uri
+            found = list(dict.fromkeys([hosts.plain(options.domain), *found]))
+        return found, base_uri
 
     def _secret_values(self) -> dict[str, bytes]:
         found = self._configuration.secret_values()

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from controller.recipes.base import TemplateDatabase
+from controller.recipes.location.hosts import are_one_site, plain
 from shared.errors import ShoplaunchError
 
 _NEEDED = ("shop_url", "shop", "configuration", "employee", "lang", "product")
@@ -64,9 +65,9 @@ class Database:
     def address(self) -> tuple[list[str], str]:
         """Return (hosts, base URI). Raises ShoplaunchError `several_domains`, `domain_unknown`."""
         rows = self.text("SELECT domain, domain_ssl, physical_uri, virtual_uri FROM {shop_url} ORDER BY id_shop_url")
-        hosts = list(dict.fromkeys(host.strip().lower() for row in rows for host in row[:2] if host.strip()))
+        hosts = list(dict.fromkeys(plain(host) for row in rows for host in row[:2] if host.strip()))
         uris = {(row[2] or "/", row[3]) for row in rows}
-        if len({_bare(host) for host in hosts}) > 1:
+        if not are_one_site(hosts):
             raise ShoplaunchError("several_domains", f"ps_shop_url names {', '.join(hosts)}")
         if len(uris) > 1:
             raise ShoplaunchError("several_domains", "ps_shop_url names several addresses: a multistore")
@@ -172,7 +173,3 @@ def require_same_release(tree: str, database: str) -> None:
 def _release(version: str) -> list[str]:
     numbers = version.split(".")
     return numbers[:3] if numbers[0] == "1" else numbers[:2]
-
-
-def _bare(host: str) -> str:
-    return host.removeprefix("www.")

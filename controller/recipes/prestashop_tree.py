@@ -7,10 +7,11 @@ import errno
 import os
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 
+from controller.recipes.location import evidence, paths
 from controller.recipes.prestashop_facts import Series
 from controller.recipes.surroundings import COPIES, LEFT_OUT_ANYWHERE, PANELS_OWN
 from shared.errors import ShoplaunchError
@@ -38,7 +39,8 @@ _LEFT_OUT = re.compile(
 _KEPT = (b"app/config/parameters.yml.dist",)
 #: What customers sent in, under names without meaning.
 _CUSTOMER_UPLOAD = re.compile(rb"upload/[0-9a-f]{32,40}(?:_small)?")
-_TEMPLATE_NAME = re.compile(rb"from ['\"](/[^'\"]+?)/(?:themes|modules|admin[^/'\"]*)/")
+_TEMPLATE_NAME = re.compile(rb"from (['\"])((?:[A-Za-z]:)?[/\\][^'\"]+?)[/\\]+(?:themes|modules|admin[^/\\'\"]*)[/\\]")
+_LOGS = ("error_log", "*/error_log", "var/logs/*.log", "app/logs/*.log", "log/*.log")
 _LOOKED_AT_TEMPLATES = 40
 _HEAD_BYTES = 4096
 
@@ -107,19 +109,22 @@ def find_version(root: Path) -> str | None:
     return None
 
 
-def former_root(root: Path, series: Series) -> str | None:
-    """Return where the shop's compiled pages say it stood when it ran, None when they do not say.
+def former_roots(root: Path, series: Series, settings: Iterable[str], folder: str) -> list[str]:
+    """Return where the shop stood when it ran, as its compiled pages, its logs and its settings say.
 
     A tree that was copied for packing still names its old place in its texts. The pages are never packed, and those
-    that only the web server may read say nothing.
+    that only the web server may read say nothing. `folder` is the path of the shop's address, "" for none.
     """
-    seen: Counter[str] = Counter()
-    for folder in series.compiled:
-        for head in islice(_heads(root / folder), _LOOKED_AT_TEMPLATES):
-            named = _TEMPLATE_NAME.search(head)
-            if named:
-                seen[named.group(1).decode("utf-8", "replace")] += 1
-    return seen.most_common(1)[0][0] if seen else None
+    heads = [head for place in series.compiled for head in islice(_heads(root / place), _LOOKED_AT_TEMPLATES)]
+    texts = [*heads, *evidence.ends_of_logs(root, _LOGS), *(value.encode("utf-8") for value in settings)]
+    proven = evidence.former_roots(root, texts, folder)
+    named = Counter(
+        paths.absolute(found.group(2).decode("utf-8", "replace"))
+        for found in map(_TEMPLATE_NAME.search, heads)
+        if found is not None
+    )
+    most = named.most_common(1)[0][0] if named else None
+    return list(dict.fromkeys([*proven, *([most] if most and not proven else [])]))
 
 
 def _heads(folder: Path) -> Iterator[bytes]:

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-import pwd
 import re
-from collections.abc import Iterable, Mapping
-from pathlib import Path
+from collections.abc import Iterable, Mapping, Sequence
 
 from controller.recipes.base import Replacement
+from controller.recipes.location import hosts, paths
 
-#: Folders that are nobody's home.
-NO_HOME = ("/", "/root", "/home", "/srv", "/var", "/var/www", "/opt", "/usr", "/tmp", "/mnt", "/data")  # noqa: S108
 #: Entries below a root that belong to the panel of whatever server the template stood on, or to its owner's tools.
 PANELS_OWN = (
     rb"\.git|\.svn|\.hg|\.idea|\.vscode|cgi-bin|\.well-known|\.ftpquota|\.user\.ini|php\.ini|\.htpasswds|\.shoplaunch.*"
@@ -20,38 +16,10 @@ PANELS_OWN = (
 COPIES = rb"[^/]*\.(?:sql|sql\.gz|sql\.bz2|sql\.zip|tar|tar\.gz|tgz|zip|bak|old|orig|swp)"
 LEFT_OUT_ANYWHERE = (b"error_log", b".DS_Store", b"Thumbs.db", b".git", b".svn")
 TOO_COMMON = "too common"
+TOO_SHORT = "so short that it may stand below other folders: only as file://"
 #: The shortest password that can be searched for without finding ordinary words.
 _SHORTEST_SEARCHED = 6
-
-
-def names_of(host: str) -> list[str]:
-    """Return the spellings of a host: with and without `www.` and port, and in its own script."""
-    bare, _, port = host.removeprefix("www.").partition(":")
-    names = [bare]
-    if "xn--" in bare:
-        with contextlib.suppress(UnicodeError):
-            names.append(bare.encode("ascii").decode("idna"))
-    found = []
-    for name in names:
-        for prefix in ("", "www."):
-            found += [f"{prefix}{name}:{port}"] if port else []
-            found.append(prefix + name)
-    return found
-
-
-def home_of(root: str) -> str | None:
-    """Return the home directory the root lies in, None when it is nobody's own."""
-    try:
-        home = pwd.getpwuid(Path(root).stat().st_uid).pw_dir.rstrip("/")
-    except (KeyError, OSError):
-        return None
-    return home if root.startswith(home + "/") and home not in NO_HOME else None
-
-
-def home_in(path: str | None) -> str | None:
-    """Return the home directory a path names by its form, for accounts that are not of this machine."""
-    named = re.match(r"(/home[0-9]*/[^/]+)/", path or "")
-    return named.group(1) if named else None
+_EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
 
 
 def is_no_word(value: bytes) -> bool:
@@ -68,8 +36,8 @@ def unsearched(secrets: Mapping[str, bytes], credentials: Mapping[str, bytes], r
     """Return label -> reason of what is not searched for in the finished bundle."""
     common = [f"secret {label}" for label, value in secrets.items() if not is_searchable(value)]
     common += [f"{label} of the template" for label, value in credentials.items() if not is_no_word(value)]
-    common += [f"the path {path}" for path in roots if path in NO_HOME]
-    return dict.fromkeys(common, TOO_COMMON)
+    short = [f"the path {path}" for path in roots if paths.is_weak(path)]
+    return dict.fromkeys(common, TOO_COMMON) | dict.fromkeys(short, TOO_SHORT)
 
 
 class Replacements:
@@ -79,27 +47,43 @@ class Replacements:
         self._found: dict[bytes, Replacement] = {}
 
     def add(self, old: str, value: str, kind: str, address: str = "") -> None:
-        """`old` becomes the value `value`, or `address` where an address begins with it; an empty text is none."""
-        if old:
-            self._found.setdefault(old.encode("utf-8"), Replacement(old.encode("utf-8"), value, kind, address))
+        """`old` becomes the value `value`, or `address` where an address begins with it; an empty text is none.
 
-    def add_host(self, name: str, folder: str) -> None:
+        Neither is a path that is not absolute, nor an e-mail address without a host: words would be found everywhere.
+        """
+        if kind == "path" and paths.absolute(old) is None:
+            return
+        if not old or (kind == "email" and not _EMAIL.fullmatch(old)):
+            return
+        self._found.setdefault(old.encode("utf-8"), Replacement(old.encode("utf-8"), value, kind, address))
+
+    def add_hosts(self, names: Sequence[str], folder: str) -> None:
+        """The template's hosts (each as it is configured) become the shop's, in every spelling. See `add_host`."""
+        for name in dict.fromkeys(one for host in names for one in hosts.names_of(host)):
+            self.add_host(name, folder, is_derived=name not in names)
+
+    def add_host(self, name: str, folder: str, is_derived: bool = False) -> None:
         """The template's host `name` becomes the shop's, with its folder where an address of the template begins.
 
         `folder` is the one the template lives below, with a slash before it; "" for none. Outside of it is another
-        site's.
+        site's. A name that every machine has is a host of the machine there, and so it is without the template's port
+        (`is_derived`): it is replaced only where a web server or a cookie asks for a host.
         """
-        if folder:
+        if hosts.is_weak(name) and (is_derived or folder):
+            self.add(name, "domain", "host")
+        else:
+            self.add(name, "domain", "domain", "" if folder else "shop.address")
+        if folder and not (hosts.is_weak(name) and is_derived):
             self.add(name + folder, "shop.address", "domain")
-        self.add(name, "domain", "domain", "" if folder else "shop.address")
 
     def add_paths(self, roots: Iterable[str], homes: Iterable[str]) -> None:
-        """The template's roots and homes become the account's."""
-        for path in roots:
-            if path not in NO_HOME:
-                self.add(path, "root", "path")
-        for path in homes:
-            self.add(path, "home", "path")
+        """The template's roots and homes become the account's; only absolute paths are looked for."""
+        for path in filter(None, map(paths.absolute, roots)):
+            for written in paths.spellings(path):
+                self.add(written, "root", "path")
+        for path in filter(None, map(paths.absolute, homes)):
+            for written in () if paths.is_weak(path) else paths.spellings(path):
+                self.add(written, "home", "path")
 
     def all(self) -> list[Replacement]:
         """Return them in the order in which they came."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -27,6 +26,9 @@ from controller.recipes.base import (
     TemplateFacts,
 )
 from controller.recipes.htaccess import OwnersRules, is_htaccess
+from controller.recipes.location import hosts
+from controller.recipes.location.evidence import ends_of_logs, former_roots
+from controller.recipes.location.paths import home_in, home_of, roots_of
 from controller.recipes.wordpress_checks import checks_of
 from controller.recipes.wordpress_database import Database, address
 from controller.recipes.wordpress_languages import packs
@@ -35,6 +37,7 @@ from controller.recipes.wordpress_statements import Statements
 from shared.errors import ShoplaunchError
 
 ADMIN_FOLDER = "wp-admin"
+_LOGS = ("error_log", "wp-content/debug.log", "wp-content/advanced-cache.php", "wp-config.php")
 #: Set by every new site's own statements, or for its safety.
 _NOT_FOR_VARIANTS = {*options.FROM_JOB, *options.FIXED, "WPLANG", "timezone_string", "active_plugins"}
 
@@ -86,9 +89,11 @@ class WordPressTemplate(Template):
         self._options = self._database.options()
         self._admin = self._database.administrator()
         host, self._folder = address(self._options, {name: configuration.text(name) for name in config.ADDRESSES})
-        self._hosts = list(dict.fromkeys(filter(None, [(pack.domain or "").lower(), host])))
-        resolved = os.path.realpath(root)
-        self._roots = list(dict.fromkeys([resolved, str(root).rstrip("/")]))
+        self._hosts = list(dict.fromkeys(filter(None, [hosts.plain(pack.domain or ""), host])))
+        texts = [*ends_of_logs(root, _LOGS), *self._options.values()]
+        former = former_roots(root, texts, self._folder)
+        self._roots = list(dict.fromkeys([*roots_of(root), *former]))
+        resolved = self._roots[0]
         secrets = config.labels(configuration.secret_values()) | self._secrets_of_tables()
         credentials = {name: configuration.text(name).encode("utf-8", "replace") for name in ("DB_NAME", "DB_USER")}
         self.facts = TemplateFacts(
@@ -97,7 +102,7 @@ class WordPressTemplate(Template):
             domain=self._hosts[0],
             base_uri=self._folder + "/",
             root=resolved,
-            home=pack.home or surroundings.home_of(resolved),
+            home=pack.home or home_of(resolved),
             table_prefix=configuration.prefix,
             admin_folder=ADMIN_FOLDER,
             secrets={label: value for label, value in secrets.items() if surroundings.is_searchable(value)},
@@ -106,7 +111,8 @@ class WordPressTemplate(Template):
             noun=SHOP if tables.SHOP_MARK in self._database.tables else SITE,
         )
         self.nonce = hashlib.sha256(f"{version}\0{host}\0{self._folder}\0{resolved}".encode()).hexdigest()[:8]
-        names = [name for host in self._hosts for name in surroundings.names_of(host)]
+        self._homes = list(dict.fromkeys(filter(None, [self.facts.home, *map(home_in, former)])))
+        names = [name for host in self._hosts for name in hosts.names_of(host)]
         self._owners_rules = OwnersRules(names, self.facts.base_uri, self.nonce)
         self._php = facts.php_of(root, series)
         self._languages = packs(root)
@@ -120,13 +126,14 @@ class WordPressTemplate(Template):
         Texts name the site with its scheme, and a new one answers over http first.
         """
         found = surroundings.Replacements()
-        for host in self._hosts:
-            for name in surroundings.names_of(host):
-                # In the comments that hold a block's attributes, two dashes are written as escapes
-                for written in dict.fromkeys([name, name.replace("--", "\\u002d\\u002d")]):
+        for name in dict.fromkeys(one for host in self._hosts for one in hosts.names_of(host)):
+            # In the comments that hold a block's attributes, two dashes are written as escapes
+            for written in dict.fromkeys([name, name.replace("--", "\\u002d\\u002d")]):
+                is_derived = name not in self._hosts
+                if not (is_derived and hosts.is_weak(name)):
                     found.add(f"https://{written}{self._folder}", "shop.url", "domain")
-                    found.add_host(written, self._folder)
-        found.add_paths(self._roots, filter(None, [self.facts.home]))
+                found.add_host(written, self._folder, is_derived)
+        found.add_paths(self._roots, self._homes)
         if self._folder:
             found.add(self._folder + "/", "base_uri", "uri")
         found.add(self._options.get("admin_email", b"").decode("utf-8", "replace"), "shop.email", "email")

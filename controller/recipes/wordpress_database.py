@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from controller.recipes.base import TemplateDatabase
+from controller.recipes.location.hosts import plain
 from controller.recipes.neighbours import foreign_tables
 from shared.errors import ShoplaunchError
 
@@ -113,7 +114,7 @@ def address(options: Mapping[str, bytes], overridden: Mapping[str, str]) -> tupl
         parts = urlsplit(url.strip())
         if not parts.hostname:
             raise ShoplaunchError("domain_unknown", f"{name} names no address: {url[:80]!r}")
-        found[name] = (parts.netloc.rpartition("@")[2].lower(), parts.path.rstrip("/"))
+        found[name] = (plain(parts.netloc.rpartition("@")[2]), parts.path.rstrip("/"))
     bare = {host.removeprefix("www.") for host, _ in found.values()}
     if len(bare) > 1 or len({folder for _, folder in found.values()}) > 1:
         raise ShoplaunchError("several_domains", f"siteurl is {told['siteurl']}, home is {told['home']}")

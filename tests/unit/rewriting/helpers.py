@@ -27,6 +27,7 @@ class Shop:
     """Rewrites and fills; `report` says what happened."""
 
     def __init__(self, replacements=REPLACEMENTS, values=VALUES, **options):
+        self.replacements = replacements
         self.fragments = Fragments(NONCE)
         self.report = Report()
         self.rewriter = Rewriter(NONCE, replacements, self.fragments, self.report, **options)

@@ -1,0 +1,72 @@
+"""Paths a template stood at: which can be looked for, and how Windows writes them."""
+
+from __future__ import annotations
+
+import os
+import posixpath
+import pwd
+import re
+from pathlib import Path
+
+#: Folders that are nobody's home.
+NO_HOME = ("/", "/root", "/home", "/srv", "/var", "/var/www", "/opt", "/usr", "/tmp", "/mnt", "/data")  # noqa: S108
+_DRIVE = re.compile(r"/?([A-Za-z]):[\\/]+(.*)", re.DOTALL)
+_WINDOWS = re.compile(rb"/?[A-Za-z]:[\\/]")
+_HOMES = re.compile(r"(/home[0-9]*/[^/]+|/Users/[^/]+|[A-Z]:/Users/[^/]+)/")
+
+
+def absolute(path: str | None) -> str | None:
+    """Return an absolute path of at least one part without what changes nothing in it, None for anything else.
+
+    One of Windows gets plain slashes and a capital drive.
+    """
+    drive = _DRIVE.match(path or "")
+    rest = drive.group(2).replace("\\", "/") if drive else path or ""
+    if not drive and not rest.startswith("/"):
+        return None
+    parts = posixpath.normpath("/" + rest.strip("/")).strip("/")
+    if not parts:
+        return None
+    return f"{drive.group(1).upper()}:/{parts}" if drive else f"/{parts}"
+
+
+def is_windows(path: bytes) -> bool:
+    """Return whether a path begins with a drive, as in `C:/` or the `/C:/` of an address."""
+    return _WINDOWS.match(path) is not None
+
+
+def is_weak(path: str) -> bool:
+    """Return whether a path is so short that it may as well stand below another folder: `/app`, or `/var/www`."""
+    return not is_windows(path.encode("utf-8")) and (path.count("/") < 2 or path in NO_HOME)
+
+
+def spellings(path: str) -> list[str]:
+    """Return how an absolute path (as `absolute` gives it) is written: one of Windows with either slash."""
+    if not is_windows(path.encode("utf-8")):
+        return [path]
+    return [path, path.replace("/", "\\"), "/" + path]
+
+
+def roots_of(root: Path) -> list[str]:
+    """Return the absolute paths of a document root: without links first, then as it was given."""
+    given = [os.path.realpath(root), os.path.abspath(root)]  # noqa: PTH100 - links are to stay
+    shell = os.environ.get("PWD", "")
+    # The shell remembers by which link its user came here
+    if not root.is_absolute() and absolute(shell) == shell and os.path.realpath(shell) == str(Path.cwd()):
+        given.append(os.path.normpath(os.path.join(shell, root)))  # noqa: PTH118 - no link is to be followed
+    return list(dict.fromkeys(filter(None, map(absolute, given))))
+
+
+def home_of(root: str) -> str | None:
+    """Return the home directory the root lies in, None when it is nobody's own."""
+    try:
+        home = absolute(pwd.getpwuid(Path(root).stat().st_uid).pw_dir)
+    except (KeyError, OSError):
+        return None
+    return home if home and root.startswith(home + "/") and not is_weak(home) else None
+
+
+def home_in(path: str | None) -> str | None:
+    """Return the home directory a path names by its form, for accounts that are not of this machine."""
+    named = _HOMES.match(path or "")
+    return named.group(1) if named else None
