@@ -99,7 +99,8 @@ def spellings(old: bytes) -> dict[bytes, str]:
     return found
 
 
-def _nothing(_path: bytes) -> bool:
+def nothing(_path: bytes) -> bool:
+    """Return that no entry is known below the template's root."""
     return False
 
 
@@ -110,7 +111,7 @@ class Needles:
     Raises ShoplaunchError `recipe_invalid` for a path that is not absolute: it would be found in any text.
     """
 
-    def __init__(self, replacements: Sequence[Replacement], holds: Holds = _nothing) -> None:
+    def __init__(self, replacements: Sequence[Replacement], holds: Holds = nothing) -> None:
         for one in replacements:
             if one.kind == "path" and paths.absolute(one.old.decode("utf-8", "replace")) is None:
                 raise ShoplaunchError(

@@ -7,13 +7,13 @@ import re
 from collections.abc import Sequence
 
 from controller.bundles import wrappings
-from controller.bundles.forms import Needles
+from controller.bundles.forms import Hit, Needles, nothing
 from controller.bundles.fragments import Fragments
 from controller.bundles.names import Names
 from controller.bundles.report import Report
 from controller.bundles.residue import base64_forms
-from controller.bundles.rewrite import host_contexts
-from controller.bundles.rewrite.boundaries import EXAMPLE
+from controller.bundles.rewrite import host_contexts, uri_contexts
+from controller.bundles.rewrite.boundaries import EXAMPLE, LOOK_BACK
 from controller.bundles.rewrite.path_contexts import Holds
 from controller.bundles.rewrite.windows_paths import WindowsPaths
 from controller.bundles.templates import encoded, length_token
@@ -62,9 +62,10 @@ class Rewriter:
         #: Whether placeholders are in what is rewritten already, as recipes put them into files.
         self._marked = False
         self._root_links = self._links = root_links
-        self._needles = Needles(replacements, holds) if holds else Needles(replacements)
+        self._holds = holds or nothing
+        self._needles = Needles(replacements, self._holds)
         self._windows = WindowsPaths(one.old for one in replacements if one.kind == "path")
-        self._is_example = False
+        self._is_file = self._is_example = False
         self._fragments = fragments
         self._report = report
         # Whatever holds a longer needle holds the shorter one in it
@@ -74,16 +75,16 @@ class Rewriter:
 
     def rewrite_text(self, data: bytes, place: str) -> bytes:
         """Return a value as a template; the same object when nothing in it depends on the account."""
-        self._links, self._is_example = self._root_links, False
+        self._links, self._is_file, self._is_example = self._root_links, False, False
         self._marked = self._names.mark in data
         return self._value(data, place, ())
 
     def rewrite_file(self, data: bytes, place: str, is_example: bool = False) -> bytes:
         """Return a text file as a template, the same object when nothing changed; other files are only searched.
 
-        In examples (see `rewrite.examples`) a host that every machine has stays.
+        In examples (see `rewrite.examples`) a host that every machine has stays, and so does the template's folder.
         """
-        self._is_example = is_example
+        self._is_file, self._is_example = True, is_example
         # Code writes its own: what begins so in it is asked for as it is
         self._links = False
         self._marked = self._names.mark in data
@@ -310,7 +311,7 @@ class Rewriter:
         parts, last = [], start
         for hit in self._needles.hits(data, start, end):
             around = data[max(0, hit.start - _AROUND_BYTES) : hit.end + _AROUND_BYTES]
-            problem = hit.problem or (EXAMPLE if self._is_example and host_contexts.is_of_weak(hit.one) else "")
+            problem = hit.problem or self._problem_in_file(hit, data)
             if problem:
                 self._report.leave(place, problem, around)
                 continue
@@ -319,6 +320,16 @@ class Rewriter:
             last = hit.end
         plain = b"".join(parts) + data[last:end]
         return self._with_links(plain, place, inside) if self._has_link(plain) else plain
+
+    def _problem_in_file(self, hit: Hit, data: bytes) -> str:
+        """Return why a needle that stands as a whole stays in the kind of file it is in; "" when it does not."""
+        is_folder = hit.one.kind == "uri"
+        if self._is_example and (is_folder or host_contexts.is_of_weak(hit.one)):
+            return EXAMPLE
+        if not (self._is_file and is_folder):
+            return ""
+        before, after = data[max(0, hit.start - LOOK_BACK) : hit.start], data[hit.end : hit.end + LOOK_BACK]
+        return uri_contexts.problem_of(before, after, self._holds)
 
     def _has_link(self, data: bytes) -> bool:
         return self._links and (_ROOT_LINK.search(data) or _ROOT_FILE.fullmatch(data)) is not None

@@ -17,11 +17,11 @@ from controller.recipes.location import paths
 #: Given a path below the template's root: whether there is such an entry.
 Holds = Callable[[bytes], bool]
 #: What goes on with a path that came before: a variable, a constant, the home of a shell.
-_GOES_ON = re.compile(rb"(?:[.}\])~*]|[}\])]\"|[.+][ \t]*\\*[\"'])$")
+GOES_ON = re.compile(rb"(?:[.}\])~*]|[}\])]\"|[.+][ \t]*\\*[\"'])$")
 _MAY_BEGIN = re.compile(rb"(?:^|[\s\"'`=:(,;>\[|@]|&quot;|%22|%27|\\[nrt]|file:" + SLASH + rb"{2})$", re.IGNORECASE)
 _FILE_URL = re.compile(rb"file(?::|%3[Aa])" + SLASH + rb"{2}$", re.IGNORECASE)
 #: Where an address stands and no path of a disk.
-_ADDRESS = re.compile(
+ADDRESS = re.compile(
     rb"(?:\b(?:href|src|srcset|action|poster|content|location)(?:\\?[\"'])?[ \t]*[=:][ \t]*(?:\\?[\"'])?"
     rb"|\burl\(\\?[\"']?)$",
     re.IGNORECASE,
@@ -48,7 +48,7 @@ def _is_proven(before: bytes, after: bytes, path: bytes, holds: Holds) -> bool:
     """
     if _FILE_URL.search(before):
         return True
-    if _GOES_ON.search(before) or _ADDRESS.search(before) or not _MAY_BEGIN.search(before):
+    if GOES_ON.search(before) or ADDRESS.search(before) or not _MAY_BEGIN.search(before):
         return False
     below = _parts_of(after)
     if len(below) < _PROVED_PARTS or not holds(b"/".join(below)):
