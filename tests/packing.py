@@ -34,6 +34,9 @@ class PlainPlan:
     def file(self, path, content):
         return content.replace(self.domain, self.token) if self.domain in content else content
 
+    def added(self):
+        return {}
+
     def condition(self, table):
         return None if table in self.empty else self.where.get(table, "")
 

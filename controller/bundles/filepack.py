@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Container
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -11,7 +12,7 @@ from controller.bundles.names import Names
 from controller.bundles.plan import Plan
 from controller.bundles.progress import Progress
 from controller.bundles.shards import Background, Shard, ShardWriter, header_of
-from controller.bundles.tree import Entry, Tree
+from controller.bundles.tree import Entry, Status, Tree
 from controller.bundles.writer import BundleWriter, disk_errors
 
 _DISK_BLOCK = 4096
@@ -75,10 +76,21 @@ def _pack(
                 facts.kinds[entry.path] = entry.kind
             (filled if has_placeholders else plain).add(header, content)
             progress.advance(entry.size)
+        for path, template in sorted(plan.added().items()):
+            entry = _added(path, template)
+            count(facts, entry, template, names.take(template))
+            if path in replaced:
+                facts.kinds[path] = entry.kind
+            filled.add(header_of(entry, path, len(template)), template)
     finally:
         plain.finish()
     filled.finish()
     return facts
+
+
+def _added(path: bytes, content: bytes) -> Entry:
+    # Of no time, as the same template has to give the same bytes
+    return Entry(path, "file", Status(0, stat.S_IFREG | 0o644, len(content), 0, 0))
 
 
 def packed(entry: Entry, tree: Tree, plan: Plan, names: Names) -> tuple[bytes, bytes, bool]:

@@ -27,6 +27,9 @@ class Plan(Protocol):
     def file(self, path: bytes, content: bytes) -> bytes:
         """Return a file's content as a template; the same object when nothing in it depends on the account."""
 
+    def added(self) -> Mapping[bytes, bytes]:
+        """Return path -> template of files that are packed although the tree does not have them."""
+
     def condition(self, table: str) -> str | None:
         """Return the SQL condition of the rows that are packed: "" for all, None for no row at all."""
 

@@ -112,6 +112,13 @@ class TemplatePlan:
         self._proportion.saw(path, self._report.needles - before)
         return template
 
+    def added(self) -> Mapping[bytes, bytes]:
+        """Return path -> template of files that are packed although the tree does not have them."""
+        added = self._template.added()
+        for path in added:
+            self._report.note(path.decode("utf-8", "replace"), "written anew: the template has none, and needs one")
+        return added
+
     def condition(self, table: str) -> str | None:
         """Return the condition of the rows that are packed."""
         return self._template.condition(table)

@@ -141,6 +141,10 @@ class Template(ABC):
     def file(self, path: bytes, content: bytes) -> bytes | None:
         """Return the complete template of a file the recipe knows; None when it is rewritten like any text."""
 
+    def added(self) -> Mapping[bytes, bytes]:
+        """Return path -> template of files that a new shop needs and the tree does not have."""
+        return {}
+
     def warnings(self, path: bytes, content: bytes) -> Sequence[str]:
         """Return sentences for the operator about a file that is packed but may not do in a new shop."""
         return ()

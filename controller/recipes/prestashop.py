@@ -24,12 +24,13 @@ from controller.recipes.base import (
     TemplateDatabase,
     TemplateFacts,
 )
-from controller.recipes.htaccess import OwnersRules, in_folder, is_htaccess
+from controller.recipes.htaccess import HTACCESS, OwnersRules, in_folder, is_htaccess
 from controller.recipes.location import hosts
 from controller.recipes.location.paths import home_in, home_of, roots_of
 from controller.recipes.prestashop_checks import checks_of
 from controller.recipes.prestashop_database import Database, require_same_release
 from controller.recipes.prestashop_facts import KNOWN, Series, series_of
+from controller.recipes.prestashop_htaccess import OwnBlock, split
 from controller.recipes.prestashop_rows import RowRules
 from controller.recipes.prestashop_statements import Statements
 from controller.recipes.prestashop_tree import (
@@ -131,6 +132,8 @@ class PrestaShopTemplate(Template):
         self.nonce = hashlib.sha256(f"{version}\0{self._hosts[0]}\0{base_uri}\0{resolved}".encode()).hexdigest()[:8]
         names = [name for host in self._hosts for name in hosts.names_of(host)]
         self._owners_rules = OwnersRules(names, base_uri, self.nonce)
+        self._own_block = OwnBlock(tuple(map(int, version.split("."))), self._settings, self.nonce)
+        self._has_rules = (root / ".htaccess").is_file()
         self._tree = TreeRules(series, admin_folder, options.keep_customers)
         self._rows = RowRules(self._database, self._admin, self.nonce, options.keep_customers)
         self._statements = Statements(self._database, self._admin, self.nonce, series.password_format)
@@ -168,13 +171,24 @@ class PrestaShopTemplate(Template):
         stub = self._configuration.stubs.get(path)
         if stub is not None:
             return None if content.strip() == stub.strip() else stub
+        if path == HTACCESS:
+            return self._own_block.put_into(content, self._owners)
         if is_htaccess(path):
             return self._owners_rules.template(path, content, self._with_names)
         return self._with_names(content) if path == ROBOTS else None
 
+    def added(self) -> Mapping[bytes, bytes]:
+        """Return the web server's rules where the shop's addresses need them and the tree has none."""
+        if self._has_rules or not self._own_block.is_needed:
+            return {}
+        return {HTACCESS: self._own_block.put_into(b"", self._owners)}
+
     def warnings(self, path: bytes, content: bytes) -> Sequence[str]:
-        """Return what becomes of the owner's lines in a `.htaccess`, and what they may do."""
-        return self._owners_rules.warnings(path, content)
+        """Return what becomes of the lines in a `.htaccess`, and what the owner's may do."""
+        if path != HTACCESS:
+            return self._owners_rules.warnings(path, content)
+        before, _, after = split(content)
+        return [*self._owners_rules.warnings(path, before + after), *self._own_block.warnings(content)]
 
     def condition(self, table: str) -> str | None:
         """Return the condition of the rows to keep."""
@@ -274,6 +288,10 @@ class PrestaShopTemplate(Template):
         return unsearched(secrets, credentials, self._roots) | {
             f"setting {name}": "kept: too short for a secret, or a number" for name in kept
         }
+
+    def _owners(self, content: bytes) -> bytes:
+        """Return the owner's lines of the document root's `.htaccess` as a template."""
+        return self._owners_rules.template(HTACCESS, content, self._with_names) or content
 
     def _with_names(self, content: bytes) -> bytes | None:
         folder = re.escape(str(self.facts.admin_folder).encode("utf-8"))

@@ -43,6 +43,7 @@ def bundle(mariadb_server, tmp_path_factory):
     )  # fmt: skip
     assert made.returncode == 0, made.stderr + made.stdout
     (root / "modules/local.php").write_bytes(CACHES)
+    (root / ".htaccess").unlink()
     (root / "vendor").mkdir(exist_ok=True)
     (root / "vendor/client.php").write_text("<?php // new Client('http://localhost:8080/shop/')\n")
     (root / "var/logs").mkdir(parents=True, exist_ok=True)
@@ -104,7 +105,9 @@ def test_few_files_have_placeholders(bundle):
 def test_the_web_servers_rules_ask_for_the_new_host_and_folder(bundle):
     rules = bundle.files[".htaccess"]
     assert b"localhost" not in rules and b"/shop/" not in rules
-    assert b"REWRITEBASE:<base_uri>" in rules
+    assert b"REWRITEBASE:<base_uri>" in rules and b"%{HTTP_HOST} ^<domain>$" in rules
+    (told,) = [one["what"] for one in bundle.report["rewriting"]["notes"] if one["place"] == ".htaccess"]
+    assert told.startswith("written anew")
 
 
 def test_addresses_are_searched_for_afterwards_and_other_hosts_are_not(bundle):
