@@ -219,6 +219,7 @@ class TemplatePlan:
             "replaced_files": sorted(self._whole_files),
             "dropped": [vars(one) for one in self._template.dropped()],
             **({"languages": list(languages)} if (languages := self._template.languages()) else {}),
+            **({"currencies": list(currencies)} if (currencies := self._template.currencies()) else {}),
         }
 
     def branch(self) -> TemplatePlan:

@@ -13,6 +13,8 @@ from controller.db.tables import bundles
 from controller.nouns import SHOP
 from shared.errors import ShoplaunchError
 
+_LISTS = ("variants", "languages", "currencies")
+
 
 @dataclass(frozen=True)
 class Bundle:
@@ -31,11 +33,14 @@ class Bundle:
     noun: str = SHOP
     #: Whether shops below a folder of their domain can be made of it.
     folders: bool = False
+    #: What an order's language and currency must be one of; empty where anything will do, or nothing is known.
+    languages: Sequence[str] = ()
+    currencies: Sequence[str] = ()
 
 
 def _bundle(row: sa.Row[Any]) -> Bundle:
     known = dict(row._mapping)
-    return Bundle(**known | {"variants": json.loads(known["variants"] or "[]")})
+    return Bundle(**known | {name: json.loads(known[name] or "[]") for name in _LISTS})
 
 
 def add(connection: sa.Connection, bundle: Bundle) -> None:
@@ -46,6 +51,7 @@ def add(connection: sa.Connection, bundle: Bundle) -> None:
             raise ShoplaunchError("name_taken", f"there is another bundle {bundle.name!r} already")
         return
     values = vars(bundle) | {"variants": json.dumps([dict(one) for one in bundle.variants], ensure_ascii=False)}
+    values |= {name: json.dumps(list(values[name])) for name in ("languages", "currencies")}
     connection.execute(sa.insert(bundles).values(**values))
 
 

@@ -73,6 +73,9 @@ bundles = _table(
     sa.Column("noun", sa.String(20), nullable=False, server_default="shop"),
     #: Whether shops below a folder of their domain can be made of it.
     sa.Column("folders", sa.Boolean, nullable=False, server_default=sa.false()),
+    #: What orders may choose among. Null: added when nobody asked, or anything will do.
+    sa.Column("languages", Long),
+    sa.Column("currencies", Long),
 )
 #: `version` counts every change (compare-and-set). `domain_key` and `account_key` are held while the job may still
 #: touch domain and account, null afterwards: their uniqueness is what keeps two jobs apart. `order_key` names the

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -111,4 +111,12 @@ def _inspected(name: str, path: Path) -> Bundle:
             ],
             noun=opened.manifest["application"].get("noun", SHOP),
             folders=opened.manifest.get("folders", False),
+            languages=_codes(opened.manifest, "languages"),
+            currencies=_codes(opened.manifest, "currencies"),
         )
+
+
+def _codes(manifest: Mapping[str, Any], key: str) -> list[str]:
+    """Return what the packing's report lists, empty for a bundle of a packer that told nothing."""
+    listed = manifest.get("report", {}).get(key, [])
+    return [code for code in listed if isinstance(code, str)] if isinstance(listed, list) else []

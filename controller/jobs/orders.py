@@ -42,6 +42,8 @@ _TEXTS = ("shop_name", "first_name", "last_name")
 _LIMITED = {
     "shop_name": "shop.name", "first_name": "admin.first_name", "last_name": "admin.last_name", "email": "admin.email",
 }  # fmt: skip
+#: Of an order that names none.
+DEFAULT_LANGUAGE = "en"
 _ID_ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789"
 
 
@@ -115,6 +117,28 @@ def variant_of(bundle: Bundle, wanted: str) -> str:
     raise ShoplaunchError("order_invalid", f"bundle {bundle.name} has no variant {wanted[:80]!r}; it has: {known}")
 
 
+def language_of(bundle: Bundle, wanted: str | None) -> str:
+    """Return the shop's language: the order's, which the bundle must have; without one English, or the bundle's own.
+
+    An order in another must not quietly become something else: raises ShoplaunchError `language_missing`.
+    """
+    if not bundle.languages:
+        return wanted or DEFAULT_LANGUAGE
+    if wanted is None:
+        return DEFAULT_LANGUAGE if DEFAULT_LANGUAGE in bundle.languages else bundle.languages[0]
+    if wanted not in bundle.languages:
+        message = f"bundle {bundle.name} has no language {wanted!r}; it has: {', '.join(bundle.languages)}"
+        raise ShoplaunchError("language_missing", message)
+    return wanted
+
+
+def _require_currency(bundle: Bundle, order: Mapping[str, Any]) -> None:
+    wanted = order.get("options", {}).get("currency")
+    if wanted and bundle.currencies and wanted not in bundle.currencies:
+        message = f"bundle {bundle.name} has no currency {wanted}; it has: {', '.join(bundle.currencies)}"
+        raise ShoplaunchError("currency_missing", message)
+
+
 def _fit(order: dict[str, Any], limits: Mapping[str, int]) -> None:
     """Refuse texts longer than the application takes; a shop named after a long domain gets its beginning."""
     name = readable(order["domain"])
@@ -145,7 +169,8 @@ def place(engine: sa.Engine, order: Mapping[str, Any], source: str, now: float) 
     """Return the job of this order: a new one, or the one this very order made before.
 
     Raises ShoplaunchError `order_invalid`, `domain_invalid`, `email_invalid`, `account_invalid`, `folder_invalid`,
-    `folder_reserved`, `folder_unsupported`, `server_unknown`, `bundle_unknown`, `domain_busy`.
+    `folder_reserved`, `folder_unsupported`, `server_unknown`, `bundle_unknown`, `language_missing`,
+    `currency_missing`, `domain_busy`.
     """
     found = checked(order)
     with reading(engine) as connection:
@@ -155,10 +180,12 @@ def place(engine: sa.Engine, order: Mapping[str, Any], source: str, now: float) 
         raise ShoplaunchError("folder_unsupported", f"bundle {bundle.name} knows the root of a domain only")
     if "variant" in found:
         found["variant"] = variant_of(bundle, found["variant"])
+    language = language_of(bundle, found.get("language"))
+    _require_currency(bundle, found)
     _fit(found, RECIPES[bundle.application].limits if bundle.application in RECIPES else {})
     key = order_key(found)
     try:
-        return transact(engine, lambda connection: _insert(connection, found, bundle, key, source, now))
+        return transact(engine, lambda connection: _insert(connection, found, bundle, language, source, now))
     except IntegrityError:
         # Somebody was faster; what is there now tells who
         with reading(engine) as connection:
@@ -166,8 +193,9 @@ def place(engine: sa.Engine, order: Mapping[str, Any], source: str, now: float) 
 
 
 def _insert(
-    connection: sa.Connection, order: Mapping[str, Any], bundle: Bundle, key: str, source: str, now: float
+    connection: sa.Connection, order: Mapping[str, Any], bundle: Bundle, language: str, source: str, now: float
 ) -> Job:
+    key = order_key(order)
     known = jobs.find_by_order(connection, key)
     if known is not None:
         return known
@@ -180,7 +208,7 @@ def _insert(
         "service_id": order.get("service_id"),
         **{name: order[name] for name in ("server", "bundle", "domain", "email", "account")},
         "folder": order.get("folder", ""),
-        "language": order.get("language", "en"),
+        "language": language,
         "order": dict(order),
         "order_key": key,
         **keys(order["server"], order["domain"], order["account"]),

@@ -209,6 +209,10 @@ class Template(ABC):
         """Return the codes (two letters) an order's language must be one of; () when any will do."""
         return ()
 
+    def currencies(self) -> Sequence[str]:
+        """Return the codes an order's currency must be one of; () when any will do."""
+        return ()
+
     def probes(self) -> Mapping[str, tuple[str, str]]:
         """Return value name -> two values for trial loads, for values that choose among the template's rows."""
         return {}

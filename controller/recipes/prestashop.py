@@ -251,6 +251,14 @@ class PrestaShopTemplate(Template):
         """Return the rows left out."""
         return self._rows.dropped()
 
+    def languages(self) -> Sequence[str]:
+        """Return the codes of the active languages, the shop's own first."""
+        return self._statements.order_languages
+
+    def currencies(self) -> Sequence[str]:
+        """Return the codes of the active currencies."""
+        return self._statements.currencies()
+
     def probes(self) -> Mapping[str, tuple[str, str]]:
         """Return languages and countries of the template, so that two trials really choose different ones."""
         return self._statements.probes()

@@ -129,6 +129,18 @@ class Database:
         """Return the ISO codes of the active languages, the first one first."""
         return [row[0] for row in self.text("SELECT iso_code FROM {lang} WHERE active = 1 ORDER BY id_lang")]
 
+    def order_languages(self) -> list[str]:
+        """Return the codes an order may name its language by, the shop's own first.
+
+        PrestaShop's code of British English is `gb`: `en` finds it as well.
+        """
+        default = self.settings().get("PS_LANG_DEFAULT", "")
+        code = "LEFT(language_code, 2)" if "language_code" in self.columns("lang") else "iso_code"
+        rows = self.text(f"SELECT id_lang, iso_code, {code} FROM {{lang}} WHERE active = 1 ORDER BY id_lang")
+        rows.sort(key=lambda row: row[0] != default)
+        codes = dict.fromkeys(code.lower() for row in rows for code in row[1:])
+        return [code for code in codes if len(code) == 2 and code.isalpha() and code.isascii()]
+
     def countries(self) -> list[str]:
         """Return the ISO codes of the countries the shop sells to."""
         if "country" not in self.tables:

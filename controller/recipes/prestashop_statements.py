@@ -25,11 +25,17 @@ class Statements:
         self._nonce = nonce
         self._settings = database.settings()
         self._languages = database.languages()
+        #: The codes orders may name, the shop's own language first.
+        self.order_languages = database.order_languages()
         self._countries = database.countries()
         self._currencies = database.currencies()
         self._translated = database.translated_settings()
         self._full = database.tables
         self._names = {name: f"`{full}`" for name, full in database.tables.items()}
+
+    def currencies(self) -> Sequence[str]:
+        """Return the codes orders may name."""
+        return self._currencies if "PS_CURRENCY_DEFAULT" in self._settings else ()
 
     def configure(self) -> list[Statement]:
         """Return what runs after the data: missing settings added, language and country chosen where there is one."""
@@ -133,14 +139,26 @@ class Statements:
         return {"sql": sql, "params": [value, name], "expect": ["1", "0"]}
 
     def _language(self) -> list[Statement]:
-        chosen = "SELECT id_lang FROM {lang} WHERE iso_code = %s AND active = 1 LIMIT 1"
         language = self._value("shop.language")
-        joined = "{configuration} c JOIN (" + chosen + ") l"
-        where = "c.name = 'PS_LANG_DEFAULT'"
-        setting = self._chosen(joined, "c.value", "l.id_lang", where, language)
-        locale = self._locale("PS_LOCALE_LANGUAGE", "lang", language)
-        employee = self._chosen("{employee} e JOIN (" + chosen + ") l", "e.id_lang", "l.id_lang", "1", language)
-        return [setting, *locale, employee]
+        found, names = "iso_code = %s AND active = 1 LIMIT 1", [language]
+        if set(self.order_languages) - set(self._languages):
+            # One that PrestaShop calls otherwise, as British English, unless another has the very code
+            found = (
+                "(iso_code = %s OR LEFT(language_code, 2) = %s) AND active = 1"
+                " ORDER BY iso_code = %s DESC, id_lang LIMIT 1"
+            )
+            names = [language] * 3
+        chosen = f"SELECT id_lang, LOWER(iso_code) AS iso FROM {{lang}} WHERE {found}"
+        made = []
+        for joined, column, value, where in (
+            ("{configuration} c", "c.value", "l.id_lang", "c.name = 'PS_LANG_DEFAULT'"),
+            ("{configuration} c", "c.value", "l.iso", "c.name = 'PS_LOCALE_LANGUAGE'"),
+            ("{employee} e", "e.id_lang", "l.id_lang", "1"),
+        ):
+            if "PS_LOCALE_LANGUAGE" in where and "PS_LOCALE_LANGUAGE" not in self._settings:
+                continue
+            made.append(self._chosen(f"{joined} JOIN ({chosen}) l", column, value, where, *names))
+        return made
 
     def _country(self) -> list[Statement]:
         # Only among the countries the template sells to: nothing else of the database changes with the choice
@@ -150,16 +168,15 @@ class Statements:
         where = "(c.name = 'PS_COUNTRY_DEFAULT' OR (c.name = 'PS_SHOP_COUNTRY_ID' AND c.value REGEXP '^[1-9]'))"
         country = self._value("shop.country")
         chosen_ids = self._chosen(joined, "c.value", "l.id_country", where, country)
-        return [chosen_ids, *self._locale("PS_LOCALE_COUNTRY", "country", country)]
+        return [chosen_ids, *self._country_locale(country)]
 
-    def _locale(self, name: str, table: str, code: str) -> list[Statement]:
+    def _country_locale(self, code: str) -> list[Statement]:
         """The setting by which localization packs are found holds the code in small letters."""
-        if name not in self._settings:
+        if "PS_LOCALE_COUNTRY" not in self._settings:
             return []
-        chosen = f"SELECT LOWER(iso_code) AS iso FROM {{{table}}} WHERE iso_code = %s AND active = 1 LIMIT 1"
-        return [
-            self._chosen("{configuration} c JOIN (" + chosen + ") l", "c.value", "l.iso", f"c.name = '{name}'", code)
-        ]
+        chosen = "SELECT LOWER(iso_code) AS iso FROM {country} WHERE iso_code = %s AND active = 1 LIMIT 1"
+        joined = "{configuration} c JOIN (" + chosen + ") l"
+        return [self._chosen(joined, "c.value", "l.iso", "c.name = 'PS_LOCALE_COUNTRY'", code)]
 
     def _time_zone(self) -> Statement:
         zone = self._value("shop.time_zone")
@@ -197,16 +214,16 @@ class Statements:
             "check": {"sql": self._sql(other), "params": [code], "expect": ["0"]},
         }
 
-    def _chosen(self, joined: str, column: str, value: str, where: str, code: str) -> Statement:
-        """Return the statement that sets a column where the template has what `code` names; none is another then."""
+    def _chosen(self, joined: str, column: str, value: str, where: str, *codes: str) -> Statement:
+        """Return the statement that sets a column where the template has what `codes` name; none is another then."""
         # As bytes: two tables may sort their texts differently, which cannot be compared otherwise
         same = f"CAST({column} AS BINARY) <=> CAST({value} AS BINARY)"
         other = self._sql(f"SELECT COUNT(*) FROM {joined} WHERE {where} AND NOT {same}")
         return {
             "sql": self._sql(f"UPDATE {joined} SET {column} = {value} WHERE {where}"),
-            "params": [code],
+            "params": [*codes],
             "min_rows": 0,
-            "check": {"sql": other, "params": [code], "expect": ["0"]},
+            "check": {"sql": other, "params": [*codes], "expect": ["0"]},
         }
 
     def _https_on(self) -> Sequence[Statement]:

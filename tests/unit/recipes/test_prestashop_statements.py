@@ -256,3 +256,23 @@ def test_a_setting_with_a_text_per_language_gets_it_in_every_language(own_sample
     texts = own_sample.query("SELECT value FROM ps_configuration_lang WHERE id_configuration = %s", number)
     assert texts == (("MN",), ("MN",))
     assert [table for table, _one in statements] == ["ps_configuration", "ps_configuration_lang"]
+
+
+def test_british_english_is_found_by_en_and_a_languages_own_code_comes_first(own_sample):
+    own_sample.query("UPDATE ps_lang SET iso_code = 'gb', language_code = 'en-gb' WHERE id_lang = 1")
+    template = inspected(own_sample)
+    assert list(template.languages()) == ["gb", "en", "fa"]
+    run(own_sample, template, template.configure(), {**VALUES, "shop.language": "en"})
+    assert setting(own_sample, "PS_LANG_DEFAULT") == ["1"]
+    own_sample.query("UPDATE ps_lang SET iso_code = 'en', language_code = 'en-us' WHERE id_lang = 2")
+    template = inspected(own_sample)
+    run(own_sample, template, template.configure(), {**VALUES, "shop.language": "en"})
+    assert setting(own_sample, "PS_LANG_DEFAULT") == ["2"]
+
+
+def test_the_shops_own_language_is_named_first_and_inactive_ones_not_at_all(own_sample):
+    own_sample.query("UPDATE ps_configuration SET value = 2 WHERE name = 'PS_LANG_DEFAULT'")
+    assert list(inspected(own_sample).languages()) == ["fa", "en"]
+    own_sample.query("UPDATE ps_lang SET active = 0 WHERE id_lang = 1")
+    assert list(inspected(own_sample).languages()) == ["fa"]
+    assert set(inspected(own_sample).currencies()) >= {"EUR", "USD"}
