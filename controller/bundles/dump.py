@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from controller.bundles.dump_file import pieces
 from controller.bundles.splitter import Splitter, Statement
+from controller.recipes.neighbours import installations
 from shared.errors import ShoplaunchError
 
 #: As far into a statement as its kind can be told.
@@ -53,8 +55,10 @@ KINDS: tuple[tuple[str, re.Pattern[bytes]], ...] = (
     ("set", _kind(rb"SET\s+[@\w]")),
     ("empty", _kind(rb"\Z")),
 )
-#: Settings of the server, and the one with which a backslash means itself: such strings would end elsewhere for us.
-_REFUSED_IN_SET = re.compile(rb",\s*(?:@@)?(?:GLOBAL|PERSIST)\b|\bNO_BACKSLASH_ESCAPES\b", re.IGNORECASE)
+#: Settings of the server; and the one with which a backslash means itself: such strings would end elsewhere for us.
+_REFUSED_IN_SET = re.compile(rb",\s*(?:@@)?(?:GLOBAL|PERSIST)\b", re.IGNORECASE)
+_NO_ESCAPES = re.compile(rb"\bNO_BACKSLASH_ESCAPES\b", re.IGNORECASE)
+_USE = re.compile(rb"\s*USE\s", re.IGNORECASE)
 #: Characters of four bytes, which a column of the character set `utf8` cannot hold.
 _WIDE = re.compile(rb"[\xf0-\xf4][\x80-\xbf]{3}")
 _CHARSET = re.compile(rb"\bNAMES\s+['\"]?(\w+)", re.IGNORECASE)
@@ -69,6 +73,7 @@ _ENDS = tuple(
         (rb"^-- HeidiSQL Version", rb"SET SQL_MODE=IFNULL\(@OLD_SQL_MODE", "it gives the settings back"),
     )
 )
+_AT_BYTE = re.compile(r"at byte (\d+)")
 _WITHOUT_DEFINER = frozenset({"view", "trigger", "routine"})
 
 
@@ -76,12 +81,14 @@ _WITHOUT_DEFINER = frozenset({"view", "trigger", "routine"})
 class DumpFacts:
     """What a classified dump holds: the tables it creates, the largest statement in bytes, statements per kind.
 
-    `databases` are those it names, `wide` the tables with a character of four bytes.
+    `databases` are those it names, `wide` the tables with a character of four bytes. `only` is the one of several
+    databases that is meant, None for all there is.
     """
 
     tables: list[str] = field(default_factory=list)
     databases: list[str] = field(default_factory=list)
     wide: set[str] = field(default_factory=set)
+    only: str | None = None
     largest: int = 0
     counts: dict[str, int] = field(default_factory=dict)
     size: int = 0
@@ -105,6 +112,8 @@ def classify(statement: Statement) -> tuple[str, str | None]:
         named = found.re.groups >= 2
         if named and found.group(found.re.groups):
             raise ShoplaunchError("dump_names_database", f"at byte {statement.start}: {_shown(head)}")
+        if kind == "set" and _NO_ESCAPES.search(head):
+            raise ShoplaunchError("dump_statement_unknown", f"at byte {statement.start}: SET of NO_BACKSLASH_ESCAPES")
         if kind == "refuse" or (kind == "set" and _REFUSED_IN_SET.search(head)):
             break
         return kind, _unquoted(found.group(max(1, found.re.groups - 1))) if found.re.groups else None
@@ -138,7 +147,11 @@ def read_statements(path: Path) -> Iterator[Statement]:
         yield from splitter.feed(piece)
     yield from splitter.finish()
     if splitter.open_statement:
-        raise ShoplaunchError("dump_truncated", "the dump ends in the middle of a statement")
+        start, begun = splitter.opened()
+        shown = _shown(unwrap(begun))
+        raise ShoplaunchError(
+            "dump_truncated", f"the dump ends in the middle of the statement at byte {start}: {shown}"
+        )
     if not head:
         raise ShoplaunchError("dump_truncated", "the dump is empty")
     for begin, end, shown in _ENDS:
@@ -146,11 +159,41 @@ def read_statements(path: Path) -> Iterator[Statement]:
             raise ShoplaunchError("dump_truncated", f"the dump ends before {shown}")
 
 
+@contextmanager
+def located(path: Path) -> Iterator[None]:
+    """Name the line, too, where a refusal within names a byte of the dump."""
+    try:
+        yield
+    except ShoplaunchError as problem:
+        found = _AT_BYTE.search(problem.message)
+        if found is None:
+            raise
+        line = _line(path, int(found.group(1)))
+        message = problem.message.replace(found.group(), f"at line {line} (byte {found.group(1)})", 1)
+        raise ShoplaunchError(problem.code, message, problem.retryable, **problem.details) from problem
+
+
+def _line(path: Path, byte: int) -> int:
+    lines, left = 1, byte
+    for piece in pieces(path):
+        lines += piece.count(b"\n", 0, left)
+        left -= len(piece)
+        if left <= 0:
+            break
+    return lines
+
+
 def examine(path: Path) -> DumpFacts:
     """Read and classify the whole dump; execute nothing. Raises ShoplaunchError `dump_*`."""
+    with located(path):
+        return _examine(path)
+
+
+def _examine(path: Path) -> DumpFacts:
     facts = DumpFacts()
     opened: dict[str, bool] = {}
-    charset = "utf8"
+    within: dict[str, list[str]] = {}
+    charset, used = "utf8", ""
     for statement in read_statements(path):
         kind, name = classify(statement)
         facts.counts[kind] = facts.counts.get(kind, 0) + 1
@@ -163,19 +206,33 @@ def examine(path: Path) -> DumpFacts:
         for wanted, names in (("table", facts.tables), ("database", facts.databases)):
             if kind == wanted and name is not None and name not in names:
                 names.append(name)
+        used = used_after(statement, kind, name, used)
+        if kind == "table" and name is not None:
+            within.setdefault(used, []).append(name)
         if kind in ("lock", "unlock"):
             opened["LOCK TABLES"] = kind == "lock"
         if kind in ("begin", "commit"):
             opened["START TRANSACTION"] = kind == "begin"
-    _require_whole(facts, [name for name, is_open in opened.items() if is_open])
+    _require_whole(facts, within, [name for name, is_open in opened.items() if is_open])
     return facts
 
 
-def _require_whole(facts: DumpFacts, left: list[str]) -> None:
+def used_after(statement: Statement, kind: str, name: str | None, used: str) -> str:
+    """Return the database that is used after a statement, `used` before it; "" is the one connected to."""
+    if kind == "database" and name is not None and _USE.match(unwrap(statement.text)):
+        return name
+    return used
+
+
+def _require_whole(facts: DumpFacts, within: Mapping[str, list[str]], left: list[str]) -> None:
     if left:
         raise ShoplaunchError("dump_truncated", f"the dump ends before {left[0]} is closed")
     if len(facts.databases) > 1:
-        raise ShoplaunchError("dump_names_database", f"it holds several: {', '.join(facts.databases)}")
+        meant = [database for database, tables in within.items() if installations(tables)]
+        if len(meant) != 1:
+            several = f"{len(meant)} of them with a shop or site" if meant else "none of them with a shop or site"
+            raise ShoplaunchError("dump_names_database", f"it holds several, {several}: {', '.join(facts.databases)}")
+        facts.only, facts.tables = meant[0], within[meant[0]]
     if not facts.tables:
         raise ShoplaunchError("dump_unreadable", "the dump creates no table")
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import bz2
+import codecs
 import gzip
 import lzma
+import re
+import tarfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -22,25 +25,42 @@ _READERS: dict[bytes, Callable[[IO[bytes]], Any]] = {
     b"\xfd7zXZ\0": lzma.LZMAFile,
     b"BZh": bz2.BZ2File,
 }
-_OTHER_FORMS = {b"7z\xbc\xaf": "7z", b"\x28\xb5\x2f\xfd": "zstd", b"Rar!": "rar"}
+_OTHER_FORMS = {b"7z\xbc\xaf": "7z", b"\x28\xb5\x2f\xfd": "zstd", b"Rar!": "rar", b"\x04\x22\x4d\x18": "lz4"}
+_TAR_SIGN = (257, b"ustar")
 _BOM = b"\xef\xbb\xbf"
+_WIDE_BOMS = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
+#: SQL begins in ASCII: as UTF-16 without a mark, every second byte is none.
+_WIDE_STARTS = (
+    (re.compile(rb"(?:[\t-~]\0){8}"), "utf-16-le"),
+    (re.compile(rb"(?:\0[\t-~]){8}"), "utf-16-be"),
+)  # fmt: skip
+#: A line of dashes that has lost its first: the rest of a comment where a dump was cut out of a longer one.
+_BROKEN_RULE = re.compile(rb"\A- ?-[- ]{8,}(?=\r?\n)")
+_SHOWN_NAMES = 5
 
 
 def pieces(path: Path) -> Iterator[bytes]:
-    """Yield the text of a dump that is plain or in gzip, zip, xz or bzip2, without a byte order mark.
+    """Yield the text of a dump that is plain or in gzip, zip, xz, bzip2 or tar, as UTF-8 without a byte order mark.
 
     Raises ShoplaunchError `dump_truncated` when a compressed one is cut short, `dump_unreadable` when it is damaged, no
     text, in another form, or an archive of several files.
     """
+    if path.is_dir():
+        raise ShoplaunchError("dump_unreadable", f"{path} is a folder{_of(sorted(_dumps_in(path)))}; give one file")
     try:
         with path.open("rb") as packed, _opened(packed) as stream:
             head = stream.read(PIECE_BYTES)
+            decode = _decoder(head)
+            head = decode(head).removeprefix(_BOM)
             _check_text(head[:_EDGE_BYTES])
-            yield head.removeprefix(_BOM)
-            yield from iter(lambda: stream.read(PIECE_BYTES), b"")
+            yield _BROKEN_RULE.sub(_as_comment, head, count=1)
+            for piece in iter(lambda: stream.read(PIECE_BYTES), b""):
+                yield decode(piece)
     except EOFError as problem:
         raise ShoplaunchError("dump_truncated", "the compressed dump is cut short") from problem
-    except (gzip.BadGzipFile, zlib.error, lzma.LZMAError, zipfile.BadZipFile) as problem:
+    except UnicodeDecodeError as problem:
+        raise ShoplaunchError("dump_unreadable", "the dump begins as UTF-16 and goes on as something else") from problem
+    except (gzip.BadGzipFile, zlib.error, lzma.LZMAError, zipfile.BadZipFile, tarfile.TarError) as problem:
         raise ShoplaunchError("dump_unreadable", f"the compressed dump is damaged: {problem}") from problem
     except OSError as problem:
         raise ShoplaunchError("dump_unreadable", f"{path}: {problem.strerror or problem}") from problem
@@ -52,32 +72,83 @@ def _opened(packed: IO[bytes]) -> Iterator[IO[bytes]]:
     packed.seek(0)
     for sign, form in _OTHER_FORMS.items():
         if head.startswith(sign):
-            raise ShoplaunchError("dump_unreadable", f"the dump is compressed as {form}")
+            raise ShoplaunchError("dump_unreadable", f"the dump is compressed as {form}; unpack it first")
     if head.startswith(_ZIP):
         with zipfile.ZipFile(packed) as archive, archive.open(_only_dump(archive)) as stream:
             yield stream
         return
+    reader = next((reader for sign, reader in _READERS.items() if head.startswith(sign)), None)
     with ExitStack() as stack:
-        for sign, reader in _READERS.items():
-            if head.startswith(sign):
-                packed = stack.enter_context(reader(packed))
-        yield packed
+        stream = packed if reader is None else stack.enter_context(reader(packed))
+        is_tar = _is_tar(stream)
+        packed.seek(0)
+        stream = packed if reader is None else stack.enter_context(reader(packed))
+        yield stack.enter_context(_in_tar(stream)) if is_tar else stream
+
+
+def _is_tar(stream: IO[bytes]) -> bool:
+    place, sign = _TAR_SIGN
+    return stream.read(place + len(sign))[place:] == sign
+
+
+@contextmanager
+def _in_tar(stream: IO[bytes]) -> Iterator[IO[bytes]]:
+    """Give the one dump of an archive; it is found on the way through, which is gone only once."""
+    with tarfile.open(fileobj=stream, mode="r:") as archive:
+        members = [one for one in archive.getmembers() if one.isfile()]
+        named = [one for one in members if one.name.lower().endswith(".sql")] or members
+        _require_one([one.name for one in named])
+        found = archive.extractfile(named[0])
+        assert found is not None
+        with found:
+            yield found
 
 
 def _only_dump(archive: zipfile.ZipFile) -> zipfile.ZipInfo:
     """Return the archive's dump: its one file, or its one file called `.sql`."""
     files = [one for one in archive.infolist() if not one.is_dir() and not one.filename.startswith("__MACOSX/")]
-    named = [one for one in files if one.filename.lower().endswith(".sql")]
-    found = named or files
-    if len(found) != 1:
-        raise ShoplaunchError("dump_unreadable", f"the archive holds {len(found)} dumps; give one of them")
+    found = [one for one in files if one.filename.lower().endswith(".sql")] or files
+    _require_one([one.filename for one in found])
     if found[0].flag_bits & 1:
         raise ShoplaunchError("dump_unreadable", "the archive is encrypted")
     return found[0]
 
 
+def _require_one(names: Sequence[str]) -> None:
+    if len(names) != 1:
+        raise ShoplaunchError("dump_unreadable", f"the archive holds {len(names)} dumps{_of(names)}; give one of them")
+
+
+def _of(names: Sequence[str]) -> str:
+    """Return a clause that names the first few, "" for none."""
+    if not names:
+        return ""
+    shown = ", ".join("".join(c if c.isprintable() else "?" for c in name[-60:]) for name in names[:_SHOWN_NAMES])
+    return f" ({shown}{' …' if len(names) > _SHOWN_NAMES else ''})"
+
+
+def _dumps_in(folder: Path) -> Iterator[str]:
+    for entry in folder.iterdir():
+        if ".sql" in entry.name.lower():
+            yield entry.name
+
+
+def _decoder(head: bytes) -> Callable[[bytes], bytes]:
+    """Return what makes UTF-8 of the dump's pieces, in order."""
+    wide = next((name for mark, name in _WIDE_BOMS.items() if head.startswith(mark)), None)
+    wide = wide or next((name for start, name in _WIDE_STARTS if start.match(head)), None)
+    if wide is None:
+        return bytes
+    decoder = codecs.getincrementaldecoder(wide)()
+    # Its mark becomes that of UTF-8
+    return lambda piece: decoder.decode(piece).encode("utf-8", "surrogatepass")
+
+
+def _as_comment(rule: re.Match[bytes]) -> bytes:
+    # As long as before: places are told in bytes
+    return b"--".ljust(len(rule.group()))
+
+
 def _check_text(head: bytes) -> None:
-    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise ShoplaunchError("dump_unreadable", "the dump is UTF-16 text; export it as UTF-8")
     if b"\0" in head:
         raise ShoplaunchError("dump_unreadable", "the dump is no text")

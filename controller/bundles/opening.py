@@ -65,12 +65,18 @@ def load_dump(path: Path, scratch: Scratch, work: Work) -> tuple[str, list[str]]
             raise ShoplaunchError("dump_failed", f"the scratch server's max_allowed_packet is below {facts.largest}")
         loader = _Loader(connection, facts.wide)
         connection.query("SET autocommit=0")
-        for statement in dump.read_statements(path):
-            kind, named = dump.classify(statement)
-            if kind in dump.RUN:
-                loader.run(statement, kind, named)
+        used = ""
+        with dump.located(path):
+            for statement in dump.read_statements(path):
+                kind, named = dump.classify(statement)
+                used = dump.used_after(statement, kind, named, used)
+                # Settings hold for what follows, whatever database was used then
+                if kind in dump.RUN and (facts.only is None or used == facts.only or kind == "set"):
+                    loader.run(statement, kind, named)
         connection.query("COMMIT")
-    return database, loader.notes()
+    others = sorted(set(facts.databases) - {facts.only}) if facts.only is not None else []
+    left = [f"of several databases only {facts.only} was read, not {', '.join(others)}"] if others else []
+    return database, [*left, *loader.notes()]
 
 
 class _Loader:

@@ -15,6 +15,7 @@ _QUOTED = {b"'": _IN_SINGLE, b'"': _IN_DOUBLE, b"`": _IN_BACKTICK}
 _BLANK = re.compile(rb"[\s\x00]*+")
 #: The sandbox line of mariadb-dump looks conditional but is a client command without a delimiter: a comment to us.
 _CONDITIONAL = re.compile(rb"/\*M?!(?!999999\\-)")
+_SHOWN_BYTES = 300
 _LOOKAHEAD_BYTES = 16
 _AFTER_DASHES = (b" ", b"\t", b"\n", b"\r", b"")
 _DELIMITER = re.compile(rb"delimiter[ \t]+(\S+)[^\n]*\n", re.IGNORECASE)
@@ -63,6 +64,11 @@ class Splitter:
         yield from self._statements()
         rest = b"".join([*self._pieces, self._buffer[self._piece :]])
         self.open_statement = self._quote != b"" or self._depth > 0 or bool(rest.strip(b" \t\r\n\0\x1a"))
+
+    def opened(self) -> tuple[int, bytes]:
+        """Return where the statement that was not finished begins, in bytes, and how."""
+        begun = b"".join([*self._pieces, self._buffer[self._piece : self._piece + _SHOWN_BYTES]])
+        return self._base + self._start, begun[:_SHOWN_BYTES].strip()
 
     def _reset(self) -> None:
         self._pieces: list[bytes] = []

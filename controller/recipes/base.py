@@ -189,6 +189,10 @@ class Template(ABC):
         """Return the places where the template's personal data remains."""
         return ()
 
+    def notes(self) -> Sequence[str]:
+        """Return sentences for the operator about the template as a whole."""
+        return ()
+
     def dropped(self) -> Sequence[Dropped]:
         """Return which rows are left out, and why."""
         return ()

@@ -19,12 +19,13 @@ def foreign_tables(tables: Collection[str], prefix: str) -> frozenset[str]:
     A table belongs to the installation whose prefix is the longest that fits. Tables with no installation's prefix are
     not foreign: modules make such.
     """
-    found = _prefixes(tables) - {prefix}
+    found = installations(tables) - {prefix}
     known = found | {prefix}
     return frozenset(table for table in tables if _owner(table, known) in found)
 
 
-def _prefixes(tables: Collection[str]) -> set[str]:
+def installations(tables: Collection[str]) -> set[str]:
+    """Return the prefixes with which there is an installation of its own among `tables`."""
     known = frozenset(tables)
     return {
         table[: -len(first)]

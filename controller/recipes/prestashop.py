@@ -28,7 +28,7 @@ from controller.recipes.htaccess import HTACCESS, OwnersRules, in_folder, is_hta
 from controller.recipes.location import hosts
 from controller.recipes.location.paths import home_in, home_of, roots_of
 from controller.recipes.prestashop_checks import checks_of
-from controller.recipes.prestashop_database import Database, require_same_release
+from controller.recipes.prestashop_database import Database, prefix_of, require_same_release
 from controller.recipes.prestashop_facts import KNOWN, Series, series_of
 from controller.recipes.prestashop_htaccess import OwnBlock, split
 from controller.recipes.prestashop_rows import RowRules
@@ -45,6 +45,7 @@ from controller.recipes.surroundings import (
     is_searchable,
     unsearched,
 )
+from controller.recipes.table_prefix import other_prefix
 from shared.errors import ShoplaunchError
 from shared.placeholders import token
 
@@ -104,6 +105,9 @@ class PrestaShopTemplate(Template):
         options: PackOptions,
     ) -> None:
         self._series = series
+        prefix = prefix_of(database, configuration.prefix)
+        self._notes = other_prefix(configuration.path, configuration.prefix, prefix)
+        configuration = configuration if prefix == configuration.prefix else configuration.with_prefix(prefix)
         self._configuration = configuration
         self._database = Database(database, configuration.prefix)
         self._hosts, base_uri = self._address(options)
@@ -246,6 +250,10 @@ class PrestaShopTemplate(Template):
         """Return where personal data remains."""
         own = {self._settings.get("PS_SHOP_EMAIL", "").lower(), self._admin.email.lower(), *self._hosts}
         return [*self._rows.personal_data(), *self._rows.strangers(own)]
+
+    def notes(self) -> Sequence[str]:
+        """Return what was found to be other than configured."""
+        return self._notes
 
     def dropped(self) -> Sequence[Dropped]:
         """Return the rows left out."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -47,6 +47,10 @@ class Configuration:
     def prefix(self) -> str:
         """Prefix of the tables' names."""
         return self.text("database_prefix")
+
+    def with_prefix(self, prefix: str) -> Configuration:
+        """Return the same with another prefix of the tables' names."""
+        return replace(self, values={**self.values, "database_prefix": prefix.encode("utf-8")})
 
     def text(self, name: str) -> str:
         """Return a parameter as text, percent signs halved; "" when it is absent or null."""

@@ -8,6 +8,7 @@ from typing import Any
 
 from controller.recipes.base import TemplateDatabase
 from controller.recipes.location.hosts import are_one_site, plain
+from controller.recipes.table_prefix import chosen, require_tables
 from shared.errors import ShoplaunchError
 
 _NEEDED = ("shop_url", "shop", "configuration", "employee", "lang", "product")
@@ -31,6 +32,11 @@ class Product:
     link: str
 
 
+def prefix_of(database: TemplateDatabase, configured: str) -> str:
+    """Return the prefix of the application's tables: the one configured, or that of the only complete set there is."""
+    return chosen(database.tables, configured, _NEEDED)
+
+
 class Database:
     """Questions to one template's database. `prefix` is that of its tables."""
 
@@ -39,10 +45,7 @@ class Database:
         self.prefix = prefix
         self.all_tables = frozenset(database.tables)
         self.tables = {name[len(prefix) :]: name for name in database.tables if name.startswith(prefix)}
-        missing = [name for name in _NEEDED if name not in self.tables]
-        if missing:
-            shown = ", ".join(prefix + name for name in missing)
-            raise ShoplaunchError("prefix_mismatch", f"the database lacks {shown}")
+        require_tables(database.tables, prefix, _NEEDED)
 
     def columns(self, table: str) -> frozenset[str]:
         """Return the columns of a table named without prefix."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -49,6 +49,10 @@ class Defines:
     def prefix(self) -> str:
         """Prefix of the tables' names."""
         return self.text("database_prefix")
+
+    def with_prefix(self, prefix: str) -> Defines:
+        """Return the same with another prefix of the tables' names."""
+        return replace(self, values={**self.values, _NAMES["database_prefix"]: prefix.encode("utf-8")})
 
     def text(self, name: str) -> str:
         """Return a constant, named as in later series, as text; "" when it is absent."""

@@ -29,8 +29,9 @@ from controller.recipes.htaccess import OwnersRules, is_htaccess
 from controller.recipes.location import hosts
 from controller.recipes.location.evidence import ends_of_logs, former_roots
 from controller.recipes.location.paths import home_in, home_of, roots_of
+from controller.recipes.table_prefix import other_prefix
 from controller.recipes.wordpress_checks import checks_of
-from controller.recipes.wordpress_database import Database, address
+from controller.recipes.wordpress_database import Database, address, prefix_of
 from controller.recipes.wordpress_languages import packs
 from controller.recipes.wordpress_rows import RowRules
 from controller.recipes.wordpress_statements import Statements
@@ -84,7 +85,11 @@ class WordPressTemplate(Template):
     def __init__(
         self, root: Path, version: str, series: facts.Series, database: TemplateDatabase, pack: PackOptions
     ) -> None:
-        configuration = self._configuration = config.read(root)
+        configuration = config.read(root)
+        prefix = prefix_of(database, configuration.prefix)
+        self._notes = other_prefix(config.CONFIG, configuration.prefix, prefix)
+        configuration = configuration if prefix == configuration.prefix else configuration.with_prefix(prefix)
+        self._configuration = configuration
         self._database = Database(database, configuration.prefix)
         self._options = self._database.options()
         self._admin = self._database.administrator()
@@ -203,6 +208,10 @@ class WordPressTemplate(Template):
         known = (self._options.get("admin_email", b"").decode("utf-8", "replace"), self._admin.email)
         own = {*(address.lower() for address in known), *self._hosts}
         return [*self._rows.personal_data(), *self._rows.strangers(own)]
+
+    def notes(self) -> Sequence[str]:
+        """Return what was found to be other than configured."""
+        return self._notes
 
     def dropped(self) -> Sequence[Dropped]:
         """Return the rows left out."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from controller.recipes import php_literal
@@ -57,11 +57,17 @@ class Configuration:
 
     source: bytes = field(repr=False)
     definitions: Sequence[Definition] = field(repr=False)
+    #: The tables' own, where the file says another.
+    other_prefix: str = ""
 
     @property
     def prefix(self) -> str:
         """Prefix of the tables' names."""
-        return self.text(_PREFIX)
+        return self.other_prefix or self.text(_PREFIX)
+
+    def with_prefix(self, prefix: str) -> Configuration:
+        """Return the same with another prefix of the tables' names."""
+        return replace(self, other_prefix=prefix)
 
     def text(self, name: str) -> str:
         """Return a constant as text; "" when it is absent, no text or would have to be run."""
@@ -109,6 +115,8 @@ class Configuration:
             return address(nonce, "http", "domain")
         if one.name in _PATHS and isinstance(one.value, bytes):
             return _quoted(nonce, "base_uri")[:-1] + _PATHS[one.name] + b"'"
+        if one.name == _PREFIX and self.other_prefix:
+            return b"'%b'" % self.other_prefix.encode("ascii")
         if one.name in _FIXED:
             return _FIXED[one.name]
         is_secret = isinstance(one.value, bytes) and secret.is_secret(one.name, one.value)

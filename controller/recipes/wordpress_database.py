@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from controller.recipes.base import TemplateDatabase
 from controller.recipes.location.hosts import plain
 from controller.recipes.neighbours import foreign_tables
+from controller.recipes.table_prefix import chosen, require_tables
 from shared.errors import ShoplaunchError
 
 _NEEDED = ("options", "users", "usermeta", "posts", "postmeta")
@@ -32,6 +33,11 @@ class Page:
     kind: str
 
 
+def prefix_of(database: TemplateDatabase, configured: str) -> str:
+    """Return the prefix of the application's tables: the one configured, or that of the only complete set there is."""
+    return chosen(database.tables, configured, _NEEDED)
+
+
 class Database:
     """Questions to one template's database. `prefix` is that of its tables."""
 
@@ -43,10 +49,7 @@ class Database:
         own = (name for name in database.tables if name.startswith(prefix) and name not in self.foreign)
         #: Name without prefix -> name.
         self.tables = {name[len(prefix) :]: name for name in own}
-        missing = [name for name in _NEEDED if name not in self.tables]
-        if missing:
-            shown = ", ".join(prefix + name for name in missing)
-            raise ShoplaunchError("prefix_mismatch", f"the database lacks {shown}")
+        require_tables(database.tables, prefix, _NEEDED)
         if "blogs" in self.tables:
             raise ShoplaunchError("multisite", f"the database has the table {prefix}blogs")
 

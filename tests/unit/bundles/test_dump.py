@@ -1,10 +1,15 @@
 """A dump is understood as a whole before anything of it is executed; what does not belong there is refused."""
 
+import bz2
 import gzip
+import io
+import tarfile
+import zipfile
 
 import pytest
 
 from controller.bundles import dump
+from controller.bundles.dump_file import pieces
 from controller.bundles.splitter import Statement
 from shared.errors import ShoplaunchError
 
@@ -103,8 +108,9 @@ def test_a_dump_that_is_cut_off_is_refused(examined, content):
 
 @pytest.mark.parametrize(
     "content",
-    [TABLE.decode().encode("utf-16"), b"PK\x03\x04 zip", b"BZh9 bzip2", b"Rar!\x1a\x07",
-     gzip.compress(TABLE, mtime=0)[:10] + b"\xff" * 40, b"just a text;".replace(b"just a text", b"SET NAMES utf8")],
+    [b"CREATE\0TABLE", "SET NAMES x;".encode("utf-16") + b"\0\xd8\xff", b"PK\x03\x04 zip", b"BZh9 bzip2",
+     b"Rar!\x1a\x07", gzip.compress(TABLE, mtime=0)[:10] + b"\xff" * 40,
+     b"just a text;".replace(b"just a text", b"SET NAMES utf8")],
 )  # fmt: skip
 def test_what_is_no_sql_text_is_refused(examined, content):
     with pytest.raises(ShoplaunchError) as refused:
@@ -135,3 +141,103 @@ def test_the_account_that_defined_an_object_is_removed():
 def test_real_dumps_are_understood(real_dumps):
     assert len(dump.examine(real_dumps / "prestashop-8.2.1.sql.gz").tables) == 276
     assert len(dump.examine(real_dumps / "prestashop-1.6.1.24.sql.gz").tables) == 260
+
+
+def archive(kind, **files):
+    """Return an archive ("zip" or a mode of tarfile) with these files."""
+    packed = io.BytesIO()
+    if kind == "zip":
+        with zipfile.ZipFile(packed, "w") as made:
+            for name, content in files.items():
+                made.writestr(name.replace("_", "."), content)
+    else:
+        with tarfile.open(fileobj=packed, mode=kind) as made:
+            for name, content in files.items():
+                member = tarfile.TarInfo(name.replace("_", "."))
+                member.size = len(content)
+                made.addfile(member, io.BytesIO(content))
+    return packed.getvalue()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        TABLE.decode().encode("utf-16"),
+        TABLE.decode().encode("utf-16-le"),
+        TABLE.decode().encode("utf-16-be"),
+        gzip.compress(TABLE.decode().encode("utf-16")),
+        archive("w", shop_sql=TABLE, readme_txt=b"hello"),
+        archive("w:gz", shop_sql=TABLE),
+        archive("w:xz", shop_sql=TABLE),
+        bz2.compress(TABLE.replace(b"\n", b"\r\n")),
+    ],
+    ids=["utf-16", "little", "big", "utf-16 in gzip", "tar", "tar.gz", "tar.xz", "bzip2"],
+)
+def test_however_a_dump_is_encoded_and_packed_it_says_the_same(examined, content):
+    assert examined(content).counts == examined(TABLE).counts
+
+
+def test_letters_of_a_dump_in_utf_16_arrive_across_pieces(tmp_path):
+    text = "SET NAMES utf8mb4;\n" + "INSERT INTO `t` VALUES ('\u0641\u0631\u0648\u0634\U0001f6d2');\n" * 20_000
+    path = tmp_path / "shop.sql"
+    path.write_bytes(text.encode("utf-16"))
+    assert b"".join(pieces(path)).decode("utf-8") == text
+
+
+@pytest.mark.parametrize("kind", ["zip", "w:gz"])
+def test_an_archive_of_several_dumps_names_them(examined, kind):
+    with pytest.raises(ShoplaunchError, match=r"holds 2 dumps \(one.sql, two.sql\)") as refused:
+        examined(archive(kind, one_sql=TABLE, two_sql=TABLE))
+    assert refused.value.code == "dump_unreadable"
+
+
+def test_a_folder_in_place_of_a_dump_names_the_dumps_in_it(tmp_path):
+    (tmp_path / "shop.sql.gz").write_bytes(b"")
+    with pytest.raises(ShoplaunchError, match=r"is a folder \(shop.sql.gz\)"):
+        dump.examine(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("sign", "form"), [(b"\x28\xb5\x2f\xfd", "zstd"), (b"7z\xbc\xaf\x27\x1c", "7z"), (b"Rar!", "rar")]
+)
+def test_a_form_that_cannot_be_opened_is_named(examined, sign, form):
+    with pytest.raises(ShoplaunchError, match=f"compressed as {form}"):
+        examined(sign + b"\0" * 20)
+
+
+def test_a_comment_that_lost_its_first_dash_is_still_a_comment(examined):
+    assert examined(b"- ------------------------------------\n\n--\n" + TABLE).tables == ["t"]
+
+
+def test_a_refused_statement_is_named_by_its_line(examined):
+    with pytest.raises(ShoplaunchError, match=r"at line 3 \(byte 56\): GRANT ALL"):
+        examined(TABLE + b"GRANT ALL ON *.* TO x;\n")
+
+
+def test_a_dump_that_ends_in_a_statement_names_the_line_where_it_begins_and_no_value(examined):
+    with pytest.raises(ShoplaunchError, match=r"at line 3 \(byte 56\): INSERT INTO `t` VALUES") as refused:
+        examined(TABLE + b"INSERT INTO `t` VALUES ('hush")
+    assert "hush" not in refused.value.message
+
+
+def test_the_mode_in_which_a_backslash_is_itself_is_named(examined):
+    with pytest.raises(ShoplaunchError, match="NO_BACKSLASH_ESCAPES"):
+        examined(TABLE + b"SET sql_mode='ANSI_QUOTES,NO_BACKSLASH_ESCAPES';\n")
+
+
+NAMES = (b"configuration", b"employee", b"shop", b"lang")
+SHOP = b"".join(b"CREATE TABLE `ps_%b` (`a` int);\n" % name for name in NAMES)
+SEVERAL = b"CREATE DATABASE `other`;\nUSE `other`;\n" + TABLE + b"CREATE DATABASE `shop`;\nUSE `shop`;\n" + SHOP
+
+
+def test_of_several_databases_the_one_with_a_shop_is_meant(examined):
+    facts = examined(SEVERAL)
+    assert facts.only == "shop"
+    assert facts.tables == ["ps_configuration", "ps_employee", "ps_shop", "ps_lang"]
+
+
+@pytest.mark.parametrize("more", [b"USE `third`;\n" + SHOP, b"USE `other`;\n" + SHOP])
+def test_two_databases_with_a_shop_leave_no_choice(examined, more):
+    with pytest.raises(ShoplaunchError, match="2 of them with a shop or site") as refused:
+        examined(SEVERAL + more)
+    assert refused.value.code == "dump_names_database"

@@ -1,0 +1,42 @@
+"""Tables that begin with another prefix than the tree says: taken where only one can be meant, told otherwise."""
+
+import pytest
+
+from controller.recipes import table_prefix
+from controller.recipes.base import PackOptions
+from controller.recipes.prestashop import PrestaShop
+from shared.errors import ShoplaunchError
+
+NEEDED = ("shop_url", "shop", "lang")
+
+
+def database(*prefixes):
+    return {prefix + name for prefix in prefixes for name in NEEDED}
+
+
+@pytest.mark.parametrize(
+    ("prefixes", "prefix"),
+    [(("ps_",), "ps_"), (("ps_", "psx_"), "ps_"), (("psx_",), "psx_"), (("",), ""), (("a_", "b_"), "ps_"), ((), "ps_")],
+)
+def test_the_configured_prefix_wins_and_the_only_complete_one_is_taken(prefixes, prefix):
+    assert table_prefix.chosen(database(*prefixes), "ps_", NEEDED) == prefix
+
+
+def test_a_refusal_names_what_is_configured_what_is_missing_and_what_there_is():
+    with pytest.raises(
+        ShoplaunchError, match=r"'ps_'.*lacks ps_shop_url, ps_shop, ps_lang; complete sets begin with a_, b_"
+    ):
+        table_prefix.require_tables(database("a_", "b_"), "ps_", NEEDED)
+    with pytest.raises(ShoplaunchError, match=r"its tables begin with wp_ \(2 tables\)"):
+        table_prefix.require_tables({"wp_options", "wp_posts"}, "ps_", NEEDED)
+
+
+def test_a_shop_whose_tables_were_renamed_is_understood_and_its_new_prefix_written(own_sample):
+    for (table,) in own_sample.query("SHOW TABLES"):
+        own_sample.query(f"RENAME TABLE `{table}` TO `psx_{table.removeprefix('ps_')}`")
+    with own_sample.source() as source:
+        template = PrestaShop().inspect(own_sample.root, source, PackOptions())
+    path = b"app/config/parameters.php"
+    assert b"'database_prefix' => 'psx_'" in template.file(path, (own_sample.root / path.decode()).read_bytes())
+    assert template.facts.table_prefix == "psx_"
+    assert "'ps_'" in template.notes()[0] and "'psx_'" in template.notes()[0]
