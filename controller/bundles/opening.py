@@ -16,6 +16,9 @@ from controller.bundles.splitter import Statement
 from shared.errors import ShoplaunchError
 
 _UNKNOWN_COLLATION = 1273
+_WRONG_VALUE = 1231
+#: What a dump's last lines do with the settings its first ones kept.
+_GIVEN_BACK = re.compile(rb"=\s*@(?:OLD|saved)_", re.IGNORECASE)
 _NAMED = re.compile(r"'(\w+)'")
 #: Where a definition names the character set that holds three bytes a letter, alone or as part of a collation.
 _NARROW = re.compile(r"\b(CHARSET=|CHARACTER SET |COLLATE[= ])utf8(?:mb3)?(?=_|\b)")
@@ -87,12 +90,14 @@ class _Loader:
         self._wide = wide
         self._replaced: dict[str, str] = {}
         self._widened: list[str] = []
+        self._headless = False
 
     def notes(self) -> list[str]:
         """Return what was changed, as sentences."""
         collated = [f"{old} is unknown to the scratch server: {new}" for old, new in sorted(self._replaced.items())]
         widened = [f"{table} holds letters of four bytes in utf8: made utf8mb4" for table in sorted(self._widened)]
-        return collated + widened
+        lost = ["the dump's beginning is missing: it gives back settings it never kept"] if self._headless else []
+        return lost + collated + widened
 
     def run(self, statement: Statement, kind: str, named: str | None) -> None:
         """Send one statement. Raises ShoplaunchError `dump_failed` when it is refused or would lose something."""
@@ -106,6 +111,9 @@ class _Loader:
                 self._widen(named)
             lost = self._connection.warnings() if kind == "insert" and self._connection.warning_count else []
         except Refused as problem:
+            if kind == "set" and problem.number == _WRONG_VALUE and _GIVEN_BACK.search(sql):
+                self._headless = True
+                return
             raise ShoplaunchError("dump_failed", f"at byte {statement.start}: {problem.message}"[:500]) from problem
         if lost:
             raise ShoplaunchError("dump_failed", f"at byte {statement.start}: {lost[0]}"[:500])

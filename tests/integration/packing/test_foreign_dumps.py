@@ -80,3 +80,11 @@ def test_what_the_server_refuses_is_named_by_its_line(loaded):
     ):
         pass
     assert refused.value.code == "dump_failed"
+
+
+def test_a_dump_that_lost_its_first_lines_is_read_and_that_is_told(loaded):
+    rest = "- ----------------------------\n\nCREATE TABLE `t` (`a` int);\nINSERT INTO `t` VALUES (1);\n"
+    end = "/*!40101 SET CHARACTER_SET_CLIENT=@OLD_CHARACTER_SET_CLIENT */;\n/*!40101 SET SQL_MODE=@OLD_SQL_MODE */;\n"
+    with loaded((rest + end).encode()) as source:
+        assert source.count("t") == 1
+        assert source.notes == ["the dump's beginning is missing: it gives back settings it never kept"]
