@@ -1,0 +1,1 @@
+"""Complete template shops of others, packed, ordered, walked through and compared; none of them lies here."""

@@ -1,0 +1,202 @@
+"""Stage compare, tables: each row of the shop is the dump's, or a rule says why it is not."""
+
+import contextlib
+import hashlib
+import re
+from collections import Counter
+from datetime import datetime, timedelta
+
+#: What a shop writes by itself when it is visited, without the prefix.
+WRITTEN_BY_VISITS = {
+    "connections", "connections_page", "connections_source", "guest", "page", "page_type", "page_viewed",
+    "pagenotfound", "log", "smarty_cache", "smarty_last_flush", "smarty_lazy_cache", "eventbus_incremental_sync",
+    "actionscheduler_actions", "actionscheduler_claims", "actionscheduler_groups", "actionscheduler_logs",
+    "woocommerce_sessions", "wc_admin_notes", "wc_admin_note_actions", "statssearch", "cart_rule_lang",
+}  # fmt: skip
+#: Rows, by their name, that a shop makes anew or keeps up to date by itself.
+WRITTEN_NAMES = re.compile(
+    r"_?(?:site_)?_?transient|^cron$|^rewrite_rules$|^action_scheduler|_lock$|^db_upgraded|^recently_|^can_compress|"
+    r"^PS_(?:CCCJS|CCCCSS)_VERSION|^PS_.*(?:CACHE|LAST_CRON|LAST_RUN)|_LAST_|^fresh_site$|^_wc_|^wc_blocks|_version$"
+)
+DATE_COLUMNS = ("date_add", "created_at", "date_created_gmt")
+FRESH_HOURS = 15
+NAME_COLUMNS = ("name", "option_name", "meta_key")
+SHOWN = 60
+_MASKED_LETTERS = 24
+
+
+def compare(server, dumped, restored, report, canonical, prefix):
+    """Compare two databases; return {"tables", "rows", "explained": {rule: cells}, "unexplained": [...]}."""
+    work = _Comparison(server, dumped, restored, report, canonical, prefix)
+    names, made = set(server.tables(dumped)), set(server.tables(restored))
+    for table in sorted(names - made):
+        work.unexplained(table, "", f"table is missing ({server.count(dumped, table)} rows)")
+    for table in sorted(made - names):
+        work.unexplained(table, "", "table is new")
+    for table in sorted(names & made):
+        work.table(table)
+    return work.result(len(names))
+
+
+class _Comparison:
+    def __init__(self, server, dumped, restored, report, canonical, prefix):
+        self._server, self._dumped, self._restored = server, dumped, restored
+        self._canonical, self._prefix = canonical, prefix
+        self._set = Counter(report.get("set", {}))
+        self._dropped = Counter()
+        for row in report.get("dropped", []):
+            self._dropped[row["table"]] += row["rows"] if isinstance(row["rows"], int) else 0
+        for table, rows in report.get("emptied_tables", {}).items():
+            self._dropped[table] = max(self._dropped[table], rows)
+        self._said = _words_of(report)
+        self._explained = Counter()
+        self._found = []
+        self._rows = 0
+
+    def result(self, tables):
+        """Return the document."""
+        return {
+            "tables": tables,
+            "rows": self._rows,
+            "explained": dict(self._explained.most_common()),
+            "explained_total": sum(self._explained.values()),
+            "unexplained": self._found[:SHOWN],
+            "unexplained_total": len(self._found),
+        }
+
+    def unexplained(self, table, row, what):
+        """Note a difference nobody has an explanation for."""
+        self._found.append({"table": table.removeprefix(self._prefix), "row": row, "what": what})
+
+    def table(self, table):
+        """Compare the rows of one table."""
+        server = self._server
+        old, new = server.columns(self._dumped, table), server.columns(self._restored, table)
+        if old.keys() != new.keys():
+            self.unexplained(table, "", f"columns differ: {sorted(old.keys() ^ new.keys())}")
+        columns = [name for name in old if name in new]
+        key = [name for name in server.key(self._restored, table) if name in columns]
+        if key != server.key(self._dumped, table):
+            self.unexplained(table, "", "primary key differs")
+        places = [columns.index(name) for name in key]
+        rows = [server.content(base, table, columns) for base in (self._dumped, self._restored)]
+        self._rows += len(rows[0])
+        before, after = (self._by_key(one, places) for one in rows)
+        self._missing(table, [before[one] for one in before if one not in after], columns)
+        self._added(table, [after[one] for one in after if one not in before], columns)
+        for one in before.keys() & after.keys():
+            if before[one] != after[one]:
+                self._row(table, columns, before[one], after[one], one)
+
+    def _by_key(self, rows, places):
+        """Return key -> row; without a key by all that is no shop's own. Rows of the same key are numbered."""
+        found, seen = {}, Counter()
+        for row in rows:
+            key = tuple(row[place] for place in places) or tuple(one and self._canonical(one) for one in row)
+            seen[key] += 1
+            found[(*key, seen[key])] = row
+        return found
+
+    def _missing(self, table, rows, columns):
+        if not rows:
+            return
+        allowed = self._dropped[table]
+        if len(rows) <= allowed:
+            self._explained["rows the report drops"] += len(rows)
+            return
+        written = [row for row in rows if self._is_written(table, row, columns)]
+        left = [row for row in rows if row not in written]
+        self._explained["written by visits"] += len(written)
+        if len(left) <= allowed or (allowed and table in self._said and not left):
+            self._explained["rows the report drops"] += len(left)
+        else:
+            for row in left[:5]:
+                self.unexplained(table, _name(row, columns), f"row is missing ({len(left)} of them; {allowed} dropped)")
+
+    def _added(self, table, rows, columns):
+        for row in rows:
+            if self._is_written(table, row, columns):
+                self._explained["written by visits"] += 1
+            elif self._is_fresh(row, columns):
+                self._explained["added since the order"] += 1
+            else:
+                self.unexplained(table, _name(row, columns), "row is new")
+
+    def _is_fresh(self, row, columns):
+        """The row says that it was added since the shop was ordered, in whatever time zone."""
+        for name in DATE_COLUMNS:
+            text = (row[columns.index(name)] or b"").decode("ascii", "replace") if name in columns else ""
+            with contextlib.suppress(ValueError):
+                if text and abs(datetime.now() - datetime.fromisoformat(text)) < timedelta(hours=FRESH_HOURS):
+                    return True
+        return False
+
+    def _is_written(self, table, row, columns):
+        if table.removeprefix(self._prefix) in WRITTEN_BY_VISITS:
+            return True
+        names = [row[columns.index(name)] or b"" for name in NAME_COLUMNS if name in columns]
+        return any(WRITTEN_NAMES.search(name.decode("utf-8", "replace")) for name in names)
+
+    def _row(self, table, columns, old, new, key):
+        written = self._is_written(table, new, columns)
+        for name, before, after in zip(columns, old, new):
+            if before == after:
+                continue
+            place = f"{table}.{name}"
+            if before is not None and after is not None and self._canonical(before) == self._canonical(after):
+                self._explained["replaced"] += 1
+            elif self._is_named(table, new, columns):
+                self._explained["named by the report"] += 1
+            elif self._set[place] > 0:
+                self._set[place] -= 1
+                self._explained["set by the report"] += 1
+            elif written:
+                self._explained["written by visits"] += 1
+            else:
+                shown = f"{name}: {masked(before)} -> {masked(after)}"
+                self.unexplained(table, _name(new, columns) or _shown_key(key), shown)
+
+    def _is_named(self, table, row, columns):
+        """The report names the row's own name: a setting that was set, blanked or made anew."""
+        names = [row[columns.index(name)] or b"" for name in NAME_COLUMNS if name in columns]
+        return any(len(name) > 4 and name.decode("utf-8", "replace") in self._said for name in names)
+
+
+def _words_of(report):
+    """Return every text that stands anywhere in a report, and the words of these."""
+    found = set()
+
+    def walk(value):
+        if isinstance(value, dict):
+            for key, inner in value.items():
+                found.add(str(key))
+                walk(inner)
+        elif isinstance(value, list):
+            for inner in value:
+                walk(inner)
+        elif isinstance(value, str):
+            found.add(value)
+            found.update(re.findall(r"\w{5,}", value))
+
+    walk({key: value for key, value in report.items() if key != "rewriting"})
+    return found
+
+
+def _name(row, columns):
+    for name in NAME_COLUMNS:
+        if name in columns:
+            return (row[columns.index(name)] or b"").decode("utf-8", "replace")[:80]
+    return ""
+
+
+def _shown_key(key):
+    return ", ".join((part or b"").decode("utf-8", "replace")[:30] for part in key[:-1] if not isinstance(part, int))
+
+
+def masked(value):
+    """Return what tells values apart and gives none away: length, digest, the shape of the beginning."""
+    if value is None:
+        return "NULL"
+    text = value.decode("utf-8", "replace")
+    shape = re.sub(r"[^\W\d_]", "a", re.sub(r"\d", "9", text[:_MASKED_LETTERS]))
+    return f"[{len(value)} bytes {hashlib.sha256(value).hexdigest()[:6]} {shape!r}]"

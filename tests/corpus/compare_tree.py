@@ -1,0 +1,152 @@
+"""Stage compare, files: each file of the shop is the template's, or a rule says why it is not."""
+
+import fnmatch
+import hashlib
+import os
+import re
+from collections import Counter
+
+#: Made anew by the shop itself, or of no use elsewhere.
+CACHES = re.compile(
+    r"^(?:var/(?:cache|logs?|sessions)|app/(?:cache|logs)|cache|log|img/tmp|config/xml|themes/[^/]+/cache|"
+    r"themes/[^/]+/assets/cache|wp-content/(?:cache|upgrade|upgrade-temp-backup|w3tc-config|litespeed)|"
+    r"modules/[^/]+/cache|upload|download|mails/_partials/cache)(?:/|$)|(?:^|/)(?:error_log|debug\.log|\.DS_Store)$"
+)
+#: Of which a shop has its own.
+OWN_FILES = re.compile(r"^(?:\.htaccess|robots\.txt|\.user\.ini|index\.html)$|\.htaccess$")
+MOST_COMPARED = 8 * 1024 * 1024
+SHOWN = 60
+
+
+def listing(root, admin="", below=""):
+    """Return path -> (absolute path, size, link target) of everything that is no folder, `admin` called `<admin>`."""
+    found = {}
+    for folder, folders, files in os.walk(root):
+        for name in [*files, *(one for one in folders if os.path.islink(os.path.join(folder, one)))]:
+            path = os.path.join(folder, name)
+            relative = os.path.relpath(path, root)
+            first, _, rest = relative.partition("/")
+            shown = f"<admin>/{rest}" if admin and first == admin else relative
+            found[shown] = (path, os.lstat(path).st_size, _target(path, root, admin))
+    return found
+
+
+def _target(path, root, admin):
+    """Return where a link leads, below `root` however it says so; None for what is no link."""
+    if not os.path.islink(path):
+        return None
+    target = os.path.relpath(os.path.join(os.path.dirname(path), os.readlink(path)), root)
+    first, _, rest = target.partition("/")
+    return f"<admin>/{rest}" if admin and first == admin else target
+
+
+def admin_folder(root):
+    """Return the name of a PrestaShop's back office below `root`, "" where there is none."""
+    for name in sorted(os.listdir(root)):
+        if os.path.isdir(os.path.join(root, name, "filemanager")) and os.path.exists(
+            os.path.join(root, name, "ajax.php")
+        ):
+            return name
+    return next((n for n in sorted(os.listdir(root)) if os.path.isdir(os.path.join(root, n, "filemanager"))), "")
+
+
+def compare(template, restored, report, canonical):
+    """Compare two trees; return {"files", "explained": {rule: files}, "unexplained": [...]}."""
+    old = listing(template, admin_folder(template))
+    new = listing(restored, admin_folder(restored))
+    said = _paths_of(report)
+    explained, found = Counter(), []
+    for path in sorted(old.keys() - new.keys()):
+        rule = _why_missing(path, old[path], said)
+        if rule:
+            explained[rule] += 1
+        else:
+            found.append({"file": path, "what": f"is missing ({old[path][1]} bytes)"})
+    for path in sorted(new.keys() - old.keys()):
+        if CACHES.search(path) or OWN_FILES.search(path) or ".shoplaunch" in path:
+            explained["written by the shop itself"] += 1
+        else:
+            found.append({"file": path, "what": f"is new ({new[path][1]} bytes)"})
+    same = 0
+    for path in sorted(old.keys() & new.keys()):
+        rule = _why_different(path, old[path], new[path], said, canonical)
+        if rule == "":
+            same += 1
+        elif rule:
+            explained[rule] += 1
+        else:
+            found.append({"file": path, "what": f"differs ({old[path][1]} and {new[path][1]} bytes)"})
+    return {
+        "files": len(old),
+        "same": same,
+        "explained": dict(explained.most_common()),
+        "explained_total": sum(explained.values()),
+        "unexplained": found[:SHOWN],
+        "unexplained_total": len(found),
+    }
+
+
+def _why_missing(path, entry, said):
+    if is_said(path, said):
+        return "left out, as the report says"
+    if CACHES.search(path):
+        return "caches and logs"
+    return None
+
+
+def is_said(path, said):
+    """Tell whether the report names the file, a folder above it or a pattern it fits."""
+    parts = path.split("/")
+    above = {"/".join(parts[:count]) for count in range(1, len(parts) + 1)}
+    names, patterns = said
+    return bool(above & names) or any(fnmatch.fnmatch(path, one) or fnmatch.fnmatch(parts[-1], one) for one in patterns)
+
+
+def _why_different(path, old, new, said, canonical):
+    """Return "" for the same, a rule, or None."""
+    if old[2] is not None or new[2] is not None:
+        return "" if old[2] == new[2] else None
+    if old[1] == new[1] and _digest(old[0]) == _digest(new[0]):
+        return ""
+    if OWN_FILES.search(path) or path in said[0]:
+        return "the shop's own, as the report says"
+    if CACHES.search(path):
+        return "caches and logs"
+    if max(old[1], new[1]) > MOST_COMPARED:
+        return None
+    with open(old[0], "rb") as first, open(new[0], "rb") as second:
+        return "replaced" if canonical(first.read()) == canonical(second.read()) else None
+
+
+def _digest(path):
+    with open(path, "rb") as stream:
+        return hashlib.file_digest(stream, "sha256").digest()
+
+
+def _paths_of(report):
+    """Return (paths, patterns) among the texts of a report; those of a back office begin with <admin>."""
+    names, patterns = set(), set()
+
+    def walk(value):
+        if isinstance(value, dict):
+            for key, inner in value.items():
+                walk(str(key))
+                walk(inner)
+        elif isinstance(value, list | tuple):
+            for inner in value:
+                walk(inner)
+        elif isinstance(value, str) and value and len(value) < 1000:
+            text = value.rstrip("/")
+            (patterns if "*" in text or "?" in text else names).add(text)
+            first, _, rest = text.partition("/")
+            if rest and first.startswith("admin"):
+                names.add(f"<admin>/{rest}")
+
+    walk(
+        {
+            key: value
+            for key, value in report.items()
+            if key not in ("rewriting", "compressed_files_not_searched", "forms")
+        }
+    )
+    return names, patterns - {"*", "?"}

@@ -1,0 +1,84 @@
+"""Stage 3: a shop is walked through in the browser, by a visitor and by its owner."""
+
+import time
+
+from tests.browser.chrome import chrome
+from tests.corpus import walk_prestashop, walk_wordpress
+from tests.corpus.browsing import ABSENT, Visitor
+from tests.corpus.database import Server
+from tests.corpus.shops import FAILED, PASSED
+
+SECONDS = 1500
+NOWHERE = "~NOTFOUND"
+
+
+class Walk:
+    """One walk: `visitor` in the browser, `query` in the shop's tables, `row` the evidence of its order."""
+
+    def __init__(self, visitor, query, row, password, whole):
+        self.visitor, self.query, self.row, self.password = visitor, query, row, password
+        #: Every page, or only those that show it lives there.
+        self.whole = whole
+        self.steps = []
+        self._deadline = time.monotonic() + SECONDS
+
+    def do(self, name, step):
+        """Take one step: `step()` returns evidence, or a text that says why there is nothing to see."""
+        start = time.monotonic()
+        try:
+            if start > self._deadline:
+                made = {"step": name, "state": FAILED, "faults": [f"not reached within {SECONDS} s"]}
+            else:
+                made = step()
+        except Exception as problem:  # noqa: BLE001 - the next step has its turn
+            text = f"{type(problem).__name__}: {str(problem).splitlines()[0] if str(problem) else ''}"
+            made = {"step": name, "state": FAILED, "faults": [text[:300]]}
+        if isinstance(made, str):
+            made = {"step": name, "state": ABSENT, "faults": [], "why": made}
+        self.steps.append(made | {"seconds": round(time.monotonic() - start, 1)})
+
+
+def walk(world, rows, jobs):
+    """Walk through the shops that live, the one at the root wholly; return the stage's document."""
+    hosts = {row["domain"]: "127.0.0.1" for name, row in rows.items() if name in jobs}
+    document = {"state": PASSED, "shops": {}}
+    server = Server(world.world.stack.mariadb_socket)
+    whole = next(name for name in ("root", "folder", "idn") if name in jobs)
+    with chrome(width=1400, height=1000, resolve={**hosts, "*": NOWHERE}) as driver:
+        for name, job in jobs.items():
+            visitor = Visitor(driver, rows[name]["shop_url"])
+            query = _query(server, world.database(job))
+            before = len(world.errors_of_php(job))
+            one = Walk(visitor, query, rows[name], world.password(job), name == whole)
+            (walk_prestashop if _is_prestashop(server, world.database(job)) else walk_wordpress).walk(one)
+            said = world.errors_of_php(job)[before:]
+            document["shops"][name] = {"steps": one.steps, "php_errors": said[-4000:]}
+            visitor.forget()
+    return document | _judged(document["shops"])
+
+
+def _judged(shops):
+    steps = [step for shop in shops.values() for step in shop["steps"]]
+    bad = [step for step in steps if step["state"] == FAILED]
+    found = {
+        "passed": sum(step["state"] == PASSED for step in steps),
+        "of": sum(step["state"] != ABSENT for step in steps),
+    }
+    found["absent"] = [f"{step['step']}: {step['why']}" for step in steps if step["state"] == ABSENT]
+    if bad:
+        message = "; ".join(f"{step['step']}: {(step['faults'] or [''])[0][:120]}" for step in bad[:6])
+        found |= {"state": FAILED, "code": "walk", "message": message}
+    return found
+
+
+def _is_prestashop(server, database):
+    return any(name.endswith("shop_url") for name in server.tables(database))
+
+
+def _query(server, database):
+    def query(statement, *values):
+        rows = server.rows(statement, *values, database=database)
+        return [tuple(None if value is None else value.decode("utf-8", "replace") for value in row) for row in rows]
+
+    query.tables = server.tables(database)
+    return query

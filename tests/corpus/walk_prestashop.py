@@ -1,0 +1,176 @@
+"""The walk through a PrestaShop, 1.6 to 9: what is to be seen is asked of its tables, for any theme."""
+
+import re
+
+CART_BUTTONS = (
+    "button.add-to-cart, [data-button-action='add-to-cart'], #add_to_cart button, #add_to_cart input[type='submit'],"
+    " .add-to-cart button"
+)
+LOGIN = "#email, #login_email, input[name='email']"
+PASSWORD = "#passwd, #login_passwd, input[name='passwd']"
+SUBMIT = "#submit_login, #login_submit_login, button[name='submitLogin']"
+MENU = "nav a[href], #nav-sidebar a[href], ul.menu a[href], #menu a[href], .main-menu a[href]"
+#: What only those see who are signed in.
+INSIDE = "#subtab-AdminOrders, #subtab-AdminParentOrders, #maintab-AdminDashboard, #maintab-AdminParentOrders"
+PAGES = 10
+TRIED_PRODUCTS = 5
+
+
+def walk(one):
+    """Take the steps."""
+    shop = _Shop(one)
+    one.do("front", shop.front)
+    one.do("product", shop.product)
+    if one.whole:
+        one.do("category", shop.category)
+        one.do("search", shop.search)
+        one.do("cart", shop.cart)
+        one.do("registration", shop.registration)
+    one.do("login", shop.login)
+    if one.whole:
+        pages = shop.pages()
+        for number in range(PAGES):
+            one.do(f"back office {number + 1}", lambda number=number: shop.page(pages, number))
+
+
+class _Shop:
+    def __init__(self, one):
+        self._one, self._visitor, self._query = one, one.visitor, one.query
+        self._prefix = next(name for name in one.query.tables if name.endswith("shop_url")).removesuffix("shop_url")
+        self._old = "attribute_impact" in {name.removeprefix(self._prefix) for name in one.query.tables}
+        self._settings = dict(self._query(f"SELECT name, value FROM {self._prefix}configuration"))
+        self._is_1_6 = str(self._settings.get("PS_VERSION_DB", "")).startswith("1.6")
+
+    def front(self):
+        """The front page, called as it was ordered."""
+        page = self._visitor.open("")
+        if self._is_closed():
+            return page.row("front", note="the shop is closed")
+        return page.row("front", title=page.title)
+
+    def _is_closed(self):
+        return self._settings.get("PS_SHOP_ENABLE") == "0"
+
+    def _products(self, pictured):
+        join = f"JOIN {self._prefix}image i ON i.id_product = p.id_product" if pictured else ""
+        return self._query(
+            f"SELECT p.id_product, MIN(l.name) FROM {self._prefix}product p {join}"
+            f" JOIN {self._prefix}product_lang l ON l.id_product = p.id_product"
+            f" JOIN {self._prefix}product_shop s ON s.id_product = p.id_product"
+            " WHERE s.active = 1 AND s.visibility <> 'none' GROUP BY p.id_product ORDER BY p.id_product LIMIT 30"
+        )
+
+    def product(self):
+        """A product, with its pictures."""
+        products = self._products(True) or self._products(False)
+        if not products:
+            return "it sells nothing"
+        page = self._visitor.open(f"index.php?controller=product&id_product={products[0][0]}")
+        own = [one for one in page.pictures if re.search(r"/\d+(?:-[^/]+)?(?:/[^/]*)?\.(?:jpe?g|png|webp|avif)", one)]
+        if not own and self._products(True):
+            page.faults.append("none of the product's pictures is shown")
+        return page.row("product", product_pictures=len(own))
+
+    def category(self):
+        """The category with most products."""
+        rows = self._query(
+            f"SELECT c.id_category, COUNT(*) FROM {self._prefix}category_product c JOIN {self._prefix}category k"
+            f" ON k.id_category = c.id_category JOIN {self._prefix}product_shop s ON s.id_product = c.id_product"
+            " WHERE k.active = 1 AND k.level_depth > 1 AND s.active = 1 GROUP BY 1 ORDER BY 2 DESC LIMIT 1"
+        )
+        if not rows:
+            return "no category holds a product"
+        page = self._visitor.open(f"index.php?controller=category&id_category={rows[0][0]}")
+        if not page.pictures:
+            page.faults.append("no picture is shown")
+        return page.row("category")
+
+    def search(self):
+        """A product is found by a word of its name."""
+        products = self._products(False)
+        if not products:
+            return "it sells nothing"
+        words = self._query(
+            f"SELECT w.word FROM {self._prefix}search_word w JOIN {self._prefix}search_index i ON i.id_word = w.id_word"
+            f" WHERE i.id_product IN ({', '.join(row[0] for row in products)}) ORDER BY i.weight DESC LIMIT 1"
+        )
+        if not words:
+            return "its search index is empty"
+        page = self._visitor.open(f"index.php?controller=search&s={words[0][0]}&search_query={words[0][0]}")
+        if not self._visitor.all(
+            ".product-miniature, .product-container, .ajax_block_product, [data-id-product], .product_img_link"
+        ):
+            page.faults.append("finds nothing")
+        return page.row("search")
+
+    def cart(self):
+        """A product goes into the cart."""
+        if self._settings.get("PS_CATALOG_MODE") == "1":
+            return "a catalogue without a cart"
+        tried = 0
+        for number, _name in self._products(False)[:TRIED_PRODUCTS]:
+            self._visitor.open(f"index.php?controller=product&id_product={number}")
+            button = self._visitor.first(CART_BUTTONS)
+            if button is None or not button.is_enabled() or not button.is_displayed():
+                continue
+            tried += 1
+            self._visitor.click(button)
+            if self._visitor.until(self._has_lines, 25):
+                return self._cart_page()
+        if not tried:
+            return "none of its first products can be bought"
+        page = self._visitor.look()
+        page.faults.append(f"{tried} products did not get into the cart")
+        return page.row("cart")
+
+    def _has_lines(self):
+        return self._query(f"SELECT id_product FROM {self._prefix}cart_product LIMIT 1")
+
+    def _cart_page(self):
+        path = "index.php?controller=order" if self._is_1_6 else "index.php?controller=cart&action=show"
+        return self._visitor.open(path).row("cart")
+
+    def registration(self):
+        """The page on which customers register."""
+        page = self._visitor.open("index.php?controller=authentication&create_account=1")
+        if not self._visitor.all("input[type='email'], input[name='email'], input[name='email_create']"):
+            page = self._visitor.open("index.php?controller=registration")
+        if not self._visitor.all("input[type='email'], input[name='email'], input[name='email_create']"):
+            page.faults.append("asks for no e-mail address")
+        return page.row("registration")
+
+    def login(self):
+        """The back office opens to the new owner."""
+        one, visitor = self._one, self._visitor
+        page = visitor.open(one.row["admin_url"])
+        name, password = visitor.first(LOGIN), visitor.first(PASSWORD)
+        if name is None or password is None:
+            page.faults.append("asks for no name and password")
+            return page.row("login")
+        visitor.fill(name, f"{one.row['account']}@example.com")
+        visitor.fill(password, one.password)
+        visitor.click(visitor.first(SUBMIT))
+        if not visitor.until(lambda: visitor.all(INSIDE), 90):
+            page = visitor.look()
+            error = visitor.first("#error, .alert-danger")
+            page.faults.append(f"does not open: {error.text[:200] if error is not None else page.title}")
+            return page.row("login")
+        return visitor.look().row("login")
+
+    def pages(self):
+        """Return ten of the pages the menu leads to, spread over it; of today's tokens."""
+        folder = self._one.row["admin_url"].rstrip("/").rpartition("/")[2]
+        found = [one for one in self._visitor.links(MENU, f"/{folder}/") if "logout" not in one.lower()]
+        step = max(1, len(found) / PAGES)
+        return list(
+            dict.fromkeys(found[int(number * step)] for number in range(PAGES) if int(number * step) < len(found))
+        )
+
+    def page(self, pages, number):
+        """One page of the back office."""
+        if number >= len(pages):
+            return "the menu has no more" if pages else "nobody got in"
+        page = self._visitor.open(pages[number])
+        if self._visitor.all(LOGIN) and self._visitor.all(PASSWORD):
+            page.faults.append("asks to sign in again")
+        return page.row(f"back office {number + 1}", title=page.title)

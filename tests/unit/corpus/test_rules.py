@@ -1,0 +1,114 @@
+"""What the corpus runner takes for explained, and what it does not."""
+
+import base64
+
+import pytest
+
+from tests.corpus import compare_tree, replaced, residue
+from tests.corpus.template import Template
+
+ROW = {"shop_url": "http://tea.example:8080/boutique/", "account": "tea", "domain": "tea.example", "shop_name": "Tea"}
+
+
+def template(*addresses, **more):
+    made = {"emails": ["owner@old.example"], "paths": ["/srv/template"], "name": "Old Shop", **more}
+    return Template("prestashop", "ps_", addresses=list(addresses), **made)
+
+
+def canonical(*addresses):
+    known = {*replaced.template_values(template(*addresses)), *replaced.shop_values(ROW, "/home/tea/public_html")}
+    return replaced.Canonical(sorted(known, key=lambda one: -len(one[1])))
+
+
+@pytest.mark.parametrize(
+    "old, new",
+    [
+        ("http://old.example/shop/img/1.jpg", "http://tea.example:8080/boutique/img/1.jpg"),
+        ("https://old.example/shop/img/1.jpg", "http://tea.example:8080/boutique/img/1.jpg"),
+        ('{"u":"http:\\/\\/old.example\\/shop\\/a"}', '{"u":"http:\\/\\/tea.example:8080\\/boutique\\/a"}'),
+        ('s:24:"http://old.example/shop/";', 's:33:"http://tea.example:8080/boutique/";'),
+        ("?to=http%3A%2F%2Fold.example%2Fshop%2Fx", "?to=http%3A%2F%2Ftea.example%3A8080%2Fboutique%2Fx"),
+        ("/srv/template/img", "/home/tea/public_html/img"),
+        ("owner@old.example wrote", "tea@example.com wrote"),
+        ("Welcome to Old Shop!", "Welcome to Tea!"),
+    ],
+)
+def test_what_every_shop_has_of_its_own_is_replaced(old, new):
+    same = canonical("old.example/shop/")
+    assert same(old.encode()) == same(new.encode())
+
+
+def test_what_was_replaced_within_base64_is_replaced():
+    same = canonical("old.example/shop/")
+    texts = ("<a href='http://old.example/shop/'>here</a>", "<a href='http://tea.example:8080/boutique/'>here</a>")
+    old, new = (base64.b64encode(text.encode()) for text in texts)
+    assert same(old) == same(new)
+
+
+@pytest.mark.parametrize(
+    "old, new",
+    [
+        ("http://old.example/shop/img/1.jpg", "http://tea.example:8080/boutique/img/2.jpg"),
+        ("a warehouse for tea", "a tea.example:8080 for tea"),
+        ("price 10", "price 11"),
+        ("http://old.example/shop/", ""),
+    ],
+)
+def test_any_other_change_is_a_difference(old, new):
+    same = canonical("old.example/shop/")
+    assert same(old.encode()) != same(new.encode())
+
+
+def test_a_secret_a_placeholder_and_an_address_are_residue():
+    search = residue.Search(template("old.example/shop/", secrets={"cookie_key": "Kx82hdP0sLq1"}), set())
+    assert search.found_in(b"key = 'Kx82hdP0sLq1'") == {"secret cookie_key"}
+    assert search.found_in(b"@@SL12ab34cd:domain:raw@@") == {"placeholder"}
+    assert search.found_in(b"//old.example/shop/x") == {"domain old.example"}
+    assert search.found_in(b"nothing") == set()
+
+
+def test_a_developers_machine_is_residue_where_its_shop_was_and_not_as_a_word():
+    search = residue.Search(template("localhost/prestashop/"), set())
+    assert search.found_in(b"src='http://localhost/prestashop/img'") == {"address"}
+    assert search.found_in(b'"http:\\/\\/localhost\\/prestashop\\/img"') == {"address"}
+    assert search.found_in(b"host = localhost; see http://localhost/elsewhere and memcached://localhost") == set()
+
+
+@pytest.fixture
+def trees(tmp_path):
+    old, new = tmp_path / "old", tmp_path / "new"
+    for root in (old, new):
+        (root / "img").mkdir(parents=True)
+        (root / "index.php").write_text("<?php echo 1;\n")
+        (root / "img" / "logo.png").write_bytes(bytes(range(200)))
+    (old / "config.php").write_text("<?php return 'http://old.example/shop/';\n")
+    (new / "config.php").write_text("<?php return 'http://tea.example:8080/boutique/';\n")
+    return old, new
+
+
+def test_a_tree_whose_only_changes_are_replacements_has_no_difference(trees):
+    found = compare_tree.compare(*map(str, trees), {}, canonical("old.example/shop/"))
+    assert (found["files"], found["same"], found["explained"]) == (3, 2, {"replaced": 1})
+    assert found["unexplained"] == []
+
+
+def test_a_changed_a_lost_and_a_foreign_file_are_differences(trees):
+    _old, new = trees
+    (new / "img" / "logo.png").write_bytes(b"another")
+    (new / "index.php").unlink()
+    (new / "left.php").write_text("")
+    found = compare_tree.compare(*map(str, trees), {}, canonical("old.example/shop/"))
+    assert {one["file"]: one["what"].split()[0] for one in found["unexplained"]} == {
+        "index.php": "is", "left.php": "is", "img/logo.png": "differs",
+    }  # fmt: skip
+    assert found["unexplained_total"] == 3
+
+
+@pytest.mark.parametrize("said", ["backup", "backup/shop.sql", "*.sql"])
+def test_a_file_the_report_leaves_out_is_explained(trees, said):
+    old, _new = trees
+    (old / "backup").mkdir()
+    (old / "backup" / "shop.sql").write_text("INSERT")
+    report = {"left_out": [{"path": said, "reason": "a dump"}]}
+    found = compare_tree.compare(*map(str, trees), report, canonical("old.example/shop/"))
+    assert found["unexplained"] == [] and found["explained"]["left out, as the report says"] == 1

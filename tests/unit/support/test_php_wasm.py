@@ -1,0 +1,26 @@
+"""A php-fpm made of WebAssembly reads the pools a panel writes."""
+
+from controller.panels.local.php_fpm import _POOL
+from tests.support.php_wasm import fpm
+
+VALUES = {"user": "alice", "group": "alice", "socket": "/run/alice.sock", "home": "/home/alice", "memory_limit": "512M",
+          "database_socket": "/run/mysqld.sock", "upload_limit": "64M"}  # fmt: skip
+
+
+def test_it_serves_every_pool_of_the_configuration_with_the_settings_php_understands(tmp_path):
+    (tmp_path / "pools").mkdir()
+    (tmp_path / "pools" / "shops.conf").write_text("; by the panel\n" + _POOL.format(**VALUES))
+    (tmp_path / "pools" / "idle.conf").write_text("[idle]\nuser = www-data\nlisten = /run/idle.sock\n")
+    (tmp_path / "fpm.conf").write_text(f"[global]\npid = {tmp_path}/fpm.pid\ninclude = {tmp_path}/pools/*.conf\n")
+    pools = fpm.read_pools(tmp_path / "fpm.conf")
+    assert set(pools) == {"idle", "shoplaunch-alice"}
+    pool = pools["shoplaunch-alice"]
+    assert (pool["user"], pool["listen"], pool["listen.mode"]) == ("alice", "/run/alice.sock", "0600")
+    assert pool["env[HOME]"] == "/home/alice"
+    ini = fpm.ini_of(pool)
+    assert (ini["mysqli.default_socket"], ini["memory_limit"], ini["display_errors"]) == (
+        "/run/mysqld.sock",
+        "512M",
+        "0",
+    )
+    assert "open_basedir" not in ini
