@@ -21,9 +21,7 @@ PHP_SAYS = re.compile(
     r"There has been a critical error|Error establishing a database|\[PrestaShopException\]|PHP died"
 )
 #: What a page says when it needs a server of somebody else's.
-UNREACHABLE = re.compile(
-    r"getaddrinfo|Could not resolve host|Failed to connect to|cURL error (?:6|7|28)\b|addons\.prestashop"
-)
+UNREACHABLE = re.compile(r"getaddrinfo|Could not resolve host|Failed to connect to|cURL error (?:6|7|28)\b")
 STATUS = "const [one] = performance.getEntriesByType('navigation'); return one ? one.responseStatus : 0;"
 #: The pictures of this host that are there, and those that are not, once the page has been scrolled through.
 PICTURES = """

@@ -173,4 +173,6 @@ class _Shop:
         page = self._visitor.open(pages[number])
         if self._visitor.all(LOGIN) and self._visitor.all(PASSWORD):
             page.faults.append("asks to sign in again")
+        if page.status == 503 and "/modules/mbo/" in page.url:
+            return f"the marketplace's page asks the marketplace, which cannot be reached here: {page.title[:80]}"
         return page.row(f"back office {number + 1}", title=page.title)
