@@ -33,6 +33,7 @@ from controller.recipes.table_prefix import other_prefix
 from controller.recipes.wordpress_checks import checks_of
 from controller.recipes.wordpress_database import Database, address, prefix_of
 from controller.recipes.wordpress_languages import packs
+from controller.recipes.wordpress_php import needs_of
 from controller.recipes.wordpress_rows import RowRules
 from controller.recipes.wordpress_statements import Statements
 from shared.errors import ShoplaunchError
@@ -61,11 +62,10 @@ class WordPress(Recipe):
         if not self.detect(root):
             raise ShoplaunchError("not_this_application", f"{root} is not a WordPress")
         version = facts.find_version(root)
-        series = facts.series_of(version) if version else None
-        if version is None or series is None:
+        if version is None or facts.series_of(version) is None:
             message = f"WordPress {version or 'of unknown version'}; known: {facts.KNOWN}"
             raise ShoplaunchError("unknown_version", message)
-        return WordPressTemplate(root, version, series, database, options)
+        return WordPressTemplate(root, version, database, options)
 
     def password_format(self, version: str) -> str:
         """Return what that version itself makes of a password."""
@@ -82,9 +82,7 @@ class WordPressTemplate(Template):
 
     folders = True
 
-    def __init__(
-        self, root: Path, version: str, series: facts.Series, database: TemplateDatabase, pack: PackOptions
-    ) -> None:
+    def __init__(self, root: Path, version: str, database: TemplateDatabase, pack: PackOptions) -> None:
         configuration = config.read(root)
         prefix = prefix_of(database, configuration.prefix)
         self._notes = other_prefix(config.CONFIG, configuration.prefix, prefix)
@@ -119,7 +117,7 @@ class WordPressTemplate(Template):
         self._homes = list(dict.fromkeys(filter(None, [self.facts.home, *map(home_in, former)])))
         names = [name for host in self._hosts for name in hosts.names_of(host)]
         self._owners_rules = OwnersRules(names, self.facts.base_uri, self.nonce)
-        self._php = facts.php_of(root, series)
+        self._php = needs_of(root, self._options)
         self._languages = packs(root)
         self._rows = RowRules(self._database, self._admin, self.nonce, pack.keep_customers)
         self._statements = Statements(self._database, self._admin, configuration, self._languages, self.nonce)
@@ -156,7 +154,9 @@ class WordPressTemplate(Template):
         return self._owners_rules.template(path, content, bytes) if is_htaccess(path) else None
 
     def warnings(self, path: bytes, content: bytes) -> Sequence[str]:
-        """Return what becomes of the owner's lines in a `.htaccess`, and what they may do."""
+        """Return what becomes of the owner's lines in a `.htaccess`, and which plug-ins need a PHP before 8."""
+        if path in self._php.outdated:
+            return (f"calls what PHP 8 does not have: new sites get PHP {self._php.needs.maximum} at most",)
         return self._owners_rules.warnings(path, content)
 
     def condition(self, table: str) -> str | None:
@@ -197,7 +197,7 @@ class WordPressTemplate(Template):
 
     def php(self) -> PhpNeeds:
         """Return the PHP of this version."""
-        return self._php
+        return self._php.needs
 
     def entry_points(self) -> Sequence[str]:
         """Return what makes the site reachable."""

@@ -6,10 +6,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from controller.recipes.base import PhpNeeds
-
 VERSION_FILE = "wp-includes/version.php"
-_EXTENSIONS = ("curl", "dom", "fileinfo", "gd", "json", "mbstring", "mysqli", "openssl", "zip")
 _VERSION = re.compile(rb"^\s*\$wp_version\s*=\s*'([0-9]+(?:\.[0-9]+)*)(?:[-+][^']*)?'", re.MULTILINE)
 _PHP = re.compile(rb"^\s*\$required_php_version\s*=\s*'([0-9.]+)'", re.MULTILINE)
 
@@ -18,7 +15,8 @@ _PHP = re.compile(rb"^\s*\$required_php_version\s*=\s*'([0-9.]+)'", re.MULTILINE
 class Series:
     """One series of releases; `below` is the first version that is not of it any more.
 
-    `maximum` is the newest PHP it is meant for (make.wordpress.org/core/handbook/references, "PHP compatibility").
+    `minimum` and `maximum` are the PHP it is meant for, where the table of WordPress's own handbook says "beta", too
+    (make.wordpress.org/core/handbook/references/php-compatibility-and-wordpress-versions).
     """
 
     since: tuple[int, ...]
@@ -29,14 +27,27 @@ class Series:
 
 
 SERIES = (
+    Series((4, 0), (4, 1), "5.2.4", "5.5", "phpass"),
+    Series((4, 1), (4, 4), "5.2.4", "5.6", "phpass"),
+    Series((4, 4), (4, 7), "5.2.4", "7.0", "phpass"),
+    Series((4, 7), (4, 9), "5.2.4", "7.1", "phpass"),
+    Series((4, 9), (5,), "5.2.4", "7.2", "phpass"),
+    Series((5,), (5, 2), "5.2.4", "7.3", "phpass"),
+    Series((5, 2), (5, 3), "5.6.20", "7.3", "phpass"),
+    Series((5, 3), (5, 6), "5.6.20", "7.4", "phpass"),
+    Series((5, 6), (5, 9), "5.6.20", "8.0", "phpass"),
+    Series((5, 9), (6, 1), "5.6.20", "8.1", "phpass"),
     Series((6, 1), (6, 3), "5.6.20", "8.2", "phpass"),
     Series((6, 3), (6, 4), "7.0.0", "8.2", "phpass"),
-    Series((6, 4), (6, 7), "7.0.0", "8.3", "phpass"),
+    Series((6, 4), (6, 6), "7.0.0", "8.3", "phpass"),
+    Series((6, 6), (6, 7), "7.2.24", "8.3", "phpass"),
     Series((6, 7), (6, 8), "7.2.24", "8.4", "phpass"),
     # Proven with 6.8.12 of Debian 13
-    Series((6, 8), (7,), "7.2.24", "8.4", "wordpress"),
+    Series((6, 8), (6, 9), "7.2.24", "8.4", "wordpress"),
+    Series((6, 9), (7,), "7.2.24", "8.5", "wordpress"),
 )
-KNOWN = "6.1 to 6.9"
+#: Said to whoever has another one.
+KNOWN = "4.0 to 6.9"
 
 
 def find_version(root: Path) -> str | None:
@@ -51,8 +62,7 @@ def series_of(version: str) -> Series | None:
     return next((series for series in SERIES if series.since <= numbers < series.below), None)
 
 
-def php_of(root: Path, series: Series) -> PhpNeeds:
-    """Return the PHP this tree needs: the least is what its own code asks for."""
+def least_php(root: Path, series: Series) -> str:
+    """Return the oldest PHP this tree's own code runs on, as it says itself; its series's where it does not."""
     found = _PHP.search((root / VERSION_FILE).read_bytes())
-    minimum = found.group(1).decode("ascii") if found else series.minimum
-    return PhpNeeds(minimum, series.maximum, _EXTENSIONS)
+    return found.group(1).decode("ascii") if found else series.minimum

@@ -34,7 +34,7 @@ _LEFT_OUT = (
     "woocommerce_tracker_ua", "fs_accounts", "elementor_log",
 )  # fmt: skip
 CONDITION = (
-    "option_name NOT REGEXP '^_(site_)?transient_|^_wc_session_|^_transient_timeout_'"
+    "option_name NOT REGEXP '^_(site_)?transient_|^_w[cp]_session_|^_transient_timeout_'"
     " AND option_name NOT IN (" + ", ".join(f"'{name}'" for name in _LEFT_OUT) + ")"
 )
 #: What stays although it is called like a secret.

@@ -15,11 +15,12 @@ ALWAYS_EMPTY = frozenset(
     redirection_logs redirection_404 wfls_2fa_secrets wfls_settings aiowps_login_activity aiowps_failed_logins
     aiowps_login_lockdown aiowps_audit_log itsec_logs itsec_lockouts itsec_temp wsal_occurrences wsal_metadata
     simple_history simple_history_contexts wpmailsmtp_emails_queue wpmailsmtp_debug_events
+    duplicator_packages duplicator_pro_packages duplicator_backups aws_cache
     rank_math_404_logs yoast_seo_links_log woocommerce_order_log email_log wpmailsmtp_emails_log fluentform_logs
     """.split()  # noqa: SIM905
 )
 #: Plugins whose tables begin so keep logs of visitors alone.
-TRACE_PREFIXES = ("statistics_", "wf", "slim_")
+TRACE_PREFIXES = ("statistics_", "wf", "slim_", "power_stats_")
 
 #: Customers and visitors, and what they left. Emptied unless they are asked for.
 CUSTOMERS = frozenset(
@@ -36,7 +37,7 @@ CUSTOMERS = frozenset(
     newsletter newsletter_sent newsletter_stats newsletter_user_logs mailpoet_subscribers mailpoet_subscriber_segment
     mailpoet_subscriber_custom_field mailpoet_subscriber_ips mailpoet_subscriber_tag mailpoet_statistics_opens
     mailpoet_statistics_clicks mailpoet_statistics_newsletters mailpoet_sending_task_subscribers
-    yith_wcwl yith_wcwl_lists wcboost_wishlists wcboost_wishlists_items tinvwl_lists tinvwl_items tinvwl_analytics
+    yith_wcwl yith_wcwl_lists wcboost_wishlists wcboost_wishlist_items tinvwl_lists tinvwl_items tinvwl_analytics
     cartflows_ca_cart_abandonment cartflows_ca_email_history slicewp_customers slicewp_customer_meta slicewp_visits
     """.split()  # noqa: SIM905
 )
@@ -57,8 +58,8 @@ CUSTOMER_POSTS = (
     "shop_order", "shop_order_refund", "shop_order_placehold", "shop_subscription", "user_request",
     "flamingo_inbound", "flamingo_contact", "nf_sub", "feedback",
 )  # fmt: skip
-#: Kinds and states of posts that are nobody's content.
-SCRAP_POSTS = ("revision", "customize_changeset", "oembed_cache")
+#: Kinds and states of posts that are nobody's content; the last two are WooCommerce's before it had tables for them.
+SCRAP_POSTS = ("revision", "customize_changeset", "oembed_cache", "scheduled-action", "shop_webhook")
 SCRAP_STATES = ("auto-draft", "trash")
 #: Notes about posts that tell of who worked on them.
 SCRAP_POST_META = ("_edit_lock", "_edit_last")

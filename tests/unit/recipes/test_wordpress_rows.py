@@ -22,6 +22,10 @@ PLUGINS = {
     "acme_orders": ("id", "order_id", "amount"),
     "acme_contact_log": ("id", "email", "remote_ip"),
     "acme_lessons": ("id", "user_id", "title"),
+    "power_stats_visits": ("id", "date", "ip", "referer"),
+    "duplicator_packages": ("id", "name", "hash", "package"),
+    "aws_cache": ("name", "value"),
+    "wcboost_wishlist_items": ("item_id", "product_id", "wishlist_id"),
 }
 
 
@@ -62,3 +66,15 @@ def test_rows_of_customers_go_and_what_others_wrote_stays():
     condition = rules().condition("wp_acme_lessons")
     assert condition.startswith("COALESCE(`user_id`, 0) NOT IN (SELECT user_id FROM `wp_usermeta`")
     assert "customer" in condition and "administrator" not in condition
+
+
+@pytest.mark.parametrize("keep", [False, True])
+@pytest.mark.parametrize("kind", ["scheduled-action", "shop_webhook", "revision"])
+def test_what_an_older_shop_kept_as_posts_and_a_newer_one_in_tables_is_left_out_all_the_same(kind, keep):
+    assert f"'{kind}'" in rules(keep).condition("wp_posts")
+    assert f"'{kind}'" in rules(keep).condition("wp_postmeta")
+
+
+@pytest.mark.parametrize("table", ["power_stats_visits", "duplicator_packages", "aws_cache", "wcboost_wishlist_items"])
+def test_visits_copies_that_do_not_travel_caches_and_wishes_are_left_out(table):
+    assert rules().condition(f"wp_{table}") is None
