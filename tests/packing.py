@@ -18,15 +18,15 @@ class PlainPlan:
         self.token = token(self.nonce, "domain")
         self.empty = set(empty)
         self.where = where or {}
-        self.left_out = set()
+        self.unwanted = set()
         self.going_on = set()
         self.statements = []
         #: Table -> {column: template} of what every shop has in each of its rows.
         self.own = {}
         self._forbidden = {"domain": domain} if forbidden is None else forbidden
 
-    def excludes(self, path, is_directory):
-        return path in self.left_out
+    def left_out(self, path, is_directory):
+        return "of no use" if path in self.unwanted else None
 
     def path(self, path):
         return path

@@ -68,6 +68,7 @@ def pack(request: Request, make_plan: MakePlan, progress: Progress) -> Packed:
     tree = Tree(request.docroot)
     with ExitStack() as stack:
         bundle = stack.enter_context(BundleWriter(request.target))
+        tree.ignore(request.dump, request.target, request.variants, bundle.spool)
         scratch = stack.enter_context(open_scratch(request.scratch, progress.phase))
         source = stack.enter_context(open_source(request.database, request.dump, scratch, progress.phase))
         plan = make_plan(tree, source)

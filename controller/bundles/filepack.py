@@ -6,7 +6,9 @@ import stat
 from collections.abc import Container
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from typing import Any
 
+from controller.bundles.left_out import LeftOut
 from controller.bundles.listing import Listing
 from controller.bundles.names import Names
 from controller.bundles.plan import Plan
@@ -38,6 +40,8 @@ class FileFacts:
     kinds: dict[PathBytes, str] = field(default_factory=dict)
     #: Entries of a variant that replace none of the template's.
     added: int = 0
+    #: What stayed out, by reason (left_out.LeftOut.as_json).
+    left_out: dict[str, Any] = field(default_factory=dict)
 
     @property
     def inodes(self) -> int:
@@ -52,12 +56,14 @@ def pack_files(
 
     Raises ShoplaunchError `tree_*`, `template_occupied`, `disk_full`.
     """
+    left_out = LeftOut(tree.root)
     with ExitStack() as stack:
         with disk_errors(bundle.target):
-            entries = stack.enter_context(Listing(tree.entries(plan.excludes), bundle.spool))
+            entries = stack.enter_context(Listing(tree.entries(plan.left_out, left_out), bundle.spool))
         progress.phase("files", entries.bytes)
         facts = _pack(entries, tree, plan, names, bundle, replaced, progress)
         tree.check_unchanged(entries)
+        facts.left_out = left_out.as_json()
         return facts
 
 

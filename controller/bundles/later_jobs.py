@@ -68,7 +68,7 @@ def _require_edit(kind: str, edit: Mapping[str, Any], tree: Tree, plan: Plan) ->
 def _packed(path: bytes, tree: Tree, plan: Plan) -> bytes | None:
     """Return a file as a template, None when there is none; `path` is a template, too."""
     last = path.rpartition(b"/")[2]
-    for entry in tree.entries(plan.excludes):
+    for entry in tree.entries(plan.left_out):
         if entry.kind == "file" and entry.path.rpartition(b"/")[2] == last and plan.path(entry.path) == path:
             return plan.file(entry.path, tree.read(entry))
     return None

@@ -32,7 +32,8 @@ _BYTES_PER_SQL_BYTE = 2
 _OWN_INODES = 32
 #: Parts of the report that are for the operator alone.
 _NOT_TRAVELLING = (
-    "rewriting", "replaced_files", "not_searched", "compressed_files_not_searched", "rows_compared",
+    "rewriting", "replaced_files", "not_searched", "compressed_files_not_searched", "rows_compared", "left_out",
+    "living_shop",
 )  # fmt: skip
 
 
@@ -146,6 +147,7 @@ def report_of(plan: Plan, files: FileFacts, data: DataFacts, evidence: Evidence,
     unproved = sorted(f"{one.table.name}.{column}" for one in proofs for column in one.left_out)
     return {
         **plan.report(),
+        "left_out": files.left_out,
         "files": {"files": files.files, "directories": files.directories, "links": files.links,
                   "bytes": files.bytes, "filled": files.filled},
         "tables": len(data.definitions),

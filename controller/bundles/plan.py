@@ -12,14 +12,14 @@ from controller.bundles.source import Table
 class Plan(Protocol):
     """One template, understood: what of it is packed and what becomes of it. Templates are in raw context.
 
-    `excludes`, `path` and `file` are asked in another process, which has no database.
+    `left_out`, `path` and `file` are asked in another process, which has no database.
     """
 
     nonce: str
     application: Mapping[str, str]
 
-    def excludes(self, path: bytes, is_directory: bool) -> bool:
-        """Tell whether an entry (and all below it) stays out."""
+    def left_out(self, path: bytes, is_directory: bool) -> str | None:
+        """Return why an entry (and all below it) stays out, None for what is packed."""
 
     def path(self, path: bytes) -> bytes:
         """Return a path or link target as a template."""

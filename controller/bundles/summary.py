@@ -8,6 +8,11 @@ from typing import Any
 
 #: Rows shown per section on a terminal; JSON has all of them.
 SHOWN_ROWS = 30
+#: Of the report's parts whose name alone does not say it.
+_TITLES = {
+    "left_out": "Left out (--keep PATTERN packs it all the same, --leave-out PATTERN leaves out more)",
+    "living_shop": "Set for a living shop",
+}
 _UNITS = ("B", "KiB", "MiB", "GiB")
 
 
@@ -32,7 +37,9 @@ def size(count: int) -> str:
 def sections(manifest: Mapping[str, Any], bundle_size: int, report: Mapping[str, Any]) -> list[Section]:
     """Return what to tell of a bundle by its manifest and the packing's report; empty sections are left out."""
     made = [_bundle(manifest, bundle_size), _requirements(manifest)]
-    made += [Section(key.replace("_", " ").capitalize(), _rows(value)) for key, value in report.items()]
+    made += [
+        Section(_TITLES.get(key, key.replace("_", " ").capitalize()), _rows(value)) for key, value in report.items()
+    ]
     made.append(Section("Personal data that remains", [(place, "") for place in manifest.get("personal_data", [])]))
     return [section for section in made if section.rows]
 

@@ -90,9 +90,9 @@ class TemplatePlan:
         self._whole_files: list[str] = []
         self._proportion = Proportion()
 
-    def excludes(self, path: bytes, is_directory: bool) -> bool:
-        """Tell whether an entry stays out."""
-        return self._template.excludes(path, is_directory)
+    def left_out(self, path: bytes, is_directory: bool) -> str | None:
+        """Return why an entry stays out, None for what is packed."""
+        return self._template.left_out(path, is_directory)
 
     def path(self, path: bytes) -> bytes:
         """Return a path or link target as a template."""

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
+import re
 import stat
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from controller.bundles.left_out import LeftOut
 from controller.recipes.location.paths import roots_of
 from shared.bundle import MAX_FILE_BYTES, check_link, check_path
 from shared.errors import ShoplaunchError
 
-#: Told a path below the root (bytes) and whether it is a directory; True leaves it and all below it out.
-Excluded = Callable[[bytes, bool], bool]
+#: Given a path below the root (bytes) and whether it is a directory; the reason leaves it and all below it out.
+Excluded = Callable[[bytes, bool], str | None]
+#: Reasons of the walk's own.
+GIVEN = "given to this packing: the dump, the bundle itself"
+NO_CONTENT = "sockets and pipes: there is nothing in them to pack"
+DANGLING = "links to what is left out"
+_SHOWN_NAMES = 10
+_SHOWN_BYTES = 200
 
 
 class Status(NamedTuple):
@@ -41,6 +50,14 @@ class Entry(NamedTuple):
         return self.status.size if self.kind == "file" else 0
 
 
+class _Walk(NamedTuple):
+    """What one walk asks, and what it comes upon."""
+
+    excluded: Excluded
+    left_out: LeftOut
+    unnameable: list[bytes]
+
+
 class Tree:
     """A document root on the packer's machine."""
 
@@ -48,15 +65,28 @@ class Tree:
         self.root = os.fsencode(root)
         self._real = os.path.realpath(self.root)
         self._roots = [*map(os.fsencode, roots_of(root)), self._real]
+        self._ignored: set[tuple[int, int]] = set()
         if not os.path.isdir(self._real):  # noqa: PTH112 - bytes paths
             raise ShoplaunchError("docroot_missing", f"{root} is not a directory")
 
-    def entries(self, excluded: Excluded) -> Iterator[Entry]:
-        """Yield every entry that is packed, sorted by path, a directory before what it holds.
+    def ignore(self, *paths: Path | None) -> None:
+        """Leave the files and folders at `paths` out of every walk, under whatever name it meets them."""
+        for path in filter(None, paths):
+            with contextlib.suppress(OSError):
+                found = path.stat()
+                self._ignored.add((found.st_dev, found.st_ino))
 
-        Raises ShoplaunchError `tree_unreadable`, `tree_link_outside`, `tree_name_encoding`, `tree_changed`.
+    def entries(self, excluded: Excluded, left_out: LeftOut | None = None) -> Iterator[Entry]:
+        """Yield every entry that is packed, sorted by path, a directory before what it holds; count the others.
+
+        Raises ShoplaunchError `tree_unreadable`, `tree_link_outside`, `tree_changed`, and at the end
+        `tree_name_encoding` with all names that no bundle can hold.
         """
-        return self._walk(b"", excluded)
+        unnameable: list[bytes] = []
+        counted = LeftOut(self._absolute(b"")) if left_out is None else left_out
+        yield from self._walk(b"", _Walk(excluded, counted, unnameable))
+        if unnameable:
+            raise _unnameable(unnameable)
 
     def read(self, entry: Entry) -> bytes:
         """Return a file's content.
@@ -90,7 +120,7 @@ class Tree:
     def _absolute(self, path: bytes) -> bytes:
         return os.path.join(self._real, path)  # noqa: PTH118 - bytes paths
 
-    def _walk(self, folder: bytes, excluded: Excluded) -> Iterator[Entry]:
+    def _walk(self, folder: bytes, walk: _Walk) -> Iterator[Entry]:
         try:
             with os.scandir(self._absolute(folder)) as scan:
                 found = list(scan)
@@ -99,25 +129,47 @@ class Tree:
         # What a directory holds comes where its path with a slash does: `a`, `a.txt`, `a/b`
         places = [(item.name, item) for item in found]
         places += [(item.name + b"/", item) for item in found if item.is_dir(follow_symlinks=False)]
+        passed_over = set()
         for place, item in sorted(places, key=lambda one: one[0]):
-            path = folder + b"/" + item.name if folder else item.name
-            if excluded(path, item.is_dir(follow_symlinks=False)):
+            if item.name in passed_over:
                 continue
+            path = folder + b"/" + item.name if folder else item.name
             if place.endswith(b"/"):
-                yield from self._walk(path, excluded)
+                yield from self._walk(path, walk)
+            elif self._is_left_out(path, item, walk):
+                passed_over.add(item.name)
             else:
                 yield self._entry(path, item)
 
+    def _is_left_out(self, path: bytes, item: os.DirEntry[bytes], walk: _Walk) -> bool:
+        """Tell whether an entry stays out, and count it; a name that no bundle can hold is kept for the end."""
+        reason = GIVEN if self._is_ignored(item) else self._reason(path, item, walk)
+        if reason:
+            walk.left_out.add(reason, path)
+        elif _is_unnameable(path):
+            walk.unnameable.append(path)
+        else:
+            return False
+        return True
+
+    def _reason(self, path: bytes, item: os.DirEntry[bytes], walk: _Walk) -> str | None:
+        reason = walk.excluded(path, item.is_dir(follow_symlinks=False))
+        if reason or not item.is_symlink():
+            return reason or (NO_CONTENT if _has_no_content(item) else None)
+        final = os.path.realpath(self._absolute(path))
+        inside = final[len(self._real) + 1 :] if final.startswith(self._real + b"/") else b""
+        is_directory = os.path.isdir(final)  # noqa: PTH112 - bytes paths
+        above = [inside[: found.start()] for found in re.finditer(b"/", inside)]
+        led = any(walk.excluded(one, True) for one in above) or (inside and walk.excluded(inside, is_directory))
+        return DANGLING if led else None
+
+    def _is_ignored(self, item: os.DirEntry[bytes]) -> bool:
+        if not any(inode == item.inode() for _, inode in self._ignored):
+            return False
+        found = item.stat(follow_symlinks=False)
+        return (found.st_dev, found.st_ino) in self._ignored
+
     def _entry(self, path: bytes, item: os.DirEntry[bytes]) -> Entry:
-        try:
-            path.decode("utf-8")
-        except UnicodeDecodeError as problem:
-            raise ShoplaunchError("tree_name_encoding", f"{_shown(path)} is not UTF-8") from problem
-        try:
-            check_path(path)
-        except ShoplaunchError as problem:
-            reason = f"{_shown(path)} holds a control character or backslash, or is too long"
-            raise ShoplaunchError("tree_name_encoding", reason) from problem
         try:
             found = item.stat(follow_symlinks=False)
         except OSError as problem:
@@ -130,7 +182,7 @@ class Tree:
             return Entry(path, "file", status)
         if stat.S_ISLNK(status.mode):
             return Entry(path, "link", status, self._target(path))
-        raise ShoplaunchError("tree_unreadable", f"{_shown(path)} is a socket, pipe or device")
+        raise ShoplaunchError("tree_unreadable", f"{_shown(path)} is a device")
 
     def _target(self, path: bytes) -> bytes:
         """Return a link's target relative to the link, inside the tree."""
@@ -146,17 +198,62 @@ class Tree:
         except ShoplaunchError as problem:
             raise ShoplaunchError("tree_link_outside", f"{_shown(path)} -> {_shown(target)}") from problem
         # The words stay inside; what they lead to by other links must too
-        final = os.path.realpath(self._absolute(path))
+        final = os.path.realpath(os.path.join(os.path.dirname(self._absolute(path)), target))  # noqa: PTH118, PTH120
         if final != self._real and not final.startswith(self._real + b"/"):
             raise ShoplaunchError("tree_link_outside", f"{_shown(path)} leads to {_shown(final)}")
         return target
+
+    def _where_it_stood(self, target: bytes) -> bytes | None:
+        """Return the path below the root that an absolute target meant before the tree was copied here, else None.
+
+        What exists on this machine is really outside.
+        """
+        if os.path.lexists(target):
+            return None
+        parts = target.strip(b"/").split(b"/")
+        ends = (b"/".join(parts[first:]) for first in range(1, len(parts) - 1))
+        return next((end for end in ends if os.path.lexists(self._absolute(end))), None)
 
     def _made_relative(self, path: bytes, target: bytes) -> bytes:
         for root in self._roots:
             if target == root or target.startswith(root + b"/"):
                 inside = target[len(root) :].strip(b"/") or b"."
                 return os.path.relpath(b"/" + inside, b"/" + os.path.dirname(path))  # noqa: PTH120 - bytes paths
+        stood = self._where_it_stood(target)
+        if stood is not None:
+            return os.path.relpath(b"/" + stood, b"/" + os.path.dirname(path))  # noqa: PTH120 - bytes paths
         raise ShoplaunchError("tree_link_outside", f"{_shown(path)} -> {_shown(target)}")
+
+
+def _has_no_content(item: os.DirEntry[bytes]) -> bool:
+    """Tell whether an entry is a socket or pipe: a program made it, and makes it anew."""
+    if item.is_file(follow_symlinks=False) or item.is_dir(follow_symlinks=False):
+        return False
+    mode = item.stat(follow_symlinks=False).st_mode
+    return stat.S_ISSOCK(mode) or stat.S_ISFIFO(mode)
+
+
+def _is_unnameable(path: bytes) -> bool:
+    try:
+        path.decode("utf-8")
+        check_path(path)
+    except (UnicodeDecodeError, ShoplaunchError):
+        return True
+    return False
+
+
+def _unnameable(paths: Sequence[bytes]) -> ShoplaunchError:
+    """Return the refusal of names, each with the option that leaves it out."""
+    named = [f"{_shown(path)} (--leave-out '{_fitting(path)}')" for path in paths[:_SHOWN_NAMES]]
+    more = [f"{len(paths) - _SHOWN_NAMES} more"] if len(paths) > _SHOWN_NAMES else []
+    reason = "not UTF-8, or with a control character or backslash, or too long"
+    return ShoplaunchError("tree_name_encoding", f"{reason}: {', '.join([*named, *more])}")
+
+
+def _fitting(path: bytes) -> str:
+    """Return a pattern of printable characters that fits a path; one that is too long ends with a wildcard."""
+    safe = re.sub(rb"[^ -~]|[\\*?\[\]']", b"?", path)
+    return (safe if len(safe) <= _SHOWN_BYTES else safe[:_SHOWN_BYTES] + b"**").decode("ascii")
 
 
 def _refusal(path: bytes, problem: OSError) -> ShoplaunchError:
@@ -173,4 +270,4 @@ def _status(found: os.stat_result) -> Status:
 
 
 def _shown(path: bytes) -> str:
-    return path.decode("utf-8", "backslashreplace")[-300:]
+    return path.decode("utf-8", "backslashreplace")[-_SHOWN_BYTES:]

@@ -29,7 +29,7 @@ def replaced_paths(variants: Sequence[Variant]) -> set[bytes]:
 
 
 def _entries(tree: Tree) -> list[Entry]:
-    return list(tree.entries(lambda path, is_directory: False))
+    return list(tree.entries(lambda path, is_directory: None))
 
 
 def _pack(variant: Variant, template: FileFacts, plan: Plan, names: Names, bundle: BundleWriter) -> FileFacts:
@@ -61,7 +61,7 @@ def _check(variant: Variant, entry: Entry, kinds: Mapping[bytes, str], plan: Pla
         raise wrong(variant.name, f"files: {shown} is a link; put the file itself there")
     if kinds.get(entry.path, entry.kind) != entry.kind:
         raise wrong(variant.name, f"files: {shown} is a {entry.kind} here and a {kinds[entry.path]} in the template")
-    if plan.excludes(entry.path, entry.kind == "directory"):
+    if plan.left_out(entry.path, entry.kind == "directory"):
         raise wrong(
             variant.name, f"files: {shown} is nothing a bundle may hold (caches, archives, what is the panel's)"
         )

@@ -38,6 +38,9 @@ _SIGNALS = (signal.SIGTERM, signal.SIGHUP)
 @click.option("--scratch", help="URL of a server to try the bundle on, password "
               "also from SHOPLAUNCH_SCRATCH_PASSWORD; default: a private one is started.")  # fmt: skip
 @click.option("--keep-customers", is_flag=True, help="Keep customers, addresses, carts and orders.")
+@click.option("--keep", multiple=True, metavar="PATTERN", help="Pack what would be left out: paths below the docroot, "
+              "* within a name, ** over folders; may be repeated.")  # fmt: skip
+@click.option("--leave-out", multiple=True, metavar="PATTERN", help="Leave these out as well, in the same way.")
 @click.option("--variants", type=click.Path(path_type=Path), help="A TOML file that declares what orders may choose.")
 @click.option("--check", is_flag=True, help="Tell what the template holds and what is wrong with it; leave no bundle.")
 @json_option
@@ -45,12 +48,13 @@ _SIGNALS = (signal.SIGTERM, signal.SIGHUP)
 @errors_shown
 def pack(
     docroot: Path, url: str | None, dump: Path | None, recipe: str | None, domain: str | None, scratch: str | None,
-    keep_customers: bool, variants: Path | None, check: bool, as_json: bool, target: Path | None,
+    keep_customers: bool, keep: tuple[str, ...], leave_out: tuple[str, ...], variants: Path | None, check: bool,
+    as_json: bool, target: Path | None,
 ) -> None:  # fmt: skip
     """Turn a template shop into one bundle."""
     if (url is None) == (dump is None):
         raise click.UsageError("give either --database or --dump")
-    options = PackOptions(domain=domain, keep_customers=keep_customers)
+    options = PackOptions(domain, keep_customers=keep_customers, keep=keep, leave_out=leave_out)
 
     def planned(tree: Tree, source: Source) -> TemplatePlan:
         return make_plan(tree, source, recipe, options)

@@ -54,7 +54,7 @@ def check(request: compiler.Request, make_plan: MakePlan, progress: Progress) ->
         plan = _noted(checked, lambda: make_plan(tree, source))
         if plan is not None:
             checked.template = {"application": dict(plan.application), **checked.template}
-        excluded = plan.excludes if plan is not None else _nothing
+        excluded = plan.left_out if plan is not None else _nothing
         checked.template["files"] = _noted(checked, lambda: survey_tree(tree, excluded)) or {}
         if plan is None or checked.problems:
             raise checked.problems[0]
@@ -76,5 +76,5 @@ def _noted(checked: Checked, look: Callable[[], Found]) -> Found | None:
         return None
 
 
-def _nothing(_path: bytes, _is_directory: bool) -> bool:
-    return False
+def _nothing(_path: bytes, _is_directory: bool) -> None:
+    return None

@@ -32,11 +32,16 @@ class TemplateDatabase(Protocol):
 
 @dataclass(frozen=True)
 class PackOptions:
-    """What the operator said when packing. `domain` and `home` are None to find them out."""
+    """What the operator said when packing. `domain` and `home` are None to find them out.
+
+    `keep` and `leave_out` are patterns of paths below the root (`recipes.globs`): the first wins over all rules.
+    """
 
     domain: str | None = None
     home: str | None = None
     keep_customers: bool = False
+    keep: tuple[str, ...] = ()
+    leave_out: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -130,8 +135,8 @@ class Template(ABC):
         """Return what is replaced wherever it occurs in text files and text columns."""
 
     @abstractmethod
-    def excludes(self, path: bytes, is_directory: bool) -> bool:
-        """Tell whether an entry below the root (and all below it) is left out."""
+    def left_out(self, path: bytes, is_directory: bool) -> str | None:
+        """Return why an entry below the root (and all below it) is left out, None for what is packed."""
 
     def path(self, path: bytes) -> bytes:
         """Return a path below the root, or a relative link target, as a template."""

@@ -138,7 +138,7 @@ class PrestaShopTemplate(Template):
         self._owners_rules = OwnersRules(names, base_uri, self.nonce)
         self._own_block = OwnBlock(tuple(map(int, version.split("."))), self._settings, self.nonce)
         self._has_rules = (root / ".htaccess").is_file()
-        self._tree = TreeRules(series, admin_folder, options.keep_customers)
+        self._tree = TreeRules(root, series, admin_folder, options, self._database.folders_in_use())
         self._rows = RowRules(self._database, self._admin, self.nonce, options.keep_customers)
         self._statements = Statements(self._database, self._admin, self.nonce, series.password_format)
         self._checks = checks_of(self._database, root, self._settings, series, self.nonce)
@@ -155,9 +155,9 @@ class PrestaShopTemplate(Template):
         found.add(self._admin.email, "admin.email", "email")
         return found.all()
 
-    def excludes(self, path: bytes, is_directory: bool) -> bool:
-        """Tell whether an entry stays out."""
-        return self._tree.excludes(path, is_directory)
+    def left_out(self, path: bytes, is_directory: bool) -> str | None:
+        """Return why an entry stays out, None for what is packed."""
+        return self._tree.left_out(path, is_directory)
 
     def path(self, path: bytes) -> bytes:
         """Return a path or relative link target with the back office's folder as a placeholder."""

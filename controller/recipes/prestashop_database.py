@@ -13,6 +13,8 @@ from shared.errors import ShoplaunchError
 
 _NEEDED = ("shop_url", "shop", "configuration", "employee", "lang", "product")
 _SUPER_ADMIN = 1
+#: Where the database names a folder: (table, column, folder above). 1.6 has its themes in a table of their own.
+_IN_USE = (("shop", "theme_name", "themes"), ("theme", "directory", "themes"), ("module", "name", "modules"))
 
 
 @dataclass(frozen=True)
@@ -155,6 +157,14 @@ class Database:
         if "currency" not in self.tables or "conversion_rate" not in self.columns("currency"):
             return []
         return [row[0] for row in self.text("SELECT iso_code FROM {currency} WHERE active = 1 ORDER BY id_currency")]
+
+    def folders_in_use(self) -> set[str]:
+        """Return the folders of themes and modules that the shop uses."""
+        used = set()
+        for table, column, folder in _IN_USE:
+            if table in self.tables and column in self.columns(table):
+                used |= {f"{folder}/{name}" for (name,) in self.text(f"SELECT {column} FROM {{{table}}}") if name}
+        return used
 
     def product(self) -> Product | None:
         """Return the first active product, one with a picture if there is one."""

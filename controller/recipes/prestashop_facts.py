@@ -28,6 +28,8 @@ class Series:
     defines: bool = False
     #: How the back office's passwords are hashed.
     password_format: str = BCRYPT
+    #: Files at the root that developers' machines have as well, and this series does not start without.
+    needed: tuple[str, ...] = ()
     #: The page of the cart.
     cart: str = "/index.php?controller=cart&action=show"
 
@@ -57,7 +59,7 @@ SERIES = (
     Series((1, 7, 8), (1, 8), PhpNeeds("7.1.3", "7.4", _EXTENSIONS), **_SINCE_1_7_4),
     # 8.2 says 7.2.5 to 8.1 and was proven on 8.4; older PHP is what most hosts still offer
     Series((8,), (9,), PhpNeeds("7.2.5", "8.4", _EXTENSIONS), **_SINCE_1_7_4),
-    Series((9,), (10,), PhpNeeds("8.1", "8.5", _EXTENSIONS), **_SINCE_1_7_4),
+    Series((9,), (10,), PhpNeeds("8.1", "8.5", _EXTENSIONS), needed=(".env", ".env.dist"), **_SINCE_1_7_4),
 )  # fmt: skip
 #: Said to whoever has another one.
 KNOWN = "1.6, 1.7, 8 and 9"

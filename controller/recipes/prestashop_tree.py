@@ -11,9 +11,11 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 
+from controller.recipes import web_root
+from controller.recipes.base import PackOptions
 from controller.recipes.location import evidence, paths
 from controller.recipes.prestashop_facts import Series
-from controller.recipes.surroundings import COPIES, LEFT_OUT_ANYWHERE, PANELS_OWN
+from controller.recipes.web_root import WebRoot
 from shared.errors import ShoplaunchError
 
 #: What keeps visitors out of a folder; stays when a folder is emptied.
@@ -25,18 +27,20 @@ _EMPTIED = (
 )  # fmt: skip
 _EMPTIED_PATTERN = re.compile(rb"themes/[^/]+/(?:assets/)?cache")
 _EMPTIED_IN_ADMIN = (b"backups", b"import", b"export", b"autoupgrade")
-_LEFT_OUT = re.compile(
-    rb"install(?:[-_.][^/]*)?|" + PANELS_OWN + rb"|" + COPIES +
-    # Old copies of the configuration, with old passwords
-    rb"|app/config/parameters[^/]*\.(?:php|yml)[^/]+|app/config/parameters\.old[^/]*|app/config/parameters\.[^/]*\.php"
-    rb"|config/settings\.(?!inc\.php$)[^/]*|config/settings\.inc\.php.+|\.env\.(?:.*\.)?local"
-    # Where classes lie, found out anew
-    rb"|cache/class_index\.php"
-    # Lists fetched from the maker, made anew
+_OLD_CONFIGURATION = re.compile(
+    rb"app/config/(?:old|copy|copia|bak)?[-_. ]?parameters[^/]*|config/[^/]*settings[^/]*", re.IGNORECASE
+)
+#: The configuration itself, and what the releases bring along.
+_CONFIGURATION = (
+    b"app/config/parameters.php", b"app/config/parameters.yml", b"app/config/parameters.yml.dist",
+    b"config/settings.inc.php",
+)  # fmt: skip
+_MADE_ANEW = re.compile(
+    # Where classes lie
+    rb"cache/class_index\.php"
+    # Lists fetched from the maker
     rb"|config/xml/[^/]+\.xml"
 )
-#: Kept although the patterns above would leave it out.
-_KEPT = (b"app/config/parameters.yml.dist",)
 #: What customers sent in, under names without meaning.
 _CUSTOMER_UPLOAD = re.compile(rb"upload/[0-9a-f]{32,40}(?:_small)?")
 _TEMPLATE_NAME = re.compile(rb"from (['\"])((?:[A-Za-z]:)?[/\\][^'\"]+?)[/\\]+(?:themes|modules|admin[^/\\'\"]*)[/\\]")
@@ -46,22 +50,35 @@ _HEAD_BYTES = 4096
 
 
 class TreeRules:
-    """Which entries of one template's tree are packed."""
+    """Which entries of one template's tree are packed; `in_use` are folders that its database names."""
 
-    def __init__(self, series: Series, admin_folder: str, keep_customers: bool) -> None:
+    def __init__(
+        self, root: Path, series: Series, admin_folder: str, options: PackOptions, in_use: Iterable[str] = ()
+    ) -> None:
         self._caches = tuple(folder.encode() for folder in series.caches)
         admin = admin_folder.encode()
         self._emptied = {folder.encode() for folder in (*_EMPTIED, *series.emptied)}
         self._emptied |= {admin + b"/" + folder for folder in _EMPTIED_IN_ADMIN}
-        self._keep_customers = keep_customers
+        self._keep_customers = options.keep_customers
+        needed = {name.lower().encode() for name in (*series.needed, *in_use)}
+        self._web_root = WebRoot(root, options, {*needed, *_CONFIGURATION}, self._own)
 
-    def excludes(self, path: bytes, is_directory: bool) -> bool:
-        """Tell whether an entry, and all below it, stays out."""
-        parent, _, name = path.rpartition(b"/")
-        if name in LEFT_OUT_ANYWHERE or (_LEFT_OUT.fullmatch(path) and path not in _KEPT):
-            return True
+    def left_out(self, path: bytes, is_directory: bool) -> str | None:
+        """Return why an entry, and all below it, stays out; None for what is packed."""
+        return self._web_root.left_out(path, is_directory)
+
+    def _own(self, path: bytes, is_directory: bool) -> str | None:
+        """Return PrestaShop's own reasons."""
+        if _OLD_CONFIGURATION.fullmatch(path) and path not in _CONFIGURATION:
+            return web_root.OLD_CONFIGURATION
         if not self._keep_customers and _CUSTOMER_UPLOAD.fullmatch(path):
-            return True
+            return web_root.CUSTOMERS
+        if _MADE_ANEW.fullmatch(path) or self._is_emptied(path, is_directory):
+            return web_root.CACHES
+        return None
+
+    def _is_emptied(self, path: bytes, is_directory: bool) -> bool:
+        parent, _, name = path.rpartition(b"/")
         for cache in self._caches:
             if parent == cache:
                 return name not in (_ENVIRONMENTS if is_directory else _GUARDS)

@@ -8,13 +8,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from controller.recipes.base import Replacement
 from controller.recipes.location import hosts, paths
 
-#: Entries below a root that belong to the panel of whatever server the template stood on, or to its owner's tools.
-PANELS_OWN = (
-    rb"\.git|\.svn|\.hg|\.idea|\.vscode|cgi-bin|\.well-known|\.ftpquota|\.user\.ini|php\.ini|\.htpasswds|\.shoplaunch.*"
-)
-#: Dumps and archives of the template itself, at its top.
-COPIES = rb"[^/]*\.(?:sql|sql\.gz|sql\.bz2|sql\.zip|tar|tar\.gz|tgz|zip|bak|old|orig|swp)"
-LEFT_OUT_ANYWHERE = (b"error_log", b".DS_Store", b"Thumbs.db", b".git", b".svn")
 TOO_COMMON = "too common"
 TOO_SHORT = "so short that it may stand below other folders: only as file://"
 #: The shortest password that can be searched for without finding ordinary words.

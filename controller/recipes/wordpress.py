@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from controller.nouns import SHOP, SITE
-from controller.recipes import surroundings, wordpress_tree
+from controller.recipes import surroundings
 from controller.recipes import wordpress_config as config
 from controller.recipes import wordpress_facts as facts
 from controller.recipes import wordpress_options as options
@@ -36,6 +36,7 @@ from controller.recipes.wordpress_languages import packs
 from controller.recipes.wordpress_php import needs_of
 from controller.recipes.wordpress_rows import RowRules
 from controller.recipes.wordpress_statements import Statements
+from controller.recipes.wordpress_tree import TreeRules
 from shared.errors import ShoplaunchError
 
 ADMIN_FOLDER = "wp-admin"
@@ -117,6 +118,7 @@ class WordPressTemplate(Template):
         self._homes = list(dict.fromkeys(filter(None, [self.facts.home, *map(home_in, former)])))
         names = [name for host in self._hosts for name in hosts.names_of(host)]
         self._owners_rules = OwnersRules(names, self.facts.base_uri, self.nonce)
+        self._tree = TreeRules(root, pack, options.folders_in_use(self._options))
         self._php = needs_of(root, self._options)
         self._languages = packs(root)
         self._rows = RowRules(self._database, self._admin, self.nonce, pack.keep_customers)
@@ -143,9 +145,9 @@ class WordPressTemplate(Template):
         found.add(self._admin.email, "admin.email", "email")
         return found.all()
 
-    def excludes(self, path: bytes, is_directory: bool) -> bool:
-        """Tell whether an entry stays out."""
-        return wordpress_tree.excludes(path, is_directory)
+    def left_out(self, path: bytes, is_directory: bool) -> str | None:
+        """Return why an entry stays out, None for what is packed."""
+        return self._tree.left_out(path, is_directory)
 
     def file(self, path: bytes, content: bytes) -> bytes | None:
         """Return the complete template of the configuration, or of the web server's rules."""

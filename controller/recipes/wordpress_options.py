@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from controller.recipes import wordpress_secrets as secret
@@ -37,6 +38,8 @@ CONDITION = (
     "option_name NOT REGEXP '^_(site_)?transient_|^_w[cp]_session_|^_transient_timeout_'"
     " AND option_name NOT IN (" + ", ".join(f"'{name}'" for name in _LEFT_OUT) + ")"
 )
+#: In the list of active plug-ins the folder of each.
+_PLUGIN = re.compile(rb'"([^"/]+)/[^"]+\.php"')
 #: What stays although it is called like a secret.
 _MAILBOX = b"password"
 
@@ -64,3 +67,11 @@ def template_of(name: str, value: bytes, nonce: str) -> bytes:
     if emptied is not value:
         return emptied
     return b"" if secret.is_secret(name, value) and not secret.is_array(value) else value
+
+
+def folders_in_use(options: Mapping[str, bytes]) -> set[str]:
+    """Return the folders of the themes and plug-ins that are active."""
+    themes = {options.get(name, b"").decode("utf-8", "replace") for name in ("template", "stylesheet")}
+    plugins = _PLUGIN.findall(options.get("active_plugins", b""))
+    used = {f"wp-content/plugins/{found.decode('utf-8', 'replace')}" for found in plugins}
+    return used | {f"wp-content/themes/{theme}" for theme in themes if theme}

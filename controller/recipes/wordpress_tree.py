@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from pathlib import Path
 
-from controller.recipes.surroundings import COPIES, LEFT_OUT_ANYWHERE, PANELS_OWN
+from controller.recipes import web_root
+from controller.recipes.base import PackOptions
+from controller.recipes.web_root import WebRoot
 
 #: What keeps visitors out of a folder; stays when a folder is emptied.
 _GUARDS = (b"index.php", b"index.html", b".htaccess", b"web.config")
@@ -13,19 +17,44 @@ _EMPTIED = (
     "wp-content/cache", "wp-content/upgrade", "wp-content/upgrade-temp-backup", "wp-content/uploads/wc-logs",
     "wp-content/uploads/cache", "wp-content/et-cache", "wp-content/litespeed",
 )  # fmt: skip
-_LEFT_OUT = re.compile(
-    PANELS_OWN + rb"|" + COPIES + rb"|\.maintenance"
-    # Old copies of the configuration, with old passwords
-    rb"|wp-config(?!\.php$|-sample\.php$)[^/]*"
-    # Copies of the site, logs, and what speaks to a cache server a new account does not have
-    rb"|wp-content/(?:debug\.log|object-cache\.php|wflogs|updraft|ai1wm-backups|backup[^/]*|backups-dup-lite"
-    rb"|uploads/backup[^/]*|uploads/wpforms/cache|[^/]*\.(?:sql|sql\.gz|zip|tar|tar\.gz|tgz|log))"
+_MAINTENANCE = re.compile(rb"\.maintenance")
+_OLD_CONFIGURATION = re.compile(
+    rb"wp-config(?!\.php\Z|-sample\.php\Z)[^/]*|(?:old|copy|bak)[-_. ]?wp-config[^/]*", re.DOTALL | re.IGNORECASE
+)
+#: What speaks to a cache server that a new account does not have.
+_CACHE_SERVER = re.compile(rb"wp-content/object-cache\.php")
+_LOGS = re.compile(rb"wp-content/(?:wflogs|uploads/(?:wpforms/cache|simple-history)/.+)", re.DOTALL)
+#: Copies of the whole site, where plug-ins for backups and moves keep them.
+_COPIES = re.compile(
+    rb"wp-content/(?:updraft|ai1wm-backups|[^/]*backups?(?:[-_][^/]*)?|backups-dup-(?:lite|pro)|wpvivid[^/]*|wp-clone"
+    rb"|uploads/(?:[^/]*backups?(?:[-_][^/]*)?|backwpup[^/]*|wp-clone|wp-migrate-db|wp-staging|ithemes-security|snapshots)"
+    rb"|[^/]*\.(?:zip|tar|tar\.gz|tgz))|wp-snapshots"
 )
 
 
-def excludes(path: bytes, is_directory: bool) -> bool:
-    """Tell whether an entry, and all below it, stays out."""
+class TreeRules:
+    """Which entries of one template's tree are packed; `in_use` are folders that its database names."""
+
+    def __init__(self, root: Path, options: PackOptions, in_use: Iterable[str] = ()) -> None:
+        self._web_root = WebRoot(root, options, {name.lower().encode() for name in in_use}, _own)
+
+    def left_out(self, path: bytes, is_directory: bool) -> str | None:
+        """Return why an entry, and all below it, stays out; None for what is packed."""
+        return self._web_root.left_out(path, is_directory)
+
+
+def _own(path: bytes, is_directory: bool) -> str | None:
+    """Return WordPress's own reasons."""
     parent, _, name = path.rpartition(b"/")
-    if name in LEFT_OUT_ANYWHERE or _LEFT_OUT.fullmatch(path):
-        return True
-    return parent.decode("utf-8", "replace") in _EMPTIED and (is_directory or name not in _GUARDS)
+    if parent.decode("utf-8", "replace") in _EMPTIED and (is_directory or name not in _GUARDS):
+        return web_root.CACHES
+    return next((reason for pattern, reason in _REASONS if pattern.fullmatch(path)), None)
+
+
+_REASONS = (
+    (_MAINTENANCE, "maintenance: a new site is open"),
+    (_OLD_CONFIGURATION, web_root.OLD_CONFIGURATION),
+    (_CACHE_SERVER, "drop-ins for a cache server that a new account does not have"),
+    (_LOGS, web_root.LOGS),
+    (_COPIES, web_root.DUMPS),
+)

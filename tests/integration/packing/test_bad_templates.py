@@ -2,11 +2,13 @@
 
 import os
 import socket
+import stat
 import subprocess
 
 import pytest
 
 from controller.bundles.compile import Request, pack
+from controller.bundles.tree import GIVEN, NO_CONTENT
 from shared.bundle import ATTEMPT_TABLE, LEDGER_TABLE, MAX_FILE_BYTES, MAX_PATH_BYTES
 from shared.errors import ShoplaunchError
 from tests.packing import PlainPlan, Quiet, packed
@@ -65,18 +67,31 @@ def test_a_file_larger_than_an_agent_can_hold_is_refused_before_it_is_read(refus
     assert "backup.zip" in refusal.message
 
 
-@pytest.mark.parametrize("kind", ["socket", "pipe"])
-def test_a_socket_or_pipe_is_refused(refused, docroot, kind):
-    if kind == "pipe":
-        os.mkfifo(docroot / "special")
-        assert refused().code == "tree_unreadable"
-        return
+def test_sockets_and_pipes_are_left_out_and_told(docroot, tmp_path, url_of, awkward):
+    os.mkfifo(docroot / "pipe")
     with socket.socket(socket.AF_UNIX) as listener:
         here = os.getcwd()
         os.chdir(docroot)
-        listener.bind("special")
+        listener.bind("socket")
         os.chdir(here)
-        assert refused().code == "tree_unreadable"
+        made = packed(docroot, tmp_path / "x.bundle", database=url_of(awkward), scratch=url_of())
+    assert made.report["left_out"][NO_CONTENT]["examples"] == ["pipe", "socket"]
+
+
+@pytest.mark.root
+def test_a_device_is_refused(refused, docroot):
+    os.mknod(docroot / "null", 0o600 | stat.S_IFCHR, os.makedev(1, 3))
+    assert refused().code == "tree_unreadable"
+
+
+def test_a_dump_and_a_bundle_inside_the_tree_are_no_part_of_it(docroot, tmp_path, url_of):
+    dump = docroot / "img" / "photo.png"
+    dump.write_bytes(DUMP)
+    first = packed(docroot, docroot / "img" / "x.dat", dump=dump, scratch=url_of())
+    again = packed(docroot, docroot / "img" / "x.dat", dump=dump, scratch=url_of())
+    assert first.manifest_sha256 == again.manifest_sha256
+    assert sorted(again.report["left_out"][GIVEN]["examples"])[-2:] == ["img/photo.png", "img/x.dat"]
+    assert "left_out" not in again.manifest["report"]
 
 
 @pytest.mark.parametrize("name", [b"caf\xe9.php", b"line\nbreak.php", b"bell\x07.php", b"back\\slash"])
@@ -102,7 +117,7 @@ def test_what_is_left_out_may_be_anything(docroot, tmp_path, url_of, awkward):
     (docroot / "cache").mkdir()
     os.mkfifo(docroot / "cache" / "pipe")
     plan = PlainPlan()
-    plan.left_out = {b"cache"}
+    plan.unwanted = {b"cache"}
     assert packed(docroot, tmp_path / "x.bundle", plan, database=url_of(awkward), scratch=url_of()).size > 0
 
 

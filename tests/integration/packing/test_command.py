@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from controller.recipes.web_root import DEVELOPMENT
 from tests.resources import descendants
 
 PROJECT = Path(__file__).resolve().parents[3]
@@ -101,6 +102,23 @@ def test_a_live_database_and_its_dump_give_the_same_bundle(sample, mariadb_serve
     done = run("pack", "--docroot", root, "--dump", dump, "-o", second)
     assert done.returncode == 0, done.stderr
     assert first.read_bytes() == second.read_bytes()
+
+
+def test_what_stays_out_is_told_with_the_options_that_overrule_it(sample, tmp_path):
+    root, url, password = sample
+    shop = tmp_path / "shop"
+    shutil.copytree(root, shop, symlinks=True)
+    (shop / "docker").mkdir()
+    (shop / "docker" / "run.sh").write_text("#!/bin/sh")
+    (shop / "Makefile").write_text("all:")
+    (shop / "notes.txt").write_text("mine")
+    words = ("pack", "--docroot", shop, "--database", url, "--check", "--keep", "docker", "--leave-out", "/notes.txt")
+    told = run(*words, SHOPLAUNCH_SOURCE_PASSWORD=password)
+    assert told.returncode == 0, told.stderr
+    assert "--keep PATTERN" in told.stdout and "--leave-out PATTERN" in told.stdout
+    left_out = json.loads(run(*words, "--json", SHOPLAUNCH_SOURCE_PASSWORD=password).stdout)["report"]["left_out"]
+    assert left_out["--leave-out /notes.txt"] == {"count": 1, "bytes": 4, "examples": ["notes.txt"]}
+    assert left_out[DEVELOPMENT]["examples"] == ["Makefile"]
 
 
 @pytest.mark.parametrize("arguments", [[], ["--database", "mysql://a@b/c", "--dump", "x.sql"]])

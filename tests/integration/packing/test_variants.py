@@ -349,7 +349,7 @@ def test_files_that_do_not_fit_are_refused_and_named(docroot, shop, url_of, tmp_
     make(tmp_path / "look")
     (tmp_path / "variants.toml").write_text('[a]\nfiles = "look"\n')
     plan = PlainPlan()
-    plan.left_out = {b"old.sql"}
+    plan.unwanted = {b"old.sql"}
     with pytest.raises(ShoplaunchError, match="variant_invalid") as caught:
         packed(docroot, tmp_path / "v.bundle", plan, database=url_of(shop), scratch=url_of(),
                variants=tmp_path / "variants.toml")  # fmt: skip

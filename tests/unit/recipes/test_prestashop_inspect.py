@@ -192,7 +192,7 @@ def test_a_shop_with_two_back_offices_is_refused(own_sample):
 def test_an_installer_still_there_is_left_out_not_refused(sample):
     assert (sample.root / "install").is_dir()
     template = inspect(sample)
-    assert template.excludes(b"install", True)
+    assert template.left_out(b"install", True)
 
 
 def test_secrets_too_common_to_be_searched_for_are_named_without_their_value(own_sample):
@@ -276,7 +276,7 @@ def test_a_shop_of_9_is_understood_with_its_flags_and_its_links(own_sample):
     as_of(own_sample, "9.1.4")
     template = inspect(own_sample)
     assert template.facts.version == "9.1.4" and template.php().minimum == "8.1"
-    entries = {one.path: one for one in Tree(own_sample.root).entries(template.excludes)}
+    entries = {one.path: one for one in Tree(own_sample.root).entries(template.left_out)}
     assert b".env" in entries
     assert entries[b"admin742sample/bundles/router"].target == b"../../vendor/router/public"
     assert PrestaShop().password_format("9.1.4") == "bcrypt"

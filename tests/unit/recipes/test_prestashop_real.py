@@ -43,7 +43,7 @@ def test_no_kept_file_of_a_real_shop_names_domain_path_or_password(real_shop, pl
     facts = plan._template.facts
     needles = [facts.domain.encode(), facts.home.encode(), *facts.secrets.values()]
     changed = []
-    for entry in tree.entries(plan.excludes):
+    for entry in tree.entries(plan.left_out):
         if entry.kind != "file":
             continue
         content = tree.read(entry)
@@ -57,7 +57,7 @@ def test_no_kept_file_of_a_real_shop_names_domain_path_or_password(real_shop, pl
 
 def test_emptied_folders_of_a_real_shop_are_there_without_caches(real_shop, plan):
     root, _ = real_shop
-    paths = {entry.path.decode(): entry for entry in Tree(root).entries(plan.excludes)}
+    paths = {entry.path.decode(): entry for entry in Tree(root).entries(plan.left_out)}
     kept = {"var/cache", "var/cache/prod", "var/cache/dev", "var/logs", "var/sessions"}
     assert {path for path in kept if (root / path).is_dir()} <= set(paths)
     assert not any(path.startswith("var/cache/prod/") for path in paths)

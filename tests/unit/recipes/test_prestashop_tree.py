@@ -1,5 +1,7 @@
 """Which files of a PrestaShop are packed, under which names, with which contents."""
 
+from pathlib import Path
+
 import pytest
 
 from controller.recipes.base import PackOptions
@@ -8,14 +10,20 @@ from controller.recipes.prestashop_facts import series_of
 from controller.recipes.prestashop_tree import TreeRules
 from shared.placeholders import token
 
-RULES = TreeRules(series_of("8.2.1"), "admin1a", keep_customers=False)
+
+def rules_of(version, **options):
+    """The rules of a shop that is not there to be looked into."""
+    return TreeRules(Path("/nowhere"), series_of(version), "admin1a", PackOptions(**options))
+
+
+RULES = rules_of("8.2.1")
 
 
 def out(path, is_directory=False, rules=RULES):
     """Tell whether a path is left out, itself or by a folder above it."""
     parts = path.split("/")
     above = ["/".join(parts[:count]) for count in range(1, len(parts))]
-    return any(rules.excludes(one.encode(), True) for one in above) or rules.excludes(path.encode(), is_directory)
+    return any(rules.left_out(one.encode(), True) for one in above) or rules.left_out(path.encode(), is_directory)
 
 
 @pytest.mark.parametrize(
@@ -27,7 +35,8 @@ def out(path, is_directory=False, rules=RULES):
      "app/config/parameters.php.bak", "app/config/parameters.old.yml", "app/config/parameters.2023.php",
      "config/settings.old.php", "config/settings.inc.php.bak", "config/xml/modules_list.xml", "img/tmp/product_1.jpg",
      "dump.sql", "site.tar.gz", "backup.zip", "error_log", "modules/x/error_log", ".user.ini", "php.ini", "cgi-bin/x",
-     ".env.local", ".env.prod.local", "cache/class_index.php",
+     ".env", ".env.local", ".env.prod.local", "cache/class_index.php", "app/config/old_parameters.php",
+     "config/settings_old.inc.php", "config/settings.inc - Copy.php",
      ".well-known/acme-challenge/x", ".git/config", "upload/0123456789abcdef0123456789abcdef"],
 )  # fmt: skip
 def test_caches_logs_copies_and_the_panels_own_stay_out(path):
@@ -41,7 +50,8 @@ def test_caches_logs_copies_and_the_panels_own_stay_out(path):
      "cache/cachefs/index.php", "cache/smarty/compile/index.php", "img/tmp/index.php", "admin1a/backups/index.php",
      "admin1a/autoupgrade/index.php", "img/p/1/1.jpg", "themes/classic/assets/css/theme.css", "upload/index.php",
      "modules/installer/x.php", "config/xml/themes/x.xml", "download/index.php", "vendor/a/error_log.php",
-     "modules/x/data.sql", "translations/sf-en-US.zip", ".env", ".env.dist", "cache/class_index.php.txt"],
+     "modules/x/data.sql", "translations/sf-en-US.zip", "cache/class_index.php.txt",
+     "app/config/set_parameters.php", "config/defines.inc.php"],
 )  # fmt: skip
 def test_the_shop_itself_and_the_guards_of_emptied_folders_stay(path):
     assert not out(path)
@@ -56,13 +66,19 @@ def test_emptied_folders_are_there_empty(path):
     assert not out(path, is_directory=True)
 
 
+def test_the_environment_stays_in_the_series_that_begins_with_it():
+    rules = rules_of("9.0.0")
+    assert not out(".env", rules=rules) and not out(".env.dist", rules=rules)
+    assert out(".env.local", rules=rules)
+
+
 def test_uploads_of_customers_stay_with_the_customers():
-    kept = TreeRules(series_of("8.2.1"), "admin1a", keep_customers=True)
+    kept = rules_of("8.2.1", keep_customers=True)
     assert not out("upload/0123456789abcdef0123456789abcdef", rules=kept)
 
 
 def test_the_first_1_7_releases_keep_their_caches_elsewhere():
-    early = TreeRules(series_of("1.7.2.4"), "admin1a", keep_customers=False)
+    early = rules_of("1.7.2.4")
     assert out("app/cache/prod/x.php", rules=early)
     assert out("app/logs/prod.log", rules=early)
     assert not out("app/cache/prod", is_directory=True, rules=early)

@@ -35,14 +35,14 @@ def test_the_same_template_gives_the_same_nonce_and_fragments(sample):
 
 
 def test_file_names_and_links_are_templates_too(plan, sample):
-    names = [entry.path for entry in Tree(sample.root).entries(plan.excludes)]
+    names = [entry.path for entry in Tree(sample.root).entries(plan.left_out)]
     assert any(SEARCHED in name for name in names)
     assert not any(SEARCHED in plan.path(name) or b"admin742sample" in plan.path(name) for name in names)
 
 
 def test_no_kept_file_of_the_sample_names_the_template(plan, sample):
     tree = Tree(sample.root)
-    for entry in tree.entries(plan.excludes):
+    for entry in tree.entries(plan.left_out):
         if entry.kind == "file":
             template = plan.file(entry.path, tree.read(entry))
             assert SEARCHED not in template, entry.path

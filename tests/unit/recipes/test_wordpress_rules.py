@@ -1,19 +1,22 @@
 """What of a WordPress's options, files and languages travels, judged one by one."""
 
+from pathlib import Path
+
 import pytest
 
 from controller.recipes import wordpress_options as options
 from controller.recipes import wordpress_secrets as secret
-from controller.recipes import wordpress_tree as tree
 from controller.recipes.base import PackOptions
 from controller.recipes.wordpress import WordPress
 from controller.recipes.wordpress_database import address
 from controller.recipes.wordpress_facts import find_version, series_of
 from controller.recipes.wordpress_languages import packs, time_zones
+from controller.recipes.wordpress_tree import TreeRules
 from shared.errors import ShoplaunchError
 from tests.unit.rewriting.helpers import serialize
 
 NONCE = "1a2b3c4d"
+TREE = TreeRules(Path("/nowhere"), PackOptions())
 
 
 @pytest.mark.parametrize(
@@ -23,12 +26,14 @@ NONCE = "1a2b3c4d"
         "cgi-bin",
         "wp-content/cache/page.html", "wp-content/upgrade/plugin", "wp-content/debug.log",
         "wp-content/object-cache.php",
-        "wp-content/updraft", "wp-content/ai1wm-backups", "wp-content/uploads/wc-logs/fatal.log", "wp-content/db.sql",
+        "wp-content/updraft", "wp-content/ai1wm-backups", "wp-content/backups-dup-lite",
+        "wp-content/uploads/backwpup-1a",
+        "old-wp-config.php", "wp-content/uploads/wc-logs/fatal.log", "wp-content/db.sql",
         "wp-content/plugins/one/error_log",
     ],
 )  # fmt: skip
 def test_copies_caches_and_logs_stay_out(path):
-    assert tree.excludes(path.encode(), path.endswith(("cgi-bin", "updraft", "backups", "plugin")))
+    assert TREE.left_out(path.encode(), path.endswith(("cgi-bin", "updraft", "backups", "plugin")))
 
 
 @pytest.mark.parametrize(
@@ -41,7 +46,7 @@ def test_copies_caches_and_logs_stay_out(path):
     ],
 )  # fmt: skip
 def test_what_makes_the_site_is_packed(path):
-    assert not tree.excludes(path.encode(), path.endswith("cache"))
+    assert not TREE.left_out(path.encode(), path.endswith("cache"))
 
 
 def test_secrets_inside_an_array_are_emptied_and_told_and_nothing_else():

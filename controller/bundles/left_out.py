@@ -1,0 +1,49 @@
+"""Counts what of a tree is not packed: by reason, with its size and a few examples."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from typing import Any
+
+_EXAMPLES = 5
+
+
+class LeftOut:
+    """What one walk of the tree at `root` left out; what lies below a folder counts with it."""
+
+    def __init__(self, root: bytes) -> None:
+        self._root = root
+        self._reasons: dict[str, tuple[list[int], list[str]]] = {}
+
+    def add(self, reason: str, path: bytes) -> None:
+        """Count an entry (path below the root) and all below it."""
+        (numbers, examples) = self._reasons.setdefault(reason, ([0, 0], []))
+        for size in _sizes(os.path.join(self._root, path)):  # noqa: PTH118 - bytes paths
+            numbers[0] += 1
+            numbers[1] += size
+        if len(examples) < _EXAMPLES:
+            examples.append(path.decode("utf-8", "backslashreplace"))
+
+    def as_json(self) -> dict[str, dict[str, Any]]:
+        """Return reason -> {"count", "bytes", "examples"}; folders themselves do not count, unless they are empty."""
+        return {
+            reason: {"count": count, "bytes": size, "examples": examples}
+            for reason, ((count, size), examples) in sorted(self._reasons.items())
+        }
+
+
+def _sizes(path: bytes) -> Iterator[int]:
+    """Yield the size of a file, or of each below a folder; what may not be read is passed over."""
+    try:
+        found = os.lstat(path)
+        if not stat.S_ISDIR(found.st_mode):
+            yield found.st_size
+            return
+        with os.scandir(path) as scan:
+            names = [entry.name for entry in scan]
+    except OSError:
+        return
+    for name in names:
+        yield from _sizes(os.path.join(path, name))  # noqa: PTH118 - bytes paths
