@@ -218,6 +218,7 @@ class TemplatePlan:
             "set": dict(sorted(self._set.items())),
             "replaced_files": sorted(self._whole_files),
             "dropped": [vars(one) for one in self._template.dropped()],
+            **({"living_shop": dict(adjusted)} if (adjusted := self._template.adjustments()) else {}),
             **({"notes": list(notes)} if (notes := self._template.notes()) else {}),
             **({"languages": list(languages)} if (languages := self._template.languages()) else {}),
             **({"currencies": list(currencies)} if (currencies := self._template.currencies()) else {}),

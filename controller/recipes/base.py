@@ -190,6 +190,10 @@ class Template(ABC):
     def entry_points(self) -> Sequence[str]:
         """Return the paths that move last."""
 
+    def adjustments(self) -> Sequence[tuple[str, str]]:
+        """Return (place, sentence) of what is set for a living shop and was a developer's or unfinished one's."""
+        return ()
+
     def personal_data(self) -> Sequence[str]:
         """Return the places where the template's personal data remains."""
         return ()

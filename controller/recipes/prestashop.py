@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 from controller.recipes import prestashop_config as parameters
 from controller.recipes import prestashop_defines as defines
+from controller.recipes import prestashop_living as living
 from controller.recipes import prestashop_settings as settings
 from controller.recipes.base import (
     BCRYPT,
@@ -25,6 +26,7 @@ from controller.recipes.base import (
     TemplateFacts,
 )
 from controller.recipes.htaccess import HTACCESS, OwnersRules, in_folder, is_htaccess
+from controller.recipes.living import opened
 from controller.recipes.location import hosts
 from controller.recipes.location.paths import home_in, home_of, roots_of
 from controller.recipes.prestashop_checks import checks_of
@@ -138,6 +140,7 @@ class PrestaShopTemplate(Template):
         self._owners_rules = OwnersRules(names, base_uri, self.nonce)
         self._own_block = OwnBlock(tuple(map(int, version.split("."))), self._settings, self.nonce)
         self._has_rules = (root / ".htaccess").is_file()
+        self._adjustments = living.adjustments(root, self._settings, configuration.values)
         self._tree = TreeRules(root, series, admin_folder, options, self._database.folders_in_use())
         self._rows = RowRules(self._database, self._admin, self.nonce, options.keep_customers)
         self._statements = Statements(self._database, self._admin, self.nonce, series.password_format)
@@ -176,10 +179,12 @@ class PrestaShopTemplate(Template):
         if stub is not None:
             return None if content.strip() == stub.strip() else stub
         if path == HTACCESS:
-            return self._own_block.put_into(content, self._owners)
+            return self._own_block.put_into(opened(path, content).content, self._owners)
         if is_htaccess(path):
-            return self._owners_rules.template(path, content, self._with_names)
-        return self._with_names(content) if path == ROBOTS else None
+            plain = opened(path, content).content
+            own = self._owners_rules.template(path, plain, self._with_names)
+            return own if own is not None or plain == content else plain
+        return self._with_names(content) if path == ROBOTS else living.file(path, content)
 
     def added(self) -> Mapping[bytes, bytes]:
         """Return the web server's rules where the shop's addresses need them and the tree has none."""
@@ -189,10 +194,14 @@ class PrestaShopTemplate(Template):
 
     def warnings(self, path: bytes, content: bytes) -> Sequence[str]:
         """Return what becomes of the lines in a `.htaccess`, and what the owner's may do."""
+        if not is_htaccess(path):
+            return ()
+        plain = opened(path, content)
         if path != HTACCESS:
-            return self._owners_rules.warnings(path, content)
-        before, _, after = split(content)
-        return [*self._owners_rules.warnings(path, before + after), *self._own_block.warnings(content)]
+            return [*plain.notes, *self._owners_rules.warnings(path, plain.content)]
+        before, _, after = split(plain.content)
+        said = [*self._owners_rules.warnings(path, before + after), *self._own_block.warnings(plain.content)]
+        return [*plain.notes, *said]
 
     def condition(self, table: str) -> str | None:
         """Return the condition of the rows to keep."""

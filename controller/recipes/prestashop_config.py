@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from controller.recipes import php_literal
+from controller.recipes import prestashop_living as living
 from controller.recipes.base import Secret
 from shared.errors import ShoplaunchError
 from shared.placeholders import token
@@ -31,7 +32,10 @@ _SECRETS = (
     Secret("secret.api_public_key", "rsa_public", pair="secret.api_private_key"),
 )
 #: Access to services the template used; a new shop begins without.
-_CLEARED = {"mailer_user": None, "mailer_password": None, "ps_cache_enable": False}
+_CLEARED = {
+    "mailer_host": b"127.0.0.1", "mailer_user": None, "mailer_password": None,
+    **{name: value for name, (value, _) in living.PARAMETERS.items()},
+}  # fmt: skip
 _REQUIRED = ("database_host", "database_name", "database_user", "database_password", "database_prefix", "cookie_key")
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from controller.recipes import php_literal
+from controller.recipes import prestashop_living as living
 from controller.recipes.base import Secret
 from shared.errors import ShoplaunchError
 from shared.placeholders import token
@@ -32,7 +33,7 @@ _SECRETS = {
 }
 _ENDS = {"_RIJNDAEL_IV_": b"=="}
 #: A new shop begins without a cache that may not be there.
-_CLEARED = {"_PS_CACHE_ENABLED_": b"0"}
+_CLEARED = {living.CACHE_CONSTANT: b"0"}
 _VERSION = "_PS_VERSION_"
 _REQUIRED = ("_DB_SERVER_", "_DB_NAME_", "_DB_USER_", "_DB_PASSWD_", "_DB_PREFIX_", "_COOKIE_KEY_", "_COOKIE_IV_")
 

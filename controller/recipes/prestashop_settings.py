@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from controller.recipes import prestashop_living as living
 from controller.recipes.base import Secret
 from shared.placeholders import token
 
@@ -74,15 +75,12 @@ def template_of(name: str, value: bytes | None, nonce: str) -> bytes | None:
         return filled(FROM_JOB[name])
     if not value:
         # An empty switch is one that is off
-        return FIXED.get(name) or value
+        return FIXED.get(name) or living.setting(name, b"") or value
     if name in MAIL_RECEIVERS:
         return filled("shop.email")
-    if name == "PS_MAIL_METHOD" and value == b"2":
-        # SMTP without its password would send nothing
-        return b"1"
     if name in FIXED:
         return FIXED[name]
     secret = remade(name, value)
     if secret is not None:
         return filled(secret.name)
-    return b"" if is_secret(name, value) else value
+    return b"" if is_secret(name, value) else living.setting(name, value)

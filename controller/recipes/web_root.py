@@ -66,8 +66,9 @@ RULES: tuple[Rule, ...] = (
          rb"|phpstan[^/]*\.neon(?:\.dist)?|psalm[^/]*\.xml(?:\.dist)?|\.phpunit(?:\..*)?|phpunit(?:[-_.][^/]*)?\.(?:xml|phar)(?:\..*)?"
          rb"|composer\.phar|wp-cli\.phar|\.devcontainer|\.ddev|\.lando[^/]*\.ya?ml|\.vagrant|vagrantfile"),
     Rule(DEVELOPMENT, rb"docker-compose[^/]*\.ya?ml(?:\..*)?|dockerfile(?:[-_.][a-z0-9]+)?|\.dockerignore|\.docker"),
-    Rule(DEVELOPMENT, rb"docker|compose(?:\.[^/]*)?\.ya?ml|makefile|rector\.php|procfile|capfile|deploy\.(?:php|sh)"
-         rb"|\.platform|\.platform\.app\.ya?ml|behat\.ya?ml(?:\.dist)?|codeception[^/]*\.ya?ml|wp-cli(?:\.local)?\.ya?ml", TOP),
+    Rule(DEVELOPMENT, rb"docker|compose(?:\.[^/]*)?\.ya?ml|makefile|procfile|capfile|rector\.php"
+         rb"|deploy\.(?:php|sh)|(?:app|index)_dev\.php|\.platform(?:\.app\.ya?ml)?|behat\.ya?ml(?:\.dist)?"
+         rb"|codeception[^/]*\.ya?ml|wp-cli(?:\.local)?\.ya?ml", TOP),
     Rule(KEYS, rb"\.htpasswds?|\.ssh|\.gnupg|\.aws|\.netrc|\.pgpass|\.my\.cnf|\.npmrc|\.yarnrc(?:\.ya?ml)?"
          rb"|\.s?ftp[^/]*\.json|\.ftpconfig|\.remote-sync\.json|\.sftp|sftp(?:-config)?[^/]*\.json|\.s3cfg"
          rb"|id_(?:rsa|dsa|ecdsa|ed25519)(?:\..*)?|authorized_keys|known_hosts|.*\.(?:ppk|kdbx)"),

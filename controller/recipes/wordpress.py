@@ -11,6 +11,7 @@ from controller.nouns import SHOP, SITE
 from controller.recipes import surroundings
 from controller.recipes import wordpress_config as config
 from controller.recipes import wordpress_facts as facts
+from controller.recipes import wordpress_living as living
 from controller.recipes import wordpress_options as options
 from controller.recipes import wordpress_tables as tables
 from controller.recipes.base import (
@@ -26,6 +27,7 @@ from controller.recipes.base import (
     TemplateFacts,
 )
 from controller.recipes.htaccess import OwnersRules, is_htaccess
+from controller.recipes.living import opened
 from controller.recipes.location import hosts
 from controller.recipes.location.evidence import ends_of_logs, former_roots
 from controller.recipes.location.paths import home_in, home_of, roots_of
@@ -153,13 +155,25 @@ class WordPressTemplate(Template):
         """Return the complete template of the configuration, or of the web server's rules."""
         if path == config.CONFIG.encode():
             return self._configuration.template(self.nonce)
-        return self._owners_rules.template(path, content, bytes) if is_htaccess(path) else None
+        if not is_htaccess(path):
+            return None
+        plain = opened(path, content).content
+        own = self._owners_rules.template(path, plain, bytes)
+        return own if own is not None or plain == content else plain
 
     def warnings(self, path: bytes, content: bytes) -> Sequence[str]:
         """Return what becomes of the owner's lines in a `.htaccess`, and which plug-ins need a PHP before 8."""
         if path in self._php.outdated:
             return (f"calls what PHP 8 does not have: new sites get PHP {self._php.needs.maximum} at most",)
-        return self._owners_rules.warnings(path, content)
+        if not is_htaccess(path):
+            return ()
+        plain = opened(path, content)
+        return [*plain.notes, *self._owners_rules.warnings(path, plain.content)]
+
+    def adjustments(self) -> Sequence[tuple[str, str]]:
+        """Return what is set for a living site and was a developer's or unfinished one's."""
+        configuration = self._configuration
+        return list(living.adjustments(configuration.source, configuration.definitions, self._options))
 
     def condition(self, table: str) -> str | None:
         """Return the condition of the rows to keep."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from controller.recipes import php_literal
+from controller.recipes import wordpress_living as living
 from controller.recipes import wordpress_secrets as secret
 from controller.recipes.base import Secret
+from controller.recipes.php_definitions import TABLE_PREFIX, Definition, definitions, redefined
 from controller.recipes.php_door import with_door
 from shared.errors import ShoplaunchError
 from shared.placeholders import token
@@ -30,25 +31,6 @@ ADDRESSES = ("WP_HOME", "WP_SITEURL")
 _FIXED = {"FORCE_SSL_ADMIN": b"false", "FORCE_SSL_LOGIN": b"false", "COOKIE_DOMAIN": b"''"}
 #: Below which path browsers send the cookies back, where the file says so: what follows the site's own.
 _PATHS = {"COOKIEPATH": b"", "SITECOOKIEPATH": b"", "ADMIN_COOKIE_PATH": b"wp-admin"}
-_PREFIX = "$table_prefix"
-_TOKEN = re.compile(
-    rb"(?P<skip>\s+|/\*.*?(?:\*/|\Z)|(?://|\#(?!\[))(?:(?!\?>)[^\n])*|\?>.*?(?:<\?(?:php|=)|\Z))"
-    rb"|(?P<text>'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\")"
-    rb"|<<<[ \t]*[\"']?(?P<label>[A-Za-z_]\w*)[\"']?\r?\n.*?^[ \t]*(?P=label)\b"
-    rb"|\$?[A-Za-z_\\\x80-\xff][\w\\\x80-\xff]*|->|::|=>|==+|.",
-    re.DOTALL | re.MULTILINE | re.IGNORECASE,
-)
-_OPENING, _CLOSING = (b"(", b"["), (b")", b"]")
-
-
-@dataclass(frozen=True)
-class Definition:
-    """A constant (or `$table_prefix`) and where its value stands; `value` is None when it would have to be run."""
-
-    name: str
-    start: int
-    end: int
-    value: php_literal.Literal
 
 
 @dataclass(frozen=True)
@@ -63,7 +45,7 @@ class Configuration:
     @property
     def prefix(self) -> str:
         """Prefix of the tables' names."""
-        return self.other_prefix or self.text(_PREFIX)
+        return self.other_prefix or self.text(TABLE_PREFIX)
 
     def with_prefix(self, prefix: str) -> Configuration:
         """Return the same with another prefix of the tables' names."""
@@ -95,15 +77,10 @@ class Configuration:
 
     def template(self, nonce: str) -> bytes:
         """Return the file with every value of the account as a placeholder."""
-        parts, last = [], 0
-        for one in self.definitions:
-            shown = self._value(one, nonce)
-            if shown is not None:
-                parts += [self.source[last : one.start], shown]
-                last = one.end
+        filled = redefined(self.source, CONFIG, lambda one: self._value(one, nonce))
         missing = [name for name in SALTS if not self.has(name)]
         added = [b"define( '%b', %b );" % (name.encode(), _quoted(nonce, _secret_name(name))) for name in missing]
-        return with_door(b"".join(parts) + self.source[last:], *added)
+        return with_door(living.without_shown_errors(filled), *added)
 
     def _value(self, one: Definition, nonce: str) -> bytes | None:
         """Return what takes the place of a definition's value, None when it stays."""
@@ -115,10 +92,13 @@ class Configuration:
             return address(nonce, "http", "domain")
         if one.name in _PATHS and isinstance(one.value, bytes):
             return _quoted(nonce, "base_uri")[:-1] + _PATHS[one.name] + b"'"
-        if one.name == _PREFIX and self.other_prefix:
+        if one.name == TABLE_PREFIX and self.other_prefix:
             return b"'%b'" % self.other_prefix.encode("ascii")
         if one.name in _FIXED:
             return _FIXED[one.name]
+        lively = living.constant(one)
+        if lively is not None:
+            return lively
         is_secret = isinstance(one.value, bytes) and secret.is_secret(one.name, one.value)
         return b"''" if is_secret else None
 
@@ -138,10 +118,10 @@ def read(root: Path) -> Configuration:
         raise ShoplaunchError("config_unreadable", f"there is no {CONFIG}{above}") from None
     except OSError as problem:
         raise ShoplaunchError("config_unreadable", f"{CONFIG}: {problem.strerror}") from None
-    found = Configuration(source, list(_definitions(source)))
+    found = Configuration(source, list(definitions(source, CONFIG)))
     if found.is_on("MULTISITE"):
         raise ShoplaunchError("multisite", f"{CONFIG} defines MULTISITE")
-    for name in ("DB_NAME", "DB_USER", "DB_PASSWORD", "DB_HOST", _PREFIX):
+    for name in ("DB_NAME", "DB_USER", "DB_PASSWORD", "DB_HOST", TABLE_PREFIX):
         _require_one(found, name)
     if not re.fullmatch(r"[A-Za-z0-9_]+", found.prefix):
         raise ShoplaunchError("config_unreadable", f"{CONFIG}: {found.prefix!r} is no prefix of tables")
@@ -159,57 +139,6 @@ def _require_one(found: Configuration, name: str) -> None:
             raise ShoplaunchError("config_unreadable", message)
     if len({one.value for one in values}) > 1:
         raise ShoplaunchError("config_unreadable", f"{CONFIG} says {name} twice, and not the same")
-
-
-def _definitions(source: bytes) -> Iterator[Definition]:
-    """Yield what the source defines, in its order; comments and text outside of PHP define nothing."""
-    opening = re.search(rb"<\?php\b", source, re.IGNORECASE)
-    tokens = [] if opening is None else [
-        found for found in _TOKEN.finditer(source, opening.end()) if found.group("skip") is None
-    ]  # fmt: skip
-    for at in range(len(tokens)):
-        before = tokens[at - 1].group() if at else b""
-        named = None if before in (b"->", b"::", b"function") else _named(tokens, at)
-        if named is not None:
-            name, first, ending = named
-            last = _end_of_value(tokens, first, ending)
-            if last is not None and last > first:
-                start, end = tokens[first].start(), tokens[last - 1].end()
-                yield Definition(name, start, end, _literal(source[start:end]))
-
-
-def _named(tokens: Sequence[re.Match[bytes]], at: int) -> tuple[str, int, Sequence[bytes]] | None:
-    """Return (name, first token of the value, what ends it) of the definition at `at`, None when there is none."""
-    word = [one.group() for one in tokens[at : at + 4]] + [b""] * 4
-    if (
-        word[0].lstrip(b"\\").lower() == b"define"
-        and word[1] == b"("
-        and word[2][:1] in (b"'", b'"')
-        and word[3] == b","
-    ):
-        return word[2][1:-1].decode("utf-8", "replace"), at + 4, (b")", b",")
-    if word[0].lower() == b"const" and word[2] == b"=":
-        return word[1].decode("utf-8", "replace"), at + 3, (b";", b",")
-    if word[0] == _PREFIX.encode() and word[1] == b"=":
-        return _PREFIX, at + 2, (b";",)
-    return None
-
-
-def _end_of_value(tokens: Sequence[re.Match[bytes]], first: int, ending: Sequence[bytes]) -> int | None:
-    depth = 0
-    for at in range(first, len(tokens)):
-        word = tokens[at].group()
-        if depth == 0 and word in ending:
-            return at
-        depth += (word in _OPENING) - (word in _CLOSING)
-    return None
-
-
-def _literal(source: bytes) -> php_literal.Literal:
-    try:
-        return php_literal.read_value(source, CONFIG)
-    except ShoplaunchError:
-        return None
 
 
 def _secret_name(constant: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from controller.recipes import wordpress_living as living
 from controller.recipes import wordpress_secrets as secret
 from shared.placeholders import token
 
@@ -63,6 +64,9 @@ def template_of(name: str, value: bytes, nonce: str) -> bytes:
         return filled
     if name in FIXED:
         return FIXED[name]
+    lively = living.option(name, value)
+    if lively != value:
+        return lively
     emptied = secret.without(value)
     if emptied is not value:
         return emptied

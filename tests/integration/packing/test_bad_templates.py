@@ -87,10 +87,10 @@ def test_a_device_is_refused(refused, docroot):
 def test_a_dump_and_a_bundle_inside_the_tree_are_no_part_of_it(docroot, tmp_path, url_of):
     dump = docroot / "img" / "photo.png"
     dump.write_bytes(DUMP)
-    first = packed(docroot, docroot / "img" / "x.dat", dump=dump, scratch=url_of())
-    again = packed(docroot, docroot / "img" / "x.dat", dump=dump, scratch=url_of())
+    first = packed(docroot, docroot / "x.dat", dump=dump, scratch=url_of())
+    again = packed(docroot, docroot / "x.dat", dump=dump, scratch=url_of())
     assert first.manifest_sha256 == again.manifest_sha256
-    assert sorted(again.report["left_out"][GIVEN]["examples"])[-2:] == ["img/photo.png", "img/x.dat"]
+    assert again.report["left_out"][GIVEN]["examples"][-2:] == ["img/photo.png", "x.dat"]
     assert "left_out" not in again.manifest["report"]
 
 

@@ -108,6 +108,9 @@ def test_what_stays_out_is_told_with_the_options_that_overrule_it(sample, tmp_pa
     root, url, password = sample
     shop = tmp_path / "shop"
     shutil.copytree(root, shop, symlinks=True)
+    for link in shop.glob("*/bundles/*"):
+        # An absolute one into the shop that was copied
+        link.unlink()
     (shop / "docker").mkdir()
     (shop / "docker" / "run.sh").write_text("#!/bin/sh")
     (shop / "Makefile").write_text("all:")

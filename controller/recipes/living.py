@@ -1,0 +1,86 @@
+"""What closes a developer's or unfinished site in a `.htaccess`: taken out, since a new shop is open and lives."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from controller.recipes.htaccess import HTACCESS, Adapted
+
+DEVELOPMENT = "a developer's environment and shown errors are switched off"
+PASSWORD = "the password before the pages is taken away: its file stays behind, and a new client does not know it"  # noqa: S105
+ADDRESSES = "it is open to every address: the template's let in some alone"
+MAINTENANCE = "rules that lead all but some visitors to a notice are left out"
+
+_VARIABLES = (
+    rb"(?:APP_ENV|APP_DEBUG|SYMFONY_ENV|SYMFONY_DEBUG|SYMFONY__\w+|APPLICATION_ENV|_?PS_(?:DEV_MODE|MODE_DEV_?)"
+    rb"|WP_ENV|WP_ENVIRONMENT_TYPE|WP_DEBUG\w*|WORDPRESS_DEBUG|XDEBUG_\w+|ENVIRONMENT)"
+)
+_DEVELOPMENT = re.compile(
+    rb"\s*(?:(?:SetEnv|PassEnv)\s+\"?" + _VARIABLES + rb"\b|SetEnvIf(?:NoCase)?\s+\S+\s+\S+\s+" + _VARIABLES + rb"\b"
+    rb"|php_(?:admin_)?(?:flag|value)\s+(?:display_errors|display_startup_errors|html_errors|error_reporting|error_log"
+    rb"|xdebug\.\S+)\b)",
+    re.IGNORECASE,
+)
+_PASSWORD = re.compile(
+    rb"\s*(?:Auth(?:Type|Name|UserFile|GroupFile|Basic\w*|Digest\w*)|Require\s+(?:valid-user|user|group)|Satisfy)\b",
+    re.IGNORECASE,
+)
+_ASKS_PASSWORD = re.compile(rb"^\s*AuthType\s+(?!None\b)", re.IGNORECASE | re.MULTILINE)
+_ADDRESS = re.compile(
+    rb"\s*(?:Order\s+\S+|(?:Deny|Allow)\s+from\s|Require\s+(?:not\s+)?(?:ip|host|local|all)\b)", re.IGNORECASE
+)
+_CLOSES = re.compile(rb"\s*(?:Deny\s+from\s+all|Require\s+(?:ip|host|local|all\s+denied))\b", re.IGNORECASE)
+#: Sections that hold for part of a site only; those that ask for a module hold for all of it.
+_SECTION = re.compile(rb"\s*<(/?)(?!/?(?:IfModule|IfVersion|IfDefine|Require\w+|Limit\w*)\b)\w+", re.IGNORECASE)
+_CONDITION = re.compile(rb"\s*RewriteCond\s+(.*)", re.IGNORECASE | re.DOTALL)
+_RULE = re.compile(rb"\s*RewriteRule\s+\S+\s+(\S+)(?:\s+(\[[^\]]*\]))?", re.IGNORECASE)
+_OTHER_ADDRESSES = re.compile(rb"\"?%\{REMOTE_(?:ADDR|HOST)\}\"?\s+\"?!", re.IGNORECASE)
+_NOTICE = re.compile(rb"mainten|soon|construct|closed|wartung|mantenim|manuten|przerwa|503", re.IGNORECASE)
+_REFUSES = re.compile(rb"[\[,]\s*(?:F|forbidden|R=[45]\d\d|redirect=[45]\d\d)\s*[,\]]", re.IGNORECASE)
+
+
+def opened(path: bytes, content: bytes) -> Adapted:
+    """Return the `.htaccess` at `path` without what is a developer's or closes the site, and what was taken."""
+    lines = content.splitlines(keepends=True)
+    gone: dict[int, str] = {}
+    gone |= _matching(lines, _DEVELOPMENT, DEVELOPMENT)
+    if _ASKS_PASSWORD.search(content):
+        gone |= _matching(lines, _PASSWORD, PASSWORD)
+    if path == HTACCESS:
+        gone |= dict.fromkeys(_closing(lines), ADDRESSES)
+    gone |= dict.fromkeys(_notices(lines), MAINTENANCE)
+    kept = b"".join(line for number, line in enumerate(lines) if number not in gone) if gone else content
+    return Adapted(kept, sorted(set(gone.values())))
+
+
+def _matching(lines: Sequence[bytes], pattern: re.Pattern[bytes], reason: str) -> dict[int, str]:
+    return {number: reason for number, line in enumerate(lines) if pattern.match(line)}
+
+
+def _closing(lines: Sequence[bytes]) -> list[int]:
+    """Return the lines that let only some addresses in, where they hold for the whole site."""
+    depth, found, closes = 0, [], False
+    for number, line in enumerate(lines):
+        section = _SECTION.match(line)
+        if section:
+            depth += -1 if section.group(1) else 1
+        elif depth == 0 and _ADDRESS.match(line):
+            found.append(number)
+            closes = closes or bool(_CLOSES.match(line))
+    return found if closes else []
+
+
+def _notices(lines: Sequence[bytes]) -> Iterator[int]:
+    """Yield the lines of rules that lead all but some addresses to a notice, or refuse them."""
+    conditions: list[tuple[int, bytes]] = []
+    for number, line in enumerate(lines):
+        condition, rule = _CONDITION.match(line), _RULE.match(line)
+        if condition:
+            conditions.append((number, condition.group(1)))
+        elif rule:
+            is_for_others = any(_OTHER_ADDRESSES.match(test) for _, test in conditions)
+            if is_for_others and (_NOTICE.search(rule.group(1)) or _REFUSES.search(rule.group(2) or b"")):
+                yield from (at for at, _ in conditions)
+                yield number
+            conditions = []

@@ -1,0 +1,92 @@
+"""What a PHP file defines among other code: constants and `$table_prefix`, found in its source without running it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from controller.recipes import php_literal
+from shared.errors import ShoplaunchError
+
+TABLE_PREFIX = "$table_prefix"
+_TOKEN = re.compile(
+    rb"(?P<skip>\s+|/\*.*?(?:\*/|\Z)|(?://|\#(?!\[))(?:(?!\?>)[^\n])*|\?>.*?(?:<\?(?:php|=)|\Z))"
+    rb"|(?P<text>'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\")"
+    rb"|<<<[ \t]*[\"']?(?P<label>[A-Za-z_]\w*)[\"']?\r?\n.*?^[ \t]*(?P=label)\b"
+    rb"|\$?[A-Za-z_\\\x80-\xff][\w\\\x80-\xff]*|->|::|=>|==+|.",
+    re.DOTALL | re.MULTILINE | re.IGNORECASE,
+)
+_OPENING, _CLOSING = (b"(", b"["), (b")", b"]")
+
+
+@dataclass(frozen=True)
+class Definition:
+    """A constant (or `$table_prefix`) and where its value stands; `value` is None when it would have to be run."""
+
+    name: str
+    start: int
+    end: int
+    value: php_literal.Literal
+
+
+def definitions(source: bytes, shown: str) -> Iterator[Definition]:
+    """Yield what the file `shown` defines, in its order; comments and text outside of PHP define nothing."""
+    opening = re.search(rb"<\?php\b", source, re.IGNORECASE)
+    tokens = [] if opening is None else [
+        found for found in _TOKEN.finditer(source, opening.end()) if found.group("skip") is None
+    ]  # fmt: skip
+    for at in range(len(tokens)):
+        before = tokens[at - 1].group() if at else b""
+        named = None if before in (b"->", b"::", b"function") else _named(tokens, at)
+        if named is not None:
+            name, first, ending = named
+            last = _end_of_value(tokens, first, ending)
+            if last is not None and last > first:
+                start, end = tokens[first].start(), tokens[last - 1].end()
+                yield Definition(name, start, end, _literal(source[start:end], shown))
+
+
+def _named(tokens: Sequence[re.Match[bytes]], at: int) -> tuple[str, int, Sequence[bytes]] | None:
+    """Return (name, first token of the value, what ends it) of the definition at `at`, None when there is none."""
+    word = [one.group() for one in tokens[at : at + 4]] + [b""] * 4
+    if (
+        word[0].lstrip(b"\\").lower() == b"define"
+        and word[1] == b"("
+        and word[2][:1] in (b"'", b'"')
+        and word[3] == b","
+    ):
+        return word[2][1:-1].decode("utf-8", "replace"), at + 4, (b")", b",")
+    if word[0].lower() == b"const" and word[2] == b"=":
+        return word[1].decode("utf-8", "replace"), at + 3, (b";", b",")
+    if word[0] == TABLE_PREFIX.encode() and word[1] == b"=":
+        return TABLE_PREFIX, at + 2, (b";",)
+    return None
+
+
+def _end_of_value(tokens: Sequence[re.Match[bytes]], first: int, ending: Sequence[bytes]) -> int | None:
+    depth = 0
+    for at in range(first, len(tokens)):
+        word = tokens[at].group()
+        if depth == 0 and word in ending:
+            return at
+        depth += (word in _OPENING) - (word in _CLOSING)
+    return None
+
+
+def _literal(source: bytes, shown: str) -> php_literal.Literal:
+    try:
+        return php_literal.read_value(source, shown)
+    except ShoplaunchError:
+        return None
+
+
+def redefined(source: bytes, shown: str, value_of: Callable[[Definition], bytes | None]) -> bytes:
+    """Return the source with other values; `value_of` returns a definition's new one, None where it stays."""
+    parts, last = [], 0
+    for one in definitions(source, shown):
+        value = value_of(one)
+        if value is not None:
+            parts += [source[last : one.start], value]
+            last = one.end
+    return b"".join(parts) + source[last:] if parts else source
