@@ -203,6 +203,10 @@ class PrestaShopTemplate(Template):
         said = [*self._owners_rules.warnings(path, before + after), *self._own_block.warnings(plain.content)]
         return [*plain.notes, *said]
 
+    def adjustments(self) -> Sequence[tuple[str, str]]:
+        """Return what is set for a living shop and was a developer's."""
+        return self._adjustments
+
     def condition(self, table: str) -> str | None:
         """Return the condition of the rows to keep."""
         return self._rows.condition(table)
