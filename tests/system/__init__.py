@@ -1,0 +1,1 @@
+"""Whole chains: real services, real accounts, real cron."""

@@ -1,0 +1,1 @@
+"""What an earlier version leaves goes on with this one."""
