@@ -58,6 +58,8 @@ class Search:
     def found_in(self, data, upstream=False):
         """Return the names of what occurs in `data`."""
         found = set(self._traces.found_in(data))
+        if upstream:
+            found -= {name for name in found if name.startswith(("path", "domain"))}
         if PLACEHOLDER.search(data):
             found.add("placeholder")
         if self._addresses and not upstream and self._addresses.search(data):

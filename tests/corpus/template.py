@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 PARAMETERS, SETTINGS, WP_CONFIG = "app/config/parameters.php", "config/settings.inc.php", "wp-config.php"
 _ARRAY = re.compile(r"""['"](\w+)['"]\s*=>\s*(?:'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)")""")
 _DEFINE = re.compile(r"""define\(\s*['"](\w+)['"]\s*,\s*(?:'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)")\s*\)""")
+_DIRECTORY = re.compile(r'"directory":"([^"]*?)[\\/]+themes[\\/]')
 _SECRET = re.compile(
     r"(?i)passw|secret|cookie_(?:key|iv)|rijndael|_salt|(?:auth|logged_in|nonce|secure_auth)_key|api_key"
 )
@@ -49,8 +50,17 @@ def read(shop, server, database):
         name: value for name, value in settings.items()
         if _SECRET.search(name) and len(value) >= SHORTEST and value.lower() not in COMMON
     }  # fmt: skip
-    made.paths = [str(shop.tree)]
+    made.paths = [str(shop.tree), *sorted(_recorded_paths(shop.tree))]
     return made
+
+
+def _recorded_paths(tree):
+    """Return the document roots a theme has written down, in the spelling of the machine it was activated on."""
+    found = set()
+    for path in tree.glob("config/themes/*/shop*.json"):
+        for text in _DIRECTORY.findall(path.read_text("utf-8", "replace")):
+            found.add(text.replace("\\\\", "\\").replace("\\/", "/").rstrip("/\\"))
+    return {path for path in found if len(path) >= SHORTEST}
 
 
 def _settings(tree):
