@@ -3,6 +3,7 @@
 import contextlib
 import re
 import time
+from urllib.parse import unquote, urlsplit
 
 from selenium.common.exceptions import (
     JavascriptException,
@@ -22,6 +23,7 @@ PHP_SAYS = re.compile(
 )
 #: What a page says when it needs a server of somebody else's.
 UNREACHABLE = re.compile(r"getaddrinfo|Could not resolve host|Failed to connect to|cURL error (?:6|7|28)\b")
+UNLOADED = "Failed to load resource: the server responded with"
 STATUS = "const [one] = performance.getEntriesByType('navigation'); return one ? one.responseStatus : 0;"
 #: The pictures of this host that are there, and those that are not, once the page has been scrolled through.
 PICTURES = """
@@ -46,6 +48,8 @@ class Page:
     def __init__(self, url):
         self.url, self.status, self.title, self.source = url, 0, "", ""
         self.pictures, self.broken, self.console, self.faults = [], [], [], []
+        #: Pictures that are broken in the template, too.
+        self.lacking = []
 
     def row(self, name, **more):
         """Return the evidence of this page as the step `name`; a text where only others are to blame."""
@@ -58,15 +62,22 @@ class Page:
                 :600
             ]
             row["bytes"] = len(self.source)
-        row |= {"faults": self.faults, "broken": self.broken[:SHOWN], "console": self.console[:SHOWN]}
+        row |= {
+            "faults": self.faults,
+            "broken": self.broken[:SHOWN],
+            "console": self.console[:SHOWN],
+            "lacking in the template": self.lacking[:SHOWN],
+        }
         return row | more
 
 
 class Visitor:
     """Visits the pages of one shop."""
 
-    def __init__(self, driver, shop_url):
+    def __init__(self, driver, shop_url, template_lacks=None):
+        """`template_lacks` tells whether the template has no file for a path of the shop either."""
         self.driver, self.shop_url = driver, shop_url
+        self._template_lacks = template_lacks or (lambda path: False)
         driver.set_page_load_timeout(LOAD_SECONDS)
 
     def open(self, path, allowed=(200,)):
@@ -96,12 +107,19 @@ class Visitor:
         said = PHP_SAYS.search(page.source)
         if said:
             page.faults.append(f"PHP says: {page.source[said.start() : said.start() + 300]}")
-        page.pictures, page.broken = self._pictures()
+        page.pictures, broken = self._pictures()
+        page.broken = [one for one in broken if not self._lacks(one)]
+        page.lacking = [one for one in broken if one not in page.broken]
         if page.broken:
             page.faults.append(f"{len(page.broken)} broken pictures")
         page.console = [line for line in complaints(driver) if line.startswith(self.shop_url) and not _is_icon(line)]
-        if page.console:
-            page.faults.append(f"the console complains: {page.console[0][:300]}")
+        # A script that fails may want a library of another server
+        failed = [
+            line for line in page.console if UNLOADED in line and not line.startswith(page.url.split("#")[0] + " ")
+        ]
+        failed = [line for line in failed if not self._lacks(line.partition(" ")[0])]
+        if failed:
+            page.faults.append(f"the console complains: {failed[0][:300]}")
         return page
 
     def all(self, selector):
@@ -144,6 +162,11 @@ class Visitor:
         script = "return [...document.querySelectorAll(arguments[0])].map(one => one.href);"
         found = [one for one in self._ask(script, [], selector) if one and mark in one and "#" not in one]
         return list(dict.fromkeys(found))
+
+    def _lacks(self, url):
+        path = unquote(urlsplit(url).path)
+        base = urlsplit(self.shop_url).path
+        return path.startswith(base) and self._template_lacks(path.removeprefix(base))
 
     def _pictures(self):
         deadline = time.monotonic() + PICTURE_SECONDS

@@ -95,7 +95,7 @@ class Run:
                 document |= compare.compare(world, shop, rows, jobs, report)
         if self.wanted(shop, "walk"):
             with self._stage(evidence, "walk", label) as document:
-                document |= walk.walk(world, rows, jobs)
+                document |= walk.walk(world, shop, rows, jobs)
 
     @contextlib.contextmanager
     def _stage(self, evidence, stage, label, locked=True):

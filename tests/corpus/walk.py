@@ -1,9 +1,10 @@
 """Stage 3: a shop is walked through in the browser, by a visitor and by its owner."""
 
+import re
 import time
 
 from tests.browser.chrome import chrome
-from tests.corpus import walk_prestashop, walk_wordpress
+from tests.corpus import compare_tree, walk_prestashop, walk_wordpress
 from tests.corpus.browsing import ABSENT, Visitor
 from tests.corpus.database import Server
 from tests.corpus.shops import FAILED, PASSED
@@ -38,7 +39,26 @@ class Walk:
         self.steps.append(made | {"seconds": round(time.monotonic() - start, 1)})
 
 
-def walk(world, rows, jobs):
+def lacks(tree, row):
+    """Return what tells whether `tree` has no file for a path of the shop of the evidence `row`."""
+    new, old = row["admin_url"].rstrip("/").rpartition("/")[2], compare_tree.admin_folder(tree)
+
+    def lacking(path):
+        first, _, rest = path.partition("/")
+        named = re.match(r"(\d+)(-[^/]+)?/[^/]+\.(\w+)$", path)
+        if named:
+            number, kind, ending = named[1], named[2] or "", named[3]
+            path = f"img/p/{'/'.join(number)}/{number}{kind}.{ending}"
+        elif first == new and old:
+            path = f"{old}/{rest}"
+        elif "." not in path.rpartition("/")[2]:
+            return False
+        return not (tree / path).exists()
+
+    return lacking
+
+
+def walk(world, shop, rows, jobs):
     """Walk through the shops that live, the one at the root wholly; return the stage's document."""
     hosts = {row["domain"]: "127.0.0.1" for name, row in rows.items() if name in jobs}
     document = {"state": PASSED, "shops": {}}
@@ -46,7 +66,7 @@ def walk(world, rows, jobs):
     whole = next(name for name in ("root", "folder", "idn") if name in jobs)
     with chrome(width=1400, height=1000, resolve={**hosts, "*": NOWHERE}) as driver:
         for name, job in jobs.items():
-            visitor = Visitor(driver, rows[name]["shop_url"])
+            visitor = Visitor(driver, rows[name]["shop_url"], lacks(shop.tree, rows[name]))
             query = _query(server, world.database(job))
             before = len(world.errors_of_php(job))
             one = Walk(visitor, query, rows[name], world.password(job), name == whole)

@@ -4,7 +4,7 @@ import base64
 
 import pytest
 
-from tests.corpus import compare_tree, replaced, residue
+from tests.corpus import compare_tree, replaced, residue, walk
 from tests.corpus.template import Template
 
 ROW = {"shop_url": "http://tea.example:8080/boutique/", "account": "tea", "domain": "tea.example", "shop_name": "Tea"}
@@ -112,3 +112,14 @@ def test_a_file_the_report_leaves_out_is_explained(trees, said):
     report = {"left_out": [{"path": said, "reason": "a dump"}]}
     found = compare_tree.compare(*map(str, trees), report, canonical("old.example/shop/"))
     assert found["unexplained"] == [] and found["explained"]["left out, as the report says"] == 1
+
+
+def test_a_picture_the_template_lacks_too_is_no_fault_of_the_shop(tmp_path):
+    (tmp_path / "admin12" / "filemanager").mkdir(parents=True)
+    (tmp_path / "admin12" / "logo.png").write_text("")
+    (tmp_path / "img" / "p" / "1" / "7").mkdir(parents=True)
+    (tmp_path / "img" / "p" / "1" / "7" / "17-home_default.jpg").write_text("")
+    lacking = walk.lacks(tmp_path, {"admin_url": "http://tea.example/boutique/backoffice9/"})
+    there = ["17-home_default/tea.jpg", "backoffice9/logo.png", "img/p/1/7/17-home_default.jpg", "index.php/page"]
+    assert [lacking(path) for path in there] == [False] * 4
+    assert [lacking(path) for path in ("18-home_default/tea.jpg", "backoffice9/none.png", "img/none.png")] == [True] * 3
