@@ -28,8 +28,9 @@ def wasm_for(php):
     first, last = version_number(php["min"]), version_number(php["max"] or "99.0")
     if not at_hand or any(first <= version_number(one) <= last for one in native):
         return {}
-    if any(first <= version_number(one) <= last for one in at_hand):
-        return {series: series for series in at_hand}
+    fitting = [series for series in at_hand if first <= version_number(series) <= last]
+    if fitting:
+        return {series: series for series in fitting}
     newer = [series for series in at_hand if version_number(series) > last]
     series, label = (newer[0], php["max"]) if newer else (at_hand[-1], php["min"])
     return {label: series}
@@ -62,7 +63,11 @@ class CorpusWorld(Whole):
         return self
 
     def remove(self):
-        """See Whole.remove."""
+        """See Whole.remove; large trees go first, all at once: a panel takes them away file by file."""
+        self.world.stop_controller()
+        trees = [str(path) for path in self.world.accounts.glob("*/public_html/*")]
+        trees += [str(path) for path in self.world.accounts.glob("*/.shoplaunch*")]
+        subprocess.run(["rm", "-rf", "--", *trees], check=False)
         super().remove()
         self._mark.unlink(missing_ok=True)
 
