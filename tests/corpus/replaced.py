@@ -34,6 +34,7 @@ class Canonical:
                     forms.setdefault(form, name.encode())
         listed = sorted(forms, key=len, reverse=True)
         self._names = forms
+        self._bases = _base_pattern(known)
         # A word is replaced where it stands as one
         self._pattern = re.compile(
             b"|".join(_BEGINNING * _is_wordy(form) + re.escape(form) for form in listed) or rb"(?!)"
@@ -47,6 +48,8 @@ class Canonical:
     def _plain(self, data):
         made = self._pattern.sub(lambda found: b"<" + self._names[found[0]] + b">", data)
         made = _LENGTH.sub(b"s:N:", _SCHEME.sub(rb"http\1", made))
+        if self._bases:
+            made = self._bases.sub(b"", made)
         # With and without a slash at the end, at a root and in a folder
         return re.sub(rb"<address>(?:\\*/|%2[fF])?", b"<address>", made)
 
@@ -57,6 +60,14 @@ class Canonical:
             return found[0]
         made = self._plain(decoded)
         return b"<base64 " + made + b">" if made != decoded else found[0]
+
+
+def _base_pattern(known):
+    """Return the pattern of the folders of shops where an address without a host begins with them, None without any."""
+    bases = {text.partition("/")[2].strip("/") for name, text in known if name == "address"} - {""}
+    slash = rb"(?:\\*/|%2[fF])"
+    forms = [re.escape(base.encode()).replace(b"/", slash) for base in sorted(bases, key=len, reverse=True)]
+    return re.compile(rb"(?<![\w.>/\\-])" + slash + rb"(?:" + b"|".join(forms) + rb")(?=\\*/)") if forms else None
 
 
 def _is_wordy(form):

@@ -31,6 +31,8 @@ def canonical(*addresses):
         ("/srv/template/img", "/home/tea/public_html/img"),
         ("owner@old.example wrote", "tea@example.com wrote"),
         ("Welcome to Old Shop!", "Welcome to Tea!"),
+        ("/shop/img/1.svg", "/boutique/img/1.svg"),
+        ('"icon":"\\/shop\\/img"', '"icon":"\\/boutique\\/img"'),
     ],
 )
 def test_what_every_shop_has_of_its_own_is_replaced(old, new):
@@ -51,6 +53,8 @@ def test_what_was_replaced_within_base64_is_replaced():
         ("http://old.example/shop/img/1.jpg", "http://tea.example:8080/boutique/img/2.jpg"),
         ("a warehouse for tea", "a tea.example:8080 for tea"),
         ("price 10", "price 11"),
+        ("$vendorDir . '/shop/src'", "$vendorDir . '/src/shop'"),
+        ("../shop/img", "../img"),
         ("http://old.example/shop/", ""),
     ],
 )
