@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ _TITLES = {
     "left_out": "Left out (--keep PATTERN packs it all the same, --leave-out PATTERN leaves out more)",
     "living_shop": "Set for a living shop",
 }
+_FIRST = 3
 _UNITS = ("B", "KiB", "MiB", "GiB")
 
 
@@ -37,9 +38,10 @@ def size(count: int) -> str:
 def sections(manifest: Mapping[str, Any], bundle_size: int, report: Mapping[str, Any]) -> list[Section]:
     """Return what to tell of a bundle by its manifest and the packing's report; empty sections are left out."""
     made = [_bundle(manifest, bundle_size), _requirements(manifest)]
-    made += [
-        Section(_TITLES.get(key, key.replace("_", " ").capitalize()), _rows(value)) for key, value in report.items()
-    ]
+    for key, value in report.items():
+        grouped = _GROUPED.get(key)
+        title = _TITLES.get(key, key.replace("_", " ").capitalize())
+        made += grouped(value) if grouped else [Section(title, _rows(value))]
     made.append(Section("Personal data that remains", [(place, "") for place in manifest.get("personal_data", [])]))
     return [section for section in made if section.rows]
 
@@ -102,3 +104,35 @@ def _shown(value: Any) -> str:
     if isinstance(value, list | tuple):
         return ", ".join(_shown(item) for item in value)
     return str(value)
+
+
+def _rewriting(value: Mapping[str, Any]) -> list[Section]:
+    """Tell forms by number, what was left by its reason, and notes by the place."""
+    forms = [(form, str(count)) for form, count in value.get("forms", {}).items()]
+    places: dict[str, list[str]] = {}
+    for one in value.get("left", []):
+        places.setdefault(one["reason"], []).append(one["place"])
+    left = [(reason, f"{len(found)} places: {_first(found)}") for reason, found in sorted(places.items())]
+    notes = [(one["place"], one["what"]) for one in value.get("notes", [])]
+    return [Section("Rewritten", forms), Section("Seen and left", left), Section("Notes on files", notes)]
+
+
+def _dropped(value: Sequence[Mapping[str, Any]]) -> list[Section]:
+    return [Section("Left behind", [(one["table"], f"{one['rows']} rows: {one['reason']}") for one in value])]
+
+
+def _compared(value: Mapping[str, Sequence[int]]) -> list[Section]:
+    """Tell the tables of which not all rows came along, then how many came whole."""
+    part = [(table, f"{packed} of {rows} rows") for table, (rows, packed) in value.items() if rows != packed]
+    whole = len(value) - len(part)
+    return [Section("Rows in the bundle", [("tables that came whole", str(whole)), *part] if value else [])]
+
+
+def _first(names: Sequence[str]) -> str:
+    return ", ".join(names[:_FIRST]) + (" …" if len(names) > _FIRST else "")
+
+
+#: Part of the report -> its sections, where rows as they are would be a wall of text.
+_GROUPED: Mapping[str, Callable[[Any], list[Section]]] = {
+    "rewriting": _rewriting, "dropped": _dropped, "rows_compared": _compared,
+}  # fmt: skip

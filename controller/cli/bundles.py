@@ -8,8 +8,12 @@ from typing import Any
 
 import click
 
+from controller.bundles.headline import headline
 from controller.bundles.show import describe
+from controller.bundles.summary import sections
 from controller.cli.output import errors_shown, json_option, print_facts, print_json, print_rows
+from controller.cli.pack_next import after_packing
+from controller.cli.pack_report import print_headline, print_sections
 from controller.cli.servers import open_database
 from controller.config import load_config
 from controller.db.bundles import Bundle
@@ -66,19 +70,28 @@ def list_bundles(as_json: bool) -> None:
 
 @bundle.command()
 @click.argument("what", metavar="NAME|FILE")
+@click.option("--full", is_flag=True, help="Show the whole report of its packing, too.")
 @json_option
 @errors_shown
-def show(what: str, as_json: bool) -> None:
+def show(what: str, full: bool, as_json: bool) -> None:
     """Show what a bundle holds; every part is checked against its digest first."""
     file = Path(what)
-    if not file.is_file():
+    is_file = file.is_file()
+    if not is_file:
         known = _bundles()
         file = known.path(known.get(what).name)
     found = describe(file)
     if as_json:
         print_json(found)
         return
+    manifest, report = found["manifest"], found["manifest"].get("report", {})
+    print_headline(headline(manifest, found["size"], report))
     print_facts(_facts(found))
+    if full:
+        click.echo()
+        print_sections(sections(manifest, found["size"], report))
+    order = f"shoplaunch order --server NAME --bundle {what} --domain DOMAIN --email EMAIL --create-account"
+    click.echo(f"Next: {after_packing(file) if is_file else order}")
 
 
 def _variants(known: list[dict[str, Any]]) -> str:
@@ -91,22 +104,14 @@ def _facts(found: dict[str, Any]) -> list[tuple[str, Any]]:
     kinds: dict[str, int] = {}
     for member in manifest["members"]:
         kinds[member["kind"]] = kinds.get(member["kind"], 0) + 1
-    needs = manifest["requirements"]
-    php = needs["php"]
+    php = manifest["requirements"]["php"]
     return [
         ("File", found["file"]),
-        ("Bytes", found["size"]),
         ("Manifest", found["manifest_sha256"]),
-        ("Application", f"{manifest['application']['name']} {manifest['application']['version']}"),
         ("Members", ", ".join(f"{number} {kind}" for kind, number in sorted(kinds.items()))),
-        ("Tables", f"{len(manifest['tables'])} with {sum(table['rows'] for table in manifest['tables'])} rows"),
-        (
-            "Needs",
-            f"{needs['disk_bytes']} bytes, {needs['inodes']} files, PHP {php['min']} to {php.get('max') or 'any'}",
-        ),
+        ("PHP extensions", ", ".join(php["extensions"])),
         ("Secrets", ", ".join(secret["name"] for secret in manifest["secrets"])),
         ("Checks", ", ".join(check["name"] for check in manifest["checks"])),
         ("Goes", "to a domain's root, or below a folder of it" if manifest.get("folders") else "to a domain's root"),
         *([("Variants", _variants(manifest["variants"]))] if manifest["variants"] else []),
-        ("Personal data", "; ".join(manifest.get("personal_data", []))),
     ]

@@ -13,16 +13,16 @@ from typing import NoReturn
 
 import click
 from rich.console import Console
-from rich.table import Table
 
 from controller.bundles import compile as compiler
 from controller.bundles.source import Source
-from controller.bundles.summary import SHOWN_ROWS, Section, sections
 from controller.bundles.template_plan import TemplatePlan, make_plan
 from controller.bundles.tree import Tree
 from controller.cli import pack_check as checking
 from controller.cli.bars import Bars
 from controller.cli.output import FAILED, errors_shown, json_option, print_json, show_error
+from controller.cli.pack_next import after_check, after_packing, helped
+from controller.cli.pack_report import print_checked, print_packed
 from controller.recipes.base import PackOptions
 
 _SIGNALS = (signal.SIGTERM, signal.SIGHUP)
@@ -43,13 +43,15 @@ _SIGNALS = (signal.SIGTERM, signal.SIGHUP)
 @click.option("--leave-out", multiple=True, metavar="PATTERN", help="Leave these out as well, in the same way.")
 @click.option("--variants", type=click.Path(path_type=Path), help="A TOML file that declares what orders may choose.")
 @click.option("--check", is_flag=True, help="Tell what the template holds and what is wrong with it; leave no bundle.")
+@click.option("--full", is_flag=True, help="Show the whole report, not only how each part of it begins.")
 @json_option
 @click.option("-o", "--output", "target", type=click.Path(path_type=Path), help="The bundle to write.")
 @errors_shown
+@helped
 def pack(
     docroot: Path, url: str | None, dump: Path | None, recipe: str | None, domain: str | None, scratch: str | None,
     keep_customers: bool, keep: tuple[str, ...], leave_out: tuple[str, ...], variants: Path | None, check: bool,
-    as_json: bool, target: Path | None,
+    full: bool, as_json: bool, target: Path | None,
 ) -> None:  # fmt: skip
     """Turn a template shop into one bundle."""
     if (url is None) == (dump is None):
@@ -64,27 +66,33 @@ def pack(
         checked = checking.check(request, planned, bars) if check else None
         packed = checked.packed if checked else compiler.pack(request, planned, bars)
     if checked is not None:
-        _tell_checked(checked, as_json)
+        _tell_checked(checked, as_json, full)
+        if not as_json:
+            click.echo(f"Next: {after_check(docroot, dump)}")
     elif packed is not None and as_json:
         print_json({"size": packed.size, "manifest_sha256": packed.manifest_sha256, "report": packed.report,
                     "manifest": packed.manifest})  # fmt: skip
-    elif packed is not None:
-        print_sections(sections(packed.manifest, packed.size, packed.report))
+    elif packed is not None and target is not None:
+        print_packed(packed.manifest, packed.size, packed.report, full=full)
         click.echo(f"{target}  {packed.manifest_sha256}")
+        click.echo(f"Next: {after_packing(target)}")
 
 
-def _tell_checked(checked: checking.Checked, as_json: bool) -> None:
+def _tell_checked(checked: checking.Checked, as_json: bool, full: bool) -> None:
     """Print a check; end with exit code 1 when there is a problem."""
     if as_json:
         print_json(checked.as_json())
     else:
-        print_sections(checked.sections())
+        print_checked(checked.sections(), full=full)
     if checked.packed is not None and not as_json:
         packed = checked.packed
-        print_sections(sections(packed.manifest, packed.size, packed.report))
+        print_packed(packed.manifest, packed.size, packed.report, full=full)
         click.echo("no problem was found: the bundle would be complete; none was written")
-    for problem in checked.problems:
+    for problem in checked.problems[:-1] if not as_json else checked.problems:
         show_error(problem.code, problem.message)
+    if checked.problems and not as_json:
+        # With the command that helps
+        raise checked.problems[-1]
     if checked.problems:
         sys.exit(FAILED)
 
@@ -99,20 +107,6 @@ def _where(target: Path | None, check: bool) -> Iterator[Path]:
         raise click.UsageError("give -o FILE, the bundle to write")
     with tempfile.TemporaryDirectory(prefix="shoplaunch-check-") as folder:
         yield Path(folder) / "checked.bundle"
-
-
-def print_sections(told: list[Section]) -> None:
-    """Print a bundle's report as tables."""
-    console = Console(width=None if sys.stdout.isatty() else 120, markup=False, highlight=False)
-    for section in told:
-        console.print(section.title, style="italic")
-        table = Table(show_header=False, box=None, padding=(0, 2))
-        for row in section.rows[:SHOWN_ROWS]:
-            table.add_row(*row)
-        if len(section.rows) > SHOWN_ROWS:
-            table.add_row(f"… and {len(section.rows) - SHOWN_ROWS} more (see --json)", "")
-        console.print(table)
-        console.print()
 
 
 @contextmanager

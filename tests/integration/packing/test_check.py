@@ -29,7 +29,7 @@ def checked(sample, mariadb_server, tmp_path):  # noqa: F811
 
 
 def test_a_good_template_is_described_and_no_problem_found(checked):
-    done = checked()
+    done = checked("--full")
     assert done.returncode == 0, done.stderr
     for said in ("Template", "prestashop", "Its files", "Its database", "prefixes", "ps_: ", "no problem was found"):
         assert said in done.stdout
@@ -56,13 +56,14 @@ def test_problems_of_tree_and_database_are_told_together(checked, sample, mariad
     name = url.split("/")[3].split("?")[0]
     command = ["mariadb-dump", "--no-defaults", "-uroot", f"--socket={mariadb_server.socket}", name]
     dump = subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout
-    (tmp_path / "shop.sql").write_bytes(dump.replace(b"`ps_", b"`other_"))
+    (tmp_path / "shop.sql").write_bytes(dump.replace(b"`ps_shop_url`", b"`other_shop_url`"))
     done = checked("--json", docroot=tmp_path / "shop", source=("--dump", tmp_path / "shop.sql"))
     document = json.loads(done.stdout)
     assert done.returncode == 1
     assert [problem["code"] for problem in document["problems"]] == ["prefix_mismatch", "tree_link_outside"]
     assert document["error"] == document["problems"][0]
-    assert set(document["template"]["database"]["prefixes"]) == {"other_"}
+    assert set(document["template"]["database"]["prefixes"]) == {"ps_", "other_"}
+    assert "ps_shop_url" in document["error"]["message"]
 
 
 def test_a_problem_of_packing_is_told_beside_the_description(checked, sample, tmp_path):  # noqa: F811

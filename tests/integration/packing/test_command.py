@@ -213,7 +213,7 @@ def common(sample):
 def test_what_is_not_searched_for_is_told_by_its_label_and_stays_out_of_the_bundle(sample, common, tmp_path):
     root, url, password = sample
     words = ("pack", "--docroot", root, "--database", url, "-o", tmp_path / "x.bundle")
-    done = run(*words, SHOPLAUNCH_SOURCE_PASSWORD=password)
+    done = run(*words, "--full", SHOPLAUNCH_SOURCE_PASSWORD=password)
     assert done.returncode == 0, done.stderr
     told = done.stdout[done.stdout.index("Not searched") :]
     assert re.search(r"secret database_password +too common", told), done.stdout[-3000:]
@@ -226,3 +226,25 @@ def test_what_is_not_searched_for_is_told_by_its_label_and_stays_out_of_the_bund
     document = json.loads(run(*words, "--check", "--json", SHOPLAUNCH_SOURCE_PASSWORD=password).stdout)
     assert document["report"]["not_searched"]["secret database_password"] == "too common"
     assert document["report"]["compressed_files_not_searched"] == ["modules/sounds[/b].zip"]
+
+
+def test_the_report_begins_with_what_matters_and_ends_with_the_next_command(sample, tmp_path):
+    root, url, password = sample
+    words = ["pack", "--docroot", root, "--database", url]
+    target = tmp_path / "tea.bundle"
+    done = run(*words, "-o", target, SHOPLAUNCH_SOURCE_PASSWORD=password)
+    lines = done.stdout.splitlines()
+    first = lines[: lines.index("")]
+    assert len(first) <= 10 and "PrestaShop 8.2.1" in first[0]
+    assert lines[-1] == f"Next: shoplaunch bundle add tea {target}"
+    assert len(lines) < 50 and all(len(line) <= 120 for line in lines[:-2])
+    assert len(run(*words, "--full", "-o", target, SHOPLAUNCH_SOURCE_PASSWORD=password).stdout.splitlines()) > 100
+
+
+def test_a_failure_ends_with_the_command_that_helps(sample, tmp_path):
+    root, _, _ = sample
+    (tmp_path / "shop.sql").write_text("CREATE TABLE `t` (`a` int);\nGRANT ALL ON *.* TO x;\n")
+    done = run("pack", "--docroot", root, "--dump", tmp_path / "shop.sql", "-o", tmp_path / "x.bundle")
+    assert done.returncode == 1
+    assert "at line 2 (byte 28): GRANT ALL" in done.stderr
+    assert done.stderr.splitlines()[-1] == f"Next: shoplaunch pack --docroot {root} --dump {tmp_path}/shop.sql --check"

@@ -1,0 +1,107 @@
+"""What matters of a bundle to those who will order from it, in at most ten lines."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from controller.bundles.rewrite.boundaries import SOMETHING_ELSE
+from controller.bundles.summary import size
+
+LINES = 10
+_SHOWN = 6
+_LOOKED_AT = 2
+
+
+def headline(manifest: Mapping[str, Any], bundle_size: int, report: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return (what, what to say of it) of a bundle, the most important first; nothing is said of what is not there."""
+    application, tables = manifest["application"], manifest["tables"]
+    rows = sum(table["rows"] for table in tables)
+    made = [
+        ("Application", f"{_named(application['name'])} {application['version']}"),
+        ("Size", f"{size(bundle_size)}, {len(tables)} tables with {rows:,} rows"),
+        ("Server needs", _needs(manifest["requirements"])),
+        *_choices(manifest, report),
+        *_left_behind(report),
+        *_changed(report),
+        *_attention(manifest, report),
+    ]
+    return made[:LINES]
+
+
+def listed(names: Sequence[str], shown: int = _SHOWN) -> str:
+    """Return the first few names, and how many more there are."""
+    more = len(names) - shown
+    return ", ".join(names[:shown]) + (f" and {more} more" if more > 0 else "")
+
+
+def _named(application: str) -> str:
+    return {"prestashop": "PrestaShop", "wordpress": "WordPress"}.get(application, application)
+
+
+def _needs(needs: Mapping[str, Any]) -> str:
+    php = needs["php"]
+    upto = f" to {php['max']}" if php.get("max") else " or later"
+    return f"PHP {php['min']}{upto}, {size(needs['disk_bytes'])} on disk, {needs['inodes']:,} files and folders"
+
+
+def _choices(manifest: Mapping[str, Any], report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    languages, currencies = list(report.get("languages", [])), list(report.get("currencies", []))
+    told = [listed(languages)] if languages else []
+    told += [f"currencies {listed(currencies)}"] if currencies else []
+    if manifest["variants"]:
+        told.append(f"{len(manifest['variants'])} variants")
+    if told:
+        yield "Languages" if languages else "To choose from", "; ".join(told)
+
+
+def _left_behind(report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    rows: Counter[str] = Counter()
+    for one in report.get("dropped", []):
+        rows[one["reason"]] += one["rows"]
+    # Customers first: whoever packs wants to know that they are gone
+    reasons = sorted(rows, key=lambda reason: (not reason.startswith("customers"), -rows[reason], reason))
+    if reasons:
+        others = sum(rows.values()) - rows[reasons[0]]
+        first = "customers" if reasons[0].startswith("customers") else reasons[0]
+        more = f"; {others:,} rows of visits, caches and access" if others else ""
+        yield "Left behind", f"{rows[reasons[0]]:,} rows of {first}{more}"
+    files = _count(report.get("left_out"))
+    if files:
+        yield "Files left out", f"{files:,}, see --full"
+
+
+def _changed(report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    living = report.get("living_shop")
+    if living:
+        names = list(living) if isinstance(living, Mapping) else [_words(one) for one in living]
+        yield "Set anew", f"for a living shop: {listed(names, 3)}"
+
+
+def _attention(manifest: Mapping[str, Any], report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    personal = list(manifest.get("personal_data", []))
+    if personal:
+        places = [_words(one).partition(": ")[0] for one in personal]
+        yield "Personal data", f"remains in {listed(places, 2)}"
+    rewriting = report.get("rewriting", {})
+    told = [*report.get("notes", []), *report.get("dump_changed", [])]
+    told += [f"{one['place']}: {one['what']}" for one in rewriting.get("notes", [])]
+    left = sum(one["count"] for one in rewriting.get("left", []) if one["reason"] not in SOMETHING_ELSE)
+    told += [f"{left:,} spellings of the old address stay: see --full"] if left else []
+    for what in told[:_LOOKED_AT]:
+        yield "Please look at", what
+    if len(told) > _LOOKED_AT:
+        yield "", f"and {len(told) - _LOOKED_AT} more: see --full"
+
+
+def _count(value: Any) -> int:
+    if isinstance(value, int):
+        return value
+    return len(value) if isinstance(value, Mapping | list | tuple) else 0
+
+
+def _words(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return " ".join(str(part) for part in value.values())
+    return str(value)
