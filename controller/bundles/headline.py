@@ -67,22 +67,23 @@ def _left_behind(report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         first = "customers" if reasons[0].startswith("customers") else reasons[0]
         more = f"; {others:,} rows of visits, caches and access" if others else ""
         yield "Left behind", f"{rows[reasons[0]]:,} rows of {first}{more}"
-    files = _count(report.get("left_out"))
+    reasons_of_files = report.get("left_out", {}).values()
+    files = sum(one["count"] for one in reasons_of_files)
     if files:
-        yield "Files left out", f"{files:,}, see --full"
+        taken = size(sum(one["bytes"] for one in reasons_of_files))
+        yield "Files left", f"{files:,} with {taken}; see --keep PATTERN and --leave-out PATTERN"
 
 
 def _changed(report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     living = report.get("living_shop")
     if living:
-        names = list(living) if isinstance(living, Mapping) else [_words(one) for one in living]
-        yield "Set anew", f"for a living shop: {listed(names, 3)}"
+        yield "Set anew", f"for a living shop: {listed(list(living), 3)}"
 
 
 def _attention(manifest: Mapping[str, Any], report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     personal = list(manifest.get("personal_data", []))
     if personal:
-        places = [_words(one).partition(": ")[0] for one in personal]
+        places = [one.partition(": ")[0] for one in personal]
         yield "Personal data", f"remains in {listed(places, 2)}"
     rewriting = report.get("rewriting", {})
     told = [*report.get("notes", []), *report.get("dump_changed", [])]
@@ -93,15 +94,3 @@ def _attention(manifest: Mapping[str, Any], report: Mapping[str, Any]) -> Iterat
         yield "Please look at", what
     if len(told) > _LOOKED_AT:
         yield "", f"and {len(told) - _LOOKED_AT} more: see --full"
-
-
-def _count(value: Any) -> int:
-    if isinstance(value, int):
-        return value
-    return len(value) if isinstance(value, Mapping | list | tuple) else 0
-
-
-def _words(value: Any) -> str:
-    if isinstance(value, Mapping):
-        return " ".join(str(part) for part in value.values())
-    return str(value)

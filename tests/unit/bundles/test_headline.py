@@ -33,7 +33,12 @@ def lines(report=REPORT, **changes):
 
 
 def test_ten_lines_at_most_however_much_there_is_to_say():
-    much = {**REPORT, "left_out": ["a"] * 9, "living_shop": {"_PS_MODE_DEV_": "off"}, "notes": ["n"] * 50}
+    much = {
+        **REPORT,
+        "left_out": {"git": {"count": 9, "bytes": 8192}},
+        "living_shop": {"_PS_MODE_DEV_": "off"},
+        "notes": ["n"] * 50,
+    }
     assert len(lines(much)) <= LINES
     assert all(len(told) <= 200 for _, told in lines(much))
 
@@ -55,6 +60,11 @@ def test_application_size_and_what_a_server_must_offer_come_first():
 )
 def test_what_matters_to_clients_is_said_in_a_line(label, said):
     assert dict(reversed(lines()))[label] == said
+
+
+def test_files_that_stay_out_are_counted_with_the_options_that_overrule_it():
+    report = {"left_out": {"git": {"count": 9, "bytes": 8192}, "dumps": {"count": 1, "bytes": 2048}}}
+    assert dict(lines(report))["Files left"] == "10 with 10.0 KiB; see --keep PATTERN and --leave-out PATTERN"
 
 
 def test_of_many_things_to_look_at_the_number_is_told():
