@@ -12,6 +12,8 @@ SUBMIT = "#submit_login, #login_submit_login, button[name='submitLogin']"
 MENU = "nav a[href], #nav-sidebar a[href], ul.menu a[href], #menu a[href], .main-menu a[href]"
 #: What only those see who are signed in.
 INSIDE = "#subtab-AdminOrders, #subtab-AdminParentOrders, #maintab-AdminDashboard, #maintab-AdminParentOrders"
+#: Pages, and parts of pages, that show what the marketplace offers.
+MARKETPLACE = ("/modules/mbo/", "/modules/addons/", "/themes-catalog")
 PAGES = 10
 TRIED_PRODUCTS = 5
 
@@ -173,6 +175,6 @@ class _Shop:
         page = self._visitor.open(pages[number])
         if self._visitor.all(LOGIN) and self._visitor.all(PASSWORD):
             page.faults.append("asks to sign in again")
-        if page.status == 503 and "/modules/mbo/" in page.url:
+        if page.faults and any(word in str((page.url, page.faults)) for word in MARKETPLACE):
             return f"the marketplace's page asks the marketplace, which cannot be reached here: {page.title[:80]}"
         return page.row(f"back office {number + 1}", title=page.title)
