@@ -17,6 +17,7 @@ from tests.corpus.cron import cron
 from tests.corpus.shops import FAILED, STAGES, Evidence, measured, shops_below
 from tests.corpus.world import world_for
 
+TURN_SECONDS = 0.3
 #: What needs a world that runs, in the order of working: what visits write is not to be compared.
 IN_A_WORLD = ("live", "compare", "walk")
 
@@ -32,7 +33,7 @@ def arguments(words=None):
     parser.add_argument("--thorough", action="store_true", help="pack twice and compare the bytes")
     parser.add_argument("--no-browser", action="store_true", help="without the walk")
     parser.add_argument("--output", type=Path, default=Path("build/corpus"), help="where bundles and evidence go")
-    parser.add_argument("--lock", type=Path, help="take turns with others on this file, stage by stage")
+    parser.add_argument("--lock", type=Path, action="append", help="take turns with others on (one of) these files")
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the table there, without names")
     return parser.parse_args(words)
 
@@ -113,9 +114,20 @@ class Run:
             yield
             return
         # Not inherited: services that are started meanwhile would hold it for as long as they run
-        with open(self.options.lock, "a") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
+        with contextlib.ExitStack() as stack:
+            files = [stack.enter_context(open(path, "a")) for path in self.options.lock]
+            while not any(_is_taken(file) for file in files):
+                time.sleep(TURN_SECONDS)
             yield
+
+
+def _is_taken(file):
+    """Take the lock on `file` unless somebody has it; tell whether it is taken now."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def say(text):
