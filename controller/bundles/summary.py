@@ -25,6 +25,12 @@ class Section:
     rows: list[tuple[str, str]]
 
 
+def php_range(needs: Mapping[str, Any]) -> str:
+    """Return which PHP a bundle needs (`requirements.php` of its manifest) for people."""
+    made_for = f" (made for {needs['preferred']})" if needs.get("preferred") else ""
+    return f"{needs['min']} to {needs.get('max') or 'any'}{made_for}"
+
+
 def size(count: int) -> str:
     """Return a number of bytes for people."""
     amount = float(count)
@@ -84,7 +90,7 @@ def _requirements(manifest: Mapping[str, Any]) -> Section:
             ("inodes", str(needs["inodes"])),
             ("max_allowed_packet", size(needs["max_statement_bytes"])),
             ("longest key", f"{needs['longest_key_bytes']} B"),
-            ("PHP", f"{php['min']} to {php.get('max') or 'any'}; {', '.join(php['extensions'])}"),
+            ("PHP", f"{php_range(php)}; {', '.join(php['extensions'])}"),
             ("collations", ", ".join(sorted(manifest["collations"]))),
         ],
     )

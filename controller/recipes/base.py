@@ -110,15 +110,20 @@ class TemplateFacts:
 
 @dataclass(frozen=True)
 class PhpNeeds:
-    """Which PHP runs the application; `maximum` None means no known limit."""
+    """Which PHP runs the application; `maximum` None means no known limit.
+
+    `preferred` is the newest it was made for, where newer ones run it as well; None where `maximum` is meant.
+    """
 
     minimum: str
     maximum: str | None
     extensions: tuple[str, ...]
+    preferred: str | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Return the manifest's `requirements.php`."""
-        return {"min": self.minimum, "max": self.maximum, "extensions": list(self.extensions)}
+        preferred = {} if self.preferred is None else {"preferred": self.preferred}
+        return {"min": self.minimum, "max": self.maximum, "extensions": list(self.extensions), **preferred}
 
 
 class Template(ABC):

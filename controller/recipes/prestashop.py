@@ -33,6 +33,7 @@ from controller.recipes.prestashop_checks import checks_of
 from controller.recipes.prestashop_database import Database, prefix_of, require_same_release
 from controller.recipes.prestashop_facts import KNOWN, Series, series_of
 from controller.recipes.prestashop_htaccess import OwnBlock, split
+from controller.recipes.prestashop_php import php_of
 from controller.recipes.prestashop_rows import RowRules
 from controller.recipes.prestashop_statements import Statements
 from controller.recipes.prestashop_tree import (
@@ -141,7 +142,9 @@ class PrestaShopTemplate(Template):
         self._own_block = OwnBlock(tuple(map(int, version.split("."))), self._settings, self.nonce)
         self._has_rules = (root / ".htaccess").is_file()
         self._adjustments = living.adjustments(root, self._settings, configuration.values)
-        self._tree = TreeRules(root, series, admin_folder, options, self._database.folders_in_use())
+        in_use = self._database.folders_in_use()
+        self._php = php_of(root, version, {one.removeprefix("modules/") for one in in_use if "modules/" in one})
+        self._tree = TreeRules(root, series, admin_folder, options, in_use)
         self._rows = RowRules(self._database, self._admin, self.nonce, options.keep_customers)
         self._statements = Statements(self._database, self._admin, self.nonce, series.password_format)
         self._checks = checks_of(self._database, root, self._settings, series, self.nonce)
@@ -252,8 +255,8 @@ class PrestaShopTemplate(Template):
         return self._statements.jobs()
 
     def php(self) -> PhpNeeds:
-        """Return the PHP of this series."""
-        return self._series.php
+        """Return the PHP of this release and its modules."""
+        return self._php
 
     def entry_points(self) -> Sequence[str]:
         """Return what makes the shop reachable."""

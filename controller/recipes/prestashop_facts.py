@@ -1,14 +1,11 @@
-"""What differs between PrestaShop's series: one table."""
+"""What differs between PrestaShop's series but for PHP (`prestashop_php`): one table."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
 
-from controller.recipes.base import BCRYPT, MD5_COOKIE_KEY, PhpNeeds
-
-_EXTENSIONS = ("curl", "dom", "fileinfo", "gd", "intl", "json", "mbstring", "openssl", "pdo_mysql", "simplexml", "zip")
-_EXTENSIONS_1_6 = ("curl", "dom", "gd", "json", "mbstring", "openssl", "pdo_mysql", "simplexml", "zip")
+from controller.recipes.base import BCRYPT, MD5_COOKIE_KEY
 
 
 @dataclass(frozen=True)
@@ -17,7 +14,6 @@ class Series:
 
     since: tuple[int, ...]
     below: tuple[int, ...]
-    php: PhpNeeds
     #: Folders of compiled code, whose environments (prod, dev) stay as empty folders.
     caches: tuple[str, ...]
     #: Folders that stay without what they hold.
@@ -50,16 +46,14 @@ _SINCE_1_7_4: dict[str, Any] = {
 }
 SERIES = (
     Series(
-        (1, 6), (1, 7), PhpNeeds("5.4", "7.4", _EXTENSIONS_1_6),
+        (1, 6), (1, 7),
         caches=(), emptied=(), compiled=("cache/smarty/compile",), defines=True, password_format=MD5_COOKIE_KEY,
         cart="/index.php?controller=order",
     ),
-    Series((1, 7), (1, 7, 4), PhpNeeds("5.4", "7.1", _EXTENSIONS), **_EARLY_1_7),
-    Series((1, 7, 4), (1, 7, 8), PhpNeeds("5.6", "7.4", _EXTENSIONS), **_SINCE_1_7_4),
-    Series((1, 7, 8), (1, 8), PhpNeeds("7.1.3", "7.4", _EXTENSIONS), **_SINCE_1_7_4),
-    # 8.2 says 7.2.5 to 8.1 and was proven on 8.4; older PHP is what most hosts still offer
-    Series((8,), (9,), PhpNeeds("7.2.5", "8.4", _EXTENSIONS), **_SINCE_1_7_4),
-    Series((9,), (10,), PhpNeeds("8.1", "8.5", _EXTENSIONS), needed=(".env", ".env.dist"), **_SINCE_1_7_4),
+    Series((1, 7), (1, 7, 4), **_EARLY_1_7),
+    Series((1, 7, 4), (1, 8), **_SINCE_1_7_4),
+    Series((8,), (9,), **_SINCE_1_7_4),
+    Series((9,), (10,), needed=(".env", ".env.dist"), **_SINCE_1_7_4),
 )  # fmt: skip
 #: Said to whoever has another one.
 KNOWN = "1.6, 1.7, 8 and 9"

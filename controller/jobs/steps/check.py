@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from controller.db import events, proofs
 from controller.db.engine import reading
 from controller.jobs import acks, certificate, later, pull, visits
-from controller.jobs.steps.php import php_needs
+from controller.jobs.steps.php import chosen
 from controller.jobs.steps.work import Later, Outcome, Work
 from shared.bundle import variant_of
 from shared.errors import ShoplaunchError
@@ -34,7 +34,7 @@ def run(work: Work) -> Outcome:
     require_evidence(manifest, evidence, job.order.get("variant"))
     values = work.values()
     # Since the files came, the host's choice may be another, or what it keeps beside them gone
-    php = work.tools.panel.mend_php(work.account, *php_needs(manifest))
+    php = chosen(work.tools.panel.mend_php, work.account, manifest)
     address = work.tools.panel.site_address(work.account)
     site = visits.Site(address.ip, address.port, values["domain"], values["base_uri"])
     answers = visits.run_checks(site, manifest["checks"], Renderer(manifest["nonce"], values))

@@ -2,19 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from controller.jobs.steps.work import Outcome, Work
+from controller.panels.base import Account
+from shared.errors import ShoplaunchError
+
+#: A panel's `ensure_php` or `mend_php`.
+Ensure = Callable[[Account, str, str | None, Sequence[str]], str]
 
 
 def run(work: Work) -> Outcome:
     """Raises panel_*, bundle_*."""
-    version = work.tools.panel.ensure_php(work.account, *php_needs(work.manifest()))
+    version = chosen(work.tools.panel.ensure_php, work.account, work.manifest())
     return Outcome(facts={"php": version}, note=version)
 
 
-def php_needs(manifest: Mapping[str, Any]) -> tuple[str, str | None, Sequence[str]]:
-    """Return (minimum, maximum or None, extensions) of the PHP that the bundle needs."""
+def chosen(ensure: Ensure, account: Account, manifest: Mapping[str, Any]) -> str:
+    """Return the PHP with which `ensure` lets the account be served.
+
+    One that the application was made for where the server has one, else one that it is known to run on. Raises panel_*.
+    """
     needs = manifest["requirements"]["php"]
-    return needs["min"], needs.get("max"), needs["extensions"]
+    preferred = needs.get("preferred")
+    if preferred is not None:
+        try:
+            return ensure(account, needs["min"], preferred, needs["extensions"])
+        except ShoplaunchError as problem:
+            if problem.code != "panel_refused":
+                raise
+    return ensure(account, needs["min"], needs.get("max"), needs["extensions"])

@@ -84,13 +84,10 @@ def test_the_recipe_knows_its_trees(sample, tmp_path):
     assert caught.value.code == "recipe_missing"
 
 
-@pytest.mark.parametrize(
-    ("version", "minimum"),
-    [("1.6.1.24", "5.4"), ("1.7.0.6", "5.4"), ("1.7.6.8", "5.6"), ("1.7.8.11", "7.1.3"), ("8.0.5", "7.2.5"),
-     ("8.2.1", "7.2.5"), ("9.1.4", "8.1")],
-)  # fmt: skip
-def test_every_supported_series_has_its_php(version, minimum):
-    assert series_of(version).php.minimum == minimum
+def test_the_template_needs_the_php_of_its_release(sample):
+    with sample.source() as source:
+        needs = PrestaShop().inspect(sample.root, source, PackOptions()).php()
+    assert (needs.minimum, needs.preferred, needs.maximum) == ("7.2.5", "8.1", "8.4")
 
 
 @pytest.mark.parametrize("version", ["1.5.6.3", "10.0", "8.x", ""])
