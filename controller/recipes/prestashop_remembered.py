@@ -18,6 +18,9 @@ _CALLED = {
 }
 #: PrestaShop's own settings name none; others that are called so are about states, groups and the like.
 _NO_NUMBER = re.compile(
+    r"^PS_(?!CHECKOUT|ACCOUNTS|MBO)|STATE|STATUS|GROUP|_MIN|_MAX|SHOW|DISPLAY|ENABLE", re.IGNORECASE
+)
+_NUMBER = re.compile(
     r"^PS_(?!CHECKOUT|ACCOUNTS|MBO)|STATE|STATUS|GROUP|_OS(?:_|$)|_NB|COUNT|DAYS|TIME|_MIN|_MAX|PAGE|SHOW|DISPLAY"
     r"|ENABLE|ACTIVE|COLOR|HEIGHT|WIDTH|POSITION|HOOK|RULE|CARTRULE|SERVICE|BY$|WAY$",
     re.IGNORECASE,
@@ -42,7 +45,7 @@ def remembered(
 
 
 def _settings(values: Mapping[str, str], called: str) -> Iterable[str]:
-    name_says = re.compile(rf"(?:^|_)(?:{called})s?(?:_?id)?(?:_|$)", re.IGNORECASE)
+    name_says = re.compile(rf"(?:^|_)(?:(?:{called})(?:_?id)?$|id_?(?:{called})(?:_|$))", re.IGNORECASE)
     value_says = re.compile(rf"\bid_?(?:{called})\b\W{{1,6}}(?:[is]:(?:\d+:\W{{1,3}})?)?[1-9]", re.IGNORECASE)
     for name, value in sorted(values.items()):
         is_named = name_says.search(name) and not _NO_NUMBER.search(name) and _NUMBER.fullmatch(value.strip())

@@ -116,6 +116,23 @@ def test_otherwise_a_new_shop_begins_with_order_number_one(own_sample):
     assert not any(template.goes_on(f"ps_{table}") for table in ("orders", "customer", "cart", "guest", "connections"))
 
 
+@pytest.mark.parametrize(
+    "name", ["DASHACTIVITY_VISITOR_ONLINE", "THEME_CART_PADDING", "PAY_ORDER_STATE", "PS_MIN_ORDER"]
+)
+def test_a_setting_that_only_sounds_like_a_customer_or_order_names_none(own_sample, name):
+    own_sample.query("INSERT INTO ps_configuration (name, value, date_add, date_upd) VALUES (%s, '30', 0, 0)", name)
+    assert inspect(own_sample)._rows.remembered == {}
+
+
+def test_addresses_of_strangers_in_a_table_that_stays_are_named_and_those_of_the_shop_are_not(own_sample):
+    fill(own_sample, "CREATE TABLE ps_team (id_team int PRIMARY KEY, contact varchar(99), note text);\n"
+                     "INSERT INTO ps_team VALUES (1, 'ann@elsewhere.example', ''), (2, 'x@template.shop.example', ''),"
+                     " (3, 'no address', 'a@b.example');\n")  # fmt: skip
+    with own_sample.source() as source:
+        told = PrestaShop().inspect(own_sample.root, source, PackOptions()).personal_data()
+    assert "ps_team.contact: 1 e-mail addresses of others" in told
+
+
 def test_the_texts_of_customers_vouchers_go_with_the_vouchers(own_sample):
     fill(
         own_sample,
