@@ -134,7 +134,7 @@ class TemplatePlan:
             texts = [place for place, column in enumerate(table.stored) if column.kind in TEXT | BINARY]
             self._columns[table.name] = (names, texts)
         names, texts = self._columns[table.name]
-        own = self._template.cells(table.name, dict(zip(names, row, strict=True)))
+        own = self.cells(table, row)
         cells = list(row)
         for column, template in own.items():
             cells[names.index(column)] = template
@@ -148,9 +148,12 @@ class TemplatePlan:
         return tuple(cells)
 
     def cells(self, table: Table, row: Row) -> Mapping[str, bytes | None]:
-        """Return column -> template of the cells the recipe sets."""
-        names = [column.name for column in table.stored]
-        return self._template.cells(table.name, dict(zip(names, row, strict=True)))
+        """Return column -> template of the cells the recipe sets; the rest of a value it only changed is rewritten."""
+        columns = {column.name: cell for column, cell in zip(table.stored, row, strict=True)}
+        return {
+            column: None if own is None else self._rewriter.rewrite_text(own, f"{table.name}.{column}")
+            for column, own in self._template.cells(table.name, columns).items()
+        }
 
     def text(self, value: bytes, place: str) -> bytes:
         """Return any other text of a shop as a template."""

@@ -110,3 +110,17 @@ def test_a_copied_tree_names_its_former_place_in_its_caches(own_sample):
         )
     assert b"old_user" not in filled
     assert b":root:raw@@/download" in filled and b":home:raw@@/tmp" in filled
+
+
+def test_what_a_recipe_leaves_of_a_cell_follows_the_shop_like_any_other(sample, monkeypatch):
+    with sample.source() as source:
+        made = make_plan(Tree(sample.root), source)
+        table = source.tables["ps_configuration"]
+        row = next(iter(source.rows(table)))
+        kept = f'a:1:{{s:3:"url";s:{len(DOMAIN) + 8}:"http://{DOMAIN}/";}}'.encode()
+        monkeypatch.setattr(
+            made._template, "cells", lambda *_: {"value": kept, "date_upd": b"2020-01-01", "name": None}
+        )
+        written = dict(zip([column.name for column in table.stored], made.row(table, row), strict=True))
+    assert SEARCHED not in written["value"] and b":shop.address:" in written["value"]
+    assert (written["date_upd"], written["name"]) == (b"2020-01-01", None)
