@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from controller.bundles.rewrite.boundaries import SOMETHING_ELSE
-from controller.bundles.summary import size
+from controller.bundles.summary import php_range, size
 
 LINES = 10
 _SHOWN = 6
@@ -41,9 +41,7 @@ def _named(application: str) -> str:
 
 
 def _needs(needs: Mapping[str, Any]) -> str:
-    php = needs["php"]
-    upto = f" to {php['max']}" if php.get("max") else " or later"
-    return f"PHP {php['min']}{upto}, {size(needs['disk_bytes'])} on disk, {needs['inodes']:,} files and folders"
+    return f"PHP {php_range(needs['php'])}, {size(needs['disk_bytes'])} on disk, {needs['inodes']:,} files and folders"
 
 
 def _choices(manifest: Mapping[str, Any], report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
