@@ -21,8 +21,14 @@ _ASKED = re.compile(
 _COMPOSER = re.compile(rb"PHP_VERSION_ID >= ([5-9][0-9]{4})\b")
 #: The last PHP that has what plug-ins from before 2018 call.
 _BEFORE_8 = "7.4"
-_GONE_IN_8 = re.compile(rb"(?<![\w$>:\\])(?<!function )create_function\s*+\(|\blist\s*\([^()]*\)\s*=\s*@?each\s*\(")
+_GONE_IN_8 = re.compile(
+    rb"(?<![\w$>:\\])(?<!function )create_function\s*+\(|\blist\s*\([^()]*\)\s*=\s*@?each\s*\("
+    # A character of a text in braces: the whole file is no PHP any more
+    rb"|[$>]\w++(?:\[[^\][\n]*+\])*+\{\s*+(?:[$0-9-]|[a-z_]+\s*\()"
+)
+#: Most files have none of these and are not looked at any further; what looks for a brace begins with one to be quick.
 _MARKS = (b"create_function", b" each", b"=each", b"@each")
+_BRACE = re.compile(rb"\{(?<=[\w\]]\{)\s*+[$0-9a-z-]")
 _ASKS_FIRST = re.compile(
     rb"\bPHP_VERSION\b|\bphpversion\s*\(|function_exists\(\s*['\"]create_function|function\s+create_function",
     re.IGNORECASE,
@@ -109,8 +115,9 @@ def _outdated(root: Path, plugins: Sequence[Path], themes: Sequence[Path]) -> It
 
 def is_outdated(source: bytes) -> bool:
     """Tell whether PHP source calls what PHP 8 does not have, without asking first."""
-    # Looking for plain bytes is what most files end with: sites have thousands
-    if not any(one in source for one in _MARKS) or not _GONE_IN_8.search(source) or _ASKS_FIRST.search(source):
+    if not any(mark in source for mark in _MARKS) and not _BRACE.search(source):
+        return False
+    if not _GONE_IN_8.search(source) or _ASKS_FIRST.search(source):
         return False
     # A file begins outside of PHP
     return bool(_GONE_IN_8.search(_NO_CODE.sub(b" ' ", b"?>" + source)))

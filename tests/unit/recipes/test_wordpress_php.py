@@ -103,7 +103,10 @@ OLD = "<?php\n/* Plugin Name: Tea */\nadd_action( 'init', {} );\n"
 )
 @pytest.mark.parametrize(
     "call",
-    ["create_function( '', 'return 1;' )", "@create_function('$a', $b)", "1 ); while (list($k, $v)=each($a)) f("],
+    [
+        "create_function( '', 'return 1;' )", "@create_function('$a', $b)", "1 ); while (list($k, $v)=each($a)) f(",
+        "$text{0}", "$text{ $at + 1 }", "$row['name']{0}", "$this->text{-1}", "f( $rows[ $at ]{strlen( $x )} )",
+    ],
 )  # fmt: skip
 def test_calls_that_php_8_does_not_have_keep_the_site_below_it(site, path, call):
     site.write(path, OLD.replace("{}", call))
@@ -115,6 +118,7 @@ def test_calls_that_php_8_does_not_have_keep_the_site_below_it(site, path, call)
     "call",
     [
         "$it->create_function( 1 )", "Tea::create_function( 1 )", "'create_function( 1 )'", "/* create_function() */ 1",
+        "$it->{$name}", "${'name'}", '"$a{$b}"', "new class extends Tea{ }", "<<<'END'\n[0-9]{4}\nEND\n",
         "my_create_function( 1 )", "1 ); // create_function( '', '' ); \n",
         "1 ); ?> list( $a, $b ) = each( y ); <?php f(",
     ],
