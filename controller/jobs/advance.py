@@ -42,14 +42,6 @@ from shared.job import RESTORE
 LOG = logging.getLogger(__name__)
 #: A panel or mail server that failed is asked again after so long.
 AGAIN_SECONDS = 60.0
-#: Parts of the plan that run in a state.
-PARTS: Mapping[str, tuple[str, ...]] = {
-    states.PREPARING: (plan.PREPARE,),
-    # Cron may have fired before our own note of it
-    states.RESTORING: (plan.PREPARE,),
-    states.FINISHING: (plan.PREPARE, plan.FINISH),
-    states.LIVE: (plan.AFTER,),
-}
 
 
 class Mover:
@@ -118,7 +110,7 @@ class Mover:
             elif job.state == states.CANCELLED:
                 return self._undo(job)
             else:
-                found = plan.ready(plan.of(job.kind), rows, PARTS.get(job.state, ()), self._clock())
+                found = plan.ready(plan.of(job.kind), rows, plan.PARTS.get(job.state, ()), self._clock())
                 if found:
                     self._run(job, found)
                 elif not self._post(job, posted):
@@ -145,7 +137,7 @@ class Mover:
         waits = [
             row.not_before
             for step in plan.of(job.kind).values()
-            if step.part in PARTS.get(job.state, ()) and (row := rows[step.name]).state == steps.WAITING
+            if step.part in plan.PARTS.get(job.state, ()) and (row := rows[step.name]).state == steps.WAITING
             and row.not_before is not None
         ]  # fmt: skip
         if job.alarm == "wanted" or kinds.has_idle_user(job):

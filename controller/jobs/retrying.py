@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -35,7 +36,8 @@ def retry(engine: sa.Engine, keys: Keys, job_id: str, step: str | None, now: flo
     """Run the failed step (or `step`) again, and what follows from it; return the job.
 
     Where the agent has to work again it gets a new attempt. After a refused database login the user gets a new
-    password. Raises ShoplaunchError `illegal_transition`, `step_unknown`, `job_unknown`.
+    password. A step that waits for its next try by itself is tried at once, in the same attempt.
+    Raises ShoplaunchError `illegal_transition`, `step_unknown`, `job_unknown`.
     """
 
     def work(connection: sa.Connection, job: Job) -> Mapping[str, Any]:
@@ -45,6 +47,9 @@ def retry(engine: sa.Engine, keys: Keys, job_id: str, step: str | None, now: flo
         if step is not None and step not in known:
             raise ShoplaunchError("step_unknown", f"there is no step {step[:40]!r}; there are: {', '.join(known)}")
         rows = steps.of_job(connection, job.id)
+        waiting = _waiting(job, rows, step)
+        if waiting:
+            return _at_once(connection, job, waiting, now)
         wanted = step or job.step or plan.first_open(known, rows) or ""
         if job.kind != RESTORE:
             return _small_again(connection, job, wanted, now)
@@ -67,6 +72,26 @@ def retry(engine: sa.Engine, keys: Keys, job_id: str, step: str | None, now: flo
         return columns
 
     return _unless_busy(lambda: change(engine, job_id, now, work))
+
+
+def _waiting(job: Job, rows: Mapping[str, steps.StepRow], step: str | None) -> list[str]:
+    """Return the steps of a moving job (only `step`, when one is named) that wait for their time and nothing else."""
+    if job.state == states.RESTORING:
+        # There the agent is meant
+        return []
+    found = plan.ready(plan.of(job.kind), rows, plan.PARTS.get(job.state, ()), math.inf)
+    # A live job's mail may fail for good: then the failed step is what an operator means
+    if step is None and any(row.state == FAILED for row in rows.values()):
+        return []
+    names = [one.name for one in found if rows[one.name].state == steps.WAITING]
+    return names if step is None else [name for name in names if name == step]
+
+
+def _at_once(connection: sa.Connection, job: Job, names: list[str], now: float) -> dict[str, Any]:
+    """Let waiting steps be tried now, with all their repetitions before them; what they met stays until one is done."""
+    for name in names:
+        steps.update(connection, job.id, name, not_before=None, failures=0)
+    return {"step": names[0] if job.state != states.LIVE else job.step, "wake_at": now}
 
 
 def _small_again(connection: sa.Connection, job: Job, wanted: str, now: float) -> dict[str, Any]:

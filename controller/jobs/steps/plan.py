@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from controller.db.steps import OVER, StepRow
+from controller.jobs import states
 from controller.jobs.steps import (
     account,
     check,
@@ -25,6 +26,14 @@ from controller.jobs.steps.work import Outcome, Work
 from shared.job import RESTORE
 
 PREPARE, AGENT, FINISH, AFTER = "prepare", "agent", "finish", "after"
+#: Parts of the plan that run in a state.
+PARTS: Mapping[str, tuple[str, ...]] = {
+    states.PREPARING: (PREPARE,),
+    # Cron may have fired before our own note of it
+    states.RESTORING: (PREPARE,),
+    states.FINISHING: (PREPARE, FINISH),
+    states.LIVE: (AFTER,),
+}
 #: Seconds before each repetition of a step that failed with an error that may pass by itself.
 DELAYS = (2, 5, 15, 60)
 #: While a change that may have broken the shop waits to be taken back.

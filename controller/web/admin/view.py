@@ -7,7 +7,7 @@ from typing import Any
 
 from flask_babel import lazy_gettext
 
-from controller.jobs.states import LIVE, may
+from controller.jobs.states import FINISHING, LIVE, PREPARING, may
 from controller.web import labels
 from controller.web.i18n import gettext, language
 from shared.errors import advice, is_known
@@ -25,6 +25,8 @@ ACTIONS: dict[str, Any] = {
     "password shown": lazy_gettext("Saw the password"),
     "password chosen": lazy_gettext("Chose a password"),
 }
+#: States in which a step that failed may wait for its next try.
+_TRIED_BY_ITSELF = (PREPARING, FINISHING, LIVE)
 
 
 def pages(total: int, per_page: int) -> int:
@@ -37,6 +39,7 @@ def of_job(job: Mapping[str, Any], agent: Mapping[str, Any]) -> dict[str, Any]:
     state = job["state"]
     failed = next((step["name"] for step in job["steps"] if step["state"] == "failed"), None)
     stopped = state in labels.TROUBLED or failed is not None
+    waits = state in _TRIED_BY_ITSELF and bool(job["error"]) and any(step["state"] == "waiting" for step in job["steps"])
     return {
         "job": job,
         "steps": _rows(job["steps"], agent.get("stages") or []),
@@ -44,7 +47,8 @@ def of_job(job: Mapping[str, Any], agent: Mapping[str, Any]) -> dict[str, Any]:
         "trouble": job["error"] if stopped else None,
         "passing_trouble": None if stopped else job["error"],
         "stopped_step": failed or job["step"],
-        "may_retry": (stopped or agent["in_trouble"]) and any(may(state, event) for event in ("retry", "recheck")),
+        "may_retry": waits
+        or ((stopped or agent["in_trouble"]) and any(may(state, event) for event in ("retry", "recheck"))),
         "may_cancel": may(state, "cancel"),
         "may_undo_cancel": may(state, "undo_cancel") and job["kind"] == RESTORE,
         "has_certificate": state == LIVE and job["kind"] == RESTORE,

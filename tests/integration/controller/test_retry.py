@@ -238,3 +238,83 @@ def test_a_bundle_that_is_gone_fails_the_drop_and_a_retry_finds_it_again(world):
     world.service.retry(job.id)
     world.work()
     assert world.job(job).state == "dropped"
+
+
+def waiting_at_check(world, **changes):
+    """Return a job whose shop answers 500 just now: its check is tried again by itself, a minute later."""
+    job, agent = world.dropped(**changes)
+    agent.restore()
+    agent.clean()
+    world.site.pages["/"] = (500, {}, b"broken")
+    world.work_later(30, stride=0.5)
+    found, row = world.job(job), world.steps(job)["check"]
+    assert (found.state, row.state, row.error["code"]) == ("finishing", "waiting", "check_failed")
+    assert row.not_before > world.clock.now + 30
+    return job
+
+
+@pytest.mark.parametrize("step", [None, "check"])
+def test_a_check_that_waits_for_its_next_try_is_tried_at_once_when_an_operator_asks(world, step):
+    job = waiting_at_check(world)
+    attempt, drops = world.job(job).attempt, ran(world, "ensure_agent")
+    world.site.pages["/"] = (200, {"Content-Type": "text/html"}, b"Welcome")
+    world.serve(job)
+    world.service.retry(job.id, step=step)
+    world.work()
+    found = world.job(job)
+    assert (found.state, found.attempt, ran(world, "ensure_agent"), found.error) == ("live", attempt, drops, None)
+
+
+def test_a_try_that_was_asked_for_has_all_its_repetitions_before_the_job_fails(world):
+    job = waiting_at_check(world)
+    world.service.retry(job.id)
+    world.work()
+    assert world.job(job).error["code"] == "check_failed"
+    world.work_later(60)
+    assert (world.job(job).state, world.mail.alarms) == ("finishing", [])
+    world.work_later(120)
+    assert world.job(job).state == "failed"
+
+
+def test_a_check_that_waits_for_the_agents_cleaning_up_looks_at_once_when_an_operator_asks(world):
+    job, agent = world.dropped()
+    agent.restore()
+    world.work()
+    world.serve(job)
+    assert world.steps(job)["check"].state == "waiting"
+    world.panel.remove_agent(agent.account)
+    world.panel.remove_cron(agent.account, f"shoplaunch:{job.id}")
+    world.service.retry(job.id, step="check")
+    world.work()
+    assert world.job(job).state == "live"
+
+
+def test_a_step_before_the_agent_that_waits_for_its_next_try_is_tried_at_once_in_the_same_attempt(world):
+    world.panel.fail("ensure_php", *["panel_unreachable"] * 4)
+    job = world.order()
+    world.work_later(30, stride=0.5)
+    assert (world.job(job).state, world.steps(job)["php"].state) == ("preparing", "waiting")
+    world.service.retry(job.id)
+    world.work()
+    assert (world.job(job).state, world.job(job).attempt) == ("dropped", 1)
+
+
+def test_a_waiting_job_is_not_retried_at_a_step_that_does_not_wait(world):
+    job = waiting_at_check(world)
+    for step in ("drop", "account", "agent", "notify"):
+        refused(lambda step=step: world.service.retry(job.id, step=step), "illegal_transition")
+    refused(lambda: world.service.retry(job.id, step="tls"), "illegal_transition")
+    assert world.steps(job)["check"].not_before > world.clock.now
+
+
+def test_mail_that_waits_for_its_next_try_is_sent_at_once_when_an_operator_asks(world):
+    job, agent = world.dropped()
+    agent.restore()
+    agent.clean()
+    world.serve(job)
+    world.mail.codes = ["mail_failed", "mail_failed", "mail_failed"]
+    world.work_later(100)
+    assert world.steps(job)["notify"].state == "waiting"
+    world.service.retry(job.id)
+    world.work()
+    assert (world.job(job).error, len(world.mail.handed_over)) == (None, 1)

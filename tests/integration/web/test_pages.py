@@ -211,6 +211,24 @@ def test_what_an_agent_tries_again_by_itself_is_shown_with_a_button_to_retry_at_
     assert (after.state, after.step, after.attempt, after.error) == ("preparing", "drop", 2, None)
 
 
+def test_a_check_that_waits_for_its_next_try_is_shown_with_a_button_to_try_at_once(site, operator):
+    job = site.order()
+    for name in ("account", "database", "database_user", "privileges", "php", "drop", "cron", "agent"):
+        site.put_step(job, name, "done")
+    where = site.url + f"/admin/jobs/{job.id}"
+    site.put(job, "finishing", step="check")
+    assert 'id="retry"' not in operator.get(where, timeout=TIMEOUT).text
+    error = {"code": "check_failed", "message": "front: / answered 500", "advice": "a", "retryable": True}
+    site.put_step(job, "check", "waiting", not_before=time.time() + 3600, failures=4, error=error)
+    site.put(job, "finishing", error=error)
+    page = operator.get(where, timeout=TIMEOUT).text
+    assert "front: / answered 500" in page and 'id="retry"' in page
+    post(site, operator, f"/admin/jobs/{job.id}/retry")
+    after = site.service.get_job(job.id)
+    assert (after.state, after.step, after.attempt) == ("finishing", "check", 1)
+    assert after.wake_at <= time.time()
+
+
 def test_retry_runs_exactly_the_failed_step_and_is_noted(site, operator):
     job = site.order()
     site.fail(job, "php", "panel_refused", "no PHP 8.1 here")
