@@ -14,6 +14,7 @@ from controller.bundles.agent_build import build_agent, launcher
 from controller.bundles.connections import connect, parse_url
 from controller.bundles.source import Source
 from controller.jobs import tls
+from controller.jobs.private import private_values
 from controller.panels.base import Account, DatabaseEndpoint
 from controller.panels.local.stack import free_port
 from controller.recipes.base import PackOptions
@@ -26,7 +27,7 @@ from tests.tls_site import TlsProxy
 
 SAMPLE = Path(__file__).resolve().parent.parent / "packaging" / "demo" / "sample-shop"
 OWNER = "owner@example.com"
-FIRST_PASSWORD = "Sample-Pw-77!"
+TEMPLATES_PASSWORD = "Sample-Pw-77!"
 WAIT_SECONDS = 120
 
 
@@ -114,7 +115,7 @@ class RealWorld(World):
         shutil.rmtree(self.box.root)
         subprocess.run(
             ["php", str(SAMPLE / "install.php"), "--docroot", str(self.box.root), "--domain", f"{DOMAIN}:{self.port}",
-             "--admin-email", OWNER, "--admin-password", FIRST_PASSWORD,
+             "--admin-email", OWNER, "--admin-password", TEMPLATES_PASSWORD,
              "--db-url", f"mysql://{user}:@localhost/{name}?unix_socket={self.server.socket}"],
             env={**os.environ, "SAMPLE_SHOP_DB_PASSWORD": password}, check=True, capture_output=True,
         )  # fmt: skip
@@ -145,6 +146,9 @@ class RealWorld(World):
         job, agent = self.dropped(bundle="sample", account=self.box.user, create_account=False)
         (folder,) = self.box.root.glob("admin742sample")
         folder.rename(self.box.root / self.admin_folder(job))
+        private = private_values(self.keys, self.job(job))
+        self.first_password = private["admin.password"]
+        self.query("UPDATE ps_employee SET passwd = %s WHERE email = %s", private["admin.password_hash"], OWNER)
         agent.restore()
         agent.clean()
         self.work()

@@ -2,20 +2,37 @@
 
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qsl
 
 
 class ShopSite:
-    """`pages` maps a path to (status, headers, body); what is not there is a 404."""
+    """`pages` maps a path to (status, headers, body); what is not there is a 404. `posts` maps a path to a function
+    of (form, cookies) that returns the same, `inside` is a page's answer to who sends the cookie it names."""
 
     def __init__(self):
         self.pages = {"/": (200, {"Content-Type": "text/html"}, b"<h1>Welcome</h1>")}
+        self.posts = {}
+        #: path -> (cookie, answer): only who sends that cookie gets it.
+        self.inside = {}
         self.requests = []
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self):
                 outer.requests.append((self.path, self.headers["Host"], self.headers.get("Cookie")))
-                status, headers, body = outer.pages.get(self.path, (404, {}, b"nothing here"))
+                cookie, answer = outer.inside.get(self.path, (None, None))
+                if cookie is None or cookie not in (self.headers.get("Cookie") or ""):
+                    answer = outer.pages.get(self.path, (404, {}, b"nothing here"))
+                self._answer(*answer)
+
+            def do_POST(self):
+                outer.requests.append((self.path, self.headers["Host"], self.headers.get("Cookie")))
+                form = dict(
+                    parse_qsl(self.rfile.read(int(self.headers["Content-Length"])).decode(), keep_blank_values=True)
+                )
+                self._answer(*outer.posts[self.path](form, self.headers.get("Cookie") or ""))
+
+            def _answer(self, status, headers, body):
                 self.send_response(status)
                 for name, value in headers.items():
                     self.send_header(name, value)

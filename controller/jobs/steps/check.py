@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from controller.db import events, proofs
 from controller.db.engine import reading
 from controller.jobs import acks, certificate, later, pull, visits
+from controller.jobs.shop import shop_checks
 from controller.jobs.steps.php import chosen
 from controller.jobs.steps.work import Later, Outcome, Work
 from shared.bundle import variant_of
@@ -37,7 +38,9 @@ def run(work: Work) -> Outcome:
     php = chosen(work.tools.panel.mend_php, work.account, manifest)
     address = work.tools.panel.site_address(work.account)
     site = visits.Site(address.ip, address.port, values["domain"], values["base_uri"])
-    answers = visits.run_checks(site, manifest["checks"], Renderer(manifest["nonce"], values))
+    answers = shop_checks.run_checks(
+        site, manifest["checks"], Renderer(manifest["nonce"], values), password=work.private.get("admin.password", "")
+    )
     now = work.tools.clock()
     signed = certificate.make(job, work.bundle, values, evidence, answers, prints, work.tools.keys.signing, now)
 

@@ -25,7 +25,9 @@ foreach (file($root . '/.htaccess') as $line) {
     }
 }
 $file = $root . $path;
-if (is_file($file) || is_file(rtrim($file, '/') . '/index.php')) {
+// What follows on a script's name is the script's to read
+$script = (string) preg_replace('#\.php/.*$#', '.php', $file);
+if (is_file($script) || is_file(rtrim($file, '/') . '/index.php')) {
     return false;
 }
 $_SERVER['SCRIPT_NAME'] = $base . 'index.php';

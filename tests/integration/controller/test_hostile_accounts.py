@@ -10,6 +10,7 @@ import pytest
 from controller.db import events
 from controller.db.engine import reading
 from controller.jobs import visits
+from controller.jobs.shop import shop_checks
 from shared.errors import ShoplaunchError
 from shared.placeholders import Renderer
 from tests.agent_box import NONCE
@@ -197,7 +198,7 @@ def test_a_redirect_to_no_address_at_all_is_a_failed_check(world, target):
     world.site.pages["/"] = (302, {"Location": target}, b"")
     site = visits.Site("127.0.0.1", world.site.port, "shop.example.com")
     check = {"name": "front", "path": "/", "status": [200]}
-    refused(lambda: visits.run_checks(site, [check], Renderer(NONCE, {})), "check_failed")
+    refused(lambda: shop_checks.run_checks(site, [check], Renderer(NONCE, {})), "check_failed")
 
 
 def test_an_agents_token_of_a_living_shop_changes_nothing_any_more(world):

@@ -11,7 +11,7 @@ import pytest
 from controller.db.engine import make_engine
 from controller.db.migrate import upgrade
 from tests.integration.controller.world import DOMAIN
-from tests.real_later import FIRST_PASSWORD, RealWorld
+from tests.real_later import RealWorld
 
 
 @pytest.fixture
@@ -92,14 +92,14 @@ def test_a_shop_that_would_send_its_visitors_round_and_round_is_put_back(real):
 
 def test_a_new_password_opens_the_back_office_and_the_old_one_no_more(real):
     real.query("INSERT INTO ps_employee_session (id_employee, token, date_add, date_upd) VALUES (1, 'x', NOW(), NOW())")
-    assert real.sign_in(FIRST_PASSWORD) is True
+    assert real.sign_in(real.first_password) is True
     job = begin(real, "set_admin_password", **{"admin.password": "a new and long one"})
     real.until(ended(real, job))
     assert real.status(job)["state"] == "live", real.status(job)
     ((hashed,),) = real.query("SELECT passwd FROM ps_employee WHERE id_employee = 1")
     assert bcrypt.checkpw(b"a new and long one", hashed.encode())
     assert real.query("SELECT COUNT(*) FROM ps_employee_session WHERE id_employee = 1") == ((0,),)
-    assert real.sign_in(FIRST_PASSWORD) is False
+    assert real.sign_in(real.first_password) is False
     assert real.sign_in("a new and long one") is True
     nothing_left(real)
 

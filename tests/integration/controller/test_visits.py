@@ -1,10 +1,13 @@
 """Visits to a real web server: the shop's own name at the server's own address, redirects, what pages must say."""
 
+import http.client
 import socket
+import ssl
 
 import pytest
 
-from controller.jobs.visits import Site, run_checks, visit
+from controller.jobs.shop.shop_checks import run_checks
+from controller.jobs.visits import Site, visit
 from shared.errors import ShoplaunchError
 from shared.placeholders import Renderer
 from tests.agent_box import NONCE
@@ -113,3 +116,262 @@ def test_an_answer_larger_than_any_page_is_refused(shop):
 def test_names_in_any_script_reach_the_server(shop):
     shop.pages["/%D9%81%D8%B1%D9%88%D8%B4"] = (200, {}, b"ok")
     assert check(shop, path="/فروش")["status"] == 200
+
+
+# -- What a page says although its status is good -------------------------------------------------------------------
+
+
+def test_a_blank_page_is_no_page(shop):
+    shop.pages["/"] = (200, {"Content-Type": "text/html"}, b" \n")
+    assert "front: / is blank" in check(shop)
+
+
+def test_an_empty_answer_that_is_wanted_otherwise_is_no_trouble(shop):
+    shop.pages["/nothing"] = (404, {}, b"")
+    assert check(shop, path="/nothing", status=[404])["status"] == 404
+
+
+@pytest.mark.parametrize(
+    ("status", "cause"), [(500, "error_log"), (503, "maintenance"), (403, "modes of files"), (508, "limits")]
+)
+def test_a_status_is_told_with_its_likeliest_cause(shop, status, cause):
+    shop.pages["/"] = (status, {}, b"sorry")
+    assert cause in check(shop)
+
+
+def test_a_checks_own_hint_is_told_but_for_errors_of_the_server(shop):
+    hint = "the rules of .htaccess do not work: AllowOverride, mod_rewrite"
+    assert check(shop, path="/1-home/mug.jpg", hint=hint).endswith(f"answered 404, expected [200] ({hint})")
+    shop.pages["/1-home/mug.jpg"] = (500, {}, b"")
+    assert hint not in check(shop, path="/1-home/mug.jpg", hint=hint)
+
+
+def test_a_redirect_may_lead_to_what_the_address_itself_must_not_answer(shop):
+    missing = {"path": "/nowhere", "status": [404], "after_redirect": [200]}
+    assert check(shop, **missing)["status"] == 404
+    redirect(shop, "/nowhere", "/")
+    assert check(shop, **missing)["status"] == 200
+    shop.pages["/nowhere"] = (200, {}, b"Welcome")
+    assert "answered 200" in check(shop, **missing)
+
+
+# -- What a page names ----------------------------------------------------------------------------------------------
+
+ALL = {"img": 12, "link": 6, "script": 6, "a": 4}
+
+
+def front(shop, *tags, **answers):
+    """The front page holds `tags`; of the addresses of its host those in `answers` have other answers than a file's."""
+    shop.pages["/"] = (200, {"Content-Type": "text/html"}, "".join(tags).encode())
+    return check(shop, assets=ALL, **answers)
+
+
+def serve(shop, *paths, kind="image/jpeg"):
+    for path in paths:
+        shop.pages[path] = (200, {"Content-Type": kind}, b"something")
+
+
+def pictures(*paths):
+    return "".join(f'<img src="{path}">' for path in paths)
+
+
+PRETTY = [f"/{number}-home_default/mug.jpg" for number in (1, 2, 33)]
+
+
+def test_what_the_front_page_names_on_its_own_host_is_asked_for_once(shop):
+    serve(shop, *PRETTY, "/logo.png")
+    serve(shop, "/theme.css", "/app.js", "/en/mugs", kind="text/css")
+    found = front(
+        shop,
+        pictures(
+            *PRETTY, PRETTY[0], f"http://{HOST}/logo.png", "https://cdn.example/x.png", "data:image/png;base64,AA"
+        ),
+        '<link rel="stylesheet" href="theme.css"><link rel="canonical" href="/gone"><script src="/app.js#x"></script>',
+        '<a href="/en/mugs">Mugs</a><a href="/cart?add=1">Buy</a><a href="/">Home</a>',
+    )
+    assert found["assets"] == {"asked": 7, "answered": 7}
+    asked = [path for path, _host, _cookie in shop.requests]
+    assert sorted(asked) == sorted(["/", *PRETTY, "/logo.png", "/theme.css", "/app.js", "/en/mugs"])
+
+
+def test_a_shop_whose_pictures_are_not_there_by_name_fails_although_its_logo_is(shop):
+    serve(shop, "/logo.png", "/img/a.png")
+    message = front(shop, pictures("/logo.png", "/img/a.png", *PRETTY), hint="rules of .htaccess")
+    assert (
+        "none of 3 pictures that / names answers: /1-home_default/mug.jpg answered 404 (rules of .htaccess)" in message
+    )
+
+
+def test_a_page_in_a_pictures_place_is_no_picture(shop):
+    serve(shop, *PRETTY, kind="text/html; charset=utf-8")
+    assert "/1-home_default/mug.jpg is a page" in front(shop, pictures(*PRETTY))
+
+
+def test_a_broken_picture_or_two_are_the_templates_own(shop):
+    serve(shop, "/logo.png")
+    assert front(shop, pictures("/logo.png", *PRETTY[:2]))["assets"] == {"asked": 3, "answered": 1}
+
+
+@pytest.mark.parametrize("tag", ['<link rel="preload stylesheet" href="/x.css">', "<script src='/x.js'></script>"])
+def test_a_page_whose_only_style_sheet_or_script_is_missing_is_not_as_it_was(shop, tag):
+    serve(shop, "/logo.png")
+    assert "answered 404" in front(shop, pictures("/logo.png"), tag)
+    serve(shop, "/x.css", "/x.js", kind="text/css")
+    assert front(shop, pictures("/logo.png"), tag)["assets"]["answered"] == 2
+
+
+def test_pages_that_are_all_missing_show_that_addresses_by_name_do_not_work(shop):
+    links = "".join(f'<a href="/en/{number}-mugs">Mugs</a>' for number in (3, 4, 5))
+    assert "none of 3 pages" in front(shop, links)
+    serve(shop, "/en/4-mugs", kind="text/html")
+    assert front(shop, links)["assets"] == {"asked": 3, "answered": 1}
+
+
+def test_a_page_that_ends_in_an_error_fails_whatever_the_others_do(shop):
+    serve(shop, "/en/mugs", "/en/cups", kind="text/html")
+    links = '<a href="/en/mugs">M</a><a href="/en/cups">C</a><a href="/en/new">N</a>'
+    shop.pages["/en/new"] = (500, {}, b"sorry")
+    assert "/en/new answered 500" in front(shop, links)
+    shop.pages["/en/new"] = (200, {"Content-Type": "text/html"}, b"<b>Fatal error</b>: no such class")
+    assert "/en/new holds forbidden text" in front(shop, links, absent=["<b>Fatal error</b>: "])
+
+
+def test_another_sites_page_that_answers_for_the_shop_is_noticed(shop):
+    assert "names no address of its own" in front(shop, '<h1>It works!</h1><a href="https://panel.example/">Panel</a>')
+
+
+def test_no_more_is_asked_for_than_the_check_wants_and_large_files_do_not_matter(shop):
+    many = [f"/img/{number}.jpg" for number in range(40)]
+    serve(shop, *many)
+    shop.pages[many[0]] = (200, {"Content-Type": "image/jpeg"}, b"x" * (9 * 1024 * 1024))
+    assert front(shop, pictures(*many))["assets"] == {"asked": 12, "answered": 12}
+
+
+def test_addresses_are_found_from_where_the_front_page_ended(shop):
+    redirect(shop, "/", "/en/")
+    shop.pages["/en/"] = (
+        200,
+        {"Content-Type": "text/html"},
+        b'<base href="/en/"><img src="a.png"><img src="../b.png">',
+    )
+    serve(shop, "/en/a.png", "/b.png")
+    assert check(shop, assets=ALL)["assets"] == {"asked": 2, "answered": 2}
+
+
+# -- Signing in -----------------------------------------------------------------------------------------------------
+
+PASSWORD = "Sesame-77"
+OFFICE = "/new-office/index.php"
+LOGIN = (
+    '<form id="search"><input name="q"></form><form action="#" method="post">{more}'
+    '<input type="hidden" name="token" value="t1"><input type="email" name="email">'
+    '<input type="password" name="passwd"><input type="checkbox" name="stay" value="1">'
+    '<button type="submit" name="submitLogin">In</button></form>'
+)
+HTML = {"Content-Type": "text/html"}
+
+
+def office(shop, more="", password=PASSWORD, at=None, **changes):
+    """The shop has a back office; return what a check with its first password says."""
+    shop.pages[OFFICE + "?controller=login"] = (
+        200,
+        {**HTML, "Set-Cookie": "visit=1"},
+        LOGIN.format(more=more).encode(),
+    )
+
+    def entered(form, cookies):
+        wanted = {"token": "t1", "email": "owner@example.com", "passwd": PASSWORD}
+        if "visit=1" not in cookies or {**form, **wanted} != form or "stay" in form or "submitLogin" not in form:
+            return 200, HTML, LOGIN.format(more="").encode()
+        return 302, {"Location": OFFICE + "?home&token=key1", "Set-Cookie": "who=owner; path=/new-office"}, b""
+
+    shop.posts[OFFICE + "?controller=login"] = entered
+    longer, new = f"{OFFICE}/?orders&amp;t=k", f"{OFFICE}?new&amp;?orders&amp;"
+    menu = "".join(f'<a href="{link}">O</a>' for link in (longer, new, f"{OFFICE}?orders&amp;token=key2"))
+    menu = f'{menu}<a href="http://old.example/?orders&amp;">O</a><a href="{OFFICE}?logout">Out</a></html>'.encode()
+    for query in ("?home&token=key1", "?orders&token=key2", "?logout", "/fixed"):
+        shop.inside.setdefault(OFFICE + query, ("who=owner", (200, HTML, menu)))
+    how = {"user": place("admin.email"), "contains": ["</html>"], "absent": ["Fatal error"], "leave": ["?logout"]}
+    how["pages"] = [{"name": "orders", "links": ["?nothing", "?orders&"]}, {"name": "fixed", "path": OFFICE + "/fixed"}]
+    row = {"name": "office", "path": OFFICE + "?controller=login", "status": [200], "sign_in": {**how, **changes}}
+    renderer = Renderer(NONCE, {"admin.email": "owner@example.com"})
+    try:
+        return [found["name"] for found in run_checks(at or site(shop), [row], renderer, 60, password)]
+    except ShoplaunchError as error:
+        assert error.code == "check_failed"
+        assert "key" not in error.message and PASSWORD not in error.message
+        return error.message
+
+
+def test_the_new_administrator_signs_in_sees_pages_and_leaves(shop):
+    assert office(shop) == ["office", "office_first_page", "office_orders", "office_fixed"]
+    asked = [path for path, _host, _cookie in shop.requests]
+    assert asked[-2:] == [OFFICE + "/fixed", OFFICE + "?logout"]
+
+
+def test_no_row_names_what_the_session_is_known_by(shop):
+    row = {"name": "office", "path": OFFICE + "?controller=login", "status": [200]}
+    office(shop)
+    how = {"user": "owner@example.com", "pages": [{"name": "orders", "links": ["?orders&"]}]}
+    rows = run_checks(site(shop), [{**row, "sign_in": how}], Renderer(NONCE, {}), 60, PASSWORD)
+    assert [one["path"] for one in rows[1:]] == [OFFICE, OFFICE]
+
+
+def test_an_administrator_who_is_not_let_in_is_no_owner(shop):
+    assert "cannot sign in" in office(shop, password="wrong")
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [((500, HTML, b"Oops"), "office_orders: /new-office/index.php answered 500"),
+     ((200, HTML, b""), "office_orders: /new-office/index.php is blank"),
+     ((200, HTML, b"<b>Fatal error</b> </html>"), "holds forbidden text"),
+     ((200, HTML, b"half a pa"), "lacks expected text"),
+     ((200, HTML, LOGIN.format(more="").encode()), "leads back to the form"),
+     ((302, {"Location": "http://old.example/?token=key9"}, b""), "leads to another host: http://old.example")],
+)  # fmt: skip
+def test_a_back_office_whose_pages_do_not_live_fails(shop, answer, message):
+    shop.inside[OFFICE + "?orders&token=key2"] = ("who=owner", answer)
+    assert message in office(shop)
+
+
+@pytest.mark.parametrize(
+    "more",
+    ['<div class="g-recaptcha"></div>', '<input name="code">', '<input type="number" name="sum">'],
+)  # fmt: skip
+def test_a_form_that_only_a_person_can_fill_in_is_left_alone(shop, more):
+    assert office(shop, more=more) == ["office"]
+
+
+def test_without_the_first_password_only_the_form_is_looked_at(shop):
+    assert office(shop, password="") == ["office"]
+    assert len(shop.requests) == 1
+
+
+class Elsewhere(Site):
+    """A site at another machine's address, as far as it knows."""
+
+    def connection(self, timeout):
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
+
+
+def test_a_password_does_not_leave_the_machine_in_plain_text(shop):
+    assert office(shop, at=Elsewhere("192.0.2.7", shop.port, HOST)) == ["office"]
+    assert len(shop.requests) == 1
+    assert Site("127.0.0.1", 80, HOST).keeps_secrets and not Site("2001:db8::7", 80, HOST).keeps_secrets
+    assert Site("192.0.2.7", 443, HOST, context=ssl.create_default_context()).keeps_secrets
+
+
+def test_a_password_never_goes_to_another_host(shop):
+    shop.pages[OFFICE + "?controller=login"] = (
+        200, HTML, LOGIN.replace('"#"', '"http://old.example/login"').format(more="").encode(),
+    )  # fmt: skip
+    row = {
+        "name": "office",
+        "path": OFFICE + "?controller=login",
+        "status": [200],
+        "sign_in": {"user": "o@example.com"},
+    }
+    with pytest.raises(ShoplaunchError) as caught:
+        run_checks(site(shop), [row], Renderer(NONCE, {}), 60, PASSWORD)
+    assert "is sent to another host" in caught.value.message

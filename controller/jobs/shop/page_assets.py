@@ -1,0 +1,102 @@
+"""What a page names on its own host answers: pictures, style sheets, scripts and pages, whatever the theme.
+
+A template may have a broken link or two of its own; one that is broken as a whole – a base address, the rules of
+.htaccess, a folder that is missing – breaks all of a kind.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from controller.jobs.shop.check_failure import failed
+from controller.jobs.shop.page_markup import LINK, PICTURE, SCRIPT, STYLE, Page
+from controller.jobs.visits import Answer, Site, Visitor
+from shared.errors import ShoplaunchError
+
+#: Of each file so much is read; pages are read whole.
+FILE_BYTES = 64 * 1024
+#: No more addresses are asked for once this is over.
+SECONDS = 60
+#: Kind -> how it is called, and how many misses without one that answers are a failure.
+_KINDS: Mapping[str, tuple[str, int]] = {
+    PICTURE: ("pictures", 3), STYLE: ("style sheets", 1), SCRIPT: ("scripts", 1), LINK: ("pages", 3),
+}  # fmt: skip
+_OK = 200
+_HTML = "text/html"
+_NUMBERS = re.compile(r"\d+")
+
+
+def prove(visitor: Visitor, answer: Answer, check: Mapping[str, Any]) -> dict[str, int]:
+    """Return {"asked", "answered"}: how many of the addresses the page names were asked for, and how many answered.
+
+    `assets` of the check says how many distinct ones of each kind are asked for at most.
+    Raises ShoplaunchError `check_failed` when of a kind, or of the pictures below one folder, none answers, for a page
+    that ends in an error, and for a page that names nothing on its own host.
+    """
+    site, name = visitor.site, str(check["name"])
+    page = Page(f"{site.scheme}://{site.host}{answer.path}", answer.body)
+    own = {kind: _own(page, kind, site) for kind in _KINDS}
+    if not any(own.values()):
+        raise failed(f"{name}: {answer.path} names no address of its own", "another site answers for this name")
+    end, misses, answered = time.monotonic() + SECONDS, 0, 0
+    for kind, limit in check["assets"].items():
+        found: dict[str, list[str]] = defaultdict(list)
+        for path in own.get(kind, [])[:limit]:
+            if time.monotonic() > end:
+                break
+            miss = _asked(visitor, kind, path, check)
+            for group in (kind, _shape(path)):
+                found[group].append(miss)
+            misses, answered = misses + bool(miss), answered + (not miss)
+        _judge(kind, found, check, answer.path)
+    return {"asked": answered + misses, "answered": answered}
+
+
+def _own(page: Page, kind: str, site: Site) -> list[str]:
+    """Return the paths (with queries) of the page's addresses of a kind on the site's own host."""
+    found = (urlsplit(address) for address in page.of(kind))
+    on_host = [one for one in found if one.scheme == site.scheme and one.netloc.lower() == site.host.lower()]
+    if kind == LINK:
+        # A query may do something; other folders are other sites
+        on_host = [one for one in on_host if not one.query and f"{one.path}/".startswith(site.base_uri)]
+        on_host = [one for one in on_host if one.path.rstrip("/") not in ("", site.base_uri.rstrip("/"))]
+    paths = ((one.path or "/") + (f"?{one.query}" if one.query else "") for one in on_host)
+    return list(dict.fromkeys(paths))
+
+
+def _asked(visitor: Visitor, kind: str, path: str, check: Mapping[str, Any]) -> str:
+    """Return what is wrong with the answer to `path`, "" when nothing is; a page must not end in an error."""
+    name = f"{check['name']} names"
+    try:
+        found = visitor.open(path, name, most=None if kind == LINK else FILE_BYTES)
+    except ShoplaunchError as problem:
+        return str(problem.message).removeprefix(f"{name}: ")
+    if kind == LINK:
+        if found.status >= 500:
+            raise failed(f"{name}: {found.path} answered {found.status}", "see the account's error_log")
+        texts: list[str] = check.get("absent", [])
+        if text := next((text for text in texts if text.encode("utf-8") in found.body), None):
+            raise failed(f"{name}: {found.path} holds forbidden text: {text[:80]}", "see the account's error_log")
+    elif found.status == _OK and found.content_type.lower().startswith(_HTML):
+        return f"{path} is a page"
+    return "" if found.status == _OK else f"{path} answered {found.status}"
+
+
+def _shape(path: str) -> str:
+    """Return the folder an address lies in, numbers aside: pictures that one rule of .htaccess leads to share it."""
+    return _NUMBERS.sub("0", path.partition("?")[0].rpartition("/")[0])
+
+
+def _judge(kind: str, found: Mapping[str, list[str]], check: Mapping[str, Any], path: str) -> None:
+    """Raise ShoplaunchError `check_failed` when all of a kind miss, or all pictures of one shape."""
+    word, least = _KINDS[kind]
+    groups = found.values() if kind == PICTURE else [found[kind]]
+    for asked in groups:
+        if all(asked) and len(asked) >= least:
+            message = f"{check['name']}: none of {len(asked)} {word} that {path} names answers: {asked[0]}"
+            raise failed(message, str(check.get("hint", "")))

@@ -1,0 +1,111 @@
+"""The checks of a bundle's manifest, made as visits to the shop; what fails is told with its likeliest cause."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from controller.jobs.shop import page_assets, sign_in
+from controller.jobs.shop.check_failure import failed
+from controller.jobs.visits import TIMEOUT_SECONDS, Answer, Site, Visitor
+from shared.placeholders import Renderer
+
+_OK = 200
+_HTML = "text/html"
+#: Status -> what it most likely means on a hosting account.
+_CAUSES: Mapping[int, str] = {
+    401: "the folder asks for a password: see .htaccess",
+    403: "the web server refuses it: see the modes of files and folders, .htaccess, and ModSecurity's log",
+    404: "the application or its .htaccess does not know the address",
+    429: "the web server or a plug-in limits how often it is asked",
+    500: "PHP or .htaccess failed; the account's error_log names file and line",
+    502: "PHP did not answer: see the account's error_log",
+    503: "the shop is in maintenance, or the account is at its limits",
+    504: "PHP took too long: see the account's error_log",
+    508: "the account is at its limits of processes or CPU",
+}
+
+
+def run_checks(
+    site: Site,
+    checks: Sequence[Mapping[str, Any]],
+    renderer: Renderer,
+    timeout: float = TIMEOUT_SECONDS,
+    password: str = "",
+) -> list[dict[str, Any]]:
+    """Return one row {"name", "path", "status", "bytes", "seconds", "redirects"} per page that was visited.
+
+    With the administrator's `password` the checks that say how also sign in, where nobody can read it on the way.
+    Raises ShoplaunchError `check_failed` naming the first page that is not as it should be.
+    """
+    rows = []
+    for check in checks:
+        filled = _filled(check, renderer)
+        name, path = str(check["name"]), site.base_uri.rstrip("/") + filled["path"]
+        visitor, started = Visitor(site, timeout), time.monotonic()
+        answer = visitor.open(path, name)
+        _compare(filled, answer)
+        row = _row(name, path, answer, started)
+        if "assets" in check:
+            row["assets"] = page_assets.prove(visitor, answer, filled)
+        rows.append(row)
+        if password and "sign_in" in check and site.keeps_secrets:
+            rows += _signed_in(visitor, answer, filled, password)
+    return rows
+
+
+def _signed_in(visitor: Visitor, login: Answer, check: Mapping[str, Any], password: str) -> list[dict[str, Any]]:
+    rows, started = [], time.monotonic()
+    for name, answer in sign_in.pages(visitor, login, check, password):
+        # Whoever has the query may have the session
+        path = answer.path.partition("?")[0]
+        compared = {**check["sign_in"], "name": name, "status": [_OK], "content_type": _HTML}
+        _compare(compared, Answer(answer.status, path, answer.body, answer.content_type, answer.redirects))
+        rows.append(_row(name, path, answer, started))
+        started = time.monotonic()
+    return rows
+
+
+def _row(name: str, path: str, answer: Answer, started: float) -> dict[str, Any]:
+    return {
+        "name": name,
+        "path": path,
+        "status": answer.status,
+        "bytes": len(answer.body),
+        "seconds": round(time.monotonic() - started, 3),
+        "redirects": answer.redirects,
+    }
+
+
+def _compare(check: Mapping[str, Any], answer: Answer) -> None:
+    """Raise ShoplaunchError `check_failed` unless the answer is what a check (filled in) wants."""
+    where, hint = f"{check['name']}: {answer.path}", str(check.get("hint", ""))
+    led_on = answer.redirects and answer.status in check.get("after_redirect", ())
+    if not led_on and answer.status not in check["status"]:
+        hint = hint if answer.status < 500 and hint else _CAUSES.get(answer.status, "")
+        raise failed(f"{where} answered {answer.status}, expected {check['status']}", hint)
+    wanted = check.get("content_type")
+    if wanted and not answer.content_type.lower().startswith(wanted.lower()):
+        raise failed(f"{where} is {answer.content_type or 'untyped'}, expected {wanted}", hint)
+    if answer.status == _OK and not answer.body.strip():
+        raise failed(f"{where} is blank", "PHP ended without a word; the account's error_log names file and line")
+    for number, text in enumerate(check.get("contains", ()), 1):
+        if text.encode("utf-8") not in answer.body:
+            raise failed(f"{where} lacks expected text {number}: {text[:80]}", hint)
+    for number, text in enumerate(check.get("absent", ()), 1):
+        if text.encode("utf-8") in answer.body:
+            raise failed(f"{where} holds forbidden text {number}: {text[:80]}", hint)
+
+
+def _filled(check: Mapping[str, Any], renderer: Renderer) -> dict[str, Any]:
+    """Return a check with its templates filled in, those inside it too."""
+    return {key: value if key in ("name", "hint") else _render(value, renderer) for key, value in check.items()}
+
+
+def _render(value: Any, renderer: Renderer) -> Any:
+    if isinstance(value, str):
+        return str(renderer.render(value.encode("utf-8")).decode("utf-8"))
+    if isinstance(value, Mapping):
+        return {key: _render(inner, renderer) for key, inner in value.items()}
+    return [_render(inner, renderer) for inner in value] if isinstance(value, list | tuple) else value
