@@ -147,7 +147,7 @@ class PrestaShopTemplate(Template):
         self._tree = TreeRules(root, series, admin_folder, options, in_use)
         self._rows = RowRules(self._database, self._admin, self.nonce, options.keep_customers)
         self._statements = Statements(self._database, self._admin, self.nonce, series.password_format)
-        self._checks = checks_of(self._database, root, self._settings, series, self.nonce)
+        self._checks = checks_of(self._database, root, self._settings, series, self.nonce, version)
 
     def replacements(self) -> Sequence[Replacement]:
         """Return domain, paths, e-mail addresses, and the base URI when the shop lives in a folder."""

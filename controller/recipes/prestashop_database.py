@@ -25,15 +25,6 @@ class Administrator:
     email: str
 
 
-@dataclass(frozen=True)
-class Product:
-    """A product to visit: its number, and its cover picture's number and address part, if it has one."""
-
-    number: int
-    image: int | None
-    link: str
-
-
 def prefix_of(database: TemplateDatabase, configured: str) -> str:
     """Return the prefix of the application's tables: the one configured, or that of the only complete set there is."""
     return chosen(database.tables, configured, _NEEDED)
@@ -165,21 +156,6 @@ class Database:
             if table in self.tables and column in self.columns(table):
                 used |= {f"{folder}/{name}" for (name,) in self.text(f"SELECT {column} FROM {{{table}}}") if name}
         return used
-
-    def product(self) -> Product | None:
-        """Return the first active product, one with a picture if there is one."""
-        if not {"image", "product_lang"} <= set(self.tables):
-            return None
-        rows = self.text(
-            "SELECT p.id_product, MIN(i.id_image), MIN(l.link_rewrite) FROM {product} p"
-            " JOIN {product_lang} l ON l.id_product = p.id_product"
-            " LEFT JOIN {image} i ON i.id_product = p.id_product AND i.cover = 1"
-            " WHERE p.active = 1 GROUP BY p.id_product ORDER BY MIN(i.id_image) IS NULL, p.id_product LIMIT 1"
-        )
-        if not rows:
-            return None
-        number, image, link = rows[0]
-        return Product(int(number), int(image) if image else None, link or "picture")
 
     def _names(self) -> Mapping[str, str]:
         return {name: f"`{full}`" for name, full in self.tables.items()}

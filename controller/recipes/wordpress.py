@@ -125,7 +125,7 @@ class WordPressTemplate(Template):
         self._languages = packs(root)
         self._rows = RowRules(self._database, self._admin, self.nonce, pack.keep_customers)
         self._statements = Statements(self._database, self._admin, configuration, self._languages, self.nonce)
-        self._checks = checks_of(self._database, root, self.nonce)
+        self._checks = checks_of(self._database, root, self._options, self.nonce)
 
     def replacements(self) -> Sequence[Replacement]:
         """Return the site's address with https, its host, paths and e-mail addresses.

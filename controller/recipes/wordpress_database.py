@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -85,19 +85,49 @@ class Database:
         return Administrator(int(rows[0][0]), rows[0][1])
 
     def pages(self) -> list[Page]:
-        """Return one published post of each kind visitors look at: the oldest product, post and page."""
+        """Return one published post of each kind visitors look at: the oldest product, post and page.
+
+        Of products one that the catalogue shows, if there is one.
+        """
+        shown = "post_status = 'publish' AND post_password = ''"
         rows = self.rows(
-            "SELECT MIN(ID), post_type FROM {posts} WHERE post_status = 'publish' AND post_password = ''"
-            " AND post_type IN ('post', 'page', 'product') GROUP BY post_type ORDER BY post_type"
+            f"SELECT MIN(ID), post_type FROM {{posts}} WHERE {shown} AND post_type IN ('post', 'page', 'product')"
+            " GROUP BY post_type ORDER BY post_type"
         )
-        return [Page(int(number), kind) for number, kind in rows]
+        found = {kind: int(number) for number, kind in rows}
+        if "product" in found and {"terms", "term_taxonomy", "term_relationships"} <= set(self.tables):
+            listed = self.rows(
+                f"SELECT MIN(ID) FROM {{posts}} WHERE {shown} AND post_type = 'product' AND ID NOT IN ("
+                "SELECT r.object_id FROM {term_relationships} r JOIN {term_taxonomy} x USING (term_taxonomy_id)"
+                " JOIN {terms} t USING (term_id) WHERE x.taxonomy = 'product_visibility'"
+                " AND t.slug IN ('exclude-from-catalog', 'exclude-from-search'))"
+            )
+            found["product"] = int(listed[0][0] or found["product"])
+        return [Page(number, kind) for kind, number in found.items()]
+
+    def published(self, numbers: Sequence[int]) -> frozenset[int]:
+        """Return those of `numbers` that are published pages anybody may read."""
+        if not numbers:
+            return frozenset()
+        rows = self.rows(
+            f"SELECT ID FROM {{posts}} WHERE ID IN ({', '.join(str(number) for number in numbers)})"
+            " AND post_type = 'page' AND post_status = 'publish' AND post_password = ''"
+        )
+        return frozenset(int(row[0]) for row in rows)
 
     def uploads(self) -> list[str]:
         """Return the files of the first attachments that are pictures, below the folder of uploads."""
+        return self._attached("")
+
+    def oddly_named(self) -> list[str]:
+        """Return the files of the first attached pictures whose names are not all ASCII."""
+        return self._attached(" AND CHAR_LENGTH(m.meta_value) <> LENGTH(m.meta_value)")
+
+    def _attached(self, condition: str) -> list[str]:
         rows = self.rows(
             "SELECT m.meta_value FROM {posts} p JOIN {postmeta} m ON m.post_id = p.ID"
             " WHERE p.post_type = 'attachment' AND LEFT(p.post_mime_type, 6) = 'image/'"
-            " AND m.meta_key = '_wp_attached_file' ORDER BY p.ID LIMIT 20"
+            f" AND m.meta_key = '_wp_attached_file'{condition} ORDER BY p.ID LIMIT 20"
         )
         return [row[0] for row in rows]
 

@@ -39,7 +39,9 @@ def of_job(job: Mapping[str, Any], agent: Mapping[str, Any]) -> dict[str, Any]:
     state = job["state"]
     failed = next((step["name"] for step in job["steps"] if step["state"] == "failed"), None)
     stopped = state in labels.TROUBLED or failed is not None
-    waits = state in _TRIED_BY_ITSELF and bool(job["error"]) and any(step["state"] == "waiting" for step in job["steps"])
+    waits = (
+        state in _TRIED_BY_ITSELF and bool(job["error"]) and any(step["state"] == "waiting" for step in job["steps"])
+    )
     return {
         "job": job,
         "steps": _rows(job["steps"], agent.get("stages") or []),

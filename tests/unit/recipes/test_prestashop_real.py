@@ -11,6 +11,7 @@ from controller.bundles.template_plan import TemplatePlan
 from controller.bundles.tree import Tree
 from controller.recipes.base import PackOptions
 from controller.recipes.prestashop import PrestaShop
+from controller.recipes.prestashop_catalogue import Catalogue
 from controller.recipes.prestashop_database import Database
 from controller.recipes.prestashop_rows import RowRules
 from controller.recipes.prestashop_statements import Statements
@@ -92,7 +93,7 @@ def test_real_databases_are_understood(dump):
     hosts, uri = database.address()
     assert hosts[0].endswith(".template.example") and uri == "/"
     assert database.administrator().number == 1
-    assert database.product().image is not None
+    assert Catalogue(database, database.settings()).products()[0].images
 
 
 def test_real_databases_of_another_prefix_are_refused(dump):

@@ -1,0 +1,72 @@
+"""Which of a WordPress's plug-ins are at work, and what they change of what visitors are answered."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+_FOLDER, _ALWAYS_ON = "wp-content/plugins", "wp-content/mu-plugins"
+_ACTIVE = re.compile(rb's:[0-9]+:"([^"]+\.php)"')
+WOOCOMMERCE = "woocommerce/woocommerce.php"
+#: Of these a robot is not let in, or only with a code: nobody signs in but a person.
+_GUARDS = re.compile(
+    r"secur|captcha|turnstile|firewall|2fa|two-?factor|authenticat|login|signin|sign-in|limit|shield|defender|sucuri"
+    r"|wordfence|hide-?my|wp-hide|ghost|anti-?spam-?bee|cerber|member|password-protected|restrict|sso|saml|oauth|passkey",
+    re.IGNORECASE,
+)
+#: They close a site to visitors, some with status 503.
+_CLOSED = re.compile(r"maintenance|coming-?soon|under-?construction|seedprod", re.IGNORECASE)
+#: They answer something else where nothing is.
+_MISSING = re.compile(r"404|not-?found|redirect", re.IGNORECASE)
+#: Plug-in -> (option that holds the name of the form for signing in, its value at first).
+_RENAMED = {"wps-hide-login": ("whl_page", "login"), "rename-wp-login": ("rwl_page", "login")}
+#: They may give the form for signing in an address that only they know.
+_HIDDEN = re.compile(
+    r"hide|ghost|rename|better-wp-security|ithemes-security|solid-security|all-in-one-wp-security|secupress|perfmatters"
+    r"|cerber|custom-login-url|change-wp-admin",
+    re.IGNORECASE,
+)
+
+
+class Plugins:
+    """The plug-ins of the template at `root` that run: active ones whose files are there, and those that always run."""
+
+    def __init__(self, root: Path, options: Mapping[str, bytes]) -> None:
+        self._options = options
+        named = [name.decode("utf-8", "replace") for name in _ACTIVE.findall(options.get("active_plugins", b""))]
+        always = sorted(path.name for path in (root / _ALWAYS_ON).glob("*.php"))
+        self._names = [*(name for name in named if (root / _FOLDER / name).is_file()), *always]
+
+    @property
+    def has_shop(self) -> bool:
+        """Tell whether WooCommerce runs."""
+        return WOOCOMMERCE in self._names
+
+    @property
+    def guards_login(self) -> bool:
+        """Tell whether signing in may be kept from all but persons."""
+        return self._any(_GUARDS)
+
+    @property
+    def closes(self) -> bool:
+        """Tell whether visitors may be answered that the site is closed, as the template has it."""
+        elementor = self._options.get("elementor_maintenance_mode_mode") == b"maintenance"
+        return self._any(_CLOSED) or (elementor and any(name.startswith("elementor/") for name in self._names))
+
+    @property
+    def answers_anything(self) -> bool:
+        """Tell whether an address that is not there may be answered with a page."""
+        return self._any(_MISSING) or self._options.get("woocommerce_coming_soon") == b"yes"
+
+    def login(self) -> str | None:
+        """Return the path of the form for signing in, None where a plug-in may hide it in a way of its own."""
+        for name in self._names:
+            if (known := _RENAMED.get(name.partition("/")[0])) is not None:
+                option, usual = known
+                word = self._options.get(option, b"").decode("utf-8", "replace") or usual
+                return f"/{word}/" if self._options.get("permalink_structure") else f"/?{word}"
+        return None if self._any(_HIDDEN) else "/wp-login.php"
+
+    def _any(self, pattern: re.Pattern[str]) -> bool:
+        return any(pattern.search(name) for name in self._names)
