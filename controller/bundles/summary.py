@@ -28,7 +28,8 @@ class Section:
 def php_range(needs: Mapping[str, Any]) -> str:
     """Return which PHP a bundle needs (`requirements.php` of its manifest) for people."""
     made_for = f" (made for {needs['preferred']})" if needs.get("preferred") else ""
-    return f"{needs['min']} to {needs.get('max') or 'any'}{made_for}"
+    upto = f" to {needs['max']}" if needs.get("max") else " or later"
+    return f"{needs['min']}{upto}{made_for}"
 
 
 def size(count: int) -> str:
