@@ -84,6 +84,15 @@ class PlainPlan:
     def forbidden(self):
         return self._forbidden
 
+    def needles(self):
+        return self._forbidden
+
+    def kinds(self):
+        return {"domain": "domain"}
+
+    def noticed(self):
+        return []
+
     def unsearched(self):
         return {}
 

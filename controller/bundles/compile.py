@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +20,10 @@ from controller.bundles.opening import open_source
 from controller.bundles.plan import Plan
 from controller.bundles.probe import probe_values
 from controller.bundles.progress import Progress
+from controller.bundles.review.decided_plan import decided
+from controller.bundles.review.decisions import Decisions
+from controller.bundles.review.locate import Template
+from controller.bundles.review.settle import Review, covered, settle
 from controller.bundles.scratch import Scratch, open_scratch
 from controller.bundles.source import Routine, Source, read_tables
 from controller.bundles.tree import Tree
@@ -48,6 +52,8 @@ class Request:
     check: bool = False
     #: The file that declares the variants.
     variants: Path | None = None
+    #: What was decided about findings of an earlier packing.
+    decisions: Decisions | None = None
 
 
 @dataclass(frozen=True)
@@ -71,7 +77,7 @@ def pack(request: Request, make_plan: MakePlan, progress: Progress) -> Packed:
         tree.ignore(request.dump, request.target, request.variants, bundle.spool)
         scratch = stack.enter_context(open_scratch(request.scratch, progress.phase))
         source = stack.enter_context(open_source(request.database, request.dump, scratch, progress.phase))
-        plan = make_plan(tree, source)
+        plan = decided(make_plan(tree, source), request.decisions, source)
         names = Names(plan.nonce)
         chosen = variants.read(request.variants, plan, source, names) if request.variants else []
         routines = source.routines()
@@ -89,7 +95,8 @@ def pack(request: Request, make_plan: MakePlan, progress: Progress) -> Packed:
         _add_documents(bundle, plan, names, data)
         bundle.number()
         added = Variants(chosen, extra)
-        return _finish(request, bundle, plan, names, files, data, evidence, added, ahead, progress)
+        review = Review(Template(tree, source, plan), request.decisions, request.dump)
+        return _finish(request, bundle, review, names, files, data, evidence, added, ahead, progress)
 
 
 @contextmanager
@@ -204,24 +211,36 @@ def _load_chunks(bundle: BundleWriter) -> list[proof.LoadChunk]:
 
 
 def _finish(
-    request: Request, bundle: BundleWriter, plan: Plan, names: Names, files: FileFacts, data: DataFacts,
+    request: Request, bundle: BundleWriter, review: Review, names: Names, files: FileFacts, data: DataFacts,
     evidence: Evidence, added: Variants, ahead: Ahead, progress: Progress,
 ) -> Packed:  # fmt: skip
     progress.phase("writing")
+    plan = review.template.plan
     report = report_of(plan, files, data, evidence, added)
-    manifest = manifest_of(bundle, plan, names, files, data, evidence, added, report)
-    content = canonical_json(manifest)
+    manifest = manifest_of(bundle, plan, names, files, data, evidence, added, covered(report, plan.forbidden()))
+    path = bundle.assemble(_manifest(manifest, bundle))
+    progress.phase("search for residue")
+    hits = residue.hits(path, plan.forbidden(), ahead.misses)
+    if hits or plan.noticed():
+        settled = settle(review, path, hits)
+        report = settled.report(report)
+        manifest = manifest_of(bundle, plan, names, files, data, evidence, added, covered(report, plan.forbidden()))
+        manifest["residue"] = settled.residue(manifest["residue"])
+        path = bundle.assemble(_manifest(manifest, bundle))
+    content, size = canonical_json(manifest), path.stat().st_size
+    if not request.check:
+        bundle.publish(path)
+    return Packed(manifest, sha256_hex(content), size, report)
+
+
+def _manifest(manifest: Mapping[str, Any], bundle: BundleWriter) -> bytes:
+    """Return the manifest as it is written. Raises ShoplaunchError `template_too_large`."""
+    content: bytes = canonical_json(manifest)
     if len(content) > MAX_MANIFEST_BYTES:
         told = f"{len(content)} bytes, {MAX_MANIFEST_BYTES} at most"
         message = f"the manifest of {len(manifest['tables'])} tables and {len(bundle.members)} members has {told}"
         raise ShoplaunchError("template_too_large", message)
-    path = bundle.assemble(content)
-    progress.phase("search for residue")
-    residue.search(path, plan.forbidden(), ahead.misses)
-    size = path.stat().st_size
-    if not request.check:
-        bundle.publish(path)
-    return Packed(manifest, sha256_hex(content), size, report)
+    return content
 
 
 def _document(value: Any) -> bytes:

@@ -34,6 +34,7 @@ _OWN_INODES = 32
 _NOT_TRAVELLING = (
     "rewriting", "replaced_files", "not_searched", "compressed_files_not_searched", "rows_compared", "left_out",
     "living_shop",
+    "decisions_without_effect",
 )  # fmt: skip
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from controller.bundles.connections import Row
+from controller.bundles.review.findings import Finding
 from controller.bundles.source import Table
 
 
@@ -76,6 +77,15 @@ class Plan(Protocol):
 
     def forbidden(self) -> Mapping[str, bytes]:
         """Return label -> bytes that must not occur in the bundle: secrets, domain, paths."""
+
+    def needles(self) -> Mapping[str, bytes]:
+        """Return label -> bytes of all that is forbidden, and of what the plan itself looks for."""
+
+    def kinds(self) -> Mapping[str, str]:
+        """Return label -> kind of what `needles` holds (controller.bundles.review.findings); any other is a secret."""
+
+    def noticed(self) -> Sequence[Finding]:
+        """Return what must not stay and was found while files were read."""
 
     def unsearched(self) -> Mapping[str, str]:
         """Return label -> reason of what is not searched for in the bundle, or not everywhere."""

@@ -13,6 +13,7 @@ import zlib
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -21,11 +22,51 @@ from controller.bundles.absence import Wanted, absent_from, is_ruled_out
 from controller.bundles.reading import open_bundle
 from shared.bundle import SHARDS
 from shared.errors import ShoplaunchError
+from shared.placeholders import sql_escape
 
 #: Told a member's SHA-256 and what is wanted: whether it is known that the member holds none of that.
 Misses = Callable[[str, list[Wanted]], bool]
 #: Places named in the message.
 SHOWN_PLACES = 20
+Spell = Callable[[bytes], bytes]
+
+
+def _json(value: bytes) -> bytes:
+    return json.dumps(value.decode("utf-8", "replace"))[1:-1].encode("ascii")
+
+
+def _json_slashes(value: bytes) -> bytes:
+    return _json(value).replace(b"/", b"\\/")
+
+
+def _url(value: bytes) -> bytes:
+    return quote(value, safe="").encode("ascii")
+
+
+#: How one byte string is spelled by those who wrote it into a text, in the order in which these are tried.
+_WRITTEN: tuple[Spell, ...] = (
+    lambda value: value,
+    lambda value: value.replace(b"%", b"%%"),
+    _json,
+    _json_slashes,
+    lambda value: _json(_json(value)),
+    lambda value: _json_slashes(_json_slashes(value)),
+    _url,
+    lambda value: re.sub(rb"%..", lambda hit: hit.group().lower(), _url(value)),
+    lambda value: html.escape(value.decode("utf-8", "surrogateescape"), quote=True).encode("utf-8", "surrogateescape"),
+    lambda value: value.hex().encode("ascii"),
+    lambda value: value.hex().upper().encode("ascii"),
+)
+#: The same, and as PHP and SQL have it between quotes.
+SPELLINGS: tuple[Spell, ...] = tuple(
+    spell
+    for written in _WRITTEN
+    for spell in (
+        written,
+        lambda value, written=written: written(value).replace(b"\\", b"\\\\").replace(b"'", b"\\'"),  # type: ignore[misc]
+        lambda value, written=written: sql_escape(written(value)),  # type: ignore[misc]
+    )
+)
 #: Kinds of members in which every needle stands as it is: nothing in them is decoded once more.
 _LARGE = (*SHARDS, "data")
 #: What is handed over at once to be decompressed.
@@ -38,22 +79,7 @@ _SHORTEST_FOR_BASE64 = 8
 
 def forms(needle: bytes) -> list[bytes]:
     """Return the spellings under which `needle` is searched, besides base64."""
-    shown = needle.decode("utf-8", "surrogateescape")
-    escaped = json.dumps(needle.decode("utf-8", "replace"))[1:-1].encode("ascii")
-    spellings = [
-        needle,
-        needle.replace(b"\\", b"\\\\").replace(b"'", b"\\'"),
-        needle.replace(b"%", b"%%"),
-        escaped,
-        escaped.replace(b"/", b"\\/"),
-        escaped.replace(b"/", b"\\\\/"),
-        quote(needle, safe="").encode("ascii"),
-        re.sub(r"%..", lambda hit: hit.group().lower(), quote(needle, safe="")).encode("ascii"),
-        html.escape(shown, quote=True).encode("utf-8", "surrogateescape"),
-        needle.hex().encode("ascii"),
-        needle.hex().upper().encode("ascii"),
-    ]
-    return list(dict.fromkeys(spellings))
+    return list(dict.fromkeys(spell(needle) for spell in SPELLINGS))
 
 
 def base64_forms(needle: bytes) -> list[bytes]:
@@ -91,6 +117,18 @@ class Searcher:
         present = {core for core in dict.fromkeys(core for _, core, _ in needles) if core in data}
         return list(dict.fromkeys(label for label, core, form in needles if core in present and form in data))
 
+    def spots(self, data: bytes, thorough: bool) -> Iterator[tuple[str, int, int]]:
+        """Yield (label, start, end) of the needles in `data`; of forms within one another the first."""
+        taken: dict[str, list[tuple[int, int]]] = {}
+        for label, core, form in self._needles(thorough):
+            at = data.find(form) if core in data else -1
+            while at >= 0:
+                end = at + len(form)
+                if not any(at < last and first < end for first, last in taken.setdefault(label, [])):
+                    taken[label].append((at, end))
+                    yield label, at, end
+                at = data.find(form, end)
+
     def _needles(self, thorough: bool) -> list[tuple[str, bytes, bytes]]:
         return self._plain + self._coded if thorough else self._plain
 
@@ -103,42 +141,63 @@ def _with_cores(needle: bytes) -> Iterator[tuple[bytes, bytes]]:
         yield longest if longest in form else form, form
 
 
+@dataclass(frozen=True)
+class Hit:
+    """A needle in a member of a bundle (`kind` as in the manifest, or "manifest"): `place` is for people.
+
+    `name` is the path of a file, the key of a fragment or of the manifest, or the member's name.
+    """
+
+    place: str
+    label: str
+    kind: str
+    name: str
+    is_name: bool = False
+    table: str = ""
+
+
 def search(bundle_path: Path, needles: Mapping[str, bytes], misses: Misses = lambda _digest, _wanted: False) -> None:
     """Raise ShoplaunchError `residue_in_bundle`, naming the places, when the bundle holds one of `needles`.
 
     `misses` is asked of every member by the digest it has in the bundle, and spares the search when it is True.
     """
-    searcher = Searcher(needles)
-    places: list[str] = []
-    with open_bundle(bundle_path) as bundle, ThreadPoolExecutor(_AT_ONCE) as threads:
-        # What the agent will search for stands in the manifest in hexadecimal, on purpose
-        for key, value in bundle.manifest.items():
-            if key != "residue":
-                found = searcher.found_in(json.dumps(value).encode(), True)
-                places += [f"manifest.json {key}: {label}" for label in found]
-        searched: deque[Future[list[str]]] = deque()
-        for member, packed in bundle.members():
-            if misses(member["sha256"], searcher.wanted(_thorough(member))):
-                continue
-            # No more than what is worked at is in memory
-            if len(searched) == _AT_ONCE:
-                places += searched.popleft().result()
-            searched.append(threads.submit(_places, member, packed, searcher))
-        for one in searched:
-            places += one.result()
+    places = [f"{hit.place}: {hit.label}" for hit in hits(bundle_path, needles, misses)]
     if places:
         shown = "; ".join(places[:SHOWN_PLACES])
         more = f" and {len(places) - SHOWN_PLACES} more" if len(places) > SHOWN_PLACES else ""
         raise ShoplaunchError("residue_in_bundle", shown + more, places=places)
 
 
-def _places(member: Mapping[str, Any], packed: bytes, searcher: Searcher) -> list[str]:
+def hits(bundle_path: Path, needles: Mapping[str, bytes], misses: Misses = lambda _digest, _wanted: False) -> list[Hit]:
+    """Return where the bundle holds one of `needles`; `misses` as for `search`."""
+    searcher = Searcher(needles)
+    found: list[Hit] = []
+    with open_bundle(bundle_path) as bundle, ThreadPoolExecutor(_AT_ONCE) as threads:
+        # What the agent will search for stands in the manifest in hexadecimal, on purpose
+        for key, value in bundle.manifest.items():
+            if key != "residue":
+                labels = searcher.found_in(json.dumps(value).encode(), True)
+                found += [Hit(f"manifest.json {key}", label, "manifest", key) for label in labels]
+        searched: deque[Future[list[Hit]]] = deque()
+        for member, packed in bundle.members():
+            if misses(member["sha256"], searcher.wanted(_thorough(member))):
+                continue
+            # No more than what is worked at is in memory
+            if len(searched) == _AT_ONCE:
+                found += searched.popleft().result()
+            searched.append(threads.submit(_places, member, packed, searcher))
+        for one in searched:
+            found += one.result()
+    return found
+
+
+def _places(member: Mapping[str, Any], packed: bytes, searcher: Searcher) -> list[Hit]:
     wanted = searcher.wanted(_thorough(member))
     if member["kind"] in _LARGE and is_ruled_out(wanted, absent_from(_pieces(packed), wanted)):
         return []
     # As a whole only to name the places
     contents = _contents(member, zlib.decompress(packed, zlib.MAX_WBITS | 16, member["unpacked"]))
-    return [f"{place}: {label}" for place, data in contents for label in searcher.found_in(data, _thorough(member))]
+    return [replace(hit, label=label) for hit, data in contents for label in searcher.found_in(data, _thorough(member))]
 
 
 def _pieces(packed: bytes) -> Iterator[bytes]:
@@ -149,27 +208,41 @@ def _thorough(member: Mapping[str, Any]) -> bool:
     return member["kind"] not in SHARDS or bool(member["placeholders"])
 
 
-def _contents(member: Mapping[str, Any], data: bytes) -> Iterator[tuple[str, bytes]]:
-    """Yield (place, bytes) of a member's parts."""
-    kind = member["kind"]
+def _contents(member: Mapping[str, Any], data: bytes) -> Iterator[tuple[Hit, bytes]]:
+    """Yield (hit without its label, bytes) of a member's parts."""
+    kind, name = member["kind"], member["name"]
     if kind in SHARDS:
-        yield from _files(data)
+        for path, is_name, content in _files(data):
+            yield Hit(f"{path} (name)" if is_name else path, "", kind, path, is_name), content
     elif kind == "data":
         for number, line in enumerate(data.split(b"\n"), 1):
-            yield f"{member['name']} line {number} ({line[:60].decode('utf-8', 'replace').split(' (')[0]})", line
+            shown = line[:60].decode("utf-8", "replace").split(" (")[0]
+            yield Hit(f"{name} line {number} ({shown})", "", kind, name, table=_table_of(line)), line
     else:
-        yield member["name"], data
-        for number, part in enumerate(_coded_strings(json.loads(data))):
-            yield f"{member['name']} value {number}", part
+        yield Hit(name, "", kind, name), data
+        document = json.loads(data)
+        if kind == "fragments":
+            for key, value in document.items():
+                for part in _coded_strings(value):
+                    yield Hit(f"{name} {key}", "", kind, key), part
+        else:
+            for number, part in enumerate(_coded_strings(document)):
+                yield Hit(f"{name} value {number}", "", kind, name), part
 
 
-def _files(data: bytes) -> Iterator[tuple[str, bytes]]:
+def _table_of(line: bytes) -> str:
+    named = re.match(rb"INSERT INTO `((?:[^`]|``)+)`", line)
+    return named.group(1).replace(b"``", b"`").decode("utf-8", "replace") if named else ""
+
+
+def _files(data: bytes) -> Iterator[tuple[str, bool, bytes]]:
+    """Yield (path, whether it is the name that follows, bytes) of a shard's files."""
     with tarfile.open(fileobj=io.BytesIO(data)) as archive:
         for item in archive:
-            yield f"{item.name} (name)", f"{item.name} {item.linkname}".encode()
+            yield item.name, True, f"{item.name} {item.linkname}".encode()
             content = archive.extractfile(item) if item.isfile() else None
             if content is not None:
-                yield item.name, content.read()
+                yield item.name, False, content.read()
 
 
 def _coded_strings(value: Any) -> Iterator[bytes]:

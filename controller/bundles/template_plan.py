@@ -12,6 +12,8 @@ from typing import Any
 from controller.bundles.connections import Row
 from controller.bundles.fragments import Fragments
 from controller.bundles.report import Report
+from controller.bundles.review.findings import CREDENTIAL, DOMAIN, PATH, SECRET, SUSPECTED, Finding
+from controller.bundles.review.passwords import Passwords
 from controller.bundles.rewrite import searched
 from controller.bundles.rewrite.examples import is_example
 from controller.bundles.rewrite.proportion import Proportion
@@ -23,6 +25,8 @@ from controller.recipes.base import PackOptions, Recipe, Replacement, Template
 from controller.recipes.password_formats import FORMATS
 from controller.recipes.registry import recipe_for
 from shared.errors import ShoplaunchError
+
+_OF_TEMPLATE = " of the template"
 
 
 def make_plan(
@@ -65,6 +69,7 @@ class Seen:
     whole_files: Sequence[str]
     set_cells: Counter[str]
     proportion: Proportion
+    noticed: Sequence[Finding]
 
 
 class TemplatePlan:
@@ -89,6 +94,8 @@ class TemplatePlan:
         self._set: Counter[str] = Counter()
         self._whole_files: list[str] = []
         self._proportion = Proportion()
+        self._passwords = Passwords(facts.weak, facts.credentials_of)
+        self._noticed: list[Finding] = []
 
     def left_out(self, path: bytes, is_directory: bool) -> str | None:
         """Return why an entry stays out, None for what is packed."""
@@ -107,6 +114,8 @@ class TemplatePlan:
         own = self._template.file(path, content)
         if own is not None:
             self._whole_files.append(shown)
+        else:
+            self._noticed += self._passwords.in_file(path, content)
         before = self._report.needles.copy()
         template = self._rewriter.rewrite_file(content if own is None else own, shown, is_example(path))
         self._proportion.saw(path, self._report.needles - before)
@@ -200,10 +209,40 @@ class TemplatePlan:
     def forbidden(self) -> Mapping[str, bytes]:
         """Return label -> bytes that must not occur in the bundle: secrets, credentials, domain, paths."""
         facts = self._template.facts
-        places = {f"{label} of the template": needle for label, needle in self._needles().items()}
+        places = {f"{label}{_OF_TEMPLATE}": needle for label, needle in self._needles().items()}
         secret = {f"secret {label}": value for label, value in facts.secrets.items()}
-        access = {f"{label} of the template": value for label, value in facts.credentials.items()}
-        return {**places, **secret, **access}
+        access = {f"{label}{_OF_TEMPLATE}": value for label, value in facts.credentials.items()}
+        return {**places, **secret, **access, **self._spoken()}
+
+    def needles(self) -> Mapping[str, bytes]:
+        """Return label -> bytes of all that is forbidden and of what is searched for by the plan itself."""
+        return {**{f"secret {label}": value for label, value in self._template.facts.weak.items()}, **self.forbidden()}
+
+    def kinds(self) -> Mapping[str, str]:
+        """Return label -> kind of what is forbidden (controller.bundles.review.findings)."""
+        facts = self._template.facts
+        found = dict.fromkeys((f"secret {label}" for label in facts.weak), SUSPECTED)
+        for label in self.forbidden():
+            if label.startswith("secret "):
+                found[label] = SUSPECTED if label.removeprefix("secret ") in facts.suspected else SECRET
+            elif label.removesuffix(_OF_TEMPLATE) in facts.credentials:
+                found[label] = CREDENTIAL
+            else:
+                found[label] = DOMAIN if label.startswith("domain") else PATH
+        return found | dict.fromkeys(self._spoken(), SECRET)
+
+    def noticed(self) -> Sequence[Finding]:
+        """Return what was found while files were read."""
+        return self._noticed
+
+    def _spoken(self) -> dict[str, bytes]:
+        """Return label -> passwords that are words as they stand in addresses, behind their user's name."""
+        facts = self._template.facts
+        return {
+            f"secret {label} in an address": b"%b:%b@" % (name, value)
+            for label, value in facts.weak.items() if value
+            for name in facts.credentials_of[-1:]
+        }  # fmt: skip
 
     def unsearched(self) -> Mapping[str, str]:
         """Return label -> reason of what is not searched for in the bundle, or not everywhere."""
@@ -233,7 +272,8 @@ class TemplatePlan:
 
     def seen(self) -> Seen:
         """Return what was collected so far."""
-        return Seen(self._report, dict(self._fragments.templates()), self._whole_files, self._set, self._proportion)
+        fragments = dict(self._fragments.templates())
+        return Seen(self._report, fragments, self._whole_files, self._set, self._proportion, self._noticed)
 
     def absorb(self, seen: object) -> None:
         """Add what a branch has collected."""
@@ -242,6 +282,7 @@ class TemplatePlan:
         self._fragments.absorb(seen.fragments)
         self._whole_files += seen.whole_files
         self._set += seen.set_cells
+        self._noticed += seen.noticed
         self._proportion.absorb(seen.proportion)
 
     def require_plausible(self) -> None:

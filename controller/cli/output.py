@@ -62,9 +62,11 @@ def errors_shown(command: Callable[P, R]) -> Callable[P, R]:
         except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
             raise
         except Exception as problem:  # noqa: BLE001 - nobody at a terminal is helped by a stack of calls
-            document = as_failure(problem).as_dict()
+            failure = as_failure(problem)
+            document = failure.as_dict()
             if kwargs.get("as_json"):
-                print_json({"error": document})
+                found = {"findings": failure.details["findings"]} if "findings" in failure.details else {}
+                print_json({"error": document, **found})
             show_error(document["code"], document["message"], document["advice"])
             sys.exit(FAILED)
 

@@ -7,6 +7,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
@@ -15,10 +16,12 @@ import click
 from rich.console import Console
 
 from controller.bundles import compile as compiler
+from controller.bundles.review.decisions import Decisions
 from controller.bundles.source import Source
 from controller.bundles.template_plan import TemplatePlan, make_plan
 from controller.bundles.tree import Tree
 from controller.cli import pack_check as checking
+from controller.cli import pack_review as reviewing
 from controller.cli.bars import Bars
 from controller.cli.output import FAILED, errors_shown, json_option, print_json, show_error
 from controller.cli.pack_next import after_check, after_packing, helped
@@ -42,6 +45,12 @@ _SIGNALS = (signal.SIGTERM, signal.SIGHUP)
               "* within a name, ** over folders; may be repeated.")  # fmt: skip
 @click.option("--leave-out", multiple=True, metavar="PATTERN", help="Leave these out as well, in the same way.")
 @click.option("--variants", type=click.Path(path_type=Path), help="A TOML file that declares what orders may choose.")
+@click.option(
+    "--decisions",
+    "decided",
+    type=click.Path(path_type=Path),
+    help="A TOML file with decisions about findings; --check writes it.",
+)
 @click.option("--check", is_flag=True, help="Tell what the template holds and what is wrong with it; leave no bundle.")
 @click.option("--full", is_flag=True, help="Show the whole report, not only how each part of it begins.")
 @json_option
@@ -50,8 +59,8 @@ _SIGNALS = (signal.SIGTERM, signal.SIGHUP)
 @helped
 def pack(
     docroot: Path, url: str | None, dump: Path | None, recipe: str | None, domain: str | None, scratch: str | None,
-    keep_customers: bool, keep: tuple[str, ...], leave_out: tuple[str, ...], variants: Path | None, check: bool,
-    full: bool, as_json: bool, target: Path | None,
+    keep_customers: bool, keep: tuple[str, ...], leave_out: tuple[str, ...], variants: Path | None,
+    decided: Path | None, check: bool, full: bool, as_json: bool, target: Path | None,
 ) -> None:  # fmt: skip
     """Turn a template shop into one bundle."""
     if (url is None) == (dump is None):
@@ -61,21 +70,36 @@ def pack(
     def planned(tree: Tree, source: Source) -> TemplatePlan:
         return make_plan(tree, source, recipe, options)
 
-    with _orderly_end(), _where(target, check) as path, Bars(Console(stderr=True)) as bars:
-        request = compiler.Request(docroot, path, url, dump, scratch, check, variants)
-        checked = checking.check(request, planned, bars) if check else None
-        packed = checked.packed if checked else compiler.pack(request, planned, bars)
-    if checked is not None:
-        _tell_checked(checked, as_json, full)
-        if not as_json:
-            click.echo(f"Next: {after_check(docroot, dump)}")
-    elif packed is not None and as_json:
+    decisions = reviewing.read(decided, check)
+    with _orderly_end(), _where(target, check) as path:
+        request = compiler.Request(docroot, path, url, dump, scratch, check, variants, decisions)
+        if check:
+            _tell_checked(_checked(request, planned, decided), as_json, full)
+            if not as_json:
+                click.echo(f"Next: {after_check(docroot, dump)}")
+            return
+
+        def packed_with(known: Decisions | None) -> compiler.Packed:
+            with Bars(Console(stderr=True)) as bars:
+                return compiler.pack(replace(request, decisions=known), planned, bars)
+
+        packed = reviewing.pack(packed_with, decisions, decided, as_json)
+    if as_json:
         print_json({"size": packed.size, "manifest_sha256": packed.manifest_sha256, "report": packed.report,
                     "manifest": packed.manifest})  # fmt: skip
-    elif packed is not None and target is not None:
+    elif target is not None:
         print_packed(packed.manifest, packed.size, packed.report, full=full)
         click.echo(f"{target}  {packed.manifest_sha256}")
         click.echo(f"Next: {after_packing(target)}")
+
+
+def _checked(request: compiler.Request, planned: checking.MakePlan, decided: Path | None) -> checking.Checked:
+    """Check a template, and write what is to be decided about it to the file `decided`."""
+    with Bars(Console(stderr=True)) as bars:
+        checked = checking.check(request, planned, bars)
+    if decided is not None and request.decisions is not None:
+        reviewing.write_open(decided, request.decisions, checked)
+    return checked
 
 
 def _tell_checked(checked: checking.Checked, as_json: bool, full: bool) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from controller.bundles import compile as compiler
 from controller.bundles.progress import Progress
+from controller.bundles.review.decisions import choices_shown
+from controller.bundles.review.findings import Finding, ResidueFound
 from controller.bundles.source import Source
 from controller.bundles.summary import Section, survey_sections
 from controller.bundles.survey import survey_database, survey_tree
@@ -28,10 +30,21 @@ class Checked:
     problems: list[ShoplaunchError] = field(default_factory=list)
     packed: compiler.Packed | None = None
 
+    def findings(self) -> list[Finding]:
+        """Return what is left to decide."""
+        return [one for problem in self.problems if isinstance(problem, ResidueFound) for one in problem.findings]
+
+    def unused(self) -> list[Mapping[str, Any]]:
+        """Return the decisions that fitted nothing."""
+        if self.packed is not None:
+            return list(self.packed.report.get("decisions_without_effect", []))
+        return [one for problem in self.problems if isinstance(problem, ResidueFound) for one in problem.unused]
+
     def as_json(self) -> dict[str, Any]:
         """Return the check as a program reads it; "error" is the first problem."""
         problems = [problem.as_dict() for problem in self.problems]
-        document: dict[str, Any] = {"template": self.template, "problems": problems}
+        findings = [finding.as_json() for finding in self.findings()]
+        document: dict[str, Any] = {"template": self.template, "problems": problems, "findings": findings}
         if self.packed is None:
             return {"error": problems[0], **document}
         packed = self.packed
@@ -41,7 +54,9 @@ class Checked:
     def sections(self) -> list[Section]:
         """Return what to tell of the template, and its problems."""
         told = [(problem.code, problem.message) for problem in self.problems]
-        return [*survey_sections(self.template), *([Section("Problems", told)] if told else [])]
+        found = [(one.sentence(), choices_shown(one)) for one in self.findings()]
+        more = [Section(title, rows) for title, rows in (("Problems", told), ("Findings", found)) if rows]
+        return [*survey_sections(self.template), *more]
 
 
 def check(request: compiler.Request, make_plan: MakePlan, progress: Progress) -> Checked:

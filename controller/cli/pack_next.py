@@ -64,4 +64,6 @@ def after_failure(code: str, docroot: Path, dump: Path | None, *, checked: bool)
     if code in _HELPS:
         return command.replace(" -o ", f" {_HELPS[code]} -o ")
     check = command.removesuffix(" -o shop.bundle") + " --check"
+    if code == "residue_in_bundle":
+        return f"{check} --decisions decisions.toml   # then fill in each decision, and pack with --decisions"
     return f"{check}   # again, once that is mended" if checked else check

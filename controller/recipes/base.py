@@ -90,7 +90,9 @@ class Dropped:
 class TemplateFacts:
     """What inspection found out. `secrets` and `credentials` map a label to bytes that must never leave the packer.
 
-    `unsearched` maps the label of what is not searched for in the finished bundle to the reason.
+    `unsearched` maps the label of what is not searched for in the finished bundle to the reason, `suspected` names
+    the secrets that only their name makes secrets, `weak` are passwords that are words: they are looked for only where
+    they stand as passwords beside one of `credentials_of`, the names of their user and database.
     """
 
     application: str
@@ -104,6 +106,9 @@ class TemplateFacts:
     secrets: Mapping[str, bytes] = field(default_factory=dict, repr=False)
     credentials: Mapping[str, bytes] = field(default_factory=dict, repr=False)
     unsearched: Mapping[str, str] = field(default_factory=dict)
+    suspected: frozenset[str] = frozenset()
+    weak: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+    credentials_of: tuple[bytes, ...] = field(default=(), repr=False)
     #: What it is to its client.
     noun: str = SHOP
 

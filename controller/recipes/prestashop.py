@@ -26,6 +26,7 @@ from controller.recipes.base import (
     TemplateFacts,
 )
 from controller.recipes.htaccess import HTACCESS, OwnersRules, in_folder, is_htaccess
+from controller.recipes.known_secrets import KEPT, KnownSecrets
 from controller.recipes.living import opened
 from controller.recipes.location import hosts
 from controller.recipes.location.paths import home_in, home_of, roots_of
@@ -45,7 +46,6 @@ from controller.recipes.prestashop_tree import (
 from controller.recipes.surroundings import (
     Replacements,
     is_no_word,
-    is_searchable,
     unsearched,
 )
 from controller.recipes.table_prefix import other_prefix
@@ -55,6 +55,7 @@ from shared.placeholders import token
 _DIGITS = "0123456789"
 _LETTERS = "abcdefghijkmnpqrstuvwxyz"
 ROBOTS = b"robots.txt"
+DATABASE_ACCESS = "database_password"
 
 
 class PrestaShop(Recipe):
@@ -118,7 +119,7 @@ class PrestaShopTemplate(Template):
         self._settings = self._database.settings()
         require_same_release(version, self._settings.get("PS_VERSION_DB", ""))
         admin_folder = find_admin_folder(root)
-        secrets, credentials = self._secret_values(), self._credentials()
+        secrets, credentials = self._secrets(), self._credentials()
         former = former_roots(root, series, self._settings.values(), base_uri.rstrip("/"))
         self._roots = list(dict.fromkeys([*roots_of(root), *former]))
         resolved = self._roots[0]
@@ -131,9 +132,12 @@ class PrestaShopTemplate(Template):
             home=options.home or home_of(resolved),
             table_prefix=configuration.prefix,
             admin_folder=admin_folder,
-            secrets={label: value for label, value in secrets.items() if is_searchable(value)},
+            secrets=secrets.searched(),
             credentials={label: value for label, value in credentials.items() if is_no_word(value)},
             unsearched=self._unsearched(secrets, credentials),
+            suspected=secrets.suspected(),
+            weak={label: value for label, value in secrets.weak().items() if label == DATABASE_ACCESS},
+            credentials_of=tuple(filter(None, credentials.values())),
         )
         self._homes = list(dict.fromkeys(filter(None, [self.facts.home, *map(home_in, former)])))
         self.nonce = hashlib.sha256(f"{version}\0{self._hosts[0]}\0{base_uri}\0{resolved}".encode()).hexdigest()[:8]
@@ -298,28 +302,30 @@ class PrestaShopTemplate(Template):
             found = list(dict.fromkeys([hosts.plain(options.domain), *found]))
         return found, base_uri
 
-    def _secret_values(self) -> dict[str, bytes]:
-        found = self._configuration.secret_values()
-        for name, value in self._settings.items():
-            coded = value.encode("utf-8")
-            if settings.remade(name, coded) or settings.is_secret(name, coded):
-                found[name] = coded
+    def _secrets(self) -> KnownSecrets:
+        found = KnownSecrets()
+        for label, value in self._configuration.secret_values().items():
+            found.add(label, value)
+        for label, held in self._configuration.more_secrets():
+            found.add_held(label, held)
+        for name, text in self._database.all_settings():
+            found.add_held(name, settings.secrets_in(name, text))
         for table, column in (("webservice_account", "key"), ("employee", "passwd")):
             if table in self._database.tables:
                 rows = self._database.text(f"SELECT `{column}` FROM {{{table}}}")
-                found |= {f"{table}.{column} {number}": row[0].encode() for number, row in enumerate(rows, 1)}
+                for number, row in enumerate(rows, 1):
+                    found.add(f"{table}.{column} {number}", row[0].encode())
         return found
 
     def _credentials(self) -> dict[str, bytes]:
         names = ("database_name", "database_user")
         return {name: self._configuration.text(name).encode("utf-8", "surrogateescape") for name in names}
 
-    def _unsearched(self, secrets: Mapping[str, bytes], credentials: Mapping[str, bytes]) -> dict[str, str]:
+    def _unsearched(self, secrets: KnownSecrets, credentials: Mapping[str, bytes]) -> dict[str, str]:
         """Return label -> reason of what is not searched for."""
-        kept = [name for name, value in self._settings.items() if settings.is_doubtful(name, value.encode("utf-8"))]
-        return unsearched(secrets, credentials, self._roots) | {
-            f"setting {name}": "kept: too short for a secret, or a number" for name in kept
-        }
+        kept = sorted({name for name, text in self._database.all_settings() if settings.is_doubtful(name, text)})
+        places = unsearched({}, credentials, self._roots)
+        return secrets.unsearched(DATABASE_ACCESS) | places | {f"setting {name}": KEPT for name in kept}
 
     def _owners(self, content: bytes) -> bytes:
         """Return the owner's lines of the document root's `.htaccess` as a template."""

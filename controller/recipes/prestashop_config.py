@@ -7,9 +7,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
-from controller.recipes import php_literal
+from controller.recipes import php_literal, secret_parts
 from controller.recipes import prestashop_living as living
 from controller.recipes.base import Secret
+from controller.recipes.secret_parts import Held
 from shared.errors import ShoplaunchError
 from shared.placeholders import token
 
@@ -72,15 +73,25 @@ class Configuration:
         names = [_parameter(secret) for secret in self.secrets()] + ["database_password", "mailer_password"]
         return {name: self.text(name).encode("utf-8", "surrogateescape") for name in names if self.text(name)}
 
+    def more_secrets(self) -> list[tuple[str, list[Held]]]:
+        """Return (parameter, secrets in it) of those that the application does not know itself."""
+        found = [(name, secret_parts.secrets_in(name, value)) for name, value in self._others()]
+        return [(name, held) for name, held in found if held]
+
+    def _others(self) -> list[tuple[str, bytes]]:
+        known = {*_DATABASE, *_CLEARED, *(_parameter(secret) for secret in _SECRETS)}
+        return [(name, value) for name, value in self.values.items() if isinstance(value, bytes) and name not in known]
+
     def template(self, nonce: str) -> bytes:
         """Return parameters.php with every value of the account as a placeholder."""
         filled = _DATABASE | {_parameter(secret): secret.name for secret in self.secrets()}
+        emptied = {name: secret_parts.taken_out(name, value)[0] for name, value in self._others()}
         lines = []
         for name, value in self.values.items():
             if name in filled:
                 shown = b"'" + token(nonce, filled[name], "symfony") + b"'"
             else:
-                shown = php_literal.write(_CLEARED.get(name, value))
+                shown = php_literal.write(_CLEARED.get(name, emptied.get(name, value)))
             lines.append(b"    " + php_literal.write(name.encode("utf-8")) + b" => " + shown + b",\n")
         return b"<?php return array (\n  'parameters' => \n  array (\n" + b"".join(lines) + b"  ),\n);\n"
 

@@ -38,6 +38,7 @@ class Database:
         self.prefix = prefix
         self.all_tables = frozenset(database.tables)
         self.tables = {name[len(prefix) :]: name for name in database.tables if name.startswith(prefix)}
+        self._all_settings: list[tuple[str, bytes]] | None = None
         require_tables(database.tables, prefix, _NEEDED)
 
     def columns(self, table: str) -> frozenset[str]:
@@ -110,6 +111,26 @@ class Database:
             f"SELECT id_customer FROM {{customer}} WHERE id_customer = {int(wanted)} AND email LIKE 'anonymous@%'"
         )
         return int(found[0][0]) if found else None
+
+    def all_settings(self) -> list[tuple[str, bytes]]:
+        """Return (name, value) of every setting: those of single shops, and those with a text per language, too."""
+        if self._all_settings is None:
+            rows = self._database.query(
+                "SELECT name, value FROM {configuration} ORDER BY id_configuration".format_map(self._names())
+            )
+            if "configuration_lang" in self.tables:
+                rows = rows + self._database.query(
+                    "SELECT c.name, l.value FROM {configuration} c JOIN {configuration_lang} l"
+                    " ON l.id_configuration = c.id_configuration"
+                    " ORDER BY c.id_configuration, l.id_lang".format_map(self._names())
+                )
+            self._all_settings = [(name.decode("utf-8", "replace"), value) for name, value in rows if name and value]
+        return self._all_settings
+
+    def setting_names(self) -> Mapping[bytes, str]:
+        """Return number -> name of the settings."""
+        rows = self._database.query("SELECT id_configuration, name FROM {configuration}".format_map(self._names()))
+        return {number: (name or b"").decode("utf-8", "replace") for number, name in rows if number is not None}
 
     def translated_settings(self) -> frozenset[str]:
         """Return the names of the settings that have a text per language."""

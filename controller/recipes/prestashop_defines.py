@@ -7,9 +7,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
-from controller.recipes import php_literal
+from controller.recipes import php_literal, secret_parts
 from controller.recipes import prestashop_living as living
 from controller.recipes.base import Secret
+from controller.recipes.secret_parts import Held
 from shared.errors import ShoplaunchError
 from shared.placeholders import token
 
@@ -69,15 +70,25 @@ class Defines:
         names = ("cookie_key", "cookie_iv", "rijndael_key", "rijndael_iv", "database_password")
         return {name: self.text(name).encode("utf-8", "surrogateescape") for name in names if self.text(name)}
 
+    def more_secrets(self) -> list[tuple[str, list[Held]]]:
+        """Return (constant, secrets in it) of those that the application does not know itself."""
+        found = [(name, secret_parts.secrets_in(name, value)) for name, value in self._others()]
+        return [(name, held) for name, held in found if held]
+
+    def _others(self) -> list[tuple[str, bytes]]:
+        known = {*_NAMES.values(), *_CLEARED, _VERSION}
+        return [(name, value) for name, value in self.values.items() if isinstance(value, bytes) and name not in known]
+
     def template(self, nonce: str) -> bytes:
         """Return settings.inc.php with every value of the account as a placeholder."""
         filled = _DATABASE | {name: secret.name for name, secret in _SECRETS.items()}
+        emptied = {name: secret_parts.taken_out(name, value)[0] for name, value in self._others()}
         lines = []
         for name in dict.fromkeys([*self.values, *_SECRETS]):
             if name in filled:
                 shown = b"'" + token(nonce, filled[name], "php") + _ENDS.get(name, b"") + b"'"
             else:
-                shown = php_literal.write(_CLEARED.get(name, self.values[name]))
+                shown = php_literal.write(_CLEARED.get(name, emptied.get(name, self.values[name])))
             # An upgrade of the shop has defined it by then
             unless = b"if (!defined('_PS_VERSION_'))\n    " if name == _VERSION else b""
             lines.append(b"%sdefine(%s, %s);\n" % (unless, php_literal.write(name.encode("utf-8")), shown))

@@ -24,6 +24,8 @@ class RowRules(Rules):
         self._anonymous = None if keep_customers else database.anonymous_customer()
         foreign = foreign_tables(database.all_tables, database.prefix)
         self._judged = self._judge(foreign)
+        # Not while rows are read: a connection answers one query at a time
+        self._setting_names = database.setting_names()
         super().__init__(database, nonce, foreign)
         #: Table -> what still names one of its rows.
         self.remembered = {} if keep_customers else remembered(database, database.settings(), self.condition)
@@ -41,6 +43,7 @@ class RowRules(Rules):
     def _all_setters(self) -> Mapping[str, Setter]:
         return {
             "configuration": self._setting,
+            "configuration_lang": self._setting_text,
             "shop_url": self._shop_url,
             "shop": self._shop,
             "employee": self._employee,
@@ -107,6 +110,13 @@ class RowRules(Rules):
         value = row["value"]
         template = settings.template_of(name, value, self._nonce)
         return {} if template is value or template == value else {"value": template}
+
+    def _setting_text(self, row: Cells) -> Mapping[str, bytes | None]:
+        if not row["value"]:
+            return {}
+        name, value = self._setting_names.get(row["id_configuration"] or b"", ""), row["value"]
+        template = settings.without_secrets(name, value)
+        return {} if template is value else {"value": template}
 
     def _shop_url(self, row: Cells) -> Mapping[str, bytes | None]:
         domain, uri = self._filled("domain"), self._filled("base_uri")

@@ -6,7 +6,9 @@ import re
 from collections.abc import Callable
 
 from controller.recipes import prestashop_living as living
+from controller.recipes import secret_parts, secret_values
 from controller.recipes.base import Secret
+from controller.recipes.secret_parts import Held
 from shared.placeholders import token
 
 #: Setting -> value of the job.
@@ -34,33 +36,44 @@ _REMADE = {
     "PS_CHECKOUT_SHOP_UUID_V4": Secret("secret.checkout_uuid", "uuid"),
     "PS_MBO_SHOP_ADMIN_UUID": Secret("secret.mbo_uuid", "uuid"),
 }
-_SECRET = re.compile(
-    r"PASSWORD|PASSWD|SECRET|TOKEN|API_?KEY|PRIVATE_?KEY|ACCESS_?KEY|LICENSE|_SALT|WEBHOOK|UUID|SHOP_PROOF"
-    r"|CLIENT_ID|MERCHANT_ID|_PWD|SECURE_?KEY|CREDENTIAL|^PS_ACCOUNTS_|^PS_CHECKOUT_.*(?:KEY|ID)|^PS_PSX_FIREBASE_"
-    r"|_KEY$",
-    re.IGNORECASE,
+#: Accounts at the application's maker, named all alike: whatever they hold is the owner's.
+_ACCOUNT = re.compile(
+    r"^PS_ACCOUNTS_|^PS_CHECKOUT_.*(?:KEY|ID)|^PS_PSX_FIREBASE_|SHOP_PROOF|^PS_.*_SECRET$", re.IGNORECASE
 )
 _NOT_SECRET = re.compile(
     r"^(?:PS_TOKEN_ENABLE|PS_SECURITY_TOKEN|PS_SMARTY_CONSOLE_KEY|PS_SECURITY_PASSWORD_POLICY_.*|PS_PASSWD_.*"
     r"|PS_.*_PASSWD_TIME_.*)$"
 )
-_SHORTEST_SECRET = 6
 _NUMBERS = re.compile(rb"[0-9.]+")
-_SWITCHED = (b"", b"0", b"1")
 
 
-def is_secret(name: str, value: bytes) -> bool:
-    """Tell whether a setting is somebody's key, password or account; numbers and versions are not."""
-    return _named_secret(name) and len(value) >= _SHORTEST_SECRET and not _NUMBERS.fullmatch(value)
+def secrets_in(name: str, value: bytes) -> list[Held]:
+    """Return the secrets of a setting: itself, or those inside it. Those that are made anew are proven."""
+    if remade(name, value) is not None:
+        return [Held("", value, True)]
+    if _NOT_SECRET.match(name):
+        return []
+    held = secret_parts.secrets_in(name, value)
+    # Of an account everything goes, and what could be its password is searched for as well
+    if not held and _is_account(name, value) and b"@" not in value and secret_values.judge("password", value):
+        return [] if secret_parts.is_structure(value) else [Held("", value, False)]
+    return held
+
+
+def without_secrets(name: str, value: bytes) -> bytes:
+    """Return a setting, or its text in one language, with its secrets empty; the same object when it has none."""
+    return value if _NOT_SECRET.match(name) else secret_parts.taken_out(name, value)[0]
 
 
 def is_doubtful(name: str, value: bytes) -> bool:
-    """Tell whether a setting is called like a secret but holds what may be anything: something short, or a number."""
-    return _named_secret(name) and value not in _SWITCHED and not is_secret(name, value) and name not in FIXED
+    """Tell whether a setting is kept that is called like a secret but holds a word or a number."""
+    kept = name not in FIXED and name not in _REMADE and not _NOT_SECRET.match(name)
+    return kept and not _is_account(name, value) and secret_values.is_doubtful(name, value)
 
 
-def _named_secret(name: str) -> bool:
-    return bool(_SECRET.search(name)) and not _NOT_SECRET.match(name)
+def _is_account(name: str, value: bytes) -> bool:
+    """Tell whether a setting is one of the owner's accounts; numbers and versions are not."""
+    return bool(_ACCOUNT.search(name)) and len(value) >= secret_values.SHORTEST and not _NUMBERS.fullmatch(value)
 
 
 def remade(name: str, value: bytes) -> Secret | None:
@@ -83,4 +96,7 @@ def template_of(name: str, value: bytes | None, nonce: str) -> bytes | None:
     secret = remade(name, value)
     if secret is not None:
         return filled(secret.name)
-    return b"" if is_secret(name, value) else living.setting(name, value)
+    if _is_account(name, value):
+        return b""
+    emptied = without_secrets(name, value)
+    return emptied if emptied is not value else living.setting(name, value)

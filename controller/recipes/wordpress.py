@@ -27,6 +27,7 @@ from controller.recipes.base import (
     TemplateFacts,
 )
 from controller.recipes.htaccess import OwnersRules, is_htaccess
+from controller.recipes.known_secrets import KnownSecrets
 from controller.recipes.living import opened
 from controller.recipes.location import hosts
 from controller.recipes.location.evidence import ends_of_logs, former_roots
@@ -43,6 +44,7 @@ from shared.errors import ShoplaunchError
 
 ADMIN_FOLDER = "wp-admin"
 _LOGS = ("error_log", "wp-content/debug.log", "wp-content/advanced-cache.php", "wp-config.php")
+_ACCESS = f"{config.CONFIG} {config.ACCESS}"
 #: Set by every new site's own statements, or for its safety.
 _NOT_FOR_VARIANTS = {*options.FROM_JOB, *options.FIXED, "WPLANG", "timezone_string", "active_plugins"}
 
@@ -100,7 +102,7 @@ class WordPressTemplate(Template):
         former = former_roots(root, texts, self._folder)
         self._roots = list(dict.fromkeys([*roots_of(root), *former]))
         resolved = self._roots[0]
-        secrets = config.labels(configuration.secret_values()) | self._secrets_of_tables()
+        secrets = self._secrets()
         credentials = {name: configuration.text(name).encode("utf-8", "replace") for name in ("DB_NAME", "DB_USER")}
         self.facts = TemplateFacts(
             application="wordpress",
@@ -111,9 +113,12 @@ class WordPressTemplate(Template):
             home=pack.home or home_of(resolved),
             table_prefix=configuration.prefix,
             admin_folder=ADMIN_FOLDER,
-            secrets={label: value for label, value in secrets.items() if surroundings.is_searchable(value)},
+            secrets=secrets.searched(),
             credentials={label: value for label, value in credentials.items() if surroundings.is_no_word(value)},
-            unsearched=surroundings.unsearched(secrets, credentials, self._roots),
+            unsearched=secrets.unsearched(_ACCESS) | surroundings.unsearched({}, credentials, self._roots),
+            suspected=secrets.suspected(),
+            weak={label: value for label, value in secrets.weak().items() if label == _ACCESS},
+            credentials_of=tuple(filter(None, credentials.values())),
             noun=SHOP if tables.SHOP_MARK in self._database.tables else SITE,
         )
         self.nonce = hashlib.sha256(f"{version}\0{host}\0{self._folder}\0{resolved}".encode()).hexdigest()[:8]
@@ -243,7 +248,14 @@ class WordPressTemplate(Template):
         zones = {"shop.country": ("US", "IR"), "shop.time_zone": ("Europe/Berlin", "")}
         return {**zones, **({} if other is None else {"shop.language": ("en", other)})}
 
-    def _secrets_of_tables(self) -> dict[str, bytes]:
-        found = options.secrets_of(self._options)
-        rows = self._database.rows("SELECT user_pass FROM {users} ORDER BY ID")
-        return found | {f"users.user_pass {number}": row[0].encode() for number, row in enumerate(rows, 1)}
+    def _secrets(self) -> KnownSecrets:
+        found = KnownSecrets()
+        for name, value in self._configuration.secret_values().items():
+            found.add(f"{config.CONFIG} {name}", value)
+        for name, held in self._configuration.more_secrets():
+            found.add_held(f"{config.CONFIG} {name}", held)
+        for name, value in self._options.items():
+            found.add_held(f"option {name}", options.secrets_in(name, value))
+        for number, row in enumerate(self._database.rows("SELECT user_pass FROM {users} ORDER BY ID"), 1):
+            found.add(f"users.user_pass {number}", row[0].encode())
+        return found

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from controller.recipes import php_literal, secret_parts
 from controller.recipes import wordpress_living as living
-from controller.recipes import wordpress_secrets as secret
 from controller.recipes.base import Secret
 from controller.recipes.php_definitions import TABLE_PREFIX, Definition, definitions, redefined
 from controller.recipes.php_door import with_door
+from controller.recipes.secret_parts import Held
 from shared.errors import ShoplaunchError
 from shared.placeholders import token
 
@@ -24,7 +25,8 @@ SALTS = (
 _SALT_LENGTH = 64
 #: Keeps the sites on one cache server apart.
 _CACHE_SALT = "WP_CACHE_KEY_SALT"
-_DATABASE = {"DB_NAME": "db.name", "DB_USER": "db.user", "DB_PASSWORD": "db.password", "DB_HOST": "db.address"}
+ACCESS = "DB_PASSWORD"
+_DATABASE = {"DB_NAME": "db.name", "DB_USER": "db.user", ACCESS: "db.password", "DB_HOST": "db.address"}
 #: The site's address, where the file overrides the options.
 ADDRESSES = ("WP_HOME", "WP_SITEURL")
 #: What a new site begins with, whatever the template had: it answers over http, under its own name.
@@ -70,10 +72,19 @@ class Configuration:
         return [Secret(_secret_name(name), "alnum", _SALT_LENGTH) for name in names]
 
     def secret_values(self) -> dict[str, bytes]:
-        """Return label -> the template's own salts, passwords and keys."""
-        names = {one.name for one in self.definitions if secret.is_named(one.name)} | {*SALTS, _CACHE_SALT}
-        found = {name: self.text(name).encode("utf-8", "surrogateescape") for name in sorted(names)}
+        """Return label -> the template's own salts and the database's password."""
+        names = sorted({*SALTS, _CACHE_SALT, ACCESS})
+        found = {name: self.text(name).encode("utf-8", "surrogateescape") for name in names}
         return {name: value for name, value in found.items() if value and value != b"put your unique phrase here"}
+
+    def more_secrets(self) -> list[tuple[str, list[Held]]]:
+        """Return (constant, secrets in it) of those that WordPress does not know itself."""
+        found = [(one.name, secret_parts.secrets_in(one.name, one.value)) for one in self._others()]
+        return [(name, held) for name, held in found if held]
+
+    def _others(self) -> list[Definition]:
+        known = {*SALTS, _CACHE_SALT, *_DATABASE, *ADDRESSES, *_PATHS, *_FIXED, TABLE_PREFIX}
+        return [one for one in self.definitions if isinstance(one.value, bytes) and one.name not in known]
 
     def template(self, nonce: str) -> bytes:
         """Return the file with every value of the account as a placeholder."""
@@ -99,8 +110,10 @@ class Configuration:
         lively = living.constant(one)
         if lively is not None:
             return lively
-        is_secret = isinstance(one.value, bytes) and secret.is_secret(one.name, one.value)
-        return b"''" if is_secret else None
+        if one.name == TABLE_PREFIX or not isinstance(one.value, bytes):
+            return None
+        emptied = secret_parts.taken_out(one.name, one.value)[0]
+        return None if emptied is one.value else php_literal.write(emptied)
 
 
 def address(nonce: str, scheme: str, host: str) -> bytes:
@@ -148,8 +161,3 @@ def _secret_name(constant: str) -> str:
 def _quoted(nonce: str, name: str) -> bytes:
     filled: bytes = token(nonce, name, "php")
     return b"'" + filled + b"'"
-
-
-def labels(values: Mapping[str, bytes]) -> dict[str, bytes]:
-    """Return secrets by labels that tell where each stands."""
-    return {f"{CONFIG} {name}": value for name, value in values.items()}

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from controller.recipes import secret_parts
 from controller.recipes import wordpress_living as living
-from controller.recipes import wordpress_secrets as secret
+from controller.recipes.secret_parts import Held
 from shared.placeholders import token
 
 #: Option -> (value of the job, how it is encoded): WordPress keeps the site's name escaped for HTML.
@@ -41,19 +42,15 @@ CONDITION = (
 )
 #: In the list of active plug-ins the folder of each.
 _PLUGIN = re.compile(rb'"([^"/]+)/[^"]+\.php"')
-#: What stays although it is called like a secret.
+#: The password WordPress itself puts into the mailbox's settings.
 _MAILBOX = b"password"
+#: The application's own answers to what is done about passwords, called like them.
+_NOT_SECRET = ("woocommerce_registration_generate_password",)
 
 
-def secrets_of(options: Mapping[str, bytes]) -> dict[str, bytes]:
-    """Return label -> the template's secrets among its options, those inside serialized arrays too."""
-    found = {}
-    for name, value in options.items():
-        if secret.is_secret(name, value) and value != _MAILBOX and not secret.is_array(value):
-            found[f"option {name}"] = value
-        for inner, held, _, _ in secret.held_in(value):
-            found[f"option {name} {inner}"] = held
-    return found
+def secrets_in(name: str, value: bytes) -> list[Held]:
+    """Return the secrets of an option: itself, or those inside it."""
+    return [] if name in _NOT_SECRET or value == _MAILBOX else secret_parts.secrets_in(name, value)
 
 
 def template_of(name: str, value: bytes, nonce: str) -> bytes:
@@ -67,10 +64,7 @@ def template_of(name: str, value: bytes, nonce: str) -> bytes:
     lively = living.option(name, value)
     if lively != value:
         return lively
-    emptied = secret.without(value)
-    if emptied is not value:
-        return emptied
-    return b"" if secret.is_secret(name, value) and not secret.is_array(value) else value
+    return value if name in _NOT_SECRET else secret_parts.taken_out(name, value)[0]
 
 
 def folders_in_use(options: Mapping[str, bytes]) -> set[str]:

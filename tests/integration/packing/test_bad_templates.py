@@ -205,8 +205,8 @@ def test_residue_is_found_and_named_wherever_it_hides(refused, docroot):
     error = refused(plan=Blind())
     assert error.code == "residue_in_bundle"
     places = error.details["places"]
-    assert "index.php: domain" in places
-    assert any(place.startswith("db/data/0001.sql.gz line 1") for place in places)
+    assert any(place.startswith("index.php line 1: domain, ") for place in places)
+    assert any(place.startswith("urls.host, id 1, line 2 of the dump: domain, ") for place in places)
 
 
 @pytest.mark.parametrize(

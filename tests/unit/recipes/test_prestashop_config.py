@@ -112,3 +112,21 @@ def test_an_absent_configuration_is_unreadable(tmp_path):
     with pytest.raises(ShoplaunchError) as caught:
         config.read(tmp_path)
     assert caught.value.code == "config_unreadable"
+
+
+def test_keys_and_addresses_with_passwords_that_others_put_there_are_emptied_and_told(tmp_path):
+    added = (
+        b"    'paying_api_secret' => '9f3c7a1be04d5862a7c91d3e', 'cache_dsn' => 'redis://:pears%%7@127.0.0.1:6379',\n"
+        b"    'paying_token_url' => 'https://pay.example/token', 'paying_license' => 'standard',\n  ),\n);\n$later"
+    )
+    configuration = config.read(shop_with(tmp_path, SOURCE.replace(b"  ),\n);\n$later", added)))
+    target = tmp_path / "new.php"
+    target.write_bytes(Renderer(NONCE, VALUES).render(configuration.template(NONCE)))
+    seen = read_by_php(target)
+    assert (seen["paying_api_secret"], seen["cache_dsn"]) == ("", "")
+    assert (seen["paying_token_url"], seen["paying_license"]) == ("https://pay.example/token", "standard")
+    told = {name: [(one.value, one.proven) for one in held] for name, held in configuration.more_secrets()}
+    assert told == {
+        "paying_api_secret": [(b"9f3c7a1be04d5862a7c91d3e", False)],
+        "cache_dsn": [(b"redis://:pears%%7@127.0.0.1:6379", True)],
+    }

@@ -6,6 +6,7 @@ import pytest
 
 from controller.bundles.tree import Tree
 from controller.recipes.base import PackOptions
+from controller.recipes.known_secrets import BESIDE_ITS_USER, KEPT
 from controller.recipes.prestashop import PrestaShop
 from controller.recipes.prestashop_database import require_same_release
 from controller.recipes.prestashop_facts import series_of
@@ -204,13 +205,15 @@ def test_secrets_too_common_to_be_searched_for_are_named_without_their_value(own
         )
     facts = inspect(own_sample).facts
     assert facts.unsearched == {
-        "secret database_password": "too common",
+        "secret database_password": BESIDE_ITS_USER,
         "database_name of the template": "too common",
         "database_user of the template": "too common",
-        "secret PAYING_API_KEY": "too common",
-        "setting PAYING_MERCHANT_ID": "kept: too short for a secret, or a number",
+        "setting PAYING_API_KEY": KEPT,
+        "setting PAYING_MERCHANT_ID": KEPT,
     }
-    assert "secret database_password" not in {f"secret {label}" for label in facts.secrets}
+    assert "database_password" not in facts.secrets
+    assert facts.weak == {"database_password": b"pears"}
+    assert facts.credentials_of == (b"shop", b"webshop")
 
 
 def as_1_6(shop):

@@ -6,7 +6,7 @@ from controller.bundles.template_plan import TemplatePlan
 from controller.jobs.values import address
 from controller.recipes.base import PackOptions
 from controller.recipes.prestashop import PrestaShop
-from controller.recipes.prestashop_settings import is_secret, template_of
+from controller.recipes.prestashop_settings import secrets_in, template_of
 from shared.placeholders import Renderer, token
 
 VALUES = {
@@ -164,8 +164,45 @@ def test_cells_are_set_by_placeholders_not_by_words(plan):
 @pytest.mark.parametrize("value", [b"8.0.13", b"1764093600", b"3"])
 def test_a_number_or_version_is_no_secret_whatever_its_name(value):
     assert template_of("PS_ACCOUNTS_LAST_UPGRADE", value, "1a2b3c4d") == value
-    assert not is_secret("PS_ACCOUNTS_LAST_UPGRADE", value)
+    assert secrets_in("PS_ACCOUNTS_LAST_UPGRADE", value) == []
 
 
 def test_the_cipher_of_1_6_needs_no_mcrypt():
     assert template_of("PS_CIPHER_ALGORITHM", b"1", "1a2b3c4d") == b"0"
+
+
+ADDRESS = "https://www.vendor.example/my-account/view-licenses/"
+KEY = "9f3c7a1be04d5862a7c91d3e5f608b24"
+
+
+def test_settings_are_judged_by_what_they_are_in_every_language_and_shop(own_sample):
+    rows = [("ACF_VIEW_LICENSES_URL", ADDRESS, None), ("PAYING_API_KEY", KEY, None), ("PAYING_API_KEY", KEY[::-1], 1),
+            ("PAYING_CONFIG", '{"api_secret":"' + KEY[2:] + '","title":"Cards"}', None),
+            ("PAYING_LEGAL", None, None)]  # fmt: skip
+    for name, value, shop in rows:
+        own_sample.query(
+            "INSERT INTO ps_configuration (name, value, id_shop, date_add, date_upd) VALUES (%s, %s, %s, NOW(), NOW())",
+            name, value, shop,
+        )  # fmt: skip
+    own_sample.query(
+        "INSERT INTO ps_configuration_lang (id_configuration, id_lang, value) SELECT id_configuration, 1, %s"
+        " FROM ps_configuration WHERE name = 'PAYING_LEGAL'", "sk_live_51H8abcDEF234ghiJKL567",
+    )  # fmt: skip
+    with own_sample.source() as source:
+        plan = TemplatePlan(PrestaShop().inspect(own_sample.root, source, PackOptions()), "prestashop")
+        table, texts = source.tables["ps_configuration"], source.tables["ps_configuration_lang"]
+        found = [
+            (row[3], row[4]) for row in (plan.row(table, row) for row in source.rows(table)) if row[3][:3] != b"PS_"
+        ]
+        spoken = [plan.row(texts, row)[2] for row in source.rows(texts)]
+        facts = plan._template.facts
+    assert (b"ACF_VIEW_LICENSES_URL", ADDRESS.encode()) in found
+    assert [value for name, value in found if name == b"PAYING_API_KEY"] == [b"", b""]
+    assert (b"PAYING_CONFIG", b'{"api_secret":"","title":"Cards"}') in found
+    assert b"sk_live_51H8abcDEF234ghiJKL567" not in spoken
+    assert {KEY.encode(), KEY[::-1].encode(), KEY[2:].encode(), b"sk_live_51H8abcDEF234ghiJKL567"} <= set(
+        facts.secrets.values()
+    )
+    assert {"PAYING_API_KEY", "PAYING_API_KEY (2)"} <= facts.suspected
+    assert not {"cookie_key", "database_password", "PAYING_LEGAL"} & facts.suspected
+    assert ADDRESS.encode() not in facts.secrets.values()

@@ -39,7 +39,7 @@ define( 'LOGGED_IN_SALT', 'the template logged in salt (' );
 define( 'WP_CACHE_KEY_SALT', 'template.example:' );
 define( 'WP_HOME', 'https://template.example' );
 define( 'FORCE_SSL_ADMIN', true );
-define( 'ACME_LICENSE_KEY', 'LICENCE-1' );
+define( 'ACME_LICENSE_KEY', 'ACME-77Q2-XK41' );
 define( 'FTP_PASS', 'ftp-pass-1' );
 define( 'WP_ALLOW_MULTISITE', true );
 define( 'OWN', __DIR__ . '/own' );
@@ -100,7 +100,9 @@ def test_a_site_in_a_folder_has_its_address_and_its_cookies_there(tmp_path):
 def test_the_templates_own_secrets_are_told_and_none_is_left(tmp_path):
     configuration = config.read(site_with(tmp_path, SOURCE))
     template = configuration.template(NONCE)
-    found = configuration.secret_values()
+    more = {name: held[0].value for name, held in configuration.more_secrets()}
+    assert set(more) == {"ACME_LICENSE_KEY", "FTP_PASS"}
+    found = configuration.secret_values() | more
     assert set(found) == {
         "DB_PASSWORD", "AUTH_KEY", "LOGGED_IN_SALT", "WP_CACHE_KEY_SALT", "ACME_LICENSE_KEY", "FTP_PASS"
     }  # fmt: skip

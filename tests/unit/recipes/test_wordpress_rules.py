@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 
 from controller.recipes import wordpress_options as options
-from controller.recipes import wordpress_secrets as secret
 from controller.recipes.base import PackOptions
 from controller.recipes.wordpress import WordPress
 from controller.recipes.wordpress_database import address
@@ -53,11 +52,11 @@ def test_secrets_inside_an_array_are_emptied_and_told_and_nothing_else():
     value = serialize(
         {b"title": b"api_key", b"api_key": b"abcdefgh12", b"note": b"secret", b"live": {b"token": b"qwertyuiop1"}}
     )
-    assert [(name, held) for name, held, _, _ in secret.held_in(value)] == [
-        ("api_key", b"abcdefgh12"), ("token", b"qwertyuiop1")
+    assert [(one.name, one.value) for one in options.secrets_in("x", value)] == [
+        ("x.api_key", b"abcdefgh12"), ("x.live.token", b"qwertyuiop1")
     ]  # fmt: skip
     wanted = serialize({b"title": b"api_key", b"api_key": b"", b"note": b"secret", b"live": {b"token": b""}})
-    assert secret.without(value) == wanted
+    assert options.template_of("x", value, NONCE) == wanted
 
 
 def test_rules_for_addresses_are_no_secrets_however_they_are_called():

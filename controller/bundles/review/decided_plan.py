@@ -1,0 +1,170 @@
+"""A plan with the operator's decisions: rows and files left out, values emptied or replaced before anything else."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+from controller.bundles import digests
+from controller.bundles.connections import Row
+from controller.bundles.plan import Plan
+from controller.bundles.review.decisions import BLANK, REMOVE, REPLACE, Decision, Decisions
+from controller.bundles.review.findings import Place, base_label
+from controller.bundles.review.locate import key_bytes, key_of
+from controller.bundles.review.substitution import substituted
+from controller.bundles.source import Source, Table
+
+_Key = tuple[tuple[str, str], ...]
+_Id = tuple[str, Place]
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a branch has collected: what its plan has, and which decisions fitted."""
+
+    inner: object
+    used: frozenset[_Id]
+
+
+class DecidedPlan:
+    """A `Plan`: `inner` with `decisions`. Which of them fit something of the template is noted in `used`."""
+
+    def __init__(self, inner: Plan, decisions: Decisions, conditions: Mapping[str, str | None], used: set[_Id]) -> None:
+        self._inner = inner
+        self._decisions = decisions
+        self._conditions = conditions
+        self.used = used
+        self.nonce = inner.nonce
+        self.application = inner.application
+        # As they are before it is known which of them have to be narrowed
+        self._needles: dict[str, list[bytes]] = defaultdict(list)
+        for label, needle in inner.needles().items():
+            self._needles[base_label(label)].append(needle)
+        self._rows: dict[str, dict[_Key, list[Decision]]] = defaultdict(lambda: defaultdict(list))
+        self._files: dict[bytes, list[Decision]] = defaultdict(list)
+        self._removed: dict[bytes, list[Decision]] = defaultdict(list)
+        self._numbers: Counter[str] = Counter()
+        for one in decisions.decided():
+            if one.decision in (BLANK, REPLACE):
+                if one.place.table:
+                    self._rows[one.place.table][one.place.key].append(one)
+                else:
+                    self._files[one.place.file.encode("utf-8")].append(one)
+            elif one.decision == REMOVE and one.place.file:
+                self._removed[one.place.file.encode("utf-8")].append(one)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+    def excludes(self, path: bytes, is_directory: bool) -> bool:
+        """Tell whether an entry stays out."""
+        removed = self._removed.get(path, ())
+        self._note(removed)
+        return bool(removed) or self._inner.excludes(path, is_directory)
+
+    def file(self, path: bytes, content: bytes) -> bytes:
+        """Return a file's content as a template, what was decided taken out of it."""
+        return self._inner.file(path, self._edited(path, content) if path in self._files else content)
+
+    def condition(self, table: str) -> str | None:
+        """Return the condition of the rows that are packed."""
+        return self._conditions[table] if table in self._conditions else self._inner.condition(table)
+
+    def row(self, table: Table, row: Row) -> Row:
+        """Return a row with its cells as templates, what was decided taken out of it."""
+        if table.name not in self._rows:
+            return self._inner.row(table, row)
+        self._numbers[table.name] += 1
+        found = self._rows[table.name].get(key_of(table, row, self._numbers[table.name]))
+        return self._inner.row(table, self._changed(table, row, found) if found else row)
+
+    def report(self) -> Mapping[str, Any]:
+        """Return the plan's report with the decisions that fitted, and those that did not."""
+        entries = sorted(self._decisions.decided(), key=lambda one: (one.place, one.what))
+        fitting = [one.as_json() for one in entries if (one.what, one.place) in self.used]
+        others = [one.as_json() for one in entries if (one.what, one.place) not in self.used]
+        return {**self._inner.report(), "decisions": fitting, "decisions_without_effect": others}
+
+    def branch(self) -> Plan:
+        """Return a plan of the same template that has not seen anything yet."""
+        return cast("Plan", DecidedPlan(self._inner.branch(), self._decisions, self._conditions, set()))
+
+    def seen(self) -> object:
+        """Return what was collected so far."""
+        return Seen(self._inner.seen(), frozenset(self.used))
+
+    def absorb(self, seen: object) -> None:
+        """Add what a branch has collected."""
+        assert isinstance(seen, Seen)
+        self._inner.absorb(seen.inner)
+        self.used |= seen.used
+
+    def _note(self, decisions: Sequence[Decision]) -> None:
+        self.used.update((one.what, one.place) for one in decisions)
+
+    def _changed(self, table: Table, row: Row, decisions: Sequence[Decision]) -> Row:
+        names = [column.name for column in table.stored]
+        cells = list(row)
+        for one in decisions:
+            place = names.index(one.place.column) if one.place.column in names else -1
+            cell = cells[place] if place >= 0 else None
+            if cell is None:
+                continue
+            cells[place] = self._without(one, cell)
+            self._note([one] if cells[place] != cell else [])
+        return tuple(cells) if tuple(cells) != tuple(row) else row
+
+    def _without(self, one: Decision, cell: bytes) -> bytes:
+        made = self._substituted(one, cell)
+        # What cannot be taken out by itself goes with all that is around it
+        return made if made is not cell else one.text.encode("utf-8")
+
+    def _substituted(self, one: Decision, data: bytes) -> bytes:
+        for old in self._needles.get(one.what, ()):
+            data = substituted(data, old, one.text.encode("utf-8"))
+        return data
+
+    def _edited(self, path: bytes, content: bytes) -> bytes:
+        lines = content.split(b"\n")
+        # From the end: a value may go on in the lines below
+        for one in sorted(self._files[path], key=lambda each: -each.place.line):
+            at = one.place.line - 1
+            until = at + 1 + max((old.count(b"\n") for old in self._needles.get(one.what, ())), default=0)
+            part = b"\n".join(lines[at:until])
+            made = self._substituted(one, part)
+            if made != part:
+                self._note([one])
+                lines[at:until] = made.split(b"\n")
+        return b"\n".join(lines)
+
+
+def decided(plan: Plan, decisions: Decisions | None, source: Source) -> Plan:
+    """Return `plan` with decisions applied, itself when there are none."""
+    if decisions is None or not decisions.entries:
+        return plan
+    used: set[_Id] = set()
+    return cast("Plan", DecidedPlan(plan, decisions, _conditions(plan, decisions, source, used), used))
+
+
+def _conditions(plan: Plan, decisions: Decisions, source: Source, used: set[_Id]) -> dict[str, str | None]:
+    """Return table -> condition without the removed rows; `used` gets the decisions that name a row."""
+    removed: dict[str, list[tuple[Decision, digests.Key]]] = defaultdict(list)
+    for one in decisions.decided():
+        table = source.tables.get(one.place.table)
+        if one.decision == REMOVE and table is not None and tuple(c for c, _ in one.place.key) == table.key:
+            try:
+                parts = zip(table.key_columns(), one.place.key, strict=True)
+                key = tuple(key_bytes(column, value) for column, (_, value) in parts)
+            except ValueError:
+                continue
+            if source.query(f"SELECT 1 FROM `{table.name}` WHERE {digests.condition(table, [key])}"):
+                removed[table.name].append((one, key))
+                used.add((one.what, one.place))
+    found: dict[str, str | None] = {}
+    for name, rows in removed.items():
+        before = plan.condition(name)
+        out = f"NOT ({digests.condition(source.tables[name], [key for _, key in rows])})"
+        found[name] = before if before is None else f"({before}) AND {out}" if before else out
+    return found

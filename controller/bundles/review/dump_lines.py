@@ -1,0 +1,56 @@
+"""Finds the lines of a dump in which findings of rows stand."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from controller.bundles.dump_file import pieces
+from controller.bundles.residue import Searcher
+from controller.bundles.review.findings import NUMBER, Finding
+
+_INSERT = re.compile(
+    rb"\s*(?:INSERT|REPLACE)\s+(?:(?:DELAYED|LOW_PRIORITY|IGNORE)\s+)*(?:INTO\s+)?[`\"]?([^`\"\s(]+)", re.IGNORECASE
+)
+
+
+def with_dump_lines(dump: Path | None, findings: Sequence[Finding], needles: Mapping[str, bytes]) -> list[Finding]:
+    """Return the findings with the line of `dump` in which each row stands, where that can be told."""
+    wanted = [one for one in findings if one.place.table]
+    if dump is None or not wanted:
+        return list(findings)
+    lines = _lines(dump, wanted, {one.what: needles[one.what] for one in wanted if one.what in needles})
+    return [replace(one, dump_line=_of(one, lines)) if one.place.table else one for one in findings]
+
+
+#: (needle's label, table) -> (number, line) of the lines with it.
+_Lines = Mapping[tuple[str, str], list[tuple[int, bytes]]]
+
+
+def _lines(dump: Path, wanted: Sequence[Finding], needles: Mapping[str, bytes]) -> _Lines:
+    """Return the lines that hold a needle, among rows of one of the findings' tables."""
+    tables = {one.place.table.encode("utf-8") for one in wanted}
+    searcher = Searcher(needles)
+    found: dict[tuple[str, str], list[tuple[int, bytes]]] = defaultdict(list)
+    number, rest, table = 0, b"", b""
+    for piece in (*pieces(dump), b"\n"):
+        *whole, rest = (rest + piece).split(b"\n")
+        for line in whole:
+            number += 1
+            begins = _INSERT.match(line)
+            table = begins.group(1) if begins else table
+            if table in tables:
+                for label in searcher.found_in(line, True):
+                    found[(label, table.decode())].append((number, line))
+    return found
+
+
+def _of(finding: Finding, lines: _Lines) -> int:
+    parts = [value.encode("utf-8") for column, value in finding.place.key if column != NUMBER]
+    for number, line in lines.get((finding.what, finding.place.table), []):
+        if all(re.search(rb"(?<![\w.-])" + re.escape(part) + rb"(?![\w.-])", line) for part in parts):
+            return number
+    return 0

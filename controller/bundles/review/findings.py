@@ -1,0 +1,152 @@
+"""A finding: what of the template would be left in a bundle, where it stands in the template, and how it is shown."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from shared.errors import ShoplaunchError
+
+#: Kinds of what is searched for (`Plan.kinds`).
+SECRET, SUSPECTED, CREDENTIAL, DOMAIN, PATH = "secret", "suspected secret", "credential", "domain", "path"
+#: The key of a row in a table without one: its number in the table's order.
+NUMBER = "row"
+#: Shown of a secret: this much of both its ends, and nothing of one that would then be guessed.
+_SHOWN_ENDS = 2
+_SHORTEST_SHOWN = 8
+_AROUND_BYTES = 30
+#: Findings named in an error's message.
+SHOWN_FINDINGS = 20
+
+
+@dataclass(frozen=True, order=True)
+class Place:
+    """Where something stands in a template: a cell of a row, a line of a file, or a part of a bundle.
+
+    `key` are (column, value) pairs of the row's key; of a table without one, (NUMBER, number) in the table's order.
+    `line` 0 means a file without lines, `is_name` its name. `part` is anything else, in words.
+    """
+
+    table: str = ""
+    column: str = ""
+    key: tuple[tuple[str, str], ...] = ()
+    file: str = ""
+    line: int = 0
+    is_name: bool = False
+    part: str = ""
+
+    def shown(self) -> str:
+        """Return the place for people."""
+        if self.table:
+            return f"{self.table}.{self.column}, " + ", ".join(f"{column} {value}" for column, value in self.key)
+        if self.file:
+            return f"{self.file} " + ("(name)" if self.is_name else f"line {self.line}" if self.line else "(binary)")
+        return self.part
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the place as programs and decisions files name it."""
+        if self.table:
+            return {"table": self.table, "column": self.column, "key": dict(self.key)}
+        if self.file:
+            return {"file": self.file, **({"name": True} if self.is_name else {"line": self.line} if self.line else {})}
+        return {"part": self.part}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something of the template at one place. `what` is the label of the needle, `shown` the value masked.
+
+    `about` names the row where it has a name, `dump_line` is 0 when the line of the dump is not known.
+    """
+
+    what: str
+    place: Place
+    kind: str
+    shown: str
+    about: str = ""
+    dump_line: int = 0
+
+    @property
+    def proven(self) -> bool:
+        """It is a secret beyond doubt: it must not stay."""
+        return self.kind == SECRET
+
+    def sentence(self) -> str:
+        """Return the finding for people, the value masked."""
+        about = f" ({self.about})" if self.about else ""
+        line = f", line {self.dump_line} of the dump" if self.dump_line else ""
+        doubt = ", suspected" if self.kind == SUSPECTED else ""
+        return f"{self.place.shown()}{about}{line}: {self.what}{doubt}, {self.shown}"
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the finding as programs read it."""
+        return {
+            "what": self.what,
+            "kind": self.kind,
+            "proven": self.proven,
+            "shown": self.shown,
+            "place": self.place.as_json(),
+            **({"about": self.about} if self.about else {}),
+            **({"dump_line": self.dump_line} if self.dump_line else {}),
+        }
+
+
+class ResidueFound(ShoplaunchError):
+    """Something of the template would be left: `findings` are what the operator has to decide.
+
+    `unused` are decisions, as a report names them, that fitted nothing.
+    """
+
+    def __init__(self, findings: Sequence[Finding], unused: Sequence[Mapping[str, Any]] = ()) -> None:
+        sentences = [finding.sentence() for finding in findings]
+        more = f" and {len(sentences) - SHOWN_FINDINGS} more" if len(sentences) > SHOWN_FINDINGS else ""
+        super().__init__(
+            "residue_in_bundle", "; ".join(sentences[:SHOWN_FINDINGS]) + more, places=sentences,
+            findings=[finding.as_json() for finding in findings],
+        )  # fmt: skip
+        self.findings = list(findings)
+        self.unused = list(unused)
+
+
+def masked(value: bytes) -> str:
+    """Return what may be shown of a secret: enough to recognise it by, and never more."""
+    text = value.decode("utf-8", "replace")
+    length = f"({len(text)} characters)"
+    if len(text) < _SHORTEST_SHOWN:
+        return f"… {length}"
+    return f"{printable(text[:_SHOWN_ENDS])}…{printable(text[-_SHOWN_ENDS:])} {length}"
+
+
+def in_context(data: bytes, start: int, end: int, secrets: Iterable[bytes]) -> str:
+    """Return what stands at `start` with something around it; `secrets` that stand there as well are covered."""
+    around = data[max(0, start - _AROUND_BYTES) : end + _AROUND_BYTES]
+    for secret in secrets:
+        around = around.replace(secret, b"***")
+    # What begins or ends in the middle of a secret shows a part of it
+    for secret in secrets:
+        for size in range(min(len(secret), _AROUND_BYTES), 3, -1):
+            if around.startswith(secret[-size:]):
+                around = b"***" + around[size:]
+                break
+        for size in range(min(len(secret), _AROUND_BYTES), 3, -1):
+            if around.endswith(secret[:size]):
+                around = around[:-size] + b"***"
+                break
+    return f"…{printable(around.decode('utf-8', 'replace'))}…"
+
+
+def printable(text: str) -> str:
+    """Return a text in one line that does not steer a terminal."""
+    return re.sub(r"\s+", " ", "".join(one if one.isprintable() or one.isspace() else "?" for one in text))
+
+
+def kind_of(what: str, kinds: Mapping[str, str]) -> str:
+    """Return the kind of a needle; what nobody knows counts as a secret."""
+    return kinds.get(what, SECRET)
+
+
+def base_label(what: str) -> str:
+    """Return a needle's label without its number: hosts and narrower spellings are numbered as they come."""
+    return re.sub(r" \([0-9]+\)(?= of the template$)", "", what)

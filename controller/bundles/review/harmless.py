@@ -1,0 +1,48 @@
+"""What a finding may be that needs no question: pictures' own notes, upstream documents, words in libraries' code."""
+
+from __future__ import annotations
+
+import re
+
+from controller.bundles.review.findings import CREDENTIAL, DOMAIN, PATH, SECRET, SUSPECTED, Finding
+from controller.recipes.secret_values import is_weak
+
+MEDIA = "notes of an editor in a picture, font, film or document"
+DOCUMENT = "a document of whoever made the code"
+LIBRARY = "a word in a library's own code"
+
+#: How files begin that programs for pictures, type, film and print write, with notes of their own inside.
+_MEDIA = (
+    b"\xff\xd8\xff", b"\x89PNG\r\n", b"GIF87a", b"GIF89a", b"RIFF", b"wOFF", b"wOF2", b"\0\1\0\0", b"OTTO", b"%PDF-",
+    b"\0\0\1\0", b"8BPS", b"II*\0", b"MM\0*", b"ID3", b"OggS", b"\x1aE\xdf\xa3",
+)  # fmt: skip
+_FILM = re.compile(rb"....ftyp", re.DOTALL)
+#: Where code of others lies.
+_OTHERS = r"(?:^|/)(?:vendor|node_modules|bower_components|modules/[^/]+|plugins/[^/]+|themes/[^/]+|lib|libs|tools)/"
+_IN_OTHERS = re.compile(_OTHERS)
+_DOCUMENT = re.compile(
+    _OTHERS + r"(?:.*/)?(?:(?:readme|changelog|changes|history|license|licence|copying|notice|authors|contributors"
+    r"|contributing|upgrading|upgrade|install|security|credits|todo)(?:[.-][\w.-]*)?|(?:docs?|documentation)/.*"
+    r"|[^/]*\.(?:md|rst|adoc))$",
+    re.IGNORECASE,
+)
+#: Libraries that a package manager has put there; nobody writes his own settings into them.
+_LIBRARY = re.compile(r"(?:^|/)(?:vendor|node_modules|bower_components)/")
+
+
+def reason(finding: Finding, needle: bytes, head: bytes) -> str:
+    """Return why a finding harms nobody, "" when it may; `head` is how its file begins.
+
+    A secret that nobody writes by chance never is.
+    """
+    place = finding.place
+    if not place.file or place.is_name or finding.kind == SECRET:
+        return ""
+    if finding.kind in (DOMAIN, PATH) and (head.startswith(_MEDIA) or _FILM.match(head)):
+        return MEDIA
+    by_chance = finding.kind in (DOMAIN, PATH) or is_weak(needle)
+    if by_chance and _IN_OTHERS.search(place.file) and _DOCUMENT.search(place.file):
+        return DOCUMENT
+    if finding.kind in (SUSPECTED, CREDENTIAL) and is_weak(needle) and _LIBRARY.search(place.file):
+        return LIBRARY
+    return ""

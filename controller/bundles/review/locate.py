@@ -1,0 +1,204 @@
+"""Finds out where in the template that stands which the final search met in the bundle."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from controller.bundles import literals
+from controller.bundles.connections import Row
+from controller.bundles.plan import Plan
+from controller.bundles.residue import Hit, Searcher
+from controller.bundles.review.findings import (
+    CREDENTIAL,
+    NUMBER,
+    SECRET,
+    SUSPECTED,
+    Finding,
+    Place,
+    in_context,
+    kind_of,
+    masked,
+)
+from controller.bundles.source import BINARY, PLAIN_KEYS, Column, Source, Table
+from controller.bundles.tree import Entry, Tree
+from shared.bundle import SHARDS
+
+_BINARY_HEAD = 8192
+#: Columns that name their row for people.
+_NAMES = ("name", "option_name", "meta_key", "title", "post_title", "code", "iso_code", "email")
+_LONGEST_NAME = 60
+_WORDS = {
+    "tables": "the definition of a table",
+    "routines": "a view, trigger, procedure or function",
+    "configure": "the statements after the data",
+    "variants": "the statements of variants",
+    "variant_files": "a file of a variant",
+    "fragments": "a value put together from others",
+    "cells": "a cell that is read back",
+}
+
+
+@dataclass(frozen=True)
+class Template:
+    """A template that can be read once more: its tree, its database, and how both are packed."""
+
+    tree: Tree
+    source: Source
+    plan: Plan
+
+
+class Locator:
+    """Turns hits into findings. `needles` and their `kinds` are what the plan forbids."""
+
+    def __init__(self, template: Template, needles: Mapping[str, bytes], kinds: Mapping[str, str]) -> None:
+        self._template = template
+        self._needles = needles
+        self._kinds = kinds
+        self._secrets = [needles[label] for label in needles if kind_of(label, kinds) in (SECRET, SUSPECTED)]
+
+    def findings(self, hits: Iterable[Hit], fragment_hits: Mapping[str, Iterable[Hit]]) -> list[Finding]:
+        """Return what the operator has to know of `hits`, in the order of the template.
+
+        `fragment_hits` tells by fragment where it is used: that is where its content stands.
+        """
+        found: dict[tuple[str, Place], Finding] = {}
+        direct = list(hits)
+        for finding in self._located(direct, Searcher(self._needles), dict(self._needles)):
+            found.setdefault((finding.what, finding.place), finding)
+        for hit in direct:
+            if hit.kind != "fragments":
+                continue
+            used = Searcher({hit.label: f"fragment.{hit.name}:".encode()})
+            for finding in self._located(fragment_hits.get(hit.name, ()), used, {}):
+                found.setdefault((finding.what, finding.place), finding)
+        everywhere = {what for what, place in found if not place.part}
+        # Cells and fragments only repeat what rows and files hold
+        kept = [
+            one for (what, place), one in found.items()
+            if not (place.part in (_WORDS["cells"], _WORDS["fragments"]) and what in everywhere)
+        ]  # fmt: skip
+        return sorted(kept, key=lambda one: (one.place, one.what))
+
+    def _located(self, hits: Iterable[Hit], searcher: Searcher, shown: Mapping[str, bytes]) -> Iterator[Finding]:
+        files: dict[str, set[str]] = defaultdict(set)
+        tables: dict[str, set[str]] = defaultdict(set)
+        for hit in hits:
+            if hit.kind in SHARDS and hit.kind != "variant_files":
+                files[hit.name].add(hit.label)
+            elif hit.kind == "data" and hit.table:
+                tables[hit.table].add(hit.label)
+            else:
+                yield self._elsewhere(hit)
+        yield from self._in_files(files, searcher, shown)
+        for table in sorted(tables):
+            yield from self._in_rows(self._template.source.tables[table], searcher, shown)
+
+    def _elsewhere(self, hit: Hit) -> Finding:
+        part = _WORDS.get(hit.kind, hit.place)
+        if hit.kind == "variant_files":
+            part = f"{part}: {hit.name}"
+        value = self._needles.get(hit.label, b"")
+        return Finding(
+            hit.label, Place(part=part), kind_of(hit.label, self._kinds), self._shown(hit.label, value, 0, None)
+        )
+
+    def _in_files(
+        self, files: Mapping[str, set[str]], searcher: Searcher, shown: Mapping[str, bytes]
+    ) -> Iterator[Finding]:
+        if not files:
+            return
+        tree, plan = self._template.tree, self._template.plan.branch()
+        for entry in tree.entries(plan.excludes):
+            packed = plan.path(entry.path)
+            path = packed.decode("utf-8", "replace")
+            if path not in files:
+                continue
+            named = b"%b %b" % (packed, plan.path(entry.target) if entry.target else b"")
+            for label, start, end in searcher.spots(named, True):
+                yield self._finding(label, Place(file=_text(entry.path), is_name=True), named, start, end)
+            if entry.kind == "file":
+                yield from self._in_content(entry, tree.read(entry), plan, searcher, files[path])
+
+    def _in_content(
+        self, entry: Entry, content: bytes, plan: Plan, searcher: Searcher, labels: set[str]
+    ) -> Iterator[Finding]:
+        template = plan.file(entry.path, content)
+        thorough = plan.nonce.encode() in template
+        if not searcher.found_in(template, thorough):
+            return
+        # What the recipe wrote itself stands nowhere in the template
+        found = content if any(label in labels for label, _, _ in searcher.spots(content, thorough)) else template
+        is_binary = b"\0" in found[:_BINARY_HEAD]
+        for label, start, end in searcher.spots(found, thorough):
+            line = 0 if is_binary else found.count(b"\n", 0, start) + 1
+            yield self._finding(label, Place(file=_text(entry.path), line=line), found, start, end)
+
+    def _in_rows(self, table: Table, searcher: Searcher, shown: Mapping[str, bytes]) -> Iterator[Finding]:
+        plan = self._template.plan.branch()
+        where = plan.condition(table.name)
+        if where is None:
+            return
+        writers = [literals.writer_of(column) for column in table.stored]
+        for number, row in enumerate(self._template.source.rows(table, where), 1):
+            packed = plan.row(table, row)
+            written = [None if cell is None else write(cell) for write, cell in zip(writers, packed, strict=True)]
+            if not searcher.found_in(b",".join(cell for cell in written if cell is not None), True):
+                continue
+            for column, cell, before in zip(table.stored, written, row, strict=True):
+                if cell is None:
+                    continue
+                place = Place(table.name, column.name, key_of(table, row, number))
+                for label, start, end in searcher.spots(cell, True):
+                    yield self._finding(label, place, cell, start, end, _named(table, row, before))
+
+    def _finding(self, label: str, place: Place, data: bytes, start: int, end: int, about: str = "") -> Finding:
+        value = self._needles.get(label, b"")
+        shown = self._shown(label, value, start, (data, end))
+        return Finding(label, place, kind_of(label, self._kinds), shown, about)
+
+    def _shown(self, label: str, value: bytes, start: int, around: tuple[bytes, int] | None) -> str:
+        if kind_of(label, self._kinds) in (SECRET, SUSPECTED, CREDENTIAL):
+            return masked(value)
+        if around is None:
+            return value.decode("utf-8", "replace")
+        return in_context(around[0], start, around[1], self._secrets)
+
+
+def key_of(table: Table, row: Row, number: int) -> tuple[tuple[str, str], ...]:
+    """Return the (column, value) pairs that name a row, the `number`th of its table."""
+    if not table.key:
+        return ((NUMBER, str(number)),)
+    values = dict(zip((column.name for column in table.stored), row, strict=True))
+    return tuple((column.name, key_text(column, values[column.name] or b"")) for column in table.key_columns())
+
+
+def key_text(column: Column, value: bytes) -> str:
+    """Return a key's part as people write it; bytes that are no text in hexadecimal."""
+    if column.kind in BINARY:
+        return "0x" + value.hex()
+    return value.decode("utf-8", "backslashreplace")
+
+
+def key_bytes(column: Column, text: str) -> bytes:
+    """Return the part of a key as `digests.Key` has it. Raises ValueError for what is none of that column."""
+    if column.kind in PLAIN_KEYS:
+        if not all(letter.isdigit() or letter in " :.+-" for letter in text) or not text:
+            raise ValueError(text)
+        return text.encode("ascii")
+    if column.kind in BINARY:
+        return bytes.fromhex(text.removeprefix("0x")).hex().upper().encode("ascii")
+    return text.encode("utf-8").hex().upper().encode("ascii")
+
+
+def _named(table: Table, row: Row, _cell: bytes | None) -> str:
+    names = [column.name for column in table.stored]
+    for column in _NAMES:
+        if column in names and (value := row[names.index(column)]):
+            return value.decode("utf-8", "replace")[:_LONGEST_NAME]
+    return ""
+
+
+def _text(path: bytes) -> str:
+    return path.decode("utf-8", "backslashreplace")

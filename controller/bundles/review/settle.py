@@ -1,0 +1,168 @@
+"""Weighs what the final search found: what is harmless or accepted stays, anything else ends the packing."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from controller.bundles import residue
+from controller.bundles.residue import Hit, Searcher
+from controller.bundles.review import harmless
+from controller.bundles.review.decisions import ACCEPT, Decision, Decisions
+from controller.bundles.review.dump_lines import with_dump_lines
+from controller.bundles.review.findings import DOMAIN, PATH, Finding, ResidueFound, base_label, kind_of
+from controller.bundles.review.locate import Locator, Template
+from shared.errors import ShoplaunchError
+
+#: What stands in for a domain or path that stays somewhere: it with a mark beside it, which is found anywhere else.
+_NARROWED = (b"//%s/", b'//%s"', b"//%s'", b"@%s", b"^%s$", b'"%s"', b"'%s'", b"%s/")
+_HEAD_BYTES = 64
+
+
+@dataclass(frozen=True)
+class Review:
+    """What weighing takes: the template, the decisions about it, and the dump it came from, if it did."""
+
+    template: Template
+    decisions: Decisions | None = None
+    dump: Path | None = None
+
+
+@dataclass
+class Settled:
+    """What may stay: findings with the reason, and byte strings the agent looks for instead of others."""
+
+    staying: list[tuple[Finding, str]] = field(default_factory=list)
+    narrowed: dict[bytes, list[bytes]] = field(default_factory=dict)
+
+    def residue(self, hexes: Iterable[str]) -> list[str]:
+        """Return the manifest's `residue` with what stays taken out of it."""
+        found = {bytes.fromhex(text) for text in hexes}
+        for old, new in self.narrowed.items():
+            found = {other for one in found for other in (new if one == old else [one])}
+        return sorted(one.hex() for one in found)
+
+    def report(self, report: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the packing's report with what stays, accepted or harmless."""
+        accepted = [one for one, reason in self.staying if reason == ACCEPT]
+        known = Counter(reason for _, reason in self.staying if reason != ACCEPT)
+        made = dict(report)
+        if accepted:
+            names = [Decision(one.what, one.place, ACCEPT).as_json() for one in accepted]
+            made["decisions"] = [*made.get("decisions", []), *names]
+            made["decisions_without_effect"] = [one for one in made["decisions_without_effect"] if one not in names]
+        if known:
+            made["harmless"] = dict(sorted(known.items()))
+        return made
+
+
+def settle(review: Review, bundle: Path, hits: Sequence[Hit]) -> Settled:
+    """Return what may stay of what was found in `bundle`.
+
+    Raises ResidueFound for what nobody decided, ShoplaunchError `decisions_invalid` for a proven secret accepted.
+    """
+    plan = review.template.plan
+    needles, kinds = plan.forbidden(), plan.kinds()
+    locator = Locator(review.template, needles, kinds)
+    fragments = sorted({hit.name for hit in hits if hit.kind == "fragments"})
+    used = {name: f"fragment.{name}:".encode() for name in fragments}
+    met = residue.hits(bundle, used) if used else []
+    by_fragment = {name: [replace(hit) for hit in met if hit.label == name] for name in fragments}
+    found = [_plain(one) for one in locator.findings(hits, by_fragment)]
+    found += [one for one in plan.noticed() if one not in found]
+    settled, left = _weighed(review, list(dict.fromkeys(found)), needles, kinds)
+    if left:
+        unused = settled.report(plan.report()).get("decisions_without_effect", [])
+        raise ResidueFound(with_dump_lines(review.dump, left, needles), unused)
+    return settled
+
+
+def _weighed(
+    review: Review, found: Sequence[Finding], needles: Mapping[str, bytes], kinds: Mapping[str, str]
+) -> tuple[Settled, list[Finding]]:
+    settled, left = Settled(), []
+    contents = _Contents(review.template)
+    for finding in found:
+        decision = review.decisions.of(finding) if review.decisions else None
+        accepted = decision is not None and decision.decision == ACCEPT
+        if accepted and finding.proven:
+            message = f"this is a secret beyond doubt and cannot be accepted: {finding.sentence()}"
+            raise ShoplaunchError("decisions_invalid", message)
+        file = contents.of(finding.place.file) if finding.place.file and not accepted else b""
+        reason = ACCEPT if accepted else harmless.reason(finding, _value(finding, review), file[:_HEAD_BYTES])
+        if reason:
+            settled.staying.append((finding, reason))
+        else:
+            left.append(finding)
+    places = [one for one, _ in settled.staying if one.kind in (DOMAIN, PATH)]
+    for label, needle in needles.items():
+        of_it = [one for one in places if one.what == base_label(label) and kind_of(label, kinds) == one.kind]
+        if of_it:
+            # With a part of a bundle nobody knows what stands beside it
+            texts = [contents.packed(one) for one in of_it]
+            if not any(text is None or needle in text for text in texts):
+                continue
+            marks = [mark % needle for mark in _NARROWED]
+            settled.narrowed[needle] = [one for one in marks if not any(text is None or one in text for text in texts)]
+    return settled, left
+
+
+class _Contents:
+    """Reads what findings stand in once more; a file is kept while it is asked for again."""
+
+    def __init__(self, template: Template) -> None:
+        self._template = template
+        self._files: dict[str, bytes] | None = None
+        self._rows: dict[str, bytes] = {}
+
+    def of(self, file: str) -> bytes:
+        """Return a file of the template, b"" when it is none."""
+        if self._files is None:
+            self._files = {}
+        if file not in self._files:
+            wanted = file.encode("utf-8", "surrogateescape")
+            entries = self._template.tree.entries(self._template.plan.branch().excludes)
+            entry = next((one for one in entries if one.path == wanted and one.kind == "file"), None)
+            self._files[file] = b"" if entry is None else self._template.tree.read(entry)
+        return self._files[file]
+
+    def packed(self, finding: Finding) -> bytes | None:
+        """Return what the finding stands in as it is packed, None when that is not known."""
+        place = finding.place
+        if place.file and not place.is_name:
+            return self._template.plan.branch().file(place.file.encode("utf-8"), self.of(place.file))
+        if place.table:
+            if place.table not in self._rows:
+                plan, table = self._template.plan.branch(), self._template.source.tables[place.table]
+                rows = self._template.source.rows(table, plan.condition(place.table) or "")
+                cells = (cell for row in rows for cell in plan.row(table, row) if cell is not None)
+                self._rows[place.table] = b"\0".join(cells)
+            return self._rows[place.table]
+        return None
+
+
+def _value(finding: Finding, review: Review) -> bytes:
+    return review.template.plan.needles().get(finding.what, b"")
+
+
+def _plain(finding: Finding) -> Finding:
+    """Return a finding of one of a needle's narrower spellings as one of the needle."""
+    return replace(finding, what=base_label(finding.what)) if finding.kind in (DOMAIN, PATH) else finding
+
+
+def covered(report: Mapping[str, Any], needles: Mapping[str, bytes]) -> dict[str, Any]:
+    """Return a report whose decisions name no place that is called after the template."""
+    searcher = Searcher(needles)
+    made = dict(report)
+    for key in ("decisions", "decisions_without_effect"):
+        if key in made:
+            made[key] = [_nameless(one) if searcher.found_in(repr(one).encode(), True) else one for one in made[key]]
+    return made
+
+
+def _nameless(entry: Mapping[str, Any]) -> dict[str, Any]:
+    kept = {key: entry[key] for key in ("what", "decision", "table", "column") if key in entry}
+    return {**kept, "place": "is called after the template"}

@@ -1,0 +1,53 @@
+"""Takes a byte string out of a text in whatever spelling it stands, or puts another one there; lengths follow."""
+
+from __future__ import annotations
+
+import base64
+import re
+
+from controller.bundles.residue import SPELLINGS, base64_forms
+from controller.recipes import php_serialized, secret_parts
+
+_BASE64 = re.compile(rb"[A-Za-z0-9+/]{8,}={0,2}")
+_EMBEDDED = re.compile(rb"(?<![A-Za-z0-9_])(?:[sSOCa]):\+?[0-9]+:[\"{]")
+
+
+def substituted(data: bytes, old: bytes, new: bytes) -> bytes:
+    """Return `data` with `old` replaced by `new` wherever it stands; the same object when it stands nowhere."""
+
+    def changed(_name: str, text: bytes) -> bytes:
+        made = _in_text(text, old, new)
+        return text if made == text else made
+
+    return secret_parts.changed("", data, changed)
+
+
+def _in_text(text: bytes, old: bytes, new: bytes) -> bytes:
+    parts, last = [], 0
+    for found in _EMBEDDED.finditer(text):
+        if found.start() < last:
+            continue
+        try:
+            _, end = php_serialized.scan(text, found.start())
+        except php_serialized.Broken:
+            continue
+        if (found.start(), end) == (0, len(text)):
+            break
+        parts += [_plain(text[last : found.start()], old, new), substituted(text[found.start() : end], old, new)]
+        last = end
+    return b"".join(parts) + _plain(text[last:], old, new)
+
+
+def _plain(text: bytes, old: bytes, new: bytes) -> bytes:
+    for spell in SPELLINGS:
+        text = text.replace(spell(old), spell(new))
+    forms = base64_forms(old)
+    if not any(form in text for form in forms):
+        return text
+
+    def inside(run: re.Match[bytes]) -> bytes:
+        if not any(form in run.group() for form in forms) or len(run.group()) % 4:
+            return run.group()
+        return base64.b64encode(base64.b64decode(run.group()).replace(old, new))
+
+    return _BASE64.sub(inside, text)
