@@ -63,8 +63,8 @@ SPELLINGS: tuple[Spell, ...] = tuple(
     for written in _WRITTEN
     for spell in (
         written,
-        lambda value, written=written: written(value).replace(b"\\", b"\\\\").replace(b"'", b"\\'"),  # type: ignore[misc]
-        lambda value, written=written: sql_escape(written(value)),  # type: ignore[misc]
+        lambda value, written=written: written(value).replace(b"\\", b"\\\\").replace(b"'", b"\\'"),
+        lambda value, written=written: sql_escape(written(value)),
     )
 )
 #: Kinds of members in which every needle stands as it is: nothing in them is decoded once more.

@@ -16,6 +16,7 @@ from controller.bundles.review.locate import key_bytes, key_of
 from controller.bundles.review.substitution import substituted
 from controller.bundles.source import Source, Table
 
+DECIDED = "removed by a decision"
 _Key = tuple[tuple[str, str], ...]
 _Id = tuple[str, Place]
 
@@ -58,11 +59,11 @@ class DecidedPlan:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._inner, name)
 
-    def excludes(self, path: bytes, is_directory: bool) -> bool:
-        """Tell whether an entry stays out."""
+    def left_out(self, path: bytes, is_directory: bool) -> str | None:
+        """Return why an entry stays out, None for what is packed."""
         removed = self._removed.get(path, ())
         self._note(removed)
-        return bool(removed) or self._inner.excludes(path, is_directory)
+        return DECIDED if removed else self._inner.left_out(path, is_directory)
 
     def file(self, path: bytes, content: bytes) -> bytes:
         """Return a file's content as a template, what was decided taken out of it."""

@@ -65,13 +65,13 @@ class Locator:
         """
         found: dict[tuple[str, Place], Finding] = {}
         direct = list(hits)
-        for finding in self._located(direct, Searcher(self._needles), dict(self._needles)):
+        for finding in self._located(direct, Searcher(self._needles)):
             found.setdefault((finding.what, finding.place), finding)
         for hit in direct:
             if hit.kind != "fragments":
                 continue
             used = Searcher({hit.label: f"fragment.{hit.name}:".encode()})
-            for finding in self._located(fragment_hits.get(hit.name, ()), used, {}):
+            for finding in self._located(fragment_hits.get(hit.name, ()), used):
                 found.setdefault((finding.what, finding.place), finding)
         everywhere = {what for what, place in found if not place.part}
         # Cells and fragments only repeat what rows and files hold
@@ -81,19 +81,28 @@ class Locator:
         ]  # fmt: skip
         return sorted(kept, key=lambda one: (one.place, one.what))
 
-    def _located(self, hits: Iterable[Hit], searcher: Searcher, shown: Mapping[str, bytes]) -> Iterator[Finding]:
-        files: dict[str, set[str]] = defaultdict(set)
-        tables: dict[str, set[str]] = defaultdict(set)
+    def _located(self, hits: Iterable[Hit], searcher: Searcher) -> Iterator[Finding]:
+        files: dict[str, list[Hit]] = defaultdict(list)
+        tables: dict[str, list[Hit]] = defaultdict(list)
         for hit in hits:
             if hit.kind in SHARDS and hit.kind != "variant_files":
-                files[hit.name].add(hit.label)
+                files[hit.name].append(hit)
             elif hit.kind == "data" and hit.table:
-                tables[hit.table].add(hit.label)
+                tables[hit.table].append(hit)
             else:
                 yield self._elsewhere(hit)
-        yield from self._in_files(files, searcher, shown)
+        told: set[tuple[str, str]] = set()
+        for finding in self._in_files(files, searcher):
+            told.add((finding.place.file, finding.what))
+            yield finding
         for table in sorted(tables):
-            yield from self._in_rows(self._template.source.tables[table], searcher, shown)
+            for finding in self._in_rows(self._template.source.tables[table], searcher):
+                told.add((table, finding.what))
+                yield finding
+        # What stands nowhere in the template was put there by the recipe: it is no less in the bundle
+        names = {self._packed_name(file): file for file, _ in told}
+        for name, its in [*files.items(), *tables.items()]:
+            yield from (self._elsewhere(hit) for hit in its if (names.get(name, name), hit.label) not in told)
 
     def _elsewhere(self, hit: Hit) -> Finding:
         part = _WORDS.get(hit.kind, hit.place)
@@ -104,13 +113,14 @@ class Locator:
             hit.label, Place(part=part), kind_of(hit.label, self._kinds), self._shown(hit.label, value, 0, None)
         )
 
-    def _in_files(
-        self, files: Mapping[str, set[str]], searcher: Searcher, shown: Mapping[str, bytes]
-    ) -> Iterator[Finding]:
+    def _packed_name(self, file: str) -> str:
+        return self._template.plan.branch().path(file.encode("utf-8", "replace")).decode("utf-8", "replace")
+
+    def _in_files(self, files: Mapping[str, list[Hit]], searcher: Searcher) -> Iterator[Finding]:
         if not files:
             return
         tree, plan = self._template.tree, self._template.plan.branch()
-        for entry in tree.entries(plan.excludes):
+        for entry in tree.entries(plan.left_out):
             packed = plan.path(entry.path)
             path = packed.decode("utf-8", "replace")
             if path not in files:
@@ -119,7 +129,8 @@ class Locator:
             for label, start, end in searcher.spots(named, True):
                 yield self._finding(label, Place(file=_text(entry.path), is_name=True), named, start, end)
             if entry.kind == "file":
-                yield from self._in_content(entry, tree.read(entry), plan, searcher, files[path])
+                labels = {hit.label for hit in files[path]}
+                yield from self._in_content(entry, tree.read(entry), plan, searcher, labels)
 
     def _in_content(
         self, entry: Entry, content: bytes, plan: Plan, searcher: Searcher, labels: set[str]
@@ -135,7 +146,7 @@ class Locator:
             line = 0 if is_binary else found.count(b"\n", 0, start) + 1
             yield self._finding(label, Place(file=_text(entry.path), line=line), found, start, end)
 
-    def _in_rows(self, table: Table, searcher: Searcher, shown: Mapping[str, bytes]) -> Iterator[Finding]:
+    def _in_rows(self, table: Table, searcher: Searcher) -> Iterator[Finding]:
         plan = self._template.plan.branch()
         where = plan.condition(table.name)
         if where is None:

@@ -124,7 +124,7 @@ class _Contents:
             self._files = {}
         if file not in self._files:
             wanted = file.encode("utf-8", "surrogateescape")
-            entries = self._template.tree.entries(self._template.plan.branch().excludes)
+            entries = self._template.tree.entries(self._template.plan.branch().left_out)
             entry = next((one for one in entries if one.path == wanted and one.kind == "file"), None)
             self._files[file] = b"" if entry is None else self._template.tree.read(entry)
         return self._files[file]

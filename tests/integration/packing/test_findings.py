@@ -253,3 +253,11 @@ def test_a_file_of_decisions_names_places_and_masked_values_and_reads_back(packi
     assert SECRET.decode() not in text and SUSPECTED.decode() not in text and SECRET.hex() not in text
     assert "Zx…er (20 characters)" in text
     assert set(files.read(path).entries) == set(decisions.entries)
+
+
+def test_what_the_recipe_itself_puts_there_is_told_as_well(packing):
+    class Adding(Leaky):
+        def added(self):
+            return {b"made.php": b"<?php // " + SECRET}
+
+    assert Place(part="made.php") in [one.place for one in found_in(packing, plan=Adding()).findings]
