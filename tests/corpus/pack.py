@@ -3,10 +3,10 @@
 import hashlib
 import json
 import os
-import resource
 import signal
 import subprocess
 import sys
+import time
 
 from tests.corpus.shops import FAILED, PASSED
 
@@ -46,16 +46,23 @@ def _run(words, folder):
     """Run the command; return (exit code or None, standard output, standard error, most memory in KB)."""
     with open(folder / "pack.out", "w+b") as out, open(folder / "pack.err", "w+b") as err:
         process = subprocess.Popen(words, stdout=out, stderr=err, stdin=subprocess.DEVNULL, start_new_session=True)
-        try:
-            code = process.wait(SECONDS)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGTERM)
-            code = None
-            process.wait(120)
+        code, kilobytes = _ended(process, time.monotonic() + SECONDS)
         out.seek(0)
         err.seek(0)
         said, complaints = out.read().decode("utf-8", "replace"), err.read().decode("utf-8", "replace")
-    return code, said, complaints, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    return code, said, complaints, kilobytes
+
+
+def _ended(process, deadline):
+    """Wait until the process ends, or end it at `deadline`; return (exit code or None, most memory in KB)."""
+    code = 0
+    while not (found := os.wait4(process.pid, os.WNOHANG))[0]:
+        if time.monotonic() > deadline and code is not None:
+            os.killpg(process.pid, signal.SIGTERM)
+            code = None
+        time.sleep(0.05)
+    process.returncode = os.waitstatus_to_exitcode(found[1])
+    return code if code is None else process.returncode, found[2].ru_maxrss
 
 
 def _as_json(text):
