@@ -16,7 +16,7 @@ WRITTEN_BY_VISITS = {
 #: Rows, by their name, that a shop makes anew or keeps up to date by itself.
 WRITTEN_NAMES = re.compile(
     r"_?(?:site_)?_?transient|^cron$|^rewrite_rules$|^action_scheduler|_lock$|^db_upgraded|^recently_|^can_compress|"
-    r"^PS_(?:CCCJS|CCCCSS)_VERSION|^PS_.*(?:CACHE|LAST_CRON|LAST_RUN)|_LAST_|^fresh_site$|^_wc_|^wc_blocks|_version$"
+    r"^PS_(?:CCCJS|CCCCSS)_VERSION|^PS_.*(?:CACHE|LAST_CRON|LAST_RUN)|_LAST_|^fresh_site$|^https_migration_required$|^_wc_|^wc_blocks|_version$"
 )
 DATE_COLUMNS = ("date_add", "created_at", "date_created_gmt")
 FRESH_HOURS = 15
