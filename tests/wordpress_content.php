@@ -34,6 +34,7 @@ update_option( 'widget_text', array( 2 => array( 'title' => 'Find us', 'text' =>
 update_option( 'widget_block', array( 2 => array( 'content' => $blocks[1] ), '_multiwidget' => 1 ) );
 update_option( 'sample_places', array( 'زعفران' => $home . '/زعفران/', 'folder' => ABSPATH . 'wp-content/uploads', 'json' => wp_json_encode( array( 'url' => $home . '/json/', 'text' => 'é' ) ), 'mail' => 'info@template-blog.example' ) );
 update_option( 'sample_gateway', array( 'enabled' => 'yes', 'title' => 'Pay', 'secret_key' => 'sk_live_51TemplateGatewayKey', 'sandbox' => 'no' ) );
+update_option( 'admin_email_lifespan', 1577836800 );
 update_option( 'woocommerce_myaccount_lost_password_endpoint', 'lost-password' );
 set_transient( 'seen', $home . '/transient/', 3600 );
 

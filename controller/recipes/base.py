@@ -260,6 +260,10 @@ class Recipe(ABC):
         `domain_unknown`, `several_domains`, `multisite`, `admin_folder_unknown`, `admin_missing`.
         """
 
+    def limits_of(self, version: str) -> Mapping[str, int]:
+        """Return value name -> characters the columns of the application's `version` take at most."""
+        return self.limits
+
     def password_format(self, version: str) -> str:
         """Return how the application's `version` keeps a password: a key of `password_formats.FORMATS`."""
         return BCRYPT

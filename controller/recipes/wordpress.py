@@ -43,6 +43,8 @@ from controller.recipes.wordpress_tree import TreeRules
 from shared.errors import ShoplaunchError
 
 ADMIN_FOLDER = "wp-admin"
+#: Characters of a user's name.
+_NAME_LENGTH = 60
 _LOGS = ("error_log", "wp-content/debug.log", "wp-content/advanced-cache.php", "wp-config.php")
 _ACCESS = f"{config.CONFIG} {config.ACCESS}"
 #: Set by every new site's own statements, or for its safety.
@@ -76,6 +78,10 @@ class WordPress(Recipe):
         """Return what that version itself makes of a password."""
         series = facts.series_of(version)
         return "phpass" if series is None else series.password_format
+
+    def limits_of(self, version: str) -> Mapping[str, int]:
+        """Return what the columns of that version take."""
+        return self.limits if facts.signs_in_by_email(version) else {**self.limits, "admin.email": _NAME_LENGTH}
 
     def new_admin_folder(self, choose: Callable[[str], str]) -> str:
         """Return WordPress's own: it is the same everywhere."""
@@ -128,7 +134,9 @@ class WordPressTemplate(Template):
         self._tree = TreeRules(root, pack, options.folders_in_use(self._options))
         self._php = needs_of(root, self._options)
         self._languages = packs(root)
-        self._rows = RowRules(self._database, self._admin, self.nonce, pack.keep_customers)
+        self._rows = RowRules(
+            self._database, self._admin, self.nonce, pack.keep_customers, facts.signs_in_by_email(version)
+        )
         self._statements = Statements(self._database, self._admin, configuration, self._languages, self.nonce)
         self._checks = checks_of(self._database, root, self._options, self.nonce)
 

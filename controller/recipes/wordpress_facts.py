@@ -58,11 +58,20 @@ def find_version(root: Path) -> str | None:
 
 def series_of(version: str) -> Series | None:
     """Return the series of a version such as "6.8.1", None when it is none this recipe knows."""
-    numbers = tuple(int(part) for part in version.split("."))
+    numbers = _numbers(version)
     return next((series for series in SERIES if series.since <= numbers < series.below), None)
+
+
+def signs_in_by_email(version: str) -> bool:
+    """Tell whether users of that version may sign in with their e-mail address: clients are told nothing else."""
+    return _numbers(version) >= (4, 5)
 
 
 def least_php(root: Path, series: Series) -> str:
     """Return the oldest PHP this tree's own code runs on, as it says itself; its series's where it does not."""
     found = _PHP.search((root / VERSION_FILE).read_bytes())
     return found.group(1).decode("ascii") if found else series.minimum
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split("."))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
+from controller.recipes import wordpress_login as login
 from controller.recipes.php_definitions import Definition
 
 #: (where it stood, what becomes of it)
@@ -64,6 +65,7 @@ PLUGINS: Mapping[str, str] = {
          "ssl-zen", "one-click-ssl", "verve-ssl", "wordpress-https"),
         _HTTPS,
     ),
+    **dict.fromkeys(login.PLUGINS, login.MOVED),
 }  # fmt: skip
 _ACTIVE = "active_plugins"
 _PLUGIN = re.compile(rb'i:[0-9]+;s:[0-9]+:"([^"]+)";')
@@ -89,7 +91,7 @@ def option(name: str, value: bytes) -> bytes:
     if name == _SEEDPROD:
         return _SEEDPROD_ON.sub(rb"\g<1>false", value)
     unwanted, wanted, _ = OPTIONS.get(name, ((), value, ""))
-    return wanted if value in unwanted else value
+    return wanted if value in unwanted else login.option(name, value)
 
 
 def adjustments(source: bytes, definitions: Sequence[Definition], options: Mapping[str, bytes]) -> Iterator[Adjustment]:
@@ -105,6 +107,9 @@ def adjustments(source: bytes, definitions: Sequence[Definition], options: Mappi
     seedprod = options.get(_SEEDPROD, b"")
     if option(_SEEDPROD, seedprod) != seedprod:
         yield f"option {_SEEDPROD}", _CLOSED
+    for name in login.OPTIONS:
+        if login.option(name, options.get(name, b"")) != options.get(name, b""):
+            yield f"option {name}", login.MOVED
     for plugin in _PLUGIN.findall(options.get(_ACTIVE, b"")):
         if _folder(plugin) in PLUGINS:
             yield f"plug-in {_folder(plugin)}", f"switched off: {PLUGINS[_folder(plugin)]}"

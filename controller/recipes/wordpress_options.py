@@ -61,9 +61,7 @@ def template_of(name: str, value: bytes, nonce: str) -> bytes:
         return filled
     if name in FIXED:
         return FIXED[name]
-    lively = living.option(name, value)
-    if lively != value:
-        return lively
+    value = living.option(name, value)
     return value if name in _NOT_SECRET else secret_parts.taken_out(name, value)[0]
 
 

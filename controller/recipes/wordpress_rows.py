@@ -22,7 +22,10 @@ _LOGIN = "owner"
 class RowRules(Rules):
     """What becomes of the rows of one template's database."""
 
-    def __init__(self, database: Database, admin: Administrator, nonce: str, keep_customers: bool) -> None:
+    def __init__(
+        self, database: Database, admin: Administrator, nonce: str, keep_customers: bool, by_email: bool
+    ) -> None:
+        self._by_email = by_email
         self._database = database
         self._admin = admin
         self._keep_customers = keep_customers
@@ -155,7 +158,8 @@ class RowRules(Rules):
         if row["ID"] != str(self._admin.number).encode("ascii"):
             return {"user_activation_key": b""} if row.get("user_activation_key") else {}
         return {
-            "user_login": self._login.encode("ascii"),
+            # Clients sign in with the address: where only a name will do, it is that
+            "user_login": self._login.encode("ascii") if self._by_email else self._filled("admin.email"),
             "user_nicename": self._login.encode("ascii"),
             "user_pass": self._filled("admin.password_hash"),
             "user_email": self._filled("admin.email"),

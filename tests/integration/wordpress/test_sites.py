@@ -135,6 +135,8 @@ def test_one_administrator_is_left_and_signs_in_with_the_password_of_the_mail(si
         email = f"{job['account']}@example.com"
         assert sites.php(job, f"wp_authenticate('{email}', '{password}')->ID ?? 0") == 1
         assert sites.php(job, f"wp_authenticate('{email}', 'not {password}')->ID ?? 0") == 0
+        # Nobody is asked at once whether the address just given is right
+        assert sites.php(job, "get_option('admin_email_lifespan') > time()")
         # As it came: WordPress hashes anew what it would not have made itself
         assert sites.php(job, "get_users()[0]->user_pass").startswith(wanted)
 

@@ -83,3 +83,41 @@ def test_each_change_is_told_with_its_place():
         "wp-config.php WP_DEBUG", "wp-config.php ini_set", "option woocommerce_coming_soon", "plug-in maintenance"
     }  # fmt: skip
     assert dict(living.adjustments(b"<?php\n", [], {})) == {}
+
+
+def test_whoever_gets_the_site_signs_in_where_wordpress_itself_has_the_form():
+    value = plugins("wps-hide-login/wps-hide-login.php", "woocommerce/woocommerce.php")
+    assert options.template_of("active_plugins", value, NONCE) == plugins("woocommerce/woocommerce.php")
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "before", "after"),
+    [
+        ("aio_wp_security_configs", b"aiowps_enable_rename_login_page", b"1", b""),
+        ("perfmatters_options", b"login_url", b"my-door", b""),
+        ("cerber-main", b"loginpath", b"my-door", b""),
+        (
+            "itsec-storage", b"hide-backend",
+            {b"enabled": True, b"slug": b"my-door"}, {b"enabled": False, b"slug": b"my-door"},
+        ),
+    ],
+)  # fmt: skip
+def test_a_form_for_signing_in_that_a_security_plug_in_moved_is_back_and_all_else_stays(name, key, before, after):
+    value, wanted = (serialize({b"a": b"1", key: one, b"z": b"my-door"}) for one in (before, after))
+    assert options.template_of(name, value, NONCE) == wanted
+    assert options.template_of(name, wanted, NONCE) is wanted
+    assert [place for place, _ in living.adjustments(b"", [], {name: value})] == [f"option {name}"]
+    assert list(living.adjustments(b"", [], {name: wanted})) == []
+
+
+def test_a_form_for_signing_in_that_secupress_moved_is_back():
+    name = "secupress_active_submodule_move-login"
+    assert options.template_of(name, b"users-login", NONCE) == b""
+    assert dict(living.adjustments(b"", [], {name: b"users-login"})).keys() == {f"option {name}"}
+
+
+def test_what_else_such_a_plug_in_knows_is_still_taken_out():
+    value, wanted = (
+        serialize({b"loginpath": one, b"api_key": key}) for one, key in ((b"my-door", b"0f1e2d3c4b5a"), (b"", b""))
+    )
+    assert options.template_of("cerber-main", value, NONCE) == wanted

@@ -4,8 +4,11 @@ from types import SimpleNamespace
 
 import pytest
 
+from controller.recipes.wordpress import WordPress
 from controller.recipes.wordpress_database import Administrator
+from controller.recipes.wordpress_facts import signs_in_by_email
 from controller.recipes.wordpress_rows import RowRules
+from shared.placeholders import token
 
 PLUGINS = {
     "wc_orders": ("id", "customer_id", "billing_email"),
@@ -29,7 +32,7 @@ PLUGINS = {
 }
 
 
-def rules(keep=False):
+def rules(keep=False, by_email=True):
     names = ("options", "posts", "postmeta", "users", "usermeta", *PLUGINS)
     full = {f"wp_{name}": PLUGINS.get(name, ("id",)) for name in names}
     known = {
@@ -40,7 +43,7 @@ def rules(keep=False):
         prefix="wp_", foreign=frozenset(), tables={name[3:]: name for name in full}, own_tables=lambda: known,
         rows=lambda sql: [], count=lambda name, where="": 0,
     )  # fmt: skip
-    return RowRules(database, Administrator(1, "a@b.example"), "1a2b3c4d", keep)
+    return RowRules(database, Administrator(1, "a@b.example"), "1a2b3c4d", keep, by_email)
 
 
 @pytest.mark.parametrize(
@@ -78,3 +81,17 @@ def test_what_an_older_shop_kept_as_posts_and_a_newer_one_in_tables_is_left_out_
 @pytest.mark.parametrize("table", ["power_stats_visits", "duplicator_packages", "aws_cache", "wcboost_wishlist_items"])
 def test_visits_copies_that_do_not_travel_caches_and_wishes_are_left_out(table):
     assert rules().condition(f"wp_{table}") is None
+
+
+USER = {"ID": b"1", "user_login": b"boss", "user_email": b"a@b.example", "user_activation_key": b""}
+
+
+def test_before_4_5_only_a_name_signs_in_and_the_name_is_the_address_that_clients_are_told():
+    assert [signs_in_by_email(version) for version in ("4.0", "4.4.34", "4.5", "5.0", "6.8")] == [
+        False, False, True, True, True,
+    ]  # fmt: skip
+    old, new = (rules(by_email=one).cells("wp_users", USER) for one in (False, True))
+    assert old["user_login"] == old["user_email"] == token("1a2b3c4d", "admin.email")
+    assert (new["user_login"], new["user_nicename"], old["user_nicename"]) == (b"owner", b"owner", b"owner")
+    # The column of names is shorter than that of addresses
+    assert [WordPress().limits_of(version)["admin.email"] for version in ("4.4", "4.5")] == [60, 100]
