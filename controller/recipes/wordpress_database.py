@@ -14,6 +14,9 @@ from controller.recipes.table_prefix import chosen, require_tables
 from shared.errors import ShoplaunchError
 
 _NEEDED = ("options", "users", "usermeta", "posts", "postmeta")
+#: WordPress finds by its name what has an ASCII one: names of other scripts are percent-encoded, but for those of the
+#: pages that its own installer makes in such a language. Pages below such a page are not found either.
+_FOUND = "HEX(post_name) NOT REGEXP '^(..)*[89A-F]' AND (post_type <> 'page' OR post_parent = 0)"
 _ADMINISTRATOR = '"administrator";b:1;'
 
 
@@ -89,7 +92,7 @@ class Database:
 
         Of products one that the catalogue shows, if there is one.
         """
-        shown = "post_status = 'publish' AND post_password = ''"
+        shown = f"post_status = 'publish' AND post_password = '' AND {_FOUND}"
         rows = self.rows(
             f"SELECT MIN(ID), post_type FROM {{posts}} WHERE {shown} AND post_type IN ('post', 'page', 'product')"
             " GROUP BY post_type ORDER BY post_type"

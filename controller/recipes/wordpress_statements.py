@@ -17,10 +17,6 @@ _ADDRESS = ("siteurl", "home")
 #: WordPress itself then shows what its texts name with http over https (wp_replace_insecure_home_url, since 5.7).
 _MIGRATED = "https_migration_required"
 
-#: When administrators are asked whether the address for mail is still right (since 5.3): a new site's is.
-_ASKED_AGAIN = "admin_email_lifespan"
-_SIX_MONTHS = 6 * 30 * 24 * 60 * 60
-
 
 class Statements:
     """Makes the statements of one template; `languages` is code -> locale."""
@@ -49,9 +45,6 @@ class Statements:
         made.append(self._becomes("WPLANG", language, "shop.language"))
         zone = f"IF(%s <> '', %s, {_among(time_zones(), 'option_value')})"
         made.append(self._becomes("timezone_string", zone, "shop.time_zone", "shop.time_zone", "shop.country"))
-        if _ASKED_AGAIN in self._known:
-            later = f"IF(option_value > UNIX_TIMESTAMP(), option_value, UNIX_TIMESTAMP() + {_SIX_MONTHS})"
-            made.append(self._becomes(_ASKED_AGAIN, later))
         if "woocommerce_currency" in self._known:
             currency = "IF(%s <> '', %s, option_value)"
             made.append(self._becomes("woocommerce_currency", currency, "shop.currency", "shop.currency"))

@@ -1,5 +1,7 @@
 """A WordPress from a developer's machine becomes a living site, and each change is told."""
 
+import time
+
 import pytest
 
 from controller.recipes import wordpress_living as living
@@ -121,3 +123,7 @@ def test_what_else_such_a_plug_in_knows_is_still_taken_out():
         serialize({b"loginpath": one, b"api_key": key}) for one, key in ((b"my-door", b"0f1e2d3c4b5a"), (b"", b""))
     )
     assert options.template_of("cerber-main", value, NONCE) == wanted
+
+
+def test_whoever_signs_in_first_is_not_asked_whether_the_new_address_for_mail_is_right():
+    assert int(options.template_of("admin_email_lifespan", b"1577836800", NONCE)) > time.time() + 365 * 86400

@@ -1,6 +1,5 @@
 """Statements of WordPress's recipe, run on a real server as the agent runs them."""
 
-import time
 from types import SimpleNamespace
 
 import pytest
@@ -14,8 +13,6 @@ VALUES = {
     "shop.url": "http://new.site.test", "shop.name": "Tea", "shop.email": "ann@new.test", "shop.language": "fa",
     "shop.country": "IR", "shop.time_zone": "", "shop.currency": "",
 }  # fmt: skip
-#: When the owner of the template was last asked whether the address for mail is still right.
-LONG_AGO = "1577836800"
 
 
 class Options:
@@ -64,11 +61,3 @@ def test_options_a_site_must_have_are_added_and_those_of_the_order_set(table):
     found = table.configured(siteurl="@@kept@@")
     assert found["siteurl"] == "@@kept@@" and found["home"] == "http://new.site.test"
     assert (found["WPLANG"], found["timezone_string"], found["blogname"]) == ("fa_IR", "Asia/Tehran", "Tea")
-
-
-def test_whoever_signs_in_first_is_not_asked_whether_the_new_address_for_mail_is_right(table):
-    assert int(table.configured(admin_email_lifespan=LONG_AGO)["admin_email_lifespan"]) > time.time() + 30 * 86400
-
-
-def test_a_release_that_does_not_ask_gets_no_option_for_it(table):
-    assert "admin_email_lifespan" not in table.configured(blogname="Tea")
