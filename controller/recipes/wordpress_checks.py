@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from controller.recipes import wordpress_living as living
 from controller.recipes.page_errors import PHP_ERRORS, RULES
 from controller.recipes.wordpress_database import Database, Page
 from controller.recipes.wordpress_plugins import Plugins
@@ -33,7 +34,7 @@ _ASSETS = {"img": 12, "link": 6, "script": 6, "a": 4}
 def checks_of(database: Database, root: Path, options: Mapping[str, bytes], nonce: str) -> list[dict[str, Any]]:
     """Return the manifest's checks. Redirects on the site's own host are followed by who runs them: a site that shows
     nothing before signing in leads to that page."""
-    plugins = Plugins(root, options)
+    plugins = Plugins(root, {name: living.option(name, value) for name, value in options.items()})
     closed = plugins.closes
     kinds = [page for page in database.pages() if page.kind != "product" or plugins.has_shop]
     shop = {name: _number(options.get(option, b"")) for name, option in _SHOP_PAGES.items() if plugins.has_shop}

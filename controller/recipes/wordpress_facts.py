@@ -15,36 +15,38 @@ _PHP = re.compile(rb"^\s*\$required_php_version\s*=\s*'([0-9.]+)'", re.MULTILINE
 class Series:
     """One series of releases; `below` is the first version that is not of it any more.
 
-    `minimum` and `maximum` are the PHP it is meant for, where the table of WordPress's own handbook says "beta", too
+    `minimum` and `maximum` are the PHP it is meant for, where the table of WordPress's own handbook says "beta", too;
+    `preferred` is the newest without that word, which stands there for as long as many plug-ins are not fit for a PHP
     (make.wordpress.org/core/handbook/references/php-compatibility-and-wordpress-versions).
     """
 
     since: tuple[int, ...]
     below: tuple[int, ...]
     minimum: str
+    preferred: str
     maximum: str
     password_format: str
 
 
 SERIES = (
-    Series((4, 0), (4, 1), "5.2.4", "5.5", "phpass"),
-    Series((4, 1), (4, 4), "5.2.4", "5.6", "phpass"),
-    Series((4, 4), (4, 7), "5.2.4", "7.0", "phpass"),
-    Series((4, 7), (4, 9), "5.2.4", "7.1", "phpass"),
-    Series((4, 9), (5,), "5.2.4", "7.2", "phpass"),
-    Series((5,), (5, 2), "5.2.4", "7.3", "phpass"),
-    Series((5, 2), (5, 3), "5.6.20", "7.3", "phpass"),
-    Series((5, 3), (5, 6), "5.6.20", "7.4", "phpass"),
-    Series((5, 6), (5, 9), "5.6.20", "8.0", "phpass"),
-    Series((5, 9), (6, 1), "5.6.20", "8.1", "phpass"),
-    Series((6, 1), (6, 3), "5.6.20", "8.2", "phpass"),
-    Series((6, 3), (6, 4), "7.0.0", "8.2", "phpass"),
-    Series((6, 4), (6, 6), "7.0.0", "8.3", "phpass"),
-    Series((6, 6), (6, 7), "7.2.24", "8.3", "phpass"),
-    Series((6, 7), (6, 8), "7.2.24", "8.4", "phpass"),
+    Series((4, 0), (4, 1), "5.2.4", "5.5", "5.5", "phpass"),
+    Series((4, 1), (4, 4), "5.2.4", "5.6", "5.6", "phpass"),
+    Series((4, 4), (4, 7), "5.2.4", "7.0", "7.0", "phpass"),
+    Series((4, 7), (4, 9), "5.2.4", "7.1", "7.1", "phpass"),
+    Series((4, 9), (5,), "5.2.4", "7.2", "7.2", "phpass"),
+    Series((5,), (5, 2), "5.2.4", "7.3", "7.3", "phpass"),
+    Series((5, 2), (5, 3), "5.6.20", "7.3", "7.3", "phpass"),
+    Series((5, 3), (5, 6), "5.6.20", "7.4", "7.4", "phpass"),
+    Series((5, 6), (5, 9), "5.6.20", "7.4", "8.0", "phpass"),
+    Series((5, 9), (6, 1), "5.6.20", "7.4", "8.1", "phpass"),
+    Series((6, 1), (6, 3), "5.6.20", "7.4", "8.2", "phpass"),
+    Series((6, 3), (6, 4), "7.0.0", "8.1", "8.2", "phpass"),
+    Series((6, 4), (6, 6), "7.0.0", "8.1", "8.3", "phpass"),
+    Series((6, 6), (6, 7), "7.2.24", "8.2", "8.3", "phpass"),
+    Series((6, 7), (6, 8), "7.2.24", "8.2", "8.4", "phpass"),
     # Proven with 6.8.12 of Debian 13
-    Series((6, 8), (6, 9), "7.2.24", "8.4", "wordpress"),
-    Series((6, 9), (7,), "7.2.24", "8.5", "wordpress"),
+    Series((6, 8), (6, 9), "7.2.24", "8.3", "8.4", "wordpress"),
+    Series((6, 9), (7,), "7.2.24", "8.3", "8.5", "wordpress"),
 )
 #: Said to whoever has another one.
 KNOWN = "4.0 to 6.9"

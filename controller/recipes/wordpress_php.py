@@ -63,7 +63,8 @@ def needs_of(root: Path, options: Mapping[str, bytes]) -> Php:
         maximum = _BEFORE_8 if outdated else maximum
     # What it does not run without counts more than what its release was tried with
     maximum = max(maximum, ".".join(minimum.split(".")[:2]), key=_numbers)
-    return Php(PhpNeeds(minimum, maximum, _EXTENSIONS), outdated)
+    known = _numbers(minimum)[:2] <= _numbers(series.preferred) < _numbers(maximum)
+    return Php(PhpNeeds(minimum, maximum, _EXTENSIONS, series.preferred if known else None), outdated)
 
 
 def _active_plugins(root: Path, options: Mapping[str, bytes]) -> list[Path]:

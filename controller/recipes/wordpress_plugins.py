@@ -19,21 +19,20 @@ _GUARDS = re.compile(
 _CLOSED = re.compile(r"maintenance|coming-?soon|under-?construction|seedprod", re.IGNORECASE)
 #: They answer something else where nothing is.
 _MISSING = re.compile(r"404|not-?found|redirect", re.IGNORECASE)
-#: Plug-in -> (option that holds the name of the form for signing in, its value at first).
-_RENAMED = {"wps-hide-login": ("whl_page", "login"), "rename-wp-login": ("rwl_page", "login")}
-#: They may give the form for signing in an address that only they know.
+#: They may give the form for signing in an address that only they know; others are turned back in new sites.
 _HIDDEN = re.compile(
-    r"hide|ghost|rename|better-wp-security|ithemes-security|solid-security|all-in-one-wp-security|secupress|perfmatters"
-    r"|cerber|custom-login-url|change-wp-admin",
+    r"hide|ghost|rename|better-wp-security|ithemes-security|solid-security|cerber|custom-login-url|change-wp-admin",
     re.IGNORECASE,
 )
 
 
 class Plugins:
-    """The plug-ins of the template at `root` that run: active ones whose files are there, and those that always run."""
+    """The plug-ins of new sites that run: active ones whose files are there, and those that always run.
+
+    `root` is the template's, `options` are a new site's.
+    """
 
     def __init__(self, root: Path, options: Mapping[str, bytes]) -> None:
-        self._options = options
         named = [name.decode("utf-8", "replace") for name in _ACTIVE.findall(options.get("active_plugins", b""))]
         always = sorted(path.name for path in (root / _ALWAYS_ON).glob("*.php"))
         self._names = [*(name for name in named if (root / _FOLDER / name).is_file()), *always]
@@ -50,22 +49,16 @@ class Plugins:
 
     @property
     def closes(self) -> bool:
-        """Tell whether visitors may be answered that the site is closed, as the template has it."""
-        elementor = self._options.get("elementor_maintenance_mode_mode") == b"maintenance"
-        return self._any(_CLOSED) or (elementor and any(name.startswith("elementor/") for name in self._names))
+        """Tell whether visitors may be answered that the site is closed."""
+        return self._any(_CLOSED)
 
     @property
     def answers_anything(self) -> bool:
         """Tell whether an address that is not there may be answered with a page."""
-        return self._any(_MISSING) or self._options.get("woocommerce_coming_soon") == b"yes"
+        return self._any(_MISSING)
 
     def login(self) -> str | None:
         """Return the path of the form for signing in, None where a plug-in may hide it in a way of its own."""
-        for name in self._names:
-            if (known := _RENAMED.get(name.partition("/")[0])) is not None:
-                option, usual = known
-                word = self._options.get(option, b"").decode("utf-8", "replace") or usual
-                return f"/{word}/" if self._options.get("permalink_structure") else f"/?{word}"
         return None if self._any(_HIDDEN) else "/wp-login.php"
 
     def _any(self, pattern: re.Pattern[str]) -> bool:

@@ -5,12 +5,15 @@ import pytest
 from controller.recipes import wordpress_php
 from tests.unit.rewriting.helpers import serialize
 
+#: Release, the oldest PHP it is for, the newest its plug-ins of then are fit for (None: the same as), and the newest.
 RELEASES = [
-    ("4.0", "5.2.4", "5.5"), ("4.1.40", "5.2.4", "5.6"), ("4.6.1", "5.2.4", "7.0"), ("4.8", "5.2.4", "7.1"),
-    ("4.9.26", "5.2.4", "7.2"), ("5.0", "5.2.4", "7.3"), ("5.1.16", "5.2.4", "7.3"), ("5.2", "5.6.20", "7.3"),
-    ("5.3.2", "5.6.20", "7.4"), ("5.5.1", "5.6.20", "7.4"), ("5.6", "5.6.20", "8.0"), ("5.8.9", "5.6.20", "8.0"),
-    ("5.9", "5.6.20", "8.1"), ("6.0", "5.6.20", "8.1"), ("6.2.2", "5.6.20", "8.2"), ("6.3", "7.0.0", "8.2"),
-    ("6.5", "7.0.0", "8.3"), ("6.6", "7.2.24", "8.3"), ("6.7.2", "7.2.24", "8.4"), ("6.9", "7.2.24", "8.5"),
+    ("4.0", "5.2.4", None, "5.5"), ("4.1.40", "5.2.4", None, "5.6"), ("4.6.1", "5.2.4", None, "7.0"),
+    ("4.8", "5.2.4", None, "7.1"), ("4.9.26", "5.2.4", None, "7.2"), ("5.0", "5.2.4", None, "7.3"),
+    ("5.1.16", "5.2.4", None, "7.3"), ("5.2", "5.6.20", None, "7.3"), ("5.3.2", "5.6.20", None, "7.4"),
+    ("5.5.1", "5.6.20", None, "7.4"), ("5.6", "5.6.20", "7.4", "8.0"), ("5.8.9", "5.6.20", "7.4", "8.0"),
+    ("5.9", "5.6.20", "7.4", "8.1"), ("6.0", "5.6.20", "7.4", "8.1"), ("6.2.2", "5.6.20", "7.4", "8.2"),
+    ("6.3", "7.0.0", "8.1", "8.2"), ("6.5", "7.0.0", "8.1", "8.3"), ("6.6", "7.2.24", "8.2", "8.3"),
+    ("6.7.2", "7.2.24", "8.2", "8.4"), ("6.8", "7.2.24", "8.3", "8.4"), ("6.9", "7.2.24", "8.3", "8.5"),
 ]  # fmt: skip
 PLUGIN = "wp-content/plugins/tea/tea.php"
 THEME = "wp-content/themes/leaf"
@@ -53,10 +56,17 @@ class Site:
         return found.minimum, found.maximum
 
 
-@pytest.mark.parametrize(("version", "minimum", "maximum"), RELEASES)
-def test_every_release_has_the_range_it_is_for(site, version, minimum, maximum):
+@pytest.mark.parametrize(("version", "minimum", "preferred", "maximum"), RELEASES)
+def test_every_release_has_the_range_it_is_for(site, version, minimum, preferred, maximum):
     site.release(version)
-    assert site.span() == (minimum, maximum)
+    found = site.php().needs
+    assert (found.minimum, found.preferred, found.maximum) == (minimum, preferred, maximum)
+
+
+@pytest.mark.parametrize(("asked", "preferred"), [("7.2", "7.4"), ("7.4", "7.4"), ("7.4.3", "7.4"), ("8.0", None)])
+def test_none_is_preferred_that_a_plugin_does_not_run_on(site, asked, preferred):
+    site.write(PLUGIN, f"<?php\n/*\nRequires PHP: {asked}\n*/\n")
+    assert site.php().needs.preferred == preferred
 
 
 def test_what_the_code_itself_asks_for_counts_before_the_table(site):
@@ -111,7 +121,7 @@ OLD = "<?php\n/* Plugin Name: Tea */\nadd_action( 'init', {} );\n"
 def test_calls_that_php_8_does_not_have_keep_the_site_below_it(site, path, call):
     site.write(path, OLD.replace("{}", call))
     assert site.span() == ("5.6.20", "7.4")
-    assert list(site.php().outdated) == [path.encode()]
+    assert list(site.php().outdated) == [path.encode()] and site.php().needs.preferred is None
 
 
 @pytest.mark.parametrize(
