@@ -54,7 +54,7 @@ class Rule:
 
 #: How archives are called.
 _ARCHIVE = rb"(?:zip|tar|tar\.(?:gz|bz2|xz|zst)|tgz|tbz2?|txz|7z|rar)"
-_DUMP = rb"[^/]*\.(?:sql|mysql|dump)(?:\.(?:gz|gzip|bz2|xz|zip|zst|7z|rar|tgz))?"
+_DUMP = rb"[^/]*\.(?:sql|mysql|dump)(?:[-_.][0-9][-_.0-9tz]*)?(?:\.(?:gz|gzip|bz2|xz|zip|zst|7z|rar|tgz))?"
 _CODE = rb"(?:php[0-9]?|inc|phtml|tpl|twig|html?|yml|yaml|xml|ini|json|js|css|txt)"
 
 RULES: tuple[Rule, ...] = (
@@ -64,6 +64,7 @@ RULES: tuple[Rule, ...] = (
     Rule(DEVELOPMENT, rb"\.vscode|\.idea|\.fleet|nbproject|.*\.code-workspace|.*\.sublime-(?:project|workspace)"
          rb"|\.editorconfig|\.(?:eslint|prettier|stylelint|jshint)(?:rc|ignore)(?:\..*)?|\.php[-_]cs(?:[-_.].*)?"
          rb"|phpstan[^/]*\.neon(?:\.dist)?|psalm[^/]*\.xml(?:\.dist)?|\.phpunit(?:\..*)?|phpunit(?:[-_.][^/]*)?\.(?:xml|phar)(?:\..*)?"
+         rb"|[^/]*\.(?:side|jmx|postman_(?:collection|environment)\.json)|cypress(?:\.config\.[jt]s|\.json)"
          rb"|composer\.phar|wp-cli\.phar|\.devcontainer|\.ddev|\.lando[^/]*\.ya?ml|\.vagrant|vagrantfile"),
     Rule(DEVELOPMENT, rb"docker-compose[^/]*\.ya?ml(?:\..*)?|dockerfile(?:[-_.][a-z0-9]+)?|\.dockerignore|\.docker"),
     Rule(DEVELOPMENT, rb"docker|compose(?:\.[^/]*)?\.ya?ml|makefile|procfile|capfile|rector\.php"

@@ -140,9 +140,11 @@ class Locator:
         if not searcher.found_in(template, thorough):
             return
         # What the recipe wrote itself stands nowhere in the template
-        found = content if any(label in labels for label, _, _ in searcher.spots(content, thorough)) else template
+        # What else stands there was replaced
+        spots = [spot for spot in searcher.spots(content, thorough) if spot[0] in labels]
+        found = content if spots else template
         is_binary = b"\0" in found[:_BINARY_HEAD]
-        for label, start, end in searcher.spots(found, thorough):
+        for label, start, end in spots or searcher.spots(found, thorough):
             line = 0 if is_binary else found.count(b"\n", 0, start) + 1
             yield self._finding(label, Place(file=_text(entry.path), line=line), found, start, end)
 

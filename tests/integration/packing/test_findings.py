@@ -101,6 +101,14 @@ def test_a_file_is_told_by_its_line_and_a_name_as_one(packing, docroot):
     }
 
 
+def test_of_a_file_only_what_stays_in_it_is_told(packing, docroot):
+    (docroot / "notes.txt").write_bytes(b"http://shop.template.example/\nkey q7Wm4zR9tLk2 of it\n")
+    plan = Leaky()
+    plan.file = lambda path, content: content.replace(b"shop.template.example", b"somewhere.example")
+    found = [one for one in found_in(packing, plan=plan).findings if one.place.file == "notes.txt"]
+    assert [(one.what, one.place.line) for one in found] == [("secret two", 2)]
+
+
 def test_a_domain_is_shown_as_a_whole_with_what_is_around_it_but_no_secret(packing, docroot):
     class Blind(Leaky):
         def file(self, path, content):

@@ -30,7 +30,7 @@ LEFT_OUT = {
     web_root.DEVELOPMENT: [
         ".vscode/", "themes/x/.idea/", "nbproject/", "shop.code-workspace", "docker-compose.override.yml",
         "Dockerfile", "docker/", "Makefile", ".php-cs-fixer.dist.php", "modules/x/phpunit.xml.dist", "composer.phar",
-        "phpstan.neon.dist",
+        "phpstan.neon.dist", "testing/checkout.side", "load.jmx", "api.postman_collection.json", "cypress.config.js",
     ],
     web_root.KEYS: [
         ".htpasswd", "admin/.htpasswd", "id_rsa", ".npmrc", "sftp-config.json", ".sftp.json", ".composer/",
@@ -64,7 +64,7 @@ LEFT_OUT = {
         "google0123456789abcdef.html",
     ],
     web_root.DUMPS: [
-        "shop.sql", "img/shop.SQL.gz", "shop-2023.tar.gz", "site.zip", "old.bundle", "kopia/Backup_DB.sql",
+        "shop.sql", "img/shop.SQL.gz", "bck_shop.sql.20190102170000", "shop.sql-2019.01.02.gz", "shop-2023.tar.gz", "site.zip", "old.bundle", "kopia/Backup_DB.sql",
         "files/backup-2023.7z",
     ],
 }  # fmt: skip
