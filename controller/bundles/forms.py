@@ -224,6 +224,8 @@ def _beside(data: bytes, start: int, end: int, one: Replacement, holds: Holds) -
         return host_contexts.problem_of(before, after, one.old, one.kind)
     if one.kind == "path":
         return path_contexts.problem_of(before, after, one.old, holds)
+    if one.kind == "secret":
+        return ""
     if one.kind == "email":
         return LONGER_ADDRESS if is_joined_before(before, b"._+-") or is_joined_after(after) else ""
     return "" if not before or QUOTE_BEFORE.search(before) else NOT_BEGINNING

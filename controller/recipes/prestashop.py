@@ -163,6 +163,8 @@ class PrestaShopTemplate(Template):
             found.add(self.facts.base_uri, "base_uri", "uri")
         found.add(self._settings.get("PS_SHOP_EMAIL", ""), "shop.email", "email")
         found.add(self._admin.email, "admin.email", "email")
+        for value, name in settings.numbers_remade(self._settings):
+            found.add(value, name, "secret")
         return found.all()
 
     def left_out(self, path: bytes, is_directory: bool) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 
 from controller.recipes import prestashop_living as living
 from controller.recipes import secret_parts, secret_values
@@ -44,6 +44,7 @@ _NOT_SECRET = re.compile(
     r"^(?:PS_TOKEN_ENABLE|PS_SECURITY_TOKEN|PS_SMARTY_CONSOLE_KEY|PS_SECURITY_PASSWORD_POLICY_.*|PS_PASSWD_.*"
     r"|PS_.*_PASSWD_TIME_.*)$"
 )
+_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _NUMBERS = re.compile(rb"[0-9.]+")
 
 
@@ -79,6 +80,16 @@ def _is_account(name: str, value: bytes) -> bool:
 def remade(name: str, value: bytes) -> Secret | None:
     """Return the secret that takes a setting's place, None when it is not one to remake."""
     return _REMADE.get(name) if value else None
+
+
+def numbers_remade(values: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Yield (old value, name of the new one) of numbers no two shops share.
+
+    Other settings are put together with them.
+    """
+    for name, secret in _REMADE.items():
+        if secret.format == "uuid" and _UUID.fullmatch(values.get(name, "")):
+            yield values[name], secret.name
 
 
 def template_of(name: str, value: bytes | None, nonce: str) -> bytes | None:

@@ -124,3 +124,19 @@ def test_what_a_recipe_leaves_of_a_cell_follows_the_shop_like_any_other(sample, 
         written = dict(zip([column.name for column in table.stored], made.row(table, row), strict=True))
     assert SEARCHED not in written["value"] and b":shop.address:" in written["value"]
     assert (written["date_upd"], written["name"]) == (b"2020-01-01", None)
+
+
+def test_a_number_that_is_made_anew_follows_into_the_settings_that_are_put_together_with_it(own_sample):
+    number = "0f1e2d3c-4b5a-4697-8877-665544332211"
+    for name, value in (("PS_MBO_SHOP_ADMIN_UUID", number), ("PS_MBO_SHOP_ADMIN_MAIL", f"mbo-{number}@maker.example")):
+        columns = "(name, value, date_add, date_upd)"
+        own_sample.query(f"INSERT INTO ps_configuration {columns} VALUES (%s, %s, NOW(), NOW())", name, value)
+    with own_sample.source() as source:
+        plan = make_plan(Tree(own_sample.root), source)
+        table = source.tables["ps_configuration"]
+        names = [column.name for column in table.stored]
+        cells = [dict(zip(names, plan.row(table, row), strict=True)) for row in source.rows(table)]
+    found = {cell["name"]: cell["value"] for cell in cells}
+    new = token(plan.nonce, "secret.mbo_uuid")
+    assert found[b"PS_MBO_SHOP_ADMIN_UUID"] == new
+    assert found[b"PS_MBO_SHOP_ADMIN_MAIL"] == b"mbo-" + new + b"@maker.example"

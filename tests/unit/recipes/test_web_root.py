@@ -64,7 +64,8 @@ LEFT_OUT = {
         "google0123456789abcdef.html",
     ],
     web_root.DUMPS: [
-        "shop.sql", "img/shop.SQL.gz", "bck_shop.sql.20190102170000", "shop.sql-2019.01.02.gz", "shop-2023.tar.gz", "site.zip", "old.bundle", "kopia/Backup_DB.sql",
+        "shop.sql", "img/shop.SQL.gz", "bck_shop.sql.20190102170000", "shop.sql-2019.01.02.gz",
+        "shop-2023.tar.gz", "site.zip", "old.bundle", "kopia/Backup_DB.sql",
         "files/backup-2023.7z",
     ],
 }  # fmt: skip
