@@ -30,7 +30,9 @@ class Commands:
     def refused(self, *words, **environment):
         """Run a command that must fail with a code and its advice; return (code, all it said)."""
         done = self.run(*words, code=1, **environment)
-        first, advice = done.stderr.splitlines()[-2:]
+        said = done.stderr.splitlines()
+        # Packing names the command that helps besides
+        first, advice = [line for line in said if not line.startswith("Next: ")][-2:]
         assert advice.startswith("What to do: "), done.stderr
         return first.partition(":")[0], done.output
 
