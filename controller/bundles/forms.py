@@ -13,6 +13,7 @@ from urllib.parse import quote
 from controller.bundles.rewrite import host_contexts, path_contexts
 from controller.bundles.rewrite.boundaries import (
     LONGER_ADDRESS,
+    LONGER_NAME,
     LOOK_BACK,
     NOT_BEGINNING,
     QUOTE_BEFORE,
@@ -59,6 +60,8 @@ _DEPTH = 3
 _LOOSE_BEFORE = re.compile(rb"(?:^|[\s\"'>(,;]|&quot;|&gt;|\\+[nrt])$")
 _LOOSE_AFTER = re.compile(SLASH)
 _URL_AFTER = re.compile(rb"%(25)?(?:2[Ff]|3[Aa]|3[Ff]|26|23|22)")
+#: A database's name may have an extension behind it, and nothing else that names are made of.
+_NAME_GOES_ON = re.compile(rb"[A-Za-z0-9_\x80-\xff-]")
 _ANY_CASE = ("domain", "host", "email")
 #: Kinds of needles that hosts are.
 _HOSTS = ("domain", "host")
@@ -226,6 +229,8 @@ def _beside(data: bytes, start: int, end: int, one: Replacement, holds: Holds) -
         return path_contexts.problem_of(before, after, one.old, holds)
     if one.kind == "secret":
         return ""
+    if one.kind == "name":
+        return LONGER_NAME if is_joined_before(before, b"_-") or _NAME_GOES_ON.match(after) else ""
     if one.kind == "email":
         return LONGER_ADDRESS if is_joined_before(before, b"._+-") or is_joined_after(after) else ""
     return "" if not before or QUOTE_BEFORE.search(before) else NOT_BEGINNING

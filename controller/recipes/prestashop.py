@@ -163,6 +163,7 @@ class PrestaShopTemplate(Template):
             found.add(self.facts.base_uri, "base_uri", "uri")
         found.add(self._settings.get("PS_SHOP_EMAIL", ""), "shop.email", "email")
         found.add(self._admin.email, "admin.email", "email")
+        found.add_access(self.facts.credentials)
         for value, name in settings.numbers_remade(self._settings):
             found.add(value, name, "secret")
         return found.all()

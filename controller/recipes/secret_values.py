@@ -127,7 +127,7 @@ def _may_be_password(value: bytes) -> bool:
 
 
 def _is_long_key(value: bytes) -> bool:
-    return len(value) >= _SHORTEST_KEY and not is_plain(value)
+    return len(value) >= _SHORTEST_KEY and not is_plain(value) and not words.is_slug(value)
 
 
 def _holds_access(name: str, address: bytes) -> bool:

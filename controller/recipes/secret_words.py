@@ -23,6 +23,7 @@ _COMMON = frozenset(
 _LEET = bytes.maketrans(b"013457@$!", b"oleastasi")
 _ENDS = b"0123456789!@#$%^&*()_-+=.?~ "
 _SEPARATORS = re.compile(rb"[_\-. :\\/+]+")
+_SLUG = re.compile(rb"[a-z]+[0-9]{0,3}(?:[-_:](?:[a-z]+[0-9]{0,3}|[0-9]{1,4}))+")
 _HUMPS = re.compile(rb"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 _PART = re.compile(rb"([A-Za-z]+)([0-9]{0,4})")
 #: `utf8mb4`
@@ -76,6 +77,11 @@ def is_identifier(value: bytes) -> bool:
     if not spoken or numbered > 1:
         return False
     return not numbered or len(parts) > 1 or len(value) <= _LONGEST_NUMBERED
+
+
+def is_slug(value: bytes) -> bool:
+    """Tell whether a value is a name as addresses have them: small letters in parts, a number at most behind each."""
+    return _SLUG.fullmatch(value) is not None
 
 
 def _is_other_script(part: bytes) -> bool:

@@ -78,6 +78,12 @@ class Replacements:
             for written in () if paths.is_weak(path) else paths.spellings(path):
                 self.add(written, "home", "path")
 
+    def add_access(self, credentials: Mapping[str, bytes]) -> None:
+        """The template's database and its user become the account's: label (`DB_NAME`, `database_user`) -> name."""
+        for label, name in credentials.items():
+            value = "db.user" if label.lower().endswith("user") else "db.name"
+            self.add(name.decode("utf-8", "replace"), value, "name")
+
     def all(self) -> list[Replacement]:
         """Return them in the order in which they came."""
         return list(self._found.values())

@@ -158,6 +158,7 @@ class WordPressTemplate(Template):
             found.add(self._folder + "/", "base_uri", "uri")
         found.add(self._options.get("admin_email", b"").decode("utf-8", "replace"), "shop.email", "email")
         found.add(self._admin.email, "admin.email", "email")
+        found.add_access(self.facts.credentials)
         return found.all()
 
     def left_out(self, path: bytes, is_directory: bool) -> str | None:

@@ -43,6 +43,8 @@ HARMLESS = [
     ("X_LICENSE", b"8.0.0-beta.2"),
     *((f"x_token_{at}", value) for at, value in enumerate(
         [b"0", b"1", b"true", b"false", b"on", b"off", b"yes", b"no", b"Yes", b"enabled", b"disabled"])),
+    # names of things under a name that may mean a key
+    *(("key", value) for value in [b"free-welcome60-d1-v2", b"square-footage-calculator", b"lead-generation-form:v2"]),
     # words
     ("X_TOKEN_NAME", b"my_module_token_name"),
     ("X_TOKEN", b"my_module_token_name"),

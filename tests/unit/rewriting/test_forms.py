@@ -12,6 +12,7 @@ import pytest
 
 from controller.jobs import values
 from controller.recipes.base import Replacement
+from controller.recipes.surroundings import Replacements
 from shared.errors import ShoplaunchError
 from tests.unit.rewriting.helpers import NONCE, REPLACEMENTS, VALUES, Shop, serialize, string
 
@@ -367,3 +368,11 @@ def test_placeholders_that_a_recipe_has_put_into_a_file_stay():
     text = b"RewriteBase @@SL1a2b3c4d:base_uri:raw@@\n# http://myshop.example/\n"
     shop = Shop()
     assert shop.fill(shop.rewriter.rewrite_file(text, ".htaccess")) == f"RewriteBase /\n# http://{DOMAIN}/\n".encode()
+
+
+def test_the_names_of_the_database_and_its_user_follow_where_a_module_has_written_them_down():
+    found = Replacements()
+    found.add_access({"DB_NAME": b"tea_shop1", "DB_USER": b"tea_boss2"})
+    shop = Shop(found.all(), {**VALUES, "db.name": "new_db", "db.user": "new_user"})
+    moved = shop.moved(b'"tea_boss2" of `tea_shop1`, tea_shop1.sql, my_tea_shop1, tea_shop1s')
+    assert moved == b'"new_user" of `new_db`, new_db.sql, my_tea_shop1, tea_shop1s'
