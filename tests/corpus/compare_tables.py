@@ -12,6 +12,8 @@ WRITTEN_BY_VISITS = {
     "pagenotfound", "log", "smarty_cache", "smarty_last_flush", "smarty_lazy_cache", "eventbus_incremental_sync",
     "actionscheduler_actions", "actionscheduler_claims", "actionscheduler_groups", "actionscheduler_logs",
     "woocommerce_sessions", "wc_admin_notes", "wc_admin_note_actions", "statssearch", "cart_rule_lang",
+    # The controller signs in and out
+    "employee_session",
 }  # fmt: skip
 #: Rows, by their name, that a shop makes anew or keeps up to date by itself.
 WRITTEN_NAMES = re.compile(

@@ -20,6 +20,8 @@ from tests.traces import Traces
 HOLDERS = ("tbladdonmodules", "tblservers")
 #: Where a shop has its database's password, and where it copies it to when it is visited.
 SETTINGS, CACHE = "app/config/parameters.php", "var/cache/prod/appParameters.php"
+#: What the back office compiles for itself when somebody signs in, as the controller has by then.
+COMPILED = "var/cache/prod/container.php"
 _LINK = re.compile(r'https?://[^\s"<]+/credentials/[^\s"<]+')
 _SHOWN = re.compile(r'id="password">([^<]+)<')
 
@@ -116,7 +118,9 @@ def test_what_stays_in_the_account_is_its_own_databases_password_where_the_shop_
         account = shop.sold.server.whm.account(shop.sold.account)
         found = traces.in_tree(Path(account.home))
         assert {name for _path, name in found} == {f"database of {shop.sold.account}"}
-        assert {path for path, _name in found} == {f"{account.document_root}/{name}" for name in (SETTINGS, CACHE)}
+        assert {path for path, _name in found} == {
+            f"{account.document_root}/{name}" for name in (SETTINGS, CACHE, COMPILED)
+        }
 
 
 def test_no_secret_is_in_a_log_or_table_of_whmcs_that_is_not_for_it(chain, shops, traces):
