@@ -224,7 +224,8 @@ def test_what_is_not_searched_for_is_told_by_its_label_and_stays_out_of_the_bund
         assert text not in shown
     assert common not in done.stdout + done.stderr
     document = json.loads(run(*words, "--check", "--json", SHOPLAUNCH_SOURCE_PASSWORD=password).stdout)
-    assert document["report"]["not_searched"]["secret database_password"] == "too common"
+    reason = document["report"]["not_searched"]["secret database_password"]
+    assert reason == "too common: searched only where it stands as a password beside its user's or database's name"
     assert document["report"]["compressed_files_not_searched"] == ["modules/sounds[/b].zip"]
 
 
