@@ -92,8 +92,8 @@ class TemplateFacts:
     """What inspection found out. `secrets` and `credentials` map a label to bytes that must never leave the packer.
 
     `unsearched` maps the label of what is not searched for in the finished bundle to the reason, `suspected` names
-    the secrets that only their name makes secrets, `weak` are passwords that are words: they are looked for only where
-    they stand as passwords beside one of `credentials_of`, the names of their user and database.
+    the secrets that only their name makes secrets, `weak` are passwords that are words: they are searched for only
+    where they stand as passwords near one of `credentials_of`, the names of their user and database.
     """
 
     application: str

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from controller.recipes.secret_parts import Held
 from controller.recipes.secret_values import is_weak
 
-BESIDE_ITS_USER = "too common: searched only where it stands as a password beside its user's or database's name"
+NEAR_ITS_USER = "too common: searched only where it stands as a password near its user's or database's name"
 TOO_COMMON = "too common"
 KEPT = "kept: a word, a number or too short for a secret"
 
@@ -49,5 +49,5 @@ class KnownSecrets:
         return {label: value for label, value in self._found.items() if is_weak(value)}
 
     def unsearched(self, *passwords: str) -> dict[str, str]:
-        """Return label -> why it is not searched for everywhere; `passwords` are looked for beside their user."""
-        return {f"secret {label}": BESIDE_ITS_USER if label in passwords else TOO_COMMON for label in self.weak()}
+        """Return label -> why it is not searched for everywhere; `passwords` are searched for near their user."""
+        return {f"secret {label}": NEAR_ITS_USER if label in passwords else TOO_COMMON for label in self.weak()}

@@ -21,7 +21,7 @@ _CALLED = re.compile(
 _KEY = re.compile(r"(?:^|_)key(?:_(?:live|test|sandbox|prod|production|[0-9]+))?$")
 #: Made to be read by everybody.
 _PUBLIC = re.compile(r"public_?key|site_?key|publishable|(?:^|_)pub_?key|public_token")
-#: The last word says what about the secret is told: its address, whether there is one, how long it lives.
+#: The last word says what about the secret the value is: its address, whether there is one, how long it lives.
 _ABOUT = re.compile(
     r"(?:^|_)(?:url|uri|link|href|endpoint|enabled?|disabled?|active|status|state|strength|expir[a-z]*|lifetime|ttl"
     r"|length|min|max|minimum|maximum|time|date|timestamp|created|updated|count|type|name|title|label|description"

@@ -64,18 +64,17 @@ def taken_out(name: str, value: bytes) -> tuple[bytes, list[Held]]:
         verdict = judge(called.rpartition("\0")[2], text)
         if verdict == NONE:
             return text
-        found.append(Held(called.replace("\0", "."), text.strip(), verdict == PROVEN))
+        where = "" if called == name else called.replace("\0", ".")
+        found.append(Held(where, text.strip(), verdict == PROVEN))
         return b""
 
-    if not is_structure(value):
-        inner = _unwrapped(value)
-        if inner is not None and (is_called(name) or is_password(name)):
-            # Licences are kept so; a program that finds half of one asks its maker about it
-            changed(name, inner, emptied)
-            return (b"", [*found, *_as_held(value)]) if found else _whole(name, value)
-        if inner is None:
-            return _whole(name, value)
-    return changed(name, value, emptied), found
+    inner = _unwrapped(value)
+    if inner is None or not (is_called(name) or is_password(name)):
+        return changed(name, value, emptied), found
+    # A licence is kept so: half of one would be asked about at its maker's
+    changed(name, inner, emptied)
+    found.append(Held("", value.strip(), False))
+    return b"", found
 
 
 def changed(name: str, value: bytes, change: Change, depth: int = 0) -> bytes:
@@ -98,15 +97,6 @@ def changed(name: str, value: bytes, change: Change, depth: int = 0) -> bytes:
 def is_structure(value: bytes) -> bool:
     """Tell whether a value is serialized or a document, so that only what is in it can be a secret."""
     return _php_parts("", value) is not None or _json_parts("", value) is not None
-
-
-def _whole(name: str, value: bytes) -> tuple[bytes, list[Held]]:
-    verdict = judge(name, value)
-    return (value, []) if verdict == NONE else (b"", [Held("", value.strip(), verdict == PROVEN)])
-
-
-def _as_held(value: bytes) -> list[Held]:
-    return [Held("", value.strip(), False)]
 
 
 def _put_together(

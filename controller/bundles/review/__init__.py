@@ -1,1 +1,1 @@
-"""What the final search found, told in the template's terms, and what the operator decided about it."""
+"""What the final search found, named by its place in the template, and what the operator decided about it."""

@@ -40,7 +40,7 @@ class Decision:
     comment: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
-        """Return the entry as a report keeps it; the text that replaces something may be anything, and is not told."""
+        """Return the entry as a report keeps it; the text that replaces something may be anything, and stays out."""
         return {"what": self.what, "decision": self.decision, **self.place.as_json()}
 
 

@@ -18,7 +18,7 @@ _INSERT = re.compile(
 
 
 def with_dump_lines(dump: Path | None, findings: Sequence[Finding], needles: Mapping[str, bytes]) -> list[Finding]:
-    """Return the findings with the line of `dump` in which each row stands, where that can be told."""
+    """Return the findings with the line of `dump` in which each row stands, where that can be found out."""
     wanted = [one for one in findings if one.place.table]
     if dump is None or not wanted:
         return list(findings)

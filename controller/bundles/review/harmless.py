@@ -8,7 +8,7 @@ from controller.bundles.review.findings import CREDENTIAL, DOMAIN, PATH, SECRET,
 from controller.recipes.secret_values import is_weak
 
 MEDIA = "notes of an editor in a picture, font, film or document"
-DOCUMENT = "a document of whoever made the code"
+DOCUMENT = "a document of a library, module or theme"
 LIBRARY = "a word in a library's own code"
 
 #: How files begin that programs for pictures, type, film and print write, with notes of their own inside.

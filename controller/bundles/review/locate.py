@@ -91,18 +91,18 @@ class Locator:
                 tables[hit.table].append(hit)
             else:
                 yield self._elsewhere(hit)
-        told: set[tuple[str, str]] = set()
+        located: set[tuple[str, str]] = set()
         for finding in self._in_files(files, searcher):
-            told.add((finding.place.file, finding.what))
+            located.add((finding.place.file, finding.what))
             yield finding
         for table in sorted(tables):
             for finding in self._in_rows(self._template.source.tables[table], searcher):
-                told.add((table, finding.what))
+                located.add((table, finding.what))
                 yield finding
         # What stands nowhere in the template was put there by the recipe: it is no less in the bundle
-        names = {self._packed_name(file): file for file, _ in told}
+        names = {self._packed_name(file): file for file, _ in located}
         for name, its in [*files.items(), *tables.items()]:
-            yield from (self._elsewhere(hit) for hit in its if (names.get(name, name), hit.label) not in told)
+            yield from (self._elsewhere(hit) for hit in its if (names.get(name, name), hit.label) not in located)
 
     def _elsewhere(self, hit: Hit) -> Finding:
         part = _WORDS.get(hit.kind, hit.place)

@@ -1,4 +1,4 @@
-"""Looks for passwords that are words where they stand as passwords: beside the names of their user and database."""
+"""Searches for passwords that are words where they stand as passwords: near the names of their user and database."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ _SETTINGS = re.compile(
 _LIBRARY = re.compile(rb"(?:^|/)(?:vendor|node_modules|bower_components)/")
 _LARGEST = 1024 * 1024
 #: How far from a password its user or database is named.
-_BESIDE = 400
+_NEAR = 400
 
 
 class Passwords:
-    """Finds the template's own `passwords` (label -> value) beside one of `names`."""
+    """Finds the template's own `passwords` (label -> value) near one of `names`."""
 
     def __init__(self, passwords: Mapping[str, bytes], names: Sequence[bytes]) -> None:
         self._known = [(label, value, _pattern(value)) for label, value in passwords.items() if value]
@@ -27,7 +27,7 @@ class Passwords:
         self._names = re.compile(rb"(?<![\w.-])(?:" + quoted + rb")(?![\w-])") if quoted else None
 
     def in_file(self, path: bytes, content: bytes) -> list[Finding]:
-        """Return where a file looks like another copy of the configuration."""
+        """Return where a file may be another copy of the configuration."""
         if not self._known or self._names is None or not any(value in content for _, value, _ in self._known):
             return []
         if len(content) > _LARGEST or _LIBRARY.search(path) or not _SETTINGS.search(path):
@@ -36,8 +36,8 @@ class Passwords:
         for label, value, pattern in self._known:
             for hit in pattern.finditer(content):
                 start = hit.start("value")
-                beside = content[max(0, start - _BESIDE) : start] + b"\0" + content[hit.end() : hit.end() + _BESIDE]
-                if self._names.search(beside):
+                near = content[max(0, start - _NEAR) : start] + b"\0" + content[hit.end() : hit.end() + _NEAR]
+                if self._names.search(near):
                     line = content.count(b"\n", 0, start) + 1
                     place = Place(file=path.decode("utf-8", "backslashreplace"), line=line)
                     found.append(Finding(f"secret {label}", place, SUSPECTED, masked(value)))

@@ -17,7 +17,7 @@ from controller.bundles.review.findings import DOMAIN, PATH, Finding, ResidueFou
 from controller.bundles.review.locate import Locator, Template
 from shared.errors import ShoplaunchError
 
-#: What stands in for a domain or path that stays somewhere: it with a mark beside it, which is found anywhere else.
+#: What stands in for a domain or path that stays somewhere: it with a mark next to it, which is found anywhere else.
 _NARROWED = (b"//%s/", b'//%s"', b"//%s'", b"@%s", b"^%s$", b'"%s"', b"'%s'", b"%s/")
 _HEAD_BYTES = 64
 
@@ -33,7 +33,7 @@ class Review:
 
 @dataclass
 class Settled:
-    """What may stay: findings with the reason, and byte strings the agent looks for instead of others."""
+    """What may stay: findings with the reason, and byte strings the agent searches for instead of others."""
 
     staying: list[tuple[Finding, str]] = field(default_factory=list)
     narrowed: dict[bytes, list[bytes]] = field(default_factory=dict)
@@ -101,7 +101,7 @@ def _weighed(
     for label, needle in needles.items():
         of_it = [one for one in places if one.what == base_label(label) and kind_of(label, kinds) == one.kind]
         if of_it:
-            # With a part of a bundle nobody knows what stands beside it
+            # With a part of a bundle nobody knows what stands next to it
             texts = [contents.packed(one) for one in of_it]
             if not any(text is None or needle in text for text in texts):
                 continue

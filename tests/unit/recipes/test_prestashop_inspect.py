@@ -6,7 +6,7 @@ import pytest
 
 from controller.bundles.tree import Tree
 from controller.recipes.base import PackOptions
-from controller.recipes.known_secrets import BESIDE_ITS_USER, KEPT
+from controller.recipes.known_secrets import KEPT, NEAR_ITS_USER
 from controller.recipes.prestashop import PrestaShop
 from controller.recipes.prestashop_database import require_same_release
 from controller.recipes.prestashop_facts import series_of
@@ -205,7 +205,7 @@ def test_secrets_too_common_to_be_searched_for_are_named_without_their_value(own
         )
     facts = inspect(own_sample).facts
     assert facts.unsearched == {
-        "secret database_password": BESIDE_ITS_USER,
+        "secret database_password": NEAR_ITS_USER,
         "database_name of the template": "too common",
         "database_user of the template": "too common",
         "setting PAYING_API_KEY": KEPT,

@@ -7,7 +7,7 @@ import pytest
 
 from controller.recipes import secret_parts
 from controller.recipes import wordpress_options as options
-from controller.recipes.known_secrets import BESIDE_ITS_USER, KnownSecrets
+from controller.recipes.known_secrets import NEAR_ITS_USER, KnownSecrets
 from controller.recipes.prestashop_settings import template_of
 from controller.recipes.secret_values import NONE, PROVEN, SUSPECTED, is_doubtful, is_weak, judge
 from tests.unit.rewriting.helpers import serialize
@@ -202,7 +202,7 @@ def test_a_password_that_is_a_word_is_looked_for_only_beside_its_user(value):
     known = KnownSecrets()
     known.add("database_password", value)
     assert is_weak(value) and known.searched() == {}
-    assert known.unsearched("database_password") == {"secret database_password": BESIDE_ITS_USER}
+    assert known.unsearched("database_password") == {"secret database_password": NEAR_ITS_USER}
 
 
 @pytest.mark.parametrize("value", [HEX, b"template's pass)word", b"Zx9!kk2_aaQ", b"correct-horse-battery-staple"])

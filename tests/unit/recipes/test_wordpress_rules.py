@@ -7,9 +7,10 @@ import pytest
 from controller.recipes import wordpress_options as options
 from controller.recipes.base import PackOptions
 from controller.recipes.wordpress import WordPress
-from controller.recipes.wordpress_database import address
+from controller.recipes.wordpress_database import Administrator, address
 from controller.recipes.wordpress_facts import find_version, series_of
 from controller.recipes.wordpress_languages import packs, time_zones
+from controller.recipes.wordpress_rows import RowRules
 from controller.recipes.wordpress_tree import TreeRules
 from shared.errors import ShoplaunchError
 from tests.unit.rewriting.helpers import serialize
@@ -155,3 +156,36 @@ def test_an_unknown_version_is_refused_before_the_database_is_asked(tmp_path, wr
     with pytest.raises(ShoplaunchError) as caught:
         WordPress().inspect(tmp_path, None, PackOptions())
     assert caught.value.code == "unknown_version" and said in caught.value.message and "known: " in caught.value.message
+
+
+class Shop:
+    """A database of one administrator and one customer, as the rules for rows ask for it."""
+
+    prefix = "wp_"
+    foreign = ()
+    tables = {name: f"wp_{name}" for name in ("options", "users", "usermeta", "posts", "postmeta")}
+
+    def rows(self, sql):
+        return [("boss",), ("ann",)]
+
+    def count(self, full, where=""):
+        return 0
+
+    def own_tables(self):
+        return {}
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "left"),
+    [
+        (b"_paying_token", b"9f3c7a1be04d5862a7c91d3e", b""),
+        (b"_paying", serialize({b"id": b"7", b"secret": b"sk_live_51H8abcDEF234ghiJKL567"}),
+         serialize({b"id": b"7", b"secret": b""})),
+        (b"billing_city", b"Shiraz", b"Shiraz"),
+        (b"wp_capabilities", b'a:1:{s:8:"customer";b:1;}', b'a:1:{s:8:"customer";b:1;}'),
+    ],
+)  # fmt: skip
+def test_customers_that_are_kept_lose_what_lets_into_other_services(key, value, left):
+    rules = RowRules(Shop(), Administrator(1, "boss@a.example"), NONCE, keep_customers=True, by_email=False)
+    row = {"umeta_id": b"9", "user_id": b"2", "meta_key": key, "meta_value": value}
+    assert dict(row, **rules.cells("wp_usermeta", row))["meta_value"] == left
