@@ -225,7 +225,7 @@ def test_what_is_not_searched_for_is_told_by_its_label_and_stays_out_of_the_bund
     assert common not in done.stdout + done.stderr
     document = json.loads(run(*words, "--check", "--json", SHOPLAUNCH_SOURCE_PASSWORD=password).stdout)
     reason = document["report"]["not_searched"]["secret database_password"]
-    assert reason == "too common: searched only where it stands as a password beside its user's or database's name"
+    assert reason == "too common: searched only where it stands as a password near its user's or database's name"
     assert document["report"]["compressed_files_not_searched"] == ["modules/sounds[/b].zip"]
 
 
