@@ -97,8 +97,9 @@ def test_what_is_packed_but_may_not_be_read_is_told_by_name(folder, locked, mari
     found = locked(f"shop/{place}")
     code, said = packed_by_nobody(folder, "--scratch", server_url(mariadb_server))
     assert code == 1, said
-    failure = said.splitlines()[-2]
+    failure, _advice, following = said.splitlines()[-3:]
     assert failure.startswith(("tree_unreadable: ", "config_unreadable: ")), said
+    assert following.startswith("Next: "), said
     assert found.name in failure
     assert "Permission denied" in failure
 
