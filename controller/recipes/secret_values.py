@@ -42,6 +42,8 @@ _NUMBER = re.compile(
     rb"|[0-9]{1,2}:[0-9]{2}(?::[0-9]{2})?|(?:[0-9]{1,3}\.){3}[0-9]{1,3}(?::[0-9]+|/[0-9]+)?"
     rb"|#[0-9A-Fa-f]{3,8}|(?:rgb|hsl)a?\([^)]*\)"
 )
+#: Licences are sold in groups of capitals and digits, which may read like words.
+_LICENCE = re.compile(rb"(?=.*[0-9])(?=.{12})[A-Z0-9]{3,}(?:-[A-Z0-9]{3,}){2,}")
 _MARKUP = re.compile(rb"<[A-Za-z!/?]")
 _DRIVE = re.compile(rb"[A-Za-z]:[\\/]")
 _LIST = re.compile(rb"\s*[,;|]\s*")
@@ -66,7 +68,7 @@ def judge(name: str, value: bytes) -> str:
         return SUSPECTED if is_key(name) and _is_long_key(value) else NONE
     if _ADDRESS.fullmatch(value):
         return SUSPECTED if _holds_access(name, value) else NONE
-    if is_about(name) or len(value) < SHORTEST or is_plain(value):
+    if is_about(name) or len(value) < SHORTEST or (is_plain(value) and not _LICENCE.fullmatch(value)):
         return NONE
     return SUSPECTED
 

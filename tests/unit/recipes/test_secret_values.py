@@ -104,6 +104,7 @@ SECRETS = [
     ("X_API_KEY", HEX, SUSPECTED),
     ("wordpress_api_key", b"0f1e2d3c4b5a", SUSPECTED),
     ("x_license_key", b"ACME-77Q2-XK41-09TB", SUSPECTED),
+    ("ACME_LICENSE_KEY", b"LIC-7781-TEMPLATE-KEY", SUSPECTED),
     ("x_license", b"6f1c9a52-0d3b-4c7e-9a1f-2b7d8e4c5f60", SUSPECTED),
     ("X_SECRET", base64.b64encode(bytes(range(100, 124))), SUSPECTED),
     ("recaptcha_secret_key", b"6LeIxAcTAAAAAGG-vFI1TnRWxMZNFuojJ4WifJWe", SUSPECTED),
