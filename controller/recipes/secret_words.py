@@ -80,8 +80,12 @@ def is_identifier(value: bytes) -> bool:
 
 
 def is_slug(value: bytes) -> bool:
-    """Tell whether a value is a name as addresses have them: small letters in parts, a number at most behind each."""
-    return _SLUG.fullmatch(value) is not None
+    """Tell whether a value is a name as addresses have them: small letters in parts, a number at most behind each.
+
+    Words may be written as one, however long it gets.
+    """
+    joined = value.isalpha() and value.islower() and value.isascii() and _sounds_like_words(value)
+    return joined or _SLUG.fullmatch(value) is not None
 
 
 def _is_other_script(part: bytes) -> bool:
@@ -106,8 +110,10 @@ def is_spoken(letters: bytes) -> bool:
 
 
 def _is_word(word: bytes) -> bool:
-    if len(word) < _SHORTEST_JUDGED:
-        return True
+    return len(word) < _SHORTEST_JUDGED or (len(word) <= _LONGEST_WORD and _sounds_like_words(word))
+
+
+def _sounds_like_words(word: bytes) -> bool:
     vowels = sum(word.count(vowel) for vowel in (_VOWELS[at : at + 1] for at in range(len(_VOWELS))))
     unlikely = len(_RARE.findall(word)) > len(word) // 12 or _MANY_CONSONANTS.search(word) is not None
-    return len(word) <= _LONGEST_WORD and 5 * vowels >= len(word) and not unlikely
+    return 5 * vowels >= len(word) and not unlikely

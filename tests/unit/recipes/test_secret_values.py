@@ -45,6 +45,7 @@ HARMLESS = [
         [b"0", b"1", b"true", b"false", b"on", b"off", b"yes", b"no", b"Yes", b"enabled", b"disabled"])),
     # names of things under a name that may mean a key
     *(("key", value) for value in [b"free-welcome60-d1-v2", b"square-footage-calculator", b"lead-generation-form:v2"]),
+    ("key", b"performanceimprovementplan"),
     # words
     ("X_TOKEN_NAME", b"my_module_token_name"),
     ("X_TOKEN", b"my_module_token_name"),
@@ -111,6 +112,7 @@ SECRETS = [
     ("X_CLIENT_ID", b"AZDxjDScFpQtjWTOUtWKbyN_bDt4OgqaF4eYXlewfBP4", SUSPECTED),
     ("X_TOKEN", b"Qm7Zt2Lw9Rk4", SUSPECTED),
     ("X_LIVE_KEY", HEX, SUSPECTED),
+    ("key", b"qkzvbxwjhrtgplmnsdfc", SUSPECTED),
     ("X_LICENSE_URL", b"https://vendor.example/check?key=9f3c7a1be04d5862", SUSPECTED),
     ("X_WEBHOOK_URL", b"https://hooks.vendor.example/services/T00/B00/9f3c7a1be04d5862a7c91d3e", SUSPECTED),
 ]  # fmt: skip
