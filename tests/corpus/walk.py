@@ -4,10 +4,12 @@ import re
 import time
 
 from tests.browser.chrome import chrome
-from tests.corpus import compare_tree, walk_prestashop, walk_wordpress
+from tests.corpus import compare_tree
 from tests.corpus.browsing import ABSENT, Visitor
 from tests.corpus.database import Server
 from tests.corpus.shops import FAILED, PASSED
+from tests.corpus.walk_prestashop import PrestaShop
+from tests.corpus.walk_wordpress import WordPress
 
 SECONDS = 1500
 NOWHERE = "~NOTFOUND"
@@ -70,7 +72,7 @@ def walk(world, shop, rows, jobs):
             query = _query(server, world.database(job))
             before = len(world.errors_of_php(job))
             one = Walk(visitor, query, rows[name], world.password(job), name == whole)
-            (walk_prestashop if _is_prestashop(server, world.database(job)) else walk_wordpress).walk(one)
+            (PrestaShop if _is_prestashop(server, world.database(job)) else WordPress)(one).walk()
             said = world.errors_of_php(job)[before:]
             document["shops"][name] = {"steps": one.steps, "php_errors": said[-4000:]}
             visitor.forget()

@@ -2,44 +2,30 @@
 
 import re
 
+from tests.corpus.walker import Walker
+
 CART_BUTTONS = (
     "button.add-to-cart, [data-button-action='add-to-cart'], #add_to_cart button, #add_to_cart input[type='submit'],"
     " .add-to-cart button"
 )
-LOGIN = "#email, #login_email, input[name='email']"
-PASSWORD = "#passwd, #login_passwd, input[name='passwd']"
-SUBMIT = "#submit_login, #login_submit_login, button[name='submitLogin']"
 MENU = "nav a[href], #nav-sidebar a[href], ul.menu a[href], #menu a[href], .main-menu a[href]"
-#: What only those see who are signed in.
-INSIDE = "#subtab-AdminOrders, #subtab-AdminParentOrders, #maintab-AdminDashboard, #maintab-AdminParentOrders"
 #: Pages, and parts of pages, that show what the marketplace offers.
 MARKETPLACE = ("/modules/mbo/", "/modules/addons/", "/themes-catalog")
-PAGES = 10
 TRIED_PRODUCTS = 5
 
 
-def walk(one):
-    """Take the steps."""
-    shop = _Shop(one)
-    one.do("front", shop.front)
-    one.do("product", shop.product)
-    if one.whole:
-        one.do("category", shop.category)
-        one.do("search", shop.search)
-        one.do("cart", shop.cart)
-        one.do("registration", shop.registration)
-    one.do("login", shop.login)
-    if one.whole:
-        pages = shop.pages()
-        for number in range(PAGES):
-            one.do(f"back office {number + 1}", lambda number=number: shop.page(pages, number))
+class PrestaShop(Walker):
+    """The walk through one PrestaShop."""
 
+    NAME = "#email, #login_email, input[name='email']"
+    PASSWORD = "#passwd, #login_passwd, input[name='passwd']"
+    SUBMIT = "#submit_login, #login_submit_login, button[name='submitLogin']"
+    INSIDE = "#subtab-AdminOrders, #subtab-AdminParentOrders, #maintab-AdminDashboard, #maintab-AdminParentOrders"
+    COMPLAINT = "#error, .alert-danger"
 
-class _Shop:
     def __init__(self, one):
-        self._one, self._visitor, self._query = one, one.visitor, one.query
+        super().__init__(one)
         self._prefix = next(name for name in one.query.tables if name.endswith("shop_url")).removesuffix("shop_url")
-        self._old = "attribute_impact" in {name.removeprefix(self._prefix) for name in one.query.tables}
         self._settings = dict(self._query(f"SELECT name, value FROM {self._prefix}configuration"))
         self._is_1_6 = str(self._settings.get("PS_VERSION_DB", "")).startswith("1.6")
 
@@ -141,40 +127,13 @@ class _Shop:
             page.faults.append("asks for no e-mail address")
         return page.row("registration")
 
-    def login(self):
-        """The back office opens to the new owner."""
-        one, visitor = self._one, self._visitor
-        page = visitor.open(one.row["admin_url"])
-        name, password = visitor.first(LOGIN), visitor.first(PASSWORD)
-        if name is None or password is None:
-            page.faults.append("asks for no name and password")
-            return page.row("login")
-        visitor.fill(name, f"{one.row['account']}@example.com")
-        visitor.fill(password, one.password)
-        visitor.click(visitor.first(SUBMIT))
-        if not visitor.until(lambda: visitor.all(INSIDE), 90):
-            page = visitor.look()
-            error = visitor.first("#error, .alert-danger")
-            page.faults.append(f"does not open: {error.text[:200] if error is not None else page.title}")
-            return page.row("login")
-        return visitor.look().row("login")
-
-    def pages(self):
-        """Return ten of the pages the menu leads to, spread over it; of today's tokens."""
+    def menu(self):
+        """Return the addresses the menu leads to, with this session's tokens."""
         folder = self._one.row["admin_url"].rstrip("/").rpartition("/")[2]
-        found = [one for one in self._visitor.links(MENU, f"/{folder}/") if "logout" not in one.lower()]
-        step = max(1, len(found) / PAGES)
-        return list(
-            dict.fromkeys(found[int(number * step)] for number in range(PAGES) if int(number * step) < len(found))
-        )
+        return [one for one in self._visitor.links(MENU, f"/{folder}/") if "logout" not in one.lower()]
 
-    def page(self, pages, number):
-        """One page of the back office."""
-        if number >= len(pages):
-            return "the menu has no more" if pages else "nobody got in"
-        page = self._visitor.open(pages[number])
-        if self._visitor.all(LOGIN) and self._visitor.all(PASSWORD):
-            page.faults.append("asks to sign in again")
+    def excused(self, page):
+        """Return why a page of the marketplace shows nothing here."""
         if page.faults and any(word in str((page.url, page.faults)) for word in MARKETPLACE):
             return f"the marketplace's page asks the marketplace, which cannot be reached here: {page.title[:80]}"
-        return page.row(f"back office {number + 1}", title=page.title)
+        return ""

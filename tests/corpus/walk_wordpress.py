@@ -1,33 +1,22 @@
 """The walk through a WordPress, with or without WooCommerce: what there is to see is asked of its tables."""
 
-PAGES = 10
+from tests.corpus.walker import Walker
+
 MENU = "#adminmenu a[href]"
 TRIED_PRODUCTS = 5
 #: Pages that are none of the back office.
 ELSEWHERE = ("logout", "customize.php")
 
 
-def walk(one):
-    """Take the steps."""
-    site = _Site(one)
-    one.do("front", site.front)
-    one.do("product", site.product)
-    if one.whole:
-        one.do("category", site.category)
-        one.do("post", site.post)
-        one.do("search", site.search)
-        one.do("cart", site.cart)
-        one.do("registration", site.registration)
-    one.do("login", site.login)
-    if one.whole:
-        pages = site.pages()
-        for number in range(PAGES):
-            one.do(f"back office {number + 1}", lambda number=number: site.page(pages, number))
+class WordPress(Walker):
+    """The walk through one WordPress."""
 
+    SEEN = ("category", "post", "search", "cart", "registration")
+    NAME, PASSWORD, SUBMIT = "#user_login", "#user_pass", "#wp-submit"
+    INSIDE, COMPLAINT = "#adminmenu", "#login_error"
 
-class _Site:
     def __init__(self, one):
-        self._one, self._visitor, self._query = one, one.visitor, one.query
+        super().__init__(one)
         self._prefix = next(name for name in one.query.tables if name.endswith("usermeta")).removesuffix("usermeta")
         self._options = dict(self._query(f"SELECT option_name, option_value FROM {self._prefix}options"))
 
@@ -126,42 +115,15 @@ class _Site:
             return "nobody may register"
         return self._visitor.open("wp-login.php?action=register").row("registration")
 
-    def login(self):
-        """The back office opens to the new owner."""
-        one, visitor = self._one, self._visitor
-        page = visitor.open(one.row["admin_url"])
-        name, password = visitor.first("#user_login"), visitor.first("#user_pass")
-        if name is None or password is None:
-            page = visitor.open("wp-login.php")
-            name, password = visitor.first("#user_login"), visitor.first("#user_pass")
-        if name is None or password is None:
-            page.faults.append("asks for no name and password")
-            return page.row("login")
-        visitor.fill(name, f"{one.row['account']}@example.com")
-        visitor.fill(password, one.password)
-        visitor.click(visitor.first("#wp-submit"))
-        if not visitor.until(lambda: visitor.all("#adminmenu"), 90):
-            page = visitor.look()
-            error = visitor.first("#login_error")
-            page.faults.append(f"does not open: {error.text[:200] if error is not None else page.title}")
-            return page.row("login")
-        return visitor.look().row("login")
+    def form(self):
+        """Open the form, where WordPress has it when the address the client was given leads elsewhere."""
+        page, name, password = super().form()
+        if name is not None and password is not None:
+            return page, name, password
+        page = self._visitor.open("wp-login.php")
+        return page, self._visitor.first(self.NAME), self._visitor.first(self.PASSWORD)
 
-    def pages(self):
-        """Return ten of the pages the menu leads to, spread over it."""
-        found = [
-            one for one in self._visitor.links(MENU, "/wp-admin/") if "logout" not in one and "customize.php" not in one
-        ]
-        step = max(1, len(found) / PAGES)
-        return list(
-            dict.fromkeys(found[int(number * step)] for number in range(PAGES) if int(number * step) < len(found))
-        )
-
-    def page(self, pages, number):
-        """One page of the back office."""
-        if number >= len(pages):
-            return "the menu has no more" if pages else "nobody got in"
-        page = self._visitor.open(pages[number])
-        if self._visitor.all("#user_login"):
-            page.faults.append("asks to sign in again")
-        return page.row(f"back office {number + 1}", title=page.title)
+    def menu(self):
+        """Return the addresses the menu leads to."""
+        found = self._visitor.links(MENU, "/wp-admin/")
+        return [one for one in found if not any(word in one for word in ELSEWHERE)]

@@ -1,4 +1,4 @@
-"""Operator pages and the client's page over real HTTP: who gets in, what a form needs, what pages never tell."""
+"""Operator pages over real HTTP: who gets in, what a form needs, what pages never tell."""
 
 import re
 import time
@@ -7,7 +7,6 @@ import pytest
 import requests
 
 from controller.db.logins import MAX_PER_ADDRESS
-from controller.jobs.holding import holding_page
 from tests.web_site import OPERATOR, PASSWORD, Site, csrf_of
 
 TIMEOUT = 120
@@ -267,69 +266,6 @@ def test_cancel_and_taking_it_back(site, operator):
 def test_an_unknown_job_and_a_missing_certificate_are_not_found(site, operator):
     assert operator.get(site.url + "/admin/jobs/nothing", timeout=TIMEOUT).status_code == 404
     assert operator.get(site.url + f"/admin/jobs/{site.order().id}/certificate", timeout=TIMEOUT).status_code == 404
-
-
-def client_page(site, job):
-    return site.service.service_status(site.service.get_job(job.id))["status_url"]
-
-
-def test_the_clients_page_speaks_the_clients_language_unless_another_is_chosen(site):
-    url = client_page(site, site.order(language="fa"))
-    page = requests.get(url, headers={"Accept-Language": "en"}, timeout=TIMEOUT).text
-    assert '<html lang="fa" dir="rtl">' in page
-    assert "فروشگاه شما در حال آماده‌سازی است" in page
-    browser = requests.Session()
-    assert '<html lang="en" dir="ltr">' in browser.get(url + "?lang=en", timeout=TIMEOUT).text
-    assert '<html lang="en" dir="ltr">' in browser.get(url, timeout=TIMEOUT).text
-
-
-def test_the_clients_page_tells_nothing_technical(site):
-    job = site.order()
-    site.fail(job, "agent", "db_access_denied", "the server refused user x at /run/mysqld/mysqld.sock")
-    page = requests.get(client_page(site, job), timeout=TIMEOUT).text
-    assert "This takes a little longer" in page
-    for secret in ("db_access_denied", "mysqld", job.account, job.server, job.bundle, job.email, job.id):
-        assert secret not in page.replace(client_page(site, job), "").replace(
-            client_page(site, job).split("/", 3)[3], ""
-        )
-
-
-def test_the_clients_page_looks_again_by_itself_while_the_shop_is_made_and_then_no_more(site):
-    job = site.order()
-    page = requests.get(client_page(site, job), timeout=TIMEOUT).text
-    assert '<noscript><meta http-equiv="refresh"' in page
-    site.put(job, "live", percent=100, facts={"shop_url": f"http://{job.domain}/"})
-    page = requests.get(client_page(site, job), timeout=TIMEOUT).text
-    assert 'http-equiv="refresh"' not in page
-    assert f'href="http://{job.domain}/"' in page
-
-
-def test_a_domain_is_shown_in_its_own_script(site, operator):
-    job = site.order("فروشگاه-آنا.example")
-    assert job.domain.startswith("xn--")
-    pages = [requests.get(client_page(site, job), timeout=TIMEOUT).text]
-    pages += [operator.get(f"{site.url}/admin/{path}", timeout=TIMEOUT).text for path in ("jobs", f"jobs/{job.id}")]
-    for page in pages:
-        assert "<bdi" in page and "فروشگاه-آنا.example" in page
-
-
-@pytest.mark.parametrize("token", ["x", "eyJhIjoxfQ.aaaa", "..%2f..%2fetc"])
-def test_a_made_up_address_shows_no_shop(site, token):
-    assert requests.get(f"{site.url}/status/{token}", timeout=TIMEOUT).status_code == 404
-
-
-def test_an_agents_token_opens_no_client_page(site):
-    job = site.put(site.order(), "dropped")
-    assert requests.get(f"{site.url}/status/{site.agent_token(job)}", timeout=TIMEOUT).status_code == 404
-
-
-@pytest.mark.parametrize(("language", "direction"), [("en", "ltr"), ("fa", "rtl"), ("de", "ltr")])
-def test_the_visitors_page_needs_nothing_from_elsewhere(language, direction):
-    page = holding_page(language, "shop")
-    assert f'dir="{direction}"' in page
-    assert "$" not in page
-    assert re.search(r"(?:src|href)=|url\(|@import", page) is None
-    assert len(page.encode()) < 65536
 
 
 def test_the_birth_certificate_shows_all_evidence_with_its_signed_document(site, operator):
