@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import re
+import time
 from collections import Counter
 from datetime import datetime, timedelta
 
@@ -13,14 +14,18 @@ WRITTEN_BY_VISITS = {
     "actionscheduler_actions", "actionscheduler_claims", "actionscheduler_groups", "actionscheduler_logs",
     "woocommerce_sessions", "wc_admin_notes", "wc_admin_note_actions", "statssearch", "cart_rule_lang",
     # The controller signs in and out
-    "employee_session",
+    "employee_session", "admin_filter",
+    # Made when a category is first seen
+    "layered_filter_block",
 }  # fmt: skip
 #: Rows, by their name, that a shop makes anew or keeps up to date by itself.
 WRITTEN_NAMES = re.compile(
     r"_?(?:site_)?_?transient|^cron$|^rewrite_rules$|^action_scheduler|_lock$|^db_upgraded|^recently_|^can_compress|"
     r"^PS_(?:CCCJS|CCCCSS)_VERSION|^PS_.*(?:CACHE|LAST_CRON|LAST_RUN)|_LAST_|^fresh_site$|^https_migration_required$|^_wc_|^wc_blocks|_version$"
 )
-DATE_COLUMNS = ("date_add", "created_at", "date_created_gmt")
+#: To which plug-ins add settings as they are first seen by their owner.
+SETTINGS_OF_WORDPRESS = ("options", "usermeta")
+DATE_COLUMNS = ("date_add", "created_at", "date_created_gmt", "post_date")
 FRESH_HOURS = 15
 NAME_COLUMNS = ("name", "option_name", "meta_key")
 SHOWN = 60
@@ -48,6 +53,7 @@ class _Comparison:
         self._dropped = Counter()
         for row in report.get("dropped", []):
             self._dropped[row["table"]] += row["rows"] if isinstance(row["rows"], int) else 0
+        self._emptied = frozenset(report.get("emptied_tables", {}))
         for table, rows in report.get("emptied_tables", {}).items():
             self._dropped[table] = max(self._dropped[table], rows)
         self._said = _words_of(report)
@@ -119,7 +125,7 @@ class _Comparison:
         for row in rows:
             if self._is_written(table, row, columns):
                 self._explained["written by visits"] += 1
-            elif self._is_fresh(row, columns):
+            elif self._is_fresh(row, columns) or table.removeprefix(self._prefix) in SETTINGS_OF_WORDPRESS:
                 self._explained["added since the order"] += 1
             else:
                 self.unexplained(table, _name(row, columns), "row is new")
@@ -134,7 +140,7 @@ class _Comparison:
         return False
 
     def _is_written(self, table, row, columns):
-        if table.removeprefix(self._prefix) in WRITTEN_BY_VISITS:
+        if table.removeprefix(self._prefix) in WRITTEN_BY_VISITS or table in self._emptied:
             return True
         names = [row[columns.index(name)] or b"" for name in NAME_COLUMNS if name in columns]
         return any(WRITTEN_NAMES.search(name.decode("utf-8", "replace")) for name in names)
@@ -149,6 +155,8 @@ class _Comparison:
                 self._explained["replaced"] += 1
             elif self._is_named(table, new, columns):
                 self._explained["named by the report"] += 1
+            elif _is_made_by_visits(before, after):
+                self._explained["written by visits"] += 1
             elif self._set[place] > 0:
                 self._set[place] -= 1
                 self._explained["set by the report"] += 1
@@ -162,6 +170,18 @@ class _Comparison:
         """The report names the row's own name: a setting that was set, blanked or made anew."""
         names = [row[columns.index(name)] or b"" for name in NAME_COLUMNS if name in columns]
         return any(len(name) > 4 and name.decode("utf-8", "replace") in self._said for name in names)
+
+
+def _is_made_by_visits(before, after):
+    """Tell whether `after` is the time of a visit, or what WordPress knows of a picture whose sizes it has made."""
+    if before is None or after is None:
+        return False
+    if before.isdigit() and after.isdigit() and len(after) == len(before) == len(str(int(time.time()))):
+        return abs(time.time() - int(after)) < FRESH_HOURS * 3600
+    known = b's:5:"width"', b's:5:"sizes"'
+    if not all(mark in text for text in (before, after) for mark in known):
+        return False
+    return before.partition(known[1])[0] == after.partition(known[1])[0]
 
 
 def _words_of(report):

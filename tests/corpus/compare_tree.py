@@ -14,6 +14,8 @@ CACHES = re.compile(
 )
 #: Of which a shop has its own.
 OWN_FILES = re.compile(r"^(?:\.htaccess|robots\.txt|\.user\.ini|index\.html)$|\.htaccess$")
+#: A size of a picture, made when it is first asked for, as `a-433x516.jpg` (WordPress) or `3-medium_default.jpg`.
+SIZE = re.compile(r"^(.+?)(?:_thumb)?-(?:\d+x\d+|[a-z][a-z0-9_]*)\.(?:avif|gif|jpe?g|png|webp)$")
 MOST_COMPARED = 8 * 1024 * 1024
 SHOWN = 60
 
@@ -65,6 +67,8 @@ def compare(template, restored, report, canonical):
     for path in sorted(new.keys() - old.keys()):
         if CACHES.search(path) or OWN_FILES.search(path) or ".shoplaunch" in path:
             explained["written by the shop itself"] += 1
+        elif is_size(path, old):
+            explained["sizes of pictures the shop makes"] += 1
         else:
             found.append({"file": path, "what": f"is new ({new[path][1]} bytes)"})
     same = 0
@@ -84,6 +88,12 @@ def compare(template, restored, report, canonical):
         "unexplained": found[:SHOWN],
         "unexplained_total": len(found),
     }
+
+
+def is_size(path, old):
+    """Tell whether `path` is a size of a picture that is among the paths `old`."""
+    size = SIZE.match(path)
+    return size is not None and any(f"{size[1]}.{ending}" in old for ending in ("jpg", "jpeg", "png", "gif", "webp"))
 
 
 def _why_missing(path, entry, said):

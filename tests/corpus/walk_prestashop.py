@@ -10,7 +10,7 @@ CART_BUTTONS = (
 )
 MENU = "nav a[href], #nav-sidebar a[href], ul.menu a[href], #menu a[href], .main-menu a[href]"
 #: Pages, and parts of pages, that show what the marketplace offers.
-MARKETPLACE = ("/modules/mbo/", "/modules/addons/", "/themes-catalog")
+MARKETPLACE = ("/modules/mbo/", "AdminPsMbo", "/modules/addons/", "/themes-catalog")
 TRIED_PRODUCTS = 5
 
 

@@ -19,6 +19,8 @@ Holds = Callable[[bytes], bool]
 #: What goes on with a path that came before: a variable, a constant, the home of a shell.
 GOES_ON = re.compile(rb"(?:[.}\])~*]|[}\])]\"|[.+][ \t]*\\*[\"'])$")
 _MAY_BEGIN = re.compile(rb"(?:^|[\s\"'`=:(,;>\[|@]|&quot;|%22|%27|\\[nrt]|file:" + SLASH + rb"{2})$", re.IGNORECASE)
+#: `file:/` before the `/C:/` of `file://C:/`, where both slashes are the address's and none the path's.
+_HALF_FILE_URL = re.compile(rb"file(?::|%(?:25)*3[Aa])" + SLASH + rb"$", re.IGNORECASE)
 _FILE_URL = re.compile(rb"file(?::|%3[Aa])" + SLASH + rb"{2}$", re.IGNORECASE)
 #: Where an address stands and no path of a disk.
 ADDRESS = re.compile(
@@ -34,6 +36,8 @@ _PROVED_PARTS = 2
 def problem_of(before: bytes, after: bytes, path: bytes, holds: Holds) -> str:
     """Return why `path` between `before` and `after` is not the template's; "" when it is."""
     if is_joined_before(before, b"._-") or is_joined_after(after):
+        return LONGER_PATH
+    if path.startswith(b"/") and paths.is_windows(path) and _HALF_FILE_URL.search(before):
         return LONGER_PATH
     if not paths.is_weak(path.decode("utf-8", "replace")):
         return ""

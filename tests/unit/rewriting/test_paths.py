@@ -110,6 +110,11 @@ WINDOWS = r"C:\xampp\htdocs\shop"
         (r"'C:\\xampp\\htdocs\\shop\\img\\a.jpg'", "'{root}/img/a.jpg'"), (r"'C:\\xampp\\htdocs\\shop\\'", "'{root}/'"),
         (r"x = 'C:\\xampp\\htdocs\\shop\\new dir\\a.jpg', 'b\\c'", r"x = '{root}/new dir/a.jpg', 'b\\c'"),
         ("file:///C:/xampp/htdocs/shop/img/a.jpg", "file://{root}/img/a.jpg"),
+        # As WooCommerce writes a folder it allows downloads from
+        ("file://C:/xampp/htdocs/shop/up/", "file://{root}/up/"), (r"file://c:\xampp\htdocs\shop", "file://{root}"),
+        (r'{"u": "file:\/\/C:\/xampp\/htdocs\/shop\/up"} //', r'{"u": "file:\/\/{json}\/up"} //'),
+        (r'{"u": "file:\/\/\/C:\/xampp\/htdocs\/shop"} //', r'{"u": "file:\/\/{json}"} //'),
+        ("file%3A%2F%2FC%3A%2Fxampp%2Fhtdocs%2Fshop%2Fup", "file%3A%2F%2F{quoted}%2Fup"),
         (r"in C:\xampp\htdocs\shop\classes\Tools.php on line\x", r"in {root}/classes/Tools.php on line\x"),
         ("p=C%3A%5Cxampp%5Chtdocs%5Cshop%5Cimg", "p={quoted}%2Fimg"),
         ("p=C%3A%2Fxampp%2Fhtdocs%2Fshop%2Fimg", "p={quoted}%2Fimg"),
