@@ -61,6 +61,8 @@ class Walker:
         if number >= len(pages):
             return "the menu has no more" if pages else "nobody got in"
         page = self._visitor.open(pages[number])
+        if any("ERR_NAME_NOT_RESOLVED" in fault for fault in page.faults):
+            return f"leads to another site, which cannot be reached here: {pages[number][-80:]}"
         if self._visitor.all(self.NAME) and self._visitor.all(self.PASSWORD):
             page.faults.append("asks to sign in again")
         return self.excused(page) or page.row(f"back office {number + 1}", title=page.title)

@@ -1,10 +1,11 @@
 """What the corpus runner takes for explained, and what it does not."""
 
 import base64
+import time
 
 import pytest
 
-from tests.corpus import compare_tree, replaced, residue, walk
+from tests.corpus import compare_tables, compare_tree, replaced, residue, walk
 from tests.corpus.template import Template
 
 ROW = {"shop_url": "http://tea.example:8080/boutique/", "account": "tea", "domain": "tea.example", "shop_name": "Tea"}
@@ -127,3 +128,31 @@ def test_a_picture_the_template_lacks_too_is_no_fault_of_the_shop(tmp_path):
     there = ["17-home_default/tea.jpg", "backoffice9/logo.png", "img/p/1/7/17-home_default.jpg", "index.php/page"]
     assert [lacking(path) for path in there] == [False] * 4
     assert [lacking(path) for path in ("18-home_default/tea.jpg", "backoffice9/none.png", "img/none.png")] == [True] * 3
+
+
+@pytest.mark.parametrize(
+    ("path", "is_one"),
+    [
+        ("uploads/2017/1-1-433x516.jpg", True), ("img/c/3-medium_default.jpg", True), ("img/c/3_thumb-home.jpg", True),
+        ("uploads/2017/9-433x516.jpg", False), ("img/c/4-medium_default.jpg", False), ("img/c/3-medium.php", False),
+    ],
+)  # fmt: skip
+def test_only_a_size_of_a_picture_of_the_template_is_one_the_shop_makes(path, is_one):
+    assert compare_tree.is_size(path, {"uploads/2017/1-1.jpg", "img/c/3.jpg"}) is is_one
+
+
+def picture(width, sizes):
+    return b'a:2:{s:5:"width";i:%d;s:5:"sizes";%b}' % (width, sizes)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "is_made"),
+    [
+        (b"1700000000", str(int(time.time())).encode(), True), (b"1700000000", b"1700000001", False),
+        (b"1", b"0", False), (None, b"1", False), (b"17", str(int(time.time())).encode(), False),
+        (picture(9, b"a:0:{}"), picture(9, b"a:1:{i:0;i:1;}"), True),
+        (picture(9, b"a:0:{}"), picture(8, b"a:1:{i:0;i:1;}"), False),
+    ],
+)  # fmt: skip
+def test_only_the_time_of_a_visit_and_a_pictures_new_sizes_are_made_by_visits(before, after, is_made):
+    assert compare_tables._is_made_by_visits(before, after) is is_made
