@@ -140,6 +140,14 @@ class Visitor:
         script = "arguments[0].value = arguments[1]; arguments[0].dispatchEvent(new Event('input', {bubbles: true}));"
         self.driver.execute_script(script, element, text)
 
+    def submit(self, field):
+        """Send the form the field belongs to; return when the next page is there."""
+        self._ask("arguments[0].setAttribute('data-before', '')", None, self.driver.find_element(By.TAG_NAME, "html"))
+        self._ask("arguments[0].form.submit()", None, field)
+        self.until(
+            lambda: not self.all("html[data-before]") and self._ask("return document.readyState", "") == "complete"
+        )
+
     def until(self, condition, seconds=30):
         """Wait until `condition()` holds; return what it returned, None when it never did."""
         deadline = time.monotonic() + seconds

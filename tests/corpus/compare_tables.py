@@ -1,6 +1,5 @@
 """Stage compare, tables: each row of the shop is the dump's, or a rule says why it is not."""
 
-import contextlib
 import hashlib
 import re
 import time
@@ -27,6 +26,9 @@ WRITTEN_NAMES = re.compile(
 SETTINGS_OF_WORDPRESS = ("options", "usermeta")
 DATE_COLUMNS = ("date_add", "created_at", "date_created_gmt", "post_date")
 FRESH_HOURS = 15
+#: Visits add less than this to what counts them.
+COUNTERS = re.compile(r"count|views|hits|visits|accessed")
+COUNTED = 50
 NAME_COLUMNS = ("name", "option_name", "meta_key")
 SHOWN = 60
 _MASKED_LETTERS = 24
@@ -133,17 +135,23 @@ class _Comparison:
     def _is_fresh(self, row, columns):
         """The row says that it was added since the shop was ordered, in whatever time zone."""
         for name in DATE_COLUMNS:
-            text = (row[columns.index(name)] or b"").decode("ascii", "replace") if name in columns else ""
-            with contextlib.suppress(ValueError):
-                if text and abs(datetime.now() - datetime.fromisoformat(text)) < timedelta(hours=FRESH_HOURS):
-                    return True
+            if name in columns and is_fresh((row[columns.index(name)] or b"").decode("ascii", "replace")):
+                return True
         return False
 
     def _is_written(self, table, row, columns):
+        if table.removeprefix(self._prefix).startswith("employee") and self._is_marketplaces(row, columns):
+            return True
         if table.removeprefix(self._prefix) in WRITTEN_BY_VISITS or table in self._emptied:
             return True
         names = [row[columns.index(name)] or b"" for name in NAME_COLUMNS if name in columns]
         return any(WRITTEN_NAMES.search(name.decode("utf-8", "replace")) for name in names)
+
+    def _is_marketplaces(self, row, columns):
+        """The employee PrestaShop's marketplace makes for itself when the back office is first seen."""
+        number = row[columns.index("id_employee")].decode()
+        mine = f"SELECT 1 FROM `{self._prefix}employee` WHERE id_employee = %s AND email LIKE 'mbo-%%@prestashop.com'"
+        return bool(self._server.rows(mine, number, database=self._restored))
 
     def _row(self, table, columns, old, new, key):
         written = self._is_written(table, new, columns)
@@ -155,7 +163,7 @@ class _Comparison:
                 self._explained["replaced"] += 1
             elif self._is_named(table, new, columns):
                 self._explained["named by the report"] += 1
-            elif _is_made_by_visits(before, after):
+            elif _is_made_by_visits(before, after, f"{name} {_name(new, columns)}"):
                 self._explained["written by visits"] += 1
             elif self._set[place] > 0:
                 self._set[place] -= 1
@@ -172,12 +180,25 @@ class _Comparison:
         return any(len(name) > 4 and name.decode("utf-8", "replace") in self._said for name in names)
 
 
-def _is_made_by_visits(before, after):
-    """Tell whether `after` is the time of a visit, or what WordPress knows of a picture whose sizes it has made."""
+def is_fresh(text):
+    """Tell whether `text` is a moment since the order, in whatever time zone."""
+    try:
+        return abs(datetime.now() - datetime.fromisoformat(text)) < timedelta(hours=FRESH_HOURS)
+    except (ValueError, TypeError):
+        return False
+
+
+def _is_made_by_visits(before, after, name):
+    """Tell whether `after` is the time of a visit, a number it counts, or the sizes WordPress has made of a picture."""
     if before is None or after is None:
         return False
-    if before.isdigit() and after.isdigit() and len(after) == len(before) == len(str(int(time.time()))):
-        return abs(time.time() - int(after)) < FRESH_HOURS * 3600
+    if before.isdigit() and after.isdigit():
+        is_time = len(after) == len(before) == len(str(int(time.time())))
+        if is_time:
+            return abs(time.time() - int(after)) < FRESH_HOURS * 3600
+        return COUNTERS.search(name) is not None and 0 < int(after) - int(before) < COUNTED
+    if is_fresh(after.decode("utf-8", "replace")):
+        return True
     known = b's:5:"width"', b's:5:"sizes"'
     if not all(mark in text for text in (before, after) for mark in known):
         return False

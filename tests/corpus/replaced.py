@@ -9,6 +9,9 @@ from urllib.parse import quote
 _LENGTH = re.compile(rb"\bs:\d+:")
 _SCHEME = re.compile(rb"https?(:|%3A|&#58;)", re.IGNORECASE)
 _BASE64 = re.compile(rb"[A-Za-z0-9+/]{40,}={0,2}")
+#: However often it is escaped, a separator of Windows is a slash on the new host.
+_SEPARATOR = re.compile(rb"\\+/?")
+_WINDOWS = re.compile(r"[A-Za-z]:[\\/]")
 #: No letter stands before, but for those of an escape.
 _BEGINNING = rb"(?:(?<![\w-])|(?<=%[0-9A-Fa-f]{2})|(?<=\\[nrt]))"
 SHORTEST = 3
@@ -27,11 +30,12 @@ class Canonical:
     """Replaces what is a shop's own by its name; `known` is [(name, text)], the longest texts first."""
 
     def __init__(self, known):
+        self._is_windows = any(name == "path" and _WINDOWS.match(text) for name, text in known)
         forms = {}
         for name, text in known:
             if len(text) >= SHORTEST:
                 for form in spellings(text):
-                    forms.setdefault(form, name.encode())
+                    forms.setdefault(self._slashed(form), name.encode())
         listed = sorted(forms, key=len, reverse=True)
         self._names = forms
         self._bases = _base_pattern(known)
@@ -42,8 +46,11 @@ class Canonical:
 
     def __call__(self, data):
         """Return `data` (bytes) in the form that is the same for every shop."""
-        made = self._plain(data)
+        made = self._plain(self._slashed(data))
         return _BASE64.sub(self._inside, made)
+
+    def _slashed(self, data):
+        return _SEPARATOR.sub(b"/", data) if self._is_windows else data
 
     def _plain(self, data):
         made = self._pattern.sub(lambda found: b"<" + self._names[found[0]] + b">", data)
@@ -55,7 +62,7 @@ class Canonical:
 
     def _inside(self, found):
         try:
-            decoded = base64.b64decode(found[0], validate=True)
+            decoded = self._slashed(base64.b64decode(found[0], validate=True))
         except (binascii.Error, ValueError):
             return found[0]
         made = self._plain(decoded)

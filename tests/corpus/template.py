@@ -50,7 +50,8 @@ def read(shop, server, database):
         name: value for name, value in settings.items()
         if _SECRET.search(name) and len(value) >= SHORTEST and value.lower() not in COMMON
     }  # fmt: skip
-    made.paths = [str(shop.tree), *sorted(_recorded_paths(shop.tree))]
+    recorded = _recorded_paths(shop.tree) | _allowed_paths(server, database, tables)
+    made.paths = [str(shop.tree), *sorted(recorded)]
     return made
 
 
@@ -61,6 +62,14 @@ def _recorded_paths(tree):
         for text in _DIRECTORY.findall(path.read_text("utf-8", "replace")):
             found.add(text.replace("\\\\", "\\").replace("\\/", "/").rstrip("/\\"))
     return {path for path in found if len(path) >= SHORTEST}
+
+
+def _allowed_paths(server, database, tables):
+    """Return the document roots WooCommerce has written down where it allows downloads from."""
+    name = next((one for one in tables if one.endswith("wc_product_download_directories")), None)
+    rows = _texts(server, f"SELECT url FROM `{name}` WHERE url LIKE 'file://%'", database) if name else []
+    roots = [url.removeprefix("file://").partition("/wp-content/")[0] for (url,) in rows if "/wp-content/" in url]
+    return {root for root in roots if len(root) >= SHORTEST}
 
 
 def _settings(tree):

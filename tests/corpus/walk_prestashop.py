@@ -84,12 +84,22 @@ class PrestaShop(Walker):
         )
         if not words:
             return "its search index is empty"
-        page = self._visitor.open(f"index.php?controller=search&s={words[0][0]}&search_query={words[0][0]}")
+        page = self._searched(words[0][0])
         if not self._visitor.all(
             ".product-miniature, .product-container, .ajax_block_product, [data-id-product], .product_img_link"
         ):
             page.faults.append("finds nothing")
         return page.row("search")
+
+    def _searched(self, word):
+        """Return the page the form on the front page leads to; of themes without one, that of the address."""
+        page = self._visitor.open("")
+        field = self._visitor.first("input[name='s'], input[name='search_query']")
+        if page.faults or field is None:
+            return self._visitor.open(f"index.php?controller=search&s={word}&search_query={word}")
+        self._visitor.fill(field, word)
+        self._visitor.submit(field)
+        return self._visitor.look()
 
     def cart(self):
         """A product goes into the cart."""

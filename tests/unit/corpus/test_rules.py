@@ -41,6 +41,16 @@ def test_what_every_shop_has_of_its_own_is_replaced(old, new):
     assert same(old.encode()) == same(new.encode())
 
 
+def test_a_path_of_windows_is_replaced_whatever_its_separators():
+    windows = template("old.example/")
+    windows.paths = ["C:\\xampp\\htdocs\\shop"]
+    known = [*replaced.template_values(windows), *replaced.shop_values(ROW, "/home/tea/public_html")]
+    same = replaced.Canonical(sorted(known, key=lambda one: -len(one[1])))
+    for old in (rb"C:\\xampp\\htdocs\\shop\\img", rb"C:\xampp\htdocs\shop\img", rb"C:\/xampp\/htdocs\/shop\/img"):
+        assert same(old) == same(b"/home/tea/public_html/img")
+    assert same(rb"C:\xampp\htdocs\shop\img") != same(b"/home/tea/public_html/pdf")
+
+
 def test_what_was_replaced_within_base64_is_replaced():
     same = canonical("old.example/shop/")
     texts = ("<a href='http://old.example/shop/'>here</a>", "<a href='http://tea.example:8080/boutique/'>here</a>")
@@ -149,10 +159,18 @@ def picture(width, sizes):
     ("before", "after", "is_made"),
     [
         (b"1700000000", str(int(time.time())).encode(), True), (b"1700000000", b"1700000001", False),
-        (b"1", b"0", False), (None, b"1", False), (b"17", str(int(time.time())).encode(), False),
+        (b"1", b"0", False), (b"2020-01-01 10:00:00", b"2020-01-02 10:00:00", False),
+        (b"2020-01-01 10:00:00", time.strftime("%Y-%m-%d %H:%M:%S").encode(), True), (None, b"1", False),
+        (b"17", str(int(time.time())).encode(), False),
         (picture(9, b"a:0:{}"), picture(9, b"a:1:{i:0;i:1;}"), True),
         (picture(9, b"a:0:{}"), picture(8, b"a:1:{i:0;i:1;}"), False),
     ],
 )  # fmt: skip
 def test_only_the_time_of_a_visit_and_a_pictures_new_sizes_are_made_by_visits(before, after, is_made):
-    assert compare_tables._is_made_by_visits(before, after) is is_made
+    assert compare_tables._is_made_by_visits(before, after, "meta_value price") is is_made
+
+
+def test_only_what_counts_visits_may_have_grown_and_little():
+    assert compare_tables._is_made_by_visits(b"1", b"3", "meta_value product_views_count")
+    assert not compare_tables._is_made_by_visits(b"1", b"3", "meta_value price")
+    assert not compare_tables._is_made_by_visits(b"1", b"300", "meta_value product_views_count")
