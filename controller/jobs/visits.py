@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http.cookies import CookieError, SimpleCookie
-from urllib.parse import quote, urlencode, urljoin, urlsplit
+from urllib.parse import SplitResult, quote, urlencode, urljoin, urlsplit
 
 from shared.errors import ShoplaunchError
 
@@ -25,7 +25,8 @@ _SAFE = "/%:?=&+,;@!$'()*~-._"
 class Site:
     """Where requests go (`ip`, `port`) and whose shop they ask for (`host`: the domain, with a port if it has one).
 
-    With `context` they go over TLS and the certificate is verified for the host.
+    With `context` they go over TLS and the certificate is verified for the host. A shop that calls itself `plain_host`
+    over http is then visited over TLS wherever it leads.
     """
 
     ip: str
@@ -33,6 +34,7 @@ class Site:
     host: str
     base_uri: str = "/"
     context: ssl.SSLContext | None = None
+    plain_host: str = ""
 
     @property
     def scheme(self) -> str:
@@ -42,15 +44,14 @@ class Site:
     @property
     def keeps_secrets(self) -> bool:
         """Tell whether nobody on the way can read what is sent: it goes over TLS, or never leaves this machine."""
-        if self.context is not None:
-            return True
-        family = socket.AF_INET6 if ":" in self.ip else socket.AF_INET
-        try:
-            with socket.socket(family, socket.SOCK_DGRAM) as probe:
-                probe.bind((self.ip, 0))
-        except OSError:
-            return False
-        return True
+        return self.context is not None or is_of_this_machine(self.ip)
+
+    def own_path(self, url: SplitResult) -> str | None:
+        """Return the path (with its query) of an absolute address on this site's own host, None for another's."""
+        own = {(self.scheme, self.host.lower()), ("http", self.plain_host.lower() or None)}
+        if (url.scheme, url.netloc.lower()) not in own:
+            return None
+        return (url.path or "/") + (f"?{url.query}" if url.query else "")
 
     def connection(self, timeout: float) -> http.client.HTTPConnection:
         """Return a new connection, not open yet."""
@@ -142,6 +143,17 @@ class Visitor:
         return headers
 
 
+def is_of_this_machine(ip: str) -> bool:
+    """Tell whether an address is one of this machine's own."""
+    family = socket.AF_INET6 if ":" in ip else socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.bind((ip, 0))
+    except OSError:
+        return False
+    return True
+
+
 def visit(site: Site, path: str, name: str, timeout: float = TIMEOUT_SECONDS) -> Answer:
     """Return the answer a new visitor gets to GET `path`. Raises as `Visitor.open`."""
     return Visitor(site, timeout).open(path, name)
@@ -198,9 +210,10 @@ def _followed(site: Site, path: str, target: str, name: str) -> str:
         url = urlsplit(urljoin(f"{site.scheme}://{site.host}{path}", target))
     except ValueError:
         raise ShoplaunchError("check_failed", f"{name}: {path} leads to what is no address") from None
-    if url.netloc.lower() != site.host.lower() or url.scheme != site.scheme:
+    followed = site.own_path(url)
+    if followed is None:
         # Never the whole address: what follows the host may be a session's key
         raise ShoplaunchError("check_failed", f"{name}: {path} leads to another host: {url.scheme}://{url.netloc}")
     if not f"{url.path}/".startswith(site.base_uri):
         raise ShoplaunchError("check_failed", f"{name}: {path} leads out of the shop's folder {site.base_uri}")
-    return (url.path or "/") + (f"?{url.query}" if url.query else "")
+    return followed

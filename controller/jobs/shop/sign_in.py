@@ -83,10 +83,7 @@ def _changes(site: Site, path: str) -> bool:
 
 
 def _path(site: Site, address: str) -> str | None:
-    parts = urlsplit(address)
-    if parts.netloc.lower() != site.host.lower() or parts.scheme != site.scheme:
-        return None
-    return (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    return site.own_path(urlsplit(address))
 
 
 def _bare(path: str) -> str:

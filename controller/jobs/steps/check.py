@@ -9,8 +9,8 @@ import sqlalchemy as sa
 
 from controller.db import events, proofs
 from controller.db.engine import reading
-from controller.jobs import acks, certificate, later, pull, visits
-from controller.jobs.shop import shop_checks
+from controller.jobs import acks, certificate, later, pull, tls, visits
+from controller.jobs.shop import office_proof, shop_checks
 from controller.jobs.steps.php import chosen
 from controller.jobs.steps.work import Later, Outcome, Work
 from shared.bundle import variant_of
@@ -38,16 +38,20 @@ def run(work: Work) -> Outcome:
     php = chosen(work.tools.panel.mend_php, work.account, manifest)
     address = work.tools.panel.site_address(work.account)
     site = visits.Site(address.ip, address.port, values["domain"], values["base_uri"])
-    answers = shop_checks.run_checks(
-        site, manifest["checks"], Renderer(manifest["nonce"], values), password=work.private.get("admin.password", "")
-    )
+    password, renderer = work.private.get("admin.password", ""), Renderer(manifest["nonce"], values)
+    answers = shop_checks.run_checks(site, manifest["checks"], renderer, password=password)
+    signed_in = ""
+    if not site.keeps_secrets:
+        secure = office_proof.over_tls(site, address, tls.context(work.tools.config))
+        inside, signed_in = office_proof.proved(secure, manifest["checks"], renderer, password)
+        answers += inside
     now = work.tools.clock()
     signed = certificate.make(job, work.bundle, values, evidence, answers, prints, work.tools.keys.signing, now)
 
     def keep(connection: sa.Connection) -> None:
         proofs.put_certificate(connection, job.id, signed, now)
 
-    note = "; ".join(filter(None, [f"{len(answers)} visits", removed]))
+    note = "; ".join(filter(None, [f"{len(answers)} visits", signed_in, removed]))
     kept = later.of_manifest(manifest, values["admin_folder"])
     return Outcome(facts={"php": php}, columns={"later": kept}, note=note, effect=keep)
 

@@ -1,0 +1,57 @@
+"""The proof that the new administrator can sign in, made over TLS where the shop's server is another machine."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from controller.jobs import tls, values
+from controller.jobs.shop import shop_checks
+from controller.jobs.visits import Site
+from controller.panels.base import SiteAddress
+from shared.errors import ShoplaunchError
+from shared.placeholders import Renderer
+
+#: A server that does not answer at all must not hold up a shop for long.
+_LOOK_SECONDS = 5
+SIGNED_IN = "signed in to the back office over TLS"
+NOT_YET = "not signed in to the back office: no valid certificate is served yet"
+NO_FORM = "not signed in to the back office: its form does not answer over TLS yet"
+
+
+def offices(checks: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Return the checks that say how the administrator signs in."""
+    return [check for check in checks if "sign_in" in check]
+
+
+def over_tls(plain: Site, address: SiteAddress, trusted: ssl.SSLContext) -> Site:
+    """Return the site of a shop that still calls itself by http, visited over TLS alone."""
+    domain = plain.host.partition(":")[0]
+    return replace(
+        plain, port=address.tls_port, host=values.tls_host(domain, address), context=trusted, plain_host=plain.host
+    )
+
+
+def proved(
+    secure: Site, checks: Sequence[Mapping[str, Any]], renderer: Renderer, password: str
+) -> tuple[list[dict[str, Any]], str]:
+    """Return the rows of the visits behind the form, and a note for the operator; no rows where TLS is not there yet.
+
+    Raises ShoplaunchError `check_failed` when the form answers and the administrator is not let in.
+    """
+    wanted = offices(checks)
+    if not wanted or not password or secure.context is None:
+        return [], ""
+    if not tls.look(secure.ip, secure.port, secure.host.partition(":")[0], secure.context, _LOOK_SECONDS).valid:
+        return [], NOT_YET
+    try:
+        shop_checks.run_checks(secure, wanted, renderer)
+    except ShoplaunchError:
+        # Another site may answer over TLS; the shop itself was proved over http
+        return [], NO_FORM
+    rows = shop_checks.run_checks(secure, wanted, renderer, password=password)
+    names = {check["name"] for check in wanted}
+    inside = [row for row in rows if row["name"] not in names]
+    return inside, SIGNED_IN if inside else ""

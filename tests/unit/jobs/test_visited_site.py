@@ -1,0 +1,24 @@
+"""Which addresses are a visited site's own."""
+
+import ssl
+from urllib.parse import urlsplit
+
+import pytest
+
+from controller.jobs.visits import Site
+
+PLAIN = Site("192.0.2.7", 8080, "shop.example:8080")
+SECURE = Site("192.0.2.7", 443, "shop.example", context=ssl.create_default_context())
+BY_HTTP = Site("192.0.2.7", 443, "shop.example", context=SECURE.context, plain_host="shop.example:8080")
+
+
+@pytest.mark.parametrize(
+    ("site", "address", "path"),
+    [(PLAIN, "http://Shop.example:8080/a?b=c", "/a?b=c"), (PLAIN, "http://shop.example:8080", "/"),
+     (PLAIN, "https://shop.example:8080/a", None), (PLAIN, "http://shop.example/a", None),
+     (SECURE, "https://shop.example/a", "/a"), (SECURE, "http://shop.example/a", None), (SECURE, "http:///a", None),
+     (BY_HTTP, "https://shop.example/a", "/a"), (BY_HTTP, "http://shop.example:8080/a", "/a"),
+     (BY_HTTP, "http://shop.example/a", None), (BY_HTTP, "http://other.example:8080/a", None)],
+)  # fmt: skip
+def test_only_its_own_host_and_the_name_it_has_over_http_belong_to_a_site(site, address, path):
+    assert site.own_path(urlsplit(address)) == path
