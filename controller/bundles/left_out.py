@@ -45,5 +45,7 @@ def _sizes(path: bytes) -> Iterator[int]:
             names = [entry.name for entry in scan]
     except OSError:
         return
+    if not names:
+        yield 0
     for name in names:
         yield from _sizes(os.path.join(path, name))  # noqa: PTH118 - bytes paths

@@ -13,8 +13,9 @@ from controller.recipes.web_root_content import Content
 from shared.bundle import check_path
 from shared.errors import ShoplaunchError
 
-#: Where a rule looks: at the root itself, at every depth but in packages of others, or really everywhere.
-TOP, ANYWHERE, EVERYWHERE = "top", "anywhere", "everywhere"
+#: Where a rule looks: at the root itself, where no code lies, at every depth but in packages of others, or really
+#: everywhere.
+TOP, OUTSIDE, ANYWHERE, EVERYWHERE = "top", "outside", "anywhere", "everywhere"
 FILE, FOLDER = "file", "folder"
 
 VERSIONS = "version control and its services"
@@ -53,8 +54,16 @@ class Rule:
 
 
 #: How archives are called.
-_ARCHIVE = rb"(?:zip|tar|tar\.(?:gz|bz2|xz|zst)|tgz|tbz2?|txz|7z|rar)"
-_DUMP = rb"[^/]*\.(?:sql|mysql|dump)(?:[-_.][0-9][-_.0-9tz]*)?(?:\.(?:gz|gzip|bz2|xz|zip|zst|7z|rar|tgz))?"
+_PACKED = rb"(?:gz|gzip|bz2|xz|zst|lz4|lzma|br)"
+#: What is encrypted, and what was cut into parts.
+_PART = rb"(?:\.(?:gpg|pgp|asc|enc|aes))?(?:[-_.](?:part[-_]?)?(?:[0-9]{1,4}|[ab][a-z]))?"
+_ARCHIVE = rb"(?:zipx?|tar|tar\." + _PACKED + rb"|tgz|tbz2?|txz|tzst|7z|rar)" + _PART
+_DUMP = rb"[^/]*\.(?:sql|mysql|dump)(?:[-_.][0-9][-_.0-9tz]*)?(?:\.(?:zip|7z|rar|tgz|" + _PACKED + rb"))?" + _PART
+#: Endings of what is shown, run or read by the shop: most files have one, and no dump is called so.
+_NO_DUMP = (
+    rb"jpe?g|png|gif|webp|avif|svg|ico|bmp|mp[34]|webm|pdf|woff2?|ttf|eot|otf|php|phtml|tpl|twig|css|scss|less|js|map"
+    rb"|html?|xml|json|ya?ml|xlf|po|mo|md"
+)
 _CODE = rb"(?:php[0-9]?|inc|phtml|tpl|twig|html?|yml|yaml|xml|ini|json|js|css|txt)"
 
 RULES: tuple[Rule, ...] = (
@@ -65,7 +74,7 @@ RULES: tuple[Rule, ...] = (
          rb"|\.editorconfig|\.(?:eslint|prettier|stylelint|jshint)(?:rc|ignore)(?:\..*)?|\.php[-_]cs(?:[-_.].*)?"
          rb"|phpstan[^/]*\.neon(?:\.dist)?|psalm[^/]*\.xml(?:\.dist)?|\.phpunit(?:\..*)?|phpunit(?:[-_.][^/]*)?\.(?:xml|phar)(?:\..*)?"
          rb"|[^/]*\.(?:side|jmx|postman_(?:collection|environment)\.json)|cypress(?:\.config\.[jt]s|\.json)"
-         rb"|composer\.phar|wp-cli\.phar|\.devcontainer|\.ddev|\.lando[^/]*\.ya?ml|\.vagrant|vagrantfile"),
+         rb"|\.buildpath|\.project|\.settings|\.sass-cache|composer\.phar|wp-cli\.phar|\.devcontainer|\.ddev|\.lando[^/]*\.ya?ml|\.vagrant|vagrantfile"),
     Rule(DEVELOPMENT, rb"docker-compose[^/]*\.ya?ml(?:\..*)?|dockerfile(?:[-_.][a-z0-9]+)?|\.dockerignore|\.docker"),
     Rule(DEVELOPMENT, rb"docker|compose(?:\.[^/]*)?\.ya?ml|makefile|procfile|capfile|rector\.php"
          rb"|deploy\.(?:php|sh)|(?:app|index)_dev\.php|\.platform(?:\.app\.ya?ml)?|behat\.ya?ml(?:\.dist)?"
@@ -74,34 +83,41 @@ RULES: tuple[Rule, ...] = (
          rb"|\.s?ftp[^/]*\.json|\.ftpconfig|\.remote-sync\.json|\.sftp|sftp(?:-config)?[^/]*\.json|\.s3cfg"
          rb"|id_(?:rsa|dsa|ecdsa|ed25519)(?:\..*)?|authorized_keys|known_hosts|.*\.(?:ppk|kdbx)"),
     Rule(KEYS, rb"auth\.json|\.composer|\.config", TOP),
+    Rule(KEYS, rb"auth\.json", kind=FILE, judge=Content.is_composers_auth),
     Rule(KEYS, rb".*\.(?:pem|key|priv)", kind=FILE, judge=Content.is_private_key),
     Rule(KEYS, rb".*\.(?:p12|pfx)", kind=FILE, judge=Content.is_outside_code),
     Rule(ENVIRONMENT, rb"\.env(?:[-_.].*)?|\.envrc", TOP),
+    Rule(ENVIRONMENT, rb"\.env\.(?:[^/]+\.)?local", kind=FILE),
     Rule(DUMPS, _DUMP, kind=FILE, judge=Content.is_dump),
-    Rule(DUMPS, rb"[^/]*\." + _ARCHIVE + rb"|[^/]*\.(?:wpress|jpa|jps|daf|bundle)", TOP, FILE),
+    Rule(DUMPS, rb"[^/]*\." + _ARCHIVE + rb"|[^/]*\.(?:wpress|jpa|jps|daf|bundle|[zjr][0-9]{2})", TOP, FILE),
     Rule(DUMPS, rb"[^/]*\." + _ARCHIVE, kind=FILE, judge=Content.is_site_archive),
-    Rule(DUMPS, rb"[^/]*\.(?:wpress|jpa|daf)", kind=FILE),
+    Rule(DUMPS, rb"[^/]*\.(?:wpress|jpa|jps|daf)", kind=FILE),
+    Rule(DUMPS, rb"[^/]*\." + _PACKED + _PART, OUTSIDE, FILE, Content.is_named_copy),
+    Rule(DUMPS, rb"(?![^/]*\.(?:" + _NO_DUMP + rb")\Z)[^/]*", OUTSIDE, FILE, Content.holds_core_tables),
     Rule(INSTALLERS, rb"_*install(?:[-_. ~][^/]*)?|_*installation|_+install[^/]*|dup-installer", TOP, FOLDER),
     Rule(INSTALLERS, rb"[^/]*", TOP, FOLDER, Content.is_installer),
     Rule(INSTALLERS, rb"install_prestashop\.html|installer(?:-backup)?\.php|[^/]*_installer(?:-backup)?\.php"
          rb"|kickstart\.php", TOP, FILE),
-    Rule(OLD_COPIES, rb"[^/]*\.(?:bak|old|orig|save|saved|backup|bkp)(?:[-_.]?[0-9]*)?|[^/]*~|[^/]*\.sw[op]|#[^/]*#"
+    Rule(OLD_COPIES, rb"[^/]*\.(?:bak|old|orig|save|saved|backup|bkp)(?:[-_.]?[0-9]*)?|[^/]*~|[^/]*\.rej|[^/]*\.sw[op]"
+         rb"|\.[^/]*\.sw[k-p]|#[^/]*#|\.#[^/]*"
          rb"|[^/]*\." + _CODE + rb"[-_.](?:bak|old|orig|save|copy|copia|backup|bkp|[0-9]{4,})[-_.0-9]*"
          rb"|copy of [^/]*|[^/]* - cop(?:y|ia|ie)(?: ?\([0-9]+\))?\." + _CODE,
          judge=Content.is_unused),
     Rule(OLD_COPIES, rb"\.htaccess[^/]+|[^/]+\.htaccess", TOP, FILE),
-    Rule(OLD_COPIES, rb"_?backups?|_?bak|_?old|[^/]*[-_.](?:backups?|bak)|(?:backups?|bak)[-_.][^/]*", TOP, FOLDER,
-         judge=Content.is_unused),
+    Rule(OLD_COPIES, rb"_?backups?|_?bak|_?old|[^/]*[-_.](?:backups?|bak|old)|(?:backups?|bak|old)[-_.][^/]*", TOP,
+         FOLDER, judge=Content.is_unused),
     Rule(DOORS, rb"php-?my-?admin[^/]*|pma|adminer|mysqldumper|search-?replace-?db[^/]*|srdb[^/]*", TOP, FOLDER),
     Rule(DOORS, rb"adminer[^/]*\.php|searchreplacedb2?\.php|bigdump\.php|emergency\.php|tinyfilemanager\.php"
          rb"|filemanager\.php", kind=FILE, judge=Content.is_outside_code),
-    Rule(DOORS, rb"[^/]*\.php[0-9]?", TOP, FILE, Content.shows_php),
+    Rule(DOORS, rb"[^/]*\.php[0-9]?", OUTSIDE, FILE, Content.is_door),
     Rule(LEFTOVERS, rb"\.ds_store|__macosx|thumbs\.db|ehthumbs\.db|desktop\.ini|\.directory|\$recycle\.bin"
-         rb"|\.trash(?:es)?|\.spotlight-v100|\.fseventsd|\._[^/]*", EVERYWHERE),
+         rb"|\.trash(?:es)?|\.spotlight-v100|\.fseventsd|\._[^/]*|\.nfs[0-9a-f]{8,}|\.fuse_hidden[0-9a-f]+"
+         rb"|\.~lock\.[^/]*#|~\$[^/]*", EVERYWHERE),
+    Rule(LEFTOVERS, rb"core\.[0-9]{2,}", kind=FILE, judge=Content.is_outside_code),
     Rule(LEFTOVERS, rb"\.(?:bash|sh|zsh|mysql|php|psql|python|node_repl|rediscli)_?(?:history|rc|profile|logout)"
          rb"|\.profile|\.lesshst|\.viminfo|\.vim|\.wget-hsts|\.selected_editor|\.sudo_as_admin_successful|\.npm|\.cache",
          TOP),
-    Rule(LOGS, rb"error_log(?:[-_.][0-9][^/]*|\.gz)?|php_?errors?(?:\.log|_log)|access_log", EVERYWHERE, FILE),
+    Rule(LOGS, rb"error_log(?:[-_.][0-9][^/]*|\.gz)?|php_?errors?[._]?log|access_log|nohup\.out", EVERYWHERE, FILE),
     Rule(LOGS, rb"[^/]*\.log(?:[-_.][0-9][^/]*)?(?:\.(?:gz|bz2))?", kind=FILE),
     Rule(TESTS, rb"tests?", kind=FOLDER, judge=Content.is_unreferenced_test),
     Rule(MODULES, rb"node_modules|bower_components", kind=FOLDER, judge=Content.is_unreferenced),
@@ -161,14 +177,20 @@ class WebRoot:
 
     def _by_table(self, path: bytes, is_directory: bool) -> str | None:
         name = path.rpartition(b"/")[2].lower()
-        place = "top" if b"/" not in path else "package" if _PACKAGES.fullmatch(path) else "below"
-        gate, rules = _GATES[place, is_directory]
+        gate, rules = _GATES[self._place(path), is_directory]
         if gate.fullmatch(name) is None:
             return None
         for pattern, rule in rules:
             if pattern.fullmatch(name) and (rule.judge is None or rule.judge(self._content, path)):
                 return rule.reason
         return None
+
+    def _place(self, path: bytes) -> str:
+        if b"/" not in path:
+            return "top"
+        if _PACKAGES.fullmatch(path):
+            return "package"
+        return "outside" if self._content.is_outside_code(path) else "code"
 
 
 def _gate(wheres: Collection[str], kind: str) -> tuple[re.Pattern[bytes], list[tuple[re.Pattern[bytes], Rule]]]:
@@ -187,7 +209,10 @@ def _odd(path: bytes) -> bool:
     return False
 
 
-_PLACES = {"top": (TOP, ANYWHERE, EVERYWHERE), "below": (ANYWHERE, EVERYWHERE), "package": (EVERYWHERE,)}
+_PLACES = {
+    "top": (TOP, OUTSIDE, ANYWHERE, EVERYWHERE), "outside": (OUTSIDE, ANYWHERE, EVERYWHERE),
+    "code": (ANYWHERE, EVERYWHERE), "package": (EVERYWHERE,),
+}  # fmt: skip
 _GATES = {
     (place, is_directory): _gate(wheres, FOLDER if is_directory else FILE)
     for place, wheres in _PLACES.items()

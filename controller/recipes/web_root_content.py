@@ -36,6 +36,13 @@ _COPY_WORD = re.compile(
     rb"(?:^|[^a-z])(?:backups?|bak|dump|database|db|sql|site|public_html|htdocs|www|wwwroot)(?:[^a-z]|$)", re.IGNORECASE
 )
 _PRIVATE_KEY = re.compile(rb"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY-----")
+_COMPOSERS_AUTH = re.compile(rb"\"(?:http-basic|bearer|(?:github|gitlab|bitbucket)-(?:oauth|token))\"\s*:")
+#: How programs of one file that open a database or a disk to anybody call themselves.
+_TOOLS = re.compile(
+    rb"Adminer - Compact database|AdminerEvo|Tiny File Manager|BigDump|Search Replace DB|Unzipper extracts|'FilesMan'"
+)
+#: Where WordPress keeps what was put into pages.
+_MEDIA = re.compile(rb"wp-content/uploads/[0-9]{4}/[0-9]{2}/.*", re.DOTALL)
 _SHOWS_PHP = re.compile(rb"(?<![\w>$:])phpinfo\s*\(", re.IGNORECASE)
 #: `<?php phpinfo();`, maybe with a line about errors, is no page of a shop.
 _FEW_STATEMENTS = 3
@@ -105,17 +112,30 @@ class Content:
         return _CODE.fullmatch(path) is None
 
     def is_dump(self, path: bytes) -> bool:
-        """Tell whether a file of SQL is a copy of a database, and not what a module creates its tables with."""
-        return _CODE.fullmatch(path) is None or self._once("dump", path, self._holds_core_tables)
+        """Tell whether a file of SQL is a copy of a database: not what a module creates its tables with, or sells."""
+        is_by_name = _CODE.fullmatch(path) is None and _GOODS.fullmatch(path) is None
+        return is_by_name or self.holds_core_tables(path)
+
+    def holds_core_tables(self, path: bytes) -> bool:
+        """Tell whether a file, packed or not, is a dump with tables of the application itself."""
+        return self._once("dump", path, self._holds_core_tables)
+
+    def is_named_copy(self, path: bytes) -> bool:
+        """Tell whether a packed file is a copy of a database or site by its name."""
+        return not _GOODS.fullmatch(path) and not _MEDIA.fullmatch(path) and _is_copy_by_name(path)
 
     def is_site_archive(self, path: bytes) -> bool:
-        """Tell whether an archive holds a site or its database, by its members; by its name where these do not tell."""
+        """Tell whether an archive holds a site or its database: by its name, or by its members.
+
+        In a media library and among code the members alone tell, in the former the name where they cannot be read.
+        """
         if _GOODS.fullmatch(path):
             return False
-        wanted = _SITE_CONFIGURATION if _PARTS.fullmatch(path) else _SITE_MEMBER
-        if wanted is _SITE_MEMBER and _COPY_WORD.search(path.rpartition(b"/")[2]):
+        if _PARTS.fullmatch(path):
+            return self._once("archive", path, lambda one: any(map(_SITE_CONFIGURATION.fullmatch, self._members(one))))
+        if _is_copy_by_name(path) and not _MEDIA.fullmatch(path):
             return True
-        return self._once("archive", path, lambda one: any(map(wanted.fullmatch, self._members(one))))
+        return self._once("archive", path, self._holds_site)
 
     def is_unused(self, path: bytes) -> bool:
         """Tell whether the database names nothing there as in use."""
@@ -129,9 +149,15 @@ class Content:
         """Tell whether a folder is an installation of its own."""
         return any(all(self._is_there(path, mark) for mark in marks) for marks in _SITES)
 
-    def shows_php(self, path: bytes) -> bool:
-        """Tell whether a page does nothing but show how PHP is set up."""
+    def is_composers_auth(self, path: bytes) -> bool:
+        """Tell whether a file holds what Composer signs in to others with."""
+        return bool(_COMPOSERS_AUTH.search(self._head(path)))
+
+    def is_door(self, path: bytes) -> bool:
+        """Tell whether a page opens database or disk to anybody, or does nothing but show how PHP is set up."""
         head = self._head(path)
+        if _TOOLS.search(head):
+            return True
         code = _COMMENT.sub(b"", head)
         return len(head) < _HEAD // 4 and bool(_SHOWS_PHP.search(code)) and code.count(b";") <= _FEW_STATEMENTS
 
@@ -165,9 +191,13 @@ class Content:
         opener = next((opener for mark, opener in _OPENERS if head.startswith(mark)), None)
         with contextlib.suppress(OSError, EOFError, lzma.LZMAError), self._open(path) as raw:
             stream = opener(raw) if opener else raw
-            text = stream.read(_LOOKED_AT)
-            return bool(_DUMP_TOOL.search(text[:_HEAD])) and _has_core_tables(text)
+            text = stream.read(_HEAD)
+            return bool(_DUMP_TOOL.search(text)) and _has_core_tables(text + stream.read(_LOOKED_AT))
         return False
+
+    def _holds_site(self, path: bytes) -> bool:
+        members = list(self._members(path))
+        return any(map(_SITE_MEMBER.fullmatch, members)) if members else _is_copy_by_name(path)
 
     def _members(self, path: bytes) -> Iterator[str]:
         """Yield the names in an archive, as far as they can be read."""
@@ -214,6 +244,10 @@ class Content:
         with contextlib.suppress(OSError), self._open(path) as stream:
             return stream.read(_LOOKED_AT)
         return b""
+
+
+def _is_copy_by_name(path: bytes) -> bool:
+    return bool(_COPY_WORD.search(path.rpartition(b"/")[2]))
 
 
 def _has_core_tables(text: bytes) -> bool:

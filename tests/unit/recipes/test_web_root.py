@@ -31,21 +31,24 @@ LEFT_OUT = {
         ".vscode/", "themes/x/.idea/", "nbproject/", "shop.code-workspace", "docker-compose.override.yml",
         "Dockerfile", "docker/", "Makefile", ".php-cs-fixer.dist.php", "modules/x/phpunit.xml.dist", "composer.phar",
         "phpstan.neon.dist", "testing/checkout.side", "load.jmx", "api.postman_collection.json", "cypress.config.js",
+        "modules/x/.project", "modules/x/.settings/", ".buildpath", "themes/x/.sass-cache/",
     ],
     web_root.KEYS: [
         ".htpasswd", "admin/.htpasswd", "id_rsa", ".npmrc", "sftp-config.json", ".sftp.json", ".composer/",
     ],
     web_root.ENVIRONMENT: [
-        ".env", ".env.local", ".env.prod",
+        ".env", ".env.local", ".env.prod", "modules/x/.env.local", "app/.env.dev.local",
     ],
     web_root.LEFTOVERS: [
         ".DS_Store", "img/Thumbs.db", "vendor/a/.DS_Store", "__MACOSX/", "modules/Desktop.ini", "js/._a.js",
-        ".bash_history",
+        ".bash_history", "js/.nfs0000000000c1", "img/.fuse_hidden0001", ".~lock.prices.ods#", "docs/~$prices.docx",
+        "core.2817",
     ],
     web_root.OLD_COPIES: [
         "index.php.bak", "themes/x/header.tpl.old", "modules/x/x.php~", "classes/.Product.php.swp",
         "index.php.20230101", "css/style - Copy.css", ".htaccess.save", ".htaccess-2108-duplicator", "backup/",
-        "shop_backup/", "themes/mine.old/",
+        "shop_backup/", "themes/mine.old/", "modules_old/", "old-site/", ".index.php.swn", "classes/.#Product.php",
+        "classes/Product.php.rej",
     ],
     web_root.INSTALLERS: [
         "install/", "_install/", "install_old/", "install-dev/", "INSTALL.bak/", "installation/",
@@ -55,7 +58,7 @@ LEFT_OUT = {
         "adminer.php", "adminer-4.8.1.php", "phpMyAdmin-5.2/", "Search-Replace-DB-master/",
     ],
     web_root.LOGS: [
-        "error_log", "modules/x/error_log", "debug.log", "modules/x/logs/2023.log",
+        "error_log", "modules/x/error_log", "debug.log", "modules/x/logs/2023.log", "php_errorlog", "nohup.out",
     ],
     web_root.SERVER: [
         "cgi-bin/", ".user.ini", ".well-known/",
@@ -66,7 +69,9 @@ LEFT_OUT = {
     web_root.DUMPS: [
         "shop.sql", "img/shop.SQL.gz", "bck_shop.sql.20190102170000", "shop.sql-2019.01.02.gz",
         "shop-2023.tar.gz", "site.zip", "old.bundle", "kopia/Backup_DB.sql",
-        "files/backup-2023.7z",
+        "files/backup-2023.7z", "img/shop.sql.gz.001", "img/shop.sql.part1", "shop.sql.gz.aa", "img/db.sql.lz4",
+        "shop.sql.gz.gpg", "site.tar.lz4", "site.tzst", "site.zipx", "backup.zip.001", "backup.z01", "akeeba.j01",
+        "backup.tar.gz.part-aa", "img/backup.tar.gz.aa", "img/site.jps", "files/dump.gz",
     ],
 }  # fmt: skip
 
@@ -129,7 +134,9 @@ def test_what_its_name_tells_stays_out_for_its_reason(left_out, reason, path):
         "modules/installer/", "admin/themes/default/template/controllers/backup/", "classes/log/Log.php", "google.html",
         "modules/x/Dockerfile.php.tpl", "js/jquery-1.11.0.min.js", "img/logo.old.png", "composer.json", "package.json",
         "cacert.pem", "docs/manual.zip", "Copyright.txt", "src/Core/Backup/", "manifest.webmanifest",
-        "vendor/error_log.php",
+        "vendor/error_log.php", "banner.swf", "core/", "modules/core.2/", "img/dump.sql.png", "img/cms/backup.zip.jpg",
+        "modules/cvs/", "docs/a.z1", "wp-content/uploads/edd/tables.sql", "old-site.html", "classes/core.php", "a.gz",
+        "modules/x/auth.json", "modules/x/data.gz",
     ],
 )  # fmt: skip
 def test_what_a_shop_lives_of_is_packed(left_out, path):
@@ -151,6 +158,45 @@ def test_among_code_a_dump_is_one_by_the_tables_it_holds(left_out, path):
     assert left_out(path, packed(DUMP.replace("shop_", "PREFIX_").encode())) is None
 
 
+@pytest.mark.parametrize(
+    "path", ["img/cms/a/b/notes", "upload/prices.txt", "all.bin", "files/1.dat", "img/x.gz", "db.php_"]
+)
+def test_elsewhere_a_dump_is_one_whatever_it_is_called(left_out, path):
+    packed = gzip.compress if path.endswith("gz") else bytes
+    assert left_out(path, packed(DUMP.encode())) == web_root.DUMPS
+    assert left_out(path, packed(b"-- MySQL dump 10.13\nCREATE TABLE `ps_a` (`id` int);\n")) is None
+    assert left_out(path, packed(b"Prices of " + DUMP.encode()[20:])) is None
+
+
+def test_goods_are_dumps_only_by_what_they_hold(left_out):
+    assert left_out("wp-content/uploads/edd/shop.sql", DUMP) == web_root.DUMPS
+    assert left_out("wp-content/uploads/woocommerce_uploads/2026/course.sql", MODULES_SQL) is None
+
+
+def test_a_name_tells_of_an_archive_only_what_its_members_do_not(left_out):
+    media = "wp-content/uploads/2026/01"
+    assert left_out(f"{media}/on-site-guide.zip", zipped("guide.pdf")) is None
+    assert left_out(f"{media}/db-9-plug.zip", zipped("plug.step")) is None
+    assert left_out(f"{media}/backup-of-a-hamster.zip", zipped("hamster.jpg")) is None
+    assert left_out(f"{media}/www.zip", b"PK\x03\x04 cut") == web_root.DUMPS
+    assert left_out("img/cms/backup.zip", zipped("a.jpg")) == web_root.DUMPS
+
+
+def test_where_passwords_of_composer_are_kept_is_told_by_what_it_holds(left_out):
+    keys = '{"http-basic": {"repo.example": {"username": "a", "password": "b"}}}'
+    assert left_out("modules/x/auth.json", keys) == web_root.KEYS
+    assert left_out("app/auth.json", '{"github-oauth": {"github.com": "t"}}') == web_root.KEYS
+    assert left_out("modules/y/auth.json", '{"type": "service_account"}') is None
+
+
+def test_a_tool_that_opens_the_database_is_one_whatever_it_is_called(left_out):
+    adminer = "<?php\n/** Adminer - Compact database management\n* @link https://www.adminer.org/\n*/"
+    assert left_out("q.php", adminer) == web_root.DOORS
+    assert left_out("img/cms/q.php", adminer) == web_root.DOORS
+    assert left_out("files.php", "<?php\n//Default Configuration\n// Tiny File Manager") == web_root.DOORS
+    assert left_out("wp-content/plugins/adminer/inc/adminer/a.php", adminer) is None
+
+
 def test_an_archive_is_a_copy_by_what_it_holds(left_out):
     assert left_out("img/a.zip", zipped("all.sql")) == web_root.DUMPS
     assert left_out("wp-content/uploads/2023/a.tgz", tarred("./site/wp-config.php")) == web_root.DUMPS
@@ -168,7 +214,8 @@ def test_an_installer_is_one_by_what_it_holds_whatever_it_is_called(left_out):
 def test_a_page_that_only_shows_php_is_a_door(left_out):
     assert left_out("i.php", "<?php\n// for the host\nphpinfo();\n") == web_root.DOORS
     assert left_out("check.php", "<?php if ($allowed) { $a = 1; $b = 2; $c = 3; $d = 4; phpinfo(); }") is None
-    assert left_out("sub/i.php", "<?php phpinfo();") is None
+    assert left_out("img/i.php", "<?php phpinfo();") == web_root.DOORS
+    assert left_out("modules/x/i.php", "<?php phpinfo();") is None
 
 
 def test_a_site_of_its_own_below_the_root_stays_out(left_out):
