@@ -34,7 +34,7 @@ _SECRETS = {
 }
 _ENDS = {"_RIJNDAEL_IV_": b"=="}
 #: A new shop begins without a cache that may not be there.
-_CLEARED = {living.CACHE_CONSTANT: b"0"}
+_CLEARED = {living.CACHE_CONSTANT: b"0", **dict.fromkeys(living.SWITCHES, False)}
 _VERSION = "_PS_VERSION_"
 _REQUIRED = ("_DB_SERVER_", "_DB_NAME_", "_DB_USER_", "_DB_PASSWD_", "_DB_PREFIX_", "_COOKIE_KEY_", "_COOKIE_IV_")
 

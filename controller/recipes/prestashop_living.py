@@ -4,22 +4,31 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from controller.recipes.php_definitions import Definition, definitions, redefined
+from controller.recipes.php_shown_errors import without_shown_errors
 
 #: (where it stood, what becomes of it)
 Adjustment = tuple[str, str]
 
-#: Files that define how the shop runs.
-DEFINES = (b"config/defines.inc.php", b"config/defines_custom.inc.php")
+#: Files that define how the shop runs, at least where somebody put it there.
+DEFINES = (
+    b"config/defines.inc.php", b"config/defines_custom.inc.php", b"config/config.inc.php", b"config/bootstrap.php",
+    b"index.php",
+)  # fmt: skip
 _OFF = {
     "_PS_MODE_DEV_": "debug mode is off: pages of a living shop show no errors and are not compiled anew",
     "_PS_DEBUG_PROFILING_": "no page tells how long it took",
     "_PS_DISPLAY_COMPATIBILITY_WARNING_": "no page shows warnings of what will change",
     "_PS_MODE_DEMO_": "demonstration mode is off: the back office saves what is changed",
+    "_PS_DEBUG_SQL_": "no page shows what a query failed with",
 }
+_SHOWN_ERRORS = "pages show no errors"
+#: What stands between the braces of this is right there.
+_FOR_DEBUGGING = re.compile(rb"\bif\s*\([^(){}]*(?<!!)\b_PS_MODE_DEV_\b[^(){}]*\)\s*\{(?:[^{}]++|\{[^{}]*\})*+\Z")
 _IS_OFF = (False, 0, b"", b"0")
 
 #: Setting -> (values of a developer's machine, value of a living shop, what is said). Caches of style sheets and
@@ -39,6 +48,8 @@ PARAMETERS: Mapping[str, tuple[Any, str]] = {
     "ps_cache_enable": (False, "no cache server is used: a new account has none"),
 }
 CACHE_CONSTANT = "_PS_CACHE_ENABLED_"
+#: Constants that are off in a living shop, in whatever file.
+SWITCHES = tuple(_OFF)
 #: Files with variables of the environment.
 ENVIRONMENTS = (b".env", b".env.dist")
 _LINE = re.compile(rb"\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=(.*)", re.DOTALL)
@@ -55,7 +66,8 @@ def setting(name: str, value: bytes) -> bytes:
 def file(path: bytes, content: bytes) -> bytes | None:
     """Return a file that says how the shop runs as a living shop has it, None where nothing is changed."""
     if path in DEFINES:
-        plain = redefined(content, path.decode(), _switched_off)
+        plain = redefined(content, path.decode(), lambda one: _switched_off(one, content))
+        plain = without_shown_errors(plain, partial(_is_for_debugging, plain))
     elif path in ENVIRONMENTS:
         plain = b"".join(line for _, line in _environment(content))
     else:
@@ -69,6 +81,7 @@ def adjustments(root: Path, settings: Mapping[str, str | None], values: Mapping[
     for name, (wanted, what) in PARAMETERS.items():
         if name in values and values[name] != wanted:
             found.append((f"parameter {name}", what))
+    found += [(name, what) for name, what in _OFF.items() if values.get(name, False) not in _IS_OFF]
     if values.get(CACHE_CONSTANT) not in (None, *_IS_OFF):
         found.append((CACHE_CONSTANT, PARAMETERS["ps_cache_enable"][1]))
     return found
@@ -84,8 +97,11 @@ def _of_settings(settings: Mapping[str, str | None]) -> Iterator[Adjustment]:
 def _of_files(root: Path) -> Iterator[Adjustment]:
     for path in DEFINES:
         content = _content(root / path.decode())
-        for name in dict.fromkeys(one.name for one in definitions(content, path.decode()) if _switched_off(one)):
+        found = (one.name for one in definitions(content, path.decode()) if _switched_off(one, content))
+        for name in dict.fromkeys(found):
             yield f"{path.decode()} {name}", _OFF[name]
+        if without_shown_errors(content, partial(_is_for_debugging, content)) != content:
+            yield f"{path.decode()} ini_set", _SHOWN_ERRORS
     for path in ENVIRONMENTS:
         lines = _content(root / path.decode())
         gone = [name for name, line in _environment(lines) if name and not line]
@@ -101,8 +117,14 @@ def _content(path: Path) -> bytes:
         return b""
 
 
-def _switched_off(one: Definition) -> bytes | None:
-    return b"false" if one.name in _OFF and (one.value is None or one.value not in _IS_OFF) else None
+def _switched_off(one: Definition, source: bytes) -> bytes | None:
+    is_on = one.name in _OFF and (one.value is None or one.value not in _IS_OFF)
+    return b"false" if is_on and not _is_for_debugging(source, one.start) else None
+
+
+def _is_for_debugging(source: bytes, place: int) -> bool:
+    """Tell whether what stands at a place is run in debug mode alone."""
+    return bool(_FOR_DEBUGGING.search(source, 0, place))
 
 
 def _environment(content: bytes) -> Iterator[tuple[str, bytes]]:

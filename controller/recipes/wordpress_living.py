@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from controller.recipes import wordpress_login as login
 from controller.recipes.php_definitions import Definition
+from controller.recipes.php_shown_errors import without_shown_errors as without_shown_errors
 
 #: (where it stood, what becomes of it)
 Adjustment = tuple[str, str]
@@ -26,11 +27,6 @@ CONSTANTS: Mapping[str, tuple[bytes, Sequence[object], str]] = {
     "WP_HTTP_BLOCK_EXTERNAL": (b"false", _OFF, "the site may ask others: for payments, rates, updates"),
     "WP_PROXY_HOST": (b"''", (b"",), "the template's proxy is not asked"),
 }  # fmt: skip
-_INI_SET = re.compile(
-    rb"(\bini_set\(\s*['\"](?:display_errors|display_startup_errors|html_errors)['\"]\s*,\s*+)"
-    rb"(?!(?:0|'0'|\"0\"|false|'off'|\"off\"|'')\s*\))[^,;()]+(?=\))",
-    re.IGNORECASE,
-)
 _ERRORS_SHOWN = "pages show no errors"
 #: Option -> (values of an unfinished site, value of a living one, what is said).
 OPTIONS: Mapping[str, tuple[Sequence[bytes], bytes, str]] = {
@@ -77,11 +73,6 @@ def constant(one: Definition) -> bytes | None:
     # What would have to be run may be anything
     is_same = one.value is not None and any(type(one.value) is type(other) and one.value == other for other in same)
     return None if one.name not in CONSTANTS or is_same else value
-
-
-def without_shown_errors(source: bytes) -> bytes:
-    """Return the source of wp-config.php where it lets PHP show no errors."""
-    return _INI_SET.sub(rb"\g<1>0", source)
 
 
 def option(name: str, value: bytes) -> bytes:

@@ -1,5 +1,7 @@
 """A PrestaShop from a developer's machine becomes a living shop, and each change is told."""
 
+from pathlib import Path
+
 import pytest
 
 from controller.bundles.tree import Tree
@@ -8,6 +10,7 @@ from controller.recipes import prestashop_settings as settings
 from controller.recipes.base import PackOptions
 from controller.recipes.prestashop import PrestaShop
 from controller.recipes.prestashop_config import Configuration
+from controller.recipes.prestashop_defines import Defines
 
 NONCE = "1a2b3c4d"
 DEFINES = b"config/defines.inc.php"
@@ -32,6 +35,36 @@ def test_what_depends_on_debug_mode_and_what_is_off_stays():
         b"if (_PS_MODE_DEV_ === true) {\n    define('_PS_DEBUG_SQL_', true);\n}\n"
     )
     assert living.file(DEFINES, source) is None
+
+
+@pytest.mark.parametrize("path", [DEFINES, b"config/config.inc.php", b"index.php"])
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        (b"define('_PS_DEBUG_SQL_', true);", b"define('_PS_DEBUG_SQL_', false);"),
+        (b"@ini_set('display_errors', 'on');", b"@ini_set('display_errors', 0);"),
+        (b"ini_set (\"display_errors\", 1);", b"ini_set (\"display_errors\", 0);"),
+        (b"if (_PS_MODE_DEV_) {\n} else {\n@ini_set('display_errors', 'on'); define('_PS_DEBUG_SQL_', true);\n}",
+         b"if (_PS_MODE_DEV_) {\n} else {\n@ini_set('display_errors', 0); define('_PS_DEBUG_SQL_', false);\n}"),
+    ],
+)  # fmt: skip
+def test_errors_and_queries_are_not_shown_but_in_debug_mode(path, written, meant):
+    for_debugging = (
+        b"<?php\nif (_PS_MODE_DEV_ === true) {\nif (X === false) {\n$y = 1;\n}\n"
+        b"@ini_set('display_errors', 'on');define('_PS_DEBUG_SQL_', true);\n}\n"
+    )
+    off = b"@ini_set('display_errors', 'off'); define('_PS_DEBUG_SQL_', false);\n"
+    assert living.file(path, for_debugging + off) is None
+    assert living.file(path, for_debugging + off + written) == for_debugging + off + meant
+
+
+def test_what_settings_of_1_6_switch_on_is_off_and_told():
+    values = {"_PS_MODE_DEV_": True, "_PS_DEBUG_PROFILING_": b"1", "_PS_MODE_DEMO_": False, "_DB_NAME_": b"n"}
+    written = Defines(values).template(NONCE)
+    assert b"define('_PS_MODE_DEV_', false)" in written and b"define('_PS_DEBUG_PROFILING_', false)" in written
+    assert [where for where, _ in living.adjustments(Path("/nonexistent"), {}, values)] == [
+        "_PS_MODE_DEV_", "_PS_DEBUG_PROFILING_",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(
