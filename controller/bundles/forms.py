@@ -245,7 +245,8 @@ def _begins_an_address(data: bytes, start: int, end: int, one: Replacement) -> b
     if slashes is None:
         return bool(_LOOSE_BEFORE.search(before) and _LOOSE_AFTER.match(data, end))
     scheme = SCHEME_BEFORE.search(before[: slashes.start()])
-    return not slashes.group(1) and (scheme is None or scheme.group(1).lower().endswith((b"http", b"https")))
+    is_web = not slashes.group(1) and (scheme is None or scheme.group(1).lower().endswith((b"http", b"https")))
+    return is_web and not host_contexts.is_origin(data, start, end)
 
 
 def _as_slashes_are(data: bytes, start: int, end: int) -> str:

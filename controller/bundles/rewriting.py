@@ -148,15 +148,17 @@ class Rewriter:
         tail: bytes,
     ) -> bytes:
         """Return a serialized value with its strings rewritten and measured; `data` itself when none changed."""
-        parts, last = [], start
+        parts, last, key = [], start, b""
         for text in texts:
             body = data[text.body : text.body_end]
+            is_host = host_contexts.is_key_of_host(key) and data[text.head - 2 : text.head] == b'";'
+            key = body if text.is_key or text.is_property else b""
             if text.is_property:
                 if self._needles.any_in(body):
                     self._report.leave(place, "name of a property", body)
                 continue
             inner = serialized.unescaped(body) if text.kind == "S" else body
-            template = self._value(inner, place, (*inside, "serialized"))
+            template = (self._host if is_host else self._value)(inner, place, (*inside, "serialized"))
             if template is inner:
                 continue
             parts.append(data[last : text.head])
@@ -191,7 +193,8 @@ class Rewriter:
             wrapped = wrappings.in_json(found.group(1))
             if wrapped is None:
                 return found.group()
-            template = self._value(wrapped.inner, place, (*inside, "json"))
+            is_host = host_contexts.is_below_key_of_host(data[max(0, found.start() - LOOK_BACK) : found.start()])
+            template = (self._host if is_host else self._value)(wrapped.inner, place, (*inside, "json"))
             if template is wrapped.inner:
                 return found.group()
             changed = True
@@ -221,6 +224,14 @@ class Rewriter:
             template = self._value(wrapped.inner, place, (*inside, name))
             return data if template is wrapped.inner else encoded(template, self._nonce, wrapped.step, wrapped.encode)
         return None
+
+    def _host(self, data: bytes, place: str, inside: tuple[str, ...]) -> bytes:
+        """Return the value of a setting that is a host as a template, as where it stands in running text."""
+        if not self._marked:
+            self._names.check_free(data, place)
+        asked = host_contexts.ASKED + data
+        template = self._plain(asked, len(host_contexts.ASKED), len(asked), place, inside)
+        return data if template == data else template
 
     # -- running text
 

@@ -11,6 +11,8 @@ The table, for a host that is one site's own (strong: `shop.example`) and one th
 | the same in another folder, where the template has one          | host (a name)          | machine                |
 | HOST:PORT with the template's own port, outside of addresses    | host                   | host, without a folder |
 | %{HTTP_HOST} ^HOST$, cookie_domain, DOMAIN_CURRENT_SITE          | host                   | host                   |
+| %{HTTP_REFERER} !^https?://(www\\.)?HOST                         | host                   | host                   |
+| an origin: Access-Control-Allow-Origin, sources of a policy      | host                   | machine, without http  |
 | redis://HOST, mysql:host=HOST, tcp://HOST and other protocols   | host, machine by port  | machine                |
 | 'host' => 'HOST', HOST:11211, root@HOST, a word                 | host, machine by port  | machine                |
 | smtp.HOST, cdn.HOST: names below it                             | machine                | machine                |
@@ -54,9 +56,29 @@ _EXTENSION_AFTER = re.compile(
 _HOST_ASKED = re.compile(
     rb"(?:%\{(?:HTTP_HOST|SERVER_NAME|HTTP:Host)\}[\"']?[ \t]*[=!~]*[ \t]*[\"']?[!=^(?:|)\w.\\-]*"
     rb"|\bSetEnvIf(?:NoCase)?[ \t]+Host[ \t]+[\"']?[\^(?:|)\w.\\-]*"
-    rb"|(?:cookie_?domain|DOMAIN_CURRENT_SITE)(?:\\?[\"'])?[ \t]*(?:=>|[=:,])[ \t]*(?:\\?[\"'])?\.?)$",
+    rb"|(?:cookie[_-]?domain|DOMAIN_CURRENT_SITE)(?:\\?[\"'])?[ \t]*(?:=>|[=:,])[ \t]*(?:\\?[\"'])?\.?"
+    # Pictures are refused to pages of other hosts
+    rb"|%\{HTTP(?:_|:)(?:REFERER|ORIGIN)\}[\"']?[ \t]+[\"']?[^\s\"']*"
+    rb"|\bSetEnvIf(?:NoCase)?[ \t]+(?:Referer|Origin)[ \t]+[\"']?[^\s\"']*)$",
     re.IGNORECASE,
 )
+#: What stands for this where a value has no text before it.
+ASKED = b"cookie_domain="
+#: A key whose value is a host.
+_KEY_OF_HOST = re.compile(rb"(?:.*[._-])?cookie[_-]?domain|DOMAIN_CURRENT_SITE", re.IGNORECASE | re.DOTALL)
+_JSON_KEY = re.compile(rb'"([^"\\]+)"[ \t\r\n]*:[ \t\r\n]*$')
+#: Where browsers compare origins, which have no path: what stands before one.
+_ORIGIN_BEFORE = re.compile(
+    rb"(?:access-control-allow-origin[\"':,=\s]*(?:https?://)?"
+    rb"|%\{HTTP(?:_|:)ORIGIN\}[\"']?[ \t]+[\"']?[^\s\"']*|\bSetEnvIf(?:NoCase)?[ \t]+Origin[ \t]+[\"']?[^\s\"']*"
+    rb"|\b(?:(?:default|script|style|img|font|connect|media|object|child|frame|worker|manifest)-src(?:-elem|-attr)?"
+    rb"|frame-ancestors|form-action)[ \t][^\r\n\"<>{};]*)$",
+    re.IGNORECASE,
+)
+_ORIGIN_WORDS = (b"origin", b"-src", b"ancestors", b"form-action")
+#: So much of a policy stands before one of its sources.
+_LINE_BYTES = 1000
+_PATH_AFTER = re.compile(rb"(?::[0-9]+)?" + SLASH)
 #: Before the two slashes of an address without scheme, and behind its host.
 _ADDRESS_BEFORE = re.compile(rb"(?:^|[\"'(=,]|&quot;|&#0?39;|%22|%27|%3[Dd]|\\u0022|" + _COLON + rb")$")
 _ADDRESS_AFTER = re.compile(rb"(?:\Z|" + SLASH + rb"|[\"'?#)\\]|&quot;|&#0?39;|%22|%27|%3[Ff]|" + _COLON + rb"[0-9])")
@@ -66,6 +88,26 @@ def is_weak(domain: bytes) -> bool:
     """Return whether a host, or an address that begins with one, is of a name that every machine has."""
     address = domain.decode("utf-8", "replace").rpartition("//")[2]
     return hosts.is_weak(address.partition("/")[0])
+
+
+def is_key_of_host(key: bytes) -> bool:
+    """Return whether what stands below a key of this name is a host."""
+    return _KEY_OF_HOST.fullmatch(key) is not None
+
+
+def is_below_key_of_host(before: bytes) -> bool:
+    """Return whether the string of JSON behind `before` stands below such a key."""
+    found = _JSON_KEY.search(before) if b"omain" in before or b"OMAIN" in before else None
+    return found is not None and is_key_of_host(found.group(1))
+
+
+def is_origin(data: bytes, start: int, end: int) -> bool:
+    """Return whether the address whose host is `data[start:end]` is an origin: it has no path, whatever the shop's."""
+    if _PATH_AFTER.match(data, end):
+        return False
+    line = data[max(0, start - _LINE_BYTES) : start].lower()
+    # Quickly, as nearly always nothing of it is there
+    return any(word in line for word in _ORIGIN_WORDS) and _ORIGIN_BEFORE.search(line) is not None
 
 
 def is_of_weak(one: Replacement) -> bool:
@@ -84,10 +126,11 @@ def problem_of(before: bytes, after: bytes, domain: bytes, kind: str) -> str:
     in_url = slashes is not None or b"//" in domain
     if kind == "host":
         return _problem_of_host(before, after, in_url)
-    if weak and slashes is not None and not _speaks_http(before[: slashes.start()], after):
-        return ANOTHER_SERVICE
-    if weak and not in_url and not _HOST_ASKED.search(before) and not _names_its_port(domain):
-        return COMMON_WORD
+    if weak and not _HOST_ASKED.search(before):
+        if slashes is not None and not _speaks_http(before[: slashes.start()], after):
+            return ANOTHER_SERVICE
+        if not in_url and not _names_its_port(domain):
+            return COMMON_WORD
     problem = _beside(before, after, in_url)
     port = _PORT_AFTER.match(after)
     if not problem and port and not _has_port(domain) and port.group(1).decode() not in hosts.USUAL_PORTS:
@@ -96,8 +139,8 @@ def problem_of(before: bytes, after: bytes, domain: bytes, kind: str) -> str:
 
 
 def _problem_of_host(before: bytes, after: bytes, in_url: bool) -> str:
-    if not in_url and _HOST_ASKED.search(before):
-        return _beside(before, after, False)
+    if _HOST_ASKED.search(before):
+        return _beside(before, after, in_url)
     if in_url:
         return ANOTHER_PORT if _PORT_AFTER.match(after) else ANOTHER_FOLDER
     return COMMON_WORD

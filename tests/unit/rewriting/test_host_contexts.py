@@ -1,11 +1,14 @@
 """What is an address of the shop and what a host of the machine, by where it stands."""
 
+import base64
+import json
+
 import pytest
 
 from controller.bundles.rewrite import searched
 from controller.recipes.location import hosts
 from controller.recipes.surroundings import Replacements
-from tests.unit.rewriting.helpers import VALUES, Shop
+from tests.unit.rewriting.helpers import VALUES, Shop, serialize
 
 NEW = {
     **VALUES,
@@ -166,3 +169,52 @@ def test_other_files_are_the_templates(path):
     from controller.bundles.rewrite.examples import is_example
 
     assert not is_example(path.encode())
+
+
+@pytest.mark.parametrize("template", ["localhost", "localhost:8080/shop", "127.0.0.1/shop"])
+@pytest.mark.parametrize(
+    "text",
+    ["RewriteCond %{{HTTP_REFERER}} !^https?://{h} [NC]", "RewriteCond %{{HTTP_REFERER}} !^http://([^.]+\\.)?{h}(/.*)?$",
+     "RewriteCond %{{HTTP_REFERER}} !{h} [NC]", 'SetEnvIfNoCase Referer "^https?://{h}" own',
+     "RewriteCond %{{HTTP_ORIGIN}} ^https?://{h}$"],
+)  # fmt: skip
+def test_a_rule_that_refuses_pictures_to_pages_of_other_hosts_lets_the_shops_own_have_them(template, text):
+    old = text.format(h=hosts.split(template.partition("/")[0])[0])
+    shop = Shop(shop_at(template).replacements, {**NEW, "shop.address": "new.example"})
+    assert shop.moved(old.encode()).decode() == text.format(h="new.example")
+
+
+@pytest.mark.parametrize("template", ["localhost", "shop.example"])
+@pytest.mark.parametrize(
+    "text",
+    ['Header set Access-Control-Allow-Origin "http://{h}"', "header('Access-Control-Allow-Origin: https://{h}');",
+     "Header set Content-Security-Policy \"default-src 'self' http://{h}; img-src data: https://{h}\"",
+     '<meta http-equiv="Content-Security-Policy" content="frame-ancestors http://{h}; form-action http://{h}">',
+     r'{{"csp":"script-src http:\/\/{h} https:\/\/cdn.example"}}', "SetEnvIf Origin ^https?://{h}$ own"],
+)  # fmt: skip
+def test_an_origin_has_no_path_in_a_folder_either(template, text):
+    moved = shop_at(template).moved(text.format(h=template).encode()).decode()
+    assert moved == text.format(h="new.example")
+
+
+def test_what_follows_a_policy_or_goes_on_with_a_path_is_an_address():
+    text = b'img-src http://shop.example/a.png "><a href="http://shop.example">'
+    assert (
+        shop_at("shop.example").moved(text) == b'img-src http://new.example/s/a.png "><a href="http://new.example/s">'
+    )
+
+
+@pytest.mark.parametrize("key", [b"cookie_domain", b"cookieDomain", b"session.cookie_domain"])
+@pytest.mark.parametrize("value", [b"localhost", b".localhost"])
+def test_a_host_below_the_key_of_a_cookie_is_the_shops_in_whatever_it_is_wrapped(key, value):
+    new = value.replace(b"localhost", b"new.example")
+    for wrap in (serialize, lambda pairs: json.dumps({k.decode(): v.decode() for k, v in pairs.items()}).encode()):
+        old, moved = wrap({key: value, b"host": b"localhost"}), wrap({key: new, b"host": b"localhost"})
+        assert shop_at("localhost").moved(old) == moved
+        assert shop_at("localhost").moved(serialize({b"x": old})) == serialize({b"x": moved})
+        assert shop_at("localhost").moved(base64.b64encode(old)) == base64.b64encode(moved)
+
+
+def test_a_text_that_only_comes_behind_the_name_of_such_a_key_is_a_word():
+    for old in (serialize({b"a": b"cookie_domain", b"b": b"localhost"}), b'{"a":["cookie_domain","localhost"]}'):
+        assert shop_at("localhost").moved(old) == old
