@@ -187,7 +187,8 @@ def _judged(present: tuple[_Spelling, ...], data: bytes, start: int, last: int, 
         if not problem:
             steps = _context(data, start, end, one.kind, spelling.steps)
             if one.kind == "domain" and (one.value != "domain" or _begins_an_address(data, start, end, one)):
-                spelled = _as_slashes_are(data, start, end) if steps == "raw" else steps
+                is_plain = steps == "raw" or data[max(0, start - 3) : start] == b"://"
+                spelled = _as_slashes_are(data, start, end) if is_plain else steps
                 stop = host_contexts.end_of_port(data, end, last)
                 return Hit(start, stop, one, one.address or one.value, spelled)
             return Hit(start, end, one, one.value, steps)

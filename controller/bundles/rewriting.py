@@ -29,7 +29,8 @@ _JSON_STRING = re.compile(rb'"((?:[^"\\]|\\.)*)"', re.DOTALL)
 _BASE64_RUN = re.compile(rb"[A-Za-z0-9+/]{16,}={0,2}")
 #: In markup: where a path of the domain stands as an address, in JSON or code with a backslash before quote and slash.
 _ROOT_LINK = re.compile(
-    rb"((?:\b(?:href|src|action|poster|data-(?:src|href|url|link))=(?:\\?[\"']|&quot;|&#0?39;)|\burl\((?:\\?[\"']|&quot;)?))"
+    rb"((?:\b(?:href|src(?:set)?|action|poster|data-(?:src(?:set)?|href|url|link))=(?:\\?[\"']|&quot;|&#0?39;)"
+    rb"|\burl\((?:\\?[\"']|&quot;)?|[^\s\"'<>][ \t][0-9.]+[wx],[ \t\r\n]*))"
     rb"(\\?)/(?!\\?/)",
     re.IGNORECASE,
 )
@@ -70,7 +71,9 @@ class Rewriter:
         self._report = report
         # Whatever holds a longer needle holds the shorter one in it
         shortest = [old for old in self._needles.olds if not any(o != old and o in old for o in self._needles.olds)]
-        self._coded = list(dict.fromkeys(form for old in shortest for form in base64_forms(old)))
+        self._coded = list(
+            dict.fromkeys(form for old in shortest for text in _coded_as(old) for form in base64_forms(text))
+        )
         self._hexes = [old.hex().encode("ascii") for old in shortest if len(old) >= 8]
 
     def rewrite_text(self, data: bytes, place: str) -> bytes:
@@ -367,6 +370,12 @@ class Rewriter:
             self._report.leave(
                 place, hit.problem or reason, data[max(0, hit.start - _AROUND_BYTES) : hit.end + _AROUND_BYTES]
             )
+
+
+def _coded_as(old: bytes) -> tuple[bytes, ...]:
+    """Return what is looked for in base64: of a name too short for that the beginning of an address."""
+    is_short = not base64_forms(old) and b"/" not in old
+    return (b"http://" + old, b"https://" + old, b":\\/\\/" + old, b"%3A%2F%2F" + old) if is_short else (old,)
 
 
 def _is_structure(data: bytes) -> bool:

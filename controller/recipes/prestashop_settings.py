@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from controller.recipes import prestashop_living as living
 from controller.recipes import secret_parts, secret_values
 from controller.recipes.base import Secret
+from controller.recipes.location import hosts
 from controller.recipes.secret_parts import Held
 from shared.placeholders import token
 
@@ -44,6 +45,8 @@ _NOT_SECRET = re.compile(
     r"^(?:PS_TOKEN_ENABLE|PS_SECURITY_TOKEN|PS_SMARTY_CONSOLE_KEY|PS_SECURITY_PASSWORD_POLICY_.*|PS_PASSWD_.*"
     r"|PS_.*_PASSWD_TIME_.*)$"
 )
+#: Only what is one site's own: a host with a dot and a letter.
+_MEDIA_SERVER = re.compile(r"(?=[^:]*[A-Za-z])[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+(?::[0-9]+)?")
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _NUMBERS = re.compile(rb"[0-9.]+")
 
@@ -80,6 +83,12 @@ def _is_account(name: str, value: bytes) -> bool:
 def remade(name: str, value: bytes) -> Secret | None:
     """Return the secret that takes a setting's place, None when it is not one to remake."""
     return _REMADE.get(name) if value else None
+
+
+def media_servers(values: Mapping[str, str]) -> list[str]:
+    """Return the hosts that served the shop's pictures, scripts and styles beside its own."""
+    named = (values.get(f"PS_MEDIA_SERVER_{number}", "") for number in (1, 2, 3))
+    return [hosts.plain(host) for host in named if _MEDIA_SERVER.fullmatch(host.strip())]
 
 
 def numbers_remade(values: Mapping[str, str]) -> Iterator[tuple[str, str]]:

@@ -23,7 +23,8 @@ SOMETHING_ELSE = frozenset(
 #: So much of the text beside a needle says what it is.
 LOOK_BACK = 80
 SLASH = rb"(?:\\*/|%(?:25)*2[Ff]|\\+u002[Ff]|&#x2[Ff];|&#0?47;)"
-QUOTE_BEFORE = re.compile(rb"(?:[\"'(=]|&quot;|&#0?39;|%22|%27|\\u0022)$")
+#: Also of the next picture in a list of them for screens of several sizes.
+QUOTE_BEFORE = re.compile(rb"(?:[\"'(=]|&quot;|&#0?39;|%22|%27|\\u0022|[ \t][0-9.]+[wxh],[ \t\r\n]*)$")
 ESCAPE_BEFORE = re.compile(
     rb"(?:%(?:25)*([0-9A-Fa-f]{2})|\\+u00([0-9A-Fa-f]{2})|\\+[xX]([0-9A-Fa-f]{2})|\\+[nrtbfv0])$"
 )

@@ -40,7 +40,9 @@ def names_of(host: str) -> list[str]:
     names = [bare]
     if "xn--" in bare:
         with contextlib.suppress(UnicodeError):
-            names.append(bare.encode("ascii").decode("idna"))
+            own = bare.encode("ascii").decode("idna")
+            # Beyond ASCII no text is found in any case
+            names += dict.fromkeys([own, own[:1].upper() + own[1:], own.upper()])
     found = []
     for name in names:
         for prefix in ("",) if is_weak(name) else ("", "www."):

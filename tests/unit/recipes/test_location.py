@@ -144,6 +144,8 @@ def test_names_of_a_host():
     ]  # fmt: skip
     assert hosts.names_of("localhost:81") == ["localhost:81", "localhost"]
     assert hosts.names_of("[::1]:81") == ["[::1]:81", "[::1]"]
+    own = [name for name in hosts.names_of("xn--mnchen-3ya.example") if not name.isascii()]
+    assert {"münchen.example", "MÜNCHEN.EXAMPLE", "www.münchen.example"} <= set(own)
 
 
 @pytest.mark.parametrize(

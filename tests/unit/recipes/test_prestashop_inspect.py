@@ -57,6 +57,18 @@ def test_domain_and_administrator_are_replaced_everywhere(sample):
     assert ADMIN in found
 
 
+def test_what_media_servers_served_the_new_shop_serves_itself(own_sample):
+    for number, host in enumerate(("media1.cdn.example", "IMG.cdn.example:8080", "localhost"), 1):
+        own_sample.query("DELETE FROM ps_configuration WHERE name = %s", f"PS_MEDIA_SERVER_{number}")
+        own_sample.query(
+            "INSERT INTO ps_configuration (name, value, date_add, date_upd) VALUES (%s, %s, NOW(), NOW())",
+            f"PS_MEDIA_SERVER_{number}", host,
+        )  # fmt: skip
+    found = {one.old.decode(): (one.value, one.address) for one in inspect(own_sample).replacements()}
+    assert found["media1.cdn.example"] == found["img.cdn.example:8080"] == ("domain", "shop.address")
+    assert "localhost" not in found
+
+
 def test_a_shop_in_a_folder_takes_its_folder_along(mariadb_server, tmp_path):
     shop = install(mariadb_server, tmp_path / "public_html", "/shop/")
     template = inspect(shop)

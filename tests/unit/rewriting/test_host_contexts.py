@@ -2,6 +2,7 @@
 
 import base64
 import json
+from urllib.parse import quote, quote_plus
 
 import pytest
 
@@ -218,3 +219,24 @@ def test_a_host_below_the_key_of_a_cookie_is_the_shops_in_whatever_it_is_wrapped
 def test_a_text_that_only_comes_behind_the_name_of_such_a_key_is_a_word():
     for old in (serialize({b"a": b"cookie_domain", b"b": b"localhost"}), b'{"a":["cookie_domain","localhost"]}'):
         assert shop_at("localhost").moved(old) == old
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [("http://{h}/x", "http://{n}/x"), ("http://{c}/x", "http://{n}/x"), ("x http://{H}/x", "x http://{n}/x"),
+     ('{{"u": "http://{h}/x"}}', '{{"u": "http://{n}/x"}}'),
+     ("http%3A%2F%2F{c}%2Fx", "http%3A%2F%2Fnew.example%2Fs%2Fx")],
+)  # fmt: skip
+def test_a_name_in_its_own_script_begins_an_address_however_it_is_spelled(old, new):
+    name = "österreich.example"
+    text = old.format(h=name, c=quote(name), H=name.upper()).encode()
+    assert shop_at("xn--sterreich-z7a.example").moved(text).decode() == new.format(n="new.example/s")
+
+
+@pytest.mark.parametrize("host", ["web", "shop:81", "localhost"])
+@pytest.mark.parametrize("spell", [str, quote_plus, lambda text: json.dumps({"u": text}).replace("/", "\\/")])
+def test_an_address_in_base64_inside_of_a_text_is_found_however_short_its_host_is(host, spell):
+    def coded(address):
+        return ("[raw]" + base64.b64encode(f"<{spell(address)}>".encode()).decode() + "[/raw]").encode()
+
+    assert shop_at(host).moved(coded(f"http://{host}/x")) == coded("http://new.example/s/x")

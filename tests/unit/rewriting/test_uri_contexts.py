@@ -55,3 +55,13 @@ def test_files_of_libraries_and_documentation_stay(text):
 def test_a_value_of_the_database_names_pages_that_are_no_files():
     shop = Shop(REPLACEMENTS, NEW, holds=TREE.__contains__)
     assert shop.moved(b'<a href="/prestashop/3-clothes">') == b'<a href="/new/3-clothes">'
+
+
+@pytest.mark.parametrize(
+    "text", ["/prestashop/img/a.png 1x, /prestashop/img/b.png 2.5x", "/prestashop/a 9w,\n/prestashop/b 99w"]
+)
+def test_each_picture_of_a_list_for_screens_of_several_sizes_follows(text):
+    text = f'<img srcset="{text}">'.encode()
+    assert Shop(REPLACEMENTS, NEW).moved(text) == text.replace(b"/prestashop/", b"/new/")
+    at_root = text.replace(b"/prestashop/", b"/")
+    assert Shop(values=NEW, root_links=True).moved(at_root) == text.replace(b"/prestashop/", b"/new/")
