@@ -16,6 +16,14 @@ _EMAIL = re.compile(
     r"(?:customer|user|guest|client|visitor|contact|from|sender|subscriber|payer|author)?e?mail(?:address)?"
 )
 _IP = re.compile(r"(?:(?:customer|user|guest|client|visitor|remote|author|subscriber)?ip(?:address|addr)?|remoteaddr)")
+#: What else a table of visits has: besides the place a visitor came from, when it was and what was seen.
+_TIME = re.compile(r"(?:date|time|timestamp|datetime|created|visited|last)(?:add|upd|at|on|visit|seen|activity)?")
+_OF_VISIT = re.compile(
+    r"id|id(?:shop|shopgroup|lang|page|hit|visit|session)|(?:visited)?(?:page|path|url|uri|requesturi)|(?:http)?refer+er"
+    r"|(?:user|browser)?agent|browser|os|device|country|city|hits?|views?|count|session(?:id)?"
+)
+#: Lists of places that an owner refuses or lets in.
+_LIST_OF_PLACES = re.compile(r"ban|black|block|deny|denied|white|allow|trust|except", re.IGNORECASE)
 #: Keys called so are no names of their tables.
 _NAMELESS_KEYS = frozenset({"id", "id_shop", "id_lang"})
 
@@ -26,7 +34,7 @@ def rows_to_keep(tables: Mapping[str, Any], skip: Collection[str]) -> dict[str, 
     `tables` maps names to tables with `columns` and `key`; those in `skip` are judged already. None is for a table all
     of whose rows are visitors'. Tables that refer to such rows by the name of their key are followed.
     """
-    judged = {name: _own_condition(table) for name, table in tables.items() if name not in skip}
+    judged = {name: _own_condition(name, table) for name, table in tables.items() if name not in skip}
     found = {name: condition for name, condition in judged.items() if condition != ""}
     grown = True
     while grown:
@@ -47,7 +55,7 @@ def is_owner(column: str) -> bool:
     return _plain(column) in OWNERS
 
 
-def _own_condition(table: Any) -> str | None:
+def _own_condition(table_name: str, table: Any) -> str | None:
     names = _names(table)
     owners = [name for name in names if is_owner(name)]
     emails = [name for name in names if _EMAIL.fullmatch(_plain(name))]
@@ -55,7 +63,15 @@ def _own_condition(table: Any) -> str | None:
         # Guests leave an address where customers leave their number
         return " AND ".join(_is_empty(name) for name in [*owners, *emails])
     seen_from = any(_IP.fullmatch(_plain(name)) for name in names)
-    return None if emails and seen_from else ""
+    is_visits = _is_visits(names) and not _LIST_OF_PLACES.search(table_name)
+    return None if seen_from and (emails or is_visits) else ""
+
+
+def _is_visits(names: Iterable[str]) -> bool:
+    """Return whether columns beside that of a place tell nothing but when a visitor came and what was seen."""
+    others = [_plain(name) for name in names if not _IP.fullmatch(_plain(name))]
+    times = [name for name in others if _TIME.fullmatch(name)]
+    return bool(times) and all(_OF_VISIT.fullmatch(name) for name in others if name not in times)
 
 
 def _telling_keys(tables: Mapping[str, Any], found: Mapping[str, str | None], skip: Collection[str]) -> dict[str, str]:

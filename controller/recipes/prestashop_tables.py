@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-#: Traces of visits, what is made anew by itself, access of others. Always emptied.
+#: Traces of visits, what is made anew by itself (sums of what was sold among it), access of others. Always emptied.
 ALWAYS_EMPTY = frozenset(
     """
     connections connections_page connections_source statssearch page page_viewed date_range pagenotfound
     referrer_cache sekeyword log mail smarty_cache smarty_lazy_cache smarty_last_flush employee_session customer_session
+    configuration_kpi configuration_kpi_lang
     admin_filter import_match module_history layered_filter_block webservice_account webservice_account_shop
     webservice_permission api_client api_access authorized_application employee_account memcached_servers
     ganalytics ganalytics_data blockwishlist_statistics mail_alert_log accounts_refresh_token

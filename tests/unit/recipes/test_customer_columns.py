@@ -46,6 +46,23 @@ def test_addresses_with_the_places_they_came_from_are_visitors():
     assert rows_to_keep({"ps_form": table("id_form", "email", "ip_address", "message")}, ()) == {"ps_form": None}
 
 
+@pytest.mark.parametrize(
+    "columns",
+    [("id", "ip", "time"), ("ip", "timestamp", "path"), ("id", "ip_address", "date_add", "user_agent", "referer")],
+)
+def test_a_table_of_visits_tells_of_visitors_alone(columns):
+    assert rows_to_keep({"ps_today_hits": table(*columns)}, ()) == {"ps_today_hits": None}
+
+
+@pytest.mark.parametrize(
+    ("name", "columns"),
+    [("ps_banned", ("id", "ip", "date_add")), ("ps_rules", ("id", "ip", "date_add", "action")),
+     ("ps_servers", ("id", "ip", "port")), ("ps_servers", ("id", "ip"))],
+)  # fmt: skip
+def test_a_list_of_places_is_a_setting(name, columns):
+    assert rows_to_keep({name: table(*columns)}, ()) == {}
+
+
 def test_what_refers_to_such_rows_by_the_key_goes_with_them_and_what_refers_to_that_too():
     known = {
         "ps_pay_order": table("id_pay_order", "id_order", key=("id_pay_order",)),

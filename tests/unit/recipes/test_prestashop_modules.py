@@ -60,6 +60,14 @@ def test_rows_of_customers_go_and_the_others_of_the_same_table_stay(modules):
     assert kept(modules, "ps_ask", template) == []
 
 
+def test_what_the_template_sold_is_no_number_of_a_new_shops_dashboard(own_sample):
+    fill(own_sample, "CREATE TABLE IF NOT EXISTS ps_configuration_kpi (id_configuration_kpi int AUTO_INCREMENT PRIMARY"
+                     " KEY, name varchar(64), value text, date_add datetime, date_upd datetime);\n"
+                     "INSERT INTO ps_configuration_kpi (name, value, date_add, date_upd) VALUES"
+                     " ('AVG_ORDER_VALUE', '83.10', NOW(), NOW());\n")  # fmt: skip
+    assert kept(own_sample, "ps_configuration_kpi", inspect(own_sample)) == []
+
+
 def test_rows_of_customers_in_modules_tables_stay_when_they_are_asked_for(modules):
     with modules.source() as source:
         template = PrestaShop().inspect(modules.root, source, PackOptions(keep_customers=True))
