@@ -115,6 +115,11 @@ class PrestaShopTemplate(Template):
         self._configuration = configuration
         self._database = Database(database, configuration.prefix)
         self._hosts, base_uri = self._address(options)
+        if not hosts.are_one_site(self._hosts):
+            self._notes = [
+                *self._notes,
+                f"addresses of the same shop, all become the new one's: {', '.join(self._hosts)}",
+            ]
         self._admin = self._database.administrator()
         self._settings = self._database.settings()
         require_same_release(version, self._settings.get("PS_VERSION_DB", ""))

@@ -61,10 +61,13 @@ class Database:
 
     def address(self) -> tuple[list[str], str]:
         """Return (hosts, base URI). Raises ShoplaunchError `several_domains`, `domain_unknown`."""
-        rows = self.text("SELECT domain, domain_ssl, physical_uri, virtual_uri FROM {shop_url} ORDER BY id_shop_url")
+        columns = "domain, domain_ssl, physical_uri, virtual_uri, id_shop"
+        # The one visitors are led to comes first
+        rows = self.text(f"SELECT {columns} FROM {{shop_url}} ORDER BY main DESC, id_shop_url")
         hosts = list(dict.fromkeys(plain(host) for row in rows for host in row[:2] if host.strip()))
         uris = {(row[2] or "/", row[3]) for row in rows}
-        if not are_one_site(hosts):
+        # Of one shop they are other names: of https, or led to the first
+        if len({row[4] for row in rows}) > 1 and not are_one_site(hosts):
             raise ShoplaunchError("several_domains", f"ps_shop_url names {', '.join(hosts)}")
         if len(uris) > 1:
             raise ShoplaunchError("several_domains", "ps_shop_url names several addresses: a multistore")

@@ -74,16 +74,19 @@ def test_what_a_dump_says_never_steers_the_terminal(refused, dump):
     assert "\x1b" not in said and "\x07" not in said
 
 
-def test_two_domains_are_several(refused, sample, mariadb_server):  # noqa: F811
+def test_domains_of_two_shops_are_several(refused, sample, mariadb_server):  # noqa: F811
     _, url, password = sample
     table = url.split("/")[3].split("?")[0] + ".ps_shop_url"
-    mariadb_server.query(f"UPDATE {table} SET domain_ssl = 'secure.example'")
+    mariadb_server.query(
+        f"INSERT INTO {table} (id_shop, domain, domain_ssl, physical_uri, virtual_uri, main, active)"
+        f" SELECT 2, 'second.example', 'second.example', physical_uri, '', 1, 1 FROM {table}"
+    )
     try:
         code, said = refused("--database", url, SHOPLAUNCH_SOURCE_PASSWORD=password)
         assert code == "several_domains"
-        assert "secure.example" in said
+        assert "second.example" in said
     finally:
-        mariadb_server.query(f"UPDATE {table} SET domain_ssl = domain")
+        mariadb_server.query(f"DELETE FROM {table} WHERE id_shop = 2")
 
 
 @pytest.mark.parametrize(

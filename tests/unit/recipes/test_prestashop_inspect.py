@@ -108,10 +108,28 @@ def test_other_series_are_not_guessed_at(version):
     assert series_of(version) is None
 
 
-def test_two_domains_are_refused(own_sample):
-    own_sample.query("UPDATE ps_shop_url SET domain_ssl = 'secure.other.example'")
+def test_domains_of_two_shops_are_refused(own_sample):
+    own_sample.query(
+        "INSERT INTO ps_shop_url (id_shop, domain, domain_ssl, physical_uri, virtual_uri, main, active)"
+        " SELECT 2, 'second.example', 'second.example', physical_uri, '', 1, 1 FROM ps_shop_url"
+    )
     assert code_of(own_sample) == "several_domains"
-    assert code_of(own_sample, domain="secure.other.example") == "several_domains"
+    assert code_of(own_sample, domain="second.example") == "several_domains"
+
+
+def test_other_domains_of_the_same_shop_are_names_of_it(own_sample):
+    own_sample.query("UPDATE ps_shop_url SET domain_ssl = 'secure.other.example'")
+    own_sample.query(
+        "INSERT INTO ps_shop_url (id_shop, domain, domain_ssl, physical_uri, virtual_uri, main, active)"
+        " SELECT id_shop, 'alias.example', 'alias.example', physical_uri, '', 0, 1 FROM ps_shop_url"
+    )
+    with own_sample.source() as source:
+        template = PrestaShop().inspect(own_sample.root, source, PackOptions())
+    found = {one.old.decode(): (one.value, one.address) for one in template.replacements()}
+    assert found[DOMAIN] == found["secure.other.example"] == found["alias.example"] == ("domain", "shop.address")
+    assert template.facts.domain == DOMAIN
+    (note,) = template.notes()
+    assert "secure.other.example, alias.example" in note
 
 
 def test_two_addresses_are_refused(own_sample):
