@@ -165,6 +165,8 @@ class PrestaShopTemplate(Template):
         found.add_hosts(self._hosts, folder)
         # What else this shop's files were served as; new shops begin without
         found.add_hosts(settings.media_servers(self._settings), folder)
+        for host, below in settings.former_addresses(self._settings):
+            found.add_former(host, below or folder)
         found.add_paths(self._roots, self._homes)
         if folder:
             found.add(self.facts.base_uri, "base_uri", "uri")

@@ -46,7 +46,7 @@ _NOT_SECRET = re.compile(
     r"|PS_.*_PASSWD_TIME_.*)$"
 )
 #: Only what is one site's own: a host with a dot and a letter.
-_MEDIA_SERVER = re.compile(r"(?=[^:]*[A-Za-z])[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+(?::[0-9]+)?")
+_SITE = re.compile(r"(?=[^:]*[A-Za-z])[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+(?::[0-9]+)?")
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _NUMBERS = re.compile(rb"[0-9.]+")
 
@@ -88,7 +88,17 @@ def remade(name: str, value: bytes) -> Secret | None:
 def media_servers(values: Mapping[str, str]) -> list[str]:
     """Return the hosts that served the shop's pictures, scripts and styles beside its own."""
     named = (values.get(f"PS_MEDIA_SERVER_{number}", "") for number in (1, 2, 3))
-    return [hosts.plain(host) for host in named if _MEDIA_SERVER.fullmatch(host.strip())]
+    return [hosts.plain(host) for host in named if _SITE.fullmatch(host.strip())]
+
+
+def former_addresses(values: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Return (host, folder) of what settings call the shop's domain: where it was before, if its address is another.
+
+    PrestaShop itself goes by the table of addresses. A name that every machine has tells nothing.
+    """
+    named = [values.get(name, "").strip().partition("/") for name in ("PS_SHOP_DOMAIN", "PS_SHOP_DOMAIN_SSL")]
+    found = [(hosts.plain(host), "/" + folder.strip("/")) for host, _, folder in named if _SITE.fullmatch(host)]
+    return [(host, folder.rstrip("/")) for host, folder in dict.fromkeys(found)]
 
 
 def numbers_remade(values: Mapping[str, str]) -> Iterator[tuple[str, str]]:

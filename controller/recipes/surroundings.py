@@ -69,6 +69,13 @@ class Replacements:
         if folder and not (hosts.is_weak(name) and is_derived):
             self.add(name + folder, "shop.address", "domain")
 
+    def add_former(self, host: str, folder: str) -> None:
+        """A site's host that the template had before becomes the shop's address, with `folder` and without."""
+        for name in hosts.names_of(host):
+            if folder:
+                self.add(name + folder, "shop.address", "domain")
+            self.add(name, "domain", "domain", "shop.address")
+
     def add_paths(self, roots: Iterable[str], homes: Iterable[str]) -> None:
         """The template's roots and homes become the account's; only absolute paths are looked for."""
         for path in filter(None, map(paths.absolute, roots)):

@@ -57,6 +57,20 @@ def test_domain_and_administrator_are_replaced_everywhere(sample):
     assert ADMIN in found
 
 
+@pytest.mark.parametrize(("former", "below"), [("old.example", ""), ("www.old.example/ps", "/ps")])
+def test_a_domain_that_only_settings_still_name_is_where_the_shop_was_before(own_sample, former, below):
+    for name in ("PS_SHOP_DOMAIN", "PS_SHOP_DOMAIN_SSL"):
+        own_sample.query("UPDATE ps_configuration SET value = %s WHERE name = %s", former, name)
+    found = {one.old.decode(): (one.value, one.address) for one in inspect(own_sample).replacements()}
+    assert found["old.example"] == found["www.old.example"] == found[DOMAIN] == ("domain", "shop.address")
+    assert not below or found[f"old.example{below}"] == ("shop.address", "")
+
+
+def test_a_name_that_every_machine_has_is_no_former_domain(own_sample):
+    own_sample.query("UPDATE ps_configuration SET value = 'localhost:80/ps' WHERE name = 'PS_SHOP_DOMAIN'")
+    assert not any(b"localhost" in one.old for one in inspect(own_sample).replacements())
+
+
 def test_what_media_servers_served_the_new_shop_serves_itself(own_sample):
     for number, host in enumerate(("media1.cdn.example", "IMG.cdn.example:8080", "localhost"), 1):
         own_sample.query("DELETE FROM ps_configuration WHERE name = %s", f"PS_MEDIA_SERVER_{number}")
