@@ -127,8 +127,16 @@ class Needles:
                 folded = _folded(text, one)
                 known.setdefault(folded, _Spelling(folded, one, steps, _is_any_case(one)))
         longest_first = sorted(known.values(), key=lambda spelling: len(spelling.text), reverse=True)
-        self._known = [(spelling.text, spelling.any_case, spelling) for spelling in longest_first]
-        self._cores = [(_cores(one.old.lower()), _in_order(one.old.lower())) for one in replacements]
+        places = {spelling: place for place, spelling in enumerate(longest_first)}
+        self._known = [
+            (_cores(one.old.lower()), [each for each in longest_first if each.replacement is one])
+            for one in replacements
+        ]
+        self._place_of = places.__getitem__
+        folded_olds = dict.fromkeys(one.old.lower() for one in replacements)
+        # Whatever holds a longer needle holds the shorter one in it
+        shortest = [old for old in folded_olds if not any(one != old and one in old for one in folded_olds)]
+        self._cores = [(_cores(old), _in_order(old)) for old in shortest]
         self._last: tuple[bytes, tuple[_Spelling, ...]] = (b"", ())
         self.shortest = min((len(one.old) for one in replacements), default=1 << 30)
         self.olds = [one.old for one in replacements]
@@ -164,8 +172,14 @@ class Needles:
         # The pieces of one text are looked at one after the other
         if self._last[0] is not data:
             folded = data.lower()
-            found = [one for text, any_case, one in self._known if text in (folded if any_case else data)]
-            self._last = (data, tuple(found))
+            found = [
+                one
+                for cores, known in self._known
+                if all(core in folded for core in cores)
+                for one in known
+                if one.text in (folded if one.any_case else data)
+            ]
+            self._last = (data, tuple(sorted(found, key=self._place_of)))
         return self._last[1]
 
 

@@ -67,7 +67,8 @@ class Replacements:
         else:
             self.add(name, "domain", "domain", "" if folder else "shop.address")
         if folder and not (hosts.is_weak(name) and is_derived):
-            self.add(name + folder, "shop.address", "domain")
+            for port in ("",) if hosts.split(name)[1] else ("", *(f":{usual}" for usual in hosts.USUAL_PORTS)):
+                self.add(name + port + folder, "shop.address", "domain")
 
     def add_former(self, host: str, folder: str) -> None:
         """A site's host that the template had before becomes the shop's address, with `folder` and without."""

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 from urllib.parse import quote, quote_plus
 
 import pytest
@@ -240,3 +241,12 @@ def test_an_address_in_base64_inside_of_a_text_is_found_however_short_its_host_i
         return ("[raw]" + base64.b64encode(f"<{spell(address)}>".encode()).decode() + "[/raw]").encode()
 
     assert shop_at(host).moved(coded(f"http://{host}/x")) == coded("http://new.example/s/x")
+
+
+@pytest.mark.parametrize("template", ["localhost/shop", "shop.example/shop", "127.0.0.1/a/b"])
+@pytest.mark.parametrize("text", ["http://{h}:80{f}/x", "https://{h}:443{f}/x", r'{{"u":"http:\/\/{h}:80{e}\/x"}}'])
+def test_a_port_that_an_address_may_leave_out_stands_before_the_folder_as_well(template, text):
+    host, _, below = template.partition("/")
+    old = text.format(h=host, f=f"/{below}", e=f"/{below}".replace("/", "\\/"))
+    new = re.sub(r":(?:80|443)", "", text).format(h="new.example", f="/s", e="\\/s")
+    assert shop_at(template).moved(old.encode()).decode() == new
