@@ -14,6 +14,7 @@ from controller.bundles.report import Report
 from controller.bundles.residue import base64_forms
 from controller.bundles.rewrite import host_contexts, uri_contexts
 from controller.bundles.rewrite.boundaries import EXAMPLE, LOOK_BACK
+from controller.bundles.rewrite.embedded_strings import embedded_strings
 from controller.bundles.rewrite.path_contexts import Holds
 from controller.bundles.rewrite.windows_paths import WindowsPaths
 from controller.bundles.templates import encoded, length_token
@@ -40,7 +41,6 @@ _ROOT_FILE = re.compile(
     rb"/[^/\s\"'<>\\]+/[^\s\"'<>\\]+\.(?:avif|css|gif|ico|jpe?g|js|mp4|png|svg|webm|webp|woff2?)(?:\?[^\s\"'<>\\]*)?",
     re.IGNORECASE,
 )
-_ESCAPED_STRING = re.compile(rb'(?<![A-Za-z0-9_])s:([0-9]+):(\\+)"')
 
 
 class Rewriter:
@@ -195,7 +195,10 @@ class Rewriter:
                 return found.group()
             wrapped = wrappings.in_json(found.group(1))
             if wrapped is None:
-                return found.group()
+                # Half a pair of surrogates: what else stands there still reads the same
+                template = self._text(found.group(1), place, (*inside, "json"))
+                changed |= template is not found.group(1)
+                return b'"' + template + b'"'
             is_host = host_contexts.is_below_key_of_host(data[max(0, found.start() - LOOK_BACK) : found.start()])
             template = (self._host if is_host else self._value)(wrapped.inner, place, (*inside, "json"))
             if template is wrapped.inner:
@@ -274,33 +277,31 @@ class Rewriter:
             if template is not data:
                 found.append((start, end, template))
             taken = end
-        found += self._escaped_strings(data, place, inside, found)
+        found += self._embedded_strings(data, place, inside, found)
         if has_coded:
             found += self._base64_runs(data, place, inside, found)
         return sorted(found)
 
-    def _escaped_strings(
+    def _embedded_strings(
         self, data: bytes, place: str, inside: tuple[str, ...], taken: list[tuple[int, int, bytes]]
     ) -> list[tuple[int, int, bytes]]:
-        """Return serialized strings whose quotes carry backslashes (inside code or another string)."""
+        """Return serialized strings whose quotes are encoded (inside code, markup, an address or another string)."""
         found: list[tuple[int, int, bytes]] = []
-        for head in _ESCAPED_STRING.finditer(data):
-            closing = head.group(2) + b'";'
-            end = data.find(closing, head.end())
-            body = data[head.end() : end]
-            concerned = self._needles.any_in(body) or self._has_link(body)
-            if end < 0 or not concerned or _overlaps(head.start(), end, taken):
+        for one in embedded_strings(data):
+            concerned = self._needles.any_in(one.body) or self._has_link(one.body)
+            if not concerned or _overlaps(one.start, one.end, taken) or _overlaps(one.start, one.end, found[-1:]):
                 continue
-            wrapped = wrappings.in_json(body) if head.group(2) == b"\\" else None
-            stop = end + len(closing)
-            if wrapped is None or len(wrapped.inner) != int(head.group(1)) or wrapped.encode(wrapped.inner) != body:
-                self._report.leave(place, "serialized string inside an unknown escaping", body[:_AROUND_BYTES])
-                found.append((head.start(), stop, data[head.start() : stop]))
+            as_it_is = data[one.start : one.end]
+            if one.wrapped is None:
+                self._report.leave(place, "serialized string inside an unknown escaping", one.body[:_AROUND_BYTES])
+                found.append((one.start, one.end, as_it_is))
                 continue
-            template = self._value(wrapped.inner, place, (*inside, "serialized"))
-            length, content = self._measured(template)
-            shown = encoded(content, self._nonce, wrapped.step, wrapped.encode)
-            found.append((head.start(), stop, b"s:" + length + b':\\"' + shown + closing))
+            template = self._value(one.wrapped.inner, place, (*inside, "serialized"))
+            if template is not one.wrapped.inner:
+                length, content = self._measured(template)
+                shown = encoded(content, self._nonce, one.wrapped.step, one.wrapped.encode)
+                as_it_is = one.lead + length + one.middle + shown + one.closing
+            found.append((one.start, one.end, as_it_is))
         return found
 
     def _base64_runs(

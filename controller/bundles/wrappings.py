@@ -98,11 +98,13 @@ def in_url(data: bytes) -> Wrapped | None:
     """Return a URL-encoded structure's meaning; None when `data` is not one."""
     if not _URL_STRUCTURE.match(data):
         return None
-    for inner in (unquote_to_bytes(data), unquote_to_bytes(data.replace(b"+", b" "))):
-        found = _chosen(data, inner, _URL_ENCODERS)
-        if found:
-            return found
-    return None
+    return in_url_string(data)
+
+
+def in_url_string(body: bytes) -> Wrapped | None:
+    """Return what a URL-encoded text means."""
+    meanings = (unquote_to_bytes(body), unquote_to_bytes(body.replace(b"+", b" ")))
+    return next(filter(None, (_chosen(body, inner, _URL_ENCODERS) for inner in meanings)), None)
 
 
 def _html(value: bytes, apostrophe: bytes) -> bytes:
@@ -116,8 +118,11 @@ _HTML_ENCODERS: tuple[tuple[str, Encode], ...] = tuple(
 
 def in_html(data: bytes) -> Wrapped | None:
     """Return an HTML-escaped value's meaning; None when nothing in it shows that it is one."""
-    if b"&quot;" not in data:
-        return None
+    return in_html_string(data) if b"&quot;" in data else None
+
+
+def in_html_string(data: bytes) -> Wrapped | None:
+    """Return what an HTML-escaped text means."""
     try:
         return _chosen(data, html.unescape(data.decode("utf-8")).encode("utf-8"), _HTML_ENCODERS)
     except UnicodeError:

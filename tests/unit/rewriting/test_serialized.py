@@ -1,5 +1,10 @@
 """Serialized values: what is rewritten is still read by real PHP, with exactly the strings that were meant."""
 
+import html
+import json
+import re
+from urllib.parse import quote, quote_plus
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -181,3 +186,47 @@ def test_property_names_stay_and_are_reported():
     value = b'O:8:"stdClass":1:{' + string(name) + b"i:1;}"
     assert shop.moved(value) == value
     assert shop.reasons == ["name of a property"]
+
+
+OLD_ADDRESS = "http://myshop.example/a é"
+#: Quotes of strings inside another encoding, in running text: how a value is encoded there.
+CODED = [
+    lambda value: html.escape(value), lambda value: html.escape(value).replace("&quot;", "&#34;"),
+    lambda value: quote(value, safe=""), lambda value: quote_plus(value),
+    lambda value: re.sub("%..", lambda hit: hit.group().lower(), quote(value, safe="")),
+    lambda value: json.dumps(value)[1:-1].replace('\\"', "\\u0022").replace("/", "\\/"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("spell", CODED)
+def test_strings_whose_quotes_are_encoded_are_measured_in_the_middle_of_a_text(spell):
+    def text(address):
+        value = serialize({b"u": address.encode(), b"n": 1, b"p": b"same"}).decode()
+        return f'<a data-x="{spell(value)}">?x={spell(value)}&y'.encode()
+
+    shop = Shop()
+    moved = shop.moved(text(OLD_ADDRESS))
+    assert unified(moved) == unified(text(OLD_ADDRESS.replace("myshop.example", VALUES["domain"])))
+    assert not shop.report.left
+
+
+def unified(text):
+    """Return encoded text with the digits of its escapes in small letters."""
+    return re.sub(rb"%..", lambda hit: hit.group().lower(), text).replace(b"&#34;", b"&quot;")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["x s:3:&quot;http://myshop.example/&quot;; y", "x s%3A99%3A%22http://myshop.example/%22%3B y",
+     'x s:21:\\\\\\"http://myshop.example/\\\\\\"; y', "x s:99:\\u0022http://myshop.example/\\u0022; y"],
+)  # fmt: skip
+def test_a_string_whose_length_is_wrong_or_whose_encoding_is_unknown_stays_and_is_told(text):
+    shop = Shop()
+    assert shop.template(text.encode()) == text.encode()
+    assert shop.reasons == ["serialized string inside an unknown escaping"]
+
+
+def test_a_string_of_json_that_is_no_text_is_rewritten_as_it_stands():
+    shop = Shop()
+    old = rb'{"a":"\ud83d http:\/\/myshop.example\/x","b":"c"}'
+    assert shop.moved(old) == old.replace(b"myshop.example", VALUES["domain"].encode())

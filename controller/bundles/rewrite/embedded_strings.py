@@ -1,0 +1,56 @@
+"""Serialized strings in running text whose quotes are encoded: where each stands, and what it means."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from controller.bundles import wrappings
+from controller.bundles.wrappings import Wrapped
+
+_HEAD = re.compile(
+    rb"(?:(?<![A-Za-z0-9_])|(?<=%3[Bb])|(?<=%7[Bb]))s(?P<colon>:|%3[Aa])(?P<length>[0-9]+)(?P=colon)"
+    rb"(?P<quote>\\+\"|\\u0022|&quot;|&#0?34;|%22)"
+)
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """One string: `lead`, its length, `middle`, `body` and `closing` are `data[start:end]`.
+
+    `wrapped` is None where nobody knows what `body` means, or it is not as long as it says.
+    """
+
+    start: int
+    end: int
+    lead: bytes
+    middle: bytes
+    body: bytes
+    closing: bytes
+    wrapped: Wrapped | None
+
+
+def embedded_strings(data: bytes) -> Iterator[Embedded]:
+    """Yield the serialized strings in `data` whose quotes are encoded, from left to right."""
+    for head in _HEAD.finditer(data):
+        colon, quote = head.group("colon"), head.group("quote")
+        closing = re.compile(re.escape(quote) + (b";" if colon == b":" else rb"%3[Bb]")).search(data, head.end())
+        if closing is None:
+            continue
+        body = data[head.end() : closing.start()]
+        wrapped = _meaning(quote, body)
+        is_whole = wrapped is not None and len(wrapped.inner) == int(head.group("length"))
+        if not is_whole or wrapped is None or wrapped.encode(wrapped.inner) != body:
+            wrapped = None
+        yield Embedded(
+            head.start(), closing.end(), b"s" + colon, colon + quote, body, closing.group(), wrapped
+        )  # fmt: skip
+
+
+def _meaning(quote: bytes, body: bytes) -> Wrapped | None:
+    if quote in (b'\\"', b"\\u0022"):
+        return wrappings.in_json(body)
+    if quote == b"%22":
+        return wrappings.in_url_string(body)
+    return wrappings.in_html_string(body) if quote.startswith(b"&") else None
