@@ -22,6 +22,7 @@ _HELPS = {
     "domain_unknown": "--domain DOMAIN",
     "dump_failed": "--scratch URL",
     "scratch_failed": "--scratch URL",
+    "db_data_error": "--scratch URL",
     "not_this_application": "--recipe NAME",
 }
 _NO_NAME = re.compile(r"[^A-Za-z0-9._-]+")

@@ -23,7 +23,12 @@ def test_after_a_check_the_same_is_packed():
 
 @pytest.mark.parametrize(
     ("code", "said"),
-    [("domain_unknown", "--domain DOMAIN"), ("dump_failed", "--scratch URL"), ("disk_full", "--check")],
+    [
+        ("domain_unknown", "--domain DOMAIN"),
+        ("dump_failed", "--scratch URL"),
+        ("disk_full", "--check"),
+        ("db_data_error", "--scratch URL"),
+    ],
 )
 def test_after_a_failure_the_command_holds_what_was_missing_or_tells_all_problems(code, said):
     assert said in after_failure(code, ROOT, None, checked=False)

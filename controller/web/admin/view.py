@@ -39,9 +39,8 @@ def of_job(job: Mapping[str, Any], agent: Mapping[str, Any]) -> dict[str, Any]:
     state = job["state"]
     failed = next((step["name"] for step in job["steps"] if step["state"] == "failed"), None)
     stopped = state in labels.TROUBLED or failed is not None
-    waits = (
-        state in _TRIED_BY_ITSELF and bool(job["error"]) and any(step["state"] == "waiting" for step in job["steps"])
-    )
+    waiting = [step for step in job["steps"] if step["state"] == "waiting"]
+    waits = state in _TRIED_BY_ITSELF and bool(job["error"]) and bool(waiting)
     return {
         "job": job,
         "steps": _rows(job["steps"], agent.get("stages") or []),
@@ -49,6 +48,7 @@ def of_job(job: Mapping[str, Any], agent: Mapping[str, Any]) -> dict[str, Any]:
         "trouble": job["error"] if stopped else None,
         "passing_trouble": None if stopped else job["error"],
         "stopped_step": failed or job["step"],
+        "passing_step": next((step["name"] for step in waiting if step["error"]), None),
         "may_retry": waits
         or ((stopped or agent["in_trouble"]) and any(may(state, event) for event in ("retry", "recheck"))),
         "may_cancel": may(state, "cancel"),

@@ -221,7 +221,8 @@ def test_a_check_that_waits_for_its_next_try_is_shown_with_a_button_to_try_at_on
     site.put_step(job, "check", "waiting", not_before=time.time() + 3600, failures=4, error=error)
     site.put(job, "finishing", error=error)
     page = operator.get(where, timeout=TIMEOUT).text
-    assert "front: / answered 500" in page and 'id="retry"' in page
+    assert "front: / answered 500" in page and "Trying again by itself: Visit the shop" in page
+    assert re.search(r'id="retry">\s*Retry “Visit the shop”', page)
     post(site, operator, f"/admin/jobs/{job.id}/retry")
     after = site.service.get_job(job.id)
     assert (after.state, after.step, after.attempt) == ("finishing", "check", 1)
