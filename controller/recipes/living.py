@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from controller.recipes.htaccess import HTACCESS, Adapted
 
@@ -34,7 +34,12 @@ _CLOSES = re.compile(rb"\s*(?:Deny\s+from\s+all|Require\s+(?:ip|host|local|all\s
 #: Sections that hold for part of a site only; those that ask for a module hold for all of it.
 _SECTION = re.compile(rb"\s*<(/?)(?!/?(?:IfModule|IfVersion|IfDefine|Require\w+|Limit\w*)\b)\w+", re.IGNORECASE)
 _CONDITION = re.compile(rb"\s*RewriteCond\s+(.*)", re.IGNORECASE | re.DOTALL)
-_RULE = re.compile(rb"\s*RewriteRule\s+\S+\s+(\S+)(?:\s+(\[[^\]]*\]))?", re.IGNORECASE)
+_RULE = re.compile(rb"\s*RewriteRule\s+(\S+)\s+(\S+)(?:\s+(\[[^\]]*\]))?", re.IGNORECASE)
+_EVERY_PAGE = (b".*", b"(.*)", b"^", b"^.*", b"^.*$", b"^(.*)", b"^(.*)$")
+_NO_COOKIE = re.compile(rb"\"?%\{HTTP:?_?COOKIE\}\"?\s+\"?!", re.IGNORECASE)
+#: Apache answers 500 for one of these with nothing in it.
+_REQUIRES = re.compile(rb"\s*<(/?)Require(?:All|Any|None)\b", re.IGNORECASE)
+_SAYS_NOTHING = re.compile(rb"\s*(?:#.*)?", re.DOTALL)
 _OTHER_ADDRESSES = re.compile(rb"\"?%\{REMOTE_(?:ADDR|HOST)\}\"?\s+\"?!", re.IGNORECASE)
 _NOTICE = re.compile(rb"mainten|soon|construct|closed|wartung|mantenim|manuten|przerwa|503", re.IGNORECASE)
 _REFUSES = re.compile(rb"[\[,]\s*(?:F|forbidden|R=[45]\d\d|redirect=[45]\d\d)\s*[,\]]", re.IGNORECASE)
@@ -50,6 +55,7 @@ def opened(path: bytes, content: bytes) -> Adapted:
     if path == HTACCESS:
         gone |= dict.fromkeys(_closing(lines), ADDRESSES)
     gone |= dict.fromkeys(_notices(lines), MAINTENANCE)
+    gone |= _emptied(lines, gone)
     kept = b"".join(line for number, line in enumerate(lines) if number not in gone) if gone else content
     return Adapted(kept, sorted(set(gone.values())))
 
@@ -79,8 +85,36 @@ def _notices(lines: Sequence[bytes]) -> Iterator[int]:
         if condition:
             conditions.append((number, condition.group(1)))
         elif rule:
-            is_for_others = any(_OTHER_ADDRESSES.match(test) for _, test in conditions)
-            if is_for_others and (_NOTICE.search(rule.group(1)) or _REFUSES.search(rule.group(2) or b"")):
+            if _keeps_out(rule, [test for _, test in conditions]):
                 yield from (at for at, _ in conditions)
                 yield number
             conditions = []
+
+
+def _keeps_out(rule: re.Match[bytes], conditions: Sequence[bytes]) -> bool:
+    """Tell whether a rule keeps all but some visitors from the site."""
+    pattern, target, flags = rule.groups(b"")
+    is_notice = bool(_NOTICE.search(target) or _REFUSES.search(flags))
+    if any(_OTHER_ADDRESSES.match(test) for test in conditions):
+        return is_notice or (target != b"-" and pattern in _EVERY_PAGE)
+    return is_notice and any(_NO_COOKIE.match(test) for test in conditions)
+
+
+def _emptied(lines: Sequence[bytes], gone: Mapping[int, str]) -> dict[int, str]:
+    """Return the first and last lines of sections in which nothing is required any more, with the reason."""
+    found: dict[int, str] = {}
+    around: list[tuple[int, list[int]]] = [(-1, [])]
+    for number, line in enumerate(lines):
+        section = _REQUIRES.match(line)
+        if section and not section.group(1):
+            around.append((number, []))
+        elif section and len(around) > 1:
+            first, inside = around.pop()
+            reasons = [gone[one] for one in range(first, number) if one in gone]
+            if reasons and not inside:
+                found |= {first: reasons[0], number: reasons[0]}
+            else:
+                around[-1][1].append(number)
+        elif number not in gone and not _SAYS_NOTHING.fullmatch(line):
+            around[-1][1].append(number)
+    return found

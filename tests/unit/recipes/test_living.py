@@ -87,3 +87,39 @@ def test_rules_that_lead_others_to_a_notice_go_with_their_conditions():
     assert left(refused + own) == (own, [living.MAINTENANCE])
     banned = b"RewriteCond %{REMOTE_ADDR} ^6\\.6\\.6\\.6$\nRewriteRule ^ - [F]\n"
     assert left(banned + own) == (banned + own, [])
+
+
+@pytest.mark.parametrize(
+    "closed",
+    [
+        b"<RequireAll>\nRequire ip 1.2.3.4\n</RequireAll>\n",
+        b"<RequireAny>\n# office\n  <RequireAll>\nRequire ip 1.2.3.4\n  </RequireAll>\n\nRequire local\n</RequireAny>\n",
+        b"<RequireAny>\nAuthType Basic\nAuthUserFile /home/x/.htpasswd\nRequire valid-user\n</RequireAny>\n",
+    ],
+)
+def test_sections_that_are_left_empty_go_since_apache_answers_500_for_them(closed):
+    own = b"<IfModule mod_rewrite.c>\nRewriteEngine on\n</IfModule>\n"
+    content, notes = left(closed + own)
+    assert b"Require" not in content and content.endswith(own) and notes
+
+
+def test_a_section_that_still_requires_something_stays():
+    mixed = b"<RequireAny>\nRequire ip 1.2.3.4\nRequire env LET_IN\n</RequireAny>\n"
+    assert left(mixed)[0] == b"<RequireAny>\nRequire env LET_IN\n</RequireAny>\n"
+
+
+@pytest.mark.parametrize(
+    "rule", [b"^(.*)$ /wait.html [R=302,L]", b".* https://elsewhere.example/ [R,L]", b"^ other/ [L]"]
+)
+def test_all_but_some_addresses_are_led_nowhere_else(rule):
+    only = b"RewriteCond %{REMOTE_ADDR} !=1.2.3.4\nRewriteRule " + rule + b"\n"
+    assert left(only) == (b"", [living.MAINTENANCE])
+    some = b"RewriteCond %{REMOTE_ADDR} !=1.2.3.4\nRewriteRule ^secret/ /wait.html [L]\n"
+    assert left(some) == (some, [])
+
+
+def test_who_lacks_a_cookie_is_led_to_no_notice():
+    preview = b"RewriteCond %{HTTP_COOKIE} !preview=1 [NC]\nRewriteRule ^ /coming-soon.html [L]\n"
+    assert left(preview) == (b"", [living.MAINTENANCE])
+    chosen = b"RewriteCond %{HTTP_COOKIE} !lang=\nRewriteRule ^$ /en/ [R,L]\n"
+    assert left(chosen) == (chosen, [])
