@@ -93,7 +93,8 @@ def test_rules_that_lead_others_to_a_notice_go_with_their_conditions():
     "closed",
     [
         b"<RequireAll>\nRequire ip 1.2.3.4\n</RequireAll>\n",
-        b"<RequireAny>\n# office\n  <RequireAll>\nRequire ip 1.2.3.4\n  </RequireAll>\n\nRequire local\n</RequireAny>\n",
+        b"<RequireAny>\n# office\n  <RequireAll>\nRequire ip 1.2.3.4\n  </RequireAll>\n\n"
+        b"Require local\n</RequireAny>\n",
         b"<RequireAny>\nAuthType Basic\nAuthUserFile /home/x/.htpasswd\nRequire valid-user\n</RequireAny>\n",
     ],
 )
