@@ -15,6 +15,7 @@ from controller.bundles.residue import base64_forms
 from controller.bundles.rewrite import host_contexts, uri_contexts
 from controller.bundles.rewrite.boundaries import EXAMPLE, LOOK_BACK
 from controller.bundles.rewrite.embedded_strings import embedded_strings
+from controller.bundles.rewrite.links import Links
 from controller.bundles.rewrite.path_contexts import Holds
 from controller.bundles.rewrite.windows_paths import WindowsPaths
 from controller.bundles.templates import encoded, length_token
@@ -28,19 +29,6 @@ _AROUND_BYTES = 40
 _BINARY_HEAD = 8192
 _JSON_STRING = re.compile(rb'"((?:[^"\\]|\\.)*)"', re.DOTALL)
 _BASE64_RUN = re.compile(rb"[A-Za-z0-9+/]{16,}={0,2}")
-#: In markup: where a path of the domain stands as an address, in JSON or code with a backslash before quote and slash.
-_ROOT_LINK = re.compile(
-    rb"((?:\b(?:href|src(?:set)?|action|poster|data-(?:src(?:set)?|href|url|link))=(?:\\?[\"']|&quot;|&#0?39;)"
-    rb"|\burl\((?:\\?[\"']|&quot;)?|[^\s\"'<>][ \t][0-9.]+[wx],[ \t\r\n]*))"
-    rb"(\\?)/(?!\\?/)",
-    re.IGNORECASE,
-)
-#: The same of a value that is nothing but the address of a picture, style or script, in a folder: of a single name
-#: nobody knows what it is below.
-_ROOT_FILE = re.compile(
-    rb"/[^/\s\"'<>\\]+/[^\s\"'<>\\]+\.(?:avif|css|gif|ico|jpe?g|js|mp4|png|svg|webm|webp|woff2?)(?:\?[^\s\"'<>\\]*)?",
-    re.IGNORECASE,
-)
 
 
 class Rewriter:
@@ -51,7 +39,7 @@ class Rewriter:
 
     A host with `www.` in front becomes the same value as the host without: the new shop answers to one name only.
     With `root_links`, of templates at the root of their domain, links in values that begin with a slash follow the
-    shop into a folder.
+    shop into a folder; of others those to the folder itself do.
     """
 
     def __init__(
@@ -62,7 +50,9 @@ class Rewriter:
         self._names = Names(nonce)
         #: Whether placeholders are in what is rewritten already, as recipes put them into files.
         self._marked = False
-        self._root_links = self._links = root_links
+        folders = [one.old for one in replacements if one.kind == "uri"]
+        self._links = Links(root_links, folders)
+        self._has_links = root_links or bool(folders)
         self._holds = holds or nothing
         self._needles = Needles(replacements, self._holds)
         self._windows = WindowsPaths(one.old for one in replacements if one.kind == "path")
@@ -78,7 +68,7 @@ class Rewriter:
 
     def rewrite_text(self, data: bytes, place: str) -> bytes:
         """Return a value as a template; the same object when nothing in it depends on the account."""
-        self._links, self._is_file, self._is_example = self._root_links, False, False
+        self._is_file = self._is_example = False
         self._marked = self._names.mark in data
         return self._value(data, place, ())
 
@@ -88,8 +78,6 @@ class Rewriter:
         In examples (see `rewrite.examples`) a host that every machine has stays, and so does the template's folder.
         """
         self._is_file, self._is_example = True, is_example
-        # Code writes its own: what begins so in it is asked for as it is
-        self._links = False
         self._marked = self._names.mark in data
         if wrappings.is_packed(data):
             self._look_into(data, place)
@@ -347,19 +335,15 @@ class Rewriter:
         return uri_contexts.problem_of(before, after, self._holds)
 
     def _has_link(self, data: bytes) -> bool:
-        return self._links and (_ROOT_LINK.search(data) or _ROOT_FILE.fullmatch(data)) is not None
+        # Code writes its own: what begins so in it is asked for as it is
+        return self._has_links and not self._is_file and self._links.is_in(data)
 
     def _with_links(self, data: bytes, place: str, inside: tuple[str, ...]) -> bytes:
-        if _ROOT_FILE.fullmatch(data):
-            self._report.rewritten(_form("raw", inside), place)
-            return bytes(token(self._nonce, "base_uri", "raw")) + data[1:]
-
-        def filled(found: re.Match[bytes]) -> bytes:
-            steps = "json" if found.group(2) else "raw"
+        def filled(steps: str) -> bytes:
             self._report.rewritten(_form(steps, inside), place)
-            return found.group(1) + bytes(token(self._nonce, "base_uri", steps))
+            return bytes(token(self._nonce, "base_uri", steps))
 
-        return _ROOT_LINK.sub(filled, data)
+        return self._links.filled(data, filled)
 
     def _look_into(self, packed: bytes, place: str) -> None:
         inner = wrappings.unpacked(packed)

@@ -10,7 +10,7 @@ from controller.bundles import wrappings
 from controller.bundles.wrappings import Wrapped
 
 _HEAD = re.compile(
-    rb"(?:(?<![A-Za-z0-9_])|(?<=%3[Bb])|(?<=%7[Bb]))s(?P<colon>:|%3[Aa])(?P<length>[0-9]+)(?P=colon)"
+    rb"(?:(?<![A-Za-z0-9_])|(?<=%3[Bb])|(?<=%7[Bb]))s(?P<colon>:|%3[Aa])(?P<length>[0-9]{1,10})(?P=colon)"
     rb"(?P<quote>\\+\"|\\u0022|&quot;|&#0?34;|%22)"
 )
 

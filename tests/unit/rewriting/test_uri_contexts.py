@@ -65,3 +65,23 @@ def test_each_picture_of_a_list_for_screens_of_several_sizes_follows(text):
     assert Shop(REPLACEMENTS, NEW).moved(text) == text.replace(b"/prestashop/", b"/new/")
     at_root = text.replace(b"/prestashop/", b"/")
     assert Shop(values=NEW, root_links=True).moved(at_root) == text.replace(b"/prestashop/", b"/new/")
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [('<a href="/prestashop">', '<a href="/new/">'), ("<a href='/prestashop?a=1'>", "<a href='/new/?a=1'>"),
+     ('{"h":"<a href=\\"\\/prestashop\\">"}', '{"h":"<a href=\\"\\/new\\/\\">"}'),
+     ('<form action="/prestashop#x">', '<form action="/new/#x">'),
+     ('<a href="/prestashop2">', None), ('<a href="/prestashop.php">', None), ('<a href="/x/prestashop">', None),
+     ('<a href="//prestashop">', None), ("/prestashop", None), ('"/prestashop"', None)],
+)  # fmt: skip
+def test_a_link_to_the_front_page_needs_no_slash_at_its_end(old, new):
+    assert Shop(REPLACEMENTS, NEW).moved(old.encode()).decode() == (new or old)
+
+
+def test_of_a_folder_in_a_folder_the_front_page_is_the_whole():
+    shop = Shop([Replacement(b"/a/shop/", "base_uri", "uri")], NEW)
+    assert (
+        shop.moved(b'<a href="/a/shop"> <a href="/shop"> <a href="/a">')
+        == b'<a href="/new/"> <a href="/shop"> <a href="/a">'
+    )

@@ -1,0 +1,45 @@
+"""Links without a host: of a template at the root of its domain all, of one in a folder those to its front page."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+
+#: In markup, in JSON or code with a backslash before quote and slash: what stands before an address.
+_BEFORE = (
+    rb"(?:\b(?:href|src(?:set)?|action|poster|data-(?:src(?:set)?|href|url|link))=(?:\\?[\"']|&quot;|&#0?39;)"
+    rb"|\burl\((?:\\?[\"']|&quot;)?|[^\s\"'<>][ \t][0-9.]+[wx],[ \t\r\n]*)"
+)
+_ROOT_LINK = re.compile(rb"(" + _BEFORE + rb")(\\?)/(?!\\?/)", re.IGNORECASE)
+#: The same of a value that is nothing but the address of a picture, style or script, in a folder: of a single name
+#: nobody knows what it is below.
+_ROOT_FILE = re.compile(
+    rb"/[^/\s\"'<>\\]+/[^\s\"'<>\\]+\.(?:avif|css|gif|ico|jpe?g|js|mp4|png|svg|webm|webp|woff2?)(?:\?[^\s\"'<>\\]*)?",
+    re.IGNORECASE,
+)
+_LINK_ENDS = rb"(?=\\?[\"'?#)]|&quot;|&#0?39;|[\s>])"
+
+
+class Links:
+    """Finds them. With `at_root` the template is at the root of its domain; `folders` are others, as `/shop/`."""
+
+    def __init__(self, at_root: bool, folders: Iterable[bytes]) -> None:
+        self._at_root = at_root
+        self._homes = [folder.rstrip(b"/") for folder in folders]
+        written = b"|".join(re.escape(home[1:]).replace(b"/", rb"\\?/") for home in self._homes)
+        pattern = rb"(" + _BEFORE + rb")(\\?)/(?:" + written + rb")" + _LINK_ENDS
+        self._pattern = _ROOT_LINK if at_root else re.compile(pattern, re.IGNORECASE)
+
+    def is_in(self, data: bytes) -> bool:
+        """Return whether `data` holds one, or is one."""
+        if self._at_root:
+            return (_ROOT_LINK.search(data) or _ROOT_FILE.fullmatch(data)) is not None
+        # Without a slash behind it a folder is rarely named at all
+        names = any(home.rpartition(b"/")[2] in data for home in self._homes)
+        return names and self._pattern.search(data) is not None
+
+    def filled(self, data: bytes, base_uri: Callable[[str], bytes]) -> bytes:
+        """Return `data` with `base_uri` of the slashes' encoding in the place of the template's own."""
+        if self._at_root and _ROOT_FILE.fullmatch(data):
+            return base_uri("raw") + data[1:]
+        return self._pattern.sub(lambda hit: hit.group(1) + base_uri("json" if hit.group(2) else "raw"), data)
