@@ -20,6 +20,7 @@ RewriteRule ^\\.well-known(/|$) - [L]
 """
 LEFT_OUT = "rules that lead to https or to the template's own host are left out: https has its own, once it is served"
 SHORTENED = "redirects to the shop's own pages name these without scheme and host"
+OVER_HTTPS = "rules about the page a visitor comes from hold for pages over https, too"
 _WORD = re.compile(rb'"((?:[^"\\]|\\.)*)"|\'((?:[^\'\\]|\\.)*)\'|((?:\\.|[^\\\s])+)', re.DOTALL)
 #: In conditions: how the visitor came, and under which name.
 _SCHEME = re.compile(
@@ -34,7 +35,12 @@ _ITSELF = re.compile(rb"/?(?:\$[01]|%\{REQUEST_URI\})(?:\?.*)?", re.IGNORECASE)
 _FORBIDS = re.compile(rb"[\[,](?:F|forbidden|G|gone|R=4\d\d|redirect=4\d\d)[,\]]", re.IGNORECASE)
 _SKIPS = re.compile(rb"[\[,]\s*(?:S|skip)=\d", re.IGNORECASE)
 _STATUS = re.compile(rb"\d{3}|permanent|temp|seeother", re.IGNORECASE)
+_OF_REFERERS = (b"rewritecond", b"setenvif", b"setenvifnocase")
 _REDIRECTS = (b"redirect", b"redirectmatch", b"redirectpermanent", b"redirecttemp")
+#: What compares the address of the page before with one over http alone: new shops answer over both.
+_PLAIN_REFERER = re.compile(
+    rb"(%\{HTTP(?:_|:)REFERER\}[\"']?\s+[\"']?!?\^?|\bSetEnvIf(?:NoCase)?\s+Referer\s+[\"']?\^?)http://", re.IGNORECASE
+)
 _UPGRADE = re.compile(rb"upgrade-insecure-requests\s*;?\s*", re.IGNORECASE)
 _OUTSIDE = re.compile(
     rb"^\s*(?:AuthUserFile|AuthGroupFile|php_value\s+auto_prepend_file)\s", re.MULTILINE | re.IGNORECASE
@@ -138,6 +144,9 @@ class _File:
     def take(self, line: bytes) -> None:
         """Keep the (logical) line, changed where it must be, or leave it out with the conditions that belong to it."""
         name, words = _words(line)
+        if name in _OF_REFERERS and (both := _PLAIN_REFERER.sub(rb"\1https?://", line)) != line:
+            self.notes.add(OVER_HTTPS)
+            line = both
         if name == b"rewritecond" and words:
             self._conditions.append((len(self.kept), words[0]))
         if name == b"rewriterule" and len(words) > 1:

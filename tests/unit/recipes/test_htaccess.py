@@ -2,7 +2,7 @@
 
 import pytest
 
-from controller.recipes.htaccess import LEFT_OUT, PROOFS, SHORTENED, adapted, in_folder, with_proofs
+from controller.recipes.htaccess import LEFT_OUT, OVER_HTTPS, PROOFS, SHORTENED, adapted, in_folder, with_proofs
 
 HOSTS = ["www.shop.example", "shop.example:8080"]
 #: As owners write them; nothing of a whole file is left.
@@ -154,3 +154,17 @@ def test_rules_that_name_paths_of_the_domain_go_to_wherever_the_shop_goes(old, n
 def test_rules_for_what_lies_beside_the_folder_of_the_template_stay():
     beside = "RewriteRule . /blog/index.php [L]\nRewriteRule ^shop/x$ - [F]\nErrorDocument 404 /shopping/x\n"
     assert moved(beside, "/shop/", "/new/") == beside
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["RewriteCond %{HTTP_REFERER} !^http://(www\\.)?shop\\.example/.*$ [NC]\n",
+     'RewriteCond "%{HTTP_REFERER}" "!http://shop.example"\n',
+     'SetEnvIfNoCase Referer "^http://shop.example/" own\n', "rewritecond %{http_referer} ^http://spam.example\n"],
+)  # fmt: skip
+def test_rules_about_the_page_before_hold_once_the_shop_has_https(line):
+    found = adapted(line.encode(), HOSTS)
+    assert found.content.decode() == line.replace("http://", "https?://")
+    assert found.notes == [OVER_HTTPS]
+    again = adapted(found.content, HOSTS)
+    assert (again.content, again.notes) == (found.content, [])
