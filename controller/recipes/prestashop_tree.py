@@ -41,8 +41,9 @@ _MADE_ANEW = re.compile(
     # Lists fetched from the maker
     rb"|config/xml/[^/]+\.xml"
 )
-#: What customers sent in, under names without meaning.
-_CUSTOMER_UPLOAD = re.compile(rb"upload/[0-9a-f]{32,40}(?:_small)?")
+#: What customers sent in, under names without meaning: by products, and by the contact form, which names it by
+#: `uniqid()` and the last five characters of its name.
+_CUSTOMER_UPLOAD = re.compile(rb"upload/(?:[0-9a-f]{32,40}(?:_small)?|[0-9a-f]{13}[^/]{1,5})")
 _TEMPLATE_NAME = re.compile(rb"from (['\"])((?:[A-Za-z]:)?[/\\][^'\"]+?)[/\\]+(?:themes|modules|admin[^/\\'\"]*)[/\\]")
 _LOGS = ("error_log", "*/error_log", "var/logs/*.log", "app/logs/*.log", "log/*.log")
 _LOOKED_AT_TEMPLATES = 40

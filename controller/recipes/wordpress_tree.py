@@ -32,11 +32,19 @@ _COPIES = re.compile(
 )
 
 
+#: What forms and orders brought, below the folders of the plug-ins that keep it.
+_CUSTOMERS = re.compile(
+    rb"wp-content/uploads/(?:(?:wpcf7_uploads|cf7-submissions|product_addons_uploads|(?:wpo_wcpdf[^/]*"
+    rb"|woocommerce-pdf-invoices)/attachments)/[^/]+|(?:gravity_forms|wpforms)/[0-9]+-[^/]+|(?:ninja-forms|formidable)/[0-9]+)"
+)
+
+
 class TreeRules:
     """Which entries of one template's tree are packed; `in_use` are folders that its database names."""
 
     def __init__(self, root: Path, options: PackOptions, in_use: Iterable[str] = ()) -> None:
-        self._web_root = WebRoot(root, options, {name.lower().encode() for name in in_use}, _own)
+        own = _own if options.keep_customers else _own_without_customers
+        self._web_root = WebRoot(root, options, {name.lower().encode() for name in in_use}, own)
 
     def left_out(self, path: bytes, is_directory: bool) -> str | None:
         """Return why an entry, and all below it, stays out; None for what is packed."""
@@ -49,6 +57,12 @@ def _own(path: bytes, is_directory: bool) -> str | None:
     if parent.decode("utf-8", "replace") in _EMPTIED and (is_directory or name not in _GUARDS):
         return web_root.CACHES
     return next((reason for pattern, reason in _REASONS if pattern.fullmatch(path)), None)
+
+
+def _own_without_customers(path: bytes, is_directory: bool) -> str | None:
+    if _CUSTOMERS.fullmatch(path) and path.rpartition(b"/")[2] not in _GUARDS:
+        return web_root.CUSTOMERS
+    return _own(path, is_directory)
 
 
 _REASONS = (

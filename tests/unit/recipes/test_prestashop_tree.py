@@ -37,7 +37,8 @@ def out(path, is_directory=False, rules=RULES):
      "dump.sql", "site.tar.gz", "backup.zip", "error_log", "modules/x/error_log", ".user.ini", "php.ini", "cgi-bin/x",
      ".env", ".env.local", ".env.prod.local", "cache/class_index.php", "app/config/old_parameters.php",
      "config/settings_old.inc.php", "config/settings.inc - Copy.php",
-     ".well-known/acme-challenge/x", ".git/config", "upload/0123456789abcdef0123456789abcdef"],
+     ".well-known/acme-challenge/x", ".git/config", "upload/0123456789abcdef0123456789abcdef",
+     "upload/6755cbe4f261ee.txt", "upload/6755cbe4f261ejpeg", "upload/6755cbe4f261e5.pdf", "upload/6755cbe4f261e.doc"],
 )  # fmt: skip
 def test_caches_logs_copies_and_the_panels_own_stay_out(path):
     assert out(path)
@@ -49,6 +50,7 @@ def test_caches_logs_copies_and_the_panels_own_stay_out(path):
      "config/settings.inc.php", "var/cache/CACHEDIR.TAG", "var/.htaccess", "cache/index.php", "cache/smarty/index.php",
      "cache/cachefs/index.php", "cache/smarty/compile/index.php", "img/tmp/index.php", "admin1a/backups/index.php",
      "admin1a/autoupgrade/index.php", "img/p/1/1.jpg", "themes/classic/assets/css/theme.css", "upload/index.php",
+     "upload/catalogue.pdf", "upload/6755cbe4f261e-catalogue.pdf", "upload/facade.png",
      "modules/installer/x.php", "config/xml/themes/x.xml", "download/index.php", "vendor/a/error_log.php",
      "modules/x/data.sql", "translations/sf-en-US.zip", "cache/class_index.php.txt",
      "app/config/set_parameters.php", "config/defines.inc.php"],

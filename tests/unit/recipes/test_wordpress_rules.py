@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from controller.recipes import web_root
 from controller.recipes import wordpress_options as options
 from controller.recipes.base import PackOptions
 from controller.recipes.wordpress import WordPress
@@ -47,6 +48,31 @@ def test_copies_caches_and_logs_stay_out(path):
 )  # fmt: skip
 def test_what_makes_the_site_is_packed(path):
     assert not TREE.left_out(path.encode(), path.endswith("cache"))
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "wpcf7_uploads/cv.pdf", "gravity_forms/3-1f0e3dad99908345/2026/cv.pdf",
+        "wpforms/12-1a2b/cv.pdf",
+        "ninja-forms/4/cv.pdf", "formidable/7/cv.pdf", "wpo_wcpdf/attachments/invoice-1.pdf",
+        "wpo_wcpdf_8f14e45f/attachments/invoice-1.pdf", "woocommerce-pdf-invoices/attachments/2026/1.pdf",
+        "product_addons_uploads/1a2b/photo.jpg", "cf7-submissions/1/cv.pdf",
+    ],
+)  # fmt: skip
+def test_what_customers_sent_in_stays_out_unless_they_are_kept(path):
+    place = f"wp-content/uploads/{path}".encode()
+    above = [place[:at] for at in range(len(place)) if place[at : at + 1] == b"/"]
+    kept = TreeRules(Path("/nowhere"), PackOptions(keep_customers=True))
+    assert web_root.CUSTOMERS in [*(TREE.left_out(one, True) for one in above), TREE.left_out(place, False)]
+    assert not any(kept.left_out(one, True) for one in above) and not kept.left_out(place, False)
+
+
+@pytest.mark.parametrize(
+    "path", ["wpcf7_uploads/.htaccess", "gravity_forms/index.html", "wpforms/themes/a.json", "2026/1/a"]
+)
+def test_the_guards_of_their_folders_and_what_the_owner_made_stay(path):
+    assert not TREE.left_out(f"wp-content/uploads/{path}".encode(), False)
 
 
 def test_secrets_inside_an_array_are_emptied_and_told_and_nothing_else():
