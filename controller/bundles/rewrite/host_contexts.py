@@ -56,7 +56,7 @@ _EXTENSION_AFTER = re.compile(
 _HOST_ASKED = re.compile(
     rb"(?:%\{(?:HTTP_HOST|SERVER_NAME|HTTP:Host)\}[\"']?[ \t]*[=!~]*[ \t]*[\"']?[!=^(?:|)\w.\\-]*"
     rb"|\bSetEnvIf(?:NoCase)?[ \t]+Host[ \t]+[\"']?[\^(?:|)\w.\\-]*"
-    rb"|(?:cookie[_-]?domain|DOMAIN_CURRENT_SITE)(?:\\?[\"'])?[ \t]*(?:=>|[=:,])[ \t]*(?:\\?[\"'])?\.?"
+    rb"|(?:cookie[_-]?domain|DOMAIN_CURRENT_SITE)(?:\\?[\"'])?\]?[ \t]*(?:=>|[=:,])[ \t]*(?:\\?[\"'])?\.?"
     # Pictures are refused to pages of other hosts
     rb"|%\{HTTP(?:_|:)(?:REFERER|ORIGIN)\}[\"']?[ \t]+[\"']?[^\s\"']*"
     rb"|\bSetEnvIf(?:NoCase)?[ \t]+(?:Referer|Origin)[ \t]+[\"']?[^\s\"']*)$",
@@ -69,13 +69,13 @@ _KEY_OF_HOST = re.compile(rb"(?:.*[._-])?cookie[_-]?domain|DOMAIN_CURRENT_SITE",
 _JSON_KEY = re.compile(rb'"([^"\\]+)"[ \t\r\n]*:[ \t\r\n]*$')
 #: Where browsers compare origins, which have no path: what stands before one.
 _ORIGIN_BEFORE = re.compile(
-    rb"(?:access-control-allow-origin[\"':,=\s]*(?:https?://)?"
+    rb"(?:access-control-allow-origin(?:[\"':,=>\s]|value=)*(?:https?://)?|allow-from[ \t]+(?:https?://)?"
     rb"|%\{HTTP(?:_|:)ORIGIN\}[\"']?[ \t]+[\"']?[^\s\"']*|\bSetEnvIf(?:NoCase)?[ \t]+Origin[ \t]+[\"']?[^\s\"']*"
     rb"|\b(?:(?:default|script|style|img|font|connect|media|object|child|frame|worker|manifest)-src(?:-elem|-attr)?"
     rb"|frame-ancestors|form-action)[ \t][^\r\n\"<>{};]*)$",
     re.IGNORECASE,
 )
-_ORIGIN_WORDS = (b"origin", b"-src", b"ancestors", b"form-action")
+_ORIGIN_WORDS = (b"origin", b"-src", b"ancestors", b"form-action", b"allow-from")
 #: So much of a policy stands before one of its sources.
 _LINE_BYTES = 1000
 _PATH_AFTER = re.compile(rb"(?::[0-9]+)?" + SLASH)

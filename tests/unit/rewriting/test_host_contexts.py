@@ -48,6 +48,7 @@ HOSTS = [
     ('var c = {{"cookie_domain":"{h}"}};', 'var c = {{"cookie_domain":"new.example"}};'),
     ("session.cookie_domain = {h}", "session.cookie_domain = new.example"),
     ("SetEnvIf Host ^{h}$ own", "SetEnvIf Host ^new.example$ own"),
+    ("$config['cookie_domain'] = '{h}';", "$config['cookie_domain'] = 'new.example';"),
 ]  # fmt: skip
 #: Hosts of the machine, whatever the template's own port and folder are.
 MACHINES = [
@@ -189,7 +190,9 @@ def test_a_rule_that_refuses_pictures_to_pages_of_other_hosts_lets_the_shops_own
 @pytest.mark.parametrize("template", ["localhost", "shop.example"])
 @pytest.mark.parametrize(
     "text",
-    ['Header set Access-Control-Allow-Origin "http://{h}"', "header('Access-Control-Allow-Origin: https://{h}');",
+    ['Header set Access-Control-Allow-Origin "http://{h}"', "'Access-Control-Allow-Origin' => 'http://{h}'",
+     '<add name="Access-Control-Allow-Origin" value="http://{h}" />', 'Header set X-Frame-Options "ALLOW-FROM http://{h}"',
+     "header('Access-Control-Allow-Origin: https://{h}');",
      "Header set Content-Security-Policy \"default-src 'self' http://{h}; img-src data: https://{h}\"",
      '<meta http-equiv="Content-Security-Policy" content="frame-ancestors http://{h}; form-action http://{h}">',
      r'{{"csp":"script-src http:\/\/{h} https:\/\/cdn.example"}}', "SetEnvIf Origin ^https?://{h}$ own"],
