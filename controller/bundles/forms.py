@@ -62,9 +62,10 @@ _LOOSE_AFTER = re.compile(SLASH)
 _URL_AFTER = re.compile(rb"%(25)?(?:2[Ff]|3[Aa]|3[Ff]|26|23|22)")
 #: A database's name may have an extension behind it, and nothing else that names are made of.
 _NAME_GOES_ON = re.compile(rb"[A-Za-z0-9_\x80-\xff-]")
-_ANY_CASE = ("domain", "host", "email")
-#: Kinds of needles that hosts are.
-_HOSTS = ("domain", "host")
+_ANY_CASE = ("domain", "former", "host", "email")
+#: Kinds of needles that hosts are, and those that an address of the shop begins with.
+_HOSTS = ("domain", "former", "host")
+_OF_ADDRESSES = ("domain", "former")
 
 
 @dataclass(frozen=True)
@@ -200,7 +201,7 @@ def _judged(present: tuple[_Spelling, ...], data: bytes, start: int, last: int, 
         problem = _beside(data, start, end, one, holds)
         if not problem:
             steps = _context(data, start, end, one.kind, spelling.steps)
-            if one.kind == "domain" and (one.value != "domain" or _begins_an_address(data, start, end, one)):
+            if one.kind in _OF_ADDRESSES and (one.value != "domain" or _begins_an_address(data, start, end, one)):
                 is_plain = steps == "raw" or data[max(0, start - 3) : start] == b"://"
                 spelled = _as_slashes_are(data, start, end) if is_plain else steps
                 stop = host_contexts.end_of_port(data, end, last)

@@ -13,7 +13,7 @@ from controller.bundles.names import Names
 from controller.bundles.report import Report
 from controller.bundles.residue import base64_forms
 from controller.bundles.rewrite import host_contexts, uri_contexts
-from controller.bundles.rewrite.boundaries import EXAMPLE, LOOK_BACK
+from controller.bundles.rewrite.boundaries import EXAMPLE, FORMER, LOOK_BACK
 from controller.bundles.rewrite.embedded_strings import embedded_strings
 from controller.bundles.rewrite.links import Links
 from controller.bundles.rewrite.path_contexts import Holds
@@ -329,6 +329,8 @@ class Rewriter:
         is_folder = hit.one.kind == "uri"
         if self._is_example and (is_folder or host_contexts.is_of_weak(hit.one)):
             return EXAMPLE
+        if self._is_file and hit.one.kind == "former":
+            return FORMER
         if not (self._is_file and is_folder):
             return ""
         before, after = data[max(0, hit.start - LOOK_BACK) : hit.start], data[hit.end : hit.end + LOOK_BACK]

@@ -66,8 +66,9 @@ class Replacement:
     """A byte string of the template and the value that takes its place wherever it stands as a whole.
 
     `kind` is "domain" (a host, or an address that begins with its scheme), "host" (a host that is none of the shop's
-    where an address begins with it), "path" (absolute), "email", "uri", "name" (of a database or its user) or
-    "secret" (so long that anything may stand there): it decides what may stand beside it.
+    where an address begins with it), "former" (a host that the template had before: it follows in rows alone and is
+    not searched for), "path" (absolute), "email", "uri", "name" (of a database or its user) or "secret" (so long that
+    anything may stand there): it decides what may stand beside it.
     `address` is the value that takes a host's place where an address of the shop begins with it,
     "" for the same everywhere.
     """

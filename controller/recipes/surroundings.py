@@ -71,11 +71,14 @@ class Replacements:
                 self.add(name + port + folder, "shop.address", "domain")
 
     def add_former(self, host: str, folder: str) -> None:
-        """A site's host that the template had before becomes the shop's address, with `folder` and without."""
+        """A host that the template had before becomes the shop's address in rows, with `folder` and without.
+
+        Files may name it as their maker's: a theme's demonstration shop was the beginning of many a shop.
+        """
         for name in hosts.names_of(host):
             if folder:
-                self.add(name + folder, "shop.address", "domain")
-            self.add(name, "domain", "domain", "shop.address")
+                self.add(name + folder, "shop.address", "former")
+            self.add(name, "domain", "former", "shop.address")
 
     def add_paths(self, roots: Iterable[str], homes: Iterable[str]) -> None:
         """The template's roots and homes become the account's; only absolute paths are looked for."""

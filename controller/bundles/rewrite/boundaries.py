@@ -15,10 +15,11 @@ ANOTHER_SERVICE = "a host of the machine: no address of the shop"
 ANOTHER_FOLDER = "an address outside the template's folder"
 NOT_BEGINNING = "not the beginning of an address"
 UNPROVEN_PATH = "a short path that may stand below another folder"
+FORMER = "a former domain in a file: its maker's as well as the template's"
 EXAMPLE = "an example in a library or in documentation"
 SOMETHING_ELSE = frozenset(
     {SUBDOMAIN, LONGER_NAME, LONGER_PATH, LONGER_ADDRESS, ANOTHER_PORT, COMMON_WORD, ANOTHER_SERVICE, ANOTHER_FOLDER,
-     NOT_BEGINNING, UNPROVEN_PATH, EXAMPLE}
+     NOT_BEGINNING, UNPROVEN_PATH, FORMER, EXAMPLE}
 )  # fmt: skip
 #: So much of the text beside a needle says what it is.
 LOOK_BACK = 80

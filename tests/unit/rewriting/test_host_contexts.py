@@ -253,3 +253,17 @@ def test_a_port_that_an_address_may_leave_out_stands_before_the_folder_as_well(t
     old = text.format(h=host, f=f"/{below}", e=f"/{below}".replace("/", "\\/"))
     new = re.sub(r":(?:80|443)", "", text).format(h="new.example", f="/s", e="\\/s")
     assert shop_at(template).moved(old.encode()).decode() == new
+
+
+def test_a_former_domain_follows_in_rows_and_stays_in_files_where_it_is_the_makers():
+    found = Replacements()
+    found.add_hosts(["shop.example"], "")
+    found.add_former("theme.example", "/demo")
+    shop = Shop(found.all(), NEW)
+    text = b"http://theme.example/demo/a.png https://www.Theme.example/x theme.example cdn.theme.example"
+    assert shop.moved(text) == b"http://new.example/s/a.png https://new.example/s/x new.example cdn.theme.example"
+    assert shop.rewriter.rewrite_file(text, "themes/a/functions.php") is text
+    assert not any(b"theme" in needle for one in searched.uncovered(shop.replacements)
+                   for needle in searched.needles_of(one, shop.report.left))  # fmt: skip
+    own = Shop(found.all(), NEW)
+    assert own.fill(own.rewriter.rewrite_file(b"http://shop.example/", "x.php")) == b"http://new.example/s/"
