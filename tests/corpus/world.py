@@ -11,8 +11,8 @@ from pathlib import Path
 
 from controller.panels.local import blocks
 from controller.panels.local.php_versions import installed_binaries, version_number
-from tests.php_versions import WASM
-from tests.support.php_wasm.stack import WasmStack, series_at_hand
+from tests.php_versions import wasm_at_hand
+from tests.support.php_wasm.stack import WasmStack, lacks_intl
 from tests.whole import BUNDLE, ENDED, SERVER, Whole
 
 MARK = "world"
@@ -23,7 +23,7 @@ def wasm_for(php):
 
     None where an installed one fits; where nothing at hand does, the nearest under the range's own end.
     """
-    at_hand = series_at_hand()
+    at_hand = list(wasm_at_hand())
     native = [path.rpartition("php-fpm")[2] for path in installed_binaries()]
     first, last = version_number(php["min"]), version_number(php["max"] or "99.0")
     if not at_hand or any(first <= version_number(one) <= last for one in native):
@@ -50,7 +50,7 @@ class CorpusWorld(Whole):
                 self.directory / "stack",
                 world._http_port,
                 home_base=str(world.accounts),
-                folder=os.environ[WASM],
+                folders=wasm_at_hand(),
                 wasm=self.wasm,
             )
 
@@ -91,15 +91,15 @@ class CorpusWorld(Whole):
         return (None, told["error"]) if done.returncode else (told, None)
 
     def php_of(self, job):
-        """Return the PHP that serves the account, such as "8.4" or "7.1 (7.2 as WebAssembly)"."""
+        """Return the PHP that serves the account, such as "8.4" or "5.6 (7.0 as WebAssembly without intl)"."""
         for php in self.world.stack.php_versions():
             file = Path(php.pools) / blocks.FILE_NAME
             if file.exists() and f"[shoplaunch-{job['account']}]" in file.read_text("utf-8"):
                 if not php.command[0].startswith(str(self.directory)):
                     return php.version
                 series = self.wasm[php.version]
-                same = series == php.version
-                return f"{php.version} ({'' if same else series + ' '}as WebAssembly)".replace("( ", "(")
+                other = "" if series == php.version else f"{series} "
+                return f"{php.version} ({other}as WebAssembly{' without intl' if lacks_intl(series) else ''})"
         return ""
 
     def kill_in_the_import(self, job, seconds):

@@ -30,7 +30,7 @@ from tests.integration.real_prestashop.test_browser import check_page, click, on
 from tests.integration.real_prestashop.test_shops import SECRETS as LATER_SECRETS
 from tests.integration.real_prestashop.test_variants import seen
 from tests.mariadb import MariaDB
-from tests.php_versions import WASM
+from tests.php_versions import WASM, wasm_folder
 from tests.real_shop import DOCROOT, SHOP_NAME, is_1_6, parameters
 from tests.real_variant import LOGO_SIZE, NAME, PRODUCT_NAME, write_variants
 from tests.traces import Traces
@@ -53,7 +53,7 @@ SECRETS += ("rijndael_iv",)
 def old(template):
     if not template.needs_wasm:
         pytest.skip(f"{DOCROOT} is of a later series than 1.7")
-    if WASM not in os.environ:
+    if not wasm_folder("7.4"):
         pytest.skip(f"{WASM} names no PHP that is old enough")
     return template
 
@@ -115,7 +115,7 @@ class Shop:
 
     def serve(self):
         """Start a web server with the old PHP; return once it answers."""
-        wasm = Path(os.environ[WASM])
+        wasm = Path(wasm_folder("7.4"))
         own = wasm / "node_modules" / ".bin" / "node"
         node = [str(own) if own.exists() else "node", "--experimental-wasm-jspi"]
         command = [*node, str(SERVER), str(wasm), "7.4", str(self.box.root), str(self.port), self.values["base_uri"]]

@@ -1,7 +1,6 @@
 """A private stack that also offers the versions of PHP that are at hand as WebAssembly."""
 
 import os
-import re
 import signal
 import stat
 import subprocess
@@ -11,32 +10,28 @@ from pathlib import Path
 
 from controller.panels.local import stack_config
 from controller.panels.local import stack_processes as processes
-from controller.panels.local.php_versions import PhpFpm, installed_binaries
+from controller.panels.local.php_versions import PhpFpm, installed_binaries, version_number
 from controller.panels.local.stack import Stack
-from tests.php_versions import WASM
 from tests.support.php_wasm import fpm
 
 END_SECONDS = 30
 
 
-def series_at_hand(folder=None):
-    """Return the series ("7.4") compiled to WebAssembly in `folder`, else where the environment names one."""
-    place = Path(folder or os.environ.get(WASM) or os.devnull) / "node_modules" / "@php-wasm"
-    found = [re.fullmatch(r"node-(\d+)-(\d+)", path.name) for path in place.glob("node-*")]
-    # One of 5.2 has no MySQL
-    return sorted((f"{one[1]}.{one[2]}" for one in found if one and one[1] != "5"), key=_number)
+#: What no build before 7.2 has, and libraries that were made for it bring themselves for where it is missing.
+SUBSTITUTED = "intl"
 
 
-def _number(series):
-    return tuple(int(part) for part in series.split("."))
+def lacks_intl(series):
+    """Tell whether no build of that series has intl."""
+    return version_number(series) < (7, 2)
 
 
 class WasmStack(Stack):
-    """A Stack; `wasm` maps each series it offers to the one that serves it."""
+    """A Stack; `wasm` maps each series it offers to the one that serves it, `folders` that to where it is installed."""
 
-    def __init__(self, directory, http_port=0, *, folder, wasm, **options):
+    def __init__(self, directory, http_port=0, *, folders, wasm, **options):
         super().__init__(directory, http_port, **options)
-        self._folder, self._wasm = str(folder), dict(wasm)
+        self._folders, self._wasm = dict(folders), dict(wasm)
 
     def php_versions(self):
         """See Stack.php_versions; a series that is installed is not taken from WebAssembly."""
@@ -60,10 +55,12 @@ class WasmStack(Stack):
         path = self.directory / f"php-fpm{series}"
         if not path.exists():
             self.directory.mkdir(parents=True, exist_ok=True)
-            said = fpm.ask(self._folder, self._wasm[series], "modules")
+            serving = self._wasm[series]
+            folder = self._folders[serving]
+            said = fpm.ask(folder, serving, "modules")
             modules = path.with_suffix(".modules")
-            modules.write_text(said)
-            words = f"{sys.executable} -I {fpm.__file__} {self._folder} {self._wasm[series]}"
+            modules.write_text(said + (SUBSTITUTED + "\n" if lacks_intl(serving) else ""))
+            words = f"{sys.executable} -I {fpm.__file__} {folder} {serving}"
             path.write_text(f'#!/bin/sh\n[ "$3" != -m ] || exec cat {modules}\nexec {words} "$@"\n')
             path.chmod(path.stat().st_mode | stat.S_IXUSR)
         return path

@@ -1,9 +1,10 @@
 // FOLDER VERSION version|modules|serve: PHP compiled to WebAssembly, asked once or serving FastCGI on the socket that is
 // its standard input. One request at a time; it ends after IDLE_SECONDS without any, after MOST of them, or when PHP died.
 import { statSync } from 'node:fs';
-import { createRequire, registerHooks } from 'node:module';
+import { registerHooks } from 'node:module';
 import { connect, createServer } from 'node:net';
 import { dirname, join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 
 const [folder, version, what] = process.argv.slice(2);
 const IDLE_SECONDS = 120;
@@ -12,30 +13,35 @@ const MOST = 400;
 // A PHP in WebAssembly knows no Unix sockets, and asks port 3306 where others ask the database's: both lead to a port of
 // ours, and that to the socket
 const SOCKETS = [
-  [/createSocket\(family, type, protocol\) \{/, ' if (family === 1) family = 2;'],
-  [/readSockaddr = \(sa, salen\) => \{[^]*?var port = [^;]*;/, ' if (port === 3306) port = globalThis.databasePort || 1;'],
-  [/readSockaddr = \(sa, salen\) => \{[^]*?switch \(family\) \{/,
+  [/createSocket\(family, type, protocol\) \{/g, ' if (family === 1) family = 2;'],
+  [/readSockaddr = \(sa, salen\) => \{[^]*?var port = [^;]*;/g, ' if (port === 3306) port = globalThis.databasePort || 1;'],
+  [/readSockaddr = \(sa, salen\) => \{[^]*?switch \(family\) \{/g,
     " case 1: return { family: 2, addr: '127.0.0.1', port: globalThis.databasePort || 1 };"],
 ];
+let bridged = false;
 registerHooks({
   load(url, context, next) {
     const loaded = next(url, context);
-    if (!/\/php_\d_\d\.js$/.test(url)) return loaded;
+    if (!/\/@php-wasm\/node.*\.js$/.test(url)) return loaded;
     let text = String(loaded.source);
+    if (text.search(SOCKETS[0][0]) < 0) return loaded;
     for (const [place, added] of SOCKETS) {
-      if (!place.test(text)) throw new Error(`${url} has no ${place}`);
+      if (text.search(place) < 0) throw new Error(`${url} has no ${place}`);
       text = text.replace(place, (found) => found + added);
     }
+    bridged = true;
     return { ...loaded, source: text };
   },
 });
 
-const load = createRequire(join(folder, 'package.json'));
-const { PHP, setPhpIniEntries } = load('@php-wasm/universal');
-const { loadNodeRuntime, useHostFilesystem } = load('@php-wasm/node');
+// What 1.0.29 has for `require` seeks its PHP in a folder that is not there
+const load = (name) => import(pathToFileURL(join(folder, 'node_modules', name, 'index.js')));
+const { PHP, setPhpIniEntries } = await load('@php-wasm/universal');
+const { loadNodeRuntime, useHostFilesystem } = await load('@php-wasm/node');
 
 async function start(ini) {
   const php = new PHP(await loadNodeRuntime(version, { withIntl: true, emscriptenOptions: { processId: process.pid } }));
+  if (!bridged) throw new Error(`nothing in ${folder} opens sockets`);
   useHostFilesystem(php);
   await setPhpIniEntries(php, ini);
   return php;
@@ -59,8 +65,9 @@ const bridge = createServer((client) => {
 }).listen(0, '127.0.0.1');
 await new Promise((done) => bridge.once('listening', done));
 globalThis.databasePort = bridge.address().port;
-// The first kills every PHP of these builds; libraries of that age mean no harm by what it would have kept to itself
-const php = await start({ disable_functions: 'libxml_use_internal_errors', error_reporting: '22517',
+// This kills every PHP from 7.2 on; libraries of that age mean no harm by what it would have kept to itself
+const deadly = Number(version) < 7.2 ? '' : 'libxml_use_internal_errors';
+const php = await start({ disable_functions: deadly, error_reporting: '22517',
   output_buffering: '4096', 'date.timezone': 'UTC', ...ini });
 
 const isFile = (path) => statSync(path, { throwIfNoEntry: false })?.isFile() ?? false;

@@ -91,6 +91,13 @@ def test_what_failed_is_listed_for_those_who_mend_it(evidence):
     ],
 )
 def test_the_nearest_php_at_hand_serves_where_none_fits(monkeypatch, low, high, offered):
-    monkeypatch.setattr(world, "series_at_hand", lambda: ["7.2", "7.4"])
+    monkeypatch.setattr(world, "wasm_at_hand", lambda: {"7.2": "/later", "7.4": "/later"})
     monkeypatch.setattr(world, "installed_binaries", lambda: ["/usr/sbin/php-fpm8.4"])
     assert world.wasm_for({"min": low, "max": high}) == offered
+
+
+def test_what_an_old_shop_wants_is_served_from_the_folder_that_has_it(monkeypatch):
+    monkeypatch.setattr(world, "wasm_at_hand", lambda: {"7.0": "/old", "7.1": "/old", "7.2": "/later"})
+    monkeypatch.setattr(world, "installed_binaries", lambda: ["/usr/sbin/php-fpm8.4"])
+    assert world.wasm_for({"min": "5.4", "max": "7.1"}) == {"7.0": "7.0", "7.1": "7.1"}
+    assert world.wasm_for({"min": "5.4", "max": "5.6"}) == {"5.6": "7.0"}
