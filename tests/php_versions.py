@@ -29,7 +29,7 @@ def wasm_folder(series):
 def wasm_at_hand():
     """Return series -> folder of what is compiled to WebAssembly, the oldest first; one of 5.2 has no MySQL.
 
-    A series may be a package of its own, or in one with all of them, which is older and counts where nothing else has it.
+    A series may be a package of its own, or be in one with all of them: that is older, and counts where it is alone.
     """
     found = {}
     folders = [folder for folder in os.environ.get(WASM, "").split(":") if folder]

@@ -14,6 +14,8 @@ WRITTEN_BY_VISITS = {
     "woocommerce_sessions", "wc_admin_notes", "wc_admin_note_actions", "statssearch", "cart_rule_lang",
     # The controller signs in and out
     "employee_session", "admin_filter",
+    # Figures of the dashboard
+    "configuration_kpi", "configuration_kpi_lang",
     # Made when a category is first seen
     "layered_filter_block",
 }  # fmt: skip

@@ -63,7 +63,9 @@ class Walker:
         page = self._visitor.open(pages[number])
         if any("ERR_NAME_NOT_RESOLVED" in fault for fault in page.faults):
             return f"leads to another site, which cannot be reached here: {pages[number][-80:]}"
-        if self._visitor.all(self.NAME) and self._visitor.all(self.PASSWORD):
+        # The form of an employee has the same fields, below the menu
+        is_form = self._visitor.all(self.NAME) and self._visitor.all(self.PASSWORD)
+        if is_form and not self._visitor.all(self.INSIDE):
             page.faults.append("asks to sign in again")
         return self.excused(page) or page.row(f"back office {number + 1}", title=page.title)
 

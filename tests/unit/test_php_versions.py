@@ -7,7 +7,7 @@ from tests import php_versions
 
 @pytest.fixture
 def installed(tmp_path, monkeypatch):
-    """Return what installs series into folders and names the folders; "node-7-4" is a package, "php_7_0.js" is in one."""
+    """Return what installs series into the folders it names: "node-7-4" as a package, "php_7_0.js" in one of all."""
 
     def install(**contents):
         for folder, names in contents.items():

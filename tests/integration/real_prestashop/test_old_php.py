@@ -6,7 +6,6 @@ Beside the template's document root and database SHOPLAUNCH_TEST_PHP_WASM names 
 
 import hashlib
 import json
-import os
 import shutil
 import subprocess
 import tempfile

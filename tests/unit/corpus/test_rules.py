@@ -2,10 +2,11 @@
 
 import base64
 import time
+from types import SimpleNamespace
 
 import pytest
 
-from tests.corpus import compare_tables, compare_tree, replaced, residue, walk
+from tests.corpus import browsing, compare_tables, compare_tree, replaced, residue, walk, walker
 from tests.corpus.template import Template
 
 ROW = {"shop_url": "http://tea.example:8080/boutique/", "account": "tea", "domain": "tea.example", "shop_name": "Tea"}
@@ -174,3 +175,36 @@ def test_only_what_counts_visits_may_have_grown_and_little():
     assert compare_tables._is_made_by_visits(b"1", b"3", "meta_value product_views_count")
     assert not compare_tables._is_made_by_visits(b"1", b"3", "meta_value price")
     assert not compare_tables._is_made_by_visits(b"1", b"300", "meta_value product_views_count")
+
+
+@pytest.mark.parametrize("table, left", [("ps_configuration_kpi", 0), ("ps_configuration", 1)])
+def test_a_figure_of_the_dashboard_changes_when_its_owner_comes_a_setting_does_not(table, left):
+    work = compare_tables._Comparison(None, "old", "new", {}, bytes, "ps_")
+    work._row(table, ["name", "value"], [b"UPDATE_MODULES", b"99"], [b"UPDATE_MODULES", b"9"], (b"UPDATE_MODULES",))
+    assert work.result(1)["unexplained_total"] == left
+
+
+class Opened:
+    """A visitor to whom every page shows what `shown` selects."""
+
+    def __init__(self, *shown):
+        self._shown = shown
+
+    def open(self, path):
+        return browsing.Page(path)
+
+    def all(self, selector):
+        return [selector] if selector in self._shown else []
+
+
+class Office(walker.Walker):
+    NAME, PASSWORD, INSIDE = "#email", "#passwd", "#menu"
+
+
+@pytest.mark.parametrize(
+    "shown, faults",
+    [(["#email", "#passwd"], ["asks to sign in again"]), (["#email", "#passwd", "#menu"], []), (["#menu"], [])],
+)
+def test_only_a_form_without_the_menu_asks_to_sign_in_again_that_of_an_employee_has_the_same_fields(shown, faults):
+    one = SimpleNamespace(visitor=Opened(*shown), query=None)
+    assert Office(one)._office(["index.php"], 0)["faults"] == faults
