@@ -44,6 +44,9 @@ async function start(ini) {
   if (!bridged) throw new Error(`nothing in ${folder} opens sockets`);
   useHostFilesystem(php);
   await setPhpIniEntries(php, ini);
+  // In 7.0 and 7.1 it is 0777, with which libraries leave files that nobody can read
+  php.mkdir('/internal/shared/preload');
+  php.writeFile('/internal/shared/preload/umask.php', '<?php umask(022);');
   return php;
 }
 
