@@ -13,6 +13,7 @@ from controller.bundles.connections import Row
 from controller.bundles.fragments import Fragments
 from controller.bundles.report import Report
 from controller.bundles.review.findings import CREDENTIAL, DOMAIN, PATH, SECRET, SUSPECTED, Finding
+from controller.bundles.review.known_forms import KnownForms
 from controller.bundles.review.passwords import Passwords
 from controller.bundles.rewrite import searched
 from controller.bundles.rewrite.examples import is_example
@@ -95,6 +96,7 @@ class TemplatePlan:
         self._whole_files: list[str] = []
         self._proportion = Proportion()
         self._passwords = Passwords(facts.weak, facts.credentials_of)
+        self._forms = KnownForms(facts.secrets.values())
         self._noticed: list[Finding] = []
 
     def left_out(self, path: bytes, is_directory: bool) -> str | None:
@@ -116,6 +118,7 @@ class TemplatePlan:
             self._whole_files.append(shown)
         else:
             self._noticed += self._passwords.in_file(path, content)
+        self._noticed += self._forms.in_file(path, content if own is None else own)
         before = self._report.needles.copy()
         template = self._rewriter.rewrite_file(content if own is None else own, shown, is_example(path))
         self._proportion.saw(path, self._report.needles - before)
@@ -152,6 +155,8 @@ class TemplatePlan:
             cell = cells[place]
             if cell is not None and names[place] not in own:
                 cells[place] = self._rewriter.rewrite_text(cell, f"{table.name}.{names[place]}")
+        packed = [(names[place], cells[place] if names[place] in own else row[place]) for place in texts]
+        self._forms.add_row(table, row, [(column, cell) for column, cell in packed if cell])
         if all(before is after for before, after in zip(row, cells, strict=True)):
             return row
         return tuple(cells)
@@ -233,7 +238,7 @@ class TemplatePlan:
 
     def noticed(self) -> Sequence[Finding]:
         """Return what was found while files were read."""
-        return self._noticed
+        return [*self._noticed, *self._forms.in_rows()]
 
     def _spoken(self) -> dict[str, bytes]:
         """Return label -> passwords that are words as they stand in addresses, behind their user's name."""
@@ -273,7 +278,7 @@ class TemplatePlan:
     def seen(self) -> Seen:
         """Return what was collected so far."""
         fragments = dict(self._fragments.templates())
-        return Seen(self._report, fragments, self._whole_files, self._set, self._proportion, self._noticed)
+        return Seen(self._report, fragments, self._whole_files, self._set, self._proportion, self.noticed())
 
     def absorb(self, seen: object) -> None:
         """Add what a branch has collected."""

@@ -170,7 +170,7 @@ class RowRules(Rules):
         }
 
     def _without_secrets(self, key: bytes, value: bytes) -> Mapping[str, bytes | None]:
-        """Return the cell of a customer's note where plug-ins keep tokens and keys of other services."""
+        """Return the cell of a user's note where plug-ins keep tokens and keys of other services."""
         left = secret_parts.taken_out(key.decode("utf-8", "replace"), value)[0]
         return {} if left is value else {"meta_value": left}
 
@@ -185,7 +185,9 @@ class RowRules(Rules):
             b"locale": b"",
         }
         template = values.get(row["meta_key"] or b"")
-        return {} if template is None or template == row["meta_value"] else {"meta_value": template}
+        if template is None:
+            return self._without_secrets(row["meta_key"] or b"", row["meta_value"] or b"")
+        return {} if template == row["meta_value"] else {"meta_value": template}
 
 
 def _listed(names: Iterable[str]) -> str:

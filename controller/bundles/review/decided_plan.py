@@ -10,12 +10,17 @@ from typing import Any, cast
 from controller.bundles import digests
 from controller.bundles.connections import Row
 from controller.bundles.plan import Plan
+from controller.bundles.residue import Searcher
 from controller.bundles.review.decisions import BLANK, REMOVE, REPLACE, Decision, Decisions
 from controller.bundles.review.findings import Place, base_label
+from controller.bundles.review.known_forms import form_of
 from controller.bundles.review.locate import key_bytes, key_of
-from controller.bundles.review.substitution import substituted
+from controller.bundles.review.substitution import substituted, without_form
 from controller.bundles.source import Source, Table
+from controller.recipes import secret_forms
 
+#: A private key has fewer.
+_MOST_LINES = 400
 DECIDED = "removed by a decision"
 _Key = tuple[tuple[str, str], ...]
 _Id = tuple[str, Place]
@@ -119,10 +124,19 @@ class DecidedPlan:
 
     def _without(self, one: Decision, cell: bytes) -> bytes:
         made = self._substituted(one, cell)
+        if made is not cell or not self._holds(one, cell):
+            return made
         # What cannot be taken out by itself goes with all that is around it
-        return made if made is not cell else one.text.encode("utf-8")
+        return one.text.encode("utf-8")
+
+    def _holds(self, one: Decision, cell: bytes) -> bool:
+        olds = {str(number): old for number, old in enumerate(self._needles.get(one.what, ()))}
+        return bool(olds and Searcher(olds).found_in(cell, True))
 
     def _substituted(self, one: Decision, data: bytes) -> bytes:
+        form = form_of(one.what)
+        if form is not None:
+            return without_form(data, form, one.text.encode("utf-8"))
         for old in self._needles.get(one.what, ()):
             data = substituted(data, old, one.text.encode("utf-8"))
         return data
@@ -132,13 +146,21 @@ class DecidedPlan:
         # From the end: a value may go on in the lines below
         for one in sorted(self._files[path], key=lambda each: -each.place.line):
             at = one.place.line - 1
-            until = at + 1 + max((old.count(b"\n") for old in self._needles.get(one.what, ())), default=0)
+            until = at + 1 + self._more_lines(one, lines[at:])
             part = b"\n".join(lines[at:until])
             made = self._substituted(one, part)
             if made != part:
                 self._note([one])
                 lines[at:until] = made.split(b"\n")
         return b"\n".join(lines)
+
+    def _more_lines(self, one: Decision, lines: Sequence[bytes]) -> int:
+        """Return how many lines below its first one a value may go on."""
+        if form_of(one.what) is None:
+            return max((old.count(b"\n") for old in self._needles.get(one.what, ())), default=0)
+        part = b"\n".join(lines[:_MOST_LINES])
+        ends = [met.end for met in secret_forms.met(part) if met.start <= len(lines[0])] if lines else []
+        return part.count(b"\n", 0, max(ends, default=0))
 
 
 def decided(plan: Plan, decisions: Decisions | None, source: Source) -> Plan:

@@ -11,6 +11,7 @@ from pathlib import Path
 from controller.bundles.dump_file import pieces
 from controller.bundles.residue import Searcher
 from controller.bundles.review.findings import NUMBER, Finding
+from controller.bundles.review.known_forms import form_of, forms_in
 
 _INSERT = re.compile(
     rb"\s*(?:INSERT|REPLACE)\s+(?:(?:DELAYED|LOW_PRIORITY|IGNORE)\s+)*(?:INTO\s+)?[`\"]?([^`\"\s(]+)", re.IGNORECASE
@@ -34,6 +35,7 @@ def _lines(dump: Path, wanted: Sequence[Finding], needles: Mapping[str, bytes]) 
     """Return the lines that hold a needle, among rows of one of the findings' tables."""
     tables = {one.place.table.encode("utf-8") for one in wanted}
     searcher = Searcher(needles)
+    by_form = any(form_of(one.what) for one in wanted)
     found: dict[tuple[str, str], list[tuple[int, bytes]]] = defaultdict(list)
     number, rest, table = 0, b"", b""
     for piece in (*pieces(dump), b"\n"):
@@ -43,7 +45,7 @@ def _lines(dump: Path, wanted: Sequence[Finding], needles: Mapping[str, bytes]) 
             begins = _INSERT.match(line)
             table = begins.group(1) if begins else table
             if table in tables:
-                for label in searcher.found_in(line, True):
+                for label in [*searcher.found_in(line, True), *(forms_in(line) if by_form else ())]:
                     found[(label, table.decode())].append((number, line))
     return found
 

@@ -159,12 +159,12 @@ class Locator:
             written = [None if cell is None else write(cell) for write, cell in zip(writers, packed, strict=True)]
             if not searcher.found_in(b",".join(cell for cell in written if cell is not None), True):
                 continue
-            for column, cell, before in zip(table.stored, written, row, strict=True):
+            for column, cell in zip(table.stored, written, strict=True):
                 if cell is None:
                     continue
                 place = Place(table.name, column.name, key_of(table, row, number))
                 for label, start, end in searcher.spots(cell, True):
-                    yield self._finding(label, place, cell, start, end, _named(table, row, before))
+                    yield self._finding(label, place, cell, start, end, name_of(table, row))
 
     def _finding(self, label: str, place: Place, data: bytes, start: int, end: int, about: str = "") -> Finding:
         value = self._needles.get(label, b"")
@@ -205,7 +205,8 @@ def key_bytes(column: Column, text: str) -> bytes:
     return text.encode("utf-8").hex().upper().encode("ascii")
 
 
-def _named(table: Table, row: Row, _cell: bytes | None) -> str:
+def name_of(table: Table, row: Row) -> str:
+    """Return what a row is called for people, "" when it has no name."""
     names = [column.name for column in table.stored]
     for column in _NAMES:
         if column in names and (value := row[names.index(column)]):

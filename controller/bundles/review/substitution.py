@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import base64
 import re
+from collections.abc import Callable
 
 from controller.bundles.residue import SPELLINGS, base64_forms
-from controller.recipes import php_serialized, secret_parts
+from controller.recipes import php_serialized, secret_forms, secret_parts
 
 _BASE64 = re.compile(rb"[A-Za-z0-9+/]{8,}={0,2}")
 _EMBEDDED = re.compile(rb"(?<![A-Za-z0-9_])(?:[sSOCa]):\+?[0-9]+:[\"{]")
@@ -14,15 +15,23 @@ _EMBEDDED = re.compile(rb"(?<![A-Za-z0-9_])(?:[sSOCa]):\+?[0-9]+:[\"{]")
 
 def substituted(data: bytes, old: bytes, new: bytes) -> bytes:
     """Return `data` with `old` replaced by `new` wherever it stands; the same object when it stands nowhere."""
+    return _changed(data, lambda text: _plain(text, old, new))
 
+
+def without_form(data: bytes, label: str, new: bytes) -> bytes:
+    """Return `data` with the secrets of a known form replaced; the same object when there is none."""
+    return _changed(data, lambda text: secret_forms.without(text, label, new))
+
+
+def _changed(data: bytes, change: Callable[[bytes], bytes]) -> bytes:
     def changed(_name: str, text: bytes) -> bytes:
-        made = _in_text(text, old, new)
+        made = _in_text(text, change)
         return text if made == text else made
 
     return secret_parts.changed("", data, changed)
 
 
-def _in_text(text: bytes, old: bytes, new: bytes) -> bytes:
+def _in_text(text: bytes, change: Callable[[bytes], bytes]) -> bytes:
     parts, last = [], 0
     for found in _EMBEDDED.finditer(text):
         if found.start() < last:
@@ -33,9 +42,9 @@ def _in_text(text: bytes, old: bytes, new: bytes) -> bytes:
             continue
         if (found.start(), end) == (0, len(text)):
             break
-        parts += [_plain(text[last : found.start()], old, new), substituted(text[found.start() : end], old, new)]
+        parts += [change(text[last : found.start()]), _changed(text[found.start() : end], change)]
         last = end
-    return b"".join(parts) + _plain(text[last:], old, new)
+    return b"".join(parts) + change(text[last:])
 
 
 def _plain(text: bytes, old: bytes, new: bytes) -> bytes:

@@ -9,6 +9,7 @@ from controller.recipes.wordpress_database import Administrator
 from controller.recipes.wordpress_facts import signs_in_by_email
 from controller.recipes.wordpress_rows import RowRules
 from shared.placeholders import token
+from tests.unit.rewriting.helpers import serialize
 
 PLUGINS = {
     "wc_orders": ("id", "customer_id", "billing_email"),
@@ -95,3 +96,12 @@ def test_before_4_5_only_a_name_signs_in_and_the_name_is_the_address_that_client
     assert (new["user_login"], new["user_nicename"], old["user_nicename"]) == (b"owner", b"owner", b"owner")
     # The column of names is shorter than that of addresses
     assert [WordPress().limits_of(version)["admin.email"] for version in ("4.4", "4.5")] == [60, 100]
+
+
+@pytest.mark.parametrize("user", [b"1", b"7"])
+def test_tokens_that_plugins_keep_with_a_user_are_emptied_the_administrators_too(user):
+    table = SimpleNamespace(name="wp_usermeta")
+    row = {"user_id": user, "meta_key": b"acme_settings", "meta_value": serialize({b"access_token": b"q7Wm4zR9tLk2Zz81"})}
+    assert rules().cells(table.name, row) == {"meta_value": serialize({b"access_token": b""})}
+    row = {"user_id": user, "meta_key": b"show_admin_bar_front", "meta_value": b"true"}
+    assert rules().cells(table.name, row) == {}

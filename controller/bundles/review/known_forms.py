@@ -1,0 +1,114 @@
+"""Notices secrets that no setting names, by their form alone: in every row and every text file that is packed."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from controller.bundles.connections import Row
+from controller.bundles.review.findings import SECRET, Finding, Place, masked
+from controller.bundles.review.locate import key_of, name_of
+from controller.bundles.source import Table
+from controller.recipes import secret_forms
+from controller.recipes.secret_forms import Met
+
+#: Rows are looked through together: a row alone is too short to be worth a question of its own.
+_TOGETHER_BYTES = 256 * 1024
+_BINARY_HEAD = 8192
+_SHORTEST = 12
+#: Code and documents of others that a package manager has put there; their tests hold keys made for them.
+_LIBRARY = re.compile(rb"(?:^|/)(?:vendor|node_modules|bower_components)/")
+_DRAWN = re.compile(rb"\.(?:css|s[ac]ss|less|svg|pot?|map|xlf|lock)$", re.IGNORECASE)
+#: What keeps settings may keep them in base64; code that does takes them out of it again.
+_SETTINGS = re.compile(
+    rb"(?:\.(?:json|ini|ya?ml|xml|env|txt|conf|cnf|config|properties|neon|toml|csv)|(?:^|/)[^.]*)$", re.IGNORECASE
+)
+_UNWRAPS = (b"base64_decode", b"hex2bin")
+#: What is left of a value in whatever spelling.
+_SPELLED = re.compile(rb"%[0-9A-Fa-f]{2}|\\+[nrt]|[^0-9A-Za-z]")
+
+
+#: How labels of secrets begin.
+PREFIX = "secret "
+
+
+class KnownForms:
+    """Collects findings; `secrets` are searched for everywhere already, and are not told twice."""
+
+    def __init__(self, secrets: Iterable[bytes]) -> None:
+        self._secrets = [bare for bare in map(_bare, secrets) if len(bare) >= _SHORTEST]
+        self._numbers: Counter[str] = Counter()
+        self._waiting: list[tuple[Table, int, Row, Sequence[tuple[str, bytes]]]] = []
+        self._texts: list[bytes] = []
+        self._bytes = 0
+        self._found: list[Finding] = []
+
+    def in_file(self, path: bytes, content: bytes) -> list[Finding]:
+        """Return the secrets of a text file that is no library's."""
+        if _LIBRARY.search(path) or _DRAWN.search(path) or b"\0" in content[:_BINARY_HEAD]:
+            return []
+        wrapped = _SETTINGS.search(path) is not None or (
+            path.endswith(b".php") and any(call in content for call in _UNWRAPS)
+        )
+        file = path.decode("utf-8", "backslashreplace")
+        return [
+            _finding(one, Place(file=file, line=content.count(b"\n", 0, one.start) + 1))
+            for one in self._unknown(secret_forms.met(content, wrapped))
+        ]
+
+    def add_row(self, table: Table, row: Row, cells: Sequence[tuple[str, bytes]]) -> None:
+        """Take a row; `cells` are (column, text) as they are packed."""
+        self._numbers[table.name] += 1
+        if not cells:
+            return
+        text = b"\0".join([cell for _, cell in cells])
+        self._waiting.append((table, self._numbers[table.name], row, cells))
+        self._texts.append(text)
+        self._bytes += len(text)
+        if self._bytes >= _TOGETHER_BYTES:
+            self._look()
+
+    def in_rows(self) -> list[Finding]:
+        """Return what the rows hold that were taken so far."""
+        self._look()
+        return self._found
+
+    def _look(self) -> None:
+        if self._texts and secret_forms.may_hold(b"\0".join(self._texts)):
+            for (table, number, row, cells), text in zip(self._waiting, self._texts, strict=True):
+                if secret_forms.may_hold(text):
+                    self._found += self._in_row(table, number, row, cells)
+        self._waiting, self._texts, self._bytes = [], [], 0
+
+    def _in_row(self, table: Table, number: int, row: Row, cells: Sequence[tuple[str, bytes]]) -> list[Finding]:
+        found: dict[tuple[str, Place], Finding] = {}
+        for column, cell in cells:
+            for one in self._unknown(secret_forms.met(cell)):
+                finding = _finding(one, Place(table.name, column, key_of(table, row, number)), name_of(table, row))
+                found.setdefault((finding.what, finding.place), finding)
+        return list(found.values())
+
+    def _unknown(self, found: Sequence[Met]) -> list[Met]:
+        if not found:
+            return []
+        return [one for one in found if not any(known in _bare(one.value) for known in self._secrets)]
+
+
+def _bare(value: bytes) -> bytes:
+    return _SPELLED.sub(b"", value)
+
+
+def _finding(one: Met, place: Place, about: str = "") -> Finding:
+    return Finding(f"{PREFIX}{one.label}", place, SECRET, masked(one.value), about)
+
+
+def form_of(what: str) -> str | None:
+    """Return the label of the form that a finding is about, None when it is about something else."""
+    label = what.removeprefix(PREFIX)
+    return label if what.startswith(PREFIX) and label in secret_forms.labels() else None
+
+
+def forms_in(data: bytes) -> list[str]:
+    """Return what findings call the secrets of a known form in `data`."""
+    return list(dict.fromkeys(f"{PREFIX}{one.label}" for one in secret_forms.met(data)))

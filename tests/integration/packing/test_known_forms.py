@@ -1,0 +1,126 @@
+"""Secrets that nothing but their form gives away: planted in modules' rows and files, found, decided and gone."""
+
+import gzip
+import io
+import json
+import re
+import tarfile
+import tomllib
+import zipfile
+
+import pytest
+
+from tests.integration.packing.test_command import installed_sample, run
+from tests.packing import server_url
+from tests.secret_samples import FORMS, WRITTEN
+
+COUNT = 60
+KINDS = list(FORMS)
+#: Of files only those that keep settings hold what is wrapped.
+FILES = {
+    "alone": "modules/x{n}/keys.txt", "code": "modules/x{n}/config.php", "settings": "modules/x{n}/config.ini",
+    "element": "themes/x{n}/config.xml", "json": "modules/x{n}/account.json", "json in json": "themes/x{n}/a.json",
+    "address": "modules/x{n}/views/front.js", "base64": "modules/x{n}/secret.yml", "serialized": "modules/x{n}/x.env",
+    "base64 of serialized": "modules/x{n}/x.conf", "hexadecimal": "modules/x{n}/x.properties",
+}  # fmt: skip
+PLACES = ("row", "file", "row without a key", "bytes")
+
+
+def planted():
+    """Yield (number, kind, secret, how it is written, place)."""
+    for number in range(COUNT):
+        kind = KINDS[number % len(KINDS)]
+        secret = FORMS[kind]
+        way = list(WRITTEN)[number % len(WRITTEN)]
+        yield number, kind, secret, way, PLACES[number // 3 % len(PLACES)]
+
+
+@pytest.fixture(scope="module")
+def shop(mariadb_server, tmp_path_factory):
+    """A sample shop with planted secrets: (document root, arguments of pack, environment)."""
+    root, url, password = installed_sample(tmp_path_factory.mktemp("forms") / "public_html", mariadb_server)
+    name = url.split("/")[3].split("?")[0]
+
+    def query(sql, *values):
+        mariadb_server.query(sql, *values, database=name)
+
+    query("CREATE TABLE ps_x_account (id int PRIMARY KEY, title varchar(40), note mediumtext, raw blob) ENGINE=InnoDB")
+    query("CREATE TABLE ps_x_log (note mediumtext) ENGINE=InnoDB")
+    for number, kind, secret, way, place in planted():
+        written = WRITTEN[way](secret)
+        if place == "file":
+            path = root / FILES[way].format(n=number)
+            path.parent.mkdir(parents=True)
+            path.write_bytes(b"first\n" + written + b"\nlast\n" if "json" not in way else written)
+        elif place == "row without a key":
+            query("INSERT INTO ps_x_log VALUES (%s)", written)
+        else:
+            note, raw = (written, None) if place == "row" else (b"kept", written)
+            query("INSERT INTO ps_x_account VALUES (%s, %s, %s, %s)", number, f"account {number}", note, raw)
+    for number in range(2000):
+        query("INSERT INTO ps_x_account VALUES (%s, 'other', %s, NULL)", 1000 + number, "words " * 40)
+    examples = root / "modules" / "examples"
+    (examples / "vendor" / "a" / "tests").mkdir(parents=True)
+    (examples / "vendor" / "a" / "tests" / "key.pem").write_text(FORMS["private key"])
+    (examples / "examples.php").write_text("<?php // AKIAIOSFODNN7EXAMPLE sk_live_xxxxxxxxxxxxxxxxxxxxxxxx\n")
+    arguments = ["--docroot", root, "--database", url, "--scratch", server_url(mariadb_server)]
+    return root, arguments, {"SHOPLAUNCH_SOURCE_PASSWORD": password}
+
+
+def content_of(bundle):
+    """Return all bytes of a bundle, unpacked."""
+    parts = []
+    with zipfile.ZipFile(bundle) as archive:
+        for name in archive.namelist():
+            data = archive.read(name)
+            data = gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data
+            parts.append(data)
+            if name.endswith("tar.gz"):
+                with tarfile.open(fileobj=io.BytesIO(data)) as inside:
+                    files = {item.name: inside.extractfile(item).read() for item in inside if item.isfile()}
+                    kept = [data for path, data in files.items() if "/examples/" not in path]
+                    parts[-1] = b"\0".join(kept)
+    return b"\0".join(parts)
+
+
+def test_sixty_are_found_at_their_places_cannot_be_accepted_and_are_gone_once_decided(shop, tmp_path):
+    root, arguments, environment = shop
+    file = tmp_path / "decisions.toml"
+    before = sorted(root.rglob("*"))
+    checked = run("pack", *arguments, "--check", "--json", "--decisions", file, **environment)
+    assert checked.returncode == 1, checked.stderr
+    assert sorted(root.rglob("*")) == before and [one.name for one in tmp_path.iterdir()] == ["decisions.toml"]
+    findings = json.loads(checked.stdout)["findings"]
+    assert all(one["proven"] for one in findings)
+    told = {(one["what"], json.dumps(one["place"], sort_keys=True)) for one in findings}
+    logged = 0
+    for number, kind, _, way, place in planted():
+        column = "note" if place == "row" else "raw"
+        where = {"table": "ps_x_account", "column": column, "key": {"id": str(number)}}
+        if place == "file":
+            line = 1 if "json" in way else 3 if way == "code" else 3 if way == "settings" else 2
+            where = {"file": FILES[way].format(n=number), "line": line}
+        elif place == "row without a key":
+            logged += 1
+            where = {"table": "ps_x_log", "column": "note", "key": {"row": str(logged)}}
+        assert (f"secret {kind}", json.dumps(where, sort_keys=True)) in told, (number, kind, way, where)
+    assert len(findings) == COUNT
+    written = file.read_text()
+    for _, kind, secret, _, _ in planted():
+        assert secret not in written + checked.stdout + checked.stderr, kind
+
+    accepted = re.sub('^decision = ""$', 'decision = "accept"', written, count=1, flags=re.M)
+    file.write_text(accepted)
+    refused = run("pack", *arguments, "--decisions", file, "-o", tmp_path / "x.bundle", **environment)
+    assert refused.returncode == 1 and "decisions_invalid" in refused.stderr
+
+    file.write_text(re.sub('^decision = ""$', 'decision = "blank"', written, flags=re.M))
+    for name in ("x.bundle", "y.bundle"):
+        done = run("pack", *arguments, "--decisions", file, "-o", tmp_path / name, **environment)
+        assert done.returncode == 0, done.stderr
+        assert "fits nothing" not in done.stderr
+    assert (tmp_path / "x.bundle").read_bytes() == (tmp_path / "y.bundle").read_bytes()
+    content = content_of(tmp_path / "x.bundle")
+    for _, kind, secret, _, _ in planted():
+        assert secret.encode() not in content and secret.encode().hex().encode() not in content, kind
+    assert len(tomllib.loads(file.read_text())["decision"]) == COUNT

@@ -1,0 +1,61 @@
+"""Secrets are known by their form alone, in whatever they are written, and nothing else is taken for one."""
+
+import re
+from hashlib import sha256
+
+import pytest
+
+from controller.recipes import secret_forms
+from tests.secret_samples import FORMS, WRITTEN, drawn
+
+_LINES = "\n".join(drawn(n, 64) for n in range(6))
+
+
+@pytest.mark.parametrize("label", FORMS)
+@pytest.mark.parametrize("way", WRITTEN)
+def test_a_secret_is_known_in_whatever_it_is_written_and_can_be_taken_out(label, way):
+    written = WRITTEN[way](FORMS[label])
+    assert [one.label for one in secret_forms.met(written)] == [label]
+    assert secret_forms.may_hold(written)
+    left = secret_forms.without(written, label, b"")
+    assert secret_forms.met(left) == [] and len(left) < len(written)
+    assert secret_forms.without(written, "key of nobody", b"") is written
+
+
+def test_two_secrets_of_one_kind_are_two():
+    data = b"a=sk_live_" + drawn(50, 24).encode() + b"\nb=sk_live_" + drawn(51, 24).encode() + b"\n"
+    assert [data[one.start : one.end] for one in secret_forms.met(data)] == [data[2:34], data[37:69]]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"sk_live_xxxxxxxxxxxxxxxxxxxxxxxx", b"AKIAIOSFODNN7EXAMPLE", b"sk_test_4eC39HqLyjWDarjtT1zdp7dc",
+        b"strpos($key, 'sk_live_') === 0",
+        b"'-----BEGIN RSA PRIVATE KEY-----' . $body . '-----END RSA PRIVATE KEY-----'",
+        b"const HEAD = '-----BEGIN PRIVATE KEY-----';\nfunction chunk_split_of_something_that_is_long_enough() {}",
+        b"-----BEGIN CERTIFICATE-----\n" + _LINES.encode() + b"\n-----END CERTIFICATE-----",
+        b"-----BEGIN PUBLIC KEY-----\n" + _LINES.encode() + b"\n-----END PUBLIC KEY-----",
+        b"live_" + drawn(61, 32).encode(), b"pk_live_" + drawn(60, 24).encode(), b"eyJhbGciOiJIUzI1NiJ9",
+        b"eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIxMjM0NTY3ODkwIiwibmFtZSI6IkpvaG4gRG9lIn0."
+        b"SflKxwRJSMeKKF2QT4fwpMeJf36POk6yJV_adQssw5c",
+        b"ghp_your_token_goes_here_and_is_very_long_indeed", b"data:image/png;base64," + b"EAAAAAAA" * 40,
+        b"class-us1 d41d8cd98f00b204e9800998ecf8427e-use", b"BASIA0123456789ABCDEFG", b"xoxb-token-goes-here",
+        b"https://hooks.slack.com/services/T00000000/B00000000/XXXXXXXXXXXXXXXXXXXXXXXX",
+    ],
+)  # fmt: skip
+def test_what_handbooks_show_and_code_speaks_of_is_none(data):
+    assert secret_forms.met(data) == []
+
+
+def test_a_private_key_that_breaks_off_ends_with_its_last_line():
+    data = b"-----BEGIN PRIVATE KEY-----\n" + drawn(70, 64).encode() + b"\n?>\n" + b"and the rest of it\n" * 50
+    (found,) = secret_forms.met(data)
+    assert data[found.end :].startswith(b"\n?>")
+
+
+def test_a_private_key_that_a_library_publishes_is_an_example_however_it_is_written(monkeypatch):
+    key = FORMS["private key"]
+    digest = sha256(re.sub("[^0-9A-Za-z]", "", key).encode()).hexdigest()
+    monkeypatch.setattr(secret_forms, "PUBLISHED", frozenset({digest}))
+    assert secret_forms.met(WRITTEN["alone"](key)) == secret_forms.met(WRITTEN["json"](key)) == []
