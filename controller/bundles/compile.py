@@ -20,7 +20,7 @@ from controller.bundles.opening import open_source
 from controller.bundles.plan import Plan
 from controller.bundles.probe import probe_values
 from controller.bundles.progress import Progress
-from controller.bundles.review.decided_plan import decided
+from controller.bundles.review.decided_plan import decided, explained
 from controller.bundles.review.decisions import Decisions
 from controller.bundles.review.locate import Template
 from controller.bundles.review.settle import Review, covered, settle
@@ -86,7 +86,8 @@ def pack(request: Request, make_plan: MakePlan, progress: Progress) -> Packed:
             data = pack_data(source, plan, names, bundle, trial, progress)
         _take_names(plan, names, chosen)
         bundle.number()
-        evidence = _prove(bundle, scratch, plan, names, data, routines, chosen, progress)
+        with explained(plan):
+            evidence = _prove(bundle, scratch, plan, names, data, routines, chosen, progress)
         ahead = Ahead(bundle, residue.Searcher(plan.forbidden()))
         files = work.finish(plan, names, bundle, progress, ahead.look)
         plan.require_plausible()

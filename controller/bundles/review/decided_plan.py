@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -11,13 +12,15 @@ from controller.bundles import digests
 from controller.bundles.connections import Row
 from controller.bundles.plan import Plan
 from controller.bundles.residue import Searcher
+from controller.bundles.review import references
 from controller.bundles.review.decisions import BLANK, REMOVE, REPLACE, Decision, Decisions
-from controller.bundles.review.findings import Place, base_label
+from controller.bundles.review.findings import NUMBER, Place, base_label
 from controller.bundles.review.known_forms import form_of
 from controller.bundles.review.locate import key_bytes, key_of
 from controller.bundles.review.substitution import substituted, without_form
 from controller.bundles.source import Source, Table
 from controller.recipes import secret_forms
+from shared.errors import ShoplaunchError
 
 #: A private key has fewer.
 _MOST_LINES = 400
@@ -83,7 +86,10 @@ class DecidedPlan:
         if table.name not in self._rows:
             return self._inner.row(table, row)
         self._numbers[table.name] += 1
-        found = self._rows[table.name].get(key_of(table, row, self._numbers[table.name]))
+        known, number = self._rows[table.name], self._numbers[table.name]
+        found = list(known.get(key_of(table, row, number), ()))
+        # A key that would show a secret is named by the row's number
+        found += known.get(((NUMBER, str(number)),), ()) if table.key else ()
         return self._inner.row(table, self._changed(table, row, found) if found else row)
 
     def report(self) -> Mapping[str, Any]:
@@ -92,6 +98,10 @@ class DecidedPlan:
         fitting = [one.as_json() for one in entries if (one.what, one.place) in self.used]
         others = [one.as_json() for one in entries if (one.what, one.place) not in self.used]
         return {**self._inner.report(), "decisions": fitting, "decisions_without_effect": others}
+
+    def changed_columns(self) -> list[str]:
+        """Return the columns in which decisions changed something."""
+        return sorted({f"{place.table}.{place.column}" for _, place in self.used if place.table in self._rows})
 
     def branch(self) -> Plan:
         """Return a plan of the same template that has not seen anything yet."""
@@ -124,12 +134,13 @@ class DecidedPlan:
 
     def _without(self, one: Decision, cell: bytes) -> bytes:
         made = self._substituted(one, cell)
-        if made is not cell or not self._holds(one, cell):
-            return made
         # What cannot be taken out by itself goes with all that is around it
-        return one.text.encode("utf-8")
+        return one.text.encode("utf-8") if self._holds(one, made) else made
 
     def _holds(self, one: Decision, cell: bytes) -> bool:
+        form = form_of(one.what)
+        if form is not None:
+            return any(met.label == form for met in secret_forms.met(cell))
         olds = {str(number): old for number, old in enumerate(self._needles.get(one.what, ()))}
         return bool(olds and Searcher(olds).found_in(cell, True))
 
@@ -171,6 +182,19 @@ def decided(plan: Plan, decisions: Decisions | None, source: Source) -> Plan:
     return cast("Plan", DecidedPlan(plan, decisions, _conditions(plan, decisions, source, used), used))
 
 
+@contextmanager
+def explained(plan: Plan) -> Iterator[None]:
+    """Raise ShoplaunchError `decisions_invalid` for rows that do not load with what was decided about them."""
+    try:
+        yield
+    except ShoplaunchError as problem:
+        made = plan.changed_columns() if isinstance(plan, DecidedPlan) else []
+        if problem.code != "db_data_error" or not made:
+            raise
+        message = f"with what was decided about {', '.join(made)} the rows do not load: {problem.message}"
+        raise ShoplaunchError("decisions_invalid", message[:500]) from problem
+
+
 def _conditions(plan: Plan, decisions: Decisions, source: Source, used: set[_Id]) -> dict[str, str | None]:
     """Return table -> condition without the removed rows; `used` gets the decisions that name a row."""
     removed: dict[str, list[tuple[Decision, digests.Key]]] = defaultdict(list)
@@ -185,6 +209,17 @@ def _conditions(plan: Plan, decisions: Decisions, source: Source, used: set[_Id]
             if source.query(f"SELECT 1 FROM `{table.name}` WHERE {digests.condition(table, [key])}"):
                 removed[table.name].append((one, key))
                 used.add((one.what, one.place))
+    found = _without_rows(plan, source, removed)
+    for name, rows in removed.items():
+        references.require_none(
+            source, source.tables[name], rows, lambda child: found.get(child, plan.condition(child))
+        )
+    return found
+
+
+def _without_rows(
+    plan: Plan, source: Source, removed: Mapping[str, Sequence[tuple[Decision, digests.Key]]]
+) -> dict[str, str | None]:
     found: dict[str, str | None] = {}
     for name, rows in removed.items():
         before = plan.condition(name)

@@ -16,6 +16,8 @@ from shared.errors import ShoplaunchError
 REMOVE, BLANK, REPLACE, ACCEPT, UNDECIDED = "remove", "blank", "replace", "accept", ""
 CHOICES = (REMOVE, BLANK, REPLACE, ACCEPT)
 _KEYS = frozenset({"what", "decision", "with", "table", "column", "key", "file", "line", "name", "part"})
+#: Of each of a hundred thousand findings an entry.
+_MOST_BYTES = 32 * 1024 * 1024
 _HEAD = """\
 # Decisions of `shoplaunch pack` about what it found of the template. Each entry names a place; values stand nowhere.
 #   decision = "remove"    the row or file is left out
@@ -98,7 +100,11 @@ def choices_shown(finding: Finding) -> str:
 def read(path: Path) -> Decisions:
     """Return the decisions in a file. Raises ShoplaunchError `decisions_invalid`."""
     try:
-        document = tomllib.loads(path.read_text("utf-8"))
+        with path.open("rb") as stream:
+            content = stream.read(_MOST_BYTES + 1)
+        if len(content) > _MOST_BYTES:
+            raise _wrong(f"{path.name} has more than {_MOST_BYTES} bytes: this is no file of decisions")
+        document = tomllib.loads(content.decode("utf-8"))
     except OSError as problem:
         raise _wrong(f"{path}: {problem.strerror}") from problem
     except (ValueError, RecursionError) as problem:

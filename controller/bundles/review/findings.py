@@ -7,16 +7,20 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from controller.recipes import secret_forms
 from shared.errors import ShoplaunchError
 
 #: Kinds of what is searched for (`Plan.kinds`).
 SECRET, SUSPECTED, CREDENTIAL, DOMAIN, PATH = "secret", "suspected secret", "credential", "domain", "path"
 #: The key of a row in a table without one: its number in the table's order.
 NUMBER = "row"
-#: Shown of a secret: this much of both its ends, and nothing of one that would then be guessed.
+#: Shown of a secret: one character in eight of both its ends, two at most, and nothing of one that would be guessed.
 _SHOWN_ENDS = 2
-_SHORTEST_SHOWN = 8
+_SHOWN_OF = 8
 _AROUND_BYTES = 30
+#: What may begin before what is shown, and end in it.
+_FAR_BYTES = 4096
+_ACCESS = re.compile(rb"(://[^/\s:@]{0,80}):[^/\s@]{1,200}@")
 #: Findings named in an error's message.
 SHOWN_FINDINGS = 20
 
@@ -38,12 +42,14 @@ class Place:
     part: str = ""
 
     def shown(self) -> str:
-        """Return the place for people."""
+        """Return the place for people, in one line."""
         if self.table:
-            return f"{self.table}.{self.column}, " + ", ".join(f"{column} {value}" for column, value in self.key)
+            key = ", ".join(f"{column} {value}" for column, value in self.key)
+            return printable(f"{self.table}.{self.column}, {key}")
         if self.file:
-            return f"{self.file} " + ("(name)" if self.is_name else f"line {self.line}" if self.line else "(binary)")
-        return self.part
+            where = "(name)" if self.is_name else f"line {self.line}" if self.line else "(binary)"
+            return printable(f"{self.file} {where}")
+        return printable(self.part)
 
     def as_json(self) -> dict[str, Any]:
         """Return the place as programs and decisions files name it."""
@@ -75,7 +81,7 @@ class Finding:
 
     def sentence(self) -> str:
         """Return the finding for people, the value masked."""
-        about = f" ({self.about})" if self.about else ""
+        about = f" ({printable(self.about)})" if self.about else ""
         line = f", line {self.dump_line} of the dump" if self.dump_line else ""
         doubt = ", suspected" if self.kind == SUSPECTED else ""
         return f"{self.place.shown()}{about}{line}: {self.what}{doubt}, {self.shown}"
@@ -114,14 +120,18 @@ def masked(value: bytes) -> str:
     """Return what may be shown of a secret: enough to recognise it by, and never more."""
     text = value.decode("utf-8", "replace")
     length = f"({len(text)} characters)"
-    if len(text) < _SHORTEST_SHOWN:
+    ends = min(_SHOWN_ENDS, len(text) // _SHOWN_OF)
+    if not ends:
         return f"… {length}"
-    return f"{printable(text[:_SHOWN_ENDS])}…{printable(text[-_SHOWN_ENDS:])} {length}"
+    return f"{printable(text[:ends])}…{printable(text[-ends:])} {length}"
 
 
 def in_context(data: bytes, start: int, end: int, secrets: Iterable[bytes]) -> str:
     """Return what stands at `start` with something around it; `secrets` that stand there as well are covered."""
-    around = data[max(0, start - _AROUND_BYTES) : end + _AROUND_BYTES]
+    first = max(0, start - _FAR_BYTES)
+    hidden = [(first + one.start, first + one.end) for one in secret_forms.met(data[first : end + _FAR_BYTES])]
+    hidden += [hit.span() for hit in _ACCESS.finditer(data, first, end + _FAR_BYTES)]
+    around = _hidden(data, max(0, start - _AROUND_BYTES), min(len(data), end + _AROUND_BYTES), hidden, (start, end))
     for secret in secrets:
         around = around.replace(secret, b"***")
     # What begins or ends in the middle of a secret shows a part of it
@@ -135,6 +145,18 @@ def in_context(data: bytes, start: int, end: int, secrets: Iterable[bytes]) -> s
                 around = around[:-size] + b"***"
                 break
     return f"…{printable(around.decode('utf-8', 'replace'))}…"
+
+
+def _hidden(data: bytes, first: int, last: int, hidden: Iterable[tuple[int, int]], kept: tuple[int, int]) -> bytes:
+    """Return `data[first:last]` with `hidden` covered but for what is `kept`."""
+    parts, at = [], first
+    for start, end in sorted(hidden):
+        for begin, stop in ((start, min(end, kept[0])), (max(start, kept[1]), end)):
+            begin, stop = max(begin, at), min(stop, last)
+            if begin < stop:
+                parts += [data[at:begin], b"***"]
+                at = stop
+    return b"".join(parts) + data[at:last]
 
 
 def printable(text: str) -> str:

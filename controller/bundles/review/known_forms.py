@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 
 from controller.bundles.connections import Row
 from controller.bundles.review.findings import SECRET, Finding, Place, masked
-from controller.bundles.review.locate import key_of, name_of
+from controller.bundles.review.locate import key_without, name_of
 from controller.bundles.source import Table
 from controller.recipes import secret_forms
 from controller.recipes.secret_forms import Met
@@ -85,7 +85,9 @@ class KnownForms:
         found: dict[tuple[str, Place], Finding] = {}
         for column, cell in cells:
             for one in self._unknown(secret_forms.met(cell)):
-                finding = _finding(one, Place(table.name, column, key_of(table, row, number)), name_of(table, row))
+                place = Place(table.name, column, key_without(table, row, number, _is_secret))
+                name = name_of(table, row)
+                finding = _finding(one, place, "" if _is_secret(name.encode()) else name)
                 found.setdefault((finding.what, finding.place), finding)
         return list(found.values())
 
@@ -93,6 +95,10 @@ class KnownForms:
         if not found:
             return []
         return [one for one in found if not any(known in _bare(one.value) for known in self._secrets)]
+
+
+def _is_secret(shown: bytes) -> bool:
+    return bool(secret_forms.met(shown))
 
 
 def _bare(value: bytes) -> bytes:

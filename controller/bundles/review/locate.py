@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from controller.bundles import literals
@@ -21,14 +22,17 @@ from controller.bundles.review.findings import (
     kind_of,
     masked,
 )
-from controller.bundles.source import BINARY, PLAIN_KEYS, Column, Source, Table
+from controller.bundles.source import BINARY, NUMBERS, PLAIN_KEYS, Column, Source, Table
 from controller.bundles.tree import Entry, Tree
+from controller.recipes import secret_forms
 from shared.bundle import SHARDS
 
 _BINARY_HEAD = 8192
 #: Columns that name their row for people.
 _NAMES = ("name", "option_name", "meta_key", "title", "post_title", "code", "iso_code", "email")
 _LONGEST_NAME = 60
+_A_NUMBER = re.compile(r"-?[0-9]{1,70}(?:\.[0-9]{1,70})?")
+_A_TIME = re.compile(r"-?[0-9][0-9 :.-]{0,40}")
 _WORDS = {
     "tables": "the definition of a table",
     "routines": "a view, trigger, procedure or function",
@@ -56,6 +60,9 @@ class Locator:
         self._template = template
         self._needles = needles
         self._kinds = kinds
+        self._hidden = Searcher({
+            label: value for label, value in needles.items() if kind_of(label, kinds) in (SECRET, SUSPECTED)
+        })  # fmt: skip
         self._secrets = [needles[label] for label in needles if kind_of(label, kinds) in (SECRET, SUSPECTED)]
 
     def findings(self, hits: Iterable[Hit], fragment_hits: Mapping[str, Iterable[Hit]]) -> list[Finding]:
@@ -162,9 +169,19 @@ class Locator:
             for column, cell in zip(table.stored, written, strict=True):
                 if cell is None:
                     continue
-                place = Place(table.name, column.name, key_of(table, row, number))
                 for label, start, end in searcher.spots(cell, True):
-                    yield self._finding(label, place, cell, start, end, name_of(table, row))
+                    place = Place(table.name, column.name, self._key(table, row, number))
+                    yield self._finding(label, place, cell, start, end, self._name(table, row))
+
+    def _key(self, table: Table, row: Row, number: int) -> tuple[tuple[str, str], ...]:
+        return key_without(table, row, number, self._is_secret)
+
+    def _name(self, table: Table, row: Row) -> str:
+        shown = name_of(table, row)
+        return "" if self._is_secret(shown.encode()) else shown
+
+    def _is_secret(self, shown: bytes) -> bool:
+        return bool(self._hidden.found_in(shown, True)) or bool(secret_forms.met(shown))
 
     def _finding(self, label: str, place: Place, data: bytes, start: int, end: int, about: str = "") -> Finding:
         value = self._needles.get(label, b"")
@@ -187,6 +204,20 @@ def key_of(table: Table, row: Row, number: int) -> tuple[tuple[str, str], ...]:
     return tuple((column.name, key_text(column, values[column.name] or b"")) for column in table.key_columns())
 
 
+def key_without(table: Table, row: Row, number: int, is_secret: Callable[[bytes], bool]) -> tuple[tuple[str, str], ...]:
+    """Return the pairs that name a row; its number instead where they would show a secret."""
+    key = key_of(table, row, number)
+    shown = any(is_secret(value.encode()) or is_secret(_unhexed(value)) for _, value in key)
+    return ((NUMBER, str(number)),) if shown else key
+
+
+def _unhexed(value: str) -> bytes:
+    try:
+        return bytes.fromhex(value.removeprefix("0x"))
+    except ValueError:
+        return b""
+
+
 def key_text(column: Column, value: bytes) -> str:
     """Return a key's part as people write it; bytes that are no text in hexadecimal."""
     if column.kind in BINARY:
@@ -197,7 +228,8 @@ def key_text(column: Column, value: bytes) -> str:
 def key_bytes(column: Column, text: str) -> bytes:
     """Return the part of a key as `digests.Key` has it. Raises ValueError for what is none of that column."""
     if column.kind in PLAIN_KEYS:
-        if not all(letter.isdigit() or letter in " :.+-" for letter in text) or not text:
+        form = _A_NUMBER if column.kind in NUMBERS else _A_TIME
+        if not form.fullmatch(text):
             raise ValueError(text)
         return text.encode("ascii")
     if column.kind in BINARY:

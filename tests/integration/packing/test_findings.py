@@ -74,7 +74,7 @@ def everything_in(bundle):
 
 ROWS = {
     Place("settings", "value", (("name", "leaking"), ("shop", "7"))): ("secret one", "Zx…er (20 characters)", 7),
-    Place("settings", "value", (("name", "doubtful"), ("shop", "7"))): ("secret two", "q7…k2 (12 characters)", 8),
+    Place("settings", "value", (("name", "doubtful"), ("shop", "7"))): ("secret two", "q…2 (12 characters)", 8),
     Place("unkeyed", "raw", (("row", "2"),)): ("secret one", "Zx…er (20 characters)", 10),
 }
 

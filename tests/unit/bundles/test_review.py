@@ -20,9 +20,9 @@ OLD = b"Zx9'kk2/aaQ-77%longer"
 
 @pytest.mark.parametrize(
     ("value", "shown"),
-    [(b"abcdefghijkl", "ab…kl (12 characters)"), (b"abcdefgh", "ab…gh (8 characters)"),
+    [(b"abcdefghijklmnop", "ab…op (16 characters)"), (b"abcdefghijkl", "a…l (12 characters)"),
      (b"abcdefg", "… (7 characters)"),
-     ("گذرواژهٔ من".encode(), "گذ…من (11 characters)"), (b"a\x1b[2Jbcdefg\n\x07", None)],
+     ("گذرواژهٔ من".encode(), "گ…ن (11 characters)"), (b"a\x1b[2Jbcdefg\n\x07", None)],
 )  # fmt: skip
 def test_a_value_is_shown_by_its_ends_and_never_more(value, shown):
     if shown is not None:
@@ -35,6 +35,16 @@ def test_what_stands_around_an_address_shows_no_part_of_a_secret():
     shown = in_context(data, data.index(b"a.example"), data.index(b"a.example") + 9, [OLD])
     assert "http://a.example/" in shown
     assert "longer" not in shown and "kk2" not in shown
+
+
+def test_what_stands_around_an_address_shows_no_key_of_another_service_and_no_access():
+    key = b"sk_live_4fQ9zKd7Wm2xRt8LpV5cBn3Y"
+    data = b"k=" + key + b" ftp://boss:hunter2-and-more@a.example/x " + key[:20]
+    at = data.index(b"a.example")
+    shown = in_context(data, at, at + 9, [])
+    assert "a.example/x" in shown and "hunter2" not in shown and "pV5cBn3Y" not in shown
+    tail = b"http://a.example/" + key
+    assert "sk_live" not in in_context(tail, 7, 16, [])
 
 
 @pytest.mark.parametrize(

@@ -101,7 +101,11 @@ def test_before_4_5_only_a_name_signs_in_and_the_name_is_the_address_that_client
 @pytest.mark.parametrize("user", [b"1", b"7"])
 def test_tokens_that_plugins_keep_with_a_user_are_emptied_the_administrators_too(user):
     table = SimpleNamespace(name="wp_usermeta")
-    row = {"user_id": user, "meta_key": b"acme_settings", "meta_value": serialize({b"access_token": b"q7Wm4zR9tLk2Zz81"})}
+    row = {
+        "user_id": user,
+        "meta_key": b"acme_settings",
+        "meta_value": serialize({b"access_token": b"q7Wm4zR9tLk2Zz81"}),
+    }
     assert rules().cells(table.name, row) == {"meta_value": serialize({b"access_token": b""})}
     row = {"user_id": user, "meta_key": b"show_admin_bar_front", "meta_value": b"true"}
     assert rules().cells(table.name, row) == {}
