@@ -6,8 +6,9 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 
 from controller.bundles import digests
+from controller.bundles.connections import name
 from controller.bundles.review.decisions import Decision
-from controller.bundles.source import Source, Table, name
+from controller.bundles.source import Source, Table
 from shared.errors import ShoplaunchError
 
 _REFERENCES = (
