@@ -53,10 +53,10 @@ class Canonical:
         return _SEPARATOR.sub(b"/", data) if self._is_windows else data
 
     def _plain(self, data):
-        made = self._pattern.sub(lambda found: b"<" + self._names[found[0]] + b">", data)
+        # Before a shop's name is taken out of its folder's
+        made = self._bases.sub(b"", data) if self._bases else data
+        made = self._pattern.sub(lambda found: b"<" + self._names[found[0]] + b">", made)
         made = _LENGTH.sub(b"s:N:", _SCHEME.sub(rb"http\1", made))
-        if self._bases:
-            made = self._bases.sub(b"", made)
         # With and without a slash at the end, at a root and in a folder
         return re.sub(rb"<address>(?:\\*/|%2[fF])?", b"<address>", made)
 

@@ -42,6 +42,14 @@ def test_what_every_shop_has_of_its_own_is_replaced(old, new):
     assert same(old.encode()) == same(new.encode())
 
 
+def test_a_folder_named_as_the_shop_is_taken_out_of_links():
+    prestashop = template("localhost/prestashop/", name="PrestaShop")
+    known = [*replaced.template_values(prestashop), *replaced.shop_values(ROW, "/home/tea/public_html")]
+    same = replaced.Canonical(sorted(known, key=lambda one: -len(one[1])))
+    assert same(b"/prestashop/modules/x/img/1.svg") == same(b"/boutique/modules/x/img/1.svg")
+    assert same(b"http://localhost/prestashop/1.svg") == same(b"http://tea.example:8080/boutique/1.svg")
+
+
 def test_a_path_of_windows_is_replaced_whatever_its_separators():
     windows = template("old.example/")
     windows.paths = ["C:\\xampp\\htdocs\\shop"]
