@@ -24,6 +24,8 @@ PHP_SAYS = re.compile(
 #: What a page says when it needs a server of somebody else's.
 UNREACHABLE = re.compile(r"getaddrinfo|Could not resolve host|Failed to connect to|cURL error (?:6|7|28)\b")
 UNLOADED = "Failed to load resource: the server responded with"
+#: What an application's own interface answers to who may not ask, or about what is not installed.
+REFUSED = re.compile(r"/wp-json/\S* - .*status of 40[134]\b")
 STATUS = "const [one] = performance.getEntriesByType('navigation'); return one ? one.responseStatus : 0;"
 #: The pictures of this host that are there, and those that are not, once the page has been scrolled through.
 PICTURES = """
@@ -117,7 +119,7 @@ class Visitor:
         failed = [
             line for line in page.console if UNLOADED in line and not line.startswith(page.url.split("#")[0] + " ")
         ]
-        failed = [line for line in failed if not self._lacks(line.partition(" ")[0])]
+        failed = [line for line in failed if not REFUSED.search(line) and not self._lacks(line.partition(" ")[0])]
         if failed:
             page.faults.append(f"the console complains: {failed[0][:300]}")
         return page
