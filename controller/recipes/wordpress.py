@@ -104,8 +104,8 @@ class WordPressTemplate(Template):
         self._admin = self._database.administrator()
         host, self._folder = address(self._options, {name: configuration.text(name) for name in config.ADDRESSES})
         self._hosts = list(dict.fromkeys(filter(None, [hosts.plain(pack.domain or ""), host])))
-        texts = [*ends_of_logs(root, _LOGS), *self._options.values()]
-        former = former_roots(root, texts, self._folder)
+        texts = [*ends_of_logs(root, _LOGS), *self._options.values(), *self._database.recorded_paths()]
+        former = [*self._database.download_roots(), *former_roots(root, texts, self._folder)]
         self._roots = list(dict.fromkeys([*roots_of(root), *former]))
         resolved = self._roots[0]
         secrets = self._secrets()

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from controller.recipes.base import TemplateDatabase
 from controller.recipes.location.hosts import plain
+from controller.recipes.location.paths import absolute, is_weak
 from controller.recipes.neighbours import foreign_tables
 from controller.recipes.table_prefix import chosen, require_tables
 from shared.errors import ShoplaunchError
@@ -125,6 +126,24 @@ class Database:
     def oddly_named(self) -> list[str]:
         """Return the files of the first attached pictures whose names are not all ASCII."""
         return self._attached(" AND CHAR_LENGTH(m.meta_value) <> LENGTH(m.meta_value)")
+
+    def download_roots(self) -> list[str]:
+        """Return the document roots WooCommerce has written down with the folders it lets customers download from."""
+        if "wc_product_download_directories" not in self.tables:
+            return []
+        rows = self.rows("SELECT url FROM {wc_product_download_directories} WHERE url LIKE 'file://%' LIMIT 20")
+        named = (row[0].removeprefix("file://").partition("/wp-content/") for row in rows)
+        roots = (absolute(above.lstrip("/") if above[2:3] == ":" else above) for above, mark, _ in named if mark)
+        return list(dict.fromkeys(root for root in roots if root and not is_weak(root)))
+
+    def recorded_paths(self) -> list[bytes]:
+        """Return the cells in which Yoast has written down where the pictures of pages lie."""
+        if "yoast_indexable" not in self.tables:
+            return []
+        rows = self.rows(
+            "SELECT open_graph_image_meta FROM {yoast_indexable} WHERE open_graph_image_meta <> '' LIMIT 50"
+        )
+        return [row[0].encode("utf-8") for row in rows]
 
     def _attached(self, condition: str) -> list[str]:
         rows = self.rows(

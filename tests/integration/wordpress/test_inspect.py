@@ -1,5 +1,6 @@
 """What the recipe makes of a WordPress that is not as plain as the one that is restored."""
 
+import json
 import subprocess
 from contextlib import ExitStack, contextmanager
 
@@ -71,6 +72,41 @@ def test_customers_stay_when_they_are_asked_for_and_nobody_of_the_staff(sites, s
     with looked_at(sites) as (template, _):
         assert kept(site, template, "users", "ID") == {1}
         assert editor not in kept(site, template, "usermeta", "user_id")
+
+
+@pytest.mark.parametrize(
+    ("url", "root"),
+    [
+        ("file:///Users/bob/Sites/tea/wp-content/uploads/woocommerce_uploads/", "/Users/bob/Sites/tea"),
+        ("file://C:/xampp/htdocs/tea/wp-content/uploads/woocommerce_uploads/", "C:/xampp/htdocs/tea"),
+        ("file:///C:/xampp/htdocs/tea/wp-content/uploads/", "C:/xampp/htdocs/tea"),
+        ("file:///app/wp-content/uploads/", None), ("file:///srv/elsewhere/downloads/", None),
+    ],
+)  # fmt: skip
+def test_where_woocommerce_lets_download_from_tells_where_the_site_was_before(sites, site, url, root):
+    name = "wp_wc_product_download_directories"
+    site(f"CREATE TABLE `{name}` (url_id INT PRIMARY KEY, url VARCHAR(256), enabled INT)")
+    site(f"INSERT INTO `{name}` VALUES (1, %s, 1), (2, 'http://localhost/wp-content/uploads/', 1)", url)
+    try:
+        with looked_at(sites) as (template, _):
+            paths = {one.old.decode() for one in template.replacements() if one.kind == "path" and one.value == "root"}
+    finally:
+        site(f"DROP TABLE `{name}`")
+    assert (root in paths) is (root is not None)
+    assert "/app" not in paths and "/srv/elsewhere" not in paths
+
+
+def test_where_yoast_found_pictures_tells_where_the_site_was_before(sites, site):
+    site("CREATE TABLE wp_yoast_indexable (id INT PRIMARY KEY, open_graph_image_meta TEXT)")
+    for number, file in enumerate(("admin.php", "index.php")):
+        meta = json.dumps({"path": f"/Applications/MAMP/tea/wp-admin/{file}"}).replace("/", "\\/")
+        site("INSERT INTO wp_yoast_indexable VALUES (%s, %s)", number, meta)
+    site("INSERT INTO wp_yoast_indexable VALUES (7, NULL), (8, '')")
+    try:
+        with looked_at(sites) as (template, _):
+            assert "/Applications/MAMP/tea" in {one.old.decode() for one in template.replacements()}
+    finally:
+        site("DROP TABLE wp_yoast_indexable")
 
 
 @contextmanager
