@@ -11,7 +11,7 @@ from tests.traces import Traces
 #: Pictures, archives, fonts and films hold no addresses.
 UNREAD = re.compile(
     r"(?i)\.(?:jpe?g|png|gif|webp|avif|ico|bmp|tiff?|psd|zip|gz|tgz|rar|7z|phar|woff2?|ttf|eot|otf|mp[34]|webm|mov|pdf|"
-    r"mo|swf|xlsx|docx)$"
+    r"mo|pxm|swf|xlsx|docx)$"
 )
 PLACEHOLDER = re.compile(rb"@@SL[0-9a-f]{8}")
 #: Files of others, which name such hosts as examples.
