@@ -58,7 +58,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Packed:
-    """A finished bundle: its manifest, the manifest's digest, its size in bytes, and the report."""
+    """A finished bundle: manifest, its digest, the size in bytes, and the report with all that was left out."""
 
     manifest: dict[str, Any]
     manifest_sha256: str
@@ -231,7 +231,7 @@ def _finish(
     content, size = canonical_json(manifest), path.stat().st_size
     if not request.check:
         bundle.publish(path)
-    return Packed(manifest, sha256_hex(content), size, report)
+    return Packed(manifest, sha256_hex(content), size, {**report, "left_out_paths": files.left_out_paths})
 
 
 def _manifest(manifest: Mapping[str, Any], bundle: BundleWriter) -> bytes:

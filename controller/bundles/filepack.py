@@ -42,6 +42,8 @@ class FileFacts:
     added: int = 0
     #: What stayed out, by reason (left_out.LeftOut.as_json).
     left_out: dict[str, Any] = field(default_factory=dict)
+    #: The same as LeftOut.paths: too much for a manifest.
+    left_out_paths: dict[str, list[str]] = field(default_factory=dict)
 
     @property
     def inodes(self) -> int:
@@ -63,7 +65,7 @@ def pack_files(
         progress.phase("files", entries.bytes)
         facts = _pack(entries, tree, plan, names, bundle, replaced, progress)
         tree.check_unchanged(entries)
-        facts.left_out = left_out.as_json()
+        facts.left_out, facts.left_out_paths = left_out.as_json(), left_out.paths()
         return facts
 
 

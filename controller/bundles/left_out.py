@@ -1,4 +1,4 @@
-"""Counts what of a tree is not packed: by reason, with its size and a few examples."""
+"""Lists and counts what of a tree is not packed: by reason, with its size."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from typing import Any
 
 _EXAMPLES = 5
+#: For each reason; a folder is one path.
+_MOST_PATHS = 10_000
 
 
 class LeftOut:
@@ -19,19 +21,23 @@ class LeftOut:
 
     def add(self, reason: str, path: bytes) -> None:
         """Count an entry (path below the root) and all below it."""
-        (numbers, examples) = self._reasons.setdefault(reason, ([0, 0], []))
+        (numbers, paths) = self._reasons.setdefault(reason, ([0, 0], []))
         for size in _sizes(os.path.join(self._root, path)):  # noqa: PTH118 - bytes paths
             numbers[0] += 1
             numbers[1] += size
-        if len(examples) < _EXAMPLES:
-            examples.append(path.decode("utf-8", "backslashreplace"))
+        if len(paths) < _MOST_PATHS:
+            paths.append(path.decode("utf-8", "backslashreplace"))
 
     def as_json(self) -> dict[str, dict[str, Any]]:
         """Return reason -> {"count", "bytes", "examples"}; folders themselves do not count, unless they are empty."""
         return {
-            reason: {"count": count, "bytes": size, "examples": examples}
-            for reason, ((count, size), examples) in sorted(self._reasons.items())
+            reason: {"count": count, "bytes": size, "examples": paths[:_EXAMPLES]}
+            for reason, ((count, size), paths) in sorted(self._reasons.items())
         }
+
+    def paths(self) -> dict[str, list[str]]:
+        """Return reason -> the files and folders, below the root; at most 10,000 for each."""
+        return {reason: paths for reason, (_, paths) in sorted(self._reasons.items())}
 
 
 def _sizes(path: bytes) -> Iterator[int]:

@@ -1,6 +1,7 @@
 """What is not packed is counted: the tree without what was packed is what the report says was left out."""
 
 import os
+from pathlib import PurePosixPath
 
 from controller.bundles.left_out import LeftOut
 from controller.bundles.tree import Tree
@@ -67,3 +68,6 @@ def test_every_file_is_packed_or_counted_with_a_reason(tmp_path):
     left = sum(one["bytes"] for one in reasons.values())
     assert left == 3 * (len(FILES) - len(packed)) + len("a.sql")
     assert all(one["count"] and one["examples"] for one in reasons.values())
+    listed = {path for paths in counted.paths().values() for path in paths}
+    above = {path: {path, *map(str, PurePosixPath(path).parents)} for path in FILES}
+    assert {path for path in FILES if above[path] & listed} == set(FILES) - set(packed)
