@@ -123,7 +123,7 @@ class PrestaShopTemplate(Template):
         self._admin = self._database.administrator()
         self._settings = self._database.settings()
         require_same_release(version, self._settings.get("PS_VERSION_DB", ""))
-        admin_folder = find_admin_folder(root)
+        admin_folder = find_admin_folder(root, options)
         secrets, credentials = self._secrets(), self._credentials()
         former = former_roots(root, series, self._settings.values(), base_uri.rstrip("/"))
         self._roots = list(dict.fromkeys([*roots_of(root), *former]))

@@ -62,7 +62,7 @@ class TreeRules:
         self._emptied |= {admin + b"/" + folder for folder in _EMPTIED_IN_ADMIN}
         self._keep_customers = options.keep_customers
         needed = {name.lower().encode() for name in (*series.needed, *in_use)}
-        self._web_root = WebRoot(root, options, {*needed, *_CONFIGURATION}, self._own)
+        self._web_root = WebRoot(root, options, {*needed, *_CONFIGURATION, admin.lower()}, self._own)
 
     def left_out(self, path: bytes, is_directory: bool) -> str | None:
         """Return why an entry, and all below it, stays out; None for what is packed."""
@@ -90,8 +90,11 @@ class TreeRules:
         return False
 
 
-def find_admin_folder(root: Path) -> str:
-    """Return the name of the back office's folder. Raises ShoplaunchError `admin_folder_unknown`, `tree_unreadable`."""
+def find_admin_folder(root: Path, options: PackOptions) -> str:
+    """Return the name of the back office's folder; of several the one that is packed.
+
+    Raises ShoplaunchError `admin_folder_unknown`, `tree_unreadable`.
+    """
     held: dict[str, set[str]] = {}
     closed = []
     for folder in sorted(root.iterdir()):
@@ -103,6 +106,9 @@ def find_admin_folder(root: Path) -> str:
                 closed.append(folder.name)
     found = [name for name, names in held.items() if {"filemanager", "index.php"} <= names]
     found = [name for name in found if "get-file-admin.php" in held[name]] or found
+    if len(found) > 1:
+        rules = WebRoot(root, options)
+        found = [name for name in found if rules.left_out(os.fsencode(name), True) is None] or found
     if len(found) == 1:
         return found[0]
     if closed and not found:

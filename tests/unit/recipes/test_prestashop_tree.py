@@ -7,7 +7,8 @@ import pytest
 from controller.recipes.base import PackOptions
 from controller.recipes.prestashop import PrestaShop
 from controller.recipes.prestashop_facts import series_of
-from controller.recipes.prestashop_tree import TreeRules
+from controller.recipes.prestashop_tree import TreeRules, find_admin_folder
+from shared.errors import ShoplaunchError
 from shared.placeholders import token
 
 
@@ -106,3 +107,29 @@ def test_leftover_settings_of_an_upgrade_are_replaced_whole(sample):
     assert b"old-secret" not in template.file(b"config/settings.inc.php", old)
     assert template.file(b"config/settings.inc.php", b"<?php\n//@deprecated 1.7") is None
     assert template.file(b"app/config/parameters.yml", b"parameters:\n  database_password: x\n") == b"parameters:\n"
+
+
+def back_office(root, *names):
+    """Make folders that are back offices."""
+    for name in names:
+        (root / name / "filemanager").mkdir(parents=True)
+        (root / name / "index.php").write_text("<?php")
+        (root / name / "get-file-admin.php").write_text("<?php")
+
+
+@pytest.mark.parametrize("name", ["admin_old", "old-office", "admin.bak", "backup_panel", "install-me"])
+def test_the_back_office_is_packed_whatever_it_is_called(tmp_path, name):
+    back_office(tmp_path, name)
+    assert find_admin_folder(tmp_path, PackOptions()) == name
+    rules = TreeRules(tmp_path, series_of("8.2.1"), name, PackOptions())
+    assert not rules.left_out(name.encode(), True) and not rules.left_out(f"{name}/index.php".encode(), False)
+
+
+def test_of_several_back_offices_the_one_counts_that_is_packed(tmp_path):
+    back_office(tmp_path, "admin1a", "admin1a_old", "admin2.bak")
+    assert find_admin_folder(tmp_path, PackOptions()) == "admin1a"
+    back_office(tmp_path, "admin3")
+    with pytest.raises(ShoplaunchError) as caught:
+        find_admin_folder(tmp_path, PackOptions())
+    assert caught.value.code == "admin_folder_unknown" and "admin1a, admin3" in caught.value.message
+    assert find_admin_folder(tmp_path, PackOptions(leave_out=("admin3",))) == "admin1a"
