@@ -93,13 +93,15 @@ class _Spelling:
 @lru_cache(maxsize=64)
 def spellings(old: bytes) -> dict[bytes, str]:
     """Return every spelling of `old` under which it is recognised -> the encoding steps that make it."""
-    found = {old: "raw"}
-    for depth in range(1, _DEPTH + 1):
-        for chain in itertools.product(_SPELLINGS, repeat=depth):
-            text = old
-            for _, spell in chain:
-                text = spell(text)
-            found.setdefault(text, ".".join(step for step, _ in chain))
+    found, latest = {old: "raw"}, {old: ""}
+    for _ in range(_DEPTH):
+        longer: dict[bytes, str] = {}
+        # What reads as an earlier one does needs no further look: it would become the same again
+        for (text, steps), (step, spell) in itertools.product(latest.items(), _SPELLINGS):
+            coded = spell(text)
+            if coded not in found:
+                found[coded] = longer[coded] = f"{steps}.{step}".lstrip(".")
+        latest = longer
     return found
 
 
@@ -137,7 +139,7 @@ class Needles:
         folded_olds = dict.fromkeys(one.old.lower() for one in replacements)
         # Whatever holds a longer needle holds the shorter one in it
         shortest = [old for old in folded_olds if not any(one != old and one in old for one in folded_olds)]
-        self._cores = [(_cores(old), _in_order(old)) for old in shortest]
+        self._by_core = _by_rarest_core(shortest)
         self._last: tuple[bytes, tuple[_Spelling, ...]] = (b"", ())
         self.shortest = min((len(one.old) for one in replacements), default=1 << 30)
         self.olds = [one.old for one in replacements]
@@ -145,7 +147,8 @@ class Needles:
     def may_hold(self, data: bytes) -> bool:
         """Tell quickly whether `data` can hold a needle in any spelling but base64 (never wrongly False)."""
         folded = data.lower()
-        return any(all(core in folded for core in cores) and near.search(folded) for cores, near in self._cores)
+        near = [each for core, those in self._by_core.items() if core in folded for each in those]
+        return any(all(core in folded for core in others) and order.search(folded) for others, order in near)
 
     def any_in(self, data: bytes) -> bool:
         """Tell whether a needle stands in `data`, whatever stands beside it."""
@@ -227,6 +230,15 @@ def _parts(old: bytes) -> list[bytes]:
 def _cores(old: bytes) -> list[bytes]:
     """Return the parts of `old` that no encoding changes, the longest (and so the rarest) first."""
     return sorted(set(_parts(old)), key=lambda part: (-len(part), part))
+
+
+def _by_rarest_core(olds: Sequence[bytes]) -> dict[bytes, list[tuple[list[bytes], re.Pattern[bytes]]]]:
+    """Return the rarest core -> the other cores and the pattern of each needle; needles of one host share it."""
+    found: dict[bytes, list[tuple[list[bytes], re.Pattern[bytes]]]] = {}
+    for old in olds:
+        rarest, *others = _cores(old) or [b""]
+        found.setdefault(rarest, []).append((others, _in_order(old)))
+    return found
 
 
 def _in_order(old: bytes) -> re.Pattern[bytes]:

@@ -26,7 +26,7 @@ class Report:
         self._places: dict[str, Counter[str]] = defaultdict(Counter)
         self.left: list[Left] = []
         self.notes: Counter[tuple[str, str]] = Counter()
-        #: Needle -> how often it was replaced.
+        #: Needle -> how often it was replaced since this was cleared.
         self.needles: Counter[bytes] = Counter()
 
     def rewritten(self, form: str, place: str, needle: bytes = b"") -> None:
@@ -46,7 +46,6 @@ class Report:
     def absorb(self, other: Report) -> None:
         """Add what another report collected."""
         self.forms += other.forms
-        self.needles += other.needles
         for form, places in other._places.items():
             self._places[form] += places
         self.left += other.left

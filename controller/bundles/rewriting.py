@@ -28,6 +28,8 @@ _MAX_DEPTH = 15
 _AROUND_BYTES = 40
 _BINARY_HEAD = 8192
 _JSON_STRING = re.compile(rb'"((?:[^"\\]|\\.)*)"', re.DOTALL)
+#: All bytes but A to Z.
+_NO_CAPITALS = bytes(set(range(256)) - set(range(ord("A"), ord("Z") + 1)))
 _BASE64_RUN = re.compile(rb"[A-Za-z0-9+/]{16,}={0,2}")
 
 
@@ -61,9 +63,9 @@ class Rewriter:
         self._report = report
         # Whatever holds a longer needle holds the shorter one in it
         shortest = [old for old in self._needles.olds if not any(o != old and o in old for o in self._needles.olds)]
-        self._coded = list(
-            dict.fromkeys(form for old in shortest for text in _coded_as(old) for form in base64_forms(text))
-        )
+        texts = [text for old in shortest for text in _coded_as(old)]
+        coded = dict.fromkeys(form for text in texts for form in base64_forms(text))
+        self._coded = [(form.translate(None, _NO_CAPITALS), form) for form in coded]
         self._hexes = [old.hex().encode("ascii") for old in shortest if len(old) >= 8]
 
     def rewrite_text(self, data: bytes, place: str) -> bytes:
@@ -78,7 +80,6 @@ class Rewriter:
         In examples (see `rewrite.examples`) a host that every machine has stays, and so does the template's folder.
         """
         self._is_file, self._is_example = True, is_example
-        self._marked = self._names.mark in data
         if wrappings.is_packed(data):
             self._look_into(data, place)
             return data
@@ -86,8 +87,9 @@ class Rewriter:
             if self._needles.may_hold(data):
                 self._search(data, place, "binary")
             return data
-        if not (self._needles.may_hold(data) or any(form in data for form in self._coded)):
+        if not (self._needles.may_hold(data) or self._has_coded(data)):
             return data
+        self._marked = self._names.mark in data
         return self._value(data, place, ())
 
     def _value(self, data: bytes, place: str, inside: tuple[str, ...]) -> bytes:
@@ -229,10 +231,18 @@ class Rewriter:
 
     # -- running text
 
+    def _has_coded(self, data: bytes) -> bool:
+        """Return whether base64 of a needle stands in `data`.
+
+        Its capitals stand among the capitals of `data` then, in a row: these are few, and quickly looked through.
+        """
+        capitals = data.translate(None, _NO_CAPITALS)
+        return any(own in capitals and form in data for own, form in self._coded)
+
     def _text(self, data: bytes, place: str, inside: tuple[str, ...]) -> bytes:
         """Return running text as a template; serialized values and base64 in the middle of it are taken apart too."""
         has_needles = self._needles.any_in(data) or self._has_link(data)
-        has_coded = any(form in data for form in self._coded)
+        has_coded = self._has_coded(data)
         if any(form in data for form in self._hexes):
             self._report.leave(place, "in hexadecimal", b"")
         if not has_needles and not has_coded:
@@ -297,7 +307,7 @@ class Rewriter:
     ) -> list[tuple[int, int, bytes]]:
         found: list[tuple[int, int, bytes]] = []
         for run in _BASE64_RUN.finditer(data):
-            if not any(form in run.group() for form in self._coded) or _overlaps(run.start(), run.end(), taken):
+            if not self._has_coded(run.group()) or _overlaps(run.start(), run.end(), taken):
                 continue
             template = self._base64(run.group(), place, inside)
             if template is not None and template is not run.group():

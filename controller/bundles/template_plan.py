@@ -119,9 +119,9 @@ class TemplatePlan:
         else:
             self._noticed += self._passwords.in_file(path, content)
         self._noticed += self._forms.in_file(path, content if own is None else own)
-        before = self._report.needles.copy()
+        self._report.needles.clear()
         template = self._rewriter.rewrite_file(content if own is None else own, shown, is_example(path))
-        self._proportion.saw(path, self._report.needles - before)
+        self._proportion.saw(path, self._report.needles)
         return template
 
     def added(self) -> Mapping[bytes, bytes]:

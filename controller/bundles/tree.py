@@ -65,7 +65,8 @@ class Tree:
         self.root = os.fsencode(root)
         self._real = os.path.realpath(self.root)
         self._roots = [*map(os.fsencode, roots_of(root)), self._real]
-        self._ignored: set[tuple[int, int]] = set()
+        #: Inode -> devices.
+        self._ignored: dict[int, set[int]] = {}
         if not os.path.isdir(self._real):  # noqa: PTH112 - bytes paths
             raise ShoplaunchError("docroot_missing", f"{root} is not a directory")
 
@@ -74,7 +75,7 @@ class Tree:
         for path in filter(None, paths):
             with contextlib.suppress(OSError):
                 found = path.stat()
-                self._ignored.add((found.st_dev, found.st_ino))
+                self._ignored.setdefault(found.st_ino, set()).add(found.st_dev)
 
     def entries(self, excluded: Excluded, left_out: LeftOut | None = None) -> Iterator[Entry]:
         """Yield every entry that is packed, sorted by path, a directory before what it holds; count the others.
@@ -100,7 +101,7 @@ class Tree:
             descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         except OSError as problem:
             raise _refusal(entry.path, problem) from problem
-        with os.fdopen(descriptor, "rb") as stream:
+        with os.fdopen(descriptor, "rb", buffering=0) as stream:
             content = stream.read()
             after = os.fstat(stream.fileno())
         if entry.status != _status(after) or len(content) != entry.size:
@@ -164,10 +165,8 @@ class Tree:
         return DANGLING if led else None
 
     def _is_ignored(self, item: os.DirEntry[bytes]) -> bool:
-        if not any(inode == item.inode() for _, inode in self._ignored):
-            return False
-        found = item.stat(follow_symlinks=False)
-        return (found.st_dev, found.st_ino) in self._ignored
+        devices = self._ignored.get(item.inode())
+        return devices is not None and item.stat(follow_symlinks=False).st_dev in devices
 
     def _entry(self, path: bytes, item: os.DirEntry[bytes]) -> Entry:
         try:

@@ -177,10 +177,11 @@ class WebRoot:
 
     def _by_table(self, path: bytes, is_directory: bool) -> str | None:
         name = path.rpartition(b"/")[2].lower()
-        gate, rules = _GATES[self._place(path), is_directory]
+        # Most names fit no rule, wherever they stand
+        gate, _ = _GATES["outside" if b"/" in path else "top", is_directory]
         if gate.fullmatch(name) is None:
             return None
-        for pattern, rule in rules:
+        for pattern, rule in _GATES[self._place(path), is_directory][1]:
             if pattern.fullmatch(name) and (rule.judge is None or rule.judge(self._content, path)):
                 return rule.reason
         return None

@@ -36,8 +36,9 @@ class Proportion:
         if not _PROGRAM.fullmatch(path) or _GENERATED.fullmatch(path):
             return
         self.programs += 1
-        self.files.update(replaced.keys())
-        self.replaced += replaced
+        if replaced:
+            self.files.update(replaced.keys())
+            self.replaced += replaced
 
     def absorb(self, other: Proportion) -> None:
         """Add what another one counted."""

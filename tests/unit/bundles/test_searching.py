@@ -35,6 +35,15 @@ def test_a_text_with_any_spelling_of_a_needle_may_hold_it(old, kind):
         assert needles.any_in(b"x" + spelling + b"x"), spelling
 
 
+def test_a_needle_among_many_is_found_although_others_share_parts_of_it():
+    olds = [*OLDS, (b"www.template.example.shop", "domain"), (b"0f5c7a52-6f0b-4d0e-9d1c-1b2f3a4c5d6e", "secret")]
+    needles = Needles([Replacement(old, "value", kind) for old, kind in olds])
+    for old, _ in olds:
+        for spelling in spellings(old):
+            assert needles.may_hold(b"x" + spelling + b"x"), spelling
+    assert not needles.may_hold(b"a template, 0f5c7a52")
+
+
 def test_parts_of_a_needle_far_from_one_another_are_none():
     needles = Needles([Replacement(b"template.example.ps", "value", "domain")])
     assert needles.may_hold(b"template, example: ps")

@@ -168,6 +168,16 @@ def test_what_cannot_be_rewritten_stays_and_is_reported(data, reason):
     assert reason in shop.reasons
 
 
+@pytest.mark.parametrize("needle", [b"rowjobnowjog", b"Row/Job-2024-x", b"0f5c7a52-6f0b-4d0e"])
+@pytest.mark.parametrize("before", [b"", b"a", b"ab"])
+@pytest.mark.parametrize("around", [b"<?php $x = '%b';", b"THE KEY='%b' OF ALL", b"'%b'", b"aB '%b' Cd"])
+def test_base64_in_a_file_is_found_whatever_letters_it_has(needle, before, around):
+    shop = Shop([Replacement(needle, "domain", "secret")])
+    coded = base64.b64encode(before + needle + before)
+    moved = shop.fill(shop.rewriter.rewrite_file(around % coded, "file"))
+    assert moved == around % base64.b64encode(before + DOMAIN.encode() + before)
+
+
 def test_values_without_a_trace_come_back_as_the_same_object():
     shop = Shop()
     for data in (
