@@ -21,7 +21,7 @@ WRITTEN_BY_VISITS = {
 }  # fmt: skip
 #: Rows, by their name, that a shop makes anew or keeps up to date by itself.
 WRITTEN_NAMES = re.compile(
-    r"_?(?:site_)?_?transient|^cron$|^rewrite_rules$|^action_scheduler|_lock$|^db_upgraded|^recently_|^can_compress|"
+    r"_?(?:site_)?_?transient|^_elementor_css$|^cron$|^rewrite_rules$|^action_scheduler|_lock$|^db_upgraded|^recently_|^can_compress|"
     r"^PS_(?:CCCJS|CCCCSS)_VERSION|^PS_.*(?:CACHE|LAST_CRON|LAST_RUN)|_LAST_|^fresh_site$|^https_migration_required$|^_wc_|^wc_blocks|_version$"
 )
 #: To which plug-ins add settings as they are first seen by their owner.

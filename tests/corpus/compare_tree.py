@@ -9,7 +9,8 @@ from collections import Counter
 #: Made anew by the shop itself, or of no use elsewhere.
 CACHES = re.compile(
     r"^(?:var/(?:cache|logs?|sessions)|app/(?:cache|logs)|cache|log|img/tmp|config/xml|themes/[^/]+/cache|"
-    r"themes/[^/]+/assets/cache|wp-content/(?:uploads/wc-logs|cache|upgrade|upgrade-temp-backup|w3tc-config|litespeed)|"
+    r"themes/[^/]+/assets/cache|wp-content/(?:uploads/(?:wc-logs|elementor/css)|cache|upgrade|upgrade-temp-backup)|"
+    r"wp-content/(?:w3tc-config|litespeed)|"
     r"modules/[^/]+/cache|upload|download|mails/_partials/cache)(?:/|$)|(?:^|/)(?:error_log|debug\.log|\.DS_Store)$"
 )
 #: Of which a shop has its own.
