@@ -223,7 +223,7 @@ def _words_of(report):
             found.add(value)
             found.update(re.findall(r"\w{5,}", value))
 
-    walk({key: value for key, value in report.items() if key != "rewriting"})
+    walk({key: value for key, value in report.items() if key not in ("rewriting", "left_out_paths")})
     return found
 
 
