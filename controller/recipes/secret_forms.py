@@ -95,7 +95,14 @@ def _by_rarest(anchors: Iterable[bytes]) -> dict[bytes, list[bytes]]:
     return found
 
 
-_ANCHORS = _by_rarest(anchor for form in _FORMS for anchor in form.anchors)
+_ALL = tuple(dict.fromkeys(anchor for form in _FORMS for anchor in form.anchors))
+#: How thoroughly is looked: whatever a secret is wrapped in; as people write it into code; only the commonest.
+WRAPPED, WRITTEN, COMMON = "wrapped", "written", "common"
+_ANCHORS = {
+    WRAPPED: _by_rarest(_ALL),
+    WRITTEN: _by_rarest(anchor for anchor in _ALL if not re.search(rb"[\\%]", anchor)),
+    COMMON: _by_rarest((b"live_", b"PRIVATE", b"AKIA", b"ghp_", b"xox")),
+}
 #: Shown in handbooks, or written so that nobody takes them for real.
 _EXAMPLES = re.compile(
     rb"example|sample|dummy|placeholder|your|xxxx|\*\*\*\*|1234567|abcdef|00000|changeme"
@@ -123,16 +130,16 @@ class Met:
     value: bytes
 
 
-def may_hold(data: bytes, wrapped: bool = True) -> bool:
-    """Tell quickly whether `data` may hold a secret; `wrapped` those in base64 and hexadecimal, too."""
-    return _has_anchor(data) or (wrapped and next(_runs(data), None) is not None)
+def may_hold(data: bytes) -> bool:
+    """Tell quickly whether `data` may hold a secret."""
+    return _has_anchor(data) or next(_runs(data), None) is not None
 
 
-def met(data: bytes, wrapped: bool = True) -> list[Met]:
-    """Return the secrets in `data` from left to right; `wrapped` those in base64 and hexadecimal, too."""
-    found = list(_plain(data))
+def met(data: bytes, care: str = WRAPPED) -> list[Met]:
+    """Return the secrets in `data` from left to right, looked for with `care`."""
+    found = list(_plain(data, care))
     taken = [(one.start, one.end) for one in found]
-    for start, end in _runs(data) if wrapped else ():
+    for start, end in _runs(data) if care == WRAPPED else ():
         if any(start < last and first < end for first, last in taken):
             continue
         for inner, _ in _unwrapped(data[start:end]):
@@ -158,9 +165,9 @@ def labels() -> frozenset[str]:
     return frozenset(form.label for form in _FORMS)
 
 
-def _plain(data: bytes) -> Iterator[Met]:
+def _plain(data: bytes, care: str = WRAPPED) -> Iterator[Met]:
     taken: list[tuple[int, int]] = []
-    present = set(_anchors_in(data))
+    present = set(_anchors_in(data, care))
     for form, anchor in [(one, anchor) for one in _FORMS for anchor in one.anchors if anchor in present]:
         for start, end in _hits(data, form, anchor):
             if _is_example(data[start:end]) or any(start < last and first < end for first, last in taken):
@@ -190,6 +197,9 @@ def _is_example(value: bytes) -> bool:
 def _runs(data: bytes) -> Iterator[tuple[int, int]]:
     """Yield the runs of base64 or hexadecimal in which something may be a secret."""
     for hit in _RUN.finditer(data):
+        # Words and paths of words
+        if hit.group().replace(b"/", b"").isalpha():
+            continue
         if any(_has_anchor(inner) for inner, _ in _unwrapped(hit.group())):
             yield hit.span()
 
@@ -198,9 +208,9 @@ def _has_anchor(data: bytes) -> bool:
     return next(_anchors_in(data), None) is not None
 
 
-def _anchors_in(data: bytes) -> Iterator[bytes]:
+def _anchors_in(data: bytes, care: str = WRAPPED) -> Iterator[bytes]:
     # Where its rarest character is missing, no anchor is looked for
-    return (anchor for rarest, those in _ANCHORS.items() if rarest in data for anchor in those if anchor in data)
+    return (anchor for rarest, those in _ANCHORS[care].items() if rarest in data for anchor in those if anchor in data)
 
 
 def _unwrapped(run: bytes) -> Iterator[tuple[bytes, Callable[[bytes], bytes]]]:

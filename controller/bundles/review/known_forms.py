@@ -24,7 +24,14 @@ _DRAWN = re.compile(rb"\.(?:css|s[ac]ss|less|svg|pot?|map|xlf|lock)$", re.IGNORE
 _SETTINGS = re.compile(
     rb"(?:\.(?:json|ini|ya?ml|xml|env|txt|conf|cnf|config|properties|neon|toml|csv)|(?:^|/)[^.]*)$", re.IGNORECASE
 )
-_UNWRAPS = (b"base64_decode", b"hex2bin")
+_UNWRAPS = b"base64_decode"
+#: Programs for visitors, who can read them; the large ones were put together from libraries.
+_PUBLIC = re.compile(rb"\.(?:[cm]?js|ts)$", re.IGNORECASE)
+_LARGE = 64 * 1024
+#: What an application's release brings: nobody writes his own settings there.
+_RELEASE = re.compile(
+    rb"^(?:wp-admin|wp-includes|src|classes|controllers|translations|localization|app/Resources|img|js|cache|tools)/"
+)
 #: What is left of a value in whatever spelling.
 _SPELLED = re.compile(rb"%[0-9A-Fa-f]{2}|\\+[nrt]|[^0-9A-Za-z]")
 
@@ -48,13 +55,10 @@ class KnownForms:
         """Return the secrets of a text file that is no library's."""
         if _LIBRARY.search(path) or _DRAWN.search(path) or b"\0" in content[:_BINARY_HEAD]:
             return []
-        wrapped = _SETTINGS.search(path) is not None or (
-            path.endswith(b".php") and any(call in content for call in _UNWRAPS)
-        )
         file = path.decode("utf-8", "backslashreplace")
         return [
             _finding(one, Place(file=file, line=content.count(b"\n", 0, one.start) + 1))
-            for one in self._unknown(secret_forms.met(content, wrapped))
+            for one in self._unknown(secret_forms.met(content, _care(path, content)))
         ]
 
     def add_row(self, table: Table, row: Row, cells: Sequence[tuple[str, bytes]]) -> None:
@@ -99,6 +103,14 @@ class KnownForms:
 
 def _is_secret(shown: bytes) -> bool:
     return bool(secret_forms.met(shown))
+
+
+def _care(path: bytes, content: bytes) -> str:
+    if _RELEASE.search(path) or (len(content) > _LARGE and _PUBLIC.search(path)):
+        return secret_forms.COMMON
+    if _SETTINGS.search(path) or (path.endswith(b".php") and _UNWRAPS in content):
+        return secret_forms.WRAPPED
+    return secret_forms.WRITTEN
 
 
 def _bare(value: bytes) -> bytes:
