@@ -38,8 +38,8 @@ _MASKED_LETTERS = 24
 
 def compare(server, dumped, restored, report, canonical, prefix):
     """Compare two databases; return {"tables", "rows", "explained": {rule: cells}, "unexplained": [...]}."""
-    work = _Comparison(server, dumped, restored, report, canonical, prefix)
     names, made = set(server.tables(dumped)), set(server.tables(restored))
+    work = _Comparison(server, dumped, restored, report, canonical, prefix, names)
     for table in sorted(names - made):
         work.unexplained(table, "", f"table is missing ({server.count(dumped, table)} rows)")
     for table in sorted(made - names):
@@ -50,9 +50,9 @@ def compare(server, dumped, restored, report, canonical, prefix):
 
 
 class _Comparison:
-    def __init__(self, server, dumped, restored, report, canonical, prefix):
+    def __init__(self, server, dumped, restored, report, canonical, prefix, names):
         self._server, self._dumped, self._restored = server, dumped, restored
-        self._canonical, self._prefix = canonical, prefix
+        self._canonical, self._prefix, self._names = canonical, prefix, names
         self._set = Counter(report.get("set", {}))
         self._dropped = Counter()
         for row in report.get("dropped", []):
@@ -61,9 +61,25 @@ class _Comparison:
         for table, rows in report.get("emptied_tables", {}).items():
             self._dropped[table] = max(self._dropped[table], rows)
         self._said = _words_of(report)
+        self._drafts = self._unsaved_products()
         self._explained = Counter()
         self._found = []
         self._rows = 0
+
+    def _unsaved_products(self):
+        """Return the numbers of products nobody has saved: PrestaShop 1.7 removes them when its catalogue is opened."""
+        name = f"{self._prefix}product"
+        if "state" not in (self._server.columns(self._dumped, name) if name in self._names else ()):
+            return frozenset()
+        return {
+            row[0]
+            for row in self._server.rows(f"SELECT id_product FROM `{name}` WHERE state = 0", database=self._dumped)
+        }
+
+    def _goes_with_drafts(self, table, row, columns):
+        if "id_product" in columns:
+            return row[columns.index("id_product")] in self._drafts
+        return bool(self._drafts) and table.removeprefix(self._prefix) == "search_word"
 
     def result(self, tables):
         """Return the document."""
@@ -112,6 +128,9 @@ class _Comparison:
     def _missing(self, table, rows, columns):
         if not rows:
             return
+        unsaved = [row for row in rows if self._goes_with_drafts(table, row, columns)]
+        self._explained["unsaved products PrestaShop removes"] += len(unsaved)
+        rows = [row for row in rows if row not in unsaved]
         allowed = self._dropped[table]
         if len(rows) <= allowed:
             self._explained["rows the report drops"] += len(rows)
@@ -163,6 +182,8 @@ class _Comparison:
             place = f"{table}.{name}"
             if before is not None and after is not None and self._canonical(before) == self._canonical(after):
                 self._explained["replaced"] += 1
+            elif self._drafts and place == f"{self._prefix}category_product.position":
+                self._explained["unsaved products PrestaShop removes"] += 1
             elif self._is_named(table, new, columns):
                 self._explained["named by the report"] += 1
             elif _is_made_by_visits(before, after, f"{name} {_name(new, columns)}"):
