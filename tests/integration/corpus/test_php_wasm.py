@@ -26,7 +26,9 @@ file_put_contents('written.txt', 'x');
 chmod('written.txt', 0666 & ~umask());
 libxml_clear_errors();
 header('X-Series: ' . PHP_MAJOR_VERSION . '.' . PHP_MINOR_VERSION);
-echo $_SERVER['REQUEST_URI'], ' ', new Query($database), ' ', $improved->query('SELECT 7')->fetch_row()[0];
+echo $_SERVER['REQUEST_URI'], ' ', new Query($database), ' ', $improved->query('SELECT 7')->fetch_row()[0], ' ';
+// Takes a stack as deep as the text is long
+echo preg_match('/^(?:a|b)*$/', str_repeat('ab', 400));
 """
 
 
@@ -83,6 +85,6 @@ def test_a_page_reaches_the_database_from_anywhere_and_writes_files_its_account_
     params = {"SCRIPT_FILENAME": f"{folder}/page.php", "REQUEST_METHOD": "GET", "REQUEST_URI": "/page.php?a=1"}
     for _ in range(2):
         headers, body = _ask(path, params)
-        assert body == "/page.php?a=1 42 7"
+        assert body == "/page.php?a=1 42 7 1"
         assert f"x-series: {series}" in headers.lower()
         assert (folder / "written.txt").stat().st_mode & 0o777 == 0o644

@@ -58,7 +58,7 @@ class WasmStack(Stack):
             serving = self._wasm[series]
             folder = self._folders[serving]
             said = fpm.ask(folder, serving, "modules")
-            modules = path.with_suffix(".modules")
+            modules = path.with_name(f"{path.name}.modules")
             modules.write_text(said + (SUBSTITUTED + "\n" if lacks_intl(serving) else ""))
             words = f"{sys.executable} -I {fpm.__file__} {folder} {serving}"
             path.write_text(f'#!/bin/sh\n[ "$3" != -m ] || exec cat {modules}\nexec {words} "$@"\n')

@@ -9,6 +9,8 @@ import { pathToFileURL } from 'node:url';
 const [folder, version, what] = process.argv.slice(2);
 const IDLE_SECONDS = 120;
 const MOST = 400;
+// 7.0 and 7.1 have 64 KiB, behind which their own variables lie: what needs more kills them
+const STACK_BYTES = 16 << 20;
 
 // A PHP in WebAssembly knows no Unix sockets, and asks port 3306 where others ask the database's: both lead to a port of
 // ours, and that to the socket
@@ -30,18 +32,21 @@ registerHooks({
       text = text.replace(place, (found) => found + added);
     }
     bridged = true;
+    text = text.replace(/^.*\["malloc"\] = _malloc;$/gm,
+      (found) => found + 'PHPLoader.moveStack = (size) => __emscripten_stack_restore((_malloc(size) + size) & ~15);');
     return { ...loaded, source: text };
   },
 });
 
 // What 1.0.29 has for `require` seeks its PHP in a folder that is not there
 const load = (name) => import(pathToFileURL(join(folder, 'node_modules', name, 'index.js')));
-const { PHP, setPhpIniEntries } = await load('@php-wasm/universal');
+const { PHP, setPhpIniEntries, __private__dont__use } = await load('@php-wasm/universal');
 const { loadNodeRuntime, useHostFilesystem } = await load('@php-wasm/node');
 
 async function start(ini) {
   const php = new PHP(await loadNodeRuntime(version, { withIntl: true, emscriptenOptions: { processId: process.pid } }));
   if (!bridged) throw new Error(`nothing in ${folder} opens sockets`);
+  php[__private__dont__use].moveStack?.(STACK_BYTES);
   useHostFilesystem(php);
   await setPhpIniEntries(php, ini);
   // In 7.0 and 7.1 it is 0777, with which libraries leave files that nobody can read

@@ -50,3 +50,11 @@ def test_a_series_is_asked_where_it_is_installed_and_has_intl_if_no_build_of_it_
     (made,) = stack.WasmStack(short_folder, folders=folders, wasm={"5.6": series}).php_versions()
     assert php_versions.extensions_of(made) == {"core", "gd", *(["intl"] if intl else [])}
     assert (made.version, asked) == ("5.6", [(folders[series], series, "modules")])
+
+
+def test_each_series_has_its_own_extensions(short_folder, monkeypatch):
+    monkeypatch.setattr(fpm, "ask", lambda folder, series, what: f"only-{series}\n")
+    monkeypatch.setattr(stack, "installed_binaries", list)
+    wasm = {"7.1": "7.1", "7.4": "7.4"}
+    made = stack.WasmStack(short_folder, folders=dict.fromkeys(wasm, "/any"), wasm=wasm).php_versions()
+    assert [php_versions.extensions_of(php) for php in made] == [{"only-7.1", "intl"}, {"only-7.4"}]
