@@ -23,6 +23,8 @@ _OFFICE_PAGES = (
     {"name": "products", "links": ["/sell/catalog/products", "/product/catalog", "controller=AdminProducts"]},
     {"name": "modules", "links": ["/modules/manage", "/module/manage", "controller=AdminModules&"]},
 )
+#: From the first of these to before the second its page of modules answers 500 where the marketplace cannot be reached.
+_NEEDS_MARKETPLACE = (1, 7), (1, 7, 3)
 #: Since which version -> a page of the newer half of the back office; before there was none.
 _NEWER_PAGES = (((8,), "/sell/orders/"), ((1, 7), "/product/catalog"), ((1,), "?controller=AdminOrders"))
 
@@ -81,15 +83,16 @@ def _office(nonce: str, version: str) -> list[dict[str, Any]]:
     """
     folder = token(nonce, "admin_folder").decode("ascii")
     form = {"contains": ['type="password"']}
+    numbers = tuple(int(part) for part in version.split("."))
+    left_out = "modules" if _NEEDS_MARKETPLACE[0] <= numbers < _NEEDS_MARKETPLACE[1] else ""
     inside = {
         "user": token(nonce, "admin.email").decode("ascii"),
-        "pages": list(_OFFICE_PAGES),
+        "pages": [page for page in _OFFICE_PAGES if page["name"] != left_out],
         "leave": ["logout"],
         "contains": ["</html>"],
         "absent": list(PHP_ERRORS),
     }
-    number = tuple(int(part) for part in version.split(".")[:2])
-    page = next(path for since, path in _NEWER_PAGES if number >= since)
+    page = next(path for since, path in _NEWER_PAGES if numbers >= since)
     return [
         _page("back_office_login", f"/{folder}/index.php?controller=AdminLogin", **form, sign_in=inside),
         _page("back_office_closed", f"/{folder}/index.php{page}", **form),

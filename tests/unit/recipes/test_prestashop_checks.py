@@ -322,6 +322,22 @@ def test_who_has_not_signed_in_is_led_to_the_form_from_where_the_newer_pages_sta
     assert shop.checks(version)["back_office_closed"]["path"] == f"/{folder}/index.php{page}"
 
 
+@pytest.mark.parametrize(
+    ("version", "is_promised"),
+    [
+        ("1.6.1.24", True),
+        ("1.7.0.6", False),
+        ("1.7.2.2", False),
+        ("1.7.3.0", True),
+        ("1.7.8.11", True),
+        ("8.0.0", True),
+    ],
+)
+def test_the_page_of_modules_is_promised_where_it_does_not_need_the_marketplace(shop, version, is_promised):
+    pages = shop.checks(version)["back_office_login"]["sign_in"]["pages"]
+    assert [page["name"] for page in pages] == ["orders", "products", *(["modules"] if is_promised else [])]
+
+
 def test_a_page_that_is_missing_may_lead_to_another(shop):
     missing = shop.checks()["missing"]
     assert (missing["status"], missing["after_redirect"]) == ([404], [200])
