@@ -187,7 +187,7 @@ def test_only_what_counts_visits_may_have_grown_and_little():
 
 @pytest.mark.parametrize("table, left", [("ps_configuration_kpi", 0), ("ps_configuration", 1)])
 def test_a_figure_of_the_dashboard_changes_when_its_owner_comes_a_setting_does_not(table, left):
-    work = compare_tables._Comparison(None, "old", "new", {}, bytes, "ps_")
+    work = compare_tables._Comparison(None, "old", "new", {}, bytes, "ps_", frozenset())
     work._row(table, ["name", "value"], [b"UPDATE_MODULES", b"99"], [b"UPDATE_MODULES", b"9"], (b"UPDATE_MODULES",))
     assert work.result(1)["unexplained_total"] == left
 
