@@ -50,7 +50,7 @@ def compare(server, dumped, restored, report, canonical, prefix):
 
 
 class _Comparison:
-    def __init__(self, server, dumped, restored, report, canonical, prefix, names):
+    def __init__(self, server, dumped, restored, report, canonical, prefix, names=()):
         self._server, self._dumped, self._restored = server, dumped, restored
         self._canonical, self._prefix, self._names = canonical, prefix, names
         self._set = Counter(report.get("set", {}))
