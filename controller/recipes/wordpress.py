@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -26,7 +27,7 @@ from controller.recipes.base import (
     TemplateDatabase,
     TemplateFacts,
 )
-from controller.recipes.htaccess import OwnersRules, is_htaccess
+from controller.recipes.htaccess import HTACCESS, OwnersRules, is_htaccess
 from controller.recipes.known_secrets import KnownSecrets
 from controller.recipes.living import opened
 from controller.recipes.location import hosts
@@ -35,6 +36,7 @@ from controller.recipes.location.paths import home_in, home_of, roots_of
 from controller.recipes.table_prefix import other_prefix
 from controller.recipes.wordpress_checks import checks_of
 from controller.recipes.wordpress_database import Database, address, prefix_of
+from controller.recipes.wordpress_htaccess import OwnBlock
 from controller.recipes.wordpress_languages import packs
 from controller.recipes.wordpress_php import needs_of
 from controller.recipes.wordpress_rows import RowRules
@@ -131,6 +133,9 @@ class WordPressTemplate(Template):
         self._homes = list(dict.fromkeys(filter(None, [self.facts.home, *map(home_in, former)])))
         names = [name for host in self._hosts for name in hosts.names_of(host)]
         self._owners_rules = OwnersRules(names, self.facts.base_uri, self.nonce)
+        permalinks = self._options.get("permalink_structure", b"")
+        self._own_block = OwnBlock(tuple(map(int, version.split("."))), self.facts.base_uri, permalinks)
+        self._has_rules = os.path.lexists(root / ".htaccess")
         self._tree = TreeRules(root, pack, options.folders_in_use(self._options))
         self._php = needs_of(root, self._options)
         self._languages = packs(root)
@@ -172,8 +177,17 @@ class WordPressTemplate(Template):
         if not is_htaccess(path):
             return None
         plain = opened(path, content).content
+        if path == HTACCESS:
+            plain = self._own_block.put_into(plain)
         own = self._owners_rules.template(path, plain, bytes)
         return own if own is not None or plain == content else plain
+
+    def added(self) -> Mapping[bytes, bytes]:
+        """Return the web server's rules where the site's addresses need them and the tree has none."""
+        if self._has_rules or not self._own_block.is_needed:
+            return {}
+        block = self._own_block.put_into(b"")
+        return {HTACCESS: self._owners_rules.template(HTACCESS, block, bytes) or block}
 
     def warnings(self, path: bytes, content: bytes) -> Sequence[str]:
         """Return what becomes of the owner's lines in a `.htaccess`, and which plug-ins need a PHP before 8."""
@@ -182,7 +196,8 @@ class WordPressTemplate(Template):
         if not is_htaccess(path):
             return ()
         plain = opened(path, content)
-        return [*plain.notes, *self._owners_rules.warnings(path, plain.content)]
+        own = self._own_block.warnings(plain.content) if path == HTACCESS else []
+        return [*plain.notes, *self._owners_rules.warnings(path, plain.content), *own]
 
     def adjustments(self) -> Sequence[tuple[str, str]]:
         """Return what is set for a living site and was a developer's or unfinished one's."""

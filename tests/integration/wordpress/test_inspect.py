@@ -171,3 +171,26 @@ def test_a_variants_option_is_there_afterwards_once(sites, site, name):
         site(statement["sql"], *statement["params"])
     check = statements[-1]["check"]
     assert site(check["sql"], *check["params"]) == (("Just tea",),)
+
+
+@pytest.mark.parametrize(
+    ("permalinks", "needed"), [("/%postname%/", True), ("", False), ("/index.php/%postname%/", False)]
+)
+def test_rules_are_added_where_addresses_need_them_and_the_tree_has_none(sites, site, permalinks, needed):
+    rules = sites.site.root / ".htaccess"
+    (before,) = site("SELECT option_value FROM wp_options WHERE option_name = 'permalink_structure'")[0]
+    change = "UPDATE wp_options SET option_value = %s WHERE option_name = 'permalink_structure'"
+    aside = rules.rename(sites.directory / "inspected-htaccess")
+    try:
+        site(change, permalinks)
+        with looked_at(sites) as (template, _):
+            plan = TemplatePlan(template, "wordpress")
+            added = plan.added()
+            notes = [note["place"] for note in plan.report()["rewriting"]["notes"]]
+    finally:
+        aside.replace(rules)
+        site(change, before)
+    assert list(added) == ([b".htaccess"] if needed else []) and notes == ([".htaccess"] if needed else [])
+    assert not needed or added[b".htaccess"].count(b"# BEGIN WordPress\n") == 1
+    with looked_at(sites) as (template, _):
+        assert template.added() == {}
