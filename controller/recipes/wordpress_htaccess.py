@@ -13,7 +13,8 @@ _SHOWN = 5
 _INDEX = b"index.php"
 #: Addresses that begin so need no rules (WP_Rewrite::using_index_permalinks).
 _WITHOUT_RULES = re.compile(rb"/*index\.php")
-_MARKED = rb"^[^\n]*# BEGIN WordPress[ \t\r]*$.*?# END WordPress[ \t\r]*$"
+_BEGIN = rb"[^\n]*# BEGIN WordPress[ \t\r]*$"
+_MARKED = rb"^" + _BEGIN + rb"\n(?:(?!" + _BEGIN + rb")[^\n]*\n)*?[^\n]*# END WordPress[ \t\r]*$"
 _RULES = (
     rb"[ \t]*RewriteEngine\s+On\s+(?:RewriteRule\s+\.\*\s+-\s+\[E=HTTP_AUTHORIZATION:\S+\]\s+)?"
     rb"(?:RewriteBase\s+\S+\s+)?(?:RewriteRule\s+\^index\\\.php\$\s+-\s+\[L\]\s+)?RewriteCond\s+%\{REQUEST_FILENAME\}\s+!-f\s+"
@@ -21,7 +22,7 @@ _RULES = (
 )
 #: The block, or the same lines where somebody copied them without what marks them as WordPress's.
 _OWN = re.compile(
-    rb"(?s:" + _MARKED + rb")|^[ \t]*<IfModule\s+mod_rewrite\.c>\s*" + _RULES + rb"\s*</IfModule>|^" + _RULES,
+    _MARKED + rb"|^[ \t]*<IfModule\s+mod_rewrite\.c>\s*" + _RULES + rb"\s*</IfModule>|^" + _RULES,
     re.MULTILINE | re.IGNORECASE,
 )
 

@@ -122,3 +122,8 @@ def test_the_folder_of_the_new_site_comes_in_where_it_is_named(base_uri):
     written = rules.template(b".htaccess", block(base_uri).put_into(b""), bytes)
     assert written.startswith(PROOFS) and written.count(BASE) == 2
     assert b"RewriteBase " + BASE + b"\n" in written and b"RewriteRule . " + BASE + b"index.php [L]\n" in written
+
+
+def test_a_block_without_its_end_does_not_take_the_owners_lines_with_it():
+    content = b"# BEGIN WordPress\n" + OWNERS + block("/tea/").text() + b"\n"
+    assert block("/").put_into(content) == b"# BEGIN WordPress\n" + OWNERS + b"\n" + block("/").text() + b"\n"
