@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import base64
 import re
+import string
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from hashlib import sha256
@@ -114,6 +115,9 @@ PUBLISHED = frozenset({"47b33b1af916e250b890be633218e808ba75c2f6f60acc6b8f085e9d
 _BARE = re.compile(rb"\\+[rnt]|[^0-9A-Za-z]")
 _FEWEST_CHARACTERS = 8
 _LONGEST_EXAMPLE = 400
+#: Every secret has so many characters in a row of which keys are made; `a` stands for these.
+_SHORTEST_RUN = b"a" * 20
+_OF_KEYS = bytes(ord("a") if chr(one) in string.ascii_letters + string.digits + "_-+/" else 0 for one in range(256))
 #: Shorter than any secret with what is around it.
 _RUN = re.compile(rb"[0-9A-Za-z+/]{26,}={0,2}")
 _HEX = re.compile(rb"(?:[0-9a-f]{2})+|(?:[0-9A-F]{2})+")
@@ -133,6 +137,11 @@ class Met:
 def may_hold(data: bytes) -> bool:
     """Tell quickly whether `data` may hold a secret."""
     return _has_anchor(data) or next(_runs(data), None) is not None
+
+
+def has_run(data: bytes) -> bool:
+    """Tell at once whether `data` has as many characters of keys in a row as the shortest secret; words are shorter."""
+    return _SHORTEST_RUN in data.translate(_OF_KEYS)
 
 
 def met(data: bytes, care: str = WRAPPED) -> list[Met]:

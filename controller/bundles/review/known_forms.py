@@ -53,7 +53,12 @@ class KnownForms:
 
     def in_file(self, path: bytes, content: bytes) -> list[Finding]:
         """Return the secrets of a text file that is no library's."""
-        if _LIBRARY.search(path) or _DRAWN.search(path) or b"\0" in content[:_BINARY_HEAD]:
+        if (
+            not secret_forms.has_run(content)
+            or _LIBRARY.search(path)
+            or _DRAWN.search(path)
+            or b"\0" in content[:_BINARY_HEAD]
+        ):
             return []
         file = path.decode("utf-8", "backslashreplace")
         return [

@@ -16,10 +16,14 @@ _LINES = "\n".join(drawn(n, 64) for n in range(6))
 def test_a_secret_is_known_in_whatever_it_is_written_and_can_be_taken_out(label, way):
     written = WRITTEN[way](FORMS[label])
     assert [one.label for one in secret_forms.met(written)] == [label]
-    assert secret_forms.may_hold(written)
+    assert secret_forms.may_hold(written) and secret_forms.has_run(written)
     left = secret_forms.without(written, label, b"")
     assert secret_forms.met(left) == [] and len(left) < len(written)
     assert secret_forms.without(written, "key of nobody", b"") is written
+
+
+def test_words_alone_are_passed_over_at_once():
+    assert not secret_forms.has_run(b"<?php // words, an_identifier(a.method); $and->another\n" * 9)
 
 
 def test_two_secrets_of_one_kind_are_two():
