@@ -18,6 +18,12 @@ _SIGN = rb"(?:[0-9A-Za-z+]|\\*/|%2[BbFf])"
 _SLASH = rb"(?:\\*/|%2[Ff])"
 _DOLLAR = rb"(?:\\*\$|%24)"
 _SPACE = rb"(?: |\+|%20)"
+#: Amazon puts the name of a key, without the key, into addresses that everybody may read.
+_NOT_PUBLIC = b"".join(
+    rb"(?<!%b%b)" % (name, equals)
+    for name in (b"SubscriptionId", b"AWSAccessKeyId", b"X-Amz-Credential")
+    for equals in (b"=", b"%3D", b"%3d")
+)
 _KEY = rb"PRIVATE" + _SPACE + rb"KEY(?:" + _SPACE + rb"BLOCK)?-----"
 _PRIVATE_KEY = (
     rb"-----BEGIN" + _SPACE + rb"(?:[A-Z0-9]+" + _SPACE + rb")*" + _KEY
@@ -48,7 +54,7 @@ _FORMS = (
     _form("key of Stripe", (b"live_", b"k_test_"), rb"(?:sk|rk)_(?:live|test)_[0-9A-Za-z]{16,}", 3),
     _form("webhook secret of Stripe", (b"whsec_",), rb"whsec_" + _SIGN + rb"{24,}(?:=|%3[Dd]){0,2}"),
     _form("key of Mollie", (b"live_",), _BEGIN + rb"live_(?=[A-Za-z]*[0-9])[0-9A-Za-z]{30}" + _END),
-    _form("key of AWS", (b"AKIA", b"ASIA"), _BEGIN + rb"A[KS]IA[0-9A-Z]{16}(?![0-9A-Za-z_/+=])"),
+    _form("key of AWS", (b"AKIA", b"ASIA"), _BEGIN + _NOT_PUBLIC + rb"A[KS]IA[0-9A-Z]{16}(?![0-9A-Za-z_/+=])"),
     _form("token of GitHub", (b"ghp_", b"gho_", b"ghs_"), _BEGIN + rb"gh[pos]_[0-9A-Za-z]{36,}"),
     _form("token of GitHub", (b"github_pat_",), rb"github_pat_[0-9A-Za-z]{20,}_[0-9A-Za-z]{20,}"),
     _form("token of GitLab", (b"glpat-",), _BEGIN + rb"glpat-[\w-]{20,}"),

@@ -34,7 +34,11 @@ def test_two_secrets_of_one_kind_are_two():
 @pytest.mark.parametrize(
     "data",
     [
-        b"sk_live_xxxxxxxxxxxxxxxxxxxxxxxx", b"AKIAIOSFODNN7EXAMPLE", b"sk_test_4eC39HqLyjWDarjtT1zdp7dc",
+        b"https://shop.example/dp/B07?psc=1&amp;SubscriptionId=AKIAJ2QVTW7XK5RM3PHU&amp;tag=a-20",
+        b"https://files.example/a.zip?AWSAccessKeyId=AKIAJ2QVTW7XK5RM3PHU&Expires=1&Signature=b",
+        b"AKIAIOSFODNN7EXAMPLE",
+        b"https%3A%2F%2Ffiles.example%2Fa%3FX-Amz-Credential%3DAKIAJ2QVTW7XK5RM3PHU%2F20240101",
+        b"sk_live_xxxxxxxxxxxxxxxx", b"sk_test_4eC39HqLyjWDarjtT1zdp7dc",
         b"strpos($key, 'sk_live_') === 0",
         b"'-----BEGIN RSA PRIVATE KEY-----' . $body . '-----END RSA PRIVATE KEY-----'",
         b"const HEAD = '-----BEGIN PRIVATE KEY-----';\nfunction chunk_split_of_something_that_is_long_enough() {}",
