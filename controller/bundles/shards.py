@@ -8,6 +8,7 @@ import threading
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from controller.bundles.gzip_member import GzipWriter
 from controller.bundles.incompressible import is_incompressible
@@ -21,6 +22,8 @@ _HELD_BACK_BYTES = 256 * 1024
 #: What is compressed in one go: between two of them the threads wait for one another.
 _PIECE_BYTES = 256 * 1024
 _WAITING_PIECES = 8
+#: Larger ones need another way of writing in a tar header.
+_LARGEST_NUMBER = 0o77777777777
 
 
 @dataclass(frozen=True)
@@ -149,10 +152,15 @@ def header_of(entry: Entry, path: bytes, size: int, target: bytes = b"") -> byte
 
     No owner, no group; rights reduced to 0755/0700 for directories, 0644/0755/0600/0700 for files.
     """
-    info = tarfile.TarInfo(path.decode("utf-8"))
-    info.mtime = max(0, entry.status.modified // 1_000_000_000)
-    mode = entry.status.mode
+    modified, mode = max(0, entry.status.modified // 1_000_000_000), entry.status.mode
     public = bool(mode & 0o044)
+    if entry.kind == "file":
+        runs = bool(mode & 0o100)
+        rights = (0o755 if runs else 0o644) if public else (0o700 if runs else 0o600)
+        if len(path) <= tarfile.LENGTH_NAME and max(size, modified) <= _LARGEST_NUMBER:
+            return _of_file(path, rights, size, modified)
+    info = tarfile.TarInfo(path.decode("utf-8"))
+    info.mtime = modified
     if entry.kind == "directory":
         info.type = tarfile.DIRTYPE
         info.mode = 0o755 if public else 0o700
@@ -161,10 +169,24 @@ def header_of(entry: Entry, path: bytes, size: int, target: bytes = b"") -> byte
         info.mode = 0o777
         info.linkname = target.decode("utf-8")
     else:
-        info.size = size
-        runs = bool(mode & 0o100)
-        info.mode = (0o755 if runs else 0o644) if public else (0o700 if runs else 0o600)
+        info.size, info.mode = size, rights
     return info.tobuf(tarfile.GNU_FORMAT, "utf-8", "strict")
+
+
+def _of_file(path: bytes, rights: int, size: int, modified: int) -> bytes:
+    """Return a file's header as tarfile writes it, in a third of its time: only names and numbers differ."""
+    middle, tail, tail_sum = _same_of_files(rights)
+    head = path.ljust(tarfile.LENGTH_NAME, b"\0") + middle + b"%011o\0%011o\0" % (size, modified)
+    return head + b"%06o\0 " % (sum(head) + tail_sum) + tail
+
+
+@lru_cache(maxsize=8)
+def _same_of_files(rights: int) -> tuple[bytes, bytes, int]:
+    """Return (bytes between name and size, bytes behind the checksum, their sum with a blank checksum)."""
+    info = tarfile.TarInfo("")
+    info.mode = rights
+    whole = info.tobuf(tarfile.GNU_FORMAT, "utf-8", "strict")
+    return whole[100:124], whole[156:], sum(whole[156:]) + 8 * ord(" ")
 
 
 def zlib_version() -> str:

@@ -64,6 +64,10 @@ _NO_DUMP = (
     rb"jpe?g|png|gif|webp|avif|svg|ico|bmp|mp[34]|webm|pdf|woff2?|ttf|eot|otf|php|phtml|tpl|twig|css|scss|less|js|map"
     rb"|html?|xml|json|ya?ml|xlf|po|mo|md"
 )
+#: What any program is called: only one rule asks for it, by what the file holds.
+_PROGRAM = re.compile(rb"[^/]*\.php[0-9]?", re.DOTALL)
+#: Where programs are anybody's.
+_OPEN = ("top", "outside")
 _CODE = rb"(?:php[0-9]?|inc|phtml|tpl|twig|html?|yml|yaml|xml|ini|json|js|css|txt)"
 
 RULES: tuple[Rule, ...] = (
@@ -109,7 +113,7 @@ RULES: tuple[Rule, ...] = (
     Rule(DOORS, rb"php-?my-?admin[^/]*|pma|adminer|mysqldumper|search-?replace-?db[^/]*|srdb[^/]*", TOP, FOLDER),
     Rule(DOORS, rb"adminer[^/]*\.php|searchreplacedb2?\.php|bigdump\.php|emergency\.php|tinyfilemanager\.php"
          rb"|filemanager\.php", kind=FILE, judge=Content.is_outside_code),
-    Rule(DOORS, rb"[^/]*\.php[0-9]?", OUTSIDE, FILE, Content.is_door),
+    Rule(DOORS, _PROGRAM.pattern, OUTSIDE, FILE, Content.is_door),
     Rule(LEFTOVERS, rb"\.ds_store|__macosx|thumbs\.db|ehthumbs\.db|desktop\.ini|\.directory|\$recycle\.bin"
          rb"|\.trash(?:es)?|\.spotlight-v100|\.fseventsd|\._[^/]*|\.nfs[0-9a-f]{8,}|\.fuse_hidden[0-9a-f]+"
          rb"|\.~lock\.[^/]*#|~\$[^/]*", EVERYWHERE),
@@ -177,10 +181,11 @@ class WebRoot:
 
     def _by_table(self, path: bytes, is_directory: bool) -> str | None:
         name = path.rpartition(b"/")[2].lower()
-        # Most names fit no rule, wherever they stand
+        # Most names fit no rule, wherever they stand, or only that of any program
         gate, _ = _GATES["outside" if b"/" in path else "top", is_directory]
         if gate.fullmatch(name) is None:
-            return None
+            is_program = not is_directory and _PROGRAM.fullmatch(name) is not None
+            return DOORS if is_program and self._place(path) in _OPEN and self._content.is_door(path) else None
         for pattern, rule in _GATES[self._place(path), is_directory][1]:
             if pattern.fullmatch(name) and (rule.judge is None or rule.judge(self._content, path)):
                 return rule.reason
@@ -197,7 +202,8 @@ class WebRoot:
 def _gate(wheres: Collection[str], kind: str) -> tuple[re.Pattern[bytes], list[tuple[re.Pattern[bytes], Rule]]]:
     """Return a pattern of all names some rule there may fit, and the rules, each with its own pattern."""
     chosen = [rule for rule in RULES if rule.where in wheres and rule.kind in ("", kind)]
-    whole = re.compile(b"|".join(b"(?:%b)" % rule.pattern for rule in chosen), re.DOTALL)
+    named = [rule.pattern for rule in chosen if rule.pattern != _PROGRAM.pattern]
+    whole = re.compile(b"|".join(b"(?:%b)" % pattern for pattern in named), re.DOTALL)
     return whole, [(re.compile(rule.pattern, re.DOTALL), rule) for rule in chosen]
 
 
