@@ -15,6 +15,8 @@ CACHES = re.compile(
 )
 #: Of which a shop has its own.
 OWN_FILES = re.compile(r"^(?:\.htaccess|robots\.txt|\.user\.ini|index\.html)$|\.htaccess$")
+#: What PrestaShop 1.6 notes of a module in the language of the back office.
+NOTED = re.compile(r"^modules/[^/]+/config(?:_\w+)?\.xml$")
 #: A size of a picture, made when it is first asked for, as `a-433x516.jpg` (WordPress) or `3-medium_default.jpg`.
 SIZE = re.compile(r"^(.+?)(?:_thumb)?-(?:\d+x\d+|[a-z][a-z0-9_]*)\.(?:avif|gif|jpe?g|png|webp)$")
 MOST_COMPARED = 8 * 1024 * 1024
@@ -66,7 +68,7 @@ def compare(template, restored, report, canonical):
         else:
             found.append({"file": path, "what": f"is missing ({old[path][1]} bytes)"})
     for path in sorted(new.keys() - old.keys()):
-        if CACHES.search(path) or OWN_FILES.search(path) or ".shoplaunch" in path:
+        if any(one.search(path) for one in (CACHES, OWN_FILES, NOTED)) or ".shoplaunch" in path:
             explained["written by the shop itself"] += 1
         elif is_size(path, old):
             explained["sizes of pictures the shop makes"] += 1

@@ -45,6 +45,9 @@ class PrestaShop(Walker):
             f"SELECT p.id_product, MIN(l.name) FROM {self._prefix}product p {join}"
             f" JOIN {self._prefix}product_lang l ON l.id_product = p.id_product"
             f" JOIN {self._prefix}product_shop s ON s.id_product = p.id_product"
+            f" JOIN {self._prefix}category_product c ON c.id_product = p.id_product"
+            # What visitors may see
+            f" JOIN {self._prefix}category_group g ON g.id_category = c.id_category AND g.id_group = 1"
             " WHERE s.active = 1 AND s.visibility <> 'none' GROUP BY p.id_product ORDER BY p.id_product LIMIT 30"
         )
 
