@@ -173,6 +173,12 @@ class Visitor:
         found = [one for one in self._ask(script, [], selector) if one and mark in one and "#" not in one]
         return list(dict.fromkeys(found))
 
+    def is_picture(self, url):
+        """Tell whether the address of a picture that is not loaded yet answers with one."""
+        script = "const one = new XMLHttpRequest(); one.open('GET', arguments[0], false); one.send();"
+        script += "return one.status + ' ' + one.getResponseHeader('content-type');"
+        return self._ask(script, "", url).startswith("200 image/")
+
     def _lacks(self, url):
         path = unquote(urlsplit(url).path)
         base = urlsplit(self.shop_url).path

@@ -174,6 +174,10 @@ class _Comparison:
         mine = f"SELECT 1 FROM `{self._prefix}employee` WHERE id_employee = %s AND email LIKE 'mbo-%%@prestashop.com'"
         return bool(self._server.rows(mine, number, database=self._restored))
 
+    def _is_set_at_sign_in(self, place):
+        """The days an employee's statistics begin and end with."""
+        return place.removeprefix(f"{self._prefix}employee.").startswith("stats_")
+
     def _row(self, table, columns, old, new, key):
         written = self._is_written(table, new, columns)
         for name, before, after in zip(columns, old, new):
@@ -186,7 +190,7 @@ class _Comparison:
                 self._explained["unsaved products PrestaShop removes"] += 1
             elif self._is_named(table, new, columns):
                 self._explained["named by the report"] += 1
-            elif _is_made_by_visits(before, after, f"{name} {_name(new, columns)}"):
+            elif self._is_set_at_sign_in(place) or _is_made_by_visits(before, after, f"{name} {_name(new, columns)}"):
                 self._explained["written by visits"] += 1
             elif self._set[place] > 0:
                 self._set[place] -= 1

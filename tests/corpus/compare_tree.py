@@ -15,8 +15,8 @@ CACHES = re.compile(
 )
 #: Of which a shop has its own.
 OWN_FILES = re.compile(r"^(?:\.htaccess|robots\.txt|\.user\.ini|index\.html)$|\.htaccess$")
-#: What PrestaShop 1.6 notes of a module in the language of the back office.
-NOTED = re.compile(r"^modules/[^/]+/config(?:_\w+)?\.xml$")
+#: What PrestaShop notes of a module in the language of the back office, or fetches for one when it is first seen.
+NOTED = re.compile(r"^modules/(?:[^/]+/config(?:_\w+)?\.xml|gamification/views/css/advice-[\w.]+\.css)$")
 #: A size of a picture, made when it is first asked for, as `a-433x516.jpg` (WordPress) or `3-medium_default.jpg`.
 SIZE = re.compile(r"^(.+?)(?:_thumb)?-(?:\d+x\d+|[a-z][a-z0-9_]*)\.(?:avif|gif|jpe?g|png|webp)$")
 MOST_COMPARED = 8 * 1024 * 1024

@@ -9,6 +9,9 @@ CART_BUTTONS = (
     " .add-to-cart button"
 )
 MENU = "nav a[href], #nav-sidebar a[href], ul.menu a[href], #menu a[href], .main-menu a[href]"
+#: Addresses of pictures of products.
+NAMED = re.compile(r"/\d+(?:-[^/]+)?(?:/[^/]*)?\.(?:jpe?g|png|webp|avif)")
+LATER = re.compile(r"""\sdata-(?:src|lazy|original|image-[\w-]+)=["']([^"'\s]+)""")
 #: Pages, and parts of pages, that show what the marketplace offers.
 MARKETPLACE = ("/modules/mbo/", "AdminPsMbo", "/modules/addons/", "/themes-catalog")
 TRIED_PRODUCTS = 5
@@ -57,7 +60,10 @@ class PrestaShop(Walker):
         if not products:
             return "it sells nothing"
         page = self._visitor.open(f"index.php?controller=product&id_product={products[0][0]}")
-        own = [one for one in page.pictures if re.search(r"/\d+(?:-[^/]+)?(?:/[^/]*)?\.(?:jpe?g|png|webp|avif)", one)]
+        own = [one for one in page.pictures if NAMED.search(one)]
+        if not own:
+            # Those a slider has not come to yet
+            own = [one for one in LATER.findall(page.source) if NAMED.search(one) and self._visitor.is_picture(one)]
         if not own and self._products(True):
             page.faults.append("none of the product's pictures is shown")
         return page.row("product", product_pictures=len(own))
