@@ -16,6 +16,8 @@ COMMON = {
     "database", "secret", "changeme", "123456", "12345678", "student", "passwd", "put your unique phrase here", "",
 }  # fmt: skip
 SHORTEST = 6
+#: Tables of WooCommerce and WPML, and the columns that name files.
+WRITTEN_DOWN = {"wc_product_download_directories": "url", "icl_string_positions": "position_in_page"}
 
 
 @dataclass
@@ -50,7 +52,7 @@ def read(shop, server, database):
         name: value for name, value in settings.items()
         if _SECRET.search(name) and len(value) >= SHORTEST and value.lower() not in COMMON
     }  # fmt: skip
-    recorded = _recorded_paths(shop.tree) | _allowed_paths(server, database, tables)
+    recorded = _recorded_paths(shop.tree) | _written_paths(server, database, tables)
     made.paths = [str(shop.tree), *sorted(recorded)]
     return made
 
@@ -64,12 +66,16 @@ def _recorded_paths(tree):
     return {path for path in found if len(path) >= SHORTEST}
 
 
-def _allowed_paths(server, database, tables):
-    """Return the document roots WooCommerce has written down where it allows downloads from."""
-    name = next((one for one in tables if one.endswith("wc_product_download_directories")), None)
-    rows = _texts(server, f"SELECT url FROM `{name}` WHERE url LIKE 'file://%'", database) if name else []
-    roots = [url.removeprefix("file://").partition("/wp-content/")[0] for (url,) in rows if "/wp-content/" in url]
-    return {root for root in roots if len(root) >= SHORTEST}
+def _written_paths(server, database, tables):
+    """Return the document roots plug-ins have written down, of downloads they allow and of texts they found."""
+    found = set()
+    for ending, column in WRITTEN_DOWN.items():
+        name = next((one for one in tables if one.endswith(ending)), None)
+        query = f"SELECT `{column}` FROM `{name}` WHERE `{column}` LIKE '%/wp-content/%' LIMIT 50"
+        for (text,) in _texts(server, query, database) if name else []:
+            root = text.removeprefix("file://").partition("/wp-content/")[0]
+            found |= {root} if re.match(r"(?:/|[A-Za-z]:)", root) and len(root) >= SHORTEST else set()
+    return found
 
 
 def _settings(tree):
