@@ -265,10 +265,15 @@ def test_a_retry_after_that_says_nothing_is_none(text):
     assert Answer(503, {"Retry-After": text}, b"").retry_after() is None
 
 
+def is_about(delay, wanted):
+    """Within a fifth; numbers of the machine are a little more or less than that."""
+    return 0.7999 * wanted <= delay <= 1.2001 * wanted
+
+
 def test_delays_grow_up_to_a_bound_and_start_over_after_success():
     backoff = Backoff(first=1.0, longest=8.0)
     delays = [backoff.next_delay() for _ in range(6)]
-    assert all(0.8 * wanted <= delay <= 1.2 * wanted for delay, wanted in zip(delays, [1, 2, 4, 8, 8, 8], strict=True))
+    assert all(is_about(delay, wanted) for delay, wanted in zip(delays, [1, 2, 4, 8, 8, 8], strict=True))
     assert backoff.next_delay(retry_after=3.0) == 3.0
     backoff.reset()
-    assert backoff.next_delay() <= 1.2
+    assert is_about(backoff.next_delay(), 1)
