@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Container
 from typing import Any
 
 from shared.errors import ShoplaunchError
@@ -23,6 +24,12 @@ _UNLESS_DEFINED = re.compile(rb"if\s*\(\s*!\s*defined\s*\([^()]*\)\s*\)", re.IGN
 _DEFINE = re.compile(rb"define(?=\s*\()", re.IGNORECASE)
 _END = re.compile(rb"\Z")
 _BRACES = re.compile(rb"[{};]|\?>\s*\Z")
+_NAMED = rb"(?:'[^'\\]*'|\"[^\"\\$]*\")"
+_ENVIRONMENT = re.compile(
+    rb"\\?getenv\s*\(\s*" + _NAMED + rb"\s*(?:,\s*(?:true|false)\s*)?\)|\$_(?:ENV|SERVER)\s*\[\s*" + _NAMED + rb"\s*\]",
+    re.IGNORECASE,
+)
+_ELSE = re.compile(rb"\?:|\?\?")
 _DOUBLE_ESCAPES = {
     b"n": b"\n",
     b"t": b"\t",
@@ -36,12 +43,14 @@ _DOUBLE_ESCAPES = {
 _MAX_DEPTH = 64
 
 
-def read_returned(data: bytes, shown: str) -> Literal:
+def read_returned(data: bytes, shown: str, elsewhere: Container[bytes] = frozenset()) -> Literal:
     """Return what a file of the form `<?php return <literal>;` returns.
 
+    What the environment keeps (`getenv('X') ?: 'y'`) of the keys `elsewhere` is its default, or None.
     Raises ShoplaunchError `config_unreadable`, naming the line, for anything that would have to be run.
     """
     reader = _opened(data, shown)
+    reader.elsewhere = elsewhere
     while reader.takes(_STATEMENTS_BEFORE):
         continue
     if reader.word() != b"return":
@@ -101,6 +110,8 @@ class _Reader:
     def __init__(self, data: bytes, shown: str) -> None:
         self._data = data
         self._shown = shown
+        #: Keys whose values the environment may keep.
+        self.elsewhere: Container[bytes] = frozenset()
         self.at = 0
 
     def problem(self, what: str) -> ShoplaunchError:
@@ -167,6 +178,13 @@ class _Reader:
         shown = word.decode("ascii") or self._data[self.at : self.at + 12].decode("utf-8", "replace")
         raise self.problem(f"{shown!r} would have to be run to know its value; write the value itself there")
 
+    def _of_environment(self, depth: int) -> Literal:
+        """Return a value, or what stands in for one of the environment."""
+        while self.takes(_ENVIRONMENT):
+            if not self.takes(_ELSE):
+                return None
+        return self.value(depth)
+
     def _double(self, body: bytes) -> bytes:
         if re.search(rb"(?<!\\)(?:\\\\)*\$[A-Za-z_{]|\{\$", body):
             raise self.problem("a variable inside a string")
@@ -181,7 +199,7 @@ class _Reader:
                 key = value
                 if not isinstance(key, bytes | int):
                     raise self.problem("a key is neither text nor number")
-                items[key] = self.value(depth + 1)
+                items[key] = self._of_environment(depth + 1) if key in self.elsewhere else self.value(depth + 1)
                 number = max(number, key + 1) if isinstance(key, int) else number
             else:
                 items[number] = value

@@ -37,6 +37,8 @@ _CLEARED = {
     "mailer_host": b"127.0.0.1", "mailer_user": None, "mailer_password": None,
     **{name: value for name, (value, _) in living.PARAMETERS.items()},
 }  # fmt: skip
+#: Access of one account: containers take it from their environment, and new shops have their own.
+_OF_ENVIRONMENT = frozenset(name.encode() for name in (*_DATABASE, "mailer_host", "mailer_user", "mailer_password"))
 _REQUIRED = ("database_host", "database_name", "database_user", "database_password", "database_prefix", "cookie_key")
 
 
@@ -103,7 +105,7 @@ def read(root: Path) -> Configuration:
         data = path.read_bytes()
     except OSError as problem:
         raise ShoplaunchError("config_unreadable", f"{PARAMETERS}: {problem.strerror}") from None
-    document = php_literal.read_returned(data, PARAMETERS)
+    document = php_literal.read_returned(data, PARAMETERS, _OF_ENVIRONMENT)
     parameters = document.get(b"parameters") if isinstance(document, dict) else None
     if not isinstance(parameters, dict):
         raise ShoplaunchError("config_unreadable", f"{PARAMETERS} has no 'parameters'")

@@ -7,7 +7,7 @@ import pytest
 
 from controller.recipes import prestashop_config as config
 from shared.errors import ShoplaunchError
-from shared.placeholders import Renderer
+from shared.placeholders import Renderer, token
 
 NONCE = "1a2b3c4d"
 VALUES = {
@@ -82,6 +82,29 @@ def test_the_templates_own_values_are_known_for_the_search(tmp_path):
     }  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("written", "name"),
+    [
+        (b"getenv('MYSQL_DATABASE')", ""), (b'getenv("MYSQL_DATABASE", true)', ""), (b"$_ENV['DB']", ""),
+        (b"$_SERVER [ 'DB' ]", ""), (b"getenv('DB') ?: 'tpl_1'", "tpl_1"), (b"$_ENV['DB'] ?? 'tpl_1'", "tpl_1"),
+        (b"\\getenv('DB') ?: getenv('OTHER') ?: 'tpl_1'", "tpl_1"),
+        (b"getenv('DB') ?: " * 5000 + b"'tpl_1'", "tpl_1"),
+    ],
+)  # fmt: skip
+def test_access_that_the_environment_keeps_is_none_of_the_tree(tmp_path, written, name):
+    source = SOURCE.replace(b"'tpl_1'", written).replace(b"'mail-secret-1'", b"getenv('MAIL')")
+    found = config.read(shop_with(tmp_path, source))
+    assert found.text("database_name") == name and found.text("database_user") == "tpl_1"
+    assert b"getenv" not in found.template(NONCE) and b"$_" not in found.template(NONCE)
+    assert token(NONCE, "db.name", "symfony") in found.template(NONCE)
+
+
+def test_a_key_that_the_environment_keeps_is_asked_for(tmp_path):
+    with pytest.raises(ShoplaunchError) as caught:
+        config.read(shop_with(tmp_path, SOURCE.replace(b"'the-template-key'", b"getenv('KEY')")))
+    assert caught.value.code == "config_unreadable" and "line 9: 'getenv' would have to be run" in caught.value.message
+
+
 def test_only_secrets_the_shop_has_are_made(tmp_path):
     made = [(one.name, one.format, one.length) for one in config.read(shop_with(tmp_path, SOURCE)).secrets()]
     assert made == [
@@ -95,7 +118,7 @@ def test_only_secrets_the_shop_has_are_made(tmp_path):
 @pytest.mark.parametrize(
     ("source", "words"),
     [
-        (b"<?php return ['parameters' => ['database_host' => getenv('H')]];", "getenv"),
+        (b"<?php return ['parameters' => ['cookie_key' => getenv('H')]];", "getenv"),
         (b"<?php return ['parameters' => ['database_host' => 'h']];", "lacks database_name"),
         (b"<?php return ['other' => 1];", "no 'parameters'"),
         (b"<?php return 5;", "no 'parameters'"),
