@@ -122,10 +122,12 @@ def test_other_series_are_not_guessed_at(version):
     assert series_of(version) is None
 
 
-def test_domains_of_two_shops_are_refused(own_sample):
+@pytest.mark.parametrize("is_main", [0, 1])
+def test_domains_of_two_shops_are_refused(own_sample, is_main):
     own_sample.query(
         "INSERT INTO ps_shop_url (id_shop, domain, domain_ssl, physical_uri, virtual_uri, main, active)"
-        " SELECT 2, 'second.example', 'second.example', physical_uri, '', 1, 1 FROM ps_shop_url"
+        " SELECT 2, 'second.example', 'second.example', physical_uri, '', %s, 1 FROM ps_shop_url",
+        is_main,
     )
     assert code_of(own_sample) == "several_domains"
     assert code_of(own_sample, domain="second.example") == "several_domains"
