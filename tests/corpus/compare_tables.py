@@ -21,11 +21,11 @@ WRITTEN_BY_VISITS = {
 }  # fmt: skip
 #: Rows, by their name, that a shop makes anew or keeps up to date by itself.
 WRITTEN_NAMES = re.compile(
-    r"_?(?:site_)?_?transient|^_elementor_css$|^cron$|^rewrite_rules$|^action_scheduler|_lock$|^db_upgraded|^recently_|^can_compress|"
+    r"_?(?:site_)?_?transient|^_elementor_css$|^_action_manager_|^cron$|^rewrite_rules$|^action_scheduler|_lock$|^db_upgraded|^recently_|^can_compress|"
     r"^PS_(?:CCCJS|CCCCSS)_VERSION|^PS_.*(?:CACHE|LAST_CRON|LAST_RUN)|_LAST_|^fresh_site$|^https_migration_required$|^_wc_|^wc_blocks|_version$"
 )
-#: To which plug-ins add settings as they are first seen by their owner.
-SETTINGS_OF_WORDPRESS = ("options", "usermeta")
+#: To which plug-ins add settings, and queues, as they are first seen by their owner.
+SETTINGS_OF_WORDPRESS = ("options", "usermeta", "term_relationships")
 DATE_COLUMNS = ("date_add", "created_at", "date_created_gmt", "post_date")
 FRESH_HOURS = 15
 #: Visits add less than this to what counts them.
@@ -190,6 +190,8 @@ class _Comparison:
                 self._explained["unsaved products PrestaShop removes"] += 1
             elif self._is_named(table, new, columns):
                 self._explained["named by the report"] += 1
+            elif place == f"{self._prefix}term_taxonomy.count":
+                self._explained["counted anew by WordPress"] += 1
             elif self._is_set_at_sign_in(place) or _is_made_by_visits(before, after, f"{name} {_name(new, columns)}"):
                 self._explained["written by visits"] += 1
             elif self._set[place] > 0:
