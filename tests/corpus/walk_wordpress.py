@@ -97,6 +97,8 @@ class WordPress(Walker):
         number = self._options.get("woocommerce_cart_page_id")
         if not simple or not number:
             return "nothing simple is in stock" if number else "it has no cart page"
+        if "catalog-mode" in (self._options.get("active_plugins") or ""):
+            return "a plug-in makes it a catalogue without a cart"
         for (product,) in simple[:TRIED_PRODUCTS]:
             self._visitor.open(f"?add-to-cart={product}")
             page = self._visitor.open(f"?page_id={number}")

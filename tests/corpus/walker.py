@@ -43,6 +43,10 @@ class Walker:
             return page.row("login")
         visitor.fill(name, f"{self._one.row['account']}@example.com")
         visitor.fill(password, self._one.password)
+        # "I am human" may be asked
+        for box in visitor.all("form input[type='checkbox']"):
+            if box.is_displayed() and not box.is_selected():
+                visitor.click(box)
         visitor.click(visitor.first(self.SUBMIT))
         if not visitor.until(lambda: visitor.all(self.INSIDE), 90):
             page = visitor.look()
