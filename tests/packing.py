@@ -1,5 +1,6 @@
 """A plan for tests of the packer alone: replaces one domain, plainly, and knows nothing of any application."""
 
+import gzip
 import hashlib
 import shutil
 import zipfile
@@ -164,3 +165,11 @@ def packed(docroot, target, plan=None, **more):
 
     plan = plan or PlainPlan()
     return pack(Request(docroot, target, **more), lambda tree, source: plan, Quiet())
+
+
+def unpacked(bundle):
+    """Yield (name, content without compression) of each member of a bundle file."""
+    with zipfile.ZipFile(bundle) as archive:
+        for name in archive.namelist():
+            data = archive.read(name)
+            yield name, gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data

@@ -1,18 +1,16 @@
 """Secrets that nothing but their form gives away: planted in modules' rows and files, found, decided and gone."""
 
-import gzip
 import io
 import json
 import re
 import tarfile
 import tomllib
-import zipfile
 from collections import Counter
 
 import pytest
 
 from tests.integration.packing.test_command import installed_sample, run
-from tests.packing import server_url
+from tests.packing import server_url, unpacked
 from tests.secret_samples import FORMS, WRITTEN
 
 COUNT = 60
@@ -71,16 +69,12 @@ def shop(mariadb_server, tmp_path_factory):
 def content_of(bundle):
     """Return all bytes of a bundle, unpacked."""
     parts = []
-    with zipfile.ZipFile(bundle) as archive:
-        for name in archive.namelist():
-            data = archive.read(name)
-            data = gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data
-            parts.append(data)
-            if name.endswith("tar.gz"):
-                with tarfile.open(fileobj=io.BytesIO(data)) as inside:
-                    files = {item.name: inside.extractfile(item).read() for item in inside if item.isfile()}
-                    kept = [data for path, data in files.items() if "/examples/" not in path]
-                    parts[-1] = b"\0".join(kept)
+    for name, data in unpacked(bundle):
+        parts.append(data)
+        if name.endswith("tar.gz"):
+            with tarfile.open(fileobj=io.BytesIO(data)) as inside:
+                files = {item.name: inside.extractfile(item).read() for item in inside if item.isfile()}
+                parts[-1] = b"\0".join(kept for path, kept in files.items() if "/examples/" not in path)
     return b"\0".join(parts)
 
 

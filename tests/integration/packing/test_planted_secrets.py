@@ -1,13 +1,11 @@
 """Sixty true secrets, each planted twice: the recipe takes every one of them out, and no other copy stays unseen."""
 
 import base64
-import gzip
 import html
 import json
 import os
 import tarfile
 import uuid
-import zipfile
 from hashlib import sha256
 from io import BytesIO
 from urllib.parse import quote
@@ -20,7 +18,7 @@ from controller.bundles.review.decisions import BLANK, REMOVE, Decision, Decisio
 from controller.bundles.review.findings import ResidueFound
 from controller.bundles.template_plan import make_plan
 from tests.integration.packing.test_command import DOMAIN, installed_sample
-from tests.packing import Quiet, server_url
+from tests.packing import Quiet, server_url, unpacked
 from tests.unit.rewriting.helpers import serialize
 
 COUNT = 60
@@ -106,14 +104,11 @@ def planted(mariadb_server, tmp_path_factory):
 def everything_in(bundle):
     """Return all bytes of a bundle, unpacked, and what its JSON documents hold in base64."""
     parts = []
-    with zipfile.ZipFile(bundle) as archive:
-        for name in archive.namelist():
-            data = archive.read(name)
-            data = gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data
-            parts.append(data)
-            if name.endswith("tar.gz"):
-                with tarfile.open(fileobj=BytesIO(data)) as inside:
-                    parts += [item.name.encode() for item in inside]
+    for name, data in unpacked(bundle):
+        parts.append(data)
+        if name.endswith("tar.gz"):
+            with tarfile.open(fileobj=BytesIO(data)) as inside:
+                parts += [item.name.encode() for item in inside]
     return b"\0".join(parts)
 
 
