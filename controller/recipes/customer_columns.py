@@ -68,7 +68,7 @@ def _own_condition(table_name: str, table: Any) -> str | None:
 
 
 def _is_visits(names: Iterable[str]) -> bool:
-    """Return whether columns beside that of a place tell nothing but when a visitor came and what was seen."""
+    """Return whether the other columns hold only when a visitor came and what was seen."""
     others = [_plain(name) for name in names if not _IP.fullmatch(_plain(name))]
     times = [name for name in others if _TIME.fullmatch(name)]
     return bool(times) and all(_OF_VISIT.fullmatch(name) for name in others if name not in times)

@@ -86,7 +86,7 @@ def remade(name: str, value: bytes) -> Secret | None:
 
 
 def media_servers(values: Mapping[str, str]) -> list[str]:
-    """Return the hosts that served the shop's pictures, scripts and styles beside its own."""
+    """Return the hosts that served the shop's pictures, scripts and styles besides its own domain."""
     named = (values.get(f"PS_MEDIA_SERVER_{number}", "") for number in (1, 2, 3))
     return [hosts.plain(host) for host in named if _SITE.fullmatch(host.strip())]
 

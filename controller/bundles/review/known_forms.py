@@ -41,7 +41,7 @@ PREFIX = "secret "
 
 
 class KnownForms:
-    """Collects findings; `secrets` are searched for everywhere already, and are not told twice."""
+    """Collects findings; `secrets` are searched for everywhere already, and are not reported twice."""
 
     def __init__(self, secrets: Iterable[bytes]) -> None:
         self._secrets = [bare for bare in map(_bare, secrets) if len(bare) >= _SHORTEST]
