@@ -28,6 +28,14 @@ class Definition:
     start: int
     end: int
     value: php_literal.Literal
+    #: True where the environment says the value: `default` is what it is otherwise, None where nothing is said.
+    of_environment: bool = False
+    default: php_literal.Literal = None
+
+    @property
+    def written(self) -> php_literal.Literal:
+        """What the file itself says: the value, or the default of the environment's."""
+        return self.default if self.of_environment else self.value
 
 
 def definitions(source: bytes, shown: str) -> Iterator[Definition]:
@@ -44,7 +52,7 @@ def definitions(source: bytes, shown: str) -> Iterator[Definition]:
             last = _end_of_value(tokens, first, ending)
             if last is not None and last > first:
                 start, end = tokens[first].start(), tokens[last - 1].end()
-                yield Definition(name, start, end, _literal(source[start:end], shown))
+                yield _defined(name, source, (start, end), shown)
 
 
 def _named(tokens: Sequence[re.Match[bytes]], at: int) -> tuple[str, int, Sequence[bytes]] | None:
@@ -74,11 +82,17 @@ def _end_of_value(tokens: Sequence[re.Match[bytes]], first: int, ending: Sequenc
     return None
 
 
-def _literal(source: bytes, shown: str) -> php_literal.Literal:
+def _defined(name: str, source: bytes, span: tuple[int, int], shown: str) -> Definition:
+    expression = source[slice(*span)]
     try:
-        return php_literal.read_value(source, shown)
+        return Definition(name, *span, php_literal.read_value(expression, shown))
     except ShoplaunchError:
-        return None
+        pass
+    try:
+        default = php_literal.read_environment(expression, shown)
+    except ShoplaunchError:
+        return Definition(name, *span, None)
+    return Definition(name, *span, None, of_environment=True, default=default)
 
 
 def redefined(source: bytes, shown: str, value_of: Callable[[Definition], bytes | None]) -> bytes:

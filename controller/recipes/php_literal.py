@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Container
+from collections.abc import Callable, Container
 from typing import Any
 
 from shared.errors import ShoplaunchError
@@ -29,6 +29,8 @@ _ENVIRONMENT = re.compile(
     rb"\\?getenv\s*\(\s*" + _NAMED + rb"\s*(?:,\s*(?:true|false)\s*)?\)|\$_(?:ENV|SERVER)\s*\[\s*" + _NAMED + rb"\s*\]",
     re.IGNORECASE,
 )
+#: Functions of containers' images and frameworks that take the default as their second argument.
+_ENVIRONMENT_OR = re.compile(rb"\\?(?:getenv_docker|env)\s*\(\s*" + _NAMED + rb"\s*(?=[,)])", re.IGNORECASE)
 _ELSE = re.compile(rb"\?:|\?\?")
 _DOUBLE_ESCAPES = {
     b"n": b"\n",
@@ -58,12 +60,14 @@ def read_returned(data: bytes, shown: str, elsewhere: Container[bytes] = frozens
     return reader.value(0)
 
 
-def read_defines(data: bytes, shown: str) -> dict[str, Literal]:
+def read_defines(data: bytes, shown: str, elsewhere: Container[bytes] = frozenset()) -> dict[str, Literal]:
     """Return the constants a file defines that does nothing else; of one that is defined again the first, as in PHP.
 
+    What the environment keeps of the constants `elsewhere` is its default, or None.
     Raises ShoplaunchError `config_unreadable`, naming the line, for anything that would have to be run.
     """
     reader = _opened(data, shown)
+    reader.elsewhere = elsewhere
     found: dict[str, Literal] = {}
     while not reader.ends():
         if reader.takes(_BRACES) or reader.takes(_STATEMENTS_BEFORE) or reader.takes(_UNLESS_DEFINED):
@@ -85,8 +89,19 @@ def _opened(data: bytes, shown: str) -> _Reader:
 
 def read_value(data: bytes, shown: str) -> Literal:
     """Return the value `data` (the source of one expression) has. Raises ShoplaunchError `config_unreadable`."""
-    reader = _Reader(data, shown)
-    value = reader.value(0)
+    return _whole(_Reader(data, shown), _Reader.value)
+
+
+def read_environment(data: bytes, shown: str) -> Literal:
+    """Return the default of an expression that asks the environment first, None where it has none.
+
+    Raises ShoplaunchError `config_unreadable` for any other expression that would have to be run.
+    """
+    return _whole(_Reader(data, shown), _Reader.of_environment)
+
+
+def _whole(reader: _Reader, read: Callable[[_Reader, int], Literal]) -> Literal:
+    value = read(reader, 0)
     if not reader.ends():
         raise reader.problem("more than a value")
     return value
@@ -178,12 +193,17 @@ class _Reader:
         shown = word.decode("ascii") or self._data[self.at : self.at + 12].decode("utf-8", "replace")
         raise self.problem(f"{shown!r} would have to be run to know its value; write the value itself there")
 
-    def _of_environment(self, depth: int) -> Literal:
+    def of_environment(self, depth: int) -> Literal:
         """Return a value, or what stands in for one of the environment."""
-        while self.takes(_ENVIRONMENT):
+        while True:
+            if self.takes(_ENVIRONMENT_OR):
+                default = self._array(b")", depth).get(0) if self._mark(b",") or not self._mark(b")") else None
+            elif self.takes(_ENVIRONMENT):
+                default = None
+            else:
+                return self.value(depth)
             if not self.takes(_ELSE):
-                return None
-        return self.value(depth)
+                return default
 
     def _double(self, body: bytes) -> bytes:
         if re.search(rb"(?<!\\)(?:\\\\)*\$[A-Za-z_{]|\{\$", body):
@@ -194,12 +214,14 @@ class _Reader:
         items: dict[Any, Literal] = {}
         number = 0
         while not self._mark(closing):
-            value = self.value(depth + 1)
+            # The constant's name comes before its value
+            named = closing == b")" and number == 1 and isinstance(items[0], bytes) and items[0] in self.elsewhere
+            value = self.of_environment(depth + 1) if named else self.value(depth + 1)
             if self._mark(b"=>"):
                 key = value
                 if not isinstance(key, bytes | int):
                     raise self.problem("a key is neither text nor number")
-                items[key] = self._of_environment(depth + 1) if key in self.elsewhere else self.value(depth + 1)
+                items[key] = self.of_environment(depth + 1) if key in self.elsewhere else self.value(depth + 1)
                 number = max(number, key + 1) if isinstance(key, int) else number
             else:
                 items[number] = value

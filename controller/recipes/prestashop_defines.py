@@ -101,7 +101,7 @@ def read(root: Path) -> Defines:
         data = (root / SETTINGS).read_bytes()
     except OSError as problem:
         raise ShoplaunchError("config_unreadable", f"{SETTINGS}: {problem.strerror}") from None
-    values = php_literal.read_defines(data, SETTINGS)
+    values = php_literal.read_defines(data, SETTINGS, frozenset(name.encode() for name in _DATABASE))
     missing = [name for name in _REQUIRED if name not in values]
     if missing:
         raise ShoplaunchError("config_unreadable", f"{SETTINGS} lacks {', '.join(missing)}")

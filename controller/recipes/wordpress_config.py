@@ -54,8 +54,8 @@ class Configuration:
         return replace(self, other_prefix=prefix)
 
     def text(self, name: str) -> str:
-        """Return a constant as text; "" when it is absent, no text or would have to be run."""
-        value = next((one.value for one in self.definitions if one.name == name), None)
+        """Return a constant as text, of the environment's its default; "" when it is absent, no text or unknown."""
+        value = next((one.written for one in self.definitions if one.name == name), None)
         return value.decode("utf-8", "surrogateescape") if isinstance(value, bytes) else ""
 
     def is_on(self, name: str) -> bool:
@@ -79,12 +79,12 @@ class Configuration:
 
     def more_secrets(self) -> list[tuple[str, list[Held]]]:
         """Return (constant, secrets in it) of those that WordPress does not know itself."""
-        found = [(one.name, secret_parts.secrets_in(one.name, one.value)) for one in self._others()]
+        found = [(one.name, secret_parts.secrets_in(one.name, one.written)) for one in self._others()]
         return [(name, held) for name, held in found if held]
 
     def _others(self) -> list[Definition]:
         known = {*SALTS, _CACHE_SALT, *_DATABASE, *ADDRESSES, *_PATHS, *_FIXED, TABLE_PREFIX}
-        return [one for one in self.definitions if isinstance(one.value, bytes) and one.name not in known]
+        return [one for one in self.definitions if isinstance(one.written, bytes) and one.name not in known]
 
     def template(self, nonce: str) -> bytes:
         """Return the file with every value of the account as a placeholder."""
@@ -103,17 +103,17 @@ class Configuration:
             return address(nonce, "http", "domain")
         if one.name in _PATHS and isinstance(one.value, bytes):
             return _quoted(nonce, "base_uri")[:-1] + _PATHS[one.name] + b"'"
-        if one.name == TABLE_PREFIX and self.other_prefix:
-            return b"'%b'" % self.other_prefix.encode("ascii")
+        if one.name == TABLE_PREFIX and (self.other_prefix or one.of_environment):
+            return b"'%b'" % self.prefix.encode("ascii")
         if one.name in _FIXED:
             return _FIXED[one.name]
         lively = living.constant(one)
         if lively is not None:
             return lively
-        if one.name == TABLE_PREFIX or not isinstance(one.value, bytes):
+        if one.name == TABLE_PREFIX or not isinstance(one.written, bytes):
             return None
-        emptied = secret_parts.taken_out(one.name, one.value)[0]
-        return None if emptied is one.value else php_literal.write(emptied)
+        emptied = secret_parts.taken_out(one.name, one.written)[0]
+        return None if emptied is one.written else php_literal.write(emptied)
 
 
 def address(nonce: str, scheme: str, host: str) -> bytes:
@@ -136,7 +136,7 @@ def read(root: Path) -> Configuration:
         raise ShoplaunchError("multisite", f"{CONFIG} defines MULTISITE")
     for name in ("DB_NAME", "DB_USER", "DB_PASSWORD", "DB_HOST", TABLE_PREFIX):
         _require_one(found, name)
-    if not re.fullmatch(r"[A-Za-z0-9_]+", found.prefix):
+    if not re.fullmatch(r"[A-Za-z0-9_]+", found.prefix) and not _unsaid(found, TABLE_PREFIX):
         raise ShoplaunchError("config_unreadable", f"{CONFIG}: {found.prefix!r} is no prefix of tables")
     return found
 
@@ -146,12 +146,17 @@ def _require_one(found: Configuration, name: str) -> None:
     if not values:
         raise ShoplaunchError("config_unreadable", f"{CONFIG} does not say {name}")
     for one in values:
-        if not isinstance(one.value, bytes):
+        if not isinstance(one.value, bytes) and not one.of_environment:
             line = found.source.count(b"\n", 0, one.start) + 1
             message = f"{CONFIG} line {line}: {name} would have to be run to know it; write the value itself there"
             raise ShoplaunchError("config_unreadable", message)
-    if len({one.value for one in values}) > 1:
+    if len({one.written for one in values}) > 1:
         raise ShoplaunchError("config_unreadable", f"{CONFIG} says {name} twice, and not the same")
+
+
+def _unsaid(found: Configuration, name: str) -> bool:
+    """Tell whether only the environment says `name`."""
+    return any(one.name == name and one.of_environment and one.default is None for one in found.definitions)
 
 
 def _secret_name(constant: str) -> str:

@@ -76,6 +76,15 @@ def test_the_file_is_read_as_php_reads_it(tmp_path):
     assert plain == read_by_php(folder / defines.SETTINGS)
 
 
+@pytest.mark.parametrize(("written", "name"), [(b"getenv('DB')", ""), (b"$_ENV['DB'] ?? 'tpl_2'", "tpl_2")])
+def test_access_that_the_environment_keeps_is_none_of_the_tree(tmp_path, written, name):
+    configuration = defines.read(
+        shop_with(tmp_path, SOURCE.replace(b"\"_DB_NAME_\", 'tpl_1'", b"'_DB_NAME_', " + written))
+    )
+    assert configuration.text("database_name") == name
+    assert b"$_" not in configuration.template(NONCE) and b"getenv" not in configuration.template(NONCE)
+
+
 def test_nothing_secret_of_the_template_stays_in_the_file(tmp_path):
     template = defines.read(shop_with(tmp_path, SOURCE)).template(NONCE)
     for trace in (b"older", b"template", b"tpl", b"127.0.0.1", b"another", b"second"):
@@ -98,7 +107,7 @@ def test_keys_have_the_lengths_of_the_installer_and_are_made_though_the_template
 @pytest.mark.parametrize(
     ("source", "words"),
     [
-        (b"<?php\ndefine('_DB_SERVER_', getenv('H'));", "line 2: 'getenv'"),
+        (b"<?php\ndefine('_COOKIE_KEY_', getenv('H'));", "line 2: 'getenv'"),
         (b"<?php\ndefine('_DB_SERVER_', 'h');", "lacks _DB_NAME_"),
         (b"<?php\n\nrequire 'other.php';", "line 3: only define()"),
         (b"<?php define('_DB_SERVER_');", "needs a name and a value"),

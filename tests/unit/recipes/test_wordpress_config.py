@@ -135,7 +135,8 @@ def test_a_network_of_sites_is_refused(tmp_path, mark):
 @pytest.mark.parametrize(
     ("old", "new", "told"),
     [
-        (b"'tpl_1' );", b"getenv( 'NAME' ) );", "line 10: DB_NAME would have to be run"),
+        (b"'tpl_1' );", b"of_a_secret( 'NAME' ) );", "line 10: DB_NAME would have to be run"),
+        (b"$table_prefix = 'xy_';", b"$table_prefix = getenv('P') ?: 'x y';", "no prefix of tables"),
         (b"$table_prefix = 'xy_';", b"", "does not say $table_prefix"),
         (b"$table_prefix = 'xy_';", b"$table_prefix = 'x y';", "no prefix of tables"),
         (b"const AUTH_KEY", b"define('DB_NAME', 'other'); const AUTH_KEY", "says DB_NAME twice"),
@@ -145,6 +146,43 @@ def test_what_cannot_be_known_is_refused_with_its_place(tmp_path, old, new, told
     with pytest.raises(ShoplaunchError, match=told.replace("$", r"\$")) as caught:
         config.read(site_with(tmp_path, SOURCE.replace(old, new)))
     assert caught.value.code == "config_unreadable"
+
+
+@pytest.mark.parametrize(
+    ("written", "value"),
+    [
+        (b"getenv('NAME')", ""), (b"getenv_docker('NAME', 'tpl_2')", "tpl_2"), (b"$_ENV['NAME'] ?? 'tpl_2'", "tpl_2"),
+        (b"$_SERVER['NAME'] ?: getenv('NAME') ?: 'tpl_2'", "tpl_2"), (b"env( 'NAME' )", ""), (b"env('NAME',)", ""),
+    ],
+)  # fmt: skip
+def test_access_that_the_environment_keeps_is_none_of_the_tree(tmp_path, written, value):
+    source = SOURCE.replace(b"'tpl_1' );", written + b" );").replace(b"'template\\'s pass)word'", b"getenv('PASS')")
+    configuration = config.read(site_with(tmp_path, source))
+    assert configuration.text("DB_NAME") == value and "DB_PASSWORD" not in configuration.secret_values()
+    assert b"getenv" not in configuration.template(NONCE) and b"$_E" not in configuration.template(NONCE)
+    assert read_by_php(tmp_path, filled(configuration))["DB_NAME"] == "alice_site"
+
+
+def test_what_stands_in_for_the_environments_secrets_is_searched_and_does_not_travel(tmp_path):
+    source = (
+        SOURCE.replace(b"'template\\'s pass)word'", b"getenv_docker('PASS', 'stand-in-pass-1')")
+        .replace(b"'the template auth key, long enough'", b"'x'; define('SECURE_AUTH_KEY', getenv('K') ?: 'own-key-7')")
+        .replace(b"'ftp-pass-1'", b"getenv('FTP') ?: 'ftp-pass-2'")
+    )
+    configuration = config.read(site_with(tmp_path, source))
+    found = configuration.secret_values()
+    assert (found["DB_PASSWORD"], found["SECURE_AUTH_KEY"]) == (b"stand-in-pass-1", b"own-key-7")
+    assert dict(configuration.more_secrets())["FTP_PASS"][0].value == b"ftp-pass-2"
+    template = configuration.template(NONCE)
+    assert not [word for word in (b"stand-in-pass-1", b"own-key-7", b"ftp-pass-2", b"'FTP'") if word in template]
+
+
+def test_a_prefix_of_the_environment_is_its_default_or_the_tables_own(tmp_path):
+    said = SOURCE.replace(b"'xy_'", b"getenv_docker('PREFIX', 'de_')")
+    assert config.read(site_with(tmp_path, said)).prefix == "de_"
+    assert b"$table_prefix = 'de_';" in config.read(site_with(tmp_path, said)).template(NONCE)
+    unsaid = config.read(site_with(tmp_path, SOURCE.replace(b"'xy_'", b"getenv('PREFIX')")))
+    assert unsaid.prefix == "" and b"$table_prefix = 'wp_';" in unsaid.with_prefix("wp_").template(NONCE)
 
 
 def test_a_configuration_above_the_folder_is_named(tmp_path):
