@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-#: Tables (without prefix) that together tell an installation of its own: PrestaShop, WordPress, Joomla, OpenCart.
+#: Tables (without prefix) that together tell an installation of its own: PrestaShop, WordPress, Joomla, OpenCart,
+#: Dolibarr, Magento, Drupal, MediaWiki, Moodle, phpMyAdmin.
 _SIGNS = (
     ("configuration", "employee", "shop", "lang"),
     ("options", "posts", "users", "usermeta"),
     ("extensions", "content", "session", "users"),
     ("setting", "product", "customer", "session"),
+    ("societe", "facture", "const", "user"),
+    ("core_config_data", "eav_attribute", "catalog_product_entity"),
+    ("node", "users", "watchdog", "semaphore"),
+    ("recentchanges", "revision", "page", "site_stats"),
+    ("course_modules", "config_plugins", "user_enrolments"),
+    ("table_uiprefs", "column_info", "pdf_pages"),
 )
 
 

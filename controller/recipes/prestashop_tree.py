@@ -27,6 +27,8 @@ _EMPTIED = (
 )  # fmt: skip
 _EMPTIED_PATTERN = re.compile(rb"themes/[^/]+/(?:assets/)?cache")
 _EMPTIED_IN_ADMIN = (b"backups", b"import", b"export", b"autoupgrade")
+#: The back office in the source repository, and in the archive of a release: no shop in use opens under these names.
+_UNNAMED_OFFICES = ("admin-dev", "admin")
 _OLD_CONFIGURATION = re.compile(
     rb"app/config/(?:old|copy|copia|bak)?[-_. ]?parameters[^/]*|config/[^/]*settings[^/]*", re.IGNORECASE
 )
@@ -60,6 +62,7 @@ class TreeRules:
         admin = admin_folder.encode()
         self._emptied = {folder.encode() for folder in (*_EMPTIED, *series.emptied)}
         self._emptied |= {admin + b"/" + folder for folder in _EMPTIED_IN_ADMIN}
+        self._root, self._admin = root, admin
         self._keep_customers = options.keep_customers
         needed = {name.lower().encode() for name in (*series.needed, *in_use)}
         self._web_root = WebRoot(root, options, {*needed, *_CONFIGURATION, admin.lower()}, self._own)
@@ -74,6 +77,8 @@ class TreeRules:
             return web_root.OLD_CONFIGURATION
         if not self._keep_customers and _CUSTOMER_UPLOAD.fullmatch(path):
             return web_root.CUSTOMERS
+        if is_directory and b"/" not in path and path != self._admin and _is_office(self._root / os.fsdecode(path)):
+            return web_root.OTHER_OFFICES
         if _MADE_ANEW.fullmatch(path) or self._is_emptied(path, is_directory):
             return web_root.CACHES
         return None
@@ -91,10 +96,30 @@ class TreeRules:
 
 
 def find_admin_folder(root: Path, options: PackOptions) -> str:
-    """Return the name of the back office's folder; of several the one that is packed.
+    """Return the name of the back office's folder; of several the one that is packed and that the shop opens.
 
     Raises ShoplaunchError `admin_folder_unknown`, `tree_unreadable`.
     """
+    found, closed = _offices(root)
+    if len(found) > 1:
+        rules = WebRoot(root, options)
+        found = [name for name in found if rules.left_out(os.fsencode(name), True) is None] or found
+    for name in _UNNAMED_OFFICES:
+        found = [one for one in found if one != name] or found
+    if len(found) == 1:
+        return found[0]
+    if closed and not found:
+        raise ShoplaunchError("tree_unreadable", f"{', '.join(closed)}: {os.strerror(errno.EACCES)}")
+    shown = ", ".join(found) or "none"
+    raise ShoplaunchError("admin_folder_unknown", f"exactly one folder must be the back office; found: {shown}")
+
+
+def _is_office(folder: Path) -> bool:
+    return all((folder / name).exists() for name in ("filemanager", "index.php", "get-file-admin.php"))
+
+
+def _offices(root: Path) -> tuple[list[str], list[str]]:
+    """Return the folders that hold a back office, and those that cannot be looked into."""
     held: dict[str, set[str]] = {}
     closed = []
     for folder in sorted(root.iterdir()):
@@ -105,16 +130,7 @@ def find_admin_folder(root: Path, options: PackOptions) -> str:
                 # It may be one that is never packed
                 closed.append(folder.name)
     found = [name for name, names in held.items() if {"filemanager", "index.php"} <= names]
-    found = [name for name in found if "get-file-admin.php" in held[name]] or found
-    if len(found) > 1:
-        rules = WebRoot(root, options)
-        found = [name for name in found if rules.left_out(os.fsencode(name), True) is None] or found
-    if len(found) == 1:
-        return found[0]
-    if closed and not found:
-        raise ShoplaunchError("tree_unreadable", f"{', '.join(closed)}: {os.strerror(errno.EACCES)}")
-    shown = ", ".join(found) or "none"
-    raise ShoplaunchError("admin_folder_unknown", f"exactly one folder must be the back office; found: {shown}")
+    return [name for name in found if "get-file-admin.php" in held[name]] or found, closed
 
 
 def find_version(root: Path) -> str | None:

@@ -40,6 +40,9 @@ def require_tables(tables: Collection[str], prefix: str, needed: Sequence[str]) 
     missing = [prefix + name for name in needed if prefix + name not in tables]
     if missing:
         others = complete(tables, needed)
+        if len(missing) < len(needed) and not others:
+            message = f"the database has tables with the prefix {prefix!r}, but lacks {', '.join(missing)}:"
+            raise ShoplaunchError("prefix_mismatch", f"{message} export it again with all its tables")
         there = f"complete sets begin with {_listed(others)}" if others else f"its tables begin with {_common(tables)}"
         message = f"the shop's configuration says the prefix {prefix!r}, but the database lacks {', '.join(missing)};"
         raise ShoplaunchError("prefix_mismatch", f"{message} {there}")

@@ -35,6 +35,7 @@ PROOFS = "the owner's proofs for search engines"
 OTHER_SITE = "another site, with its own configuration"
 CACHES = "caches and temporary files, made anew"
 CUSTOMERS = "what customers sent in"
+OTHER_OFFICES = "other copies of the back office"
 OLD_CONFIGURATION = "old copies of the configuration, with old passwords"
 UNNAMEABLE = "temporary files whose name is not UTF-8"
 

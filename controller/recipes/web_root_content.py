@@ -88,7 +88,11 @@ _INSTALLERS = (("install_version.php",), ("controllers/http", "index_cli.php"))
 _SITES = (
     ("wp-includes/version.php",), ("config/settings.inc.php", "classes"), ("app/config/parameters.php", "classes"),
     ("configuration.php", "administrator"), ("sites/default/settings.php",), ("system/startup.php", "catalog"),
-    ("app/etc/env.php",),
+    ("app/etc/env.php",), ("app/etc/local.xml",), ("htdocs/conf/conf.php", "htdocs/main.inc.php"),
+    ("conf/conf.php", "main.inc.php"), ("LocalSettings.php", "includes"), ("core/lib/Drupal.php",),
+    ("system/core/CodeIgniter.php", "application"), ("artisan", "bootstrap/app.php"), ("occ", "config/config.php"),
+    ("config.php", "lib/moodlelib.php"), ("config.php", "phpbb"), ("libraries/classes/DatabaseInterface.php",),
+    ("conf/config.inc.php", "vtigerversion.php"), ("config_override.php", "sugar_version.php"),
 )  # fmt: skip
 _OPENERS: tuple[tuple[bytes, Callable[[IO[bytes]], Any]], ...] = (
     (b"\x1f\x8b", lambda raw: gzip.GzipFile(fileobj=raw)), (b"BZh", bz2.BZ2File), (b"\xfd7zXZ", lzma.LZMAFile),

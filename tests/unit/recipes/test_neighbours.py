@@ -7,6 +7,9 @@ from controller.recipes.neighbours import foreign_tables
 SHOP = ("configuration", "employee", "shop", "lang", "orders")
 BLOG = ("options", "posts", "users", "usermeta", "comments")
 
+BOOKS = ("societe", "facture", "facturedet", "const", "user")
+TOOLS = ("bookmark", "table_uiprefs", "column_info", "pdf_pages")
+
 
 def named(prefix, names):
     return [prefix + name for name in names]
@@ -22,6 +25,8 @@ def named(prefix, names):
         (("ps_", SHOP), ("wp_", BLOG)),
         (("wp_", BLOG), ("ps_", SHOP)),
         (("ps_", SHOP), ("", BLOG)),
+        (("ps_", SHOP), ("llx_", BOOKS)),
+        (("wp_", BLOG), ("pma__", TOOLS)),
     ],
 )
 def test_another_installation_is_foreign_whatever_its_prefix(own, other):

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from controller.recipes import web_root
 from controller.recipes.base import PackOptions
 from controller.recipes.prestashop import PrestaShop
 from controller.recipes.prestashop_facts import series_of
@@ -133,3 +134,18 @@ def test_of_several_back_offices_the_one_counts_that_is_packed(tmp_path):
         find_admin_folder(tmp_path, PackOptions())
     assert caught.value.code == "admin_folder_unknown" and "admin1a, admin3" in caught.value.message
     assert find_admin_folder(tmp_path, PackOptions(leave_out=("admin3",))) == "admin1a"
+
+
+@pytest.mark.parametrize(
+    ("names", "chosen"),
+    [
+        (["admin", "admin-dev"], "admin"), (["admin", "backoffice7x"], "backoffice7x"),
+        (["admin-dev", "office"], "office"), (["admin-dev"], "admin-dev"), (["admin", "admin-dev", "zz"], "zz"),
+    ],
+)  # fmt: skip
+def test_a_back_office_that_got_a_name_goes_before_those_of_archive_and_repository(tmp_path, names, chosen):
+    back_office(tmp_path, *names)
+    assert find_admin_folder(tmp_path, PackOptions()) == chosen
+    rules = TreeRules(tmp_path, series_of("8.2.1"), chosen, PackOptions())
+    others = {name: rules.left_out(name.encode(), True) for name in names if name != chosen}
+    assert others == dict.fromkeys(others, web_root.OTHER_OFFICES) and not rules.left_out(chosen.encode(), True)

@@ -29,6 +29,8 @@ def test_a_refusal_names_what_is_configured_what_is_missing_and_what_there_is():
         table_prefix.require_tables(database("a_", "b_"), "ps_", NEEDED)
     with pytest.raises(ShoplaunchError, match=r"its tables begin with wp_ \(2 tables\)"):
         table_prefix.require_tables({"wp_options", "wp_posts"}, "ps_", NEEDED)
+    with pytest.raises(ShoplaunchError, match=r"has tables with the prefix 'ps_', but lacks ps_lang: export it again"):
+        table_prefix.require_tables(database("ps_") - {"ps_lang"}, "ps_", NEEDED)
 
 
 def test_a_shop_whose_tables_were_renamed_is_understood_and_its_new_prefix_written(own_sample):

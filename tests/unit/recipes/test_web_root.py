@@ -222,6 +222,10 @@ def test_a_site_of_its_own_below_the_root_stays_out(left_out):
     assert left_out("blog/", beside={"blog/wp-includes/version.php": "<?php"}) == web_root.OTHER_SITE
     assert left_out("la/", beside={"la/config/settings.inc.php": "", "la/classes/x": ""}) == web_root.OTHER_SITE
     assert left_out("config/", beside={"config/settings.inc.php": ""}) is None
+    erp = {"erp/htdocs/conf/conf.php": "<?php", "erp/htdocs/main.inc.php": "<?php"}
+    assert left_out("erp/", beside=erp) == web_root.OTHER_SITE
+    assert left_out("panel/", beside={"panel/artisan": "", "panel/bootstrap/app.php": ""}) == web_root.OTHER_SITE
+    assert left_out("wiki/", beside={"wiki/LocalSettings.php": "", "wiki/includes/x.php": ""}) == web_root.OTHER_SITE
 
 
 def test_tests_stay_where_code_of_their_module_names_them(left_out):
