@@ -8,6 +8,7 @@ import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from functools import cached_property
 from itertools import islice
 from pathlib import Path
 
@@ -37,6 +38,9 @@ _CONFIGURATION = (
     b"app/config/parameters.php", b"app/config/parameters.yml", b"app/config/parameters.yml.dist",
     b"config/settings.inc.php",
 )  # fmt: skip
+#: The sample of a configuration, and what tells that somebody wrote access into it.
+_SAMPLE = b"app/config/parameters.yml.dist"
+_FILLED = re.compile(rb"^[ \t]*(?:database|mailer)_password:[ \t]*+(?!~|null\b|''|\"\"|[\r\n#]|\Z)", re.MULTILINE)
 _MADE_ANEW = re.compile(
     # Where classes lie
     rb"cache/class_index\.php"
@@ -77,11 +81,19 @@ class TreeRules:
             return web_root.OLD_CONFIGURATION
         if not self._keep_customers and _CUSTOMER_UPLOAD.fullmatch(path):
             return web_root.CUSTOMERS
+        if path == _SAMPLE and self._is_sample_filled:
+            return web_root.OLD_CONFIGURATION
         if is_directory and b"/" not in path and path != self._admin and _is_office(self._root / os.fsdecode(path)):
             return web_root.OTHER_OFFICES
         if _MADE_ANEW.fullmatch(path) or self._is_emptied(path, is_directory):
             return web_root.CACHES
         return None
+
+    @cached_property
+    def _is_sample_filled(self) -> bool:
+        with contextlib.suppress(OSError):
+            return _FILLED.search((self._root / os.fsdecode(_SAMPLE)).read_bytes()) is not None
+        return False
 
     def _is_emptied(self, path: bytes, is_directory: bool) -> bool:
         parent, _, name = path.rpartition(b"/")

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import cached_property
 from pathlib import Path
 
 from controller.recipes import web_root
 from controller.recipes.base import PackOptions
+from controller.recipes.php_definitions import definitions
+from controller.recipes.secret_parts import secrets_in
 from controller.recipes.web_root import WebRoot
+
+_SAMPLE = "wp-config-sample.php"
 
 #: What keeps visitors out of a folder; stays when a folder is emptied.
 _GUARDS = (b"index.php", b"index.html", b".htaccess", b"web.config")
@@ -43,12 +48,33 @@ class TreeRules:
     """Which entries of one template's tree are packed; `in_use` are folders that its database names."""
 
     def __init__(self, root: Path, options: PackOptions, in_use: Iterable[str] = ()) -> None:
-        own = _own if options.keep_customers else _own_without_customers
-        self._web_root = WebRoot(root, options, {name.lower().encode() for name in in_use}, own)
+        self._root = root
+        self._reason = _own if options.keep_customers else _own_without_customers
+        self._web_root = WebRoot(root, options, {name.lower().encode() for name in in_use}, self._own)
 
     def left_out(self, path: bytes, is_directory: bool) -> str | None:
         """Return why an entry, and all below it, stays out; None for what is packed."""
         return self._web_root.left_out(path, is_directory)
+
+    def _own(self, path: bytes, is_directory: bool) -> str | None:
+        if path == _SAMPLE.encode() and self._is_sample_filled:
+            return web_root.OLD_CONFIGURATION
+        return self._reason(path, is_directory)
+
+    @cached_property
+    def _is_sample_filled(self) -> bool:
+        """Tell whether somebody wrote access or keys into the sample of a configuration."""
+        own = self._secrets("wp-config.php")
+        # What asks for a password in any language is words
+        return any(value in own or re.search(rb"[0-9]", value) for value in self._secrets(_SAMPLE))
+
+    def _secrets(self, name: str) -> set[bytes]:
+        try:
+            source = (self._root / name).read_bytes()
+        except OSError:
+            return set()
+        texts = [(one.name, one.written) for one in definitions(source, name) if isinstance(one.written, bytes)]
+        return {value for called, value in texts if secrets_in(called, value)}
 
 
 def _own(path: bytes, is_directory: bool) -> str | None:

@@ -110,6 +110,19 @@ def test_leftover_settings_of_an_upgrade_are_replaced_whole(sample):
     assert template.file(b"app/config/parameters.yml", b"parameters:\n  database_password: x\n") == b"parameters:\n"
 
 
+@pytest.mark.parametrize(
+    ("written", "is_filled"),
+    [("~", False), ("null", False), ("''", False), ("", False), ("# later", False), ("bluebird7", True), ("'x'", True)],
+)
+def test_a_sample_of_the_configuration_stays_out_once_somebody_filled_it_in(tmp_path, written, is_filled):
+    path = tmp_path / "app" / "config" / "parameters.yml.dist"
+    path.parent.mkdir(parents=True)
+    path.write_text(f"parameters:\n    database_user: root\n    database_password: {written}\n    secret: none\n")
+    rules = TreeRules(tmp_path, series_of("1.7.8.3"), "admin1a", PackOptions())
+    reason = rules.left_out(b"app/config/parameters.yml.dist", False)
+    assert reason == (web_root.OLD_CONFIGURATION if is_filled else None)
+
+
 def back_office(root, *names):
     """Make folders that are back offices."""
     for name in names:

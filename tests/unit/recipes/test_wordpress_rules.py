@@ -51,6 +51,22 @@ def test_what_makes_the_site_is_packed(path):
 
 
 @pytest.mark.parametrize(
+    ("name", "value", "is_filled"),
+    [
+        ("DB_PASSWORD", "password_here", False), ("AUTH_KEY", "put your unique phrase here", False),
+        ("DB_PASSWORD", "passwort_hier_einfuegen", False), ("DB_PASSWORD", "", False),
+        ("DB_PASSWORD", "Xk7-pQ2m9Lw4Rt", True), ("DB_PASSWORD", "the-shops-own", True),
+        ("AUTH_KEY", "q8#Zt!vR2m^Lw9@kP4$sX7&nB1*cD5(fG3)hJ6-yE0", True),
+    ],
+)  # fmt: skip
+def test_a_sample_of_the_configuration_stays_out_once_somebody_filled_it_in(tmp_path, name, value, is_filled):
+    (tmp_path / "wp-config.php").write_text("<?php define( 'DB_PASSWORD', 'the-shops-own' );")
+    (tmp_path / "wp-config-sample.php").write_text(f"<?php\ndefine( '{name}', '{value}' );\n$table_prefix = 'wp_';\n")
+    reason = TreeRules(tmp_path, PackOptions()).left_out(b"wp-config-sample.php", False)
+    assert reason == (web_root.OLD_CONFIGURATION if is_filled else None)
+
+
+@pytest.mark.parametrize(
     "path",
     [
         "wpcf7_uploads/cv.pdf", "gravity_forms/3-1f0e3dad99908345/2026/cv.pdf",
