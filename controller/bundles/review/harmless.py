@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from controller.bundles.review.findings import CREDENTIAL, DOMAIN, PATH, SECRET, SUSPECTED, Finding
+from controller.bundles.review.known_forms import form_of
 from controller.recipes.secret_values import is_weak
 
 MEDIA = "notes of an editor in a picture, font, film or document"
@@ -20,10 +21,16 @@ _FILM = re.compile(rb"....ftyp", re.DOTALL)
 #: Where code of others lies.
 _OTHERS = r"(?:^|/)(?:vendor|node_modules|bower_components|modules/[^/]+|plugins/[^/]+|themes/[^/]+|lib|libs|tools)/"
 _IN_OTHERS = re.compile(_OTHERS)
-_DOCUMENT = re.compile(
-    _OTHERS + r"(?:.*/)?(?:(?:readme|changelog|changes|history|license|licence|copying|notice|authors|contributors"
+_WRITTEN = (
+    r"(?:(?:readme|changelog|changes|history|license|licence|copying|notice|authors|contributors"
     r"|contributing|upgrading|upgrade|install|security|credits|todo)(?:[.-][\w.-]*)?|(?:docs?|documentation)/.*"
-    r"|[^/]*\.(?:md|rst|adoc))$",
+    r"|[^/]*\.(?:md|rst|adoc))$"
+)
+_DOCUMENT = re.compile(_OTHERS + r"(?:.*/)?" + _WRITTEN, re.IGNORECASE)
+#: Documents and trials of a library inside a plug-in, module or theme; those of the outermost folder may be the owner's.
+_UPSTREAM = re.compile(
+    r"(?:^|/)(?:modules|(?:mu-)?plugins|themes)/[^/]+/(?:.*/)?[^/]+/"
+    r"(?:" + _WRITTEN + r"|(?:examples?|samples?|tests?|fixtures)/.*$)",
     re.IGNORECASE,
 )
 #: Libraries that a package manager has put there; nobody writes his own settings into them.
@@ -33,11 +40,13 @@ _LIBRARY = re.compile(r"(?:^|/)(?:vendor|node_modules|bower_components)/")
 def reason(finding: Finding, needle: bytes, head: bytes) -> str:
     """Return why a finding harms nobody, "" when it may; `head` is how its file begins.
 
-    A secret that nobody writes by chance never is.
+    A secret that nobody writes by chance never is, but for one in the documents of a library, which are everybody's.
     """
     place = finding.place
-    if not place.file or place.is_name or finding.kind == SECRET:
+    if not place.file or place.is_name:
         return ""
+    if finding.kind == SECRET:
+        return DOCUMENT if form_of(finding.what) is not None and _UPSTREAM.search(place.file) else ""
     if finding.kind in (DOMAIN, PATH) and (head.startswith(_MEDIA) or _FILM.match(head)):
         return MEDIA
     by_chance = finding.kind in (DOMAIN, PATH) or is_weak(needle)

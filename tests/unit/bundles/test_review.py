@@ -152,6 +152,22 @@ def test_what_is_harmless_needs_a_reason_and_a_secret_never_has_one(file, head, 
     assert harmless.reason(Finding("x", Place(file=file, line=1), kind, ""), needle, head) == why
 
 
+@pytest.mark.parametrize(
+    ("file", "what", "why"),
+    [
+        ("wp-content/plugins/x/jwt/README.md", "secret private key", harmless.DOCUMENT),
+        ("modules/x/sdk/examples/pay.php", "secret private key", harmless.DOCUMENT),
+        ("wp-content/themes/x/inc/docs/a.html", "secret private key", harmless.DOCUMENT),
+        ("modules/x/README.md", "secret private key", ""),
+        ("wp-content/themes/x/inc/pay.php", "secret private key", ""),
+        ("README.md", "secret private key", ""),
+        ("wp-content/plugins/x/jwt/README.md", "secret cookie_key", ""),
+    ],
+)
+def test_a_form_in_a_librarys_documents_is_everybodys_the_shops_own_secret_never(file, what, why):
+    assert harmless.reason(Finding(what, Place(file=file, line=1), SECRET, ""), b"", b"#") == why
+
+
 COPIES = [
     (b"config/old.php", b"<?php return ['database_user' => 'root', 'database_password' => 'prestashop'];", 1),
     (b".env", b"DB_USER=root\nDB_PASSWORD=prestashop\n", 2),
