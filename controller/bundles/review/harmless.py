@@ -27,7 +27,7 @@ _WRITTEN = (
     r"|[^/]*\.(?:md|rst|adoc))$"
 )
 _DOCUMENT = re.compile(_OTHERS + r"(?:.*/)?" + _WRITTEN, re.IGNORECASE)
-#: Documents and trials of a library inside a plug-in, module or theme; those of the outermost folder may be the owner's.
+#: Documents and trials of a library inside a plug-in, module or theme; the outermost folder's may be the owner's.
 _UPSTREAM = re.compile(
     r"(?:^|/)(?:modules|(?:mu-)?plugins|themes)/[^/]+/(?:.*/)?[^/]+/"
     r"(?:" + _WRITTEN + r"|(?:examples?|samples?|tests?|fixtures)/.*$)",
