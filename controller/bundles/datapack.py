@@ -6,7 +6,7 @@ import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
-from controller.bundles import digests, literals, schema
+from controller.bundles import digests, empty_choices, literals, schema
 from controller.bundles.chunks import Chunk, ChunkWriter
 from controller.bundles.connections import Connection, Row
 from controller.bundles.digests import Key, by_query
@@ -58,7 +58,7 @@ def pack_data(
         if ours in source.tables:
             raise ShoplaunchError("template_occupied", f"the database holds the table {ours}")
     _require_reportable(source.tables)
-    facts = DataFacts(notes=source.notes)
+    facts = DataFacts(notes=list(source.notes))
     writer = ChunkWriter(lambda chunk: _add(bundle, chunk))
     progress.phase("tables", len(source.tables))
     creates = {}
@@ -66,7 +66,11 @@ def pack_data(
         where = plan.condition(table.name)
         rows = source.count(table.name)
         goes_on = where is not None or plan.goes_on(table.name)
-        create, engine = schema.as_innodb(source.create_text(table.name), goes_on)
+        text = source.create_text(table.name)
+        empty = empty_choices.held(source, table, text)
+        if empty:
+            facts.notes.append(empty_choices.note(table.name, empty))
+        create, engine = schema.as_innodb(empty_choices.listed(text, empty), goes_on)
         creates[table.name] = schema.try_definition(trial, table, create)
         definition = schema.take_apart(creates[table.name], table.name, 0 if where is None else rows)
         definition.converted_from = engine

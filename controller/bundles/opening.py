@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from controller.bundles import collations, dump
+from controller.bundles import collations, dump, empty_choices
 from controller.bundles.connections import SOURCE, Connection, Refused, Work, connect, name, parse_url, text
 from controller.bundles.schema import as_innodb, mapped
 from controller.bundles.scratch import Scratch
@@ -115,7 +115,7 @@ class _Loader:
                 self._headless = True
                 return
             raise ShoplaunchError("dump_failed", f"at byte {statement.start}: {problem.message}"[:500]) from problem
-        if lost:
+        if lost and not empty_choices.is_all_lost(self._connection, named or "", sql):
             raise ShoplaunchError("dump_failed", f"at byte {statement.start}: {lost[0]}"[:500])
 
     def _send(self, sql: bytes, kind: str) -> None:

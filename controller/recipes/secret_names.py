@@ -30,6 +30,11 @@ _ABOUT = re.compile(
     r"|file|path|dir|folder|template|placeholder|email|mail|domain|host|port|user|username|login|check|checked"
     r"|validity|valid|interval|limit|attempts|column|hook|hooks|lang|language|country|currency|ids|list|pages)$"
 )
+#: Earlier words that say the value is one that visitors read.
+_WORDING = re.compile(
+    r"(?:^|_)(?:labels?|titles?|texts?|txt|messages?|msg|placeholders?|headings?|captions?|buttons?|btn|tooltips?|hints?"
+    r"|notices?|errors?|strings?|translations?|i18n|lang)_"
+)
 #: What is done about a password, not one.
 _DEED = re.compile(
     r"(?:^|_)(?:generate|show|hide|display|enable|disable|require|allow|use|force|send|lost|forgot|forgotten|reset"
@@ -61,6 +66,11 @@ def is_key(name: str) -> bool:
     """Tell whether a name speaks of a key, which may as well be that of an array."""
     found = spelled(name)
     return bool(_KEY.search(found)) and not _PUBLIC.search(found)
+
+
+def is_wording(name: str) -> bool:
+    """Tell whether a name speaks of what visitors read about a secret."""
+    return bool(_WORDING.search(spelled(name)))
 
 
 def is_about(name: str) -> bool:

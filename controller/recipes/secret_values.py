@@ -6,7 +6,7 @@ import re
 from urllib.parse import parse_qsl, urlsplit
 
 from controller.recipes import secret_words as words
-from controller.recipes.secret_names import is_about, is_called, is_key, is_password, may_be_hook
+from controller.recipes.secret_names import is_about, is_called, is_key, is_password, is_wording, may_be_hook
 
 #: What a value can be: nobody's secret; one by its name and a form that fits; one by its form alone.
 NONE, SUSPECTED, PROVEN = "", "suspected", "proven"
@@ -44,6 +44,14 @@ _NUMBER = re.compile(
 )
 #: Licences are sold in groups of capitals and digits, which may read like words.
 _LICENCE = re.compile(rb"(?=.*[0-9])(?=.{12})[A-Z0-9]{3,}(?:-[A-Z0-9]{3,}){2,}")
+#: How languages call a password.
+_PASSWORD_WORD = re.compile(
+    r"passw|kennwort|mot de passe|contrase|senha|has[łl][oa]|heslo|jelsz|parol|wachtwoord|l[öo]senord|adgangskode"
+    r"|salasana|şifre|sifre|пароль|парол|κωδικ|סיסמ|رمز|گذرواژه|كلمة|密码|密碼|パスワード|비밀번호|mật khẩu|kata sandi",
+    re.IGNORECASE,
+)
+#: Letters of any script with what stands between words.
+_WORDS = re.compile(r"[^\W\d_]+(?:(?:['’-]|[.,:;!?…]*\s+)[^\W\d_]+)*[\s.:;!?…*]*")
 _MARKUP = re.compile(rb"<[A-Za-z!/?]")
 _DRIVE = re.compile(rb"[A-Za-z]:[\\/]")
 _LIST = re.compile(rb"\s*[,;|]\s*")
@@ -62,6 +70,8 @@ def judge(name: str, value: bytes) -> str:
         return NONE
     if is_proven(value):
         return PROVEN
+    if _is_said(name, value):
+        return NONE
     if is_password(name):
         return SUSPECTED if _may_be_password(value) else NONE
     if not is_called(name):
@@ -146,6 +156,14 @@ def _holds_access(name: str, address: bytes) -> bool:
             return True
     segments = [segment.encode("utf-8", "replace") for segment in parts.path.split("/")]
     return may_be_hook(name) and any(_is_long_key(segment) for segment in segments)
+
+
+def _is_said(name: str, value: bytes) -> bool:
+    """Tell whether a value is what people read: words that speak of passwords, or words where such are kept."""
+    if re.search(rb"[0-9]", value) or len(value) > _LONGEST_PASSWORD:
+        return False
+    speaks = bool(re.search(rb"\s", value)) and _PASSWORD_WORD.search(value.decode("utf-8", "replace")) is not None
+    return speaks or (is_wording(name) and _WORDS.fullmatch(value.decode("utf-8", "replace")) is not None)
 
 
 def _is_path(value: bytes) -> bool:

@@ -3,6 +3,7 @@
 import bz2
 import gzip
 import io
+import json
 import lzma
 import zipfile
 
@@ -163,3 +164,52 @@ def test_what_loading_changed_is_in_the_report(docroot, tmp_path, mariadb_server
     path.write_text(WIDE + "INSERT INTO t VALUES (1,'🛒');\n")
     report = packed(docroot, tmp_path / "x.bundle", dump=path, scratch=server_url(mariadb_server)).report
     assert report["dump_changed"] == ["t holds letters of four bytes in utf8: made utf8mb4"]
+
+
+CHOICES = "CREATE TABLE t (id int NOT NULL PRIMARY KEY, a enum('404','it''s') NOT NULL, b enum('','x') NOT NULL);\n"
+
+
+def test_empty_values_that_older_servers_stored_among_choices_load_and_are_kept(loaded):
+    query, notes = loaded(
+        f"SET SQL_MODE='';\n{CHOICES}INSERT INTO `t` (id, a, b) VALUES (1,'',''),(2,'404','x');".encode()
+    )
+    assert query("SELECT id, a, b FROM t ORDER BY id") == ((1, "", ""), (2, "404", "x"))
+    assert query("SHOW TABLES") == (("t",),) and notes == []
+
+
+@pytest.mark.parametrize("row", ["(1,'of nobody','')", "(1,'','of nobody')"])
+def test_a_choice_that_would_be_lost_is_refused(loaded, row):
+    with pytest.raises(ShoplaunchError, match="Data truncated for column") as refused:
+        loaded(f"SET SQL_MODE='';\n{CHOICES}INSERT INTO t VALUES {row};\n".encode())
+    assert refused.value.code == "dump_failed"
+
+
+@pytest.mark.parametrize("is_live", [False, True])
+def test_such_an_empty_value_becomes_the_last_choice_and_that_is_in_the_report(
+    docroot, tmp_path, mariadb_server, is_live
+):
+    path = tmp_path / "dump.sql"
+    rows = (
+        "INSERT INTO t VALUES (1,'',''),(2,'it''s','x');\nCREATE TABLE u (a enum('x'));\nINSERT INTO u VALUES ('x');\n"
+    )
+    path.write_text(f"SET SQL_MODE='';\n{CHOICES}{rows}")
+    url = server_url(mariadb_server)
+    if is_live:
+        mariadb_server.query("CREATE DATABASE with_choices")
+        for statement in path.read_text().split(";\n")[:-1]:
+            mariadb_server.query(f"SET STATEMENT sql_mode='' FOR {statement}" if "INSERT" in statement else statement,
+                                 database="with_choices")  # fmt: skip
+    try:
+        given = {"database": url.replace("/?", "/with_choices?")} if is_live else {"dump": path}
+        bundle = packed(docroot, tmp_path / "x.bundle", **given, scratch=url)
+    finally:
+        mariadb_server.query("DROP DATABASE IF EXISTS with_choices")
+    assert bundle.report["dump_changed"] == ["t.a: '' is in rows and not among the choices: it becomes the last one"]
+    created = {one["name"]: one["create"] for one in definitions(tmp_path / "x.bundle")}
+    assert "enum('404','it''s','')" in created["t"] and "enum('','x')" in created["t"] and "enum('x')" in created["u"]
+
+
+def definitions(bundle):
+    """Return the definitions of a bundle's tables."""
+    with zipfile.ZipFile(bundle) as archive:
+        return json.loads(gzip.decompress(archive.read("db/tables.json.gz")))

@@ -16,6 +16,13 @@ NONCE = "1a2b3c4d"
 HEX = b"9f3c7a1be04d5862a7c91d3e5f608b24"
 
 HARMLESS = [
+    # what people read about passwords
+    ("x_registration_label_lost_your_password", b"Lost your password?"),
+    ("X_FORM_PASSWORD", b"Mot de passe oubli\xc3\xa9 ?"),
+    ("x_label_password", "گذرواژه".encode()),
+    ("placeholder_password", b"Kennwort"),
+    ("x_error_text_api_key", b"Missing!"),
+    ("x_login", "Забыли пароль?".encode()),
     # addresses
     ("acf_pro_view_licenses_url", b"https://www.vendor.example/my-account/view-licenses/"),
     ("TOKEN_ENDPOINT_ADDRESS", b"https://login.vendor.example/oauth/token?version=2&lang=en"),
@@ -100,6 +107,10 @@ SECRETS = [
     ("X_PASSWORD", b"pears", SUSPECTED),
     ("smtp_pass", b"abcd efgh ijkl mnop", SUSPECTED),
     ("MAIL_PWD", b"Zx9!", SUSPECTED),
+    ("x_error_reports_password", b"pears7", SUSPECTED),
+    ("X_PASSWORD", b"my password 17", SUSPECTED),
+    ("X_PASSWORD", b"the pears of home", SUSPECTED),
+    ("x_text_messages_password", b"gT!wLq", SUSPECTED),
     ("ftpPassword", b"123456", SUSPECTED),
     ("X_PASSWORD", b"5f4dcc3b5aa765d61d8327deb882cf99", SUSPECTED),
     ("X_API_KEY", HEX, SUSPECTED),
