@@ -11,7 +11,9 @@ CACHES = re.compile(
     r"^(?:var/(?:cache|logs?|sessions)|app/(?:cache|logs)|cache|log|img/tmp|config/xml|themes/[^/]+/cache|"
     r"themes/[^/]+/assets/cache|wp-content/(?:uploads/(?:wc-logs|elementor/css)|cache|upgrade|upgrade-temp-backup)|"
     r"wp-content/(?:w3tc-config|litespeed)|"
-    r"modules/[^/]+/cache|upload|download|mails/_partials/cache)(?:/|$)|(?:^|/)(?:error_log|debug\.log|\.DS_Store)$"
+    r"modules/[^/]+/cache|upload|download|mails/_partials/cache)(?:/|$)|(?:^|/)(?:error_log|debug\.log|\.DS_Store)$|"
+    # A module's mark that it is at work
+    r"^var/modules/[^/]+/[^/]+\.lock$"
 )
 #: Of which a shop has its own.
 OWN_FILES = re.compile(r"^(?:\.htaccess|robots\.txt|\.user\.ini|index\.html)$|\.htaccess$")
@@ -57,9 +59,9 @@ def admin_folder(root):
 
 def compare(template, restored, report, canonical):
     """Compare two trees; return {"files", "explained": {rule: files}, "unexplained": [...]}."""
-    old = listing(template, admin_folder(template))
-    new = listing(restored, admin_folder(restored))
-    said = _paths_of(report)
+    admin = admin_folder(template)
+    old, new = listing(template, admin), listing(restored, admin_folder(restored))
+    said = _paths_of(report, admin)
     explained, found = Counter(), []
     for path in sorted(old.keys() - new.keys()):
         rule = _why_missing(path, old[path], said)
@@ -136,7 +138,7 @@ def _digest(path):
         return hashlib.file_digest(stream, "sha256").digest()
 
 
-def _paths_of(report):
+def _paths_of(report, admin):
     """Return (paths, patterns) among the texts of a report; those of a back office begin with <admin>."""
     names, patterns = set(), set()
 
@@ -152,7 +154,7 @@ def _paths_of(report):
             text = value.rstrip("/")
             (patterns if "*" in text or "?" in text else names).add(text)
             first, _, rest = text.partition("/")
-            if rest and first.startswith("admin"):
+            if rest and first == admin:
                 names.add(f"<admin>/{rest}")
 
     walk(

@@ -14,6 +14,7 @@ import pymysql
 SECONDS = 900
 #: As lax as servers were when such dumps were made.
 BEFORE = b"SET SESSION sql_mode='NO_AUTO_VALUE_ON_ZERO,ALLOW_INVALID_DATES', foreign_key_checks=0, unique_checks=0;\n"
+CUT_COMMENT = b"- -----"
 OWN_TABLES = "shoplaunch_"
 #: Of one table: with more rows than these the rest is not compared, and the result says so.
 MOST_ROWS = 200_000
@@ -65,6 +66,9 @@ class Server:
         with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL) as run:
             with contextlib.suppress(BrokenPipeError), opened(dump) as stream:
                 run.stdin.write(BEFORE)
+                begins = stream.read(len(CUT_COMMENT))
+                # Without its first sign a comment is an error, and takes the first statement with it
+                run.stdin.write(b"-" * (begins == CUT_COMMENT) + begins)
                 shutil.copyfileobj(stream, run.stdin)
             said = run.communicate(timeout=SECONDS)[1].decode("utf-8", "replace")
         # A dump may name a database of its own
