@@ -52,7 +52,7 @@ LEFT_OUT = {
     ],
     web_root.INSTALLERS: [
         "install/", "_install/", "install_old/", "install-dev/", "INSTALL.bak/", "installation/",
-        "installer-backup.php", "Install_PrestaShop.html",
+        "installer-backup.php", "dup-installer-bootlog__1a2b-3.txt", "installer-log.txt", "Install_PrestaShop.html",
     ],
     web_root.DOORS: [
         "adminer.php", "adminer-4.8.1.php", "phpMyAdmin-5.2/", "Search-Replace-DB-master/",
