@@ -102,7 +102,7 @@ RULES: tuple[Rule, ...] = (
     Rule(INSTALLERS, rb"_*install(?:[-_. ~][^/]*)?|_*installation|_+install[^/]*|dup-installer", TOP, FOLDER),
     Rule(INSTALLERS, rb"[^/]*", TOP, FOLDER, Content.is_installer),
     Rule(INSTALLERS, rb"install_prestashop\.html|installer(?:-backup)?\.php|[^/]*_installer(?:-backup)?\.php"
-         rb"|kickstart\.php|dup-installer-bootlog__[^/]*\.txt|installer-(?:log\.txt|data\.sql|bootlog\.txt)", TOP, FILE),
+         rb"|kickstart\.php|dup-installer-bootlog__[^/]*\.txt|installer-(?:(?:boot)?log\.txt|data\.sql)", TOP, FILE),
     Rule(OLD_COPIES, rb"[^/]*\.(?:bak|old|orig|save|saved|backup|bkp)(?:[-_.]?[0-9]*)?|[^/]*~|[^/]*\.rej|[^/]*\.sw[op]"
          rb"|\.[^/]*\.sw[k-p]|#[^/]*#|\.#[^/]*"
          rb"|[^/]*\." + _CODE + rb"[-_.](?:bak|old|orig|save|copy|copia|backup|bkp|[0-9]{4,})[-_.0-9]*"
