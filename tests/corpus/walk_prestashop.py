@@ -105,7 +105,10 @@ class PrestaShop(Walker):
         page = self._visitor.open("")
         field = self._visitor.first("input[name='s'], input[name='search_query']")
         if page.faults or field is None:
-            return self._visitor.open(f"index.php?controller=search&s={word}&search_query={word}")
+            # Shops with friendly addresses lead from this one to another and drop what was asked
+            self._visitor.open("index.php?controller=search")
+            asked = f"controller=search&s={word}&search_query={word}"
+            return self._visitor.open(f"{self._visitor.driver.current_url.partition('?')[0]}?{asked}")
         self._visitor.fill(field, word)
         self._visitor.submit(field)
         return self._visitor.look()
