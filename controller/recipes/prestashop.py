@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
+from controller.recipes import missing_files
 from controller.recipes import prestashop_config as parameters
 from controller.recipes import prestashop_defines as defines
 from controller.recipes import prestashop_living as living
@@ -154,6 +155,9 @@ class PrestaShopTemplate(Template):
         in_use = self._database.folders_in_use()
         self._php = php_of(root, version, {one.removeprefix("modules/") for one in in_use if "modules/" in one})
         self._tree = TreeRules(root, series, admin_folder, options, in_use)
+        modules = (one for one in in_use if one.startswith("modules/"))
+        programs = [f"{one}/{one.removeprefix('modules/')}.php" for one in modules]
+        self._notes = [*self._notes, *missing_files.sentences(root, programs, self.left_out)]
         self._rows = RowRules(self._database, self._admin, self.nonce, options.keep_customers)
         self._statements = Statements(self._database, self._admin, self.nonce, series.password_format)
         self._checks = checks_of(self._database, root, self._settings, series, self.nonce, version)

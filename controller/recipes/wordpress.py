@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from controller.nouns import SHOP, SITE
-from controller.recipes import surroundings
+from controller.recipes import missing_files, surroundings
 from controller.recipes import wordpress_config as config
 from controller.recipes import wordpress_facts as facts
 from controller.recipes import wordpress_living as living
@@ -38,7 +38,7 @@ from controller.recipes.wordpress_checks import checks_of
 from controller.recipes.wordpress_database import Database, address, prefix_of
 from controller.recipes.wordpress_htaccess import OwnBlock
 from controller.recipes.wordpress_languages import packs
-from controller.recipes.wordpress_php import needs_of
+from controller.recipes.wordpress_php import active_plugins, needs_of, themes_of
 from controller.recipes.wordpress_rows import RowRules
 from controller.recipes.wordpress_statements import Statements
 from controller.recipes.wordpress_tree import TreeRules
@@ -138,6 +138,9 @@ class WordPressTemplate(Template):
         self._has_rules = os.path.lexists(root / ".htaccess")
         self._tree = TreeRules(root, pack, options.folders_in_use(self._options))
         self._php = needs_of(root, self._options)
+        themes = (one / "functions.php" for one in themes_of(root, self._options))
+        programs = [str(one.relative_to(root)) for one in (*active_plugins(root, self._options), *themes)]
+        self._notes = [*self._notes, *missing_files.sentences(root, programs, self.left_out)]
         self._languages = packs(root)
         self._rows = RowRules(
             self._database, self._admin, self.nonce, pack.keep_customers, facts.signs_in_by_email(version)

@@ -54,7 +54,7 @@ def needs_of(root: Path, options: Mapping[str, bytes]) -> Php:
     series = facts.series_of(facts.find_version(root) or "")
     if series is None:
         raise ValueError(f"{root}: the release is to be judged first")
-    plugins, themes = _active_plugins(root, options), _themes(root, options)
+    plugins, themes = active_plugins(root, options), themes_of(root, options)
     asked = [*map(_asked_by_plugin, plugins), *(_asked_in(theme / "style.css") for theme in themes)]
     minimum = max([facts.least_php(root, series), *filter(None, asked)], key=_numbers)
     maximum, outdated = series.maximum, list[bytes]()
@@ -67,14 +67,14 @@ def needs_of(root: Path, options: Mapping[str, bytes]) -> Php:
     return Php(PhpNeeds(minimum, maximum, _EXTENSIONS, series.preferred if known else None), outdated)
 
 
-def _active_plugins(root: Path, options: Mapping[str, bytes]) -> list[Path]:
+def active_plugins(root: Path, options: Mapping[str, bytes]) -> list[Path]:
     """Return the main files of the active plug-ins that are there."""
     names = [name.decode("utf-8", "replace") for name in _ACTIVE.findall(options.get("active_plugins", b""))]
     found = [root / _PLUGINS / name for name in names if ".." not in name and not name.startswith("/")]
     return [path for path in found if path.is_file()]
 
 
-def _themes(root: Path, options: Mapping[str, bytes]) -> list[Path]:
+def themes_of(root: Path, options: Mapping[str, bytes]) -> list[Path]:
     """Return the folders of the active theme and of the one it is made from."""
     names = {options.get(name, b"").decode("utf-8", "replace") for name in ("template", "stylesheet")}
     return [root / _THEMES / name for name in sorted(names) if name and "/" not in name and name not in (".", "..")]
