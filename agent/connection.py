@@ -8,8 +8,11 @@ import struct
 
 from pymysql import err
 from pymysql.connections import MAX_PACKET_LEN, Connection
-from pymysql.constants import COMMAND, CR
+from pymysql.constants import CLIENT, COMMAND, CR
 from pymysql.protocol import MysqlPacket
+
+from shared.database_login import LOGIN_BYTES, check_request
+from shared.errors import ShoplaunchError
 
 _HEADER = struct.Struct("<HBB")
 _END, _ERROR, _NULL = 0xFE, 0xFF, 0xFB
@@ -20,13 +23,79 @@ _LENGTH_BYTES = {0xFC: 2, 0xFD: 3, 0xFE: 8}
 
 
 class OurConnection(Connection):
-    """As PyMySQL's; `read_timeout` is the time-out for writing, too."""
+    """As PyMySQL's; `read_timeout` is the time-out for writing, too, once somebody is logged in.
+
+    Made with `defer_connect`; then `log_in` is called.
+    """
+
+    _proven = False
+
+    def log_in(self, found, exchange, proven):
+        """Log in over `found` (socket) within `exchange` (agent.bounded.Exchange) and LOGIN_BYTES.
+
+        `proven` says that the server is known to be the right one; encryption that is asked for (`ssl`) proves it, too.
+        Otherwise no request is answered that would reveal the password. Raises ShoplaunchError `db_tls`, `db_auth_*`,
+        and as PyMySQL does; `found` is closed then.
+        """
+        self._proven = self._secure = proven
+        self._exchange, self._left = exchange, LOGIN_BYTES
+        # In the place of the method of that name, until it is over: later reading is none the slower for it
+        self._read_bytes = self._read_login
+        try:
+            self.connect(found)
+        finally:
+            del self._read_bytes
+        # Said once: each time it is said the interpreter's lock is let go, and other threads take their turn
+        self._sock.settimeout(self._read_timeout)
 
     # What `connect` calls first once there is a socket
     def _get_server_information(self):
-        # Said once: each time it is said the interpreter's lock is let go, and other threads take their turn
-        self._sock.settimeout(self._read_timeout)
         super()._get_server_information()
+        if self.ssl and not self.server_capabilities & CLIENT.SSL:
+            # PyMySQL would go on without
+            raise ShoplaunchError("db_tls", "it does not encrypt")
+
+    def _request_authentication(self):
+        self._sock.settimeout(self._exchange.left())
+        if not (self._proven or self.ssl):
+            self._read_packet = self._read_request
+        try:
+            super()._request_authentication()
+        finally:
+            self.__dict__.pop("_read_packet", None)
+
+    def _read_login(self, num_bytes):
+        """Read as `_read_bytes`, not one byte ahead, from a server that may be anybody."""
+        self._left -= num_bytes
+        if self._left < 0:
+            raise self._lost("what it says is longer than the limit for log-ins")
+        data = b""
+        try:
+            while len(data) < num_bytes:
+                self._sock.settimeout(self._exchange.left())
+                piece = self._sock.recv(num_bytes - len(data))
+                if not piece:
+                    raise self._lost("an answer is incomplete")
+                data += piece
+        except OSError as error:
+            raise self._lost(error) from None
+        return data
+
+    def _read_request(self, packet_type=MysqlPacket):
+        packet = super()._read_packet(packet_type)
+        check_request(packet.get_all_data())
+        return packet
+
+    def _read_query_result(self, unbuffered=False):
+        try:
+            return super()._read_query_result(unbuffered)
+        except RuntimeError:
+            # PyMySQL's word for LOAD DATA LOCAL, where that was not allowed
+            raise self._asked_for_a_file() from None
+
+    def _asked_for_a_file(self):
+        self._force_close()
+        return ShoplaunchError("db_asks_for_files", "in the place of an answer")
 
     def _read_bytes(self, num_bytes):
         try:
@@ -56,7 +125,7 @@ class OurConnection(Connection):
         self._execute_command(COMMAND.COM_QUERY, query)
         columns = self._read_packet().read_length_encoded_integer()
         if columns is None:
-            raise self._lost("the server asks for a file")
+            raise self._asked_for_a_file()
         if columns == 0:
             # No query: that was all
             return []

@@ -18,6 +18,7 @@ from agent import small_job, staging
 from agent.flushing import Flushing
 from agent.inflate import gunzip, pieces_of_member, unpack_member
 from agent.json_list import entries_of
+from agent.log import printable
 from shared.bundle import members_of, shards_of, variant_of
 from shared.errors import ShoplaunchError
 from shared.job import BUNDLE_FILE, FOLDER, values_sha256
@@ -143,6 +144,13 @@ class Context:
         from agent.database import connect
 
         return connect(self.values)
+
+    def tell_waiting(self, error):
+        """Report that `error` (ShoplaunchError) is being waited for: people see it until the work gets further."""
+        message = printable(self.log.redact(error.message))[:4000]
+        self.log.info("waiting: %s: %s", error.code, message)
+        if self.reporter is not None:
+            self.reporter.event("failed", error=dict(error.as_dict(), message=message))
 
     def check_current(self):
         """Raise ShoplaunchError `superseded` when the job file names another attempt, `cancelled` or

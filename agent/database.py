@@ -1,20 +1,18 @@
 """The one door to the database: where it is, how to get in, what its errors mean."""
 
-import configparser
-import os
 import re
 
 import pymysql
 from pymysql.constants import CLIENT
 
+from agent import database_door
 from agent.connection import OurConnection
+from agent.database_door import host_of
 from agent.statements import LONGEST_SECONDS, under_way
 from shared.bundle import SESSION
+from shared.database_login import BUSY
 from shared.errors import ShoplaunchError
 
-SOCKETS = ("/var/lib/mysql/mysql.sock", "/run/mysqld/mysqld.sock", "/tmp/mysql.sock")  # noqa: S108 - where some servers really are
-OPTION_FILES = ("~/.my.cnf", "/etc/my.cnf")
-CONNECT_SECONDS = 10
 #: A late index on a large table is one silent statement; a server that has gone is noticed earlier (agent.lock).
 READ_SECONDS = LONGEST_SECONDS
 #: A killed agent's connection must not hold its locks for long; ours are pinged more often than this. The last is for
@@ -43,9 +41,9 @@ CODES = {
     "db_engine": (1193, 1286),
     "quota_reached": (1021, 1114),
     "read_only": (1290, 1836),
-    # 1043: the server does not encrypt and takes the wish for it ill; the next door does not wish
-    "db_unreachable": (1040, 1043, 1053, 1077, 1129, 1152, 1158, 1159, 1160, 1161, 1203, 1226, 1927, 2002, 2003, 2005,
-                       2006, 2013, 2014, 2026, 2027, 2055, 4031),
+    "db_busy": BUSY,
+    "db_unreachable": (1043, 1053, 1077, 1129, 1152, 1158, 1159, 1160, 1161, 1927, 2002, 2003, 2005, 2006, 2013, 2014,
+                       2026, 2027, 2055, 4031),
     "db_error": (1020, 1180, 1205, 1206, 1213, 1317, 1399, 1614, 1615, 1637, 1969, 3024, 3572),
 }  # fmt: skip
 CODE_OF = {number: code for code, numbers in CODES.items() for number in numbers}
@@ -73,29 +71,16 @@ FAILURES = (pymysql.err.Error, OSError, RuntimeError)
 def connect(values):
     """Return a new connection to the job's database in the agreed session, autocommit on.
 
-    `values` holds `db.host`, `db.port`, `db.socket`, `db.name`, `db.user`, `db.password`. Host `localhost` means the
-    socket, then TCP. Raises ShoplaunchError `db_*`.
+    `values` holds `db.host`, `db.port`, `db.socket`, `db.name`, `db.user`, `db.password`, and where the server's
+    settings say so `db.uid`, `db.tls`, `db.tls_ca`, `db.tls_pin` (see agent.database_door). Whoever answers at the
+    first door that is the server's own is the server: what it says counts, and no other door is tried. Raises
+    ShoplaunchError `db_*`.
     """
-    failure = None
-    for door in _doors(values):
-        try:
+    try:
+        with database_door.opened(values) as door:
             return _open(values, door)
-        except FAILURES as error:
-            found = _of_the_host(values, as_database_failure(error))
-        if _is_named(values, door) and found.code != "db_unreachable":
-            raise found
-        # A server that knows us and refuses says more than a door nobody answers at; and the better door more than the
-        # next, where refusals may only mean that nothing is encrypted
-        if failure is None or failure.code == "db_unreachable":
-            failure = found
-    if _host(values) == "localhost" and values.get("db.socket"):
-        # The job's own server is away for a while: what another one on this machine says means nothing
-        raise ShoplaunchError("db_unreachable", "nobody answers at {}".format(values["db.socket"]))
-    raise failure
-
-
-def _host(values):
-    return values.get("db.host") or "localhost"
+    except FAILURES as error:
+        raise _of_the_host(values, as_database_failure(error)) from None
 
 
 def _of_the_host(values, found):
@@ -105,15 +90,10 @@ def _of_the_host(values, found):
     and says only that access is denied. No password would mend that.
     """
     host = re.search("@'([^']*)'", found.message)
-    is_denied = found.details["number"] == ACCESS_DENIED and _host(values) == "localhost"
+    is_denied = found.details["number"] == ACCESS_DENIED and host_of(values) == "localhost"
     if is_denied and host is not None and host.group(1) != "localhost":
         return ShoplaunchError("db_host_refused", found.message, number=ACCESS_DENIED)
     return found
-
-
-def _is_named(values, door):
-    """Tell whether `door` is the one the job names itself."""
-    return bool(values.get("db.socket")) and door.get("unix_socket") == values["db.socket"]
 
 
 def _open(values, door):
@@ -123,17 +103,20 @@ def _open(values, door):
         database=values["db.name"],
         charset="utf8mb4",
         autocommit=True,
-        connect_timeout=CONNECT_SECONDS,
         read_timeout=READ_SECONDS,
         # An UPDATE that finds its row but changes nothing counts as one row
         client_flag=CLIENT.FOUND_ROWS,
-        **door,
+        defer_connect=True,
+        host=host_of(values),
+        # By name: `ssl=None` would mean as the server likes
+        **({"ssl": door.encryption} if door.encryption else {"ssl_disabled": True}),
     )
+    connection.log_in(door.found, door.exchange, door.proven)
     try:
         for statement in OPENING:
             connection.query(statement)
         _unlimit(connection)
-    except FAILURES:
+    except BaseException:
         close(connection)
         raise
     return connection
@@ -147,47 +130,6 @@ def _unlimit(connection):
     except FAILURES as error:
         if as_database_failure(error).code == "db_unreachable":
             raise
-
-
-def _doors(values):
-    """Yield the keyword arguments of each way in, most likely first."""
-    host = _host(values)
-    port = int(values.get("db.port") or 3306)
-    if host != "localhost":
-        # Encrypted where the server can; its certificate is its own affair
-        yield {"host": host, "port": port, "ssl": {"check_hostname": False}}
-        yield {"host": host, "port": port}
-        return
-    seen = set()
-    for path in _sockets(values):
-        if path and path not in seen and os.path.exists(path):
-            seen.add(path)
-            yield {"unix_socket": path}
-    yield {"host": "127.0.0.1", "port": port}
-
-
-def _sockets(values):
-    # Files of options are read only where the job's own socket does not do
-    yield values.get("db.socket", "")
-    for path in _configured_sockets():
-        yield path
-    for path in SOCKETS:
-        yield path
-
-
-def _configured_sockets():
-    found = []
-    for name in OPTION_FILES:
-        parser = configparser.RawConfigParser(allow_no_value=True, strict=False)
-        try:
-            with open(os.path.expanduser(name), encoding="utf-8", errors="replace") as stream:
-                # Lines such as !includedir are not for this parser
-                parser.read_string("".join(line for line in stream if not line.lstrip().startswith("!")))
-        except (OSError, configparser.Error):
-            continue
-        if parser.has_option("client", "socket"):
-            found.append((parser.get("client", "socket") or "").strip("\"' "))
-    return found
 
 
 def run(connection, statement, params=None):

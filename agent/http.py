@@ -100,13 +100,18 @@ def tls_context(ca=None):
     Raises ShoplaunchError `job_invalid` when `ca` holds no certificate.
     """
     context = ssl.create_default_context()
-    for path in CA_FILES:
-        if os.path.isfile(path) and os.access(path, os.R_OK):
-            context.load_verify_locations(cafile=path)
-            break
+    trust_distribution(context)
     if ca:
         _trust(context, ca)
     return context
+
+
+def trust_distribution(context):
+    """`context` (SSLContext) trusts the authorities this system comes with."""
+    for path in CA_FILES:
+        if os.path.isfile(path) and os.access(path, os.R_OK):
+            context.load_verify_locations(cafile=path)
+            return
 
 
 def _trust(context, ca):

@@ -19,18 +19,21 @@ CONNECTIONS = 2
 #: Between two durable notes of what was counted.
 NOTE_SECONDS = 1.0
 #: Errors worth repeating at once: the database is there, another transaction was in the way.
-TRANSIENT = ("db_error", "db_unreachable")
+TRANSIENT = ("db_error", "db_unreachable", "db_busy", "db_socket_foreign")
+#: How long nothing gets through before that is told: an account may have few connections, and others use them.
+QUIET_SECONDS = 60.0
 
 
 class Patience:
     """Pauses that grow until something gets through; gives up after PATIENCE_SECONDS without.
 
     What got through here is told to `others` (another Patience), and what others tell it counts here: they may have
-    what is refused to us.
+    what is refused to us. `tell(error)` is called once where nothing gets through for a while.
     """
 
-    def __init__(self, check, others=None, seconds=PATIENCE_SECONDS, clock=time.monotonic, sleep=time.sleep):
+    def __init__(self, check, others=None, seconds=PATIENCE_SECONDS, clock=time.monotonic, sleep=time.sleep, tell=None):
         self._check = check
+        self._tell = tell
         self._others = others
         self._seconds = seconds
         self._clock = clock
@@ -39,6 +42,7 @@ class Patience:
 
     def _begin(self):
         self.since = self._clock()
+        self._is_told = False
         self._pause = FIRST_PAUSE_SECONDS
 
     def success(self):
@@ -50,8 +54,12 @@ class Patience:
     def failure(self, error):
         """Wait before the next try. Raises `error` when it is none to repeat or has lasted too long."""
         since = self.since if self._others is None else max(self.since, self._others.since)
-        if error.code not in TRANSIENT or self._clock() - since > self._seconds:
+        waited = self._clock() - since
+        if error.code not in TRANSIENT or waited > self._seconds:
             raise error
+        if self._tell is not None and waited > QUIET_SECONDS and not self._is_told:
+            self._is_told = True
+            self._tell(error)
         until = self._clock() + self._pause
         while self._clock() < until:
             self._check()

@@ -2,6 +2,7 @@
 
 import datetime
 import http.client
+import ipaddress
 import ssl
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -14,6 +15,14 @@ from cryptography.x509.oid import NameOID
 DAY = datetime.timedelta(days=1)
 #: Headers a proxy hands on.
 PASSED = ("content-type", "location", "set-cookie", "retry-after")
+
+
+def _alternative(name):
+    """Return the entry of a certificate for the host or address `name`."""
+    try:
+        return x509.IPAddress(ipaddress.ip_address(name))
+    except ValueError:
+        return x509.DNSName(name)
 
 
 class Authority:
@@ -40,7 +49,7 @@ class Authority:
             .add_extension(constraints, critical=True)
         )
         if names:
-            builder = builder.add_extension(x509.SubjectAlternativeName(map(x509.DNSName, names)), critical=False)
+            builder = builder.add_extension(x509.SubjectAlternativeName(map(_alternative, names)), critical=False)
         else:
             usage = dict.fromkeys(
                 ("digital_signature", "content_commitment", "key_encipherment", "data_encipherment", "key_agreement",

@@ -16,7 +16,7 @@ def run(ctx):
         return
     # A variant's come last: in the same transaction, they are there or none is
     statements = ctx.read_json("configure") + ctx.variant_part("statements")
-    patience = Patience(ctx.check_current)
+    patience = Patience(ctx.check_current, tell=ctx.tell_waiting)
     while True:
         try:
             attempt_once(ctx, members[0], statements)

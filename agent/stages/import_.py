@@ -37,7 +37,7 @@ def run_once(ctx, patience):
 
 def run(ctx):
     """Import the database; safe to repeat. Raises ShoplaunchError."""
-    patience = Patience(ctx.check_current)
+    patience = Patience(ctx.check_current, tell=ctx.tell_waiting)
     while True:
         before = patience.since
         try:

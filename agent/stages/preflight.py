@@ -41,7 +41,7 @@ def run(ctx):
     if occupied and ctx.job.get("document_root", {}).get("occupied") != "move":
         raise ShoplaunchError("docroot_occupied", "it holds {}".format(", ".join(occupied[:5])))
     check_disk(ctx)
-    patience = Patience(ctx.check_current)
+    patience = Patience(ctx.check_current, tell=ctx.tell_waiting)
     while True:
         try:
             check_database(ctx)

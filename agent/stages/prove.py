@@ -30,7 +30,7 @@ def run(ctx):
 
     A failed proof makes the next attempt import again.
     """
-    patience = Patience(ctx.check_current)
+    patience = Patience(ctx.check_current, tell=ctx.tell_waiting)
     while True:
         try:
             prove_database(ctx)

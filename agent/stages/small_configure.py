@@ -11,7 +11,7 @@ NAME = "configure"
 def run(ctx):
     """The job's statements are carried out once in this attempt. Raises ShoplaunchError `configure_failed`, `db_*`."""
     ctx.state.update(touched=True)
-    patience = Patience(ctx.check_current)
+    patience = Patience(ctx.check_current, tell=ctx.tell_waiting)
     while True:
         try:
             attempt_once(ctx, small_job.is_back(ctx.job), ctx.check_current)

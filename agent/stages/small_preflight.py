@@ -18,7 +18,7 @@ def run(ctx):
         document_root.check(ctx)
         edits.check(ctx, wanted)
     if small_job.statements(ctx.job, back):
-        patience = Patience(ctx.check_current)
+        patience = Patience(ctx.check_current, tell=ctx.tell_waiting)
         while True:
             try:
                 database.close(ledger.open_for_shop(ctx))

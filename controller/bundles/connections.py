@@ -5,9 +5,11 @@ from __future__ import annotations
 import getpass
 import os
 import re
+import ssl
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -15,7 +17,9 @@ import pymysql
 import pymysql.cursors
 from pymysql.constants import CLIENT
 
+from controller.database_client import ProvenConnection
 from shared.bundle import SESSION
+from shared.database_socket import SOCKETS
 from shared.errors import ShoplaunchError
 
 PASSWORD_VARIABLE = "SHOPLAUNCH_SOURCE_PASSWORD"  # noqa: S105 - a name, not a password
@@ -30,6 +34,8 @@ _NO_ROOM = frozenset({1021, 1114})
 #: ER_CANT_CREATE_TABLE, ER_CANT_CREATE_DB, ER_ERROR_ON_WRITE, ER_GET_ERRNO.
 _NOT_WRITTEN = frozenset({3, 1004, 1005, 1006, 1026, 1030})
 _FULL = re.compile(r"\berr(?:or|no|code):? 28\b", re.IGNORECASE)
+#: The server has not proven that it is the one the password is for.
+UNPROVEN = ("db_socket_foreign", "db_socket_unnamed", "db_auth_unsafe", "db_auth_plugin")
 #: The connection or the server is gone: a closed connection's own, ER_SERVER_SHUTDOWN, ER_QUERY_INTERRUPTED,
 #: ER_CONNECTION_KILLED, CR_SERVER_GONE_ERROR, CR_SERVER_LOST.
 _LOST = frozenset({0, 1053, 1317, 1927, 2006, 2013})
@@ -45,7 +51,8 @@ Row = tuple[bytes | None, ...]
 class Address:
     """Where a database is and how to log in; `socket` wins over host and port.
 
-    With `tls` the connection is encrypted where the server offers it.
+    With `tls` the connection is encrypted where the server offers it; with `ca`, a file of certificates, it has to be,
+    and the server is proven by its name.
     """
 
     host: str
@@ -55,6 +62,7 @@ class Address:
     password: str = field(repr=False)
     database: str | None
     tls: bool = True
+    ca: str = ""
 
     def with_database(self, database: str | None) -> Address:
         """Return the same server and user with another database."""
@@ -62,7 +70,7 @@ class Address:
 
 
 def parse_url(url: str, code: str, variable: str = PASSWORD_VARIABLE) -> Address:
-    """Return the Address of `mysql://user:password@host:port/database?unix_socket=...`.
+    """Return the Address of `mysql://user:password@host:port/database?unix_socket=...` (or `ssl_ca=FILE`).
 
     A password that is not in the URL comes from the environment's `variable`: each server has its own, so that the
     template's never reaches another one. Raises ShoplaunchError `code`.
@@ -75,7 +83,7 @@ def parse_url(url: str, code: str, variable: str = PASSWORD_VARIABLE) -> Address
     if parts.scheme.split("+")[0] not in ("mysql", "mariadb"):
         raise ShoplaunchError(code, "the database URL must start with mysql:// or mariadb://")
     options = parse_qs(parts.query)
-    unknown = set(options) - {"unix_socket", "socket", "charset"}
+    unknown = set(options) - {"unix_socket", "socket", "charset", "ssl_ca"}
     if unknown:
         raise ShoplaunchError(code, f"the database URL has an unknown option {sorted(unknown)[0]!r}")
     password = unquote(parts.password) if parts.password is not None else os.environ.get(variable, "")
@@ -87,6 +95,7 @@ def parse_url(url: str, code: str, variable: str = PASSWORD_VARIABLE) -> Address
         user=unquote(parts.username) if parts.username else getpass.getuser(),
         password=password,
         database=unquote(parts.path.lstrip("/")) or None,
+        ca=options.get("ssl_ca", [""])[0],
     )
 
 
@@ -187,30 +196,48 @@ def connect(address: Address, code: str, *, counts_found: bool = False) -> Conne
 
     With `counts_found`, rows that a statement finds and that are already as it wants them count as affected.
     """
-    socket = _socket_of(address)
     try:
-        raw = pymysql.connect(
-            host=address.host,
-            port=address.port,
-            unix_socket=socket,
-            user=address.user,
-            password=address.password,
-            database=address.database,
-            charset="utf8mb4",
-            use_unicode=False,
-            conv={},
-            autocommit=True,
-            connect_timeout=CONNECT_SECONDS,
-            ssl_disabled=not address.tls,
-            max_allowed_packet=1 << 30,
-            client_flag=CLIENT.FOUND_ROWS if counts_found else 0,
-        )
-        connection = Connection(raw, code, socket or f"{address.host}:{address.port}")
+        raw = _opened(address, CLIENT.FOUND_ROWS if counts_found else 0)
+        connection = Connection(raw, code, raw.unix_socket or f"{address.host}:{address.port}")
         for statement in SESSION:
             connection.query(statement)
         return connection
     except pymysql.MySQLError as problem:
         raise ShoplaunchError(code, f"{address.user}@{address.host}: {problem.args[-1]}") from problem
+    except ShoplaunchError as problem:
+        if problem.code not in UNPROVEN:
+            raise
+        what = "name the server's own socket (unix_socket=…), or its authority (ssl_ca=FILE)"
+        raise ShoplaunchError(code, f"{address.user}@{address.host}: {problem.message}; {what}") from None
+
+
+def _opened(address: Address, flags: int) -> Any:
+    how: dict[str, Any] = {"ssl": _verified(address.ca)} if address.ca else {"ssl_disabled": not address.tls}
+    # A user without a password has none to lose; and the packer's own servers may run as whatever user
+    kind = partial(ProvenConnection, own=True) if address.password else pymysql.Connection
+    return kind(
+        host=address.host,
+        port=address.port,
+        unix_socket=_socket_of(address),
+        user=address.user,
+        password=address.password,
+        database=address.database,
+        charset="utf8mb4",
+        use_unicode=False,
+        conv={},
+        autocommit=True,
+        connect_timeout=CONNECT_SECONDS,
+        max_allowed_packet=1 << 30,
+        client_flag=flags,
+        **how,
+    )
+
+
+def _verified(file: str) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cafile=file)
+    except (OSError, ssl.SSLError):
+        raise ShoplaunchError(SOURCE, f"ssl_ca: {file} holds no certificates (PEM)") from None
 
 
 def text(value: bytes | None) -> str:
@@ -228,5 +255,4 @@ def _socket_of(address: Address) -> str | None:
         return address.socket
     if address.host != "localhost":
         return None
-    candidates = ("/run/mysqld/mysqld.sock", "/var/lib/mysql/mysql.sock", "/tmp/mysql.sock")  # noqa: S108
-    return next((path for path in candidates if os.path.exists(path)), None)  # noqa: PTH110
+    return next((path for path in SOCKETS if os.path.exists(path)), None)  # noqa: PTH110

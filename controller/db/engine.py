@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.exc import ArgumentError, OperationalError
 
+from controller.database_client import ProvenConnection
 from shared.errors import ShoplaunchError
 
 BUSY_SECONDS = 30
@@ -47,8 +48,17 @@ def make_engine(url: str) -> sa.Engine:
         engine = sa.create_engine(
             parsed, isolation_level="READ COMMITTED", pool_pre_ping=True, pool_recycle=600, **common
         )
+        sa.event.listen(engine, "do_connect", _proven)
     sa.event.listen(engine, "handle_error", _as_known, retval=True)
     return engine
+
+
+def _proven(_dialect: Any, _record: Any, arguments: tuple[Any, ...], how: dict[str, Any]) -> Any:
+    """Return a connection whose password no stand-in for the server hears. Raises database_unproven."""
+    try:
+        return ProvenConnection(*arguments, own=True, **how)
+    except ShoplaunchError as error:
+        raise ShoplaunchError("database_unproven", f"the controller's database: {error.message}") from None
 
 
 def _prepare_sqlite(engine: sa.Engine) -> None:

@@ -76,6 +76,17 @@ def admin_url(values: Mapping[str, str]) -> str:
     return f"{shop_url(values)}{folder}/" if folder else shop_url(values)
 
 
+def _proof(endpoint: DatabaseEndpoint) -> dict[str, str]:
+    """Return the values by which the agent knows the database server; none where the usual ones will do."""
+    known = {
+        "db.uid": "" if endpoint.uid is None else str(endpoint.uid),
+        "db.tls": endpoint.tls,
+        "db.tls_ca": endpoint.tls_ca,
+        "db.tls_pin": endpoint.tls_pin,
+    }
+    return {name: value for name, value in known.items() if value}
+
+
 def all_values(
     job: Job,
     account: Account,
@@ -98,6 +109,7 @@ def all_values(
         "db.port": port,
         "db.address": f"{endpoint.host}:{port}" if port else endpoint.host,
         "db.socket": endpoint.socket or "",
+        **_proof(endpoint),
         "db.name": names[0],
         "db.user": names[1],
         "admin.email": job.email,

@@ -27,11 +27,19 @@ class Account:
 
 @dataclass(frozen=True)
 class DatabaseEndpoint:
-    """Where the account's own processes reach the database: host `localhost` means the socket."""
+    """Where the account's own processes reach the database: host `localhost` means the socket.
+
+    `uid` is whose process listens there, where that user is neither root nor called mysql or mariadb. Another host is
+    proven by `tls`: "verify", "ca" (`tls_ca`, PEM), "pin" (`tls_pin`, SHA-256 of certificates) or "plain": not at all.
+    """
 
     host: str
     port: int
     socket: str | None = None
+    uid: int | None = None
+    tls: str = ""
+    tls_ca: str = ""
+    tls_pin: str = ""
 
 
 @dataclass(frozen=True)

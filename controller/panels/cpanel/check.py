@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from controller.panels.base import Check, SkeletonStatus
-from controller.panels.cpanel import privileges
+from controller.panels.cpanel import database_door, privileges
 from controller.panels.cpanel.answers import Answer, is_on, rows
 from controller.panels.cpanel.cron import OURS, Crontab
 from controller.panels.cpanel.looks import Looks, side_by_side
@@ -76,6 +76,7 @@ def _accounts(panel: CpanelPanel, granted: Answer) -> Iterator[Check]:
     told = {plan: answers["features"], **dict(zip((one for _, one in others), seen[len(_LOOKS) :], strict=True))}
     yield from _features(told)
     yield _databases(user, answers["restrictions"], answers["server"])
+    yield database_door.look(panel.settings, answers["server"])
     yield _cron(user, answers["crontab"])
     yield _interval(panel, answers["crontab"])
     yield _php(user, answers["installed_php"])

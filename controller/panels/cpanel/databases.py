@@ -6,10 +6,11 @@ import hashlib
 from typing import Any
 
 from controller.panels.base import DatabaseEndpoint
-from controller.panels.cpanel import acts
+from controller.panels.cpanel import acts, database_door
 from controller.panels.cpanel.acts import Deed, Reasons
-from controller.panels.cpanel.answers import is_on, rows
+from controller.panels.cpanel.answers import rows
 from controller.panels.cpanel.looks import Looks
+from controller.panels.cpanel.settings import CpanelSettings
 from controller.panels.cpanel.whm import Whm
 from shared.errors import ShoplaunchError
 
@@ -42,14 +43,9 @@ class Databases:
             return _without_prefix(self._user, most), _without_prefix(self._user + "_u", most_user)
         return _fitting(prefix, DATABASE_ENDINGS, most), _fitting(prefix, USER_ENDINGS, most_user, doubled=False)
 
-    def endpoint(self) -> DatabaseEndpoint:
-        """Return where the account's processes reach the database."""
-        answer = self._looks.see("server")
-        found = answer.data if answer.ok and isinstance(answer.data, dict) else {}
-        host = str(found.get("host") or "localhost")
-        if not is_on(found.get("is_remote")) and host in ("localhost", "127.0.0.1", "::1"):
-            host = "localhost"
-        return DatabaseEndpoint(host=host, port=3306)
+    def endpoint(self, settings: CpanelSettings) -> DatabaseEndpoint:
+        """Return where the account's processes reach the database. Raises config_invalid."""
+        return database_door.endpoint(settings, self._looks.see("server"))
 
     def databases(self) -> set[str]:
         """Return the names of the account's databases. Raises what the refusal means."""

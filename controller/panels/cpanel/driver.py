@@ -142,7 +142,7 @@ class CpanelPanel(Panel):
 
     def database_endpoint(self, account: Account) -> DatabaseEndpoint:
         """See Panel.database_endpoint."""
-        return self.databases(account).endpoint()
+        return self.databases(account).endpoint(self.settings)
 
     def ensure_database(self, account: Account, database: str) -> None:
         """See Panel.ensure_database."""

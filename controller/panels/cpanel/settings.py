@@ -12,6 +12,10 @@ from shared.errors import ShoplaunchError
 
 #: Enough for every look that a job begins with, side by side.
 CALLS_IN_FLIGHT = 12
+#: How a remote database proves who it is.
+TLS_MODES = ("verify", "ca", "pin", "plain")
+#: SHA-256 in hexadecimal, as tools print it.
+_PIN = re.compile(r"\s*(?:[0-9A-Fa-f]{2}:?){31}[0-9A-Fa-f]{2}\s*\Z")
 SKELETONS = ("root", "reseller", "none")
 #: How everything begins that our keys encrypted.
 ENCRYPTED = "gAAAA"
@@ -48,6 +52,15 @@ class CpanelSettings:
     public_ip: str = ""
     #: What clients' domains should use, separated by commas, when it is not what the panel tells.
     name_servers: str = ""
+    #: The database server's socket, where it is none of the usual ones, and whose process listens there, when that is
+    #: neither root nor a user called mysql or mariadb; 0: one of these.
+    db_socket: str = ""
+    db_uid: int = 0
+    #: How a remote database proves who it is: verify, ca (db_ca, a file of certificates here), pin (db_pin, SHA-256 of
+    #: its certificate) or plain: not at all; empty: verify.
+    db_tls: str = ""
+    db_ca: str = ""
+    db_pin: str = ""
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> CpanelSettings:
@@ -73,6 +86,25 @@ class CpanelSettings:
         except ValueError:
             raise ShoplaunchError("config_invalid", "public_ip must be an IP address") from None
 
+    def _check_database(self) -> None:
+        """Raise config_invalid where what is said of the database server proves nothing."""
+        if not 0 <= self.db_uid < 2**32 - 1:
+            raise ShoplaunchError("config_invalid", "db_uid must be the number of a user")
+        if self.db_socket and not _is_plain_path(self.db_socket):
+            raise ShoplaunchError("config_invalid", "db_socket must be an absolute path on the server")
+        if self.db_tls and self.db_tls not in TLS_MODES:
+            raise ShoplaunchError("config_invalid", f"db_tls must be one of {', '.join(TLS_MODES)}")
+        if self.db_ca and not _is_plain_path(self.db_ca):
+            raise ShoplaunchError("config_invalid", "db_ca must be the absolute path of a file of certificates here")
+        if self.db_tls == "ca" and not self.db_ca:
+            raise ShoplaunchError("config_invalid", "db_tls=ca needs db_ca, a file of certificates here")
+        if not all(_PIN.match(one) for one in self.db_pin.split(",") if self.db_pin):
+            raise ShoplaunchError(
+                "config_invalid", "db_pin must be the SHA-256 of a certificate (several: with commas)"
+            )
+        if self.db_tls == "pin" and not self.db_pin:
+            raise ShoplaunchError("config_invalid", "db_tls=pin needs db_pin, the SHA-256 of the server's certificate")
+
     def _check(self) -> None:
         if not 1 <= self.calls_in_flight <= 64:
             raise ShoplaunchError("config_invalid", "calls_in_flight must be between 1 and 64")
@@ -93,8 +125,13 @@ class CpanelSettings:
             raise ShoplaunchError("config_invalid", "cpanel_url must be https://host:port")
         if self.cpanel_token and not self.cpanel_token.startswith(ENCRYPTED):
             raise ShoplaunchError("config_invalid", "cpanel_token is given by --cpanel-token-file")
+        self._check_database()
         if self.bundle_folder and (not self.bundle_folder.startswith("/") or ".." in self.bundle_folder.split("/")):
             raise ShoplaunchError("config_invalid", "bundle_folder must be an absolute path on the server")
+
+
+def _is_plain_path(path: str) -> bool:
+    return path.startswith("/") and ".." not in path.split("/")
 
 
 def _convert(name: str, value: Any, kind: type) -> Any:

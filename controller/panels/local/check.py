@@ -10,12 +10,13 @@ from pathlib import Path
 from controller.panels.base import Check
 from controller.panels.local import commands, php_versions
 from controller.panels.local.apache import ISOLATION_MODULE, REQUIRED_MODULES
-from controller.panels.local.mariadb import Databases
+from controller.panels.local.mariadb import CONNECT_SECONDS, Databases
 from controller.panels.local.php_fpm import sockets_are_safe
 from controller.panels.local.php_versions import PhpFpm
 from controller.panels.local.settings import LocalSettings
 from controller.panels.local.skeleton import Skeleton
-from shared.errors import ShoplaunchError
+from shared import database_socket
+from shared.errors import ShoplaunchError, advice
 
 #: What nearly every shop asks for; a bundle names its own list.
 COMMON_EXTENSIONS = frozenset(
@@ -66,12 +67,18 @@ def _disk(settings: LocalSettings) -> Check:
 
 def _mariadb(settings: LocalSettings) -> Check:
     try:
+        # As the accounts' agents look at it
+        uid = settings.mariadb_uid or None
+        database_socket.connect(settings.mariadb_socket, CONNECT_SECONDS, uid).close()
         with Databases(settings).cursor() as cursor:
             cursor.execute("SELECT VERSION()")
             row = cursor.fetchone()
-    except ShoplaunchError as error:
-        advice = f"Start the server, or set [local] mariadb_socket (now {settings.mariadb_socket})."
-        return Check("database", False, error.message, advice)
+    except (ShoplaunchError, OSError) as error:
+        what = f"Start the server, or set [local] mariadb_socket (now {settings.mariadb_socket})."
+        if isinstance(error, OSError):
+            message = f"nobody answers at {settings.mariadb_socket}: {error.strerror}"
+            return Check("database", False, message, what)
+        return Check("database", False, error.message, advice(error.code) if error.code.startswith("db_") else what)
     return Check("database", True, f"{row[0] if row else '?'} at {settings.mariadb_socket}")
 
 

@@ -113,7 +113,8 @@ class LocalPanel(Panel):
 
     def database_endpoint(self, account: Account) -> DatabaseEndpoint:
         """See Panel.database_endpoint."""
-        return DatabaseEndpoint(host="localhost", port=3306, socket=self._settings.mariadb_socket)
+        settings = self._settings
+        return DatabaseEndpoint("localhost", 3306, settings.mariadb_socket, uid=settings.mariadb_uid or None)
 
     def ensure_database(self, account: Account, database: str) -> None:
         """See Panel.ensure_database."""

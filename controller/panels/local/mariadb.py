@@ -12,6 +12,7 @@ import pymysql
 from pymysql.constants import ER
 from pymysql.cursors import Cursor
 
+from controller.database_client import ProvenConnection
 from controller.panels.base import TEMPORARY
 from controller.panels.local.settings import LocalSettings
 from shared.errors import ShoplaunchError
@@ -67,7 +68,8 @@ class Databases:
             connection.close()
 
     def _connect(self, user: str, password: str | None) -> pymysql.Connection[Any]:
-        return pymysql.connect(
+        return ProvenConnection(
+            socket_uid=self._settings.mariadb_uid or None,
             unix_socket=self._settings.mariadb_socket,
             user=user,
             # Left to itself the library takes Latin-1 and fails for anything else.

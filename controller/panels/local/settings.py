@@ -28,6 +28,8 @@ class LocalSettings:
 
     mariadb_socket: str = "/run/mysqld/mysqld.sock"
     mariadb_user: str = "root"
+    #: Whose process listens there, when that is neither root nor a user called mysql or mariadb; 0: one of these.
+    mariadb_uid: int = 0
 
     apache: tuple[str, ...] = ("apachectl",)
     apache_reload: tuple[str, ...] = ("apachectl", "-k", "graceful")
@@ -68,6 +70,8 @@ class LocalSettings:
         parts = Path(self.document_root).parts
         if not parts or self.document_root.startswith("/") or ".." in parts:
             raise ShoplaunchError("config_invalid", "[local] document_root must be a path below the home directory")
+        if not 0 <= self.mariadb_uid < 2**32 - 1:
+            raise ShoplaunchError("config_invalid", "[local] mariadb_uid must be the number of a user")
         if not 0 < self.http_port < 65536:
             raise ShoplaunchError("config_invalid", "[local] http_port must be between 1 and 65535")
 

@@ -5,11 +5,13 @@ import os
 import shutil
 import subprocess
 import time
+import types
 import zipfile
 from pathlib import Path
 
 import pytest
 
+from agent.context import Context
 from agent.importer import Patience
 from shared.errors import ShoplaunchError
 from tests.agent_box import Box
@@ -221,6 +223,37 @@ def test_patience_ends_before_a_hung_agent_would_be_killed_and_the_next_tick_goe
             patience.failure(ShoplaunchError("db_unreachable"))
     assert error.value.retryable
     assert 300 < hours.now < HUNG_SECONDS
+
+
+def test_what_is_waited_for_is_told_once_and_again_only_after_something_got_through():
+    hours, told = Hours(), []
+    patience = Patience(lambda: None, clock=hours, sleep=hours.sleep, tell=told.append)
+    busy = ShoplaunchError("db_busy", "1040 Too many connections")
+    patience.failure(busy)
+    assert told == []
+    for _ in range(50):
+        patience.failure(busy)
+    assert told == [busy]
+    patience.success()
+    for _ in range(50):
+        patience.failure(busy)
+    assert told == [busy, busy]
+
+
+def test_what_is_waited_for_is_an_error_that_passes_in_the_eyes_of_the_controller():
+    class Log:
+        lines, info = [], lambda self, *line: self.lines.append(line)
+        redact = staticmethod(lambda text: text.replace("geheim", "***"))
+
+    class Reporter:
+        told = []
+
+        def event(self, name, **fields):
+            self.told.append((name, fields["error"]["code"], fields["error"]["retryable"], fields["error"]["message"]))
+
+    ctx = types.SimpleNamespace(log=Log(), reporter=Reporter())
+    Context.tell_waiting(ctx, ShoplaunchError("db_busy", "1040 geheim"))
+    assert Reporter.told == [("failed", "db_busy", True, "1040 ***")]
 
 
 def test_what_others_got_through_counts_as_well_but_not_that_they_begin():

@@ -1,6 +1,8 @@
 """Ways into the database as hosts offer them, through the library the agent carries; what the refusals are called."""
 
+import hashlib
 import json
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -22,8 +24,6 @@ from agent import database
 from agent.database import connect, run
 from shared.errors import ShoplaunchError
 values = json.loads(sys.stdin.read())
-if values.pop("db.no_sockets", False):
-    database.SOCKETS = database.OPTION_FILES = ()
 try:
     connection = connect(values)
     status = dict(run(connection, "SHOW STATUS LIKE 'Ssl_cipher'"))
@@ -38,10 +38,7 @@ except ShoplaunchError as error:
 
 
 def ask(**values):
-    """Return what connecting as the agent with `values` (names without `db.`) gives.
-
-    With `no_sockets` the places where this machine may have other servers' sockets are not looked at.
-    """
+    """Return what connecting as the agent with `values` (names without `db.`) gives."""
     wheels = [str(PROJECT), *map(str, fetch_wheels())]
     done = subprocess.run(
         [sys.executable, "-c", ASK, json.dumps(wheels)],
@@ -72,6 +69,11 @@ class Door:
         self.server.query(f"GRANT ALL ON `{self.name}`.* TO `{self.user}`@'{host}'")
 
 
+def over_tcp(door, **changes):
+    """Return the values of `door` over TCP, without encryption unless `changes` say so."""
+    return door.values(**{"host": "127.0.0.1", "port": str(door.port), "socket": "", "tls": "plain", **changes})
+
+
 @pytest.fixture(scope="module")
 def plain():
     """A server without encryption that resolves no names."""
@@ -88,16 +90,24 @@ def resolving():
     stop_private(door.server)
 
 
+def _certificate_in(path):
+    text = path.read_text()
+    return text[text.index("-----BEGIN CERTIFICATE-----") :]
+
+
 @pytest.fixture(scope="module")
 def encrypting():
     """A server whose certificate nobody here knows; only since MariaDB 11.4 it makes one by itself."""
     with tempfile.TemporaryDirectory() as folder:
         # The server reads it as a user of its own
         Path(folder).chmod(0o755)
-        certificate = Authority(Path(folder)).issue("db.example")
+        authority = Authority(Path(folder))
+        certificate = authority.issue("localhost", "127.0.0.1")
         certificate.chmod(0o644)
         door = Door("--skip-name-resolve", f"--ssl-cert={certificate}", f"--ssl-key={certificate}")
         door.allow("127.0.0.1")
+        door.authority = authority.file.read_text()
+        door.pin = hashlib.sha256(ssl.PEM_cert_to_DER_cert(_certificate_in(certificate))).hexdigest()
         yield door
         stop_private(door.server)
 
@@ -113,47 +123,65 @@ def test_the_session_is_the_agreed_one(plain):
     assert [text for text, agreed in zip(OPENING[1:], SESSION, strict=True) if not text.startswith(agreed)] == []
 
 
-def test_a_server_that_resolves_no_names_and_whose_socket_is_not_found_knows_a_local_user_from_no_host(plain):
-    answer = ask(**plain.values(socket="", port=str(plain.port), no_sockets=True))
+def test_a_server_that_resolves_no_names_knows_a_local_user_from_no_host(plain):
+    answer = ask(**over_tcp(plain))
     # No new password would help
-    assert (answer["code"], answer["retryable"]) == ("db_host_refused", False)
+    assert (answer["code"], answer["retryable"]) == ("db_access_denied", False)
     assert "'127.0.0.1'" in answer["message"]
 
 
 def test_a_wrong_password_on_a_server_that_resolves_names_is_one_over_tcp_too(resolving):
-    known = resolving.values(socket="", port=str(resolving.port), no_sockets=True)
-    assert "session" in ask(**known)
-    assert ask(**{**known, "password": "wrong"})["code"] == "db_access_denied"
+    assert "session" in ask(**over_tcp(resolving))
+    assert ask(**over_tcp(resolving, password="wrong"))["code"] == "db_access_denied"
 
 
 def test_a_server_that_serves_nobody_from_this_host_says_so(plain):
     for user, host in plain.server.query("SELECT user, host FROM mysql.global_priv WHERE host != 'localhost'"):
         plain.server.query(f"DROP USER `{user}`@`{host}`")
-    for host in ("localhost", "127.0.0.1"):
-        answer = ask(**plain.values(host=host, socket="", port=str(plain.port), no_sockets=True))
-        assert (answer["code"], answer["message"][:4]) == ("db_host_refused", "1130")
+    answer = ask(**over_tcp(plain))
+    assert (answer["code"], answer["message"][:4]) == ("db_host_refused", "1130")
 
 
-def test_localhost_without_a_named_socket_finds_tcp(plain):
+def test_localhost_is_never_taken_for_a_port_of_this_machine(plain):
     plain.allow("127.0.0.1")
     answer = ask(**plain.values(socket="", port=str(plain.port)))
-    assert answer.get("encrypted") is False, answer
+    assert answer["code"] in ("db_unreachable", "db_access_denied", "db_socket_foreign"), answer
 
 
-def test_a_host_with_encryption_is_used_encrypted(encrypting):
-    assert ask(**encrypting.values(host="127.0.0.1", port=str(encrypting.port)))["encrypted"]
+def proofs(door):
+    """Return the values by which the certificate of `door` is proven, in each way there is."""
+    pins = f"{'0' * 64}, {door.pin.upper()}"
+    return {"ca": {"tls": "ca", "tls_ca": door.authority}, "pin": {"tls": "pin", "tls_pin": pins}}
+
+
+@pytest.mark.parametrize("way", ["ca", "pin"])
+def test_a_remote_server_whose_certificate_is_proven_is_used_encrypted(encrypting, way):
+    assert ask(**over_tcp(encrypting, **proofs(encrypting)[way]))["encrypted"]
+
+
+@pytest.mark.parametrize("tls", ["", "verify"])
+def test_a_certificate_nobody_here_knows_is_none_by_default(encrypting, tls):
+    answer = ask(**over_tcp(encrypting, tls=tls))
+    assert (answer["code"], answer["retryable"]) == ("db_tls", False)
+
+
+@pytest.mark.parametrize("more", [{"tls": "ca"}, {"tls": "ca", "tls_ca": "none"}, {"tls": "pin"},
+                                  {"tls": "pin", "tls_pin": "12:34"}, {"tls": "perhaps"}])  # fmt: skip
+def test_settings_that_prove_nothing_are_told_before_anybody_is_called(more):
+    answer = ask(host="nowhere.invalid", port="1", socket="", name="n", user="u", password="p", **more)
+    assert (answer["code"], answer["retryable"]) == ("db_tls", False)
 
 
 def test_nobody_is_waited_for_for_ever_by_whatever_door(plain, resolving, encrypting):
-    over_tcp = [door.values(host="127.0.0.1", port=str(door.port)) for door in (resolving, encrypting)]
-    for values in (plain.values(), *over_tcp):
+    doors = [plain.values(), over_tcp(resolving), over_tcp(encrypting, **proofs(encrypting)["pin"])]
+    for values in doors:
         assert ask(**values)["ends"]
 
 
-def test_a_host_without_encryption_is_used_all_the_same(plain):
+def test_a_host_set_to_plain_is_used_without_encryption(plain):
     plain.server.query(f"DROP USER IF EXISTS `{plain.user}`@127.0.0.1")
     plain.allow("127.0.0.1")
-    answer = ask(**plain.values(host="127.0.0.1", port=str(plain.port)))
+    answer = ask(**over_tcp(plain))
     assert answer.get("encrypted") is False, answer
 
 
@@ -164,7 +192,7 @@ def test_a_host_without_encryption_is_used_all_the_same(plain):
         ({"user": "nobody_here"}, "db_access_denied"),
         ({"name": "not_mine"}, "db_privileges"),
         ({"socket": "/nonexistent/mysql.sock"}, "db_unreachable"),
-        ({"host": "127.0.0.1", "port": "1"}, "db_unreachable"),
+        ({"host": "127.0.0.1", "port": "1", "tls": "plain"}, "db_unreachable"),
     ],
 )
 def test_refusals_have_their_own_codes_and_tell_no_password(plain, changes, code):

@@ -1,0 +1,78 @@
+"""Connections of the controller to databases: PyMySQL's, whose password reaches nobody but the server itself.
+
+A Unix socket is proven before anything is sent (shared.database_socket); over TCP nothing is answered that would reveal
+the password unless a verified certificate proves the server (shared.database_login).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+from typing import TYPE_CHECKING, Any
+
+from pymysql.connections import Connection
+from pymysql.constants import CLIENT, CR
+from pymysql.err import OperationalError
+from pymysql.protocol import MysqlPacket
+
+from shared import database_socket
+from shared.database_login import check_request
+
+if TYPE_CHECKING:
+    _Base = Connection[Any]
+else:
+    _Base = Connection
+
+
+class ProvenConnection(_Base):
+    """As PyMySQL's. With `own` a server that this very user runs is taken for proven, too; `socket_uid` is as `uid` of
+    shared.database_socket. Raises ShoplaunchError `db_socket_*`, `db_auth_*` as well."""
+
+    def __init__(self, *arguments: Any, socket_uid: int | str | None = None, own: bool = False, **how: Any) -> None:
+        # Of a URL it comes as text
+        self._socket_uid = None if socket_uid is None else int(socket_uid)
+        self._own = own
+        self._proven = False
+        super().__init__(*arguments, **how)
+
+    def connect(self, sock: socket.socket | None = None) -> None:
+        """Connect, where there is a socket to the server's own only."""
+        connection: Any = self
+        if sock is None and connection.unix_socket:
+            try:
+                sock = database_socket.connect(
+                    connection.unix_socket, connection.connect_timeout, self._socket_uid, own=self._own
+                )
+            except OSError as error:
+                # As PyMySQL says it
+                message = f"Can't connect to {connection.unix_socket} ({error})"
+                raise OperationalError(CR.CR_CONNECTION_ERROR, message) from None
+            connection._secure = self._proven = True
+        super().connect(sock)
+
+    def _get_server_information(self) -> None:
+        connection: Any = super()
+        connection._get_server_information()
+        this: Any = self
+        if this.ssl and this.server_capabilities & CLIENT.SSL and this.ctx.check_hostname:
+            # It will be encrypted, and the name looked at: whoever is behind it is the server
+            self._proven = True
+        if not self._proven and this._auth_plugin_name == "sha256_password":
+            # Its first answer would be the password itself; another one is asked for then
+            this._auth_plugin_name = "mysql_native_password"
+
+    def _request_authentication(self) -> None:
+        connection: Any = super()
+        if not self._proven:
+            self.__dict__["_read_packet"] = self._read_request
+        try:
+            connection._request_authentication()
+        finally:
+            with contextlib.suppress(KeyError):
+                del self.__dict__["_read_packet"]
+
+    def _read_request(self, packet_type: type[MysqlPacket] = MysqlPacket) -> MysqlPacket:
+        connection: Any = super()
+        packet: MysqlPacket = connection._read_packet(packet_type)
+        check_request(packet.get_all_data())
+        return packet

@@ -1,0 +1,61 @@
+"""How accounts of a cPanel server reach their databases, and whether a remote one can prove who it is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from controller.panels.base import Check, DatabaseEndpoint
+from controller.panels.cpanel import database_probe
+from controller.panels.cpanel.answers import Answer, is_on
+from controller.panels.cpanel.settings import CpanelSettings
+from shared.errors import ShoplaunchError, advice
+
+CHECK = "database door"
+PORT = 3306
+LOCAL = ("localhost", "127.0.0.1", "::1")
+#: What a job's value holds.
+MOST_CA_BYTES = 60_000
+
+
+def endpoint(settings: CpanelSettings, answer: Answer) -> DatabaseEndpoint:
+    """Return where the panel's `answer` says databases are, with what proves them. Raises config_invalid."""
+    found = answer.data if answer.ok and isinstance(answer.data, dict) else {}
+    host = str(found.get("host") or "localhost")
+    if not is_on(found.get("is_remote")) and host in LOCAL:
+        host = "localhost"
+    if host == "localhost":
+        return DatabaseEndpoint(host, PORT, settings.db_socket or None, uid=settings.db_uid or None)
+    tls = settings.db_tls or "verify"
+    authority = _authority(settings) if tls == "ca" else ""
+    return DatabaseEndpoint(host, PORT, tls=tls, tls_ca=authority, tls_pin=settings.db_pin if tls == "pin" else "")
+
+
+def look(settings: CpanelSettings, answer: Answer) -> Check:
+    """Return the row of `server check` that says whether agents will be let in where the panel's `answer` says."""
+    try:
+        found = endpoint(settings, answer)
+    except ShoplaunchError as error:
+        return Check(CHECK, False, error.message, "Name a readable file of certificates (PEM) in the setting db_ca.")
+    if found.host == "localhost":
+        where = settings.db_socket or "where servers usually have it"
+        return Check(CHECK, True, f"a socket on the server ({where}); the agent looks whose it is")
+    try:
+        seen = database_probe.look(found)
+    except OSError as error:
+        message = f"{found.host} (db_tls={found.tls}) cannot be looked at from here: {error}"
+        what = f"Nothing to do if only accounts reach it and it proves itself by `{found.tls}`."
+        return Check(CHECK, False, message[:300], what, essential=False)
+    return Check(CHECK, seen.ok, f"{found.host}: {seen.message}", "" if seen.ok else advice("db_tls"))
+
+
+def _authority(settings: CpanelSettings) -> str:
+    path = Path(settings.db_ca)
+    try:
+        if path.stat().st_size > MOST_CA_BYTES:
+            raise ShoplaunchError("config_invalid", f"db_ca: {path} is larger than {MOST_CA_BYTES} bytes")
+        text = path.read_text("ascii", "replace")
+    except OSError as error:
+        raise ShoplaunchError("config_invalid", f"db_ca: {path}: {error.strerror}") from None
+    if "-----BEGIN CERTIFICATE-----" not in text:
+        raise ShoplaunchError("config_invalid", f"db_ca: {path} holds no certificate (PEM)")
+    return text

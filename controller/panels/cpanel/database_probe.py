@@ -1,0 +1,100 @@
+"""A look at a remote database server as an agent meets it, up to its certificate; nobody logs in.
+
+https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_connection_phase_packets_protocol_handshake_v10.html
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import socket
+import ssl
+import struct
+import time
+from dataclasses import dataclass
+
+from controller.panels.base import DatabaseEndpoint
+from shared.database_login import LOGIN_BYTES, REVEALING
+
+SECONDS = 15.0
+#: Flags and character set of the wish to encrypt: protocol 4.1, encryption, authentication by 20 bytes and plug-ins.
+_WISH = struct.pack("<iIB23s", 0x200 | 0x800 | 0x8000 | 0x80000, 2**24 - 1, 45, b"")
+_ENCRYPTS = 0x800
+_GREETING, _ERROR = 10, 0xFF
+#: The whole of these is asked for where the server does not remember the user, and it does not remember a new one.
+_WHOLE = (*REVEALING, "caching_sha2_password")
+
+
+@dataclass(frozen=True)
+class Seen:
+    """Whether an agent will be let in, and why."""
+
+    ok: bool
+    message: str
+
+
+def look(endpoint: DatabaseEndpoint) -> Seen:
+    """Look at the server of `endpoint`, whose `tls` is set. Raises OSError where it cannot be looked at from here."""
+    end = time.monotonic() + SECONDS
+    with contextlib.closing(socket.create_connection((endpoint.host, endpoint.port), SECONDS)) as found:
+        flags, plugin = _greeting(found, end)
+        if endpoint.tls == "plain":
+            if plugin in _WHOLE:
+                return Seen(False, f"users log in by {plugin}, which over plain connections reveals their password")
+            return Seen(True, "db_tls=plain: nothing proves who answers there")
+        if not flags & _ENCRYPTS:
+            return Seen(False, f"it does not encrypt, and db_tls is {endpoint.tls}")
+        found.sendall(struct.pack("<I", len(_WISH))[:3] + b"\1" + _WISH)
+        return _certificate(found, endpoint, end)
+
+
+def _certificate(found: socket.socket, endpoint: DatabaseEndpoint, end: float) -> Seen:
+    """Encrypt and look whether the certificate proves the server."""
+    context = ssl.create_default_context(cadata=endpoint.tls_ca or None)
+    if endpoint.tls == "pin":
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    found.settimeout(_left(end))
+    try:
+        with context.wrap_socket(found, server_hostname=endpoint.host) as secure:
+            digest = hashlib.sha256(secure.getpeercert(binary_form=True) or b"").hexdigest()
+    except ssl.SSLError as error:
+        return Seen(False, f"its certificate is not accepted (db_tls={endpoint.tls}): {error.reason or error}"[:300])
+    pins = [one.strip().lower().replace(":", "") for one in endpoint.tls_pin.split(",")]
+    if endpoint.tls == "pin" and digest not in pins:
+        return Seen(False, f"its certificate is {digest}, none of those in db_pin")
+    return Seen(True, f"proven by its certificate (db_tls={endpoint.tls})")
+
+
+def _greeting(found: socket.socket, end: float) -> tuple[int, str]:
+    """Return (flags, name of the plug-in users log in by). Raises OSError for anything but a greeting."""
+    size = int.from_bytes(_exactly(found, 4, end)[:3], "little")
+    if not 0 < size <= LOGIN_BYTES:
+        raise OSError("it is no database server")
+    data = _exactly(found, size, end)
+    if data[0] == _ERROR:
+        raise OSError(data[3:].decode("utf-8", "replace")[:200])
+    after = data.find(b"\0", 1) + 1
+    fixed = data[after : after + 31]
+    if data[0] != _GREETING or after < 1 or len(fixed) < 31:
+        raise OSError("it is no database server")
+    low, _, _, high, salt = struct.unpack("<HBHHB", fixed[13:21])
+    name = data[after + 31 + max(13, salt - 8) :].split(b"\0", 1)[0]
+    return low | high << 16, name.decode("ascii", "replace")
+
+
+def _exactly(found: socket.socket, size: int, end: float) -> bytes:
+    data = b""
+    while len(data) < size:
+        found.settimeout(_left(end))
+        piece = found.recv(size - len(data))
+        if not piece:
+            raise OSError("it ends the connection")
+        data += piece
+    return data
+
+
+def _left(end: float) -> float:
+    left = end - time.monotonic()
+    if left <= 0:
+        raise TimeoutError("it does not answer in time")
+    return left

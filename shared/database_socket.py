@@ -1,0 +1,142 @@
+"""Whether a Unix socket is the database server's own: who listens there, and who could put another one in its place.
+
+A password must reach nobody else. The path alone proves nothing, nor does a name somebody gave: what counts is whose
+process holds the other end (SO_PEERCRED, asked before the first byte is sent), and that no account may write to any
+folder on the way. Both are judged on the resolved path.
+"""
+
+import grp
+import os
+import pwd
+import socket
+import stat
+import struct
+
+from shared.errors import ShoplaunchError
+
+#: Where servers listen; the last is judged like the others, and an account's own /tmp never passes.
+SOCKETS = ("/var/lib/mysql/mysql.sock", "/run/mysqld/mysqld.sock", "/tmp/mysql.sock")  # noqa: S108
+SERVER_USERS = ("mysql", "mariadb")
+SERVER_GROUPS = ("root", "mysql", "mariadb")
+#: From here on users with a name are accounts: no setting makes one of them the database server.
+FIRST_ACCOUNT = 1000
+_CREDENTIALS = struct.Struct("3i")
+_WRITE_GROUP, _WRITE_OTHERS = stat.S_IWGRP, stat.S_IWOTH
+
+
+def connect(path, seconds, uid=None, own=False):
+    """Return a socket connected to the database server at `path`, proven to be its own; each step takes `seconds`.
+
+    `uid` is the server's user by its number, where an operator had to name it; with `own` whoever asks counts as well.
+    Raises ShoplaunchError `db_socket_foreign`, `db_socket_unnamed`; OSError where nobody listens.
+    """
+    real = os.path.realpath(path)
+    servers = Servers(uid, os.geteuid() if own else 0)
+    found = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        check_place(real, servers)
+        found.settimeout(seconds)
+        found.connect(real)
+        servers.check(peer_uid(found), "who listens at " + real)
+    except BaseException:
+        found.close()
+        raise
+    return found
+
+
+def peer_uid(connected):
+    """Return whose process made the other end of `connected` (socket) listen."""
+    credentials = connected.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+    return _CREDENTIALS.unpack(credentials)[1] % 2**32
+
+
+def check_place(real, servers):
+    """Raise ShoplaunchError where others than `servers` may put something else at `real` (path without links); OSError
+    where there is nothing."""
+    path, owner = real, os.lstat(real).st_uid
+    while path != "/":
+        path = os.path.dirname(path)
+        status = os.lstat(path)
+        servers.check(status.st_uid, "the owner of the folder " + path)
+        if _is_open(path, status):
+            # Where everybody may write, whoever made something there may replace it
+            if not status.st_mode & stat.S_ISVTX:
+                raise ShoplaunchError("db_socket_foreign", "accounts may write to the folder {}".format(path))
+            servers.check(owner, "the owner of what leads on in {}, where accounts may write,".format(path))
+        owner = status.st_uid
+
+
+def _is_open(path, status):
+    """Tell whether others than root and the database server may write to folder `path`."""
+    if status.st_mode & _WRITE_OTHERS:
+        return True
+    return bool(status.st_mode & _WRITE_GROUP) and (not _is_servers_group(status.st_gid) or _has_access_list(path))
+
+
+def _is_servers_group(gid):
+    try:
+        found = grp.getgrgid(gid)
+    except KeyError:
+        return False
+    return found.gr_name in SERVER_GROUPS and set(found.gr_mem) <= set(SERVER_GROUPS)
+
+
+def _has_access_list(path):
+    """Tell whether `path` has an access list: then the group's bits stand for whomever it names, too."""
+    try:
+        return bool(os.getxattr(path, "system.posix_acl_access"))
+    except OSError:
+        return False
+
+
+class Servers:
+    """Who may be the database server: root, its users, the one an operator `named` (uid or None), and `own` (uid)."""
+
+    def __init__(self, named=None, own=0):
+        self._named = named
+        self._own = own
+
+    def check(self, user, role):
+        """Raise ShoplaunchError unless `user` (uid) is one of them; `role` says what that user is to the socket."""
+        if user in (0, self._own):
+            return
+        name = _name_of(user)
+        if name in SERVER_USERS:
+            return
+        if name is None:
+            if user == self._named:
+                return
+            raise ShoplaunchError("db_socket_unnamed", "{} is uid {}, which has no name here".format(role, user))
+        if user == self._named and user < FIRST_ACCOUNT:
+            return
+        raise ShoplaunchError("db_socket_foreign", "{} is {} (uid {})".format(role, name, user))
+
+
+def _name_of(user):
+    """Return the name of `user` (uid), None for one without: so are all users outside of a container."""
+    if user == _overflow_uid() and not _is_mapped(user):
+        return None
+    try:
+        return pwd.getpwuid(user).pw_name
+    except KeyError:
+        return None
+
+
+def _overflow_uid():
+    """Return the number by which users without one in this container are shown."""
+    try:
+        with open("/proc/sys/kernel/overflowuid", "rb") as stream:
+            return int(stream.read(32))
+    except (OSError, ValueError):
+        return 65534
+
+
+def _is_mapped(user):
+    """Tell whether this container, if it is one, has a user of that number itself."""
+    try:
+        with open("/proc/self/uid_map", "rb") as stream:
+            lines = stream.read(65536).splitlines()
+    except OSError:
+        return True
+    spans = [list(map(int, line.split())) for line in lines]
+    return any(first <= user < first + count for first, _, count in spans)

@@ -1,0 +1,157 @@
+"""A cPanel server whose databases are on another host: `server check` is red before any order where no agent could get
+in, and the job says by what the agent knows the database."""
+
+import hashlib
+import json
+import ssl
+import subprocess
+import sys
+
+import pytest
+
+from controller.jobs.values import _proof
+from controller.panels.base import DatabaseEndpoint
+from controller.panels.cpanel import database_door
+from controller.panels.cpanel.answers import Answer
+from controller.panels.cpanel.settings import CpanelSettings
+from controller.panels.local.settings import LocalSettings
+from controller.panels.local.stack import free_port
+from shared.errors import ShoplaunchError
+from tests.attacks.database_machine import IMPOSTOR, Impostor
+from tests.tls_site import Authority
+
+REMOTE = Answer(True, {"host": "127.0.0.1", "is_remote": "1"})
+
+
+@pytest.fixture
+def remote(monkeypatch):
+    """Call it to start a server that says what it is told to; return by what name the panel calls it."""
+    started = []
+
+    def start(**how):
+        port = free_port()
+        monkeypatch.setattr(database_door, "PORT", port)
+        command = [sys.executable, "-I", "-S", IMPOSTOR, json.dumps({"uid": 65534, "tcp": [port], **how})]
+        started.append(Impostor(subprocess.Popen(command, stdout=subprocess.PIPE, text=True)))
+        return started[-1]
+
+    yield start
+    for one in started:
+        one.heard()
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory):
+    return Authority(tmp_path_factory.mktemp("authority"))
+
+
+def look(**settings):
+    return database_door.look(CpanelSettings.from_dict(settings), REMOTE)
+
+
+def certificate_of(path):
+    text = path.read_text()
+    return text[text.index("-----BEGIN CERTIFICATE-----") :]
+
+
+def test_a_certificate_that_proves_the_server_is_well(remote, authority):
+    path = authority.issue("127.0.0.1")
+    remote(certificate=path.read_text())
+    found = look(db_tls="ca", db_ca=str(authority.file))
+    assert (found.ok, found.essential) == (True, True), found.message
+    pin = hashlib.sha256(ssl.PEM_cert_to_DER_cert(certificate_of(path))).hexdigest()
+    assert look(db_tls="pin", db_pin=f"{'00' * 32},{pin.upper()}").ok
+
+
+@pytest.mark.parametrize("settings", [{}, {"db_tls": "verify"}, {"db_tls": "pin", "db_pin": "0" * 64}])
+def test_a_certificate_that_proves_nothing_is_red(remote, authority, settings):
+    remote(certificate=authority.issue("127.0.0.1").read_text())
+    found = look(**settings)
+    assert (found.ok, found.essential) == (False, True), found.message
+    assert "certificate" in found.message
+    assert "db_tls" in found.advice
+
+
+def test_a_certificate_of_another_name_is_red(remote, authority):
+    remote(certificate=authority.issue("other.example").read_text())
+    found = look(db_tls="ca", db_ca=str(authority.file))
+    assert (found.ok, found.essential) == (False, True), found.message
+
+
+@pytest.mark.parametrize("settings", [{}, {"db_tls": "verify"}])
+def test_a_server_that_does_not_encrypt_is_red_unless_it_is_set_to_plain(remote, settings):
+    server = remote()
+    found = look(**settings)
+    assert (found.ok, found.essential) == (False, True), found.message
+    assert "does not encrypt" in found.message
+    assert look(db_tls="plain").ok
+    assert server.heard()[0] == []
+
+
+@pytest.mark.parametrize("plugin", ["caching_sha2_password", "sha256_password", "mysql_clear_password"])
+def test_plain_is_red_where_users_log_in_by_what_would_reveal_their_password(remote, plugin):
+    remote(greeting=plugin)
+    found = look(db_tls="plain")
+    assert (found.ok, found.essential) == (False, True), found.message
+    assert plugin in found.message
+
+
+def test_a_server_that_only_accounts_reach_is_a_note(monkeypatch):
+    monkeypatch.setattr(database_door, "PORT", free_port())
+    found = look(db_tls="verify")
+    assert (found.ok, found.essential) == (False, False)
+
+
+def test_a_greeting_that_never_ends_is_no_greeting(remote):
+    remote(drips=255)
+    found = look(db_tls="plain")
+    assert (found.ok, found.essential) == (False, False)
+
+
+def test_a_file_of_authorities_that_is_gone_is_red(tmp_path, authority):
+    text = tmp_path / "text"
+    text.write_text("none")
+    for path in (tmp_path / "gone", text):
+        found = look(db_tls="ca", db_ca=str(path))
+        assert (found.ok, found.essential) == (False, True), found.message
+
+
+def test_a_server_on_the_same_machine_needs_none_of_this():
+    local = Answer(True, {"host": "127.0.0.1", "is_remote": 0})
+    settings = CpanelSettings.from_dict({"db_socket": "/srv/mysql/s", "db_uid": "989"})
+    assert database_door.endpoint(settings, local) == DatabaseEndpoint("localhost", 3306, "/srv/mysql/s", uid=989)
+    assert database_door.look(settings, local).ok
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"db_uid": "-1"}, {"db_uid": "mysql"}, {"db_socket": "mysql.sock"}, {"db_socket": "/a/../b"},
+        {"db_tls": "perhaps"}, {"db_tls": "ca"}, {"db_tls": "pin"}, {"db_pin": "12:34"},
+        {"db_pin": "0" * 64 + ","}, {"db_ca": "ca.pem"},
+    ],
+)  # fmt: skip
+def test_settings_that_prove_nothing_are_refused_when_they_are_given(wrong):
+    with pytest.raises(ShoplaunchError) as error:
+        CpanelSettings.from_dict(wrong)
+    assert error.value.code == "config_invalid"
+    assert next(iter(wrong)) in error.value.message
+
+
+def test_a_job_says_by_what_the_database_is_known_and_nothing_where_that_is_usual(authority):
+    assert _proof(DatabaseEndpoint("localhost", 3306, "/run/mysqld/mysqld.sock")) == {}
+    assert _proof(DatabaseEndpoint("localhost", 3306, uid=989)) == {"db.uid": "989"}
+    settings = CpanelSettings.from_dict({"db_tls": "ca", "db_ca": str(authority.file)})
+    assert _proof(database_door.endpoint(settings, REMOTE)) == {
+        "db.tls": "ca", "db.tls_ca": authority.file.read_text(),
+    }  # fmt: skip
+    pinned = CpanelSettings.from_dict({"db_tls": "pin", "db_pin": "0" * 64})
+    assert _proof(database_door.endpoint(pinned, REMOTE)) == {"db.tls": "pin", "db.tls_pin": "0" * 64}
+    # Whatever the panel calls it: nothing is taken on trust
+    assert _proof(database_door.endpoint(CpanelSettings(), REMOTE)) == {"db.tls": "verify"}
+
+
+def test_the_local_panels_user_of_the_database_is_a_number():
+    assert LocalSettings.from_dict({"mariadb_uid": 989}).mariadb_uid == 989
+    with pytest.raises(ShoplaunchError):
+        LocalSettings.from_dict({"mariadb_uid": -1})
