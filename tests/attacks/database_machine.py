@@ -13,7 +13,7 @@ import pytest
 from controller.bundles.agent_build import PROJECT, fetch_wheels
 from tests.mariadb import MariaDB
 
-IMPOSTOR = Path(__file__).with_name("impostor.py")
+_IMPOSTOR = Path(__file__).with_name("impostor.py").read_text("utf-8")
 ALICE, NAMELESS = 2_000_457, 2_000_999
 #: A neighbour with a name, that of a user every system has: more cannot be added in there alone, for whoever makes an
 #: account meanwhile puts a new file of users in the place of the old.
@@ -21,8 +21,10 @@ MALLORY = pwd.getpwnam("nobody").pw_uid
 #: Only so that a hang ends; nothing is measured by it.
 HANG_SECONDS = 240
 _PREPARE = """
-mount -t tmpfs -o mode=1777 tmpfs /tmp
 mount -t tmpfs -o mode=755 tmpfs /run
+mkdir /run/project
+mount --bind "$1" /run/project
+mount -t tmpfs -o mode=1777 tmpfs /tmp
 [ ! -d /var/lib/mysql ] || mount -t tmpfs -o mode=755 tmpfs /var/lib/mysql
 mkdir /run/mysqld && chown mysql /run/mysqld
 ip link set lo up
@@ -59,7 +61,9 @@ class Machine:
         self.folder = Path(tempfile.mkdtemp(prefix="sl-door-", dir="/var/tmp"))
         self.folder.chmod(0o755)
         self._holder = subprocess.Popen(
-            ["unshare", "--mount", "--net", "sh", "-ec", _PREPARE, "sh"], stdout=subprocess.PIPE, text=True
+            ["unshare", "--mount", "--net", "sh", "-ec", _PREPARE, "sh", str(PROJECT)],
+            stdout=subprocess.PIPE,
+            text=True,
         )
         if self._holder.stdout.readline() != "ready\n":
             self.close()
@@ -82,8 +86,7 @@ class Machine:
 
     def impostor(self, uid=MALLORY, **how):
         """Return an Impostor that is ready; `how` as in tests.attacks.impostor."""
-        command = self._inside(sys.executable, "-I", "-S", IMPOSTOR, json.dumps({"uid": uid, **how}))
-        self._impostors.append(Impostor(subprocess.Popen(command, stdout=subprocess.PIPE, text=True)))
+        self._impostors.append(Impostor(self._inside(), {"uid": uid, **how}))
         return self._impostors[-1]
 
     def tidy(self):
@@ -96,7 +99,7 @@ class Machine:
         """Return what the account's agent gets from the database that `values` (names without `db.`) lead to."""
         known = {"host": "localhost", "port": "", "socket": "", "name": "shop", "user": "alice_shop", **values}
         document = {"uid": uid, "statement": statement, "values": {"db." + name: one for name, one in known.items()}}
-        wheels = [str(PROJECT), *map(str, fetch_wheels())]
+        wheels = ["/run/project", *(f"/run/project/{path.relative_to(PROJECT)}" for path in fetch_wheels())]
         done = subprocess.run(
             self._inside(sys.executable, "-c", _ASK, json.dumps(wheels)), input=json.dumps(document),
             capture_output=True, text=True, check=True, timeout=HANG_SECONDS,
@@ -115,10 +118,13 @@ class Machine:
 class Impostor:
     """A neighbour's server; leave it with `heard()`."""
 
-    def __init__(self, process):
-        self._process = process
+    def __init__(self, prefix, how):
+        """Start it by the command line that begins with `prefix`; `how` as in tests.attacks.impostor."""
+        # Its text, not its path: the project need not be found there
+        command = [*prefix, sys.executable, "-I", "-S", "-c", _IMPOSTOR, json.dumps(how)]
+        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         self._lines = []
-        assert json.loads(process.stdout.readline()) == {"ready": True}
+        assert json.loads(self._process.stdout.readline()) == {"ready": True}
 
     def heard(self):
         """End it; return the packets it heard (list of bytes), and how many connections it got."""

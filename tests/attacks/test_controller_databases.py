@@ -1,10 +1,6 @@
 """Nobody but the server itself hears the password of a database the controller logs in to: its own, the one a template
 is packed from, and those it makes for accounts."""
 
-import json
-import subprocess
-import sys
-
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
@@ -15,7 +11,7 @@ from controller.panels.local.mariadb import Databases
 from controller.panels.local.settings import LocalSettings
 from controller.panels.local.stack import free_port
 from shared.errors import ShoplaunchError
-from tests.attacks.database_machine import IMPOSTOR, MALLORY, Impostor
+from tests.attacks.database_machine import MALLORY, Impostor
 from tests.attacks.table import attack
 from tests.attacks.test_database_door import PEM, REQUESTS, pem, reveals
 from tests.tls_site import Authority
@@ -34,8 +30,7 @@ def impostor():
     started = []
 
     def start(**how):
-        command = [sys.executable, "-I", "-S", IMPOSTOR, json.dumps({"uid": MALLORY, **how})]
-        started.append(Impostor(subprocess.Popen(command, stdout=subprocess.PIPE, text=True)))
+        started.append(Impostor([], {"uid": MALLORY, **how}))
         return started[-1]
 
     yield start

@@ -235,6 +235,21 @@ def test_a_listener_without_a_name_is_nobody_until_the_operator_says_so(machine,
 
 
 @attack(
+    "A neighbour came to listen where everything belongs to root by now.",
+    "Whose process listens is asked of the connection itself.",
+)
+def test_whose_process_listens_counts_however_right_the_folder_looks(machine, password):
+    machine.run("install", "-d", "-m", "1777", "/run/late")
+    impostor = machine.impostor(unix=["/run/late/s"])
+    machine.run("chown", "root", "/run/late/s")
+    machine.run("chmod", "755", "/run/late")
+    answer = machine.ask({"password": password, "socket": "/run/late/s"})
+    assert impostor.heard() == ([], 1)
+    assert (answer["code"], answer["retryable"]) == ("db_socket_foreign", True)
+    assert "who listens" in answer["message"]
+
+
+@attack(
     "An operator's slip names an account's uid as the database server's.",
     "An account is never the database server.",
 )

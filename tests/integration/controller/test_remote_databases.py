@@ -2,10 +2,7 @@
 in, and the job says by what the agent knows the database."""
 
 import hashlib
-import json
 import ssl
-import subprocess
-import sys
 
 import pytest
 
@@ -17,7 +14,7 @@ from controller.panels.cpanel.settings import CpanelSettings
 from controller.panels.local.settings import LocalSettings
 from controller.panels.local.stack import free_port
 from shared.errors import ShoplaunchError
-from tests.attacks.database_machine import IMPOSTOR, Impostor
+from tests.attacks.database_machine import MALLORY, Impostor
 from tests.tls_site import Authority
 
 REMOTE = Answer(True, {"host": "127.0.0.1", "is_remote": "1"})
@@ -31,8 +28,7 @@ def remote(monkeypatch):
     def start(**how):
         port = free_port()
         monkeypatch.setattr(database_door, "PORT", port)
-        command = [sys.executable, "-I", "-S", IMPOSTOR, json.dumps({"uid": 65534, "tcp": [port], **how})]
-        started.append(Impostor(subprocess.Popen(command, stdout=subprocess.PIPE, text=True)))
+        started.append(Impostor([], {"uid": MALLORY, "tcp": [port], **how}))
         return started[-1]
 
     yield start

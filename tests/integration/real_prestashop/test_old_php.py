@@ -145,7 +145,7 @@ def restored(domain, below, bundle, agent, keys, server, controller, **more):
     values = {
         **address("http", domain, below), "domain_ssl": domain,
         "root": str(box.root / below), "home": str(box.home), "db.host": "127.0.0.1", "db.port": str(server.port),
-        "db.address": f"127.0.0.1:{server.port}", "db.socket": "", "db.name": name, "db.user": user,
+        "db.tls": "plain", "db.address": f"127.0.0.1:{server.port}", "db.socket": "", "db.name": name, "db.user": user,
         "shop.name": SHOP_NAME, "shop.email": "owner@example.com", "admin.email": "owner@example.com",
         "admin.first_name": "Dana", "admin.last_name": "Neil", "shop.language": "en", "shop.country": "US",
         "shop.time_zone": "", "shop.currency": "",

@@ -85,7 +85,11 @@ def test_the_files_are_proved_once_they_are_complete_and_the_database_before(mon
 
     prove.run(
         types.SimpleNamespace(
-            check_current=lambda: None, wait_for_tree=wait_for_tree, progress=lambda *_: None, staging="tree"
+            check_current=lambda: None,
+            tell_waiting=None,
+            wait_for_tree=wait_for_tree,
+            progress=lambda *_: None,
+            staging="tree",
         )
     )
     assert order == ["database", "complete", "counted tree", "7 files"]
