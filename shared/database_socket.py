@@ -62,7 +62,9 @@ def check_place(real, servers):
             # Where everybody may write, whoever made something there may replace it
             if not status.st_mode & stat.S_ISVTX:
                 raise ShoplaunchError("db_socket_foreign", "accounts may write to the folder {}".format(path))
-            servers.check(owner, "the owner of what leads on in {}, where accounts may write,".format(path))
+            servers.check(
+                owner, "the owner of what leads on in {}, where accounts may write,".format(path), anybody=True
+            )
         owner = status.st_uid
 
 
@@ -96,8 +98,11 @@ class Servers:
         self._named = named
         self._own = own
 
-    def check(self, user, role):
-        """Raise ShoplaunchError unless `user` (uid) is one of them; `role` says what that user is to the socket."""
+    def check(self, user, role, anybody=False):
+        """Raise ShoplaunchError unless `user` (uid) is one of them; `role` says what that user is to the socket.
+
+        Where `anybody` may come to have that role, one without a name is as foreign as all others.
+        """
         if user in (0, self._own):
             return
         name = _name_of(user)
@@ -106,7 +111,8 @@ class Servers:
         if name is None:
             if user == self._named:
                 return
-            raise ShoplaunchError("db_socket_unnamed", "{} is uid {}, which has no name here".format(role, user))
+            code = "db_socket_foreign" if anybody else "db_socket_unnamed"
+            raise ShoplaunchError(code, "{} is uid {}, which has no name here".format(role, user))
         if user == self._named and user < FIRST_ACCOUNT:
             return
         raise ShoplaunchError("db_socket_foreign", "{} is {} (uid {})".format(role, name, user))

@@ -218,10 +218,10 @@ def test_a_link_is_judged_by_where_it_leads(machine, password):
     "Somebody without a name in this system (CageFS hides neighbours, a container's users have none) listens.",
     "That is no proof, and has a code of its own; the operator names the server's uid (setting db_uid).",
 )
-def test_a_listener_without_a_name_is_nobody_until_the_operator_says_so(machine, server, password):
-    machine.run("mkdir", "-p", "/run/caged")
-    machine.run("chmod", "1777", "/run/caged")
+def test_a_listener_without_a_name_is_nobody_until_the_operator_says_so(machine, password):
+    machine.run("install", "-d", "-m", "1777", "/run/caged")
     impostor = machine.impostor(uid=NAMELESS, unix=["/run/caged/s"])
+    machine.run("chmod", "755", "/run/caged")
     asked = {"password": password, "socket": "/run/caged/s"}
     answer = machine.ask(asked)
     assert (answer["code"], answer["retryable"]) == ("db_socket_unnamed", False)
@@ -232,6 +232,21 @@ def test_a_listener_without_a_name_is_nobody_until_the_operator_says_so(machine,
     packets, _ = impostor.heard()
     assert "code" not in named or not named["code"].startswith("db_socket"), named
     assert packets != []
+
+
+@attack(
+    "A neighbour without a name listens in /tmp while the server is away, to end jobs for good.",
+    "Where everybody may write that is a neighbour like any other: the agent goes on trying.",
+)
+def test_nobody_without_a_name_ends_a_job_for_good(machine, password):
+    impostor = machine.impostor(uid=NAMELESS, unix=[TAKEN])
+    machine.run("mv", "/run/mysqld", "/run/away")
+    try:
+        answer = machine.ask({"password": password})
+    finally:
+        machine.run("mv", "/run/away", "/run/mysqld")
+    assert impostor.heard() == ([], 0)
+    assert (answer["code"], answer["retryable"]) == ("db_socket_foreign", True)
 
 
 @attack(
