@@ -54,11 +54,14 @@ def make_engine(url: str) -> sa.Engine:
 
 
 def _proven(_dialect: Any, _record: Any, arguments: tuple[Any, ...], how: dict[str, Any]) -> Any:
-    """Return a connection whose password no stand-in for the server hears. Raises database_unproven."""
+    """Return a connection whose password no stand-in for the server hears. Raises database_busy: the server is away, as
+    long as somebody else answers in its place."""
     try:
         return ProvenConnection(*arguments, own=True, **how)
     except ShoplaunchError as error:
-        raise ShoplaunchError("database_unproven", f"the controller's database: {error.message}") from None
+        what = "its socket (?unix_socket=PATH, with &socket_uid=NUMBER for a user of another name) or ?ssl_ca=FILE"
+        message = f"the controller's database: {error.message}; nothing was sent. Name {what} in database_url"
+        raise ShoplaunchError("database_busy", message) from None
 
 
 def _prepare_sqlite(engine: sa.Engine) -> None:

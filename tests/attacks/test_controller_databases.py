@@ -58,7 +58,7 @@ def template(address):
     )
 
 
-WAYS = {"the controller's own": (own_database, "database_unproven"), "a template's": (template, "source_database")}
+WAYS = {"the controller's own": (own_database, "database_busy"), "a template's": (template, "source_database")}
 
 
 @attack(
