@@ -76,7 +76,7 @@ def _mariadb(settings: LocalSettings) -> Check:
     except (ShoplaunchError, OSError) as error:
         what = f"Start the server, or set [local] mariadb_socket (now {settings.mariadb_socket})."
         if isinstance(error, OSError):
-            message = f"nobody answers at {settings.mariadb_socket}: {error.strerror}"
+            message = f"the database server does not answer at {settings.mariadb_socket}: {error.strerror}"
             return Check("database", False, message, what)
         return Check("database", False, error.message, advice(error.code) if error.code.startswith("db_") else what)
     return Check("database", True, f"{row[0] if row else '?'} at {settings.mariadb_socket}")

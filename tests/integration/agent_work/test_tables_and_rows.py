@@ -160,8 +160,8 @@ def by_that_clock(monkeypatch, clock, sleep):
     """Everybody's patience goes by `clock()` and `sleep(seconds)`."""
 
     class Patience(importer.Patience):
-        def __init__(self, check, others=None):
-            super().__init__(check, others, clock=clock, sleep=sleep)
+        def __init__(self, check, others=None, tell=None):
+            super().__init__(check, others, clock=clock, sleep=sleep, tell=tell)
 
     monkeypatch.setattr(importer, "Patience", Patience)
     monkeypatch.setattr(import_, "Patience", Patience)
@@ -189,7 +189,7 @@ def test_whoever_gets_no_connection_while_tables_are_made_has_not_failed(site, m
 
     def few():
         if threading.current_thread().name.startswith("import-") and len(made) < len(LATER):
-            raise ShoplaunchError("db_unreachable", "1226 too many connections")
+            raise ShoplaunchError("db_busy", "1226 too many connections")
         return connect()
 
     by_that_clock(monkeypatch, lambda: clock[0], sleep)
