@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import json
 import os
 import re
 from collections import Counter
@@ -51,6 +52,9 @@ _MADE_ANEW = re.compile(
 #: `uniqid()` and the last five characters of its name.
 _CUSTOMER_UPLOAD = re.compile(rb"upload/(?:[0-9a-f]{32,40}(?:_small)?|[0-9a-f]{13}[^/]{1,5})")
 _TEMPLATE_NAME = re.compile(rb"from (['\"])((?:[A-Za-z]:)?[/\\][^'\"]+?)[/\\]+(?:themes|modules|admin[^/\\'\"]*)[/\\]")
+#: Where a theme lies, as PrestaShop keeps it for each shop.
+_THEME_FOLDER = re.compile(r"(.+?)[\\/]+themes[\\/]+[^\\/]+[\\/]*")
+_RECORD_BYTES = 1024 * 1024
 _LOGS = ("error_log", "*/error_log", "var/logs/*.log", "app/logs/*.log", "log/*.log")
 _LOOKED_AT_TEMPLATES = 40
 _HEAD_BYTES = 4096
@@ -162,7 +166,7 @@ def find_version(root: Path) -> str | None:
 
 
 def former_roots(root: Path, series: Series, settings: Iterable[str], folder: str) -> list[str]:
-    """Return where the shop stood when it ran, as its compiled pages, its logs and its settings say.
+    """Return where the shop stood when it ran, as its compiled pages, logs, settings and the theme's record say.
 
     A tree that was copied for packing still names its old place in its texts. The pages are never packed, and those
     that only the web server may read say nothing. `folder` is the path of the shop's address, "" for none.
@@ -176,7 +180,19 @@ def former_roots(root: Path, series: Series, settings: Iterable[str], folder: st
         if found is not None
     )
     most = named.most_common(1)[0][0] if named else None
-    return list(dict.fromkeys([*proven, *([most] if most and not proven else [])]))
+    return list(dict.fromkeys([*proven, *([most] if most and not proven else []), *_recorded_roots(root)]))
+
+
+def _recorded_roots(root: Path) -> Iterator[str]:
+    """Yield the document roots that themes were switched on at, as `config/themes/*/shop*.json` keep them."""
+    for path in sorted(root.glob("config/themes/*/shop*.json")):
+        with contextlib.suppress(OSError, ValueError):
+            record = json.loads(path.read_bytes()[:_RECORD_BYTES])
+            folder = record.get("directory") if isinstance(record, dict) else None
+            found = _THEME_FOLDER.fullmatch(folder) if isinstance(folder, str) else None
+            place = paths.absolute(found.group(1)) if found else None
+            if place and not paths.is_weak(place):
+                yield place
 
 
 def _heads(folder: Path) -> Iterator[bytes]:

@@ -16,6 +16,8 @@ COMMON = {
     "database", "secret", "changeme", "123456", "12345678", "student", "passwd", "put your unique phrase here", "",
 }  # fmt: skip
 SHORTEST = 6
+#: A password of one word stands in texts of that language.
+WORD = re.compile(r"[A-Z]?[a-z]{5,9}")
 #: Tables of WooCommerce and WPML, and the columns that name files.
 WRITTEN_DOWN = {"wc_product_download_directories": "url", "icl_string_positions": "position_in_page"}
 
@@ -50,7 +52,7 @@ def read(shop, server, database):
         made = _wordpress(server, database, tables, settings)
     made.secrets = {
         name: value for name, value in settings.items()
-        if _SECRET.search(name) and len(value) >= SHORTEST and value.lower() not in COMMON
+        if _SECRET.search(name) and len(value) >= SHORTEST and value.lower() not in COMMON and not WORD.fullmatch(value)
     }  # fmt: skip
     recorded = _recorded_paths(shop.tree) | _written_paths(server, database, tables)
     made.paths = [str(shop.tree), *sorted(recorded)]

@@ -128,6 +128,24 @@ def test_without_compiled_pages_logs_and_settings_tell(tree):
 
 
 @pytest.mark.parametrize(
+    ("folder", "root"),
+    [
+        (r"\/var\/www\/html\/prestashop\/themes\/classic\/", ["/var/www/html/prestashop"]),
+        (r"C:\\wamp64\\www\\shop\/themes\/classic\/", ["C:/wamp64/www/shop"]),
+        (r"\/app\/themes\/classic\/", []), (r"themes\/classic\/", []), ("", []),
+    ],
+)  # fmt: skip
+def test_the_record_of_a_theme_tells_where_it_was_switched_on(tree, folder, root):
+    record = tree / "config/themes/classic/shop1.json"
+    record.parent.mkdir(parents=True)
+    record.write_text(f'{{"name":"classic","directory":"{folder}"}}')
+    (record.parent / "shop2.json").write_text("no JSON")
+    (record.parent / "shop3.json").write_text('{"directory":7}')
+    (record.parent / "shop4.json").write_text("[]")
+    assert of_prestashop(tree, series_of("8.2.1"), [], "") == root
+
+
+@pytest.mark.parametrize(
     ("host", "bare", "port", "weak"),
     [("localhost", "localhost", "", True), ("localhost:8080", "localhost", "8080", True),
      ("[::1]:8000", "[::1]", "8000", True),
