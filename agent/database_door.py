@@ -23,6 +23,10 @@ CONNECT_SECONDS = 10
 LOGIN_SECONDS = 60
 
 
+class ServerIsFull(ShoplaunchError):
+    """The server itself is there, and takes nobody else for now."""
+
+
 class Door:
     """A connection to the server: `found` (socket), in time until `exchange` (agent.bounded.Exchange) is over.
 
@@ -73,20 +77,30 @@ def _socket(values):
     uid = int(values["db.uid"]) if values.get("db.uid", "").isdigit() else None
     if values.get("db.socket"):
         try:
-            return connect(values["db.socket"], CONNECT_SECONDS, uid)
+            return _connected(values["db.socket"], uid)
         except OSError as error:
             raise _nobody([values["db.socket"]], error) from None
     failure, tried = None, []
     for path in _usual():
         tried.append(path)
         try:
-            return connect(path, CONNECT_SECONDS, uid)
+            return _connected(path, uid)
+        except ServerIsFull:
+            raise
         except ShoplaunchError as error:
             # Somebody else's; the server may well be at the next
             failure = failure or error
         except OSError as error:
             missing = error
     raise failure or _nobody(tried, missing)
+
+
+def _connected(path, uid):
+    try:
+        return connect(path, CONNECT_SECONDS, uid)
+    except BlockingIOError:
+        # So many wait to be let in that the system takes no more: it is there, and no other door is tried
+        raise ServerIsFull("db_busy", "too many wait to be let in at {}".format(path)) from None
 
 
 def _nobody(tried, error):

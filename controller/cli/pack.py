@@ -33,8 +33,8 @@ _SIGNALS = (signal.SIGTERM, signal.SIGHUP)
 
 @click.command()
 @click.option("--docroot", required=True, type=click.Path(path_type=Path), help="The folder with the shop's index.php.")
-@click.option("--database", "url", help="mysql://user@host:port/name[?unix_socket=...]; password also from "
-              "SHOPLAUNCH_SOURCE_PASSWORD.")  # fmt: skip
+@click.option("--database", "url", help="mysql://user@host:port/name[?unix_socket=PATH|ssl_ca=FILE]; password "
+              "also from SHOPLAUNCH_SOURCE_PASSWORD.")  # fmt: skip
 @click.option("--dump", type=click.Path(path_type=Path), help="A .sql or .sql.gz instead of a live database.")
 @click.option("--recipe", help="What kind of application it is; found by itself when left out.")
 @click.option("--domain", help="The template's domain, where it cannot be found by itself.")

@@ -1,6 +1,8 @@
 """Nobody but the server itself hears the password of a database the controller logs in to: its own, the one a template
 is packed from, and those it makes for accounts."""
 
+import contextlib
+
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
@@ -83,6 +85,16 @@ def test_a_stand_in_at_the_port_learns_no_password(impostor, key, tmp_path, way,
     assert connections_ == 1
     assert error.value.code == code
     assert PASSWORD not in error.value.message
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_server_that_its_certificate_proves_gets_the_password_it_asks_for(impostor, tmp_path, way):
+    authority, port = Authority(tmp_path), free_port()
+    server = impostor(tcp=[port], certificate=authority.issue("127.0.0.1").read_text(), greeting="sha256_password")
+    with contextlib.suppress(ShoplaunchError, TypeError):
+        # It is no database server: what comes after the log-in fails
+        WAYS[way][0](f"127.0.0.1:{port}/shop?ssl_ca={authority.file}")
+    assert any(PASSWORD.encode() in packet for packet in server.heard()[0])
 
 
 @attack(

@@ -14,6 +14,7 @@ from agent.database import OPENING
 from controller.bundles.agent_build import PROJECT, fetch_wheels
 from controller.panels.local.stack import free_port
 from shared.bundle import SESSION
+from tests.interpreters import interpreter
 from tests.mariadb import start_private, stop_private
 from tests.tls_site import Authority
 
@@ -37,11 +38,11 @@ except ShoplaunchError as error:
 """
 
 
-def ask(**values):
-    """Return what connecting as the agent with `values` (names without `db.`) gives."""
+def ask(python=sys.executable, **values):
+    """Return what connecting as the agent with `values` (names without `db.`) gives, by the interpreter `python`."""
     wheels = [str(PROJECT), *map(str, fetch_wheels())]
     done = subprocess.run(
-        [sys.executable, "-c", ASK, json.dumps(wheels)],
+        [python, "-c", ASK, json.dumps(wheels)],
         input=json.dumps({"db." + name: value for name, value in values.items()}),
         capture_output=True, text=True, check=True, cwd=PROJECT,
     )  # fmt: skip
@@ -157,6 +158,19 @@ def proofs(door):
 @pytest.mark.parametrize("way", ["ca", "pin"])
 def test_a_remote_server_whose_certificate_is_proven_is_used_encrypted(encrypting, way):
     assert ask(**over_tcp(encrypting, **proofs(encrypting)[way]))["encrypted"]
+
+
+@pytest.mark.parametrize("series", ["3.6", "3.7"])
+def test_certificates_prove_as_much_to_the_oldest_pythons(encrypting, plain, series):
+    python = interpreter(series)
+    assert "session" in ask(python, **plain.values())
+    for proof in proofs(encrypting).values():
+        assert ask(python, **over_tcp(encrypting, **proof))["encrypted"]
+    # The last leads to the same server, by a name its certificate does not hold
+    wrong = [{"tls": "verify"}, {"tls": "pin", "tls_pin": "0" * 64}, {**proofs(encrypting)["ca"], "host": "127.1"}]
+    for proof in wrong:
+        assert ask(python, **over_tcp(encrypting, **proof))["code"] == "db_tls"
+    assert ask(python, **over_tcp(plain, **proofs(encrypting)["ca"]))["code"] == "db_tls"
 
 
 @pytest.mark.parametrize("tls", ["", "verify"])
