@@ -1,5 +1,6 @@
 """A connection whose whole exchange ends by a deadline: a time-out alone counts anew with every byte that drips in."""
 
+import errno
 import io
 import socket
 import time
@@ -8,12 +9,29 @@ from agent.compat import ascii_name, tls_name
 
 
 class Exchange:
-    """At most `seconds` in all, and `timeout` seconds between two signs of life."""
+    """At most `seconds` in all, and `timeout` seconds between two signs of life; `allow` says how much may come in.
 
-    def __init__(self, timeout, seconds, clock=time.monotonic):
+    With `rate` each byte that comes in earns 1 / `rate` seconds more.
+    """
+
+    def __init__(self, timeout, seconds, rate=None, clock=time.monotonic):
         self._timeout = timeout
         self._clock = clock
         self._end = clock() + seconds
+        self._rate = rate
+        self._allowed = 0
+
+    def allow(self, amount):
+        """From now on `amount` bytes may come in, whatever was allowed before."""
+        self._allowed = amount
+
+    def came(self, amount):
+        """`amount` bytes came in. Raises OSError when those are more than were allowed."""
+        self._allowed -= amount
+        if self._allowed < 0:
+            raise OSError(errno.EMSGSIZE, "the answer is too large")
+        if self._rate:
+            self._end += amount / float(self._rate)
 
     def left(self):
         """Return how long the next step may take, in seconds. Raises socket.timeout when the time is over."""
@@ -51,8 +69,10 @@ class BoundedSocket:
 
     def sendall(self, data):
         """Send all of `data` (bytes)."""
-        self._socket.settimeout(self._exchange.left())
-        self._socket.sendall(data)
+        rest = memoryview(data)
+        while rest:
+            self._socket.settimeout(self._exchange.left())
+            rest = rest[self._socket.send(rest) :]
 
     def makefile(self, mode):
         """Return the stream of what comes in."""
@@ -73,4 +93,6 @@ class _Reader(io.RawIOBase):
 
     def readinto(self, buffer):
         self._socket.settimeout(self._exchange.left())
-        return self._socket.recv_into(buffer)
+        amount = self._socket.recv_into(buffer)
+        self._exchange.came(amount)
+        return amount

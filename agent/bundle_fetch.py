@@ -10,6 +10,11 @@ from shared.errors import ShoplaunchError
 PIECE_BYTES = 256 * 1024
 #: Fetching goes on as long as bytes arrive; after this long without any it fails (the next tick resumes).
 FETCH_IDLE_SECONDS = 120.0
+#: A request that brings less, and not the end, brought nothing: a server that only drips is no server.
+ARRIVED_BYTES = 64 * 1024
+#: Between two looks for the controller's answer while little arrives.
+LOOK_SECONDS = 1.0
+_ENDED = "the connection ended early"
 _RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)\Z")
 
 
@@ -30,7 +35,7 @@ def fetch(
         while stream.tell() < pinned["size"]:
             before = stream.tell()
             problem, retry_after = _fetch_some(pinned, part, door, check, progress)
-            if stream.tell() > before:
+            if not problem or stream.tell() - before >= ARRIVED_BYTES:
                 last_arrival = time.monotonic()
                 backoff.reset()
             if problem and time.monotonic() - last_arrival > idle_seconds:
@@ -111,13 +116,13 @@ def _fetch_some(pinned, part, door, check, progress):
         check()
     offset = part.stream.tell()
     try:
-        response = door.get_from(pinned["url"], offset, part.headers())
+        response = door.get_from(pinned["url"], offset, part.headers(), pinned["size"] + 1)
     except ShoplaunchError as error:
         if error.code != "bundle_missing":
             raise
         return error.message, None
     with response:
-        status = response.getcode()
+        status = response.status
         if status == 200:
             # The first request, a file that changed, or a server that does not resume
             part.begin_anew(response.headers.get("ETag"))
@@ -145,16 +150,26 @@ def _refused(status, headers, by_controller):
 
 
 def _copy(response, stream, size, check, progress):
-    while stream.tell() <= size:
-        try:
-            piece = response.read(PIECE_BYTES)
-        except BROKEN as error:
-            return "the connection broke ({})".format(type(error).__name__)
-        if not piece:
-            return None if stream.tell() >= size else "the connection ended early"
+    problem = None
+    while problem is None and stream.tell() <= size:
+        piece, problem = _next_piece(response)
         stream.write(piece)
         if check is not None:
             check()
         if progress is not None:
             progress(min(1.0, stream.tell() / float(size)))
-    return None
+    return None if problem == _ENDED and stream.tell() >= size else problem
+
+
+def _next_piece(response):
+    """Return (bytes, why none come after them, or None): a whole piece, or what came within LOOK_SECONDS."""
+    pieces, left, end = [], PIECE_BYTES, time.monotonic() + LOOK_SECONDS
+    problem = None
+    try:
+        while left and time.monotonic() < end and problem is None:
+            pieces.append(response.read(left))
+            left -= len(pieces[-1])
+            problem = None if pieces[-1] else _ENDED
+    except BROKEN as error:
+        problem = "the connection broke ({})".format(type(error).__name__)
+    return b"".join(pieces), problem

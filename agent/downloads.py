@@ -1,36 +1,58 @@
-"""Asking a server for a file from some byte on: no proxies, no redirects, which would carry the token elsewhere."""
+"""A file from a server, from some byte on: as slow as a poor line, never as slow as a server that only drips."""
 
-import urllib.error
-import urllib.request
+from agent.bounded import Exchange
+from agent.http import HEADER_BYTES, WIRE_FACTOR
 
-from agent.http import USER_AGENT
-
-
-class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    def redirect_request(self, req, fp, code, msg, headers, newurl):
-        return None
+#: Until the answer begins, and what a line may fall behind.
+GRACE_SECONDS = 60.0
+#: Bytes a second below which nothing is waited for any longer.
+LEAST_RATE = 1024
 
 
-def open_from(url, offset, headers, context, timeout):
-    """Return the open response (urllib's) for the checked `url` from byte `offset` on, whatever its status.
+def exchange(timeout):
+    """Return the Exchange of a download."""
+    return Exchange(timeout, GRACE_SECONDS, rate=LEAST_RATE)
 
-    `headers` (mapping) go to this address only, `context` (SSLContext or None) verifies it, `timeout` is in seconds.
-    Raises OSError, ssl and http.client errors.
-    """
-    request = urllib.request.Request(url)  # noqa: S310 - the scheme is checked
-    request.add_header("User-Agent", USER_AGENT)
-    request.add_header("Accept-Encoding", "identity")
+
+def headers(offset, more):
+    """Return the headers of the request for what comes from byte `offset` on; `more` is a mapping or None."""
+    found = {"Accept-Encoding": "identity"}
     if offset:
-        request.add_header("Range", "bytes={}-".format(offset))
-    for name, value in headers.items():
-        request.add_unredirected_header(name, value)
-    handlers = [urllib.request.ProxyHandler({}), _NoRedirect()]
-    if context is not None:
-        handlers.append(urllib.request.HTTPSHandler(context=context))
-    try:
-        return urllib.request.build_opener(*handlers).open(request, timeout=timeout)
-    except urllib.error.HTTPError as error:
-        # An answer like any other; it is closed by whoever reads it
-        return error
-    except urllib.error.URLError as error:
-        raise error.reason if isinstance(error.reason, OSError) else OSError(str(error.reason)) from None
+        found["Range"] = "bytes={}-".format(offset)
+    found.update(more or {})
+    return found
+
+
+class Download:
+    """The answer of which `most` bytes (None: any number) are wanted; to be closed. `status`, `headers`."""
+
+    def __init__(self, response, exchange, opened, most):
+        self._response = response
+        self._opened = opened
+        self.status = response.status
+        self.headers = response.headers
+        # Counted here: up to Python 3.12 `read1` does not, and would wait for what never comes
+        self._left = response.length
+        exchange.allow(float("inf") if most is None else WIRE_FACTOR * most + HEADER_BYTES)
+
+    def read(self, amount):
+        """Return what has arrived, at least one byte and at most `amount`; b"" at the end.
+
+        Raises OSError and http.client errors.
+        """
+        if self._left is None:
+            return self._response.read1(amount)
+        piece = self._response.read1(min(amount, self._left)) if self._left else b""
+        self._left -= len(piece)
+        return piece
+
+    def close(self):
+        """Read no more."""
+        for found in self._opened:
+            found.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_failure):
+        self.close()

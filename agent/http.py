@@ -21,9 +21,13 @@ DEADLINE_SECONDS = 25.0
 FIRST_DELAY_SECONDS = 1.0
 MAX_DELAY_SECONDS = 60.0
 MAX_BODY_BYTES = 64 * 1024
+#: More are in the headers of no answer.
+HEADER_BYTES = 64 * 1024
+#: What may come in per byte of a body: servers send it in chunks, each with a line of its own.
+WIRE_FACTOR = 4
 USER_AGENT = "shoplaunch-agent"
 #: How a broken connection shows.
-BROKEN = (OSError, http.client.HTTPException)
+BROKEN = (OSError, http.client.HTTPException, UnicodeError)
 
 
 class Answer:
@@ -168,21 +172,28 @@ class Door:
         `tls_untrusted`, `job_invalid`.
         """
         parts = urlsplit(check_address(url))
+        headers = dict(headers, **{"Content-Type": "application/json"})
         opened = []
         try:
             # Made before the time counts
             context = self._context_for(parts)
-            connection = self._connection(parts, context, Exchange(timeout, deadline), opened)
-            connection.request("POST", parts.path + ("?" + parts.query if parts.query else ""), body, dict(
-                headers, **{"Content-Type": "application/json", "User-Agent": USER_AGENT, "Connection": "close"}
-            ))  # fmt: skip
-            response = connection.getresponse()
+            exchange = Exchange(timeout, deadline)
+            response = self._ask("POST", parts, body, headers, context, exchange, opened)
+            exchange.allow(WIRE_FACTOR * MAX_BODY_BYTES)
             return Answer(response.status, response.headers, response.read(MAX_BODY_BYTES))
         except (ssl.CertificateError, *BROKEN) as error:
             raise _unreachable("callback_failed", url, error) from None
         finally:
             for found in opened:
                 found.close()
+
+    def _ask(self, method, parts, body, headers, context, exchange, opened):
+        """Return the http.client response to one request, its body not read yet; its sockets are in `opened`."""
+        connection = self._connection(parts, context, exchange, opened)
+        exchange.allow(HEADER_BYTES)
+        target = (parts.path or "/") + ("?" + parts.query if parts.query else "")
+        connection.request(method, target, body, dict(headers, **{"User-Agent": USER_AGENT, "Connection": "close"}))
+        return connection.getresponse()
 
     def _connection(self, parts, context, exchange, opened):
         """Return a connected HTTPConnection to the address `parts`; its socket is in `opened`."""
@@ -196,19 +207,25 @@ class Door:
         connection.sock = BoundedSocket(opened[-1], exchange)
         return connection
 
-    def get_from(self, url, offset, headers=None, timeout=TIMEOUT_SECONDS):
-        """Return the open response (agent.downloads) for `url` from byte `offset` on; close it after reading.
+    def get_from(self, url, offset, headers=None, most=None, timeout=TIMEOUT_SECONDS):
+        """Return the open Download of `url` from byte `offset` on, of which `most` bytes are wanted.
 
         `headers` (mapping) go to this address only. Raises ShoplaunchError `bundle_missing` when there is no answer,
         `tls_untrusted`, `job_invalid`.
         """
-        # Few accounts fetch their bundle, and what it takes is slow to load
+        # Few accounts fetch their bundle
         from agent import downloads
 
         parts = urlsplit(check_address(url))
+        opened = []
         try:
-            return downloads.open_from(url, offset, headers or {}, self._context_for(parts), timeout)
+            context = self._context_for(parts)
+            exchange = downloads.exchange(timeout)
+            response = self._ask("GET", parts, None, downloads.headers(offset, headers), context, exchange, opened)
+            return downloads.Download(response, exchange, opened, most)
         except (ssl.CertificateError, *BROKEN) as error:
+            for found in opened:
+                found.close()
             raise _unreachable("bundle_missing", url, error) from None
 
 

@@ -7,6 +7,8 @@ from agent.state import write_durably, write_whole
 from shared.events import ESSENTIAL
 
 FOLDER = "outbox"
+#: No event is larger; what is cut off is no JSON.
+MAX_BYTES = 1024 * 1024
 
 
 class Outbox:
@@ -93,7 +95,7 @@ class Outbox:
 def _read(path):
     try:
         with open(path, "rb") as stream:
-            event = json.loads(stream.read().decode("utf-8"))
+            event = json.loads(stream.read(MAX_BYTES).decode("utf-8"))
     except ValueError:
         return None
     return event if isinstance(event, dict) and isinstance(event.get("seq"), int) else None

@@ -9,6 +9,8 @@ from shared.job import STATE_FILE
 from shared.schema import load_schema, validate
 
 FORMAT = 1
+#: Larger is no state of ours.
+MAX_BYTES = 8 * 1024 * 1024
 #: Statuses after which every entry goes straight to cleaning up.
 FINAL = ("done", "cancelled")
 #: Between two durable notes of shards at least.
@@ -83,11 +85,11 @@ class State:
     def _load(self):
         try:
             with open(self._path, "rb") as stream:
-                raw = stream.read()
+                raw = stream.read(MAX_BYTES + 1)
         except FileNotFoundError:
             return {"format": FORMAT}
         try:
-            document = json.loads(raw.decode("utf-8"))
+            document = json.loads(raw.decode("utf-8")) if len(raw) <= MAX_BYTES else None
             problem = self._problem(document)
         except (ValueError, RecursionError):
             problem = "not JSON"

@@ -211,6 +211,17 @@ def test_without_python_the_controller_is_told_once_by(world, box, controller, c
     assert sorted(path.name for path in box.folder.iterdir()) == ["agent.pyz", "job", "run", "state.json"]
 
 
+def test_a_controller_that_only_drips_is_given_up_by_a_client_whose_own_time_out_begins_anew(world, box, controller):
+    if "busybox" in world.shell()[0]:
+        pytest.skip("this shell calls its own wget, which cannot be given a token but as an argument")
+    world.tool("wget")
+    world.python("tools/timeout", '#!/bin/sh\necho "$@" >>"$HOME/called"\nshift\nexec "$@"\n')
+    box.drop()
+    assert world.run().returncode == 3
+    assert len(controller.events) == 1
+    assert (box.home / "called").read_text().startswith("60 wget ")
+
+
 def test_a_python_that_came_and_went_again_is_told_anew(world, box, controller):
     world.tool("curl")
     box.drop()

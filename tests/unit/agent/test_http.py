@@ -15,9 +15,12 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from agent.bounded import Exchange
+from agent.downloads import GRACE_SECONDS, LEAST_RATE
 from agent.http import MAX_DELAY_SECONDS, Answer, Backoff, Door, check_address, safe_address
 from shared.errors import ShoplaunchError
 from tests.agent_box import PROJECT
+from tests.clock import Clock
 from tests.interpreters import interpreter
 
 
@@ -101,7 +104,7 @@ def report(door, url):
 
 def fetch(door, url):
     with door.get_from(url, 0, {"Authorization": "Bearer x"}) as response:
-        return response.getcode()
+        return response.status
 
 
 both_ways = pytest.mark.parametrize("ask", [report, fetch])
@@ -129,6 +132,8 @@ def test_a_certificate_for_another_name_is_refused(secure, ask):
 ASK = """
 import sys
 sys.path.insert(0, sys.argv[1])
+from agent.bounded import Exchange
+from agent.downloads import GRACE_SECONDS, LEAST_RATE
 from agent.http import Door
 from shared.errors import ShoplaunchError
 for url in sys.argv[3:]:
@@ -234,6 +239,21 @@ def test_a_handshake_that_only_drips_is_given_up_at_the_deadline(dripping, secur
     url = f"https://127.0.0.1:{dripping.port}/202"
     with pytest.raises(ShoplaunchError, match="callback_failed"):
         Door(secure.ca).post(url, b"{}", {}, timeout=60, deadline=1)
+
+
+def test_a_download_lasts_as_long_as_enough_of_it_arrives():
+    clock = Clock()
+    slow, fair = (Exchange(15, GRACE_SECONDS, rate=LEAST_RATE, clock=clock) for _ in range(2))
+    for exchange in (slow, fair):
+        exchange.allow(10**9)
+    for _ in range(int(GRACE_SECONDS)):
+        clock.pass_by(1)
+        slow.came(1)
+        fair.came(LEAST_RATE)
+    clock.pass_by(1)
+    assert fair.left() > 0
+    with pytest.raises(socket.timeout):
+        slow.left()
 
 
 def test_an_answer_in_pieces_is_read_whole(dripping):
