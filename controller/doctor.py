@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import socket
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-
-import requests
+from urllib.parse import urlsplit
 
 from controller.billing import whmcs_check
 from controller.billing.whmcs_settings import WhmcsSettings
@@ -16,12 +14,17 @@ from controller.config import Config
 from controller.db import access, bundles, migrate, servers
 from controller.db.engine import make_engine, reading
 from controller.keys import load_keys
+from controller.network import probes
+from controller.network.failures import NetworkError
+from controller.network.http_client import HttpClient, HttpRequest, Limits, Origin
+from controller.network.trust import trusted
 from controller.panels.base import Check
 from controller.panels.registry import open_panel
 from shared.errors import ShoplaunchError, advice
 from shared.job import AGENT_FILE, LAUNCHER_FILE
 
 TIMEOUT_SECONDS = 10
+_READY_BYTES = 64 * 1024
 
 
 def examine(config: Config) -> list[Check]:
@@ -96,10 +99,11 @@ def _mail(config: Config) -> Iterator[Check]:
         return
     where = (config.mail.host, config.mail.port)
     try:
-        with socket.create_connection(where, TIMEOUT_SECONDS):
-            yield Check("", True, f"{where[0]}:{where[1]} answers")
-    except OSError as error:
-        yield Check("", False, f"{where[0]}:{where[1]}: {error}", advice("mail_failed"))
+        probes.connect(*where, TIMEOUT_SECONDS)
+    except NetworkError as problem:
+        yield Check("", False, f"{where[0]}:{where[1]}: {problem.reason}", advice("mail_failed"))
+    else:
+        yield Check("", True, f"{where[0]}:{where[1]} answers")
 
 
 def _whmcs(config: Config) -> Iterator[Check]:
@@ -112,10 +116,11 @@ def _whmcs(config: Config) -> Iterator[Check]:
 def _web(config: Config) -> Iterator[Check]:
     url = config.public_url.rstrip("/") + "/readyz"
     try:
-        answer = requests.get(url, timeout=TIMEOUT_SECONDS, verify=config.callback_ca or True)
-        yield Check("", answer.status_code == 200, f"{url} answered {answer.status_code}", "Look at the server's log.")
-    except requests.RequestException as error:
-        yield Check("", False, f"{url}: {type(error).__name__}", "Start it: `shoplaunch serve`; check public_url.")
+        client = HttpClient(Origin.of(url, trusted(config.callback_ca or "")))
+        answer = client.ask(HttpRequest("GET", urlsplit(url).path), Limits(TIMEOUT_SECONDS, _READY_BYTES))
+        yield Check("", answer.status == 200, f"{url} answered {answer.status}", "Look at the server's log.")
+    except NetworkError as problem:
+        yield Check("", False, f"{url}: {problem.reason}", "Start it: `shoplaunch serve`; check public_url.")
 
 
 def _servers(config: Config) -> Iterator[Check]:

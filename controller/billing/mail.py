@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import smtplib
-import ssl
 import time
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -16,6 +14,8 @@ from controller.billing import texts
 from controller.billing.base import Alarm, Billing, Handover
 from controller.config import MailConfig
 from controller.files import write_durably
+from controller.network.smtp import MailServer, NotDelivered, deliver
+from controller.network.trust import trusted
 from shared.errors import ShoplaunchError
 
 TIMEOUT_SECONDS = 30
@@ -108,11 +108,9 @@ class Mail(Billing):
                 self._put(Path(self._settings.folder), name, message)
             else:
                 self._deliver(message)
-        except smtplib.SMTPResponseException as problem:
-            raise ShoplaunchError("mail_failed", f"the mail server answered {problem.smtp_code}") from None
-        except (OSError, smtplib.SMTPException) as problem:
-            # An address the server refuses, a server that is not there, a folder that is full
-            raise ShoplaunchError("mail_failed", _reason(problem)) from None
+        except (NotDelivered, OSError) as problem:
+            # Or a folder that is full
+            raise ShoplaunchError("mail_failed", str(problem)[:200]) from None
 
     def _put(self, folder: Path, name: str, message: EmailMessage) -> None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -120,21 +118,11 @@ class Mail(Billing):
 
     def _deliver(self, message: EmailMessage) -> None:
         settings = self._settings
-        with smtplib.SMTP(settings.host, settings.port, timeout=TIMEOUT_SECONDS) as server:
-            if settings.starttls:
-                server.starttls(context=ssl.create_default_context())
-            if settings.user is not None:
-                server.login(settings.user, settings.password() or "")
-            server.send_message(message)
+        context = trusted() if settings.starttls else None
+        user, password = settings.user, "" if settings.user is None else settings.password() or ""
+        deliver(MailServer(settings.host, settings.port, context, user, password), message, TIMEOUT_SECONDS)
 
 
 def _filled(text: str, values: dict[str, str]) -> str:
     # One pass: a value that looks like a placeholder stays text
     return Template(text).substitute(values)
-
-
-def _reason(problem: Exception) -> str:
-    if isinstance(problem, smtplib.SMTPRecipientsRefused):
-        return "the recipient was refused"
-    reason = getattr(problem, "strerror", None) or str(problem)
-    return f"{type(problem).__name__}: {reason}"[:200]

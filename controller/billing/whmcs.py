@@ -36,6 +36,8 @@ VARIABLES = (
     "shop_password_to_choose", "shop_name_servers", "shop_status_url", "shop_persian", "shop_is_site",
 )  # fmt: skip
 _UNREACHABLE = "whmcs_unreachable"
+#: Then, too, nobody knows whether it was done.
+_TOO_LARGE = "whmcs_answer_too_large"
 _TEMPLATE_ERRORS = ("email template not found", "email template is disabled")
 
 
@@ -322,7 +324,7 @@ class Whmcs(Billing):
             about.memory.put(settles, None)
             raise _refusal(error) from None
         except ShoplaunchError as error:
-            lost = error.code == _UNREACHABLE and not isinstance(error, NeverAsked)
+            lost = error.code in (_UNREACHABLE, _TOO_LARGE) and not isinstance(error, NeverAsked)
             about.memory.put(settles, self._clock() + SETTLE_SECONDS if lost else None)
             raise
         about.memory.put(settles, None)

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import re
+import ssl
 from collections.abc import Iterator, Mapping
 from typing import Any
-
-import requests
-from urllib3.exceptions import NewConnectionError
+from urllib.parse import urlencode, urlsplit
 
 from controller.billing.whmcs_settings import WhmcsSettings
+from controller.network import json_body
+from controller.network.failures import LARGE, NetworkError
+from controller.network.http_client import HttpClient, HttpRequest, Limits, Origin
+from controller.network.trust import trusted
+from controller.network.words import shown
 from shared.errors import ShoplaunchError
 
-CONNECT_SECONDS = 10
+#: How large an answer may be; a ticket with all its replies is the largest.
 MAX_ANSWER_BYTES = 8 * 1024 * 1024
 #: What WHMCS says when it is we who are not welcome; anything else is about the call.
 _REFUSALS = ("invalid ip", "invalid permissions", "authentication failed", "access denied", "api action")
@@ -45,7 +48,8 @@ class WhmcsApi:
         """Return the answer to `action`; empty values are left out.
 
         Raises WhmcsError when WHMCS says no; ShoplaunchError `whmcs_unreachable` when it is unknown what happened (as
-        NeverAsked when nothing has), `whmcs_refused` when we are not let in or may not do this, `config_invalid`.
+        NeverAsked when nothing has), `whmcs_answer_too_large` (unknown as well), `whmcs_refused` when we are not let
+        in or may not do this, `config_invalid`.
         """
         secret, key = self._settings.secret(), self._settings.access_key()
         form = {name: str(value) for name, value in values.items() if value != ""}
@@ -69,40 +73,33 @@ class WhmcsApi:
 
     def _post(self, action: str, form: Mapping[str, str]) -> tuple[int, bytes]:
         settings = self._settings
+        parts = urlsplit(settings.endpoint)
+        headers = {"Content-Type": "application/x-www-form-urlencoded"}
+        body = urlencode(form).encode("ascii")
         try:
-            with requests.post(
-                settings.endpoint,
-                data=form,
-                timeout=(CONNECT_SECONDS, settings.timeout_seconds),
-                verify=settings.ca or True,
-                allow_redirects=False,
-                stream=True,
-            ) as answer:
-                return answer.status_code, _limited(answer)
-        except (requests.RequestException, OSError) as problem:
-            kind = NeverAsked if _is_before_the_call(problem) else ShoplaunchError
-            raise kind("whmcs_unreachable", f"{action}: {type(problem).__name__}") from None
+            client = HttpClient(Origin.of(settings.endpoint, _trusted(settings)))
+            limits = Limits(settings.timeout_seconds, MAX_ANSWER_BYTES)
+            answer = client.ask(HttpRequest("POST", parts.path, headers, body), limits)
+        except NetworkError as problem:
+            if problem.kind == LARGE:
+                raise ShoplaunchError("whmcs_answer_too_large", f"{action}: {problem.reason}") from None
+            kind = ShoplaunchError if problem.was_connected else NeverAsked
+            raise kind("whmcs_unreachable", f"{action}: {problem.reason}") from None
+        return answer.status, answer.body
 
 
-def _is_before_the_call(problem: Exception) -> bool:
-    # `requests` wraps what urllib3 gave up for: refused, no such host
-    reason = getattr(problem.args[0] if problem.args else None, "reason", None)
-    return isinstance(problem, requests.ConnectTimeout) or isinstance(reason, NewConnectionError)
-
-
-def _limited(answer: requests.Response) -> bytes:
-    content = b""
-    for piece in answer.iter_content(65536):
-        content += piece
-        if len(content) > MAX_ANSWER_BYTES:
-            raise OSError("the answer is too large")
-    return content
+def _trusted(settings: WhmcsSettings) -> ssl.SSLContext:
+    try:
+        return trusted(settings.ca)
+    except OSError as problem:
+        reason = problem.strerror or "no certificates in it"
+        raise ShoplaunchError("config_invalid", f"[whmcs] ca: {reason}") from None
 
 
 def _document(content: bytes) -> dict[str, Any] | None:
     try:
-        found = json.loads(content.decode("utf-8-sig"))
-    except (ValueError, RecursionError):
+        found = json_body.parse(content)
+    except ValueError:
         return None
     return found if isinstance(found, dict) else None
 
@@ -111,7 +108,7 @@ def _harmless(message: str, *secrets: str) -> str:
     for secret in secrets:
         if secret:
             message = message.replace(secret, "***")
-    return " ".join(message.split())[:300]
+    return shown(message, 300)
 
 
 def items(document: Mapping[str, Any], outer: str, inner: str) -> Iterator[dict[str, Any]]:

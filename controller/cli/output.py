@@ -40,9 +40,7 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON."
 
 def show_error(code: str, message: str, what_to_do: str = "") -> None:
     """Print a failure with its code and advice to standard error."""
-    # What others wrote must not steer the terminal
-    shown = "".join(letter if letter.isprintable() or letter in "\n\u200c" else "?" for letter in message)
-    click.echo(f"{code}: {shown}", err=True)
+    click.echo(f"{code}: {_printable(message)}", err=True)
     what_to_do = what_to_do or advice(code)
     if what_to_do and what_to_do != message:
         click.echo(f"What to do: {what_to_do}", err=True)
@@ -129,4 +127,9 @@ def console() -> Console:
 def _text(value: Any) -> str:
     if value is None or value == "":
         return "–"
-    return "yes" if value is True else "no" if value is False else str(value)
+    return "yes" if value is True else "no" if value is False else _printable(str(value))
+
+
+def _printable(text: str) -> str:
+    """Return `text` without what would steer the terminal: others may have written it."""
+    return "".join(letter if letter.isprintable() or letter in "\n\u200c" else "?" for letter in text)

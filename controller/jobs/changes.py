@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from controller.db import jobs, steps
 from controller.db.engine import transact
 from controller.db.jobs import Job
-from controller.jobs import states
+from controller.jobs import foreign, states
 from controller.jobs.private import private_values as private_values
 from controller.jobs.private import sealed as sealed
 from controller.jobs.steps import plan
@@ -67,6 +67,7 @@ def asked_again(connection: sa.Connection, job: Job, names: Iterable[str], now: 
 def as_document(error: BaseException) -> dict[str, Any]:
     """Return {"code", "message", "advice", "retryable"} of a failure; what nobody foresaw is `internal`."""
     if isinstance(error, ShoplaunchError):
-        return dict(error.as_dict())
+        # Its message may repeat what a panel, a shop or an account said
+        return foreign.error_of(error.as_dict())
     # Never its text: it may hold what it was called with
     return dict(ShoplaunchError("internal", f"{type(error).__name__}; see the controller's log").as_dict())

@@ -7,12 +7,15 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from controller.network.words import shown
 from shared.errors import ShoplaunchError
 
 #: Deeper than any evidence is.
 MAX_DEPTH = 12
 #: What JSON readers everywhere hold exactly.
 MAX_NUMBER = 2**53
+#: Of a message or an advice, whoever wrote it.
+MAX_WORDS = 4000
 #: What moves a terminal, turns the direction of a line around, or is no character at all. Line feed and tab stay.
 _UNSHOWN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _REPLACEMENT = "\ufffd"
@@ -44,5 +47,5 @@ def one_line(text: str) -> str:
 
 
 def error_of(error: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the `error` document of an agent with message and advice on one line each."""
-    return {**error, "message": one_line(error["message"]), "advice": one_line(error["advice"])}
+    """Return an `error` document with message and advice on one line each, none longer than a page can show."""
+    return {**error, "message": shown(error["message"], MAX_WORDS), "advice": shown(error["advice"], MAX_WORDS)}

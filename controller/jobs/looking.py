@@ -43,7 +43,7 @@ def look(tools: Tools, job: Job, now: float) -> Job:
         sight, event, verdict = _sight(work, now)
     except ShoplaunchError as error:
         LOG.warning("job %s: the panel cannot be asked: %s", job.id, error.message)
-        document = error.as_dict()
+        document = changes.as_document(error)
         # Without the panel's word only the end of the validity counts
         if _is_final(document) or job.expires_at is None or now < job.expires_at:
             return change(lambda connection, now_job: _unseen(connection, now_job, document, now))

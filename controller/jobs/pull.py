@@ -15,6 +15,8 @@ from shared.schema import validate
 
 #: What the launcher's state says where there is no Python to run the agent with.
 PYTHON_MISSING = "python_missing"
+#: Larger is no state: that of a shop with a thousand shards and tables has a tenth.
+STATE_BYTES = 1_000_000
 _NO_STATE = b'{"format":1}'
 
 
@@ -45,7 +47,7 @@ def look(panel: Panel, account: Account, job: Job) -> Sight:
 
     Raises ShoplaunchError of the panel.
     """
-    state = _state(panel.read_file(account, f"{FOLDER}/{STATE_FILE}"))
+    state = _state(panel, account)
     if state is not None and (state.get("job"), state.get("attempt")) == (job.id, job.attempt):
         return Sight(state, True, True)
     return Sight(state, has_cron_line(panel, account, job.id), panel.list_folder(account, FOLDER) is not None)
@@ -56,7 +58,7 @@ def forget_missing_python(panel: Panel, account: Account) -> None:
 
     Raises ShoplaunchError of the panel.
     """
-    state = _state(panel.read_file(account, f"{FOLDER}/{STATE_FILE}"))
+    state = _state(panel, account)
     if state is not None and state.get("error") == PYTHON_MISSING:
         panel.put_file(account, f"{FOLDER}/{STATE_FILE}", _NO_STATE, 0o600)
 
@@ -64,13 +66,19 @@ def forget_missing_python(panel: Panel, account: Account) -> None:
 def left(panel: Panel, account: Account, job_id: str) -> Sight:
     """Return what is left of the job's agent, all of it looked for. Raises ShoplaunchError of the panel."""
     return Sight(
-        state=_state(panel.read_file(account, f"{FOLDER}/{STATE_FILE}")),
+        state=_state(panel, account),
         cron_line=has_cron_line(panel, account, job_id),
         folder=panel.list_folder(account, FOLDER) is not None,
     )
 
 
-def _state(content: bytes | None) -> dict[str, Any] | None:
+def _state(panel: Panel, account: Account) -> dict[str, Any] | None:
+    try:
+        content = panel.read_file(account, f"{FOLDER}/{STATE_FILE}", limit=STATE_BYTES)
+    except ShoplaunchError as error:
+        if error.code != "file_too_large":
+            raise
+        content = None
     if content is None:
         return None
     try:

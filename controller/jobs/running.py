@@ -115,7 +115,7 @@ def _note(
         )  # fmt: skip
         return changes.with_facts(job, cleaned=None) if came else {}
     if isinstance(result, ShoplaunchError) and result.code == locked.CODE:
-        return _locked_out(connection, job, step, row, result.as_dict(), now)
+        return _locked_out(connection, job, step, row, changes.as_document(result), now)
     return _failed(connection, job, step, row, changes.as_document(result), now)
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import socket
 import ssl
 from dataclasses import dataclass
 from typing import Any
 
 from controller.config import Config
 from controller.jobs import locked
+from controller.network import probes
+from controller.network.failures import UNTRUSTED, NetworkError
+from controller.network.resolver import resolve
 from controller.panels.base import Account, Panel, SiteAddress
 from shared.errors import ShoplaunchError
 
@@ -70,8 +72,8 @@ def context(config: Config) -> ssl.SSLContext:
 def addresses(host: str) -> set[str]:
     """Return the addresses the world's name servers give for `host`; none when it is not known."""
     try:
-        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError):
+        found = resolve(host, None, TIMEOUT_SECONDS)
+    except OSError:
         return set()
     return {str(entry[4][0]) for entry in found}
 
@@ -84,12 +86,7 @@ def leads_to(address: SiteAddress, domain: str) -> bool:
 def look(ip: str, port: int, host: str, trusted: ssl.SSLContext, timeout: float = TIMEOUT_SECONDS) -> Served:
     """Tell whether the server at `ip`:`port` serves a valid certificate for the name `host` (without a port)."""
     try:
-        with (
-            socket.create_connection((ip, port), timeout=timeout) as plain,
-            trusted.wrap_socket(plain, server_hostname=host),
-        ):
-            return Served(True)
-    except ssl.SSLCertVerificationError as problem:
-        return Served(False, f"certificate: {problem.verify_message}")
-    except (OSError, ValueError) as problem:
-        return Served(False, f"no TLS: {getattr(problem, 'strerror', None) or type(problem).__name__}")
+        probes.handshake(ip, port, trusted, host, timeout)
+    except NetworkError as problem:
+        return Served(False, problem.reason if problem.kind == UNTRUSTED else f"no TLS: {problem.reason}")
+    return Served(True)

@@ -94,4 +94,4 @@ def _is_anything_there(work: Work) -> bool:
             raise
         return False
     ours = sight.state is not None and sight.state.get("job") == work.job.id
-    return sight.cron_line or ours or panel.file_sha256(account, f"{FOLDER}/{JOB_FILE}") is not None
+    return sight.cron_line or ours or JOB_FILE in (panel.list_folder(account, FOLDER) or ())

@@ -5,19 +5,26 @@ from __future__ import annotations
 import http.client
 import socket
 import ssl
-import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from http.cookies import CookieError, SimpleCookie
 from urllib.parse import SplitResult, quote, urlencode, urljoin, urlsplit
 
+from controller.network.failures import LARGE, NetworkError
+from controller.network.http_client import HttpAnswer, HttpClient, HttpRequest, Limits, Origin
+from controller.network.words import shown
 from shared.errors import ShoplaunchError
 
+#: For one answer, from the first packet to its last byte; a chain of redirects has twice as long.
 TIMEOUT_SECONDS = 60
 MAX_BODY_BYTES = 8 * 1024 * 1024
 MAX_REDIRECTS = 8
 REDIRECTS = (301, 302, 303, 307, 308)
+#: What browsers keep of a site's cookies, about.
+MAX_COOKIES, MAX_COOKIE_BYTES = 50, 4096
+#: So much of an address or a type is in a message.
+_SHOWN = 200
 _SAFE = "/%:?=&+,;@!$'()*~-._"
 
 
@@ -53,24 +60,9 @@ class Site:
             return None
         return (url.path or "/") + (f"?{url.query}" if url.query else "")
 
-    def connection(self, timeout: float) -> http.client.HTTPConnection:
-        """Return a new connection, not open yet."""
-        if self.context is None:
-            return http.client.HTTPConnection(self.ip, self.port, timeout=timeout)
-        return _Tls(self, self.context, timeout)
-
-
-class _Tls(http.client.HTTPSConnection):
-    """To the site's own address, whatever name servers say; the certificate must be for its host."""
-
-    def __init__(self, site: Site, trusted: ssl.SSLContext, timeout: float) -> None:
-        super().__init__(site.ip, site.port, timeout=timeout, context=trusted)
-        self._name = site.host.partition(":")[0]
-        self._trusted = trusted
-
-    def connect(self) -> None:
-        http.client.HTTPConnection.connect(self)
-        self.sock = self._trusted.wrap_socket(self.sock, server_hostname=self._name)
+    def origin(self) -> Origin:
+        """Return the site's own address, whatever name servers say; its certificate must be for its host."""
+        return Origin(self.ip, self.port, self.context, self.host.partition(":")[0])
 
 
 @dataclass(frozen=True)
@@ -98,42 +90,45 @@ class Visitor:
         With `most` no more bytes than that are read; without, a body above MAX_BODY_BYTES is refused.
         Raises ShoplaunchError `check_failed` for a redirect to another host, too many of them, or no answer.
         """
+        end = time.monotonic() + 2 * self._timeout
         for redirects in range(MAX_REDIRECTS + 1):
-            status, headers, body = self.ask(path, name, form, most)
-            target, form = headers.get("Location"), None
-            if status not in REDIRECTS or not target:
-                return Answer(status, path, body, headers.get("Content-Type", ""), redirects)
+            answer = self.ask(path, name, form, most, end)
+            target, form = answer.headers.get("Location"), None
+            if answer.status not in REDIRECTS or not target:
+                kind = _shown(answer.headers.get("Content-Type", ""))
+                return Answer(answer.status, path, answer.body, kind, redirects)
             path = _followed(self.site, path, target, name)
-        raise ShoplaunchError("check_failed", f"{name}: {path} redirects without end")
+        raise ShoplaunchError("check_failed", f"{name}: {_shown(path)} redirects without end")
 
     def ask(
-        self, path: str, name: str, form: Mapping[str, str] | None = None, most: int | None = None
-    ) -> tuple[int, http.client.HTTPMessage, bytes]:
-        """Return (status, headers, body) of one answer, nothing followed. Raises ShoplaunchError `check_failed`."""
-        connection = self.site.connection(self._timeout)
-        shown = path.partition("?")[0] if form is not None else path
+        self,
+        path: str,
+        name: str,
+        form: Mapping[str, str] | None = None,
+        most: int | None = None,
+        end: float | None = None,
+    ) -> HttpAnswer:
+        """Return one answer, nothing followed; at `end` (monotonic) it is too late. Raises ShoplaunchError
+        `check_failed`."""
+        where = _shown(path.partition("?")[0] if form is not None else path)
+        sent = None if form is None else urlencode(form).encode("ascii")
+        left = self._timeout if end is None else max(0.0, min(self._timeout, end - time.monotonic()))
+        limits = Limits(left, most or MAX_BODY_BYTES, is_cut=most is not None)
+        request = HttpRequest(
+            "GET" if form is None else "POST", quote(path, safe=_SAFE), self._headers(path, form), sent
+        )
         try:
-            connection.connect()
-            with _ended_after(connection.sock, self._timeout):
-                sent = None if form is None else urlencode(form)
-                method = "GET" if form is None else "POST"
-                connection.request(method, quote(path, safe=_SAFE), sent, self._headers(path, form))
-                answer = connection.getresponse()
-                body = answer.read((most or MAX_BODY_BYTES) + 1)
-                if answer.length and len(body) <= (most or MAX_BODY_BYTES):
-                    raise http.client.IncompleteRead(body)
-        except (OSError, http.client.HTTPException) as problem:
-            reason = getattr(problem, "strerror", None) or type(problem).__name__
-            raise ShoplaunchError("check_failed", f"{name}: no answer to {shown}: {reason}") from None
-        finally:
-            connection.close()
-        if most is None and len(body) > MAX_BODY_BYTES:
-            raise ShoplaunchError("check_failed", f"{name}: {shown} answers more than {MAX_BODY_BYTES} bytes")
+            answer = HttpClient(self.site.origin()).ask(request, limits)
+        except NetworkError as problem:
+            if problem.kind == LARGE:
+                message = f"{name}: {where} answers more than {limits.body_bytes} bytes: {problem.reason}"
+                raise ShoplaunchError("check_failed", message) from None
+            raise ShoplaunchError("check_failed", f"{name}: no answer to {where}: {problem.reason}") from None
         _keep_cookies(self._cookies, answer.headers)
-        return answer.status, answer.headers, body
+        return answer
 
     def _headers(self, path: str, form: Mapping[str, str] | None) -> dict[str, str]:
-        headers = {"Host": self.site.host, "User-Agent": "Shoplaunch", "Accept": "*/*", "Connection": "close"}
+        headers = {"Host": self.site.host, "User-Agent": "Shoplaunch", "Accept": "*/*"}
         if self._cookies:
             headers["Cookie"] = "; ".join(f"{key}={value}" for key, value in self._cookies.items())
         if form is not None:
@@ -161,33 +156,8 @@ def visit(site: Site, path: str, name: str, timeout: float = TIMEOUT_SECONDS) ->
 
 def redirect(site: Site, path: str, name: str, timeout: float = TIMEOUT_SECONDS) -> tuple[int, str | None]:
     """Return (status, Location or None) of the answer to GET `path`, nothing followed. Raises check_failed."""
-    status, headers, _body = Visitor(site, timeout).ask(path, name)
-    return status, headers.get("Location")
-
-
-@contextmanager
-def _ended_after(connection: socket.socket, seconds: float) -> Iterator[None]:
-    """End the connection when the whole exchange takes longer: its own timeout counts only from byte to byte.
-
-    Raises TimeoutError then, whatever the cut-off answer looks like.
-    """
-    over = threading.Event()
-
-    def end() -> None:
-        over.set()
-        # It may have been closed by the other side a moment ago
-        with suppress(OSError):
-            connection.shutdown(socket.SHUT_RDWR)
-
-    timer = threading.Timer(seconds, end)
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
-    if over.is_set():
-        raise TimeoutError
+    answer = Visitor(site, timeout).ask(path, name)
+    return answer.status, answer.headers.get("Location")
 
 
 def _keep_cookies(cookies: dict[str, str], headers: http.client.HTTPMessage) -> None:
@@ -201,19 +171,28 @@ def _keep_cookies(cookies: dict[str, str], headers: http.client.HTTPMessage) -> 
         for key, morsel in jar.items():
             if morsel["max-age"] == "0":
                 cookies.pop(key, None)
-            else:
+            elif len(key) + len(morsel.coded_value) <= MAX_COOKIE_BYTES and (
+                key in cookies or len(cookies) < MAX_COOKIES
+            ):
                 cookies[key] = morsel.coded_value
 
 
+def _shown(text: str) -> str:
+    """Return what a message shows of an address or a type, which a shop may have written."""
+    return shown(text, _SHOWN)
+
+
 def _followed(site: Site, path: str, target: str, name: str) -> str:
+    where = f"{name}: {_shown(path)}"
     try:
         url = urlsplit(urljoin(f"{site.scheme}://{site.host}{path}", target))
     except ValueError:
-        raise ShoplaunchError("check_failed", f"{name}: {path} leads to what is no address") from None
+        raise ShoplaunchError("check_failed", f"{where} leads to what is no address") from None
     followed = site.own_path(url)
     if followed is None:
         # Never the whole address: what follows the host may be a session's key
-        raise ShoplaunchError("check_failed", f"{name}: {path} leads to another host: {url.scheme}://{url.netloc}")
+        other = _shown(f"{url.scheme}://{url.netloc}")
+        raise ShoplaunchError("check_failed", f"{where} leads to another host: {other}")
     if not f"{url.path}/".startswith(site.base_uri):
-        raise ShoplaunchError("check_failed", f"{name}: {path} leads out of the shop's folder {site.base_uri}")
+        raise ShoplaunchError("check_failed", f"{where} leads out of the shop's folder {site.base_uri}")
     return followed

@@ -209,7 +209,8 @@ class Panel(ABC):
 
     @abstractmethod
     def read_file(self, account: Account, path: str, limit: int = 1_000_000) -> bytes | None:
-        """Return the file's content up to `limit` bytes, None when it does not exist. Raises path_refused for links."""
+        """Return the file's content, None when it does not exist. Raises path_refused for links and for what is no
+        file, file_too_large above `limit` bytes: its size is looked at before it is read."""
 
     @abstractmethod
     def put_file(self, account: Account, path: str, content: bytes, mode: int) -> None:

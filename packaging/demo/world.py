@@ -22,10 +22,12 @@ from pathlib import Path
 from typing import Any
 
 import pymysql
-import requests
 
 from controller.files import write_durably
 from controller.installation import new_password
+from controller.network.failures import NetworkError
+from controller.network.http_client import HttpClient, HttpRequest, Limits, Origin
+from controller.network.trust import trusted
 from controller.panels.local.stack import Stack, free_port
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -159,8 +161,9 @@ class World:
 
     def _answers(self) -> bool:
         try:
-            return requests.get(self.url + "/healthz", timeout=5).status_code == 200
-        except requests.RequestException:
+            client = HttpClient(Origin.of(self.url, trusted()))
+            return client.ask(HttpRequest("GET", "/healthz"), Limits(seconds=5, body_bytes=65536)).status == 200
+        except NetworkError:
             # It listens before it is able to answer
             return False
 

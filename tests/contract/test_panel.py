@@ -190,7 +190,8 @@ def test_files_are_written_read_hashed_listed_and_removed(driver, account):
     for _ in range(2):
         panel.put_file(account, f"{FOLDER}/job", content, 0o600)
     assert panel.read_file(account, f"{FOLDER}/job") == content
-    assert panel.read_file(account, f"{FOLDER}/job", limit=10) == content[:10]
+    assert panel.read_file(account, f"{FOLDER}/job", limit=len(content)) == content
+    assert code_of(lambda: panel.read_file(account, f"{FOLDER}/job", limit=len(content) - 1)) == "file_too_large"
     assert panel.file_sha256(account, f"{FOLDER}/job") == sha256_hex(content)
     panel.put_file(account, f"{FOLDER}/job", b"", 0o600)
     assert panel.read_file(account, f"{FOLDER}/job") == b""

@@ -171,7 +171,11 @@ class FolderPanel(Panel):
     def read_file(self, account, path, limit=1_000_000):
         self._called("read_file", path)
         found = self._path(account, path)
-        return found.read_bytes()[:limit] if found.is_file() else None
+        if not found.is_file():
+            return None
+        if found.stat().st_size > limit:
+            raise ShoplaunchError("file_too_large", f"{path} has more than {limit} bytes")
+        return found.read_bytes()
 
     def put_file(self, account, path, content, mode):
         self._called("put_file", path)

@@ -11,7 +11,7 @@ import pytest
 from controller import cli
 
 #: Libraries of the controller's service, none of which packing needs.
-SERVICE = ("sqlalchemy", "alembic", "flask", "requests")
+SERVICE = ("sqlalchemy", "alembic", "flask", "controller.network")
 
 
 def loaded_for(command):

@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 import secrets
 import string
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
 from controller.panels.base import Account
 from controller.panels.cpanel import acts
 from controller.panels.cpanel.acts import Deed, Reasons
-from controller.panels.cpanel.answers import is_on, rows
+from controller.panels.cpanel.answers import is_on, listed, rows
 from controller.panels.cpanel.looks import Looks, side_by_side
 from controller.panels.cpanel.settings import DOMAIN, CpanelSettings
 from controller.panels.cpanel.whm import LONG_SECONDS, Whm
@@ -28,6 +28,8 @@ SYSTEM = frozenset((
     "named", "operator", "games", "polkitd", "postgres", "sshd", "systemd", "tomcat", "virtfs", "system", "all",
     "dirs",
 ))  # fmt: skip
+#: More has no domain.
+MAX_NAME_SERVERS = 13
 #: What the steps up to the cron line want to know, besides summary and domain; the crontab cannot be asked with them.
 FIRST_LOOKS = ("restrictions", "databases", "users", "server", "vhosts", "installed_php", "folder", "stamp")
 _CLASSES = (string.ascii_lowercase, string.ascii_uppercase, string.digits, "-_.+")
@@ -109,7 +111,7 @@ class Accounts:
             return told
         answer = self._whm.call("get_nameserver_config", look=True)
         found = answer.data.get("nameservers") if answer.ok and isinstance(answer.data, dict) else None
-        return [str(name) for name in found if name] if isinstance(found, list) else []
+        return _host_names(found) if isinstance(found, list) else []
 
     def _create(self, user: str, domain: str, email: str) -> tuple[str, ...]:
         """Make the account; return the name servers the panel named."""
@@ -125,8 +127,7 @@ class Accounts:
             self.see_first(user, domain)
         if _summary(looks) is not None:
             told = deed.answer.data if isinstance(deed.answer.data, dict) else {}
-            named = (told.get(f"nameserver{number}") for number in ("", "2", "3", "4"))
-            return tuple(str(name) for name in named if name)
+            return tuple(_host_names([told.get(f"nameserver{number}") for number in ("", "2", "3", "4")]))
         if deed.silence is not None:
             raise deed.silence
         other = self._whm.call("accountsummary", look=True, domain=domain)
@@ -182,13 +183,14 @@ def place_of(looks: Looks, domain: str) -> dict[str, Any] | None:
     every = looks.see("domains")
     if not every.ok or not isinstance(every.data, dict):
         return None
-    main = every.data.get("main_domain") or {}
-    others = [*(every.data.get("addon_domains") or []), *(every.data.get("sub_domains") or [])]
+    main = every.data.get("main_domain")
+    main = main if isinstance(main, dict) else {}
+    others = [*listed(every.data.get("addon_domains")), *listed(every.data.get("sub_domains"))]
     for one in (main, *others):
         if isinstance(one, dict) and one.get("domain") == domain:
             return {**one, "homedir": one.get("homedir") or main.get("homedir")}
-    parked = [one.get("domain") if isinstance(one, dict) else one for one in every.data.get("parked_domains") or []]
-    return dict(main) if domain in parked and isinstance(main, dict) else None
+    parked = [one.get("domain") if isinstance(one, dict) else one for one in listed(every.data.get("parked_domains"))]
+    return dict(main) if domain in parked and main else None
 
 
 def _summary(looks: Looks) -> dict[str, Any] | None:
@@ -202,3 +204,9 @@ def _password() -> str:
     letters = [secrets.choice(one) for one in _CLASSES for _ in range(7)]
     secrets.SystemRandom().shuffle(letters)
     return "".join(letters)
+
+
+def _host_names(found: Sequence[object]) -> list[str]:
+    """Return those that are host names, which clients are told: no more than any domain has."""
+    names = (str(one).strip().rstrip(".").lower() for one in found[:MAX_NAME_SERVERS])
+    return [name for name in names if DOMAIN.match(name)]

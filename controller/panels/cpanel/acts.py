@@ -7,7 +7,7 @@ from collections.abc import Callable
 from controller.panels.cpanel import privileges
 from controller.panels.cpanel.answers import Answer, is_on, rows, unlimited
 from controller.panels.cpanel.looks import Looks, side_by_side
-from controller.panels.cpanel.whm import Whm
+from controller.panels.cpanel.whm import SILENT, Whm
 from shared.errors import ShoplaunchError
 
 #: feature of cPanel -> what it is to people
@@ -31,7 +31,7 @@ class Deed:
         try:
             self.answer = act()
         except ShoplaunchError as error:
-            if error.code != "panel_unreachable":
+            if error.code not in SILENT:
                 raise
             self.silence = error
 

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from controller.network.words import shown
+
 #: Marks of a single answer, new each time and of no use to anybody.
 _XID = re.compile(r"\(XID [a-z0-9]+\)\s*", re.IGNORECASE)
 _FAILURE = re.compile(r"\AAPI failure:\s*", re.IGNORECASE)
@@ -29,7 +31,7 @@ def clean(text: object, hidden: Iterable[str] = ()) -> str:
     for secret in hidden:
         if secret:
             found = found.replace(secret, "•••")
-    return " ".join(found.split())[:_TEXT_LIMIT]
+    return shown(found, _TEXT_LIMIT)
 
 
 def is_on(value: object) -> bool:
@@ -47,6 +49,11 @@ def rows(data: Any, *keys: str) -> list[dict[str, Any]]:
     if isinstance(data, Mapping):
         data = next((data[key] for key in (*keys, "payload") if key in data), [])
     return [dict(one) for one in data if isinstance(one, Mapping)] if isinstance(data, list) else []
+
+
+def listed(value: Any) -> list[Any]:
+    """Return `value` where it is a list, else an empty one."""
+    return value if isinstance(value, list) else []
 
 
 def whm(document: Any, hidden: Iterable[str] = ()) -> Answer:

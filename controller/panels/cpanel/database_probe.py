@@ -10,9 +10,10 @@ import hashlib
 import socket
 import ssl
 import struct
-import time
 from dataclasses import dataclass
 
+from controller.network.exchange import Exchange
+from controller.network.words import shown
 from controller.panels.base import DatabaseEndpoint
 from shared.database_login import LOGIN_BYTES, REVEALING
 
@@ -35,9 +36,9 @@ class Seen:
 
 def look(endpoint: DatabaseEndpoint) -> Seen:
     """Look at the server of `endpoint`, whose `tls` is set. Raises OSError where it cannot be looked at from here."""
-    end = time.monotonic() + SECONDS
-    with contextlib.closing(socket.create_connection((endpoint.host, endpoint.port), SECONDS)) as found:
-        flags, plugin = _greeting(found, end)
+    exchange = Exchange(SECONDS)
+    with contextlib.closing(exchange.connect(endpoint.host, endpoint.port)) as found:
+        flags, plugin = _greeting(found, exchange)
         if endpoint.tls == "plain":
             if plugin in _WHOLE:
                 return Seen(False, f"users log in by {plugin}, which over plain connections reveals their password")
@@ -45,15 +46,15 @@ def look(endpoint: DatabaseEndpoint) -> Seen:
         if not flags & _ENCRYPTS:
             return Seen(False, f"it does not encrypt, and db_tls is {endpoint.tls}")
         found.sendall(struct.pack("<I", len(_WISH))[:3] + b"\1" + _WISH)
-        return _certificate(found, endpoint, end)
+        return _certificate(found, endpoint, exchange)
 
 
-def _certificate(found: socket.socket, endpoint: DatabaseEndpoint, end: float) -> Seen:
+def _certificate(found: socket.socket, endpoint: DatabaseEndpoint, exchange: Exchange) -> Seen:
     """Encrypt and look whether the certificate proves the server."""
     context = ssl.create_default_context(cadata=endpoint.tls_ca or None)
     if endpoint.tls == "pin":
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    found.settimeout(_left(end))
+    found.settimeout(exchange.left())
     try:
         with context.wrap_socket(found, server_hostname=endpoint.host) as secure:
             digest = hashlib.sha256(secure.getpeercert(binary_form=True) or b"").hexdigest()
@@ -65,14 +66,14 @@ def _certificate(found: socket.socket, endpoint: DatabaseEndpoint, end: float) -
     return Seen(True, f"proven by its certificate (db_tls={endpoint.tls})")
 
 
-def _greeting(found: socket.socket, end: float) -> tuple[int, str]:
+def _greeting(found: socket.socket, exchange: Exchange) -> tuple[int, str]:
     """Return (flags, name of the plug-in users log in by). Raises OSError for anything but a greeting."""
-    size = int.from_bytes(_exactly(found, 4, end)[:3], "little")
+    size = int.from_bytes(_exactly(found, 4, exchange)[:3], "little")
     if not 0 < size <= LOGIN_BYTES:
         raise OSError("it is no database server")
-    data = _exactly(found, size, end)
+    data = _exactly(found, size, exchange)
     if data[0] == _ERROR:
-        raise OSError(data[3:].decode("utf-8", "replace")[:200])
+        raise OSError(shown(data[3:].decode("utf-8", "replace"), 200))
     after = data.find(b"\0", 1) + 1
     fixed = data[after : after + 31]
     if data[0] != _GREETING or after < 1 or len(fixed) < 31:
@@ -82,19 +83,12 @@ def _greeting(found: socket.socket, end: float) -> tuple[int, str]:
     return low | high << 16, name.decode("ascii", "replace")
 
 
-def _exactly(found: socket.socket, size: int, end: float) -> bytes:
+def _exactly(found: socket.socket, size: int, exchange: Exchange) -> bytes:
     data = b""
     while len(data) < size:
-        found.settimeout(_left(end))
+        found.settimeout(exchange.left())
         piece = found.recv(size - len(data))
         if not piece:
             raise OSError("it ends the connection")
         data += piece
     return data
-
-
-def _left(end: float) -> float:
-    left = end - time.monotonic()
-    if left <= 0:
-        raise TimeoutError("it does not answer in time")
-    return left

@@ -227,7 +227,7 @@ class CpanelPanel(Panel):
 
     def read_file(self, account: Account, path: str, limit: int = 1_000_000) -> bytes | None:
         """See Panel.read_file."""
-        return self.files(account).read(path, limit)
+        return self.files(account).read_whole(path, limit)
 
     def put_file(self, account: Account, path: str, content: bytes, mode: int) -> None:
         """See Panel.put_file; only text can be written through this panel."""

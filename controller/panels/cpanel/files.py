@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from controller.panels.cpanel.acts import Deed, Reasons
-from controller.panels.cpanel.answers import Answer
+from controller.panels.cpanel.answers import Answer, listed
 from controller.panels.cpanel.cron import OURS, Crontab
 from controller.panels.cpanel.looks import LISTING, READING, Looks, Started
 from controller.panels.cpanel.whm import Whm
@@ -23,6 +23,10 @@ NEW = ".new"
 BORN_WITH = (LAUNCHER_FILE, AGENT_FILE, STAMP_FILE, BUNDLE_FILE)
 #: A file is replaced in three calls; each may be the one that gets no answer.
 TRIES = 3
+#: Of an answer with a file's text: a byte may be written with six, and something is around it.
+ESCAPED_BYTES, ENVELOPE_BYTES = 6, 64 * 1024
+#: The answer to a look into a folder with some ten thousand entries.
+FOLDER_BYTES = 16 * 1024 * 1024
 _STAMP = f"{FOLDER}/{STAMP_FILE}"
 _UTF8: dict[str, Any] = {"from_charset": "UTF-8", "to_charset": "UTF-8"}
 
@@ -78,12 +82,29 @@ class Files:
     def _list(self, path: str) -> Answer:
         folder = "" if path == "." else path
         where = f"{self._home}/{folder}".rstrip("/")
-        return self._whm.uapi(self._user, "Fileman", "list_files", look=True, dir=where, **LISTING)
+        return self._whm.uapi(self._user, "Fileman", "list_files", look=True, limit=FOLDER_BYTES, dir=where, **LISTING)
 
     def entry(self, path: str) -> dict[str, Any] | None:
         """Return what the panel says of one file, None when it is not there."""
         found = self.entries(posixpath.dirname(checked(path)) or ".")
         return None if found is None else found.get(posixpath.basename(path))
+
+    def read_whole(self, path: str, limit: int) -> bytes | None:
+        """Return a text file's bytes, None when it is not there; its size is looked at first: the account may have
+        written it. Raises path_refused for links, file_too_large above `limit` bytes."""
+        found = self.entry(path)
+        if found is None:
+            return None
+        if _is_link(found):
+            raise ShoplaunchError("path_refused", f"{path} is a link")
+        size = size_of(found)
+        content = self.read(path, limit + 1) if size is None or size <= limit else None
+        if content is None and size is not None and size <= limit:
+            # Gone since
+            return None
+        if content is None or len(content) > limit:
+            raise ShoplaunchError("file_too_large", f"{path} of {self._user} has more than {limit} bytes")
+        return content
 
     def read(self, path: str, limit: int) -> bytes | None:
         """Return a text file's first `limit` bytes, None when it is not there. Raises path_refused for links."""
@@ -93,8 +114,9 @@ class Files:
         else:
             where = self._whole(folder)
             answer = self._whm.uapi(
-                self._user, "Fileman", "get_file_content", look=True, dir=where, file=name, **READING
-            )
+                self._user, "Fileman", "get_file_content",
+                look=True, limit=ESCAPED_BYTES * limit + ENVELOPE_BYTES, dir=where, file=name, **READING,
+            )  # fmt: skip
         if answer.ok and isinstance(answer.data, dict):
             return str(answer.data.get("content") or "").encode("utf-8", "surrogateescape")[:limit]
         found = self.entry(path)
@@ -343,11 +365,19 @@ def mode_of(row: Mapping[str, Any]) -> int | None:
         return None
 
 
+def size_of(row: Mapping[str, Any]) -> int | None:
+    """Return the size of a listed file, None when the panel does not tell."""
+    try:
+        return int(row["size"])
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
 def _listed(data: Any) -> list[dict[str, Any]]:
     """Return the rows of either shape: a list, or files and folders apart."""
     if isinstance(data, dict):
-        data = [*(data.get("dirs") or []), *(data.get("files") or [])]
-    return [dict(one) for one in data or [] if isinstance(one, dict)]
+        data = [*listed(data.get("dirs")), *listed(data.get("files"))]
+    return [dict(one) for one in listed(data) if isinstance(one, dict)]
 
 
 def _name(row: dict[str, Any]) -> str:

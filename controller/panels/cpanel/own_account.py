@@ -14,7 +14,7 @@ from controller.panels.cpanel.acts import Deed, Reasons
 from controller.panels.cpanel.answers import Answer
 from controller.panels.cpanel.files import NEW, Files
 from controller.panels.cpanel.looks import Looks
-from controller.panels.cpanel.whm import Request, Whm
+from controller.panels.cpanel.whm import ANSWER_BYTES, Call, Request, Whm
 from shared.errors import ShoplaunchError
 
 #: A bundle of some hundred megabytes over a slow line.
@@ -39,14 +39,15 @@ class OwnAccount(Whm):
         if not request.account:
             return Answer(False, {}, f"{request.function} is not to be had on port {self.port}")
         own = replace(request, account="")
-        document = self._ask(f"execute/{request.function.replace('::', '/')}", own.fields, look, seconds)
-        return answers.uapi(document, request.hidden)
+        call = Call(f"execute/{request.function.replace('::', '/')}", own.fields, seconds, request.answer_bytes)
+        return answers.uapi(self._ask(call, look), request.hidden)
 
     def upload(self, folder: str, name: str, source: Path) -> Answer:
         """Put the file `source` into `folder` (absolute) under `name`; ok when the panel says so of the file itself."""
         with source.open("rb") as stream:
             form = _Form({"dir": folder, "overwrite": "1"}, name, stream, source.stat().st_size)
-            document = self._ask("execute/Fileman/upload_files", form, False, UPLOAD_SECONDS, form.kind)
+            call = Call("execute/Fileman/upload_files", form, UPLOAD_SECONDS, ANSWER_BYTES, form.kind)
+            document = self._ask(call, False)
         answer = answers.uapi(document)
         failed = [row for row in answers.rows(answer.data, "uploads") if not answers.is_on(row.get("status"))]
         if answer.ok and failed:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from controller.panels.cpanel.acts import Deed, Reasons
-from controller.panels.cpanel.answers import rows
+from controller.panels.cpanel.answers import listed, rows
 from controller.panels.cpanel.looks import Looks
 from controller.panels.cpanel.whm import Whm
 from shared.errors import ShoplaunchError
@@ -95,8 +95,8 @@ class Php:
         answer = self._looks.see("installed_php")
         if not answer.ok:
             raise self._why(answer.text)
-        listed = answer.data.get("versions") if isinstance(answer.data, dict) else answer.data
-        names = [str(one) for one in listed or [] if _PACKAGE.match(str(one))]
+        found = answer.data.get("versions") if isinstance(answer.data, dict) else answer.data
+        names = [str(one) for one in listed(found) if _PACKAGE.match(str(one))]
         return sorted(names, key=_number, reverse=True)
 
     def _choose(self, minimum: str, maximum: str | None) -> str:

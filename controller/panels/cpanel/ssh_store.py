@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
-import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
+from controller import processes
+from controller.processes import Bounds, TooMuchOutput
 from shared.encoding import sha256_hex
 from shared.errors import ShoplaunchError
 
@@ -20,6 +23,8 @@ OPTIONS = (
 SECONDS = 120
 #: A bundle of some hundred megabytes over a slow line.
 LONG_SECONDS = 4 * 3600
+#: The largest text that is read, and a folder of many thousand entries.
+OUTPUT_BYTES = 16 * 1024 * 1024
 #: What OpenSSH ends with when it did not get as far as the command.
 _NO_CONNECTION = 255
 _LINE = re.compile(r"(?P<kind>[^|]*)\|(?P<size>[0-9]+)\|(?P<mode>[0-7]+)\|(?P<name>.+)\Z")
@@ -120,18 +125,34 @@ class SshStore:
         script = f"set -eu; cd; {_NO_LINKS.format(parents=parents)}; {script}"
         # In one line and in single quotes: whatever the login's own shell is, it hands this on
         command = ["ssh", *_options(self._settings), "--", self._target, f"exec sh -c {shlex.quote(script)}"]
-        given: dict[str, Any] = {"input": content} if isinstance(content, bytes) else {"stdin": content}
         try:
-            done = subprocess.run(command, capture_output=True, timeout=seconds, check=False, **given)
+            with _given(content) as given:
+                done = processes.run(command, given, Bounds(seconds, OUTPUT_BYTES))
         except FileNotFoundError:
             raise ShoplaunchError("ssh_failed", "there is no OpenSSH client on this machine") from None
-        except subprocess.TimeoutExpired:
+        except TimeoutError:
             raise ShoplaunchError("ssh_failed", f"{self._target} did not finish within {seconds} s") from None
+        except TooMuchOutput:
+            message = f"{self._target} sent more than {OUTPUT_BYTES} bytes"
+            raise ShoplaunchError("panel_answer_too_large", message) from None
         if done.returncode == 0:
             return bytes(done.stdout)
         said = (done.stderr.decode("utf-8", "replace").strip().splitlines() or ["no reason given"])[-1][:300]
         code = {_NO_CONNECTION: "ssh_failed", _LINK_FOUND: "path_refused"}.get(done.returncode, "file_error")
         raise ShoplaunchError(code, f"{self._target}: {said}")
+
+
+@contextmanager
+def _given(content: bytes | IO[bytes]) -> Iterator[IO[bytes]]:
+    """Give a file that holds `content`."""
+    if not isinstance(content, bytes):
+        yield content
+        return
+    # In memory, as it may be a secret
+    with os.fdopen(os.memfd_create("content"), "w+b") as made:
+        made.write(content)
+        made.seek(0)
+        yield made
 
 
 def _options(settings: Path | None) -> list[str]:

@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import logging
-import ssl
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from http.cookiejar import DefaultCookiePolicy
 from typing import Any, ClassVar
 from urllib.parse import urlencode
 
-import requests
-from requests.adapters import HTTPAdapter
-
+from controller.network import json_body
+from controller.network.failures import LARGE, UNTRUSTED, NetworkError
+from controller.network.http_client import Body, HttpAnswer, HttpClient, HttpRequest, Limits, Origin
+from controller.network.trust import trusted
 from controller.panels.cpanel import answers
 from controller.panels.cpanel.answers import Answer
 from controller.panels.cpanel.gate import Gate, entrance
 from shared.errors import ShoplaunchError
 
 LOG = logging.getLogger(__name__)
-CONNECT_SECONDS = 15
+#: For a whole call: from the first packet to the last byte of its answer.
 ANSWER_SECONDS = 120
 #: Making or removing an account takes its time.
 LONG_SECONDS = 600
@@ -29,7 +28,16 @@ LOOKS = 3
 LOOK_PAUSE_SECONDS = 1.0
 #: Arguments whose values are never shown, even where the panel repeats them.
 SECRET_ARGUMENTS = ("password", "pass", "content")
+#: How large an answer may be; a function says what was done, or lists what one account has.
+ANSWER_BYTES = 4 * 1024 * 1024
+#: Function -> the same where it lists all accounts or plans of a server.
+LISTING_BYTES: Mapping[str, int] = {"listaccts": 16 * 1024 * 1024, "listpkgs": 16 * 1024 * 1024}
+#: What several looks are answered together with.
+BATCH_BYTES = 16 * 1024 * 1024
 _REFUSED = (401, 403)
+_FORM = "application/x-www-form-urlencoded"
+#: What no answer that can be used comes to: whether a change was made is unknown.
+SILENT = ("panel_unreachable", "panel_answer_too_large")
 
 
 @dataclass(frozen=True)
@@ -50,6 +58,13 @@ class Request:
     function: str
     arguments: Mapping[str, object] = field(repr=False)
     account: str = ""
+    #: How large the answer may be, 0 for what is usual.
+    limit: int = 0
+
+    @property
+    def answer_bytes(self) -> int:
+        """How large the answer may be."""
+        return self.limit or LISTING_BYTES.get(self.function, ANSWER_BYTES)
 
     @property
     def name(self) -> str:
@@ -82,7 +97,8 @@ class Whm:
     """One server's WHM API. Safe for threads. A call either gives an Answer or raises ShoplaunchError:
 
     panel_auth_failed (login refused: the gate is closed, nothing goes out any more), panel_untrusted (its certificate),
-    panel_refused (no WHM there), panel_unreachable (no answer: whether a change was made is unknown).
+    panel_refused (no WHM there), panel_unreachable (no answer), panel_answer_too_large; after the last two it is
+    unknown whether a change was made.
     """
 
     #: How the token is named in the `Authorization` header, and where such a server answers.
@@ -93,7 +109,9 @@ class Whm:
         self._login = login
         self._gate = gate
         self._entrance = entrance(login.server, (login.url, login.user, login.token), calls_in_flight)
-        self._session = _session(login, self.door, calls_in_flight)
+        self._calls_in_flight = calls_in_flight
+        self._made: HttpClient | None = None
+        self._headers = {"Authorization": f"{self.door} {login.user}:{login.token}", "Accept": "application/json"}
 
     @property
     def server(self) -> str:
@@ -111,13 +129,15 @@ class Whm:
         """Call WHM API 1. `look`: it only reads, and may be repeated when no answer comes."""
         return self._send(Request(function, arguments), look, seconds)
 
-    def uapi(self, account: str, module: str, function: str, /, *, look: bool = False, **arguments: object) -> Answer:
-        """Call UAPI as `account`: both envelopes must say yes."""
-        return self._send(Request(f"{module}::{function}", arguments, account), look, ANSWER_SECONDS)
+    def uapi(
+        self, account: str, module: str, function: str, /, *, look: bool = False, limit: int = 0, **arguments: object
+    ) -> Answer:
+        """Call UAPI as `account`: both envelopes must say yes. `limit`: how large the answer may be."""
+        return self._send(Request(f"{module}::{function}", arguments, account, limit), look, ANSWER_SECONDS)
 
     def _send(self, request: Request, look: bool, seconds: int) -> Answer:
-        fields = {"api.version": "1", **request.fields}
-        return request.read(self._ask(f"json-api/{request.name}", fields, look, seconds))
+        call = Call(f"json-api/{request.name}", {"api.version": "1", **request.fields}, seconds, request.answer_bytes)
+        return request.read(self._ask(call, look))
 
     def look(self, request: Request) -> Answer:
         """Return the answer to something that only reads, repeated when none comes."""
@@ -126,8 +146,9 @@ class Whm:
     def batch(self, looks: Sequence[Request]) -> list[Answer] | None:
         """Return the answers to all `looks`, made in one call; None where the server carries out no such call."""
         commands = [f"{one.name}?{urlencode(one.fields)}" for one in looks]
-        document = self._ask("json-api/batch", {"api.version": "1", "command": commands}, True, ANSWER_SECONDS)
-        answer = answers.whm(document)
+        most = sum(one.answer_bytes for one in looks)
+        call = Call("json-api/batch", {"api.version": "1", "command": commands}, ANSWER_SECONDS, min(most, BATCH_BYTES))
+        answer = answers.whm(self._ask(call, True))
         found = answer.data.get("result") if answer.ok and isinstance(answer.data, dict) else None
         if not isinstance(found, list) or len(found) != len(looks):
             return None
@@ -142,18 +163,18 @@ class Whm:
             "cpanel_jsonapi_module": module,
             "cpanel_jsonapi_func": function,
         }
-        document = self._ask("json-api/cpanel", {**about, **_fields(arguments)}, look, ANSWER_SECONDS)
-        return answers.api2(document, _hidden(arguments))
+        call = Call("json-api/cpanel", {**about, **_fields(arguments)}, ANSWER_SECONDS, ANSWER_BYTES)
+        return answers.api2(self._ask(call, look), _hidden(arguments))
 
     def probe(self) -> Answer:
         """Try the login although the gate may be closed; open it when it works. Returns the answer of `myprivs`."""
         with self._entrance.passed():
-            document = self._post("json-api/myprivs", {"api.version": "1"}, ANSWER_SECONDS)
+            document = self._post(Call("json-api/myprivs", {"api.version": "1"}, ANSWER_SECONDS, ANSWER_BYTES))
         self._gate.open()
         return answers.whm(document)
 
-    def _ask(self, path: str, fields: Any, look: bool, seconds: int, kind: str | None = None) -> Any:
-        """Return the document that is answered to `fields`, or to a body of the content type `kind`."""
+    def _ask(self, call: Call, look: bool) -> Any:
+        """Return the document that is answered."""
         for left in reversed(range(LOOKS if look else 1)):
             try:
                 with self._entrance.passed():
@@ -161,49 +182,53 @@ class Whm:
                     reason = self._gate.closed()
                     if reason is not None:
                         raise self._shut_out(reason)
-                    return self._post(path, fields, seconds, kind)
+                    return self._post(call)
             except ShoplaunchError as error:
                 if error.code != "panel_unreachable" or left == 0:
                     raise
-                LOG.info("%s: %s is asked again: %s", self.server, path, error.message)
+                LOG.info("%s: %s is asked again: %s", self.server, call.path, error.message)
                 time.sleep(LOOK_PAUSE_SECONDS)
         raise AssertionError("unreachable")
 
-    def _post(self, path: str, fields: Any, seconds: int, kind: str | None = None) -> Any:
+    def _post(self, call: Call) -> Any:
         """Everything travels in the body: addresses end up in logs."""
+        headers = {**self._headers, "Content-Type": call.kind}
+        limits = Limits(call.seconds, call.answer_bytes)
         try:
-            answer = self._session.post(
-                f"{self._login.url}/{path}",
-                data=fields,
-                headers=None if kind is None else {"Content-Type": kind},
-                timeout=(CONNECT_SECONDS, seconds),
-                allow_redirects=False,
-            )
-            body = answer.content
-        except requests.RequestException as problem:
-            raise self._silence(path, problem) from None
-        return self._read(path, answer, body)
+            answer = self._client().ask(HttpRequest("POST", f"/{call.path}", headers, call.body()), limits)
+        except NetworkError as problem:
+            raise self._silence(call.path, problem) from None
+        return self._read(call.path, answer)
 
-    def _silence(self, path: str, problem: requests.RequestException) -> ShoplaunchError:
-        """Say why no answer came; not in the library's words, which repeat what was sent."""
-        causes = list(_causes(problem))
-        if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in causes):
+    def _client(self) -> HttpClient:
+        if self._made is None:
+            try:
+                context = trusted(self._login.ca_file)
+            except OSError:
+                message = f"{self._login.ca_file} holds no certificates (PEM)"
+                raise ShoplaunchError("panel_untrusted", message) from None
+            self._made = HttpClient(Origin.of(self._login.url, context), kept=self._calls_in_flight)
+        return self._made
+
+    def _silence(self, path: str, problem: NetworkError) -> ShoplaunchError:
+        """Say why no answer came."""
+        if problem.kind == UNTRUSTED:
             return ShoplaunchError("panel_untrusted", f"{self._login.url}: its certificate cannot be verified")
-        cause = next((one.strerror for one in causes if isinstance(one, OSError) and one.strerror), None)
-        message = f"{self._login.url} gave no answer to {path}: {cause or type(causes[-1]).__name__}"
-        return ShoplaunchError("panel_unreachable", message)
+        if problem.kind == LARGE:
+            return ShoplaunchError("panel_answer_too_large", f"{self._login.url} answered {path}: {problem.reason}")
+        return ShoplaunchError("panel_unreachable", f"{self._login.url} gave no answer to {path}: {problem.reason}")
 
-    def _read(self, path: str, answer: requests.Response, body: bytes) -> Any:
-        page = body.lstrip()[:1] == b"<"
-        if answer.status_code in _REFUSED or (answer.status_code == 200 and page):
-            self._refused(answer.status_code, page)
-        if 300 <= answer.status_code < 400:
+    def _read(self, path: str, answer: HttpAnswer) -> Any:
+        page = answer.body.lstrip()[:1] == b"<"
+        if answer.status in _REFUSED or (answer.status == 200 and page):
+            self._refused(answer.status, page)
+        if 300 <= answer.status < 400:
             message = f"{self._login.url} sends us elsewhere; the address must be https://host:{self.port}"
             raise ShoplaunchError("panel_refused", message)
         try:
-            document = answer.json()
+            document = json_body.parse(answer.body)
         except ValueError:
-            message = f"{self._login.url} answered {path} with {answer.status_code} and no JSON"
+            message = f"{self._login.url} answered {path} with {answer.status} and no JSON"
             raise ShoplaunchError("panel_unreachable", message) from None
         self._entrance.let_in()
         return document
@@ -220,16 +245,19 @@ class Whm:
         return ShoplaunchError("panel_auth_failed", reason)
 
 
-def _session(login: Login, door: str, connections: int) -> requests.Session:
-    session = requests.Session()
-    # Neither proxies, nor CA bundles, nor logins of somebody's environment
-    session.trust_env = False
-    session.verify = login.ca_file or True
-    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
-    session.mount("https://", HTTPAdapter(pool_connections=1, pool_maxsize=connections))
-    session.headers["Authorization"] = f"{door} {login.user}:{login.token}"
-    session.headers["Accept"] = "application/json"
-    return session
+@dataclass(frozen=True)
+class Call:
+    """One call: a form's fields, or a body of the content type `kind`."""
+
+    path: str
+    fields: Any = field(repr=False)
+    seconds: int
+    answer_bytes: int
+    kind: str = _FORM
+
+    def body(self) -> bytes | Body:
+        """Return what is sent."""
+        return urlencode(self.fields, doseq=True).encode("ascii") if self.kind == _FORM else self.fields
 
 
 def _fields(arguments: Mapping[str, object]) -> dict[str, str]:
@@ -243,12 +271,3 @@ def _fields(arguments: Mapping[str, object]) -> dict[str, str]:
 
 def _hidden(arguments: Mapping[str, object]) -> list[str]:
     return [str(arguments[name]) for name in SECRET_ARGUMENTS if arguments.get(name)]
-
-
-def _causes(problem: BaseException) -> Iterator[BaseException]:
-    """Give the failure and what is inside it, outermost first."""
-    found: BaseException | None = problem
-    while found is not None:
-        yield found
-        inner = [getattr(found, "reason", None), *found.args, found.__cause__, found.__context__]
-        found = next((one for one in inner if isinstance(one, BaseException)), None)

@@ -9,13 +9,14 @@ evaluated with those rights. So the first rule of each site makes a subrequest t
 from __future__ import annotations
 
 import hashlib
-import http.client
 import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from controller.network.failures import NetworkError
+from controller.network.http_client import HttpClient, HttpRequest, Limits, Origin
 from controller.panels.local import blocks, commands, config_files
 from controller.panels.local.accounts import SystemAccount
 from controller.panels.local.settings import LocalSettings
@@ -41,6 +42,8 @@ REQUIRED_MODULES = frozenset(
 ISOLATION_MODULE = "mpm_itk_module"
 LOG_MODE = 0o640
 GONE = 410
+#: An account's own site may answer, before Apache has read the new text.
+_LIMITS = Limits(seconds=5, body_bytes=64 * 1024, is_cut=True)
 _MARK = re.compile(rb"\.shoplaunch-site-([0-9a-f]{16})\$")
 _FIRST_LINE = re.compile(r"# shoplaunch account=([a-z][a-z0-9_]{0,30}) domain=([a-z0-9.-]+)\n")
 #: `apache -D DUMP_VHOSTS`: several hosts on an address are listed by these words, a single one beside its address.
@@ -155,15 +158,13 @@ class Sites:
     def _answer(self, domain: str, mark: str) -> int | None:
         """Return what Apache answers for the text `mark` of the site: GONE when it has read it. None: no answer."""
         settings = self._settings
-        connection = http.client.HTTPConnection(settings.http_ip, settings.http_port, timeout=5)
+        client = HttpClient(Origin(settings.http_ip, settings.http_port))
+        request = HttpRequest("GET", f"/.shoplaunch-site-{mark}", {"Host": domain})
         try:
-            connection.request("GET", f"/.shoplaunch-site-{mark}", headers={"Host": domain})
-            return connection.getresponse().status
-        except (OSError, http.client.HTTPException):
+            return client.ask(request, _LIMITS).status
+        except NetworkError:
             # Connections may be cut while it reads its files again.
             return None
-        finally:
-            connection.close()
 
     def _service(self) -> config_files.Service:
         settings = self._settings

@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
+from controller import processes
+from controller.processes import Bounds, Ended, TooMuchOutput
 from shared.errors import ShoplaunchError, is_known
 
 SOURCE = Path(__file__).with_name("child.py").read_text()
@@ -18,6 +19,10 @@ TIMEOUT_SECONDS = 60
 #: Whole trees and bundles.
 LONG_SECONDS = 900
 MAX_READ_BYTES = 64 * 1024 * 1024
+#: A file, and what is said about it.
+ANSWER_BYTES = MAX_READ_BYTES + 1024 * 1024
+#: Larger than any bundle.
+MAX_HASHED_BYTES = 16 * 1024 * 1024 * 1024
 #: Nothing of the service's own environment reaches a process of the account.
 ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"}
 
@@ -51,13 +56,13 @@ class AsAccount:
         self.identity = identity
 
     def read(self, path: str, limit: int) -> bytes | None:
-        """Return up to `limit` bytes of the file, None when there is none."""
+        """Return the file's bytes, None when there is none. Raises file_too_large above `limit` of them."""
         answer, content = self._run("read", parts=split_path(path), limit=min(limit, MAX_READ_BYTES))
         return content if answer["found"] else None
 
-    def sha256(self, path: str) -> str | None:
-        """Return the file's digest, None when there is none."""
-        answer, _ = self._run("sha256", timeout=LONG_SECONDS, parts=split_path(path))
+    def sha256(self, path: str, limit: int = MAX_HASHED_BYTES) -> str | None:
+        """Return the file's digest, None when there is none. Raises file_too_large above `limit` bytes."""
+        answer, _ = self._run("sha256", timeout=LONG_SECONDS, parts=split_path(path), limit=limit)
         digest: str | None = answer["sha256"]
         return digest
 
@@ -136,20 +141,11 @@ class AsAccount:
         request.update(operation=operation, uid=me.uid, gid=me.gid, groups=groups, base=me.base, name=me.name)
         if descriptor is not None:
             request["source"] = descriptor
-        try:
-            done = subprocess.run(
-                [sys.executable, "-I", "-S", "-c", SOURCE],
-                input=json.dumps(request).encode("ascii") + b"\n",
-                capture_output=True,
-                check=False,
-                timeout=timeout,
-                cwd="/",
-                env=ENVIRONMENT,
-                pass_fds=() if descriptor is None else (descriptor,),
-                start_new_session=True,
-            )
-        except subprocess.TimeoutExpired:
-            raise ShoplaunchError("file_error", f"{operation} in {me.name} took over {timeout} s", True) from None
+        # In memory, as what is asked may be a secret
+        with os.fdopen(os.memfd_create("request"), "w+b") as asked:
+            asked.write(json.dumps(request).encode("ascii") + b"\n")
+            asked.seek(0)
+            done = self._ended(operation, asked, timeout, () if descriptor is None else (descriptor,))
         if done.returncode != 0:
             said = done.stderr.decode("utf-8", "replace").strip().rpartition("\n")[2][:200]
             message = f"{operation} in {me.name} ended with {done.returncode}: {said}"
@@ -160,3 +156,13 @@ class AsAccount:
             code = answer["error"] if is_known(answer["error"]) else "file_error"
             raise ShoplaunchError(code, f"{me.name}: {operation}: {answer['message']}")
         return answer, content
+
+    def _ended(self, operation: str, asked: IO[bytes], timeout: int, descriptors: tuple[int, ...]) -> Ended:
+        command = [sys.executable, "-I", "-S", "-c", SOURCE]
+        what = f"{operation} in {self.identity.name}"
+        try:
+            return processes.run(command, asked, Bounds(timeout, ANSWER_BYTES), ENVIRONMENT, descriptors)
+        except TimeoutError:
+            raise ShoplaunchError("file_error", f"{what} took over {timeout} s", True) from None
+        except TooMuchOutput:
+            raise ShoplaunchError("file_too_large", f"{what} answered more than {ANSWER_BYTES} bytes") from None

@@ -14,10 +14,10 @@ import secrets
 import signal
 import stat
 import sys
+from collections.abc import Iterator
 from typing import Any
 
-PIECE_BYTES = 1024 * 1024
-MAX_NAMES = 10_000
+PIECE_BYTES, MAX_NAMES = 1024 * 1024, 10_000
 #: More are in no account that was just made.
 MAX_ENTRIES = 500
 #: Deeper folders are first moved up, so that no tree exhausts descriptors or the interpreter's stack.
@@ -33,9 +33,17 @@ Request = dict[str, Any]
 class Refused(Exception):
     """A link, a foreign file or something that is no file stands in the way."""
 
+    code = "path_refused"
+
 
 class Missing(Exception):
     """There is nothing of that name."""
+
+
+class TooLarge(Refused):
+    """A file has more bytes than was said; one of nothing but holes may be larger than any disk."""
+
+    code = "file_too_large"
 
 
 def drop_rights(uid: int, gid: int, groups: list[int]) -> None:
@@ -114,11 +122,21 @@ def open_file(folder: int, name: str) -> int | None:
     return file
 
 
-def hash_file(file: int) -> str:
-    """Return the SHA-256 of an open file from its beginning."""
-    digest = hashlib.sha256()
+def pieces(file: int, limit: int) -> Iterator[bytes]:
+    """Yield an open file's bytes from its beginning. Raises TooLarge above `limit`, its size looked at first."""
+    read = 0
     os.lseek(file, 0, os.SEEK_SET)
-    for piece in iter(lambda: os.read(file, PIECE_BYTES), b""):
+    while max(read, os.fstat(file).st_size) <= limit and (piece := os.read(file, min(PIECE_BYTES, limit + 1 - read))):
+        read += len(piece)
+        yield piece
+    if max(read, os.fstat(file).st_size) > limit:
+        raise TooLarge(f"the file has more than {limit} bytes")
+
+
+def hash_file(file: int, limit: int) -> str:
+    """Return the SHA-256 of an open file. Raises TooLarge."""
+    digest = hashlib.sha256()
+    for piece in pieces(file, limit):
         digest.update(piece)
     return digest.hexdigest()
 
@@ -134,25 +152,15 @@ def _open(home: int, request: Request) -> int | None:
 
 
 def do_read(home: int, request: Request) -> tuple[Request, bytes]:
-    """Answer with the first `limit` bytes of the file at `parts`; `found` is false where there is none."""
+    """Answer with the bytes of the file at `parts`, `limit` at most; `found` is false where there is none."""
     file = _open(home, request)
-    if file is None:
-        return {"found": False}, b""
-    content = b""
-    while len(content) < request["limit"]:
-        piece = os.read(file, min(PIECE_BYTES, request["limit"] - len(content)))
-        if not piece:
-            break
-        content += piece
-    return {"found": True}, content
+    return ({"found": False}, b"") if file is None else ({"found": True}, b"".join(pieces(file, request["limit"])))
 
 
 def do_sha256(home: int, request: Request) -> tuple[Request, bytes]:
-    """Answer with the file's digest and size, `sha256` null where there is none."""
+    """Answer with the file's digest, `sha256` null where there is none."""
     file = _open(home, request)
-    if file is None:
-        return {"sha256": None}, b""
-    return {"sha256": hash_file(file), "bytes": os.fstat(file).st_size}, b""
+    return {"sha256": None if file is None else hash_file(file, request["limit"])}, b""
 
 
 def do_list(home: int, request: Request) -> tuple[Request, bytes]:
@@ -214,17 +222,17 @@ def do_put(home: int, request: Request) -> tuple[Request, bytes]:
     *above, name = request["parts"]
     folder = walk(home, above, request["folder_mode"])
     check_replaceable(folder, name)
-    present = open_file(folder, name)
+    present, size = open_file(folder, name), os.fstat(request["source"]).st_size
     if present is not None:
-        same = stat.S_IMODE(os.fstat(present).st_mode) == request["mode"]
-        if same and hash_file(present) == request["sha256"]:
+        same = (stat.S_IMODE(os.fstat(present).st_mode), os.fstat(present).st_size) == (request["mode"], size)
+        if same and hash_file(present, size) == request["sha256"]:
             return {"changed": False}, b""
     temporary = f".{name[:100]}.{secrets.token_hex(8)}.new"
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     file = os.open(temporary, flags, 0o600, dir_fd=folder)
     try:
         copy(request["source"], file)
-        if hash_file(file) != request["sha256"]:
+        if hash_file(file, size) != request["sha256"]:
             raise OSError(errno.EIO, "the file does not read back as it was written")
         os.fchmod(file, request["mode"])
         os.fsync(file)
@@ -360,15 +368,9 @@ def do_kill(home: int, request: Request) -> tuple[Request, bytes]:
 
 
 OPERATIONS = {
-    "read": do_read,
-    "sha256": do_sha256,
-    "list": do_list,
-    "entries": do_entries,
-    "put": do_put,
-    "folders": do_folders,
-    "remove": do_remove,
-    "kill": do_kill,
-}
+    "read": do_read, "sha256": do_sha256, "list": do_list, "entries": do_entries, "put": do_put,
+    "folders": do_folders, "remove": do_remove, "kill": do_kill,
+}  # fmt: skip
 
 
 def answer(request: Request) -> tuple[Request, bytes]:
@@ -379,7 +381,7 @@ def answer(request: Request) -> tuple[Request, bytes]:
         home = -1 if request["operation"] == "kill" else open_home(request["base"], request["name"])
         return OPERATIONS[request["operation"]](home, request)
     except Refused as error:
-        return {"error": "path_refused", "message": str(error)}, b""
+        return {"error": error.code, "message": str(error)}, b""
     except Missing as error:
         return {"error": "file_error", "message": f"there is no {error}"}, b""
     except OSError as error:

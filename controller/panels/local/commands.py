@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from controller import files
+from controller import files, processes
+from controller.processes import Bounds, Ended, TooMuchOutput
 from shared.errors import ShoplaunchError
 
 TIMEOUT_SECONDS = 120
+#: The longest crontab or list of sites there is, with room to spare.
+OUTPUT_BYTES = 16 * 1024 * 1024
 SBIN = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
-def attempt(
-    command: Sequence[str], *, content: bytes = b"", timeout: int = TIMEOUT_SECONDS
-) -> subprocess.CompletedProcess[bytes]:
+def attempt(command: Sequence[str], *, content: bytes = b"", timeout: int = TIMEOUT_SECONDS) -> Ended:
     """Run `command` with `content` as its input and return the result, whatever its exit code.
 
     All of the input is there before the command starts: what we are killed in the middle of, it does all the same.
 
-    Raises panel_refused when it does not exist, panel_unreachable when it takes longer than `timeout` seconds.
+    Raises panel_refused when it does not exist, panel_unreachable when it takes longer than `timeout` seconds,
+    panel_answer_too_large when it prints without end: an account's crontab is whatever its owner made of it.
     """
     environment = {"PATH": SBIN, "LC_ALL": "C", "HOME": "/root", "LANGUAGE": ""}
     try:
@@ -29,13 +30,14 @@ def attempt(
         with os.fdopen(os.memfd_create("input"), "w+b") as given:
             given.write(content)
             given.seek(0)
-            return subprocess.run(
-                list(command), stdin=given, capture_output=True, check=False, timeout=timeout, cwd="/", env=environment
-            )
+            return processes.run(command, given, Bounds(timeout, OUTPUT_BYTES), environment)
+    except TimeoutError:
+        raise ShoplaunchError("panel_unreachable", f"{command[0]} took longer than {timeout} s") from None
+    except TooMuchOutput:
+        message = f"{command[0]} printed more than {OUTPUT_BYTES} bytes"
+        raise ShoplaunchError("panel_answer_too_large", message) from None
     except OSError as error:
         raise ShoplaunchError("panel_refused", f"{command[0]} cannot be run: {error.strerror}") from None
-    except subprocess.TimeoutExpired:
-        raise ShoplaunchError("panel_unreachable", f"{command[0]} took longer than {timeout} s") from None
 
 
 def run(command: Sequence[str], *, content: bytes = b"", timeout: int = TIMEOUT_SECONDS) -> bytes:
@@ -46,7 +48,7 @@ def run(command: Sequence[str], *, content: bytes = b"", timeout: int = TIMEOUT_
     return done.stdout
 
 
-def said(done: subprocess.CompletedProcess[bytes]) -> str:
+def said(done: Ended) -> str:
     """Return the end of what a command said, for a message."""
     text = (done.stderr.strip() or done.stdout.strip()).decode("utf-8", "replace")
     return " ".join(text[-500:].split())

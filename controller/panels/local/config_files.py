@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from pathlib import Path
 
 from controller import files
 from controller.panels.local import blocks, commands
+from controller.processes import Ended
 from shared.errors import ShoplaunchError
 
 #: Beside the file while a change is under way; holds what was there before. The services read only `*.conf`.
@@ -140,7 +140,7 @@ def _test_or_put_back(service: Service) -> None:
     raise _refusal(service, done)
 
 
-def _refusal(service: Service, done: subprocess.CompletedProcess[bytes]) -> ShoplaunchError:
+def _refusal(service: Service, done: Ended) -> ShoplaunchError:
     return ShoplaunchError("panel_refused", f"{service.name} does not accept the site's part: {commands.said(done)}")
 
 

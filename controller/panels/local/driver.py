@@ -195,7 +195,12 @@ class LocalPanel(Panel):
 
     def holds_bundle(self, account: Account, sha256: str, size: int) -> bool:
         """See Panel.holds_bundle: by digest."""
-        return self.file_sha256(account, f"{FOLDER}/{BUNDLE_FILE}") == sha256
+        try:
+            return self._hands(account).sha256(f"{FOLDER}/{BUNDLE_FILE}", limit=size) == sha256
+        except ShoplaunchError as error:
+            if error.code != "file_too_large":
+                raise
+            return False
 
     def ensure_agent(self, account: Account, files: SkeletonFiles) -> None:
         """See Panel.ensure_agent."""

@@ -1,6 +1,5 @@
 """Visits to a real web server: the shop's own name at the server's own address, redirects, what pages must say."""
 
-import http.client
 import socket
 import ssl
 
@@ -8,6 +7,7 @@ import pytest
 
 from controller.jobs.shop.shop_checks import run_checks
 from controller.jobs.visits import Site, visit
+from controller.network.http_client import Origin
 from shared.errors import ShoplaunchError
 from shared.placeholders import Renderer
 from tests.agent_box import NONCE
@@ -351,8 +351,8 @@ def test_without_the_first_password_only_the_form_is_looked_at(shop):
 class Elsewhere(Site):
     """A site at another machine's address, as far as it knows."""
 
-    def connection(self, timeout):
-        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
+    def origin(self):
+        return Origin("127.0.0.1", self.port)
 
 
 def test_a_password_does_not_leave_the_machine_in_plain_text(shop):

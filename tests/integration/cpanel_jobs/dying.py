@@ -6,8 +6,7 @@ import os
 import signal
 import threading
 import time
-
-from urllib3.connection import HTTPConnection
+from http.client import HTTPConnection
 
 from controller.config import load_config
 from controller.db.engine import make_engine
@@ -57,18 +56,18 @@ def die_at(number, when, service):
     calls, guard, mark = [], threading.Lock(), threading.local()
     ask, send = Whm._ask, HTTPConnection.send
 
-    def asking(self, path, fields, look, *more):
+    def asking(self, call, look):
         if look:
-            return ask(self, path, fields, look, *more)
+            return ask(self, call, look)
         with guard:
-            calls.append(_name(path, fields))
+            calls.append(_name(call.path, call.fields))
             is_here = len(calls) == number
         if is_here and when == "before":
             _die()
         if is_here and when == "late":
             _wait_for_calm(service)
         mark.parts_left = 2 if is_here and when in ("within", "late") else 0
-        answer = ask(self, path, fields, look, *more)
+        answer = ask(self, call, look)
         if is_here:
             _die()
         return answer

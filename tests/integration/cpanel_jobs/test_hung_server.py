@@ -5,13 +5,15 @@ import socketserver
 import ssl
 import threading
 from collections import Counter
+from dataclasses import replace
 
 import pytest
-import requests
 
 from controller.db import servers
 from controller.db.engine import transact
 from controller.jobs import worker
+from controller.network.failures import BROKE, NetworkError
+from controller.network.http_client import HttpClient
 from controller.panels.cpanel import whm as calling
 from controller.panels.cpanel.gate import OpenGate
 from controller.panels.cpanel.whm import Login, Request, Whm
@@ -70,12 +72,12 @@ class Hung(socketserver.ThreadingTCPServer):
 @pytest.fixture
 def hung_of(whm, monkeypatch):
     """Return a function that starts such a server; no call is given up before the test is over."""
-    post = requests.Session.post
+    ask = HttpClient.ask
 
-    def patient(session, url, *, timeout, **more):
-        return post(session, url, timeout=(timeout[0], None), **more)
+    def patient(client, request, limits):
+        return ask(client, request, replace(limits, seconds=3600))
 
-    monkeypatch.setattr(requests.Session, "post", patient)
+    monkeypatch.setattr(HttpClient, "ask", patient)
     made = []
 
     def start():
@@ -124,15 +126,15 @@ def test_the_jobs_of_another_server_get_done_while_those_of_servers_that_never_a
 def test_a_look_is_waited_for_no_longer_among_others_than_alone(whm, monkeypatch):
     waits = set()
 
-    def post(_session, _url, *, timeout, **_more):
-        waits.add(timeout)
-        raise requests.ConnectionError
+    def ask(_client, _request, limits):
+        waits.add(limits.seconds)
+        raise NetworkError(BROKE, "no answer", was_connected=True)
 
-    monkeypatch.setattr(requests.Session, "post", post)
+    monkeypatch.setattr(HttpClient, "ask", ask)
     monkeypatch.setattr(calling, "LOOK_PAUSE_SECONDS", 0)
     panel = Whm(Login("cp1", whm.url, "root", whm.token(), whm.ca_file), OpenGate(), 1)
     look = Request("accountsummary", {"user": "alice"})
     for ask in (lambda: panel.look(look), lambda: panel.batch([look, look])):
         with pytest.raises(calling.ShoplaunchError):
             ask()
-    assert waits == {(calling.CONNECT_SECONDS, calling.ANSWER_SECONDS)}
+    assert waits == {calling.ANSWER_SECONDS}

@@ -8,6 +8,7 @@ namespace WHMCS\Module\Addon\Shoplaunch;
 final class Controller
 {
     private const LOOPBACK = ['127.0.0.1', 'localhost', '[::1]'];
+    private const MAX_ANSWER_BYTES = 1048576;
 
     /**
      * Send one request and return ['status' => HTTP status or 0, 'document' => array|null, 'error' => text].
@@ -22,11 +23,16 @@ final class Controller
             return ['status' => 0, 'document' => null, 'error' => $problem];
         }
         $target = (string) parse_url($base, PHP_URL_PATH) . $path;
+        $answer = '';
         $curl = curl_init($base . $path);
         curl_setopt_array($curl, [
             CURLOPT_CUSTOMREQUEST => $method,
             CURLOPT_HTTPHEADER => self::headers($method, $target, $body, $event),
-            CURLOPT_RETURNTRANSFER => true,
+            // A number other than that of the bytes it was given ends the call
+            CURLOPT_WRITEFUNCTION => static function ($curl, string $piece) use (&$answer): int {
+                $answer .= $piece;
+                return strlen($answer) > self::MAX_ANSWER_BYTES ? -1 : strlen($piece);
+            },
             CURLOPT_FOLLOWLOCATION => false,
             CURLOPT_CONNECTTIMEOUT => $connect,
             CURLOPT_TIMEOUT => $total,
@@ -37,11 +43,11 @@ final class Controller
         if ($body !== '') {
             curl_setopt($curl, CURLOPT_POSTFIELDS, $body);
         }
-        $answer = curl_exec($curl);
+        $done = curl_exec($curl);
         $status = (int) curl_getinfo($curl, CURLINFO_RESPONSE_CODE);
         $error = curl_error($curl);
         unset($curl);
-        if (!is_string($answer)) {
+        if ($done !== true) {
             return ['status' => 0, 'document' => null, 'error' => $error !== '' ? $error : 'no answer'];
         }
         $document = json_decode($answer, true);

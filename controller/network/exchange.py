@@ -1,0 +1,138 @@
+"""One exchange with another machine: one deadline over all of it, and so many bytes that may come in."""
+
+from __future__ import annotations
+
+import io
+import socket
+import ssl
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+from controller.network.resolver import Late, resolve
+
+#: Of the time a connection to one address of a host may take.
+CONNECT_SECONDS = 15.0
+
+
+class TooLarge(OSError):
+    """More came in than was allowed. An OSError, as the libraries in between treat every failure of a socket."""
+
+
+class Exchange:
+    """Everything one call does: it ends `seconds` after it began, however much or little comes in until then.
+
+    Nothing may come in before `allow` says how much.
+    """
+
+    def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self.seconds = seconds
+        self._clock = clock
+        self._end = clock() + seconds
+        self._allowed = 0
+
+    def left(self, most: float | None = None) -> float:
+        """Return how long the next step may take, `most` seconds at most. Raises TimeoutError when the time is over."""
+        left = self._end - self._clock()
+        if left <= 0:
+            raise Late(f"no whole answer within {self.seconds:g} s")
+        return left if most is None else min(left, most)
+
+    def allow(self, amount: int) -> None:
+        """From now on `amount` bytes may come in, whatever was allowed before."""
+        self._allowed = amount
+
+    def count(self, amount: int) -> None:
+        """So many bytes came in. Raises TooLarge."""
+        self._allowed -= amount
+        if self._allowed < 0:
+            raise TooLarge("more came in than any answer needs")
+
+    def connect(self, host: str, port: int) -> socket.socket:
+        """Return a socket connected to the first address of `host` that answers. Raises OSError."""
+        problem: OSError = OSError("no address")
+        for family, kind, protocol, _name, address in resolve(host, port, self.left()):
+            found = socket.socket(family, kind, protocol)
+            try:
+                found.settimeout(self.left(CONNECT_SECONDS))
+                found.connect(address)
+                found.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            except OSError as error:
+                problem = error
+                found.close()
+            else:
+                return found
+        raise problem
+
+    def encrypt(self, plain: socket.socket, context: ssl.SSLContext, name: str) -> ssl.SSLSocket:
+        """Return `plain` with TLS over it, the certificate verified for `name`. Raises OSError; `plain` is closed then.
+
+        The library counts the whole handshake against the time that is set here.
+        """
+        try:
+            plain.settimeout(self.left())
+            return context.wrap_socket(plain, server_hostname=name)
+        except BaseException:
+            plain.close()
+            raise
+
+
+class BoundedSocket:
+    """What the libraries of HTTP and SMTP need of a socket, within `exchange`."""
+
+    def __init__(self, found: socket.socket, exchange: Exchange) -> None:
+        self.plain = found
+        self._exchange = exchange
+
+    def sendall(self, data: bytes) -> None:
+        """Send all of `data`. Raises OSError."""
+        rest = memoryview(data)
+        while rest:
+            self.plain.settimeout(self._exchange.left())
+            rest = rest[self.plain.send(rest) :]
+
+    def makefile(self, *_mode: Any, **_more: Any) -> Stream:
+        """Return the stream of what comes in."""
+        return Stream(_Incoming(self.plain, self._exchange))
+
+    def close(self) -> None:
+        """Close the connection."""
+        # The other side may have closed it a moment ago
+        with suppress(OSError):
+            self.plain.close()
+
+
+class _Incoming(io.RawIOBase):
+    def __init__(self, found: socket.socket, exchange: Exchange) -> None:
+        super().__init__()
+        self._socket = found
+        self._exchange = exchange
+        self.is_over = False
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        if self.is_over:
+            return 0
+        self._socket.settimeout(self._exchange.left())
+        amount = self._socket.recv_into(buffer)
+        self._exchange.count(amount)
+        return amount
+
+
+class Stream(io.BufferedReader):
+    """What comes in; once closed, `has_more` tells whether something came in that nobody read."""
+
+    def __init__(self, incoming: _Incoming) -> None:
+        super().__init__(incoming)
+        self._incoming = incoming
+        self.has_more = False
+
+    def close(self) -> None:
+        """Read nothing more."""
+        if not self.closed:
+            self._incoming.is_over = True
+            self.has_more = bool(self.peek(1))
+        super().close()

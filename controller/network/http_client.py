@@ -1,0 +1,201 @@
+"""HTTP calls to one origin: a deadline over all, a limit in bytes, nothing unpacked, no redirect followed."""
+
+from __future__ import annotations
+
+import http.client
+import select
+import socket
+import ssl
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+from controller.network.exchange import BoundedSocket, Exchange, Stream, TooLarge
+from controller.network.failures import BROKEN, failure
+
+#: More are in the headers of no answer.
+HEADER_BYTES = 64 * 1024
+#: What may come in per byte of a body: servers send it in chunks, each with a line of its own.
+WIRE_FACTOR = 4
+
+
+class Body(Protocol):
+    """A body that is made while it is sent."""
+
+    def __len__(self) -> int: ...
+
+    def __iter__(self) -> Iterator[bytes]: ...
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where calls go; with `context` over TLS, the certificate verified for `tls_name` (default: the host)."""
+
+    host: str
+    port: int
+    context: ssl.SSLContext | None = None
+    tls_name: str = ""
+
+    @classmethod
+    def of(cls, url: str, context: ssl.SSLContext) -> Origin:
+        """Return the origin of an http or https address; `context` serves the latter."""
+        parts = urlsplit(url)
+        is_secure = parts.scheme == "https"
+        port = parts.port or (443 if is_secure else 80)
+        return cls(parts.hostname or "", port, context if is_secure else None)
+
+
+@dataclass(frozen=True)
+class HttpRequest:
+    """One request; `target` is the path with its query."""
+
+    method: str
+    target: str
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    body: bytes | Body | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How long a call may take in all, and how large the body of its answer may be.
+
+    Of a larger one only the beginning is read where `is_cut`; else it is refused.
+    """
+
+    seconds: float
+    body_bytes: int
+    is_cut: bool = False
+
+
+@dataclass(frozen=True)
+class HttpAnswer:
+    """What was answered, whatever the status."""
+
+    status: int
+    headers: http.client.HTTPMessage
+    body: bytes
+
+
+class HttpClient:
+    """Calls to `origin`; up to `kept` connections stay open for the next ones. Safe for threads."""
+
+    def __init__(self, origin: Origin, kept: int = 0) -> None:
+        self._origin = origin
+        self._kept = kept
+        self._guard = threading.Lock()
+        self._idle: list[socket.socket] = []
+
+    def ask(self, request: HttpRequest, limits: Limits) -> HttpAnswer:
+        """Return the answer to `request`. Raises NetworkError."""
+        exchange = Exchange(limits.seconds)
+        try:
+            line = self._taken() or self._opened(exchange)
+        except BROKEN as problem:
+            raise failure(problem, was_connected=False) from None
+        may_stay = False
+        try:
+            answer, may_stay = self._asked(line, exchange, request, limits)
+        except BROKEN as problem:
+            raise failure(problem, was_connected=True) from None
+        finally:
+            self._let_go(line, may_stay)
+        return answer
+
+    def _opened(self, exchange: Exchange) -> socket.socket:
+        origin = self._origin
+        plain = exchange.connect(origin.host, origin.port)
+        if origin.context is None:
+            return plain
+        return exchange.encrypt(plain, origin.context, origin.tls_name or origin.host)
+
+    def _asked(
+        self, line: socket.socket, exchange: Exchange, request: HttpRequest, limits: Limits
+    ) -> tuple[HttpAnswer, bool]:
+        """Return the answer, and whether the connection may serve another call."""
+        connection = http.client.HTTPConnection(self._origin.host, self._origin.port)
+        found = _HttpSocket(line, exchange)
+        # The library opens none where there is one
+        connection.sock = found
+        exchange.allow(HEADER_BYTES)
+        connection.request(request.method, request.target, request.body, self._headers(request))
+        response = connection.getresponse()
+        try:
+            body = _read(response, exchange, limits)
+            is_over = response.isclosed()
+        finally:
+            response.close()
+        may_stay = is_over and not response.will_close and not found.has_more
+        return HttpAnswer(response.status, response.headers, body), may_stay
+
+    def _headers(self, request: HttpRequest) -> dict[str, str]:
+        origin = self._origin
+        headers = {"User-Agent": "Shoplaunch", "Accept-Encoding": "identity", **request.headers}
+        if not self._kept:
+            headers["Connection"] = "close"
+        if origin.context is not None and origin.port == 443:
+            # The library thinks of port 80 alone as one that goes without saying
+            headers.setdefault("Host", f"[{origin.host}]" if ":" in origin.host else origin.host)
+        if request.body is not None:
+            headers["Content-Length"] = str(len(request.body))
+        return headers
+
+    def _taken(self) -> socket.socket | None:
+        """Return a connection that is still open and silent, None when there is none."""
+        while True:
+            with self._guard:
+                found = self._idle.pop() if self._idle else None
+            if found is None or _is_silent(found):
+                return found
+            found.close()
+
+    def _let_go(self, line: socket.socket, may_stay: bool) -> None:
+        with self._guard:
+            if may_stay and len(self._idle) < self._kept:
+                self._idle.append(line)
+                return
+        with suppress(OSError):
+            line.close()
+
+
+class _HttpSocket(BoundedSocket):
+    """Stays open when the library lets go of it, which it does before it reads the last body."""
+
+    stream: Stream | None = None
+
+    def makefile(self, *mode: Any, **more: Any) -> Stream:
+        self.stream = super().makefile(*mode, **more)
+        return self.stream
+
+    @property
+    def has_more(self) -> bool:
+        """Whether more came in than the answer."""
+        return self.stream is not None and self.stream.has_more
+
+    def close(self) -> None:
+        """Whoever took the connection closes it."""
+
+
+def _read(response: http.client.HTTPResponse, exchange: Exchange, limits: Limits) -> bytes:
+    """Return the body. Raises OSError, http.client.HTTPException."""
+    announced = response.length
+    if announced is not None and announced > limits.body_bytes and not limits.is_cut:
+        raise TooLarge(f"the answer has {announced} bytes, more than {limits.body_bytes}"[:120])
+    exchange.allow(WIRE_FACTOR * limits.body_bytes + HEADER_BYTES)
+    body = response.read(limits.body_bytes + (0 if limits.is_cut else 1))
+    if len(body) > limits.body_bytes:
+        raise TooLarge(f"the answer has more than {limits.body_bytes} bytes")
+    if response.length and len(body) < limits.body_bytes:
+        raise http.client.IncompleteRead(b"")
+    return body
+
+
+def _is_silent(line: socket.socket) -> bool:
+    """Tell whether nothing came in, not even the connection's end."""
+    if line.fileno() < 0:
+        return False
+    waiting = select.poll()
+    waiting.register(line, select.POLLIN)
+    return not waiting.poll(0)

@@ -1,0 +1,69 @@
+"""Addresses of a host within a time: the system's own resolver knows no deadline."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+import threading
+from typing import Any
+
+#: Questions that may be open at once; one nobody waits for any more ends by the system's own time-outs.
+_OPEN = threading.BoundedSemaphore(32)
+
+
+class Late(TimeoutError):
+    """The time is over; the text says what was waited for."""
+
+
+def resolve(host: str, port: int | None, seconds: float) -> list[Any]:
+    """Return what socket.getaddrinfo says of TCP `port` at `host`. Raises OSError, TimeoutError after `seconds`."""
+    if _is_address(host):
+        return _asked(host, port)
+    if not _OPEN.acquire(timeout=seconds):
+        raise Late("the name servers do not answer")
+    question = _Question(host, port)
+    try:
+        threading.Thread(target=question.ask, name="resolver", daemon=True).start()
+    except RuntimeError:
+        # Where there can be no more threads, the system's own time-outs have to do
+        question.ask()
+    return question.answer(seconds)
+
+
+class _Question:
+    def __init__(self, host: str, port: int | None) -> None:
+        self._asked = host, port
+        self._done = threading.Event()
+        self._found: list[Any] = []
+        self._problem: Exception | None = None
+
+    def ask(self) -> None:
+        try:
+            self._found = _asked(*self._asked)
+        except Exception as problem:  # noqa: BLE001 - raised by whoever waits
+            self._problem = problem
+        finally:
+            _OPEN.release()
+            self._done.set()
+
+    def answer(self, seconds: float) -> list[Any]:
+        if not self._done.wait(seconds):
+            raise Late("the name servers do not answer")
+        if self._problem is not None:
+            raise self._problem
+        return self._found
+
+
+def _asked(host: str, port: int | None) -> list[Any]:
+    try:
+        return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except UnicodeError:
+        raise OSError("not a host name") from None
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True

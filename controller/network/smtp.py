@@ -1,0 +1,75 @@
+"""A conversation with a mail server: one deadline over all of it, and so many bytes of answers."""
+
+from __future__ import annotations
+
+import smtplib
+import ssl
+from dataclasses import dataclass, field
+from email.message import EmailMessage
+from typing import Any
+
+from controller.network.exchange import BoundedSocket, Exchange
+
+#: A server says a few lines to each command.
+ANSWER_BYTES = 64 * 1024
+
+
+class NotDelivered(Exception):
+    """The mail server did not take the message; the text says why, not in the server's words."""
+
+
+@dataclass(frozen=True)
+class MailServer:
+    """Where mail goes; with `context` over TLS after STARTTLS, with a `user` signed in."""
+
+    host: str
+    port: int
+    context: ssl.SSLContext | None = None
+    user: str | None = None
+    password: str = field(default="", repr=False)
+
+
+def deliver(server: MailServer, message: EmailMessage, seconds: float) -> None:
+    """Hand `message` to `server`; everything is over after `seconds`. Raises NotDelivered."""
+    try:
+        with _BoundedSmtp(server, Exchange(seconds)) as conversation:
+            if server.context is not None:
+                conversation.encrypt(server.context)
+            if server.user is not None:
+                conversation.login(server.user, server.password)
+            conversation.send_message(message)
+    except smtplib.SMTPResponseException as problem:
+        raise NotDelivered(f"the mail server answered {problem.smtp_code}") from None
+    except smtplib.SMTPRecipientsRefused:
+        raise NotDelivered("the recipient was refused") from None
+    except (OSError, ValueError) as problem:
+        # An address no server takes, a server that is not there; the library's own failures are of these too
+        reason = getattr(problem, "strerror", None) or str(problem)
+        raise NotDelivered(f"{type(problem).__name__}: {reason}"[:200]) from None
+
+
+class _BoundedSmtp(smtplib.SMTP):
+    def __init__(self, server: MailServer, exchange: Exchange) -> None:
+        self._exchange = exchange
+        exchange.allow(ANSWER_BYTES)
+        super().__init__(server.host, server.port, timeout=exchange.seconds)
+
+    def _get_socket(self, host: str, port: int, timeout: float) -> Any:
+        return BoundedSocket(self._exchange.connect(host, port), self._exchange)
+
+    def encrypt(self, context: ssl.SSLContext) -> None:
+        """Go on over TLS, the certificate verified for the host."""
+        standing_in: Any = _Encrypting(context, self._exchange)
+        self.starttls(context=standing_in)
+
+
+class _Encrypting:
+    """Stands in for the SSLContext, of which the library calls this method alone."""
+
+    def __init__(self, context: ssl.SSLContext, exchange: Exchange) -> None:
+        self._context = context
+        self._exchange = exchange
+
+    def wrap_socket(self, found: BoundedSocket, server_hostname: str) -> BoundedSocket:
+        encrypted = self._exchange.encrypt(found.plain, self._context, server_hostname)
+        return BoundedSocket(encrypted, self._exchange)

@@ -1,0 +1,109 @@
+"""Runs a program and reads what it prints: bounded in time and bytes, ended with its group when it exceeds them."""
+
+from __future__ import annotations
+
+import os
+import selectors
+import signal
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import IO
+
+#: What a program says when it fails, and more than any of ours prints.
+ERROR_BYTES = 64 * 1024
+_PIECE_BYTES = 64 * 1024
+
+
+class TooMuchOutput(Exception):
+    """The program said more than it may; it was ended."""
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """How long a program may run, and how many bytes it may print."""
+
+    seconds: float
+    output_bytes: int
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a program ended, and what it printed."""
+
+    returncode: int
+    stdout: bytes
+    stderr: bytes
+
+
+def run(
+    command: Sequence[str],
+    given: int | IO[bytes],
+    bounds: Bounds,
+    environment: Mapping[str, str] | None = None,
+    pass_fds: Sequence[int] = (),
+) -> Ended:
+    """Run `command` in `/` with `given` (a file) as its input; return how it ended, whatever its exit code.
+
+    Raises OSError when it cannot be started, TimeoutError after so many seconds, TooMuchOutput.
+    """
+    end = time.monotonic() + bounds.seconds
+    with subprocess.Popen(
+        list(command),
+        stdin=given,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd="/",
+        env=None if environment is None else dict(environment),
+        pass_fds=tuple(pass_fds),
+        start_new_session=True,
+    ) as process:
+        try:
+            stdout, stderr = _read(process, bounds.output_bytes, end)
+            return Ended(process.wait(_left(end)), stdout, stderr)
+        except subprocess.TimeoutExpired:
+            _kill(process)
+            raise TimeoutError from None
+        except BaseException:
+            _kill(process)
+            raise
+
+
+def _read(process: subprocess.Popen[bytes], output_bytes: int, end: float) -> tuple[bytes, bytes]:
+    """Return all that comes from both of the process's outputs. Raises TimeoutError, TooMuchOutput."""
+    assert process.stdout is not None and process.stderr is not None
+    found: dict[int, list[bytes]] = {process.stdout.fileno(): [], process.stderr.fileno(): []}
+    left = {process.stdout.fileno(): output_bytes, process.stderr.fileno(): ERROR_BYTES}
+    with selectors.DefaultSelector() as waiting:
+        for descriptor in found:
+            waiting.register(descriptor, selectors.EVENT_READ)
+        while waiting.get_map():
+            for key, _ in waiting.select(_left(end)):
+                piece = os.read(key.fd, _PIECE_BYTES)
+                if not piece:
+                    waiting.unregister(key.fd)
+                left[key.fd] -= len(piece)
+                if left[key.fd] < 0:
+                    raise TooMuchOutput
+                found[key.fd].append(piece)
+    out, err = found.values()
+    return b"".join(out), b"".join(err)
+
+
+def _left(end: float) -> float:
+    left = end - time.monotonic()
+    if left <= 0:
+        raise TimeoutError
+    return left
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    """The process is gone, and whatever it started in its session's first group."""
+    # Until it was waited for its number is nobody else's
+    if process.poll() is None:
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.kill()
+        process.wait()

@@ -1,0 +1,178 @@
+"""Calls to one origin: connections kept and given up, deadlines counted by a clock, limits counted in bytes."""
+
+import socket
+import threading
+
+import pytest
+
+from controller.network import json_body
+from controller.network.exchange import BoundedSocket, Exchange, TooLarge
+from controller.network.failures import BROKE, LARGE, UNREACHABLE, NetworkError
+from controller.network.http_client import HttpClient, HttpRequest, Limits, Origin
+from controller.network.words import shown
+from tests.clock import Clock
+from tests.support.hostile_server import HostileServer
+
+LIMITS = Limits(seconds=60, body_bytes=1000)
+GET = HttpRequest("GET", "/")
+
+
+class Answering:
+    """Answers each request of a connection with the next of `answers` (bytes), and closes it after the last one unless
+    it `stays`; counts connections."""
+
+    def __init__(self, *answers, stays=False):
+        self.answers, self.connections, self._stays = list(answers), 0, stays
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.origin = Origin("127.0.0.1", self._listener.getsockname()[1])
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    def _listen(self):
+        while True:
+            try:
+                found, _ = self._listener.accept()
+            except OSError:
+                return
+            self.connections += 1
+            threading.Thread(target=self._serve, args=(found,), daemon=True).start()
+
+    def _serve(self, found):
+        with found:
+            while self.answers and found.recv(65536):
+                found.sendall(self.answers.pop(0))
+            if self._stays:
+                found.recv(1)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_failure):
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+
+
+def answer(body=b"{}", *headers):
+    return b"\r\n".join([b"HTTP/1.1 200 OK", *headers, b"Content-Length: %d" % len(body), b"", body])
+
+
+def kind_of(call):
+    with pytest.raises(NetworkError) as caught:
+        call()
+    return caught.value.kind
+
+
+def test_a_connection_serves_the_next_call():
+    with Answering(answer(b"one"), answer(b"two"), answer(b"three")) as server:
+        client = HttpClient(server.origin, kept=2)
+        assert [client.ask(GET, LIMITS).body for _ in range(3)] == [b"one", b"two", b"three"]
+        assert server.connections == 1
+
+
+@pytest.mark.parametrize(
+    "first",
+    [answer() + b"more", answer(b"{}", b"Connection: close"), b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\n{}"],
+    ids=["more than announced", "closed", "of old"],
+)
+def test_a_connection_whose_answer_went_on_serves_no_other_call(first):
+    with Answering(first, stays=True) as server:
+        client = HttpClient(server.origin, kept=2)
+        assert client.ask(GET, LIMITS).body == b"{}"
+        server.answers.append(answer(b"own"))
+        assert client.ask(GET, LIMITS).body == b"own"
+        assert server.connections == 2
+
+
+def test_no_connection_is_kept_unless_asked_for():
+    with Answering(answer(), answer()) as server:
+        client = HttpClient(server.origin)
+        assert client.ask(GET, LIMITS).status == client.ask(GET, LIMITS).status == 200
+        assert server.connections == 2
+
+
+@pytest.mark.parametrize("size", [1000, 1001])
+def test_a_body_may_have_as_many_bytes_as_are_allowed_and_none_more(size):
+    body = b"x" * size
+    chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%b\r\n0\r\n\r\n" % (size, body)
+    for whole in (answer(body), chunked, b"HTTP/1.1 200 OK\r\n\r\n" + body):
+        with Answering(whole) as server:
+            server.answers = [whole]
+            cut = Limits(60, 1000, is_cut=True)
+            call = lambda: HttpClient(server.origin).ask(GET, LIMITS).body  # noqa: E731
+            assert call() == body if size == 1000 else kind_of(call) == LARGE
+        with Answering(whole) as server:
+            assert HttpClient(server.origin).ask(GET, cut).body == body[:1000]
+
+
+def test_an_answer_that_ends_early_is_none():
+    with Answering(answer(b"half")[:-2]) as server:
+        assert kind_of(lambda: HttpClient(server.origin).ask(GET, LIMITS)) == BROKE
+
+
+def test_who_is_not_there_was_not_asked():
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        origin = Origin("127.0.0.1", closed.getsockname()[1])
+    with pytest.raises(NetworkError) as caught:
+        HttpClient(origin).ask(GET, LIMITS)
+    assert (caught.value.kind, caught.value.was_connected) == (UNREACHABLE, False)
+
+
+def test_after_the_deadline_nothing_is_read_however_much_there_is():
+    clock = Clock()
+    exchange = Exchange(10, clock)
+    exchange.allow(100)
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        theirs.sendall(b"x" * 50)
+        stream = BoundedSocket(ours, exchange).makefile("rb")
+        assert stream.read(1) == b"x"
+        theirs.sendall(b"x" * 50)
+        clock.pass_by(9)
+        assert exchange.left() == 1
+        clock.pass_by(1)
+        with pytest.raises(TimeoutError):
+            exchange.left()
+        with pytest.raises(TimeoutError):
+            stream.read(60)
+        with pytest.raises(TimeoutError):
+            BoundedSocket(ours, exchange).sendall(b"x")
+
+
+def test_no_more_bytes_come_in_than_were_allowed():
+    exchange = Exchange(60)
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        theirs.sendall(b"x" * 11)
+        exchange.allow(10)
+        with pytest.raises(TooLarge):
+            BoundedSocket(ours, exchange).makefile("rb").read(11)
+
+
+def test_nothing_is_unpacked_and_nothing_packed_asked_for():
+    def packed(send, _wait):
+        send(answer(b"\x1f\x8bpacked", b"Content-Encoding: gzip"))
+
+    with HostileServer(packed) as server:
+        found = HttpClient(Origin("127.0.0.1", server.port)).ask(GET, LIMITS)
+        assert found.body == b"\x1f\x8bpacked"
+        assert b"Accept-Encoding: identity" in server.asked[0] and b"gzip" not in server.asked[0]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"{", b"[" * 100_000, b"[" + b"[]," * 300_000 + b"1]", b"[1e999]", b"[NaN]", b"[Infinity]", b'"\xff"',
+     b"[" + b"9" * 5000 + b"]"],
+    ids=["empty", "cut", "deep", "many", "infinite", "no number", "infinity", "no text", "long"],
+)  # fmt: skip
+def test_what_is_no_document_to_work_with_is_refused_as_none(body):
+    with pytest.raises(ValueError):
+        json_body.parse(body)
+
+
+def test_a_document_is_read():
+    assert json_body.parse(b'\xef\xbb\xbf{"a": [1, 2.5, null, "\xd9\x81"]}') == {"a": [1, 2.5, None, "ف"]}
+
+
+def test_words_of_others_are_one_short_line_of_text():
+    assert shown("a\x1b[2J\x07 b\r\n\u202ec\u2066 \ud800 d", 100) == "a\ufffd[2J\ufffd b \ufffdc\ufffd \ufffd d"
+    assert shown("x" * 10**6, 300) == "x" * 300
