@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any
 
 from controller.recipes.base import TemplateDatabase
@@ -14,6 +14,8 @@ _READ = 200
 _KINDS = frozenset({"char", "varchar"})
 _LONGEST = 512
 _ADDRESS = re.compile(rb"[^\s@<>,;:/\\]+@[^\s@<>,;:/\\]+\.[A-Za-z]{2,}")
+#: The same inside of other text.
+_WITHIN = re.compile(rb"[A-Za-z0-9._%+-]{1,64}@(?:[A-Za-z0-9-]{1,63}\.){1,8}[A-Za-z]{2,24}")
 #: Reserved for examples, or nobody's.
 _NOBODY = re.compile(r"@(?:.+\.)?example\.(?:com|org|net)$|^anonymous@psgdpr\.com$")
 
@@ -35,6 +37,12 @@ def places(
         if columns:
             found += _in_table(database, table, columns, condition or "", own)
     return found
+
+
+def names_of_values(values: Iterable[tuple[str, bytes]], own: Collection[str]) -> list[str]:
+    """Return the names of settings whose values, whatever their form, hold addresses of strangers."""
+    found = ((name, value) for name, value in values if b"@" in value)
+    return sorted(name for name, value in found if any(_is_strangers(one, own) for one in _WITHIN.findall(value)))
 
 
 def _columns(table: Any) -> Iterator[str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from controller.nouns import SHOP, SITE
-from controller.recipes import missing_files, surroundings
+from controller.recipes import missing_files, strangers, surroundings
 from controller.recipes import wordpress_config as config
 from controller.recipes import wordpress_facts as facts
 from controller.recipes import wordpress_living as living
@@ -50,6 +50,9 @@ _NAME_LENGTH = 60
 _LOGS = ("error_log", "wp-content/debug.log", "wp-content/advanced-cache.php", "wp-config.php")
 _ACCESS = f"{config.CONFIG} {config.ACCESS}"
 #: Set by every new site's own statements, or for its safety.
+#: Options that no new site gets.
+_PASSING = ("_transient_", "_site_transient_", "_wp_session_", "_wc_session_")
+_SHOWN = 6
 _NOT_FOR_VARIANTS = {*options.FROM_JOB, *options.FIXED, "WPLANG", "timezone_string", "active_plugins"}
 
 
@@ -255,7 +258,11 @@ class WordPressTemplate(Template):
         """Return where personal data remains."""
         known = (self._options.get("admin_email", b"").decode("utf-8", "replace"), self._admin.email)
         own = {*(address.lower() for address in known), *self._hosts}
-        return [*self._rows.personal_data(), *self._rows.strangers(own)]
+        values = [(name, options.template_of(name, value, self.nonce)) for name, value in self._options.items()]
+        named = strangers.names_of_values((one for one in values if not one[0].startswith(_PASSING)), own)
+        listed = ", ".join(named[:_SHOWN]) + (" …" if len(named) > _SHOWN else "")
+        settings = [f"{self._database.tables['options']}: e-mail addresses of others in {listed}"] if named else []
+        return [*self._rows.personal_data(), *settings, *self._rows.strangers(own)]
 
     def notes(self) -> Sequence[str]:
         """Return what was found to be other than configured."""

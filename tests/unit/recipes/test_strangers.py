@@ -49,3 +49,13 @@ def test_rows_that_are_left_out_are_not_looked_at_and_the_others_up_to_a_limit()
 def test_a_text_that_only_mentions_an_address_is_none():
     database = Database(ps_store=(STORE[0], [(b"x", b"write to ann@elsewhere.example today")]))
     assert strangers.places(database, ["ps_store"], lambda table: "", set()) == []
+
+
+def test_settings_that_hold_addresses_of_others_are_named_whatever_their_form():
+    values = [
+        ("a_mailer", b'a:1:{s:10:"from_email";s:17:"bob@others.test-x";s:3:"cc";s:14:"bob@others.shop";}'),
+        ("b_json", b'{"to":["eve@others.shop"]}'), ("c_own", b"owner@shop.example, info@own.shop"),
+        ("d_example", b"you@example.com"), ("e_media", b"@media (max-width: 3em) { a@b }"),
+        ("f_plain", b"eve@others.shop"),
+    ]  # fmt: skip
+    assert strangers.names_of_values(values, {"owner@shop.example", "own.shop"}) == ["a_mailer", "b_json", "f_plain"]
