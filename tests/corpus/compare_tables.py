@@ -11,7 +11,8 @@ WRITTEN_BY_VISITS = {
     "connections", "connections_page", "connections_source", "guest", "page", "page_type", "page_viewed",
     "pagenotfound", "log", "smarty_cache", "smarty_last_flush", "smarty_lazy_cache", "eventbus_incremental_sync",
     "actionscheduler_actions", "actionscheduler_claims", "actionscheduler_groups", "actionscheduler_logs",
-    "woocommerce_sessions", "wpforms_tasks_meta", "wc_admin_notes", "wc_admin_note_actions", "statssearch", "cart_rule_lang",
+    "woocommerce_sessions", "wpforms_tasks_meta", "wc_admin_notes", "wc_admin_note_actions", "statssearch",
+    "cart_rule_lang",
     # The controller signs in and out
     "employee_session", "admin_filter",
     # Figures of the dashboard
