@@ -22,6 +22,10 @@ _LONGEST_END = 8
 _LENGTH_BYTES = {0xFC: 2, 0xFD: 3, 0xFE: 8}
 
 
+#: What PyMySQL stumbles over where a greeting or an answer is none.
+NO_PROTOCOL = (LookupError, ValueError, TypeError, AssertionError, struct.error)
+
+
 class OurConnection(Connection):
     """As PyMySQL's; `read_timeout` is the time-out for writing, too, once somebody is logged in.
 
@@ -43,6 +47,8 @@ class OurConnection(Connection):
         self._read_bytes = self._read_login
         try:
             self.connect(found)
+        except NO_PROTOCOL as error:
+            raise self._lost("what it says is none of the protocol: {}".format(type(error).__name__)) from None
         finally:
             del self._read_bytes
         # Said once: each time it is said the interpreter's lock is let go, and other threads take their turn

@@ -5,6 +5,7 @@ process holds the other end (SO_PEERCRED, asked before the first byte is sent), 
 folder on the way. Both are judged on the resolved path.
 """
 
+import errno
 import grp
 import os
 import pwd
@@ -20,6 +21,7 @@ SERVER_USERS = ("mysql", "mariadb")
 SERVER_GROUPS = ("root", "mysql", "mariadb")
 #: From here on users with a name are accounts: no setting makes one of them the database server.
 FIRST_ACCOUNT = 1000
+MOST_LINKS = 40
 _CREDENTIALS = struct.Struct("3i")
 _WRITE_GROUP, _WRITE_OTHERS = stat.S_IWGRP, stat.S_IWOTH
 
@@ -30,11 +32,11 @@ def connect(path, seconds, uid=None, own=False):
     `uid` is the server's user by its number, where an operator had to name it; with `own` whoever asks counts as well.
     Raises ShoplaunchError `db_socket_foreign`, `db_socket_unnamed`; OSError where nobody listens.
     """
-    real = os.path.realpath(path)
     servers = Servers(uid, os.geteuid() if own else 0)
     found = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
-        check_place(real, servers)
+        for real in _hops(path):
+            check_place(real, servers)
         found.settimeout(seconds)
         found.connect(real)
         servers.check(peer_uid(found), "who listens at " + real)
@@ -44,6 +46,20 @@ def connect(path, seconds, uid=None, own=False):
     return found
 
 
+def _hops(path):
+    """Yield `path`, each link that follows, and where they lead in the end, the folders of each without links.
+
+    Raises OSError where there is nothing, or no end.
+    """
+    for _ in range(MOST_LINKS):
+        path = os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))
+        yield path
+        if not os.path.islink(path):
+            return
+        path = os.path.join(os.path.dirname(path), os.readlink(path))
+    raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+
+
 def peer_uid(connected):
     """Return whose process made the other end of `connected` (socket) listen."""
     credentials = connected.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
@@ -51,8 +67,8 @@ def peer_uid(connected):
 
 
 def check_place(real, servers):
-    """Raise ShoplaunchError where others than `servers` may put something else at `real` (path without links); OSError
-    where there is nothing."""
+    """Raise ShoplaunchError where others than `servers` may put something else at `real` (path whose folders are no
+    links); OSError where there is nothing."""
     path, owner = real, os.lstat(real).st_uid
     while path != "/":
         path = os.path.dirname(path)

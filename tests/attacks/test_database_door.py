@@ -164,6 +164,20 @@ def test_the_socket_a_job_names_is_proven_too(machine, password):
     assert (answer["code"], answer["retryable"]) == ("db_socket_foreign", True)
 
 
+@attack(
+    "A neighbour links /tmp/mysql.sock to a socket of root's that is not the one the account's database is at.",
+    "A link counts as what it leads to only where no account could have made it.",
+)
+def test_a_neighbours_link_is_none_however_right_what_it_leads_to(machine, server, known):
+    machine.run("ln", "-s", "/run/mysqld/mysqld.sock", TAKEN)
+    assert machine.ask({**known, "socket": TAKEN}) == {"rows": [["1"]]}
+    machine.run("chown", "-h", str(MALLORY), TAKEN)
+    answer = machine.ask({**known, "socket": TAKEN})
+    assert (answer["code"], answer["retryable"]) == ("db_socket_foreign", True)
+    machine.run("ln", "-s", "loop", "/tmp/loop")
+    assert machine.ask({**known, "socket": "/tmp/loop"})["code"] == "db_unreachable"
+
+
 #: What setfacl -m u:mallory:rwx writes: user, mallory, group, mask, others.
 ACCESS_LIST = f"""
 import os, struct, sys

@@ -197,6 +197,21 @@ def test_a_server_that_never_says_anything_is_not_waited_for_for_ever():
         assert found.fileno() == -1
 
 
+@pytest.mark.parametrize(
+    "greeting",
+    [b"", b"\x0a", b"\x0a8.0\0", b"\x0anone\0" + bytes(60), b"\x0a\xff\0" + b"\xff" * 60, b"\x0a8.0\0" + b"\xff" * 60],
+)
+def test_what_is_no_greeting_is_a_lost_connection(greeting):
+    ours, other = socket.socketpair()
+    other.sendall(packets(greeting, b"\xfe\xff", b"\0", first=0))
+    other.shutdown(socket.SHUT_WR)
+    made = OurConnection(defer_connect=True, user="u", password="p", read_timeout=3600, ssl_disabled=True)
+    with pytest.raises(pymysql.err.OperationalError) as failure:
+        made.log_in(ours, Exchange(60, 60), proven=True)
+    assert database.as_database_failure(failure.value).code == "db_unreachable"
+    other.close()
+
+
 def test_what_goes_wrong_late_in_a_procedure_is_that_statements_error(connection):
     database.run(connection, "CREATE PROCEDURE good() BEGIN SELECT 1; SELECT 2; END")
     database.run(
