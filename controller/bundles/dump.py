@@ -10,7 +10,7 @@ from pathlib import Path
 
 from controller.bundles.dump_file import pieces
 from controller.bundles.splitter import Splitter, Statement
-from controller.recipes.neighbours import installations
+from controller.recipes.neighbours import holds_shop
 from shared.errors import ShoplaunchError
 
 #: As far into a statement as its kind can be told.
@@ -228,7 +228,7 @@ def _require_whole(facts: DumpFacts, within: Mapping[str, list[str]], left: list
     if left:
         raise ShoplaunchError("dump_truncated", f"the dump ends before {left[0]} is closed")
     if len(facts.databases) > 1:
-        meant = [database for database, tables in within.items() if installations(tables)]
+        meant = [database for database, tables in within.items() if holds_shop(tables)]
         if len(meant) != 1:
             several = f"{len(meant)} of them with a shop or site" if meant else "none of them with a shop or site"
             raise ShoplaunchError("dump_names_database", f"it holds several, {several}: {', '.join(facts.databases)}")

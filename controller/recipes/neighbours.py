@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
-#: Tables (without prefix) that together tell an installation of its own: PrestaShop, WordPress, Joomla, OpenCart,
-#: Dolibarr, Magento, Drupal, MediaWiki, Moodle, phpMyAdmin.
-_SIGNS = (
+#: Tables (without prefix) that together tell an installation of its own that can be packed: PrestaShop, WordPress.
+_PACKED = (
     ("configuration", "employee", "shop", "lang"),
     ("options", "posts", "users", "usermeta"),
+)
+#: And of others: Joomla, OpenCart, Dolibarr, Magento, Drupal, MediaWiki, Moodle, phpMyAdmin.
+_SIGNS = (
+    *_PACKED,
     ("extensions", "content", "session", "users"),
     ("setting", "product", "customer", "session"),
     ("societe", "facture", "const", "user"),
@@ -33,10 +36,19 @@ def foreign_tables(tables: Collection[str], prefix: str) -> frozenset[str]:
 
 def installations(tables: Collection[str]) -> set[str]:
     """Return the prefixes with which there is an installation of its own among `tables`."""
+    return _prefixes(tables, _SIGNS)
+
+
+def holds_shop(tables: Collection[str]) -> bool:
+    """Tell whether there is a shop or site among `tables` that can be packed."""
+    return bool(_prefixes(tables, _PACKED))
+
+
+def _prefixes(tables: Collection[str], signs: Sequence[Sequence[str]]) -> set[str]:
     known = frozenset(tables)
     return {
         table[: -len(first)]
-        for first, *others in _SIGNS
+        for first, *others in signs
         for table in known
         if table.endswith(first) and all(table[: -len(first)] + other in known for other in others)
     }

@@ -236,6 +236,16 @@ def test_of_several_databases_the_one_with_a_shop_is_meant(examined):
     assert facts.tables == ["ps_configuration", "ps_employee", "ps_shop", "ps_lang"]
 
 
+@pytest.mark.parametrize(
+    "names",
+    [("table_uiprefs", "column_info", "pdf_pages"), ("societe", "facture", "const", "user"),
+     ("setting", "product", "customer", "session")],
+)  # fmt: skip
+def test_the_database_of_another_application_beside_it_takes_no_choice_away(examined, names):
+    others = "".join(f"CREATE TABLE `x_{name}` (`a` int);\n" for name in names)
+    assert examined(SEVERAL + b"USE `tools`;\n" + others.encode()).only == "shop"
+
+
 @pytest.mark.parametrize("more", [b"USE `third`;\n" + SHOP, b"USE `other`;\n" + SHOP])
 def test_two_databases_with_a_shop_leave_no_choice(examined, more):
     with pytest.raises(ShoplaunchError, match="2 of them with a shop or site") as refused:
