@@ -27,12 +27,15 @@ _WRITTEN = (
     r"|[^/]*\.(?:md|rst|adoc))$"
 )
 _DOCUMENT = re.compile(_OTHERS + r"(?:.*/)?" + _WRITTEN, re.IGNORECASE)
-#: Documents and trials of a library inside a plug-in, module or theme; the outermost folder's may be the owner's.
+_INSIDE = r"(?:^|/)(?:modules|(?:mu-)?plugins|themes)/[^/]+/(?:.*/)?[^/]+/"
+#: Documents of a library inside a plug-in, module or theme, no code of that name; the outermost folder's may be the
+#: owner's.
 _UPSTREAM = re.compile(
-    r"(?:^|/)(?:modules|(?:mu-)?plugins|themes)/[^/]+/(?:.*/)?[^/]+/"
-    r"(?:" + _WRITTEN + r"|(?:examples?|samples?|tests?|fixtures)/.*$)",
-    re.IGNORECASE,
+    _INSIDE + r"(?=(?:.*/)?(?:[^/.]+|[^/]*\.(?:md|markdown|rst|adoc|txt|html?))$)" + _WRITTEN, re.IGNORECASE
 )
+#: Its trials, and the forms that are made for them: a service gives the others to one customer.
+_TRIALS = re.compile(_INSIDE + r"(?:examples?|samples?|tests?|fixtures)/", re.IGNORECASE)
+_TRIED = ("private key", "web token")
 #: Libraries that a package manager has put there; nobody writes his own settings into them.
 _LIBRARY = re.compile(r"(?:^|/)(?:vendor|node_modules|bower_components)/")
 
@@ -46,7 +49,7 @@ def reason(finding: Finding, needle: bytes, head: bytes) -> str:
     if not place.file or place.is_name:
         return ""
     if finding.kind == SECRET:
-        return DOCUMENT if form_of(finding.what) is not None and _UPSTREAM.search(place.file) else ""
+        return DOCUMENT if _is_everybodys(place.file, form_of(finding.what)) else ""
     if finding.kind in (DOMAIN, PATH) and (head.startswith(_MEDIA) or _FILM.match(head)):
         return MEDIA
     by_chance = finding.kind in (DOMAIN, PATH) or is_weak(needle)
@@ -55,3 +58,10 @@ def reason(finding: Finding, needle: bytes, head: bytes) -> str:
     if finding.kind in (SUSPECTED, CREDENTIAL) and is_weak(needle) and _LIBRARY.search(place.file):
         return LIBRARY
     return ""
+
+
+def _is_everybodys(file: str, form: str | None) -> bool:
+    """Tell whether a secret of a known form is one that a library's makers published."""
+    if form is None:
+        return False
+    return _UPSTREAM.search(file) is not None or (form in _TRIED and _TRIALS.search(file) is not None)
