@@ -52,6 +52,8 @@ _PASSWORD_WORD = re.compile(
 )
 #: Letters of any script with what stands between words.
 _WORDS = re.compile(r"[^\W\d_]+(?:(?:['’-]|[.,:;!?…]*\s+)[^\W\d_]+)*[\s.:;!?…*]*")
+#: Names with their values, and signs of keys.
+_NO_SPEECH = re.compile(rb"[=#$@_^~|\\]|:\s*\S")
 _MARKUP = re.compile(rb"<[A-Za-z!/?]")
 _DRIVE = re.compile(rb"[A-Za-z]:[\\/]")
 _LIST = re.compile(rb"\s*[,;|]\s*")
@@ -162,8 +164,16 @@ def _is_said(name: str, value: bytes) -> bool:
     """Tell whether a value is what people read: words that speak of passwords, or words where such are kept."""
     if re.search(rb"[0-9]", value) or len(value) > _LONGEST_PASSWORD:
         return False
-    speaks = bool(re.search(rb"\s", value)) and _PASSWORD_WORD.search(value.decode("utf-8", "replace")) is not None
-    return speaks or (is_wording(name) and _WORDS.fullmatch(value.decode("utf-8", "replace")) is not None)
+    said, is_one_word = value.decode("utf-8", "replace"), re.search(rb"\s", value) is None
+    speaks = _PASSWORD_WORD.search(said) is not None
+    if speaks and not is_one_word and not _NO_SPEECH.search(value):
+        return True
+    if not is_wording(name) or _WORDS.fullmatch(said) is None:
+        return False
+    # Services that send texts have passwords and keys, too
+    if is_password(name):
+        return speaks
+    return not (is_one_word and value.isascii()) or words.is_spoken(re.sub(rb"[^A-Za-z]", b"", value))
 
 
 def _is_path(value: bytes) -> bool:
