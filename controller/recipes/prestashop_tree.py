@@ -41,7 +41,9 @@ _CONFIGURATION = (
 )  # fmt: skip
 #: The sample of a configuration, and what tells that somebody wrote access into it.
 _SAMPLE = b"app/config/parameters.yml.dist"
-_FILLED = re.compile(rb"^[ \t]*(?:database|mailer)_password:[ \t]*+(?!~|null\b|''|\"\"|[\r\n#]|\Z)", re.MULTILINE)
+_FILLED = re.compile(
+    rb"^[ \t]*(?:database|mailer)_password:[ \t]*+(?!(?:~|null|''|\"\")?[ \t]*(?:[\r\n#]|\Z))", re.MULTILINE
+)
 _MADE_ANEW = re.compile(
     # Where classes lie
     rb"cache/class_index\.php"

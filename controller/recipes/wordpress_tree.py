@@ -11,6 +11,7 @@ from controller.recipes import web_root
 from controller.recipes.base import PackOptions
 from controller.recipes.php_definitions import definitions
 from controller.recipes.secret_parts import secrets_in
+from controller.recipes.secret_values import is_plain
 from controller.recipes.web_root import WebRoot
 
 _SAMPLE = "wp-config-sample.php"
@@ -66,7 +67,9 @@ class TreeRules:
         """Tell whether somebody wrote access or keys into the sample of a configuration."""
         own = self._secrets("wp-config.php")
         # What asks for a password in any language is words
-        return any(value in own or re.search(rb"[0-9]", value) for value in self._secrets(_SAMPLE))
+        return any(
+            value in own or re.search(rb"[0-9]", value) or not is_plain(value) for value in self._secrets(_SAMPLE)
+        )
 
     def _secrets(self, name: str) -> set[bytes]:
         try:

@@ -112,8 +112,11 @@ def test_leftover_settings_of_an_upgrade_are_replaced_whole(sample):
 
 @pytest.mark.parametrize(
     ("written", "is_filled"),
-    [("~", False), ("null", False), ("''", False), ("", False), ("# later", False), ("bluebird7", True), ("'x'", True)],
-)
+    [
+        ("~", False), ("null", False), ("''", False), ("", False), ("# later", False), ("bluebird7", True),
+        ("'x'", True), ("~bird", True), ("null-bird", True), ("~ # none", False), ("null  ", False),
+    ],
+)  # fmt: skip
 def test_a_sample_of_the_configuration_stays_out_once_somebody_filled_it_in(tmp_path, written, is_filled):
     path = tmp_path / "app" / "config" / "parameters.yml.dist"
     path.parent.mkdir(parents=True)

@@ -56,6 +56,7 @@ def test_what_makes_the_site_is_packed(path):
         ("DB_PASSWORD", "password_here", False), ("AUTH_KEY", "put your unique phrase here", False),
         ("DB_PASSWORD", "passwort_hier_einfuegen", False), ("DB_PASSWORD", "", False),
         ("DB_PASSWORD", "Xk7-pQ2m9Lw4Rt", True), ("DB_PASSWORD", "the-shops-own", True),
+        ("DB_PASSWORD", "Xk!pQmLw.RtGbW", True), ("DB_PASSWORD", "votre_mdp_de_bdd", False),
         ("AUTH_KEY", "q8#Zt!vR2m^Lw9@kP4$sX7&nB1*cD5(fG3)hJ6-yE0", True),
     ],
 )  # fmt: skip
