@@ -146,7 +146,7 @@ def _require_one(found: Configuration, name: str) -> None:
     if not values:
         raise ShoplaunchError("config_unreadable", f"{CONFIG} does not say {name}")
     for one in values:
-        if not isinstance(one.value, bytes) and not one.of_environment:
+        if isinstance(one.written, dict) or not (one.of_environment or isinstance(one.value, bytes)):
             line = found.source.count(b"\n", 0, one.start) + 1
             message = f"{CONFIG} line {line}: {name} would have to be run to know it; write the value itself there"
             raise ShoplaunchError("config_unreadable", message)

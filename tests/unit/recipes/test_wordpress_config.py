@@ -137,6 +137,7 @@ def test_a_network_of_sites_is_refused(tmp_path, mark):
     [
         (b"'tpl_1' );", b"of_a_secret( 'NAME' ) );", "line 10: DB_NAME would have to be run"),
         (b"$table_prefix = 'xy_';", b"$table_prefix = getenv('P') ?: 'x y';", "no prefix of tables"),
+        (b"'tpl_1' );", b"getenv( 'NAME' ) ?: [ 'a' ] );", "line 10: DB_NAME would have to be run"),
         (b"$table_prefix = 'xy_';", b"", "does not say $table_prefix"),
         (b"$table_prefix = 'xy_';", b"$table_prefix = 'x y';", "no prefix of tables"),
         (b"const AUTH_KEY", b"define('DB_NAME', 'other'); const AUTH_KEY", "says DB_NAME twice"),
