@@ -67,7 +67,8 @@ def load_dump(path: Path, scratch: Scratch, work: Work) -> tuple[str, list[str]]
         if facts.largest + 1024 > limit:
             raise ShoplaunchError("dump_failed", f"the scratch server's max_allowed_packet is below {facts.largest}")
         loader = _Loader(connection, facts.wide)
-        connection.query("SET autocommit=0")
+        # Of every value that a statement loses must be known what it is
+        connection.query("SET autocommit=0, max_error_count=65535")
         used = ""
         with dump.located(path):
             for statement in dump.read_statements(path):

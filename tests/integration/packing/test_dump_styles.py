@@ -184,6 +184,37 @@ def test_a_choice_that_would_be_lost_is_refused(loaded, row):
     assert refused.value.code == "dump_failed"
 
 
+@pytest.mark.parametrize(
+    ("more", "insert", "said"),
+    [
+        ("", "INSERT IGNORE INTO t VALUES (1,'404','x'),(2,'','')", "Duplicate entry"),
+        ("CREATE TABLE p (id int PRIMARY KEY);\nALTER TABLE t ADD FOREIGN KEY (id) REFERENCES p (id);\n"
+         "SET foreign_key_checks=1;\n", "INSERT IGNORE INTO t VALUES (9,'','')", "Data truncated"),
+        ("CREATE TABLE kept (b enum('y'));\nCREATE TRIGGER keep BEFORE INSERT ON t FOR EACH ROW"
+         " INSERT INTO kept VALUES (NEW.b);\n", "INSERT INTO t VALUES (3,'','x')", "Data truncated"),
+    ],
+)  # fmt: skip
+def test_what_else_a_statement_loses_is_refused_though_it_has_such_values(loaded, more, insert, said):
+    begin = f"SET SQL_MODE='';\n{CHOICES}INSERT INTO t VALUES (1,'404','');\n"
+    with pytest.raises(ShoplaunchError, match=said) as refused:
+        loaded(f"{begin}{more}{insert};\n".encode())
+    assert refused.value.code == "dump_failed"
+
+
+def test_more_such_values_than_a_server_warns_about_load(loaded):
+    rows = ",".join(f"({number},'','x')" for number in range(200))
+    query, _ = loaded(f"SET SQL_MODE='';\n{CHOICES}INSERT INTO t VALUES {rows};\n".encode())
+    assert query("SELECT COUNT(*) FROM t WHERE a = '' AND a + 0 = 0") == ((200,),)
+
+
+@pytest.mark.parametrize("mode", ["", "ANSI"])
+def test_such_values_load_in_whatever_language_the_dump_speaks(loaded, mode):
+    create = "CREATE TABLE t (a enum('\xe9t\xe9') COMMENT '\xe0 lire', b int) DEFAULT CHARSET=latin1;\n"
+    insert = "INSERT INTO t VALUES ('',1),('\xe9t\xe9',2);\n"
+    query, _ = loaded(f"SET NAMES latin1;\nSET SQL_MODE='{mode}';\n{create}{insert}".encode("latin1"))
+    assert query("SELECT a FROM t ORDER BY b") == (("",), ("\xe9t\xe9",))
+
+
 @pytest.mark.parametrize("is_live", [False, True])
 def test_such_an_empty_value_becomes_the_last_choice_and_that_is_in_the_report(
     docroot, tmp_path, mariadb_server, is_live
