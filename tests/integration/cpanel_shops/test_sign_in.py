@@ -15,10 +15,10 @@ def sent(monkeypatch):
     """The server is no machine of the controller's; (scheme, path) of each form that was sent."""
     found, ask = [], visits.Visitor.ask
 
-    def noted(visitor, path, name, form=None, most=None):
+    def noted(visitor, path, name, form=None, *more):
         if form is not None:
             found.append((visitor.site.scheme, path))
-        return ask(visitor, path, name, form, most)
+        return ask(visitor, path, name, form, *more)
 
     monkeypatch.setattr(visits.Visitor, "ask", noted)
     monkeypatch.setattr(visits, "is_of_this_machine", lambda ip: False)
