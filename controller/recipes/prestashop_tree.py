@@ -133,7 +133,9 @@ def find_admin_folder(root: Path, options: PackOptions) -> str:
 
 
 def _is_office(folder: Path) -> bool:
-    return all((folder / name).exists() for name in ("filemanager", "index.php", "get-file-admin.php"))
+    # What cannot be looked into is judged by its name
+    marks = ("filemanager", "index.php", "get-file-admin.php")
+    return os.access(folder, os.X_OK, effective_ids=True) and all((folder / name).exists() for name in marks)
 
 
 def _offices(root: Path) -> tuple[list[str], list[str]]:

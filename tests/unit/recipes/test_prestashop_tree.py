@@ -1,5 +1,8 @@
 """Which files of a PrestaShop are packed, under which names, with which contents."""
 
+import os
+import shutil
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -165,3 +168,21 @@ def test_a_back_office_that_got_a_name_goes_before_those_of_archive_and_reposito
     rules = TreeRules(tmp_path, series_of("8.2.1"), chosen, PackOptions())
     others = {name: rules.left_out(name.encode(), True) for name in names if name != chosen}
     assert others == dict.fromkeys(others, web_root.OTHER_OFFICES) and not rules.left_out(chosen.encode(), True)
+
+
+def test_a_folder_that_may_not_be_looked_into_is_judged_by_its_name():
+    # The tests' own folders are closed to others
+    root = Path(tempfile.mkdtemp())
+    (root / ".ssh").mkdir(mode=0o700)
+    (root / ".ssh" / "index.php").touch()
+    (root / ".ssh").chmod(0 if os.geteuid() else 0o700)
+    root.chmod(0o755)
+    rules = TreeRules(root, series_of("8.2.1"), "admin1a", PackOptions())
+    user = os.geteuid()
+    try:
+        os.seteuid(user or 65534)
+        assert rules.left_out(b".ssh", True) == web_root.KEYS
+    finally:
+        os.seteuid(user)
+        (root / ".ssh").chmod(0o700)
+        shutil.rmtree(root)
