@@ -11,16 +11,17 @@ from controller.billing import whmcs_check
 from controller.billing.whmcs_settings import WhmcsSettings
 from controller.bundles.agent_build import is_current, launcher
 from controller.config import Config
-from controller.db import access, bundles, migrate, servers
+from controller.db import access, bundles, health, migrate, servers
 from controller.db.engine import make_engine, reading
 from controller.keys import load_keys
 from controller.network import probes
 from controller.network.failures import NetworkError
 from controller.network.http_client import HttpClient, HttpRequest, Limits, Origin
+from controller.network.json_body import parse
 from controller.network.trust import trusted
 from controller.panels.base import Check
 from controller.panels.registry import open_panel
-from shared.errors import ShoplaunchError, advice
+from shared.errors import ShoplaunchError, advice, is_known
 from shared.job import AGENT_FILE, LAUNCHER_FILE
 
 TIMEOUT_SECONDS = 10
@@ -93,6 +94,26 @@ def _others_may_enter(folder: Path) -> bool:
     return all(one.stat().st_mode & 0o001 for one in (folder, *folder.parents))
 
 
+def _operator(config: Config) -> Iterator[Check]:
+    known = bool(config.mail.operator)
+    told = f"alarms go to {config.mail.operator}" if known else "nobody is told of failures: [mail] operator is not set"
+    yield Check("", known, told, advice("operator_missing"))
+
+
+def _alarms(config: Config) -> Iterator[Check]:
+    with reading(make_engine(config.database_url)) as connection:
+        wanted = sum(health.alarms_wanted(connection))
+    told = f"{wanted} not delivered" if wanted else "all are delivered"
+    yield Check("", not wanted, told, "Mend [mail], then restart the service: they are delivered within a minute.")
+
+
+def _refused(config: Config) -> Iterator[Check]:
+    with reading(make_engine(config.database_url)) as connection:
+        found = health.open_refused(connection)
+    told = f"{found} wait for somebody" if found else "none"
+    yield Check("", not found, told, "Run `shoplaunch refused list`.")
+
+
 def _mail(config: Config) -> Iterator[Check]:
     if config.mail.folder:
         yield Check("", Path(config.mail.folder).is_dir(), f"into {config.mail.folder}", "Make the folder.")
@@ -118,9 +139,21 @@ def _web(config: Config) -> Iterator[Check]:
     try:
         client = HttpClient(Origin.of(url, trusted(config.callback_ca or "")))
         answer = client.ask(HttpRequest("GET", urlsplit(url).path), Limits(TIMEOUT_SECONDS, _READY_BYTES))
-        yield Check("", answer.status == 200, f"{url} answered {answer.status}", "Look at the server's log.")
+        ready = answer.status == 200
+        code = "" if ready else _code_of(answer.body)
+        what = advice(code) if is_known(code) else "Look at the server's log."
+        yield Check("", ready, f"{url} answered {answer.status} {code}".strip(), what)
     except NetworkError as problem:
         yield Check("", False, f"{url}: {problem.reason}", "Start it: `shoplaunch serve`; check public_url.")
+
+
+def _code_of(body: bytes) -> str:
+    """Return the error code that /readyz told, "" when it told none that is known."""
+    try:
+        code = parse(body)["code"]
+    except (ValueError, TypeError, KeyError):
+        return ""
+    return code if isinstance(code, str) and is_known(code) else ""
 
 
 def _servers(config: Config) -> Iterator[Check]:
@@ -142,7 +175,10 @@ _LOOKS: dict[str, Callable[[Config], Iterator[Check]]] = {
     "database": _database,
     "agent": _agent,
     "bundles": _bundles,
+    "operator's address": _operator,
     "mail": _mail,
+    "alarms": _alarms,
+    "refused orders": _refused,
     "whmcs": _whmcs,
     "web": _web,
     "servers": _servers,

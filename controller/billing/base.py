@@ -88,9 +88,13 @@ class Handover:
     about: About | None = None
 
 
+#: The state an alarm names for an order that no job was made of.
+REFUSED = "refused"
+
+
 @dataclass(frozen=True)
 class Alarm:
-    """What the operator is told when a job needs somebody; never a secret in it."""
+    """What the operator is told when a job, or an order without one, needs somebody; never a secret in it."""
 
     job: str
     domain: str
@@ -122,7 +126,7 @@ class Billing(ABC):
 
     @abstractmethod
     def alarm(self, news: Alarm) -> None:
-        """The operator knows, where one wants to. Raises ShoplaunchError `mail_failed`, `whmcs_*` (retryable)."""
+        """The operator knows. Raises ShoplaunchError `operator_missing`, `mail_failed`, `whmcs_*` (retryable)."""
 
     def announce(self, about: About) -> str:
         """The client knows that the shop is being built; return a note for the operator. Raises as `hand_over`."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from string import Template
 
 from controller.billing import texts
-from controller.billing.base import Alarm, Billing, Handover
+from controller.billing.base import REFUSED, Alarm, Billing, Handover
 from controller.config import MailConfig
 from controller.files import write_durably
 from controller.network.smtp import MailServer, NotDelivered, deliver
@@ -66,6 +66,15 @@ What to do: $advice
 
 $admin_url
 """
+_ALARM_OF_ORDER = """\
+An order for $domain was refused: no shop is being made of it.
+
+$code: $message
+
+What to do: $advice
+
+Then send it again: $admin_url
+"""
 
 
 class Mail(Billing):
@@ -84,11 +93,13 @@ class Mail(Billing):
         self._send(news.email, _filled(subject, values), _filled(text, values), f"{news.job}.ready", once=True)
 
     def alarm(self, news: Alarm) -> None:
-        """See Billing.alarm; nobody is told without [mail] operator."""
-        if self._settings.operator:
-            values = {**vars(news), "step": news.step or "-"}
-            subject = f"Shoplaunch: {news.domain} is {news.state} ({news.code})"
-            self._send(self._settings.operator, subject, _filled(_ALARM, values), f"{news.job}.alarm")
+        """See Billing.alarm. Raises ShoplaunchError `operator_missing` without [mail] operator."""
+        if not self._settings.operator:
+            raise ShoplaunchError("operator_missing", "nobody was told: [mail] operator is not set")
+        values = {**vars(news), "step": news.step or "-"}
+        subject = f"Shoplaunch: {news.domain} is {news.state} ({news.code})"
+        text = _ALARM_OF_ORDER if news.state == REFUSED else _ALARM
+        self._send(self._settings.operator, subject, _filled(text, values), f"{news.job}.alarm")
 
     def _identity(self, name: str, once: bool) -> str:
         domain = self._settings.sender.rpartition("@")[2] or "localhost"
@@ -108,8 +119,8 @@ class Mail(Billing):
                 self._put(Path(self._settings.folder), name, message)
             else:
                 self._deliver(message)
-        except (NotDelivered, OSError) as problem:
-            # Or a folder that is full
+        except (NotDelivered, OSError, ValueError) as problem:
+            # Or a folder that is full, or an address nobody can write
             raise ShoplaunchError("mail_failed", str(problem)[:200]) from None
 
     def _put(self, folder: Path, name: str, message: EmailMessage) -> None:

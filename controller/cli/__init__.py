@@ -16,6 +16,7 @@ MODULES = {
     "skeletons": ("skeleton",),
     "agents": ("agent",),
     "orders": ("order",),
+    "refused": ("refused",),
     "jobs": ("jobs", "show", "watch", "retry", "cancel", "certificate"),
     "later": ("https-on", "set-admin-password", "remove"),
     "errors": ("errors",),

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import logging
+import mmap
+import os
 import re
 import signal
 import threading
+import time
 from types import FrameType
 from typing import Any
 
 import click
 from flask import Flask
 from gunicorn.app.base import BaseApplication
+from gunicorn.errors import HaltServer
 
 from controller.cli.output import errors_shown
 from controller.config import Config, load_config
+from controller.jobs.engine.watchdog import EXIT_CODE, end_process
 from controller.jobs.service import open_service
 from controller.jobs.worker import Worker
 from controller.web.app import create_app
@@ -22,9 +27,15 @@ from shared.errors import ShoplaunchError
 
 THREADS = 24
 #: A request takes milliseconds; a stuck one must not keep the process from ending.
-GRACEFUL_SECONDS = 20
-#: How long steps under way are waited for at the end; whatever is cut off is done again by the next worker.
-WORKER_SECONDS = 20.0
+REQUEST_SECONDS = 10
+#: How long steps under way are waited for at the end. What is cut off keeps its lease until that has run out, and is
+#: then done again by the next worker: nobody else works on it while a panel may still be at it.
+WORKER_SECONDS = 15.0
+#: When gunicorn kills what has not ended by itself.
+GRACEFUL_SECONDS = 25
+#: Between two looks whether the web server was asked to end.
+LOOK_SECONDS = 0.5
+LOG = logging.getLogger(__name__)
 _ADDRESS = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):(?P<port>[0-9]{1,5})\Z|unix:/.+\Z")
 _LAST_PORT = 65535
 
@@ -43,6 +54,8 @@ class _Server(BaseApplication):  # type: ignore[misc]
         self._bind = bind
         self._with_worker = with_worker
         self._worker: Worker | None = None
+        #: Shared with the process of the web server: whether its worker could not go on.
+        self._lost = mmap.mmap(-1, 1)
         super().__init__()
 
     def load_config(self) -> None:
@@ -60,6 +73,7 @@ class _Server(BaseApplication):  # type: ignore[misc]
             "control_socket_disable": True,
             "post_worker_init": self._begin,
             "worker_exit": self._end,
+            "child_exit": self._ended,
         }
         for name, value in settings.items():
             if name in self.cfg.settings:
@@ -68,15 +82,41 @@ class _Server(BaseApplication):  # type: ignore[misc]
     def load(self) -> Flask:
         return create_app(self._config)
 
-    def _begin(self, _process: Any) -> None:
+    def _begin(self, process: Any) -> None:
+        process.cfg.set("graceful_timeout", REQUEST_SECONDS)
         if self._with_worker:
             # Its own engine: connections do not survive the fork
-            self._worker = open_service(self._config).worker()
+            self._worker = open_service(self._config).worker(self._end_everything)
             self._worker.start()
+            follow = threading.Thread(target=self._stop_with, args=(process, self._worker), daemon=True)
+            follow.start()
+
+    def _stop_with(self, process: Any, worker: Worker) -> None:
+        """Take nothing new up from the moment on in which the web server is asked to end."""
+        while process.alive:
+            time.sleep(LOOK_SECONDS)
+        worker.ask_to_stop()
+
+    def _end_everything(self, why: str) -> None:
+        """The service manager shall start all of it again: gunicorn would do so for this process alone, untold."""
+        self._lost[0] = 1
+        end_process(why)
 
     def _end(self, _server: Any, _process: Any) -> None:
-        if self._worker is not None:
-            self._worker.stop(WORKER_SECONDS)
+        if self._worker is not None and not self._worker.stop(WORKER_SECONDS):
+            _cut_off()
+
+    def _ended(self, server: Any, _process: Any) -> None:
+        # One that is ending already has closed its listeners
+        if self._lost[0] and server.LISTENERS:
+            raise HaltServer("The worker cannot go on.", EXIT_CODE)
+
+
+def _cut_off() -> None:
+    """End the process though a step hangs: its threads would keep it from ending in order."""
+    LOG.warning("steps under way are cut off; they are done again when their leases have run out")
+    logging.shutdown()
+    os._exit(0)
 
 
 def _is_address(text: str) -> bool:
@@ -126,7 +166,8 @@ def worker() -> None:
     running.start()
     click.echo(f"working as {running.name}", err=True)
     stop.wait()
-    running.stop(WORKER_SECONDS)
+    if not running.stop(WORKER_SECONDS):
+        _cut_off()
 
 
 def _log() -> None:

@@ -8,10 +8,10 @@ from typing import TextIO
 import click
 
 from controller import doctor as examination
-from controller import installation, keys
+from controller import installation, keys, operator_address
 from controller.cli.output import FAILED, PARTLY_DONE, errors_shown, json_option, print_json, print_rows, show_error
 from controller.config import load_config
-from shared.errors import ShoplaunchError
+from shared.errors import ShoplaunchError, advice
 
 
 def register(group: click.Group) -> None:
@@ -22,26 +22,50 @@ def register(group: click.Group) -> None:
 
 @click.command()
 @click.option("--user", "name", default="admin", show_default=True, help="The first operator.")
+@click.option(
+    "--operator-email",
+    "address",
+    metavar="ADDRESS",
+    help="Where failures are told; asked for at a terminal when no address is set yet.",
+)
 @json_option
 @errors_shown
-def init(name: str, as_json: bool) -> None:
+def init(name: str, address: str | None, as_json: bool) -> None:
     """Make folders, keys, database, the agent and the first operator, whose password is shown this once.
 
     Safe to repeat. Exit code 3: everything but the agent is there.
     """
     config = load_config()
     installation.ensure_installation(config)
+    address = _operators_address(address, ask=not as_json and _at_terminal())
     problem = _agent_problem()
     login = _first_operator(name)
     if as_json:
-        print_json({**login, "home": str(config.home), "url": config.public_url, "agent": problem is None})
+        shown = {"home": str(config.home), "url": config.public_url, "agent": problem is None}
+        print_json({**login, **shown, "operator_email": address})
     else:
         click.echo(f"Shoplaunch lives in {config.home}; it is reached at {config.public_url}")
         if login["password"]:
             click.echo(f"Operator: {login['user']}\nPassword: {login['password']}  (shown this once)")
+        click.echo(f"Alarms go to {address}" if address else f"Alarms go nowhere. {advice('operator_missing')}")
     if problem is not None:
         show_error(problem.code, problem.message)
         sys.exit(PARTLY_DONE)
+
+
+def _at_terminal() -> bool:
+    return sys.stdin.isatty()
+
+
+def _operators_address(given: str | None, *, ask: bool) -> str | None:
+    """Return the operator's address as the settings have it now, `given` or asked for where they had none."""
+    config = load_config()
+    if given is None and config.mail.operator is None and ask:
+        text = "The operator's e-mail address, where failures are told (empty: later)"
+        given = click.prompt(text, default="", show_default=False).strip()
+    if given:
+        operator_address.keep(config, given)
+    return load_config().mail.operator
 
 
 def _agent_problem() -> ShoplaunchError | None:

@@ -206,6 +206,12 @@ def renew_lease(connection: sa.Connection, job_id: str, owner: str, until: float
     return connection.execute(query.values(lease_until=until, version=jobs.c.version + 1)).rowcount == 1
 
 
+def free_lease(connection: sa.Connection, job_id: str, owner: str) -> None:
+    """Nobody holds the lease that `owner` holds; the job is due as before."""
+    query = sa.update(jobs).where(jobs.c.id == job_id, jobs.c.lease_owner == owner)
+    connection.execute(query.values(lease_owner=None, lease_until=None, version=jobs.c.version + 1))
+
+
 def release_lease(connection: sa.Connection, job: Job, owner: str, now: float, wake_at: float | None) -> bool:
     """Give the lease back; the job is due at `wake_at`, or at once when it changed since `job` was read: then True."""
     current = connection.execute(

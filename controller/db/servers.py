@@ -9,8 +9,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from controller.db.tables import servers
+from controller.db.tables import jobs, servers
 from shared.errors import ShoplaunchError
+
+_UNTOLD = {"locked_told_at": None, "locked_told_by": None}
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,7 @@ class Server:
 
 def _server(row: sa.Row[Any]) -> Server:
     values = dict(row._mapping)
-    del values["created_at"]
+    del values["created_at"], values["locked_told_by"]
     return Server(**{**values, "settings": json.loads(values["settings"])})
 
 
@@ -77,18 +79,24 @@ def locked(connection: sa.Connection, name: str) -> str | None:
 def lock(connection: sa.Connection, name: str, reason: str, now: float) -> None:
     """The server must not be called; the first reason stays."""
     query = sa.update(servers).where(servers.c.name == name, servers.c.locked_at.is_(None))
-    connection.execute(query.values(locked_at=now, locked_reason=reason[:500], locked_told_at=None))
+    connection.execute(query.values(locked_at=now, locked_reason=reason[:500], **_UNTOLD))
 
 
 def unlock(connection: sa.Connection, name: str) -> None:
     """The server may be called again."""
     query = sa.update(servers).where(servers.c.name == name)
-    connection.execute(query.values(locked_at=None, locked_reason="", locked_told_at=None))
+    connection.execute(query.values(locked_at=None, locked_reason="", **_UNTOLD))
 
 
-def claim_telling(connection: sa.Connection, name: str, now: float) -> bool:
-    """Tell whether the caller is the one to alarm the operator of the server's lock: the first who asks."""
-    query = sa.update(servers).where(
-        servers.c.name == name, servers.c.locked_at.is_not(None), servers.c.locked_told_at.is_(None)
-    )
-    return connection.execute(query.values(locked_told_at=now)).rowcount == 1
+def claim_telling(connection: sa.Connection, name: str, job: str, now: float) -> bool:
+    """Tell whether the alarm of `job` is the one to tell the operator of the server's lock: the first that asks, or one
+    after it when nobody will deliver the first any more."""
+    dropped = sa.exists().where(jobs.c.id == servers.c.locked_told_by, jobs.c.alarm == "")
+    free = sa.or_(servers.c.locked_told_at.is_(None), dropped)
+    query = sa.update(servers).where(servers.c.name == name, servers.c.locked_at.is_not(None), free)
+    return connection.execute(query.values(locked_told_at=now, locked_told_by=job)).rowcount == 1
+
+
+def told_by(connection: sa.Connection, job: str) -> None:
+    """The alarm of `job` is delivered, and with it that of a server's lock, where it tells of one."""
+    connection.execute(sa.update(servers).where(servers.c.locked_told_by == job).values(locked_told_by=None))

@@ -57,6 +57,8 @@ servers = _table(
     sa.Column("locked_at", sa.Double),
     sa.Column("locked_reason", sa.String(500), nullable=False, server_default=""),
     sa.Column("locked_told_at", sa.Double),
+    #: The job whose alarm tells it, until that is delivered.
+    sa.Column("locked_told_by", sa.String(40)),
 )
 bundles = _table(
     "bundles",
@@ -116,7 +118,7 @@ jobs = _table(
     #: stage -> {"state", "seconds", …} of the agent's current attempt
     sa.Column("progress", Long, nullable=False),
     sa.Column("lock_name", sa.String(60), nullable=False),
-    #: Whether the operator was told of the failure: "", "wanted", "told".
+    #: Whether the operator was told of the failure: "", "wanted" (not delivered yet), "told".
     sa.Column("alarm", sa.String(10), nullable=False, server_default=""),
     sa.Column("created_at", sa.Double, nullable=False),
     sa.Column("updated_at", sa.Double, nullable=False),
@@ -134,6 +136,7 @@ jobs = _table(
     sa.Index("ix_jobs_state_updated_at_id", "state", "updated_at", "id"),
     sa.Index("ix_jobs_server_updated_at", "server", "updated_at"),
     sa.Index("ix_jobs_server_account", "server", "account"),
+    sa.Index("ix_jobs_alarm", "alarm"),
 )
 #: What billing told of its services, in whatever order it came; `wanted` is the newest `module_created`.
 services = _table(
@@ -148,6 +151,37 @@ services = _table(
     #: Why no job could be made of it.
     sa.Column("error", Long),
     sa.Column("updated_at", sa.Double, nullable=False),
+)
+#: Orders that were signed and refused. `order_key` tells the same order told again; `document` is kept while it can be
+#: sent again.
+refused_orders = _table(
+    "refused_orders",
+    sa.Column("id", Id, primary_key=True, autoincrement=True),
+    sa.Column("order_key", sa.String(64), nullable=False, unique=True),
+    #: Whose event (controller.jobs.intake.SOURCE) or order ("api") it is, and signed by which key ("": unknown).
+    sa.Column("source", sa.String(20), nullable=False),
+    sa.Column("signed_by", sa.String(64), nullable=False, server_default=""),
+    sa.Column("service_id", sa.String(64), index=True),
+    sa.Column("domain", sa.String(253), nullable=False, server_default="", index=True),
+    sa.Column("bundle", sa.String(63), nullable=False, server_default=""),
+    sa.Column("document", Long),
+    sa.Column("error", Long, nullable=False),
+    sa.Column("tries", sa.Integer, nullable=False, server_default="1"),
+    sa.Column("first_at", sa.Double, nullable=False),
+    sa.Column("last_at", sa.Double, nullable=False),
+    #: As that of jobs.
+    sa.Column("alarm", sa.String(10), nullable=False, server_default=""),
+    #: How it ended: "job", "dismissed", "terminated".
+    sa.Column("settled", sa.String(20), nullable=False, server_default=""),
+    sa.Column("settled_at", sa.Double, index=True),
+    sa.Column("job", sa.String(40)),
+)
+#: Signs of life of the workers' loops, by the database's clock.
+workers = _table(
+    "workers",
+    sa.Column("name", sa.String(64), primary_key=True),
+    sa.Column("started_at", sa.Double, nullable=False),
+    sa.Column("beat_at", sa.Double, nullable=False),
 )
 steps = _table(
     "steps",

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import sqlalchemy as sa
 
-from controller.billing.base import Alarm
-from controller.db import jobs, proofs, steps
+from controller.db import jobs, proofs, servers, steps
 from controller.db.engine import reading, transact
 from controller.db.jobs import Job
 from controller.db.steps import StepRow
 from controller.jobs import (
+    alarms,
     changes,
     credentials,
     hints,
@@ -33,7 +32,6 @@ from controller.jobs import (
     undoing,
     values,
 )
-from controller.jobs.domains import readable
 from controller.jobs.steps import plan
 from controller.jobs.steps.work import Tools, Work
 from shared.errors import ShoplaunchError
@@ -216,8 +214,7 @@ class Mover:
             LOG.exception("job %s: no step can run", job.id)
             results = [error] * len(found)
         else:
-            with ThreadPoolExecutor(len(found)) as pool:
-                results = list(pool.map(lambda step: running.attempt(step, work), found))
+            results = running.side_by_side(found, work)
         running.finish(self._engine, job.id, list(zip(found, results, strict=True)), runs, self._clock())
 
     def _work(self, job: Job) -> Work:
@@ -242,28 +239,19 @@ class Mover:
 
     def _alarm(self, job: Job) -> None:
         """Tell the operator; when that is not possible now, everything else goes on and it is tried again later."""
-        tools, error = self._tools(job), dict(job.error or {})
-        news = Alarm(
-            job=job.id,
-            domain=readable(job.domain, job.folder),
-            server=job.server,
-            state=job.state,
-            step=job.step,
-            code=str(error.get("code", "")),
-            message=str(error.get("message", "")),
-            advice=str(error.get("advice", "")),
-            admin_url=f"{tools.config.public_url.rstrip('/')}/admin/jobs/{job.id}",
-            about=telling.about(tools, job),
-        )
-        try:
-            tools.billing.alarm(news)
-        except ShoplaunchError as problem:
-            LOG.warning("job %s: the operator could not be told: %s", job.id, problem.message)
-            return
+        tools = self._tools(job)
+        problem = alarms.deliver(tools.billing, alarms.of_job(tools, job))
 
-        def work(_connection: sa.Connection, now_job: Job) -> Mapping[str, Any]:
-            since = memory.remembered(now_job, trouble_at=self._clock()) if tools.billing.keeps_posted else {}
-            return {"alarm": "told", **since} if now_job.alarm and now_job.state == job.state else {}
+        def work(connection: sa.Connection, now_job: Job) -> Mapping[str, Any]:
+            if not now_job.alarm or now_job.state != job.state:
+                return {}
+            if problem is not None:
+                known = now_job.facts.get(alarms.FACT) == problem
+                return {} if known else changes.with_facts(now_job, **{alarms.FACT: problem})
+            servers.told_by(connection, job.id)
+            facts = {key: value for key, value in now_job.facts.items() if key != alarms.FACT}
+            since = memory.remembered(now_job, trouble_at=self._clock())["facts"] if tools.billing.keeps_posted else {}
+            return {"alarm": "told", "facts": {**facts, **({memory.FACT: since[memory.FACT]} if since else {})}}
 
         self._change(job.id, work)
 

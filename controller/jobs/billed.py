@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from controller.jobs.service import Service
 
 
-def take(service: Service, event: Mapping[str, Any]) -> dict[str, Any]:
+def take(service: Service, event: Mapping[str, Any], signed_by: str = "") -> dict[str, Any]:
     """Take billing's event; return the service's status. Raises as controller.jobs.intake.take does."""
-    intake.take(service.engine, event, service.now())
+    intake.take(service.engine, event, service.now(), signed_by)
     hints.give()
     return status(service, event["service_id"])
 

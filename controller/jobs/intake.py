@@ -15,7 +15,7 @@ from controller.db import jobs, servers, services
 from controller.db.engine import reading, transact
 from controller.db.jobs import Job
 from controller.db.services import BilledService
-from controller.jobs import ending, orders, states, undoing
+from controller.jobs import ending, orders, refused_orders, states, undoing
 from controller.jobs.hosts import server_of_host
 from shared.errors import ShoplaunchError
 from shared.schema import validate
@@ -33,19 +33,26 @@ TEXT_CHARS = 128
 _COUNTRY = re.compile(r"[A-Z]{2}\Z")
 
 
-def take(engine: sa.Engine, event: Mapping[str, Any], now: float) -> None:
+def take(engine: sa.Engine, event: Mapping[str, Any], now: float, signed_by: str = "") -> None:
     """Note the event; start the service's job when nothing is left to wait for, end it when it is terminated.
 
-    Raises ShoplaunchError `order_invalid`; and, when no job can be made of it (it is noted all the same, so that
-    `start` can try again), `domain_invalid`, `email_invalid`, `account_invalid`, `folder_*`, `server_unknown`,
-    `server_ambiguous`, `bundle_unknown`, `domain_busy`, `service_ending` (retryable).
+    `signed_by` names the key of its signature. Raises ShoplaunchError `order_invalid`; and, when no job can be made of
+    it (it is noted all the same, so that `start` can try again), `domain_invalid`, `email_invalid`, `account_invalid`,
+    `folder_*`, `server_unknown`, `server_ambiguous`, `bundle_unknown`, `domain_busy`, `service_ending` (retryable).
+    Whatever is refused is an open row of controller.db.refused_orders.
     """
-    validate("billing-event", event, "order_invalid")
+    try:
+        validate("billing-event", event, "order_invalid")
+    except ShoplaunchError as error:
+        refused_orders.refuse(engine, SOURCE, signed_by, event, error, now)
+        raise
     service = _noted(engine, event, now)
     if event["event"] == TERMINATED:
         # Told late, it is the end of the account before this one
         since = service.module_created_at if service.terminated_at is None else None
         ending.end(engine, service.service_id, now, since)
+        if service.terminated_at is not None:
+            refused_orders.end_service(engine, service.service_id, now)
     elif waiting_for(service) is None and service.terminated_at is None:
         start(engine, service, now)
 
@@ -63,16 +70,25 @@ def start(engine: sa.Engine, service: BilledService, now: float) -> Job:
         job = jobs.find_service(connection, service.service_id)
         known = servers.listed(connection)
     if job is not None and not _is_of_an_earlier_life(job):
+        # A kill came between the job and the note of it
+        _made(engine, service, job, now)
         return job
     try:
         if job is not None and _is_being_taken_back(engine, job):
             raise ShoplaunchError("service_ending", f"job {job.id} of the same service is still being taken back")
         made = orders.place(engine, _order(service, known), SOURCE, now)
     except ShoplaunchError as error:
-        _note_error(engine, service.service_id, error.as_dict(), now)
+        if refused_orders.is_refusal(error):
+            _note_error(engine, service.service_id, error.as_dict(), now)
         raise
-    _note_error(engine, service.service_id, None, now)
+    _made(engine, service, made, now)
     return made
+
+
+def _made(engine: sa.Engine, service: BilledService, job: Job, now: float) -> None:
+    if service.error is not None:
+        _note_error(engine, service.service_id, None, now)
+    refused_orders.settle_service(engine, service.service_id, job, now)
 
 
 def _is_of_an_earlier_life(job: Job) -> bool:
@@ -121,8 +137,12 @@ def _with(service: BilledService, event: Mapping[str, Any], now: float) -> Bille
 def _note_error(engine: sa.Engine, service_id: str, error: Mapping[str, Any] | None, now: float) -> None:
     def work(connection: sa.Connection) -> None:
         service = services.get(connection, service_id, lock=True)
-        if service is not None and service.error != error:
-            services.put(connection, replace(service, error=error, updated_at=now))
+        if service is None:
+            return
+        service = replace(service, error=error, updated_at=now if service.error != error else service.updated_at)
+        services.put(connection, service)
+        if error is not None:
+            refused_orders.note_service(connection, service, SOURCE, now)
 
     transact(engine, work)
 

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from controller.db import jobs
 from controller.db.engine import transact
+from controller.jobs.engine.watchdog import report
 from shared.errors import ShoplaunchError
 
 LOG = logging.getLogger(__name__)
@@ -25,7 +26,8 @@ RENEWALS = 6
 def held(engine: sa.Engine, job_id: str, owner: str, clock: Callable[[], float]) -> Iterator[bool]:
     """Give True while we hold the job's lease, False when somebody else does (then nothing may be done).
 
-    Giving it back is the caller's: it knows when the job is due next.
+    Giving it back is the caller's: it knows when the job is due next. Raises RuntimeError when it cannot be renewed
+    beside the work, for want of a thread; nobody holds it then.
     """
     now = clock()
     if not transact(engine, lambda connection: jobs.take_lease(connection, job_id, owner, now, now + SECONDS)):
@@ -33,7 +35,11 @@ def held(engine: sa.Engine, job_id: str, owner: str, clock: Callable[[], float])
         return
     done = threading.Event()
     renewer = threading.Thread(target=_renew, args=(engine, job_id, owner, clock, done), daemon=True)
-    renewer.start()
+    try:
+        renewer.start()
+    except BaseException:
+        transact(engine, functools.partial(jobs.free_lease, job_id=job_id, owner=owner))
+        raise
     try:
         yield True
     finally:
@@ -43,9 +49,11 @@ def held(engine: sa.Engine, job_id: str, owner: str, clock: Callable[[], float])
 
 def _renew(engine: sa.Engine, job_id: str, owner: str, clock: Callable[[], float], done: threading.Event) -> None:
     while not done.wait(SECONDS / RENEWALS):
-        until = clock() + SECONDS
+        # The next renewal may succeed; until the lease runs out it is still ours
         try:
+            until = clock() + SECONDS
             transact(engine, functools.partial(jobs.renew_lease, job_id=job_id, owner=owner, until=until))
         except ShoplaunchError as error:
-            # The next renewal may succeed; until the lease runs out it is still ours
             LOG.warning("job %s: lease not renewed: %s", job_id, error.message)
+        except BaseException as problem:  # noqa: BLE001 - without renewals two would work on the job
+            report(f"job {job_id}: lease not renewed", problem)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields, replace
@@ -62,7 +63,46 @@ def attempt(step: plan.Step, work: Work) -> Result:
         return error
     except Exception as error:
         LOG.exception("job %s: step %s", work.job.id, step.name)
-        return error
+        return _exhausted(error) or error
+
+
+def _exhausted(error: Exception) -> ShoplaunchError | None:
+    """Return `error` as one that passes when it says that the machine has no memory or no thread left."""
+    if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and "start new thread" in str(error)):
+        return ShoplaunchError("internal", "the controller's machine has no memory or no thread left", retryable=True)
+    return None
+
+
+def side_by_side(found: Sequence[plan.Step], work: Work) -> list[Result]:
+    """Run steps that do not need each other at the same time; return how each ended.
+
+    Where the machine has no thread left they run one after the other. Raises what no step may raise.
+    """
+    ended: dict[int, Result] = {}
+    fatal: list[BaseException] = []
+
+    def run(number: int) -> None:
+        try:
+            ended[number] = attempt(found[number], work)
+        except BaseException as problem:  # noqa: BLE001 - raised where it is waited for
+            fatal.append(problem)
+
+    threads = []
+    for number in range(1, len(found)):
+        # One that hangs must not keep the process from ending
+        thread = threading.Thread(target=run, args=(number,), name="step", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:
+            run(number)
+        else:
+            threads.append(thread)
+    run(0)
+    for thread in threads:
+        thread.join()
+    if fatal:
+        raise fatal[0]
+    return [ended[number] for number in range(len(found))]
 
 
 def finish(

@@ -13,15 +13,33 @@ from controller.billing.base import Billing
 from controller.billing.channels import channels
 from controller.config import Config
 from controller.db import access, jobs, proofs, servers, steps
+from controller.db import refused_orders as refused_rows
 from controller.db.engine import make_engine, reading, transact
 from controller.db.jobs import Job
 from controller.db.logins import LoginThrottle
 from controller.db.migrate import revisions
+from controller.db.refused_orders import RefusedOrder
 from controller.db.servers import Server
 from controller.db.together import Together
-from controller.jobs import callbacks, certificate, credentials, downloads, hints, kinds, orders, retrying, states, view
+from controller.jobs import (
+    alarms,
+    callbacks,
+    certificate,
+    chores,
+    credentials,
+    downloads,
+    hints,
+    kinds,
+    orders,
+    refused_orders,
+    resending,
+    retrying,
+    states,
+    view,
+)
 from controller.jobs.bundles import Bundles
 from controller.jobs.downloads import Download
+from controller.jobs.engine.health import Health, Readiness
 from controller.jobs.steps.work import Tools
 from controller.jobs.tokens import Tokens
 from controller.jobs.worker import Worker
@@ -55,15 +73,27 @@ class Service:
         self._clock = clock
         self._billing = channels(config, clock) if billing is None else lambda _source: billing
         self._together = Together(engine)
+        self._readiness = Readiness(engine, clock)
         self._throttle = LoginThrottle(engine, clock)
         # A wrong user costs as much time as a wrong password
         self._nobody = generate_password_hash("nobody")
 
     # -- orders and jobs -----------------------------------------------------------------------------------------
 
-    def place_order(self, order: Mapping[str, Any], source: str) -> Job:
-        """Return the order's job; see controller.jobs.orders.place."""
-        return self._hinted(orders.place(self.engine, order, source, self._clock()))
+    def place_order(self, order: Mapping[str, Any], source: str, signed_by: str = "") -> Job:
+        """Return the order's job; see controller.jobs.orders.place.
+
+        One that was signed (by the key `signed_by`) and is refused is kept: see controller.jobs.refused_orders.
+        """
+        now, api = self._clock(), source == refused_orders.API
+        try:
+            job = orders.place(self.engine, order, source, now)
+        except ShoplaunchError as error:
+            if api and refused_orders.is_refusal(error):
+                refused_orders.refuse(self.engine, source, signed_by, order, error, now)
+            raise
+        refused_orders.settle_order(self.engine, job, signed_by if api else None, now)
+        return self._hinted(job)
 
     def _hinted(self, job: Job) -> Job:
         hints.give()
@@ -176,9 +206,9 @@ class Service:
             raise ShoplaunchError("certificate_missing", f"the shop is {job.state}; it has no certificate yet")
         return signed
 
-    def worker(self) -> Worker:
-        """Return a worker for this installation's jobs."""
-        return Worker(self.engine, self.tools_for, self._clock)
+    def worker(self, end: Callable[[str], None] | None = None) -> Worker:
+        """Return a worker of this installation; see controller.jobs.worker.Worker for `end`."""
+        return Worker(self.engine, self.tools_for, self._clock, lambda: chores.run(self), end)
 
     def advance(self, job_id: str) -> bool:
         """Move the job on as far as it goes now; False when somebody else is at it."""
@@ -196,6 +226,44 @@ class Service:
             lambda: self.panel(job.server),
             self._clock,
         )
+
+    # -- what needs somebody -----------------------------------------------------------------------------------------
+
+    def health(self) -> Health:
+        """Return how the installation is, or was a few seconds ago."""
+        return self._readiness.current()
+
+    def known_health(self) -> Health | None:
+        """Return what was last looked at for others, None when that is long ago; nothing is asked."""
+        return self._readiness.known()
+
+    def list_refused(self, limit: int = MANY, *, settled: bool = False) -> list[RefusedOrder]:
+        """Return the refused orders that are open, the last refused first; with `settled` all that are kept."""
+        with reading(self.engine) as connection:
+            return refused_rows.listed(connection, limit, settled=settled)
+
+    def get_refused(self, number: int) -> RefusedOrder:
+        """Return the refused order. Raises refused_unknown."""
+        with reading(self.engine) as connection:
+            return refused_rows.get(connection, number)
+
+    def resend(self, number: int) -> Job | None:
+        """Send the refused order again; see controller.jobs.resending.send."""
+        return resending.send(self, number)
+
+    def dismiss_refused(self, number: int) -> None:
+        """The refused order needs nobody any more. Raises refused_unknown, illegal_transition when it is settled."""
+        if self.get_refused(number).settled:
+            raise ShoplaunchError("illegal_transition", "the order is settled already")
+        transact(self.engine, lambda connection: refused_rows.dismiss(connection, number, self._clock()))
+
+    def undelivered_alarms(self, limit: int = MANY) -> list[dict[str, Any]]:
+        """Return the alarms of jobs that are not delivered; see controller.jobs.alarms.undelivered."""
+        return alarms.undelivered(self.engine, limit)
+
+    def billing_of(self, source: str) -> Billing:
+        """Return how people are told of orders from `source`."""
+        return self._billing(source)
 
     # -- servers ---------------------------------------------------------------------------------------------------
 

@@ -10,15 +10,15 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 
 import sqlalchemy as sa
 
-from controller.db import jobs
-from controller.db.engine import reading
+from controller.db import jobs, workers
+from controller.db.engine import reading, transact
 from controller.db.jobs import Job
 from controller.jobs import changes, hints
 from controller.jobs.advance import Mover
+from controller.jobs.engine.watchdog import Pulse, Watchdog, report
 from controller.jobs.steps.work import Tools
 from shared.errors import ShoplaunchError
 
@@ -29,13 +29,28 @@ THREADS = 16
 PER_SERVER = 4
 #: A job that cannot even be looked at is left alone for so long.
 TROUBLE_SECONDS = 30.0
+#: Between two signs of life in the database.
+BEAT_SECONDS = 10.0
+#: Until the next try, when there is none to write yet or it could not be written.
+FIRST_BEAT_SECONDS = 0.5
+#: Between two rounds of what belongs to no job.
+CHORES_SECONDS = 30.0
 
 
 class Worker:
-    """Moves due jobs on, several at a time. `clock` returns unix seconds."""
+    """Moves due jobs on, several at a time. `clock` returns unix seconds.
+
+    `chores` is called now and then beside the jobs; `end(why)` when the loop cannot go on, by default ending the
+    process.
+    """
 
     def __init__(
-        self, engine: sa.Engine, tools_for: Callable[[Job], Tools], clock: Callable[[], float] = time.time
+        self,
+        engine: sa.Engine,
+        tools_for: Callable[[Job], Tools],
+        clock: Callable[[], float] = time.time,
+        chores: Callable[[], None] | None = None,
+        end: Callable[[str], None] | None = None,
     ) -> None:
         self._engine = engine
         self._clock = clock
@@ -43,6 +58,13 @@ class Worker:
         self._mover = Mover(engine, tools_for, self.name, clock)
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
+        self._beats_thread: threading.Thread | None = None
+        self._pulse = Pulse()
+        self._watchdog = Watchdog(lambda: self._thread, self._pulse, end)
+        self._under_way: dict[str, tuple[str, threading.Thread]] = {}
+        self._chores = chores
+        self._chores_thread: threading.Thread | None = None
+        self._chores_at = 0.0
 
     def advance(self, job_id: str) -> bool:
         """Move one job on as far as it goes now; False when somebody else is at it."""
@@ -57,30 +79,71 @@ class Worker:
         return len(found)
 
     def start(self) -> None:
-        """Begin to work in a thread."""
+        """Begin to work in a thread, watched by another, with signs of life from a third."""
         self._stopping.clear()
-        self._thread = threading.Thread(target=self.run, name="worker")
+        self._thread = _thread("worker", self.run)
         self._thread.start()
+        self._beats_thread = _thread("worker-beats", self._beats)
+        self._beats_thread.start()
+        _thread("worker-watch", self._watchdog.watch, self._stopping).start()
 
-    def stop(self, seconds: float = 60.0) -> None:
-        """Take nothing new up and wait for what is under way."""
+    def stop(self, seconds: float = 60.0) -> bool:
+        """Take nothing new up and wait for what is under way; tell whether all of it ended within `seconds`."""
+        end = time.monotonic() + seconds
+        self.ask_to_stop()
+        # The loop first: it may be about to begin another job
+        for first in (self._thread, self._beats_thread):
+            if first is not None:
+                first.join(max(0.0, end - time.monotonic()))
+        under_way = [self._thread, *(thread for _server, thread in self._under_way.values())]
+        for thread in under_way:
+            if thread is not None:
+                thread.join(max(0.0, end - time.monotonic()))
+        return not any(thread is not None and thread.is_alive() for thread in under_way)
+
+    def ask_to_stop(self) -> None:
+        """Take nothing new up from now on."""
         self._stopping.set()
         hints.give()
-        if self._thread is not None:
-            self._thread.join(seconds)
 
     def run(self) -> None:
-        """Work until `stop`."""
-        under_way: dict[str, tuple[str, Future[None]]] = {}
-        with ThreadPoolExecutor(THREADS, thread_name_prefix="job") as pool:
-            while not self._stopping.is_set():
-                under_way = {key: found for key, found in under_way.items() if not found[1].done()}
-                busy = Counter(server for server, _future in under_way.values())
-                for job_id, server in self._due([name for name in busy if not _has_room(busy, name)]):
-                    if job_id not in under_way and _has_room(busy, server):
-                        under_way[job_id] = server, pool.submit(self._advance_safely, job_id)
-                        busy[server] += 1
+        """Work until `stop`, whatever a round meets: it is told, and the next round is made."""
+        while not self._stopping.is_set():
+            try:
+                self._round()
+                self._pulse.failures = 0
                 hints.wait(POLL_SECONDS)
+            except BaseException as problem:  # noqa: BLE001 - nothing may end the loop but `stop`
+                self._pulse.failures += 1
+                report("a round of the worker failed", problem)
+                time.sleep(POLL_SECONDS)
+            self._pulse.rounds += 1
+
+    def _round(self) -> None:
+        """Begin what is due and has room. Raises RuntimeError when the machine has no thread left."""
+        self._under_way = {key: found for key, found in self._under_way.items() if found[1].is_alive()}
+        busy = Counter(server for server, _thread in self._under_way.values())
+        for job_id, server in self._due([name for name in busy if not _has_room(busy, name)]):
+            if job_id not in self._under_way and _has_room(busy, server):
+                thread = _thread("job", self._advance_safely, job_id)
+                thread.start()
+                self._under_way[job_id] = server, thread
+                busy[server] += 1
+        self._begin_chores()
+
+    def _begin_chores(self) -> None:
+        still = self._chores_thread is not None and self._chores_thread.is_alive()
+        if self._chores is None or still or time.monotonic() < self._chores_at:
+            return
+        self._chores_at = time.monotonic() + CHORES_SECONDS
+        self._chores_thread = _thread("chores", self._do_chores, self._chores)
+        self._chores_thread.start()
+
+    def _do_chores(self, chores: Callable[[], None]) -> None:
+        try:
+            chores()
+        except BaseException as problem:  # noqa: BLE001 - they are tried again
+            report("what belongs to no job could not be done", problem)
 
     def _due(self, without: Sequence[str]) -> Sequence[tuple[str, str]]:
         try:
@@ -94,16 +157,42 @@ class Worker:
         """Move one job on; a failure nobody foresaw stops neither the worker nor the other jobs."""
         try:
             self._mover.advance(job_id)
-        except Exception:
-            LOG.exception("job %s could not be moved on", job_id)
+        except BaseException as problem:  # noqa: BLE001 - a thread that ends untold leaves its job to be tried at once
+            report(f"job {job_id} could not be moved on", problem)
             self._put_off(job_id)
 
     def _put_off(self, job_id: str) -> None:
         later = self._clock() + TROUBLE_SECONDS
         try:
             changes.change(self._engine, job_id, self._clock(), lambda _c, _job: {"wake_at": later})
+        except BaseException as problem:  # noqa: BLE001 - then it is tried again sooner
+            report(f"job {job_id} could not be put off", problem)
+
+    def _beats(self) -> None:
+        """Write a sign of life while the loop makes rounds, and take it back at the end."""
+        seen = 0
+        while not self._stopping.is_set():
+            rounds = self._pulse.rounds
+            written = rounds != seen and self._tried(workers.beat)
+            seen = rounds if written else seen
+            self._stopping.wait(BEAT_SECONDS if written else FIRST_BEAT_SECONDS)
+        self._tried(workers.forget)
+
+    def _tried(self, work: Callable[[sa.Connection, str], None]) -> bool:
+        try:
+            transact(self._engine, lambda connection: work(connection, self.name))
         except ShoplaunchError as error:
-            LOG.warning("job %s: %s: %s", job_id, error.code, error.message)
+            LOG.warning("the worker's sign of life could not be written: %s: %s", error.code, error.message)
+            return False
+        except BaseException as problem:  # noqa: BLE001 - the next one may succeed
+            report("the worker's sign of life could not be written", problem)
+            return False
+        return True
+
+
+def _thread(name: str, work: Callable[..., None], *given: object) -> threading.Thread:
+    """Return a thread that keeps no process from ending."""
+    return threading.Thread(target=work, args=given, name=name, daemon=True)
 
 
 def _has_room(busy: Counter[str], server: str) -> bool:

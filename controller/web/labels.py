@@ -147,11 +147,17 @@ def _current_milestone(state: str, percent: int) -> int:
     return len(_MILESTONES) - 1
 
 
-def headline(state: str, noun: str) -> tuple[str, str]:
-    """Return (title, sentence) that tell a client how things stand; `noun` is in the page's words."""
+def headline(state: str, noun: str, *, told: bool = True) -> tuple[str, str]:
+    """Return (title, sentence) that tell a client how things stand; `noun` is in the page's words, `told` says whether
+    the operator has been told of trouble."""
     if state == "live":
         return gettext("Your %(noun)s is ready", noun=noun), gettext(
             "Everything was installed and tested. Have a good start!"
+        )
+    if state in TROUBLED and not told:
+        return (
+            gettext("This takes a little longer"),
+            gettext("Our team has to look at it. You need not do anything; nothing is lost."),
         )
     if state in TROUBLED:
         return (

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from flask import Blueprint, Response, jsonify, make_response
 
+from controller.jobs.engine.health import Health
 from controller.web.context import service
 from controller.web.labels import STATES
-from shared.errors import ShoplaunchError
 
 bp = Blueprint("ops", __name__)
 
@@ -19,18 +21,44 @@ def healthz() -> Response:
 
 @bp.get("/readyz")
 def readyz() -> Response:
-    """Answer 200 when the database does too, else 503 with the error's code."""
-    try:
-        service().ping()
-    except ShoplaunchError as error:
-        return make_response(jsonify(status="unavailable", code=error.code), 503)
-    return jsonify(status="ok")
+    """Answer 200 when orders are taken and worked on, else 503 with the error's code; and the numbers to watch."""
+    health = service().health()
+    if health.error is not None:
+        document = {"status": "unavailable", "code": health.error.code, "message": health.error.message}
+        return make_response(jsonify(**document, **_numbers(health)), 503)
+    return jsonify(status="ok", **_numbers(health))
+
+
+def _numbers(health: Health) -> dict[str, Any]:
+    return {
+        "loop_age_seconds": None if health.loop_age is None else round(health.loop_age, 1),
+        "oldest_overdue_seconds": round(health.oldest_overdue, 1),
+        "orders_without_job": {
+            "refused": health.refused, "waiting": health.waiting, "forgotten": health.forgotten,
+        },
+        "alarms_undelivered": health.alarms,
+    }  # fmt: skip
 
 
 @bp.get("/metrics")
 def metrics() -> Response:
-    """Return the number of jobs in each state in Prometheus' text format."""
-    counts = service().count_jobs()
-    lines = ["# HELP shoplaunch_jobs Jobs by state.", "# TYPE shoplaunch_jobs gauge"]
+    """Return the installation's numbers in Prometheus' text format."""
+    counts, health = service().count_jobs(), service().health()
+    lines = _gauge("shoplaunch_jobs", "Jobs by state.")
     lines += [f'shoplaunch_jobs{{state="{state}"}} {counts.get(state, 0)}' for state in STATES]
+    lines += _gauge("shoplaunch_ready", "Whether orders are taken and worked on.")
+    lines.append(f"shoplaunch_ready {int(health.error is None)}")
+    lines += _gauge("shoplaunch_loop_age_seconds", "Since a worker's loop last moved; +Inf without any.")
+    lines.append(f"shoplaunch_loop_age_seconds {'+Inf' if health.loop_age is None else round(health.loop_age, 1)}")
+    lines += _gauge("shoplaunch_oldest_overdue_seconds", "Since when the job that waits longest is due.")
+    lines.append(f"shoplaunch_oldest_overdue_seconds {round(health.oldest_overdue, 1)}")
+    lines += _gauge("shoplaunch_orders_without_job", "Orders no job was made of, by reason.")
+    for reason in ("refused", "waiting", "forgotten"):
+        lines.append(f'shoplaunch_orders_without_job{{reason="{reason}"}} {getattr(health, reason)}')
+    lines += _gauge("shoplaunch_alarms_undelivered", "Alarms the operator did not get.")
+    lines.append(f"shoplaunch_alarms_undelivered {health.alarms}")
     return Response("\n".join(lines) + "\n", content_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+def _gauge(name: str, what: str) -> list[str]:
+    return [f"# HELP {name} {what}", f"# TYPE {name} gauge"]

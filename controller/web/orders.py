@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, jsonify, make_response
 
-from controller.jobs import billed, intake
+from controller.jobs import billed, intake, refused_orders
 from controller.web.context import service
 from controller.web.parsing import json_body
-from controller.web.signed import signed
+from controller.web.signed import signed, signed_by
 from shared.errors import ShoplaunchError
 
 bp = Blueprint("orders", __name__)
@@ -19,8 +19,8 @@ def place() -> Response:
     """Take one order, or one event of a billed service; 202 with the status."""
     body = json_body("order_invalid")
     if body.get("event") in intake.EVENTS:
-        return make_response(jsonify(billed.take(service(), body)), 202)
-    job = service().place_order(body, source="api")
+        return make_response(jsonify(billed.take(service(), body, signed_by())), 202)
+    job = service().place_order(body, source=refused_orders.API, signed_by=signed_by())
     return make_response(jsonify(service().service_status(job)), 202)
 
 

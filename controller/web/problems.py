@@ -41,6 +41,7 @@ STATUS = {
     "not_initialised": 503,
     "order_invalid": 422,
     "password_unfit": 422,
+    "refused_unknown": 404,
     "request_unsigned": 401,
     "account_invalid": 422,
     "server_ambiguous": 422,
@@ -50,6 +51,7 @@ STATUS = {
     "status_unknown": 404,
     "superseded": 409,
     "token_invalid": 401,
+    "worker_silent": 503,
 }
 #: A refused body is read and thrown away up to this size, so that the sender gets to read the refusal.
 DRAIN_BYTES = 16 * 1024 * 1024

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from flask import Response, current_app, request
+from flask import Response, current_app, g, request
 
 from controller.db.requests import Answer, RequestLog
 from controller.web import problems
@@ -90,6 +90,7 @@ def signed(view: Callable[..., Response]) -> Callable[..., Response]:
     @functools.wraps(view)
     def guarded(*args: Any, **kwargs: Any) -> Response:
         asked = verify()
+        g.signed_by = asked.key
         log = request_log()
         log.use_signature(asked.signature)
         if request.method == "GET":
@@ -100,6 +101,11 @@ def signed(view: Callable[..., Response]) -> Callable[..., Response]:
         return _answer_once(log, asked, functools.partial(view, *args, **kwargs))
 
     return guarded
+
+
+def signed_by() -> str:
+    """Return the name of the key that signed the current request."""
+    return str(g.signed_by)
 
 
 def _answer_once(log: RequestLog, asked: SignedRequest, view: Callable[[], Response]) -> Response:

@@ -120,7 +120,7 @@ class World:
 
     def _write_settings(self, port: int) -> None:
         lines = [f'public_url = "http://127.0.0.1:{port}"', "", "[mail]", f"folder = {json.dumps(str(self.mail))}"]
-        lines += ['sender = "shops@demo.localhost"', "", "[local]"]
+        lines += ['sender = "shops@demo.localhost"', 'operator = "operator@demo.localhost"', "", "[local]"]
         tables = []
         for name, value in self.stack.local_settings().items():
             if value and isinstance(value, list) and isinstance(value[0], dict):

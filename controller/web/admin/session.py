@@ -52,4 +52,6 @@ def require_operator() -> Response | None:
 
 def page(template: str, section: str, **values: Any) -> str:
     """Return the admin page `template` with what its frame needs."""
-    return render_template(f"admin/{template}", section=section, operator=g.operator, **values)
+    known = service().known_health()
+    needing = 0 if known is None else known.refused + known.job_alarms + (known.error is not None)
+    return render_template(f"admin/{template}", section=section, operator=g.operator, needing=needing, **values)

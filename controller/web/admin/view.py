@@ -19,6 +19,8 @@ ACTIONS: dict[str, Any] = {
     "cancel": lazy_gettext("Cancelled"),
     "undo_cancel": lazy_gettext("Took a cancellation back"),
     "order": lazy_gettext("Ordered"),
+    "resend": lazy_gettext("Sent a refused order again"),
+    "dismiss_refused": lazy_gettext("Dismissed a refused order"),
     "https_on": lazy_gettext("Switched to https"),
     "set_admin_password": lazy_gettext("Set a new administrator password"),
     "remove": lazy_gettext("Closed the shop"),

@@ -112,9 +112,10 @@ def test_the_operator_is_told_what_happened_and_what_to_do(sink):
         assert wanted in text
 
 
-def test_without_an_operators_address_nobody_is_told(sink):
-    mail(sink).alarm(TROUBLE)
-    assert sink.received == []
+def test_without_an_operators_address_nobody_counts_as_told(sink):
+    with pytest.raises(ShoplaunchError) as caught:
+        mail(sink).alarm(TROUBLE)
+    assert (caught.value.code, caught.value.retryable, sink.received) == ("operator_missing", True, [])
 
 
 def test_no_message_can_add_headers_or_recipients(sink):

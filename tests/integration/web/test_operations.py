@@ -5,6 +5,9 @@ import re
 import requests
 import sqlalchemy as sa
 
+from controller.db import workers
+from controller.db.engine import transact
+from tests.integration.controller.world import eventually
 from tests.web_site import Site
 
 TIMEOUT = 120
@@ -12,8 +15,11 @@ TIMEOUT = 120
 
 def test_health_readiness_and_numbers(site):
     site.order()
+    transact(site.service.engine, lambda connection: workers.beat(connection, "somewhere else"))
     assert requests.get(site.url + "/healthz", timeout=TIMEOUT).json() == {"status": "ok"}
-    assert requests.get(site.url + "/readyz", timeout=TIMEOUT).json() == {"status": "ok"}
+    eventually(lambda: requests.get(site.url + "/readyz", timeout=TIMEOUT).status_code == 200)
+    ready = requests.get(site.url + "/readyz", timeout=TIMEOUT).json()
+    assert ready["status"] == "ok" and ready["loop_age_seconds"] < TIMEOUT
     numbers = requests.get(site.url + "/metrics", timeout=TIMEOUT)
     assert numbers.headers["Content-Type"].startswith("text/plain; version=0.0.4")
     found = dict(re.findall(r'^shoplaunch_jobs\{state="(\w+)"\} (\d+)$', numbers.text, re.M))

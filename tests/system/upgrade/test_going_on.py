@@ -103,6 +103,8 @@ def test_what_had_failed_is_tried_again_by_an_agent_of_this_version(machine, key
 def test_the_operator_is_told_of_what_had_failed_unheard(machine):
     job = machine.left.jobs["denied"]
     wait_for(lambda: machine.service.get_job(job).alarm != "wanted")
+    letters = [path.read_text("utf-8") for path in machine.world.mail.glob("*.alarm.eml")]
+    assert any(job in letter for letter in letters)
 
 
 def test_a_job_that_was_cancelled_is_put_back(machine):

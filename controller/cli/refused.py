@@ -1,0 +1,92 @@
+"""`shoplaunch refused list|send|dismiss`: orders that were signed and refused, and sending them again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from controller.cli.output import errors_shown, json_option, print_json, print_rows
+from controller.config import load_config
+from controller.db.refused_orders import RefusedOrder
+from controller.jobs.refused_orders import shown_domain
+from controller.jobs.service import MANY, open_service
+from controller.jobs.view import iso
+
+_WHO = "command line"
+_COLUMNS = (
+    ("id", "Number"), ("domain", "Domain"), ("service_id", "Service"), ("tries", "Times"), ("last_at", "Last"),
+    ("code", "Error"), ("message", "Reason"), ("advice", "What to do"), ("settled", "Settled"),
+)  # fmt: skip
+
+
+def register(group: click.Group) -> None:
+    """Add this module's commands to `group`."""
+    group.add_command(refused)
+
+
+@click.group()
+def refused() -> None:
+    """Orders that were signed and refused: no shop is being made of them."""
+
+
+@refused.command("list")
+@click.option("--all", "everything", is_flag=True, help="Also those that are settled.")
+@click.option("--limit", type=click.IntRange(1), default=MANY, show_default=True)
+@json_option
+@errors_shown
+def list_refused(everything: bool, limit: int, as_json: bool) -> None:
+    """List refused orders with the reason and what to do, the last refused first."""
+    found = open_service(load_config()).list_refused(limit, settled=everything)
+    columns = _COLUMNS if everything else _COLUMNS[:-1]
+    print_rows(map(_row, found), columns, as_json=as_json, empty="No order is refused.")
+
+
+def _row(order: RefusedOrder) -> dict[str, Any]:
+    error = {name: order.error.get(name) for name in ("code", "message", "advice", "retryable")}
+    return {
+        "id": order.id,
+        "domain": shown_domain(order.domain),
+        "service_id": order.service_id,
+        "bundle": order.bundle,
+        "source": order.source,
+        "signed_by": order.signed_by or None,
+        "tries": order.tries,
+        "first_at": iso(order.first_at),
+        "last_at": iso(order.last_at),
+        **error,
+        "settled": order.settled or None,
+        "settled_at": iso(order.settled_at),
+        "job": order.job,
+    }
+
+
+@refused.command()
+@click.argument("number", metavar="NUMBER", type=click.IntRange(1))
+@json_option
+@errors_shown
+def send(number: int, as_json: bool) -> None:
+    """Send the refused order NUMBER again, once what it was refused for is mended; prints its job's id."""
+    service = open_service(load_config())
+    job = service.resend(number)
+    made = None if job is None else job.id
+    service.audit(_WHO, "resend", made, str(number))
+    if as_json:
+        print_json({"id": number, "job": made})
+    else:
+        click.echo(made or "The order is taken; its service waits for acceptance.")
+
+
+@refused.command()
+@click.argument("number", metavar="NUMBER", type=click.IntRange(1))
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@errors_shown
+def dismiss(number: int, yes: bool) -> None:
+    """Take the refused order NUMBER from the list: somebody has seen to it, and no shop is made of it."""
+    service = open_service(load_config())
+    order = service.get_refused(number)
+    if not yes:
+        click.confirm(f"No shop is made of the order for {shown_domain(order.domain) or '-'}. Go on?", abort=True)
+    service.dismiss_refused(number)
+    service.audit(_WHO, "dismiss_refused", None, f"{number} {order.domain}")
+    click.echo("Dismissed.")

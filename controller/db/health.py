@@ -1,0 +1,51 @@
+"""Queries on what nobody may overlook: jobs that wait too long, alarms not delivered, orders without a job."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import sqlalchemy as sa
+
+from controller.db.tables import jobs, refused_orders, services
+
+#: Of services without a job no more are looked at.
+MANY = 1000
+
+
+def oldest_due(connection: sa.Connection) -> float | None:
+    """Return since when the job that waits longest is due, whether somebody holds it or not; None without any."""
+    return connection.execute(sa.select(sa.func.min(jobs.c.wake_at))).scalar()
+
+
+def open_refused(connection: sa.Connection) -> int:
+    """Return how many refused orders are open."""
+    query = sa.select(sa.func.count()).select_from(refused_orders).where(refused_orders.c.settled == "")
+    return connection.execute(query).scalar_one()
+
+
+def alarms_wanted(connection: sa.Connection) -> tuple[int, int]:
+    """Return how many alarms are not delivered: (those of jobs, those of refused orders)."""
+    of_jobs, of_orders = (
+        sa.select(sa.func.count()).select_from(table).where(table.c.alarm == "wanted")
+        for table in (jobs, refused_orders)
+    )
+    return connection.execute(of_jobs).scalar_one(), connection.execute(of_orders).scalar_one()
+
+
+def jobs_wanting_alarm(connection: sa.Connection, limit: int) -> list[sa.Row[Any]]:
+    """Return rows (id, domain, folder, server, state, updated_at, facts, error), the one changed first at the end."""
+    names = ("id", "domain", "folder", "server", "state", "updated_at", "facts", "error")
+    query = sa.select(*(jobs.c[name] for name in names)).where(jobs.c.alarm == "wanted")
+    return list(connection.execute(query.order_by(jobs.c.updated_at.desc(), jobs.c.id).limit(limit)))
+
+
+def without_job(connection: sa.Connection) -> list[tuple[str, Mapping[str, Any], float | None, float]]:
+    """Return (service_id, wanted, accepted_at, updated_at) of services that were created, neither ended nor refused,
+    and have no job."""
+    has_job = sa.exists().where(jobs.c.service_id == services.c.service_id, jobs.c.ended_at.is_(None))
+    query = sa.select(services.c.service_id, services.c.wanted, services.c.accepted_at, services.c.updated_at)
+    query = query.where(services.c.wanted.is_not(None), services.c.terminated_at.is_(None), services.c.error.is_(None))
+    rows = connection.execute(query.where(~has_job).limit(MANY))
+    return [(row.service_id, json.loads(row.wanted), row.accepted_at, row.updated_at) for row in rows]

@@ -1,0 +1,72 @@
+"""Alarms: telling the operator of a job or an order that needs somebody; one counts as told once it is delivered."""
+
+from __future__ import annotations
+
+import json
+import logging
+from typing import Any
+
+import sqlalchemy as sa
+
+from controller.billing.base import Alarm, Billing
+from controller.db import health
+from controller.db.engine import reading
+from controller.db.jobs import Job
+from controller.jobs import changes, telling
+from controller.jobs.domains import readable
+from controller.jobs.steps.work import Tools
+from shared.errors import ShoplaunchError
+
+LOG = logging.getLogger(__name__)
+#: Of a job whose alarm could not be delivered: {"code", "message"} of why.
+FACT = "alarm_problem"
+
+
+def of_job(tools: Tools, job: Job) -> Alarm:
+    """Return the alarm that says how the job is."""
+    error = dict(job.error or {})
+    return Alarm(
+        job=job.id,
+        domain=readable(job.domain, job.folder),
+        server=job.server,
+        state=job.state,
+        step=job.step,
+        code=str(error.get("code", "")),
+        message=str(error.get("message", "")),
+        advice=str(error.get("advice", "")),
+        admin_url=f"{tools.config.public_url.rstrip('/')}/admin/jobs/{job.id}",
+        about=telling.about(tools, job),
+    )
+
+
+def deliver(billing: Billing, news: Alarm) -> dict[str, str] | None:
+    """Raise the alarm; return {"code", "message"} of what kept it from being delivered, None when it is."""
+    try:
+        billing.alarm(news)
+    except ShoplaunchError as problem:
+        LOG.warning("%s: the operator could not be told: %s", news.job, problem.message)
+        return {"code": problem.code, "message": problem.message}
+    except Exception as problem:
+        LOG.exception("%s: the operator could not be told", news.job)
+        document = changes.as_document(problem)
+        return {name: document[name] for name in ("code", "message")}
+    return None
+
+
+def undelivered(engine: sa.Engine, limit: int) -> list[dict[str, Any]]:
+    """Return [{"job", "domain", "server", "state", "since", "error", "problem"}] of jobs whose alarm is not delivered;
+    `problem` is {"code", "message"}, None when it was not tried yet."""
+    with reading(engine) as connection:
+        rows = health.jobs_wanting_alarm(connection, limit)
+    return [
+        {
+            "job": row.id,
+            "domain": readable(row.domain, row.folder),
+            "server": row.server,
+            "state": row.state,
+            "since": row.updated_at,
+            "error": json.loads(row.error) if row.error else None,
+            "problem": json.loads(row.facts).get(FACT),
+        }
+        for row in rows
+    ]

@@ -1,0 +1,71 @@
+"""What belongs to no job and is done now and then: alarms of refused orders, jobs for services that were forgotten."""
+
+from __future__ import annotations
+
+import functools
+import logging
+from typing import TYPE_CHECKING
+
+from controller.billing.base import REFUSED, Alarm
+from controller.db import refused_orders, services
+from controller.db.engine import reading, transact
+from controller.db.refused_orders import RefusedOrder
+from controller.jobs import alarms, hints, intake
+from controller.jobs.engine import health
+from controller.jobs.refused_orders import shown_domain
+from shared.errors import ShoplaunchError
+
+if TYPE_CHECKING:
+    from controller.jobs.service import Service
+
+LOG = logging.getLogger(__name__)
+#: Alarms in one go: many refused orders have one cause, and the first tell of it.
+ALARMS = 5
+
+
+def run(service: Service) -> None:
+    """Do everything once; what fails is done at the next time. Raises ShoplaunchError `database_busy`."""
+    start_forgotten(service)
+    tell_refused(service)
+
+
+def start_forgotten(service: Service) -> None:
+    """Services whose order was taken by somebody who was killed before the job was made get it."""
+    for service_id in health.forgotten(service.engine, service.now()):
+        with reading(service.engine) as connection:
+            known = services.get(connection, service_id)
+        if known is None or known.error is not None or known.terminated_at is not None:
+            continue
+        try:
+            job = intake.start(service.engine, known, service.now())
+        except ShoplaunchError as error:
+            LOG.warning("service %s: %s: %s", service_id, error.code, error.message)
+            continue
+        LOG.warning("service %s was forgotten; job %s is made", service_id, job.id)
+        hints.give()
+
+
+def tell_refused(service: Service) -> None:
+    """The operator knows of refused orders, or will be told later."""
+    with reading(service.engine) as connection:
+        found = refused_orders.wanting_alarm(connection, ALARMS)
+    for order in found:
+        # Mail, whichever way the order came: there is no ticket of an order that was refused
+        problem = alarms.deliver(service.billing_of("command"), _alarm(service, order))
+        if problem is not None:
+            return
+        transact(service.engine, functools.partial(refused_orders.told, order=order))
+
+
+def _alarm(service: Service, order: RefusedOrder) -> Alarm:
+    return Alarm(
+        job=f"refused-{order.id}",
+        domain=shown_domain(order.domain) or "-",
+        server="-",
+        state=REFUSED,
+        step=None,
+        admin_url=f"{service.config.public_url.rstrip('/')}/admin/attention",
+        code=str(order.error.get("code", "")),
+        message=str(order.error.get("message", "")),
+        advice=str(order.error.get("advice", "")),
+    )

@@ -1,0 +1,134 @@
+"""How the installation is, as monitoring asks: looked at read-only, and no more often than it changes."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from controller.db import health, migrate, workers
+from controller.db.engine import reading
+from controller.db.services import BilledService
+from controller.jobs import intake
+from shared.errors import ShoplaunchError
+
+#: An answer serves everybody who asks within so long.
+CACHE_SECONDS = 5.0
+#: While a look is under way the answer before serves, but no older one than this.
+STALE_SECONDS = 60.0
+#: A loop that showed nothing for so long moves no job.
+MAX_LOOP_SECONDS = 60.0
+#: A service that has had no job for so long was forgotten: its order was taken, and whoever took it was killed.
+FORGOTTEN_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class Health:
+    """How the installation is: without a worker `loop_age` is None; `error` says why it is not ready."""
+
+    loop_age: float | None = None
+    oldest_overdue: float = 0.0
+    #: Orders without a job: refused ones, services that wait for an event, and forgotten ones.
+    refused: int = 0
+    waiting: int = 0
+    forgotten: int = 0
+    #: Alarms that were not delivered: of jobs, and of refused orders.
+    job_alarms: int = 0
+    order_alarms: int = 0
+    error: ShoplaunchError | None = None
+
+    @property
+    def alarms(self) -> int:
+        """How many alarms were not delivered."""
+        return self.job_alarms + self.order_alarms
+
+
+def look(engine: sa.Engine, now: float) -> Health:
+    """Return how the installation is; nothing is written, nobody has to wait for it."""
+    try:
+        with reading(engine) as connection:
+            if migrate.revision(connection) != migrate.newest():
+                return Health(error=ShoplaunchError("not_initialised", "the database lacks this version's tables"))
+            age = workers.loop_age(connection)
+            due = health.oldest_due(connection)
+            forgotten, waiting = _without_job(connection, now)
+            job_alarms, order_alarms = health.alarms_wanted(connection)
+            return Health(
+                loop_age=age,
+                oldest_overdue=0.0 if due is None else max(0.0, now - due),
+                refused=health.open_refused(connection),
+                waiting=waiting,
+                forgotten=len(forgotten),
+                job_alarms=job_alarms,
+                order_alarms=order_alarms,
+                error=_silent(age),
+            )
+    except ShoplaunchError as error:
+        return Health(error=error)
+
+
+def forgotten(engine: sa.Engine, now: float) -> list[str]:
+    """Return the services that lack a job though nothing is left to wait for."""
+    with reading(engine) as connection:
+        return _without_job(connection, now)[0]
+
+
+def _without_job(connection: sa.Connection, now: float) -> tuple[list[str], int]:
+    """Return (forgotten services, how many wait for an event)."""
+    found, waiting = [], 0
+    for service_id, wanted, accepted_at, updated_at in health.without_job(connection):
+        service = BilledService(service_id, accepted_at=accepted_at, wanted=wanted)
+        if intake.waiting_for(service) is not None:
+            waiting += 1
+        elif now - updated_at > FORGOTTEN_SECONDS:
+            found.append(service_id)
+    return found, waiting
+
+
+def _silent(age: float | None) -> ShoplaunchError | None:
+    if age is None:
+        return ShoplaunchError("worker_silent", "no worker runs")
+    if age > MAX_LOOP_SECONDS:
+        return ShoplaunchError("worker_silent", f"no worker's loop has moved for {round(age)} seconds")
+    return None
+
+
+class Readiness:
+    """The last look, kept for a while: whoever asks meanwhile asks nothing of the database."""
+
+    def __init__(self, engine: sa.Engine, clock: Callable[[], float]) -> None:
+        self._engine = engine
+        self._clock = clock
+        self._looking = threading.Lock()
+        self._last: Health | None = None
+        self._at = 0.0
+
+    def current(self) -> Health:
+        """Return how the installation is, or was at most CACHE_SECONDS ago."""
+        if self._age() <= CACHE_SECONDS and self._last is not None:
+            return self._last
+        # The first who asks looks; who comes meanwhile waits only where there is nothing to tell
+        if self._looking.acquire(timeout=STALE_SECONDS if self._last is None else 0):
+            return self._renewed()
+        if self._last is not None and self._age() <= STALE_SECONDS:
+            return self._last
+        return Health(error=ShoplaunchError("database_busy", "the controller's database: no answer for long"))
+
+    def known(self) -> Health | None:
+        """Return the last answer, None where it is none of now."""
+        return self._last if self._age() <= STALE_SECONDS else None
+
+    def _renewed(self) -> Health:
+        try:
+            if self._last is None or self._age() > CACHE_SECONDS:
+                self._last = look(self._engine, self._clock())
+                self._at = time.monotonic()
+            return self._last
+        finally:
+            self._looking.release()
+
+    def _age(self) -> float:
+        return time.monotonic() - self._at

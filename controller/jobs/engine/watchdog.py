@@ -1,0 +1,79 @@
+"""Watching a loop from outside: a thread that ended, hangs or only fails ends the process, which is started again."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Callable
+
+LOG = logging.getLogger(__name__)
+#: How a process ends whose worker cannot go on: the service manager starts it again.
+EXIT_CODE = 70
+#: Between two looks. Looks are counted, not seconds: a process that was stopped and goes on has missed none.
+LOOK_SECONDS = 5.0
+#: So many looks may find the loop where it was: longer than a locked state database makes it wait.
+MOST_STILL = 36
+#: So many rounds in a row may fail, two in a second: longer than a machine lacks threads or memory for a moment.
+MOST_FAILURES = 240
+
+
+class Pulse:
+    """What a loop shows of itself: how many rounds it has made, and how many of them failed one after the other."""
+
+    def __init__(self) -> None:
+        self.rounds = 0
+        self.failures = 0
+
+
+class Watchdog:
+    """Looks whether `thread` still makes rounds; else calls `end(why)`, which by default ends the process."""
+
+    def __init__(
+        self, thread: Callable[[], threading.Thread | None], pulse: Pulse, end: Callable[[str], None] | None = None
+    ) -> None:
+        self._thread = thread
+        self._pulse = pulse
+        self._end = end or end_process
+        self._seen = -1
+        self._still = 0
+
+    def look(self) -> None:
+        """Look once; to be called every LOOK_SECONDS by another thread than the one watched."""
+        why = self._trouble()
+        if why is not None:
+            self._end(why)
+
+    def _trouble(self) -> str | None:
+        thread = self._thread()
+        if thread is None or not thread.is_alive():
+            return "its thread has ended"
+        if self._pulse.failures >= MOST_FAILURES:
+            return f"it failed {self._pulse.failures} times in a row"
+        self._still = self._still + 1 if self._pulse.rounds == self._seen else 0
+        self._seen = self._pulse.rounds
+        if self._still >= MOST_STILL:
+            return f"it has not moved for {round(self._still * LOOK_SECONDS)} seconds"
+        return None
+
+    def watch(self, stopping: threading.Event) -> None:
+        """Look until `stopping` is set; nothing that happens here ends the watch."""
+        while not stopping.wait(LOOK_SECONDS):
+            try:
+                self.look()
+            except BaseException as problem:  # noqa: BLE001 - the watch outlives whatever it meets
+                report("the watch over the worker failed", problem)
+
+
+def end_process(why: str) -> None:
+    """End this process at once: hanging threads would keep it from ending in order."""
+    report(f"the worker cannot go on: {why}; the process ends with code {EXIT_CODE} to be started again", None)
+    os._exit(EXIT_CODE)
+
+
+def report(what: str, problem: BaseException | None) -> None:
+    """Log `what`; when not even that is possible (no memory), say so on standard error."""
+    try:
+        LOG.critical("%s", what, exc_info=problem)
+    except BaseException:  # noqa: BLE001 - what is told here must not stop who tells it
+        os.write(2, b"shoplaunch: the worker is in trouble that cannot be logged\n")

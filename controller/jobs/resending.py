@@ -1,0 +1,57 @@
+"""Sending a refused order again, as an operator asks: by the rules that an order of its sender has to keep."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from controller.db import access, jobs, refused_orders, services
+from controller.db.engine import reading
+from controller.db.jobs import Job
+from controller.db.refused_orders import RefusedOrder
+from controller.jobs import hints, intake
+from shared.errors import ShoplaunchError
+
+if TYPE_CHECKING:
+    from controller.jobs.service import Service
+
+
+def send(service: Service, number: int) -> Job | None:
+    """Send the refused order again; return its job, None while its service waits for another event.
+
+    Raises ShoplaunchError `refused_unknown`, `illegal_transition` for one that is settled or was not kept,
+    `request_unsigned` when the key it was signed with is gone, and whatever it is refused with again.
+    """
+    with reading(service.engine) as connection:
+        order = refused_orders.get(connection, number)
+        signer_is_known = not order.signed_by or access.key_secret(connection, order.signed_by) is not None
+    if order.settled:
+        raise ShoplaunchError("illegal_transition", "the order is settled already")
+    if not signer_is_known:
+        raise ShoplaunchError("request_unsigned", f"the key {order.signed_by!r}, which signed the order, is gone")
+    made = _sent_service(service, order) if order.source == intake.SOURCE else _sent_order(service, order)
+    hints.give()
+    return made
+
+
+def _sent_service(service: Service, order: RefusedOrder) -> Job | None:
+    with reading(service.engine) as connection:
+        known = None if order.service_id is None else services.get(connection, order.service_id)
+    if known is not None and known.terminated_at is not None:
+        raise ShoplaunchError("illegal_transition", "the service was terminated")
+    if known is not None and known.error is not None:
+        return intake.start(service.engine, known, service.now())
+    intake.take(service.engine, _document(order), service.now(), order.signed_by)
+    with reading(service.engine) as connection:
+        return None if order.service_id is None else jobs.find_service(connection, order.service_id)
+
+
+def _sent_order(service: Service, order: RefusedOrder) -> Job:
+    return service.place_order(_document(order), order.source, order.signed_by)
+
+
+def _document(order: RefusedOrder) -> dict[str, object]:
+    if order.document is None:
+        raise ShoplaunchError(
+            "illegal_transition", "the order was too large to be kept; its sender has to send it again"
+        )
+    return dict(order.document)

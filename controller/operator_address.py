@@ -1,0 +1,57 @@
+"""The operator's e-mail address in the settings file: put there without touching what else stands in it."""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+
+from controller.config import FILE_NAME, Config
+from controller.files import write_durably
+from shared.errors import ShoplaunchError
+
+#: Also of this very machine, such as root@localhost.
+_ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?\Z")
+_SECTION = re.compile(r"^[ \t]*\[mail\][ \t]*(#[^\n]*)?$", re.M)
+_NEXT = re.compile(r"^[ \t]*\[", re.M)
+_OPERATOR = re.compile(r"^[ \t]*operator[ \t]*=[^\n]*$", re.M)
+
+
+def keep(config: Config, address: str) -> None:
+    """[mail] operator of the settings file is `address`.
+
+    Raises ShoplaunchError `email_invalid`; `config_invalid` when it has to be written there by hand.
+    """
+    if not _ADDRESS.match(address):
+        raise ShoplaunchError("email_invalid", f"not an e-mail address: {address[:80]!r}")
+    path = config.file
+    before = path.read_text("utf-8") if path.exists() else ""
+    after = _with(before, f"operator = {json.dumps(address)}")
+    if not _differs_only_so(before, after, address):
+        line = f'operator = "{address}"'
+        raise ShoplaunchError("config_invalid", f"write this below [mail] of {FILE_NAME} by hand: {line}")
+    if after != before:
+        mode = path.stat().st_mode & 0o777 if path.exists() else 0o600
+        write_durably(path, after.encode("utf-8"), mode)
+
+
+def _with(text: str, line: str) -> str:
+    found = _SECTION.search(text)
+    if found is None:
+        return f"{text.rstrip()}\n\n[mail]\n{line}\n".lstrip("\n")
+    following = _NEXT.search(text, found.end())
+    end = len(text) if following is None else following.start()
+    section = text[found.end() : end]
+    if _OPERATOR.search(section):
+        return text[: found.end()] + _OPERATOR.sub(lambda _match: line, section, count=1) + text[end:]
+    return f"{text[: found.end()]}\n{line}{text[found.end() :]}"
+
+
+def _differs_only_so(before: str, after: str, address: str) -> bool:
+    """Tell whether nothing but the address has changed: a file may be written in ways that were not thought of."""
+    try:
+        old, new = tomllib.loads(before), tomllib.loads(after)
+    except ValueError:
+        return False
+    mail = old.get("mail", {})
+    return isinstance(mail, dict) and new == {**old, "mail": {**mail, "operator": address}}

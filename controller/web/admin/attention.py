@@ -1,0 +1,100 @@
+"""What needs somebody: orders that were refused, alarms that were not delivered, a worker that does not move."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, flash, g, redirect, url_for
+from werkzeug.wrappers import Response
+
+from controller.db.refused_orders import RefusedOrder
+from controller.jobs.refused_orders import shown_domain
+from controller.web.admin import view
+from controller.web.admin.session import page
+from controller.web.context import service
+from controller.web.i18n import gettext
+from shared.errors import ShoplaunchError
+
+#: More of them have one cause.
+MANY = 100
+
+
+def register(bp: Blueprint) -> None:
+    """Add the pages to `bp`."""
+    bp.add_url_rule("/attention", "attention", attention)
+    bp.add_url_rule("/refused/<int:number>/send", "confirm_resend", confirm_resend)
+    bp.add_url_rule("/refused/<int:number>/send", "resend", resend, methods=["POST"])
+    bp.add_url_rule("/refused/<int:number>/dismiss", "confirm_dismiss", confirm_dismiss)
+    bp.add_url_rule("/refused/<int:number>/dismiss", "dismiss", dismiss, methods=["POST"])
+
+
+def attention() -> str:
+    """Show everything that needs somebody, with its reason and what to do."""
+    health = service().health()
+    return page(
+        "attention.html",
+        "attention",
+        orders=[_shown(order) for order in service().list_refused(MANY)],
+        refused=health.refused,
+        alarms=service().undelivered_alarms(MANY),
+        undelivered=health.job_alarms,
+        trouble=None if health.error is None else health.error.as_dict(),
+        advice=view.own_advice,
+    )
+
+
+def confirm_resend(number: int) -> str:
+    """Ask whether the refused order is to be sent again."""
+    return page("refused_send.html", "attention", order=_open(number), advice=view.own_advice)
+
+
+def resend(number: int) -> Response:
+    """Send the refused order again; show its job, or what it was refused for this time."""
+    try:
+        job = service().resend(number)
+    except ShoplaunchError as error:
+        if error.code == "refused_unknown":
+            raise
+        flash(gettext("It was refused again: %(reason)s", reason=error.message))
+        return redirect(url_for("admin.attention"), 303)
+    service().audit(g.operator, "resend", None if job is None else job.id, str(number))
+    if job is None:
+        flash(gettext("The order is taken; it waits until billing accepts it."))
+        return redirect(url_for("admin.attention"), 303)
+    flash(gettext("The order is taken; this is its job."))
+    return redirect(url_for("admin.job", job_id=job.id), 303)
+
+
+def confirm_dismiss(number: int) -> str:
+    """Ask whether the refused order needs nobody any more."""
+    return page("refused_dismiss.html", "attention", order=_open(number), advice=view.own_advice)
+
+
+def dismiss(number: int) -> Response:
+    """Take the refused order from the page."""
+    order = service().get_refused(number)
+    service().dismiss_refused(number)
+    service().audit(g.operator, "dismiss_refused", None, f"{number} {order.domain}")
+    flash(gettext("The order is taken from the list; no shop is made of it."))
+    return redirect(url_for("admin.attention"), 303)
+
+
+def _open(number: int) -> dict[str, Any]:
+    order = service().get_refused(number)
+    if order.settled:
+        raise ShoplaunchError("illegal_transition", "the order is settled already")
+    return _shown(order)
+
+
+def _shown(order: RefusedOrder) -> dict[str, Any]:
+    return {
+        "id": order.id,
+        "domain": shown_domain(order.domain),
+        "bundle": order.bundle,
+        "service_id": order.service_id,
+        "signed_by": order.signed_by,
+        "error": order.error,
+        "tries": order.tries,
+        "last_at": order.last_at,
+        "may_send": order.document is not None,
+    }

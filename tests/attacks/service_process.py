@@ -1,0 +1,128 @@
+"""`shoplaunch serve|worker` in a process of its own, with a panel or a loop in the state an attack test wants.
+
+Called as a program: `python -m tests.attacks.service_process FOLDER TRICK COMMAND...` is the command of the
+installation in FOLDER, with one thing changed.
+"""
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+PROJECT = Path(__file__).parents[2]
+#: What only stops a test that hangs.
+SECONDS = 120
+
+
+def _never(*_arguments, **_more):
+    threading.Event().wait()
+
+
+def hung_step(world):
+    """The panel never answers; a file tells that it was asked."""
+
+    def ask():
+        (world.folder / "asked").touch()
+        _never()
+
+    world.panel.before["ensure_account"] = ask
+
+
+def hung_loop(_world):
+    """The database of due jobs never answers."""
+    from controller.db import jobs
+    from controller.jobs.engine import watchdog
+
+    jobs.due = _never
+    watchdog.LOOK_SECONDS = 0.05
+
+
+def dead_loop(_world):
+    """The thread of the loop ends, whatever ended it."""
+    from controller.jobs.engine import watchdog
+    from controller.jobs.worker import Worker
+
+    Worker.run = lambda _worker: None
+    watchdog.LOOK_SECONDS = 0.05
+
+
+def failing_loop(_world):
+    """Each round of the loop fails."""
+    from controller.jobs import worker
+    from controller.jobs.engine import watchdog
+
+    def fail(*_about):
+        raise RuntimeError("can't start new thread")
+
+    worker.Worker._round = fail
+    worker.POLL_SECONDS = 0.01
+    watchdog.LOOK_SECONDS = 0.05
+
+
+TRICKS = {one.__name__: one for one in (hung_step, hung_loop, dead_loop, failing_loop)}
+
+
+def main(folder, trick, *command):
+    """Be `shoplaunch COMMAND` of the installation in `folder`."""
+    from controller.cli import main as shoplaunch
+    from controller.cli import run
+    from controller.db.engine import make_engine
+    from controller.jobs.service import Service
+    from controller.web import app
+    from tests.integration.controller.mortal import Mortal
+
+    world = Mortal(Path(folder), time.time(), 9)
+    TRICKS[trick](world)
+
+    def open_service(config):
+        # Connections do not survive the fork
+        engine = make_engine(f"sqlite:///{folder}/state.db")
+        return Service(config, engine, world.keys, panel_of=lambda _config, _server: world.panel, billing=world.mail)
+
+    run.open_service = app.open_service = open_service
+    run.load_config = lambda: world.config
+    shoplaunch(list(command))
+
+
+class Process:
+    """That program, started on the installation in `folder`; its words go to `log`."""
+
+    def __init__(self, folder, trick, *command):
+        self.log = folder / "process.log"
+        environment = {**os.environ, "PYTHONPATH": str(PROJECT), "SHOPLAUNCH_HOME": str(folder / "home")}
+        with self.log.open("wb") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "tests.attacks.service_process", str(folder), trick, *command],
+                env=environment, stdout=log, stderr=log, cwd=PROJECT, start_new_session=True,
+            )  # fmt: skip
+
+    def told(self):
+        """Return what it wrote."""
+        return self.log.read_text()
+
+    def signal(self, number):
+        """Send a signal to it alone, as a service manager does first."""
+        self._process.send_signal(number)
+
+    def ended(self):
+        """Wait until it ends; return its exit code. Fails when it does not."""
+        try:
+            return self._process.wait(SECONDS)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"it does not end: {self.told()[-3000:]}") from None
+
+    def remove(self):
+        """End it and all its processes."""
+        import signal
+
+        try:
+            os.killpg(self._process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            return
+        self._process.wait(SECONDS)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

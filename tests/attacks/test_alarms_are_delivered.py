@@ -1,0 +1,101 @@
+"""An alarm counts as told when it is delivered: until then it waits, is counted and shown, whatever is in its way."""
+
+import pytest
+
+from controller.config import MailConfig
+from controller.db import servers
+from controller.db.engine import make_engine, transact
+from controller.db.migrate import upgrade
+from controller.jobs.service import Service
+from controller.web.app import create_app
+from tests.attacks.table import attack
+from tests.integration.controller.world import World
+
+
+@pytest.fixture
+def world(tmp_path):
+    """A whole controller on SQLite (tests.integration.controller.world.World)."""
+    engine = make_engine(f"sqlite:///{tmp_path}/state.db")
+    upgrade(engine)
+    made = World(tmp_path, engine)
+    yield made
+    made.close()
+    engine.dispose()
+
+
+def mailing(world, **settings):
+    """The world's news leave by mail with these settings, as after a restart of the service."""
+    object.__setattr__(world.config, "mail", MailConfig(folder=str(world.folder / "letters"), **settings))
+    world.service = Service(
+        world.config, world.engine, world.keys, panel_of=lambda _config, _server: world.panel, clock=world.clock
+    )
+    world.worker = world.service.worker()
+    return lambda: sorted(path.read_text() for path in world.folder.glob("letters/*.alarm.eml"))
+
+
+@attack("an installation names no operator", "alarms wait, are counted and shown, and are delivered once it does")
+def test_an_alarm_without_an_address_is_not_told_and_delivered_later(world):
+    letters = mailing(world)
+    world.panel.fail("ensure_account", "panel_refused")
+    job = world.order()
+    world.work_later(300, stride=60)
+    assert (world.job(job).state, world.job(job).alarm) == ("failed", "wanted")
+    (shown,) = world.service.undelivered_alarms()
+    assert (shown["job"], shown["problem"]["code"]) == (job.id, "operator_missing")
+    letters = mailing(world, operator="op@example.com")
+    world.work_later(120, stride=60)
+    assert world.job(job).alarm == "told" and "panel_refused" in letters()[0] and len(letters()) == 1
+    assert world.service.undelivered_alarms() == []
+
+
+@attack("an error nobody foresaw keeps an alarm from going out", "the job goes on, and the alarm is tried again")
+def test_an_alarm_that_fails_unforeseen_holds_up_neither_its_job_nor_itself(world, monkeypatch):
+    real, met = world.mail.alarm, []
+
+    def alarm(news):
+        if len(met) < 2:
+            met.append(news)
+            raise UnicodeEncodeError("ascii", "é", 0, 1, "x")
+        real(news)
+
+    monkeypatch.setattr(world.mail, "alarm", alarm)
+    job = world.order()
+    world.panel.fail("ensure_php", "panel_refused")
+    world.work_later(300, stride=60)
+    assert world.job(job).alarm == "told" and len(world.mail.alarms) == 1 and len(met) == 2
+
+
+@attack("the job whose alarm tells of a locked server is cancelled first", "the next job that meets the lock tells")
+def test_the_alarm_of_a_locked_server_is_not_lost_with_its_job(world):
+    world.mail.codes = ["mail_failed"] * 50
+    transact(world.engine, lambda connection: servers.lock(connection, "web1", "refused", world.clock()))
+    world.panel.fail("ensure_account", *["panel_auth_failed"] * 50)
+    first = world.order()
+    world.work()
+    assert world.job(first).alarm == "wanted"
+    second = world.order(domain="other.example.com", account="bob")
+    world.work()
+    assert world.job(second).alarm == ""
+    world.service.cancel(first.id)
+    world.mail.codes = []
+    world.work_later(120, stride=30)
+    assert world.job(second).alarm == "told" and len(world.mail.alarms) == 1
+    third = world.order(domain="third.example.com", account="carol")
+    world.work_later(120, stride=30)
+    assert world.job(third).alarm == "" and len(world.mail.alarms) == 1
+
+
+def test_a_client_is_told_that_the_team_knows_only_when_it_does(world):
+    pages = create_app(world.config, world.service).test_client()
+    world.mail.codes = ["mail_failed"]
+    world.panel.fail("ensure_account", "panel_refused")
+    job = world.order()
+    world.work()
+    url = world.status(job)["status_url"].partition("8000")[2]
+
+    def page():
+        return pages.get(url, base_url="http://127.0.0.1:8000").text
+
+    assert "has been told" not in page() and "has to look" in page()
+    world.work_later(120, stride=60)
+    assert "has been told" in page()

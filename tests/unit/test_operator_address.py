@@ -1,0 +1,106 @@
+"""The operator's address in the settings file: put there by `init`, nothing else changed; `doctor` asks for it."""
+
+import json
+import tomllib
+
+import pytest
+from click.testing import CliRunner
+
+from controller import doctor, installation, operator_address
+from controller.cli import main, setup
+from controller.config import load_config
+from shared.errors import ShoplaunchError
+
+ADDRESS = "op@example.com"
+
+
+@pytest.fixture
+def config(tmp_path):
+    """The configuration of an installation without a settings file."""
+    return load_config({"SHOPLAUNCH_HOME": str(tmp_path)})
+
+
+def kept(config, text, address=ADDRESS):
+    """Return what the settings file `text` is once the address is kept in it."""
+    config.file.write_text(text)
+    operator_address.keep(config, address)
+    return config.file.read_text()
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("", f'[mail]\noperator = "{ADDRESS}"\n'),
+        ('bind = "127.0.0.1:1"\n', f'bind = "127.0.0.1:1"\n\n[mail]\noperator = "{ADDRESS}"\n'),
+        ("[mail] # ours\nport = 26\n[local]\n", f'[mail] # ours\noperator = "{ADDRESS}"\nport = 26\n[local]\n'),
+        ('[mail]\nport = 26\noperator = "x@y"\n', f'[mail]\nport = 26\noperator = "{ADDRESS}"\n'),
+        ('[whmcs]\noperator = 1\n[mail]\n', f'[whmcs]\noperator = 1\n[mail]\noperator = "{ADDRESS}"\n'),
+    ],
+)  # fmt: skip
+def test_the_address_is_put_into_its_section_and_nothing_else_changes(config, before, after):
+    assert kept(config, before) == after
+    assert tomllib.loads(after)["mail"]["operator"] == ADDRESS
+    assert kept(config, after) == after
+
+
+def test_the_settings_that_init_writes_take_it(config):
+    installation.ensure_folders(config)
+    installation.ensure_settings(config)
+    operator_address.keep(config, ADDRESS)
+    assert load_config({"SHOPLAUNCH_HOME": str(config.home)}).mail.operator == ADDRESS
+    assert config.file.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("before", ["mail = { port = 26 }\n", "mail.port = 26\n", "[ mail ]\nport = 26\n", "=\n"])
+def test_a_file_that_is_written_in_another_way_is_left_alone(config, before):
+    with pytest.raises(ShoplaunchError) as caught:
+        kept(config, before)
+    assert caught.value.code == "config_invalid" and ADDRESS in caught.value.message
+    assert config.file.read_text() == before
+
+
+@pytest.mark.parametrize(
+    "address", ["", "nobody", "a b@c.example", 'x"@y.example', "a@b\nport=1", "@", "a@" + "b" * 300]
+)
+def test_what_is_no_address_is_refused(config, address):
+    with pytest.raises(ShoplaunchError) as caught:
+        operator_address.keep(config, address)
+    assert caught.value.code == "email_invalid" and not config.file.exists()
+
+
+@pytest.fixture
+def init(tmp_path, monkeypatch):
+    """Run `init` where no agent is built; return what it printed."""
+    monkeypatch.setattr(setup, "_agent_problem", lambda: None)
+
+    def run(*words, **more):
+        done = CliRunner().invoke(main, ["init", *words], env={"SHOPLAUNCH_HOME": str(tmp_path)}, **more)
+        assert done.exit_code == 0, done.output
+        return done.stdout
+
+    return run
+
+
+def alarms_row(tmp_path):
+    rows = {row.name: row for row in doctor.examine(load_config({"SHOPLAUNCH_HOME": str(tmp_path)}))}
+    return rows["operator's address"]
+
+
+def test_init_without_a_terminal_asks_nothing_says_so_and_doctor_is_red(init, tmp_path):
+    assert "Alarms go nowhere" in init()
+    row = alarms_row(tmp_path)
+    assert not row.ok and "init --operator-email" in row.advice
+
+
+def test_init_takes_the_address_as_an_option_and_doctor_is_content(init, tmp_path):
+    assert json.loads(init("--operator-email", ADDRESS, "--json"))["operator_email"] == ADDRESS
+    assert alarms_row(tmp_path).ok
+    assert f"Alarms go to {ADDRESS}" in init()
+
+
+def test_init_asks_at_a_terminal_until_there_is_an_address(init, tmp_path, monkeypatch):
+    monkeypatch.setattr(setup, "_at_terminal", lambda: True)
+    assert "Alarms go nowhere" in init(input="\n")
+    assert f"Alarms go to {ADDRESS}" in init(input=ADDRESS + "\n")
+    assert alarms_row(tmp_path).ok
+    assert "e-mail address" not in init()
