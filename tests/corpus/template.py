@@ -100,7 +100,9 @@ def _prestashop(server, database, tables, settings):
     addresses = {f"{host}{uri or '/'}" for plain, tls, uri in rows for host in (plain, tls) if host}
     emails = {row[0] for row in _texts(server, f"SELECT email FROM `{prefix}employee`", database)}
     values = dict(_texts(server, f"SELECT name, value FROM `{prefix}configuration`", database))
-    addresses |= {f"{values[name]}/" for name in ("PS_SHOP_DOMAIN", "PS_SHOP_DOMAIN_SSL") if values.get(name)}
+    addresses |= {
+        f"{values[name]}/" for name in ("PS_SHOP_DOMAIN", "PS_SHOP_DOMAIN_SSL") if values.get(name, "") not in COMMON
+    }
     emails |= {values.get("PS_SHOP_EMAIL", "")} - {""}
     return Template(
         "prestashop", prefix, settings, sorted(addresses), sorted(emails), name=values.get("PS_SHOP_NAME", "")
