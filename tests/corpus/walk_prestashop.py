@@ -89,6 +89,7 @@ class PrestaShop(Walker):
             return "it sells nothing"
         words = self._query(
             f"SELECT w.word FROM {self._prefix}search_word w JOIN {self._prefix}search_index i ON i.id_word = w.id_word"
+            f" JOIN {self._prefix}product_shop s ON s.id_product = i.id_product AND s.indexed = 1"
             f" WHERE i.id_product IN ({', '.join(row[0] for row in products)})"
             f" AND w.id_lang = {int(self._settings.get('PS_LANG_DEFAULT', '1'))} ORDER BY i.weight DESC LIMIT 1"
         )
