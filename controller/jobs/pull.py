@@ -79,8 +79,10 @@ def _state(panel: Panel, account: Account) -> dict[str, Any] | None:
         if error.code != "file_too_large":
             raise
         content = None
-    if content is None:
-        return None
+    return None if content is None else _state_in(content)
+
+
+def _state_in(content: bytes) -> dict[str, Any] | None:
     try:
         document = foreign.harmless(json.loads(content.decode("utf-8")), "stale_state")
         validate("state", document, "stale_state")

@@ -2,6 +2,8 @@
 is packed from, and those it makes for accounts."""
 
 import contextlib
+import tempfile
+from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -41,13 +43,11 @@ def impostor():
 
 
 @pytest.fixture
-def taken(tmp_path):
+def taken():
     """A socket's path in a folder everybody may write to and enter."""
-    for folder in (tmp_path, *tmp_path.parents[:2]):
-        folder.chmod(0o755)
-    (tmp_path / "open").mkdir()
-    (tmp_path / "open").chmod(0o1777)
-    return str(tmp_path / "open" / "s")
+    with tempfile.TemporaryDirectory(prefix="sl") as folder:
+        Path(folder).chmod(0o1777)
+        yield str(Path(folder) / "s")
 
 
 def own_database(address):

@@ -223,7 +223,7 @@ def answer(data):
 def event(data):
     """An agent's event over HTTP, and the state the controller reads through a panel."""
     known = types.SimpleNamespace(id="j1234567", attempt=1)
-    state = pull._state(data)
+    state = pull._state_in(data)
     if state is not None:
         json.dumps(pulled.progress(state, 1.0), allow_nan=False).encode("utf-8")
         pulled.last_number(state)

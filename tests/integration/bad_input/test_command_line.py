@@ -38,6 +38,8 @@ def filled(command, file):
         if not (isinstance(one, click.Argument) or one.required):
             continue
         value = str(file) if isinstance(one.type, click.Path | click.File) else "something"
+        if isinstance(one.type, click.types.IntParamType):
+            value = "1"
         if isinstance(one.type, click.Choice):
             value = one.type.choices[0]
         words += [value] if isinstance(one, click.Argument) else [one.opts[-1], value]
