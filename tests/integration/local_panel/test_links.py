@@ -18,7 +18,8 @@ SECRET = b"root's own words"
 #: Every path below the home that the panel writes or reads, parents included.
 OUR_FILES = [".shoplaunch/run", ".shoplaunch/agent.pyz", ".shoplaunch/shop.bundle", ".shoplaunch/job"]
 OUR_FOLDERS = [".shoplaunch", "public_html", ".php", ".php/sessions", ".php/tmp"]
-REFUSALS = {"path_refused", "file_error", "account_foreign"}
+#: What may be said: of a link or another account, and of a file that is large.
+REFUSALS = {"path_refused", "file_error", "account_foreign", "file_too_large"}
 
 
 @pytest.fixture
