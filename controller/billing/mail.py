@@ -18,7 +18,10 @@ from controller.network.smtp import MailServer, NotDelivered, deliver
 from controller.network.trust import trusted
 from shared.errors import ShoplaunchError
 
-TIMEOUT_SECONDS = 30
+#: Over all: a server that makes strangers wait, asks back about the recipient and searches the message takes minutes.
+#: A message given up while it is taken arrives, and is sent again.
+TIMEOUT_SECONDS = 5 * 60
+STEP_SECONDS = 30
 #: Plain readable text: no transfer encoding that hides it.
 _POLICY = SMTP.clone(cte_type="8bit", max_line_length=0)
 
@@ -131,7 +134,8 @@ class Mail(Billing):
         settings = self._settings
         context = trusted() if settings.starttls else None
         user, password = settings.user, "" if settings.user is None else settings.password() or ""
-        deliver(MailServer(settings.host, settings.port, context, user, password), message, TIMEOUT_SECONDS)
+        server = MailServer(settings.host, settings.port, context, user, password)
+        deliver(server, message, TIMEOUT_SECONDS, STEP_SECONDS)
 
 
 def _filled(text: str, values: dict[str, str]) -> str:

@@ -23,11 +23,14 @@ class TooLarge(OSError):
 class Exchange:
     """Everything one call does: it ends `seconds` after it began, however much or little comes in until then.
 
-    Nothing may come in before `allow` says how much.
+    With `step_seconds` no step of it may take longer than that. Nothing may come in before `allow` says how much.
     """
 
-    def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, seconds: float, clock: Callable[[], float] = time.monotonic, step_seconds: float | None = None
+    ) -> None:
         self.seconds = seconds
+        self._step = seconds if step_seconds is None else step_seconds
         self._clock = clock
         self._end = clock() + seconds
         self._allowed = 0
@@ -37,7 +40,7 @@ class Exchange:
         left = self._end - self._clock()
         if left <= 0:
             raise Late(f"no whole answer within {self.seconds:g} s")
-        return left if most is None else min(left, most)
+        return min(left, self._step) if most is None else min(left, self._step, most)
 
     def allow(self, amount: int) -> None:
         """From now on `amount` bytes may come in, whatever was allowed before."""

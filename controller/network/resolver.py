@@ -1,10 +1,12 @@
-"""Addresses of a host within a time: the system's own resolver knows no deadline."""
+"""Names and addresses of hosts within a time: the system's own resolver knows no deadline."""
 
 from __future__ import annotations
 
 import ipaddress
 import socket
 import threading
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 #: Questions that may be open at once; one nobody waits for any more ends by the system's own time-outs.
@@ -19,34 +21,46 @@ def resolve(host: str, port: int | None, seconds: float) -> list[Any]:
     """Return what socket.getaddrinfo says of TCP `port` at `host`. Raises OSError, TimeoutError after `seconds`."""
     if _is_address(host):
         return _asked(host, port)
+    return _answer(partial(_asked, host, port), seconds)
+
+
+def own_name(seconds: float) -> str:
+    """Return this machine's name, with its domain where name servers know it. Raises TimeoutError after `seconds`."""
+    return str(_answer(socket.getfqdn, seconds))
+
+
+def _answer(ask: Callable[[], Any], seconds: float) -> Any:
     if not _OPEN.acquire(timeout=seconds):
         raise Late("the name servers do not answer")
-    question = _Question(host, port)
+    question = _Question(ask)
     try:
         threading.Thread(target=question.ask, name="resolver", daemon=True).start()
     except RuntimeError:
         # Where there can be no more threads, the system's own time-outs have to do
         question.ask()
+    except BaseException:
+        _OPEN.release()
+        raise
     return question.answer(seconds)
 
 
 class _Question:
-    def __init__(self, host: str, port: int | None) -> None:
-        self._asked = host, port
+    def __init__(self, ask: Callable[[], Any]) -> None:
+        self._ask = ask
         self._done = threading.Event()
-        self._found: list[Any] = []
+        self._found: Any = None
         self._problem: Exception | None = None
 
     def ask(self) -> None:
         try:
-            self._found = _asked(*self._asked)
+            self._found = self._ask()
         except Exception as problem:  # noqa: BLE001 - raised by whoever waits
             self._problem = problem
         finally:
             _OPEN.release()
             self._done.set()
 
-    def answer(self, seconds: float) -> list[Any]:
+    def answer(self, seconds: float) -> Any:
         if not self._done.wait(seconds):
             raise Late("the name servers do not answer")
         if self._problem is not None:

@@ -1,4 +1,4 @@
-"""A conversation with a mail server: one deadline over all of it, and so many bytes of answers."""
+"""A conversation with a mail server: one deadline over all of it, one for each step, so many bytes of answers."""
 
 from __future__ import annotations
 
@@ -9,9 +9,12 @@ from email.message import EmailMessage
 from typing import Any
 
 from controller.network.exchange import BoundedSocket, Exchange
+from controller.network.resolver import own_name
 
 #: A server says a few lines to each command.
 ANSWER_BYTES = 64 * 1024
+#: Name servers may take so long to say what this machine is called.
+NAME_SECONDS = 5.0
 
 
 class NotDelivered(Exception):
@@ -29,10 +32,13 @@ class MailServer:
     password: str = field(default="", repr=False)
 
 
-def deliver(server: MailServer, message: EmailMessage, seconds: float) -> None:
-    """Hand `message` to `server`; everything is over after `seconds`. Raises NotDelivered."""
+def deliver(server: MailServer, message: EmailMessage, seconds: float, step_seconds: float) -> None:
+    """Hand `message` to `server`; everything is over after `seconds`, and when one step takes `step_seconds`.
+
+    Raises NotDelivered.
+    """
     try:
-        with _BoundedSmtp(server, Exchange(seconds)) as conversation:
+        with _BoundedSmtp(server, Exchange(seconds, step_seconds=step_seconds)) as conversation:
             if server.context is not None:
                 conversation.encrypt(server.context)
             if server.user is not None:
@@ -51,11 +57,26 @@ def deliver(server: MailServer, message: EmailMessage, seconds: float) -> None:
 class _BoundedSmtp(smtplib.SMTP):
     def __init__(self, server: MailServer, exchange: Exchange) -> None:
         self._exchange = exchange
+        self._address = ""
         exchange.allow(ANSWER_BYTES)
-        super().__init__(server.host, server.port, timeout=exchange.seconds)
+        # Without a name the library asks name servers for one, which knows no deadline
+        super().__init__(server.host, server.port, local_hostname="localhost", timeout=exchange.seconds)
+        self.local_hostname = self._own_name()
 
     def _get_socket(self, host: str, port: int, timeout: float) -> Any:
-        return BoundedSocket(self._exchange.connect(host, port), self._exchange)
+        found = self._exchange.connect(host, port)
+        address = str(found.getsockname()[0])
+        self._address = f"[IPv6:{address}]" if ":" in address else f"[{address}]"
+        return BoundedSocket(found, self._exchange)
+
+    def _own_name(self) -> str:
+        """Return what the server is greeted by: this machine's name with its domain, else its address."""
+        try:
+            name = own_name(self._exchange.left(NAME_SECONDS))
+        except (OSError, ValueError):
+            # Too late, or a name no name server takes
+            return self._address
+        return name if "." in name else self._address
 
     def encrypt(self, context: ssl.SSLContext) -> None:
         """Go on over TLS, the certificate verified for the host."""

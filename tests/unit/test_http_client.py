@@ -9,6 +9,7 @@ from controller.network import json_body
 from controller.network.exchange import BoundedSocket, Exchange, TooLarge
 from controller.network.failures import BROKE, LARGE, UNREACHABLE, NetworkError
 from controller.network.http_client import HttpClient, HttpRequest, Limits, Origin
+from controller.network.resolver import resolve
 from controller.network.words import shown
 from tests.clock import Clock
 from tests.support.hostile_server import HostileServer
@@ -136,6 +137,26 @@ def test_after_the_deadline_nothing_is_read_however_much_there_is():
             stream.read(60)
         with pytest.raises(TimeoutError):
             BoundedSocket(ours, exchange).sendall(b"x")
+
+
+def test_a_step_may_have_less_time_than_the_whole():
+    clock = Clock()
+    exchange = Exchange(300, clock, step_seconds=30)
+    assert (exchange.left(), exchange.left(15)) == (30, 15)
+    clock.pass_by(280)
+    assert exchange.left() == 20
+
+
+def test_questions_that_could_not_be_asked_take_nobodys_place(monkeypatch):
+    def full(_thread):
+        raise MemoryError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", full)
+        for _ in range(40):
+            with pytest.raises(MemoryError):
+                resolve("localhost", 80, 0.01)
+    assert resolve("localhost", 80, 60)
 
 
 def test_no_more_bytes_come_in_than_were_allowed():

@@ -2,9 +2,11 @@
 
 import email
 import email.policy
+import functools
 import re
 import socket
 import stat
+import threading
 
 import pytest
 from aiosmtpd.controller import Controller
@@ -12,8 +14,11 @@ from aiosmtpd.controller import Controller
 from controller.billing.base import Alarm, Handover
 from controller.billing.mail import Mail
 from controller.config import MailConfig
+from controller.network import smtp
+from controller.network.exchange import Exchange
 from controller.panels.local.stack import free_port
 from shared.errors import ShoplaunchError
+from tests.clock import Clock
 
 NEWS = Handover(
     job="job00001", domain="shop.example.com", email="client@example.com", first_name="Alice", language="en",
@@ -27,21 +32,35 @@ TROUBLE = Alarm(
 
 
 class Sink:
-    """A real SMTP server on a port of its own; `answers` says what it thinks of recipients and messages."""
+    """A real SMTP server on a port of its own; `answers` says what it thinks of recipients and messages.
+
+    It takes `pause` seconds of `clock` for each step; `greeted` are the names its callers gave.
+    """
 
     def __init__(self):
         self.received, self.answers = [], {"rcpt": None, "data": "250 OK"}
+        self.clock, self.pause, self.greeted = Clock(), 0, []
         self.port = free_port()
-        self.server = Controller(self, hostname="127.0.0.1", port=self.port, ready_timeout=120)
+        self.server = Controller(
+            self, hostname="127.0.0.1", port=self.port, ready_timeout=120, server_hostname="mail.example.com"
+        )
         self.server.start()
 
+    async def handle_EHLO(self, _server, session, _envelope, name, responses):
+        session.host_name = name
+        self.greeted.append(name)
+        self.clock.pass_by(self.pause)
+        return responses
+
     async def handle_RCPT(self, _server, _session, envelope, address, _options):
+        self.clock.pass_by(self.pause)
         if self.answers["rcpt"]:
             return self.answers["rcpt"]
         envelope.rcpt_tos.append(address)
         return "250 OK"
 
     async def handle_DATA(self, _server, _session, envelope):
+        self.clock.pass_by(self.pause)
         if self.answers["data"].startswith("250"):
             self.received.append((envelope.rcpt_tos, envelope.content))
         return self.answers["data"]
@@ -134,6 +153,42 @@ def test_a_refusal_is_a_failure_that_may_pass_and_tells_no_password(sink, place,
     message = failure(mail(sink).hand_over, NEWS)
     assert NEWS.password not in message
     assert sink.received == []
+
+
+def test_a_server_that_takes_its_time_for_every_step_gets_the_message_once(sink, monkeypatch):
+    monkeypatch.setattr(smtp, "Exchange", functools.partial(Exchange, clock=sink.clock))
+    sink.pause = 25
+    mail(sink).hand_over(NEWS)
+    assert len(sink.received) == 1
+
+
+def test_a_server_that_takes_its_time_without_end_is_given_up(sink, monkeypatch):
+    monkeypatch.setattr(smtp, "Exchange", functools.partial(Exchange, clock=sink.clock))
+    sink.pause = 200
+    assert "no whole answer" in failure(mail(sink).hand_over, NEWS)
+
+
+def test_the_server_is_greeted_by_this_machines_full_name(sink, monkeypatch):
+    monkeypatch.setattr("socket.getfqdn", lambda *_: "controller.example.com")
+    mail(sink).hand_over(NEWS)
+    assert sink.greeted == ["controller.example.com"]
+
+
+@pytest.mark.parametrize("is_silent", [False, True], ids=["no full name", "silent name servers"])
+def test_without_a_full_name_the_server_is_greeted_by_the_address(sink, monkeypatch, is_silent):
+    over = threading.Event()
+
+    def name(*_):
+        assert not is_silent or over.wait(60)
+        return "controller"
+
+    monkeypatch.setattr(smtp, "NAME_SECONDS", 0.2 if is_silent else 60)
+    monkeypatch.setattr("socket.getfqdn", name)
+    try:
+        mail(sink).hand_over(NEWS)
+    finally:
+        over.set()
+    assert sink.greeted == ["[127.0.0.1]"]
 
 
 def test_a_server_that_is_not_there_is_a_failure_that_may_pass():
