@@ -55,17 +55,14 @@ class Exchange:
     def connect(self, host: str, port: int) -> socket.socket:
         """Return a socket connected to the first address of `host` that answers. Raises OSError."""
         problem: OSError = OSError("no address")
-        for family, kind, protocol, _name, address in resolve(host, port, self.left()):
-            found = socket.socket(family, kind, protocol)
+        addresses = resolve(host, port, self.left())
+        for tried, address in enumerate(addresses):
             try:
-                found.settimeout(self.left(CONNECT_SECONDS))
-                found.connect(address)
-                found.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                # One where nobody answers leaves the others their share
+                share = self.left() / (len(addresses) - tried)
+                return _connected(address, min(CONNECT_SECONDS, share))
             except OSError as error:
                 problem = error
-                found.close()
-            else:
-                return found
         raise problem
 
     def encrypt(self, plain: socket.socket, context: ssl.SSLContext, name: str) -> ssl.SSLSocket:
@@ -79,6 +76,20 @@ class Exchange:
         except BaseException:
             plain.close()
             raise
+
+
+def _connected(address: Any, seconds: float) -> socket.socket:
+    """Return a socket connected to `address`, of socket.getaddrinfo, within `seconds`. Raises OSError."""
+    family, kind, protocol, _name, where = address
+    found = socket.socket(family, kind, protocol)
+    try:
+        found.settimeout(seconds)
+        found.connect(where)
+        found.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    except BaseException:
+        found.close()
+        raise
+    return found
 
 
 class BoundedSocket:

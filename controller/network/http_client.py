@@ -32,12 +32,19 @@ class Body(Protocol):
 
 @dataclass(frozen=True)
 class Origin:
-    """Where calls go; with `context` over TLS, the certificate verified for `tls_name` (default: the host)."""
+    """Where calls go; with `context` over TLS, the certificate verified for `tls_name` (default: the host).
+
+    Names in other scripts become what name servers, certificates and servers know them by.
+    """
 
     host: str
     port: int
     context: ssl.SSLContext | None = None
     tls_name: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "host", _ascii(self.host))
+        object.__setattr__(self, "tls_name", _ascii(self.tls_name))
 
     @classmethod
     def of(cls, url: str, context: ssl.SSLContext) -> Origin:
@@ -120,14 +127,19 @@ class HttpClient:
         # The library opens none where there is one
         connection.sock = found
         exchange.allow(HEADER_BYTES)
-        connection.request(request.method, request.target, request.body, self._headers(request))
+        is_whole = True
+        try:
+            connection.request(request.method, request.target, request.body, self._headers(request))
+        except (BrokenPipeError, ConnectionResetError):
+            # Who refuses need not read to the end: the answer may be there already
+            is_whole = False
         response = connection.getresponse()
         try:
             body = _read(response, exchange, limits)
             is_over = response.isclosed()
         finally:
             response.close()
-        may_stay = is_over and not response.will_close and not found.has_more
+        may_stay = is_whole and is_over and not response.will_close and not found.has_more
         return HttpAnswer(response.status, response.headers, body), may_stay
 
     def _headers(self, request: HttpRequest) -> dict[str, str]:
@@ -192,9 +204,23 @@ def _read(response: http.client.HTTPResponse, exchange: Exchange, limits: Limits
     return body
 
 
+def _ascii(host: str) -> str:
+    """Return a host's name as it is asked for; what is none in any script stays, and no name server knows it."""
+    if host.isascii():
+        return host
+    # Few hosts need it, and its tables are large
+    import idna
+
+    try:
+        return str(idna.encode(host, uts46=True), "ascii")
+    except idna.IDNAError:
+        return host
+
+
 def _is_silent(line: socket.socket) -> bool:
     """Tell whether nothing came in, not even the connection's end."""
-    if line.fileno() < 0:
+    # What was decrypted together with an answer waits in the library, no longer in the system
+    if line.fileno() < 0 or (isinstance(line, ssl.SSLSocket) and line.pending()):
         return False
     waiting = select.poll()
     waiting.register(line, select.POLLIN)

@@ -16,7 +16,9 @@ def parse(body: bytes) -> Any:
     if body.count(b"[") + body.count(b"{") > MAX_CONTAINERS:
         raise ValueError("too many lists and objects")
     try:
-        return json.loads(body.decode("utf-8-sig"), parse_constant=_refuse, parse_float=_finite)
+        # Names of files and notes may be in whatever encoding; they spoil no more than themselves
+        text = body.decode("utf-8-sig", "replace")
+        return json.loads(text, parse_constant=_refuse, parse_float=_finite)
     except RecursionError:
         raise ValueError("nested too deeply") from None
 

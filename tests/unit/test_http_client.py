@@ -1,6 +1,7 @@
 """Calls to one origin: connections kept and given up, deadlines counted by a clock, limits counted in bytes."""
 
 import socket
+import ssl
 import threading
 
 import pytest
@@ -12,7 +13,9 @@ from controller.network.http_client import HttpClient, HttpRequest, Limits, Orig
 from controller.network.resolver import resolve
 from controller.network.words import shown
 from tests.clock import Clock
+from tests.support.dead_address import dead_address
 from tests.support.hostile_server import HostileServer
+from tests.tls_site import Authority, TlsSite
 
 LIMITS = Limits(seconds=60, body_bytes=1000)
 GET = HttpRequest("GET", "/")
@@ -54,6 +57,22 @@ class Answering:
 
 def answer(body=b"{}", *headers):
     return b"\r\n".join([b"HTTP/1.1 200 OK", *headers, b"Content-Length: %d" % len(body), b"", body])
+
+
+def known_as(monkeypatch, *addresses):
+    """Name servers give `addresses`, as socket.getaddrinfo returns them, for every name; return the names asked for."""
+    asked = []
+
+    def found(host, port, **_how):
+        asked.append((host, port))
+        return list(addresses)
+
+    monkeypatch.setattr("socket.getaddrinfo", found)
+    return asked
+
+
+def address_of(origin, family=socket.AF_INET):
+    return family, socket.SOCK_STREAM, 0, "", (origin.host, origin.port)
 
 
 def kind_of(call):
@@ -107,6 +126,109 @@ def test_a_body_may_have_as_many_bytes_as_are_allowed_and_none_more(size):
 def test_an_answer_that_ends_early_is_none():
     with Answering(answer(b"half")[:-2]) as server:
         assert kind_of(lambda: HttpClient(server.origin).ask(GET, LIMITS)) == BROKE
+
+
+def test_an_address_where_nobody_is_leaves_time_for_the_next(monkeypatch):
+    with Answering(answer()) as server, dead_address() as dead:
+        known_as(monkeypatch, address_of(Origin(*dead)), address_of(server.origin))
+        assert HttpClient(Origin("shop.example", 80)).ask(GET, Limits(6, 1000)).body == b"{}"
+
+
+def test_an_address_this_machine_knows_no_way_to_is_passed_over(monkeypatch):
+    with Answering(answer()) as server:
+        known_as(monkeypatch, address_of(server.origin, socket.AF_UNSPEC), address_of(server.origin))
+        assert HttpClient(Origin("shop.example", 80)).ask(GET, LIMITS).body == b"{}"
+
+
+@pytest.mark.parametrize(
+    ("host", "name"),
+    [("müller.example", "xn--mller-kva.example"), ("بیلینگ.example", "xn--ngb0dg43bseb.example")],
+    ids=["Latin", "Arabic"],
+)
+@pytest.mark.parametrize("port", [443, 8443])
+def test_a_host_in_any_script_has_one_name_for_name_servers_certificate_and_server(
+    host, name, port, monkeypatch, tmp_path
+):
+    authority = Authority(tmp_path)
+    site = TlsSite(authority.issue(name))
+    try:
+        asked = known_as(monkeypatch, address_of(Origin("127.0.0.1", site.port)))
+        context = ssl.create_default_context(cafile=authority.file)
+        origin = Origin.of(f"https://{host}:{port}/", context)
+        assert HttpClient(origin).ask(GET, LIMITS).status == 200
+    finally:
+        site.close()
+    shown = name if port == 443 else f"{name}:{port}"
+    assert (asked, site.names, site.requests) == ([(name, port)], [name], [("/", shown)])
+
+
+@pytest.mark.parametrize("host", ["\u2060", "a" * 64 + "é.example", "ü..example"])
+def test_what_is_no_host_in_any_script_is_not_asked(host):
+    with pytest.raises(NetworkError) as caught:
+        HttpClient(Origin(host, 80)).ask(GET, LIMITS)
+    assert not caught.value.was_connected
+
+
+class Refusing(Answering):
+    """Answers as soon as it has read the beginning of a request, and closes the connection with the rest unread."""
+
+    context = None
+
+    def _serve(self, found):
+        if self.context is not None:
+            found = self.context.wrap_socket(found, server_side=True)
+        with found:
+            found.recv(100)
+            found.sendall(self.answers.pop(0))
+
+
+def serving(authority):
+    """Return what a server at 127.0.0.1 needs to serve over TLS."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(authority.issue("127.0.0.1"))
+    return context
+
+
+@pytest.mark.parametrize("is_encrypted", [False, True], ids=["plain", "TLS"])
+def test_a_refusal_before_the_request_was_sent_whole_is_read(is_encrypted, tmp_path):
+    refusal = b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 2\r\n\r\n{}"
+    with Refusing(refusal, answer(b"own")) as server:
+        origin = server.origin
+        if is_encrypted:
+            authority = Authority(tmp_path)
+            server.context = serving(authority)
+            origin = Origin(origin.host, origin.port, ssl.create_default_context(cafile=authority.file))
+        client = HttpClient(origin, kept=1)
+        found = client.ask(HttpRequest("POST", "/", body=b"x" * 16_000_000), LIMITS)
+        assert (found.status, found.body) == (401, b"{}")
+        # A connection on which half of a request lies serves no other one
+        assert client.ask(GET, LIMITS).body == b"own"
+        assert server.connections == 2
+
+
+def test_a_connection_that_breaks_without_an_answer_is_broken():
+    with Refusing(b"") as server:
+        with pytest.raises(NetworkError) as caught:
+            HttpClient(server.origin).ask(HttpRequest("POST", "/", body=b"x" * 16_000_000), LIMITS)
+        assert (caught.value.kind, caught.value.was_connected) == (BROKE, True)
+
+
+def test_what_came_encrypted_behind_an_answer_is_no_answer_to_the_next_call(tmp_path):
+    authority = Authority(tmp_path)
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: 8000\r\nX-Fill: %b\r\n\r\n"
+    # The answer ends where a buffer of 8 KiB ends, in the middle of what is encrypted as one
+    first = head % (b"x" * (8192 - 8000 - len(head) + len(b"%b"))) + b" " * 8000
+    sent = [first + answer(b"evil"), answer(b"own")]
+
+    def behaves(send, wait):
+        send(sent.pop(0))
+        wait(60)
+
+    with HostileServer(behaves, serving(authority)) as server:
+        origin = Origin("127.0.0.1", server.port, ssl.create_default_context(cafile=authority.file))
+        client = HttpClient(origin, kept=1)
+        assert client.ask(GET, Limits(60, 10_000)).body == b" " * 8000
+        assert client.ask(GET, LIMITS).body == b"own"
 
 
 def test_who_is_not_there_was_not_asked():
@@ -181,7 +303,7 @@ def test_nothing_is_unpacked_and_nothing_packed_asked_for():
 
 @pytest.mark.parametrize(
     "body",
-    [b"", b"{", b"[" * 100_000, b"[" + b"[]," * 300_000 + b"1]", b"[1e999]", b"[NaN]", b"[Infinity]", b'"\xff"',
+    [b"", b"{", b"[" * 100_000, b"[" + b"[]," * 300_000 + b"1]", b"[1e999]", b"[NaN]", b"[Infinity]", b"\xff",
      b"[" + b"9" * 5000 + b"]"],
     ids=["empty", "cut", "deep", "many", "infinite", "no number", "infinity", "no text", "long"],
 )  # fmt: skip
@@ -192,6 +314,10 @@ def test_what_is_no_document_to_work_with_is_refused_as_none(body):
 
 def test_a_document_is_read():
     assert json_body.parse(b'\xef\xbb\xbf{"a": [1, 2.5, null, "\xd9\x81"]}') == {"a": [1, 2.5, None, "ف"]}
+
+
+def test_a_name_in_another_encoding_spoils_nothing_but_itself():
+    assert json_body.parse(b'[{"file": "caf\xe9.jpg", "size": 3}]') == [{"file": "caf\ufffd.jpg", "size": 3}]
 
 
 def test_words_of_others_are_one_short_line_of_text():
