@@ -33,31 +33,45 @@ class Exchange:
         if self._rate:
             self._end += amount / float(self._rate)
 
-    def left(self):
-        """Return how long the next step may take, in seconds. Raises socket.timeout when the time is over."""
+    def left(self, steps=1):
+        """Return how long the next step may take, in seconds, when `steps` like it have to fit in.
+
+        Raises socket.timeout when the time is over.
+        """
         left = self._end - self._clock()
         if left <= 0:
             raise socket.timeout("time-out")
-        return min(self._timeout, left)
+        return min(self._timeout, left / steps)
 
     def connect(self, host, port):
         """Return a connected socket to the first address of `host` that answers. Raises OSError."""
         problem = OSError("no address")
-        for family, kind, protocol, _, address in socket.getaddrinfo(ascii_name(host), port, 0, socket.SOCK_STREAM):
-            found = socket.socket(family, kind, protocol)
+        addresses = socket.getaddrinfo(ascii_name(host), port, 0, socket.SOCK_STREAM)
+        for tried, address in enumerate(addresses):
             try:
-                found.settimeout(self.left())
-                found.connect(address)
-                return found
+                # One where nobody answers leaves the others their share
+                return _connected(address, self.left(len(addresses) - tried))
             except OSError as error:
                 problem = error
-                found.close()
         raise problem
 
     def encrypt(self, plain, context, host):
         """Return `plain` (socket) wrapped by `context` (SSLContext), `host` verified. Raises OSError, ssl errors."""
         plain.settimeout(self.left())
         return context.wrap_socket(plain, server_hostname=tls_name(host))
+
+
+def _connected(address, seconds):
+    """Return a socket connected to `address`, of socket.getaddrinfo, within `seconds`. Raises OSError."""
+    family, kind, protocol, _, where = address
+    found = socket.socket(family, kind, protocol)
+    try:
+        found.settimeout(seconds)
+        found.connect(where)
+    except BaseException:
+        found.close()
+        raise
+    return found
 
 
 class BoundedSocket:

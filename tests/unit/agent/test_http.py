@@ -22,6 +22,7 @@ from shared.errors import ShoplaunchError
 from tests.agent_box import PROJECT
 from tests.clock import Clock
 from tests.interpreters import interpreter
+from tests.support.dead_address import dead_address
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -239,6 +240,24 @@ def test_a_handshake_that_only_drips_is_given_up_at_the_deadline(dripping, secur
     url = f"https://127.0.0.1:{dripping.port}/202"
     with pytest.raises(ShoplaunchError, match="callback_failed"):
         Door(secure.ca).post(url, b"{}", {}, timeout=60, deadline=1)
+
+
+def known_as(monkeypatch, *addresses):
+    """Name servers give `addresses`, (family, (host, port)), for every name."""
+    found = [(family, socket.SOCK_STREAM, 0, "", where) for family, where in addresses]
+    monkeypatch.setattr("socket.getaddrinfo", lambda *_: found)
+
+
+def test_an_address_where_nobody_is_leaves_time_for_the_next(plain, monkeypatch):
+    with dead_address() as dead:
+        known_as(monkeypatch, (socket.AF_INET, dead), (socket.AF_INET, plain.server_address))
+        answer = Door().post("http://localhost:80/202", b"{}", {}, timeout=6, deadline=6)
+    assert answer.status == 202
+
+
+def test_an_address_this_machine_knows_no_way_to_is_passed_over(plain, monkeypatch):
+    known_as(monkeypatch, (socket.AF_UNSPEC, plain.server_address), (socket.AF_INET, plain.server_address))
+    assert Door().post("http://localhost:80/202", b"{}", {}).status == 202
 
 
 def test_a_download_lasts_as_long_as_enough_of_it_arrives():
