@@ -12,13 +12,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import IO
 
-#: What a program says when it fails, and more than any of ours prints.
+#: The last part of what a program complains of: the reason is in its last lines, however many warnings come before.
 ERROR_BYTES = 64 * 1024
 _PIECE_BYTES = 64 * 1024
 
 
 class TooMuchOutput(Exception):
-    """The program said more than it may; it was ended."""
+    """The program printed more than it may; it was ended."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Bounds:
 
 @dataclass(frozen=True)
 class Ended:
-    """How a program ended, and what it printed."""
+    """How a program ended, what it printed, and the end of what it complained of."""
 
     returncode: int
     stdout: bytes
@@ -72,24 +72,27 @@ def run(
 
 
 def _read(process: subprocess.Popen[bytes], output_bytes: int, end: float) -> tuple[bytes, bytes]:
-    """Return all that comes from both of the process's outputs. Raises TimeoutError, TooMuchOutput."""
+    """Return all that the process prints, and the end of what it complains of. Raises TimeoutError, TooMuchOutput."""
     assert process.stdout is not None and process.stderr is not None
-    found: dict[int, list[bytes]] = {process.stdout.fileno(): [], process.stderr.fileno(): []}
-    left = {process.stdout.fileno(): output_bytes, process.stderr.fileno(): ERROR_BYTES}
+    printed: list[bytes] = []
+    complained = b""
+    left = output_bytes
     with selectors.DefaultSelector() as waiting:
-        for descriptor in found:
-            waiting.register(descriptor, selectors.EVENT_READ)
+        for stream in (process.stdout, process.stderr):
+            waiting.register(stream.fileno(), selectors.EVENT_READ)
         while waiting.get_map():
             for key, _ in waiting.select(_left(end)):
                 piece = os.read(key.fd, _PIECE_BYTES)
                 if not piece:
                     waiting.unregister(key.fd)
-                left[key.fd] -= len(piece)
-                if left[key.fd] < 0:
+                if key.fd == process.stderr.fileno():
+                    complained = (complained + piece)[-ERROR_BYTES:]
+                    continue
+                left -= len(piece)
+                if left < 0:
                     raise TooMuchOutput
-                found[key.fd].append(piece)
-    out, err = found.values()
-    return b"".join(out), b"".join(err)
+                printed.append(piece)
+    return b"".join(printed), complained
 
 
 def _left(end: float) -> float:
