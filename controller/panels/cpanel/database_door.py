@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from pathlib import Path
 
 from controller.panels.base import Check, DatabaseEndpoint
@@ -53,9 +54,14 @@ def _authority(settings: CpanelSettings) -> str:
     try:
         if path.stat().st_size > MOST_CA_BYTES:
             raise ShoplaunchError("config_invalid", f"db_ca: {path} is larger than {MOST_CA_BYTES} bytes")
-        text = path.read_text("ascii", "replace")
+        # Comments may be in any script, which the libraries do not take
+        text = path.read_text("ascii", "ignore")
     except OSError as error:
         raise ShoplaunchError("config_invalid", f"db_ca: {path}: {error.strerror}") from None
     if "-----BEGIN CERTIFICATE-----" not in text:
         raise ShoplaunchError("config_invalid", f"db_ca: {path} holds no certificate (PEM)")
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=text)
+    except (ssl.SSLError, ValueError):
+        raise ShoplaunchError("config_invalid", f"db_ca: a certificate in {path} is broken (PEM)") from None
     return text

@@ -112,6 +112,26 @@ def test_a_file_of_authorities_that_is_gone_is_red(tmp_path, authority):
         assert (found.ok, found.essential) == (False, True), found.message
 
 
+@pytest.mark.parametrize("spoil", [lambda pem: pem[:400], lambda pem: pem.replace("M", "!"), lambda pem: pem[:28]])
+def test_a_file_of_authorities_that_is_broken_is_red_and_no_job_gets_it(remote, tmp_path, authority, spoil):
+    remote(certificate=authority.issue("127.0.0.1").read_text())
+    broken = tmp_path / "broken"
+    broken.write_text(spoil(authority.file.read_text()))
+    found = look(db_tls="ca", db_ca=str(broken))
+    assert (found.ok, found.essential) == (False, True), found.message
+    assert "db_ca" in found.message
+    with pytest.raises(ShoplaunchError, match="config_invalid"):
+        database_door.endpoint(CpanelSettings.from_dict({"db_tls": "ca", "db_ca": str(broken)}), REMOTE)
+
+
+def test_a_file_of_authorities_may_say_in_any_script_whose_they_are(remote, tmp_path, authority):
+    remote(certificate=authority.issue("127.0.0.1").read_text())
+    named = tmp_path / "named"
+    named.write_text("# مرجع صدور گواهی\n" + authority.file.read_text(), "utf-8")
+    found = look(db_tls="ca", db_ca=str(named))
+    assert (found.ok, found.essential) == (True, True), found.message
+
+
 def test_a_server_on_the_same_machine_needs_none_of_this():
     local = Answer(True, {"host": "127.0.0.1", "is_remote": 0})
     settings = CpanelSettings.from_dict({"db_socket": "/srv/mysql/s", "db_uid": "989"})
