@@ -251,8 +251,14 @@ def name(identifier: str) -> str:
 
 
 def _socket_of(address: Address) -> str | None:
+    """Return the socket to log in at, None for a port. Raises ShoplaunchError `db_socket_unnamed`."""
     if address.socket:
         return address.socket
     if address.host != "localhost":
         return None
-    return next((path for path in SOCKETS if os.path.exists(path)), None)  # noqa: PTH110
+    found = next((path for path in SOCKETS if os.path.exists(path)), None)  # noqa: PTH110
+    if found is None and not address.ca:
+        # Anybody on this machine may hold a port
+        message = "localhost means a socket, and there is none where servers have it; for a port write 127.0.0.1"
+        raise ShoplaunchError("db_socket_unnamed", message)
+    return found

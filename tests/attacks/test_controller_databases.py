@@ -87,6 +87,19 @@ def test_a_stand_in_at_the_port_learns_no_password(impostor, key, tmp_path, way,
     assert PASSWORD not in error.value.message
 
 
+@attack(
+    "A neighbour on the packer's machine, where no database server has a socket, holds the port instead.",
+    "`localhost` means a socket: the port is not tried, and neither password nor rows come from there.",
+)
+def test_localhost_is_never_a_port(impostor, monkeypatch):
+    monkeypatch.setattr(connections, "SOCKETS", ())
+    port = free_port()
+    server = impostor(tcp=[port])
+    with pytest.raises(ShoplaunchError, match="source_database.*127.0.0.1"):
+        template(f"localhost:{port}/shop")
+    assert server.heard() == ([], 0)
+
+
 @pytest.mark.parametrize("way", WAYS)
 def test_a_server_that_its_certificate_proves_gets_the_password_it_asks_for(impostor, tmp_path, way):
     authority, port = Authority(tmp_path), free_port()
