@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -25,6 +26,8 @@ from shared.errors import ShoplaunchError, advice, is_known
 from shared.job import AGENT_FILE, LAUNCHER_FILE
 
 TIMEOUT_SECONDS = 10
+#: Variables that other programs heed and nothing here does.
+IN_VAIN = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 _READY_BYTES = 64 * 1024
 
 
@@ -132,6 +135,10 @@ def _whmcs(config: Config) -> Iterator[Check]:
         return
     for name, ok, message, told in whmcs_check.look(WhmcsSettings.from_dict(config.whmcs)):
         yield Check(f"whmcs {name}".strip(), ok, message, told)
+    in_vain = ", ".join(name for name in IN_VAIN if os.environ.get(name))
+    if in_vain:
+        told = f"{in_vain}: not read; calls go straight, authorities are this machine's or those of SSL_CERT_FILE"
+        yield Check("whmcs environment", True, told)
 
 
 def _web(config: Config) -> Iterator[Check]:

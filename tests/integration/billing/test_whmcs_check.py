@@ -8,7 +8,7 @@ from controller.billing.whmcs_api import WhmcsApi
 from controller.billing.whmcs_check import ACTIONS, look
 from controller.billing.whmcs_settings import WhmcsSettings
 from controller.config import load_config
-from controller.doctor import examine
+from controller.doctor import IN_VAIN, examine
 from shared.errors import ShoplaunchError
 from tests.fakes.whmcs.server import IDENTIFIER, SECRET, Whmcs
 
@@ -65,13 +65,30 @@ def test_a_version_that_must_not_be_asked_hides_nothing_else(found, whmcs):
     assert not rows[""][0] and rows["actions"][0] and rows["department"][0]
 
 
-def test_doctor_shows_it(settings, tmp_path):
+def examined(settings, tmp_path):
+    """Return what doctor shows of an installation with these settings for WHMCS, by name."""
     lines = "".join(f"{name} = {value!r}\n" for name, value in settings().items())
     home = tmp_path / "home"
     home.mkdir()
     (home / "shoplaunch.toml").write_text("[whmcs]\n" + lines)
-    rows = {row.name: row for row in examine(load_config({"SHOPLAUNCH_HOME": str(home)}))}
+    return {row.name: row for row in examine(load_config({"SHOPLAUNCH_HOME": str(home)}))}
+
+
+def test_doctor_shows_it(settings, tmp_path, monkeypatch):
+    for name in IN_VAIN:
+        monkeypatch.delenv(name, raising=False)
+    rows = examined(settings, tmp_path)
     assert rows["whmcs"].ok and rows["whmcs department"].ok
+    assert "whmcs environment" not in rows
+
+
+@pytest.mark.parametrize("name", IN_VAIN)
+def test_doctor_notes_what_the_environment_says_in_vain(settings, tmp_path, monkeypatch, name):
+    monkeypatch.setenv(name, "http://127.0.0.1:1")
+    rows = examined(settings, tmp_path)
+    assert rows["whmcs"].ok
+    row = rows["whmcs environment"]
+    assert row.ok and name in row.message and "SSL_CERT_FILE" in row.message
 
 
 @pytest.fixture
