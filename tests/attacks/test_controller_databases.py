@@ -95,7 +95,7 @@ def test_localhost_is_never_a_port(impostor, monkeypatch):
     monkeypatch.setattr(connections, "SOCKETS", ())
     port = free_port()
     server = impostor(tcp=[port])
-    with pytest.raises(ShoplaunchError, match="source_database.*127.0.0.1"):
+    with pytest.raises(ShoplaunchError, match=r"source_database.*127\.0\.0\.1"):
         template(f"localhost:{port}/shop")
     assert server.heard() == ([], 0)
 
