@@ -21,7 +21,7 @@ def resolve(host: str, port: int | None, seconds: float) -> list[Any]:
     """Return what socket.getaddrinfo says of TCP `port` at `host`. Raises OSError, TimeoutError after `seconds`."""
     if _is_address(host):
         return _asked(host, port)
-    return _answer(partial(_asked, host, port), seconds)
+    return list(_answer(partial(_asked, host, port), seconds))
 
 
 def own_name(seconds: float) -> str:
