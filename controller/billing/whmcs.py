@@ -83,19 +83,32 @@ class Whmcs(Billing):
         return self._mail(about, self._client(about), "delayed", DELAYED, {})
 
     def alarm(self, news: Alarm) -> None:
-        """See Billing.alarm: a note in the ticket that only staff sees, and the operator's mail."""
+        """See Billing.alarm: a note in the ticket that only staff sees, and the operator's mail.
+
+        Where the note stands an operator who is not named is no failure: staff knows.
+        """
         about = _about(news)
         told = hashlib.sha256(repr((news.state, news.step, news.code, news.message)).encode()).hexdigest()[:12]
         # A later job has no ticket of its own
         problem = self._try_note(about, news, told) if about.service_id else None
         if self._operator is not None and about.memory.get("alarm_mailed") != told:
-            self._operator.alarm(news)
-            about.memory.put("alarm_mailed", told)
+            self._mail_operator(self._operator, news, told, noted=bool(about.service_id) and problem is None)
         if problem is not None and problem.retryable:
             raise problem
 
+    def _mail_operator(self, operator: Billing, news: Alarm, told: str, *, noted: bool) -> None:
+        try:
+            operator.alarm(news)
+        except ShoplaunchError as error:
+            if not noted or error.code != "operator_missing":
+                raise
+            return
+        _about(news).memory.put("alarm_mailed", told)
+
     def _try_note(self, about: About, news: Alarm, told: str) -> ShoplaunchError | None:
         """Leave the note; return what kept us from it: the operator's mail must go out all the same."""
+        if about.memory.get("noted") == told:
+            return None
         try:
             self._note(about, self._client(about), news, told)
         except ShoplaunchError as error:
@@ -213,8 +226,6 @@ class Whmcs(Billing):
 
     def _note(self, about: About, client: dict[str, Any], news: Alarm, told: str) -> None:
         """Staff finds the failure in the ticket, once for each failure."""
-        if about.memory.get("noted") == told:
-            return
         reference = f"{_reference(about)}-{told}"
         number, content = self._read_ticket(about, client)
         names = ("domain", "server", "state", "code", "message", "advice", "admin_url")

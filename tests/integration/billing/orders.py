@@ -18,9 +18,9 @@ class BilledWorld(World):
         self.letters = folder / "mail"
         self.configure(whmcs)
 
-    def configure(self, whmcs):
-        """The installation has this section [whmcs] from now on."""
-        mail = MailConfig(folder=str(self.letters), operator="op@example.com")
+    def configure(self, whmcs, operator="op@example.com"):
+        """The installation has this section [whmcs] and this operator from now on."""
+        mail = MailConfig(folder=str(self.letters), operator=operator)
         self.config = replace(self.config, whmcs=whmcs, mail=mail)
         self.service = Service(
             self.config, self.engine, self.keys, panel_of=lambda _config, _server: self.panel, clock=self.clock

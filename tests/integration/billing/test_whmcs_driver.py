@@ -392,3 +392,22 @@ def test_the_operator_is_told_by_mail_though_whmcs_is_away_and_only_once(driver,
     assert len(list(folder.glob("*.eml"))) == 1 and len(whmcs.books.tickets[0]["notes"]) == 1
     made.alarm(Alarm(**{**TROUBLE, "message": "another"}, about=news))
     assert len(list(folder.glob("*.eml"))) == 2 and len(whmcs.books.tickets[0]["notes"]) == 2
+
+
+def test_a_note_that_stands_is_enough_where_no_operator_is_named_and_whmcs_is_asked_nothing_more(driver, whmcs):
+    made, news = driver(Mail(MailConfig())), about()
+    alarm = Alarm(**TROUBLE, about=news)
+    made.alarm(alarm)
+    assert len(whmcs.books.tickets[0]["notes"]) == 1
+    asked = len(whmcs.calls)
+    made.alarm(alarm)
+    assert len(whmcs.calls) == asked
+    made.alarm(Alarm(**{**TROUBLE, "message": "another"}, about=news))
+    assert len(whmcs.books.tickets[0]["notes"]) == 2
+
+
+def test_without_a_note_and_without_an_operator_nobody_was_told(driver, whmcs):
+    made = driver(Mail(MailConfig()))
+    whmcs.moods = {"*": ["html"]}
+    assert code_of(made.alarm, Alarm(**TROUBLE, about=about())) == "operator_missing"
+    assert code_of(made.alarm, Alarm(**TROUBLE, about=about(service_id=None))) == "operator_missing"

@@ -278,3 +278,17 @@ def test_the_failure_of_a_later_job_reaches_the_operator(billed_world, whmcs):
     billed_world.work()
     assert "db_access_denied" in billed_world.operators_mail()[-1]
     assert whmcs.books.tickets[0]["notes"] == []
+
+
+def test_a_note_counts_as_told_without_an_operator_and_the_client_hears_of_the_delay(billed_world, whmcs):
+    billed_world.configure(billed_world.config.whmcs, operator=None)
+    job = billed_world.begin()
+    Agent(billed_world, job).fail("disk_space")
+    billed_world.work()
+    assert len(whmcs.books.tickets[0]["notes"]) == 1
+    assert billed_world.job(job).alarm == "told" and billed_world.service.undelivered_alarms() == []
+    asked = len(whmcs.calls)
+    billed_world.work_later(DELAY_SECONDS - 60, stride=60)
+    assert len(whmcs.calls) == asked
+    billed_world.work_later(120, stride=60)
+    assert subjects(whmcs)[1:] == ["Delayed: shop1042.example.com"]
