@@ -107,8 +107,12 @@ def get(connection: sa.Connection, job_id: str, *, lock: bool = False) -> Job:
 
 
 def update(connection: sa.Connection, job: Job, now: float, **values: Any) -> Job:
-    """Change the row if it is still as `job` says; return it as it is now. Raises Conflict."""
-    values |= {"updated_at": now, "version": job.version + 1}
+    """Change the row if it is still as `job` says; return it as it is now. Raises Conflict.
+
+    When it is due next is nothing of the job that has changed, nor is what `values` give an `updated_at` of their own.
+    """
+    changed = now if values.keys() - {"wake_at"} else job.updated_at
+    values = {"updated_at": changed, **values, "version": job.version + 1}
     same = {"same_id": job.id, "same_version": job.version}
     done = connection.execute(_CHANGE, {**_as_columns(values), **same})
     if done.rowcount != 1:

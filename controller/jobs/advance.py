@@ -246,8 +246,9 @@ class Mover:
             if not now_job.alarm or now_job.state != job.state:
                 return {}
             if problem is not None:
-                known = now_job.facts.get(alarms.FACT) == problem
-                return {} if known else changes.with_facts(now_job, **{alarms.FACT: problem})
+                if now_job.facts.get(alarms.FACT) == problem:
+                    return {}
+                return {**changes.with_facts(now_job, **{alarms.FACT: problem}), "updated_at": now_job.updated_at}
             servers.told_by(connection, job.id)
             facts = {key: value for key, value in now_job.facts.items() if key != alarms.FACT}
             since = memory.remembered(now_job, trouble_at=self._clock())["facts"] if tools.billing.keeps_posted else {}

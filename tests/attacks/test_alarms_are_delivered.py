@@ -8,6 +8,7 @@ from controller.db.engine import make_engine, transact
 from controller.db.migrate import upgrade
 from controller.jobs.service import Service
 from controller.web.app import create_app
+from shared.errors import ShoplaunchError
 from tests.attacks.table import attack
 from tests.integration.controller.world import World
 
@@ -99,3 +100,23 @@ def test_a_client_is_told_that_the_team_knows_only_when_it_does(world):
     assert "has been told" not in page() and "has to look" in page()
     world.work_later(120, stride=60)
     assert "has been told" in page()
+
+
+@attack("the mail server is away for hours", "a job whose alarm waits is no job that has changed since it failed")
+def test_an_alarm_that_waits_does_not_make_its_job_a_new_one(world, monkeypatch):
+    tries = []
+
+    def alarm(_news):
+        tries.append(1)
+        raise ShoplaunchError("mail_failed", f"the mail server is away (try {len(tries)})")
+
+    monkeypatch.setattr(world.mail, "alarm", alarm)
+    world.panel.fail("ensure_account", "panel_refused")
+    failed_at = world.clock()
+    job = world.order()
+    world.work()
+    world.work_later(600, stride=60)
+    assert len(tries) >= 9 and world.job(job).alarm == "wanted"
+    (shown,) = world.service.undelivered_alarms()
+    assert shown["since"] == world.job(job).updated_at == failed_at
+    assert shown["problem"]["message"].endswith(f"(try {len(tries)})")
