@@ -11,7 +11,8 @@ KEPT_SECONDS = 86_400.0
 #: The database's clock is set back by no more without a sign of life counting as none.
 AHEAD_SECONDS = 5.0
 _NOW = {"sqlite": "(julianday('now') - 2440587.5) * 86400.0"}
-_NOW_ELSEWHERE = "UNIX_TIMESTAMP(NOW(6))"
+#: Never by way of local time: at the end of summer time an hour of it comes twice.
+_NOW_ELSEWHERE = "TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6)) / 1e6"
 
 
 def _now(connection: sa.Connection) -> float:
