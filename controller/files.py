@@ -7,13 +7,16 @@ import tempfile
 from pathlib import Path
 
 
-def write_durably(path: Path, content: bytes, mode: int) -> None:
-    """The file at `path` holds `content` with `mode`, or what it held before. Raises OSError."""
+def write_durably(path: Path, content: bytes, mode: int, owner: tuple[int, int] | None = None) -> None:
+    """The file at `path` holds `content` with `mode`, or what it held before; it belongs to `owner`, (user, group),
+    where one is given. Raises OSError."""
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(descriptor, "wb") as stream:
             stream.write(content)
             stream.flush()
+            if owner is not None and owner != _owner(os.fstat(descriptor)):
+                os.fchown(descriptor, *owner)
             os.fchmod(descriptor, mode)
             os.fsync(descriptor)
         Path(temporary).replace(path)
@@ -21,6 +24,16 @@ def write_durably(path: Path, content: bytes, mode: int) -> None:
         Path(temporary).unlink(missing_ok=True)
         raise
     sync_folder(path.parent)
+
+
+def replace_durably(path: Path, content: bytes) -> None:
+    """The file at `path` holds `content`; mode, owner and group are what they were. Raises OSError."""
+    found = path.stat()
+    write_durably(path, content, found.st_mode & 0o777, _owner(found))
+
+
+def _owner(found: os.stat_result) -> tuple[int, int]:
+    return found.st_uid, found.st_gid
 
 
 def sync_folder(folder: Path) -> None:

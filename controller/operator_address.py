@@ -7,7 +7,7 @@ import re
 import tomllib
 
 from controller.config import FILE_NAME, Config
-from controller.files import write_durably
+from controller.files import replace_durably, write_durably
 from shared.errors import ShoplaunchError
 
 #: Also of this very machine, such as root@localhost.
@@ -22,17 +22,34 @@ def keep(config: Config, address: str) -> None:
 
     Raises ShoplaunchError `email_invalid`; `config_invalid` when it has to be written there by hand.
     """
-    if not _ADDRESS.match(address):
-        raise ShoplaunchError("email_invalid", f"not an e-mail address: {address[:80]!r}")
-    path = config.file
+    check(address)
+    # The service may read its settings through a link
+    path = config.file.resolve()
     before = path.read_text("utf-8") if path.exists() else ""
     after = _with(before, f"operator = {json.dumps(address)}")
     if not _differs_only_so(before, after, address):
-        line = f'operator = "{address}"'
-        raise ShoplaunchError("config_invalid", f"write this below [mail] of {FILE_NAME} by hand: {line}")
-    if after != before:
-        mode = path.stat().st_mode & 0o777 if path.exists() else 0o600
-        write_durably(path, after.encode("utf-8"), mode)
+        raise _by_hand(address)
+    if after == before:
+        return
+    try:
+        if path.exists():
+            replace_durably(path, after.encode("utf-8"))
+        else:
+            write_durably(path, after.encode("utf-8"), 0o600)
+    except PermissionError:
+        # Or it would no longer be its owner's, who runs the service
+        raise _by_hand(address) from None
+
+
+def check(address: str) -> None:
+    """Raise ShoplaunchError `email_invalid` when the text is no address."""
+    if not _ADDRESS.match(address):
+        raise ShoplaunchError("email_invalid", f"not an e-mail address: {address[:80]!r}")
+
+
+def _by_hand(address: str) -> ShoplaunchError:
+    line = f'operator = "{address}"'
+    return ShoplaunchError("config_invalid", f"write this below [mail] of {FILE_NAME} by hand: {line}")
 
 
 def _with(text: str, line: str) -> str:

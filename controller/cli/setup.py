@@ -62,10 +62,21 @@ def _operators_address(given: str | None, *, ask: bool) -> str | None:
     config = load_config()
     if given is None and config.mail.operator is None and ask:
         text = "The operator's e-mail address, where failures are told (empty: later)"
-        given = click.prompt(text, default="", show_default=False).strip()
+        given = click.prompt(text, default="", show_default=False, value_proc=_address_or_nothing)
     if given:
         operator_address.keep(config, given)
     return load_config().mail.operator
+
+
+def _address_or_nothing(text: str) -> str:
+    """Return what was typed; what is no address is asked for again."""
+    address = text.strip()
+    try:
+        if address:
+            operator_address.check(address)
+    except ShoplaunchError as error:
+        raise click.UsageError(error.message) from None
+    return address
 
 
 def _agent_problem() -> ShoplaunchError | None:

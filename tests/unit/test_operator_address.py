@@ -1,6 +1,7 @@
 """The operator's address in the settings file: put there by `init`, nothing else changed; `doctor` asks for it."""
 
 import json
+import os
 import tomllib
 
 import pytest
@@ -104,3 +105,42 @@ def test_init_asks_at_a_terminal_until_there_is_an_address(init, tmp_path, monke
     assert f"Alarms go to {ADDRESS}" in init(input=ADDRESS + "\n")
     assert alarms_row(tmp_path).ok
     assert "e-mail address" not in init()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_a_settings_file_stays_its_owners(config):
+    config.file.write_text("[mail]\n")
+    os.chown(config.file, 1234, 2345)
+    config.file.chmod(0o640)
+    operator_address.keep(config, ADDRESS)
+    found = config.file.stat()
+    assert (found.st_uid, found.st_gid, found.st_mode & 0o777) == (1234, 2345, 0o640)
+
+
+def test_settings_behind_a_link_stay_where_they_are(config, tmp_path):
+    real = tmp_path / "elsewhere" / "settings.toml"
+    real.parent.mkdir()
+    real.write_text("[mail]\n")
+    config.file.symlink_to(real)
+    operator_address.keep(config, ADDRESS)
+    assert config.file.is_symlink() and ADDRESS in real.read_text()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_a_settings_file_that_cannot_stay_its_owners_is_left_alone(config, monkeypatch):
+    def fchown(*_given):
+        raise PermissionError(1, "Operation not permitted")
+
+    config.file.write_text("[mail]\n")
+    os.chown(config.file, 1234, 2345)
+    monkeypatch.setattr(os, "fchown", fchown)
+    with pytest.raises(ShoplaunchError) as caught:
+        operator_address.keep(config, ADDRESS)
+    assert caught.value.code == "config_invalid" and ADDRESS in caught.value.message
+    assert config.file.read_text() == "[mail]\n" and [one.name for one in config.home.iterdir()] == [config.file.name]
+
+
+def test_init_asks_again_after_what_is_no_address_and_shows_the_first_password(init, monkeypatch):
+    monkeypatch.setattr(setup, "_at_terminal", lambda: True)
+    shown = init(input=f"nobody\n{ADDRESS}\n")
+    assert f"Alarms go to {ADDRESS}" in shown and "Password: " in shown
