@@ -80,7 +80,8 @@ class Worker:
 
     def start(self) -> None:
         """Begin to work in a thread, watched by another, with signs of life from a third."""
-        self._stopping.clear()
+        # Its own for each start: what an earlier one has not seen yet stays set for it
+        self._stopping = threading.Event()
         self._thread = _thread("worker", self.run)
         self._thread.start()
         self._beats_thread = _thread("worker-beats", self._beats)
@@ -91,11 +92,11 @@ class Worker:
         """Take nothing new up and wait for what is under way; tell whether all of it ended within `seconds`."""
         end = time.monotonic() + seconds
         self.ask_to_stop()
-        # The loop first: it may be about to begin another job
+        # The loop first: it may be about to begin another job, or what belongs to no job
         for first in (self._thread, self._beats_thread):
             if first is not None:
                 first.join(max(0.0, end - time.monotonic()))
-        under_way = [self._thread, *(thread for _server, thread in self._under_way.values())]
+        under_way = [self._thread, self._chores_thread, *(thread for _server, thread in self._under_way.values())]
         for thread in under_way:
             if thread is not None:
                 thread.join(max(0.0, end - time.monotonic()))
@@ -108,7 +109,8 @@ class Worker:
 
     def run(self) -> None:
         """Work until `stop`, whatever a round meets: it is told, and the next round is made."""
-        while not self._stopping.is_set():
+        stopping = self._stopping
+        while not stopping.is_set():
             try:
                 self._round()
                 self._pulse.failures = 0
@@ -170,12 +172,12 @@ class Worker:
 
     def _beats(self) -> None:
         """Write a sign of life while the loop makes rounds, and take it back at the end."""
-        seen = 0
-        while not self._stopping.is_set():
+        seen, stopping = 0, self._stopping
+        while not stopping.is_set():
             rounds = self._pulse.rounds
             written = rounds != seen and self._tried(workers.beat)
             seen = rounds if written else seen
-            self._stopping.wait(BEAT_SECONDS if written else FIRST_BEAT_SECONDS)
+            stopping.wait(BEAT_SECONDS if written else FIRST_BEAT_SECONDS)
         self._tried(workers.forget)
 
     def _tried(self, work: Callable[[sa.Connection, str], None]) -> bool:

@@ -331,3 +331,37 @@ def test_those_who_ask_while_a_look_hangs_get_the_last_answer_and_then_the_truth
     finally:
         leave.set()
         hung.join(SECONDS)
+
+
+@attack("a service is stopped while it tells of refused orders", "it ends what it has begun, or is cut off in time")
+def test_stopping_waits_for_what_belongs_to_no_job(world):
+    entered, leave, ended = threading.Event(), threading.Event(), []
+
+    def chores():
+        entered.set()
+        leave.wait(SECONDS)
+        ended.append(1)
+
+    made = worker.Worker(world.engine, lambda _job: None, chores=chores, end=lambda _why: None)
+    made.start()
+    assert entered.wait(SECONDS)
+    assert not made.stop(0.1)
+    later = threading.Timer(0.3, leave.set)
+    later.start()
+    assert made.stop(SECONDS) and ended == [1]
+
+
+def test_a_worker_that_is_started_again_brings_no_old_watch_back_to_life(world, monkeypatch):
+    given = []
+    monkeypatch.setattr(worker.Watchdog, "watch", lambda _dog, stopping: given.append(stopping))
+    made = worker.Worker(world.engine, lambda _job: None, end=lambda _why: None)
+    for _ in range(2):
+        made.start()
+        assert made.stop(SECONDS)
+        eventually(lambda: given and given[-1].is_set())
+    made.start()
+    eventually(lambda: len(given) == 3)
+    try:
+        assert [one.is_set() for one in given] == [True, True, False]
+    finally:
+        made.stop(SECONDS)

@@ -38,10 +38,11 @@ class Watchdog:
         self._seen = -1
         self._still = 0
 
-    def look(self) -> None:
+    def look(self, stopping: threading.Event | None = None) -> None:
         """Look once; to be called every LOOK_SECONDS by another thread than the one watched."""
         why = self._trouble()
-        if why is not None:
+        # Asked to stop meanwhile, it is right that the loop has ended
+        if why is not None and (stopping is None or not stopping.is_set()):
             self._end(why)
 
     def _trouble(self) -> str | None:
@@ -60,7 +61,7 @@ class Watchdog:
         """Look until `stopping` is set; nothing that happens here ends the watch."""
         while not stopping.wait(LOOK_SECONDS):
             try:
-                self.look()
+                self.look(stopping)
             except BaseException as problem:  # noqa: BLE001 - the watch outlives whatever it meets
                 report("the watch over the worker failed", problem)
 

@@ -87,3 +87,11 @@ def test_what_cannot_be_logged_is_said_on_standard_error(monkeypatch, capfd):
     monkeypatch.setattr(watchdog.LOG, "critical", critical)
     watchdog.report("x", None)
     assert "cannot be logged" in capfd.readouterr().err
+
+
+def test_a_loop_that_ended_because_it_was_asked_to_is_no_trouble(monkeypatch):
+    monkeypatch.setattr(watchdog, "LOOK_SECONDS", 0.001)
+    stopping, ends = threading.Event(), []
+    # Asked between the wait and the look
+    Watchdog(stopping.set, Pulse(), ends.append).watch(stopping)
+    assert ends == []
