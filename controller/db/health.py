@@ -27,9 +27,9 @@ def open_refused(connection: sa.Connection) -> int:
 
 def alarms_wanted(connection: sa.Connection) -> tuple[int, int]:
     """Return how many alarms are not delivered: (those of jobs, those of refused orders)."""
-    of_jobs, of_orders = (
-        sa.select(sa.func.count()).select_from(table).where(table.c.alarm == "wanted")
-        for table in (jobs, refused_orders)
+    of_jobs = sa.select(sa.func.count()).select_from(jobs).where(jobs.c.alarm == "wanted")
+    of_orders = (
+        sa.select(sa.func.count()).select_from(refused_orders).where(refused_orders.c.alarm.not_in(("", "told")))
     )
     return connection.execute(of_jobs).scalar_one(), connection.execute(of_orders).scalar_one()
 
@@ -43,9 +43,11 @@ def jobs_wanting_alarm(connection: sa.Connection, limit: int) -> list[sa.Row[Any
 
 def without_job(connection: sa.Connection) -> list[tuple[str, Mapping[str, Any], float | None, float]]:
     """Return (service_id, wanted, accepted_at, updated_at) of services that were created, neither ended nor refused,
-    and have no job."""
-    has_job = sa.exists().where(jobs.c.service_id == services.c.service_id, jobs.c.ended_at.is_(None))
+    and have no job; those of which something was told last, first."""
+    # As controller.jobs.intake knows jobs of an earlier life; `facts` is JSON as controller.db.jobs writes it
+    taken_back = sa.and_(jobs.c.state == "cancelled", jobs.c.facts.contains('"terminated": true', autoescape=True))
+    has_job = sa.exists().where(jobs.c.service_id == services.c.service_id, jobs.c.ended_at.is_(None), ~taken_back)
     query = sa.select(services.c.service_id, services.c.wanted, services.c.accepted_at, services.c.updated_at)
     query = query.where(services.c.wanted.is_not(None), services.c.terminated_at.is_(None), services.c.error.is_(None))
-    rows = connection.execute(query.where(~has_job).limit(MANY))
+    rows = connection.execute(query.where(~has_job).order_by(services.c.updated_at.desc()).limit(MANY))
     return [(row.service_id, json.loads(row.wanted), row.accepted_at, row.updated_at) for row in rows]

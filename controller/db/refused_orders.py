@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -14,6 +14,12 @@ from shared.errors import ShoplaunchError
 
 #: Settled ones are forgotten after so long.
 KEPT_SECONDS = 90 * 86_400.0
+#: So many of one key are open at once; what comes then is counted in the newest of them.
+OPEN_ROWS = 1000
+#: A refusal that may mend itself is told of when it has lasted so long.
+GRACE_SECONDS = 300.0
+#: Who tells of an order has so long before somebody else does: longer than any mail takes.
+CLAIM_SECONDS = 900.0
 JOB, DISMISSED, TERMINATED = "job", "dismissed", "terminated"
 
 
@@ -52,6 +58,7 @@ def note(connection: sa.Connection, order_key: str, now: float, **values: Any) -
 
     Raises sqlalchemy IntegrityError when somebody added it meanwhile.
     """
+    alarm = _at(now + GRACE_SECONDS) if values["error"].get("retryable") else "wanted"
     for name in ("document", "error"):
         values[name] = None if values[name] is None else json.dumps(values[name], sort_keys=True)
     known = connection.execute(
@@ -59,15 +66,29 @@ def note(connection: sa.Connection, order_key: str, now: float, **values: Any) -
     ).first()
     if known is None:
         connection.execute(sa.delete(table).where(table.c.settled_at < now - KEPT_SECONDS))
-        new = {"order_key": order_key, "first_at": now, "last_at": now, "alarm": "wanted"}
+        if _counted_elsewhere(connection, values["source"], values.get("signed_by", ""), now):
+            return
+        new = {"order_key": order_key, "first_at": now, "last_at": now, "alarm": alarm}
         connection.execute(sa.insert(table).values(**new, **values))
         return
     values |= {"tries": table.c.tries + 1, "last_at": now, "settled": "", "settled_at": None, "job": None}
     if known.settled:
         values |= {"tries": 1, "first_at": now}
     if known.settled or known.error != values["error"]:
-        values["alarm"] = "wanted"
+        values["alarm"] = alarm
     connection.execute(sa.update(table).where(table.c.order_key == order_key).values(**values))
+
+
+def _counted_elsewhere(connection: sa.Connection, source: str, signed_by: str, now: float) -> bool:
+    """Tell whether the key has so many open rows that one more refusal was counted in the newest of them."""
+    theirs = (table.c.source == source, table.c.signed_by == signed_by, table.c.settled == "")
+    newest = sa.select(table.c.id).where(*theirs).order_by(table.c.id.desc()).limit(OPEN_ROWS)
+    ids = list(connection.execute(newest).scalars())
+    if len(ids) < OPEN_ROWS:
+        return False
+    counted = {"tries": table.c.tries + 1, "last_at": now}
+    connection.execute(sa.update(table).where(table.c.id == ids[0]).values(**counted))
+    return True
 
 
 def of_service(service_id: str) -> sa.ColumnElement[bool]:
@@ -111,13 +132,37 @@ def listed(connection: sa.Connection, limit: int, *, settled: bool = False) -> l
     return [_order(row) for row in connection.execute(query if settled else query.where(table.c.settled == ""))]
 
 
-def wanting_alarm(connection: sa.Connection, limit: int) -> list[RefusedOrder]:
-    """Return open ones the operator was not told of, the oldest first."""
-    query = sa.select(table).where(table.c.alarm == "wanted").order_by(table.c.id).limit(limit)
+def wanting_alarm(connection: sa.Connection, now: float, limit: int) -> list[RefusedOrder]:
+    """Return open ones to tell the operator of now: those never tried first, then those tried longest ago."""
+    due = sa.or_(table.c.alarm == "wanted", table.c.alarm.between("0", _at(now)))
+    tried = sa.case((table.c.alarm == "wanted", ""), else_=table.c.alarm)
+    query = sa.select(table).where(due).order_by(tried, table.c.id).limit(limit)
     return [_order(row) for row in connection.execute(query)]
 
 
-def told(connection: sa.Connection, order: RefusedOrder) -> None:
+def claim_alarm(connection: sa.Connection, order: RefusedOrder, now: float) -> RefusedOrder | None:
+    """Return the order for the caller alone to tell of, None when it has changed or somebody else tells of it."""
+    claimed = replace(order, alarm=_at(now + CLAIM_SECONDS))
+    same = table.c.last_at == order.last_at
+    return claimed if _set_alarm(connection, order, claimed.alarm, same) else None
+
+
+def told(connection: sa.Connection, claimed: RefusedOrder) -> None:
     """The operator was told of the order as it was then."""
-    query = sa.update(table).where(table.c.id == order.id, table.c.last_at == order.last_at)
-    connection.execute(query.where(table.c.alarm == "wanted").values(alarm="told"))
+    _set_alarm(connection, claimed, "told")
+
+
+def put_off(connection: sa.Connection, claimed: RefusedOrder, until: float) -> None:
+    """The operator could not be told; it is tried again then."""
+    _set_alarm(connection, claimed, _at(until))
+
+
+def _set_alarm(connection: sa.Connection, order: RefusedOrder, alarm: str, *more: sa.ColumnElement[bool]) -> bool:
+    """Tell whether the row was still as `order` says, and is `alarm` now."""
+    query = sa.update(table).where(table.c.id == order.id, table.c.alarm == order.alarm, *more)
+    return connection.execute(query.values(alarm=alarm)).rowcount == 1
+
+
+def _at(moment: float) -> str:
+    """Return the unix second as column `alarm` holds it; such texts are in the order of their times."""
+    return f"{round(moment):010d}"

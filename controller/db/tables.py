@@ -169,7 +169,7 @@ refused_orders = _table(
     sa.Column("tries", sa.Integer, nullable=False, server_default="1"),
     sa.Column("first_at", sa.Double, nullable=False),
     sa.Column("last_at", sa.Double, nullable=False),
-    #: As that of jobs.
+    #: As that of jobs, or the unix second from which on it is wanted: until then it waits, or somebody is at it.
     sa.Column("alarm", sa.String(10), nullable=False, server_default=""),
     #: How it ended: "job", "dismissed", "terminated".
     sa.Column("settled", sa.String(20), nullable=False, server_default=""),

@@ -12,6 +12,7 @@ from controller.db.engine import reading, transact
 from controller.db.refused_orders import RefusedOrder
 from controller.jobs import alarms, hints, intake
 from controller.jobs.engine import health
+from controller.jobs.engine.watchdog import report
 from controller.jobs.refused_orders import shown_domain
 from shared.errors import ShoplaunchError
 
@@ -21,12 +22,19 @@ if TYPE_CHECKING:
 LOG = logging.getLogger(__name__)
 #: Alarms in one go: many refused orders have one cause, and the first tell of it.
 ALARMS = 5
+#: So many failures one after the other are the mail server's, not the orders'.
+FAILURES = 2
+#: What could not be told is tried again after so long.
+AGAIN_SECONDS = 60.0
 
 
 def run(service: Service) -> None:
-    """Do everything once; what fails is done at the next time. Raises ShoplaunchError `database_busy`."""
-    start_forgotten(service)
-    tell_refused(service)
+    """Do everything once, each apart from the others; what fails is done at the next time."""
+    for chore in (start_forgotten, tell_refused):
+        try:
+            chore(service)
+        except BaseException as problem:  # noqa: BLE001 - the others are done all the same
+            report(f"{chore.__name__} could not be done", problem)
 
 
 def start_forgotten(service: Service) -> None:
@@ -41,6 +49,9 @@ def start_forgotten(service: Service) -> None:
         except ShoplaunchError as error:
             LOG.warning("service %s: %s: %s", service_id, error.code, error.message)
             continue
+        except Exception:
+            LOG.exception("service %s: no job can be made", service_id)
+            continue
         LOG.warning("service %s was forgotten; job %s is made", service_id, job.id)
         hints.give()
 
@@ -48,13 +59,25 @@ def start_forgotten(service: Service) -> None:
 def tell_refused(service: Service) -> None:
     """The operator knows of refused orders, or will be told later."""
     with reading(service.engine) as connection:
-        found = refused_orders.wanting_alarm(connection, ALARMS)
+        found = refused_orders.wanting_alarm(connection, service.now(), ALARMS)
+    failures = 0
     for order in found:
+        claimed = transact(
+            service.engine, functools.partial(refused_orders.claim_alarm, order=order, now=service.now())
+        )
+        if claimed is None:
+            continue
         # Mail, whichever way the order came: there is no ticket of an order that was refused
-        problem = alarms.deliver(service.billing_of("command"), _alarm(service, order))
-        if problem is not None:
+        problem = alarms.deliver(service.billing_of("command"), _alarm(service, claimed))
+        if problem is None:
+            failures = 0
+            transact(service.engine, functools.partial(refused_orders.told, claimed=claimed))
+            continue
+        failures += 1
+        again = service.now() + AGAIN_SECONDS
+        transact(service.engine, functools.partial(refused_orders.put_off, claimed=claimed, until=again))
+        if problem["code"] == "operator_missing" or failures == FAILURES:
             return
-        transact(service.engine, functools.partial(refused_orders.told, order=order))
 
 
 def _alarm(service: Service, order: RefusedOrder) -> Alarm:

@@ -4,7 +4,9 @@ import itertools
 
 import pytest
 
-from controller.jobs import billed
+from controller.db import health as rows
+from controller.jobs import billed, chores, intake
+from controller.jobs.engine import health
 from shared.errors import ShoplaunchError
 from shared.schema import validate
 from tests.integration.billing.events import accepted, created, terminated
@@ -248,3 +250,45 @@ def test_a_service_that_waits_or_has_ended_is_not_retried(world):
         billed.retry(world.service, "1042", None)
     with pytest.raises(ShoplaunchError, match="service_unknown"):
         billed.retry(world.service, "9", None)
+
+
+def forget(world, *events):
+    """Whoever took the last event was killed before it made the job."""
+    for event in events:
+        intake._noted(world.engine, event, world.clock())
+    world.clock.pass_by(health.FORGOTTEN_SECONDS + 1)
+    chores.run(world.service)
+
+
+def test_a_service_created_again_and_forgotten_gets_its_job_though_an_earlier_one_was_cancelled(world):
+    first = told(world, created("1042"))["id"]
+    told(world, terminated("1042"))
+    world.work()
+    assert world.service.get_job(first).state == "cancelled"
+    world.clock.pass_by(60)
+    forget(world, created("1042"))
+    assert {job.state for job in jobs_of(world, "1042") if job.id != first} == {"received"}
+    chores.run(world.service)
+    assert len(jobs_of(world, "1042")) == 2
+
+
+def test_a_forgotten_service_is_found_behind_many_that_wait(world, monkeypatch):
+    monkeypatch.setattr(rows, "MANY", 2)
+    for number in "1234":
+        told(world, created(number, wait_for_acceptance=True))
+        world.clock.pass_by(1)
+    forget(world, created("5"))
+    assert len(jobs_of(world, "5")) == 1
+
+
+def test_a_service_nobody_can_make_a_job_of_keeps_no_other_from_being_found(world, monkeypatch):
+    real = intake.start
+
+    def start(engine, service, now):
+        if service.service_id == "1":
+            raise ValueError("odd")
+        return real(engine, service, now)
+
+    monkeypatch.setattr(intake, "start", start)
+    forget(world, created("1"), created("2"))
+    assert jobs_of(world, "1") == [] and len(jobs_of(world, "2")) == 1

@@ -1,0 +1,190 @@
+"""The operator is told of every refused order, once: whatever cannot be delivered, however many workers run."""
+
+import pytest
+
+from controller.db import refused_orders as rows
+from controller.db.engine import make_engine, reading, transact
+from controller.db.migrate import upgrade
+from controller.jobs import chores, refused_orders
+from shared.errors import ShoplaunchError
+from tests.attacks.table import attack
+from tests.integration.controller.world import World
+
+
+@pytest.fixture
+def world(tmp_path):
+    """A whole controller on SQLite (tests.integration.controller.world.World)."""
+    engine = make_engine(f"sqlite:///{tmp_path}/state.db")
+    upgrade(engine)
+    made = World(tmp_path, engine)
+    yield made
+    made.close()
+    engine.dispose()
+
+
+def refuse(world, *domains, code="bundle_unknown", by="billing"):
+    for domain in domains:
+        document = {"domain": domain, "bundle": "nothing"}
+        error = ShoplaunchError(code, "refused by the test")
+        refused_orders.refuse(world.engine, refused_orders.API, by, document, error, world.clock())
+
+
+def told(world):
+    return [news.domain for news in world.mail.alarms]
+
+
+def hindered(world, monkeypatch, hinder):
+    """Every alarm meets `hinder(news)` first."""
+    real = world.mail.alarm
+
+    def alarm(news):
+        hinder(news)
+        real(news)
+
+    monkeypatch.setattr(world.mail, "alarm", alarm)
+
+
+@attack(
+    "the operator's mail server refuses the mail about one order", "all others are told of; that one is tried again"
+)
+def test_a_mail_nobody_takes_holds_up_no_other(world, monkeypatch):
+    bad = {"bad.example.com"}
+
+    def refused(news):
+        if news.domain in bad:
+            raise ShoplaunchError("mail_failed", "the mail server answered 554")
+
+    hindered(world, monkeypatch, refused)
+    refuse(world, "bad.example.com", "a.example.com", "b.example.com")
+    chores.run(world.service)
+    assert told(world) == ["a.example.com", "b.example.com"]
+    for number in range(20):
+        refuse(world, f"{number}.example.com")
+    for _ in range(6):
+        world.clock.pass_by(30)
+        chores.run(world.service)
+    assert len(told(world)) == 22
+    bad.clear()
+    world.clock.pass_by(chores.AGAIN_SECONDS)
+    chores.run(world.service)
+    assert told(world)[-1] == "bad.example.com"
+
+
+@attack(
+    "the operator's mail server is away while many orders are refused", "few tries are made in one go, none is lost"
+)
+def test_a_mail_server_that_is_away_is_not_tried_for_every_order(world, monkeypatch):
+    tries = []
+
+    def away(news):
+        tries.append(news.domain)
+        if len(tries) <= 10:
+            raise ShoplaunchError("mail_failed", "no answer")
+
+    hindered(world, monkeypatch, away)
+    refuse(world, *(f"{number}.example.com" for number in range(9)))
+    chores.run(world.service)
+    assert len(tries) == chores.FAILURES
+    for _ in range(20):
+        world.clock.pass_by(30)
+        chores.run(world.service)
+    assert sorted(told(world)) == sorted(set(tries)) and len(told(world)) == 9
+
+
+@attack("two workers find the same refused order", "one of them tells of it")
+def test_two_workers_tell_of_an_order_once(world, monkeypatch):
+    other = []
+
+    def meanwhile(_news):
+        if not other:
+            other.append(1)
+            chores.run(world.service)
+
+    hindered(world, monkeypatch, meanwhile)
+    refuse(world, "a.example.com", "b.example.com")
+    chores.run(world.service)
+    assert sorted(told(world)) == ["a.example.com", "b.example.com"]
+
+
+@attack("a worker is killed while it tells of a refused order", "another tells of it later")
+def test_an_order_whose_teller_was_killed_is_told_of_later(world, monkeypatch):
+    tellers = []
+
+    def killed(_news):
+        tellers.append(1)
+        if len(tellers) == 1:
+            raise SystemExit
+
+    hindered(world, monkeypatch, killed)
+    refuse(world, "a.example.com")
+    chores.run(world.service)
+    chores.run(world.service)
+    assert len(tellers) == 1
+    assert world.service.health().order_alarms == 1
+    world.clock.pass_by(rows.CLAIM_SECONDS)
+    chores.run(world.service)
+    chores.run(world.service)
+    assert told(world) == ["a.example.com"]
+
+
+def test_an_order_that_is_refused_for_another_reason_while_it_is_told_of_is_told_of_again(world, monkeypatch):
+    def meanwhile(_news):
+        if not told(world):
+            refuse(world, "a.example.com", code="server_unknown")
+
+    hindered(world, monkeypatch, meanwhile)
+    refuse(world, "a.example.com")
+    chores.run(world.service)
+    chores.run(world.service)
+    chores.run(world.service)
+    assert [news.code for news in world.mail.alarms] == ["bundle_unknown", "server_unknown"]
+
+
+@attack("an order comes while its service is still being taken back", "nobody is told when billing's next try succeeds")
+@pytest.mark.parametrize("mended", [True, False])
+def test_a_refusal_that_mends_itself_is_told_of_only_when_it_lasts(world, mended):
+    refuse(world, "a.example.com", code="service_ending")
+    chores.run(world.service)
+    world.clock.pass_by(rows.GRACE_SECONDS - 1)
+    refuse(world, "a.example.com", code="service_ending")
+    chores.run(world.service)
+    assert told(world) == []
+    if mended:
+        which = rows.of_order("a.example.com", None, None)
+        transact(world.engine, lambda connection: rows.settle(connection, which, rows.JOB, world.clock(), None))
+    world.clock.pass_by(1)
+    chores.run(world.service)
+    assert told(world) == ([] if mended else ["a.example.com"])
+
+
+@attack(
+    "billing sends orders without end that differ each time and are refused",
+    "so many rows stay open, the rest is counted",
+)
+def test_the_open_rows_of_a_key_are_bounded(world, monkeypatch):
+    monkeypatch.setattr(rows, "OPEN_ROWS", 3)
+    for number in range(10):
+        refuse(world, f"{number}.example.com")
+        world.clock.pass_by(1)
+    refuse(world, "other.example.com", by="other")
+    with reading(world.engine) as connection:
+        found = rows.listed(connection, 100)
+    assert [(one.domain, one.tries) for one in found] == [
+        ("other.example.com", 1), ("2.example.com", 8), ("1.example.com", 1), ("0.example.com", 1),
+    ]  # fmt: skip
+    rows_over = rows.of_order("0.example.com", None, None)
+    transact(world.engine, lambda connection: rows.settle(connection, rows_over, rows.DISMISSED, world.clock(), None))
+    refuse(world, "new.example.com")
+    with reading(world.engine) as connection:
+        assert rows.listed(connection, 1)[0].domain == "new.example.com"
+
+
+@attack("looking for forgotten orders fails by what nobody foresaw", "refused orders are told of all the same")
+def test_what_belongs_to_no_job_fails_apart(world, monkeypatch, caplog):
+    def odd(*_given):
+        raise ValueError("odd")
+
+    monkeypatch.setattr(chores.health, "forgotten", odd)
+    refuse(world, "a.example.com")
+    chores.run(world.service)
+    assert told(world) == ["a.example.com"] and "start_forgotten" in caplog.text
