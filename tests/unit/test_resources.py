@@ -67,7 +67,7 @@ def test_memory_let_go_before_the_end_is_remembered(start, tmp_path):
 
 
 def test_the_exit_code_and_the_output_are_left_for_the_caller(start):
-    process = start("print('said'); raise SystemExit(3)")
+    process = start("print('said'); sum(range(5_000_000)); raise SystemExit(3)")
     assert usage_of(process).cpu > 0
     assert process.returncode == 3
     assert process.stdout.read() == b"said\n"
