@@ -1,27 +1,12 @@
 """An alarm counts as told when it is delivered: until then it waits, is counted and shown, whatever is in its way."""
 
-import pytest
-
 from controller.config import MailConfig
 from controller.db import servers
-from controller.db.engine import make_engine, transact
-from controller.db.migrate import upgrade
+from controller.db.engine import transact
 from controller.jobs.service import Service
 from controller.web.app import create_app
 from shared.errors import ShoplaunchError
 from tests.attacks.table import attack
-from tests.integration.controller.world import World
-
-
-@pytest.fixture
-def world(tmp_path):
-    """A whole controller on SQLite (tests.integration.controller.world.World)."""
-    engine = make_engine(f"sqlite:///{tmp_path}/state.db")
-    upgrade(engine)
-    made = World(tmp_path, engine)
-    yield made
-    made.close()
-    engine.dispose()
 
 
 def mailing(world, **settings):

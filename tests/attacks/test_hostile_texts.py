@@ -17,7 +17,6 @@ from controller.panels.cpanel.settings import CpanelSettings
 from shared.errors import ShoplaunchError
 from tests.attacks.table import attack
 from tests.support.hostile_server import HostileServer
-from tests.web_site import Site
 
 #: Markup, a terminal's commands, a turned direction, lines that pass for others, no character at all.
 WORDS = (
@@ -143,16 +142,6 @@ def test_what_is_stored_and_printed_of_a_failure_is_a_short_line(capsys):
     output.print_facts([("a", WORDS)])
     printed = capsys.readouterr().out
     assert "owned" in printed and not set(printed) & (NEVER - set("\n"))
-
-
-@pytest.fixture(scope="module")
-def site():
-    """A controller behind gunicorn (tests.web_site.Site)."""
-    running = Site()
-    try:
-        yield running.start()
-    finally:
-        running.stop()
 
 
 @attack(

@@ -26,17 +26,6 @@ class Gone(BaseException):
 
 
 @pytest.fixture
-def world(tmp_path):
-    """A whole controller on SQLite (tests.integration.controller.world.World)."""
-    engine = make_engine(f"sqlite:///{tmp_path}/state.db")
-    upgrade(engine)
-    made = World(tmp_path, engine)
-    yield made
-    made.close()
-    engine.dispose()
-
-
-@pytest.fixture
 def running(world, monkeypatch):
     """The world's worker, at work; should its loop end, the test goes on."""
     monkeypatch.setattr(worker, "POLL_SECONDS", 0.01)

@@ -15,20 +15,10 @@ from controller.db.tables import api_keys, refused_orders, services
 from controller.jobs import chores, intake
 from tests.attacks.table import attack
 from tests.integration.billing.events import accepted, created, terminated
-from tests.web_site import Site, an_order, csrf_of
+from tests.web_site import an_order, csrf_of
 
 TIMEOUT = 120
 ORDERS = "/api/v1/orders"
-
-
-@pytest.fixture(scope="module")
-def site():
-    """A controller behind gunicorn (tests.web_site.Site)."""
-    running = Site()
-    try:
-        yield running.start()
-    finally:
-        running.stop()
 
 
 @pytest.fixture

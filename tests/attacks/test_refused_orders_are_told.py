@@ -3,23 +3,10 @@
 import pytest
 
 from controller.db import refused_orders as rows
-from controller.db.engine import make_engine, reading, transact
-from controller.db.migrate import upgrade
+from controller.db.engine import reading, transact
 from controller.jobs import chores, refused_orders
 from shared.errors import ShoplaunchError
 from tests.attacks.table import attack
-from tests.integration.controller.world import World
-
-
-@pytest.fixture
-def world(tmp_path):
-    """A whole controller on SQLite (tests.integration.controller.world.World)."""
-    engine = make_engine(f"sqlite:///{tmp_path}/state.db")
-    upgrade(engine)
-    made = World(tmp_path, engine)
-    yield made
-    made.close()
-    engine.dispose()
 
 
 def refuse(world, *domains, code="bundle_unknown", by="billing"):

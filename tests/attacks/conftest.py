@@ -1,0 +1,29 @@
+"""The controllers that attacks are made on: one inside the test, one that serves."""
+
+import pytest
+
+from controller.db.engine import make_engine
+from controller.db.migrate import upgrade
+from tests.integration.controller.world import World
+from tests.web_site import Site
+
+
+@pytest.fixture
+def world(tmp_path):
+    """A whole controller on SQLite (tests.integration.controller.world.World)."""
+    engine = make_engine(f"sqlite:///{tmp_path}/state.db")
+    upgrade(engine)
+    made = World(tmp_path, engine)
+    yield made
+    made.close()
+    engine.dispose()
+
+
+@pytest.fixture(scope="module")
+def site():
+    """A controller behind gunicorn (tests.web_site.Site)."""
+    running = Site()
+    try:
+        yield running.start()
+    finally:
+        running.stop()
