@@ -18,6 +18,9 @@ from shared.errors import ShoplaunchError
 BUSY_SECONDS = 30
 #: MySQL's "deadlock" and "lock wait timeout": the transaction was rolled back and may be repeated as a whole.
 _REPEATABLE = (1213, 1205)
+#: What MySQL and MariaDB say while they are away, full, or end; their numbers from 2000 on are the connection's own.
+_PASSING = (*_REPEATABLE, 1040, 1053, 1152, 1158, 1159, 1160, 1161, 1203, 1226, 1317, 1927, 3024, 4031)
+_CLIENT_NUMBERS = range(2000, 3000)
 TRIES = 5
 _READ = "shoplaunch_read"
 Result = TypeVar("Result")
@@ -90,11 +93,21 @@ def _as_known(context: sa.engine.ExceptionContext) -> BaseException | None:
         text = str(context.original_exception)[:200]
         numbers: tuple[Any, ...] = getattr(context.original_exception, "args", ())
         repeatable = bool(numbers) and numbers[0] in _REPEATABLE
-        return ShoplaunchError("database_busy", f"the controller's database: {text}", repeatable=repeatable)
+        passing = _passes(context.original_exception)
+        message = f"the controller's database: {text}"
+        return ShoplaunchError("database_busy", message, repeatable=repeatable, passing=passing)
     # Of this very class, and of none below it, when the file itself is no (whole) database
     if type(context.original_exception) is sqlite3.DatabaseError:
         return ShoplaunchError("database_damaged", f"the controller's database: {context.original_exception}"[:200])
     return None
+
+
+def _passes(problem: BaseException) -> bool:
+    """Tell whether the database may answer otherwise at the next try."""
+    if isinstance(problem, sqlite3.Error):
+        return getattr(problem, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+    number = problem.args[0] if problem.args else 0
+    return number in _PASSING or number in _CLIENT_NUMBERS
 
 
 def transact(engine: sa.Engine, work: Callable[[sa.Connection], Result]) -> Result:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import functools
+import hashlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib import resources
 
 import sqlalchemy as sa
@@ -10,14 +13,19 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from sqlalchemy.exc import DBAPIError
 
 from controller.db.engine import reading
+from shared.errors import ShoplaunchError
+
+#: How long another process that migrates the same database is waited for.
+WAIT_SECONDS = 30
 
 
-def _config(connection: sa.Connection) -> Config:
+def _config(connection: sa.Connection | None = None, applied: Callable[[], None] | None = None) -> Config:
     config = Config()
     config.set_main_option("script_location", _folder())
-    config.attributes["connection"] = connection
+    config.attributes.update(connection=connection, applied=applied)
     return config
 
 
@@ -25,10 +33,65 @@ def _folder() -> str:
     return str(resources.files("controller.db").joinpath("migrations"))
 
 
-def upgrade(engine: sa.Engine) -> None:
-    """Every migration has run. Raises what the database raises."""
-    with engine.begin() as connection:
-        command.upgrade(_config(connection), "head")
+def upgrade(engine: sa.Engine, target: str = "head", applied: Callable[[], None] | None = None) -> None:
+    """Every migration has run, the one that was broken off too; `applied` is called after each.
+
+    Raises ShoplaunchError `database_busy`, `migration_running` while another process is at it, `migration_failed` for
+    what the database refuses.
+    """
+    with engine.connect() as connection, _alone(connection):
+        waiting = pending(connection)
+
+        def count() -> None:
+            if waiting:
+                waiting.pop(0)
+            if applied is not None:
+                applied()
+
+        connection.rollback()
+        try:
+            with connection.begin():
+                command.upgrade(_config(connection, count), target)
+        except (ShoplaunchError, DBAPIError) as problem:
+            raise _as_failure(problem, waiting) from problem
+
+
+def _as_failure(problem: ShoplaunchError | DBAPIError, waiting: list[str]) -> ShoplaunchError:
+    """Return `problem` as what it is for a migration: what comes again at each try does not pass by itself."""
+    if isinstance(problem, ShoplaunchError) and (problem.code != "database_busy" or problem.details.get("passing")):
+        return problem
+    text = problem.message if isinstance(problem, ShoplaunchError) else f"the controller's database: {problem.orig}"
+    at = f"migration {waiting[0]}" if waiting else "the migrations"
+    return ShoplaunchError("migration_failed", f"{at} stopped: {text}"[:500])
+
+
+@contextmanager
+def _alone(connection: sa.Connection) -> Iterator[None]:
+    """Only one process migrates a database. SQLite lets only one write anyway."""
+    if connection.dialect.name == "sqlite":
+        yield
+        return
+    # Names are the server's, not the database's
+    name = "shoplaunch-migrate-" + hashlib.sha256(str(connection.engine.url.database).encode()).hexdigest()[:32]
+    taken = connection.execute(sa.text("SELECT GET_LOCK(:name, :seconds)"), {"name": name, "seconds": WAIT_SECONDS})
+    if taken.scalar() != 1:
+        raise ShoplaunchError("migration_running", "another process has been migrating this database for long")
+    connection.rollback()
+    try:
+        yield
+        connection.execute(sa.text("SELECT RELEASE_LOCK(:name)"), {"name": name})
+        connection.rollback()
+    except BaseException:
+        # With the connection goes the lock
+        connection.invalidate()
+        raise
+
+
+def pending(connection: sa.Connection) -> list[str]:
+    """Return the revisions that are still to be applied, the oldest first."""
+    found = revision(connection)
+    steps = ScriptDirectory.from_config(_config()).iterate_revisions("head", found or "base")
+    return [step.revision for step in reversed(list(steps))]
 
 
 def revisions(engine: sa.Engine) -> tuple[str | None, str | None]:
@@ -45,6 +108,4 @@ def revision(connection: sa.Connection) -> str | None:
 @functools.cache
 def newest() -> str | None:
     """Return the newest revision there is; the migrations are read once in a process's life."""
-    config = Config()
-    config.set_main_option("script_location", _folder())
-    return ScriptDirectory.from_config(config).get_current_head()
+    return ScriptDirectory.from_config(_config()).get_current_head()

@@ -2,10 +2,29 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from alembic import context
 
+# Alembic takes it for MySQL and MariaDB from then on
+from controller.db.migrations import resuming
 from controller.db.tables import metadata
 
-context.configure(connection=context.config.attributes["connection"], target_metadata=metadata, render_as_batch=True)
+__all__ = ["resuming"]
+
+_attributes = context.config.attributes
+
+
+def _applied(*_of_it: Any, **_more: Any) -> None:
+    if _attributes["applied"] is not None:
+        _attributes["applied"]()
+
+
+context.configure(
+    connection=_attributes["connection"],
+    target_metadata=metadata,
+    render_as_batch=True,
+    on_version_apply=_applied,
+)
 with context.begin_transaction():
     context.run_migrations()
