@@ -18,6 +18,8 @@ _TOKEN = re.compile(
     re.DOTALL | re.MULTILINE | re.IGNORECASE,
 )
 _OPENING, _CLOSING = (b"(", b"["), (b")", b"]")
+#: A value of more tokens, what stands in brackets counted as one, is no literal.
+_VALUE_TOKENS = 200
 
 
 @dataclass(frozen=True)
@@ -44,12 +46,13 @@ def definitions(source: bytes, shown: str) -> Iterator[Definition]:
     tokens = [] if opening is None else [
         found for found in _TOKEN.finditer(source, opening.end()) if found.group("skip") is None
     ]  # fmt: skip
+    closings = _closings(tokens)
     for at in range(len(tokens)):
         before = tokens[at - 1].group() if at else b""
         named = None if before in (b"->", b"::", b"function") else _named(tokens, at)
         if named is not None:
             name, first, ending = named
-            last = _end_of_value(tokens, first, ending)
+            last = _end_of_value(tokens, closings, first, ending)
             if last is not None and last > first:
                 start, end = tokens[first].start(), tokens[last - 1].end()
                 yield _defined(name, source, (start, end), shown)
@@ -72,14 +75,31 @@ def _named(tokens: Sequence[re.Match[bytes]], at: int) -> tuple[str, int, Sequen
     return None
 
 
-def _end_of_value(tokens: Sequence[re.Match[bytes]], first: int, ending: Sequence[bytes]) -> int | None:
-    depth = 0
-    for at in range(first, len(tokens)):
-        word = tokens[at].group()
-        if depth == 0 and word in ending:
+def _end_of_value(
+    tokens: Sequence[re.Match[bytes]], closings: dict[int, int], first: int, ending: Sequence[bytes]
+) -> int | None:
+    """Return the token that ends the value at `first`; None where none does, and where no literal is that long."""
+    at = first
+    for _ in range(_VALUE_TOKENS):
+        word = tokens[at].group() if at < len(tokens) else b";"
+        if word in ending and at < len(tokens):
             return at
-        depth += (word in _OPENING) - (word in _CLOSING)
+        if word == b";" or word in _CLOSING:
+            return None
+        at = closings.get(at, len(tokens)) if word in _OPENING else at + 1
     return None
+
+
+def _closings(tokens: Sequence[re.Match[bytes]]) -> dict[int, int]:
+    """Return for each opening bracket that is closed the number of the token after its closing one."""
+    found: dict[int, int] = {}
+    opened: list[int] = []
+    for at, token in enumerate(tokens):
+        if token.group() in _OPENING:
+            opened.append(at)
+        elif token.group() in _CLOSING and opened:
+            found[opened.pop()] = at + 1
+    return found
 
 
 def _defined(name: str, source: bytes, span: tuple[int, int], shown: str) -> Definition:
