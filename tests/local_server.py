@@ -17,6 +17,9 @@ from controller.panels.local.settings import LocalSettings
 from controller.panels.local.stack import Stack
 
 FILES = SkeletonFiles(launcher=b"#!/bin/sh\nexit 0\n", agent=b"PK not really an agent\n" * 500)
+#: Hundreds of shops are made in a run: each is 14 MB on the disk instead of 40, the log 32 MB instead of 96.
+SMALL_DATABASE = ("--innodb-log-file-size=32M", "--innodb-file-per-table=0")
+_OPTIONS = ("--innodb-buffer-pool-size=64M", "--innodb-flush-log-at-trx-commit=0", *SMALL_DATABASE)
 
 
 class LocalServer:
@@ -30,11 +33,10 @@ class LocalServer:
         self.directory.chmod(0o755)
         self.home_base = self.directory / "home"
         self.home_base.mkdir(mode=0o755)
-        options = ["--innodb-buffer-pool-size=64M", "--innodb-flush-log-at-trx-commit=0"]
         self.stack = Stack(
             self.directory / "stack",
             http_port,
-            mariadb_options=options,
+            mariadb_options=_OPTIONS,
             home_base=str(self.home_base),
             http_ip=http_ip,
         )

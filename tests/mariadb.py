@@ -61,6 +61,7 @@ class MariaDB:
         return [
             "mariadbd", "--no-defaults", "--user=mysql", f"--datadir={self.data}", f"--socket={self.socket}",
             f"--tmpdir={self.directory}/tmp", "--innodb-buffer-pool-size=64M", "--innodb-flush-log-at-trx-commit=0",
+            "--innodb-log-file-size=32M",
             "--skip-networking", f"--pid-file={self.directory}/mysql.pid", f"--log-error={self.directory}/error.log",
         ]  # fmt: skip
 

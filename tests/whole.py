@@ -28,6 +28,7 @@ from controller.jobs.worker import Worker
 from controller.web.signed import signature
 from shared.bundle import LEDGER_TABLE, MANIFEST
 from tests.accounts import remove_account
+from tests.local_server import SMALL_DATABASE
 
 PROJECT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(PROJECT / "packaging" / "demo"))
@@ -60,7 +61,7 @@ class Whole:
         self.directory = Path(tempfile.mkdtemp(prefix="slw"))
         self.directory.chmod(0o755)
         self.prefix = "w" + hashlib.sha256(self.directory.name.encode()).hexdigest()[:6]
-        self.world = World(self.directory, prefix=self.prefix, php=php)
+        self.world = World(self.directory, prefix=self.prefix, php=php, mariadb_options=SMALL_DATABASE)
         self.template = {}
         self._numbers = 0
         self._handmade = []

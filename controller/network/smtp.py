@@ -50,8 +50,16 @@ def deliver(server: MailServer, message: EmailMessage, seconds: float, step_seco
         raise NotDelivered("the recipient was refused") from None
     except (OSError, ValueError) as problem:
         # An address no server takes, a server that is not there; the library's own failures are of these too
-        reason = getattr(problem, "strerror", None) or str(problem)
-        raise NotDelivered(f"{type(problem).__name__}: {reason}"[:200]) from None
+        cause = _cause(problem)
+        reason = getattr(cause, "strerror", None) or str(cause)
+        raise NotDelivered(f"{type(cause).__name__}: {reason}"[:200]) from None
+
+
+def _cause(problem: Exception) -> BaseException:
+    """Return what ended the conversation: of a failure while it sends, the library says only that nobody is there."""
+    if isinstance(problem, smtplib.SMTPServerDisconnected) and isinstance(problem.__context__, OSError):
+        return problem.__context__
+    return problem
 
 
 class _BoundedSmtp(smtplib.SMTP):

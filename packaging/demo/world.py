@@ -41,11 +41,17 @@ class World:
     """Shoplaunch with its services below `directory`; `prefix` starts the names of its accounts."""
 
     def __init__(
-        self, directory: str | Path, *, prefix: str = "demo", like_http: bool = False, php: Sequence[str] = ()
+        self,
+        directory: str | Path,
+        *,
+        prefix: str = "demo",
+        like_http: bool = False,
+        php: Sequence[str] = (),
+        mariadb_options: Sequence[str] = (),
     ) -> None:
         """`like_http`: serve shops on port 80 when nobody holds it at the first start, else on a free port.
 
-        `php`: php-fpm binaries to offer; without any, all that are installed.
+        `php`: php-fpm binaries to offer; without any, all that are installed. `mariadb_options`: for the server.
         """
         self.directory = Path(directory)
         self.home = self.directory / "controller"
@@ -60,7 +66,9 @@ class World:
             else free_port()
         )
         self._http_port = port
-        self.stack = Stack(self.directory / "stack", port, home_base=str(self.accounts), php=php)
+        self.stack = Stack(
+            self.directory / "stack", port, home_base=str(self.accounts), php=php, mariadb_options=mariadb_options
+        )
         self.mail = self.directory / "mail"
         #: Names of accounts that an order may be making right now.
         self._given: set[str] = set()

@@ -4,6 +4,7 @@ import email
 import email.policy
 import functools
 import re
+import smtplib
 import socket
 import stat
 import threading
@@ -165,6 +166,17 @@ def test_a_server_that_takes_its_time_for_every_step_gets_the_message_once(sink,
 def test_a_server_that_takes_its_time_without_end_is_given_up(sink, monkeypatch):
     monkeypatch.setattr(smtp, "Exchange", functools.partial(Exchange, clock=sink.clock))
     sink.pause = 200
+    assert "no whole answer" in failure(mail(sink).hand_over, NEWS)
+
+
+def test_time_that_is_over_before_the_next_command_is_sent_is_named(sink, monkeypatch):
+    def late(conversation, message):
+        sink.clock.pass_by(10_000)
+        return of_library(conversation, message)
+
+    of_library = smtplib.SMTP.data
+    monkeypatch.setattr(smtp, "Exchange", functools.partial(Exchange, clock=sink.clock))
+    monkeypatch.setattr(smtplib.SMTP, "data", late)
     assert "no whole answer" in failure(mail(sink).hand_over, NEWS)
 
 
