@@ -133,8 +133,9 @@ def _mail(config: Config) -> Iterator[Check]:
 def _whmcs(config: Config) -> Iterator[Check]:
     if not config.whmcs:
         return
-    for name, ok, message, told in whmcs_check.look(WhmcsSettings.from_dict(config.whmcs)):
-        yield Check(f"whmcs {name}".strip(), ok, message, told)
+    for key, settings in WhmcsSettings.sections(config.whmcs).items():
+        for name, ok, message, told in whmcs_check.look(settings):
+            yield Check(" ".join(filter(None, ("whmcs", key, name))), ok, message, told)
     in_vain = ", ".join(name for name in IN_VAIN if os.environ.get(name))
     if in_vain:
         told = f"{in_vain}: not read; calls go straight, authorities are this machine's or those of SSL_CERT_FILE"
@@ -152,6 +153,20 @@ def _web(config: Config) -> Iterator[Check]:
         yield Check("", ready, f"{url} answered {answer.status} {code}".strip(), what)
     except NetworkError as problem:
         yield Check("", False, f"{url}: {problem.reason}", "Start it: `shoplaunch serve`; check public_url.")
+
+
+def _keys_of_whmcs(config: Config) -> Iterator[Check]:
+    sections = WhmcsSettings.sections(config.whmcs)
+    if not sections:
+        return
+    with reading(make_engine(config.database_url)) as connection:
+        known = access.key_names(connection)
+    if "" in sections and len(known) > 1:
+        told = f"[whmcs] does not say which of the keys {', '.join(known)} is its own: its clients are told by mail"
+        yield Check("", False, told, 'Write key = "NAME" into [whmcs]; another WHMCS gets a section [whmcs.NAME].')
+    unknown = sorted(set(sections) - {"", *known})
+    if unknown:
+        yield Check("", False, f"there is no key {unknown[0]}", "See `shoplaunch key list`.")
 
 
 def _code_of(body: bytes) -> str:
@@ -187,6 +202,7 @@ _LOOKS: dict[str, Callable[[Config], Iterator[Check]]] = {
     "alarms": _alarms,
     "refused orders": _refused,
     "whmcs": _whmcs,
+    "whmcs key": _keys_of_whmcs,
     "web": _web,
     "servers": _servers,
 }

@@ -94,7 +94,7 @@ class Site:
 
     def order(self, domain=None, **more):
         """Return a new job for `domain` (made up unless given)."""
-        return self.service.place_order(an_order(domain, **more), source="test")
+        return self.service.place_order(an_order(domain, **more), source="test", signed_by=KEY)
 
     def put(self, job, state, attempt=1, **columns):
         """The job is in `state`, as if worker and agent had brought it there; return it."""

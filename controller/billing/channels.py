@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from controller.billing.base import Billing
 from controller.billing.mail import Mail
@@ -10,11 +10,25 @@ from controller.billing.whmcs import Whmcs
 from controller.billing.whmcs_settings import WhmcsSettings
 from controller.config import Config
 
+#: (source of an order, the key that signed it) -> way of telling.
+Way = Callable[[str, str], Billing]
 
-def channels(config: Config, clock: Callable[[], float]) -> Callable[[str], Billing]:
-    """Return source of an order -> way of telling. Raises ShoplaunchError `config_invalid`."""
+
+def channels(config: Config, clock: Callable[[], float], keys: Callable[[], Collection[str]]) -> Way:
+    """Return how orders are told; `keys` returns the names of all keys. Raises ShoplaunchError `config_invalid`.
+
+    A [whmcs] that names no key is the only key's: another billing has services, and so clients, of the same numbers.
+    """
     mail = Mail(config.mail)
-    ways: dict[str, Billing] = {}
-    if config.whmcs:
-        ways["whmcs"] = Whmcs(WhmcsSettings.from_dict(config.whmcs), mail, clock)
-    return lambda source: ways.get(source, mail)
+    ways = {key: Whmcs(found, mail, clock) for key, found in WhmcsSettings.sections(config.whmcs).items()}
+
+    def way(source: str, signed_by: str) -> Billing:
+        if source != "whmcs" or not ways:
+            return mail
+        if signed_by and signed_by in ways:
+            return ways[signed_by]
+        known = set(keys()) if "" in ways else set()
+        is_its_own = known <= {signed_by} or (not signed_by and len(known) == 1)
+        return ways.get("", mail) if is_its_own else mail
+
+    return way

@@ -16,7 +16,7 @@ from shared.errors import ShoplaunchError
 LINK, SET, MAIL = "link", "set", "mail"
 CREDENTIALS = (LINK, SET, MAIL)
 _ACCESS_KEY = re.compile(r"[A-Za-z0-9!@#$%.()*\[\]_-]{1,200}\Z")
-_TEXTS = ("url", "identifier", "secret_file", "access_key_file", "admin", "credentials", "ca")
+_TEXTS = ("url", "identifier", "secret_file", "access_key_file", "admin", "credentials", "ca", "key")
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,21 @@ class WhmcsSettings:
     #: A PEM file with the authority of WHMCS's certificate, where it is no public one.
     ca: str = ""
     timeout_seconds: int = 30
+    #: The key that its addon signs with; "": of the only key there is.
+    key: str = ""
+
+    @classmethod
+    def sections(cls, values: Mapping[str, Any]) -> dict[str, WhmcsSettings]:
+        """Return key -> settings of [whmcs] and of every [whmcs.KEY] in it. Raises `config_invalid`."""
+        others = {key: section for key, section in values.items() if isinstance(section, Mapping)}
+        own = {name: value for name, value in values.items() if name not in others}
+        found = {key: cls.from_dict({**section, "key": key}) for key, section in others.items()}
+        if own:
+            main = cls.from_dict(own)
+            if main.key in found:
+                raise ShoplaunchError("config_invalid", f"[whmcs] and [whmcs.{main.key}] are of the same key")
+            found[main.key] = main
+        return found
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> WhmcsSettings:

@@ -35,6 +35,11 @@ def add_key(connection: sa.Connection, name: str, secret_encrypted: str, now: fl
     connection.execute(sa.insert(api_keys).values(name=name, secret_encrypted=secret_encrypted, created_at=now))
 
 
+def key_names(connection: sa.Connection) -> list[str]:
+    """Return the names of the billing systems' keys."""
+    return list(connection.execute(sa.select(api_keys.c.name).order_by(api_keys.c.name)).scalars())
+
+
 def key_secret(connection: sa.Connection, name: str) -> str | None:
     """Return the key's encrypted secret, None when there is no such key."""
     return connection.execute(sa.select(api_keys.c.secret_encrypted).where(api_keys.c.name == name)).scalar()

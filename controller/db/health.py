@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from typing import Any
 
 import sqlalchemy as sa
 
+from controller.db.services import BilledService
 from controller.db.tables import jobs, refused_orders, services
 
 #: Of services without a job no more are looked at.
@@ -41,13 +41,15 @@ def jobs_wanting_alarm(connection: sa.Connection, limit: int) -> list[sa.Row[Any
     return list(connection.execute(query.order_by(jobs.c.updated_at.desc(), jobs.c.id).limit(limit)))
 
 
-def without_job(connection: sa.Connection) -> list[tuple[str, Mapping[str, Any], float | None, float]]:
-    """Return (service_id, wanted, accepted_at, updated_at) of services that were created, neither ended nor refused,
-    and have no job; those of which something was told last, first."""
+def without_job(connection: sa.Connection) -> list[BilledService]:
+    """Return the services that were created, neither ended nor refused, and have no job; those of which something was
+    told last, first."""
     # As controller.jobs.intake knows jobs of an earlier life; `facts` is JSON as controller.db.jobs writes it
     taken_back = sa.and_(jobs.c.state == "cancelled", jobs.c.facts.contains('"terminated": true', autoescape=True))
-    has_job = sa.exists().where(jobs.c.service_id == services.c.service_id, jobs.c.ended_at.is_(None), ~taken_back)
-    query = sa.select(services.c.service_id, services.c.wanted, services.c.accepted_at, services.c.updated_at)
+    same = sa.and_(jobs.c.service_id == services.c.service_id, jobs.c.signed_by == services.c.signed_by)
+    has_job = sa.exists().where(same, jobs.c.ended_at.is_(None), ~taken_back)
+    names = ("signed_by", "service_id", "wanted", "accepted_at", "updated_at")
+    query = sa.select(*(services.c[name] for name in names))
     query = query.where(services.c.wanted.is_not(None), services.c.terminated_at.is_(None), services.c.error.is_(None))
     rows = connection.execute(query.where(~has_job).order_by(services.c.updated_at.desc()).limit(MANY))
-    return [(row.service_id, json.loads(row.wanted), row.accepted_at, row.updated_at) for row in rows]
+    return [BilledService(**{**row._mapping, "wanted": json.loads(row.wanted)}) for row in rows]

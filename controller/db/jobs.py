@@ -26,6 +26,7 @@ class Job:
     id: str
     kind: str
     source: str
+    signed_by: str
     service_id: str | None
     server: str
     bundle: str
@@ -164,9 +165,14 @@ def last_cron_seconds(connection: sa.Connection, server: str) -> int | None:
     return None if seconds is None else int(seconds)
 
 
-def find_service(connection: sa.Connection, service_id: str) -> Job | None:
-    """Return the newest job of billing's service `service_id`, or the job of that id, None when there is none."""
+def find_service(connection: sa.Connection, service_id: str, signed_by: str | None) -> Job | None:
+    """Return the newest job of billing's service `service_id`, or the job of that id, None when there is none.
+
+    Only jobs of the key `signed_by` are found, anybody's when it is None.
+    """
     query = sa.select(*_COLUMNS).where(sa.or_(jobs.c.service_id == service_id, jobs.c.id == service_id))
+    if signed_by is not None:
+        query = query.where(jobs.c.signed_by == signed_by)
     row = connection.execute(query.order_by(jobs.c.created_at.desc(), jobs.c.id.desc()).limit(1)).first()
     return None if row is None else _job(row)
 

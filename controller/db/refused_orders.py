@@ -91,14 +91,16 @@ def _counted_elsewhere(connection: sa.Connection, source: str, signed_by: str, n
     return True
 
 
-def of_service(service_id: str) -> sa.ColumnElement[bool]:
-    """Return which are billing's service's."""
-    return table.c.service_id == service_id
+def of_service(signed_by: str, service_id: str) -> sa.ColumnElement[bool]:
+    """Return which are the service's of the billing system whose key is `signed_by`."""
+    return sa.and_(table.c.service_id == service_id, table.c.signed_by == signed_by)
 
 
 def of_order(domain: str, service_id: str | None, signed_by: str | None) -> sa.ColumnElement[bool]:
     """Return which are of this domain or service, among those of the key `signed_by` where it is given."""
-    which = table.c.domain == domain if service_id is None else sa.or_(table.c.domain == domain, of_service(service_id))
+    which = table.c.domain == domain
+    if service_id is not None:
+        which = sa.or_(which, table.c.service_id == service_id)
     return which if signed_by is None else sa.and_(which, table.c.signed_by.in_((signed_by, "")))
 
 

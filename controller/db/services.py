@@ -19,6 +19,8 @@ class BilledService:
     """A service as its row says; times are unix seconds, None: has not happened (that we know of)."""
 
     service_id: str
+    #: The key that told of it.
+    signed_by: str = ""
     order_id: str | None = None
     client_id: str | None = None
     module_created_at: float | None = None
@@ -32,9 +34,9 @@ class BilledService:
 _COLUMNS = [services.c[one.name] for one in fields(BilledService)]
 
 
-def get(connection: sa.Connection, service_id: str, *, lock: bool = False) -> BilledService | None:
-    """Return the service, None when billing told nothing of it; with `lock` until the transaction ends."""
-    query = sa.select(*_COLUMNS).where(services.c.service_id == service_id)
+def get(connection: sa.Connection, signed_by: str, service_id: str, *, lock: bool = False) -> BilledService | None:
+    """Return the key's service, None when the key told nothing of it; with `lock` until the transaction ends."""
+    query = sa.select(*_COLUMNS).where(_same(signed_by, service_id))
     row = connection.execute(query.with_for_update() if lock else query).first()
     if row is None:
         return None
@@ -49,8 +51,12 @@ def put(connection: sa.Connection, service: BilledService) -> None:
     values = {**vars(service)}
     for name in _DOCUMENTS:
         values[name] = None if values[name] is None else json.dumps(values[name], sort_keys=True)
-    same = services.c.service_id == service.service_id
+    same = _same(service.signed_by, service.service_id)
     if connection.execute(sa.select(services.c.service_id).where(same)).first() is None:
         connection.execute(sa.insert(services).values(**values))
     else:
         connection.execute(sa.update(services).where(same).values(**values))
+
+
+def _same(signed_by: str, service_id: str) -> sa.ColumnElement[bool]:
+    return sa.and_(services.c.signed_by == signed_by, services.c.service_id == service_id)

@@ -91,6 +91,8 @@ jobs = _table(
     #: What later jobs need of the bundle as it was at the restore; of a later job its own part.
     sa.Column("later", Long),
     sa.Column("source", sa.String(20), nullable=False),
+    #: The key whose order it is; its services are told apart by their id, and no other key's. "": an operator's.
+    sa.Column("signed_by", sa.String(64), nullable=False, server_default=""),
     sa.Column("service_id", sa.String(64), index=True),
     sa.Column("server", sa.String(63), nullable=False),
     sa.Column("bundle", sa.String(63), nullable=False),
@@ -141,6 +143,8 @@ jobs = _table(
 #: What billing told of its services, in whatever order it came; `wanted` is the newest `module_created`.
 services = _table(
     "services",
+    #: The key of the billing system that told it: two of them number their services alike.
+    sa.Column("signed_by", sa.String(64), primary_key=True, server_default=""),
     sa.Column("service_id", sa.String(64), primary_key=True),
     sa.Column("order_id", sa.String(64)),
     sa.Column("client_id", sa.String(64)),

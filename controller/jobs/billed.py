@@ -20,14 +20,14 @@ def take(service: Service, event: Mapping[str, Any], signed_by: str = "") -> dic
     """Take billing's event; return the service's status. Raises as controller.jobs.intake.take does."""
     intake.take(service.engine, event, service.now(), signed_by)
     hints.give()
-    return status(service, event["service_id"])
+    return status(service, event["service_id"], signed_by)
 
 
-def status(service: Service, service_id: str) -> dict[str, Any]:
-    """Return the document of shared/schemas/service.json. Raises service_unknown."""
+def status(service: Service, service_id: str, signed_by: str = "") -> dict[str, Any]:
+    """Return the document of shared/schemas/service.json for the service of the key. Raises service_unknown."""
     with reading(service.engine) as connection:
-        job = jobs.find_service(connection, service_id)
-        known = services.get(connection, service_id)
+        job = jobs.find_service(connection, service_id, signed_by)
+        known = services.get(connection, signed_by, service_id)
         all_servers = servers.listed(connection)
         nouns = {bundle.name: bundle.noun for bundle in bundles.listed(connection)}
     # A service that was created again has no job yet; the old one is another story
@@ -43,14 +43,14 @@ def status(service: Service, service_id: str) -> dict[str, Any]:
     return view.waiting_service(known, server, noun, intake.waiting_for(known))
 
 
-def retry(service: Service, service_id: str, step: str | None) -> dict[str, Any]:
-    """Run the failed step again, or try again to make the job; return the status.
+def retry(service: Service, service_id: str, step: str | None, signed_by: str = "") -> dict[str, Any]:
+    """Run the failed step again of the key's service, or try again to make the job; return the status.
 
     Raises ShoplaunchError `service_unknown`, `illegal_transition`, `step_unknown`, and as `intake.take` does.
     """
     with reading(service.engine) as connection:
-        job = jobs.find_service(connection, service_id)
-        known = services.get(connection, service_id)
+        job = jobs.find_service(connection, service_id, signed_by)
+        known = services.get(connection, signed_by, service_id)
     if known is not None and known.terminated_at is not None:
         raise ShoplaunchError("illegal_transition", "the service was terminated")
     if known is not None and known.error is not None:
@@ -62,4 +62,4 @@ def retry(service: Service, service_id: str, step: str | None) -> dict[str, Any]
         raise ShoplaunchError("service_unknown", f"there is no job of service {service_id[:64]!r}")
     else:
         raise ShoplaunchError("illegal_transition", f"the service waits for {intake.waiting_for(known)}")
-    return status(service, service_id)
+    return status(service, service_id, signed_by)

@@ -39,9 +39,10 @@ def run(service: Service) -> None:
 
 def start_forgotten(service: Service) -> None:
     """Services whose order was taken by somebody who was killed before the job was made get it."""
-    for service_id in health.forgotten(service.engine, service.now()):
+    for found in health.forgotten(service.engine, service.now()):
+        service_id = found.service_id
         with reading(service.engine) as connection:
-            known = services.get(connection, service_id)
+            known = services.get(connection, found.signed_by, service_id)
         if known is None or known.error is not None or known.terminated_at is not None:
             continue
         try:

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from controller.db import jobs, steps
 from controller.db.engine import reading
 from controller.db.jobs import Job
+from controller.db.services import BilledService
 from controller.jobs import changes, retrying, states
 from shared.job import RESTORE
 
@@ -17,13 +18,13 @@ from shared.job import RESTORE
 _TELLING = ("notify", "unblock")
 
 
-def end(engine: sa.Engine, service_id: str, now: float, since: float | None) -> None:
+def end(engine: sa.Engine, service: BilledService, now: float, since: float | None) -> None:
     """Nothing more is done for the service, but for a job made `since` then (unix seconds; None: whenever it was made).
 
     Harmless when it has no job, or one that is over.
     """
     with reading(engine) as connection:
-        job = jobs.find_service(connection, service_id)
+        job = jobs.find_service(connection, service.service_id, service.signed_by)
         if job is not None and since is not None and job.created_at >= since:
             return
         children = jobs.children(connection, job.id) if job is not None else []

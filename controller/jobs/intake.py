@@ -36,23 +36,24 @@ _COUNTRY = re.compile(r"[A-Z]{2}\Z")
 def take(engine: sa.Engine, event: Mapping[str, Any], now: float, signed_by: str = "") -> None:
     """Note the event; start the service's job when nothing is left to wait for, end it when it is terminated.
 
-    `signed_by` names the key of its signature. Raises ShoplaunchError `order_invalid`; and, when no job can be made of
-    it (it is noted all the same, so that `start` can try again), `domain_invalid`, `email_invalid`, `account_invalid`,
-    `folder_*`, `server_unknown`, `server_ambiguous`, `bundle_unknown`, `domain_busy`, `service_ending` (retryable).
-    Whatever is refused is an open row of controller.db.refused_orders.
+    `signed_by` names the key of its signature: services of another key are others. Raises ShoplaunchError
+    `order_invalid`; and, when no job can be made of it (it is noted all the same, so that `start` can try again),
+    `domain_invalid`, `email_invalid`, `account_invalid`, `folder_*`, `server_unknown`, `server_ambiguous`,
+    `bundle_unknown`, `domain_busy`, `service_ending` (retryable). Whatever is refused is an open row of
+    controller.db.refused_orders.
     """
     try:
         validate("billing-event", event, "order_invalid")
     except ShoplaunchError as error:
         refused_orders.refuse(engine, SOURCE, signed_by, event, error, now)
         raise
-    service = _noted(engine, event, now)
+    service = _noted(engine, event, now, signed_by)
     if event["event"] == TERMINATED:
         # Told late, it is the end of the account before this one
         since = service.module_created_at if service.terminated_at is None else None
-        ending.end(engine, service.service_id, now, since)
+        ending.end(engine, service, now, since)
         if service.terminated_at is not None:
-            refused_orders.end_service(engine, service.service_id, now)
+            refused_orders.end_service(engine, service, now)
     elif waiting_for(service) is None and service.terminated_at is None:
         start(engine, service, now)
 
@@ -67,7 +68,7 @@ def waiting_for(service: BilledService) -> str | None:
 def start(engine: sa.Engine, service: BilledService, now: float) -> Job:
     """Return the service's job, made when there is none yet. Raises as `take` does."""
     with reading(engine) as connection:
-        job = jobs.find_service(connection, service.service_id)
+        job = jobs.find_service(connection, service.service_id, service.signed_by)
         known = servers.listed(connection)
     if job is not None and not _is_of_an_earlier_life(job):
         # A kill came between the job and the note of it
@@ -76,10 +77,10 @@ def start(engine: sa.Engine, service: BilledService, now: float) -> Job:
     try:
         if job is not None and _is_being_taken_back(engine, job):
             raise ShoplaunchError("service_ending", f"job {job.id} of the same service is still being taken back")
-        made = orders.place(engine, _order(service, known), SOURCE, now)
+        made = orders.place(engine, _order(service, known), SOURCE, now, service.signed_by)
     except ShoplaunchError as error:
         if refused_orders.is_refusal(error):
-            _note_error(engine, service.service_id, error.as_dict(), now)
+            _note_error(engine, service, error.as_dict(), now)
         raise
     _made(engine, service, made, now)
     return made
@@ -87,8 +88,8 @@ def start(engine: sa.Engine, service: BilledService, now: float) -> Job:
 
 def _made(engine: sa.Engine, service: BilledService, job: Job, now: float) -> None:
     if service.error is not None:
-        _note_error(engine, service.service_id, None, now)
-    refused_orders.settle_service(engine, service.service_id, job, now)
+        _note_error(engine, service, None, now)
+    refused_orders.settle_service(engine, service, job, now)
 
 
 def _is_of_an_earlier_life(job: Job) -> bool:
@@ -101,12 +102,13 @@ def _is_being_taken_back(engine: sa.Engine, job: Job) -> bool:
     return any(one.state == states.CANCELLED and one.facts.get("undo") != undoing.DONE for one in found)
 
 
-def _noted(engine: sa.Engine, event: Mapping[str, Any], now: float) -> BilledService:
+def _noted(engine: sa.Engine, event: Mapping[str, Any], now: float, signed_by: str = "") -> BilledService:
     """Return the service's row with the event in it."""
 
     def work(connection: sa.Connection) -> BilledService:
-        known = services.get(connection, event["service_id"], lock=True) or BilledService(event["service_id"])
-        service = replace(_with(known, event, now), updated_at=now)
+        known = services.get(connection, signed_by, event["service_id"], lock=True)
+        service = known or BilledService(event["service_id"], signed_by)
+        service = replace(_with(service, event, now), updated_at=now)
         services.put(connection, service)
         return service
 
@@ -134,9 +136,9 @@ def _with(service: BilledService, event: Mapping[str, Any], now: float) -> Bille
     return replace(service, module_created_at=at, terminated_at=None, wanted=dict(event), error=None)
 
 
-def _note_error(engine: sa.Engine, service_id: str, error: Mapping[str, Any] | None, now: float) -> None:
+def _note_error(engine: sa.Engine, noted: BilledService, error: Mapping[str, Any] | None, now: float) -> None:
     def work(connection: sa.Connection) -> None:
-        service = services.get(connection, service_id, lock=True)
+        service = services.get(connection, noted.signed_by, noted.service_id, lock=True)
         if service is None:
             return
         service = replace(service, error=error, updated_at=now if service.error != error else service.updated_at)

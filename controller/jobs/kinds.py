@@ -78,6 +78,7 @@ def _row(parent: Job, kind: str, kept: Mapping[str, Any], entry: Mapping[str, An
             "scheme": "https" if parent.facts.get("tls") == "on" else "http",
         },
         "source": parent.source,
+        "signed_by": parent.signed_by,
         **{
             name: getattr(parent, name)
             for name in ("server", "bundle", "domain", "folder", "email", "account", "language")

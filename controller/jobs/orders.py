@@ -165,8 +165,8 @@ def _account_for(domain: str) -> str:
     return ("s" if not letters or letters[0].isdigit() else "") + letters + str(sha256_hex(domain.encode("ascii"))[:4])
 
 
-def place(engine: sa.Engine, order: Mapping[str, Any], source: str, now: float) -> Job:
-    """Return the job of this order: a new one, or the one this very order made before.
+def place(engine: sa.Engine, order: Mapping[str, Any], source: str, now: float, signed_by: str = "") -> Job:
+    """Return the job of this order: a new one, or the one this very order of the key `signed_by` made before.
 
     Raises ShoplaunchError `order_invalid`, `domain_invalid`, `email_invalid`, `account_invalid`, `folder_invalid`,
     `folder_reserved`, `folder_unsupported`, `server_unknown`, `bundle_unknown`, `language_missing`,
@@ -184,9 +184,10 @@ def place(engine: sa.Engine, order: Mapping[str, Any], source: str, now: float) 
     _require_currency(bundle, found)
     recipe = RECIPES.get(bundle.application)
     _fit(found, {} if recipe is None else recipe.limits_of(bundle.version))
-    key = order_key(found)
+    key = order_key(found, signed_by)
+    whose = {"source": source, "signed_by": signed_by, "order_key": key}
     try:
-        return transact(engine, lambda connection: _insert(connection, found, bundle, language, source, now))
+        return transact(engine, lambda connection: _insert(connection, found, bundle, language, whose, now))
     except IntegrityError:
         # Somebody was faster; what is there now tells who
         with reading(engine) as connection:
@@ -194,10 +195,14 @@ def place(engine: sa.Engine, order: Mapping[str, Any], source: str, now: float) 
 
 
 def _insert(
-    connection: sa.Connection, order: Mapping[str, Any], bundle: Bundle, language: str, source: str, now: float
+    connection: sa.Connection,
+    order: Mapping[str, Any],
+    bundle: Bundle,
+    language: str,
+    whose: Mapping[str, str],
+    now: float,
 ) -> Job:
-    key = order_key(order)
-    known = jobs.find_by_order(connection, key)
+    known = jobs.find_by_order(connection, whose["order_key"])
     if known is not None:
         return known
     _refuse_living(connection, order)
@@ -205,13 +210,12 @@ def _insert(
     values = {
         "id": job_id,
         "kind": "restore",
-        "source": source,
+        **whose,
         "service_id": order.get("service_id"),
         **{name: order[name] for name in ("server", "bundle", "domain", "email", "account")},
         "folder": order.get("folder", ""),
         "language": language,
         "order": dict(order),
-        "order_key": key,
         **keys(order["server"], order["domain"], order["account"]),
         "state": states.RECEIVED,
         "step": next(iter(PLAN)),
@@ -242,9 +246,11 @@ def _existing(connection: sa.Connection, order: Mapping[str, Any], key: str) -> 
     raise ShoplaunchError("domain_busy", f"another job for {order['domain']} or {order['account']} is under way")
 
 
-def order_key(order: Mapping[str, Any]) -> str:
+def order_key(order: Mapping[str, Any], signed_by: str) -> str:
     """Return what tells this very order from every other; `order` has its fields in their one form."""
-    return str(sha256_hex(canonical_json(dict(order))))
+    # As migration 0012 names stored ones
+    named = {"by": signed_by, "order": dict(order)} if signed_by else dict(order)
+    return str(sha256_hex(canonical_json(named)))
 
 
 def new_id() -> str:

@@ -56,19 +56,22 @@ def refuse(
 
 def note_service(connection: sa.Connection, service: BilledService, source: str, now: float) -> None:
     """Keep that no job could be made of what billing told of the service; its row says why."""
-    key = _key(source, "", service.service_id, {})
-    values = {"source": source, "service_id": service.service_id, "error": dict(service.error or {})}
+    key = _key(source, service.signed_by, service.service_id, {})
+    values = {"source": source, "signed_by": service.signed_by, "service_id": service.service_id}
+    values["error"] = dict(service.error or {})
     refused_orders.note(connection, key, now, **values, **_shown(service.wanted or {}))
 
 
-def settle_service(engine: sa.Engine, service_id: str, job: Job, now: float) -> None:
+def settle_service(engine: sa.Engine, service: BilledService, job: Job, now: float) -> None:
     """What was refused of billing's service is over: it has a job."""
-    _settle(engine, refused_orders.of_service(service_id), refused_orders.JOB, now, job.id)
+    which = refused_orders.of_service(service.signed_by, service.service_id)
+    _settle(engine, which, refused_orders.JOB, now, job.id)
 
 
-def end_service(engine: sa.Engine, service_id: str, now: float) -> None:
+def end_service(engine: sa.Engine, service: BilledService, now: float) -> None:
     """What was refused of billing's service is over: it was terminated."""
-    _settle(engine, refused_orders.of_service(service_id), refused_orders.TERMINATED, now, None)
+    which = refused_orders.of_service(service.signed_by, service.service_id)
+    _settle(engine, which, refused_orders.TERMINATED, now, None)
 
 
 def settle_order(engine: sa.Engine, job: Job, signed_by: str | None, now: float) -> None:
@@ -98,8 +101,9 @@ def shown_domain(domain: str) -> str:
 def _key(source: str, signed_by: str, service_id: str | None, document: Mapping[str, Any]) -> str:
     """Return what tells the same order told again: its service where it has one, else all of it."""
     if service_id is not None:
-        # As migration 0011 names those of billing
-        told = f"service {service_id}" if source != API else f"order {signed_by} {service_id}"
+        # As the migrations 0011 and 0012 name those of billing
+        kind = "order" if source == API else "service"
+        told = f"{kind} {signed_by} {service_id}" if signed_by or source == API else f"{kind} {service_id}"
         return str(sha256_hex(told.encode("utf-8")))
     return str(sha256_hex(canonical_json({"by": signed_by, "order": dict(document)})))
 

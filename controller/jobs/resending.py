@@ -35,14 +35,14 @@ def send(service: Service, number: int) -> Job | None:
 
 def _sent_service(service: Service, order: RefusedOrder) -> Job | None:
     with reading(service.engine) as connection:
-        known = None if order.service_id is None else services.get(connection, order.service_id)
+        known = None if order.service_id is None else services.get(connection, order.signed_by, order.service_id)
     if known is not None and known.terminated_at is not None:
         raise ShoplaunchError("illegal_transition", "the service was terminated")
     if known is not None and known.error is not None:
         return intake.start(service.engine, known, service.now())
     intake.take(service.engine, _document(order), service.now(), order.signed_by)
     with reading(service.engine) as connection:
-        return None if order.service_id is None else jobs.find_service(connection, order.service_id)
+        return None if order.service_id is None else jobs.find_service(connection, order.service_id, order.signed_by)
 
 
 def _sent_order(service: Service, order: RefusedOrder) -> Job:

@@ -159,7 +159,10 @@ def undo_cancel(engine: sa.Engine, job_id: str, now: float) -> Job:
         columns = moved(job, "undo_cancel")
         asked = changes.asked_again(connection, job, PLAN, now)
         facts = {**asked["facts"], "undo": None, "undo_placed_at": None, "cancelled_from": None}
-        held = {**orders.keys(job.server, job.domain, job.account), "order_key": orders.order_key(job.order)}
+        held = {
+            **orders.keys(job.server, job.domain, job.account),
+            "order_key": orders.order_key(job.order, job.signed_by),
+        }
         return columns | asked | held | {"facts": {key: value for key, value in facts.items() if value is not None}}
 
     return _unless_busy(lambda: change(engine, job_id, now, work))

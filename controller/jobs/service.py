@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from werkzeug.security import check_password_hash, generate_password_hash
 
 from controller.billing.base import Billing
-from controller.billing.channels import channels
+from controller.billing.channels import Way, channels
 from controller.config import Config
 from controller.db import access, jobs, proofs, servers, steps
 from controller.db import refused_orders as refused_rows
@@ -71,7 +71,9 @@ class Service:
         self._tokens = Tokens(keys.tokens)
         self._panel_of = panel_of
         self._clock = clock
-        self._billing = channels(config, clock) if billing is None else lambda _source: billing
+        self._billing: Way = channels(config, clock, self._key_names)
+        if billing is not None:
+            self._billing = lambda _source, _key: billing
         self._together = Together(engine)
         self._readiness = Readiness(engine, clock)
         self._throttle = LoginThrottle(engine, clock)
@@ -87,13 +89,22 @@ class Service:
         """
         now, api = self._clock(), source == refused_orders.API
         try:
-            job = orders.place(self.engine, order, source, now)
+            job = orders.place(self.engine, order, source, now, signed_by or self._only_key())
         except ShoplaunchError as error:
             if api and refused_orders.is_refusal(error):
                 refused_orders.refuse(self.engine, source, signed_by, order, error, now)
             raise
         refused_orders.settle_order(self.engine, job, signed_by if api else None, now)
         return self._hinted(job)
+
+    def _only_key(self) -> str:
+        """Return whose an operator's order is: the only billing system's, or nobody's."""
+        known = self._key_names()
+        return known[0] if len(known) == 1 else ""
+
+    def _key_names(self) -> list[str]:
+        with reading(self.engine) as connection:
+            return access.key_names(connection)
 
     def _hinted(self, job: Job) -> Job:
         hints.give()
@@ -119,9 +130,9 @@ class Service:
             return jobs.counts(connection)
 
     def find_service(self, service_id: str) -> Job:
-        """Return the newest job of billing's service, or the job of that id. Raises service_unknown."""
+        """Return the newest job of a billing's service, or the job of that id. Raises service_unknown."""
         with reading(self.engine) as connection:
-            job = jobs.find_service(connection, service_id)
+            job = jobs.find_service(connection, service_id, None)
         if job is None:
             raise ShoplaunchError("service_unknown", f"there is no job of service {service_id[:64]!r}")
         return job
@@ -222,7 +233,7 @@ class Service:
             self.keys,
             self._tokens,
             self.bundles,
-            self._billing(job.source),
+            self._billing(job.source, job.signed_by),
             lambda: self.panel(job.server),
             self._clock,
         )
@@ -263,7 +274,7 @@ class Service:
 
     def billing_of(self, source: str) -> Billing:
         """Return how people are told of orders from `source`."""
-        return self._billing(source)
+        return self._billing(source, "")
 
     # -- servers ---------------------------------------------------------------------------------------------------
 

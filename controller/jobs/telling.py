@@ -33,7 +33,7 @@ _TROUBLED = (states.FAILED, states.STALLED)
 def about(tools: Tools, job: Job) -> About:
     """Return what news of this job are about."""
     with reading(tools.engine) as connection:
-        service = services.get(connection, job.service_id) if job.service_id else None
+        service = services.get(connection, job.signed_by, job.service_id) if job.service_id else None
     return About(
         job=job.id,
         domain=readable(job.domain, job.folder),

@@ -28,7 +28,7 @@ def place() -> Response:
 @signed
 def show(service_id: str) -> Response:
     """Answer with the status of billing's service: its newest job (or the job with that id), or what it waits for."""
-    return jsonify(billed.status(service(), service_id))
+    return jsonify(billed.status(service(), service_id, signed_by()))
 
 
 @bp.post("/api/v1/services/<service_id>/retry")
@@ -38,4 +38,4 @@ def retry(service_id: str) -> Response:
     step = json_body("order_invalid").get("step")
     if step is not None and not isinstance(step, str):
         raise ShoplaunchError("order_invalid", "step must be a name or null")
-    return make_response(jsonify(billed.retry(service(), service_id, step)), 202)
+    return make_response(jsonify(billed.retry(service(), service_id, step, signed_by())), 202)

@@ -217,7 +217,7 @@ def test_the_operator_is_told_of_a_refused_order_once(site, monkeypatch):
         def alarm(self, news):
             letters.append(news)
 
-    monkeypatch.setattr(site.service, "_billing", lambda _source: Letters())
+    monkeypatch.setattr(site.service, "_billing", lambda _source, _key: Letters())
     wrong = an_event(bundle="nothing")
     send(site, wrong)
     for _ in range(2):

@@ -71,11 +71,12 @@ def test_the_section_decides_how_orders_of_billing_are_told(tmp_path):
     (tmp_path / "shoplaunch.toml").write_text(
         '[whmcs]\nurl = "https://b.example"\nidentifier = "a"\nsecret_file = "/s"\ndepartment = 2\nadmin = "support"\n'
     )
-    way = channels(load_config({"SHOPLAUNCH_HOME": str(tmp_path)}), lambda: 0.0)
-    assert isinstance(way("whmcs"), Whmcs)
-    assert isinstance(way("command"), Mail) and isinstance(way("api"), Mail)
+    way = channels(load_config({"SHOPLAUNCH_HOME": str(tmp_path)}), lambda: 0.0, list)
+    assert isinstance(way("whmcs", ""), Whmcs)
+    assert isinstance(way("command", ""), Mail) and isinstance(way("api", ""), Mail)
     (tmp_path / "shoplaunch.toml").write_text("")
-    assert isinstance(channels(load_config({"SHOPLAUNCH_HOME": str(tmp_path)}), lambda: 0.0)("whmcs"), Mail)
+    way = channels(load_config({"SHOPLAUNCH_HOME": str(tmp_path)}), lambda: 0.0, list)
+    assert isinstance(way("whmcs", ""), Mail)
 
 
 def test_the_section_must_be_one(tmp_path):

@@ -70,21 +70,20 @@ def look(engine: sa.Engine, now: float) -> Health:
         return Health(error=error)
 
 
-def forgotten(engine: sa.Engine, now: float) -> list[str]:
+def forgotten(engine: sa.Engine, now: float) -> list[BilledService]:
     """Return the services that lack a job though nothing is left to wait for."""
     with reading(engine) as connection:
         return _without_job(connection, now)[0]
 
 
-def _without_job(connection: sa.Connection, now: float) -> tuple[list[str], int]:
+def _without_job(connection: sa.Connection, now: float) -> tuple[list[BilledService], int]:
     """Return (forgotten services, how many wait for an event)."""
     found, waiting = [], 0
-    for service_id, wanted, accepted_at, updated_at in health.without_job(connection):
-        service = BilledService(service_id, accepted_at=accepted_at, wanted=wanted)
+    for service in health.without_job(connection):
         if intake.waiting_for(service) is not None:
             waiting += 1
-        elif now - updated_at > FORGOTTEN_SECONDS:
-            found.append(service_id)
+        elif now - service.updated_at > FORGOTTEN_SECONDS:
+            found.append(service)
     return found, waiting
 
 
