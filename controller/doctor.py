@@ -12,7 +12,7 @@ from controller.billing import whmcs_check
 from controller.billing.whmcs_settings import WhmcsSettings
 from controller.bundles.agent_build import is_current, launcher
 from controller.config import Config
-from controller.db import access, bundles, health, migrate, servers
+from controller.db import access, api_keys, bundles, health, migrate, servers
 from controller.db.engine import make_engine, reading
 from controller.keys import load_keys
 from controller.network import probes
@@ -160,7 +160,7 @@ def _keys_of_whmcs(config: Config) -> Iterator[Check]:
     if not sections:
         return
     with reading(make_engine(config.database_url)) as connection:
-        known = access.key_names(connection)
+        known = api_keys.names(connection)
     if "" in sections and len(known) > 1:
         told = f"[whmcs] does not say which of the keys {', '.join(known)} is its own: its clients are told by mail"
         yield Check("", False, told, 'Write key = "NAME" into [whmcs]; another WHMCS gets a section [whmcs.NAME].')

@@ -10,12 +10,14 @@ from pathlib import Path
 import sqlalchemy as sa
 from werkzeug.security import generate_password_hash
 
+from controller import keys_of_billing
 from controller.bundles.agent_build import build_agent, launcher
 from controller.config import FILE_NAME, Config
 from controller.db import access, migrate
+from controller.db.api_keys import ApiKey
 from controller.db.engine import make_engine, reading, transact
 from controller.files import write_durably
-from controller.keys import Keys, ensure_keys, load_keys
+from controller.keys import Keys, ensure_keys
 from shared.errors import ShoplaunchError
 from shared.job import AGENT_FILE, LAUNCHER_FILE
 
@@ -121,17 +123,8 @@ def operators(config: Config) -> list[str]:
 
 
 def add_api_key(config: Config, name: str) -> str:
-    """Add a billing system's key `name`; return its secret (hexadecimal), which is shown this once.
-
-    Raises ShoplaunchError `name_taken`, `login_invalid`.
-    """
-    if not USER.match(name) or len(name) > 63:
-        raise ShoplaunchError("login_invalid", "a key's name is letters, digits, dots and dashes; at most 63")
-    secret = secrets.token_hex(32)
-    encrypted = load_keys(config.keys).encrypt(secret)
-    engine = make_engine(config.database_url)
-    transact(engine, lambda connection: access.add_key(connection, name, encrypted, time.time()))
-    return secret
+    """Add a key that may do everything; return its secret. Raises as controller.keys_of_billing.add does."""
+    return keys_of_billing.add(config, ApiKey(name))
 
 
 def new_password() -> str:

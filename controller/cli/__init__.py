@@ -8,7 +8,8 @@ import click
 
 #: Module -> the commands it adds.
 MODULES = {
-    "setup": ("init", "migrate", "doctor", "user", "key"),
+    "setup": ("init", "migrate", "doctor", "user"),
+    "keys": ("key",),
     "run": ("serve", "worker"),
     "pack": ("pack",),
     "bundles": ("bundle",),

@@ -1,4 +1,4 @@
-"""`shoplaunch init|migrate|doctor|user|key`: making an installation and looking after it."""
+"""`shoplaunch init|migrate|doctor|user`: making an installation and looking after it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from shared.errors import ShoplaunchError, advice
 
 def register(group: click.Group) -> None:
     """Add this module's commands to `group`."""
-    for command in (init, migrate, doctor, user, key):
+    for command in (init, migrate, doctor, user):
         group.add_command(command)
 
 
@@ -149,36 +149,3 @@ def add_user(name: str, password_file: TextIO | None) -> None:
     password = given or installation.new_password()
     installation.set_operator(load_config(), name, password)
     click.echo(f"Operator: {name}" + ("" if given else f"\nPassword: {password}  (shown this once)"))
-
-
-@click.group()
-def key() -> None:
-    """Keys: those that sign and encrypt, and those of billing systems."""
-
-
-@key.command()
-@errors_shown
-def rotate() -> None:
-    """Make newer keys beside the old ones, and an agent that knows them.
-
-    Restart the service and run `skeleton install` afterwards; jobs under way go on.
-    """
-    config = load_config()
-    # Where no agent can be built that knows them, there must be no newer keys
-    installation.install_agent(config, keys.load_keys(config.keys))
-    keys.rotate(config.keys)
-    installation.install_agent(config, keys.load_keys(config.keys))
-    click.echo("New keys are in use after a restart. Run `shoplaunch skeleton install SERVER` for every server now.")
-
-
-@key.command("add")
-@click.argument("name")
-@json_option
-@errors_shown
-def add_key(name: str, as_json: bool) -> None:
-    """Add the key NAME for a billing system; its secret is shown this once."""
-    secret = installation.add_api_key(load_config(), name)
-    if as_json:
-        print_json({"name": name, "secret": secret})
-    else:
-        click.echo(f"Key:    {name}\nSecret: {secret}  (shown this once)")

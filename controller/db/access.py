@@ -1,4 +1,4 @@
-"""Queries on who may do what: operators, failed logins, keys of billing systems, the audit log."""
+"""Queries on operators and on the audit log."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from controller.db.tables import api_keys, audit, operators
-from shared.errors import ShoplaunchError
+from controller.db.tables import audit, operators
 
 
 def password_hash(connection: sa.Connection, user: str) -> str | None:
@@ -28,31 +27,17 @@ def list_operators(connection: sa.Connection) -> list[str]:
     return list(connection.execute(sa.select(operators.c.user).order_by(operators.c.user)).scalars())
 
 
-def add_key(connection: sa.Connection, name: str, secret_encrypted: str, now: float) -> None:
-    """Add a billing system's key. Raises ShoplaunchError `name_taken`."""
-    if key_secret(connection, name) is not None:
-        raise ShoplaunchError("name_taken", f"there is a key {name!r} already")
-    connection.execute(sa.insert(api_keys).values(name=name, secret_encrypted=secret_encrypted, created_at=now))
-
-
-def key_names(connection: sa.Connection) -> list[str]:
-    """Return the names of the billing systems' keys."""
-    return list(connection.execute(sa.select(api_keys.c.name).order_by(api_keys.c.name)).scalars())
-
-
-def key_secret(connection: sa.Connection, name: str) -> str | None:
-    """Return the key's encrypted secret, None when there is no such key."""
-    return connection.execute(sa.select(api_keys.c.secret_encrypted).where(api_keys.c.name == name)).scalar()
-
-
 def add_audit(connection: sa.Connection, now: float, user: str, action: str, job: str | None, detail: str) -> None:
     """Note who did what."""
-    connection.execute(sa.insert(audit).values(at=now, user=user, action=action, job=job, detail=detail[:500]))
+    values = {"user": user[:64], "action": action[:40], "job": job, "detail": detail[:500]}
+    connection.execute(sa.insert(audit).values(at=now, **values))
 
 
-def list_audit(connection: sa.Connection, limit: int, offset: int) -> list[sa.Row[Any]]:
-    """Return rows (at, user, action, job, detail), newest first."""
+def list_audit(connection: sa.Connection, limit: int, offset: int, user: str | None = None) -> list[sa.Row[Any]]:
+    """Return rows (at, user, action, job, detail), newest first; only those of `user` when it is given."""
     query = sa.select(audit.c.at, audit.c.user, audit.c.action, audit.c.job, audit.c.detail)
+    if user is not None:
+        query = query.where(audit.c.user == user)
     return list(connection.execute(query.order_by(audit.c.id.desc()).limit(limit).offset(offset)))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
+from controller.db import api_keys
 from controller.db.engine import transact
 from controller.db.tables import answers, used_signatures
 from shared.errors import ShoplaunchError
@@ -40,13 +42,18 @@ class RequestLog:
         self._engine = engine
         self._clock = clock
 
-    def use_signature(self, signature: str) -> None:
-        """Note that `signature` was used. Raises ShoplaunchError `request_unsigned` when it was used before."""
+    def use_signature(self, signature: str, signed_by: str = "") -> None:
+        """Note that `signature` of the key `signed_by` was used.
+
+        Raises ShoplaunchError `request_unsigned` when it was used before, `key_throttled` when the key asks too often.
+        """
         now = self._clock()
 
         def note(connection: sa.Connection) -> None:
             connection.execute(sa.delete(used_signatures).where(used_signatures.c.at < now - SIGNATURE_SECONDS))
-            connection.execute(sa.insert(used_signatures).values(signature=signature, at=now))
+            _require_rate(connection, signed_by, now)
+            connection.execute(sa.insert(used_signatures).values(signature=signature, at=now, signed_by=signed_by))
+            api_keys.used(connection, signed_by, now)
 
         try:
             transact(self._engine, note)
@@ -82,6 +89,20 @@ class RequestLog:
         """Give an event without an answer up, so that it may be sent again at once."""
         gone = sa.delete(answers).where(answers.c.event == event, answers.c.status.is_(None))
         transact(self._engine, lambda connection: connection.execute(gone))
+
+
+def _require_rate(connection: sa.Connection, signed_by: str, now: float) -> None:
+    """Raise ShoplaunchError `key_throttled` when the key has asked as often as it may."""
+    key = api_keys.find(connection, signed_by)
+    if key is None:
+        return
+    lately = (used_signatures.c.signed_by == signed_by, used_signatures.c.at > now - api_keys.RATE_SECONDS)
+    found = sa.select(sa.func.count(), sa.func.min(used_signatures.c.at)).where(*lately)
+    count, oldest = connection.execute(found).one()
+    if count >= key.rate:
+        wait = max(1, math.ceil(oldest + api_keys.RATE_SECONDS - now))
+        message = f"the key {signed_by} has asked {key.rate} times within a minute"
+        raise ShoplaunchError("key_throttled", message, retry_after_seconds=wait)
 
 
 def _known(connection: sa.Connection, event: str, fingerprint: str, now: float) -> Answer | None:

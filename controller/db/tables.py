@@ -36,12 +36,18 @@ operators = _table(
     sa.Column("password_hash", sa.String(255), nullable=False),
     sa.Column("created_at", sa.Double, nullable=False),
 )
-#: Keys of signed requests; the secret is encrypted.
+#: Keys of signed requests; the secret is encrypted. `scope` is JSON: what they may do (null: everything).
 api_keys = _table(
     "api_keys",
     sa.Column("name", sa.String(63), primary_key=True),
     sa.Column("secret_encrypted", Long, nullable=False),
     sa.Column("created_at", sa.Double, nullable=False),
+    sa.Column("scope", Long),
+    #: Signed requests a minute; null: as many as a key has without being asked.
+    sa.Column("rate", sa.Integer),
+    sa.Column("used_at", sa.Double),
+    #: A revoked key keeps its row: its name is in services, jobs and the audit log.
+    sa.Column("revoked_at", sa.Double),
 )
 servers = _table(
     "servers",
@@ -250,6 +256,9 @@ used_signatures = _table(
     "used_signatures",
     sa.Column("signature", sa.String(80), primary_key=True),
     sa.Column("at", sa.Double, nullable=False, index=True),
+    sa.Column("signed_by", sa.String(64), nullable=False, server_default=""),
+    # The rate of a key counts them
+    sa.Index("ix_used_signatures_signed_by_at", "signed_by", "at"),
 )
 login_failures = _table(
     "login_failures",

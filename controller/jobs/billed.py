@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from controller.db import bundles, jobs, servers, services
+from controller.db import api_keys, bundles, jobs, servers, services
 from controller.db.engine import reading
 from controller.jobs import hints, intake, view
 from controller.jobs.hosts import server_of_host
@@ -46,11 +46,15 @@ def status(service: Service, service_id: str, signed_by: str = "") -> dict[str, 
 def retry(service: Service, service_id: str, step: str | None, signed_by: str = "") -> dict[str, Any]:
     """Run the failed step again of the key's service, or try again to make the job; return the status.
 
-    Raises ShoplaunchError `service_unknown`, `illegal_transition`, `step_unknown`, and as `intake.take` does.
+    Raises ShoplaunchError `service_unknown`, `illegal_transition`, `step_unknown`, `key_forbidden`, and as
+    `intake.take` does.
     """
     with reading(service.engine) as connection:
+        key = api_keys.find(connection, signed_by)
         job = jobs.find_service(connection, service_id, signed_by)
         known = services.get(connection, signed_by, service_id)
+    if key is not None:
+        key.require("retry")
     if known is not None and known.terminated_at is not None:
         raise ShoplaunchError("illegal_transition", "the service was terminated")
     if known is not None and known.error is not None:

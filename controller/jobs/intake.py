@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
-from controller.db import jobs, servers, services
+from controller.db import api_keys, jobs, servers, services
 from controller.db.engine import reading, transact
 from controller.db.jobs import Job
 from controller.db.services import BilledService
@@ -39,14 +39,16 @@ def take(engine: sa.Engine, event: Mapping[str, Any], now: float, signed_by: str
     `signed_by` names the key of its signature: services of another key are others. Raises ShoplaunchError
     `order_invalid`; and, when no job can be made of it (it is noted all the same, so that `start` can try again),
     `domain_invalid`, `email_invalid`, `account_invalid`, `folder_*`, `server_unknown`, `server_ambiguous`,
-    `bundle_unknown`, `domain_busy`, `service_ending` (retryable). Whatever is refused is an open row of
-    controller.db.refused_orders.
+    `bundle_unknown`, `domain_busy`, `key_forbidden`, `service_ending` (retryable). Whatever is refused is an open row
+    of controller.db.refused_orders.
     """
     try:
         validate("billing-event", event, "order_invalid")
     except ShoplaunchError as error:
         refused_orders.refuse(engine, SOURCE, signed_by, event, error, now)
         raise
+    if event["event"] == TERMINATED:
+        _require_may_end(engine, event, now, signed_by)
     service = _noted(engine, event, now, signed_by)
     if event["event"] == TERMINATED:
         # Told late, it is the end of the account before this one
@@ -56,6 +58,17 @@ def take(engine: sa.Engine, event: Mapping[str, Any], now: float, signed_by: str
             refused_orders.end_service(engine, service, now)
     elif waiting_for(service) is None and service.terminated_at is None:
         start(engine, service, now)
+
+
+def _require_may_end(engine: sa.Engine, event: Mapping[str, Any], now: float, signed_by: str) -> None:
+    with reading(engine) as connection:
+        key = api_keys.find(connection, signed_by)
+    try:
+        if key is not None:
+            key.require("cancel")
+    except ShoplaunchError as error:
+        refused_orders.refuse(engine, SOURCE, signed_by, event, error, now)
+        raise
 
 
 def waiting_for(service: BilledService) -> str | None:

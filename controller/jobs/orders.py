@@ -13,7 +13,7 @@ from babel.core import get_global
 from sqlalchemy.exc import IntegrityError
 
 from controller.bundles.variants import spellings
-from controller.db import bundles, jobs, servers, steps
+from controller.db import api_keys, bundles, jobs, servers, steps
 from controller.db.bundles import Bundle
 from controller.db.engine import reading, transact
 from controller.db.jobs import Job
@@ -42,6 +42,8 @@ _TEXTS = ("shop_name", "first_name", "last_name")
 _LIMITED = {
     "shop_name": "shop.name", "first_name": "admin.first_name", "last_name": "admin.last_name", "email": "admin.email",
 }  # fmt: skip
+#: The source of orders that operators place themselves.
+OPERATORS = "command"
 #: Of an order that names none.
 DEFAULT_LANGUAGE = "en"
 _ID_ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789"
@@ -170,10 +172,11 @@ def place(engine: sa.Engine, order: Mapping[str, Any], source: str, now: float, 
 
     Raises ShoplaunchError `order_invalid`, `domain_invalid`, `email_invalid`, `account_invalid`, `folder_invalid`,
     `folder_reserved`, `folder_unsupported`, `server_unknown`, `bundle_unknown`, `language_missing`,
-    `currency_missing`, `domain_busy`.
+    `currency_missing`, `domain_busy`, `key_forbidden`.
     """
     found = checked(order)
     with reading(engine) as connection:
+        _require_allowed(connection, found, source, signed_by)
         servers.get(connection, found["server"])
         bundle = bundles.get(connection, found["bundle"])
     if "folder" in found and not bundle.folders:
@@ -192,6 +195,13 @@ def place(engine: sa.Engine, order: Mapping[str, Any], source: str, now: float, 
         # Somebody was faster; what is there now tells who
         with reading(engine) as connection:
             return _existing(connection, found, key)
+
+
+def _require_allowed(connection: sa.Connection, order: Mapping[str, Any], source: str, signed_by: str) -> None:
+    """Raise ShoplaunchError `key_forbidden` for what the key may not; an operator may everything."""
+    key = None if source == OPERATORS else api_keys.find(connection, signed_by)
+    if key is not None:
+        key.require_order(order)
 
 
 def _insert(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from controller.db import access, jobs, refused_orders, services
+from controller.db import api_keys, jobs, refused_orders, services
 from controller.db.engine import reading
 from controller.db.jobs import Job
 from controller.db.refused_orders import RefusedOrder
@@ -23,7 +23,7 @@ def send(service: Service, number: int) -> Job | None:
     """
     with reading(service.engine) as connection:
         order = refused_orders.get(connection, number)
-        signer_is_known = not order.signed_by or access.key_secret(connection, order.signed_by) is not None
+        signer_is_known = not order.signed_by or api_keys.secret(connection, order.signed_by) is not None
     if order.settled:
         raise ShoplaunchError("illegal_transition", "the order is settled already")
     if not signer_is_known:

@@ -12,8 +12,9 @@ from werkzeug.security import check_password_hash, generate_password_hash
 from controller.billing.base import Billing
 from controller.billing.channels import Way, channels
 from controller.config import Config
-from controller.db import access, jobs, proofs, servers, steps
+from controller.db import access, api_keys, jobs, proofs, servers, steps
 from controller.db import refused_orders as refused_rows
+from controller.db.api_keys import ApiKey
 from controller.db.engine import make_engine, reading, transact
 from controller.db.jobs import Job
 from controller.db.logins import LoginThrottle
@@ -104,7 +105,7 @@ class Service:
 
     def _key_names(self) -> list[str]:
         with reading(self.engine) as connection:
-            return access.key_names(connection)
+            return api_keys.names(connection)
 
     def _hinted(self, job: Job) -> Job:
         hints.give()
@@ -310,18 +311,24 @@ class Service:
     def signing_secret(self, key: str) -> bytes | None:
         """Return the secret of a billing system's key, None when there is no such key."""
         with reading(self.engine) as connection:
-            encrypted = access.key_secret(connection, key)
+            encrypted = api_keys.secret(connection, key)
         return None if encrypted is None else self.keys.decrypt(encrypted).encode("ascii")
+
+    def key(self, name: str) -> ApiKey:
+        """Return what a billing system's key may do. Raises key_unknown."""
+        with reading(self.engine) as connection:
+            return api_keys.get(connection, name)
 
     def audit(self, user: str, action: str, job: str | None = None, detail: str = "") -> None:
         """Note who did what."""
         now = self._clock()
         transact(self.engine, lambda connection: access.add_audit(connection, now, user, action, job, detail))
 
-    def list_audit(self, limit: int, offset: int) -> list[sa.Row[Any]]:
-        """Return the audit log's entries (at, user, action, job, detail), newest first."""
+    def list_audit(self, limit: int, offset: int, user: str | None = None) -> list[sa.Row[Any]]:
+        """Return the audit log's entries (at, user, action, job, detail), newest first; those of `user` alone where
+        it is given."""
         with reading(self.engine) as connection:
-            return access.list_audit(connection, limit, offset)
+            return access.list_audit(connection, limit, offset, user)
 
     def count_audit(self) -> int:
         """Return how many entries the audit log has."""

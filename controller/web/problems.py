@@ -35,6 +35,9 @@ STATUS = {
     "illegal_transition": 409,
     "internal": 500,
     "job_unknown": 404,
+    "key_forbidden": 422,
+    "key_throttled": 429,
+    "key_unknown": 404,
     "kind_unsupported": 409,
     "language_missing": 422,
     "login_throttled": 429,
@@ -66,7 +69,9 @@ def problem(error: ShoplaunchError, status: int | None = None) -> Response:
     response = Response(json.dumps(document, ensure_ascii=False), status, content_type=MEDIA_TYPE)
     if status == 401:
         response.headers["WWW-Authenticate"] = "Shoplaunch"
-    if status == 503:
+    if "retry_after_seconds" in error.details:
+        response.headers["Retry-After"] = str(error.details["retry_after_seconds"])
+    elif status == 503:
         response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
     return response
 

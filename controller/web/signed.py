@@ -14,9 +14,10 @@ from typing import Any
 from flask import Response, current_app, g, request
 
 from controller.db.requests import Answer, RequestLog
+from controller.network.words import shown
 from controller.web import problems
 from controller.web.context import request_log, service
-from controller.web.parsing import body
+from controller.web.parsing import body, json_body
 from shared.encoding import sha256_hex
 from shared.errors import ShoplaunchError
 
@@ -92,7 +93,7 @@ def signed(view: Callable[..., Response]) -> Callable[..., Response]:
         asked = verify()
         g.signed_by = asked.key
         log = request_log()
-        log.use_signature(asked.signature)
+        log.use_signature(asked.signature, asked.key)
         if request.method == "GET":
             return view(*args, **kwargs)
         first = log.claim(asked.name, asked.fingerprint)
@@ -108,6 +109,19 @@ def signed_by() -> str:
     return str(g.signed_by)
 
 
+def _audit(asked: SignedRequest, response: Response) -> None:
+    """Note what the key changed, or was refused, under its name."""
+    try:
+        told = json_body("order_invalid")
+    except ShoplaunchError:
+        told = {}
+    answer = response.get_json(silent=True, force=True) or {}
+    action = "retry" if request.path.endswith("/retry") else str(told.get("event") or "order")
+    number = (request.view_args or {}).get("service_id") or told.get("service_id")
+    words = [str(word)[:253] for word in (number, told.get("domain"), answer.get("code")) if word]
+    service().audit(f"key {asked.key}", shown(action, 40), answer.get("id"), shown(" ".join(words), 500))
+
+
 def _answer_once(log: RequestLog, asked: SignedRequest, view: Callable[[], Response]) -> Response:
     done = False
     try:
@@ -115,6 +129,7 @@ def _answer_once(log: RequestLog, asked: SignedRequest, view: Callable[[], Respo
             response = current_app.make_response(view())
         except ShoplaunchError as error:
             response = problems.problem(error)
+        _audit(asked, response)
         # Our own failures are not the event's answer: the same event may be tried again
         if response.status_code < 500:
             log.keep(

@@ -1,0 +1,190 @@
+"""`shoplaunch key …`: the installation's own keys, and those of billing systems with what each may do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from controller import installation, keys, keys_of_billing
+from controller.cli.output import errors_shown, json_option, print_json, print_rows
+from controller.config import load_config
+from controller.db.api_keys import OPERATIONS, RATE, ApiKey
+from controller.jobs.view import iso
+
+#: Of `--may`: nothing but ordering and asking.
+_NOTHING = "nothing"
+#: Of `--server` and `--bundle`: takes the limit back.
+_ANY = "*"
+_COLUMNS = (
+    ("name", "Key"), ("servers", "Servers"), ("bundles", "Bundles"), ("may", "May"), ("rate", "A minute"),
+    ("used_at", "Used last"), ("revoked_at", "Revoked"),
+)  # fmt: skip
+_TRAIL_COLUMNS = (("at", "When"), ("action", "What"), ("job", "Job"), ("detail", "About"))
+
+
+def register(group: click.Group) -> None:
+    """Add this module's commands to `group`."""
+    group.add_command(key)
+
+
+@click.group()
+def key() -> None:
+    """Keys: those that sign and encrypt, and those of billing systems."""
+
+
+@key.command()
+@errors_shown
+def rotate() -> None:
+    """Make newer keys beside the old ones, and an agent that knows them.
+
+    Restart the service and run `skeleton install` afterwards; jobs under way go on.
+    """
+    config = load_config()
+    # Where no agent can be built that knows them, there must be no newer keys
+    installation.install_agent(config, keys.load_keys(config.keys))
+    keys.rotate(config.keys)
+    installation.install_agent(config, keys.load_keys(config.keys))
+    click.echo("New keys are in use after a restart. Run `shoplaunch skeleton install SERVER` for every server now.")
+
+
+def _scope_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options that say what a key may do."""
+    options = (
+        click.option("--server", "servers", multiple=True, help="It orders for this server alone; * for all."),
+        click.option("--bundle", "bundles", multiple=True, help="It orders this bundle alone; * for all."),
+        click.option(
+            "--may",
+            multiple=True,
+            type=click.Choice([*OPERATIONS, _ANY, _NOTHING]),
+            help="It may do this besides ordering and asking, and nothing else; * for all.",
+        ),
+        click.option("--rate", type=click.IntRange(1), help=f"Requests a minute; {RATE} unless it is said."),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def _scope(
+    servers: tuple[str, ...], bundles: tuple[str, ...], may: tuple[str, ...], rate: int | None
+) -> dict[str, Any]:
+    """Return what was said of the key, as fields of ApiKey."""
+    found: dict[str, Any] = {}
+    for name, given in (("servers", servers), ("bundles", bundles), ("operations", may)):
+        if given:
+            found[name] = None if _ANY in given else tuple(sorted(set(given)))
+    if _NOTHING in may:
+        found["operations"] = tuple(one for one in found["operations"] or () if one != _NOTHING)
+    return {**found, **({} if rate is None else {"rate": rate})}
+
+
+def _show_secret(name: str, secret: str, as_json: bool) -> None:
+    if as_json:
+        print_json({"name": name, "secret": secret})
+    else:
+        click.echo(f"Key:    {name}\nSecret: {secret}  (shown this once)")
+
+
+@key.command("add")
+@click.argument("name")
+@_scope_options
+@json_option
+@errors_shown
+def add_key(name: str, as_json: bool, **scope: Any) -> None:
+    """Add the key NAME for a billing system; its secret is shown this once.
+
+    Without --server, --bundle and --may it may do everything that billing systems do.
+    """
+    secret = keys_of_billing.add(load_config(), ApiKey(name, **_scope(**scope)))
+    _show_secret(name, secret, as_json)
+
+
+@key.command("set")
+@click.argument("name")
+@_scope_options
+@errors_shown
+def set_key(name: str, **scope: Any) -> None:
+    """Change what the key NAME may do; what is not said stays."""
+    keys_of_billing.change(load_config(), name, **_scope(**scope))
+    click.echo(f"{name} changed. See `shoplaunch key list`.")
+
+
+@key.command("list")
+@json_option
+@errors_shown
+def list_keys(as_json: bool) -> None:
+    """List the keys of billing systems, what each may do, and when it was used last."""
+    rows = [_row(found, as_json) for found in keys_of_billing.listed(load_config())]
+    print_rows(rows, _COLUMNS, as_json=as_json, empty="No key yet. Add one: shoplaunch key add NAME")
+
+
+def _row(found: ApiKey, as_json: bool) -> dict[str, Any]:
+    lists = {"servers": found.servers, "bundles": found.bundles, "may": found.operations}
+    return {
+        "name": found.name,
+        **{name: _list(values, as_json) for name, values in lists.items()},
+        "rate": found.rate,
+        **{name: iso(getattr(found, name)) for name in ("created_at", "used_at", "revoked_at")},
+    }
+
+
+def _list(values: tuple[str, ...] | None, as_json: bool) -> Any:
+    if as_json:
+        return None if values is None else list(values)
+    return "all" if values is None else ", ".join(values) or "none"
+
+
+@key.command()
+@click.argument("name")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@json_option
+@errors_shown
+def renew(name: str, yes: bool, as_json: bool) -> None:
+    """Give the key NAME another secret, shown this once; its services stay, and the secret before ends at once."""
+    if not yes:
+        click.confirm(f"What signs as {name} is refused until it has the new secret. Go on?", abort=True)
+    _show_secret(name, keys_of_billing.renew(load_config(), name), as_json)
+
+
+@key.command()
+@click.argument("name")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@errors_shown
+def revoke(name: str, yes: bool) -> None:
+    """End the key NAME for good: what it signs is refused at once. Its jobs go on."""
+    if not yes:
+        click.confirm(f"Nothing that {name} signs is taken any more, for good. Go on?", abort=True)
+    keys_of_billing.revoke(load_config(), name)
+    click.echo(
+        f"{name} is revoked. A key with another name takes its services over: `shoplaunch key adopt NEW --of {name}`."
+    )
+
+
+@key.command()
+@click.argument("name")
+@click.option("--of", "former", default="", help="A revoked key; left out: what is no key's.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@errors_shown
+def adopt(name: str, former: str, yes: bool) -> None:
+    """Let the key NAME have the services and jobs of a revoked key, or those that are no key's."""
+    if not yes:
+        whose = former or "no key"
+        click.confirm(f"{name} sees, retries and ends what is of {whose} from now on. Go on?", abort=True)
+    adopted = keys_of_billing.adopt(load_config(), name, former)
+    click.echo(f"{name} has {adopted.count} more services.")
+    if adopted.left:
+        click.echo(f"Left, for {name} has services of these numbers: {', '.join(adopted.left)}")
+
+
+@key.command()
+@click.argument("name")
+@click.option("--limit", type=click.IntRange(1), default=100, show_default=True)
+@json_option
+@errors_shown
+def trail(name: str, limit: int, as_json: bool) -> None:
+    """Show what the key NAME did and was refused, newest first."""
+    found = keys_of_billing.trail(load_config(), name, limit)
+    rows = [{**row._mapping, "at": iso(row.at)} for row in found]
+    print_rows(rows, _TRAIL_COLUMNS, as_json=as_json, empty="Nothing yet.")

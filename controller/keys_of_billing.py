@@ -1,0 +1,135 @@
+"""Keys of billing systems: made, changed, renewed, handed on and revoked, each noted in the audit log."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+
+from controller.config import Config
+from controller.db import access, api_keys, bundles, jobs, servers
+from controller.db.api_keys import Adopted, ApiKey
+from controller.db.engine import make_engine, reading, transact
+from controller.jobs import orders
+from controller.keys import load_keys
+from shared.errors import ShoplaunchError
+
+#: As signed requests name it.
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}\Z")
+_WHO = "command line"
+Result = TypeVar("Result")
+
+
+def add(config: Config, key: ApiKey) -> str:
+    """Add the key; return its secret (hexadecimal), which is shown this once.
+
+    Raises ShoplaunchError `name_taken`, `login_invalid`, and `server_unknown`, `bundle_unknown` for what it names.
+    """
+    if not NAME.match(key.name):
+        raise ShoplaunchError("login_invalid", "a key's name is letters, digits, dots and dashes; at most 63")
+    secret = secrets.token_hex(32)
+    encrypted = load_keys(config.keys).encrypt(secret)
+
+    def work(connection: sa.Connection) -> str:
+        _require_known(connection, key)
+        api_keys.add(connection, replace(key, created_at=time.time()), encrypted)
+        return secret
+
+    return _noted(config, key.name, "key add", work)
+
+
+def change(config: Config, name: str, **changes: Any) -> ApiKey:
+    """The key may do what `changes` (fields of ApiKey) say; return it. Raises ShoplaunchError `key_unknown`."""
+
+    def work(connection: sa.Connection) -> ApiKey:
+        key = replace(api_keys.get(connection, name), **changes)
+        _require_known(connection, key)
+        api_keys.change(connection, key)
+        return key
+
+    return _noted(config, name, "key set", work)
+
+
+def renew(config: Config, name: str) -> str:
+    """Return another secret of the key, whose services stay; the one before ends. Raises `key_unknown`."""
+    secret = secrets.token_hex(32)
+    encrypted = load_keys(config.keys).encrypt(secret)
+
+    def work(connection: sa.Connection) -> str:
+        api_keys.get(connection, name)
+        api_keys.renew(connection, name, encrypted)
+        return secret
+
+    return _noted(config, name, "key renew", work)
+
+
+def revoke(config: Config, name: str) -> None:
+    """The key signs nothing any more. Raises ShoplaunchError `key_unknown`."""
+
+    def work(connection: sa.Connection) -> None:
+        api_keys.get(connection, name)
+        api_keys.revoke(connection, name, time.time())
+
+    _noted(config, name, "key revoke", work)
+
+
+def adopt(config: Config, name: str, former: str) -> Adopted:
+    """Give what is `former`'s ("": nobody's) to `name`.
+
+    Raises ShoplaunchError `key_unknown`; `illegal_transition` while `former` is in use.
+    """
+
+    def work(connection: sa.Connection) -> Adopted:
+        api_keys.get(connection, name)
+        before = api_keys.find(connection, former) if former else None
+        if former and before is None:
+            raise ShoplaunchError("key_unknown", f"there was no key {former[:80]!r}")
+        if before is not None and before.revoked_at is None:
+            raise ShoplaunchError("illegal_transition", f"the key {former} is in use; revoke it first")
+        adopted = api_keys.adopt(connection, name, former)
+        for job_id in adopted.orders:
+            # The same order told again by its new key is still the same
+            job = jobs.get(connection, job_id, lock=True)
+            jobs.update(
+                connection, job, time.time(), order_key=orders.order_key(job.order, name), updated_at=job.updated_at
+            )
+        return adopted
+
+    return _noted(config, name, f"key adopt {former}".strip(), work)
+
+
+def listed(config: Config) -> list[ApiKey]:
+    """Return all keys by name, revoked ones too."""
+    with reading(make_engine(config.database_url)) as connection:
+        return api_keys.listed(connection)
+
+
+def trail(config: Config, name: str, limit: int) -> list[sa.Row[Any]]:
+    """Return rows (at, user, action, job, detail) of what the key did, newest first."""
+    with reading(make_engine(config.database_url)) as connection:
+        if api_keys.find(connection, name) is None:
+            raise ShoplaunchError("key_unknown", f"there was no key {name[:80]!r}")
+        return access.list_audit(connection, limit, 0, f"key {name}"[:64])
+
+
+def _require_known(connection: sa.Connection, key: ApiKey) -> None:
+    for server in key.servers or ():
+        servers.get(connection, server)
+    for bundle in key.bundles or ():
+        bundles.get(connection, bundle)
+
+
+def _noted(config: Config, name: str, what: str, work: Callable[[sa.Connection], Result]) -> Result:
+    """Return what `work` does in one transaction with the note of it."""
+
+    def noted(connection: sa.Connection) -> Result:
+        done = work(connection)
+        access.add_audit(connection, time.time(), _WHO, what, None, name)
+        return done
+
+    return transact(make_engine(config.database_url), noted)
