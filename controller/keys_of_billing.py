@@ -100,7 +100,7 @@ def adopt(config: Config, name: str, former: str) -> Adopted:
             )
         return adopted
 
-    return _noted(config, name, f"key adopt {former}".strip(), work)
+    return _noted(config, name, "key adopt", work, f"{name} {former}".strip())
 
 
 def listed(config: Config) -> list[ApiKey]:
@@ -124,12 +124,12 @@ def _require_known(connection: sa.Connection, key: ApiKey) -> None:
         bundles.get(connection, bundle)
 
 
-def _noted(config: Config, name: str, what: str, work: Callable[[sa.Connection], Result]) -> Result:
+def _noted(config: Config, name: str, what: str, work: Callable[[sa.Connection], Result], detail: str = "") -> Result:
     """Return what `work` does in one transaction with the note of it."""
 
     def noted(connection: sa.Connection) -> Result:
         done = work(connection)
-        access.add_audit(connection, time.time(), _WHO, what, None, name)
+        access.add_audit(connection, time.time(), _WHO, what, None, detail or name)
         return done
 
     return transact(make_engine(config.database_url), noted)

@@ -9,7 +9,7 @@ import pytest
 from controller import backup as backups
 from controller import installation
 from controller.config import load_config
-from controller.db import access
+from controller.db import access, api_keys
 from controller.db.engine import make_engine, reading
 from controller.keys import load_keys
 from shared.errors import ShoplaunchError
@@ -55,7 +55,7 @@ def test_everything_comes_back(installed, saved, tmp_path):
     assert load_keys(config.keys).decrypt(read(engine).secrets_encrypted) == "s3cret"
     with reading(engine) as connection:
         assert access.list_operators(connection) == ["nora"]
-        assert access.key_secret(connection, "billing") is not None
+        assert api_keys.secret(connection, "billing") is not None
 
 
 def test_a_backup_is_for_its_owner_alone_and_holds_no_open_secret(saved):
