@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
@@ -51,6 +51,22 @@ class Keys:
         except InvalidToken:
             raise ShoplaunchError("config_invalid", "an encrypted value was made with a key that is gone") from None
 
+    def sealed_anew(self, text: str) -> str:
+        """Return what was encrypted by any of the keys encrypted by the newest; the same text when it is already.
+
+        Raises ShoplaunchError `config_invalid` for a lost key.
+        """
+        try:
+            Fernet(self.encryption[-1]).decrypt(text.encode("ascii"))
+        except InvalidToken:
+            return self.encrypt(self.decrypt(text))
+        return text
+
+    def newest(self) -> Keys:
+        """Return these keys without the old ones."""
+        newest = {name: getattr(self, name)[-1:] for name in MAKERS}
+        return replace(self, **newest)
+
     def _fernet(self) -> MultiFernet:
         return MultiFernet([Fernet(key) for key in reversed(self.encryption)])
 
@@ -69,6 +85,19 @@ def rotate(folder: Path) -> None:
     for name, make in MAKERS.items():
         path = folder / name
         write_durably(path, path.read_bytes() + (make() + "\n").encode("ascii"), 0o600)
+
+
+def old_files(folder: Path) -> list[Path]:
+    """Return the key files that hold more than the newest key."""
+    return [folder / name for name in MAKERS if len((folder / name).read_bytes().split()) > 1]
+
+
+def trim(folder: Path, name: str) -> None:
+    """Of the keys `name` the newest alone is left."""
+    path = folder / name
+    lines = path.read_bytes().split()
+    if len(lines) > 1:
+        write_durably(path, lines[-1] + b"\n", 0o600)
 
 
 def load_keys(folder: Path) -> Keys:

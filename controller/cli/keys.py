@@ -7,8 +7,9 @@ from typing import Any
 
 import click
 
-from controller import installation, keys, keys_of_billing
-from controller.cli.output import errors_shown, json_option, print_json, print_rows
+from controller import installation, key_retirement, keys, keys_of_billing
+from controller.cli.bars import Bars
+from controller.cli.output import console, errors_shown, json_option, print_json, print_rows
 from controller.config import load_config
 from controller.db.api_keys import OPERATIONS, RATE, ApiKey
 from controller.jobs.view import iso
@@ -47,6 +48,33 @@ def rotate() -> None:
     keys.rotate(config.keys)
     installation.install_agent(config, keys.load_keys(config.keys))
     click.echo("New keys are in use after a restart. Run `shoplaunch skeleton install SERVER` for every server now.")
+
+
+@key.command()
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--at-once", is_flag=True, help="Do not wait for jobs under way: they need `retry` afterwards.")
+@errors_shown
+def retire(yes: bool, at_once: bool) -> None:
+    """End every key but the newest: what is stored is sealed and signed anew, then the old ones go.
+
+    Run it when every `serve` and `worker` was restarted after `key rotate`; one that was broken off goes on at the next
+    time. Sessions, and links to status pages and passwords, that were made with old keys end with the next restart.
+    """
+    if not yes:
+        click.echo("Operators have to sign in again; links to clients' pages in mails sent before `key rotate` end.")
+        click.confirm("Was every `serve` and `worker` restarted after `key rotate`?", abort=True)
+    config = load_config()
+    with Bars(console()) as bars:
+        done = key_retirement.retire(
+            config, lambda known: installation.install_agent(config, known), bars, at_once=at_once
+        )
+    if done is None:
+        click.echo("There are no old keys. `shoplaunch key rotate` makes newer ones.")
+        return
+    click.echo(f"Sealed anew: {done.sealed}. Signed anew: {done.signed}. The old keys are gone.")
+    if done.unreadable:
+        click.echo(f"Unreadable before, and still: {done.unreadable}", err=True)
+    click.echo("Restart the service, then run `shoplaunch skeleton install SERVER` for every server.")
 
 
 def _scope_options(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -31,6 +31,7 @@ ACTIONS: dict[str, Any] = {
     "key set": lazy_gettext("Changed a key"),
     "key renew": lazy_gettext("Renewed a key"),
     "key revoke": lazy_gettext("Revoked a key"),
+    "key retire": lazy_gettext("Retired old keys"),
     "key adopt": lazy_gettext("Let a key take services over"),
     "password shown": lazy_gettext("Saw the password"),
     "password chosen": lazy_gettext("Chose a password"),

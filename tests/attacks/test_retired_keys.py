@@ -1,0 +1,250 @@
+"""Keys that were stolen and retired open nothing and sign nothing any more, and a kill on the way loses nothing."""
+
+from dataclasses import replace
+
+import pytest
+import sqlalchemy as sa
+from click.testing import CliRunner
+from cryptography.fernet import Fernet, InvalidToken
+
+from controller import installation, key_retirement, keys
+from controller.cli import main
+from controller.config import load_config
+from controller.db import servers
+from controller.db.engine import reading, transact
+from controller.db.servers import Server
+from controller.db.tables import jobs, metadata, workers
+from controller.jobs import certificate
+from controller.jobs.private import private_values, sealed
+from controller.jobs.service import Service, open_service
+from controller.jobs.tokens import Tokens
+from controller.keys import load_keys
+from controller.web.app import create_app
+from shared.errors import ShoplaunchError
+from tests.attacks.table import attack
+from tests.web_site import OPERATOR, PASSWORD, Site, csrf_of, furnish
+
+SECRET, TOKEN, OWN_TOKEN, PRIVATE = "billing's", "TOKEN12345", "OWNTOKEN12345", {"admin.password": "of the client"}
+
+
+class Silence:
+    """Progress that nobody watches."""
+
+    def phase(self, name, total=None):
+        pass
+
+    def advance(self, steps=1):
+        pass
+
+
+class Home:
+    """An installation with something in every sealed column, and keys that were rotated since."""
+
+    order, put, put_step, certify = Site.order, Site.put, Site.put_step, Site.certify
+
+    def __init__(self, folder):
+        self.environment = {"SHOPLAUNCH_HOME": str(folder)}
+        self.config = load_config(self.environment)
+        installation.ensure_installation(self.config)
+        installation.set_operator(self.config, OPERATOR, PASSWORD)
+        self.secret = installation.add_api_key(self.config, "billing")
+        self.old = load_keys(self.config.keys)
+        self.service = open_service(self.config)
+        transact(self.service.engine, furnish)
+        encrypt = self.old.encrypt
+        row = Server("cp1", "cpanel", url="https://cp1.example:2087", user="root", token_encrypted=encrypt(TOKEN))
+        row = replace(row, settings={"cpanel_token": encrypt(OWN_TOKEN)})
+        transact(self.service.engine, lambda connection: servers.add(connection, row, 1.0))
+        waiting, live = self.order(), self.order()
+        self.put(waiting, "received", **sealed(self.old, PRIVATE))
+        self.waiting = waiting.id
+        facts = {"shop_url": "http://a.example/", "admin_url": "http://a.example/admin/"}
+        self.live = self.put(live, "live", facts=facts).id
+        self.certify(self.service.get_job(self.live), {"stages": {}}, [])
+        keys.rotate(self.config.keys)
+        self.agents = []
+
+    def retire(self, **more):
+        """Retire the old keys, as the command does."""
+        return key_retirement.retire(self.config, self.agents.append, Silence(), **{"at_once": False, **more})
+
+    def opened(self):
+        """What is stored, opened with the keys there are now."""
+        known = load_keys(self.config.keys)
+        service = Service(self.config, self.service.engine, known)
+        with reading(service.engine) as connection:
+            row = servers.get(connection, "cp1")
+        return (
+            service.signing_secret("billing").decode(),
+            known.decrypt(row.token_encrypted),
+            known.decrypt(row.settings["cpanel_token"]),
+            private_values(known, service.get_job(self.waiting)),
+            service.certificate(self.live)["job"],
+        )
+
+    def stored(self):
+        """Every text in the database."""
+        with reading(self.service.engine) as connection:
+            for table in metadata.sorted_tables:
+                for row in connection.execute(sa.select(table)):
+                    yield from (value for value in row if isinstance(value, str))
+
+
+@pytest.fixture
+def home(tmp_path):
+    made = Home(tmp_path / "home")
+    yield made
+    made.service.engine.dispose()
+
+
+def all_there(home):
+    return (home.secret, TOKEN, OWN_TOKEN, PRIVATE, home.live)
+
+
+@attack("somebody has an old key and a copy of the database", "retired, the old key opens nothing that is stored")
+def test_a_retired_key_opens_nothing(home):
+    done = home.retire()
+    assert (done.sealed, done.signed, done.unreadable) == (4, 1, 0)
+    assert home.opened() == all_there(home)
+    old, found = Fernet(home.old.encryption[0]), 0
+    for text in home.stored():
+        for word in text.replace('"', " ").split():
+            if word.startswith("gAAAA"):
+                found += 1
+                with pytest.raises(InvalidToken):
+                    old.decrypt(word.encode())
+    assert found == 4
+    assert home.retire() is None
+
+
+@attack("somebody signs tokens, sessions, certificates and jobs with an old key", "nothing of it is believed")
+def test_a_retired_key_signs_nothing(home):
+    old_app = create_app(home.config, home.service).test_client()
+    page = old_app.get("/admin/login").text
+    form = {"user": OPERATOR, "password": PASSWORD, "csrf_token": csrf_of(page)}
+    assert old_app.post("/admin/login", data=form).status_code == 303
+    signed_before = home.service.signed_certificate(home.live)
+    home.retire()
+    now = load_keys(home.config.keys)
+    for name in keys.MAKERS:
+        assert len(getattr(now, name)) == 1 and getattr(now, name)[0] not in getattr(home.old, name)
+    with pytest.raises(ShoplaunchError, match="token_invalid"):
+        Tokens(now.tokens).read_agent(Tokens(home.old.tokens).for_agent("job", 1))
+    with pytest.raises(ShoplaunchError, match="certificate_invalid"):
+        certificate.read(signed_before, now.public_keys())
+    new_app = create_app(home.config, open_service(home.config)).test_client()
+    cookie = old_app.get_cookie("shoplaunch")
+    new_app.set_cookie("shoplaunch", cookie.value, domain="localhost")
+    assert new_app.get("/admin/jobs").status_code == 302
+    assert old_app.get("/admin/jobs").status_code == 200
+    assert [known.signing for known in home.agents] == [now.signing]
+
+
+class Killed(BaseException):
+    """The process was killed there."""
+
+
+def killed_at(home, number, monkeypatch):
+    """Retire until the `number`th write of database or disk; tell whether there was one."""
+    seen = []
+
+    def count(*_about):
+        seen.append(1)
+        if len(seen) == number:
+            raise Killed
+
+    def statement(_connection, _cursor, text, *_more):
+        if not text.lstrip().upper().startswith(("SELECT", "BEGIN", "PRAGMA")):
+            count()
+
+    real = keys.write_durably
+
+    def write(*words):
+        count()
+        real(*words)
+        count()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(keys, "write_durably", write)
+        patch.setattr(key_retirement, "make_engine", lambda _url: home.service.engine)
+        sa.event.listen(home.service.engine, "before_cursor_execute", statement)
+        try:
+            home.retire()
+        except Killed:
+            return True
+        finally:
+            sa.event.remove(home.service.engine, "before_cursor_execute", statement)
+    return False
+
+
+@attack("the machine loses power while keys are retired", "everything is readable, and the next try does the rest")
+def test_a_kill_at_any_instant_loses_nothing(home, monkeypatch):
+    kills = 0
+    for number in range(1, 100):
+        keys.rotate(home.config.keys)
+        if not killed_at(home, number, monkeypatch):
+            break
+        kills += 1
+        assert home.opened() == all_there(home), number
+        home.retire()
+        assert home.opened() == all_there(home), number
+        assert keys.old_files(home.config.keys) == []
+    assert kills > 10
+
+
+@attack("keys are retired while a process still seals by an old one", "it is refused before anything is changed")
+def test_keys_in_use_are_not_retired(home):
+    def put(started_at):
+        transact(home.service.engine, lambda connection: connection.execute(sa.delete(workers)))
+        row = {"name": "w", "started_at": started_at, "beat_at": started_at}
+        transact(home.service.engine, lambda connection: connection.execute(sa.insert(workers).values(**row)))
+
+    rotated = (home.config.keys / "tokens").stat().st_mtime
+    put(rotated - 1)
+    with pytest.raises(ShoplaunchError, match="keys_in_use"):
+        home.retire(at_once=True)
+    put(rotated + 1)
+    home.put(home.service.get_job(home.waiting), "restoring", dropped_at=rotated - 5)
+    with pytest.raises(ShoplaunchError, match=home.waiting):
+        home.retire()
+    assert len(keys.old_files(home.config.keys)) == 4
+    assert home.retire(at_once=True) is not None
+
+
+def test_what_a_forgotten_process_goes_on_sealing_stops_it(home, monkeypatch):
+    real = key_retirement._put
+
+    def put(engine, *about):
+        done = real(engine, *about)
+        seal = sa.update(jobs).where(jobs.c.id == home.waiting).values(**sealed(home.old, PRIVATE))
+        transact(engine, lambda connection: connection.execute(seal))
+        return done
+
+    monkeypatch.setattr(key_retirement, "_put", put)
+    with pytest.raises(ShoplaunchError, match="keys_in_use"):
+        home.retire()
+    assert home.opened() == all_there(home)
+
+
+def test_the_command_asks_first(home, monkeypatch):
+    monkeypatch.setattr(installation, "install_agent", lambda _config, known: home.agents.append(known))
+
+    def command(*words, **more):
+        return CliRunner().invoke(main, ["key", "retire", *words], env=home.environment, **more)
+
+    assert command(input="n\n").exit_code == 1
+    assert len(keys.old_files(home.config.keys)) == 4
+    done = command("--yes")
+    assert done.exit_code == 0 and "Sealed anew: 4" in done.output, done.output
+    assert "no old keys" in command("--yes").output
+
+
+def test_every_sealed_column_is_known():
+    known = {(table, column) for table, column, _member in key_retirement.SEALED}
+    there = {
+        (table.name, name)
+        for table in metadata.sorted_tables
+        for name in [column.name for column in table.c]
+        if "encrypted" in name
+    }
+    assert there - known == set()
