@@ -62,9 +62,9 @@ class Adopted:
 
 def _key(row: sa.Row[Any]) -> ApiKey:
     scope = json.loads(row.scope or "{}")
-    lists = {name: tuple(scope[name]) for name in _LISTS if name in scope}
-    times = {name: getattr(row, name) for name in ("created_at", "used_at", "revoked_at")}
-    return ApiKey(row.name, **lists, rate=row.rate or RATE, **times)
+    values: dict[str, Any] = {name: tuple(scope[name]) for name in _LISTS if name in scope}
+    values |= {name: getattr(row, name) for name in ("created_at", "used_at", "revoked_at")}
+    return ApiKey(row.name, rate=row.rate or RATE, **values)
 
 
 _NAMES = ("name", "scope", "rate", "created_at", "used_at", "revoked_at")

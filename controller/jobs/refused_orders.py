@@ -57,8 +57,8 @@ def refuse(
 def note_service(connection: sa.Connection, service: BilledService, source: str, now: float) -> None:
     """Keep that no job could be made of what billing told of the service; its row says why."""
     key = _key(source, service.signed_by, service.service_id, {})
-    values = {"source": source, "signed_by": service.signed_by, "service_id": service.service_id}
-    values["error"] = dict(service.error or {})
+    whose = {"source": source, "signed_by": service.signed_by, "service_id": service.service_id}
+    values = {**whose, "error": dict(service.error or {})}
     refused_orders.note(connection, key, now, **values, **_shown(service.wanted or {}))
 
 
