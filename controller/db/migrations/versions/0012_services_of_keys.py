@@ -48,13 +48,17 @@ def _renew_primary_key(columns: list[str]) -> None:
         # One statement: there is no moment without a key
         op.execute(f"ALTER TABLE services DROP PRIMARY KEY, ADD PRIMARY KEY ({', '.join(columns)})")
         return
-    with op.batch_alter_table("services", recreate="always", copy_from=_services(columns)):
-        pass
+    table = _services(columns)
+    names = ", ".join(column.name for column in table.columns)
+    op.execute(sa.schema.CreateTable(table))
+    op.execute(f"INSERT INTO {table.name} ({names}) SELECT {names} FROM services")
+    op.drop_table("services")
+    op.rename_table(table.name, "services")
 
 
 def _services(primary_key: list[str]) -> sa.Table:
     return sa.Table(
-        "services",
+        "services_anew",
         sa.MetaData(),
         _key(),
         sa.Column("service_id", sa.String(length=64), nullable=False),
