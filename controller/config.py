@@ -96,11 +96,14 @@ def home_folder(environment: Mapping[str, str] | None = None) -> Path:
     return Path(environment.get(PREFIX + "HOME") or DEFAULT_HOME)
 
 
-def load_config(environment: Mapping[str, str] | None = None) -> Config:
-    """Return the configuration; a missing file means defaults. Raises config_invalid naming the setting."""
+def load_config(environment: Mapping[str, str] | None = None, file: Path | None = None) -> Config:
+    """Return the configuration, its settings those of `file` where one is given; a missing file means defaults.
+
+    Raises config_invalid naming the setting.
+    """
     environment = os.environ if environment is None else environment
     home = home_folder(environment)
-    values = _read(home / FILE_NAME)
+    values = _read(file or home / FILE_NAME)
     unknown = sorted(set(values) - _TOP)
     if unknown:
         raise ShoplaunchError("config_invalid", f"{FILE_NAME} has no setting {unknown[0]!r}")

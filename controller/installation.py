@@ -12,6 +12,7 @@ from werkzeug.security import generate_password_hash
 
 from controller import keys_of_billing
 from controller.bundles.agent_build import build_agent, launcher
+from controller.bundles.progress import Progress
 from controller.config import FILE_NAME, Config
 from controller.db import access, migrate
 from controller.db.api_keys import ApiKey
@@ -77,12 +78,18 @@ def ensure_installation(config: Config) -> None:
     migrate_database(config)
 
 
-def migrate_database(config: Config) -> None:
-    """The database has this version's tables; one on SQLite is for us alone to read."""
+def migrate_database(config: Config, progress: Progress | None = None) -> None:
+    """The database has this version's tables; one on SQLite is for us alone to read.
+
+    Raises as controller.db.migrate.upgrade does.
+    """
     engine = make_engine(config.database_url)
     try:
         _close_to_others(engine)
-        migrate.upgrade(engine)
+        if progress is not None:
+            with reading(engine) as connection:
+                progress.phase("Migrating the database", len(migrate.pending(connection)))
+        migrate.upgrade(engine, applied=None if progress is None else progress.advance)
     finally:
         engine.dispose()
 

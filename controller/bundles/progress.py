@@ -13,3 +13,13 @@ class Progress(Protocol):
 
     def advance(self, steps: int = 1) -> None:
         """So many steps of the phase are done."""
+
+
+class NoProgress:
+    """A Progress that nobody watches."""
+
+    def phase(self, name: str, total: int | None = None) -> None:
+        """Nothing is drawn."""
+
+    def advance(self, steps: int = 1) -> None:
+        """Nothing is drawn."""

@@ -6,6 +6,11 @@ import importlib
 
 import click
 
+from controller.cli.output import errors_shown
+from controller.config import home_folder, load_config
+
+#: As controller.backups.restoring calls it; to load that takes longer than many a command.
+RESTORING = ".restoring"
 #: Module -> the commands it adds.
 MODULES = {
     "setup": ("init", "migrate", "doctor", "user"),
@@ -42,5 +47,9 @@ class Commands(click.Group):
 
 @click.group(cls=Commands)
 @click.version_option(package_name="shoplaunch")
+@errors_shown
 def main() -> None:
     """Give every new hosting account a working shop, by itself."""
+    if (home_folder() / RESTORING).is_dir():
+        # A restore was cut off: nothing may see half of it
+        importlib.import_module("controller.backups").settle(load_config())

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeElapsedColumn
+
+from controller.bundles import progress
 
 
 class Bars:
@@ -50,3 +54,14 @@ class Bars:
         self._drawn.update(self._task, total=total, completed=total)
         if not self._console.is_terminal:
             self._console.print(f"{self._name}: {time.monotonic() - self._since:.1f} s")
+
+
+@contextmanager
+def bars_on_terminal() -> Iterator[progress.Progress]:
+    """Give bars on standard error where that is a terminal; elsewhere nothing is drawn."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield progress.NoProgress()
+        return
+    with Bars(console) as bars:
+        yield bars

@@ -9,6 +9,7 @@ import click
 
 from controller import doctor as examination
 from controller import installation, keys, operator_address
+from controller.cli.bars import bars_on_terminal
 from controller.cli.output import FAILED, PARTLY_DONE, errors_shown, json_option, print_json, print_rows, show_error
 from controller.config import load_config
 from shared.errors import ShoplaunchError, advice
@@ -108,7 +109,8 @@ def migrate() -> None:
 
     To be run after every update, then `skeleton install` for every server. Exit code 3: the agent could not be built.
     """
-    installation.migrate_database(load_config())
+    with bars_on_terminal() as progress:
+        installation.migrate_database(load_config(), progress)
     click.echo("The database is of this version.")
     problem = _agent_problem()
     if problem is not None:

@@ -87,6 +87,11 @@ def _alone(connection: sa.Connection) -> Iterator[None]:
         raise
 
 
+def known() -> set[str]:
+    """Return every revision there is."""
+    return {step.revision for step in ScriptDirectory.from_config(_config()).walk_revisions()}
+
+
 def pending(connection: sa.Connection) -> list[str]:
     """Return the revisions that are still to be applied, the oldest first."""
     found = revision(connection)

@@ -1,0 +1,159 @@
+"""Rows of a backup into the database in one transaction; those of earlier revisions by way of another database."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError
+
+from controller.backups import archive, snapshot
+from controller.backups.archive import Summary
+from controller.backups.reading import Nobody, Passphrase, read
+from controller.bundles.progress import Progress
+from controller.db import access, migrate
+from controller.db.engine import make_engine, transact
+from controller.db.tables import audit, metadata
+from shared.errors import ShoplaunchError
+
+#: As the audit log calls it; its detail is the restore's token.
+ACTION = "backup.restore"
+_BATCH_ROWS = 200
+_BATCH_CHARS = 1024 * 1024
+
+
+class Source:
+    """A backup that was read once and found whole."""
+
+    def __init__(self, file: Path, passphrase: Passphrase, summary: Summary) -> None:
+        self.file, self.passphrase, self.summary = file, passphrase, summary
+
+
+def load(engine: sa.Engine, source: Source, token: str, scratch: Path, progress: Progress) -> None:
+    """The database holds what the backup does, and the audit log the token; or everything is as it was.
+
+    Raises ShoplaunchError `name_taken` when there are jobs already, `backup_damaged`, `backup_newer`, `restore_failed`,
+    `database_busy`.
+    """
+    if source.summary.format == archive.FORMAT and source.summary.revision == migrate.newest():
+        progress.phase("Restoring", source.file.stat().st_size)
+        _replace(engine, token, lambda connection: _from_file(connection, source, progress))
+        return
+    earlier = _of_this_version(source, scratch, progress)
+    try:
+        progress.phase("Restoring", sum(source.summary.tables.values()))
+        _replace(engine, token, lambda connection: _from_database(connection, earlier, progress))
+    finally:
+        earlier.dispose()
+
+
+def was_loaded(engine: sa.Engine, token: str) -> bool:
+    """Tell whether the database is the one that `load` made with this token."""
+    # Locked: a commit that is under way yet is waited for
+    query = sa.select(audit.c.id).where(audit.c.action == ACTION, audit.c.detail == token).with_for_update()
+    return transact(engine, lambda connection: connection.execute(query).first() is not None)
+
+
+def _replace(engine: sa.Engine, token: str, fill: Callable[[sa.Connection], None]) -> None:
+    def work(connection: sa.Connection) -> None:
+        if connection.execute(sa.select(metadata.tables["jobs"].c.id).limit(1)).first() is not None:
+            raise ShoplaunchError("name_taken", "this installation has jobs already; restore into an empty one")
+        for table in reversed(metadata.sorted_tables):
+            connection.execute(sa.delete(table))
+        fill(connection)
+        access.add_audit(connection, time.time(), "command", ACTION, None, token)
+
+    try:
+        transact(engine, work)
+    except ShoplaunchError as problem:
+        if problem.code == "database_busy" and not problem.details.get("passing", True):
+            raise ShoplaunchError("restore_failed", problem.message) from problem
+        raise
+    except DBAPIError as problem:
+        raise ShoplaunchError("restore_failed", f"the controller's database: {problem.orig}"[:300]) from problem
+
+
+class Batches:
+    """Rows that go into the database many at a time."""
+
+    def __init__(self, connection: sa.Connection, tables: sa.MetaData) -> None:
+        self._connection, self._tables = connection, tables.tables
+        self._name, self._rows, self._chars = "", list[dict[str, Any]](), 0
+
+    def add(self, table: str, row: dict[str, Any]) -> None:
+        """The row is written, now or when enough have come."""
+        if table != self._name or len(self._rows) >= _BATCH_ROWS or self._chars >= _BATCH_CHARS:
+            self.flush()
+        self._name = table
+        self._rows.append(row)
+        self._chars += sum(len(value) for value in row.values() if isinstance(value, str | bytes))
+
+    def flush(self) -> None:
+        """Every row is written."""
+        if self._rows:
+            self._connection.execute(sa.insert(self._tables[self._name]), self._rows)
+        self._rows, self._chars = [], 0
+
+
+class _Loader(Nobody):
+    """Takes the rows of a backup into a database."""
+
+    def __init__(self, batches: Batches) -> None:
+        self._batches = batches
+
+    def row(self, table: str, row: dict[str, Any]) -> None:
+        """Write the row."""
+        self._batches.add(table, row)
+
+
+def _from_file(connection: sa.Connection, source: Source, progress: Progress) -> None:
+    _read_again(Batches(connection, metadata), source, progress)
+
+
+def _read_again(batches: Batches, source: Source, progress: Progress) -> None:
+    if read(source.file, source.passphrase, _Loader(batches), progress) != source.summary:
+        raise ShoplaunchError("backup_damaged", f"{source.file} was changed while it was read")
+    batches.flush()
+
+
+def _from_database(connection: sa.Connection, earlier: sa.Engine, progress: Progress) -> None:
+    batches = Batches(connection, metadata)
+    with snapshot.snapshot(earlier) as other:
+        for table in metadata.sorted_tables:
+            for row in snapshot.rows(other, table):
+                batches.add(table.name, dict(row._mapping))
+                progress.advance()
+    batches.flush()
+
+
+def _of_this_version(source: Source, scratch: Path, progress: Progress) -> sa.Engine:
+    """Return a database in the file `scratch` that holds what the backup does, migrated to this version."""
+    if source.summary.revision not in migrate.known():
+        raise ShoplaunchError("backup_newer", f"its database is of revision {source.summary.revision[:20]}")
+    engine = make_engine(f"sqlite:///{scratch}")
+    migrate.upgrade(engine, source.summary.revision)
+    tables = sa.MetaData()
+    tables.reflect(engine)
+
+    def work(connection: sa.Connection) -> None:
+        # Tables come in the order of their names
+        connection.exec_driver_sql("PRAGMA defer_foreign_keys=ON")
+        _read_again(Batches(connection, tables), source, progress)
+
+    progress.phase("Reading the earlier version's database", source.file.stat().st_size)
+    try:
+        transact(engine, work)
+    except DBAPIError as problem:
+        raise ShoplaunchError("backup_damaged", f"{source.file}: {problem.orig}"[:300]) from problem
+    migrate.upgrade(engine)
+    return engine
+
+
+def bundles(engine: sa.Engine) -> list[tuple[str, int]]:
+    """Return (name, size) of the bundles the database knows."""
+    table = metadata.tables["bundles"]
+    query = sa.select(table.c.name, table.c.size).order_by(table.c.name)
+    return [(name, size) for name, size in transact(engine, lambda connection: connection.execute(query).all())]

@@ -1,0 +1,116 @@
+"""The database of backups of format 1, one JSON document of any size, read a row at a time."""
+
+from __future__ import annotations
+
+import codecs
+import json
+from collections.abc import Iterator
+from typing import IO, Any
+
+_READ_BYTES = 256 * 1024
+_SPACE = " \t\r\n"
+
+
+def read(stream: IO[bytes]) -> tuple[str, Iterator[tuple[str, dict[str, Any] | None]]]:
+    """Return (revision, rows): each (table, row), and once (table, None) before the rows of a table.
+
+    Raises ValueError for what is no such document, here or while rows are taken.
+    """
+    text = _Text(stream)
+    text.expect("{")
+    head: dict[str, Any] = {}
+    while True:
+        name = text.value()
+        text.expect(":")
+        if name == "tables":
+            break
+        head[name] = text.value()
+        text.expect(",")
+    if head.get("format") != 1 or not isinstance(head.get("revision"), str):
+        raise ValueError("neither format nor revision")
+    return head["revision"], _tables(text)
+
+
+def _tables(text: _Text) -> Iterator[tuple[str, dict[str, Any] | None]]:
+    text.expect("{")
+    while True:
+        table = str(text.value())
+        text.expect(":")
+        yield table, None
+        for row in text.values():
+            yield table, row
+        if text.expect(",}") == "}":
+            break
+    text.expect("}")
+    text.end()
+
+
+class _Text:
+    """Text read in pieces, from which one JSON value after another is taken."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+        self._decoder = codecs.getincrementaldecoder("utf-8")()
+        self._json = json.JSONDecoder()
+        self._text, self._place, self._ended = "", 0, False
+
+    def _more(self) -> None:
+        # As much again as what was too short: a value of any size is read a few times only
+        data = self._stream.read(max(_READ_BYTES, len(self._text) - self._place))
+        self._ended = not data
+        self._text = self._text[self._place :] + self._decoder.decode(data, final=self._ended)
+        self._place = 0
+
+    def _skip_space(self) -> None:
+        while True:
+            while self._place < len(self._text) and self._text[self._place] in _SPACE:
+                self._place += 1
+            if self._place < len(self._text) or self._ended:
+                return
+            self._more()
+
+    def expect(self, marks: str) -> str:
+        """Take one of these characters and return it. Raises ValueError for another one."""
+        self._skip_space()
+        found = self._text[self._place : self._place + 1]
+        if not found or found not in marks:
+            raise ValueError(f"one of {marks!r} is missing")
+        self._place += 1
+        return found
+
+    def value(self) -> Any:
+        """Take a value and return it. Raises ValueError."""
+        self._skip_space()
+        while True:
+            try:
+                value, end = self._json.raw_decode(self._text, self._place)
+            except ValueError:
+                if self._ended:
+                    raise
+            else:
+                # A number may go on behind what was read
+                if end < len(self._text) or self._ended:
+                    self._place = end
+                    return value
+            self._more()
+
+    def values(self) -> Iterator[dict[str, Any]]:
+        """Take a list of objects and yield each. Raises ValueError."""
+        self.expect("[")
+        self._skip_space()
+        if self._text[self._place : self._place + 1] == "]":
+            self.expect("]")
+            return
+        while True:
+            value = self.value()
+            if not isinstance(value, dict):
+                raise ValueError("a row is no object")
+            yield value
+            if self.expect(",]") == "]":
+                return
+
+    def end(self) -> None:
+        """Raise ValueError when something is left."""
+        self._skip_space()
+        if self._place < len(self._text):
+            raise ValueError("something follows the document")

@@ -1,0 +1,261 @@
+"""Reads a backup once from end to end, and looks at all that can be wrong with it: digests, counts, references."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import tarfile
+import zlib
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any, Protocol
+
+from controller.backups import archive, old_format
+from controller.backups.archive import Summary
+from controller.backups.sealing import MAGIC, SealedReader
+from controller.bundles.progress import NoProgress, Progress
+from controller.db.tables import metadata
+from shared.errors import ShoplaunchError
+
+_COPY_BYTES = 256 * 1024
+_MAX_HEADER_BYTES = 64 * 1024 * 1024
+#: Gives the passphrase; called when the backup is sealed. Raises ShoplaunchError `passphrase_missing`.
+Passphrase = Callable[[], str]
+
+
+class Taker(Protocol):
+    """Takes what is read, in the order of the file."""
+
+    def begin(self, revision: str) -> None:
+        """The database is of this revision; nothing else came before."""
+
+    def file(self, name: str, content: Iterator[bytes]) -> None:
+        """A file of the installation."""
+
+    def row(self, table: str, row: dict[str, Any]) -> None:
+        """A row."""
+
+
+class Nobody:
+    """A Taker that keeps nothing."""
+
+    def begin(self, revision: str) -> None:
+        """Nothing is kept."""
+
+    def file(self, name: str, content: Iterator[bytes]) -> None:
+        """Read the file to its end."""
+        for _piece in content:
+            pass
+
+    def row(self, table: str, row: dict[str, Any]) -> None:
+        """Nothing is kept."""
+
+
+def read(source: Path, passphrase: Passphrase, taker: Taker, progress: Progress | None = None) -> Summary:
+    """Give `taker` all that is in the backup; return what that was. What was given counts only once this returns.
+
+    Raises ShoplaunchError `backup_damaged`, `passphrase_missing`, `passphrase_wrong`, OSError.
+    """
+    with source.open("rb") as stream:
+        counted = _Counted(stream, progress or NoProgress())
+        try:
+            with _opened(counted, passphrase) as opened:
+                return _Reading(taker).run(opened)
+        except gzip.BadGzipFile as error:
+            problem: Exception = error
+        except (tarfile.TarError, EOFError, zlib.error, ValueError, TypeError, KeyError, AttributeError) as error:
+            problem = error
+    text = str(problem) if isinstance(problem, tarfile.TarError | EOFError) else type(problem).__name__
+    raise ShoplaunchError("backup_damaged", f"{source} is not a whole backup: {text}"[:300]) from problem
+
+
+class _Counted:
+    """A file whose reader is seen to get on."""
+
+    def __init__(self, stream: IO[bytes], progress: Progress) -> None:
+        self._stream, self._progress = stream, progress
+        self.sealed = stream.read(len(MAGIC)) == MAGIC
+        if not self.sealed:
+            stream.seek(0)
+
+    def read(self, count: int = -1) -> bytes:
+        data = self._stream.read(count)
+        self._progress.advance(len(data))
+        return data
+
+
+@contextmanager
+def _opened(source: Any, passphrase: Passphrase) -> Iterator[tuple[tarfile.TarFile, gzip.GzipFile]]:
+    inner = SealedReader(source, passphrase()) if source.sealed else source
+    with gzip.GzipFile(fileobj=inner, mode="rb") as unzipped, tarfile.open(fileobj=unzipped, mode="r|") as tar:
+        yield tar, unzipped
+
+
+class _Reading:
+    """One reading of a backup."""
+
+    def __init__(self, taker: Taker) -> None:
+        self._taker = taker
+        self._found = Summary(format=0)
+        self._members: list[list[Any]] = []
+        self._columns: dict[str, list[str]] = {}
+        self._references = _References()
+
+    def run(self, opened: tuple[tarfile.TarFile, gzip.GzipFile]) -> Summary:
+        """Read everything. Raises what is wrong with it."""
+        tar, unzipped = opened
+        index: dict[str, Any] | None = None
+        for entry in tar:
+            _forget(tar)
+            stream = tar.extractfile(entry) if entry.isfile() else None
+            if stream is None or index is not None:
+                raise _unknown(entry.name)
+            if entry.name == archive.INDEX and self._found.format == archive.FORMAT:
+                index = _document(stream)
+            else:
+                self._member(entry.name, stream)
+        # Behind the last member is the digest of all of them
+        while unzipped.read(_COPY_BYTES):
+            pass
+        self._check(index)
+        return self._found
+
+    def _member(self, name: str, stream: IO[bytes]) -> None:
+        digest, first = _Digest(stream), self._found.format == 0
+        if first and name == archive.HEADER:
+            self._header(_document(digest))
+        elif first and name == archive.OLD_DATABASE:
+            self._old_database(digest)
+        elif first:
+            raise ShoplaunchError("backup_damaged", "this is no whole backup: there is no database in it")
+        elif archive.is_file_of_installation(name) and name not in self._found.files:
+            self._found.files.append(name)
+            self._taker.file(name, iter(lambda: digest.read(_COPY_BYTES), b""))
+        elif self._found.format == archive.FORMAT and name.startswith(f"{archive.DATABASE}/"):
+            self._piece(name, digest)
+        else:
+            raise _unknown(name)
+        digest.read_rest()
+        self._members.append([name, digest.size, digest.hexdigest()])
+
+    def _header(self, document: dict[str, Any]) -> None:
+        if document["format"] != archive.FORMAT:
+            raise ShoplaunchError("backup_newer", f"the backup's format is {document['format']!r:.20}")
+        self._begin(archive.FORMAT, str(document["revision"]))
+        self._columns = {str(table): [str(name) for name in names] for table, names in document["columns"].items()}
+        self._found.tables = dict.fromkeys(self._columns, 0)
+
+    def _begin(self, form: int, revision: str) -> None:
+        self._found.format, self._found.revision = form, revision
+        self._taker.begin(revision)
+
+    def _piece(self, name: str, lines: _Digest) -> None:
+        table = name.split("/")[1]
+        columns = self._columns[table]
+        for line in lines:
+            values = archive.row_of(line)
+            self._row(table, dict(zip(columns, values, strict=True)))
+
+    def _old_database(self, stream: _Digest) -> None:
+        revision, rows = old_format.read(stream)  # type: ignore[arg-type]
+        self._begin(1, revision)
+        for table, row in rows:
+            if row is None:
+                self._found.tables[table] = 0
+            else:
+                self._row(table, row)
+
+    def _row(self, table: str, row: dict[str, Any]) -> None:
+        self._found.tables[table] += 1
+        self._references.note(table, row)
+        self._taker.row(table, row)
+
+    def _check(self, index: dict[str, Any] | None) -> None:
+        if self._found.format == 0:
+            raise ShoplaunchError("backup_damaged", "this is no whole backup: there is no database in it")
+        if self._found.format == archive.FORMAT:
+            if index is None:
+                raise ShoplaunchError("backup_damaged", "the backup ends before its index")
+            if index["members"] != self._members or index["tables"] != self._found.tables:
+                raise ShoplaunchError("backup_damaged", "the backup is not what its index says")
+        self._references.check()
+        self._found.digest = archive.digest_of(self._members)
+
+
+class _Digest:
+    """A member of the archive whose bytes are digested while they are read."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream, self._hash, self.size = stream, hashlib.sha256(), 0
+
+    def read(self, count: int = -1) -> bytes:
+        return self._noted(self._stream.read(count))
+
+    def __iter__(self) -> Iterator[bytes]:
+        return map(self._noted, self._stream)
+
+    def read_rest(self) -> None:
+        while self.read(_COPY_BYTES):
+            pass
+
+    def hexdigest(self) -> str:
+        return self._hash.hexdigest()
+
+    def _noted(self, data: bytes) -> bytes:
+        self._hash.update(data)
+        self.size += len(data)
+        return data
+
+
+class _References:
+    """Rows that others refer to are there."""
+
+    def __init__(self) -> None:
+        self._wanted: dict[tuple[str, str], set[Any]] = defaultdict(set)
+        self._there: dict[tuple[str, str], set[Any]] = defaultdict(set)
+        keys = [
+            (table, column, key)
+            for table in metadata.tables.values()
+            for column in table.c
+            for key in column.foreign_keys
+        ]
+        self._of = defaultdict(list)
+        for table, column, key in keys:
+            self._of[table.name].append((column.name, (key.column.table.name, key.column.name)))
+        self._to = {target for pairs in self._of.values() for _name, target in pairs}
+
+    def note(self, table: str, row: dict[str, Any]) -> None:
+        for target in self._to:
+            if target[0] == table:
+                self._there[target].add(row.get(target[1]))
+        for name, target in self._of.get(table, ()):
+            value = row.get(name)
+            if value is not None:
+                self._wanted[target].add(value)
+
+    def check(self) -> None:
+        for (table, column), values in self._wanted.items():
+            missing = values - self._there[table, column]
+            if missing:
+                text = f"{len(missing)} rows refer to {table} that are not there"
+                raise ShoplaunchError("backup_damaged", f"the backup is of no one moment: {text}")
+
+
+def _forget(tar: Any) -> None:
+    """It remembers every member otherwise."""
+    tar.members.clear()
+
+
+def _document(stream: Any) -> dict[str, Any]:
+    data = stream.read(_MAX_HEADER_BYTES + 1)
+    document = json.loads(data) if len(data) <= _MAX_HEADER_BYTES else None
+    if not isinstance(document, dict):
+        raise TypeError("no document")
+    return document
+
+
+def _unknown(name: str) -> ShoplaunchError:
+    return ShoplaunchError("backup_damaged", f"the backup holds something unknown: {name[:100]}")

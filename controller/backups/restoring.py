@@ -1,0 +1,179 @@
+"""Brings an installation back from a backup. Wherever it is cut off, the installation is the old one or the new one.
+
+Files of the backup wait in a folder of their own, the database changes in one transaction, whose commit decides: from
+then on the files that wait belong in their places, whoever comes next puts them there (`settle`), before it only takes
+them away.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from controller import installation
+from controller.backups import loading
+from controller.backups.loading import Source
+from controller.backups.reading import Nobody, Passphrase, read
+from controller.bundles.progress import NoProgress, Progress
+from controller.config import FILE_NAME, Config, load_config
+from controller.db.engine import make_engine
+from controller.files import sync_folder, write_durably
+from shared.errors import ShoplaunchError
+
+#: Where a backup's settings go when this machine has settings of its own.
+OTHER_SETTINGS = FILE_NAME + ".backup"
+STAGING = ".restoring"
+_FILES, _JOURNAL, _SCRATCH = "files", "journal.json", "scratch.db"
+
+
+def restore(
+    config: Config, source: Path, passphrase: Passphrase | None = None, progress: Progress | None = None
+) -> list[str]:
+    """Bring back what `backup` wrote, into an installation without jobs; return names of bundles to add again.
+
+    Settings of this machine stay; the backup's are then put beside them. Raises ShoplaunchError `backup_damaged` for a
+    file that is no backup, `name_taken` when there are jobs already, `restore_running`, what reading and loading raise,
+    OSError.
+    """
+    settle(config)
+    watched = progress or NoProgress()
+    with _alone(config.home):
+        try:
+            _restore(config, source, passphrase or _no_passphrase, watched)
+        except BaseException:
+            # Whether it has come to the commit only the database knows
+            _settle(config)
+            raise
+        config = _in_force(config)
+        _settle(config)
+    engine = make_engine(config.database_url)
+    try:
+        return [name for name, size in loading.bundles(engine) if not _has_bundle(config, name, size)]
+    finally:
+        engine.dispose()
+
+
+def _no_passphrase() -> str:
+    raise ShoplaunchError("passphrase_missing", "the backup is sealed")
+
+
+def _restore(config: Config, source: Path, passphrase: Passphrase, progress: Progress) -> None:
+    staging = config.home / STAGING
+    progress.phase("Checking the backup", source.stat().st_size)
+    summary = read(source, passphrase, _Staged(staging / _FILES), progress)
+    settings = staging / _FILES / FILE_NAME
+    if settings.exists() and config.file.exists():
+        settings.rename(settings.with_name(OTHER_SETTINGS))
+    config = _in_force(config)
+    _sync(staging)
+    engine = make_engine(config.database_url)
+    try:
+        installation.migrate_database(config)
+        token = secrets.token_hex(16)
+        write_durably(staging / _JOURNAL, json.dumps({"token": token}).encode(), 0o600)
+        loading.load(engine, Source(source, passphrase, summary), token, staging / _SCRATCH, progress)
+    finally:
+        engine.dispose()
+
+
+class _Staged(Nobody):
+    """Takes the files of a backup into a folder, which it makes."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def begin(self, revision: str) -> None:
+        """Make the folder."""
+        self._folder.mkdir(mode=0o700, parents=True)
+        self._folder.parent.chmod(0o700)
+
+    def file(self, name: str, content: Iterator[bytes]) -> None:
+        """Write the file."""
+        path = self._folder / name
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as stream:
+            for piece in content:
+                stream.write(piece)
+            stream.flush()
+            os.fsync(stream.fileno())
+
+
+def _sync(staging: Path) -> None:
+    for folder in (staging.parent, staging, *(path for path in staging.rglob("*") if path.is_dir())):
+        sync_folder(folder)
+
+
+def _in_force(config: Config) -> Config:
+    """Return the configuration with settings that wait to be put in place, where there are any."""
+    settings = config.home / STAGING / _FILES / FILE_NAME
+    if not settings.exists():
+        return config
+    environment = {**os.environ, "SHOPLAUNCH_HOME": str(config.home)}
+    if not config.file.exists() and config.database_url != load_config(environment).database_url:
+        # Without a file it was named by who called
+        environment["SHOPLAUNCH_DATABASE_URL"] = config.database_url
+    return load_config(environment, settings)
+
+
+def _has_bundle(config: Config, name: str, size: int) -> bool:
+    path = config.bundles / f"{name}.bundle"
+    return path.is_file() and path.stat().st_size == size
+
+
+def settle(config: Config) -> None:
+    """A restore that was cut off has not been, or has come to its end. Raises ShoplaunchError `restore_running` while
+    one is under way, `database_busy`, OSError."""
+    if (config.home / STAGING).is_dir():
+        with _alone(config.home):
+            _settle(config)
+
+
+def _settle(config: Config) -> None:
+    home, staging = config.home, config.home / STAGING
+    if not staging.is_dir():
+        return
+    if _is_loaded(config, staging):
+        _put_in_place(home, staging / _FILES)
+    # From here on nothing is decided by it
+    (staging / _JOURNAL).unlink(missing_ok=True)
+    shutil.rmtree(staging)
+    sync_folder(home)
+
+
+def _is_loaded(config: Config, staging: Path) -> bool:
+    try:
+        token = json.loads((staging / _JOURNAL).read_bytes())["token"]
+    except FileNotFoundError:
+        return False
+    engine = make_engine(_in_force(config).database_url)
+    try:
+        return loading.was_loaded(engine, token)
+    finally:
+        engine.dispose()
+
+
+def _put_in_place(home: Path, files: Path) -> None:
+    for path in sorted(path for path in files.rglob("*") if path.is_file()):
+        target = home / path.relative_to(files)
+        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.replace(target)
+        sync_folder(target.parent)
+
+
+@contextmanager
+def _alone(home: Path) -> Iterator[None]:
+    """Nobody else restores into this home. Raises restore_running."""
+    descriptor = os.open(home, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError:
+        raise ShoplaunchError("restore_running", f"a restore into {home} is under way") from None
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,64 @@
+"""Every row of the database as it is at one moment, one after another, whatever is written meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import sqlalchemy as sa
+
+from controller.db.engine import reading
+
+PAGE_ROWS = 500
+#: Rows the driver may hold at once.
+_BUFFERED = 10
+#: Who takes the backup may be slow; the server waits for as long.
+_SERVER_WAITS = ("SET SESSION net_write_timeout = 3600", "SET SESSION wait_timeout = 28800")
+
+
+@contextmanager
+def snapshot(engine: sa.Engine) -> Iterator[sa.Connection]:
+    """Give a connection that sees one moment of the whole database, and keeps nobody from writing."""
+    if engine.dialect.name == "sqlite":
+        with reading(engine) as connection:
+            # The first look fixes the moment
+            connection.exec_driver_sql("SELECT 1 FROM sqlite_master LIMIT 1").all()
+            yield connection
+        return
+    with engine.connect().execution_options(isolation_level="REPEATABLE READ") as connection:
+        for statement in (*_SERVER_WAITS, "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY"):
+            connection.exec_driver_sql(statement)
+        yield connection
+        connection.rollback()
+
+
+def count(connection: sa.Connection, table: sa.Table) -> int:
+    """Return how many rows the table has."""
+    return connection.execute(sa.select(sa.func.count()).select_from(table)).scalar_one()
+
+
+def rows(connection: sa.Connection, table: sa.Table) -> Iterator[sa.Row[Any]]:
+    """Yield the table's rows in the order of its primary key, a page at a time, never many at once."""
+    key = list(table.primary_key.columns)
+    places = [list(table.columns).index(column) for column in key]
+    query = sa.select(table).order_by(*key).limit(PAGE_ROWS)
+    last: sa.Row[Any] | None = None
+    while True:
+        page = query if last is None else query.where(_behind(key, [last[place] for place in places]))
+        number = 0
+        options = {"stream_results": True, "max_row_buffer": _BUFFERED}
+        with connection.execute(page, execution_options=options) as found:
+            for number, last in enumerate(found, 1):  # noqa: B007 - how many there were
+                yield last
+        if number < PAGE_ROWS:
+            return
+
+
+def _behind(key: list[sa.Column[Any]], values: list[Any]) -> sa.ColumnElement[bool]:
+    """Return the condition for rows behind the one with these values; servers use an index for it only when it says
+    twice what the first column is."""
+    condition: sa.ColumnElement[bool] = key[-1] > values[-1]
+    for column, value in zip(key[-2::-1], values[-2::-1], strict=True):
+        condition = sa.and_(column >= value, sa.or_(column > value, sa.and_(column == value, condition)))
+    return condition

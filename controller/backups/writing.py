@@ -1,0 +1,186 @@
+"""Writes a backup: everything at one moment, in memory never more than a piece of it."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import json
+import os
+import tarfile
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+
+import sqlalchemy as sa
+
+from controller.backups import archive, snapshot
+from controller.backups.sealing import SealingWriter
+from controller.bundles.progress import NoProgress, Progress
+from controller.config import FILE_NAME, Config
+from controller.db.engine import make_engine
+from controller.db.migrate import newest, revision
+from controller.db.tables import metadata
+from controller.files import sync_folder
+from shared.errors import ShoplaunchError
+
+#: gzip's level: higher ones take twice the time for a tenth less.
+_LEVEL = 5
+#: How often keys may change while a moment is chosen.
+_TRIES = 5
+
+
+def backup(
+    config: Config, output: Path, passphrase: str | None = None, progress: Progress | None = None
+) -> archive.Summary:
+    """Write the backup to `output` (0600: it holds the keys), whole or not at all; return what is in it. Bundles are
+    not: their files are large and yours.
+
+    Raises ShoplaunchError `name_taken` when the file exists, `not_initialised`, `database_busy`, OSError.
+    """
+    if output.exists() or output.is_symlink():
+        raise ShoplaunchError("name_taken", f"{output} exists already")
+    folder = output.absolute().parent
+    descriptor, name = tempfile.mkstemp(dir=folder, prefix=f".{output.name}.")
+    temporary = Path(name)
+    try:
+        with os.fdopen(descriptor, "wb") as stream:
+            written = write_backup(config, stream, passphrase, progress)
+            stream.flush()
+            os.fsync(stream.fileno())
+        _give_name(temporary, output)
+    except BaseException:
+        # Half a backup is none
+        temporary.unlink(missing_ok=True)
+        raise
+    sync_folder(folder)
+    return written
+
+
+def _give_name(temporary: Path, output: Path) -> None:
+    """The file is called `output`, unless another one is."""
+    try:
+        output.hardlink_to(temporary)
+    except FileExistsError:
+        raise ShoplaunchError("name_taken", f"{output} exists already") from None
+    except OSError:
+        # A file system without links
+        if output.exists():
+            raise ShoplaunchError("name_taken", f"{output} exists already") from None
+        temporary.rename(output)
+    else:
+        temporary.unlink()
+
+
+def write_backup(
+    config: Config, stream: IO[bytes], passphrase: str | None = None, progress: Progress | None = None
+) -> archive.Summary:
+    """Write the backup to `stream`, sealed where a passphrase is given. Raises as `backup` does."""
+    engine = make_engine(config.database_url)
+    try:
+        for _try in range(_TRIES):
+            keys = _keys(config.home)
+            with snapshot.snapshot(engine) as connection:
+                # Rows and the keys that open them are of the same moment
+                if _keys(config.home) == keys:
+                    _check(connection)
+                    return _write(config, connection, _Output(stream, passphrase), progress or NoProgress())
+    finally:
+        engine.dispose()
+    raise ShoplaunchError("database_busy", "the keys change all the time")
+
+
+def _check(connection: sa.Connection) -> None:
+    if revision(connection) != newest():
+        raise ShoplaunchError("not_initialised", "the database lacks this version's tables; run `shoplaunch migrate`")
+
+
+def _keys(home: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in _in_folder(home, "keys")}
+
+
+def _in_folder(home: Path, name: str) -> list[Path]:
+    # What begins with a dot is being written
+    return [path for path in sorted((home / name).glob("[!.]*")) if path.is_file()]
+
+
+class _Output:
+    """A tar being written, all its members noted."""
+
+    def __init__(self, stream: IO[bytes], passphrase: str | None) -> None:
+        self._sealing = None if passphrase is None else SealingWriter(stream, passphrase)
+        target: IO[bytes] = stream if self._sealing is None else self._sealing  # type: ignore[assignment]
+        self._zip = gzip.GzipFile(filename="", fileobj=target, mode="wb", compresslevel=_LEVEL, mtime=0)
+        self._tar: Any = tarfile.open(fileobj=self._zip, mode="w|", format=tarfile.PAX_FORMAT)  # noqa: SIM115 - see `close`
+        self.members: list[tuple[str, int, str]] = []
+
+    def add(self, name: str, content: bytes) -> None:
+        self._add(name, len(content), io.BytesIO(content))
+        self.members.append((name, len(content), hashlib.sha256(content).hexdigest()))
+
+    def add_file(self, name: str, path: Path) -> None:
+        with path.open("rb") as stream:
+            digest = hashlib.file_digest(stream, "sha256").hexdigest()
+            size = stream.tell()
+            stream.seek(0)
+            self._add(name, size, stream)
+        self.members.append((name, size, digest))
+
+    def _add(self, name: str, size: int, stream: IO[bytes]) -> None:
+        entry = tarfile.TarInfo(name)
+        entry.size, entry.mode = size, 0o600
+        self._tar.addfile(entry, stream)
+        # It remembers every member otherwise
+        self._tar.members.clear()
+
+    def close(self) -> None:
+        self._tar.close()
+        self._zip.close()
+        if self._sealing is not None:
+            self._sealing.finish()
+
+
+def _write(config: Config, connection: sa.Connection, output: _Output, progress: Progress) -> archive.Summary:
+    tables = metadata.sorted_tables
+    progress.phase("Saving the database", sum(snapshot.count(connection, table) for table in tables))
+    written = archive.Summary(revision=str(newest()))
+    columns = {table.name: [column.name for column in table.columns] for table in tables}
+    output.add(archive.HEADER, _json({"format": archive.FORMAT, "revision": written.revision, "columns": columns}))
+    for path in _files(config.home):
+        name = path.relative_to(config.home).as_posix()
+        output.add_file(name, path)
+        written.files.append(name)
+    for table in tables:
+        written.tables[table.name] = 0
+        for number, (content, rows) in enumerate(_pieces(connection, table), 1):
+            output.add(f"{archive.DATABASE}/{table.name}/{number:08d}.jsonl", content)
+            written.tables[table.name] += rows
+            progress.advance(rows)
+    written.digest = archive.digest_of(output.members)
+    output.add(archive.INDEX, _json({"members": output.members, "tables": written.tables}))
+    output.close()
+    return written
+
+
+def _json(document: object) -> bytes:
+    return json.dumps(document, separators=(",", ":")).encode("utf-8")
+
+
+def _files(home: Path) -> list[Path]:
+    settings = home / FILE_NAME
+    folders = [path for name in archive.FOLDERS for path in _in_folder(home, name)]
+    return [*([settings] if settings.exists() else []), *folders]
+
+
+def _pieces(connection: sa.Connection, table: sa.Table) -> Iterator[tuple[bytes, int]]:
+    """Yield (lines, how many they are)."""
+    piece, count = bytearray(), 0
+    for row in snapshot.rows(connection, table):
+        piece += archive.line_of(row)
+        count += 1
+        if len(piece) >= archive.PIECE_BYTES:
+            yield bytes(piece), count
+            piece, count = bytearray(), 0
+    if count:
+        yield bytes(piece), count

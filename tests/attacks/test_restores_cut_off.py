@@ -1,0 +1,130 @@
+"""A restore that is cut off leaves the installation as it was, or the one that was saved, and never some of each."""
+
+import fcntl
+import multiprocessing
+import os
+
+import pytest
+from click.testing import CliRunner
+
+from controller import backups, installation
+from controller.cli import main
+from controller.keys import load_keys
+from shared.errors import ShoplaunchError
+from tests.attacks.table import attack
+from tests.integration.controller.rows import add_job, read
+from tests.support import restoring
+from tests.support.saved import Places, closing_engine, content, keys_of
+
+SECONDS = 120
+PROCESSES = multiprocessing.get_context("forkserver")
+PROCESSES.set_forkserver_preload(["tests.support.restoring"])
+
+
+@pytest.fixture(scope="module")
+def places(tmp_path_factory, mariadb_server):
+    """Places for installations (tests.support.saved.Places)."""
+    return Places(tmp_path_factory.mktemp("cut"), mariadb_server)
+
+
+@pytest.fixture(scope="module")
+def saved(places, tmp_path_factory):
+    """A backup, and the installation it is of."""
+    config = places.config("sqlite")
+    (config.home / "shoplaunch.toml").write_text('bind = "127.0.0.1:9999"\n')
+    installation.ensure_installation(config)
+    installation.set_operator(config, "nora", "long enough to be one")
+    with closing_engine(config) as engine:
+        add_job(engine, secrets_encrypted=load_keys(config.keys).encrypt("s3cret"))
+    file = tmp_path_factory.mktemp("cut") / "saved"
+    backups.backup(config, file)
+    return file, config
+
+
+def environment_of(config):
+    return {"SHOPLAUNCH_HOME": str(config.home), "SHOPLAUNCH_DATABASE_URL": config.database_url}
+
+
+def killed(config, file, number):
+    """Restore in a process that ends at moment `number`; return its exit code."""
+    process = PROCESSES.Process(target=restoring.run, args=(environment_of(config), str(file), number))
+    process.start()
+    process.join(SECONDS)
+    return process.exitcode
+
+
+def fresh(places, kind, *, empty):
+    config = places.config(kind)
+    if not empty:
+        installation.ensure_installation(config)
+        installation.set_operator(config, "olga", "long enough to be one")
+    return config
+
+
+def which(config, before, saved):
+    """Tell whether the installation is the "old" or the "new" one; fail when it is neither."""
+    if (config.keys.exists() and keys_of(config) == keys_of(saved)) and content(config) == content(saved):
+        with closing_engine(config) as engine:
+            assert load_keys(config.keys).decrypt(read(engine).secrets_encrypted) == "s3cret"
+        return "new"
+    keys, rows = before
+    assert (keys_of(config) if config.keys.exists() else {}) == keys
+    assert content(config) == rows or (rows is None and not any(content(config).values()))
+    return "old"
+
+
+@attack(
+    "the machine dies in the middle of a restore, at any statement, commit or rename",
+    "the next command finds the old installation or the new one, keys and rows of the same",
+)
+@pytest.mark.parametrize(("kind", "empty"), [("sqlite", False), ("sqlite", True), ("mariadb", False)])
+def test_a_restore_killed_anywhere_is_done_or_has_not_been(places, saved, kind, empty):
+    file, source = saved
+    count = killed(fresh(places, kind, empty=empty), file, 0)
+    assert 20 < count < restoring.KILLED - 1
+    config, found = None, []
+    # On a server each takes longer: of the statements before the last ones a third
+    rest = [number for number in range(1, count + 1) if kind == "sqlite" or number % 3 == 0 or number > count - 12]
+    for number in rest:
+        if config is None:
+            config = fresh(places, kind, empty=empty)
+            before = (keys_of(config), content(config)) if not empty else ({}, None)
+        assert killed(config, file, number) == restoring.KILLED
+        done = CliRunner().invoke(main, ["errors", "--json"], env=environment_of(config))
+        assert done.exit_code == 0, done.output
+        installation.migrate_database(config)
+        found.append(which(config, before, source))
+        assert list(config.home.glob(".*")) == []
+        if found[-1] == "new":
+            assert (config.home / ("shoplaunch.toml" if empty else "shoplaunch.toml.backup")).exists()
+            config = None
+    # From the commit on it is the new one
+    assert found == sorted(found, reverse=True) and set(found) == {"old", "new"}
+
+
+@attack("a command runs while a restore is under way", "it waits for nobody and meets no half of it: a code says why")
+def test_nothing_runs_while_a_restore_is_under_way(places, saved):
+    config = fresh(places, "sqlite", empty=False)
+    (config.home / ".restoring").mkdir()
+    descriptor = os.open(config.home, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        done = CliRunner().invoke(main, ["jobs"], env=environment_of(config))
+        assert done.exit_code == 1 and done.stderr.startswith("restore_running: ")
+        with pytest.raises(ShoplaunchError, match="restore_running"):
+            backups.restore(config, saved[0])
+    finally:
+        os.close(descriptor)
+    done = CliRunner().invoke(main, ["jobs"], env=environment_of(config))
+    assert done.exit_code == 0 and not (config.home / ".restoring").exists()
+
+
+def test_a_database_that_is_away_decides_nothing(places, saved):
+    config = fresh(places, "sqlite", empty=False)
+    staging = config.home / ".restoring"
+    (staging / "files").mkdir(parents=True)
+    (staging / "journal.json").write_text('{"token": "x"}')
+    away = {**environment_of(config), "SHOPLAUNCH_DATABASE_URL": f"sqlite:///{config.home}/none/state.db"}
+    done = CliRunner().invoke(main, ["jobs"], env=away)
+    assert done.exit_code == 1 and done.stderr.startswith("database_busy: ")
+    assert staging.is_dir()

@@ -1,0 +1,108 @@
+"""Installations with many or odd rows for tests of backups, and what is in them."""
+
+import json
+import random
+from contextlib import closing
+from urllib.parse import quote_plus
+
+import sqlalchemy as sa
+
+from controller import installation
+from controller.backups.loading import ACTION
+from controller.config import load_config
+from controller.db.engine import make_engine, reading
+from controller.db.tables import audit, events, jobs, metadata
+from tests.integration.controller.rows import NOW
+from tests.support.migration_kills import fill
+
+#: Of each job: what panel and agent said, and events, as long as they are in life.
+FACTS_CHARS, EVENTS, EVENT_CHARS = 12_000, 12, 2_500
+
+
+class Places:
+    """Makes empty places for installations, with SQLite or on a server."""
+
+    def __init__(self, folder, server):
+        self._folder, self._server, self._number = folder, server, 0
+
+    def config(self, kind):
+        """Return the configuration of a new home whose database is of this kind and empty."""
+        self._number += 1
+        home = self._folder / f"home{self._number}"
+        home.mkdir()
+        environment = {"SHOPLAUNCH_HOME": str(home)}
+        if kind == "mariadb":
+            name, user, password = self._server.new_database()
+            place = f"localhost/{name}?unix_socket={self._server.socket}"
+            environment["SHOPLAUNCH_DATABASE_URL"] = f"mysql://{user}:{quote_plus(password)}@{place}"
+        return load_config(environment)
+
+    def installed(self, kind):
+        """Return the configuration of an installation with rows in every table."""
+        config = self.config(kind)
+        installation.ensure_installation(config)
+        with closing_engine(config) as engine:
+            fill(engine)
+        return config
+
+
+def closing_engine(config):
+    """Return a context with an engine on the installation's database."""
+
+    class _Open:
+        def __enter__(self):
+            self._engine = make_engine(config.database_url)
+            return self._engine
+
+        def __exit__(self, *_error):
+            self._engine.dispose()
+
+    return _Open()
+
+
+def content(config):
+    """Return table -> rows, as values that compare, what the restore itself noted apart."""
+    found = {}
+    with closing_engine(config) as engine, reading(engine) as connection:
+        for table in metadata.sorted_tables:
+            query = sa.select(table)
+            if table is audit:
+                query = query.where(audit.c.action != ACTION)
+            found[table.name] = sorted(map(repr, map(tuple, connection.execute(query))))
+    return found
+
+
+def keys_of(config):
+    """Return name -> content of the installation's keys."""
+    return {path.name: path.read_bytes() for path in config.keys.iterdir()}
+
+
+def job_row(number):
+    """Return a job as it is after its shop lives."""
+    text = random.Random(number).randbytes(FACTS_CHARS // 2).hex()
+    return {
+        "id": f"job{number:08d}", "kind": "restore", "source": "command", "server": "web1", "bundle": "classic",
+        "domain": f"shop{number}.example.com", "email": "a@example.com", "account": "alice", "language": "fa",
+        "order": json.dumps({"shop_name": "فروشگاه"}), "state": "live", "facts": json.dumps({"seen": text}),
+        "progress": "{}", "lock_name": "l" * 20, "created_at": NOW, "updated_at": NOW,
+    }  # fmt: skip
+
+
+def event_rows(number):
+    """Return the events of that job."""
+    text = random.Random(-number).randbytes(EVENT_CHARS // 2).hex()
+    return [
+        {"job": f"job{number:08d}", "attempt": 1, "seq": seq, "event": "heartbeat", "at": NOW, "received_at": NOW,
+         "body": json.dumps({"text": text})}
+        for seq in range(EVENTS)
+    ]  # fmt: skip
+
+
+def add_jobs(config, count):
+    """Add so many jobs with their events."""
+    with closing_engine(config) as engine, closing(engine.connect()) as connection:
+        for start in range(0, count, 50):
+            with connection.begin():
+                numbers = range(start, min(start + 50, count))
+                connection.execute(sa.insert(jobs), [job_row(number) for number in numbers])
+                connection.execute(sa.insert(events), [row for number in numbers for row in event_rows(number)])
