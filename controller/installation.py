@@ -6,6 +6,7 @@ import re
 import secrets
 import time
 from pathlib import Path
+from typing import Any
 
 import sqlalchemy as sa
 from werkzeug.security import generate_password_hash
@@ -120,13 +121,24 @@ def set_operator(config: Config, user: str, password: str) -> None:
         raise ShoplaunchError("login_invalid", f"a password has at least {MIN_PASSWORD_CHARS} characters")
     engine = make_engine(config.database_url)
     hashed = generate_password_hash(password)
-    transact(engine, lambda connection: access.set_operator(connection, user, hashed, time.time()))
+
+    def work(connection: sa.Connection) -> None:
+        access.set_operator(connection, user, hashed, time.time())
+        access.add_audit(connection, time.time(), "command line", "user password", None, user)
+
+    transact(engine, work)
 
 
 def operators(config: Config) -> list[str]:
     """Return the operators' names."""
     with reading(make_engine(config.database_url)) as connection:
         return access.list_operators(connection)
+
+
+def operator_rows(config: Config) -> list[sa.Row[Any]]:
+    """Return rows of the operators, as controller.db.access.operator_rows does."""
+    with reading(make_engine(config.database_url)) as connection:
+        return access.operator_rows(connection)
 
 
 def add_api_key(config: Config, name: str) -> str:

@@ -13,7 +13,8 @@ from controller.config import home_folder, load_config
 RESTORING = ".restoring"
 #: Module -> the commands it adds.
 MODULES = {
-    "setup": ("init", "migrate", "doctor", "user"),
+    "setup": ("init", "migrate", "doctor"),
+    "users": ("user",),
     "keys": ("key",),
     "run": ("serve", "worker"),
     "pack": ("pack",),

@@ -1,4 +1,4 @@
-"""`shoplaunch bundle add|list|show`: the bundles the controller knows, and what a bundle file holds."""
+"""`shoplaunch bundle add|list|show|remove`: the bundles the controller knows, and what a bundle file holds."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from controller import removal
 from controller.bundles.headline import headline
 from controller.bundles.show import describe
 from controller.bundles.summary import sections
@@ -66,6 +67,20 @@ def list_bundles(as_json: bool) -> None:
     """List the bundles orders may name."""
     rows = [_row(known) for known in _bundles().listed()]
     print_rows(rows, _COLUMNS, as_json=as_json, empty="No bundle yet. Add one: shoplaunch bundle add NAME FILE")
+
+
+@bundle.command()
+@click.argument("name")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@errors_shown
+def remove(name: str, yes: bool) -> None:
+    """Forget the bundle NAME and delete its file; refused while jobs or keys need it."""
+    config = load_config()
+    open_database(config)
+    if not yes:
+        click.confirm(f"The bundle {name} and its file are deleted. Go on?", abort=True)
+    removal.bundle(config, name)
+    click.echo(f"{name} is removed.")
 
 
 @bundle.command()

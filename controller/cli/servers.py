@@ -1,4 +1,4 @@
-"""`shoplaunch server add|set|list|check`: the servers and what their panels can do."""
+"""`shoplaunch server add|set|list|remove|check`: the servers and what their panels can do."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import click
 import sqlalchemy as sa
 
+from controller import removal
 from controller.cli import server_rows
 from controller.cli.output import FAILED, OK, PARTLY_DONE, errors_shown, json_option, print_json, print_rows
 from controller.config import Config, load_config
@@ -184,6 +185,20 @@ def _listed(row: Server) -> dict[str, Any]:
     shown = {"name": row.name, "panel": row.panel, "url": row.url, "user": row.user}
     state = "ready" if row.locked_at is None else "locked"
     return {**shown, "state": state, "reason": row.locked_reason}
+
+
+@server.command()
+@click.argument("name")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@errors_shown
+def remove(name: str, yes: bool) -> None:
+    """Forget the server NAME, its token too; refused while jobs, shops that live or keys need it."""
+    config = load_config()
+    open_database(config)
+    if not yes:
+        click.confirm(f"The server {name} and its token are forgotten. Go on?", abort=True)
+    removal.server(config, name)
+    click.echo(f"{name} is removed.")
 
 
 @server.command()

@@ -1,9 +1,8 @@
-"""`shoplaunch init|migrate|doctor|user`: making an installation and looking after it."""
+"""`shoplaunch init|migrate|doctor`: making an installation and looking after it."""
 
 from __future__ import annotations
 
 import sys
-from typing import TextIO
 
 import click
 
@@ -17,7 +16,7 @@ from shared.errors import ShoplaunchError, advice
 
 def register(group: click.Group) -> None:
     """Add this module's commands to `group`."""
-    for command in (init, migrate, doctor, user):
+    for command in (init, migrate, doctor):
         group.add_command(command)
 
 
@@ -132,22 +131,3 @@ def doctor(as_json: bool) -> None:
     print_rows(rows, columns, as_json=as_json, empty="")
     if not all(row["ok"] for row in rows):
         sys.exit(FAILED)
-
-
-@click.group()
-def user() -> None:
-    """Operators, who may sign in to the pages."""
-
-
-@user.command("add")
-@click.argument("name")
-@click.option(
-    "--password-file", type=click.File("r"), help="Where the password stands (- reads it); default: a new one."
-)
-@errors_shown
-def add_user(name: str, password_file: TextIO | None) -> None:
-    """Add operator NAME, or give NAME another password."""
-    given = password_file.read().strip() if password_file else None
-    password = given or installation.new_password()
-    installation.set_operator(load_config(), name, password)
-    click.echo(f"Operator: {name}" + ("" if given else f"\nPassword: {password}  (shown this once)"))

@@ -14,12 +14,36 @@ def password_hash(connection: sa.Connection, user: str) -> str | None:
     return connection.execute(sa.select(operators.c.password_hash).where(operators.c.user == user)).scalar()
 
 
+def generation(connection: sa.Connection, user: str) -> int | None:
+    """Return which sessions of the operator count, None when there is no such operator."""
+    return connection.execute(sa.select(operators.c.generation).where(operators.c.user == user)).scalar()
+
+
+def end_sessions(connection: sa.Connection, user: str) -> None:
+    """Every session of the operator is over."""
+    query = sa.update(operators).where(operators.c.user == user)
+    connection.execute(query.values(generation=operators.c.generation + 1))
+
+
+def remove_operator(connection: sa.Connection, user: str) -> None:
+    """There is no such operator any more, nor a session of theirs."""
+    connection.execute(sa.delete(operators).where(operators.c.user == user))
+
+
+def operator_rows(connection: sa.Connection) -> list[sa.Row[Any]]:
+    """Return rows (user, created_at) of the operators by name."""
+    return list(connection.execute(sa.select(operators.c.user, operators.c.created_at).order_by(operators.c.user)))
+
+
 def set_operator(connection: sa.Connection, user: str, hashed: str, now: float) -> None:
-    """The operator exists and has this password."""
+    """The operator exists and has this password; sessions begun with another are over."""
     if password_hash(connection, user) is None:
-        connection.execute(sa.insert(operators).values(user=user, password_hash=hashed, created_at=now))
+        # One that was removed and comes again takes no old session over
+        first = {"generation": int(now)}
+        connection.execute(sa.insert(operators).values(user=user, password_hash=hashed, created_at=now, **first))
     else:
         connection.execute(sa.update(operators).where(operators.c.user == user).values(password_hash=hashed))
+        end_sessions(connection, user)
 
 
 def list_operators(connection: sa.Connection) -> list[str]:

@@ -63,6 +63,11 @@ def get(connection: sa.Connection, name: str) -> Bundle:
     return _bundle(row)
 
 
+def remove(connection: sa.Connection, name: str) -> None:
+    """Forget the bundle."""
+    connection.execute(sa.delete(bundles).where(bundles.c.name == name))
+
+
 def listed(connection: sa.Connection) -> list[Bundle]:
     """Return all bundles by name."""
     return [_bundle(row) for row in connection.execute(sa.select(bundles).order_by(bundles.c.name))]

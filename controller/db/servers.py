@@ -69,6 +69,11 @@ def listed(connection: sa.Connection) -> list[Server]:
     return [_server(row) for row in connection.execute(sa.select(servers).order_by(servers.c.name))]
 
 
+def remove(connection: sa.Connection, name: str) -> None:
+    """Forget the server."""
+    connection.execute(sa.delete(servers).where(servers.c.name == name))
+
+
 def locked(connection: sa.Connection, name: str) -> str | None:
     """Return why the server must not be called, None when it may be."""
     columns = (servers.c.locked_at, servers.c.locked_reason)

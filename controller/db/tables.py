@@ -35,6 +35,8 @@ operators = _table(
     sa.Column("user", sa.String(64), primary_key=True),
     sa.Column("password_hash", sa.String(255), nullable=False),
     sa.Column("created_at", sa.Double, nullable=False),
+    #: Sessions of an earlier one are over: it is counted up by each sign-out and each new password.
+    sa.Column("generation", sa.Integer, nullable=False, server_default="0"),
 )
 #: Keys of signed requests; the secret is encrypted. `scope` is JSON: what they may do (null: everything).
 api_keys = _table(

@@ -303,10 +303,14 @@ class Service:
             self.audit(user, "login", None, address)
         return accepted
 
-    def is_operator(self, user: str) -> bool:
-        """Tell whether there is such an operator."""
+    def session_generation(self, user: str) -> int | None:
+        """Return which sessions of the operator count, None when there is no such operator."""
         with reading(self.engine) as connection:
-            return access.password_hash(connection, user) is not None
+            return access.generation(connection, user)
+
+    def end_sessions(self, user: str) -> None:
+        """Every session of the operator is over, on every device."""
+        transact(self.engine, lambda connection: access.end_sessions(connection, user))
 
     def signing_secret(self, key: str) -> bytes | None:
         """Return the secret of a billing system's key, None when there is no such key."""

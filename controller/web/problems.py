@@ -33,6 +33,7 @@ STATUS = {
     "event_conflict": 409,
     "event_running": 503,
     "illegal_transition": 409,
+    "in_use": 409,
     "internal": 500,
     "job_unknown": 404,
     "key_forbidden": 422,

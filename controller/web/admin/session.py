@@ -19,12 +19,16 @@ OPEN_ENDPOINTS = ("admin.login",)
 def sign_in(user: str) -> None:
     """Begin a new session for `user`; whatever the old one held is gone."""
     session.clear()
-    session.update(user=user, since=int(time.time()), seen=int(time.time()))
+    generation = service().session_generation(user)
+    session.update(user=user, generation=generation, since=int(time.time()), seen=int(time.time()))
 
 
 def sign_out() -> None:
-    """End the session."""
+    """End every session of who is signed in: a copy of the cookie is of no use any more."""
+    user = signed_in_user()
     session.clear()
+    if user is not None:
+        service().end_sessions(user)
 
 
 def signed_in_user(now: float | None = None) -> str | None:
@@ -33,7 +37,8 @@ def signed_in_user(now: float | None = None) -> str | None:
     user, since, seen = session.get("user"), session.get("since", 0), session.get("seen", 0)
     if not user or now - since > LIFETIME_SECONDS or now - seen > IDLE_SECONDS:
         return None
-    return str(user) if service().is_operator(str(user)) else None
+    generation = service().session_generation(str(user))
+    return str(user) if generation is not None and session.get("generation") == generation else None
 
 
 def require_operator() -> Response | None:

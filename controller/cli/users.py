@@ -1,0 +1,79 @@
+"""`shoplaunch user …`: the operators, who may sign in to the pages."""
+
+from __future__ import annotations
+
+from typing import TextIO
+
+import click
+
+from controller import installation, removal
+from controller.cli.output import errors_shown, json_option, print_rows
+from controller.config import load_config
+from controller.jobs.view import iso
+from shared.errors import ShoplaunchError
+
+_COLUMNS = (("user", "Operator"), ("created_at", "Since"))
+_password_option = click.option(
+    "--password-file", type=click.File("r"), help="Where the password stands (- reads it); default: a new one."
+)
+
+
+def register(group: click.Group) -> None:
+    """Add this module's commands to `group`."""
+    group.add_command(user)
+
+
+@click.group()
+def user() -> None:
+    """Operators, who may sign in to the pages."""
+
+
+def _set_password(name: str, password_file: TextIO | None) -> None:
+    given = password_file.read().strip() if password_file else None
+    password = given or installation.new_password()
+    installation.set_operator(load_config(), name, password)
+    click.echo(f"Operator: {name}" + ("" if given else f"\nPassword: {password}  (shown this once)"))
+
+
+@user.command("add")
+@click.argument("name")
+@_password_option
+@errors_shown
+def add_user(name: str, password_file: TextIO | None) -> None:
+    """Add operator NAME, or give NAME another password."""
+    _set_password(name, password_file)
+
+
+@user.command("password")
+@click.argument("name")
+@_password_option
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@errors_shown
+def change_password(name: str, password_file: TextIO | None, yes: bool) -> None:
+    """Give operator NAME another password; every session of NAME ends."""
+    if name not in installation.operators(load_config()):
+        raise ShoplaunchError("user_unknown", f"there is no operator {name[:80]!r}")
+    if not yes:
+        click.confirm(f"The password {name} has now ends, and so does every session. Go on?", abort=True)
+    _set_password(name, password_file)
+
+
+@user.command("list")
+@json_option
+@errors_shown
+def list_users(as_json: bool) -> None:
+    """List the operators."""
+    rows = [{**row._mapping, "created_at": iso(row.created_at)} for row in installation.operator_rows(load_config())]
+    print_rows(rows, _COLUMNS, as_json=as_json, empty="No operator yet. Add one: shoplaunch user add NAME")
+
+
+@user.command("remove")
+@click.argument("name")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@errors_shown
+def remove_user(name: str, yes: bool) -> None:
+    """Remove operator NAME; every session of NAME ends. The last one stays."""
+    if not yes:
+        click.confirm(f"{name} cannot sign in any more. Go on?", abort=True)
+    removal.operator(load_config(), name)
+    click.echo(f"{name} is removed.")

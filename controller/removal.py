@@ -1,0 +1,69 @@
+"""Removes operators, servers and bundles, unless something still needs them; each is noted in the audit log."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection
+
+import sqlalchemy as sa
+
+from controller.config import Config
+from controller.db import access, bundles, servers, usage
+from controller.db.engine import make_engine, transact
+from controller.files import sync_folder
+from shared.errors import ShoplaunchError
+
+_WHO = "command line"
+_SHOWN = 5
+
+
+def operator(config: Config, name: str) -> None:
+    """The operator is gone, with every session. Raises ShoplaunchError `user_unknown`, `in_use` for the last one."""
+
+    def work(connection: sa.Connection) -> None:
+        known = access.list_operators(connection)
+        if name not in known:
+            raise ShoplaunchError("user_unknown", f"there is no operator {name[:80]!r}")
+        if known == [name]:
+            raise ShoplaunchError("in_use", f"{name} is the last operator")
+        access.remove_operator(connection, name)
+        _note(connection, "user remove", name)
+
+    transact(make_engine(config.database_url), work)
+
+
+def server(config: Config, name: str) -> None:
+    """The server is forgotten. Raises ShoplaunchError `server_unknown`, `in_use`."""
+
+    def work(connection: sa.Connection) -> None:
+        servers.get(connection, name)
+        _require_unused(f"server {name}", usage.of_server(connection, name))
+        servers.remove(connection, name)
+        _note(connection, "server remove", name)
+
+    transact(make_engine(config.database_url), work)
+
+
+def bundle(config: Config, name: str) -> None:
+    """The bundle is forgotten, and its file gone. Raises ShoplaunchError `bundle_unknown`, `in_use`, OSError."""
+
+    def work(connection: sa.Connection) -> None:
+        bundles.get(connection, name)
+        _require_unused(f"bundle {name}", usage.of_bundle(connection, name))
+        bundles.remove(connection, name)
+        _note(connection, "bundle remove", name)
+
+    transact(make_engine(config.database_url), work)
+    # After the row: a file without one is in nobody's way, and `bundle add` writes over it
+    (config.bundles / f"{name}.bundle").unlink(missing_ok=True)
+    sync_folder(config.bundles)
+
+
+def _require_unused(what: str, users: Collection[str]) -> None:
+    if users:
+        more = f" and {len(users) - _SHOWN} more" if len(users) > _SHOWN else ""
+        raise ShoplaunchError("in_use", f"{what} is needed by {', '.join(list(users)[:_SHOWN])}{more}")
+
+
+def _note(connection: sa.Connection, what: str, name: str) -> None:
+    access.add_audit(connection, time.time(), _WHO, what, None, name)

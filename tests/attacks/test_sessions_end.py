@@ -1,0 +1,100 @@
+"""A copied session is over as soon as its owner signs out, gets another password or is removed."""
+
+import pytest
+from click.testing import CliRunner
+
+from controller import installation
+from controller.cli import main
+from controller.config import load_config
+from controller.jobs.service import open_service
+from controller.web.app import create_app
+from shared.errors import ShoplaunchError
+from tests.attacks.table import attack
+from tests.web_site import csrf_of
+
+PASSWORD = "correct horse battery"
+
+
+@pytest.fixture
+def home(tmp_path):
+    environment = {"SHOPLAUNCH_HOME": str(tmp_path / "home")}
+    config = load_config(environment)
+    installation.ensure_installation(config)
+    for name in ("nora", "omid"):
+        installation.set_operator(config, name, PASSWORD)
+    service = open_service(config)
+    yield environment, config, create_app(config, service)
+    service.engine.dispose()
+
+
+def signed_in(app, user="nora", password=PASSWORD):
+    browser = app.test_client()
+    form = {"user": user, "password": password, "csrf_token": csrf_of(browser.get("/admin/login").text)}
+    assert browser.post("/admin/login", data=form).status_code == 303
+    return browser
+
+
+def stolen(app, browser):
+    """Another browser with a copy of the session."""
+    thief = app.test_client()
+    thief.set_cookie("shoplaunch", browser.get_cookie("shoplaunch").value)
+    assert is_in(thief)
+    return thief
+
+
+def is_in(browser):
+    return browser.get("/admin/jobs").status_code == 200
+
+
+def command(environment, *words, code=0):
+    done = CliRunner().invoke(main, words, env=environment)
+    assert done.exit_code == code, done.output
+    return done.output
+
+
+def sign_out(browser):
+    browser.post("/admin/logout", data={"csrf_token": csrf_of(browser.get("/admin/jobs").text)})
+
+
+@attack("somebody copied the cookie of an operator, who signs out", "the copy is over, too; other operators stay")
+def test_signing_out_ends_copies_of_the_session(home):
+    _environment, _config, app = home
+    nora, omid = signed_in(app), signed_in(app, "omid")
+    thief = stolen(app, nora)
+    sign_out(nora)
+    assert not is_in(thief) and not is_in(nora) and is_in(omid)
+    assert is_in(signed_in(app)) and not is_in(thief)
+
+
+@attack("somebody copied the cookie of an operator, whose password is changed", "the copy is over")
+def test_a_new_password_ends_every_session(home):
+    environment, _config, app = home
+    thief, omid = stolen(app, signed_in(app)), signed_in(app, "omid")
+    command(environment, "user", "password", "nora", code=1)
+    assert is_in(thief)
+    command(environment, "user", "password", "nora", "--yes")
+    assert not is_in(thief) and is_in(omid)
+
+
+@attack("an operator who left still has a session, and comes again under the same name", "the session is over")
+def test_the_sessions_of_a_removed_operator_never_come_back(home):
+    environment, config, app = home
+    thief = stolen(app, signed_in(app))
+    command(environment, "user", "remove", "nora", code=1)
+    assert is_in(thief)
+    command(environment, "user", "remove", "nora", "--yes")
+    assert not is_in(thief)
+    installation.set_operator(config, "nora", PASSWORD)
+    assert not is_in(thief)
+
+
+def test_the_last_operator_stays(home):
+    environment, config, _app = home
+    command(environment, "user", "remove", "nora", "--yes")
+    assert "in_use" in command(environment, "user", "remove", "omid", "--yes", code=1)
+    assert "user_unknown" in command(environment, "user", "remove", "nora", "--yes", code=1)
+    assert "user_unknown" in command(environment, "user", "password", "nora", "--yes", code=1)
+    assert installation.operators(config) == ["omid"]
+    assert "omid" in command(environment, "user", "list")
+    with pytest.raises(ShoplaunchError):
+        installation.set_operator(config, "omid", "short")
