@@ -1,5 +1,5 @@
 # The project's commands. `demo`, `test` and `bench` install what they need (as root, on Debian or Ubuntu).
-.PHONY: help demo test test-nightly mutants lint bench clean
+.PHONY: help demo test test-nightly mutants attacks lint bench clean
 .DEFAULT_GOAL := help
 
 # Most of the time is waiting, for servers, browsers and cron: four processes share the tests
@@ -12,6 +12,7 @@ help:
 	@echo "make test TESTS=F    only the tests in F, a file or folder"
 	@echo "make test-nightly    also the long tests"
 	@echo "make mutants         takes each protection away in a copy and expects failing tests; MUTANTS=NAMES only these"
+	@echo "make attacks         writes the table of attacks anew (tests/attacks/ATTACKS.md)"
 	@echo "make lint            linters, types and import rules alone"
 	@echo "make bench           speed, measured side by side; BUNDLE=F measures your own bundle"
 	@echo "make clean           removes the demo (accounts, databases, processes, files) and everything built here"
@@ -34,6 +35,11 @@ test-nightly:
 mutants:
 	@packaging/bootstrap.sh test
 	.venv/bin/python -m tests.mutants.run $(MUTANTS)
+
+# From the marks of the tests, with the mutant of each
+attacks:
+	@packaging/bootstrap.sh test
+	.venv/bin/python -m tests.attacks.catalogue
 
 # What recipes begin as is as clean as they have to be
 SKELETON = controller/recipes/skeleton.py.txt

@@ -14,6 +14,7 @@ from controller.bundles.agent_build import is_current, launcher
 from controller.config import Config
 from controller.db import access, api_keys, bundles, health, migrate, servers
 from controller.db.engine import make_engine, reading
+from controller.jobs import bundle_readers
 from controller.keys import load_keys
 from controller.network import probes
 from controller.network.failures import NetworkError
@@ -87,14 +88,24 @@ def _bundles(config: Config) -> Iterator[Check]:
         known = bundles.listed(connection)
     for bundle in known:
         path = config.bundles / f"{bundle.name}.bundle"
-        whole = path.is_file() and path.stat().st_size == bundle.size
-        readable = whole and path.stat().st_mode & 0o004 and _others_may_enter(path.parent)
-        message = "there" if readable else "not readable by accounts" if whole else "missing or cut short"
-        yield Check(f"bundle {bundle.name}", bool(readable), message, f"Add it again: `bundle add {bundle.name} FILE`.")
+        name = f"bundle {bundle.name}"
+        if not path.is_file() or path.stat().st_size != bundle.size:
+            yield Check(name, False, "missing or cut short", f"Add it again: `bundle add {bundle.name} FILE`.")
+        elif path.stat().st_mode & 0o007:
+            advice_of_mode = f"chmod 600 {path}, and chown it to the user of the service, which then keeps it closed."
+            yield Check(name, False, "every user of this machine can copy it", advice_of_mode)
+        else:
+            yield Check(name, True, "there")
+    if known and any(server.panel in bundle_readers.SAME_MACHINE for server in servers_of(config)):
+        near = bundle_readers.keeps_lists(config.bundles)
+        far = "fetched from here: the file system keeps no access lists, or accounts may not enter the folders above"
+        yield Check("bundles", True, "read where they lie, each by accounts whose jobs need it" if near else far)
 
 
-def _others_may_enter(folder: Path) -> bool:
-    return all(one.stat().st_mode & 0o001 for one in (folder, *folder.parents))
+def servers_of(config: Config) -> list[servers.Server]:
+    """Return the servers this installation knows."""
+    with reading(make_engine(config.database_url)) as connection:
+        return servers.listed(connection)
 
 
 def _operator(config: Config) -> Iterator[Check]:
@@ -179,8 +190,7 @@ def _code_of(body: bytes) -> str:
 
 
 def _servers(config: Config) -> Iterator[Check]:
-    with reading(make_engine(config.database_url)) as connection:
-        known = servers.listed(connection)
+    known = servers_of(config)
     if not known:
         yield Check("servers", False, "none", "Run `shoplaunch server add`.")
     for server in known:

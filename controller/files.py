@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from pathlib import Path
+from typing import BinaryIO
 
 
 def write_durably(path: Path, content: bytes, mode: int, owner: tuple[int, int] | None = None) -> None:
@@ -24,6 +25,20 @@ def write_durably(path: Path, content: bytes, mode: int, owner: tuple[int, int] 
         Path(temporary).unlink(missing_ok=True)
         raise
     sync_folder(path.parent)
+
+
+def open_private(path: Path) -> BinaryIO:
+    """Return the new file at `path` opened for writing: its folder's owner's, closed to everybody else from the first.
+
+    Raises FileExistsError, OSError.
+    """
+    folder = path.parent.stat()
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    stream = os.fdopen(descriptor, "wb")
+    # By root: the service that reads it may be somebody else
+    if os.geteuid() == 0 and _owner(folder) != _owner(os.fstat(descriptor)):
+        os.fchown(descriptor, *_owner(folder))
+    return stream
 
 
 def replace_durably(path: Path, content: bytes) -> None:

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from controller.bundles.bytecode import BYTECODE, code_names, compiled_modules
+from controller.files import write_durably
 from shared.errors import ShoplaunchError
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -54,6 +55,10 @@ from agent.cli import leave, main
 
 leave(main())
 '''.replace("@BYTECODE@", BYTECODE)
+
+
+#: Nothing in it is secret; nobody else may write it.
+FILE_MODE = 0o644
 
 
 def launcher() -> bytes:
@@ -122,9 +127,7 @@ def build_agent(
     files.update(compiled_modules(files, [sys.executable, *pythons]))
     data = _archive(files)
     output.parent.mkdir(parents=True, exist_ok=True)
-    temporary = output.with_name(output.name + ".tmp")
-    temporary.write_bytes(data)
-    temporary.replace(output)
+    write_durably(output, data, FILE_MODE)
     return hashlib.sha256(data).hexdigest()
 
 

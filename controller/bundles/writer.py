@@ -124,6 +124,8 @@ class BundleWriter:
         """Write the ZIP beside the target and return its path; `publish` makes it the bundle."""
         path = self.spool / "bundle"
         with disk_errors(self.target), path.open("w+b") as stream:
+            # The whole template: its packer decides who else reads it
+            os.fchmod(stream.fileno(), 0o600)
             with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:
                 for member in self.members:
                     self._copy(archive, member)

@@ -22,7 +22,7 @@ from controller.jobs.bundles import Bundles
 
 _COLUMNS = (
     ("name", "Name"), ("application", "Application"), ("version", "Version"), ("size", "Bytes"), ("added_at", "Added"),
-    ("folders", "Folders"), ("manifest_sha256", "Manifest"),
+    ("folders", "Folders"), ("paid", "Paid"), ("manifest_sha256", "Manifest"),
 )  # fmt: skip
 
 
@@ -49,11 +49,13 @@ def _row(known: Bundle) -> dict[str, Any]:
 @bundle.command()
 @click.argument("name")
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--paid/--not-paid", default=None, help="Whether you paid for it: then no server's folder of bundles is "
+              "used for it, only accounts with a job get it.")  # fmt: skip
 @json_option
 @errors_shown
-def add(name: str, file: Path, as_json: bool) -> None:
-    """Check every part of FILE and keep it as NAME."""
-    row = _row(_bundles().add(name, file))
+def add(name: str, file: Path, paid: bool | None, as_json: bool) -> None:
+    """Check every part of FILE and keep it as NAME; the same FILE again with --paid or --not-paid changes the mark."""
+    row = _row(_bundles().add(name, file, paid))
     if as_json:
         print_json(row)
     else:

@@ -97,13 +97,14 @@ def add(
     """Make the server NAME known.
 
     Settings of cPanel servers: package (plan of accounts that are made), bundle_folder (readable by accounts, holds
-    NAME.bundle), fetch_rate (bytes/s of bundles from here), calls_in_flight, cron_minutes (smallest interval),
-    skeleton (root, reseller, none), ssh (user@host), cpanel_url (where the reseller's own account is called with its
-    own token, when that is not port 2083 of the same host), http_ip, http_port and https_port (where sites answer,
-    behind NAT), public_ip (where the world's name servers lead visitors, behind NAT), name_servers (for clients'
-    domains, separated by commas), db_socket and db_uid (the database's socket and whose process listens there, where
-    these are not the usual ones), db_tls (how a remote database proves who it is: verify, ca, pin or plain), db_ca (for
-    ca: a file of certificates here), db_pin (for pin: SHA-256 of its certificate).
+    NAME.bundle: all of them can copy it), share_paid (yes: also for bundles marked as paid), fetch_rate (bytes/s of
+    bundles from here), calls_in_flight, cron_minutes (smallest interval), skeleton (root, reseller, none), ssh
+    (user@host), cpanel_url (where the reseller's own account is called with its own token, when that is not port
+    2083 of the same host), http_ip, http_port and https_port (where sites answer, behind NAT), public_ip (where the
+    world's name servers lead visitors, behind NAT), name_servers (for clients' domains, separated by commas),
+    db_socket and db_uid (the database's socket and whose process listens there, where these are not the usual
+    ones), db_tls (how a remote database proves who it is: verify, ca, pin or plain), db_ca (for ca: a file of
+    certificates here), db_pin (for pin: SHA-256 of its certificate).
     """
     if not NAME.match(name):
         raise click.UsageError("a server's name is letters, digits, dots, dashes and underscores; at most 63")

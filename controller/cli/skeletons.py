@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
 import click
 
@@ -19,6 +18,7 @@ from controller.cli.output import (
 from controller.cli.servers import open_database, panel_of
 from controller.config import Config, load_config
 from controller.db import bundles, jobs
+from controller.db.bundles import Bundle
 from controller.db.engine import reading
 from controller.panels.base import Panel, SkeletonFiles, SkeletonStatus
 from shared.encoding import sha256_hex
@@ -52,11 +52,13 @@ def install(server: str, bundle: str | None, yes: bool) -> None:
     config = load_config()
     panel = panel_of(config, server)
     launcher, agent = agent_files(config)
-    path = _bundle_path(config, bundle) if bundle else None
+    known = _bundle_of(config, bundle) if bundle else None
+    path = config.bundles / f"{known.name}.bundle" if known else None
     cost = len(launcher) + len(agent) + (path.stat().st_size if path else 0)
     click.echo(f"Every new account will hold {_size(cost)} for it until its shop is ready or `skeleton sweep` is run.")
-    if path is not None:
+    if known is not None:
         _show_cost(panel, cost)
+        _show_readers(known)
         if not yes:
             click.confirm(f"Put the bundle {bundle} into every new account?", abort=True)
     files = SkeletonFiles(launcher=launcher, agent=agent, bundle_path=str(path) if path else None)
@@ -129,14 +131,24 @@ def agent_files(config: Config) -> tuple[bytes, bytes]:
         raise ShoplaunchError("agent_not_built", f"there is no {error.filename}; run `shoplaunch init`") from None
 
 
-def _bundle_path(config: Config, name: str) -> Path:
+def _bundle_of(config: Config, name: str) -> Bundle:
     engine = open_database(config)
     with reading(engine) as connection:
-        bundles.get(connection, name)
+        known = bundles.get(connection, name)
     path = config.bundles / f"{name}.bundle"
     if not path.is_file():
         raise ShoplaunchError("bundle_missing", f"the file {path} is gone")
-    return path
+    return known
+
+
+def _show_readers(bundle: Bundle) -> None:
+    """Say who can copy a bundle that new accounts are born with."""
+    click.echo(
+        f"Whoever gets an account that is made from now on can copy the bundle {bundle.name}, with or without a shop. "
+        "Left out of the skeleton, it goes only to accounts with a job: their agents fetch it from here."
+    )
+    if bundle.paid:
+        click.echo(f"The bundle {bundle.name} is marked as paid: does its licence allow that?")
 
 
 def _show_cost(panel: Panel, cost: int) -> None:

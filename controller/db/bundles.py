@@ -36,6 +36,8 @@ class Bundle:
     #: What an order's language and currency must be one of; empty where anything will do, or nothing is known.
     languages: Sequence[str] = ()
     currencies: Sequence[str] = ()
+    #: Bought: no account that has no job may copy it.
+    paid: bool = False
 
 
 def _bundle(row: sa.Row[Any]) -> Bundle:
@@ -53,6 +55,11 @@ def add(connection: sa.Connection, bundle: Bundle) -> None:
     values = vars(bundle) | {"variants": json.dumps([dict(one) for one in bundle.variants], ensure_ascii=False)}
     values |= {name: json.dumps(list(values[name])) for name in ("languages", "currencies")}
     connection.execute(sa.insert(bundles).values(**values))
+
+
+def mark(connection: sa.Connection, name: str, *, paid: bool) -> None:
+    """Note whether the bundle is paid for."""
+    connection.execute(sa.update(bundles).where(bundles.c.name == name).values(paid=paid))
 
 
 def get(connection: sa.Connection, name: str) -> Bundle:

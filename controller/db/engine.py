@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
@@ -46,6 +47,7 @@ def make_engine(url: str) -> sa.Engine:
     if parsed.get_backend_name() == "sqlite":
         engine = sa.create_engine(parsed, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False}, **common)
         _prepare_sqlite(engine)
+        sa.event.listen(engine, "do_connect", _born_closed)
     else:
         parsed = parsed.update_query_dict({"charset": "utf8mb4"})
         engine = sa.create_engine(
@@ -65,6 +67,15 @@ def _proven(_dialect: Any, _record: Any, arguments: tuple[Any, ...], how: dict[s
         what = "its socket (?unix_socket=PATH, with &socket_uid=NUMBER for a user of another name) or ?ssl_ca=FILE"
         message = f"the controller's database: {error.message}; nothing was sent. Name {what} in database_url"
         raise ShoplaunchError("database_busy", message) from None
+
+
+def _born_closed(_dialect: Any, _record: Any, arguments: tuple[Any, ...], _how: dict[str, Any]) -> None:
+    """A database that SQLite would make now is its owner's alone; files that SQLite puts there later take its mode."""
+    path = str(arguments[0])
+    if path and path != ":memory:" and not os.path.lexists(path):
+        # Without a folder for it SQLite says what is wrong; somebody else may have made it meanwhile
+        with suppress(OSError):
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
 
 
 def _prepare_sqlite(engine: sa.Engine) -> None:

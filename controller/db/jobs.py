@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from controller.db.tables import jobs, steps
+from controller.db.tables import jobs, servers, steps
 from controller.nouns import SHOP
 from shared.errors import ShoplaunchError
 from shared.job import RESTORE
@@ -186,6 +186,13 @@ def listed(connection: sa.Connection, state: str | None, limit: int, offset: int
     ids = list(connection.execute(which).scalars())
     found = {row.id: _job(row) for row in connection.execute(sa.select(*_COLUMNS).where(jobs.c.id.in_(ids)))}
     return [found[job_id] for job_id in ids]
+
+
+def restoring_on(connection: sa.Connection, panels: Sequence[str], states: Sequence[str]) -> list[Job]:
+    """Return the jobs in `states` that restore a bundle on servers of these `panels`."""
+    there = sa.select(servers.c.name).where(servers.c.panel.in_(panels))
+    query = sa.select(*_COLUMNS).where(jobs.c.kind == RESTORE, jobs.c.state.in_(states), jobs.c.server.in_(there))
+    return [_job(row) for row in connection.execute(query)]
 
 
 def counts(connection: sa.Connection) -> dict[str, int]:

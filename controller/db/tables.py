@@ -86,6 +86,8 @@ bundles = _table(
     #: What orders may choose among. Null: added when nobody asked, or anything will do.
     sa.Column("languages", Long),
     sa.Column("currencies", Long),
+    #: Bought: no account that has no job may copy it.
+    sa.Column("paid", sa.Boolean, nullable=False, server_default=sa.false()),
 )
 #: `version` counts every change (compare-and-set). `domain_key` and `account_key` are held while the job may still
 #: touch domain and account, null afterwards: their uniqueness is what keeps two jobs apart. `order_key` names the

@@ -68,6 +68,7 @@ class Mover:
             job = self._read(job_id)[0]
             try:
                 job = self._move(job_id)
+                self._tools(job).bundles.leave(job, self._clock())
             finally:
                 self._kept.pop(job_id, None)
                 self._give_back(job)

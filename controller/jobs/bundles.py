@@ -1,7 +1,8 @@
-"""The bundles this installation knows: copied in after every member was checked, read by accounts of this machine."""
+"""The bundles this installation knows: copied in after every member was checked, closed to accounts without a job."""
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import time
@@ -17,16 +18,18 @@ from controller.config import Config
 from controller.db import bundles as rows
 from controller.db.bundles import Bundle
 from controller.db.engine import reading, transact
-from controller.files import sync_folder
+from controller.db.jobs import Job
+from controller.files import open_private, sync_folder
+from controller.jobs import bundle_readers
 from controller.nouns import SHOP
 from controller.recipes.registry import recipe_of
 from shared.encoding import sha256_file
 from shared.errors import ShoplaunchError
 
+_COPY_BYTES = 1024 * 1024
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}\Z")
 #: Accounts go through to a file whose name they know; they cannot list the folder.
 FOLDER_MODE = 0o711
-FILE_MODE = 0o644
 
 
 class Bundles:
@@ -40,8 +43,9 @@ class Bundles:
         """Return where the bundle's file is."""
         return self._config.bundles / f"{name}.bundle"
 
-    def add(self, name: str, source: Path) -> Bundle:
-        """Copy the file in under `name` and return what is known of it; the same file again changes nothing.
+    def add(self, name: str, source: Path, paid: bool | None = None) -> Bundle:
+        """Copy the file in under `name` and return what is known of it; the same file again only changes whether it is
+        `paid` for, where that is said.
 
         Raises ShoplaunchError `name_invalid`, `name_taken`, `bundle_missing`,
         `bundle_damaged`, `bundle_digest`, `manifest_invalid`, `bundle_format`, `recipe_missing`, `disk_full`.
@@ -55,11 +59,23 @@ class Bundles:
         folder.chmod(FOLDER_MODE)
         with _copied(source, folder / f".{name}.new") as copy:
             bundle = _inspected(name, copy)
-            transact(self._engine, lambda connection: rows.add(connection, bundle))
-            copy.chmod(FILE_MODE)
+            transact(self._engine, lambda connection: _noted(connection, bundle, paid))
             copy.replace(self.path(name))
         sync_folder(folder)
-        return bundle
+        # Agents that read the file before go on with this one
+        bundle_readers.renew(self._engine, folder, time.time(), name)
+        return self.get(name)
+
+    def let_in(self, name: str, now: float) -> set[int]:
+        """Open the bundle to the accounts whose jobs need it now; return the ids of the users that may read it.
+
+        Raises OSError, ShoplaunchError `database_busy`.
+        """
+        return bundle_readers.renew(self._engine, self._config.bundles, now, name).get(name, set())
+
+    def leave(self, job: Job, now: float) -> None:
+        """See controller.jobs.bundle_readers.leave."""
+        bundle_readers.leave(self._engine, self._config.bundles, now, job)
 
     def get(self, name: str) -> Bundle:
         """Return what is known of the bundle. Raises ShoplaunchError `bundle_unknown`."""
@@ -81,16 +97,26 @@ class Bundles:
 
 @contextmanager
 def _copied(source: Path, target: Path) -> Iterator[Path]:
-    """Give a copy of `source`; it is gone afterwards unless it was moved away."""
+    """Give a copy of `source`, its folder's owner's alone; it is gone afterwards unless it was moved away."""
     try:
         try:
-            shutil.copyfile(source, target)
+            target.unlink(missing_ok=True)
+            with source.open("rb") as stream, open_private(target) as copy:
+                shutil.copyfileobj(stream, copy, _COPY_BYTES)
+                copy.flush()
+                os.fsync(copy.fileno())
         except OSError as problem:
             code = "disk_full" if problem.errno == 28 else "file_error"
             raise ShoplaunchError(code, f"{target}: {problem.strerror}") from None
         yield target
     finally:
         target.unlink(missing_ok=True)
+
+
+def _noted(connection: sa.Connection, bundle: Bundle, paid: bool | None) -> None:
+    rows.add(connection, bundle)
+    if paid is not None:
+        rows.mark(connection, bundle.name, paid=paid)
 
 
 def _inspected(name: str, path: Path) -> Bundle:

@@ -1,4 +1,4 @@
-"""What belongs to no job and is done now and then: alarms of refused orders, jobs for services that were forgotten."""
+"""What belongs to no job and is done now and then: alarms of refused orders, forgotten services, closed bundles."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from controller.billing.base import REFUSED, Alarm
 from controller.db import refused_orders, services
 from controller.db.engine import reading, transact
 from controller.db.refused_orders import RefusedOrder
-from controller.jobs import alarms, hints, intake
+from controller.jobs import alarms, bundle_readers, hints, intake
 from controller.jobs.engine import health
 from controller.jobs.engine.watchdog import report
 from controller.jobs.refused_orders import shown_domain
@@ -30,7 +30,7 @@ AGAIN_SECONDS = 60.0
 
 def run(service: Service) -> None:
     """Do everything once, each apart from the others; what fails is done at the next time."""
-    for chore in (start_forgotten, tell_refused):
+    for chore in (start_forgotten, tell_refused, close_bundles):
         try:
             chore(service)
         except BaseException as problem:  # noqa: BLE001 - the others are done all the same
@@ -55,6 +55,12 @@ def start_forgotten(service: Service) -> None:
             continue
         LOG.warning("service %s was forgotten; job %s is made", service_id, job.id)
         hints.give()
+
+
+def close_bundles(service: Service) -> None:
+    """Accounts whose jobs are over read no bundle, whoever was killed before closing it."""
+    if service.config.bundles.is_dir():
+        bundle_readers.renew(service.engine, service.config.bundles, service.now())
 
 
 def tell_refused(service: Service) -> None:

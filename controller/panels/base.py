@@ -149,6 +149,11 @@ class Panel(ABC):
         Creates it when `create`; otherwise raises account_missing. A new account is born from the skeleton.
         """
 
+    def reader(self, account: Account) -> int | None:
+        """Return the id of the account's user on the controller's own machine, None where accounts live elsewhere.
+        Raises account_missing."""
+        return None
+
     @abstractmethod
     def database_names(self, account: Account) -> tuple[str, str]:
         """Return (database, user) names that the panel's prefix and length rules allow for the shop."""

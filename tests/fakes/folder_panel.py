@@ -18,6 +18,9 @@ from controller.panels.base import (
 from shared.errors import ShoplaunchError
 from shared.job import FOLDER
 
+#: The id of the first account's user.
+READER = 54321
+
 
 class FolderPanel(Panel):
     """Refuses what a real panel would refuse. `fail(method, *codes)` makes the next calls of a method fail."""
@@ -55,6 +58,11 @@ class FolderPanel(Panel):
             self.before[method]()
         if code is not None:
             raise ShoplaunchError(code, f"{method} was told to fail")
+
+    def reader(self, account):
+        """A user of this machine who owns nothing; None where the panel is another machine's."""
+        self._home(account)
+        return READER + list(self.accounts).index(account.user) if self.kind == "local" else None
 
     def _home(self, account):
         if account.user not in self.accounts:

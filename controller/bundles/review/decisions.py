@@ -11,6 +11,7 @@ from typing import Any
 
 from controller.bundles.review.findings import NUMBER, Finding, Place
 from controller.bundles.writer import disk_errors
+from controller.files import write_durably
 from shared.errors import ShoplaunchError
 
 REMOVE, BLANK, REPLACE, ACCEPT, UNDECIDED = "remove", "blank", "replace", "accept", ""
@@ -129,10 +130,10 @@ def write(path: Path, decisions: Decisions, unused: Iterable[Decision] = ()) -> 
     for key, one in decisions.entries.items():
         comment = ["fits nothing in the template any more"] if key in fits_nothing else list(one.comment)
         parts.append("\n" + "".join(f"# {line}\n" for line in comment) + _written(one))
-    unfinished = path.with_name(path.name + ".unfinished")
     with disk_errors(path):
-        unfinished.write_text("".join(parts), "utf-8")
-        unfinished.replace(path)
+        # It quotes the template
+        mode = path.stat().st_mode & 0o777 if path.exists() else 0o600
+        write_durably(path, "".join(parts).encode("utf-8"), mode)
 
 
 def _written(one: Decision) -> str:

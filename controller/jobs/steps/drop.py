@@ -7,14 +7,12 @@ from typing import Any
 
 from controller.db import servers
 from controller.db.engine import reading
-from controller.jobs import dispatch, pull
+from controller.jobs import bundle_readers, dispatch, pull
 from controller.jobs.steps.work import Outcome, Work
 from controller.panels.base import SkeletonFiles
 from shared.errors import ShoplaunchError
 from shared.job import AGENT_FILE, FOLDER, JOB_FILE, LAUNCHER_FILE, RESTORE
 
-#: Panels whose accounts live on the controller's own machine.
-SAME_MACHINE = ("local",)
 JOB_FILE_MODE = 0o600
 
 
@@ -66,7 +64,7 @@ def _source(work: Work, needed: bool) -> dict[str, str]:
     """
     bundle, tools = work.bundle, work.tools
     path = tools.bundles.path(bundle.name)
-    same_machine = tools.panel.kind in SAME_MACHINE
+    same_machine = tools.panel.kind in bundle_readers.SAME_MACHINE
     # A panel that only compares sizes may be wrong; then the agent still has the address
     if same_machine and tools.panel.holds_bundle(work.account, bundle.sha256, bundle.size):
         return {}
@@ -74,20 +72,37 @@ def _source(work: Work, needed: bool) -> dict[str, str]:
         if not needed:
             return {}
         raise ShoplaunchError("bundle_missing", f"there is no file {path}")
-    if same_machine:
-        return {"path": str(path)}
     fetched = {"url": dispatch.bundle_url(tools.config, bundle.name)}
-    folder = _shared_folder(work)
+    if same_machine:
+        if not _may_read(work):
+            return fetched
+        # What bars the way to it need not bar this account's
+        return {"path": str(path)} if bundle_readers.others_may_enter(path.parent) else {"path": str(path), **fetched}
+    folder = _shared_folder(work, paid=bundle.paid)
     if folder is None or tools.panel.holds_bundle(work.account, bundle.sha256, bundle.size):
         return fetched
     return {"path": f"{folder}/{bundle.name}.bundle", **fetched}
 
 
-def _shared_folder(work: Work) -> str | None:
-    """Return the folder of bundles on the account's server that its accounts may read, None where there is none."""
+def _may_read(work: Work) -> bool:
+    """Let the account read the bundle's file; tell whether that can be done, by the file system's access lists."""
+    tools, user = work.tools, work.tools.panel.reader(work.account)
+    if user is None:
+        return False
+    if work.job.facts.get(bundle_readers.FACT) != user:
+        work.remember(**{bundle_readers.FACT: user})
+    return user in tools.bundles.let_in(work.bundle.name, tools.clock())
+
+
+def _shared_folder(work: Work, *, paid: bool) -> str | None:
+    """Return the folder of bundles on the account's server that its accounts may read, None where there is none.
+
+    What is paid for does not lie where every account can copy it, unless the server's settings say so.
+    """
     with reading(work.tools.engine) as connection:
-        folder = servers.get(connection, work.job.server).settings.get("bundle_folder")
-    if folder is None:
+        settings = servers.get(connection, work.job.server).settings
+    folder = settings.get("bundle_folder")
+    if folder is None or (paid and not settings.get("share_paid", False)):
         return None
     if not isinstance(folder, str) or not folder.startswith("/") or ".." in folder.split("/"):
         raise ShoplaunchError("config_invalid", "bundle_folder must be an absolute path on the server")

@@ -20,6 +20,7 @@ SKELETONS = ("root", "reseller", "none")
 #: How everything begins that our keys encrypted.
 ENCRYPTED = "gAAAA"
 _ADDRESS = re.compile(r"https://[^/?#@\s]+\Z")
+_ANSWERS = {"yes": True, "no": False}
 _LABEL = "(?!-)[a-z0-9-]{1,63}(?<!-)"
 DOMAIN = re.compile(rf"(?=.{{4,253}}\Z){_LABEL}(?:\.{_LABEL})+\Z")
 
@@ -32,6 +33,8 @@ class CpanelSettings:
     package: str = ""
     #: A folder on the server, readable by its accounts, that holds NAME.bundle.
     bundle_folder: str = ""
+    #: Whether bundles that are paid for are read there as well: every account of the server can copy them.
+    share_paid: bool = False
     #: Bytes per second at which all accounts of the server together fetch bundles from the controller; 0: no limit.
     fetch_rate: int = 0
     calls_in_flight: int = CALLS_IN_FLIGHT
@@ -135,6 +138,10 @@ def _is_plain_path(path: str) -> bool:
 
 
 def _convert(name: str, value: Any, kind: type) -> Any:
+    if kind is bool:
+        if value not in (True, False, *_ANSWERS):
+            raise ShoplaunchError("config_invalid", f"{name} must be yes or no")
+        return _ANSWERS.get(value, value)
     if kind is int:
         try:
             if isinstance(value, bool):

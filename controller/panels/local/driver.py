@@ -101,6 +101,10 @@ class LocalPanel(Panel):
     def _hands(self, account: Account) -> AsAccount:
         return self._accounts.hands(self._find(account))
 
+    def reader(self, account: Account) -> int:
+        """See Panel.reader."""
+        return self._find(account).uid
+
     # -- database -----------------------------------------------------------------------------------------------
 
     def database_names(self, account: Account) -> tuple[str, str]:

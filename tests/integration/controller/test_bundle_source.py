@@ -5,6 +5,7 @@ import sqlalchemy as sa
 
 from controller.db import tables
 from controller.db.engine import transact
+from controller.jobs import bundle_readers
 from tests.integration.controller.world import DOMAIN, Agent
 
 URL = "http://127.0.0.1:8000/api/v1/agent/bundle/classic"
@@ -44,7 +45,15 @@ def whole(world):
     return (world.config.bundles / "classic.bundle").read_bytes()
 
 
-def test_on_the_same_machine_it_is_read_where_the_controller_keeps_it(world):
+@pytest.fixture
+def entered(world, monkeypatch):
+    """The world where accounts may enter the folders above the bundles; tests' folders are root's alone."""
+    monkeypatch.setattr(bundle_readers, "others_may_enter", lambda _folder: True)
+    return world
+
+
+def test_on_the_same_machine_it_is_read_where_the_controller_keeps_it(entered):
+    world = entered
     assert source(world) == {"path": str(world.config.bundles / "classic.bundle")}
 
 
@@ -53,7 +62,8 @@ def test_an_account_that_holds_it_needs_no_other(world):
     assert source(world) == {}
 
 
-def test_an_account_that_holds_another_one_is_told_of_the_right_one(world):
+def test_an_account_that_holds_another_one_is_told_of_the_right_one(entered):
+    world = entered
     born_with(world, b"another")
     assert list(source(world)) == ["path"]
 

@@ -30,6 +30,8 @@ def test_the_job_file_tells_the_agent_everything_and_no_password_of_the_back_off
     assert payload["bundle"] == {
         "name": "classic", "manifest_sha256": world.bundle.manifest_sha256, "size": world.bundle.size,
         "path": str(world.config.bundles / "classic.bundle"),
+        # The folders above are the tests' alone: the way may be barred to an account
+        "url": "http://127.0.0.1:8000/api/v1/agent/bundle/classic",
     }  # fmt: skip
     assert payload["callback"]["url"] == "http://127.0.0.1:8000/api/v1/agent/events"
     assert payload["document_root"]["htaccess_blocks"] == [{"start": "^# BEGIN", "end": "^# END"}]

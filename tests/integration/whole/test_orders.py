@@ -1,5 +1,6 @@
 """Orders that come twice or at once, signed and by command line: one job for one shop."""
 
+import subprocess
 from concurrent.futures import ThreadPoolExecutor
 
 from tests.whole import BUNDLE, SERVER
@@ -21,6 +22,13 @@ def at_once(whole, *orders):
         return list(pool.map(lambda order: whole.signed("POST", ORDERS, order), orders))
 
 
+def reads_bundle(whole, account):
+    """Tell whether the account, which knows its name, can copy the bundle."""
+    path = whole.world.home / "bundles" / f"{BUNDLE}.bundle"
+    done = subprocess.run(["head", "-c", "1", path], user=account, group=account, extra_groups=[], capture_output=True)
+    return bool(done.stdout)
+
+
 def test_the_same_order_twice_and_at_once_is_one_job_that_becomes_one_shop(whole):
     order = an_order(whole)
     answers = at_once(whole, order, order, order)
@@ -32,9 +40,12 @@ def test_the_same_order_twice_and_at_once_is_one_job_that_becomes_one_shop(whole
     ]
     assert whole.world.json("order", *arguments)["id"] == job["id"]
     whole.wait(job, "dropped", "failed")
+    stranger = whole.handmade_account()
+    assert (reads_bundle(whole, order["account"]), reads_bundle(whole, stranger)) == (True, False)
     assert whole.run_agent(job) == 0
     assert whole.live(job)["attempt"] == 1
     assert len(whole.mails(job)) == 1
+    assert not reads_bundle(whole, order["account"])
 
 
 def test_of_two_different_orders_for_one_domain_at_once_one_becomes_a_job(whole):

@@ -1,0 +1,115 @@
+"""The table of attacks, made from the marks of the tests; `python -m tests.attacks.catalogue` writes ATTACKS.md."""
+
+import ast
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.mutants.catalogue import mutants
+
+FOLDER = Path(__file__).resolve().parent
+PROJECT = FOLDER.parents[1]
+PAGE = FOLDER / "ATTACKS.md"
+#: Attacks that no mutant belongs to, each with the reason.
+REASONS = FOLDER / "without_mutant.toml"
+COMMAND = "make attacks"
+_MARK = "attack"
+_HEAD = f"""\
+# Attacks: what somebody does, what happens instead, and the test that shows it
+
+Written by `{COMMAND}` from the `@attack` marks of `tests/attacks/`, one module per promise; a test compares. The last
+column names the mutants of `tests/mutants/` that take the protection away and make the test fail (`make mutants`), or
+says why there is none.
+"""
+_COLUMNS = "| attack | what happens | shown by | taken away by |\n|---|---|---|---|"
+
+
+class NotPlain(Exception):
+    """A mark cannot be read without running the module."""
+
+
+@dataclass(frozen=True)
+class Attack:
+    """A marked `test` of `module` (file's name): somebody does `deed`, and `outcome` happens."""
+
+    module: str
+    test: str
+    deed: str
+    outcome: str
+
+    @property
+    def name(self):
+        """What pytest calls the test, without a parameter."""
+        return f"tests/attacks/{self.module}::{self.test}"
+
+
+def modules():
+    """Return the test modules' paths by name."""
+    return sorted(FOLDER.glob("test_*.py"))
+
+
+def attacks_of(path):
+    """Return the Attacks that the module at `path` marks, in its order. Raises NotPlain."""
+    return [
+        Attack(path.name, function.name, *_mark(path, function, mark))
+        for function in ast.parse(path.read_text("utf-8")).body
+        if isinstance(function, ast.FunctionDef)
+        for mark in function.decorator_list
+        if isinstance(mark, ast.Call) and isinstance(mark.func, ast.Name) and mark.func.id == _MARK
+    ]
+
+
+def _mark(path, function, mark):
+    try:
+        deed, outcome = (ast.literal_eval(argument) for argument in mark.args)
+    except ValueError:
+        raise NotPlain(f"{path.name}: @attack of {function.name} takes two plain texts") from None
+    return deed, outcome
+
+
+def mutants_by_test():
+    """Return {name of a test, without a parameter: [names of the mutants that it has to notice]}."""
+    found = {}
+    for mutant in mutants():
+        for test in mutant.tests:
+            known = found.setdefault(test.partition("[")[0], [])
+            known += [mutant.name] if mutant.name not in known else []
+    return found
+
+
+def reasons():
+    """Return {name of a test: why no mutant belongs to it}."""
+    return {f"tests/attacks/{name}": why for name, why in tomllib.loads(REASONS.read_text("utf-8")).items()}
+
+
+def page():
+    """Return the text of ATTACKS.md. Raises NotPlain."""
+    known, without = mutants_by_test(), reasons()
+    parts = [_HEAD]
+    for path in modules():
+        promise = (ast.get_docstring(ast.parse(path.read_text("utf-8"))) or path.stem).splitlines()[0]
+        rows = [_row(attack, known.get(attack.name, []), without.get(attack.name, "")) for attack in attacks_of(path)]
+        parts.append("\n".join([f"## {promise.rstrip('.')}", f"`{path.name}`", "", _COLUMNS, *rows, ""]))
+    return "\n".join(parts)
+
+
+def _row(attack, names, reason):
+    away = ", ".join(f"`{name}`" for name in names) or reason
+    return "| " + " | ".join(_cell(text) for text in (attack.deed, attack.outcome, f"`{attack.test}`", away)) + " |"
+
+
+def _cell(text):
+    return " ".join(text.split()).replace("|", "\\|")
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), "utf-8")
+    missing = [
+        attack.name
+        for path in modules()
+        for attack in attacks_of(path)
+        if attack.name not in mutants_by_test() and attack.name not in reasons()
+    ]
+    print(f"{PAGE.relative_to(PROJECT)} is written.")
+    for name in missing:
+        print(f"No mutant and no reason in {REASONS.relative_to(PROJECT)}: {name}")
