@@ -189,6 +189,15 @@ def _code_of(body: bytes) -> str:
     return code if isinstance(code, str) and is_known(code) else ""
 
 
+def _proxies(config: Config) -> Iterator[Check]:
+    hops = config.trusted_proxies
+    # `serve` speaks plain http: what is reached by https is reached through a proxy
+    missing = not hops and urlsplit(config.public_url).scheme == "https"
+    told = "not set: everybody who signs in seems to come from the proxy" if missing else f"{hops}"
+    what = "Set trusted_proxies in shoplaunch.toml to how many proxies are in front (mostly 1), then restart `serve`."
+    yield Check("", not missing, told, what)
+
+
 def _servers(config: Config) -> Iterator[Check]:
     known = servers_of(config)
     if not known:
@@ -213,6 +222,7 @@ _LOOKS: dict[str, Callable[[Config], Iterator[Check]]] = {
     "refused orders": _refused,
     "whmcs": _whmcs,
     "whmcs key": _keys_of_whmcs,
+    "trusted proxies": _proxies,
     "web": _web,
     "servers": _servers,
 }

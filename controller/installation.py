@@ -31,6 +31,8 @@ _SETTINGS = """\
 # Where accounts and clients reach the controller; https unless it is this very machine.
 #public_url = "https://control.example.com"
 #bind = "127.0.0.1:8000"
+# How many reverse proxies are in front, each of which sets X-Forwarded-For: with https mostly one.
+#trusted_proxies = 1
 # SQLite below this folder unless a MySQL or MariaDB is given.
 #database_url = "mysql://user:password@localhost/shoplaunch"
 # Pythons of this machine whose versions your servers have: agents start faster there. After a change: `migrate`.

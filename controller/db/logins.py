@@ -1,7 +1,8 @@
-"""Failed logins: how often an address or a user may be wrong before it has to wait."""
+"""Failed logins: how often a network, a user or a known device may be wrong before it has to wait."""
 
 from __future__ import annotations
 
+import ipaddress
 import time
 from collections.abc import Callable
 
@@ -12,46 +13,82 @@ from controller.db.tables import login_failures
 from shared.errors import ShoplaunchError
 
 WINDOW_SECONDS = 900
+#: Of an IPv4 address, an IPv6 network of 64 bits, or a device that has signed in before.
 MAX_PER_ADDRESS = 10
-#: Higher than an address's, so that one stranger alone cannot lock an operator out.
+#: After so many for one user, whoever tries, there is one attempt in so many seconds: a delay and no lock, or strangers
+#: could keep an operator out.
 MAX_PER_USER = 30
+USER_DELAY_SECONDS = 10
+_V6_NETWORK_BITS = 64
+
+
+def network(address: str) -> str:
+    """Return what counts as one sender: an IPv4 address, or the 64 bits that one owner of IPv6 has."""
+    try:
+        found = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return address[:64]
+    if isinstance(found, ipaddress.IPv4Address):
+        return str(found)
+    if found.ipv4_mapped is not None:
+        return str(found.ipv4_mapped)
+    return str(ipaddress.ip_network((found, _V6_NETWORK_BITS), strict=False))
 
 
 class LoginThrottle:
-    """Counts failures in the controller's database. Times are unix seconds of `clock`."""
+    """Counts failures in the controller's database. Times are unix seconds of `clock`.
+
+    `device` names a device that has signed in as the user before: it is counted by itself, and what strangers do, of
+    the same proxy or to the same user, does not keep it waiting.
+    """
 
     def __init__(self, engine: sa.Engine, clock: Callable[[], float] = time.time) -> None:
         self._engine = engine
         self._clock = clock
 
-    def begin(self, user: str, address: str) -> None:
+    def begin(self, user: str, address: str, device: str = "") -> None:
         """Note an attempt as failed before it is tried, so that many at once count too.
 
         Raises ShoplaunchError `login_throttled` with `retry_after_seconds` when there were too many; such attempts
         are not noted.
         """
         now = self._clock()
-        limits = ((f"address:{address}", MAX_PER_ADDRESS), (f"user:{user}", MAX_PER_USER))
+        subjects = _subjects(user, address, device)
 
         def note(connection: sa.Connection) -> None:
             connection.execute(sa.delete(login_failures).where(login_failures.c.at < now - WINDOW_SECONDS))
-            for subject, limit in limits:
-                _refuse_too_many(connection, subject, limit, now)
-            rows = [{"subject": subject, "at": now} for subject, _limit in limits]
+            _refuse_too_many(connection, subjects[0], now)
+            for subject in subjects[1:]:
+                _refuse_too_soon(connection, subject, now)
+            rows = [{"subject": subject, "at": now} for subject in subjects]
             connection.execute(sa.insert(login_failures), rows)
 
         transact(self._engine, note)
 
-    def succeeded(self, user: str, address: str) -> None:
-        """Forget the failures of the user and of the address."""
-        subjects = (f"address:{address}", f"user:{user}")
-        gone = sa.delete(login_failures).where(login_failures.c.subject.in_(subjects))
+    def succeeded(self, user: str, address: str, device: str = "") -> None:
+        """Forget the failures of the user and of the address, or those of the device."""
+        gone = sa.delete(login_failures).where(login_failures.c.subject.in_(_subjects(user, address, device)))
         transact(self._engine, lambda connection: connection.execute(gone))
 
 
-def _refuse_too_many(connection: sa.Connection, subject: str, limit: int, now: float) -> None:
+def _subjects(user: str, address: str, device: str) -> list[str]:
+    """Return what is counted: first what may be wrong so often, then the user, whose attempts are delayed."""
+    return [f"device:{device}"] if device else [f"address:{network(address)}", f"user:{user}"]
+
+
+def _refuse_too_many(connection: sa.Connection, subject: str, now: float) -> None:
     found = sa.select(sa.func.count(), sa.func.min(login_failures.c.at)).where(login_failures.c.subject == subject)
     count, oldest = connection.execute(found).one()
-    if count >= limit:
-        wait = max(1, round(oldest + WINDOW_SECONDS - now))
-        raise ShoplaunchError("login_throttled", "too many failed logins", retry_after_seconds=wait)
+    if count >= MAX_PER_ADDRESS:
+        _refuse(oldest + WINDOW_SECONDS - now)
+
+
+def _refuse_too_soon(connection: sa.Connection, subject: str, now: float) -> None:
+    found = sa.select(sa.func.count(), sa.func.max(login_failures.c.at)).where(login_failures.c.subject == subject)
+    count, newest = connection.execute(found).one()
+    if count >= MAX_PER_USER and newest > now - USER_DELAY_SECONDS:
+        _refuse(newest + USER_DELAY_SECONDS - now)
+
+
+def _refuse(seconds: float) -> None:
+    raise ShoplaunchError("login_throttled", "too many failed logins", retry_after_seconds=max(1, round(seconds)))

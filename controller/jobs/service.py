@@ -292,14 +292,17 @@ class Service:
 
     # -- people and machines that ask --------------------------------------------------------------------------------
 
-    def check_login(self, user: str, password: str, address: str) -> bool:
-        """Tell whether this is an operator's password. Raises login_throttled after too many failures."""
-        self._throttle.begin(user, address)
+    def check_login(self, user: str, password: str, address: str, device: str = "") -> bool:
+        """Tell whether this is an operator's password; `device` has signed in as the user before ("": it has not).
+
+        Raises login_throttled after too many failures.
+        """
+        self._throttle.begin(user, address, device)
         with reading(self.engine) as connection:
             known = access.password_hash(connection, user)
         accepted = check_password_hash(known or self._nobody, password) and known is not None
         if accepted:
-            self._throttle.succeeded(user, address)
+            self._throttle.succeeded(user, address, device)
             self.audit(user, "login", None, address)
         return accepted
 

@@ -1,10 +1,11 @@
-"""Signing in and out; wrong passwords are counted by address and by user."""
+"""Signing in and out; wrong passwords are counted by network and user, or by device."""
 
 from __future__ import annotations
 
 from flask import Blueprint, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
+from controller.web.admin import device
 from controller.web.admin.session import sign_in, sign_out
 from controller.web.context import service
 from controller.web.i18n import gettext
@@ -23,13 +24,15 @@ def login() -> Response:
         return _form("", 200)
     user, password = request.form.get("user", "")[:64], request.form.get("password", "")[:1024]
     try:
-        accepted = service().check_login(user, password, request.remote_addr or "")
+        accepted = service().check_login(user, password, request.remote_addr or "", device.known(user))
     except ShoplaunchError as error:
         return _too_often(error)
     if not accepted:
         return _form(gettext("User or password is wrong."), 401)
     sign_in(user)
-    return redirect(_next_page(), 303)
+    response = make_response(redirect(_next_page(), 303))
+    device.remember(response, user)
+    return response
 
 
 def logout() -> Response:

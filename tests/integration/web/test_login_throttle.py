@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from controller.db.engine import make_engine
-from controller.db.logins import MAX_PER_ADDRESS, MAX_PER_USER, WINDOW_SECONDS, LoginThrottle
+from controller.db.logins import MAX_PER_ADDRESS, MAX_PER_USER, USER_DELAY_SECONDS, WINDOW_SECONDS, LoginThrottle
 from controller.db.migrate import upgrade
 from shared.errors import ShoplaunchError
 from tests.clock import Clock
@@ -40,8 +40,12 @@ def test_an_address_waits_whatever_users_it_tries(throttle):
     throttle.begin("user0", "192.0.2.2")
 
 
-def test_a_user_waits_whatever_addresses_try(throttle):
+def test_a_user_waits_whatever_addresses_try(throttle, clock):
     assert attempts_until_refused(throttle, (("admin", f"192.0.2.{n}") for n in range(99))) == MAX_PER_USER
+    # A delay, and no lock
+    clock.now += USER_DELAY_SECONDS
+    throttle.begin("admin", "198.51.100.1")
+    assert attempts_until_refused(throttle, [("admin", "198.51.100.2")]) == 0
 
 
 def test_waiting_ends_and_refused_attempts_do_not_prolong_it(throttle, clock):
