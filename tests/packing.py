@@ -70,6 +70,9 @@ class PlainPlan:
     def fragments(self):
         return {}
 
+    def people(self):
+        return {}
+
     def configure(self):
         return self.statements
 

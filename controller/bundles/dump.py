@@ -8,16 +8,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from controller.bundles import sql_judge
 from controller.bundles.dump_file import pieces
-from controller.bundles.splitter import Splitter, Statement
+from controller.bundles.splitter import Server, Splitter, Statement
 from controller.recipes.neighbours import holds_shop
 from shared.errors import ShoplaunchError
 
 #: As far into a statement as its kind can be told.
 _HEAD_BYTES = 4096
 _EDGE_BYTES = 4096
+#: A statement is held whole; servers take twice as much at most, and hosts a fraction of it.
+MAX_STATEMENT_BYTES = 512 * 1024 * 1024
 
-_WRAPPING = re.compile(rb"('(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|`[^`]*`)|/\*M?!\d*|\*/", re.DOTALL)
 _NAME = rb"(`(?:[^`]|``)+`|\"[^\"]+\"|[\w$\x80-\xff]+)"
 _TARGET = _NAME + rb"(\s*\.\s*)?"
 _ACCOUNT = rb"(?:`[^`]*`|'[^']*'|\"[^\"]*\"|[\w.%$-]+)"
@@ -73,6 +75,7 @@ _ENDS = tuple(
         (rb"^-- HeidiSQL Version", rb"SET SQL_MODE=IFNULL\(@OLD_SQL_MODE", "it gives the settings back"),
     )
 )
+_MARK = re.compile(rb"/\*M?![0-9]*")
 _AT_BYTE = re.compile(r"at byte (\d+)")
 _WITHOUT_DEFINER = frozenset({"view", "trigger", "routine"})
 
@@ -94,17 +97,12 @@ class DumpFacts:
     size: int = 0
 
 
-def unwrap(text: bytes) -> bytes:
-    """Return the start of a statement with its conditional comments opened: `/*!40101 SET x*/` -> ` SET x`."""
-    return _WRAPPING.sub(lambda found: found.group(1) or b" ", text[:_HEAD_BYTES])
-
-
 def classify(statement: Statement) -> tuple[str, str | None]:
     """Return (kind, name of the object or None).
 
     Raises ShoplaunchError `dump_names_database` and `dump_statement_unknown`.
     """
-    head = unwrap(statement.text)
+    head = statement.text[:_HEAD_BYTES]
     for kind, pattern in KINDS:
         found = pattern.match(head)
         if found is None:
@@ -121,10 +119,10 @@ def classify(statement: Statement) -> tuple[str, str | None]:
 
 
 def runnable(text: bytes, kind: str) -> bytes:
-    """Return the statement as it is sent to the scratch server: without the account that defined it."""
+    """Return the statement as it is sent to the scratch server: without the account that defined it, or its folders."""
     if kind in _WITHOUT_DEFINER:
         return without_definer(text)
-    return text
+    return sql_judge.without_directories(text) if kind in ("table", "alter") else text
 
 
 def without_definer(text: bytes) -> bytes:
@@ -133,22 +131,27 @@ def without_definer(text: bytes) -> bytes:
     return head + text[_HEAD_BYTES:]
 
 
-def read_statements(path: Path) -> Iterator[Statement]:
-    """Yield the dump's statements.
+def read_statements(path: Path, server: Server = Server()) -> Iterator[Statement]:  # noqa: B008 - it never changes
+    """Yield the dump's statements as `server` reads them.
 
     Raises ShoplaunchError `dump_truncated` when it ends inside a statement or before its own closing line,
-    `dump_unreadable` when it is no SQL text (controller.bundles.dump_file).
+    `dump_unreadable` when it is no SQL text (controller.bundles.dump_file), `dump_failed` for one too large.
     """
-    splitter = Splitter()
+    splitter = Splitter(server)
     head = tail = b""
     for piece in pieces(path):
         head = head or piece[:_EDGE_BYTES]
         tail = (tail + piece)[-_EDGE_BYTES:]
         yield from splitter.feed(piece)
+        if splitter.held() > MAX_STATEMENT_BYTES:
+            start, _ = splitter.opened()
+            raise ShoplaunchError(
+                "dump_failed", f"at byte {start}: a statement of more than {MAX_STATEMENT_BYTES} bytes"
+            )
     yield from splitter.finish()
     if splitter.open_statement:
         start, begun = splitter.opened()
-        shown = _shown(unwrap(begun))
+        shown = _shown(_MARK.sub(b"", begun))
         raise ShoplaunchError(
             "dump_truncated", f"the dump ends in the middle of the statement at byte {start}: {shown}"
         )
@@ -168,34 +171,40 @@ def located(path: Path) -> Iterator[None]:
         found = _AT_BYTE.search(problem.message)
         if found is None:
             raise
-        line = _line(path, int(found.group(1)))
-        message = problem.message.replace(found.group(), f"at line {line} (byte {found.group(1)})", 1)
+        line, column = _line(path, int(found.group(1)))
+        # Where a statement begins its line says enough
+        where = f"line {line}, column {column}" if problem.code == sql_judge.REFUSED else f"line {line}"
+        message = problem.message.replace(found.group(), f"at {where} (byte {found.group(1)})", 1)
         raise ShoplaunchError(problem.code, message, problem.retryable, **problem.details) from problem
 
 
-def _line(path: Path, byte: int) -> int:
-    lines, left = 1, byte
+def _line(path: Path, byte: int) -> tuple[int, int]:
+    """Return the line of a byte of the dump, and its place there in bytes, both from 1."""
+    lines, begin, at = 1, 0, 0
     for piece in pieces(path):
+        left = byte - at
         lines += piece.count(b"\n", 0, left)
-        left -= len(piece)
-        if left <= 0:
+        begin = max(begin, at + piece.rfind(b"\n", 0, left) + 1) if b"\n" in piece[:left] else begin
+        at += len(piece)
+        if at >= byte:
             break
-    return lines
+    return lines, byte - begin + 1
 
 
-def examine(path: Path) -> DumpFacts:
-    """Read and classify the whole dump; execute nothing. Raises ShoplaunchError `dump_*`."""
+def examine(path: Path, server: Server = Server()) -> DumpFacts:  # noqa: B008 - it never changes
+    """Read, classify and judge a whole dump as `server` reads it; execute nothing. Raises ShoplaunchError `dump_*`."""
     with located(path):
-        return _examine(path)
+        return _examine(path, server)
 
 
-def _examine(path: Path) -> DumpFacts:
+def _examine(path: Path, server: Server) -> DumpFacts:
     facts = DumpFacts()
     opened: dict[str, bool] = {}
     within: dict[str, list[str]] = {}
     charset, used = "utf8", ""
-    for statement in read_statements(path):
+    for statement in read_statements(path, server):
         kind, name = classify(statement)
+        sql_judge.judge(statement, kind)
         facts.counts[kind] = facts.counts.get(kind, 0) + 1
         facts.largest = max(facts.largest, len(statement.text))
         facts.size = statement.end
@@ -219,7 +228,7 @@ def _examine(path: Path) -> DumpFacts:
 
 def used_after(statement: Statement, kind: str, name: str | None, used: str) -> str:
     """Return the database that is used after a statement, `used` before it; "" is the one connected to."""
-    if kind == "database" and name is not None and _USE.match(unwrap(statement.text)):
+    if kind == "database" and name is not None and _USE.match(statement.text):
         return name
     return used
 
@@ -238,7 +247,7 @@ def _require_whole(facts: DumpFacts, within: Mapping[str, list[str]], left: list
 
 
 def _charset(statement: Statement, before: str) -> str:
-    found = _CHARSET.search(unwrap(statement.text))
+    found = _CHARSET.search(statement.text)
     return found.group(1).decode("ascii", "replace").lower() if found else before
 
 

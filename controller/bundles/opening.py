@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from controller.bundles import collations, dump, empty_choices
+from controller.bundles import collations, dump, empty_choices, sql_judge
 from controller.bundles.connections import SOURCE, Connection, Refused, Work, connect, name, parse_url, text
 from controller.bundles.schema import as_innodb, mapped
-from controller.bundles.scratch import Scratch
+from controller.bundles.scratch import LOADER, Scratch
 from controller.bundles.source import Source
 from controller.bundles.splitter import Statement
 from shared.errors import ShoplaunchError
 
+_LAST_MOMENT = 2**31 - 1
 _UNKNOWN_COLLATION = 1273
 _WRONG_VALUE = 1231
 #: What a dump's last lines do with the settings its first ones kept.
@@ -56,11 +58,9 @@ def load_dump(path: Path, scratch: Scratch, work: Work) -> tuple[str, list[str]]
     """
     work("reading the dump")
     before = path.stat() if path.exists() else None
-    facts = dump.examine(path)
-    after = path.stat()
-    if before is None or (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
-        raise ShoplaunchError("tree_changed", f"{path} changed while it was read")
-    database = scratch.new_database()
+    facts = dump.examine(path, scratch.server())
+    _require_unchanged(path, before)
+    database = scratch.new_database(role=LOADER)
     work("loading the dump")
     with scratch.connection(database) as connection:
         limit = int(connection.one("SELECT @@max_allowed_packet")[0] or 0)
@@ -69,18 +69,31 @@ def load_dump(path: Path, scratch: Scratch, work: Work) -> tuple[str, list[str]]
         loader = _Loader(connection, facts.wide)
         # Of every value that a statement loses must be known what it is
         connection.query("SET autocommit=0, max_error_count=65535")
+        connection.query(f"SET timestamp={_moment(path)}")
         used = ""
         with dump.located(path):
-            for statement in dump.read_statements(path):
+            for statement in dump.read_statements(path, scratch.server()):
                 kind, named = dump.classify(statement)
                 used = dump.used_after(statement, kind, named, used)
                 # Settings hold for what follows, whatever database was used then
                 if kind in dump.RUN and (facts.only is None or used == facts.only or kind == "set"):
                     loader.run(statement, kind, named)
         connection.query("COMMIT")
+    _require_unchanged(path, before)
     others = sorted(set(facts.databases) - {facts.only}) if facts.only is not None else []
     left = [f"of several databases only {facts.only} was read, not {', '.join(others)}"] if others else []
     return database, [*left, *loader.notes()]
+
+
+def _require_unchanged(path: Path, before: os.stat_result | None) -> None:
+    after = path.stat()
+    if before is None or (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
+        raise ShoplaunchError("tree_changed", f"{path} changed while it was read")
+
+
+def _moment(path: Path) -> int:
+    """Return the time at which a dump is loaded: its own, so that it gives the same rows whenever that is."""
+    return min(max(int(path.stat().st_mtime), 1), _LAST_MOMENT)
 
 
 class _Loader:
@@ -110,6 +123,7 @@ class _Loader:
             self._send(sql, kind)
             if kind == "table" and named in self._wide:
                 self._widen(named)
+            self._look(statement, kind)
             lost = self._connection.warnings() if kind == "insert" and self._connection.warning_count else []
         except Refused as problem:
             if kind == "set" and problem.number == _WRONG_VALUE and _GIVEN_BACK.search(sql):
@@ -118,6 +132,16 @@ class _Loader:
             raise ShoplaunchError("dump_failed", f"at byte {statement.start}: {problem.message}"[:500]) from problem
         if lost and not empty_choices.is_all_lost(self._connection, named or "", sql):
             raise ShoplaunchError("dump_failed", f"at byte {statement.start}: {lost[0]}"[:500])
+
+    def _look(self, statement: Statement, kind: str) -> None:
+        """Raise ShoplaunchError `dump_statement_refused` where strings would now end elsewhere than was judged."""
+        if kind != "set":
+            return
+        # A setting may be put together from parts
+        mode, charset = map(text, self._connection.one("SELECT @@sql_mode, @@character_set_client"))
+        if "NO_BACKSLASH_ESCAPES" in mode.split(",") or charset in sql_judge.UNSAFE_CHARSETS:
+            message = f"at byte {statement.start}: from here on a string would end elsewhere ({charset}, {mode})"
+            raise ShoplaunchError(sql_judge.REFUSED, message[:500])
 
     def _send(self, sql: bytes, kind: str) -> None:
         if kind == "insert":

@@ -84,6 +84,9 @@ class Plan(Protocol):
     def kinds(self) -> Mapping[str, str]:
         """Return label -> kind of what `needles` holds (controller.bundles.review.findings); any other is a secret."""
 
+    def people(self) -> Mapping[str, Sequence[str]]:
+        """Return table -> the columns for which it may be of people: each is one of `noticed`, too."""
+
     def noticed(self) -> Sequence[Finding]:
         """Return what must not stay and was found while files were read."""
 

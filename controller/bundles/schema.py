@@ -18,8 +18,10 @@ _OPTION_LINE = re.compile(r"^\).*", re.MULTILINE | re.DOTALL)
 _FOREIGN_OPTIONS = re.compile(
     r" (?:ROW_FORMAT|PAGE_CHECKSUM|TRANSACTIONAL|DELAY_KEY_WRITE|CHECKSUM|INSERT_METHOD|PACK_KEYS|KEY_BLOCK_SIZE"
     r"|AVG_ROW_LENGTH|MIN_ROWS|MAX_ROWS)=\w+"
-    r"|`?(?:DATA|INDEX) DIRECTORY`?='[^']*'| UNION=\([^)]*\)"
+    r"| UNION=\([^)]*\)"
 )
+#: Never followed: a table's files lie where the account's server keeps them.
+_DIRECTORIES = re.compile(r" `?(?:DATA|INDEX) DIRECTORY`? ?= ?'[^']*'")
 _AUTO_INCREMENT = re.compile(r" AUTO_INCREMENT=\d+")
 _FOREIGN_KEY = re.compile(r"CONSTRAINT `((?:[^`]|``)+)` FOREIGN KEY ")
 _KEY = re.compile(r"(FULLTEXT |UNIQUE |SPATIAL |PRIMARY |VECTOR )?KEY (?:`((?:[^`]|``)+)` )?\((.*)\)")
@@ -63,6 +65,7 @@ def as_innodb(create: str, keep_counter: bool) -> tuple[str, str | None]:
 
     def options(line: re.Match[str]) -> str:
         head, comment, tail = line.group().partition(" COMMENT=")
+        head = _DIRECTORIES.sub("", head)
         if not keep_counter:
             head = _AUTO_INCREMENT.sub("", head)
         if converted:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from controller.bundles import dump
+from controller.bundles import dump, sql_judge
 from controller.bundles.connections import Connection, Row, name, text
 from shared.errors import ShoplaunchError
 
@@ -120,8 +120,10 @@ class Source:
         self.tables = read_tables(connection)
 
     def create_text(self, table: str) -> str:
-        """Return the table's CREATE statement."""
-        return text(self._connection.one(f"SHOW CREATE TABLE {name(table)}")[1])
+        """Return the table's CREATE statement. Raises ShoplaunchError `dump_statement_refused`."""
+        create = self._connection.one(f"SHOW CREATE TABLE {name(table)}")[1] or b""
+        sql_judge.judge_definition("table", table, create)
+        return text(create)
 
     def rows(self, table: Table, where: str = "") -> Iterator[Row]:
         """Yield the stored columns of the rows that meet `where` (an SQL condition), in the table's fixed order."""
@@ -140,7 +142,10 @@ class Source:
         return int(self._connection.one(f"SELECT COUNT(*) FROM {name(table)}")[0] or 0)
 
     def routines(self) -> list[Routine]:
-        """Return functions, procedures, views and triggers, each kind by name."""
+        """Return functions, procedures, views and triggers, each kind by name.
+
+        Raises ShoplaunchError `dump_statement_refused` for one that could read or write files.
+        """
         found: list[Routine] = []
         for kind, routine in self._connection.rows(_ROUTINES):
             found.append(self._routine(text(kind).lower(), text(routine), 2))
@@ -153,6 +158,7 @@ class Source:
         create = self._connection.one(f"SHOW CREATE {kind.upper()} {name(routine)}")[place]
         if create is None:
             raise ShoplaunchError("source_database", f"the account may not read the {kind} {routine}")
+        sql_judge.judge_definition(kind, routine, create)
         return Routine(kind, routine, dump.without_definer(create).decode("utf-8"))
 
 

@@ -1,4 +1,4 @@
-"""Splits a stream of SQL dump bytes into statements: quotes, comments, conditional comments, DELIMITER. No I/O."""
+"""Splits a stream of SQL dump bytes into statements without comments, opening those for a server's version. No I/O."""
 
 from __future__ import annotations
 
@@ -13,21 +13,47 @@ _IN_DOUBLE = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+)*+', re.DOTALL)
 _IN_BACKTICK = re.compile(rb"[^`]*+")
 _QUOTED = {b"'": _IN_SINGLE, b'"': _IN_DOUBLE, b"`": _IN_BACKTICK}
 _BLANK = re.compile(rb"[\s\x00]*+")
-#: The sandbox line of mariadb-dump looks conditional but is a client command without a delimiter: a comment to us.
-_CONDITIONAL = re.compile(rb"/\*M?!(?!999999\\-)")
+_CONDITIONAL = re.compile(rb"/\*(M?)!([0-9]{5,6})?")
 _SHOWN_BYTES = 300
 _LOOKAHEAD_BYTES = 16
-_AFTER_DASHES = (b" ", b"\t", b"\n", b"\r", b"")
+#: What makes a comment of two dashes: blanks and control characters, as servers have it, and the end.
+_AFTER_DASHES = (*(bytes([code]) for code in (*range(0x21), 0x7F)), b"")
+#: MySQL's versions from 5.7 on, which MariaDB takes for another program's.
+_MYSQLS_OWN = range(50700, 100000)
 _DELIMITER = re.compile(rb"delimiter[ \t]+(\S+)[^\n]*\n", re.IGNORECASE)
 _DELIMITER_START = b"delimiter"
+#: What stands in no statement.
+_NO_DELIMITER = b"\x01the-end\x01"
+
+
+class Server(NamedTuple):
+    """The server a dump is for: `version` 11.8.3 is 110803. It decides which conditional comments are none."""
+
+    is_mariadb: bool = True
+    version: int = 110803
+
+    def opens(self, for_mariadb: bool, version: int) -> bool:
+        """Tell whether the server runs what stands in `/*!version … */`, or `/*M!version … */` `for_mariadb`."""
+        if not self.is_mariadb:
+            return not for_mariadb and version <= self.version
+        return version <= self.version and (for_mariadb or version not in _MYSQLS_OWN)
 
 
 class Statement(NamedTuple):
-    """One statement: `text` without its delimiter and without plain comments, at bytes `start`..`end` of the dump."""
+    """One statement at bytes `start`..`end` of the dump: `text` without its delimiter and without any comment.
+
+    `cuts` are (place in `text`, byte of the dump) of what follows a comment.
+    """
 
     text: bytes
     start: int
     end: int
+    cuts: tuple[tuple[int, int], ...] = ()
+
+    def byte_of(self, place: int) -> int:
+        """Return the byte of the dump at which `text[place]` stands."""
+        before, byte = max((cut for cut in self.cuts if cut[0] <= place), default=(0, self.start))
+        return byte + place - before
 
 
 class _MoreNeeded(Exception):
@@ -37,8 +63,9 @@ class _MoreNeeded(Exception):
 class Splitter:
     """Feed it bytes, take statements; after `finish` the attribute `open_statement` tells whether the end was cut."""
 
-    def __init__(self) -> None:
+    def __init__(self, server: Server = Server()) -> None:  # noqa: B008 - it never changes
         self.open_statement = False
+        self._server = server
         self._buffer = b""
         self._base = 0  # offset of the buffer's first byte in the dump
         self._position = 0
@@ -46,7 +73,7 @@ class Splitter:
         self._start = 0
         self._ended = False
         self._delimiter = b";"
-        self._tokens = self._pattern(b";")
+        self._tokens, self._run = self._patterns(b";")
         self._reset()
 
     def feed(self, data: bytes) -> Iterator[Statement]:
@@ -65,6 +92,10 @@ class Splitter:
         rest = b"".join([*self._pieces, self._buffer[self._piece :]])
         self.open_statement = self._quote != b"" or self._depth > 0 or bool(rest.strip(b" \t\r\n\0\x1a"))
 
+    def held(self) -> int:
+        """Return how many bytes of a statement that has not ended are in memory."""
+        return self._length + len(self._buffer) - self._piece
+
     def opened(self) -> tuple[int, bytes]:
         """Return where the statement that was not finished begins, in bytes, and how."""
         begun = b"".join([*self._pieces, self._buffer[self._piece : self._piece + _SHOWN_BYTES]])
@@ -72,6 +103,8 @@ class Splitter:
 
     def _reset(self) -> None:
         self._pieces: list[bytes] = []
+        self._cuts: list[tuple[int, int]] = []
+        self._length = 0  # of the pieces
         self._piece = self._position
         self._start = self._position
         self._blank = True  # nothing but blanks and comments so far
@@ -79,8 +112,12 @@ class Splitter:
         self._depth = 0  # inside a conditional comment
 
     @staticmethod
-    def _pattern(delimiter: bytes) -> re.Pattern[bytes]:
-        return re.compile(re.escape(delimiter) + b"|" + _SPECIAL)
+    def _patterns(delimiter: bytes) -> tuple[re.Pattern[bytes], re.Pattern[bytes]]:
+        """Return (what has a meaning outside quotes, what has none: it is passed over at once)."""
+        first = re.escape(delimiter[:1])
+        strings = rb"" if delimiter[:1] == b"'" else rb"|'[^'\\]*+(?:\\.[^'\\]*+)*+'"
+        run = rb"(?:[^'\"`#/*%b-]++%b)*+" % (first, strings)
+        return re.compile(re.escape(delimiter) + b"|" + _SPECIAL), re.compile(run, re.DOTALL)
 
     def _statements(self) -> Iterator[Statement]:
         while True:
@@ -99,6 +136,9 @@ class Splitter:
                 continue
             if self._blank and self._skip_blank():
                 continue
+            run = self._run.match(self._buffer, self._position)
+            assert run is not None
+            self._position = run.end()
             found = self._tokens.search(self._buffer, self._position)
             if found is None:
                 self._position = max(self._position, len(self._buffer) - max(3, len(self._delimiter)))
@@ -114,8 +154,10 @@ class Splitter:
             self._special(token, found)
 
     def _take(self, found: re.Match[bytes]) -> Statement | None:
-        text = b"".join([*self._pieces, self._buffer[self._piece : found.start()]]).strip()
-        statement = Statement(text, self._base + self._start, self._base + found.end())
+        whole = b"".join([*self._pieces, self._buffer[self._piece : found.start()]])
+        text, first = whole.strip(), len(whole) - len(whole.lstrip())
+        cuts = tuple((place - first, byte) for place, byte in self._cuts)
+        statement = Statement(text, self._base + self._start, self._base + found.end(), cuts)
         self._position = found.end()
         self._reset()
         return statement if text else None
@@ -125,10 +167,13 @@ class Splitter:
         self._position = found.end()
         if token in _QUOTED:
             self._quote = token
-        elif token == b"*/":
+        elif token == b"*/" and self._depth:
             self._depth = 0
-        elif token == b"/*" and _CONDITIONAL.match(self._buffer, found.start()):
+            self._cut(found.start(), found.end())
+        elif token == b"/*" and (mark := self._opened(found.start())):
             self._depth = 1
+            self._cut(mark.start(), mark.end())
+            self._position = mark.end()
         elif token == b"/*":
             self._skip_comment(found.start(), b"*/")
         elif token == b"#" or (token == b"--" and self._buffer[found.end() : found.end() + 1] in _AFTER_DASHES):
@@ -147,17 +192,28 @@ class Splitter:
             else:
                 self._position = start
                 raise _MoreNeeded
-        self._pieces.append(self._buffer[self._piece : start])
-        self._piece = place if end == b"\n" else place + len(end)
-        self._pieces.append(b" ")
+        self._cut(start, place if end == b"\n" else place + len(end))
         self._position = min(self._piece, len(self._buffer))
+
+    def _cut(self, start: int, end: int) -> None:
+        """Put a blank in the place of `start`..`end` of the buffer."""
+        self._pieces += [self._buffer[self._piece : start], b" "]
+        self._length += start - self._piece + 1
+        self._cuts.append((self._length, self._base + end))
+        self._piece = end
+
+    def _opened(self, start: int) -> re.Match[bytes] | None:
+        """Return the mark of a conditional comment that the server runs, None where there is none."""
+        mark = _CONDITIONAL.match(self._buffer, start)
+        runs = mark is not None and self._server.opens(bool(mark.group(1)), int(mark.group(2) or 0))
+        return mark if runs else None
 
     def _skip_blank(self) -> bool:
         """Pass blanks at a statement's start and DELIMITER lines; tell whether to look again."""
         blank = _BLANK.match(self._buffer, self._position)
         assert blank is not None
         self._position = self._piece = self._start = blank.end()
-        self._pieces = []
+        self._pieces, self._cuts, self._length = [], [], 0
         head = self._buffer[self._position : self._position + len(_DELIMITER_START)].lower()
         if not head and not self._ended:
             raise _MoreNeeded
@@ -179,7 +235,7 @@ class Splitter:
             self._blank = False
             return False
         self._delimiter = found.group(1)
-        self._tokens = self._pattern(self._delimiter)
+        self._tokens, self._run = self._patterns(self._delimiter)
         self._position = min(self._position + len(line), len(self._buffer))
         self._reset()
         return True
@@ -188,7 +244,7 @@ class Splitter:
         self._need(self._position + _LOOKAHEAD_BYTES)
         head = self._buffer[self._position : self._position + _LOOKAHEAD_BYTES]
         if head.startswith(b"/*"):
-            return not _CONDITIONAL.match(head)
+            return self._opened(self._position) is None
         return head.startswith(b"#") or (head.startswith(b"--") and head[2:3] in _AFTER_DASHES)
 
     def _leave_quote(self) -> None:
@@ -205,6 +261,15 @@ class Splitter:
         """Wait unless the buffer reaches to `end` or nothing more comes."""
         if end > len(self._buffer) and not self._ended:
             raise _MoreNeeded
+
+
+def without_comments(text: bytes, server: Server) -> bytes:
+    """Return one statement, whatever stands in it, without comments. Raises EOFError for one that has no end."""
+    splitter = Splitter(server)
+    found = [*splitter.feed(b"DELIMITER %b\n%b%b" % (_NO_DELIMITER, text, _NO_DELIMITER)), *splitter.finish()]
+    if len(found) != 1 or splitter.open_statement:
+        raise EOFError("the statement ends inside of a quote or comment")
+    return found[0].text
 
 
 def split(pieces: Iterable[bytes]) -> Iterator[Statement]:

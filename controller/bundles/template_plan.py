@@ -12,7 +12,7 @@ from typing import Any
 from controller.bundles.connections import Row
 from controller.bundles.fragments import Fragments
 from controller.bundles.report import Report
-from controller.bundles.review.findings import CREDENTIAL, DOMAIN, PATH, SECRET, SUSPECTED, Finding
+from controller.bundles.review.findings import CREDENTIAL, DOMAIN, PATH, PEOPLE, SECRET, SUSPECTED, Finding, Place
 from controller.bundles.review.known_forms import KnownForms
 from controller.bundles.review.passwords import Passwords
 from controller.bundles.rewrite import searched
@@ -22,7 +22,7 @@ from controller.bundles.rewriting import Rewriter
 from controller.bundles.source import BINARY, TEXT, Source, Table
 from controller.bundles.tree import Tree
 from controller.nouns import SHOP
-from controller.recipes.base import PackOptions, Recipe, Replacement, Template
+from controller.recipes.base import PackOptions, People, Recipe, Replacement, Template
 from controller.recipes.password_formats import FORMATS
 from controller.recipes.registry import recipe_for
 from shared.errors import ShoplaunchError
@@ -238,6 +238,13 @@ class TemplatePlan:
 
     def noticed(self) -> Sequence[Finding]:
         """Return what was found while files were read."""
+        return [*self._in_files_and_rows(), *map(_of_people, self._template.people())]
+
+    def people(self) -> Mapping[str, Sequence[str]]:
+        """Return table -> the columns for which it may be of people."""
+        return {one.table: one.columns for one in self._template.people()}
+
+    def _in_files_and_rows(self) -> list[Finding]:
         return [*self._noticed, *self._forms.in_rows()]
 
     def _spoken(self) -> dict[str, bytes]:
@@ -278,7 +285,7 @@ class TemplatePlan:
     def seen(self) -> Seen:
         """Return what was collected so far."""
         fragments = dict(self._fragments.templates())
-        return Seen(self._report, fragments, self._whole_files, self._set, self._proportion, self.noticed())
+        return Seen(self._report, fragments, self._whole_files, self._set, self._proportion, self._in_files_and_rows())
 
     def absorb(self, seen: object) -> None:
         """Add what a branch has collected."""
@@ -317,3 +324,8 @@ class TemplatePlan:
     def _searched(self, one: Replacement) -> list[bytes]:
         """Return `one` itself, or narrower spellings of it where it stays as part of something else."""
         return searched.needles_of(one, self._report.left)
+
+
+def _of_people(one: People) -> Finding:
+    rows = f"{one.rows} rows with values in {', '.join(one.columns)}"
+    return Finding(PEOPLE, Place(one.table), PEOPLE, rows)

@@ -21,7 +21,8 @@ Packing = Callable[[Decisions | None], Packed]
 _ROUNDS = 5
 _LEAVE = "stop"
 _MEANINGS = {
-    "remove": "leave the row or file out", "blank": "make the value empty", "replace": "put another text there",
+    "remove": "leave the row, file or all rows of the table out", "blank": "make the value empty",
+    "replace": "put another text there",
     "accept": "let it stay", _LEAVE: "decide nothing and stop",
 }  # fmt: skip
 

@@ -89,6 +89,15 @@ class Dropped:
 
 
 @dataclass(frozen=True)
+class People:
+    """A table no recipe knows in which `rows` have addresses or numbers of people in `columns`."""
+
+    table: str
+    columns: tuple[str, ...]
+    rows: int
+
+
+@dataclass(frozen=True)
 class TemplateFacts:
     """What inspection found out. `secrets` and `credentials` map a label to bytes that must never leave the packer.
 
@@ -208,6 +217,10 @@ class Template(ABC):
 
     def personal_data(self) -> Sequence[str]:
         """Return the places where the template's personal data remains."""
+        return ()
+
+    def people(self) -> Sequence[People]:
+        """Return the tables that may be of people, and about which the operator has to decide."""
         return ()
 
     def notes(self) -> Sequence[str]:

@@ -22,6 +22,8 @@ _OF_VISIT = re.compile(
     r"id|id(?:shop|shopgroup|lang|page|hit|visit|session)|(?:visited)?(?:page|path|url|uri|requesturi)|(?:http)?refer+er"
     r"|(?:user|browser)?agent|browser|os|device|country|city|hits?|views?|count|session(?:id)?"
 )
+#: Tables that count who failed to sign in: a new shop begins without.
+_ATTEMPTS = re.compile(r"(?:login|sign_?in|auth)\w*(?:attempt|fail)|failed_?login|lockouts?$", re.IGNORECASE)
 #: Lists of places that an owner refuses or lets in.
 _LIST_OF_PLACES = re.compile(r"ban|black|block|deny|denied|white|allow|trust|except", re.IGNORECASE)
 #: Keys called so are no names of their tables.
@@ -63,7 +65,7 @@ def _own_condition(table_name: str, table: Any) -> str | None:
         # Guests leave an address where customers leave their number
         return " AND ".join(_is_empty(name) for name in [*owners, *emails])
     seen_from = any(_IP.fullmatch(_plain(name)) for name in names)
-    is_visits = _is_visits(names) and not _LIST_OF_PLACES.search(table_name)
+    is_visits = bool(_ATTEMPTS.search(table_name)) or (_is_visits(names) and not _LIST_OF_PLACES.search(table_name))
     return None if seen_from and (emails or is_visits) else ""
 
 

@@ -18,6 +18,7 @@ from controller.recipes.base import (
     Cells,
     Dropped,
     PackOptions,
+    People,
     PhpNeeds,
     Recipe,
     Replacement,
@@ -158,7 +159,7 @@ class PrestaShopTemplate(Template):
         modules = (one for one in in_use if one.startswith("modules/"))
         programs = [f"{one}/{one.removeprefix('modules/')}.php" for one in modules]
         self._notes = [*self._notes, *missing_files.sentences(root, programs, self.left_out)]
-        self._rows = RowRules(self._database, self._admin, self.nonce, options.keep_customers)
+        self._rows = RowRules(self._database, self._admin, self.nonce, options.keep_customers, self._hosts)
         self._statements = Statements(self._database, self._admin, self.nonce, series.password_format)
         self._checks = checks_of(self._database, root, self._settings, series, self.nonce, version)
 
@@ -286,6 +287,10 @@ class PrestaShopTemplate(Template):
         """Return where personal data remains."""
         own = {self._settings.get("PS_SHOP_EMAIL", "").lower(), self._admin.email.lower(), *self._hosts}
         return [*self._rows.personal_data(), *self._rows.strangers(own)]
+
+    def people(self) -> Sequence[People]:
+        """Return the tables of modules and others that may be of people."""
+        return self._rows.people
 
     def notes(self) -> Sequence[str]:
         """Return what was found to be other than configured."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from controller.recipes.base import TemplateDatabase
 from controller.recipes.location.hosts import are_one_site, plain
+from controller.recipes.people import Known, Own, Search
 from controller.recipes.table_prefix import chosen, require_tables
 from shared.errors import ShoplaunchError
 
@@ -15,6 +16,13 @@ _NEEDED = ("shop_url", "shop", "configuration", "employee", "lang", "product")
 _SUPER_ADMIN = 1
 #: Where the database names a folder: (table, column, folder above). 1.6 has its themes in a table of their own.
 _IN_USE = (("shop", "theme_name", "themes"), ("theme", "directory", "themes"), ("module", "name", "modules"))
+
+#: Columns with addresses and numbers of the owner.
+_OF_OWNER = frozenset({"email", "phone", "phone_mobile", "fax"})
+_OF_CUSTOMERS = " WHERE id_customer <> 0"
+#: Where customers left theirs: (table, column, condition).
+_EMAILS = (("customer", "email", ""), ("customer_thread", "email", ""))
+_PHONES = (("address", "phone", _OF_CUSTOMERS), ("address", "phone_mobile", _OF_CUSTOMERS))
 
 
 @dataclass(frozen=True)
@@ -129,6 +137,28 @@ class Database:
                 )
             self._all_settings = [(name.decode("utf-8", "replace"), value) for name, value in rows if name and value]
         return self._all_settings
+
+    def people(self, hosts: Sequence[str]) -> Search:
+        """Return a search for people who are neither the owner nor at one of the shop's `hosts`."""
+        values = [value.decode("utf-8", "replace") for _, value in self.all_settings()]
+        for table, condition in (
+            ("contact", ""),
+            ("employee", ""),
+            ("store", ""),
+            ("address", " WHERE id_customer = 0"),
+        ):
+            told = sorted(_OF_OWNER & self.columns(table)) if table in self.tables else []
+            if told:
+                rows = self.text(f"SELECT {', '.join(told)} FROM {{{table}}}{condition}")
+                values += [cell for row in rows for cell in row if cell]
+        return Search(self.template, Own.of(values, hosts), Known(self._listed(_EMAILS), self._listed(_PHONES)))
+
+    def _listed(self, columns: Sequence[tuple[str, str, str]]) -> tuple[str, ...]:
+        found = []
+        for table, column, condition in columns:
+            if table in self.tables and column in self.columns(table):
+                found.append(f"SELECT `{column}` AS value FROM `{self.tables[table]}`{condition}")
+        return tuple(found)
 
     def setting_names(self) -> Mapping[bytes, str]:
         """Return number -> name of the settings."""

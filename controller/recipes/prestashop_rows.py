@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from controller.recipes import prestashop_settings as settings
 from controller.recipes import prestashop_tables as tables
-from controller.recipes.base import Cells
+from controller.recipes.base import Cells, People
 from controller.recipes.customer_columns import rows_to_keep
 from controller.recipes.neighbours import foreign_tables
+from controller.recipes.people import unprefixed
 from controller.recipes.prestashop_database import Administrator, Database
 from controller.recipes.prestashop_remembered import remembered
 from controller.recipes.rows import Rules, Setter
@@ -17,16 +18,25 @@ from controller.recipes.rows import Rules, Setter
 class RowRules(Rules):
     """What becomes of the rows of one template's database."""
 
-    def __init__(self, database: Database, admin: Administrator, nonce: str, keep_customers: bool) -> None:
+    def __init__(
+        self, database: Database, admin: Administrator, nonce: str, keep_customers: bool, hosts: Sequence[str] = ()
+    ) -> None:
         self._database = database
+        self._hosts = hosts
         self._admin = admin
         self._keep_customers = keep_customers
         self._anonymous = None if keep_customers else database.anonymous_customer()
         foreign = foreign_tables(database.all_tables, database.prefix)
+        #: Tables without the shop's prefix.
+        self._others = unprefixed(database.template.tables, database.prefix, foreign)
+        self._undecided: list[People] = []
         self._judged = self._judge(foreign)
         # Not while rows are read: a connection answers one query at a time
         self._setting_names = database.setting_names()
         super().__init__(database, nonce, foreign)
+        self.people = self._undecided
+        if not keep_customers:
+            self._conditions |= {full: self._judged[full] for full in self._others if full in self._judged}
         #: Table -> what still names one of its rows.
         self.remembered = {} if keep_customers else remembered(database, database.settings(), self.condition)
 
@@ -38,7 +48,19 @@ class RowRules(Rules):
         """Return table -> condition of the rows of nobody, for modules' tables with columns that name customers."""
         known = tables.ALWAYS_EMPTY | tables.CUSTOMERS | tables.PAYMENTS | set(tables.CUSTOMER_ROWS)
         skip = foreign | {full for short, full in self._database.tables.items() if short in known}
-        return rows_to_keep(self._database.own_tables(), skip)
+        own, others = self._database.own_tables(), self._others
+        found = rows_to_keep(own, skip)
+        if others:
+            of_all = rows_to_keep({**own, **others}, skip)
+            found |= {name: of_all[name] for name in others if name in of_all}
+        if not self._keep_customers:
+            known |= tables.JUDGED
+            judged = foreign | {full for short, full in self._database.tables.items() if short in known}
+            unknown = {*own, *others} - judged
+            search = self._database.people(self._hosts)
+            found |= dict.fromkeys(search.of_customers(unknown, lambda name: found.get(name, "")))
+            self._undecided = search.undecided(unknown, lambda name: found.get(name, ""))
+        return found
 
     def _all_setters(self) -> Mapping[str, Setter]:
         return {
@@ -82,7 +104,7 @@ class RowRules(Rules):
             return ""
         if self._anonymous is not None and short in ("customer", "customer_group", "address"):
             own = f"`id_customer` = {self._anonymous}"
-            return f"`id_customer` = 0 OR {own}" if short == "address" else own
+            return f"`id_customer` = 0{self._of_no_company()} OR {own}" if short == "address" else own
         if short in tables.CUSTOMERS or short in tables.PAYMENTS:
             return None
         if short in tables.OF_CART_RULES and "cart_rule" in self._database.tables:
@@ -91,7 +113,15 @@ class RowRules(Rules):
         needed, condition = tables.CUSTOMER_ROWS.get(short, ((), ""))
         if not set(needed) <= self._database.columns(short):
             return ""
+        if short == "address":
+            return condition + self._of_no_company()
         return condition or self._judged.get(self._database.tables[short], "")
+
+    def _of_no_company(self) -> str:
+        """Return what excludes the addresses of companies, which belong to no customer."""
+        if tables.COMPANIES not in self._database.tables:
+            return ""
+        return f" AND `id_address` NOT IN (SELECT `id_address` FROM `{self._database.tables[tables.COMPANIES]}`)"
 
     def _is_customers(self, short: str) -> bool:
         return short in tables.CUSTOMERS or short in tables.PAYMENTS or self._database.tables[short] in self._judged

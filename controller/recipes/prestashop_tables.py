@@ -28,6 +28,7 @@ CUSTOMERS = frozenset(
     order_slip_detail_tax orders product_comment product_comment_grade product_comment_report
     product_comment_usefulness product_sale psgdpr_log referralprogram shipment shipment_product stock_mvt
     wishlist wishlist_email wishlist_product wishlist_product_cart
+    customer_b2b business_entity business_entity_customer_b2b business_entity_identifier business_entity_address
     """.split()  # noqa: SIM905
 )
 
@@ -45,6 +46,10 @@ CUSTOMER_ROWS = {
     "specific_price": (("id_customer", "id_cart"), "`id_customer` = 0 AND `id_cart` = 0"),
     "cart_rule": (("id_customer",), "`id_customer` = 0"),
 }
+#: Since 9.2 addresses of companies belong to no customer: they are named here.
+COMPANIES = "business_entity_address"
+#: PrestaShop's own tables that may hold an address or number of the owner's, and are judged by other rules.
+JUDGED = frozenset({"contact", "employee", "store", "supplier", "manufacturer", "configuration", "shop_url"})
 #: What belongs to vouchers, and goes with those of customers.
 OF_CART_RULES = (
     "cart_rule_carrier", "cart_rule_country", "cart_rule_group", "cart_rule_lang", "cart_rule_product_rule_group",

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Protocol
 
 from controller.recipes import strangers
-from controller.recipes.base import Cells, Dropped, TemplateDatabase
+from controller.recipes.base import Cells, Dropped, People, TemplateDatabase
 from shared.placeholders import token
 
 #: Returns the columns of a row that are set, as templates.
@@ -42,6 +42,7 @@ class Rules(ABC):
         self._conditions |= dict.fromkeys(self._foreign)
         self._setters = self._all_setters()
         self._strangers: list[str] | None = None
+        self.people: list[People] = []
 
     def condition(self, table: str) -> str | None:
         """Return the SQL condition of a table's rows to keep: "" for all, None for none."""
@@ -60,7 +61,9 @@ class Rules(ABC):
             kept = 0 if condition is None else self._counted.count(full, condition)
             rows = self._counted.count(full) - kept
             if rows:
-                found.append(Dropped(full, rows, FOREIGN if full in self._foreign else self._reason(self._short[full])))
+                found.append(
+                    Dropped(full, rows, FOREIGN if full in self._foreign else self._reason(self._short.get(full, full)))
+                )
         return found
 
     def strangers(self, own: Collection[str]) -> list[str]:

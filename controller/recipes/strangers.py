@@ -42,7 +42,7 @@ def places(
 def names_of_values(values: Iterable[tuple[str, bytes]], own: Collection[str]) -> list[str]:
     """Return the names of settings whose values, whatever their form, hold addresses of strangers."""
     found = ((name, value) for name, value in values if b"@" in value)
-    return sorted(name for name, value in found if any(_is_strangers(one, own) for one in _WITHIN.findall(value)))
+    return sorted(name for name, value in found if any(is_strangers(one, own) for one in _WITHIN.findall(value)))
 
 
 def _columns(table: Any) -> Iterator[str]:
@@ -60,7 +60,7 @@ def _in_table(
     looked_at = f"SELECT {shown} FROM `{table}`{where} LIMIT {_LOOKED_AT}"
     rows = database.query(f"SELECT {shown} FROM ({looked_at}) AS looked_at WHERE {like} LIMIT {_READ}")
     counted = {
-        column: sum(_is_strangers(row[place], own) for row in rows) for place, column in enumerate(columns)
+        column: sum(is_strangers(row[place], own) for row in rows) for place, column in enumerate(columns)
     }  # fmt: skip
     return [
         f"{table}.{column}: {count}{' or more' if len(rows) == _READ else ''} e-mail addresses of others"
@@ -69,7 +69,8 @@ def _in_table(
     ]
 
 
-def _is_strangers(cell: bytes | None, own: Collection[str]) -> bool:
+def is_strangers(cell: bytes | None, own: Collection[str]) -> bool:
+    """Tell whether a value is an e-mail address, of somebody, and not the owner's."""
     if cell is None or not _ADDRESS.fullmatch(cell.strip()):
         return False
     address = cell.strip().decode("utf-8", "replace").lower()

@@ -19,6 +19,7 @@ from controller.recipes.base import (
     Cells,
     Dropped,
     PackOptions,
+    People,
     PhpNeeds,
     Recipe,
     Replacement,
@@ -33,6 +34,7 @@ from controller.recipes.living import opened
 from controller.recipes.location import hosts
 from controller.recipes.location.evidence import ends_of_logs, former_roots
 from controller.recipes.location.paths import home_in, home_of, roots_of
+from controller.recipes.people import Own
 from controller.recipes.table_prefix import other_prefix
 from controller.recipes.wordpress_checks import checks_of
 from controller.recipes.wordpress_database import Database, address, prefix_of
@@ -53,6 +55,8 @@ _ACCESS = f"{config.CONFIG} {config.ACCESS}"
 #: Options that no new site gets.
 _PASSING = ("_transient_", "_site_transient_", "_wp_session_", "_wc_session_")
 _SHOWN = 6
+#: An option longer than this is no address.
+_LONGEST_OWN = 300
 _NOT_FOR_VARIANTS = {*options.FROM_JOB, *options.FIXED, "WPLANG", "timezone_string", "active_plugins"}
 
 
@@ -146,7 +150,7 @@ class WordPressTemplate(Template):
         self._notes = [*self._notes, *missing_files.sentences(root, programs, self.left_out)]
         self._languages = packs(root)
         self._rows = RowRules(
-            self._database, self._admin, self.nonce, pack.keep_customers, facts.signs_in_by_email(version)
+            self._database, self._admin, self.nonce, pack.keep_customers, facts.signs_in_by_email(version), self._own()
         )
         self._statements = Statements(self._database, self._admin, configuration, self._languages, self.nonce)
         self._checks = checks_of(self._database, root, self._options, self.nonce)
@@ -264,6 +268,10 @@ class WordPressTemplate(Template):
         settings = [f"{self._database.tables['options']}: e-mail addresses of others in {listed}"] if named else []
         return [*self._rows.personal_data(), *settings, *self._rows.strangers(own)]
 
+    def people(self) -> Sequence[People]:
+        """Return the tables of plug-ins and others that may be of people."""
+        return self._rows.people
+
     def notes(self) -> Sequence[str]:
         """Return what was found to be other than configured."""
         return self._notes
@@ -281,6 +289,11 @@ class WordPressTemplate(Template):
         other = next((code for code, locale in self._languages.items() if locale), None)
         zones = {"shop.country": ("US", "IR"), "shop.time_zone": ("Europe/Berlin", "")}
         return {**zones, **({} if other is None else {"shop.language": ("en", other)})}
+
+    def _own(self) -> Own:
+        """Return what is the owner's: what stands in options as a whole, and the administrator's address."""
+        values = (value.decode("utf-8", "replace") for value in self._options.values() if len(value) <= _LONGEST_OWN)
+        return Own.of([*values, self._admin.email], self._hosts)
 
     def _secrets(self) -> KnownSecrets:
         found = KnownSecrets()

@@ -11,6 +11,7 @@ from controller.recipes.base import TemplateDatabase
 from controller.recipes.location.hosts import plain
 from controller.recipes.location.paths import absolute, is_weak
 from controller.recipes.neighbours import foreign_tables
+from controller.recipes.people import Known, Own, Search, unprefixed
 from controller.recipes.table_prefix import chosen, require_tables
 from shared.errors import ShoplaunchError
 
@@ -19,6 +20,15 @@ _NEEDED = ("options", "users", "usermeta", "posts", "postmeta")
 #: pages that its own installer makes in such a language. Pages below such a page are not found either.
 _FOUND = "HEX(post_name) NOT REGEXP '^(..)*[89A-F]' AND (post_type <> 'page' OR post_parent = 0)"
 _ADMINISTRATOR = '"administrator";b:1;'
+#: Where customers and visitors left their address: (table, column, condition).
+_EMAILS = (
+    ("users", "user_email", " WHERE ID <> {0}"),
+    ("postmeta", "meta_value", " WHERE meta_key = '_billing_email'"),
+    ("comments", "comment_author_email", " WHERE user_id <> {0}"),
+    ("wc_customer_lookup", "email", " WHERE COALESCE(user_id, 0) <> {0}"),
+    ("wc_orders", "billing_email", ""),
+    ("wc_order_addresses", "email", ""),
+)
 
 
 @dataclass(frozen=True)
@@ -53,9 +63,23 @@ class Database:
         own = (name for name in database.tables if name.startswith(prefix) and name not in self.foreign)
         #: Name without prefix -> name.
         self.tables = {name[len(prefix) :]: name for name in own}
+        #: Tables without the prefix: name -> columns and key.
+        self.others = unprefixed(database.tables, prefix, self.foreign)
         require_tables(database.tables, prefix, _NEEDED)
         if "blogs" in self.tables:
             raise ShoplaunchError("multisite", f"the database has the table {prefix}blogs")
+
+    def people(self, own: Own, administrator: int) -> Search:
+        """Return a search for people other than the owner, who is the user `administrator`."""
+        emails = [
+            f"SELECT `{column}` AS value FROM `{self.tables[table]}`{condition.format(administrator)}"
+            for table, column, condition in _EMAILS
+            if table in self.tables
+        ]
+        phones = ["SELECT phone AS value FROM {wc_order_addresses}"] if "wc_order_addresses" in self.tables else []
+        phones.append("SELECT meta_value AS value FROM {postmeta} WHERE meta_key = '_billing_phone'")
+        names = {name: f"`{full}`" for name, full in self.tables.items()}
+        return Search(self._database, own, Known(tuple(emails), tuple(one.format_map(names) for one in phones)))
 
     def own_tables(self) -> Mapping[str, Any]:
         """Return table (in full) -> its columns and key, for this site's tables."""

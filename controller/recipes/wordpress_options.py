@@ -37,7 +37,7 @@ _LEFT_OUT = (
     "nonce_salt", "secret_key", "new_admin_email", "adminhash", "recovery_keys", "recovery_mode_email_last_sent",
     "using_application_passwords", "auto_updater.lock", "core_updater.lock", "auto_core_update_notified",
     "can_compress_scripts", "woocommerce_helper_data", "jetpack_options", "jetpack_private_options",
-    "woocommerce_tracker_ua", "fs_accounts", "elementor_log",
+    "woocommerce_tracker_ua", "woocommerce_store_id", "fs_accounts", "elementor_log",
 )  # fmt: skip
 CONDITION = (
     "option_name NOT REGEXP '^_(site_)?transient_|^_w[cp]_session_|^_transient_timeout_'"

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Mapping
 from controller.recipes import secret_parts
 from controller.recipes import wordpress_options as options
 from controller.recipes import wordpress_tables as tables
-from controller.recipes.base import Cells
+from controller.recipes.base import Cells, People
 from controller.recipes.customer_columns import rows_to_keep
+from controller.recipes.people import Own
 from controller.recipes.rows import Rules, Setter
 from controller.recipes.wordpress_database import Administrator, Database
 
@@ -24,15 +25,21 @@ class RowRules(Rules):
     """What becomes of the rows of one template's database."""
 
     def __init__(
-        self, database: Database, admin: Administrator, nonce: str, keep_customers: bool, by_email: bool
-    ) -> None:
+        self, database: Database, admin: Administrator, nonce: str, keep_customers: bool, by_email: bool,
+        own: Own | None = None,
+    ) -> None:  # fmt: skip
+        self._own = own
         self._by_email = by_email
         self._database = database
         self._admin = admin
         self._keep_customers = keep_customers
         self._login = self._free_login()
+        self._undecided: list[People] = []
         self._judged = self._judge()
         super().__init__(database, nonce, database.foreign)
+        self.people = self._undecided
+        if not keep_customers:
+            self._conditions |= {full: self._judged[full] for full in database.others if full in self._judged}
 
     def _all_setters(self) -> Mapping[str, Setter]:
         return {
@@ -80,11 +87,20 @@ class RowRules(Rules):
         skip = {full for short, full in self._database.tables.items() if short in known or tables.is_trace(short)}
         plugins = {full: table for full, table in self._database.own_tables().items() if full not in skip}
         found = rows_to_keep(self._database.own_tables(), skip)
+        others = self._database.others
+        if others:
+            of_all = rows_to_keep({**self._database.own_tables(), **others}, skip)
+            found |= {name: of_all[name] for name in others if name in of_all}
         for full, table in plugins.items():
             users = [column.name for column in table.columns if column.name in ("user_id", "wp_user_id")]
             if users and full not in found:
                 # What others than customers made is content: the administrator's from now on
                 found[full] = f"COALESCE(`{users[0]}`, 0) NOT IN ({self._customers()})"
+        if self._own is not None and not self._keep_customers:
+            unknown = {*plugins, *others}
+            search = self._database.people(self._own, self._admin.number)
+            found |= dict.fromkeys(search.of_customers(unknown, lambda name: found.get(name, "")))
+            self._undecided = search.undecided(unknown, lambda name: found.get(name, ""))
         return found
 
     def _customers(self) -> str:

@@ -28,6 +28,8 @@ CUSTOMERS = frozenset(
     comments commentmeta
     wc_orders wc_orders_meta wc_order_addresses wc_order_operational_data wc_order_stats wc_order_product_lookup
     wc_order_tax_lookup wc_order_coupon_lookup wc_customer_lookup wc_download_log
+    wc_order_fulfillments wc_order_fulfillment_meta
+    wc_stock_notifications wc_stock_notificationmeta wc_stock_notifications_logs
     woocommerce_order_items woocommerce_order_itemmeta woocommerce_downloadable_product_permissions
     e_submissions e_submissions_values e_submissions_actions_log wpforms_entries wpforms_entry_fields
     wpforms_entry_meta gf_entry gf_entry_meta gf_entry_notes frm_items frm_item_metas nf3_objects_submissions
@@ -58,8 +60,9 @@ CUSTOMER_POSTS = (
     "shop_order", "shop_order_refund", "shop_order_placehold", "shop_subscription", "user_request",
     "flamingo_inbound", "flamingo_contact", "nf_sub", "feedback",
 )  # fmt: skip
-#: Kinds and states of posts that are nobody's content; the last two are WooCommerce's before it had tables for them.
-SCRAP_POSTS = ("revision", "customize_changeset", "oembed_cache", "scheduled-action", "shop_webhook")
+#: Kinds and states of posts that are nobody's content. `scheduled-action` and `shop_webhook` are WooCommerce's before
+#: it had tables for them, `wp_sync_storage` is what those who edit a text together send one another.
+SCRAP_POSTS = ("revision", "customize_changeset", "oembed_cache", "scheduled-action", "shop_webhook", "wp_sync_storage")
 SCRAP_STATES = ("auto-draft", "trash")
 #: Notes about posts that tell of who worked on them.
 SCRAP_POST_META = ("_edit_lock", "_edit_last")

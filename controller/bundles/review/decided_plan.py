@@ -13,12 +13,12 @@ from controller.bundles.connections import Row
 from controller.bundles.plan import Plan
 from controller.bundles.residue import Searcher
 from controller.bundles.review import references
-from controller.bundles.review.decisions import BLANK, REMOVE, REPLACE, Decision, Decisions
-from controller.bundles.review.findings import NUMBER, Place, base_label
+from controller.bundles.review.decisions import ACCEPT, BLANK, REMOVE, REPLACE, Decision, Decisions
+from controller.bundles.review.findings import NUMBER, Finding, Place, base_label
 from controller.bundles.review.known_forms import form_of
 from controller.bundles.review.locate import key_bytes, key_of
 from controller.bundles.review.substitution import substituted, without_form
-from controller.bundles.source import Source, Table
+from controller.bundles.source import NUMBERS, Source, Table
 from controller.recipes import secret_forms
 from shared.errors import ShoplaunchError
 
@@ -55,8 +55,11 @@ class DecidedPlan:
         self._files: dict[bytes, list[Decision]] = defaultdict(list)
         self._removed: dict[bytes, list[Decision]] = defaultdict(list)
         self._numbers: Counter[str] = Counter()
+        self._blanked: dict[str, Decision] = {}
         for one in decisions.decided():
-            if one.decision in (BLANK, REPLACE):
+            if one.place.is_table:
+                self._blanked |= {one.place.table: one} if one.decision == BLANK else {}
+            elif one.decision in (BLANK, REPLACE):
                 if one.place.table:
                     self._rows[one.place.table][one.place.key].append(one)
                 else:
@@ -83,6 +86,8 @@ class DecidedPlan:
 
     def row(self, table: Table, row: Row) -> Row:
         """Return a row with its cells as templates, what was decided taken out of it."""
+        if table.name in self._blanked:
+            row = self._without_people(table, row)
         if table.name not in self._rows:
             return self._inner.row(table, row)
         self._numbers[table.name] += 1
@@ -91,6 +96,11 @@ class DecidedPlan:
         # A key that would show a secret is named by the row's number
         found += known.get(((NUMBER, str(number)),), ()) if table.key else ()
         return self._inner.row(table, self._changed(table, row, found) if found else row)
+
+    def noticed(self) -> Sequence[Finding]:
+        """Return what must not stay, without the tables that were emptied, or their columns."""
+        decided = {one.place for one in self._decisions.decided() if one.place.is_table and one.decision != ACCEPT}
+        return [one for one in self._inner.noticed() if one.place not in decided]
 
     def report(self) -> Mapping[str, Any]:
         """Return the plan's report with the decisions that fitted, and those that did not."""
@@ -101,7 +111,10 @@ class DecidedPlan:
 
     def changed_columns(self) -> list[str]:
         """Return the columns in which decisions changed something."""
-        return sorted({f"{place.table}.{place.column}" for _, place in self.used if place.table in self._rows})
+        people = self._inner.people() if self._blanked else {}
+        blanked = {f"{table}.{column}" for table in self._blanked for column in people.get(table, ())}
+        rows = {f"{place.table}.{place.column}" for _, place in self.used if place.key and place.table in self._rows}
+        return sorted(blanked | rows)
 
     def branch(self) -> Plan:
         """Return a plan of the same template that has not seen anything yet."""
@@ -119,6 +132,16 @@ class DecidedPlan:
 
     def _note(self, decisions: Sequence[Decision]) -> None:
         self.used.update((one.what, one.place) for one in decisions)
+
+    def _without_people(self, table: Table, row: Row) -> Row:
+        """Return a row of a table of people with nothing in the columns for which it is one."""
+        columns = self._inner.people().get(table.name, ())
+        cells = list(row)
+        for place, column in enumerate(table.stored):
+            if column.name in columns and cells[place]:
+                cells[place] = None if column.nullable else b"0" if column.kind in NUMBERS else b""
+        self._note([self._blanked[table.name]] if cells != list(row) else [])
+        return tuple(cells)
 
     def _changed(self, table: Table, row: Row, decisions: Sequence[Decision]) -> Row:
         names = [column.name for column in table.stored]
@@ -198,9 +221,13 @@ def explained(plan: Plan) -> Iterator[None]:
 def _conditions(plan: Plan, decisions: Decisions, source: Source, used: set[_Id]) -> dict[str, str | None]:
     """Return table -> condition without the removed rows; `used` gets the decisions that name a row."""
     removed: dict[str, list[tuple[Decision, digests.Key]]] = defaultdict(list)
+    emptied: set[str] = set()
     for one in decisions.decided():
         table = source.tables.get(one.place.table)
-        if one.decision == REMOVE and table is not None and tuple(c for c, _ in one.place.key) == table.key:
+        if one.place.is_table:
+            emptied |= {one.place.table} if one.decision == REMOVE and table is not None else set()
+            used |= {(one.what, one.place)} if one.place.table in emptied else set()
+        elif one.decision == REMOVE and table is not None and tuple(c for c, _ in one.place.key) == table.key:
             try:
                 parts = zip(table.key_columns(), one.place.key, strict=True)
                 key = tuple(key_bytes(column, value) for column, (_, value) in parts)
@@ -209,7 +236,7 @@ def _conditions(plan: Plan, decisions: Decisions, source: Source, used: set[_Id]
             if source.query(f"SELECT 1 FROM `{table.name}` WHERE {digests.condition(table, [key])}"):
                 removed[table.name].append((one, key))
                 used.add((one.what, one.place))
-    found = _without_rows(plan, source, removed)
+    found = {**_without_rows(plan, source, removed), **dict.fromkeys(emptied)}
     for name, rows in removed.items():
         references.require_none(
             source, source.tables[name], rows, lambda child: found.get(child, plan.condition(child))

@@ -21,7 +21,7 @@ _KEYS = frozenset({"what", "decision", "with", "table", "column", "key", "file",
 _MOST_BYTES = 32 * 1024 * 1024
 _HEAD = """\
 # Decisions of `shoplaunch pack` about what it found of the template. Each entry names a place; values stand nowhere.
-#   decision = "remove"    the row or file is left out
+#   decision = "remove"    the row, file or all rows of the table are left out
 #   decision = "blank"     the value becomes empty
 #   decision = "replace"   the value becomes the text of `with`
 #   decision = "accept"    it stays; not for a secret beyond doubt
@@ -85,6 +85,8 @@ def choices_of(finding: Finding) -> tuple[str, ...]:
         possible: tuple[str, ...] = (ACCEPT,)
     elif place.file and (place.is_name or not place.line):
         possible = (REMOVE, ACCEPT)
+    elif place.is_table:
+        possible = (REMOVE, BLANK, ACCEPT)
     elif place.table and place.key[:1] and place.key[0][0] == NUMBER:
         possible = (BLANK, REPLACE, ACCEPT)
     else:
@@ -181,6 +183,8 @@ def _place(entry: Mapping[str, Any], shown: str) -> Place:
     if strange:
         raise _wrong(f"{shown}: {sorted(strange)[0]} does not belong to a {kinds[0]}")
     if kinds[0] == "table":
+        if "key" not in entry and "column" not in entry:
+            return Place(_text(entry, "table", shown))
         key = entry.get("key")
         if not isinstance(key, dict) or not key or not all(isinstance(part, str) for part in key.values()):
             raise _wrong(f"{shown}: key is a table of columns and their values, all in quotes")

@@ -20,11 +20,11 @@ _INSERT = re.compile(
 
 def with_dump_lines(dump: Path | None, findings: Sequence[Finding], needles: Mapping[str, bytes]) -> list[Finding]:
     """Return the findings with the line of `dump` in which each row stands, where that can be found out."""
-    wanted = [one for one in findings if one.place.table]
+    wanted = [one for one in findings if one.place.key]
     if dump is None or not wanted:
         return list(findings)
     lines = _lines(dump, wanted, {one.what: needles[one.what] for one in wanted if one.what in needles})
-    return [replace(one, dump_line=_of(one, lines)) if one.place.table else one for one in findings]
+    return [replace(one, dump_line=_of(one, lines)) if one.place.key else one for one in findings]
 
 
 #: (needle's label, table) -> (number, line) of the lines with it.

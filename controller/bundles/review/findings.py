@@ -12,6 +12,8 @@ from shared.errors import ShoplaunchError
 
 #: Kinds of what is searched for (`Plan.kinds`).
 SECRET, SUSPECTED, CREDENTIAL, DOMAIN, PATH = "secret", "suspected secret", "credential", "domain", "path"
+#: A table that may be of people: found by its columns, and decided about as a whole.
+PEOPLE = "personal data"
 #: The key of a row in a table without one: its number in the table's order.
 NUMBER = "row"
 #: Shown of a secret: one character in eight of both its ends, two at most, and nothing of one that would be guessed.
@@ -30,6 +32,7 @@ class Place:
     """Where something stands in a template: a cell of a row, a line of a file, or a part of a bundle.
 
     `key` are (column, value) pairs of the row's key; of a table without one, (NUMBER, number) in the table's order.
+    Without column and key it is the table as a whole.
     `line` 0 means a file without lines, `is_name` its name. `part` is anything else, in words.
     """
 
@@ -41,8 +44,15 @@ class Place:
     is_name: bool = False
     part: str = ""
 
+    @property
+    def is_table(self) -> bool:
+        """It is a table as a whole."""
+        return bool(self.table) and not self.key
+
     def shown(self) -> str:
         """Return the place for people, in one line."""
+        if self.is_table:
+            return printable(f"the table {self.table}")
         if self.table:
             key = ", ".join(f"{column} {value}" for column, value in self.key)
             return printable(f"{self.table}.{self.column}, {key}")
@@ -53,6 +63,8 @@ class Place:
 
     def as_json(self) -> dict[str, Any]:
         """Return the place as programs and decisions files name it."""
+        if self.is_table:
+            return {"table": self.table}
         if self.table:
             return {"table": self.table, "column": self.column, "key": dict(self.key)}
         if self.file:

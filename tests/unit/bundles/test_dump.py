@@ -10,7 +10,7 @@ import pytest
 
 from controller.bundles import dump
 from controller.bundles.dump_file import pieces
-from controller.bundles.splitter import Statement
+from controller.bundles.splitter import split
 from shared.errors import ShoplaunchError
 
 TABLE = b"CREATE TABLE `t` (`a` int);\nINSERT INTO `t` VALUES (1);\n"
@@ -56,7 +56,8 @@ def examined(tmp_path):
     ],
 )  # fmt: skip
 def test_every_kind_of_statement_that_belongs_into_a_dump_is_known(text, kind, name):
-    assert dump.classify(Statement(text, 0, len(text))) == (kind, name)
+    (statement,) = split([text + b";"])
+    assert dump.classify(statement) == (kind, name)
 
 
 @pytest.mark.parametrize(

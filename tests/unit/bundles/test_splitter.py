@@ -19,11 +19,17 @@ CASES = {
     "a doubled backtick": (b"a `x``;y`;b;", [b"a `x``;y`", b"b"]),
     "comments": (b"-- x;\n# y;\n/* z; ' */ a /* ; */ b; --\nc;", [b"a   b", b"c"]),
     "two dashes of arithmetic": (b"a 5--3;", [b"a 5--3"]),
-    "a conditional comment": (b"/*!40101 SET x=';' */;a;", [b"/*!40101 SET x=';' */", b"a"]),
+    "a conditional comment": (b"/*!40101 SET x=';' */;a;", [b"SET x=';'", b"a"]),
+    "conditional comments for others": (
+        b"/*!80016 a */b /*M!999999 ; ' */c/*!99999 d*/;/*M!50700 e*/;",
+        [b"b  c", b"e"],
+    ),
+    "a comment inside of a conditional one": (b"/*!50001 a /* ; */ b */ c;", [b"a   b   c"]),
+    "dashes before a control character": (b"a --\x01 ' ;\nb;", [b"a  \nb"]),
     "the sandbox line": (b"/*M!999999\\- enable the sandbox mode */ \n-- c\na;", [b"a"]),
     "a DELIMITER": (
         b"DELIMITER ;;\n/*!50003 CREATE*/ /*!50003 TRIGGER t BEGIN a; b; END */;;\nDELIMITER ;\nc;",
-        [b"/*!50003 CREATE*/ /*!50003 TRIGGER t BEGIN a; b; END */", b"c"],
+        [b"CREATE    TRIGGER t BEGIN a; b; END", b"c"],
     ),
     "a dollar delimiter": (b"a;\ndelimiter $$\r\nb;c$$\nDelimiter ;\nd;", [b"a", b"b;c", b"d"]),
     "a long delimiter that begins like the end of a comment": (

@@ -86,3 +86,8 @@ def test_a_key_that_other_tables_have_too_tells_nothing():
 
 def test_tables_judged_already_are_left_alone():
     assert rows_to_keep({"ps_orders": table("id_order", key=("id_order",))}, ("ps_orders",)) == {}
+
+
+def test_who_failed_to_sign_in_is_forgotten():
+    found = rows_to_keep({"ps_recaptcha_login_attempts": table("id_attempt", "ip", "last_try")}, ())
+    assert found == {"ps_recaptcha_login_attempts": None}

@@ -42,7 +42,7 @@ def rules(keep=False, by_email=True):
     }
     database = SimpleNamespace(
         prefix="wp_", foreign=frozenset(), tables={name[3:]: name for name in full}, own_tables=lambda: known,
-        rows=lambda sql: [], count=lambda name, where="": 0,
+        rows=lambda sql: [], count=lambda name, where="": 0, others={},
     )  # fmt: skip
     return RowRules(database, Administrator(1, "a@b.example"), "1a2b3c4d", keep, by_email)
 

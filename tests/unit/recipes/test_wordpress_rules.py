@@ -206,6 +206,7 @@ class Shop:
 
     prefix = "wp_"
     foreign = ()
+    others = {}
     tables = {name: f"wp_{name}" for name in ("options", "users", "usermeta", "posts", "postmeta")}
 
     def rows(self, sql):
