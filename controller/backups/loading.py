@@ -14,13 +14,15 @@ from controller.backups import archive, snapshot
 from controller.backups.archive import Summary
 from controller.backups.reading import Nobody, Passphrase, read
 from controller.bundles.progress import Progress
-from controller.db import access, migrate
+from controller.db import access, migrate, workers
 from controller.db.engine import make_engine, transact
 from controller.db.tables import audit, metadata
 from shared.errors import ShoplaunchError
 
 #: As the audit log calls it; its detail is the restore's token.
 ACTION = "backup.restore"
+#: A worker that gave no sign of life for so long has ended.
+WORKER_SECONDS = 60.0
 _BATCH_ROWS = 200
 _BATCH_CHARS = 1024 * 1024
 
@@ -35,8 +37,8 @@ class Source:
 def load(engine: sa.Engine, source: Source, token: str, scratch: Path, progress: Progress) -> None:
     """The database holds what the backup does, and the audit log the token; or everything is as it was.
 
-    Raises ShoplaunchError `name_taken` when there are jobs already, `backup_damaged`, `backup_newer`, `restore_failed`,
-    `database_busy`.
+    Raises ShoplaunchError `name_taken` when there are jobs already, `service_running`, `backup_damaged`,
+    `backup_newer`, `restore_failed`, `database_busy`.
     """
     if source.summary.format == archive.FORMAT and source.summary.revision == migrate.newest():
         progress.phase("Restoring", source.file.stat().st_size)
@@ -61,9 +63,14 @@ def _replace(engine: sa.Engine, token: str, fill: Callable[[sa.Connection], None
     def work(connection: sa.Connection) -> None:
         if connection.execute(sa.select(metadata.tables["jobs"].c.id).limit(1)).first() is not None:
             raise ShoplaunchError("name_taken", "this installation has jobs already; restore into an empty one")
+        age = workers.loop_age(connection)
+        if age is not None and age < WORKER_SECONDS:
+            raise ShoplaunchError("service_running", f"a worker gave a sign of life {age:.0f} seconds ago")
         for table in reversed(metadata.sorted_tables):
             connection.execute(sa.delete(table))
         fill(connection)
+        # Processes of then and there
+        connection.execute(sa.delete(metadata.tables["workers"]))
         access.add_audit(connection, time.time(), "command", ACTION, None, token)
 
     try:

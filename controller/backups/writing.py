@@ -10,6 +10,7 @@ import os
 import tarfile
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
@@ -42,35 +43,48 @@ def backup(
     if output.exists() or output.is_symlink():
         raise ShoplaunchError("name_taken", f"{output} exists already")
     folder = output.absolute().parent
-    descriptor, name = tempfile.mkstemp(dir=folder, prefix=f".{output.name}.")
-    temporary = Path(name)
-    try:
-        with os.fdopen(descriptor, "wb") as stream:
-            written = write_backup(config, stream, passphrase, progress)
-            stream.flush()
-            os.fsync(stream.fileno())
-        _give_name(temporary, output)
-    except BaseException:
-        # Half a backup is none
-        temporary.unlink(missing_ok=True)
-        raise
+    with _nameless(folder) as (stream, name):
+        written = write_backup(config, stream, passphrase, progress)
+        stream.flush()
+        os.fsync(stream.fileno())
+        _give_name(name, output)
     sync_folder(folder)
     return written
 
 
-def _give_name(temporary: Path, output: Path) -> None:
-    """The file is called `output`, unless another one is."""
+@contextmanager
+def _nameless(folder: Path) -> Iterator[tuple[IO[bytes], Path]]:
+    """Give a new file (0600) and where it can be linked from. It is gone afterwards, where the file system can do that
+    also when the process is killed: half a backup is none, and it would hold keys."""
     try:
-        output.hardlink_to(temporary)
+        descriptor = os.open(folder, os.O_TMPFILE | os.O_RDWR, 0o600)
+    except OSError:
+        descriptor, name = tempfile.mkstemp(dir=folder, prefix=".shoplaunch-backup.")
+    else:
+        name = f"/proc/self/fd/{descriptor}"
+    try:
+        with os.fdopen(descriptor, "wb") as stream:
+            yield stream, Path(name)
+    finally:
+        if not name.startswith("/proc/"):
+            Path(name).unlink(missing_ok=True)
+
+
+def _give_name(file: Path, output: Path) -> None:
+    """The file is called `output`, unless another one is."""
+    # Links of /proc are followed only where a folder is given
+    folder = os.open(output.absolute().parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.link(file, output.name, src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=True)
     except FileExistsError:
         raise ShoplaunchError("name_taken", f"{output} exists already") from None
     except OSError:
         # A file system without links
-        if output.exists():
-            raise ShoplaunchError("name_taken", f"{output} exists already") from None
-        temporary.rename(output)
-    else:
-        temporary.unlink()
+        if file.is_symlink() or output.exists():
+            raise
+        file.rename(output)
+    finally:
+        os.close(folder)
 
 
 def write_backup(

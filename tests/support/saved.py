@@ -1,7 +1,6 @@
 """Installations with many or odd rows for tests of backups, and what is in them."""
 
 import json
-import random
 from contextlib import closing
 from urllib.parse import quote_plus
 
@@ -16,7 +15,7 @@ from tests.integration.controller.rows import NOW
 from tests.support.migration_kills import fill
 
 #: Of each job: what panel and agent said, and events, as long as they are in life.
-FACTS_CHARS, EVENTS, EVENT_CHARS = 12_000, 12, 2_500
+FACTS_CHARS, EVENTS, EVENT_CHARS = 6_000, 10, 2_500
 
 
 class Places:
@@ -61,10 +60,12 @@ def closing_engine(config):
 
 
 def content(config):
-    """Return table -> rows, as values that compare, what the restore itself noted apart."""
+    """Return table -> rows, as values that compare; what the restore itself noted and signs of life apart."""
     found = {}
     with closing_engine(config) as engine, reading(engine) as connection:
         for table in metadata.sorted_tables:
+            if table.name == "workers":
+                continue
             query = sa.select(table)
             if table is audit:
                 query = query.where(audit.c.action != ACTION)
@@ -79,7 +80,7 @@ def keys_of(config):
 
 def job_row(number):
     """Return a job as it is after its shop lives."""
-    text = random.Random(number).randbytes(FACTS_CHARS // 2).hex()
+    text = f"{number:08d}" * (FACTS_CHARS // 8)
     return {
         "id": f"job{number:08d}", "kind": "restore", "source": "command", "server": "web1", "bundle": "classic",
         "domain": f"shop{number}.example.com", "email": "a@example.com", "account": "alice", "language": "fa",
@@ -90,7 +91,7 @@ def job_row(number):
 
 def event_rows(number):
     """Return the events of that job."""
-    text = random.Random(-number).randbytes(EVENT_CHARS // 2).hex()
+    text = f"{number:08d}" * (EVENT_CHARS // 8)
     return [
         {"job": f"job{number:08d}", "attempt": 1, "seq": seq, "event": "heartbeat", "at": NOW, "received_at": NOW,
          "body": json.dumps({"text": text})}

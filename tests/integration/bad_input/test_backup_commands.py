@@ -43,6 +43,38 @@ def test_a_terminal_gets_no_backup(commands, tmp_path):
     assert list(tmp_path.iterdir()) == [commands.home]
 
 
+@attack("the machine dies while a backup is written", "no file is left that holds keys, neither whole nor half of one")
+def test_a_backup_that_was_killed_leaves_no_file(commands, tmp_path):
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    # All is written, only the name is missing
+    code = """
+import os, sys
+from pathlib import Path
+from controller import backups
+from controller.config import load_config
+
+os.fsync = lambda _descriptor: os._exit(9)
+backups.backup(load_config(), Path(sys.argv[1]))
+"""
+    command = [sys.executable, "-c", code, str(folder / "saved")]
+    assert subprocess.run(command, env={**os.environ, **commands.environment}, check=False).returncode == 9
+    assert list(folder.iterdir()) == []
+
+
+@pytest.mark.parametrize("words", [("migrate",), ("backup", "{}")])
+def test_who_waits_at_a_terminal_sees_it_get_on(commands, tmp_path, words):
+    ours, theirs = pty.openpty()
+    environment = {**os.environ, **commands.environment, "TERM": "xterm", "PIP_NO_INDEX": "1"}
+    command = [str(Path(sys.executable).with_name("shoplaunch")), *(word.format(tmp_path / "saved") for word in words)]
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=theirs)
+    os.close(theirs)
+    said = rest(ours)
+    os.close(ours)
+    process.wait(120)
+    assert b"the database" in said and "━".encode() in said
+
+
 @pytest.mark.parametrize("how", ["file", "variable"])
 def test_a_sealed_backup_opens_with_its_passphrase_alone(commands, tmp_path, how):
     (tmp_path / "word").write_text(WORD + "\n")
