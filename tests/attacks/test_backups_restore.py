@@ -12,10 +12,12 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from click.testing import CliRunner
 from cryptography.fernet import Fernet
 
 from controller import backups, installation
 from controller.backups import archive, snapshot
+from controller.cli import main
 from controller.db import steps, workers
 from controller.db.engine import reading, transact
 from controller.db.tables import jobs, metadata
@@ -148,9 +150,13 @@ def test_keys_and_rows_are_of_one_moment(places, tmp_path, monkeypatch):
     assert load_keys(other.keys).decrypt(read_job(other).secrets_encrypted) == "s3cret" and retired
 
 
+def environment_of(config):
+    return {"SHOPLAUNCH_HOME": str(config.home), "SHOPLAUNCH_DATABASE_URL": config.database_url}
+
+
 def measured(config, *words):
     """Run the command; return its peak of memory in bytes."""
-    environment = {**os.environ, "SHOPLAUNCH_HOME": str(config.home), "SHOPLAUNCH_DATABASE_URL": config.database_url}
+    environment = {**os.environ, **environment_of(config)}
     command = [sys.executable, "-c", MEASURED, *map(str, words)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=3000)
     assert done.returncode in (0, 3), done.stderr
@@ -173,6 +179,47 @@ def test_memory_is_flat_however_many_jobs_there_are(places, kind, count, tmp_pat
         for table, number in (("jobs", count), ("events", count * EVENTS)):
             query = sa.select(sa.func.count()).select_from(metadata.tables[table])
             assert connection.execute(query).scalar() == number
+
+
+# -- where it goes ----------------------------------------------------------------------------------------------------
+
+
+@attack("`backup -` is called to send the backup on", "it is on standard output, and no file called - holds the keys")
+def test_a_dash_is_standard_output(places, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    environment = environment_of(places.installed("sqlite"))
+    done = CliRunner().invoke(main, ["backup", "-"], env=environment)
+    assert done.exit_code == 0, done.stderr
+    assert not (tmp_path / "-").exists()
+    with tarfile.open(fileobj=io.BytesIO(done.stdout_bytes)) as tar:
+        assert {"backup.json", "keys/signing", "index.json"} <= set(tar.getnames())
+    (tmp_path / "saved").write_bytes(done.stdout_bytes)
+    done = CliRunner().invoke(main, ["backup", "--verify", "saved"], env=environment)
+    assert done.exit_code == 0 and "is whole" in done.stdout
+
+
+@attack("the machine dies while a backup is written", "no file is left that holds keys, neither whole nor half of one")
+def test_a_backup_that_was_killed_leaves_no_file(places, tmp_path):
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    # All is written, only the name is missing
+    code = """
+import os, sys
+from pathlib import Path
+from controller import backups
+from controller.config import load_config
+
+os.fsync = lambda _descriptor: os._exit(9)
+backups.backup(load_config(), Path(sys.argv[1]))
+"""
+    command = [sys.executable, "-c", code, str(folder / "saved")]
+    assert (
+        subprocess.run(
+            command, env={**os.environ, **environment_of(places.installed("sqlite"))}, check=False
+        ).returncode
+        == 9
+    )
+    assert list(folder.iterdir()) == []
 
 
 # -- files of earlier versions ----------------------------------------------------------------------------------------

@@ -1,7 +1,6 @@
 """`backup` and `restore` as an operator calls them: standard output, passphrases, terminals, files that are there."""
 
 import contextlib
-import io
 import os
 import pty
 import subprocess
@@ -10,8 +9,6 @@ import tarfile
 from pathlib import Path
 
 import pytest
-
-from tests.attacks.table import attack
 
 WORD = "correct horse battery staple"
 
@@ -22,17 +19,6 @@ def shoplaunch(commands, *words, **more):
     return subprocess.Popen(command, env={**os.environ, **commands.environment}, **more)
 
 
-@attack("`backup -` is called to send the backup on", "it is on standard output, and no file called - holds the keys")
-def test_a_dash_is_standard_output(commands, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    done = commands.run("backup", "-", code=0)
-    assert not (tmp_path / "-").exists()
-    with tarfile.open(fileobj=io.BytesIO(done.stdout_bytes)) as tar:
-        assert {"backup.json", "keys/signing", "index.json"} <= set(tar.getnames())
-    (tmp_path / "saved").write_bytes(done.stdout_bytes)
-    assert "is whole" in commands.run("backup", "--verify", tmp_path / "saved", code=0).stdout
-
-
 def test_a_terminal_gets_no_backup(commands, tmp_path):
     ours, theirs = pty.openpty()
     process = shoplaunch(commands, "backup", "-", stdout=theirs, stderr=subprocess.PIPE, cwd=tmp_path)
@@ -41,25 +27,6 @@ def test_a_terminal_gets_no_backup(commands, tmp_path):
     os.close(ours)
     assert process.returncode == 2 and "terminal" in said
     assert list(tmp_path.iterdir()) == [commands.home]
-
-
-@attack("the machine dies while a backup is written", "no file is left that holds keys, neither whole nor half of one")
-def test_a_backup_that_was_killed_leaves_no_file(commands, tmp_path):
-    folder = tmp_path / "folder"
-    folder.mkdir()
-    # All is written, only the name is missing
-    code = """
-import os, sys
-from pathlib import Path
-from controller import backups
-from controller.config import load_config
-
-os.fsync = lambda _descriptor: os._exit(9)
-backups.backup(load_config(), Path(sys.argv[1]))
-"""
-    command = [sys.executable, "-c", code, str(folder / "saved")]
-    assert subprocess.run(command, env={**os.environ, **commands.environment}, check=False).returncode == 9
-    assert list(folder.iterdir()) == []
 
 
 @pytest.mark.parametrize("words", [("migrate",), ("backup", "{}")])
