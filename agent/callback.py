@@ -15,7 +15,7 @@ from agent import exits
 from agent.http import DEADLINE_SECONDS, Backoff
 from shared.ack import ACCEPTED
 from shared.errors import ShoplaunchError
-from shared.events import ESSENTIAL, MAX_KEPT_SEQ, PERCENT_AFTER, SMALL_PERCENT_AFTER, STAGES, make_event
+from shared.events import ESSENTIAL, MAX_KEPT_SEQ, PERCENT_AFTER, SMALL_PERCENT_AFTER, STAGES, fitted, make_event
 from shared.job import RESTORE
 
 HEARTBEAT_SECONDS = 30
@@ -157,6 +157,7 @@ class Reporter:
             event = make_event(
                 self._job["job"], self._job["attempt"], number or self._seq, name, self._clock(), **fields
             )
+            event = fitted(event)
             self._outbox.append(event)
             self._changed.notify_all()
             return event

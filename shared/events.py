@@ -1,5 +1,7 @@
 """The agent's reports: stages, how much of the whole each is, and building and checking an event."""
 
+import json
+
 from shared.schema import validate
 
 #: In order; unpack and import run side by side.
@@ -23,6 +25,8 @@ SMALL_PERCENT_AFTER = {"verify": 10, "preflight": 30, "configure": 60, "edit": 9
 STORED = ("started", "stage_started", "stage_finished", "failed", "finished", "cleaned")
 #: Of these the ones that count: they wait for a power cut to pass, and where the controller rejects them.
 ESSENTIAL = ("failed", "finished")
+#: No report is larger, but the final one with its evidence (and a failure's log, which is not kept).
+MAX_REPORT_BYTES = 8 * 1024
 #: Up to this number the controller keeps events (its disk is not the account's to fill), and takes another one of the
 #: same number for a repetition. An agent that is started anew by every tick for days may count on: what it says still
 #: counts, and of a later final event the one that moves the job is kept.
@@ -34,6 +38,32 @@ def make_event(job, attempt, seq, event, at, **more):
     document = {"job": job, "attempt": attempt, "seq": seq, "event": event, "at": at}
     document.update(more)
     return document
+
+
+def fitted(event):
+    """Return the dict `event` no larger than MAX_REPORT_BYTES, the final one as it is: without evidence, with as many
+    of the log's last lines as there is room for, and a failure's words cut where they alone are too long."""
+    if event["event"] == "finished" or _size(event) <= MAX_REPORT_BYTES:
+        return event
+    found = {name: value for name, value in event.items() if name not in ("evidence", "log")}
+    error = found.get("error")
+    if error and _size(found) > MAX_REPORT_BYTES:
+        # At most twelve bytes each
+        found["error"] = dict(error, message=error["message"][:400], advice=error["advice"][:200])
+    left = MAX_REPORT_BYTES - _size(found) - len(', "log": []')
+    lines = []
+    for line in reversed(event.get("log", ())):
+        left -= _size(line) + len(", ")
+        if left < 0:
+            break
+        lines.insert(0, line)
+    if lines:
+        found["log"] = lines
+    return found
+
+
+def _size(value):
+    return len(json.dumps(value))
 
 
 def check_event(document):

@@ -31,6 +31,8 @@ OPERATOR = "nora"
 PASSWORD = "correct horse battery"
 KEY = "billing"
 WAIT_SECONDS = 120
+#: As `shoplaunch serve` has it.
+WORKER = "controller.web.support.whole_requests.Worker"
 #: What asks it gives up after a second or two; a disk that others write to may take longer.
 MEMORY = "/dev/shm"
 _CSRF = re.compile(r'name="csrf_token" value="([^"]+)"')
@@ -60,7 +62,7 @@ class Site:
     def start(self):
         """Start gunicorn and wait until it answers."""
         command = [sys.executable, "-m", "gunicorn", "--bind", f"127.0.0.1:{self.port}", "--threads", "8"]
-        command += ["--worker-class", "gthread", "--no-control-socket", "--keep-alive", "120"]
+        command += ["--worker-class", WORKER, "--no-control-socket", "--keep-alive", "120"]
         command += ["tests.web_site:application()"]
         log = (self.home / "gunicorn.log").open("wb")
         environment = {**os.environ, **self.environment, "PYTHONPATH": str(Path(__file__).parent.parent)}

@@ -63,7 +63,7 @@ class _Server(BaseApplication):  # type: ignore[misc]
             "bind": self._bind,
             "workers": 1,
             "threads": THREADS,
-            "worker_class": "gthread",
+            "worker_class": "controller.web.support.whole_requests.Worker",
             "graceful_timeout": GRACEFUL_SECONDS,
             # An agent's event may wait for a lock of the database
             "timeout": 120,

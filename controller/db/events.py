@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -30,11 +30,29 @@ def is_stored(connection: sa.Connection, job_id: str, attempt: int, seq: int) ->
     return connection.execute(_STORED, {"job": job_id, "attempt": attempt, "seq": seq}).first() is not None
 
 
+def body_of(event: Mapping[str, Any]) -> str:
+    """Return the event as it is stored, in ASCII."""
+    return json.dumps(event, sort_keys=True)
+
+
 def insert(connection: sa.Connection, event: Mapping[str, Any], now: float) -> None:
     """Store an event; the caller holds the job's row."""
     values = {name: event[name] for name in ("job", "attempt", "seq", "event", "at")}
-    body = json.dumps(event, sort_keys=True)
-    connection.execute(_NEW, {**values, "stage": event.get("stage"), "received_at": now, "body": body})
+    connection.execute(_NEW, {**values, "stage": event.get("stage"), "received_at": now, "body": body_of(event)})
+
+
+def oldest(connection: sa.Connection, job_id: str, limit: int) -> list[sa.Row[Any]]:
+    """Return rows (id, attempt, seq, bytes) of the job's oldest events that end no attempt, failures last."""
+    size = sa.func.length(events.c.body).label("bytes")
+    # As `body_of` writes it; within a text its quotes would be escaped
+    ends = sa.or_(events.c.event == "finished", events.c.body.contains('"retryable": false', autoescape=True))
+    query = sa.select(events.c.id, events.c.attempt, events.c.seq, size).where(events.c.job == job_id, ~ends)
+    return list(connection.execute(query.order_by(events.c.event == "failed", events.c.id).limit(limit)))
+
+
+def delete(connection: sa.Connection, ids: Sequence[int]) -> None:
+    """Forget these events."""
+    connection.execute(sa.delete(events).where(events.c.id.in_(ids)))
 
 
 def of_job(connection: sa.Connection, job_id: str) -> list[dict[str, Any]]:

@@ -16,6 +16,8 @@ from shared.job import RESTORE
 
 #: Among so many jobs that changed last on a server the newest line of cron is looked for.
 RECENT = 200
+#: What is counted of a job; nothing of it has changed with these.
+COUNTED = ("wake_at", "events_kept", "events_bytes", "reports_until", "heartbeats_until")
 _DOCUMENTS = ("order", "error", "facts", "progress", "later")
 
 
@@ -53,6 +55,10 @@ class Job:
     dropped_at: float | None
     expires_at: float | None
     heard_at: float | None
+    events_kept: int
+    events_bytes: int
+    reports_until: float | None
+    heartbeats_until: float | None
     lease_owner: str | None
     lease_until: float | None
     wake_at: float | None
@@ -112,13 +118,19 @@ def update(connection: sa.Connection, job: Job, now: float, **values: Any) -> Jo
 
     When it is due next is nothing of the job that has changed, nor is what `values` give an `updated_at` of their own.
     """
-    changed = now if values.keys() - {"wake_at"} else job.updated_at
+    changed = now if values.keys() - set(COUNTED) else job.updated_at
     values = {"updated_at": changed, **values, "version": job.version + 1}
     same = {"same_id": job.id, "same_version": job.version}
     done = connection.execute(_CHANGE, {**_as_columns(values), **same})
     if done.rowcount != 1:
         raise Conflict(job.id)
     return replace(job, **{name: value for name, value in values.items() if name in _NAMES})
+
+
+def count(connection: sa.Connection, job: Job, **values: Any) -> Job:
+    """Change columns of COUNTED alone; the caller holds the row, whose version stays."""
+    connection.execute(sa.update(jobs).where(jobs.c.id == job.id).values(**values))
+    return replace(job, **values)
 
 
 def find_by_order(connection: sa.Connection, order_key: str) -> Job | None:

@@ -137,6 +137,12 @@ jobs = _table(
     sa.Column("dropped_at", sa.Double),
     sa.Column("expires_at", sa.Double),
     sa.Column("heard_at", sa.Double),
+    #: Of the agent's reports: how many are kept, in how many bytes.
+    sa.Column("events_kept", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("events_bytes", sa.BigInteger, nullable=False, server_default="0"),
+    #: When the rate of its reports and of its heartbeats is unused again (controller.jobs.agent_link.rates).
+    sa.Column("reports_until", sa.Double),
+    sa.Column("heartbeats_until", sa.Double),
     sa.Column("lease_owner", sa.String(64)),
     sa.Column("lease_until", sa.Double),
     #: When billing ended the service of a shop that lived.

@@ -96,7 +96,7 @@ class Mover:
             if job.lease_owner != self._owner:
                 # Lost while something took longer than the lease: another worker is at it
                 return job
-            if job.alarm == "wanted" and not told:
+            if job.alarm == "wanted" and not told and alarms.due_at(job, self._clock()) <= self._clock():
                 told = True
                 self._alarm(job)
             elif job.state == states.RECEIVED:
@@ -139,8 +139,11 @@ class Mover:
             if step.part in plan.PARTS.get(job.state, ()) and (row := rows[step.name]).state == steps.WAITING
             and row.not_before is not None
         ]  # fmt: skip
-        if job.alarm == "wanted" or kinds.has_idle_user(job):
-            waits.append(self._clock() + AGAIN_SECONDS)
+        now = self._clock()
+        if job.alarm == "wanted":
+            waits.append(max(now + AGAIN_SECONDS, alarms.due_at(job, now)))
+        if kinds.has_idle_user(job):
+            waits.append(now + AGAIN_SECONDS)
         waits += telling.times(job, self._tools(job)).values()
         waits += [due for due in (credentials.expires_at(job), tls_watch.next_look(job)) if due is not None]
         wake_at = min(waits, default=None)
@@ -251,9 +254,11 @@ class Mover:
                     return {}
                 return {**changes.with_facts(now_job, **{alarms.FACT: problem}), "updated_at": now_job.updated_at}
             servers.told_by(connection, job.id)
+            now = self._clock()
             facts = {key: value for key, value in now_job.facts.items() if key != alarms.FACT}
-            since = memory.remembered(now_job, trouble_at=self._clock())["facts"] if tools.billing.keeps_posted else {}
-            return {"alarm": "told", "facts": {**facts, **({memory.FACT: since[memory.FACT]} if since else {})}}
+            since = memory.remembered(now_job, trouble_at=now)["facts"] if tools.billing.keeps_posted else {}
+            facts |= {alarms.TOLD_AT: now, **({memory.FACT: since[memory.FACT]} if since else {})}
+            return {"alarm": "told", "facts": facts}
 
         self._change(job.id, work)
 

@@ -12,28 +12,49 @@ from controller.billing.base import Alarm, Billing
 from controller.db import health
 from controller.db.engine import reading
 from controller.db.jobs import Job
-from controller.jobs import changes, telling
+from controller.jobs import changes, locked, telling
 from controller.jobs.domains import readable
 from controller.jobs.steps.work import Tools
-from shared.errors import ShoplaunchError
+from shared.errors import ShoplaunchError, advice, is_known
 
 LOG = logging.getLogger(__name__)
 #: Of a job whose alarm could not be delivered: {"code", "message"} of why.
 FACT = "alarm_problem"
+#: When the last alarm of a job was delivered; who tries again begins anew.
+TOLD_AT = "alarmed_at"
+#: Between two alarms of one job: an account's owner can make its job fail as often as he likes.
+APART_SECONDS = 3600.0
+#: Steps at which nothing in the account is read: what failed there is told in the panel's words. Whatever else fails
+#: may be told in words of the account's owner, who has no business in a mail or a ticket of ours.
+_TOLD_IN_WORDS = ("account", "database", "database_user", "privileges", "php")
+ELSEWHERE = "What exactly was met stands on the page named below, in the words of others."
+#: An agent names codes of this catalogue; others can only come from somebody else.
+UNKNOWN = "agent_code_unknown"
+
+
+def due_at(job: Job, now: float) -> float:
+    """Return from when on the job's alarm may be delivered."""
+    told_at = job.facts.get(TOLD_AT)
+    # Of a locked server one job tells for all, once
+    if told_at is None or told_at > now or (job.error or {}).get("code") == locked.CODE:
+        return now
+    return float(told_at) + APART_SECONDS
 
 
 def of_job(tools: Tools, job: Job) -> Alarm:
     """Return the alarm that says how the job is."""
     error = dict(job.error or {})
+    code = str(error.get("code", ""))
+    code = code if is_known(code) else UNKNOWN
     return Alarm(
         job=job.id,
         domain=readable(job.domain, job.folder),
         server=job.server,
         state=job.state,
         step=job.step,
-        code=str(error.get("code", "")),
-        message=str(error.get("message", "")),
-        advice=str(error.get("advice", "")),
+        code=code,
+        message=str(error.get("message", "")) if job.step in _TOLD_IN_WORDS else ELSEWHERE,
+        advice=advice(code),
         admin_url=f"{tools.config.public_url.rstrip('/')}/admin/jobs/{job.id}",
         about=telling.about(tools, job),
     )

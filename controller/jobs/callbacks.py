@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
 
-from controller.db import events, jobs, steps
+from controller.db import jobs, steps
 from controller.db.jobs import Job
 from controller.db.together import Together
-from controller.jobs import changes, foreign, silence, states, trouble, undoing
+from controller.jobs import changes, silence, states, trouble, undoing
+from controller.jobs.agent_link import kept, rates
+from controller.jobs.agent_link.reports import checked, is_final
 from controller.jobs.steps import plan
-from controller.jobs.tokens import AgentToken, Tokens
+from controller.jobs.tokens import AgentToken
 from shared.errors import ShoplaunchError
-from shared.events import MAX_KEPT_SEQ, STORED, check_event
 
 #: Until our own checks are done, the shop is not complete, whatever the agent says.
 MAX_AGENT_PERCENT = 97
@@ -22,37 +24,29 @@ FINISHED_PERCENT = 98
 #: After these the worker has something to do.
 MOVING = ("finished", "failed", "cleaned")
 _OF_A_STAGE = ("stage_started", "stage_finished")
-#: What the database's column holds.
-MAX_SEQ = 2**31 - 1
-#: Of every event this much is kept; more only of the one whose evidence counts.
-_KEPT = ("job", "attempt", "seq", "event", "at", "stage", "percent", "seconds", "error")
 #: An agent's clock may be wrong; what it says is not shown as later than this.
 CLOCK_SECONDS = 86400.0
+#: How long behind the validity of its job file an attempt's token is good for: a host that was away for days tells how
+#: the attempt ended.
+LATE_SECONDS = 7 * 86400.0
+#: Between two looks through the panel for what an agent says it has removed.
+CLEANED_SECONDS = 60.0
 
 
-def record(together: Together, tokens: Tokens, token: str, event: Mapping[str, Any], now: float) -> int:
-    """Take one event; return the job's attempt. An event that was taken before changes nothing.
+def record(together: Together, holder: AgentToken, event: Mapping[str, Any], size: int, now: float) -> int:
+    """Take one event of `size` bytes; return the job's attempt.
+
+    An event that was taken before changes nothing, nor does one that comes behind the validity of its attempt and ends
+    nothing.
 
     Raises ShoplaunchError `token_invalid` (401), `superseded` (409: a newer attempt exists), `cancelled` (410),
-    `event_invalid` (400).
+    `event_invalid` (400), `events_too_fast` (429), `events_full` (413).
     """
-    holder = tokens.read_agent(token)
     event = checked(event)
     if (event["job"], event["attempt"]) != (holder.job, holder.attempt):
         raise ShoplaunchError("token_invalid", "the token is of another job or attempt")
-    job = together.transact(lambda connection: _take(connection, holder, event, now))
+    job = together.transact(lambda connection: _take(connection, holder, event, size, now))
     return job.attempt
-
-
-def checked(event: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the event, harmless. Raises ShoplaunchError `event_invalid`."""
-    found: dict[str, Any] = foreign.harmless(event, "event_invalid")
-    check_event(found)
-    if found["seq"] > MAX_SEQ or (found["seq"] == 0 and found["event"] in STORED):
-        raise ShoplaunchError("event_invalid", f"event: a {found['event']} event cannot have number {found['seq']}")
-    if found.get("error"):
-        found["error"] = foreign.error_of(found["error"])
-    return found
 
 
 def job_of(connection: sa.Connection, holder: AgentToken, *, lock: bool = False) -> Job:
@@ -68,32 +62,61 @@ def job_of(connection: sa.Connection, holder: AgentToken, *, lock: bool = False)
     return job
 
 
-def _take(connection: sa.Connection, holder: AgentToken, event: Mapping[str, Any], now: float) -> Job:
+def is_over(job: Job, now: float, late: float = 0.0) -> bool:
+    """Tell whether the validity of the job's current attempt ended `late` seconds ago.
+
+    The file of an attempt that is being prepared lies there before its validity is noted, and an agent that takes back
+    has a new one.
+    """
+    if job.state in (states.PREPARING, states.CANCELLED) or job.expires_at is None:
+        return False
+    return now >= job.expires_at + late
+
+
+def _take(connection: sa.Connection, holder: AgentToken, event: Mapping[str, Any], size: int, now: float) -> Job:
     job = job_of(connection, holder, lock=True)
     if job.state == states.CANCELLED and event["event"] != "cleaned":
         raise ShoplaunchError("cancelled", "the job was cancelled")
-    # An agent that was put there once more to take back counts from one again
-    if event["seq"] and not _is_new(connection, job, event, now) and job.state != states.CANCELLED:
-        return job
-    columns = _effect(connection, job, event, now)
-    return jobs.update(connection, job, now, **columns) if columns else job
+    if is_over(job, now, LATE_SECONDS):
+        raise ShoplaunchError("token_invalid", "the token is too old")
+    counted = _spend(job, event, size, now)
+    columns = _changes(connection, job, event, now)
+    if columns:
+        return jobs.update(connection, job, now, **counted, **columns)
+    return jobs.count(connection, job, **counted)
 
 
-def _is_new(connection: sa.Connection, job: Job, event: Mapping[str, Any], now: float) -> bool:
-    """Store the event, if it is one to keep; False when it was stored before."""
-    if events.is_stored(connection, event["job"], event["attempt"], event["seq"]):
-        return False
-    counts = event["event"] == "finished" and states.may(job.state, "agent_finished")
-    if counts or event["seq"] <= MAX_KEPT_SEQ:
-        kept = event if counts else {name: event[name] for name in _KEPT if name in event}
-        events.insert(connection, kept, now)
-    return True
+def _spend(job: Job, event: Mapping[str, Any], size: int, now: float) -> dict[str, Any]:
+    """Return the column that counts the event. Raises ShoplaunchError `events_too_fast`."""
+    column = "heartbeats_until" if event["event"] == rates.HEARTBEAT else "reports_until"
+    until, wait = rates.rate_of(event["event"]).spend(getattr(job, column), rates.units(size), now)
+    if wait:
+        raise rates.too_fast(wait)
+    return {column: until}
+
+
+def _changes(connection: sa.Connection, job: Job, event: Mapping[str, Any], now: float) -> dict[str, Any]:
+    """Return the job's columns after `event`, {} when it means nothing (any more)."""
+    counts = is_final(event) and states.may(job.state, f"agent_{event['event']}")
+    if is_over(job, now) and not counts and event["event"] != "cleaned":
+        return {}
+    stored: dict[str, Any] = {}
+    if event["seq"]:
+        if not kept.is_known(connection, job, event):
+            stored = kept.keep(connection, job, event, now, counts=counts)
+        # An agent that was put there once more to take back counts from one again
+        elif job.state != states.CANCELLED:
+            return {}
+    return stored | _effect(connection, replace(job, **stored), event, now)
 
 
 def _effect(connection: sa.Connection, job: Job, event: Mapping[str, Any], now: float) -> dict[str, Any]:
     """Return the job's columns after `event`; reports that come late or out of turn leave the state alone."""
-    columns: dict[str, Any] = {"heard_at": now, **_progress(job, event, now)}
     kind = event["event"]
+    # What lives needs no agent any more
+    if job.state == states.LIVE and kind != "cleaned":
+        return {}
+    columns: dict[str, Any] = {"heard_at": now, **_progress(job, event, now)}
     if kind == "cleaned":
         return columns | _cleaned(connection, job, now)
     if kind == "finished":
@@ -187,11 +210,13 @@ def finished(connection: sa.Connection, job: Job, now: float) -> dict[str, Any]:
 
 def _cleaned(connection: sa.Connection, job: Job, now: float) -> dict[str, Any]:
     if job.state == states.CANCELLED:
-        if job.facts.get("undo") == undoing.DONE:
+        heard, placed = (float(job.facts.get(name) or 0.0) for name in ("undo_heard_at", "undo_placed_at"))
+        was_just_heard = heard >= placed and 0.0 <= now - heard < CLEANED_SECONDS
+        if job.facts.get("undo") == undoing.DONE or was_just_heard:
             return {}
         # Believed only after a look through the panel
         return {"wake_at": now, **changes.with_facts(job, undo_heard_at=now)}
-    if job.state == states.FINISHING:
+    if job.state == states.FINISHING and not job.facts.get("cleaned"):
         # Whatever looks whether it is gone need not wait for its next look
         looks = next(step.name for step in plan.of(job.kind).values() if step.part == plan.FINISH)
         steps.update(connection, job.id, looks, not_before=None)

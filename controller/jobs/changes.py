@@ -19,6 +19,7 @@ from shared.errors import ShoplaunchError
 #: Facts that are forgotten when a new attempt begins.
 _OF_AN_ATTEMPT = (
     "seen_at", "looked_at", "look_failures", "look_at", "finished_at", "cleaned", "ack_seq", "placed_at", "trouble",
+    "events_dropped",
 )  # fmt: skip
 
 
@@ -60,7 +61,12 @@ def asked_again(connection: sa.Connection, job: Job, names: Iterable[str], now: 
     if "drop" in names:
         columns |= {"attempt": job.attempt + 1, "heard_at": None, "dropped_at": None, "percent": 0}
         past = dict.fromkeys(_OF_AN_ATTEMPT)
+        columns |= {"reports_until": None, "heartbeats_until": None}
         columns |= {"progress": {}, "stage": None, **with_facts(job, **past)}
+    if "alarmed_at" in job.facts:
+        # Who asked for it wants to hear how it ends
+        facts = columns.get("facts", job.facts)
+        columns["facts"] = {name: value for name, value in facts.items() if name != "alarmed_at"}
     return columns
 
 

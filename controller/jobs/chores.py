@@ -10,10 +10,10 @@ from controller.billing.base import REFUSED, Alarm
 from controller.db import refused_orders, services
 from controller.db.engine import reading, transact
 from controller.db.refused_orders import RefusedOrder
-from controller.jobs import alarms, bundle_readers, hints, intake
+from controller.jobs import alarms, bundle_readers, hints, intake, orders
+from controller.jobs.domains import readable
 from controller.jobs.engine import health
 from controller.jobs.engine.watchdog import report
-from controller.jobs.refused_orders import shown_domain
 from shared.errors import ShoplaunchError
 
 if TYPE_CHECKING:
@@ -90,12 +90,21 @@ def tell_refused(service: Service) -> None:
 def _alarm(service: Service, order: RefusedOrder) -> Alarm:
     return Alarm(
         job=f"refused-{order.id}",
-        domain=shown_domain(order.domain) or "-",
+        domain=_host(order.domain),
         server="-",
         state=REFUSED,
         step=None,
         admin_url=f"{service.config.public_url.rstrip('/')}/admin/attention",
         code=str(order.error.get("code", "")),
-        message=str(order.error.get("message", "")),
+        # Which quotes what somebody ordered
+        message=alarms.ELSEWHERE,
         advice=str(order.error.get("advice", "")),
     )
+
+
+def _host(domain: str) -> str:
+    """Return the domain as people read it, "-" for words that are none: somebody ordered them."""
+    try:
+        return readable(orders.check_domain(domain))
+    except ShoplaunchError:
+        return "-"

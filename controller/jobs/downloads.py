@@ -27,7 +27,7 @@ class Download:
     rate: int
 
 
-def find(engine: sa.Engine, tokens: Tokens, folder: Path, token: str, name: str) -> Download:
+def find(engine: sa.Engine, tokens: Tokens, folder: Path, token: str, name: str, now: float) -> Download:
     """Return the download of bundle `name` that the holder of `token` may have.
 
     Raises ShoplaunchError `token_invalid` (401: none of ours, or another job's bundle), `superseded` (409),
@@ -38,7 +38,7 @@ def find(engine: sa.Engine, tokens: Tokens, folder: Path, token: str, name: str)
         job = callbacks.job_of(connection, holder)
         if job.state == states.CANCELLED:
             raise ShoplaunchError("cancelled", "the job was cancelled")
-        if job.bundle != name or not states.may(job.state, "agent_works"):
+        if job.bundle != name or not states.may(job.state, "agent_works") or callbacks.is_over(job, now):
             raise ShoplaunchError("token_invalid", "the token does not open this bundle now")
         bundle = bundles.get(connection, job.bundle)
         settings = servers.get(connection, job.server).settings

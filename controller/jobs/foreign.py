@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections.abc import Mapping
@@ -19,6 +20,23 @@ MAX_WORDS = 4000
 #: What moves a terminal, turns the direction of a line around, or is no character at all. Line feed and tab stay.
 _UNSHOWN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _REPLACEMENT = "\ufffd"
+
+
+def parsed(data: bytes, most: int, code: str) -> dict[str, Any]:
+    """Return the JSON object in `data` as it was written.
+
+    Raises ShoplaunchError `code` when it is none, or may hold more than `most` values: that is counted before anything
+    is made of them, commas and brackets within texts with the rest.
+    """
+    if sum(map(data.count, (b",", b"[", b"{"))) > most:
+        raise ShoplaunchError(code, f"a document of more than {most} values")
+    try:
+        document = json.loads(data.decode("utf-8"))
+    except (ValueError, RecursionError):
+        raise ShoplaunchError(code, "the body is not JSON in UTF-8") from None
+    if not isinstance(document, dict):
+        raise ShoplaunchError(code, "the body is not a JSON object")
+    return document
 
 
 def harmless(value: Any, code: str, depth: int = 0) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +16,8 @@ from shared.schema import validate
 PYTHON_MISSING = "python_missing"
 #: Larger is no state: that of a shop with a thousand shards and tables has a tenth.
 STATE_BYTES = 1_000_000
+#: Those of one with a thousand shards and tables are a tenth.
+STATE_VALUES = 100_000
 _NO_STATE = b'{"format":1}'
 
 
@@ -84,9 +85,9 @@ def _state(panel: Panel, account: Account) -> dict[str, Any] | None:
 
 def _state_in(content: bytes) -> dict[str, Any] | None:
     try:
-        document = foreign.harmless(json.loads(content.decode("utf-8")), "stale_state")
+        document = foreign.harmless(foreign.parsed(content, STATE_VALUES, "stale_state"), "stale_state")
         validate("state", document, "stale_state")
-    except (ValueError, RecursionError, ShoplaunchError):
+    except ShoplaunchError:
         # The account can write there what it likes; what is no state tells us nothing
         return None
     return dict(document)

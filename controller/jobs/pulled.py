@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
 
-from controller.db import events, steps
+from controller.db import steps
 from controller.db.jobs import Job
 from controller.jobs import callbacks, states
+from controller.jobs.agent_link import kept
+from controller.jobs.agent_link.reports import MAX_SEQ, checked
 from shared.errors import ShoplaunchError
 from shared.events import STAGES
 
@@ -27,7 +30,7 @@ def final_event(job: Job, state: Mapping[str, Any] | None) -> dict[str, Any] | N
     if state is None or not is_of(job, state) or state.get("status") in _NOT_FINISHED:
         return None
     try:
-        event = callbacks.checked(state["final"]) if isinstance(state.get("final"), dict) else {}
+        event = checked(state["final"]) if isinstance(state.get("final"), dict) else {}
     except ShoplaunchError:
         # The account can write there what it likes
         return None
@@ -42,10 +45,10 @@ def finish(connection: sa.Connection, job: Job, event: Mapping[str, Any], now: f
     """
     if not states.may(job.state, "agent_finished") or event["attempt"] != job.attempt:
         return {}
-    if events.is_stored(connection, job.id, event["attempt"], event["seq"]):
+    if kept.is_known(connection, job, event):
         return {}
-    events.insert(connection, event, now)
-    columns = callbacks.finished(connection, job, now)
+    stored = kept.keep(connection, job, event, now, counts=True)
+    columns = stored | callbacks.finished(connection, replace(job, **stored), now)
     steps.update(connection, job.id, "agent", note="its report was read through the panel")
     # Until it is answered, the agent waits
     return columns | {"facts": {**columns["facts"], "ack_seq": event["seq"]}}
@@ -54,7 +57,7 @@ def finish(connection: sa.Connection, job: Job, event: Mapping[str, Any], now: f
 def last_number(state: Mapping[str, Any] | None) -> int:
     """Return the number of the last event the state tells of, 0 when it does not say."""
     found = ((state or {}).get("callback") or {}).get("seq", 0)
-    return min(int(found), callbacks.MAX_SEQ)
+    return min(int(found), MAX_SEQ)
 
 
 def progress(state: Mapping[str, Any], now: float) -> dict[str, Any]:

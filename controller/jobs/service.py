@@ -38,6 +38,7 @@ from controller.jobs import (
     states,
     view,
 )
+from controller.jobs.agent_link import rates
 from controller.jobs.bundles import Bundles
 from controller.jobs.downloads import Download
 from controller.jobs.engine.health import Health, Readiness
@@ -76,6 +77,7 @@ class Service:
         if billing is not None:
             self._billing = lambda _source, _key: billing
         self._together = Together(engine)
+        self._gate = rates.Gate(clock)
         self._readiness = Readiness(engine, clock)
         self._throttle = LoginThrottle(engine, clock)
         # A wrong user costs as much time as a wrong password
@@ -167,16 +169,22 @@ class Service:
         """Return {"heard_at", "in_trouble", "stages": [...]} of the job's agent."""
         return view.agent(job)
 
-    def record_event(self, token: str, event: Mapping[str, Any]) -> int:
-        """Take an agent's event; return the job's attempt. See controller.jobs.callbacks.record."""
-        attempt = callbacks.record(self._together, self._tokens, token, event, self._clock())
+    def check_agent(self, token: str) -> None:
+        """Raise ShoplaunchError `token_invalid` when `token` is no agent's; whether it counts is not looked at."""
+        self._tokens.read_agent(token)
+
+    def record_event(self, token: str, event: Mapping[str, Any], size: int = 0) -> int:
+        """Take an agent's event of `size` bytes; return the job's attempt. See controller.jobs.callbacks.record."""
+        holder = self._tokens.read_agent(token)
+        self._gate.spend(holder.job, holder.attempt, event.get("event"), size)
+        attempt = callbacks.record(self._together, holder, event, size, self._clock())
         if event["event"] in callbacks.MOVING:
             hints.give()
         return attempt
 
     def download(self, token: str, name: str) -> Download:
         """Return the download an agent may have of bundle `name`; see controller.jobs.downloads.find."""
-        return downloads.find(self.engine, self._tokens, self.config.bundles, token, name)
+        return downloads.find(self.engine, self._tokens, self.config.bundles, token, name, self._clock())
 
     def retry(self, job_id: str, step: str | None = None) -> Job:
         """Run the failed step again; see controller.jobs.retrying.retry."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import socket
+import math
 from typing import Any
 
 from flask import Blueprint, Response, current_app, request
@@ -17,8 +17,6 @@ from controller.web.throttle import Downloads, Pieces
 from shared.errors import ShoplaunchError
 
 _EXTENSION = "shoplaunch.downloads"
-#: A receiver that takes nothing for so long is given up: its thread is needed.
-STALLED_SECONDS = 60.0
 bp = Blueprint("bundles", __name__)
 
 
@@ -42,8 +40,6 @@ def send(name: str) -> Response:
     if request.method == "HEAD":
         return Response(status=status, headers=headers, content_type="application/octet-stream")
     body = _body(found, start, stop - start)
-    if body is None:
-        return problems.problem(ShoplaunchError("downloads_busy", "too many bundles are being fetched at once"))
     return Response(body, status, headers, content_type="application/octet-stream", direct_passthrough=True)
 
 
@@ -57,19 +53,18 @@ def _wanted(found: Download) -> tuple[int, int]:
     return ranges.range_for_length(found.size) or (0, 0)
 
 
-def _body(found: Download, start: int, count: int) -> Pieces | None:
-    """Return what is sent, None when too many downloads are under way."""
+def _body(found: Download, start: int, count: int) -> Pieces:
+    """Return what is sent. Raises ShoplaunchError `downloads_busy`, `bundle_missing`."""
     downloads: Downloads = current_app.extensions[_EXTENSION]
-    ticket = downloads.begin(found.job)
-    if ticket is None:
-        return None
-    connection = request.environ.get("gunicorn.socket")
-    if isinstance(connection, socket.socket):
-        connection.settimeout(STALLED_SECONDS)
+    place = downloads.begin(found.job, found.server)
+    if place is None:
+        seconds = max(problems.RETRY_AFTER_SECONDS, math.ceil(downloads.wait_seconds(found.job)))
+        raise ShoplaunchError("downloads_busy", "too many bundles are being fetched", retry_after_seconds=seconds)
+    place.sends_by(request.environ.get("gunicorn.socket"))
     try:
         stream = found.path.open("rb")
         stream.seek(start)
     except OSError as problem:
-        downloads.end(found.job, ticket)
+        downloads.end(place)
         raise ShoplaunchError("bundle_missing", f"{found.path.name}: {problem.strerror}") from None
-    return Pieces(downloads, ticket, stream, count, found)
+    return Pieces(downloads, place, stream, count, found)

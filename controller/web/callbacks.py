@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, jsonify, make_response
 
+from controller.jobs.agent_link import reports
 from controller.web.context import service
-from controller.web.parsing import MAX_EVENT_BYTES, bearer_token, json_body
+from controller.web.parsing import bearer_token, body, refuse_larger
 
 bp = Blueprint("callbacks", __name__)
 
 
 @bp.post("/api/v1/agent/events")
 def receive() -> Response:
-    """Record one event; 202 with the job's attempt, 401, 409 or 410 as problem documents."""
-    attempt = service().record_event(bearer_token(), json_body("event_invalid", MAX_EVENT_BYTES))
+    """Record one event; 202 with the job's attempt, 401, 409, 410, 413 or 429 as problem documents."""
+    token = bearer_token()
+    refuse_larger(reports.LARGEST_BYTES)
+    # Nothing of a stranger's is read
+    service().check_agent(token)
+    content = body(reports.LARGEST_BYTES)
+    attempt = service().record_event(token, reports.read(content), len(content))
     return make_response(jsonify(attempt=attempt), 202)

@@ -8,13 +8,10 @@ from typing import Any
 from flask import request
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from shared.bundle import MAX_TABLES_BYTES
 from shared.errors import ShoplaunchError
 
-#: No request has a reason to be larger: an order is 2 KiB, an event with its log at most 200 lines.
+#: No request has a reason to be larger (an order is 2 KiB) but an agent's last report, which names every table.
 MAX_BODY_BYTES = 256 * 1024
-#: But an agent's last report, which names every table.
-MAX_EVENT_BYTES = MAX_BODY_BYTES + MAX_TABLES_BYTES
 _BEARER = "Bearer "
 MAX_TOKEN_CHARS = 4096
 
@@ -28,6 +25,12 @@ def body(limit: int = MAX_BODY_BYTES) -> bytes:
     if len(data) > limit:
         raise RequestEntityTooLarge
     return data
+
+
+def refuse_larger(limit: int) -> None:
+    """Raise RequestEntityTooLarge for a request that says that it has more than `limit` bytes."""
+    if (request.content_length or 0) > limit:
+        raise RequestEntityTooLarge
 
 
 def json_body(code: str, limit: int = MAX_BODY_BYTES) -> dict[str, Any]:

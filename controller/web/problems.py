@@ -6,7 +6,7 @@ import json
 import logging
 from contextlib import suppress
 
-from flask import Flask, Response, request
+from flask import Flask, Response, current_app, request
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from shared.errors import ShoplaunchError
@@ -32,6 +32,9 @@ STATUS = {
     "email_invalid": 422,
     "event_conflict": 409,
     "event_running": 503,
+    "event_too_large": 413,
+    "events_full": 413,
+    "events_too_fast": 429,
     "illegal_transition": 409,
     "in_use": 409,
     "internal": 500,
@@ -111,6 +114,9 @@ def _too_large(_error: RequestEntityTooLarge) -> Response:
 
 
 def _drain() -> None:
+    if current_app.config.get("LINGERS"):
+        # The server does (controller.web.support.whole_requests), and no thread waits for it
+        return
     stream = request.environ["wsgi.input"]
     left = min(request.content_length or DRAIN_BYTES, DRAIN_BYTES)
     # The sender may have gone away meanwhile; then nobody reads the answer either

@@ -24,7 +24,8 @@ from agent.tree_writer import TreeWriter
 from controller.bundles import dump, reading
 from controller.bundles.names import Names
 from controller.bundles.splitter import split
-from controller.jobs import callbacks, orders, pull, pulled
+from controller.jobs import orders, pull, pulled
+from controller.jobs.agent_link import reports
 from controller.recipes import php_serialized as serialized
 from controller.web.parsing import json_body
 from shared import ack, bundle, schema
@@ -228,8 +229,7 @@ def event(data):
         json.dumps(pulled.progress(state, 1.0), allow_nan=False).encode("utf-8")
         pulled.last_number(state)
         pulled.final_event(known, state)
-    with _WEB.test_request_context(method="POST", data=data):
-        found = callbacks.checked(json_body("event_invalid"))
+    found = reports.checked(reports.read(data))
     json.dumps(found, allow_nan=False, ensure_ascii=False).encode("utf-8")
 
 

@@ -1,0 +1,75 @@
+"""Which of a job's reports are kept: a few hundred, in so many bytes; what ends an attempt always is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import sqlalchemy as sa
+
+from controller.db import events
+from controller.db.jobs import Job
+from controller.jobs.agent_link.reports import is_final
+from shared.errors import ShoplaunchError
+from shared.events import MAX_KEPT_SEQ
+
+#: Reports of one job, and how many of the oldest are dropped at once for a new one.
+KEPT = 300
+DROPPED_AT_ONCE = 50
+#: Bytes of one job's reports: those of twenty attempts that ended with the largest evidence there can be.
+KEPT_BYTES = 16 * 1024 * 1024
+#: The fact that names the last report of the current attempt that was dropped: none up to it is new.
+FACT = "events_dropped"
+#: Of every event this much is kept; more only of the one whose evidence counts.
+_PARTS = ("job", "attempt", "seq", "event", "at", "stage", "percent", "seconds", "error")
+_WORDS = 1900
+
+
+def is_known(connection: sa.Connection, job: Job, event: Mapping[str, Any]) -> bool:
+    """Tell whether the event was taken before."""
+    if event["seq"] <= int(job.facts.get(FACT, 0)):
+        return True
+    return events.is_stored(connection, event["job"], event["attempt"], event["seq"])
+
+
+def keep(connection: sa.Connection, job: Job, event: Mapping[str, Any], now: float, *, counts: bool) -> dict[str, Any]:
+    """Store the event, where it is one to keep; return the job's columns. `counts`: it ends its attempt.
+
+    Raises ShoplaunchError `events_full`.
+    """
+    if not counts and (event["seq"] > MAX_KEPT_SEQ or is_final(event)):
+        return {}
+    kept = event if counts and event["event"] == "finished" else _short(event)
+    size = len(events.body_of(kept))
+    columns = _room(connection, job, size)
+    events.insert(connection, kept, now)
+    number, total = columns.get("events_kept", job.events_kept), columns.get("events_bytes", job.events_bytes)
+    return {**columns, "events_kept": number + 1, "events_bytes": total + size}
+
+
+def _short(event: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is kept of an event, however long the agent's words are."""
+    found = {name: event[name] for name in _PARTS if name in event}
+    if found.get("error"):
+        error = found["error"]
+        # Characters are kept as up to twelve bytes
+        words = _WORDS if error["message"].isascii() and error["advice"].isascii() else _WORDS // 8
+        found["error"] = {**error, "message": error["message"][:words], "advice": error["advice"][:words]}
+    return found
+
+
+def _room(connection: sa.Connection, job: Job, size: int) -> dict[str, Any]:
+    """Make room for an event of `size` bytes; return the job's columns after that. Raises `events_full`."""
+    number, total = job.events_kept, job.events_bytes
+    if number < KEPT and total + size <= KEPT_BYTES:
+        return {}
+    gone = events.oldest(connection, job.id, max(DROPPED_AT_ONCE, min(number - KEPT, 10 * DROPPED_AT_ONCE)))
+    number, total = number - len(gone), total - sum(row.bytes for row in gone)
+    if total + size > KEPT_BYTES and not gone:
+        raise ShoplaunchError("events_full", f"the job's reports take {job.events_bytes} bytes already")
+    events.delete(connection, [row.id for row in gone])
+    columns: dict[str, Any] = {"events_kept": number, "events_bytes": total}
+    last = max((row.seq for row in gone if row.attempt == job.attempt), default=0)
+    if last > int(job.facts.get(FACT, 0)):
+        columns["facts"] = {**job.facts, FACT: last}
+    return columns

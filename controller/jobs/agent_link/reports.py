@@ -1,0 +1,59 @@
+"""Reading an agent's report: bounded in bytes by what it is, in values before it is parsed, and harmless afterwards."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from controller.jobs import foreign
+from shared.bundle import MAX_TABLES_BYTES
+from shared.errors import ShoplaunchError
+from shared.events import MAX_REPORT_BYTES, STORED, check_event
+
+#: What the database's column holds.
+MAX_SEQ = 2**31 - 1
+_LOG_BYTES = 256 * 1024
+#: What is sent of a report; agents of earlier releases send their log with a failure, nothing of which is kept.
+MOST_BYTES = {"finished": _LOG_BYTES + MAX_TABLES_BYTES, "failed": _LOG_BYTES}
+LARGEST_BYTES = max(MOST_BYTES.values())
+#: Reports on all tables that a bundle may have hold fewer.
+MOST_VALUES = 60_000
+_KIND = re.compile(rb'"event"\s*:\s*"([a-z_]{1,20})"')
+
+
+def read(body: bytes) -> dict[str, Any]:
+    """Return the report in `body` as it was sent. Raises ShoplaunchError `event_invalid`, `event_too_large`."""
+    if len(body) > MAX_REPORT_BYTES:
+        # Looked for before it is parsed; what it says afterwards is looked at once more
+        kinds = {found.decode("ascii") for found in _KIND.findall(body)}
+        if not kinds:
+            raise ShoplaunchError("event_invalid", "event: it lacks 'event'")
+        _check_size(len(body), max(MOST_BYTES.get(kind, MAX_REPORT_BYTES) for kind in kinds))
+    document = foreign.parsed(body, MOST_VALUES, "event_invalid")
+    kind = document.get("event")
+    _check_size(len(body), MOST_BYTES.get(kind, MAX_REPORT_BYTES) if isinstance(kind, str) else MAX_REPORT_BYTES)
+    return document
+
+
+def _check_size(size: int, most: int) -> None:
+    if size > most:
+        raise ShoplaunchError("event_too_large", f"a report of {size} bytes; of its kind {most} at most")
+
+
+def checked(event: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the event, harmless. Raises ShoplaunchError `event_invalid`."""
+    found: dict[str, Any] = foreign.harmless(event, "event_invalid")
+    check_event(found)
+    if found["seq"] > MAX_SEQ or (found["seq"] == 0 and found["event"] in STORED):
+        raise ShoplaunchError("event_invalid", f"event: a {found['event']} event cannot have number {found['seq']}")
+    if found.get("error"):
+        found["error"] = foreign.error_of(found["error"])
+    return found
+
+
+def is_final(event: Mapping[str, Any]) -> bool:
+    """Tell whether the report ends its attempt."""
+    if event["event"] == "finished":
+        return True
+    return event["event"] == "failed" and bool(event.get("error")) and not event["error"]["retryable"]

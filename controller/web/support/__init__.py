@@ -1,0 +1,1 @@
+"""What the web application stands on: how requests arrive."""

@@ -1,0 +1,83 @@
+"""Whether a request has arrived whole, told from its bytes alone and from each of them once."""
+
+from __future__ import annotations
+
+import re
+
+#: Of a larger request this much is taken: nothing but its refusal comes of it.
+LARGEST_BYTES = 1024 * 1024
+HEADER_BYTES = 64 * 1024
+_END = b"\r\n\r\n"
+_LENGTH = re.compile(rb"\r\ncontent-length[ \t]*:[ \t]*([0-9]{1,15})[ \t]*\r\n", re.I)
+_CHUNKED = re.compile(rb"\r\ntransfer-encoding[ \t]*:", re.I)
+_EXPECTS = re.compile(rb"\r\nexpect[ \t]*:[ \t]*100-continue[ \t]*\r\n", re.I)
+_CHUNK = re.compile(rb"([0-9a-fA-F]{1,8})[^\r\n]{0,200}\r\n")
+#: No line that begins a chunk is longer.
+_CHUNK_LINE = 300
+
+
+class Arrival:
+    """The bytes of one request as they come in, perhaps with the beginning of the next behind them."""
+
+    def __init__(self, data: bytes = b"") -> None:
+        self.data = bytearray()
+        #: Whether the sender waits for a word before it sends the body.
+        self.expects = False
+        self._searched = 0
+        #: Where the body begins, and how long all of it is; the next chunk, where it comes in chunks.
+        self._start: int | None = None
+        self._whole: int | None = None
+        self._chunk: int | None = None
+        self._ended = self._too_large = False
+        self.add(data)
+
+    def add(self, piece: bytes) -> None:
+        """`piece` has arrived."""
+        self.data += piece
+        if self._start is None:
+            self._find_body()
+        if self._chunk is not None and not self._ended:
+            self._find_last_chunk(self._chunk)
+
+    def is_whole(self) -> bool:
+        """Tell whether the request is there, or as much of it as is needed to refuse it."""
+        if self._start is None:
+            return len(self.data) > HEADER_BYTES
+        if self._chunk is not None:
+            return self._ended or len(self.data) > LARGEST_BYTES
+        return len(self.data) >= (self._whole or 0)
+
+    def is_cut(self) -> bool:
+        """Tell whether a request that counts as whole is not: more of it may come."""
+        if self._chunk is not None:
+            return not self._ended
+        return self._whole is None or self._too_large
+
+    def _find_body(self) -> None:
+        end = self.data.find(_END, self._searched)
+        self._searched = max(0, len(self.data) - len(_END) + 1)
+        if end < 0:
+            return
+        head, self._start = bytes(self.data[: end + 2]), end + len(_END)
+        self.expects = _EXPECTS.search(head) is not None
+        length = _LENGTH.search(head)
+        if _CHUNKED.search(head):
+            self._chunk = self._start
+        else:
+            size = 0 if length is None else int(length[1])
+            self._too_large = size > LARGEST_BYTES
+            self._whole = self._start + (0 if self._too_large else size)
+
+    def _find_last_chunk(self, at: int) -> None:
+        while found := _CHUNK.match(self.data, at):
+            size = int(found[1], 16)
+            if size == 0:
+                # Trailers may follow
+                self._ended = self.data.find(_END, found.end() - 2, found.end() + HEADER_BYTES) >= 0
+                self._chunk = at
+                return
+            at = found.end() + size + 2
+        self._chunk = at
+        line = self.data[at : at + _CHUNK_LINE]
+        # What is no chunk is refused
+        self._ended = b"\n" in line or len(line) == _CHUNK_LINE

@@ -1,0 +1,207 @@
+"""The worker of the web server: a request takes a thread once all of it has arrived, however slowly it is sent."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import selectors
+import socket
+import time
+from functools import partial
+from typing import Any
+
+from gunicorn.workers.gthread import TConn, ThreadWorker
+
+from controller.web.support.arrival import Arrival
+
+#: For the whole of a request, from the connection or the request before it on; for one that came when we are to end.
+ARRIVAL_SECONDS = 30.0
+ENDING_SECONDS = 2.0
+#: How long and for how much a refused sender is listened to, so that it gets to read the refusal.
+LINGER_SECONDS = 5.0
+LINGER_BYTES = 16 * 1024 * 1024
+#: How long a thread waits for the other end, where it waits at all.
+STEP_SECONDS = 30.0
+#: No page is larger: what is answered lies with the system, and no thread waits until somebody has read it.
+ANSWER_BYTES = 256 * 1024
+#: Of all requests that are not whole yet; beyond it the largest of them is given up.
+ALL_BYTES = 32 * 1024 * 1024
+#: Connections with requests that are not whole yet, or that end; beyond it the oldest is given up.
+ALL_CONNECTIONS = 500
+PIECE_BYTES = 64 * 1024
+_GO_ON = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+
+class Connection(TConn):  # type: ignore[misc]
+    """A connection whose next request is read before a thread takes it."""
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.arrival: Arrival | None = None
+        #: Whether more of the request may come that nobody reads.
+        self.is_cut = False
+        #: Until when its request has to be whole, or it is listened to at its end.
+        self.until = 0.0
+        self.drained = 0
+
+    def init(self) -> None:
+        """See TConn.init; called by the thread before each request."""
+        super().init()
+        self.sock.settimeout(STEP_SECONDS)
+        if self.arrival is not None:
+            self.parser.unreader.unread(bytes(self.arrival.data))
+            self.arrival = None
+
+
+class Worker(ThreadWorker):  # type: ignore[misc]
+    """Gunicorn's worker of threads, none of which waits for a request: a few slow senders would have them all."""
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        #: Connections whose request is not whole yet, the oldest first.
+        self._arriving: dict[Connection, None] = {}
+        #: Those that were answered for the last time, the oldest first.
+        self._ending: dict[Connection, None] = {}
+
+    def load_wsgi(self) -> None:
+        """See Worker.load_wsgi."""
+        super().load_wsgi()
+        getattr(self.wsgi, "config", {})["LINGERS"] = True
+
+    def accept(self, listener: socket.socket) -> None:
+        """See ThreadWorker.accept."""
+        if self.cfg.is_ssl:
+            super().accept(listener)
+            return
+        try:
+            connected, address = listener.accept()
+        except OSError as problem:
+            if problem.errno not in (errno.EAGAIN, errno.ECONNABORTED, errno.EWOULDBLOCK):
+                raise
+            return
+        self.nr_conns += 1
+        connected.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, ANSWER_BYTES)
+        self._await(Connection(self.cfg, connected, address, listener.getsockname()))
+
+    def on_client_socket_readable(self, conn: Any, client: socket.socket) -> None:
+        """See ThreadWorker.on_client_socket_readable: the next request on a connection that was kept."""
+        if not isinstance(conn, Connection):
+            super().on_client_socket_readable(conn, client)
+            return
+        self.poller.unregister(client)
+        self.keepalived_conns.remove(conn)
+        self._await(conn)
+
+    def finish_request(self, conn: Any, fs: Any) -> None:
+        """See ThreadWorker.finish_request; of a request that was read along with this one all has to be there, and
+        nobody waits here until the other end has closed a connection."""
+        goes_on = not fs.cancelled() and fs.exception() is None and bool(fs.result())
+        if not isinstance(conn, Connection):
+            super().finish_request(conn, fs)
+        elif not goes_on:
+            self._end(conn)
+        elif conn.parser is not None and (left := conn.parser.unreader.take_buffered()):
+            self._await(conn, left)
+        else:
+            super().finish_request(conn, fs)
+
+    def _keepalive_after(self, conn: Any, keepalive: bool) -> bool:
+        """See ThreadWorker._keepalive_after; no thread waits for the rest of what was refused."""
+        return not getattr(conn, "is_cut", False) and bool(super()._keepalive_after(conn, keepalive))
+
+    def murder_pending(self) -> None:
+        """See ThreadWorker.murder_pending; called once a second at least."""
+        super().murder_pending()
+        until = time.monotonic() + (0.0 if self.alive else ARRIVAL_SECONDS - ENDING_SECONDS)
+        while self._arriving and (oldest := next(iter(self._arriving))).until <= until:
+            self._give_up(oldest)
+        while self._ending and (oldest := next(iter(self._ending))).until <= time.monotonic():
+            self._close(oldest)
+
+    def _await(self, conn: Connection, data: bytes = b"") -> None:
+        """Wait until the next request is whole, of which `data` has arrived."""
+        conn.sock.setblocking(False)
+        conn.arrival = Arrival(data)
+        conn.until = time.monotonic() + ARRIVAL_SECONDS
+        self._arriving[conn] = None
+        self.poller.register(conn.sock, selectors.EVENT_READ, partial(self._read, conn))
+        if conn.arrival.is_whole():
+            self._hand_over(conn)
+        else:
+            self._read(conn, conn.sock)
+        if len(self._arriving) > ALL_CONNECTIONS:
+            self._give_up(next(iter(self._arriving)))
+
+    def _read(self, conn: Connection, _client: socket.socket) -> None:
+        try:
+            piece = conn.sock.recv(PIECE_BYTES)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError:
+            piece = b""
+        arrival = conn.arrival
+        if not piece or arrival is None:
+            self._give_up(conn)
+            return
+        arrival.add(piece)
+        if arrival.is_whole():
+            self._hand_over(conn)
+            return
+        if arrival.expects:
+            arrival.expects = False
+            with contextlib.suppress(OSError):
+                conn.sock.send(_GO_ON)
+        if sum(map(_size, self._arriving)) > ALL_BYTES:
+            self._give_up(max(self._arriving, key=_size))
+
+    def _hand_over(self, conn: Connection) -> None:
+        self._stop_waiting(conn)
+        conn.data_ready = True
+        conn.is_cut = conn.arrival is not None and conn.arrival.is_cut()
+        self.enqueue_req(conn)
+
+    def _stop_waiting(self, conn: Connection) -> None:
+        del self._arriving[conn]
+        self.poller.unregister(conn.sock)
+
+    def _give_up(self, conn: Connection) -> None:
+        self._stop_waiting(conn)
+        self.nr_conns -= 1
+        conn.close()
+
+    def _end(self, conn: Connection) -> None:
+        """Say no more, and read on until the other end has closed the connection: else it may miss what was said."""
+        try:
+            conn.sock.setblocking(False)
+            conn.sock.shutdown(socket.SHUT_WR)
+            self.poller.register(conn.sock, selectors.EVENT_READ, partial(self._drain, conn))
+        except (OSError, ValueError):
+            # It is closed
+            self.nr_conns -= 1
+            conn.close()
+            return
+        conn.until = time.monotonic() + LINGER_SECONDS
+        self._ending[conn] = None
+        if len(self._ending) > ALL_CONNECTIONS:
+            self._close(next(iter(self._ending)))
+
+    def _drain(self, conn: Connection, _client: socket.socket) -> None:
+        try:
+            piece = conn.sock.recv(PIECE_BYTES)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError:
+            piece = b""
+        conn.drained += len(piece)
+        if not piece or conn.drained > LINGER_BYTES:
+            self._close(conn)
+
+    def _close(self, conn: Connection) -> None:
+        del self._ending[conn]
+        self.poller.unregister(conn.sock)
+        self.nr_conns -= 1
+        conn.close()
+
+
+def _size(conn: Connection) -> int:
+    return 0 if conn.arrival is None else len(conn.arrival.data)

@@ -1,0 +1,121 @@
+"""Whoever sends slowly, or never closes, holds no thread of the web server: it answers all others."""
+
+import contextlib
+import json
+import socket
+import time
+import uuid
+
+import pytest
+import requests
+
+from shared.events import make_event
+from tests.attacks.table import attack
+from tests.web_site import an_order
+
+THREADS = 8
+SECONDS = 40
+POST = b"POST /api/v1/agent/events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer x\r\n"
+PARTS = {
+    "nothing": b"",
+    "half a line": b"GET /heal",
+    "half a header": b"GET /healthz HTTP/1.1\r\nHost: x\r\nA: ",
+    "half a body": POST + b"Content-Length: 500\r\n\r\n{",
+    "half a chunk": POST + b"Transfer-Encoding: chunked\r\n\r\n100\r\n{",
+    "a terabyte": POST + b"Content-Length: 1099511627776\r\n\r\n{",
+    "a page with a terabyte": b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 1099511627776\r\n\r\n{",
+    "a second request": b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\nGET /heal",
+}
+
+
+@contextlib.contextmanager
+def open_to(site, count, part):
+    """So many connections have sent `part` and nothing more."""
+    with contextlib.ExitStack() as stack:
+        found = [stack.enter_context(socket.create_connection(("127.0.0.1", site.port), SECONDS)) for _ in range(count)]
+        for connection in found:
+            connection.sendall(part)
+        yield found
+
+
+def answer(connection):
+    """Return what the server answers until it closes."""
+    connection.settimeout(SECONDS)
+    return b"".join(iter(lambda: connection.recv(65536), b""))
+
+
+@attack(
+    "strangers open more connections than there are threads and send half a request on each",
+    "heartbeats and orders are answered all the same",
+)
+@pytest.mark.parametrize("part", PARTS.values(), ids=PARTS)
+def test_half_requests_hold_no_thread(site, part):
+    job = site.put(site.order(), "restoring", step="agent")
+    with open_to(site, 4 * THREADS, part):
+        time.sleep(0.5)
+        for _ in range(3):
+            headers = {"Authorization": f"Bearer {site.agent_token(job)}"}
+            beat = make_event(job.id, 1, 0, "heartbeat", time.time())
+            url = site.url + "/api/v1/agent/events"
+            assert requests.post(url, json=beat, headers=headers, timeout=SECONDS).status_code == 202
+        body = json.dumps(an_order()).encode()
+        assert site.signed("POST", "/api/v1/orders", body).status_code == 202
+
+
+@attack("strangers read their answer and never close", "nobody waits for them")
+def test_connections_that_are_never_closed_hold_nothing_up(site):
+    with open_to(site, 100, b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n") as found:
+        time.sleep(1)
+        # Two seconds for each of them are more than anybody waits
+        assert requests.get(site.url + "/healthz", timeout=SECONDS).status_code == 200
+        for connection in found:
+            assert b" 200 " in connection.recv(65536)
+
+
+def test_a_request_that_comes_byte_by_byte_is_answered(site):
+    with open_to(site, 1, b"") as (connection,):
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for byte in b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n":
+            connection.sendall(bytes([byte]))
+        assert b" 200 " in answer(connection)
+
+
+def test_requests_one_behind_the_other_are_all_answered(site):
+    one = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
+    last = b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    with open_to(site, 1, one + one + last[:20]) as (connection,):
+        connection.sendall(last[20:])
+        assert answer(connection).count(b"HTTP/1.1 200 ") == 3
+
+
+def test_a_kept_connection_is_answered_again_and_again(site):
+    with requests.Session() as session:
+        for _ in range(5):
+            assert session.get(site.url + "/healthz", timeout=SECONDS).status_code == 200
+            assert session.get(site.url + "/admin/login", timeout=SECONDS).status_code == 200
+
+
+def test_who_waits_for_a_word_before_the_body_hears_it(site):
+    job = site.put(site.order(), "restoring", step="agent")
+    body = json.dumps(make_event(job.id, 1, 0, "heartbeat", time.time())).encode()
+    head = b"POST /api/v1/agent/events HTTP/1.1\r\nHost: x\r\nConnection: close\r\nExpect: 100-continue\r\n"
+    head += b"Authorization: Bearer %s\r\n" % site.agent_token(job).encode()
+    with open_to(site, 1, head + b"Content-Length: %d\r\n\r\n" % len(body)) as (connection,):
+        assert connection.recv(65536).startswith(b"HTTP/1.1 100 ")
+        connection.sendall(body)
+        assert b" 202 " in answer(connection)
+
+
+def test_a_body_in_chunks_is_read(site):
+    job = site.put(site.order(), "restoring", step="agent")
+    body = json.dumps(make_event(job.id, 1, 0, "heartbeat", time.time())).encode()
+    headers = {"Authorization": f"Bearer {site.agent_token(job)}"}
+    pieces = (bytes([byte]) for byte in body)
+    taken = requests.post(site.url + "/api/v1/agent/events", data=pieces, headers=headers, timeout=SECONDS)
+    assert taken.status_code == 202
+
+
+def test_a_refusal_of_megabytes_is_read_by_who_sends_them_first(site):
+    body = json.dumps(an_order(first_name="x" * 3 * 1024 * 1024)).encode()
+    refused = site.signed("POST", "/api/v1/orders", body, event=str(uuid.uuid4()))
+    assert (refused.status_code, refused.json()["code"]) == (413, "body_too_large")
