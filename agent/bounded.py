@@ -3,6 +3,7 @@
 import errno
 import io
 import socket
+import threading
 import time
 
 from agent.compat import ascii_name, tls_name
@@ -46,7 +47,7 @@ class Exchange:
     def connect(self, host, port):
         """Return a connected socket to the first address of `host` that answers. Raises OSError."""
         problem = OSError("no address")
-        addresses = socket.getaddrinfo(ascii_name(host), port, 0, socket.SOCK_STREAM)
+        addresses = _addresses(ascii_name(host), port, self.left())
         for tried, address in enumerate(addresses):
             try:
                 # One where nobody answers leaves the others their share
@@ -59,6 +60,32 @@ class Exchange:
         """Return `plain` (socket) wrapped by `context` (SSLContext), `host` verified. Raises OSError, ssl errors."""
         plain.settimeout(self.left())
         return context.wrap_socket(plain, server_hostname=tls_name(host))
+
+
+def _addresses(host, port, seconds):
+    """Return what socket.getaddrinfo says, which knows no deadline. Raises OSError, socket.timeout after `seconds`."""
+    found, problems = [], []
+
+    def ask():
+        try:
+            found.extend(socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM))
+        except Exception as problem:  # noqa: BLE001 - raised below
+            problems.append(problem)
+
+    asking = threading.Thread(target=ask)
+    asking.daemon = True
+    try:
+        asking.start()
+    except RuntimeError:
+        # Where there can be no more threads, the system's own time-outs have to do
+        ask()
+    else:
+        asking.join(seconds)
+        if asking.is_alive():
+            raise socket.timeout("the name servers do not answer")
+    if problems:
+        raise problems[0]
+    return found
 
 
 def _connected(address, seconds):

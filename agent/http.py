@@ -144,6 +144,15 @@ class Backoff:
         return delay if retry_after is None else retry_after
 
 
+def _whole(response):
+    """Return the body of `response`, as much as is kept of one. Raises http.client.IncompleteRead."""
+    body = response.read(MAX_BODY_BYTES)
+    # The library says nothing where less came than was announced
+    if response.length and len(body) < MAX_BODY_BYTES:
+        raise http.client.IncompleteRead(body, response.length)
+    return body
+
+
 class Door:
     """Requests to the controller and to bundle servers; `ca` is PEM text of certificates to trust too.
 
@@ -180,7 +189,7 @@ class Door:
             exchange = Exchange(timeout, deadline)
             response = self._ask("POST", parts, body, headers, context, exchange, opened)
             exchange.allow(WIRE_FACTOR * MAX_BODY_BYTES)
-            return Answer(response.status, response.headers, response.read(MAX_BODY_BYTES))
+            return Answer(response.status, response.headers, _whole(response))
         except (ssl.CertificateError, *BROKEN) as error:
             raise _unreachable("callback_failed", url, error) from None
         finally:

@@ -14,9 +14,10 @@ from controller.db.tables import jobs, refused_orders, services
 MANY = 1000
 
 
-def oldest_due(connection: sa.Connection) -> float | None:
-    """Return since when the job that waits longest is due, whether somebody holds it or not; None without any."""
-    return connection.execute(sa.select(sa.func.min(jobs.c.wake_at))).scalar()
+def oldest_due(connection: sa.Connection, now: float) -> float | None:
+    """Return since when the job that waits longest is due, of those nobody works on; None without any."""
+    free = sa.or_(jobs.c.lease_until.is_(None), jobs.c.lease_until <= now)
+    return connection.execute(sa.select(sa.func.min(jobs.c.wake_at)).where(free)).scalar()
 
 
 def open_refused(connection: sa.Connection) -> int:

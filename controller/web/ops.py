@@ -43,9 +43,10 @@ def _numbers(health: Health) -> dict[str, Any]:
 @bp.get("/metrics")
 def metrics() -> Response:
     """Return the installation's numbers in Prometheus' text format."""
-    counts, health = service().count_jobs(), service().health()
+    health = service().health()
     lines = _gauge("shoplaunch_jobs", "Jobs by state.")
-    lines += [f'shoplaunch_jobs{{state="{state}"}} {counts.get(state, 0)}' for state in STATES]
+    if health.jobs is not None:
+        lines += [f'shoplaunch_jobs{{state="{state}"}} {health.jobs.get(state, 0)}' for state in STATES]
     lines += _gauge("shoplaunch_ready", "Whether orders are taken and worked on.")
     lines.append(f"shoplaunch_ready {int(health.error is None)}")
     lines += _gauge("shoplaunch_loop_age_seconds", "Since a worker's loop last moved; +Inf without any.")

@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 from alembic.script import ScriptDirectory
 
-from controller.db import jobs, workers
+from controller.db import jobs, tables, workers
 from controller.db.engine import make_engine, transact
 from controller.db.migrate import upgrade
 from controller.jobs import lease, worker
@@ -300,6 +300,38 @@ def test_monitoring_is_told_what_waits_too_long_and_what_nobody_was_told(world, 
     assert found["oldest_overdue_seconds"] == 700 and found["loop_age_seconds"] < 60
     shown = numbers(asked_of("/metrics"))
     assert shown["shoplaunch_oldest_overdue_seconds"] == 700 and shown["shoplaunch_alarms_undelivered"] == 1
+
+
+def test_a_job_that_somebody_works_on_is_not_overdue(world, asked_of):
+    job = world.order()
+    world.clock.pass_by(180)
+    held = sa.update(tables.jobs).where(tables.jobs.c.id == job.id)
+    held = held.values(lease_owner="w", lease_until=world.clock.now + 90)
+    transact(world.engine, lambda connection: connection.execute(held))
+    beat(world)
+    assert asked_of("/readyz").json["oldest_overdue_seconds"] == 0
+
+
+@attack("the database fails while monitoring reads the numbers", "they say that the installation is not ready")
+def test_the_numbers_say_that_the_database_fails(world, asked_of):
+    beat(world)
+    with world.engine.begin() as connection:
+        connection.execute(sa.text("ALTER TABLE jobs RENAME TO gone"))
+    answer = asked_of("/metrics")
+    assert answer.status_code == 200
+    assert numbers(answer)["shoplaunch_ready"] == 0
+    assert "shoplaunch_jobs{" not in answer.text
+
+
+@attack("the numbers are asked for often", "the database is asked once in a while")
+def test_the_numbers_ask_the_database_once(world, asked_of):
+    beat(world)
+    world.order()
+    first, sent = asked_of("/metrics"), []
+    sa.event.listen(world.engine, "before_cursor_execute", lambda _c, _k, statement, *_more: sent.append(statement))
+    assert asked_of("/metrics").text == first.text
+    assert 'shoplaunch_jobs{state="received"} 1' in first.text
+    assert sent == []
 
 
 @attack("a database stops answering while it is asked how it is", "who asks waits for nobody, and is told before long")

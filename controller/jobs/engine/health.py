@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from controller.db import health, migrate, workers
+from controller.db import health, jobs, migrate, workers
 from controller.db.engine import reading
 from controller.db.services import BilledService
 from controller.jobs import intake
@@ -38,6 +38,8 @@ class Health:
     #: Alarms that were not delivered: of jobs, and of refused orders.
     job_alarms: int = 0
     order_alarms: int = 0
+    #: State -> number of jobs; None where the database did not say.
+    jobs: Mapping[str, int] | None = None
     error: ShoplaunchError | None = None
 
     @property
@@ -53,7 +55,7 @@ def look(engine: sa.Engine, now: float) -> Health:
             if migrate.revision(connection) != migrate.newest():
                 return Health(error=ShoplaunchError("not_initialised", "the database lacks this version's tables"))
             age = workers.loop_age(connection)
-            due = health.oldest_due(connection)
+            due = health.oldest_due(connection, now)
             forgotten, waiting = _without_job(connection, now)
             job_alarms, order_alarms = health.alarms_wanted(connection)
             return Health(
@@ -64,6 +66,7 @@ def look(engine: sa.Engine, now: float) -> Health:
                 forgotten=len(forgotten),
                 job_alarms=job_alarms,
                 order_alarms=order_alarms,
+                jobs=jobs.counts(connection),
                 error=_silent(age),
             )
     except ShoplaunchError as error:

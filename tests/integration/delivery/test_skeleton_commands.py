@@ -7,9 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from controller.config import load_config
-from controller.db import bundles, jobs
+from controller.db import bundles, jobs, tables
 from controller.db.bundles import Bundle
 from controller.db.engine import make_engine, transact
 from controller.installation import ensure_installation
@@ -115,7 +116,7 @@ def test_an_account_that_never_had_a_job_is_swept_and_no_other(whm, run, home, n
         assert jobs.accounts_with_jobs(connection, name) == {busy.user}
 
 
-def test_what_a_bundle_costs_is_said_before_it_is_put_there(whm, run, name, ssh, reseller, bundle):
+def test_what_a_bundle_costs_is_said_before_it_is_put_there(whm, run, home, name, ssh, reseller, bundle):
     whm.add_package("shop", quota=500)
     whm.add_package("mail", maxsql=0)
     whm.add_package("tiny", quota=1)
@@ -129,7 +130,12 @@ def test_what_a_bundle_costs_is_said_before_it_is_put_there(whm, run, name, ssh,
     assert rows["mail"][0] == "2" and rows["mail"][-2:] == ["no", "yes"]
     assert rows["tiny"][-2:] == ["no", "no"]
     assert "get no shop and hold it all the same: default, mail, tiny" in said
+    assert "Whoever gets an account that is made from now on can copy the bundle classic" in said
+    assert "marked as paid" not in said
+    paid = sa.update(tables.bundles).values(paid=True)
+    transact(make_engine(load_config({"SHOPLAUNCH_HOME": str(home)}).database_url), lambda found: found.execute(paid))
     said = run("skeleton", "install", name, "--with-bundle", "classic", answer="y\n")
+    assert "The bundle classic is marked as paid" in said
     assert sha256_hex(bundle.read_bytes()) in said
     assert (folder / "shop.bundle").read_bytes() == bundle.read_bytes()
     assert json.loads(run("skeleton", "status", name, "--json"))["bundle_bytes"] == bundle.stat().st_size

@@ -200,6 +200,53 @@ def test_nobody_there_is_a_failure_that_a_retry_may_mend(plain):
 
 
 @pytest.fixture
+def breaking_off():
+    """The port of a server whose answer ends before its Content-Length."""
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def answer():
+        found, _ = listener.accept()
+        with found:
+            found.recv(65536)
+            found.sendall(b'HTTP/1.1 202 Accepted\r\nContent-Length: 60\r\n\r\n{"acknowledged": 1')
+
+    thread = threading.Thread(target=answer, daemon=True)
+    thread.start()
+    yield listener.getsockname()[1]
+    listener.close()
+    thread.join(60)
+
+
+def test_an_answer_that_ends_too_early_is_none(breaking_off):
+    with pytest.raises(ShoplaunchError) as caught:
+        Door().post(f"http://127.0.0.1:{breaking_off}/", b"{}", {})
+    assert caught.value.code == "callback_failed"
+
+
+def test_name_servers_that_do_not_answer_hold_no_request_up(monkeypatch):
+    over = threading.Event()
+
+    def never(*_asked):
+        over.wait(300)
+        raise OSError
+
+    monkeypatch.setattr("socket.getaddrinfo", never)
+    came = []
+
+    def ask():
+        try:
+            Door().post("https://controller.example/", b"{}", {}, deadline=0.5)
+        except ShoplaunchError as error:
+            came.append(error.code)
+
+    thread = threading.Thread(target=ask, daemon=True)
+    thread.start()
+    thread.join(60)
+    over.set()
+    assert came == ["callback_failed"]
+
+
+@pytest.fixture
 def dripping():
     """A server whose answer never ends: one byte at a time, from `cut` on (0: within the headers)."""
     listener = socket.create_server(("127.0.0.1", 0))
