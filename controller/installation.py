@@ -16,6 +16,7 @@ from controller.bundles.agent_build import build_agent, launcher
 from controller.bundles.progress import Progress
 from controller.config import FILE_NAME, Config
 from controller.db import access, migrate
+from controller.db import operators as roles
 from controller.db.api_keys import ApiKey
 from controller.db.engine import make_engine, reading, transact
 from controller.files import write_durably
@@ -135,6 +136,16 @@ def operators(config: Config) -> list[str]:
     """Return the operators' names."""
     with reading(make_engine(config.database_url)) as connection:
         return access.list_operators(connection)
+
+
+def set_role(config: Config, user: str, role: str) -> None:
+    """The operator may do what `role` says. Raises ShoplaunchError `user_unknown`, `in_use`."""
+
+    def work(connection: sa.Connection) -> None:
+        roles.set_role(connection, user, role)
+        access.add_audit(connection, time.time(), "command line", "user role", None, f"{user} {role}")
+
+    transact(make_engine(config.database_url), work)
 
 
 def operator_rows(config: Config) -> list[sa.Row[Any]]:

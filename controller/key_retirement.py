@@ -31,6 +31,7 @@ SEALED: tuple[tuple[str, str, str], ...] = (
     ("servers", "token_encrypted", ""),
     ("servers", "settings", "cpanel_token"),
     ("jobs", "secrets_encrypted", ""),
+    ("operators", "totp_encrypted", ""),
 )
 ROWS_AT_ONCE = 200
 #: What is sealed by an old key while the rows are passed through needs another pass; a process that goes on doing so

@@ -8,7 +8,7 @@ from collections.abc import Collection
 import sqlalchemy as sa
 
 from controller.config import Config
-from controller.db import access, bundles, servers, usage
+from controller.db import access, bundles, operators, servers, usage
 from controller.db.engine import make_engine, transact
 from controller.files import sync_folder
 from shared.errors import ShoplaunchError
@@ -24,8 +24,7 @@ def operator(config: Config, name: str) -> None:
         known = access.list_operators(connection)
         if name not in known:
             raise ShoplaunchError("user_unknown", f"there is no operator {name[:80]!r}")
-        if known == [name]:
-            raise ShoplaunchError("in_use", f"{name} is the last operator")
+        operators.require_another(connection, name)
         access.remove_operator(connection, name)
         _note(connection, "user remove", name)
 

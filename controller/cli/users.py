@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from typing import TextIO
+from urllib.parse import urlsplit
 
 import click
 
-from controller import installation, removal
-from controller.cli.output import errors_shown, json_option, print_rows
+from controller import installation, removal, second_factor
+from controller import totp as codes_of_time
+from controller.cli.output import errors_shown, json_option, print_json, print_rows
 from controller.config import load_config
+from controller.db.operators import ROLES
 from controller.jobs.view import iso
 from shared.errors import ShoplaunchError
 
-_COLUMNS = (("user", "Operator"), ("created_at", "Since"))
+_COLUMNS = (("user", "Operator"), ("role", "May"), ("second_factor", "Second factor"), ("created_at", "Since"))
 _password_option = click.option(
     "--password-file", type=click.File("r"), help="Where the password stands (- reads it); default: a new one."
 )
@@ -38,10 +41,54 @@ def _set_password(name: str, password_file: TextIO | None) -> None:
 @user.command("add")
 @click.argument("name")
 @_password_option
+@click.option("--role", type=click.Choice(ROLES), help="What NAME may do; default: administer.")
 @errors_shown
-def add_user(name: str, password_file: TextIO | None) -> None:
-    """Add operator NAME, or give NAME another password."""
+def add_user(name: str, password_file: TextIO | None, role: str | None) -> None:
+    """Add operator NAME, or give NAME another password.
+
+    Who may look sees everything; operate: also retries, cancels and sends orders again; administer: also closes shops
+    and sets their passwords.
+    """
     _set_password(name, password_file)
+    if role is not None:
+        installation.set_role(load_config(), name, role)
+
+
+@user.command("role")
+@click.argument("name")
+@click.argument("role", type=click.Choice(ROLES))
+@errors_shown
+def change_role(name: str, role: str) -> None:
+    """Change what operator NAME may do; one who may administer stays."""
+    installation.set_role(load_config(), name, role)
+    click.echo(f"{name} may {role}.")
+
+
+@user.command()
+@click.argument("name")
+@click.option("--remove", is_flag=True, help="NAME signs in with the password alone again.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@json_option
+@errors_shown
+def totp(name: str, remove: bool, yes: bool, as_json: bool) -> None:
+    """Give operator NAME a second factor: codes of an app (TOTP). Its key and recovery codes are shown this once.
+
+    Every session of NAME ends.
+    """
+    config = load_config()
+    if not yes:
+        click.confirm(f"The second factor {name} has now ends, and so does every session. Go on?", abort=True)
+    if remove:
+        second_factor.end(config, name)
+        click.echo(f"{name} signs in with the password alone.")
+        return
+    secret, codes = second_factor.begin(config, name)
+    address = codes_of_time.address(secret, name, urlsplit(config.public_url).hostname or "Shoplaunch")
+    if as_json:
+        print_json({"user": name, "secret": secret, "address": address, "recovery_codes": codes})
+        return
+    click.echo(f"Key for the app: {secret}  (shown this once; time-based, 6 digits, 30 seconds)\nAddress: {address}")
+    click.echo("Recovery codes, each good once where the app is lost:\n  " + "\n  ".join(codes))
 
 
 @user.command("password")

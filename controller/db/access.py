@@ -31,8 +31,10 @@ def remove_operator(connection: sa.Connection, user: str) -> None:
 
 
 def operator_rows(connection: sa.Connection) -> list[sa.Row[Any]]:
-    """Return rows (user, created_at) of the operators by name."""
-    return list(connection.execute(sa.select(operators.c.user, operators.c.created_at).order_by(operators.c.user)))
+    """Return rows (user, role, second_factor, created_at) of the operators by name."""
+    factor = operators.c.totp_encrypted.is_not(None).label("second_factor")
+    query = sa.select(operators.c.user, operators.c.role, factor, operators.c.created_at)
+    return list(connection.execute(query.order_by(operators.c.user)))
 
 
 def set_operator(connection: sa.Connection, user: str, hashed: str, now: float) -> None:

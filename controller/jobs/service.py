@@ -9,10 +9,11 @@ from typing import Any
 import sqlalchemy as sa
 from werkzeug.security import check_password_hash, generate_password_hash
 
+from controller import second_factor
 from controller.billing.base import Billing
 from controller.billing.channels import Way, channels
 from controller.config import Config
-from controller.db import access, api_keys, jobs, proofs, servers, steps
+from controller.db import access, api_keys, jobs, operators, proofs, servers, steps
 from controller.db import refused_orders as refused_rows
 from controller.db.api_keys import ApiKey
 from controller.db.engine import make_engine, reading, transact
@@ -300,8 +301,9 @@ class Service:
 
     # -- people and machines that ask --------------------------------------------------------------------------------
 
-    def check_login(self, user: str, password: str, address: str, device: str = "") -> bool:
-        """Tell whether this is an operator's password; `device` has signed in as the user before ("": it has not).
+    def check_login(self, user: str, password: str, address: str, device: str = "", code: str = "") -> bool:
+        """Tell whether this is an operator's password, and the code that of their app where they have a second factor;
+        `device` has signed in as the user before ("": it has not).
 
         Raises login_throttled after too many failures.
         """
@@ -309,6 +311,7 @@ class Service:
         with reading(self.engine) as connection:
             known = access.password_hash(connection, user)
         accepted = check_password_hash(known or self._nobody, password) and known is not None
+        accepted = accepted and second_factor.accepts(self.engine, self.keys, user, code, self._clock())
         if accepted:
             self._throttle.succeeded(user, address, device)
             self.audit(user, "login", None, address)
@@ -318,6 +321,11 @@ class Service:
         """Return which sessions of the operator count, None when there is no such operator."""
         with reading(self.engine) as connection:
             return access.generation(connection, user)
+
+    def role(self, user: str) -> str:
+        """Return what the operator may do. Raises user_unknown."""
+        with reading(self.engine) as connection:
+            return operators.role(connection, user)
 
     def end_sessions(self, user: str) -> None:
         """Every session of the operator is over, on every device."""

@@ -51,6 +51,7 @@ STATUS = {
     "refused_unknown": 404,
     "request_unsigned": 401,
     "account_invalid": 422,
+    "role_missing": 403,
     "server_ambiguous": 422,
     "server_unknown": 422,
     "service_ending": 503,

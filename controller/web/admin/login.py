@@ -23,12 +23,13 @@ def login() -> Response:
     if request.method == "GET":
         return _form("", 200)
     user, password = request.form.get("user", "")[:64], request.form.get("password", "")[:1024]
+    code = request.form.get("code", "")[:64]
     try:
-        accepted = service().check_login(user, password, request.remote_addr or "", device.known(user))
+        accepted = service().check_login(user, password, request.remote_addr or "", device.known(user), code)
     except ShoplaunchError as error:
         return _too_often(error)
     if not accepted:
-        return _form(gettext("User or password is wrong."), 401)
+        return _form(gettext("User, password or code is wrong."), 401)
     sign_in(user)
     response = make_response(redirect(_next_page(), 303))
     device.remember(response, user)

@@ -8,12 +8,14 @@ from typing import Any
 from flask import g, redirect, render_template, request, session, url_for
 from werkzeug.wrappers import Response
 
+from controller.db.operators import ADMINISTER, OPERATE, allows
+from controller.web.admin import roles
 from controller.web.context import service
+from shared.errors import ShoplaunchError
 
 #: A session ends after this time without a request, and after that time in any case.
 IDLE_SECONDS = 2 * 3600
 LIFETIME_SECONDS = 12 * 3600
-OPEN_ENDPOINTS = ("admin.login",)
 
 
 def sign_in(user: str) -> None:
@@ -42,13 +44,19 @@ def signed_in_user(now: float | None = None) -> str | None:
 
 
 def require_operator() -> Response | None:
-    """Lead to the login when nobody is signed in; remember who it is otherwise."""
-    if request.endpoint in OPEN_ENDPOINTS:
+    """Lead to the login when nobody is signed in; remember who it is otherwise.
+
+    Raises ShoplaunchError `role_missing` for what the operator's role does not allow.
+    """
+    if request.endpoint in roles.OPEN:
         return None
     g.operator = signed_in_user()
     if g.operator is None:
         wanted = request.full_path.rstrip("?") if request.method == "GET" else None
         return redirect(url_for("admin.login", next=wanted))
+    g.role = service().role(g.operator)
+    if not allows(g.role, roles.needed()):
+        raise ShoplaunchError("role_missing", f"{g.operator} may {g.role}, and this needs: {roles.needed()}")
     # Written rarely, so that a page which looks every two seconds sends no cookie each time
     if time.time() - session.get("seen", 0) > 60:
         session["seen"] = int(time.time())
@@ -59,4 +67,5 @@ def page(template: str, section: str, **values: Any) -> str:
     """Return the admin page `template` with what its frame needs."""
     known = service().known_health()
     needing = 0 if known is None else known.refused + known.job_alarms + (known.error is not None)
-    return render_template(f"admin/{template}", section=section, operator=g.operator, needing=needing, **values)
+    may = {"may_operate": allows(g.role, OPERATE), "may_administer": allows(g.role, ADMINISTER)}
+    return render_template(f"admin/{template}", section=section, operator=g.operator, needing=needing, **may, **values)

@@ -1,0 +1,71 @@
+"""Time-based one-time passwords (RFC 6238) and recovery codes: the second factor of operators."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import secrets
+import struct
+from collections.abc import Iterable
+from urllib.parse import quote
+
+STEP_SECONDS = 30
+DIGITS = 6
+#: Codes of one step before and after are taken, too: clocks differ.
+LEEWAY_STEPS = 1
+_SECRET_BYTES = 20
+RECOVERY_CODES = 10
+_RECOVERY_BYTES = 10
+
+
+def new_secret() -> str:
+    """Return a new secret as apps take it (base32)."""
+    return base64.b32encode(secrets.token_bytes(_SECRET_BYTES)).decode("ascii")
+
+
+def code_at(secret: str, step: int) -> str:
+    """Return the code of the time step."""
+    digest = hmac.new(base64.b32decode(secret), struct.pack(">Q", step), hashlib.sha1).digest()
+    offset = digest[-1] & 0x0F
+    number = struct.unpack(">I", digest[offset : offset + 4])[0] & 0x7FFFFFFF
+    return str(number % 10**DIGITS).zfill(DIGITS)
+
+
+def step_of(secret: str, code: str, now: float) -> int | None:
+    """Return the time step whose code this is, None when it is none of now."""
+    current, found = int(now // STEP_SECONDS), None
+    given = "".join(code.split())
+    for step in range(current - LEEWAY_STEPS, current + LEEWAY_STEPS + 1):
+        if hmac.compare_digest(code_at(secret, step).encode(), given.encode("utf-8", "replace")):
+            found = step
+    return found
+
+
+def address(secret: str, user: str, issuer: str) -> str:
+    """Return the otpauth address that apps read."""
+    label = f"{quote(issuer)}:{quote(user)}"
+    return f"otpauth://totp/{label}?secret={secret}&issuer={quote(issuer)}&digits={DIGITS}&period={STEP_SECONDS}"
+
+
+def new_recovery_codes() -> list[str]:
+    """Return codes that each serve once instead of the app's."""
+    return [_readable(secrets.token_bytes(_RECOVERY_BYTES)) for _ in range(RECOVERY_CODES)]
+
+
+def _readable(data: bytes) -> str:
+    text = base64.b32encode(data).decode("ascii").lower()
+    return "-".join(text[at : at + 4] for at in range(0, len(text), 4))
+
+
+def digest(code: str) -> str:
+    """Return what is kept of a recovery code: its 80 random bits cannot be found by trying."""
+    plain = "".join(letter for letter in code.lower() if letter.isalnum())
+    return hashlib.sha256(plain.encode("utf-8", "replace")).hexdigest()
+
+
+def without(kept: Iterable[str], code: str) -> list[str] | None:
+    """Return the digests that are left when `code` is used, None when it is none of them."""
+    known = list(kept)
+    wanted = digest(code)
+    return [one for one in known if one != wanted] if wanted in known else None

@@ -1,0 +1,208 @@
+"""Operators do what their roles allow, on every route; where a second factor is set a password alone opens nothing."""
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from controller import installation, totp
+from controller.cli import main
+from controller.config import load_config
+from controller.db.engine import transact
+from controller.jobs.service import open_service
+from controller.web.app import create_app
+from tests.attacks.table import attack
+from tests.web_site import csrf_of, furnish
+
+PASSWORD = "correct horse battery"
+ROLES = ("look", "operate", "administer")
+#: What each route needs, written a second time. "": nobody has to be signed in: it is public, or has its own key.
+NEEDED = {
+    ("static", "GET"): "", ("home", "GET"): "", ("admin.login", "GET"): "", ("admin.login", "POST"): "",
+    ("status.show", "GET"): "", ("credentials.show", "GET"): "", ("credentials.reveal", "POST"): "",
+    ("ops.healthz", "GET"): "", ("ops.readyz", "GET"): "", ("ops.metrics", "GET"): "",
+    ("orders.place", "POST"): "signed", ("orders.show", "GET"): "signed", ("orders.retry", "POST"): "signed",
+    ("callbacks.receive", "POST"): "token", ("bundles.send", "GET"): "token",
+    ("admin.home", "GET"): "look", ("admin.jobs", "GET"): "look", ("admin.job", "GET"): "look",
+    ("admin.certificate", "GET"): "look", ("admin.attention", "GET"): "look", ("admin.servers", "GET"): "look",
+    ("admin.audit_log", "GET"): "look", ("admin.logout", "POST"): "look",
+    ("admin.retry", "POST"): "operate", ("admin.confirm_cancel", "GET"): "operate", ("admin.cancel", "POST"): "operate",
+    ("admin.undo_cancel", "POST"): "operate", ("admin.begin_later", "POST"): "operate",
+    ("admin.confirm_resend", "GET"): "operate", ("admin.resend", "POST"): "operate",
+    ("admin.confirm_dismiss", "GET"): "operate", ("admin.dismiss", "POST"): "operate",
+}  # fmt: skip
+
+
+class House:
+    def __init__(self, folder):
+        self.environment = {"SHOPLAUNCH_HOME": str(folder)}
+        self.config = load_config(self.environment)
+        installation.ensure_installation(self.config)
+        installation.set_operator(self.config, "root", PASSWORD)
+        for role in ROLES:
+            installation.set_operator(self.config, role, PASSWORD)
+            installation.set_role(self.config, role, role)
+        self.service = open_service(self.config)
+        transact(self.service.engine, furnish)
+        self.app = create_app(self.config, self.service)
+
+    def command(self, *words, code=0):
+        done = CliRunner().invoke(main, ["user", *words], env=self.environment)
+        assert done.exit_code == code, done.output
+        return done.stdout if code == 0 else done.output
+
+    def try_in(self, user, code=""):
+        """Try to sign in; return (status, the browser)."""
+        browser = self.app.test_client()
+        page = browser.get("/admin/login").text
+        form = {"user": user, "password": PASSWORD, "code": code, "csrf_token": csrf_of(page)}
+        return browser.post("/admin/login", data=form).status_code, browser
+
+    def signed_in(self, user):
+        status, browser = self.try_in(user)
+        assert status == 303
+        return browser
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory):
+    made = House(tmp_path_factory.mktemp("house") / "home")
+    yield made
+    made.service.engine.dispose()
+
+
+def routes(app):
+    """Yield (endpoint, method, a path) of every route."""
+    values = {"job_id": "none", "number": 1, "token": "x", "service_id": "x", "name": "x", "filename": "icon.svg"}
+    with app.test_request_context():
+        from flask import url_for
+
+        for rule in app.url_map.iter_rules():
+            path = url_for(rule.endpoint, **{name: values[name] for name in rule.arguments})
+            for method in sorted(rule.methods - {"HEAD", "OPTIONS"}):
+                yield rule.endpoint, method, path
+
+
+def ask(browser, method, path, **form):
+    if method == "GET":
+        return browser.get(path)
+    token = csrf_of(browser.get("/admin/login").text)
+    return browser.post(path, data={"csrf_token": token, **form})
+
+
+def test_the_need_of_every_route_is_written_down(house):
+    assert {(endpoint, method) for endpoint, method, _path in routes(house.app)} == set(NEEDED)
+
+
+@attack(
+    "somebody who may only look, or operate, asks for every page and every change", "what the role lacks is refused"
+)
+@pytest.mark.parametrize("role", ROLES)
+def test_every_route_asks_for_its_role(house, role):
+    for endpoint, method, path in routes(house.app):
+        wanted = NEEDED[endpoint, method]
+        if wanted not in ROLES:
+            continue
+        answer = ask(house.signed_in(role), method, path)
+        allowed = ROLES.index(role) >= ROLES.index(wanted)
+        assert (answer.status_code != 403) is allowed, (endpoint, method, answer.status_code)
+        assert "/admin/login" not in answer.headers.get("Location", "") or endpoint == "admin.logout"
+
+
+@attack("somebody who is not signed in asks for every route", "the login, or a refusal; nothing of it is shown or done")
+def test_every_route_asks_who_it_is(house):
+    for endpoint, method, path in routes(house.app):
+        wanted, browser = NEEDED[endpoint, method], house.app.test_client()
+        if wanted in ("signed", "token"):
+            assert browser.open(path, method=method).status_code == 401, endpoint
+        elif wanted:
+            answer = ask(browser, method, path)
+            assert (answer.status_code, answer.headers["Location"][:12]) == (302, "/admin/login"), endpoint
+
+
+@attack("an operator closes a client's shop, or takes its password", "only who may administer does so")
+@pytest.mark.parametrize("kind", ["remove", "set_admin_password"])
+def test_what_is_taken_from_clients_needs_an_administrator(house, kind):
+    path = "/admin/jobs/none/later"
+    assert ask(house.signed_in("operate"), "POST", path, kind=kind).status_code == 403
+    assert ask(house.signed_in("operate"), "POST", path, kind="https_on").status_code == 404
+    assert ask(house.signed_in("administer"), "POST", path, kind=kind).status_code == 404
+
+
+def test_a_role_that_is_taken_away_counts_at_once(house):
+    installation.set_operator(house.config, "passing", PASSWORD)
+    browser = house.signed_in("passing")
+    assert ask(browser, "POST", "/admin/jobs/none/retry").status_code == 404
+    house.command("role", "passing", "look")
+    assert ask(browser, "POST", "/admin/jobs/none/retry").status_code == 403
+    fa = browser.get("/admin/jobs/none/cancel?lang=fa")
+    assert fa.status_code == 403 and "نقش شما" in fa.text
+    roles = {row["user"]: row["role"] for row in json.loads(house.command("list", "--json"))}
+    assert roles["passing"] == "look"
+    house.command("remove", "passing", "--yes")
+
+
+def test_one_who_may_administer_stays(house, tmp_path):
+    small = House(tmp_path / "small")
+    small.command("remove", "administer", "--yes")
+    assert "in_use" in small.command("role", "root", "operate", code=1)
+    assert "in_use" in small.command("remove", "root", "--yes", code=1)
+    small.service.engine.dispose()
+
+
+@pytest.fixture
+def factor(house):
+    """An operator with a second factor: what `user totp` prints."""
+    installation.set_operator(house.config, "two", PASSWORD)
+    return json.loads(house.command("totp", "two", "--yes", "--json"))
+
+
+@pytest.fixture(autouse=True)
+def nobody_waits(house):
+    """Failed logins of one test keep no other waiting."""
+    yield
+    house.service._throttle.succeeded("two", "127.0.0.1")
+
+
+def now_code(house, factor, steps=0):
+    return totp.code_at(factor["secret"], int(house.service.now() // 30) + steps)
+
+
+@attack("somebody knows an operator's password", "without a code of the app it opens nothing")
+def test_the_password_alone_opens_nothing(house, factor):
+    for code in ("", "000000", now_code(house, factor, 5), "abcdef"):
+        assert house.try_in("two", code)[0] == 401
+    assert house.try_in("two", now_code(house, factor))[0] == 303
+
+
+@attack("somebody reads a code over an operator's shoulder", "it has been used, and those before it, too")
+def test_a_code_counts_once(house, factor):
+    code = now_code(house, factor)
+    assert house.try_in("two", code)[0] == 303
+    assert house.try_in("two", code)[0] == 401
+    assert house.try_in("two", now_code(house, factor, -1))[0] == 401
+
+
+@attack("somebody found a recovery code that was used", "each serves once, and is not in the database")
+def test_a_recovery_code_counts_once(house, factor):
+    code = factor["recovery_codes"][0]
+    assert house.try_in("two", code)[0] == 303
+    assert house.try_in("two", code)[0] == 401
+    assert house.try_in("two", factor["recovery_codes"][1])[0] == 303
+    from controller.db import operators
+    from controller.db.engine import reading
+
+    with reading(house.service.engine) as connection:
+        encrypted, left = operators.second_factor(connection, "two")
+    assert len(left) == 8 and not set(left) & set(factor["recovery_codes"])
+    assert factor["secret"] not in encrypted
+
+
+@attack("a session was begun before the second factor", "it is over")
+def test_a_second_factor_ends_sessions(house, factor):
+    _status, browser = house.try_in("two", now_code(house, factor))
+    assert browser.get("/admin/jobs").status_code == 200
+    house.command("totp", "two", "--remove", "--yes")
+    assert browser.get("/admin/jobs").status_code == 302
+    assert house.try_in("two")[0] == 303
+    assert "user_unknown" in house.command("totp", "nobody", "--yes", code=1)
