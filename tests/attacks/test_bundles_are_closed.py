@@ -4,11 +4,13 @@ import os
 import shutil
 import subprocess
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
+from controller import doctor
 from controller.access_lists import readers
 from controller.bundles.reading import open_bundle
 from controller.db import tables
@@ -187,3 +189,20 @@ def test_what_is_paid_for_comes_from_no_shared_folder(world):
     assert list(said(world, shared)) == ["path", "url"]
     assert world.service.bundles.add("classic", source).paid
     assert not world.service.bundles.add("classic", source, paid=False).paid
+
+
+def test_doctor_says_how_bundles_are_read_and_which_are_open(world):
+    config = replace(world.config, database_url=f"sqlite:///{world.folder}/state.db")
+
+    def rows():
+        return {row.name: row for row in doctor._bundles(config)}
+
+    assert rows()["bundle classic"].ok
+    assert "each by accounts whose jobs need it" in rows()["bundles"].message
+    bundle_of(world).chmod(0o644)
+    assert not rows()["bundle classic"].ok
+    assert "chmod 600" in rows()["bundle classic"].advice
+    world.config.home.chmod(0o700)
+    assert "fetched from here" in rows()["bundles"].message
+    bundle_of(world).unlink()
+    assert "bundle add classic FILE" in rows()["bundle classic"].advice
