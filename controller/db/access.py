@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from typing import Any
 
 import sqlalchemy as sa
@@ -41,7 +42,7 @@ def set_operator(connection: sa.Connection, user: str, hashed: str, now: float) 
     """The operator exists and has this password; sessions begun with another are over."""
     if password_hash(connection, user) is None:
         # One that was removed and comes again takes no old session over
-        first = {"generation": int(now)}
+        first = {"generation": secrets.randbelow(2**30)}
         connection.execute(sa.insert(operators).values(user=user, password_hash=hashed, created_at=now, **first))
     else:
         connection.execute(sa.update(operators).where(operators.c.user == user).values(password_hash=hashed))
