@@ -56,6 +56,16 @@ class Exchange:
                 problem = error
         raise problem
 
+    def connect_locally(self, path, uid):
+        """Return a socket connected to the controller at `path`, which is root's or the user `uid`'s (None: root's).
+
+        Raises ShoplaunchError `controller_foreign`, OSError.
+        """
+        # Most controllers are on other machines
+        from shared.controller_socket import connect
+
+        return connect(path, self.left(), uid)
+
     def encrypt(self, plain, context, host):
         """Return `plain` (socket) wrapped by `context` (SSLContext), `host` verified. Raises OSError, ssl errors."""
         plain.settimeout(self.left())

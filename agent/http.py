@@ -61,6 +61,8 @@ def _parse_date(text):
 def check_address(url):
     """Return `url` when it may be talked to: https, or http to this very machine, and without a login inside.
 
+    Where others have accounts on this machine, the job names the controller's socket beside such an address.
+
     Raises ShoplaunchError `job_invalid`.
     """
     try:
@@ -156,18 +158,24 @@ def _whole(response):
 class Door:
     """Requests to the controller and to bundle servers; `ca` is PEM text of certificates to trust too.
 
-    Raises ShoplaunchError `job_invalid` when that holds no certificate.
+    `callback` (of the job) names the controller's socket, where there is one: then nothing for the controller goes
+    any other way. Raises ShoplaunchError `job_invalid` when `ca` holds no certificate.
     """
 
-    def __init__(self, ca=None):
+    def __init__(self, ca=None, callback=None):
         self._ca = ca
         self._made = None
+        self._local = callback if callback and "socket" in callback else None
         if ca:
             _trust(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), ca)
 
+    def _is_local(self, parts):
+        """Tell whether the address `parts` is that of a controller with a socket on this machine."""
+        return self._local is not None and origin(parts.geturl()) == origin(self._local["url"])
+
     def _context_for(self, parts):
         """Return the SSLContext for the address `parts`, None where nothing is encrypted. Raises OSError."""
-        if parts.scheme != "https":
+        if parts.scheme != "https" or self._is_local(parts):
             # Reading a system's certificates takes as long as starting Python
             return None
         if self._made is None:
@@ -178,7 +186,7 @@ class Door:
         """POST JSON `body` (bytes) once; return the Answer, whatever its status.
 
         Raises ShoplaunchError `callback_failed` when there is no whole answer within `deadline` seconds,
-        `tls_untrusted`, `job_invalid`.
+        `controller_foreign`, `tls_untrusted`, `job_invalid`.
         """
         parts = urlsplit(check_address(url))
         headers = dict(headers, **{"Content-Type": "application/json"})
@@ -207,7 +215,10 @@ class Door:
     def _connection(self, parts, context, exchange, opened):
         """Return a connected HTTPConnection to the address `parts`; its socket is in `opened`."""
         port = parts.port or (443 if context else 80)
-        opened.append(exchange.connect(parts.hostname, port))
+        if self._is_local(parts):
+            opened.append(exchange.connect_locally(self._local["socket"], self._local.get("uid")))
+        else:
+            opened.append(exchange.connect(parts.hostname, port))
         if context:
             opened.append(exchange.encrypt(opened[0], context, parts.hostname))
             connection = http.client.HTTPSConnection(parts.hostname, port, context=context)
@@ -220,7 +231,7 @@ class Door:
         """Return the open Download of `url` from byte `offset` on, of which `most` bytes are wanted.
 
         `headers` (mapping) go to this address only. Raises ShoplaunchError `bundle_missing` when there is no answer,
-        `tls_untrusted`, `job_invalid`.
+        `controller_foreign`, `tls_untrusted`, `job_invalid`.
         """
         # Few accounts fetch their bundle
         from agent import downloads

@@ -21,7 +21,7 @@ DELIVER_SECONDS = 30.0
 def door_of(job):
     """Return the agent.http.Door to the controller of `job`. Raises ShoplaunchError for an address nobody may call."""
     check_address(job["callback"]["url"])
-    return Door(job["callback"].get("ca"))
+    return Door(job["callback"].get("ca"), job["callback"])
 
 
 def run(ctx, door, helper):

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from shared.controller_socket import PATH_BYTES
 from shared.errors import ShoplaunchError
 
 DEFAULT_HOME = "/var/lib/shoplaunch"
@@ -17,7 +18,9 @@ FILE_NAME = "shoplaunch.toml"
 PREFIX = "SHOPLAUNCH_"
 #: Plain http is for this very machine only.
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
-_ENVIRONMENT = ("public_url", "database_url", "bind", "trusted_proxies", "job_hours", "callback_ca", "tls_ca")
+_ENVIRONMENT = (
+    "public_url", "database_url", "bind", "agent_socket", "trusted_proxies", "job_hours", "callback_ca", "tls_ca",
+)  # fmt: skip
 _TOP = {*_ENVIRONMENT, "agent_pythons", "mail", "local", "whmcs"}
 
 
@@ -53,6 +56,8 @@ class Config:
     public_url: str = "http://127.0.0.1:8000"
     database_url: str = ""
     bind: str = "127.0.0.1:8000"
+    #: Where `serve` listens for agents of this very machine: a path in a folder of its own.
+    agent_socket: str = ""
     #: Reverse proxies in front of us whose X-Forwarded-* headers are believed.
     trusted_proxies: int = 0
     #: How long a job file is valid.
@@ -83,6 +88,11 @@ class Config:
     def bundles(self) -> Path:
         """The folder of bundles; accounts of this machine may read its files."""
         return self.home / "bundles"
+
+    @property
+    def agent_door(self) -> Path:
+        """The socket for agents of this machine; its folder is nobody else's to write to."""
+        return Path(self.agent_socket) if self.agent_socket else self.home / "agents" / "socket"
 
     @property
     def agent(self) -> Path:
@@ -164,8 +174,12 @@ def _number(name: str, value: Any) -> int:
     return number
 
 
+def _is_socket_path(path: str) -> bool:
+    return path.startswith("/") and ".." not in Path(path).parts and len(os.fsencode(path)) <= PATH_BYTES
+
+
 def _check(config: Config) -> None:
-    for name in ("public_url", "database_url", "bind"):
+    for name in ("public_url", "database_url", "bind", "agent_socket"):
         if not isinstance(getattr(config, name), str):
             raise ShoplaunchError("config_invalid", f"{name} must be text")
     url = urlsplit(config.public_url)
@@ -173,6 +187,8 @@ def _check(config: Config) -> None:
         raise ShoplaunchError("config_invalid", "public_url must be an address such as https://control.example.com")
     if url.scheme == "http" and url.hostname not in LOOPBACK:
         raise ShoplaunchError("config_invalid", "public_url must be https, except for this very machine")
+    if config.agent_socket and not _is_socket_path(config.agent_socket):
+        raise ShoplaunchError("config_invalid", "agent_socket must be an absolute path of at most 107 bytes")
     pythons = config.agent_pythons
     if not isinstance(pythons, list | tuple) or not all(
         isinstance(one, str) and one.startswith("/") for one in pythons

@@ -23,6 +23,7 @@ from controller.network.json_body import parse
 from controller.network.trust import trusted
 from controller.panels.base import Check
 from controller.panels.registry import open_panel
+from shared import controller_socket
 from shared.errors import ShoplaunchError, advice, is_known
 from shared.job import AGENT_FILE, LAUNCHER_FILE
 
@@ -180,6 +181,24 @@ def _keys_of_whmcs(config: Config) -> Iterator[Check]:
         yield Check("", False, f"there is no key {unknown[0]}", "See `shoplaunch key list`.")
 
 
+def _agents(config: Config) -> Iterator[Check]:
+    with reading(make_engine(config.database_url)) as connection:
+        is_shared = any(server.panel == "local" for server in servers.listed(connection))
+    if not is_shared and urlsplit(config.public_url).scheme != "http":
+        return
+    path, owner = config.agent_door, config.keys.stat().st_uid
+    try:
+        controller_socket.connect(str(path), TIMEOUT_SECONDS, owner).close()
+    except OSError as problem:
+        yield Check("", False, f"{path}: {problem.strerror}", "Start it: `shoplaunch serve`.")
+    else:
+        yield Check("", True, f"{path} is this controller's own")
+    if is_shared and not config.bind.startswith("unix:"):
+        told = f"{config.bind}: while `serve` restarts, any account may hold this port and hear who signs in or orders"
+        what = 'Behind a web server on this machine set bind = "unix:PATH" in a folder of root\'s.'
+        yield Check("port", True, told, what)
+
+
 def _code_of(body: bytes) -> str:
     """Return the error code that /readyz told, "" when it told none that is known."""
     try:
@@ -224,5 +243,6 @@ _LOOKS: dict[str, Callable[[Config], Iterator[Check]]] = {
     "whmcs key": _keys_of_whmcs,
     "trusted proxies": _proxies,
     "web": _web,
+    "agents' socket": _agents,
     "servers": _servers,
 }

@@ -34,6 +34,8 @@ _SETTINGS = """\
 #bind = "127.0.0.1:8000"
 # How many reverse proxies are in front, each of which sets X-Forwarded-For: with https mostly one.
 #trusted_proxies = 1
+# Where agents of this very machine reach it; agents/socket in this folder unless named.
+#agent_socket = "/run/shoplaunch/socket"
 # SQLite below this folder unless a MySQL or MariaDB is given.
 #database_url = "mysql://user:password@localhost/shoplaunch"
 # Pythons of this machine whose versions your servers have: agents start faster there. After a change: `migrate`.

@@ -35,7 +35,7 @@ def connect(path, seconds, uid=None, own=False):
     servers = Servers(uid, os.geteuid() if own else 0)
     found = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
-        for real in _hops(path):
+        for real in hops(path):
             check_place(real, servers)
         found.settimeout(seconds)
         found.connect(real)
@@ -46,7 +46,7 @@ def connect(path, seconds, uid=None, own=False):
     return found
 
 
-def _hops(path):
+def hops(path):
     """Yield `path`, each link that follows, and where they lead in the end, the folders of each without links.
 
     Raises OSError where there is nothing, or no end.

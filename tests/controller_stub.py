@@ -1,17 +1,28 @@
 """A real HTTP server that answers the agent as told and remembers what it was sent."""
 
 import json
+import os
+import socketserver
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from controller.panels.local.stack import free_port
 
 
+class _UnixServer(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
+    """An HTTP server behind a socket that every account may connect to."""
+
+    def server_bind(self):
+        super().server_bind()
+        os.chmod(self.server_address, 0o666)
+
+
 class Controller:
     """`answer` is called with each event and returns (status, headers) or None for 202; `events` is the list to
-    which those that come are added. Whoever waits for it at `port` may come at once."""
+    which those that come are added. Whoever waits for it at `port` may come at once. With `path` it listens at that
+    socket, at no port."""
 
-    def __init__(self, port=None, events=None, answer=lambda event: None):
+    def __init__(self, port=None, events=None, answer=lambda event: None, path=None):
         self.events = [] if events is None else events
         self.tokens = []
         self.answer = answer
@@ -23,15 +34,30 @@ class Controller:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 outer.receive(self, json.loads(body))
 
+            def address_string(self):
+                # Behind a socket nobody has an address
+                return "somebody"
+
             def log_message(self, *arguments):
                 pass
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", port or free_port()), Handler)
-        self._server.daemon_threads = True
-        self.port = self._server.server_address[1]
+        self._handler, self._servers = Handler, []
+        self.port = port or free_port()
+        if path is None:
+            self._serve(ThreadingHTTPServer(("127.0.0.1", self.port), Handler))
+        else:
+            self.listen_at(path)
         self.url = f"http://127.0.0.1:{self.port}/api/v1/agent/events"
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-        self._thread.start()
+
+    def listen_at(self, path):
+        """Listen at the socket `path` (str or Path) as well, in a folder that accounts may enter."""
+        os.makedirs(os.path.dirname(path), 0o755, exist_ok=True)
+        self._serve(_UnixServer(str(path), self._handler))
+
+    def _serve(self, server):
+        server.daemon_threads = True
+        self._servers.append(server)
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
 
     def receive(self, handler, event):
         status, headers = self.answer(event) or (202, {})
@@ -59,5 +85,6 @@ class Controller:
             assert self.changed.wait_for(condition, seconds), f"never came; there were {self.events}"
 
     def close(self):
-        self._server.shutdown()
-        self._server.server_close()
+        for server in self._servers:
+            server.shutdown()
+            server.server_close()

@@ -5,6 +5,7 @@ import contextlib
 import os
 import shutil
 import subprocess
+import tempfile
 import time
 from pathlib import Path
 
@@ -89,7 +90,11 @@ class RealWorld(World):
         self.clock.now = time.time()
         self.server = server
         self.names = server.new_database()
-        self.callbacks = Controller()
+        # Accounts may not enter a test's own folder
+        self.sockets = Path(tempfile.mkdtemp(prefix="slsock", dir="/var/tmp"))
+        self.sockets.chmod(0o755)
+        self.callbacks = Controller(path=self.sockets / "socket")
+        object.__setattr__(self.config, "agent_socket", str(self.sockets / "socket"))
         object.__setattr__(self.config, "public_url", self.callbacks.url.partition("/api/")[0])
         object.__setattr__(self.config, "tls_ca", str(authority.file))
         build_agent(self.config.agent / "agent.pyz", self.keys.public_keys())
@@ -212,5 +217,6 @@ class RealWorld(World):
         self.secure.close()
         self.box.close()
         self.callbacks.close()
+        shutil.rmtree(self.sockets)
         self.server.query(f"DROP DATABASE `{self.names[0]}`")
         self.server.query(f"DROP USER `{self.names[1]}`@localhost")

@@ -30,7 +30,7 @@ def run(ctx):
     door = None
     if "url" in ctx.job["bundle"]:
         check_address(ctx.job["bundle"]["url"])
-        door = Door(ctx.job["callback"].get("ca"))
+        door = Door(ctx.job["callback"].get("ca"), ctx.job["callback"])
     if ctx.bundle is None:
         ctx.bundle = open_bundle(
             ctx.job, ctx.folder, door, ctx.check_current, lambda fraction: ctx.progress(NAME, fraction)

@@ -11,11 +11,13 @@ import threading
 import time
 from types import FrameType
 from typing import Any
+from urllib.parse import urlsplit
 
 import click
 from flask import Flask
 from gunicorn.app.base import BaseApplication
 from gunicorn.errors import HaltServer
+from gunicorn.sock import UnixSocket
 
 from controller.cli.output import errors_shown
 from controller.config import Config, load_config
@@ -23,6 +25,7 @@ from controller.jobs.engine.watchdog import EXIT_CODE, end_process
 from controller.jobs.service import open_service
 from controller.jobs.worker import Worker
 from controller.web.app import create_app
+from controller.web.support import agent_socket
 from shared.errors import ShoplaunchError
 
 THREADS = 24
@@ -71,6 +74,7 @@ class _Server(BaseApplication):  # type: ignore[misc]
             "accesslog": None,
             "errorlog": "-",
             "control_socket_disable": True,
+            "when_ready": self._hear_agents,
             "post_worker_init": self._begin,
             "worker_exit": self._end,
             "child_exit": self._ended,
@@ -81,6 +85,18 @@ class _Server(BaseApplication):  # type: ignore[misc]
 
     def load(self) -> Flask:
         return create_app(self._config)
+
+    def _hear_agents(self, server: Any) -> None:
+        """Listen at the agents' socket as well, once all other places are ours."""
+        try:
+            listener = agent_socket.listen(self._config.agent_door)
+        except ShoplaunchError as error:
+            if urlsplit(self._config.public_url).scheme == "http":
+                raise
+            # Agents have another way
+            LOG.warning("agents of this machine come by the network: %s", error.message)
+            return
+        server.LISTENERS.append(UnixSocket(listener.getsockname(), server.cfg, server.log, fd=listener.detach()))
 
     def _begin(self, process: Any) -> None:
         process.cfg.set("graceful_timeout", REQUEST_SECONDS)

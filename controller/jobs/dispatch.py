@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -102,6 +104,31 @@ def _checked(
         **more,
     }
     return dict(check_job(document))
+
+
+def with_socket(config: Config, document: dict[str, Any], *, same_machine: bool) -> dict[str, Any]:
+    """Return the payload `document` with the controller's socket, where its agent needs no network to reach us.
+
+    Plain http means this very machine, whose ports are anybody's while we restart. Behind https the socket counts once
+    it is there: `serve` may be on another machine.
+    """
+    by_port = urlsplit(config.public_url).scheme == "http"
+    if not (by_port or same_machine):
+        return document
+    path = config.agent_door
+    if not (by_port and same_machine) and not os.path.lexists(path):
+        return document
+    callback = {**document["callback"], "socket": str(path), **_user(config)}
+    return dict(check_job({**document, "callback": callback}))
+
+
+def _user(config: Config) -> dict[str, int]:
+    """Return whose process listens at the socket, {} when it is root's: whoever owns the keys is the controller."""
+    try:
+        uid = config.keys.stat().st_uid
+    except OSError as problem:
+        raise ShoplaunchError("config_invalid", f"{config.keys}: {problem.strerror}") from None
+    return {"uid": uid} if uid else {}
 
 
 def bundle_url(config: Config, name: str) -> str:

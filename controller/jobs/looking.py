@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -11,6 +12,7 @@ import sqlalchemy as sa
 from controller.db import steps
 from controller.db.jobs import Job
 from controller.jobs import acks, changes, locked, pull, pulled, silence, states, trouble
+from controller.jobs.agent_link import delivery
 from controller.jobs.steps.work import Tools, Work
 from shared.errors import ShoplaunchError
 
@@ -67,6 +69,7 @@ def _sight(work: Work, now: float) -> tuple[pull.Sight, dict[str, Any] | None, s
     if event is None and verdict.kind == "stalled":
         # Nothing runs in an account that is suspended or gone, whatever still lies there
         panel.ensure_account(job.account, job.domain, create=False, email=job.email)
+        verdict = replace(verdict, error=delivery.explained(panel, work.account, job, verdict.error))
     return sight, event, verdict
 
 

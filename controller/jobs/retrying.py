@@ -16,6 +16,7 @@ from controller.jobs import changes, orders, states, trouble, undoing
 from controller.jobs.changes import change, moved
 from controller.jobs.secrets import database_password
 from controller.jobs.steps import plan
+from controller.jobs.steps.drop import DISTRUSTED
 from controller.jobs.steps.plan import AFTER, AGENT, FINISH, PLAN, PREPARE, following
 from controller.keys import Keys
 from shared.errors import ShoplaunchError
@@ -30,6 +31,10 @@ MENDED_BY = {
     "db_privileges": "privileges",
     "docroot_missing": "account",
 }
+
+
+#: After these no copy of the bundle on the account's server is trusted any more.
+DAMAGED_BUNDLE = ("bundle_digest", "bundle_damaged")
 
 
 def retry(engine: sa.Engine, keys: Keys, job_id: str, step: str | None, now: float) -> Job:
@@ -67,7 +72,10 @@ def retry(engine: sa.Engine, keys: Keys, job_id: str, step: str | None, now: flo
         if job.state == states.LIVE and "notify" in again and job.secrets_encrypted is None:
             raise ShoplaunchError("illegal_transition", "the client was told already; the password is forgotten")
         columns |= changes.asked_again(connection, job, again, now)
-        if (job.error or {}).get("code") == "db_access_denied" and first == "database_user":
+        code = (job.error or {}).get("code")
+        if code in DAMAGED_BUNDLE:
+            columns["facts"] = {**columns.get("facts", job.facts), DISTRUSTED: True}
+        if code == "db_access_denied" and first == "database_user":
             columns |= _new_database_password(keys, job)
         return columns
 

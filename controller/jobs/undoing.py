@@ -45,7 +45,8 @@ def run(work: Work) -> dict[str, Any]:
         if work.job.kind != RESTORE:
             # The agent takes statements back in the database
             kinds.prepare_user(work)
-        drop.place(work, needs_bundle=False)
+        # One that was put there before and did not come may have been damaged
+        drop.place(work, needs_bundle=False, anew=placed is not None)
         _answer(work)
         work.tools.panel.ensure_cron(work.account, cron_line(work.job.id))
         placed = now

@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+from shared.job import AGENT_FILE, FOLDER, LAUNCHER_FILE
+
 
 @dataclass(frozen=True)
 class Account:
@@ -240,6 +242,16 @@ class Panel(ABC):
     @abstractmethod
     def ensure_agent(self, account: Account, files: SkeletonFiles) -> None:
         """`~/.shoplaunch` holds this launcher and agent (and bundle, when given), verified by digest."""
+
+    def ensure_agent_anew(self, account: Account, files: SkeletonFiles) -> None:
+        """The same, whatever was written down about what lies there: it may have been damaged since."""
+        self.ensure_agent(account, files)
+
+    def agent_digests(self, account: Account) -> dict[str, str | None]:
+        """Return name -> digest of the content that launcher and agent have now, None where there is no such file;
+        without those whose content this panel cannot show."""
+        names = (LAUNCHER_FILE, AGENT_FILE)
+        return {name: self.file_sha256(account, f"{FOLDER}/{name}") for name in names}
 
     @abstractmethod
     def file_sha256(self, account: Account, path: str) -> str | None:

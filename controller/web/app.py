@@ -31,6 +31,7 @@ from controller.web import (
 )
 from controller.web.admin.session import LIFETIME_SECONDS
 from controller.web.parsing import MAX_BODY_BYTES
+from controller.web.support.agent_socket import agents_only
 
 STATIC_DAYS = 30
 
@@ -76,6 +77,7 @@ def _configure(app: Flask, config: Config, session_keys: tuple[bytes, ...]) -> N
     hops = config.trusted_proxies
     if hops:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
+    app.wsgi_app = agents_only(app.wsgi_app, config.agent_door.parent)  # type: ignore[assignment, method-assign]
 
 
 def _asset_version(folder: Path) -> str:

@@ -1,1 +1,1 @@
-"""Talking with one agent: what its reports may cost, which of them are kept, how its bundle is sent."""
+"""Talking with one agent: what is put into its account and read there, what its reports may cost, its bundle."""

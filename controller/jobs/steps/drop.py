@@ -2,40 +2,71 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from controller.db import servers
 from controller.db.engine import reading
 from controller.jobs import bundle_readers, dispatch, pull
+from controller.jobs.agent_link import delivery
 from controller.jobs.steps.work import Outcome, Work
 from controller.panels.base import SkeletonFiles
 from shared.errors import ShoplaunchError
 from shared.job import AGENT_FILE, FOLDER, JOB_FILE, LAUNCHER_FILE, RESTORE
 
 JOB_FILE_MODE = 0o600
+#: The fact that a copy of the bundle on the account's server was damaged: from then on it is fetched.
+DISTRUSTED = "copies_distrusted"
 
 
 def run(work: Work) -> Outcome:
     """Raises panel_*, bundle_*, agent_not_built, job_invalid."""
-    expires_at = place(work)
-    return Outcome(columns={"expires_at": float(expires_at)}, note=f"attempt {work.job.attempt}")
+    changed = _changed(work) if work.job.attempt > 1 else []
+    put = place(work)
+    note = "; ".join([f"attempt {work.job.attempt}", *(f"put anew: {one}" for one in changed)])
+    return Outcome(facts={delivery.PUT: put.sha256}, columns={"expires_at": float(put.expires_at)}, note=note)
 
 
-def place(work: Work, *, needs_bundle: bool = True) -> int:
-    """Put agent and job file into the account; return until when (unix seconds) the job file is valid.
+@dataclass(frozen=True)
+class Put:
+    """What was put into an account: until when (unix seconds) its job file is valid, digests by name."""
+
+    expires_at: int
+    sha256: Mapping[str, list[str]]
+
+
+def _changed(work: Work) -> list[str]:
+    """Return what became of the last attempt's files that are not as they were put."""
+    try:
+        return delivery.changed_files(work.tools.panel, work.account, work.job.facts.get(delivery.PUT) or {})
+    except ShoplaunchError as error:
+        if error.retryable:
+            raise
+        # What is in the way is met again by whoever puts them anew
+        return []
+
+
+def place(work: Work, *, needs_bundle: bool = True, anew: bool = False) -> Put:
+    """Put agent and job file into the account; `anew` whatever seems to be there, as in each attempt but the first.
 
     Without `needs_bundle` a bundle that is gone is no obstacle: nothing is restored from it.
     """
     tools, account = work.tools, work.account
     document = _payload(work, needs_bundle)
+    document = dispatch.with_socket(tools.config, document, same_machine=tools.panel.kind in bundle_readers.SAME_MACHINE)
     # The agent first: it must know the key the job file is signed with
-    tools.panel.ensure_agent(account, agent_files(tools.config.agent))
+    files = agent_files(tools.config.agent)
+    if anew or work.job.attempt > 1:
+        tools.panel.ensure_agent_anew(account, files)
+    else:
+        tools.panel.ensure_agent(account, files)
     if work.job.attempt > 1:
         pull.forget_missing_python(tools.panel, account)
     content = dispatch.job_file(document, tools.keys.signing)
     tools.panel.put_file(account, f"{FOLDER}/{JOB_FILE}", content, JOB_FILE_MODE)
-    return int(document["expires_at"])
+    return Put(int(document["expires_at"]), delivery.digests(files, content))
 
 
 def _payload(work: Work, needs_bundle: bool) -> dict[str, Any]:
@@ -78,7 +109,7 @@ def _source(work: Work, needed: bool) -> dict[str, str]:
             return fetched
         # What bars the way to it need not bar this account's
         return {"path": str(path)} if bundle_readers.others_may_enter(path.parent) else {"path": str(path), **fetched}
-    folder = _shared_folder(work, paid=bundle.paid)
+    folder = None if work.job.facts.get(DISTRUSTED) else _shared_folder(work, paid=bundle.paid)
     if folder is None or tools.panel.holds_bundle(work.account, bundle.sha256, bundle.size):
         return fetched
     return {"path": f"{folder}/{bundle.name}.bundle", **fetched}

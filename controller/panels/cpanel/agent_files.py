@@ -21,6 +21,8 @@ MODES = {LAUNCHER_FILE: LAUNCHER_MODE, AGENT_FILE: FILE_MODE, JOB_FILE: FILE_MOD
 _STAMP_BYTES = 4096
 #: No text file of ours is larger.
 _TEXT_BYTES = 4 * 1024 * 1024
+#: How an agent begins that has put itself in the place of its text.
+_ZIP = b"PK"
 Rows = Mapping[str, Mapping[str, Any]]
 
 
@@ -100,17 +102,19 @@ def _parsed(row: Any) -> tuple[str, tuple[int, ...]]:
     return str(row["sha256"]), tuple(int(size) for size in row["sizes"])
 
 
-def ensure(files: Store, wanted: SkeletonFiles, folder: str = FOLDER) -> None:
+def ensure(files: Store, wanted: SkeletonFiles, folder: str = FOLDER, *, anew: bool = False) -> None:
     """`folder` is closed to others and holds this launcher and agent, the agent as text until its first start.
 
-    The launcher comes after the agent: until it is there the cron line does nothing. Raises panel_*, path_refused;
-    panel_refused for a bundle, which cannot be put there this way.
+    With `anew` both are put there whatever their stamp says. The launcher comes after the agent: until it is there the
+    cron line does nothing. Raises panel_*, path_refused; panel_refused for a bundle: none can be put there this way.
     """
     if wanted.bundle_path is not None:
         raise ShoplaunchError("panel_refused", "a bundle cannot be put into an account through WHM; agents fetch it")
     files.ensure_folder(folder)
     found = files.entries(folder) or {}
     stamp, now = Stamp.of(wanted), _stamp(files, folder, found)
+    if anew:
+        now = Stamp({name: known for name, known in now.files.items() if name == BUNDLE_FILE})
     if _is_current(stamp, now, found):
         _close(files, folder, found, (AGENT_FILE, LAUNCHER_FILE, STAMP_FILE))
         return
@@ -198,6 +202,17 @@ def file_sha256(files: Store, path: str) -> str | None:
             return digest
     content = files.read(path, _TEXT_BYTES)
     return None if content is None else sha256_hex(content)
+
+
+def digests(files: Store) -> dict[str, str | None]:
+    """Return name -> digest of what launcher and agent hold, read back, None where they are not; without an agent that
+    is no text any more."""
+    listed, found = files.entries(FOLDER) or {}, dict[str, str | None]()
+    for name in (LAUNCHER_FILE, AGENT_FILE):
+        content = files.read(f"{FOLDER}/{name}", _TEXT_BYTES) if name in listed else None
+        if content is None or not content.startswith(_ZIP):
+            found[name] = None if content is None else sha256_hex(content)
+    return found
 
 
 def holds_bundle(files: Store, sha256: str, size: int, folder: str = FOLDER) -> bool:

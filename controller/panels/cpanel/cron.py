@@ -67,11 +67,18 @@ class Crontab:
     def ensure(self, line: str) -> None:
         """The crontab holds the command of `line` once, as often as the host allows."""
         command = _parts(line, self._minutes)[1]
+        for rare in [one for one in self._of(command) if one.minutes() > self._slowest()]:
+            # Somebody has changed when it runs
+            self._take_out(rare)
         if not self._of(command):
             self._add(line, command)
             return
         for more in self._of(command)[1:]:
             self._take_out(more)
+
+    def _slowest(self) -> int:
+        """Return how many minutes may lie between two runs of a line that is as it was put."""
+        return max(self._minutes, *COARSER)
 
     def _add(self, line: str, command: str) -> None:
         words = ""

@@ -252,6 +252,14 @@ class CpanelPanel(Panel):
         """See Panel.ensure_agent."""
         agent_files.ensure(self.files(account), files)
 
+    def ensure_agent_anew(self, account: Account, files: SkeletonFiles) -> None:
+        """See Panel.ensure_agent_anew: sizes and stamp tell nothing of what was damaged since."""
+        agent_files.ensure(self.files(account), files, anew=True)
+
+    def agent_digests(self, account: Account) -> dict[str, str | None]:
+        """See Panel.agent_digests; once it has been started the agent is no text."""
+        return agent_files.digests(self.files(account))
+
     def remove_agent(self, account: Account) -> None:
         """See Panel.remove_agent."""
         agent_files.remove(self.files(account))

@@ -1,1 +1,1 @@
-"""What the web application stands on: how requests arrive."""
+"""What the web application stands on: how requests arrive, by which doors."""

@@ -1,0 +1,75 @@
+"""Whether launcher, agent, job file and cron line are in the account as they were put there, byte for byte."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from controller.armour import armoured
+from controller.db.jobs import Job
+from controller.jobs.pull import marker
+from controller.panels.base import Account, Panel, SkeletonFiles
+from shared.encoding import sha256_hex
+from shared.errors import ShoplaunchError
+from shared.job import AGENT_FILE, FOLDER, JOB_FILE, LAUNCHER_FILE, cron_line
+
+CODE = "agent_damaged"
+#: The fact in which a drop leaves what it put: name -> digests that are right.
+PUT = "put_sha256"
+#: What an agent's silence is called until somebody has looked at what it is started from.
+_UNEXPLAINED = ("cron_never_fired", "agent_silent")
+_OFTEN = re.compile(r"\*(/[0-9]+)?\Z")
+
+
+def digests(files: SkeletonFiles, job_file: bytes) -> dict[str, list[str]]:
+    """Return name -> digests of what is put into the account; the agent is text until its first start, or not."""
+    return {
+        LAUNCHER_FILE: [sha256_hex(files.launcher)],
+        AGENT_FILE: [sha256_hex(files.agent), sha256_hex(armoured(files.agent))],
+        JOB_FILE: [sha256_hex(job_file)],
+    }
+
+
+def changed_files(panel: Panel, account: Account, put: Mapping[str, Sequence[str]]) -> list[str]:
+    """Return what became of the files `put` (of `digests`) that are not as they were; [] when they are, or where the
+    panel cannot tell. Raises ShoplaunchError of the panel."""
+    if not put:
+        return []
+    found = dict(panel.agent_digests(account))
+    found[JOB_FILE] = panel.file_sha256(account, f"{FOLDER}/{JOB_FILE}")
+    return [
+        f"{FOLDER}/{name} {'is gone' if found[name] is None else 'was changed'}"
+        for name, right in put.items()
+        if name in found and found[name] not in right
+    ]
+
+
+def changed_line(panel: Panel, account: Account, job_id: str) -> list[str]:
+    """Return what became of the job's cron line, [] when it is as it was put, or gone. Raises ShoplaunchError."""
+    ours = [line for line in panel.cron_lines(account) if line.rstrip().endswith(f"# {marker(job_id)}")]
+    if not ours or any(_is_as_put(line, job_id) for line in ours):
+        return []
+    return ["the cron line was changed"]
+
+
+def _is_as_put(line: str, job_id: str) -> bool:
+    """Tell whether it is the job's line, run as often as the host allows."""
+    times, command = line.split(None, 5)[:5], line.split(None, 5)[5:]
+    wanted = cron_line(job_id).split(None, 5)[5]
+    often = bool(_OFTEN.match(times[0])) and times[1:] == ["*"] * 4
+    return often and [one.rstrip() for one in command] == [wanted]
+
+
+def explained(panel: Panel, account: Account, job: Job, error: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return why the agent is silent: `error`, or what was damaged since it was put there."""
+    if error.get("code") not in _UNEXPLAINED:
+        return error
+    try:
+        found = changed_files(panel, account, job.facts.get(PUT) or {}) + changed_line(panel, account, job.id)
+    except ShoplaunchError:
+        # Whatever keeps the panel from showing it, the agent is silent
+        return error
+    if not found:
+        return error
+    return dict(ShoplaunchError(CODE, f"{error['message']}; since it was put there, {', '.join(found)}").as_dict())

@@ -1,0 +1,120 @@
+"""The Unix socket on which `serve` hears the agents of its own machine, where any account may hold a port.
+
+Each `serve` listens at a name of its own in the socket's folder; a link, which the newest sets at once, leads there. So
+nothing lies between two of them, and one that cannot start takes nothing from one that runs.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import socket
+import stat
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from shared.controller_socket import PATH_BYTES, ROOT, check_place
+from shared.errors import ShoplaunchError
+
+AGENT_PATHS = "/api/v1/agent/"
+FOLDER_MODE, SOCKET_MODE = 0o711, 0o666
+BACKLOG = 2048
+#: A name of one `serve`.
+_OWN = re.compile(r"agents-[0-9a-f]{8}\Z")
+_ENDED_SECONDS = 1.0
+Environment = dict[str, Any]
+Application = Callable[[Environment, Callable[..., Any]], Iterable[bytes]]
+
+
+def listen(path: Path) -> socket.socket:
+    """Return a socket that listens where agents look for the controller: at `path`.
+
+    Raises ShoplaunchError `controller_foreign` where accounts could put another one there, `config_invalid`.
+    """
+    own = path.parent / f"agents-{secrets.token_hex(4)}"
+    if len(os.fsencode(max(path, own, key=lambda one: len(str(one))))) > PATH_BYTES:
+        raise ShoplaunchError("config_invalid", f"agent_socket: {path} is too long for a socket; name a shorter path")
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        _make_folder(path.parent)
+        _check_free(path)
+        _remove_ended(path.parent)
+        listener.bind(str(own))
+        own.chmod(SOCKET_MODE)
+        listener.listen(BACKLOG)
+        check_place(str(own.parent.resolve() / own.name), (ROOT, os.geteuid()))
+        _lead(path, own.name)
+    except OSError as problem:
+        listener.close()
+        raise ShoplaunchError("config_invalid", f"agent_socket: {path}: {problem.strerror}") from None
+    except BaseException:
+        listener.close()
+        own.unlink(missing_ok=True)
+        raise
+    return listener
+
+
+def _make_folder(folder: Path) -> None:
+    """The folder is there; accounts may connect to what is in it, one we make is closed to everything else."""
+    try:
+        folder.mkdir(parents=True)
+    except FileExistsError:
+        return
+    folder.chmod(FOLDER_MODE)
+
+
+def _check_free(path: Path) -> None:
+    if os.path.lexists(path) and not path.is_symlink():
+        raise ShoplaunchError("config_invalid", f"agent_socket: {path} is there and is no socket of ours")
+
+
+def _remove_ended(folder: Path) -> None:
+    """Those of processes that were killed are gone."""
+    for one in folder.iterdir():
+        if _OWN.match(one.name) and stat.S_ISSOCK(one.lstat().st_mode) and not _answers(one):
+            one.unlink(missing_ok=True)
+
+
+def _answers(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.settimeout(_ENDED_SECONDS)
+        try:
+            probe.connect(str(path))
+        except ConnectionRefusedError:
+            return False
+        except OSError:
+            # It is only busy, or has just ended in order
+            return True
+    return True
+
+
+def _lead(path: Path, name: str) -> None:
+    """`path` leads to the socket `name` in its folder, from one moment to the next."""
+    link = path.parent / f"{name}.new"
+    link.symlink_to(name)
+    link.rename(path)
+
+
+def agents_only(application: Application, folder: Path) -> Application:
+    """Return `application`, of which those who come through a socket in `folder` see what is for agents.
+
+    They come from nowhere: no address tells one from another, so that nothing may depend on it.
+    """
+    place = str(folder) + "/"
+
+    def serve(environment: Environment, start: Callable[..., Any]) -> Iterable[bytes]:
+        connection = environment.get("gunicorn.socket")
+        by_socket = isinstance(connection, socket.socket) and _name(connection).startswith(place)
+        if by_socket and not environment.get("PATH_INFO", "").startswith(AGENT_PATHS):
+            start("404 Not Found", [("Content-Length", "0")])
+            return []
+        return application(environment, start)
+
+    return serve
+
+
+def _name(connection: socket.socket) -> str:
+    name = connection.getsockname()
+    return name if isinstance(name, str) else ""

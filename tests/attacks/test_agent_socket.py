@@ -1,0 +1,189 @@
+"""`serve` opens the agents' socket where nobody else can, keeps it over restarts, and shows only what agents need."""
+
+import http.client
+import json
+import os
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from agent import work
+from controller import doctor
+from controller.jobs import dispatch
+from controller.panels.local.stack import free_port
+from shared.errors import ShoplaunchError
+from shared.events import make_event
+from tests.attacks.false_controller import MALLORY, FalseController
+from tests.attacks.table import attack
+from tests.web_site import WAIT_SECONDS, Site
+
+SERVE = [str(Path(sys.executable).parent / "shoplaunch"), "serve", "--no-worker", "--bind"]
+
+
+@pytest.fixture
+def site():
+    made = Site()
+    yield made
+    made.stop()
+
+
+class Serve:
+    """`shoplaunch serve` of `site`, on its port unless another is given."""
+
+    def __init__(self, site, port=None, **settings):
+        self.site = site
+        self.path = site.service.config.agent_door
+        where = f"127.0.0.1:{port or site.port}"
+        environment = {**os.environ, **site.environment, **settings}
+        with (site.home / f"serve-{free_port()}.log").open("wb") as log:
+            self.log = Path(log.name)
+            self.process = subprocess.Popen([*SERVE, where], env=environment, stdout=log, stderr=log)
+
+    def wait(self):
+        """Wait until it serves agents."""
+        end = time.monotonic() + WAIT_SECONDS
+        while "Booting worker" not in self.log.read_text():
+            assert self.process.poll() is None and time.monotonic() < end, self.log.read_text()
+            time.sleep(0.05)
+        return self
+
+    def end(self, number=signal.SIGTERM):
+        self.process.send_signal(number)
+        return self.process.wait(WAIT_SECONDS)
+
+
+@pytest.fixture
+def serve(site):
+    started = []
+
+    def start(*arguments, **settings):
+        started.append(Serve(site, *arguments, **settings))
+        return started[-1]
+
+    yield start
+    for one in started:
+        if one.process.poll() is None:
+            one.end()
+
+
+def report(site, attempt=1):
+    """Let an agent of a job report through the socket; return the status."""
+    job = site.put(site.order(), "dropped", attempt)
+    token = site.service._tokens.for_agent(job.id, attempt)
+    callback = {"url": site.url + dispatch.EVENTS_PATH, "token": token}
+    document = dispatch.with_socket(site.service.config, _document(callback), same_machine=True)
+    event = make_event(job.id, attempt, 1, "started", time.time())
+    headers = {"Authorization": "Bearer " + token}
+    return work.door_of(document).post(callback["url"], json.dumps(event).encode(), headers).status
+
+
+def _document(callback):
+    now = int(time.time())
+    account = {"user": "alice", "home": "/home/alice", "root": "/home/alice/public_html"}
+    return {
+        "format": 1, "job": "abcdef1234", "kind": "restore", "attempt": 1, "issued_at": now, "expires_at": now + 60,
+        "account": account, "callback": callback, "values": {}, "lock_name": "shoplaunch_x",
+    }  # fmt: skip
+
+
+def ask(path, method, target):
+    """Return the status of a request through the socket."""
+    connection = http.client.HTTPConnection("localhost")
+    connection.sock = socket.socket(socket.AF_UNIX)
+    connection.sock.connect(str(path))
+    connection.request(method, target)
+    return connection.getresponse().status
+
+
+def test_agents_report_through_a_socket_that_every_account_may_connect_to_and_nobody_may_replace(site, serve):
+    running = serve().wait()
+    assert report(site) == 202
+    assert stat.S_IMODE(running.path.stat().st_mode) == 0o666
+    folder = running.path.parent.stat()
+    assert (stat.S_IMODE(folder.st_mode), folder.st_uid) == (0o711, 0)
+    (row,) = [row for row in doctor._agents(site.service.config) if not row.name]
+    assert row.ok
+    running.end()
+    (row,) = [row for row in doctor._agents(site.service.config) if not row.name]
+    assert (row.ok, "serve" in row.advice) == (False, True)
+
+
+def test_restarts_of_every_kind_leave_one_socket_that_serves(site, serve):
+    serve().wait().end(signal.SIGKILL)
+    serve().wait().end()
+    running = serve().wait()
+    assert report(site) == 202
+    assert len([one for one in running.path.parent.iterdir() if not one.is_symlink()]) == 1
+
+
+@attack(
+    "Somebody starts `serve` a second time while one runs, so that its socket would be taken from it.",
+    "The second ends since the port is held; agents reach the first as before.",
+)
+def test_a_second_serve_that_cannot_start_takes_nothing_from_the_first(site, serve):
+    serve().wait()
+    second = serve()
+    assert second.process.wait(WAIT_SECONDS) != 0
+    assert report(site) == 202
+
+
+def test_the_newest_of_two_on_different_ports_is_the_one_that_agents_reach(site, serve):
+    first = serve().wait()
+    serve(free_port()).wait()
+    first.end()
+    assert report(site) == 202
+
+
+@attack(
+    "An account asks through the agents' socket for the operators' pages, where it has no address to be counted by.",
+    "There is nothing but what agents need.",
+)
+@pytest.mark.parametrize("target", ["/admin/login", "/healthz", "/metrics", "/api/v1/orders", "/status/x", "/"])
+def test_nothing_but_what_agents_need_is_behind_the_socket(site, serve, target):
+    running = serve().wait()
+    assert [ask(running.path, method, target) for method in ("GET", "POST")] == [404, 404]
+    assert ask(running.path, "POST", dispatch.EVENTS_PATH) == 401
+
+
+@attack(
+    "The folder of the agents' socket is one that an account may write to.",
+    "`serve` does not start by plain http, and says which folder it is.",
+)
+def test_serve_refuses_a_folder_that_an_account_may_write_to(site, serve):
+    folder = site.service.config.agent_door.parent
+    folder.mkdir()
+    os.chown(folder, MALLORY, MALLORY)
+    refused = serve()
+    assert refused.process.wait(WAIT_SECONDS) == 1
+    assert "controller_foreign" in refused.log.read_text()
+    assert str(folder) in refused.log.read_text()
+
+
+def test_behind_https_serve_goes_on_without_a_socket(site, serve):
+    folder = site.service.config.agent_door.parent
+    folder.mkdir()
+    folder.chmod(0o777)
+    running = serve(SHOPLAUNCH_PUBLIC_URL="https://control.example.com").wait()
+    assert "agents of this machine come by the network" in running.log.read_text()
+
+
+@attack(
+    "`serve` is ended and an account takes the port it had.",
+    "Reports fail until it is back at its socket; the account hears nothing.",
+)
+def test_while_serve_is_away_nobody_else_is_told(site, serve):
+    serve().wait().end()
+    with FalseController(site.port) as neighbour:
+        with pytest.raises(ShoplaunchError) as caught:
+            report(site)
+        assert neighbour.heard() == []
+    assert caught.value.code == "callback_failed"
+    assert str(site.service.config.agent_door) in caught.value.message
+    serve().wait()
+    assert report(site) == 202
