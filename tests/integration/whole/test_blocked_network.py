@@ -6,10 +6,14 @@ from tests.whole import wait_for
 
 
 def run_cut_off(whole, job):
-    """Run the launcher as cron would, in a network of its own that leads nowhere; return the exit code."""
+    """Run the launcher as cron would, in a network of its own that leads nowhere; return the exit code.
+
+    Nor is the controller's socket to be seen there.
+    """
     entry = whole.identity(job)
     drop = ["setpriv", f"--reuid={entry.pw_uid}", f"--regid={entry.pw_gid}", "--clear-groups"]
-    command = ["unshare", "--net", "--", *drop, "sh", str(whole.folder(job) / "run")]
+    hide = ["sh", "-c", 'mount -t tmpfs tmpfs "$0" && exec "$@"', str(whole.world.home / "agents")]
+    command = ["unshare", "--net", "--mount", "--", *hide, *drop, "sh", str(whole.folder(job) / "run")]
     environment = {"HOME": entry.pw_dir, "PATH": "/usr/bin:/bin", "LOGNAME": entry.pw_name}
     done = subprocess.run(command, env=environment, cwd=entry.pw_dir, check=False, timeout=180, start_new_session=True)
     return done.returncode
