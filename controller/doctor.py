@@ -192,7 +192,9 @@ def _agents(config: Config) -> Iterator[Check]:
     except OSError as problem:
         yield Check("", False, f"{path}: {problem.strerror}", "Start it: `shoplaunch serve`.")
     else:
-        yield Check("", True, f"{path} is this controller's own")
+        may_enter = bundle_readers.others_may_enter(path.parent)
+        told = "this controller's own" if may_enter else "where accounts may not enter"
+        yield Check("", may_enter, f"{path} is {told}", "Let accounts pass through its folders (mode 711).")
     if is_shared and not config.bind.startswith("unix:"):
         told = f"{config.bind}: while `serve` restarts, any account may hold this port and hear who signs in or orders"
         what = 'Behind a web server on this machine set bind = "unix:PATH" in a folder of root\'s.'

@@ -54,8 +54,8 @@ def place(work: Work, *, needs_bundle: bool = True, anew: bool = False) -> Put:
     Without `needs_bundle` a bundle that is gone is no obstacle: nothing is restored from it.
     """
     tools, account = work.tools, work.account
-    document = _payload(work, needs_bundle)
-    document = dispatch.with_socket(tools.config, document, same_machine=tools.panel.kind in bundle_readers.SAME_MACHINE)
+    same_machine = tools.panel.kind in bundle_readers.SAME_MACHINE
+    document = dispatch.with_socket(tools.config, _payload(work, needs_bundle), same_machine=same_machine)
     # The agent first: it must know the key the job file is signed with
     files = agent_files(tools.config.agent)
     if anew or work.job.attempt > 1:
