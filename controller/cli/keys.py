@@ -60,10 +60,10 @@ def retire(yes: bool, at_once: bool) -> None:
     Run it when every `serve` and `worker` was restarted after `key rotate`; one that was broken off goes on at the next
     time. Sessions, and links to status pages and passwords, that were made with old keys end with the next restart.
     """
+    config = load_config()
     if not yes:
         click.echo("Operators have to sign in again; links to clients' pages in mails sent before `key rotate` end.")
         click.confirm("Was every `serve` and `worker` restarted after `key rotate`?", abort=True)
-    config = load_config()
     with Bars(console()) as bars:
         done = key_retirement.retire(
             config, lambda known: installation.install_agent(config, known), bars, at_once=at_once
@@ -171,9 +171,10 @@ def _list(values: tuple[str, ...] | None, as_json: bool) -> Any:
 @errors_shown
 def renew(name: str, yes: bool, as_json: bool) -> None:
     """Give the key NAME another secret, shown this once; its services stay, and the secret before ends at once."""
+    config = load_config()
     if not yes:
         click.confirm(f"What signs as {name} is refused until it has the new secret. Go on?", abort=True)
-    _show_secret(name, keys_of_billing.renew(load_config(), name), as_json)
+    _show_secret(name, keys_of_billing.renew(config, name), as_json)
 
 
 @key.command()
@@ -182,9 +183,10 @@ def renew(name: str, yes: bool, as_json: bool) -> None:
 @errors_shown
 def revoke(name: str, yes: bool) -> None:
     """End the key NAME for good: what it signs is refused at once. Its jobs go on."""
+    config = load_config()
     if not yes:
         click.confirm(f"Nothing that {name} signs is taken any more, for good. Go on?", abort=True)
-    keys_of_billing.revoke(load_config(), name)
+    keys_of_billing.revoke(config, name)
     click.echo(
         f"{name} is revoked. A key with another name takes its services over: `shoplaunch key adopt NEW --of {name}`."
     )
@@ -197,10 +199,11 @@ def revoke(name: str, yes: bool) -> None:
 @errors_shown
 def adopt(name: str, former: str, yes: bool) -> None:
     """Let the key NAME have the services and jobs of a revoked key, or those that are no key's."""
+    config = load_config()
     if not yes:
         whose = former or "no key"
         click.confirm(f"{name} sees, retries and ends what is of {whose} from now on. Go on?", abort=True)
-    adopted = keys_of_billing.adopt(load_config(), name, former)
+    adopted = keys_of_billing.adopt(config, name, former)
     click.echo(f"{name} has {adopted.count} more services.")
     if adopted.left:
         click.echo(f"Left, for {name} has services of these numbers: {', '.join(adopted.left)}")

@@ -120,7 +120,8 @@ def list_users(as_json: bool) -> None:
 @errors_shown
 def remove_user(name: str, yes: bool) -> None:
     """Remove operator NAME; every session of NAME ends. The last one stays."""
+    config = load_config()
     if not yes:
         click.confirm(f"{name} cannot sign in any more. Go on?", abort=True)
-    removal.operator(load_config(), name)
+    removal.operator(config, name)
     click.echo(f"{name} is removed.")
