@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import secrets
-import time
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from controller.config import FILE_NAME, Config
 from controller.db import access, migrate
 from controller.db import operators as roles
 from controller.db.api_keys import ApiKey
+from controller.db.clock import database_now
 from controller.db.engine import make_engine, reading, transact
 from controller.files import write_durably
 from controller.keys import Keys, ensure_keys
@@ -128,8 +128,9 @@ def set_operator(config: Config, user: str, password: str) -> None:
     hashed = generate_password_hash(password)
 
     def work(connection: sa.Connection) -> None:
-        access.set_operator(connection, user, hashed, time.time())
-        access.add_audit(connection, time.time(), "command line", "user password", None, user)
+        now = database_now(connection)
+        access.set_operator(connection, user, hashed, now)
+        access.add_audit(connection, now, "command line", "user password", None, user)
 
     transact(engine, work)
 
@@ -145,7 +146,7 @@ def set_role(config: Config, user: str, role: str) -> None:
 
     def work(connection: sa.Connection) -> None:
         roles.set_role(connection, user, role)
-        access.add_audit(connection, time.time(), "command line", "user role", None, f"{user} {role}")
+        access.add_audit(connection, database_now(connection), "command line", "user role", None, f"{user} {role}")
 
     transact(make_engine(config.database_url), work)
 

@@ -7,7 +7,6 @@ old keys go when nothing needs them any more, file by file.
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -17,8 +16,10 @@ import sqlalchemy as sa
 from controller.bundles.progress import Progress
 from controller.config import Config
 from controller.db import access, tables
+from controller.db.clock import database_now
 from controller.db.engine import make_engine, reading, transact
 from controller.db.tables import jobs, workers
+from controller.db.workers import ENDED
 from controller.jobs import certificate, states
 from controller.jobs.dispatch import signed
 from controller.keys import Keys, load_keys, old_files, trim
@@ -71,16 +72,17 @@ def retire(
     for name in ("encryption", "signing", "tokens", "sessions"):
         trim(config.keys, name)
     noted = ("command line", "key retire", None, "")
-    transact(engine, lambda connection: access.add_audit(connection, time.time(), *noted))
+    transact(engine, lambda connection: access.add_audit(connection, database_now(connection), *noted))
     return Retired(sealed, resigned, unreadable)
 
 
 def _require_unused(engine: sa.Engine, rotated_at: float, at_once: bool) -> None:
     with reading(engine) as connection:
-        oldest = connection.execute(sa.select(sa.func.min(workers.c.started_at))).scalar()
+        running = sa.select(sa.func.min(workers.c.started_at)).where(workers.c.name != ENDED)
+        oldest = connection.execute(running).scalar()
         if oldest is not None and oldest < rotated_at:
             raise ShoplaunchError("keys_in_use", "a worker runs that was started before the newest keys were made")
-        since = time.time() if oldest is None else oldest
+        since = database_now(connection) if oldest is None else oldest
         query = sa.select(jobs.c.id).where(jobs.c.state.in_(_UNDER_WAY), jobs.c.dropped_at < since)
         found = list(connection.execute(query.order_by(jobs.c.dropped_at)).scalars())
     if found and not at_once:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import secrets
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -14,6 +13,7 @@ import sqlalchemy as sa
 from controller.config import Config
 from controller.db import access, api_keys, bundles, jobs, servers
 from controller.db.api_keys import Adopted, ApiKey
+from controller.db.clock import database_now
 from controller.db.engine import make_engine, reading, transact
 from controller.jobs import orders
 from controller.keys import load_keys
@@ -37,7 +37,7 @@ def add(config: Config, key: ApiKey) -> str:
 
     def work(connection: sa.Connection) -> str:
         _require_known(connection, key)
-        api_keys.add(connection, replace(key, created_at=time.time()), encrypted)
+        api_keys.add(connection, replace(key, created_at=database_now(connection)), encrypted)
         return secret
 
     return _noted(config, key.name, "key add", work)
@@ -73,7 +73,7 @@ def revoke(config: Config, name: str) -> None:
 
     def work(connection: sa.Connection) -> None:
         api_keys.get(connection, name)
-        api_keys.revoke(connection, name, time.time())
+        api_keys.revoke(connection, name, database_now(connection))
 
     _noted(config, name, "key revoke", work)
 
@@ -96,7 +96,11 @@ def adopt(config: Config, name: str, former: str) -> Adopted:
             # The same order told again by its new key is still the same
             job = jobs.get(connection, job_id, lock=True)
             jobs.update(
-                connection, job, time.time(), order_key=orders.order_key(job.order, name), updated_at=job.updated_at
+                connection,
+                job,
+                database_now(connection),
+                order_key=orders.order_key(job.order, name),
+                updated_at=job.updated_at,
             )
         return adopted
 
@@ -129,7 +133,7 @@ def _noted(config: Config, name: str, what: str, work: Callable[[sa.Connection],
 
     def noted(connection: sa.Connection) -> Result:
         done = work(connection)
-        access.add_audit(connection, time.time(), _WHO, what, None, detail or name)
+        access.add_audit(connection, database_now(connection), _WHO, what, None, detail or name)
         return done
 
     return transact(make_engine(config.database_url), noted)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Collection
 
 import sqlalchemy as sa
 
 from controller.config import Config
 from controller.db import access, bundles, operators, servers, usage
+from controller.db.clock import database_now
 from controller.db.engine import make_engine, transact
 from controller.files import sync_folder
 from shared.errors import ShoplaunchError
@@ -65,4 +65,4 @@ def _require_unused(what: str, users: Collection[str]) -> None:
 
 
 def _note(connection: sa.Connection, what: str, name: str) -> None:
-    access.add_audit(connection, time.time(), _WHO, what, None, name)
+    access.add_audit(connection, database_now(connection), _WHO, what, None, name)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import time
-
 import sqlalchemy as sa
 
 from controller import totp
 from controller.config import Config
 from controller.db import access, operators
+from controller.db.clock import database_now
 from controller.db.engine import make_engine, reading, transact
 from controller.keys import Keys, load_keys
 
@@ -48,6 +47,6 @@ def _set(config: Config, user: str, encrypted: str | None, digests: list[str], w
     def work(connection: sa.Connection) -> None:
         operators.role(connection, user)
         operators.set_second_factor(connection, user, encrypted, digests)
-        access.add_audit(connection, time.time(), "command line", what, None, user)
+        access.add_audit(connection, database_now(connection), "command line", what, None, user)
 
     transact(make_engine(config.database_url), work)

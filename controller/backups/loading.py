@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from controller.backups.archive import Summary
 from controller.backups.reading import Nobody, Passphrase, read
 from controller.bundles.progress import Progress
 from controller.db import access, migrate, workers
+from controller.db.clock import database_now
 from controller.db.engine import make_engine, transact
 from controller.db.tables import audit, metadata
 from shared.errors import ShoplaunchError
@@ -71,7 +71,7 @@ def _replace(engine: sa.Engine, token: str, fill: Callable[[sa.Connection], None
         fill(connection)
         # Processes of then and there
         connection.execute(sa.delete(metadata.tables["workers"]))
-        access.add_audit(connection, time.time(), "command", ACTION, None, token)
+        access.add_audit(connection, database_now(connection), "command", ACTION, None, token)
 
     try:
         transact(engine, work)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from controller.cli import server_rows
 from controller.cli.output import FAILED, OK, PARTLY_DONE, errors_shown, json_option, print_json, print_rows
 from controller.config import Config, load_config
 from controller.db import servers as rows
+from controller.db.clock import database_now
 from controller.db.engine import make_engine, reading, transact
 from controller.db.migrate import revisions
 from controller.db.servers import Server
@@ -123,7 +123,7 @@ def add(
         row = replace(row, url=server_rows.address(url), user=server_rows.login_name(user))
     # Settings that cannot be used are told now and not at the first order.
     open_panel(config, row)
-    transact(engine, lambda connection: rows.add(connection, row, time.time()))
+    transact(engine, lambda connection: rows.add(connection, row, database_now(connection)))
     click.echo(f"{name} added. See `shoplaunch server check {name}`.")
     _tell_namesakes(engine, row)
 

@@ -213,10 +213,12 @@ def counts(connection: sa.Connection) -> dict[str, int]:
     return {state: number for state, number in rows}
 
 
-def due(connection: sa.Connection, now: float, limit: int, without: Collection[str] = ()) -> Sequence[tuple[str, str]]:
+def due(
+    connection: sa.Connection, now: float, limit: int, without: Collection[str] = (), leases: float | None = None
+) -> Sequence[tuple[str, str]]:
     """Return (id, server) of jobs somebody should look at now and nobody holds, the longest due first; none of the
-    servers `without`."""
-    free = sa.or_(jobs.c.lease_until.is_(None), jobs.c.lease_until <= now)
+    servers `without`. `leases`: the time by which leases are judged, when that is not `now`."""
+    free = sa.or_(jobs.c.lease_until.is_(None), jobs.c.lease_until <= (now if leases is None else leases))
     query = sa.select(jobs.c.id, jobs.c.server).where(jobs.c.wake_at <= now, free, jobs.c.server.not_in(without))
     return [(row.id, row.server) for row in connection.execute(query.order_by(jobs.c.wake_at).limit(limit))]
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
 
 from controller.db import jobs, proofs, servers, steps
+from controller.db.clock import Clock
 from controller.db.engine import reading, transact
 from controller.db.jobs import Job
 from controller.db.steps import StepRow
@@ -40,44 +43,71 @@ from shared.job import RESTORE
 LOG = logging.getLogger(__name__)
 #: A panel or mail server that failed is asked again after so long.
 AGAIN_SECONDS = 60.0
+#: What is done beside steps may be at longest: a mail is on its way, a panel answers, or removes an account.
+ASIDE_SECONDS, UNDO_SECONDS = 360.0, lease.LONGEST_SECONDS
 
 
 class Mover:
     """Moves jobs on. `tools_for(job)` gives the tools of the job's server; `owner` names this worker in leases."""
 
-    def __init__(
-        self, engine: sa.Engine, tools_for: Callable[[Job], Tools], owner: str, clock: Callable[[], float]
-    ) -> None:
+    def __init__(self, engine: sa.Engine, tools_for: Callable[[Job], Tools], owner: str, clock: Clock) -> None:
         self._engine = engine
         self._tools_for = tools_for
         self._owner = owner
         self._clock = clock
         #: One panel for all a job does in one go: it may remember what it saw.
         self._kept: dict[str, Tools] = {}
+        #: The leases of jobs that are worked on now.
+        self._held: dict[str, lease.Lease] = {}
 
     def _tools(self, job: Job) -> Tools:
         if job.id not in self._kept:
-            self._kept[job.id] = self._tools_for(job)
+            self._kept[job.id] = replace(self._tools_for(job), lease=self._held.get(job.id))
         return self._kept[job.id]
 
-    def advance(self, job_id: str) -> bool:
-        """Move the job on; False when somebody else is at it. Raises job_unknown, database_busy."""
-        with lease.held(self._engine, job_id, self._owner, self._clock) as ours:
-            if not ours:
+    def advance(self, job_id: str, is_stopping: Callable[[], bool] = lambda: False) -> bool:
+        """Move the job on; False when somebody else is at it. From when on `is_stopping` says so nothing more is begun.
+
+        Raises job_unknown, database_busy.
+        """
+        with lease.held(self._engine, job_id, self._owner, self._clock) as held:
+            if held is None:
                 return False
-            job = self._read(job_id)[0]
+            self._held[job_id] = held
             try:
-                job = self._move(job_id)
-                self._tools(job).bundles.leave(job, self._clock())
+                self._move_held(held, is_stopping)
             finally:
                 self._kept.pop(job_id, None)
-                self._give_back(job)
+                self._held.pop(job_id, None)
         return True
 
-    def _give_back(self, job: Job) -> None:
+    def outlive(self, seconds: float = 0.0) -> None:
+        """This process is about to end: jobs that are worked on now stay held as long as a panel may still be at them.
+
+        Wait at most `seconds` until that is so.
+        """
+        end = time.monotonic() + seconds
+        under_way = list(self._held.values())
+        for one in under_way:
+            one.outlive()
+        for one in under_way:
+            one.is_long(max(0.0, end - time.monotonic()))
+
+    def _move_held(self, held: lease.Lease, is_stopping: Callable[[], bool]) -> None:
+        job = self._read(held.job)[0]
+        try:
+            job = self._move(held, is_stopping)
+            self._tools(job).bundles.leave(job, self._clock())
+        except lease.Lost as lost:
+            LOG.warning("%s: what was done for it meanwhile is not noted", lost)
+        finally:
+            held.end()
+            self._give_back(job, held.owner)
+
+    def _give_back(self, job: Job, owner: str) -> None:
         now = self._clock()
         wake_at = job.wake_at
-        if transact(self._engine, lambda connection: jobs.release_lease(connection, job, self._owner, now, wake_at)):
+        if transact(self._engine, lambda connection: jobs.release_lease(connection, job, owner, now, wake_at)):
             hints.give()
 
     def _read(self, job_id: str) -> tuple[Job, dict[str, StepRow]]:
@@ -85,16 +115,21 @@ class Mover:
             return jobs.get(connection, job_id), steps.of_job(connection, job_id)
 
     def _change(self, job_id: str, work: Callable[[sa.Connection, Job], Mapping[str, Any]]) -> Job:
-        return changes.change(self._engine, job_id, self._clock(), work)
+        return changes.change(self._engine, job_id, self._clock(), work, self._held[job_id])
 
-    def _move(self, job_id: str) -> Job:
-        """Do what there is to do now; return the job as it was read last, `wake_at` saying when it is due next."""
+    def _move(self, held: lease.Lease, is_stopping: Callable[[], bool]) -> Job:
+        """Do what there is to do now; return the job as it was read last, `wake_at` saying when it is due next.
+
+        Raises lease.Lost.
+        """
         told = idle = False
         posted: set[str] = set()
         while True:
-            job, rows = self._read(job_id)
-            if job.lease_owner != self._owner:
-                # Lost while something took longer than the lease: another worker is at it
+            job, rows = self._read(held.job)
+            held.check(job)
+            held.longest = UNDO_SECONDS if job.state == states.CANCELLED else ASIDE_SECONDS
+            if is_stopping():
+                # Whoever works next goes on from here
                 return job
             if job.alarm == "wanted" and not told and alarms.due_at(job, self._clock()) <= self._clock():
                 told = True
@@ -119,7 +154,7 @@ class Mover:
         """Keep the client posted, when nothing is left to do for the shop; tell whether there was something to tell."""
         now, tools = self._clock(), self._tools(job)
         if (due := credentials.expires_at(job)) is not None and now >= due:
-            credentials.erase(self._engine, job.id, now)
+            credentials.erase(self._engine, job.id, now, tools.lease)
             return True
         for what, at in telling.times(job, tools).items():
             if at <= now and what not in posted:
@@ -175,6 +210,8 @@ class Mover:
                 return columns | self._keep_private(connection, now_job, tools, private, prints)
 
             self._change(job.id, work)
+        except lease.Lost:
+            raise
         except Exception as error:
             LOG.exception("job %s cannot begin", job.id)
             document = changes.as_document(error)
@@ -208,18 +245,20 @@ class Mover:
 
     def _run(self, job: Job, found: list[plan.Step]) -> None:
         """Run steps that do not need each other side by side."""
-        runs = running.begin(self._engine, job.id, [step.name for step in found], self._owner, self._clock())
-        if not runs:
-            return
+        held = self._held[job.id]
+        held.longest = max(step.longest for step in found)
+        runs = running.begin(self._engine, [step.name for step in found], held, self._clock())
         results: list[running.Result]
         try:
             work = self._work(job)
+        except lease.Lost:
+            raise
         except Exception as error:
             LOG.exception("job %s: no step can run", job.id)
             results = [error] * len(found)
         else:
             results = running.side_by_side(found, work)
-        running.finish(self._engine, job.id, list(zip(found, results, strict=True)), runs, self._clock())
+        running.finish(self._engine, held, list(zip(found, results, strict=True)), runs, self._clock())
 
     def _work(self, job: Job) -> Work:
         """Return what steps of the job work with; its private values are made anew when they were forgotten."""
@@ -235,6 +274,8 @@ class Mover:
         tools, now = self._tools(job), self._clock()
         try:
             done = undoing.run(Work(job, changes.private_values(tools.keys, job), tools))
+        except lease.Lost:
+            raise
         except Exception as error:
             LOG.exception("job %s: taking back", job.id)
             document = changes.as_document(error)
@@ -244,6 +285,7 @@ class Mover:
     def _alarm(self, job: Job) -> None:
         """Tell the operator; when that is not possible now, everything else goes on and it is tried again later."""
         tools = self._tools(job)
+        tools.require_lease()
         problem = alarms.deliver(tools.billing, alarms.of_job(tools, job))
 
         def work(connection: sa.Connection, now_job: Job) -> Mapping[str, Any]:

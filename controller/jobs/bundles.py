@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +16,7 @@ from controller.bundles.reading import check_members, open_bundle
 from controller.config import Config
 from controller.db import bundles as rows
 from controller.db.bundles import Bundle
+from controller.db.clock import DatabaseClock
 from controller.db.engine import reading, transact
 from controller.db.jobs import Job
 from controller.files import open_private, sync_folder
@@ -58,12 +58,12 @@ class Bundles:
         folder.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
         folder.chmod(FOLDER_MODE)
         with _copied(source, folder / f".{name}.new") as copy:
-            bundle = _inspected(name, copy)
+            bundle = _inspected(name, copy, DatabaseClock(self._engine)())
             transact(self._engine, lambda connection: _noted(connection, bundle, paid))
             copy.replace(self.path(name))
         sync_folder(folder)
         # Agents that read the file before go on with this one
-        bundle_readers.renew(self._engine, folder, time.time(), name)
+        bundle_readers.renew(self._engine, folder, DatabaseClock(self._engine)(), name)
         return self.get(name)
 
     def let_in(self, name: str, now: float) -> set[int]:
@@ -119,7 +119,7 @@ def _noted(connection: sa.Connection, bundle: Bundle, paid: bool | None) -> None
         rows.mark(connection, bundle.name, paid=paid)
 
 
-def _inspected(name: str, path: Path) -> Bundle:
+def _inspected(name: str, path: Path, now: float) -> Bundle:
     with open_bundle(path) as opened:
         check_members(opened)
         # What a shop's password and back office become is the recipe's, not the bundle's
@@ -131,7 +131,7 @@ def _inspected(name: str, path: Path) -> Bundle:
             manifest_sha256=opened.manifest_sha256,
             application=opened.manifest["application"]["name"],
             version=opened.manifest["application"]["version"],
-            added_at=time.time(),
+            added_at=now,
             variants=[
                 {"name": one["name"], "title": one.get("title", one["name"])} for one in opened.manifest["variants"]
             ],

@@ -11,6 +11,7 @@ from controller.db import jobs, steps
 from controller.db.engine import transact
 from controller.db.jobs import Job
 from controller.jobs import foreign, states
+from controller.jobs.lease import Lease
 from controller.jobs.private import private_values as private_values
 from controller.jobs.private import sealed as sealed
 from controller.jobs.steps import plan
@@ -23,14 +24,23 @@ _OF_AN_ATTEMPT = (
 )  # fmt: skip
 
 
-def change(engine: sa.Engine, job_id: str, now: float, work: Callable[[sa.Connection, Job], Mapping[str, Any]]) -> Job:
+def change(
+    engine: sa.Engine,
+    job_id: str,
+    now: float,
+    work: Callable[[sa.Connection, Job], Mapping[str, Any]],
+    lease: Lease | None = None,
+) -> Job:
     """Return the job after the columns that `work(connection, job)` returned were written; {} writes nothing.
 
-    Raises what `work` raises (nothing is written then), job_unknown, database_busy.
+    With `lease` only while that is held: raises controller.jobs.lease.Lost. Raises what `work` raises (nothing is
+    written then), job_unknown, database_busy.
     """
 
     def within(connection: sa.Connection) -> Job:
         job = jobs.get(connection, job_id, lock=True)
+        if lease is not None:
+            lease.check(job)
         columns = work(connection, job)
         return jobs.update(connection, job, now, **columns) if columns else job
 

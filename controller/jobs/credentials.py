@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from controller.db import jobs
 from controller.db.engine import reading, transact
 from controller.db.jobs import Job
+from controller.jobs.lease import Lease
 from controller.jobs.private import private_values, sealed
 from controller.keys import Keys
 from shared.errors import ShoplaunchError
@@ -22,11 +23,12 @@ SECONDS = DAYS * 86400.0
 WAITING, SHOWN, GONE = "waiting", "shown", "gone"
 
 
-def offer(engine: sa.Engine, keys: Keys, job_id: str, mode: str, now: float) -> str | None:
+def offer(engine: sa.Engine, keys: Keys, job_id: str, mode: str, now: float, lease: Lease | None = None) -> str | None:
     """The password waits behind a link; return the link's nonce, None when it was shown already.
 
     Everything private but the password is forgotten (with mode `set` the password too). Asked again it is the same
-    link. Raises ShoplaunchError `illegal_transition` when there is no password any more.
+    link. Raises ShoplaunchError `illegal_transition` when there is no password any more,
+    controller.jobs.lease.Lost when `lease` is.
     """
     found: list[str | None] = []
 
@@ -44,7 +46,7 @@ def offer(engine: sa.Engine, keys: Keys, job_id: str, mode: str, now: float) -> 
         offered = {"mode": mode, "nonce": nonce, "offered_at": now, "expires_at": now + SECONDS}
         return {**kept, **_fact(job, offered)}
 
-    _change(engine, job_id, now, work)
+    _change(engine, job_id, now, work, lease)
     return found[0]
 
 
@@ -127,19 +129,27 @@ def expires_at(job: Job) -> float | None:
     return float(known["expires_at"])
 
 
-def erase(engine: sa.Engine, job_id: str, now: float) -> Job:
-    """The password is forgotten when its time is over."""
+def erase(engine: sa.Engine, job_id: str, now: float, lease: Lease | None = None) -> Job:
+    """The password is forgotten when its time is over. Raises controller.jobs.lease.Lost when `lease` is."""
 
     def work(_connection: sa.Connection, job: Job) -> Mapping[str, Any]:
         due = expires_at(job)
         return {"secrets_encrypted": None} if due is not None and now >= due else {}
 
-    return _change(engine, job_id, now, work)
+    return _change(engine, job_id, now, work, lease)
 
 
-def _change(engine: sa.Engine, job_id: str, now: float, work: Callable[[sa.Connection, Job], Mapping[str, Any]]) -> Job:
+def _change(
+    engine: sa.Engine,
+    job_id: str,
+    now: float,
+    work: Callable[[sa.Connection, Job], Mapping[str, Any]],
+    lease: Lease | None = None,
+) -> Job:
     def within(connection: sa.Connection) -> Job:
         job = jobs.get(connection, job_id, lock=True)
+        if lease is not None:
+            lease.check(job)
         columns = work(connection, job)
         return jobs.update(connection, job, now, **columns) if columns else job
 

@@ -201,7 +201,7 @@ def forget_idle_user(tools: Tools, job: Job) -> None:
     def work(_connection: sa.Connection, now_job: Job) -> Mapping[str, Any]:
         return changes.with_facts(now_job, user_made=None) if has_idle_user(now_job) else {}
 
-    changes.change(tools.engine, job.id, tools.clock(), work)
+    changes.change(tools.engine, job.id, tools.clock(), work, tools.lease)
 
 
 def forget_user(work: Work) -> None:

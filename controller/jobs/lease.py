@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import functools
 import logging
+import secrets
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import sqlalchemy as sa
 
 from controller.db import jobs
-from controller.db.engine import transact
+from controller.db.clock import Clock, at
+from controller.db.engine import reading, transact
+from controller.db.jobs import Job
 from controller.jobs.engine.watchdog import report
 from shared.errors import ShoplaunchError
 
@@ -20,40 +22,127 @@ LOG = logging.getLogger(__name__)
 SECONDS = 90.0
 #: Renewals per lease time.
 RENEWALS = 6
+#: Before the next try to make it long, when this process is about to end.
+HURRIED_SECONDS = 1.0
+#: What a panel or a mail server may be at longest where no step says more.
+LONGEST_SECONDS = 660.0
+
+
+class Lost(Exception):
+    """The job is another worker's by now: nothing that belongs to it may be written, nobody told of it."""
+
+
+class Lease:
+    """One time of holding a job; `owner` names this time alone, so that a later one is not taken for it.
+
+    `longest` is how long what is under way may go on somewhere else when this process is cut off.
+    """
+
+    def __init__(self, engine: sa.Engine, job_id: str, worker: str, clock: Clock) -> None:
+        self.job = job_id
+        self.owner = f"{worker}:{secrets.token_hex(4)}"
+        self.longest = LONGEST_SECONDS
+        self.is_lost = False
+        self._engine = engine
+        self._clock = clock
+        self._is_last = False
+        self._is_over = False
+        self._renew_now = threading.Event()
+        self._renewed_long = threading.Event()
+
+    @property
+    def seconds(self) -> float:
+        """For how long the lease is taken and renewed."""
+        return max(SECONDS, self.longest) if self._is_last else SECONDS
+
+    def check(self, job: Job) -> None:
+        """Raise Lost when `job`, read with its lock, is held by somebody else by now; other jobs are no concern."""
+        if job.id == self.job and (self.is_lost or job.lease_owner != self.owner):
+            self.is_lost = True
+            raise Lost(f"job {self.job} is another worker's by now")
+
+    def require(self) -> None:
+        """Raise Lost unless the job is still held; for what cannot be taken back. Raises database_busy."""
+        with reading(self._engine) as connection:
+            self.check(jobs.get(connection, self.job))
+
+    def outlive(self) -> None:
+        """This process is about to end: hold the job as long as what is under way may go on without it."""
+        self._is_last = True
+        self._renew_now.set()
+
+    def is_long(self, seconds: float) -> bool:
+        """Wait at most `seconds` until the lease is as long as `outlive` wants; tell whether it is."""
+        return self._renewed_long.wait(seconds)
+
+    def take(self) -> bool:
+        """Take the lease; False when somebody else holds it or there is no such job. Raises database_busy."""
+
+        def work(connection: sa.Connection) -> bool:
+            now = at(self._clock, connection)
+            return jobs.take_lease(connection, self.job, self.owner, now.leases, now.now + self.seconds)
+
+        return transact(self._engine, work)
+
+    def free(self) -> None:
+        """Give the lease back; the job is due as before. Raises database_busy."""
+        transact(self._engine, lambda connection: jobs.free_lease(connection, self.job, self.owner))
+
+    def end(self) -> None:
+        """Renew the lease no more."""
+        self._is_over = True
+        self._renew_now.set()
+
+    def keep(self) -> None:
+        """Renew the lease until `end`, or until it is lost."""
+        while not self.is_lost:
+            hurries = self._is_last and not self._renewed_long.is_set()
+            self._renew_now.wait(HURRIED_SECONDS if hurries else SECONDS / RENEWALS)
+            self._renew_now.clear()
+            if self._is_over:
+                return
+            try:
+                self._renew()
+            except ShoplaunchError as error:
+                # The next renewal may succeed; until the lease runs out it is still ours
+                LOG.warning("job %s: lease not renewed: %s", self.job, error.message)
+            except BaseException as problem:  # noqa: BLE001 - without renewals two would work on the job
+                report(f"job {self.job}: lease not renewed", problem)
+
+    def _renew(self) -> None:
+        is_last = self._is_last
+
+        def work(connection: sa.Connection) -> bool:
+            until = at(self._clock, connection).now + self.seconds
+            return jobs.renew_lease(connection, self.job, self.owner, until)
+
+        if transact(self._engine, work):
+            if is_last:
+                self._renewed_long.set()
+        elif not self._is_over:
+            self.is_lost = True
+            LOG.warning("job %s: the lease is lost; another worker is at it", self.job)
 
 
 @contextmanager
-def held(engine: sa.Engine, job_id: str, owner: str, clock: Callable[[], float]) -> Iterator[bool]:
-    """Give True while we hold the job's lease, False when somebody else does (then nothing may be done).
+def held(engine: sa.Engine, job_id: str, worker: str, clock: Clock) -> Iterator[Lease | None]:
+    """Give the job's lease while we hold it, None when somebody else does (then nothing may be done).
 
     Giving it back is the caller's: it knows when the job is due next. Raises RuntimeError when it cannot be renewed
     beside the work, for want of a thread; nobody holds it then.
     """
-    now = clock()
-    if not transact(engine, lambda connection: jobs.take_lease(connection, job_id, owner, now, now + SECONDS)):
-        yield False
+    lease = Lease(engine, job_id, worker, clock)
+    if not lease.take():
+        yield None
         return
-    done = threading.Event()
-    renewer = threading.Thread(target=_renew, args=(engine, job_id, owner, clock, done), daemon=True)
+    renewer = threading.Thread(target=lease.keep, name="lease", daemon=True)
     try:
         renewer.start()
     except BaseException:
-        transact(engine, functools.partial(jobs.free_lease, job_id=job_id, owner=owner))
+        lease.free()
         raise
     try:
-        yield True
+        yield lease
     finally:
-        done.set()
+        lease.end()
         renewer.join()
-
-
-def _renew(engine: sa.Engine, job_id: str, owner: str, clock: Callable[[], float], done: threading.Event) -> None:
-    while not done.wait(SECONDS / RENEWALS):
-        # The next renewal may succeed; until the lease runs out it is still ours
-        try:
-            until = clock() + SECONDS
-            transact(engine, functools.partial(jobs.renew_lease, job_id=job_id, owner=owner, until=until))
-        except ShoplaunchError as error:
-            LOG.warning("job %s: lease not renewed: %s", job_id, error.message)
-        except BaseException as problem:  # noqa: BLE001 - without renewals two would work on the job
-            report(f"job {job_id}: lease not renewed", problem)

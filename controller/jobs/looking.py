@@ -39,7 +39,7 @@ def look(tools: Tools, job: Job, now: float) -> Job:
             columns: Mapping[str, Any] = columns_of(connection, now_job)
             return columns
 
-        return changes.change(tools.engine, job.id, now, still)
+        return changes.change(tools.engine, job.id, now, still, tools.lease)
 
     try:
         sight, event, verdict = _sight(work, now)

@@ -11,6 +11,7 @@ from controller.billing.base import Memory
 from controller.db import jobs
 from controller.db.engine import reading, transact
 from controller.db.jobs import Job
+from controller.jobs.lease import Lease
 
 FACT = "billing"
 
@@ -18,10 +19,11 @@ FACT = "billing"
 class JobMemory(Memory):
     """The memory of one job; every `put` is a transaction of its own."""
 
-    def __init__(self, engine: sa.Engine, job_id: str, clock: Callable[[], float]) -> None:
+    def __init__(self, engine: sa.Engine, job_id: str, clock: Callable[[], float], lease: Lease | None = None) -> None:
         self._engine = engine
         self._job = job_id
         self._clock = clock
+        self._lease = lease
 
     def get(self, name: str) -> Any:
         """See Memory.get."""
@@ -29,10 +31,12 @@ class JobMemory(Memory):
             return known(jobs.get(connection, self._job)).get(name)
 
     def put(self, name: str, value: Any) -> None:
-        """See Memory.put."""
+        """See Memory.put. Raises controller.jobs.lease.Lost when the job is another worker's by now."""
 
         def work(connection: sa.Connection) -> None:
             job = jobs.get(connection, self._job, lock=True)
+            if self._lease is not None:
+                self._lease.check(job)
             jobs.update(connection, job, self._clock(), **remembered(job, **{name: value}))
 
         transact(self._engine, work)

@@ -30,13 +30,13 @@ NOTE_PAUSE_SECONDS = 3.0
 Result = Outcome | Later | Exception
 
 
-def begin(engine: sa.Engine, job_id: str, names: Sequence[str], owner: str, now: float) -> dict[str, int]:
-    """Note that the steps run now; return name -> number of this run, {} when `owner` has lost the job's lease."""
+def begin(engine: sa.Engine, names: Sequence[str], held: lease.Lease, now: float) -> dict[str, int]:
+    """Note that steps of the held job run now; return name -> number of this run. Raises lease.Lost."""
+    job_id = held.job
 
     def work(connection: sa.Connection) -> dict[str, int]:
         job = jobs.get(connection, job_id, lock=True)
-        if job.lease_owner != owner:
-            return {}
+        held.check(job)
         rows = steps.of_job(connection, job_id)
         for name in names:
             steps.update(
@@ -44,7 +44,7 @@ def begin(engine: sa.Engine, job_id: str, names: Sequence[str], owner: str, now:
                 state=steps.RUNNING, attempts=rows[name].attempts + 1, started_at=now, finished_at=None,
             )  # fmt: skip
         step = names[0] if job.state != states.LIVE else job.step
-        jobs.update(connection, job, now, step=step, lease_until=now + lease.SECONDS)
+        jobs.update(connection, job, now, step=step, lease_until=now + held.seconds)
         return {name: rows[name].attempts + 1 for name in names}
 
     return transact(engine, work)
@@ -56,8 +56,8 @@ def attempt(step: plan.Step, work: Work) -> Result:
     LOG.info("job %s: step %s", work.job.id, step.name)
     try:
         return step.run(work)
-    except Later as later:
-        return later
+    except (Later, lease.Lost) as ended:
+        return ended
     except ShoplaunchError as error:
         LOG.warning("job %s: step %s: %s: %s", work.job.id, step.name, error.code, error.message)
         return error
@@ -107,12 +107,16 @@ def side_by_side(found: Sequence[plan.Step], work: Work) -> list[Result]:
 
 def finish(
     engine: sa.Engine,
-    job_id: str,
+    held: lease.Lease,
     results: Iterable[tuple[plan.Step, Result]],
     runs: Mapping[str, int],
     now: float,
 ) -> None:
-    """Note how the steps ended and move the job on; what was asked for again meanwhile is left alone."""
+    """Note how the steps ended and move the job on; what was asked for again meanwhile is left alone.
+
+    Raises lease.Lost, and nothing is noted, when the job is another worker's by now. Raises database_busy.
+    """
+    job_id = held.job
     # Failures last: they may end the job's run, and what was done stays done
     ordered = sorted(results, key=lambda pair: not isinstance(pair[1], Outcome))
 
@@ -126,7 +130,7 @@ def finish(
 
     for left in reversed(range(NOTE_TRIES)):
         try:
-            changes.change(engine, job_id, now, work)
+            changes.change(engine, job_id, now, work, held)
             return
         except ShoplaunchError as error:
             if error.code != "database_busy" or left == 0:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -16,6 +15,7 @@ from controller.config import Config
 from controller.db import access, api_keys, jobs, operators, proofs, servers, steps
 from controller.db import refused_orders as refused_rows
 from controller.db.api_keys import ApiKey
+from controller.db.clock import Clock, DatabaseClock
 from controller.db.engine import make_engine, reading, transact
 from controller.db.jobs import Job
 from controller.db.logins import LoginThrottle
@@ -55,7 +55,8 @@ MANY = 1000
 
 
 class Service:
-    """The installation's jobs. Every method raises ShoplaunchError; times are unix seconds of `clock`."""
+    """The installation's jobs. Every method raises ShoplaunchError; times are unix seconds of `clock`, by
+    default the database's."""
 
     def __init__(
         self,
@@ -65,15 +66,15 @@ class Service:
         *,
         panel_of: Callable[[Config, Server], Panel] = open_panel,
         billing: Billing | None = None,
-        clock: Callable[[], float] = time.time,
+        clock: Clock | None = None,
     ) -> None:
         self.config = config
         self.engine = engine
         self.keys = keys
         self.bundles = Bundles(config, engine)
-        self._tokens = Tokens(keys.tokens)
         self._panel_of = panel_of
-        self._clock = clock
+        self._clock = clock = clock or DatabaseClock(engine)
+        self._tokens = Tokens(keys.tokens, clock)
         self._billing: Way = channels(config, clock, self._key_names)
         if billing is not None:
             self._billing = lambda _source, _key: billing

@@ -44,7 +44,7 @@ def about(tools: Tools, job: Job) -> About:
         service_id=job.service_id or "",
         client_id=(service.client_id if service else None) or "",
         noun=job.noun,
-        memory=memory.JobMemory(tools.engine, job.id, tools.clock),
+        memory=memory.JobMemory(tools.engine, job.id, tools.clock, tools.lease),
     )
 
 
@@ -74,7 +74,8 @@ def untold(job: Job) -> str:
 
 
 def tell(job: Job, tools: Tools, what: str) -> None:
-    """Tell it now; note that it was told, or when it is tried again."""
+    """Tell it now; note that it was told, or when it is tried again. Raises controller.jobs.lease.Lost."""
+    tools.require_lease()
     billing, news = tools.billing, about(tools, job)
     try:
         note = billing.announce(news) if what == ANNOUNCE else billing.delayed(news)
@@ -101,6 +102,7 @@ def _failed(job: Job, what: str, error: Exception, now: float) -> dict[str, Any]
 def _keep(tools: Tools, job_id: str, **news: Any) -> None:
     def work(connection: sa.Connection) -> None:
         job = jobs.get(connection, job_id, lock=True)
+        tools.check(job)
         jobs.update(connection, job, tools.clock(), **memory.remembered(job, **news))
 
     transact(tools.engine, work)

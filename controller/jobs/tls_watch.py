@@ -47,7 +47,7 @@ def look(tools: Tools, job: Job) -> None:
         # A job https_on that is done already knows better
         return {} if now_job.facts.get(FACT) == ON else changes.with_facts(now_job, **found)
 
-    changes.change(tools.engine, job.id, now, work)
+    changes.change(tools.engine, job.id, now, work, tools.lease)
 
 
 def _look(tools: Tools, job: Job, now: float) -> dict[str, Any]:
@@ -66,6 +66,7 @@ def _look(tools: Tools, job: Job, now: float) -> dict[str, Any]:
     state = WAITING if job.facts.get("tls_refused") else ASKED
     if not served.valid:
         return asked | _again(job, state, _reason(tools, job, served, bool(asked)), now)
+    tools.require_lease()
     try:
         kinds.start(tools.engine, tools.keys, tools.bundles, job, kinds.HTTPS_ON, {}, now)
     except ShoplaunchError as error:

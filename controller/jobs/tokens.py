@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from itsdangerous import BadData, TimestampSigner, URLSafeSerializer, URLSafeTimedSerializer
+from itsdangerous import BadData, URLSafeSerializer, URLSafeTimedSerializer
 
+from controller.timed_signer import lenient_signer
 from shared.errors import ShoplaunchError
-from shared.signing import OneForm, OneFormSigner
+from shared.signing import OneFormSigner
 
 SCOPE_EVENTS = "events"
 _SIGNER = {"key_derivation": "hmac", "digest_method": hashlib.sha256}
@@ -26,16 +27,12 @@ class AgentToken:
     scope: str
 
 
-class _TimedSigner(OneForm, TimestampSigner):
-    """A TimestampSigner whose signatures have one form."""
-
-
 class Tokens:
-    """Makes and reads tokens with `keys` (newest last)."""
+    """Makes and reads tokens with `keys` (newest last) by `clock`: unix seconds, this process's own without one."""
 
-    def __init__(self, keys: Sequence[bytes]) -> None:
+    def __init__(self, keys: Sequence[bytes], clock: Callable[[], float] | None = None) -> None:
         self._agent = URLSafeTimedSerializer(
-            list(keys), salt="shoplaunch/agent", signer=_TimedSigner, signer_kwargs=_SIGNER
+            list(keys), salt="shoplaunch/agent", signer=lenient_signer(clock), signer_kwargs=_SIGNER
         )
         self._status = _untimed(keys, "shoplaunch/status")
         self._credentials = _untimed(keys, "shoplaunch/credentials")

@@ -14,11 +14,12 @@ from collections.abc import Callable, Sequence
 import sqlalchemy as sa
 
 from controller.db import jobs, workers
+from controller.db.clock import Clock, DatabaseClock, at
 from controller.db.engine import reading, transact
 from controller.db.jobs import Job
 from controller.jobs import changes, hints
 from controller.jobs.advance import Mover
-from controller.jobs.engine.watchdog import Pulse, Watchdog, report
+from controller.jobs.engine.watchdog import Pulse, Watchdog, end_process, report
 from controller.jobs.steps.work import Tools
 from shared.errors import ShoplaunchError
 
@@ -33,12 +34,14 @@ TROUBLE_SECONDS = 30.0
 BEAT_SECONDS = 10.0
 #: Until the next try, when there is none to write yet or it could not be written.
 FIRST_BEAT_SECONDS = 0.5
+#: How long it may take to make leases long before the process ends.
+LEASES_SECONDS = 5.0
 #: Between two rounds of what belongs to no job.
 CHORES_SECONDS = 30.0
 
 
 class Worker:
-    """Moves due jobs on, several at a time. `clock` returns unix seconds.
+    """Moves due jobs on, several at a time. `clock` is by default the database's.
 
     `chores` is called now and then beside the jobs; `end(why)` when the loop cannot go on, by default ending the
     process.
@@ -48,19 +51,20 @@ class Worker:
         self,
         engine: sa.Engine,
         tools_for: Callable[[Job], Tools],
-        clock: Callable[[], float] = time.time,
+        clock: Clock | None = None,
         chores: Callable[[], None] | None = None,
         end: Callable[[str], None] | None = None,
     ) -> None:
         self._engine = engine
-        self._clock = clock
+        self._clock = clock = clock or DatabaseClock(engine)
         self.name = f"{socket.gethostname()[:30]}:{os.getpid()}:{secrets.token_hex(4)}"
         self._mover = Mover(engine, tools_for, self.name, clock)
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         self._beats_thread: threading.Thread | None = None
         self._pulse = Pulse()
-        self._watchdog = Watchdog(lambda: self._thread, self._pulse, end)
+        self._end = end or end_process
+        self._watchdog = Watchdog(lambda: self._thread, self._pulse, self._give_up)
         self._under_way: dict[str, tuple[str, threading.Thread]] = {}
         self._chores = chores
         self._chores_thread: threading.Thread | None = None
@@ -73,7 +77,8 @@ class Worker:
     def run_due(self) -> int:
         """Move every due job on, one after the other; return how many there were."""
         with reading(self._engine) as connection:
-            found = jobs.due(connection, self._clock(), THREADS)
+            now = at(self._clock, connection)
+            found = jobs.due(connection, now.now, THREADS, (), now.leases)
         for job_id, _server in found:
             self._advance_safely(job_id)
         return len(found)
@@ -103,9 +108,15 @@ class Worker:
         return not any(thread is not None and thread.is_alive() for thread in under_way)
 
     def ask_to_stop(self) -> None:
-        """Take nothing new up from now on."""
+        """Take nothing new up from now on, and hold what is under way until nobody can be at it any more."""
         self._stopping.set()
+        self._mover.outlive()
         hints.give()
+
+    def _give_up(self, why: str) -> None:
+        """The loop cannot go on: the process ends in the middle of what is under way."""
+        self._mover.outlive(LEASES_SECONDS)
+        self._end(why)
 
     def run(self) -> None:
         """Work until `stop`, whatever a round meets: it is told, and the next round is made."""
@@ -127,7 +138,7 @@ class Worker:
         busy = Counter(server for server, _thread in self._under_way.values())
         for job_id, server in self._due([name for name in busy if not _has_room(busy, name)]):
             if job_id not in self._under_way and _has_room(busy, server):
-                thread = _thread("job", self._advance_safely, job_id)
+                thread = _thread("job", self._advance_safely, job_id, self._stopping.is_set)
                 thread.start()
                 self._under_way[job_id] = server, thread
                 busy[server] += 1
@@ -150,35 +161,38 @@ class Worker:
     def _due(self, without: Sequence[str]) -> Sequence[tuple[str, str]]:
         try:
             with reading(self._engine) as connection:
-                return jobs.due(connection, self._clock(), THREADS, without)
+                now = at(self._clock, connection)
+                return jobs.due(connection, now.now, THREADS, without, now.leases)
         except ShoplaunchError as error:
             LOG.warning("%s: %s", error.code, error.message)
             return []
 
-    def _advance_safely(self, job_id: str) -> None:
+    def _advance_safely(self, job_id: str, is_stopping: Callable[[], bool] = lambda: False) -> None:
         """Move one job on; a failure nobody foresaw stops neither the worker nor the other jobs."""
         try:
-            self._mover.advance(job_id)
+            self._mover.advance(job_id, is_stopping)
         except BaseException as problem:  # noqa: BLE001 - a thread that ends untold leaves its job to be tried at once
             report(f"job {job_id} could not be moved on", problem)
             self._put_off(job_id)
 
     def _put_off(self, job_id: str) -> None:
-        later = self._clock() + TROUBLE_SECONDS
         try:
-            changes.change(self._engine, job_id, self._clock(), lambda _c, _job: {"wake_at": later})
+            now = self._clock()
+            changes.change(self._engine, job_id, now, lambda _c, _job: {"wake_at": now + TROUBLE_SECONDS})
         except BaseException as problem:  # noqa: BLE001 - then it is tried again sooner
             report(f"job {job_id} could not be put off", problem)
 
     def _beats(self) -> None:
-        """Write a sign of life while the loop makes rounds, and take it back at the end."""
+        """Write a sign of life while the loop makes rounds; the last one stays, for a worker that is started again."""
         seen, stopping = 0, self._stopping
         while not stopping.is_set():
             rounds = self._pulse.rounds
             written = rounds != seen and self._tried(workers.beat)
             seen = rounds if written else seen
             stopping.wait(BEAT_SECONDS if written else FIRST_BEAT_SECONDS)
-        self._tried(workers.forget)
+        # The first two that ever end may meet
+        if not self._tried(workers.end):
+            self._tried(workers.end)
 
     def _tried(self, work: Callable[[sa.Connection, str], None]) -> bool:
         try:

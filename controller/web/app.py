@@ -31,6 +31,7 @@ from controller.web import (
 )
 from controller.web.admin.session import LIFETIME_SECONDS
 from controller.web.parsing import MAX_BODY_BYTES
+from controller.web.session_cookies import SessionCookies
 from controller.web.support.agent_socket import agents_only
 
 STATIC_DAYS = 30
@@ -45,6 +46,7 @@ def create_app(config: Config, service: Service | None = None) -> Flask:
     app = Flask(__name__)
     _configure(app, config, service.keys.sessions)
     context.init_app(app, service)
+    app.session_interface = SessionCookies(service.now)
     i18n.init_app(app)
     security.init_app(app, https=urlsplit(config.public_url).scheme == "https")
     csrf.init_app(app)

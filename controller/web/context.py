@@ -21,7 +21,7 @@ class _Context:
 
 def init_app(app: Flask, service: Service) -> None:
     """Let views of `app` use `service`."""
-    app.extensions[_EXTENSION] = _Context(service, RequestLog(service.engine))
+    app.extensions[_EXTENSION] = _Context(service, RequestLog(service.engine, service.now))
 
 
 def service() -> Service:

@@ -12,6 +12,7 @@ from flask_babel import Babel, format_datetime, format_timedelta, get_locale
 from markupsafe import Markup
 
 from controller.jalali import MONTHS, to_jalali
+from controller.web.context import service
 
 LANGUAGES = {"en": "English", "fa": "فارسی"}
 RIGHT_TO_LEFT = ("fa",)
@@ -80,7 +81,8 @@ def ago(value: object) -> Markup:
     moment = parse_time(value)
     if moment is None:
         return Markup("–")
-    text = format_timedelta(moment - datetime.now(UTC), add_direction=True, granularity="second", threshold=1.2)
+    passed = moment - datetime.fromtimestamp(service().now(), UTC)
+    text = format_timedelta(passed, add_direction=True, granularity="second", threshold=1.2)
     return _element(moment, number(text))
 
 

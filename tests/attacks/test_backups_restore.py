@@ -306,7 +306,7 @@ def test_a_service_that_runs_keeps_its_installation(places, tmp_path):
         transact(engine, lambda connection: workers.beat(connection, "one"))
         assert refusal(backups.restore, config, tmp_path / "saved") == "service_running"
         assert (content(config), keys_of(config)) == before
-        transact(engine, lambda connection: workers.forget(connection, "one"))
+        transact(engine, lambda connection: workers.end(connection, "one"))
     backups.restore(config, tmp_path / "saved")
     # Workers of the machine that was saved do not run here
     with closing_engine(config) as engine, reading(engine) as connection:

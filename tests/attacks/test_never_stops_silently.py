@@ -14,6 +14,8 @@ from controller.db.engine import make_engine, transact
 from controller.db.migrate import upgrade
 from controller.jobs import lease, worker
 from controller.jobs.engine import health
+from controller.jobs.steps import plan
+from controller.panels.cpanel import whm
 from controller.web.app import create_app
 from shared.errors import ShoplaunchError
 from tests.attacks.service_process import SECONDS, Process
@@ -218,8 +220,9 @@ def test_a_hung_call_keeps_no_service_from_ending(process, tmp_path, command):
     assert started.ended() == 0, started.told()
     left = world.job(job)
     # What the panel may still be doing nobody begins anew before the lease is over
-    assert left.lease_owner is not None and left.lease_until > time.time()
-    assert left.lease_until <= time.time() + lease.SECONDS
+    longest = plan.PLAN["account"].longest
+    assert left.lease_owner is not None and time.time() + whm.LONG_SECONDS < left.lease_until
+    assert left.lease_until <= time.time() + longest
     world.clock.now = time.time()
     assert world.worker.run_due() == 0
     world.clock.now = left.lease_until + 1
@@ -283,8 +286,57 @@ def test_an_installation_whose_loop_is_dead_or_old_is_not_ready(world, asked_of,
 def test_an_installation_is_ready_while_a_worker_runs(world, running, asked_of, monkeypatch):
     monkeypatch.setattr(health, "CACHE_SECONDS", 0.0)
     eventually(lambda: asked_of("/readyz").status_code == 200)
+
+
+def passed(world, seconds):
+    """The workers' signs of life are so much older."""
+    with world.engine.begin() as connection:
+        connection.execute(sa.text("UPDATE workers SET beat_at = beat_at - :seconds"), {"seconds": seconds})
+
+
+@attack("the worker is restarted in order", "the web stays ready for as long as a minute, and no longer")
+def test_a_restart_of_the_worker_takes_no_web_away(world, running, asked_of, monkeypatch):
+    monkeypatch.setattr(health, "CACHE_SECONDS", 0.0)
+    eventually(lambda: asked_of("/readyz").status_code == 200)
     running.stop()
-    assert asked_of("/readyz").status_code == 503
+    assert asked_of("/readyz").status_code == 200
+    passed(world, health.MAX_LOOP_SECONDS - 30)
+    assert asked_of("/readyz").status_code == 200
+    passed(world, 31)
+    # A process that has not looked before
+    fresh = health.look(world.engine, world.clock(), health.Loops())
+    assert fresh.error is not None and fresh.error.code == "worker_silent"
+
+
+class Looking:
+    """One who looks again and again at the loops, by a count of its own."""
+
+    def __init__(self, world):
+        self.counted, self._world = 500.0, world
+        self._loops = health.Loops(lambda: self.counted)
+
+    def age(self, after=5.0):
+        self.counted += after
+        return health.look(self._world.engine, self._world.clock(), self._loops).loop_age
+
+
+@attack("the database's clock is set while a worker runs", "the installation stays ready; a worker that ends is missed")
+@pytest.mark.parametrize("seconds", [-120, 120, 7200, -7200])
+def test_a_clock_that_is_set_makes_no_worker_silent(world, monkeypatch, seconds):
+    ahead = []
+    monkeypatch.setattr(workers, "database_now", lambda _connection: time.time() + sum(ahead))
+    looking = Looking(world)
+    for _ in range(3):
+        beat(world)
+        assert looking.age() <= 5
+    ahead.append(seconds)
+    assert looking.age() <= 10
+    beat(world)
+    assert looking.age() <= 10
+    # It ended: no sign comes any more, and the last one is as old as was counted
+    ahead.append(seconds)
+    assert looking.age() <= 10
+    assert looking.age(health.MAX_LOOP_SECONDS) > health.MAX_LOOP_SECONDS
 
 
 def test_monitoring_is_told_what_waits_too_long_and_what_nobody_was_told(world, asked_of):

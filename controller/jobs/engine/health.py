@@ -48,13 +48,35 @@ class Health:
         return self.job_alarms + self.order_alarms
 
 
-def look(engine: sa.Engine, now: float) -> Health:
+class Loops:
+    """The signs of life of the workers' loops, as one who looks again and again sees them come."""
+
+    def __init__(self, counted: Callable[[], float] = time.monotonic) -> None:
+        self._counted = counted
+        self._seen: frozenset[tuple[str, float]] | None = None
+        self._looked_at = 0.0
+        self._moved_at: float | None = None
+
+    def age(self, connection: sa.Connection) -> float | None:
+        """Return how many seconds ago the last sign came at most, None when there is none to judge by.
+
+        What came since the look before is as young as that look, wherever the database's clock was set meanwhile.
+        """
+        seen, counted = workers.beats(connection), self._counted()
+        if self._seen is not None and seen - self._seen:
+            self._moved_at = self._looked_at
+        self._seen, self._looked_at = seen, counted
+        ages = [workers.age(connection, seen), None if self._moved_at is None else counted - self._moved_at]
+        return min((one for one in ages if one is not None), default=None)
+
+
+def look(engine: sa.Engine, now: float, loops: Loops) -> Health:
     """Return how the installation is; nothing is written, nobody has to wait for it."""
     try:
         with reading(engine) as connection:
             if migrate.revision(connection) != migrate.newest():
                 return Health(error=ShoplaunchError("not_initialised", "the database lacks this version's tables"))
-            age = workers.loop_age(connection)
+            age = loops.age(connection)
             due = health.oldest_due(connection, now)
             forgotten, waiting = _without_job(connection, now)
             job_alarms, order_alarms = health.alarms_wanted(connection)
@@ -105,6 +127,7 @@ class Readiness:
         self._engine = engine
         self._clock = clock
         self._looking = threading.Lock()
+        self._loops = Loops()
         self._last: Health | None = None
         self._at = 0.0
 
@@ -126,7 +149,7 @@ class Readiness:
     def _renewed(self) -> Health:
         try:
             if self._last is None or self._age() > CACHE_SECONDS:
-                self._last = look(self._engine, self._clock())
+                self._last = look(self._engine, self._clock(), self._loops)
                 self._at = time.monotonic()
             return self._last
         finally:

@@ -18,7 +18,7 @@ def run(work: Work) -> Outcome:
         _tell(work, password=work.private[credentials.PASSWORD])
         return Outcome(columns={"secrets_encrypted": None}, note=work.job.email)
     tools, job = work.tools, work.job
-    nonce = credentials.offer(tools.engine, tools.keys, job.id, mode, tools.clock())
+    nonce = credentials.offer(tools.engine, tools.keys, job.id, mode, tools.clock(), tools.lease)
     link = ""
     if nonce is not None:
         link = f"{tools.config.public_url.rstrip('/')}/credentials/{tools.tokens.for_credentials(job.id, nonce)}"
@@ -36,8 +36,10 @@ def _mode(work: Work) -> str:
 
 
 def _tell(work: Work, **how: str) -> None:
+    news = _news(work, **how)
+    work.tools.require_lease()
     try:
-        work.tools.billing.hand_over(_news(work, **how))
+        work.tools.billing.hand_over(news)
     except Unsettled as wait:
         raise Later(wait.seconds, wait.message) from None
 

@@ -51,22 +51,24 @@ class Step:
     needs: tuple[str, ...]
     run: Callable[[Work], Outcome] | None
     delays: tuple[int, ...] = DELAYS
+    #: So long a panel, a shop or a mail server may be at what the step asked for, seconds.
+    longest: float = 180.0
 
 
 PLAN: dict[str, Step] = {
     step.name: step
     for step in (
-        Step("account", PREPARE, (), account.run),
+        Step("account", PREPARE, (), account.run, longest=660.0),
         Step("database", PREPARE, ("account",), database.run),
         Step("database_user", PREPARE, ("account",), database_user.run),
         Step("privileges", PREPARE, ("database", "database_user"), privileges.run),
         Step("php", PREPARE, ("account",), php.run),
-        Step("drop", PREPARE, ("database", "database_user", "php"), drop.run),
+        Step("drop", PREPARE, ("database", "database_user", "php"), drop.run, longest=960.0),
         Step("cron", PREPARE, ("privileges", "drop"), cron.run),
         Step("agent", AGENT, ("cron",), None),
-        Step("check", FINISH, ("agent",), check.run),
+        Step("check", FINISH, ("agent",), check.run, longest=960.0),
         Step("tls", FINISH, ("check",), tls.run),
-        Step("notify", AFTER, ("tls",), notify.run, PATIENT),
+        Step("notify", AFTER, ("tls",), notify.run, PATIENT, longest=360.0),
         Step("unblock", AFTER, ("notify",), unblock.run),
     )
 }
@@ -79,10 +81,10 @@ SMALL: dict[str, Step] = {
         Step("account", PREPARE, (), account.find),
         Step("database_user", PREPARE, ("account",), database_user.run),
         Step("privileges", PREPARE, ("database_user",), privileges.run),
-        Step("drop", PREPARE, ("privileges",), drop.run),
+        Step("drop", PREPARE, ("privileges",), drop.run, longest=960.0),
         Step("cron", PREPARE, ("drop",), cron.run),
         Step("agent", AGENT, ("cron",), None),
-        Step("confirm", FINISH, ("agent",), confirm.run, BRIEF),
+        Step("confirm", FINISH, ("agent",), confirm.run, BRIEF, longest=960.0),
         Step("tidy", FINISH, ("confirm",), tidy.run),
     )
 }

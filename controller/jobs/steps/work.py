@@ -17,6 +17,7 @@ from controller.db.engine import transact
 from controller.db.jobs import Job
 from controller.jobs import values
 from controller.jobs.bundles import Bundles
+from controller.jobs.lease import Lease
 from controller.jobs.tokens import Tokens
 from controller.keys import Keys
 from controller.panels.base import Account, Panel
@@ -36,11 +37,26 @@ class Tools:
     billing: Billing
     open_panel: Callable[[], Panel]
     clock: Callable[[], float]
+    #: Of the job that is worked on: what belongs to it is written while it is held.
+    lease: Lease | None = None
 
     @cached_property
     def panel(self) -> Panel:
         """Return the panel of the job's server, opened at first use. Raises server_unknown, config_invalid."""
         return self.open_panel()
+
+    def check(self, job: Job) -> None:
+        """Raise controller.jobs.lease.Lost when `job`, read with its lock, is another worker's by now."""
+        if self.lease is not None:
+            self.lease.check(job)
+
+    def require_lease(self) -> None:
+        """Raise controller.jobs.lease.Lost unless the job is still held; call it before people are told.
+
+        Raises database_busy.
+        """
+        if self.lease is not None:
+            self.lease.require()
 
 
 @dataclass(frozen=True)
@@ -67,11 +83,12 @@ class Work:
     def remember(self, **facts: Any) -> None:
         """Note facts durably before what they tell of is done: whoever goes on after an interruption finds them.
 
-        None forgets. Raises database_busy.
+        None forgets. Raises database_busy, controller.jobs.lease.Lost.
         """
 
         def note(connection: sa.Connection) -> None:
             job = jobs.get(connection, self.job.id, lock=True)
+            self.tools.check(job)
             known = {**job.facts, **facts}
             kept = {name: value for name, value in known.items() if value is not None}
             jobs.update(connection, job, self.tools.clock(), facts=kept)

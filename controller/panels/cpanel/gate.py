@@ -11,6 +11,7 @@ from typing import Protocol
 import sqlalchemy as sa
 
 from controller.db import servers
+from controller.db.clock import database_now
 from controller.db.engine import reading, transact
 
 #: So long after an answer the next calls go side by side: a job makes its own one soon after another.
@@ -35,10 +36,9 @@ class Gate(Protocol):
 class ServerGate:
     """The lock in the server's row: the first refused login closes it, a login that works opens it."""
 
-    def __init__(self, engine: Callable[[], sa.Engine], server: str, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, engine: Callable[[], sa.Engine], server: str) -> None:
         self._engine = engine
         self._server = server
-        self._clock = clock
 
     def closed(self) -> str | None:
         """See Gate.closed."""
@@ -47,8 +47,11 @@ class ServerGate:
 
     def close(self, reason: str) -> None:
         """See Gate.close; the first reason stays."""
-        now = self._clock()
-        transact(self._engine(), lambda connection: servers.lock(connection, self._server, reason, now))
+
+        def lock(connection: sa.Connection) -> None:
+            servers.lock(connection, self._server, reason, database_now(connection))
+
+        transact(self._engine(), lock)
 
     def open(self) -> None:
         """See Gate.open."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 from flask import g, redirect, render_template, request, session, url_for
@@ -21,8 +20,8 @@ LIFETIME_SECONDS = 12 * 3600
 def sign_in(user: str) -> None:
     """Begin a new session for `user`; whatever the old one held is gone."""
     session.clear()
-    generation = service().session_generation(user)
-    session.update(user=user, generation=generation, since=int(time.time()), seen=int(time.time()))
+    now, generation = int(service().now()), service().session_generation(user)
+    session.update(user=user, generation=generation, since=now, seen=now)
 
 
 def sign_out() -> None:
@@ -35,7 +34,7 @@ def sign_out() -> None:
 
 def signed_in_user(now: float | None = None) -> str | None:
     """Return the signed-in operator's name, None when there is none or the session is over."""
-    now = time.time() if now is None else now
+    now = service().now() if now is None else now
     user, since, seen = session.get("user"), session.get("since", 0), session.get("seen", 0)
     if not user or now - since > LIFETIME_SECONDS or now - seen > IDLE_SECONDS:
         return None
@@ -58,8 +57,9 @@ def require_operator() -> Response | None:
     if not allows(g.role, roles.needed()):
         raise ShoplaunchError("role_missing", f"{g.operator} may {g.role}, and this needs: {roles.needed()}")
     # Written rarely, so that a page which looks every two seconds sends no cookie each time
-    if time.time() - session.get("seen", 0) > 60:
-        session["seen"] = int(time.time())
+    now = service().now()
+    if now - session.get("seen", 0) > 60:
+        session["seen"] = int(now)
     return None
 
 

@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 
-from controller.db import workers
+from controller.db import clock
 from controller.db.engine import make_engine
 
 #: When the zone below goes from summer to winter time; local times of the hour before come twice.
@@ -26,7 +26,7 @@ def test_the_end_of_summer_time_is_no_jump(mariadb_server):
             connection.execute(sa.text("SET time_zone = 'Test/Summer'"))
             for moment in (CHANGE - 5400, CHANGE - 1800, CHANGE - 1, CHANGE + 1, CHANGE + 1800, CHANGE + 5400):
                 connection.execute(sa.text(f"SET timestamp = {moment}.25"))
-                assert workers._now(connection) == moment + 0.25
+                assert clock.database_now(connection) == moment + 0.25
                 # Newer MariaDBs know which of the two hours NOW() means, others and MySQL do not
                 assert "NOW(" not in sent[-1]
     finally:

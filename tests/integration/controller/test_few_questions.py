@@ -26,7 +26,8 @@ def controller(tmp_path):
     transact(service.engine, furnish)
     pages = create_app(config, service).test_client()
     with pages.session_transaction(base_url="http://127.0.0.1:8000") as session:
-        session.update(user=OPERATOR, since=int(time.time()), seen=int(time.time()))
+        generation = service.session_generation(OPERATOR)
+        session.update(user=OPERATOR, generation=generation, since=int(time.time()), seen=int(time.time()))
     yield SimpleNamespace(service=service, pages=pages)
     service.engine.dispose()
 

@@ -58,6 +58,16 @@ def test_an_old_token_is_refused(tokens, monkeypatch):
     refused(tokens.read_agent, token)
 
 
+@pytest.mark.parametrize(("ahead", "is_taken"), [(1, True), (2, True), (120, True), (300, True), (301, False)])
+def test_a_token_from_a_clock_that_is_ahead_is_taken_with_five_minutes_of_leeway(ahead, is_taken):
+    token = Tokens(KEYS, lambda: 1_800_000_000 + ahead).for_agent("abc123", 1)
+    here = Tokens(KEYS, lambda: 1_800_000_000)
+    if is_taken:
+        assert here.read_agent(token).job == "abc123"
+    else:
+        refused(here.read_agent, token)
+
+
 @pytest.mark.parametrize("token", ["", "x", "a.b.c", "." * 50, "é", "\0", "a" * 10_000])
 def test_what_is_no_token_is_refused(tokens, token):
     refused(tokens.read_agent, token)

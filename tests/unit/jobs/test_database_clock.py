@@ -1,0 +1,122 @@
+"""The database's clock as a process reads it: counted on between readings; when it is set, leases are judged late."""
+
+import logging
+
+import pytest
+import sqlalchemy as sa
+
+from controller.db import clock
+from controller.db.clock import DatabaseClock
+from controller.jobs import lease
+from controller.jobs.steps import plan
+from controller.panels.cpanel import whm
+from controller.panels.local import as_account
+from shared.errors import ShoplaunchError
+from tests.clock import START
+
+
+class Server:
+    """A database whose clock is `ahead` of what is counted here; `asked` counts readings."""
+
+    def __init__(self, monkeypatch):
+        self.counted, self.ahead, self.asked, self.is_away = 1000.0, START, 0, False
+        monkeypatch.setattr(clock, "database_now", self._now)
+        self.engine = sa.create_engine("sqlite://")
+        self.clock = DatabaseClock(self.engine, lambda: self.counted)
+
+    def _now(self, _connection):
+        if self.is_away:
+            raise ShoplaunchError("database_busy", "away")
+        self.asked += 1
+        return self.counted + self.ahead
+
+    def at(self):
+        with self.engine.connect() as connection:
+            return self.clock.at(connection)
+
+
+@pytest.fixture
+def server(monkeypatch):
+    made = Server(monkeypatch)
+    yield made
+    made.engine.dispose()
+
+
+def test_a_reading_serves_for_a_moment_and_time_goes_on_meanwhile(server):
+    times = []
+    for _ in range(10):
+        times.append(server.clock())
+        server.counted += 0.1
+    assert times == pytest.approx([START + 1000 + n / 10 for n in range(10)]) and server.asked == 1
+    server.counted += clock.FRESH_SECONDS
+    server.clock()
+    assert server.asked == 2
+
+
+def test_a_database_that_is_away_is_counted_on_and_asked_again_before_long(server, caplog):
+    assert server.clock() == START + 1000
+    server.is_away = True
+    server.counted += 300
+    assert [server.clock() for _ in range(5)] == [START + 1300] * 5
+    assert caplog.text.count("cannot be read") == 1
+    server.is_away, server.ahead = False, START + 2
+    server.counted += clock.AGAIN_SECONDS
+    assert server.clock() == START + 1302 + clock.AGAIN_SECONDS
+
+
+def test_a_database_that_was_never_read_has_no_time(server):
+    server.is_away = True
+    with pytest.raises(ShoplaunchError) as caught:
+        server.clock()
+    assert caught.value.code == "database_busy"
+    server.is_away = False
+    assert server.clock() == START + 1000
+
+
+@pytest.mark.parametrize("seconds", [120, 86_400])
+def test_after_the_clock_was_set_forward_leases_are_judged_by_the_time_before_for_a_while(server, caplog, seconds):
+    caplog.set_level(logging.WARNING)
+    assert server.at() == (START + 1000, START + 1000)
+    server.ahead += seconds
+    server.counted += 1
+    assert server.at() == (START + 1001 + seconds, START + 1001)
+    # Set once more within that while
+    server.ahead += 50
+    server.counted += 10
+    assert server.at() == (START + 1061 + seconds, START + 1011)
+    server.counted += clock.SETTLING_SECONDS
+    assert server.at() == (server.counted + server.ahead,) * 2
+    assert caplog.text.count("was set by") == 2
+
+
+def test_after_the_clock_was_set_back_leases_last_as_long_as_they_say(server):
+    server.at()
+    server.ahead -= 120
+    assert server.at() == (START + 880, START + 880)
+
+
+def test_readings_that_differ_by_what_they_took_do_not_make_time_jump(server, monkeypatch):
+    def slow(_connection):
+        now = server.counted + server.ahead + 0.4
+        server.counted += 1
+        return now
+
+    monkeypatch.setattr(clock, "database_now", slow)
+    server.at()
+    known = server.clock() - server.counted
+    monkeypatch.setattr(clock, "database_now", lambda _connection: slow(None) + 0.3)
+    server.at()
+    assert server.clock() - server.counted == known
+
+
+def test_every_holder_has_renewed_its_lease_before_it_is_judged_by_a_clock_that_was_set(server):
+    assert clock.SETTLING_SECONDS >= 2 * lease.SECONDS / lease.RENEWALS
+
+
+@pytest.mark.parametrize("steps", [plan.PLAN, plan.SMALL], ids=["restore", "small"])
+def test_no_step_is_taken_for_over_while_a_panel_may_still_be_at_it(steps):
+    assert steps["account"].longest > whm.LONG_SECONDS or steps is plan.SMALL
+    assert steps["drop"].longest > as_account.LONG_SECONDS
+    for step in steps.values():
+        assert step.longest > whm.ANSWER_SECONDS
+    assert lease.LONGEST_SECONDS > whm.LONG_SECONDS
