@@ -1,7 +1,6 @@
 """The state database of an earlier version, on SQLite and MariaDB: this version reads everything in it."""
 
 import json
-import time
 import uuid
 
 import pytest
@@ -122,10 +121,10 @@ def test_the_link_to_a_password_still_leads_to_it(site, left, installation):
     assert private_values(installation.keys, installation.service.get_job(left.jobs["link"])) == {}
 
 
-def test_billing_asks_after_its_services_with_the_key_it_has(site, left):
+def test_billing_asks_after_its_services_with_the_key_it_has(site, left, installation):
     name, secret = left.known["key"]["name"], left.known["key"]["secret"].encode()
     for number, status in left.known["services"].items():
-        path, stamp, event = f"/api/v1/services/{number}", str(int(time.time())), str(uuid.uuid4())
+        path, stamp, event = f"/api/v1/services/{number}", str(int(installation.service.now())), str(uuid.uuid4())
         headers = {
             "X-Shoplaunch-Key": name, "X-Shoplaunch-Timestamp": stamp, "X-Shoplaunch-Event": event,
             "X-Shoplaunch-Signature": signature(secret, stamp, event, "GET", path, b""),
