@@ -96,7 +96,8 @@ class TemplatePlan:
         self._whole_files: list[str] = []
         self._proportion = Proportion()
         self._passwords = Passwords(facts.weak, facts.credentials_of)
-        self._forms = KnownForms(facts.secrets.values())
+        labelled = {f"secret {label}": value for label, value in facts.secrets.items()}
+        self._forms = KnownForms(labelled.values(), labelled, {f"secret {label}" for label in facts.suspected})
         self._noticed: list[Finding] = []
 
     def left_out(self, path: bytes, is_directory: bool) -> str | None:
@@ -106,6 +107,7 @@ class TemplatePlan:
     def path(self, path: bytes) -> bytes:
         """Return a path or link target as a template."""
         shown = path.decode("utf-8", "replace")
+        self._noticed += self._forms.in_name(path)
         return self._rewriter.rewrite_text(self._template.path(path), f"name of {shown}")
 
     def file(self, path: bytes, content: bytes) -> bytes:

@@ -1,13 +1,15 @@
-"""Notices secrets that no setting names, by their form alone: in every row and every text file that is packed."""
+"""Notices secrets that no setting names, by their form alone: in every row, file and name of a file that is packed."""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from controller.bundles.connections import Row
-from controller.bundles.review.findings import SECRET, Finding, Place, masked
+from controller.bundles.residue import Searcher
+from controller.bundles.review.findings import SECRET, SUSPECTED, Finding, Place, masked
+from controller.bundles.review.inner_texts import inner_texts
 from controller.bundles.review.locate import key_without, name_of
 from controller.bundles.source import Table
 from controller.recipes import secret_forms
@@ -41,10 +43,19 @@ PREFIX = "secret "
 
 
 class KnownForms:
-    """Collects findings; `secrets` are searched for everywhere already, and are not reported twice."""
+    """Collects findings; `secrets` are searched for everywhere already, and are not reported twice.
 
-    def __init__(self, secrets: Iterable[bytes]) -> None:
+    Inside of files that the final search does not take apart `labelled` are looked for (what findings call them -> the
+    secrets, of which `suspected` are not proven).
+    """
+
+    def __init__(
+        self, secrets: Iterable[bytes], labelled: Mapping[str, bytes] | None = None, suspected: Collection[str] = ()
+    ) -> None:
         self._secrets = [bare for bare in map(_bare, secrets) if len(bare) >= _SHORTEST]
+        self._labelled = labelled or {}
+        self._searcher = Searcher(self._labelled)
+        self._suspected = frozenset(suspected)
         self._numbers: Counter[str] = Counter()
         self._waiting: list[tuple[Table, int, Row, Sequence[tuple[str, bytes]]]] = []
         self._texts: list[bytes] = []
@@ -52,19 +63,45 @@ class KnownForms:
         self._found: list[Finding] = []
 
     def in_file(self, path: bytes, content: bytes) -> list[Finding]:
-        """Return the secrets of a text file that is no library's."""
-        if (
-            not secret_forms.has_run(content)
-            or _LIBRARY.search(path)
-            or _DRAWN.search(path)
-            or b"\0" in content[:_BINARY_HEAD]
-        ):
+        """Return the secrets of a file that is no library's; of one that is no text those inside it."""
+        if _LIBRARY.search(path) or _DRAWN.search(path):
             return []
         file = path.decode("utf-8", "backslashreplace")
+        inside = self._in_texts(file, inner_texts(content))
+        if inside or not secret_forms.has_run(content):
+            return inside
+        if b"\0" in content[:_BINARY_HEAD]:
+            found = self._unknown(secret_forms.met(content, secret_forms.WRITTEN))
+            return list(dict.fromkeys(_finding(one, Place(file=file)) for one in found))
         return [
             _finding(one, Place(file=file, line=content.count(b"\n", 0, one.start) + 1))
             for one in self._unknown(secret_forms.met(content, _care(path, content)))
         ]
+
+    def in_name(self, path: bytes) -> list[Finding]:
+        """Return the secrets in the last part of a path: of the others the folders' own are told."""
+        folder, _, name = path.rpartition(b"/")
+        if not secret_forms.has_run(name) or _LIBRARY.search(path):
+            return []
+        # A folder that is called so as well shows it
+        shown = "" if _is_secret(folder) else folder.decode("utf-8", "backslashreplace")
+        place = Place(part=f"the name of a file or folder in {shown or 'the document root'}")
+        return [_finding(one, place) for one in secret_forms.met(name, secret_forms.WRITTEN)]
+
+    def _in_texts(self, file: str, texts: Iterable[tuple[str, bytes]]) -> list[Finding]:
+        found: dict[str, Finding] = {}
+        for name, text in texts:
+            if _LIBRARY.search(name.encode()):
+                continue
+            about = "" if _is_secret(name.encode()) else name
+            met = secret_forms.met(text, secret_forms.WRITTEN) if secret_forms.has_run(text) else []
+            for one in self._unknown(met):
+                finding = _finding(one, Place(file=file), about)
+                found.setdefault(finding.what, finding)
+            for label in self._searcher.found_in(text, False):
+                kind = SUSPECTED if label in self._suspected else SECRET
+                found.setdefault(label, Finding(label, Place(file=file), kind, masked(self._labelled[label]), about))
+        return list(found.values())
 
     def add_row(self, table: Table, row: Row, cells: Sequence[tuple[str, bytes]]) -> None:
         """Take a row; `cells` are (column, text) as they are packed."""

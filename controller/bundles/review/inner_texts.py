@@ -1,0 +1,63 @@
+"""Texts inside files that are no text themselves: two bytes a character, gzip, members of archives."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import re
+import zipfile
+import zlib
+from collections.abc import Iterator
+
+#: Of one file no more is unpacked, however much it would be, and no more members are looked at.
+MOST_BYTES = 8 * 1024 * 1024
+_MOST_MEMBERS = 500
+#: An archive within an archive, and no further.
+_DEEPEST = 2
+_GZIP, _ZIP = b"\x1f\x8b", b"PK\x03\x04"
+#: UTF-16 with its mark, or as the first characters of a text without one.
+_WIDE = re.compile(rb"\xff\xfe|\xfe\xff|(?:[\t\r\n -~]\0){4}|(?:\0[\t\r\n -~]){4}")
+#: What an archive holds of these is no text.
+_NO_TEXT = re.compile(r"\.(?:jpe?g|png|gif|webp|avif|ico|mp[34]|webm|woff2?|ttf|eot|otf)$", re.IGNORECASE)
+
+
+def inner_texts(content: bytes) -> Iterator[tuple[str, bytes]]:
+    """Yield (name in the archive, "" for the file itself; text) of what is in a file in another form."""
+    yield from _inside(content, MOST_BYTES, _DEEPEST)
+
+
+def _inside(content: bytes, room: int, depth: int) -> Iterator[tuple[str, bytes]]:
+    if content.startswith(_GZIP):
+        found = [("", _inflated(content, room))]
+    elif content.startswith(_ZIP):
+        found = list(_members(content, room))
+    else:
+        if _WIDE.match(content):
+            # Secrets are ASCII: the other bytes are all zero
+            yield "", content[:room].replace(b"\0", b"")
+        return
+    for name, data in found:
+        yield name, data
+        if depth > 1:
+            yield from ((name, text) for _, text in _inside(data, room - sum(len(one) for _, one in found), depth - 1))
+
+
+def _inflated(content: bytes, room: int) -> bytes:
+    with contextlib.suppress(zlib.error):
+        return zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(content, room)
+    return b""
+
+
+def _members(content: bytes, room: int) -> Iterator[tuple[str, bytes]]:
+    # RuntimeError is for a member that is encrypted
+    broken = (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, ValueError, OSError)
+    with contextlib.suppress(*broken), zipfile.ZipFile(io.BytesIO(content)) as archive:
+        for member in archive.infolist()[:_MOST_MEMBERS]:
+            if room <= 0:
+                return
+            if member.is_dir() or _NO_TEXT.search(member.filename):
+                continue
+            with contextlib.suppress(*broken), archive.open(member) as stream:
+                data = stream.read(room)
+                room -= len(data)
+                yield member.filename, data
