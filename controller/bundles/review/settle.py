@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -13,8 +13,9 @@ from controller.bundles.residue import Hit, Searcher
 from controller.bundles.review import harmless
 from controller.bundles.review.decisions import ACCEPT, Decision, Decisions
 from controller.bundles.review.dump_lines import with_dump_lines
-from controller.bundles.review.findings import DOMAIN, PATH, Finding, ResidueFound, base_label, kind_of
+from controller.bundles.review.findings import DOMAIN, PATH, Finding, Place, ResidueFound, base_label, kind_of
 from controller.bundles.review.locate import Locator, Template
+from controller.bundles.tree import Entry
 from shared.errors import ShoplaunchError
 
 #: What stands in for a domain or path that stays somewhere: it with a mark next to it, which is found anywhere else.
@@ -84,15 +85,15 @@ def _weighed(
     review: Review, found: Sequence[Finding], needles: Mapping[str, bytes], kinds: Mapping[str, str]
 ) -> tuple[Settled, list[Finding]]:
     settled, left = Settled(), []
-    contents = _Contents(review.template)
+    contents = Contents(review.template, {one.place.file for one in found})
     for finding in found:
         decision = review.decisions.of(finding) if review.decisions else None
         accepted = decision is not None and decision.decision == ACCEPT
         if accepted and finding.proven:
             message = f"this is a secret beyond doubt and cannot be accepted: {finding.sentence()}"
             raise ShoplaunchError("decisions_invalid", message)
-        file = contents.of(finding.place.file) if finding.place.file and not accepted else b""
-        reason = ACCEPT if accepted else harmless.reason(finding, _value(finding, review), file[:_HEAD_BYTES])
+        head = contents.head(finding.place.file) if finding.place.file and not accepted else b""
+        reason = ACCEPT if accepted else harmless.reason(finding, _value(finding, review), head)
         if reason:
             settled.staying.append((finding, reason))
         else:
@@ -101,47 +102,61 @@ def _weighed(
     for label, needle in needles.items():
         of_it = [one for one in places if one.what == base_label(label) and kind_of(label, kinds) == one.kind]
         if of_it:
-            # With a part of a bundle nobody knows what stands next to it
-            texts = [contents.packed(one) for one in of_it]
-            if not any(text is None or needle in text for text in texts):
-                continue
             marks = [mark % needle for mark in _NARROWED]
-            settled.narrowed[needle] = [one for one in marks if not any(text is None or one in text for text in texts)]
+            held = contents.held((one.place for one in of_it), [needle, *marks])
+            if needle in held:
+                settled.narrowed[needle] = [one for one in marks if one not in held]
     return settled, left
 
 
-class _Contents:
-    """Reads what findings stand in once more; a file is kept while it is asked for again."""
+class Contents:
+    """Reads what findings stand in once more. `files` are all that will be asked for: one walk finds them."""
 
-    def __init__(self, template: Template) -> None:
+    def __init__(self, template: Template, files: Collection[str]) -> None:
         self._template = template
-        self._files: dict[str, bytes] | None = None
-        self._rows: dict[str, bytes] = {}
+        self._wanted = {file.encode("utf-8", "surrogateescape") for file in files if file}
+        self._heads: dict[str, bytes] = {}
+        self._entries: dict[bytes, Entry] | None = None
 
-    def of(self, file: str) -> bytes:
-        """Return a file of the template, b"" when it is none."""
-        if self._files is None:
-            self._files = {}
-        if file not in self._files:
-            wanted = file.encode("utf-8", "surrogateescape")
-            entries = self._template.tree.entries(self._template.plan.branch().left_out)
-            entry = next((one for one in entries if one.path == wanted and one.kind == "file"), None)
-            self._files[file] = b"" if entry is None else self._template.tree.read(entry)
-        return self._files[file]
+    def head(self, file: str) -> bytes:
+        """Return how a file of the template begins, b"" when it is none."""
+        if file not in self._heads:
+            self._heads[file] = self._read(file)[:_HEAD_BYTES]
+        return self._heads[file]
 
-    def packed(self, finding: Finding) -> bytes | None:
-        """Return what the finding stands in as it is packed, None when that is not known."""
-        place = finding.place
-        if place.file and not place.is_name:
-            return self._template.plan.branch().file(place.file.encode("utf-8"), self.of(place.file))
-        if place.table:
-            if place.table not in self._rows:
-                plan, table = self._template.plan.branch(), self._template.source.tables[place.table]
-                rows = self._template.source.rows(table, plan.condition(place.table) or "")
-                cells = (cell for row in rows for cell in plan.row(table, row) if cell is not None)
-                self._rows[place.table] = b"\0".join(cells)
-            return self._rows[place.table]
-        return None
+    def held(self, places: Iterable[Place], wanted: Sequence[bytes]) -> set[bytes]:
+        """Return those of `wanted` that stand in what is packed of files and tables at `places`.
+
+        With the name of a file, or a part of a bundle, nobody knows what stands next to it: that may be any.
+        """
+        found: set[bytes] = set()
+        for file, table in dict.fromkeys(("" if one.is_name else one.file, one.table) for one in places):
+            if not (file or table):
+                return set(wanted)
+            # Neither all of a table nor two files are in memory at once
+            for text in self._packed_rows(table) if table else [self._packed_file(file)]:
+                found.update(one for one in wanted if one not in found and one in text)
+                if len(found) == len(wanted):
+                    return found
+        return found
+
+    def _read(self, file: str) -> bytes:
+        entry = self._known().get(file.encode("utf-8", "surrogateescape"))
+        return b"" if entry is None else self._template.tree.read(entry)
+
+    def _known(self) -> Mapping[bytes, Entry]:
+        if self._entries is None:
+            walk = self._template.tree.entries(self._template.plan.branch().left_out)
+            self._entries = {one.path: one for one in walk if one.kind == "file" and one.path in self._wanted}
+        return self._entries
+
+    def _packed_file(self, file: str) -> bytes:
+        return self._template.plan.branch().file(file.encode("utf-8"), self._read(file))
+
+    def _packed_rows(self, name: str) -> Iterator[bytes]:
+        plan, table = self._template.plan.branch(), self._template.source.tables[name]
+        for row in self._template.source.rows(table, plan.condition(name) or ""):
+            yield b"\0".join(cell for cell in plan.row(table, row) if cell is not None)
 
 
 def _value(finding: Finding, review: Review) -> bytes:
