@@ -9,14 +9,15 @@ from functools import lru_cache
 _NAME = re.compile(r"[A-Za-z0-9_.:\[\]-]+")
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _PASSWORD = re.compile(
-    r"(?:^|_)(?:[a-z]*passw(?:or)?d|[a-z]*passwort|passphrase|[a-z]*pass|pwd|[a-z]+pw|motdepasse|contrasena)[0-9]?"
+    r"(?:^|_)(?:[a-z]*passw(?:or)?d|[a-z]*passwort|passphrase|[a-z]*pass|pwd|[a-z]+pw|motdepasse|contrasena"
+    r"|haslo|heslo|senha|kennwort|wachtwoord|parola)[0-9]?"
     r"(?:_(?:live|test|sandbox|prod|production|[0-9]+))?$"
 )
 _CALLED = re.compile(
     r"passw|(?:^|_)pass(?:$|_)|secret|token|api_?key|private_?key|access_?key|licen[sc]e|(?:^|_)salt(?:$|_)|web_?hook"
     r"|credential|client_?id|consumer_?key|secur(?:e|ity)_?key|auth_?key|app_?key|merchant_?id|(?:^|_)pwd(?:$|_)"
     r"|uuid|shop_?proof|purchase_?code|bearer|signature|encryption_?key|signing_?key|service_?key|server_?key"
-    r"|serial_?(?:key|number)|activation_?key|authorization"
+    r"|serial_?(?:key|number)|activation_?key|authorization|(?:^|_)(?:hmac|clave|klucz)(?:_|[0-9]{0,3}$)"
 )
 _KEY = re.compile(r"(?:^|_)key(?:_(?:live|test|sandbox|prod|production|[0-9]+))?$")
 #: Made to be read by everybody.

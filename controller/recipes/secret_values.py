@@ -34,7 +34,7 @@ _WITH_PASSWORD = re.compile(rb"[A-Za-z][A-Za-z0-9+.-]*://[^/\s:@]*:([^/\s@]+)@[^
 _ADDRESS = re.compile(rb"(?:[A-Za-z][A-Za-z0-9+.-]*:)?//[^\s]+")
 _OTHER_ADDRESS = re.compile(rb"(?:mailto|tel|data|javascript):.*", re.DOTALL)
 _HOST = re.compile(rb"(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}(?::[0-9]+)?(?:/[^\s]*)?")
-_MAIL = re.compile(rb"(?:[^<>@]*<)?[^@\s<>,;]+@[^@\s<>,;]+\.[A-Za-z]{2,}>?(?:\s*[,;]\s*[^@\s]+@[^@\s]+)*")
+_MAIL = re.compile(rb"(?:[^<>@]*<)?[^@\s<>,;]+@[^@\s<>,;]+\.[A-Za-z]{2,}>?(?:\s*[,;]\s*[^@\s,;]+@[^@\s,;]+)*")
 #: Numbers, with units and signs; versions; dates and times; addresses of machines; colours.
 _NUMBER = re.compile(
     rb"[+-]?[0-9]+(?:[.,][0-9]+)*\s*(?:%|[a-z]{1,3})?|v?[0-9]+(?:\.[0-9]+)+(?:[-.]?(?:alpha|beta|rc|dev|pl|p)[.-]?[0-9]*)?"

@@ -50,6 +50,8 @@ HARMLESS = [
     ("X_LICENSE", b"8.0.0-beta.2"),
     *((f"x_token_{at}", value) for at, value in enumerate(
         [b"0", b"1", b"true", b"false", b"on", b"off", b"yes", b"no", b"Yes", b"enabled", b"disabled"])),
+    ("PALABRA_CLAVE", b"zapatos de piel"),
+    ("X_SENHA_LABEL", b"Senha"),
     # names of things under a name that may mean a key
     *(("key", value) for value in [b"free-welcome60-d1-v2", b"square-footage-calculator", b"lead-generation-form:v2"]),
     ("key", b"performanceimprovementplan"),
@@ -186,6 +188,25 @@ def test_a_structure_loses_its_secrets_and_nothing_else(wrapped):
     assert [one.value for one in held] == [HEX, HEX[::-1], HEX[2:] + b"zq", HEX[4:] + b"zqw"]
     assert not any(one.proven for one in held)
     assert template_of("PAYING_SETTINGS", value, NONCE) == options.template_of("x_settings", value, NONCE) == left
+
+
+@pytest.mark.parametrize("value", [b"a@b.example" + b",x,y,z@q" * 60 + b" !", b"a@b.example" + b",;" * 60 + b"!"])
+def test_a_long_list_of_addresses_is_judged_in_one_go(value):
+    assert judge("X_TOKENS", value) == SUSPECTED
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("REDSYS_CLAVE256", b"sq7HjrUOBfKmC576ILgskD5srU870gJ7"),
+        ("X_KLUCZ", HEX),
+        ("X_HMAC", HEX),
+        ("SMTP_HASLO", b"kot7"),
+        ("X_SENHA", b"kot7"),
+    ],
+)
+def test_other_languages_words_for_keys_and_passwords_are_known(name, value):
+    assert judge(name, value) == SUSPECTED
 
 
 def test_a_structure_without_a_secret_stays_the_same_object():
