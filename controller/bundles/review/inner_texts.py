@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import re
+import tarfile
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ _MOST_MEMBERS = 500
 #: An archive within an archive, and no further.
 _DEEPEST = 2
 _GZIP, _ZIP = b"\x1f\x8b", b"PK\x03\x04"
+_TAR, _TAR_AT = b"ustar", 257
 #: UTF-16 with its mark, or as the first characters of a text without one.
 _WIDE = re.compile(rb"\xff\xfe|\xfe\xff|(?:[\t\r\n -~]\0){4}|(?:\0[\t\r\n -~]){4}")
 #: What an archive holds of these is no text.
@@ -28,7 +30,7 @@ def inner_texts(content: bytes) -> Iterator[tuple[str, bytes]]:
 
 def _inside(content: bytes, room: int, depth: int) -> Iterator[tuple[str, bytes]]:
     if content.startswith(_GZIP):
-        found = [("", _inflated(content, room))]
+        found = list(_unpacked(_inflated(content, room)))
     elif content.startswith(_ZIP):
         found = list(_members(content, room))
     else:
@@ -40,6 +42,18 @@ def _inside(content: bytes, room: int, depth: int) -> Iterator[tuple[str, bytes]
         yield name, data
         if depth > 1:
             yield from ((name, text) for _, text in _inside(data, room - sum(len(one) for _, one in found), depth - 1))
+
+
+def _unpacked(content: bytes) -> Iterator[tuple[str, bytes]]:
+    """Yield what was packed by gzip: the members of a tar, as far as it was unpacked, or anything else as it is."""
+    if content[_TAR_AT : _TAR_AT + len(_TAR)] != _TAR:
+        yield "", content
+        return
+    with contextlib.suppress(tarfile.TarError, OSError, EOFError), tarfile.open(fileobj=io.BytesIO(content)) as archive:
+        for _, member in zip(range(_MOST_MEMBERS), archive, strict=False):
+            stream = archive.extractfile(member) if member.isfile() else None
+            if stream is not None and not _NO_TEXT.search(member.name):
+                yield member.name, stream.read()
 
 
 def _inflated(content: bytes, room: int) -> bytes:

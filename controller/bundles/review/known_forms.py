@@ -91,7 +91,7 @@ class KnownForms:
     def _in_texts(self, file: str, texts: Iterable[tuple[str, bytes]]) -> list[Finding]:
         found: dict[str, Finding] = {}
         for name, text in texts:
-            if _LIBRARY.search(name.encode()):
+            if _LIBRARY.search(name.encode()) or _DRAWN.search(name.encode()):
                 continue
             about = "" if _is_secret(name.encode()) else name
             met = secret_forms.met(text, secret_forms.WRITTEN) if secret_forms.has_run(text) else []

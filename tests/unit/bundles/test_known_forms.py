@@ -4,6 +4,7 @@ import base64
 import gzip
 import io
 import sqlite3
+import tarfile
 import zipfile
 
 import pytest
@@ -22,6 +23,16 @@ def zipped(content, name="config/keys.ini", method=zipfile.ZIP_DEFLATED):
     made = io.BytesIO()
     with zipfile.ZipFile(made, "w", method) as archive:
         archive.writestr(zipfile.ZipInfo(name), content, method)
+    return made.getvalue()
+
+
+def tarred(content, name):
+    """Return a tar of one file."""
+    made = io.BytesIO()
+    with tarfile.open(fileobj=made, mode="w") as archive:
+        member = tarfile.TarInfo(name)
+        member.size = len(content)
+        archive.addfile(member, io.BytesIO(content))
     return made.getvalue()
 
 
@@ -61,6 +72,8 @@ def test_it_is_found_where_files_keep_it(path, content, line):
         (b"img/a.png", b"\x89PNG\0" + STRIPE[:-12]),
         (b"modules/x/vendor/a.zip", zipped(STRIPE)),
         (b"modules/x/a.zip", zipped(STRIPE, "lib/vendor/a/tests/keys.php")),
+        (b"translations/sf-en-US.zip", zipped(FORMS["private key"], "en-US/Help.en-US.xlf")),
+        (b"translations/en.gzip", gzip.compress(tarred(FORMS["private key"].encode(), "en/Help.xlf"), mtime=0)),
         (b"modules/x/a.zip", b"PK\x03\x04 no archive"),
         (b"modules/x/a.gz", gzip.compress(STRIPE, mtime=0)[:-30]),
         (b"themes/x/a.css", STRIPE),
@@ -90,11 +103,12 @@ def test_a_file_of_two_bytes_a_character_is_read_as_the_text_it_is(path, content
         b"\xff\xd8\xff\xe1\0\0Exif\0\0" + STRIPE + b"\0" + bytes(range(256)),
         b"%PDF-1.4\n\0\0(" + STRIPE + b")",
         gzip.compress(b'{"key": "' + STRIPE + b'"}', mtime=0),
+        gzip.compress(tarred(STRIPE, "config/keys.ini"), mtime=0),
         zipped(STRIPE),
         zipped(STRIPE, method=zipfile.ZIP_STORED),
         zipped(zipped(STRIPE), "inner.zip"),
     ],
-    ids=["picture", "document", "gzip", "archive", "archive that stores", "archive in archive"],
+    ids=["picture", "document", "gzip", "tar", "archive", "archive that stores", "archive in archive"],
 )
 def test_a_key_in_notes_of_a_picture_or_in_an_archive_is_found(content):
     (found,) = KnownForms([]).in_file(b"modules/x/a.bin", content)
