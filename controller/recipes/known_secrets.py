@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from controller.recipes import table_secrets
 from controller.recipes.secret_parts import Held
 from controller.recipes.secret_values import is_weak
 
@@ -18,6 +19,7 @@ class KnownSecrets:
     def __init__(self) -> None:
         self._found: dict[str, bytes] = {}
         self._suspected: set[str] = set()
+        self._many: list[str] = []
 
     def add(self, label: str, value: bytes, proven: bool = True) -> None:
         """Add one secret. It is `proven` unless only its name says that it is one."""
@@ -36,6 +38,13 @@ class KnownSecrets:
         for one in held:
             self.add(" ".join(filter(None, [label, one.name])), one.value, one.proven)
 
+    def add_places(self, places: Iterable[tuple[str, list[Held]]]) -> None:
+        """Add what `table_secrets` found."""
+        for place, held in places:
+            self.add_held(place, held)
+            if not held:
+                self._many.append(place)
+
     def searched(self) -> dict[str, bytes]:
         """Return label -> secret of those that must be nowhere in a bundle."""
         return {label: value for label, value in self._found.items() if not is_weak(value)}
@@ -50,4 +59,5 @@ class KnownSecrets:
 
     def unsearched(self, *passwords: str) -> dict[str, str]:
         """Return label -> why it is not searched for everywhere; `passwords` are searched for near their user."""
-        return {f"secret {label}": NEAR_ITS_USER if label in passwords else TOO_COMMON for label in self.weak()}
+        many = {f"secret {place}": table_secrets.MANY for place in self._many}
+        return many | {f"secret {label}": NEAR_ITS_USER if label in passwords else TOO_COMMON for label in self.weak()}

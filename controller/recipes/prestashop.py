@@ -51,6 +51,7 @@ from controller.recipes.surroundings import (
     unsearched,
 )
 from controller.recipes.table_prefix import other_prefix
+from controller.recipes.table_secrets import secrets_of
 from shared.errors import ShoplaunchError
 from shared.placeholders import token
 
@@ -126,10 +127,12 @@ class PrestaShopTemplate(Template):
         self._settings = self._database.settings()
         require_same_release(version, self._settings.get("PS_VERSION_DB", ""))
         admin_folder = find_admin_folder(root, options)
-        secrets, credentials = self._secrets(), self._credentials()
         former = former_roots(root, series, self._settings.values(), base_uri.rstrip("/"))
         self._roots = list(dict.fromkeys([*roots_of(root), *former]))
         resolved = self._roots[0]
+        self.nonce = hashlib.sha256(f"{version}\0{self._hosts[0]}\0{base_uri}\0{resolved}".encode()).hexdigest()[:8]
+        self._rows = RowRules(self._database, self._admin, self.nonce, options.keep_customers, self._hosts)
+        secrets, credentials = self._secrets(), self._credentials()
         self.facts = TemplateFacts(
             application="prestashop",
             version=version,
@@ -147,7 +150,6 @@ class PrestaShopTemplate(Template):
             credentials_of=tuple(filter(None, credentials.values())),
         )
         self._homes = list(dict.fromkeys(filter(None, [self.facts.home, *map(home_in, former)])))
-        self.nonce = hashlib.sha256(f"{version}\0{self._hosts[0]}\0{base_uri}\0{resolved}".encode()).hexdigest()[:8]
         names = [name for host in self._hosts for name in hosts.names_of(host)]
         self._owners_rules = OwnersRules(names, base_uri, self.nonce)
         self._own_block = OwnBlock(tuple(map(int, version.split("."))), self._settings, self.nonce)
@@ -159,7 +161,6 @@ class PrestaShopTemplate(Template):
         modules = (one for one in in_use if one.startswith("modules/"))
         programs = [f"{one}/{one.removeprefix('modules/')}.php" for one in modules]
         self._notes = [*self._notes, *missing_files.sentences(root, programs, self.left_out)]
-        self._rows = RowRules(self._database, self._admin, self.nonce, options.keep_customers, self._hosts)
         self._statements = Statements(self._database, self._admin, self.nonce, series.password_format)
         self._checks = checks_of(self._database, root, self._settings, series, self.nonce, version)
 
@@ -336,6 +337,7 @@ class PrestaShopTemplate(Template):
                 rows = self._database.text(f"SELECT `{column}` FROM {{{table}}}")
                 for number, row in enumerate(rows, 1):
                     found.add(f"{table}.{column} {number}", row[0].encode())
+        found.add_places(secrets_of(self._database.template, self._rows.of_modules(), self._rows.condition))
         return found
 
     def _credentials(self) -> dict[str, bytes]:

@@ -126,6 +126,10 @@ class RowRules(Rules):
     def _is_customers(self, short: str) -> bool:
         return short in tables.CUSTOMERS or short in tables.PAYMENTS or self._database.tables[short] in self._judged
 
+    def _is_known(self, short: str) -> bool:
+        # Customers were asked for with what is theirs
+        return short in self._setters or (self._keep_customers and self._is_customers(short))
+
     def _reason(self, short: str) -> str:
         if short in ("employee", "employee_shop"):
             return "only one employee is kept, as the new administrator"

@@ -73,6 +73,15 @@ class Rules(ABC):
             self._strangers = strangers.places(self._counted.template, others, self.condition, own)
         return self._strangers
 
+    def of_modules(self) -> list[str]:
+        """Return the tables, in full, whose rows no rule of the recipe knows: anything may be in them."""
+        known = self._foreign | {full for short, full in self._counted.tables.items() if self._is_known(short)}
+        return [full for full in self._short if full not in known]
+
+    @abstractmethod
+    def _is_known(self, short: str) -> bool:
+        """Tell whether the recipe itself judges what is in rows of a table, named without prefix."""
+
     @abstractmethod
     def _condition(self, short: str) -> str | None:
         """Return `condition` of a table of the template's own, named without prefix."""

@@ -36,6 +36,7 @@ from controller.recipes.location.evidence import ends_of_logs, former_roots
 from controller.recipes.location.paths import home_in, home_of, roots_of
 from controller.recipes.people import Own
 from controller.recipes.table_prefix import other_prefix
+from controller.recipes.table_secrets import secrets_of
 from controller.recipes.wordpress_checks import checks_of
 from controller.recipes.wordpress_database import Database, address, prefix_of
 from controller.recipes.wordpress_htaccess import OwnBlock
@@ -117,6 +118,10 @@ class WordPressTemplate(Template):
         former = [*self._database.download_roots(), *former_roots(root, texts, self._folder)]
         self._roots = list(dict.fromkeys([*roots_of(root), *former]))
         resolved = self._roots[0]
+        self.nonce = hashlib.sha256(f"{version}\0{host}\0{self._folder}\0{resolved}".encode()).hexdigest()[:8]
+        self._rows = RowRules(
+            self._database, self._admin, self.nonce, pack.keep_customers, facts.signs_in_by_email(version), self._own()
+        )
         secrets = self._secrets()
         credentials = {name: configuration.text(name).encode("utf-8", "replace") for name in ("DB_NAME", "DB_USER")}
         self.facts = TemplateFacts(
@@ -136,7 +141,6 @@ class WordPressTemplate(Template):
             credentials_of=tuple(filter(None, credentials.values())),
             noun=SHOP if tables.SHOP_MARK in self._database.tables else SITE,
         )
-        self.nonce = hashlib.sha256(f"{version}\0{host}\0{self._folder}\0{resolved}".encode()).hexdigest()[:8]
         self._homes = list(dict.fromkeys(filter(None, [self.facts.home, *map(home_in, former)])))
         names = [name for host in self._hosts for name in hosts.names_of(host)]
         self._owners_rules = OwnersRules(names, self.facts.base_uri, self.nonce)
@@ -149,9 +153,6 @@ class WordPressTemplate(Template):
         programs = [str(one.relative_to(root)) for one in (*active_plugins(root, self._options), *themes)]
         self._notes = [*self._notes, *missing_files.sentences(root, programs, self.left_out)]
         self._languages = packs(root)
-        self._rows = RowRules(
-            self._database, self._admin, self.nonce, pack.keep_customers, facts.signs_in_by_email(version), self._own()
-        )
         self._statements = Statements(self._database, self._admin, configuration, self._languages, self.nonce)
         self._checks = checks_of(self._database, root, self._options, self.nonce)
 
@@ -305,4 +306,5 @@ class WordPressTemplate(Template):
             found.add_held(f"option {name}", options.secrets_in(name, value))
         for number, row in enumerate(self._database.rows("SELECT user_pass FROM {users} ORDER BY ID"), 1):
             found.add(f"users.user_pass {number}", row[0].encode())
+        found.add_places(secrets_of(self._database.template, self._rows.of_modules(), self._rows.condition))
         return found

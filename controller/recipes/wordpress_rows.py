@@ -133,6 +133,13 @@ class RowRules(Rules):
             " AND COALESCE(meta_key, '') NOT REGEXP '^_oembed_'"
         )
 
+    def _is_known(self, short: str) -> bool:
+        if self._keep_customers:
+            # Customers were asked for with what is theirs
+            is_customers = short in tables.CUSTOMERS or self._database.tables[short] in self._judged
+            return is_customers or short in self._setters
+        return short in self._setters and short != "postmeta"
+
     def _reason(self, short: str) -> str:
         if short in ("users", "usermeta"):
             return "only one administrator is kept, without sessions and keys"

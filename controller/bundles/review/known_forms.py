@@ -10,7 +10,7 @@ from controller.bundles.connections import Row
 from controller.bundles.residue import Searcher
 from controller.bundles.review.findings import SECRET, SUSPECTED, Finding, Place, masked
 from controller.bundles.review.inner_texts import inner_texts
-from controller.bundles.review.locate import key_without, name_of
+from controller.bundles.review.locate import key_without, name_of, unnamed
 from controller.bundles.source import Table
 from controller.recipes import secret_forms
 from controller.recipes.secret_forms import Met
@@ -66,29 +66,25 @@ class KnownForms:
         """Return the secrets of a file that is no library's; of one that is no text those inside it."""
         if _LIBRARY.search(path) or _DRAWN.search(path):
             return []
-        file = path.decode("utf-8", "backslashreplace")
-        inside = self._in_texts(file, inner_texts(content))
+        inside = self._in_texts(_place(path), inner_texts(content))
         if inside or not secret_forms.has_run(content):
             return inside
         if b"\0" in content[:_BINARY_HEAD]:
             found = self._unknown(secret_forms.met(content, secret_forms.WRITTEN))
-            return list(dict.fromkeys(_finding(one, Place(file=file)) for one in found))
+            return list(dict.fromkeys(_finding(one, _place(path)) for one in found))
         return [
-            _finding(one, Place(file=file, line=content.count(b"\n", 0, one.start) + 1))
+            _finding(one, _place(path, content.count(b"\n", 0, one.start) + 1))
             for one in self._unknown(secret_forms.met(content, _care(path, content)))
         ]
 
     def in_name(self, path: bytes) -> list[Finding]:
         """Return the secrets in the last part of a path: of the others the folders' own are told."""
-        folder, _, name = path.rpartition(b"/")
+        name = path.rpartition(b"/")[2]
         if not secret_forms.has_run(name) or _LIBRARY.search(path):
             return []
-        # A folder that is called so as well shows it
-        shown = "" if _is_secret(folder) else folder.decode("utf-8", "backslashreplace")
-        place = Place(part=f"the name of a file or folder in {shown or 'the document root'}")
-        return [_finding(one, place) for one in secret_forms.met(name, secret_forms.WRITTEN)]
+        return [_finding(one, unnamed(path, _is_secret)) for one in secret_forms.met(name, secret_forms.WRITTEN)]
 
-    def _in_texts(self, file: str, texts: Iterable[tuple[str, bytes]]) -> list[Finding]:
+    def _in_texts(self, place: Place, texts: Iterable[tuple[str, bytes]]) -> list[Finding]:
         found: dict[str, Finding] = {}
         for name, text in texts:
             if _LIBRARY.search(name.encode()) or _DRAWN.search(name.encode()):
@@ -96,11 +92,11 @@ class KnownForms:
             about = "" if _is_secret(name.encode()) else name
             met = secret_forms.met(text, secret_forms.WRITTEN) if secret_forms.has_run(text) else []
             for one in self._unknown(met):
-                finding = _finding(one, Place(file=file), about)
+                finding = _finding(one, place, about)
                 found.setdefault(finding.what, finding)
             for label in self._searcher.found_in(text, False):
                 kind = SUSPECTED if label in self._suspected else SECRET
-                found.setdefault(label, Finding(label, Place(file=file), kind, masked(self._labelled[label]), about))
+                found.setdefault(label, Finding(label, place, kind, masked(self._labelled[label]), about))
         return list(found.values())
 
     def add_row(self, table: Table, row: Row, cells: Sequence[tuple[str, bytes]]) -> None:
@@ -141,6 +137,12 @@ class KnownForms:
         if not found:
             return []
         return [one for one in found if not any(known in _bare(one.value) for known in self._secrets)]
+
+
+def _place(path: bytes, line: int = 0) -> Place:
+    if secret_forms.has_run(path) and _is_secret(path):
+        return unnamed(path, _is_secret)
+    return Place(file=path.decode("utf-8", "backslashreplace"), line=line)
 
 
 def _is_secret(shown: bytes) -> bool:

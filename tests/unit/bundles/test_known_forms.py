@@ -146,6 +146,12 @@ def test_a_key_that_is_the_name_of_a_file_or_folder_is_found_and_not_shown():
     assert KnownForms([]).in_name(b"vendor/" + STRIPE) == []
 
 
+def test_what_is_in_a_file_of_such_a_name_is_told_without_it():
+    (found,) = KnownForms([]).in_file(b"modules/" + STRIPE + b"/a.php", FORMS["key of SendGrid"].encode())
+    assert found.what == "secret key of SendGrid" and "in modules" in found.sentence()
+    assert STRIPE.decode() not in found.sentence() + repr(found.place)
+
+
 def test_what_is_searched_for_everywhere_is_not_told_twice_however_it_is_spelled():
     forms = KnownForms([STRIPE, FORMS["private key"].encode()])
     assert forms.in_file(b"modules/x/a.json", b'{"a": "' + STRIPE + b'"}') == []
