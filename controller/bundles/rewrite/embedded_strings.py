@@ -13,6 +13,8 @@ _HEAD = re.compile(
     rb"(?:(?<![A-Za-z0-9_])|(?<=%3[Bb])|(?<=%7[Bb]))s(?P<colon>:|%3[Aa])(?P<length>[0-9]{1,10})(?P=colon)"
     rb"(?P<quote>\\+\"|\\u0022|&quot;|&#0?34;|%22)"
 )
+#: No encoding makes more of one byte.
+_LONGEST_ENCODED = 16
 
 
 @dataclass(frozen=True)
@@ -39,8 +41,10 @@ def embedded_strings(data: bytes) -> Iterator[Embedded]:
         if closing is None:
             continue
         body = data[head.end() : closing.start()]
-        wrapped = _meaning(quote, body)
-        is_whole = wrapped is not None and len(wrapped.inner) == int(head.group("length"))
+        length = int(head.group("length"))
+        # What ends far behind where it may is not read: where nothing ends, every string would be as long as the text
+        wrapped = _meaning(quote, body) if len(body) <= _LONGEST_ENCODED * length else None
+        is_whole = wrapped is not None and len(wrapped.inner) == length
         if not is_whole or wrapped is None or wrapped.encode(wrapped.inner) != body:
             wrapped = None
         yield Embedded(
