@@ -48,8 +48,10 @@ def reason(finding: Finding, needle: bytes, head: bytes) -> str:
     place = finding.place
     if not place.file or place.is_name:
         return ""
+    # What a finding in a file is about is the file in an archive
+    file = f"{place.file}/{finding.about}" if finding.about else place.file
     if finding.kind == SECRET:
-        return DOCUMENT if _is_everybodys(place.file, form_of(finding.what)) else ""
+        return DOCUMENT if _is_everybodys(file, form_of(finding.what)) else ""
     if finding.kind in (DOMAIN, PATH) and (head.startswith(_MEDIA) or _FILM.match(head)):
         return MEDIA
     by_chance = finding.kind in (DOMAIN, PATH) or is_weak(needle)

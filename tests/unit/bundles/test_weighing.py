@@ -3,8 +3,9 @@
 import pytest
 
 from controller.bundles.residue import Hit
+from controller.bundles.review import harmless
 from controller.bundles.review.decisions import choices_of
-from controller.bundles.review.findings import SECRET, Place
+from controller.bundles.review.findings import SECRET, Finding, Place
 from controller.bundles.review.locate import Locator, Template
 from controller.bundles.review.settle import Contents
 from controller.bundles.tree import Tree
@@ -69,3 +70,17 @@ def test_a_secret_in_the_name_of_a_file_is_not_shown_by_its_place(tmp_path, is_n
     assert "in keys" in found.sentence()
     assert secret.decode() not in found.sentence() + repr(found.place) + repr(found.as_json())
     assert choices_of(found) == ()
+
+
+@pytest.mark.parametrize(
+    ("member", "reason"),
+    [
+        ("lib/examples/key.pem", harmless.DOCUMENT),
+        ("lib/README.md", harmless.DOCUMENT),
+        ("config/keys.ini", ""),
+        ("", ""),
+    ],
+)
+def test_in_an_archive_documents_and_examples_of_a_library_are_everybodys_too(member, reason):
+    place = Place(file="modules/x/lib.zip")
+    assert harmless.reason(Finding("secret private key", place, SECRET, "…", about=member), b"", b"PK") == reason
