@@ -10,7 +10,7 @@ from controller.bundles.connections import Row
 from controller.bundles.residue import Searcher
 from controller.bundles.review.findings import SECRET, SUSPECTED, Finding, Place, masked
 from controller.bundles.review.inner_texts import inner_texts
-from controller.bundles.review.locate import key_without, name_of, unnamed
+from controller.bundles.review.locate import key_without, name_of
 from controller.bundles.source import Table
 from controller.recipes import secret_forms
 from controller.recipes.secret_forms import Met
@@ -82,7 +82,8 @@ class KnownForms:
         name = path.rpartition(b"/")[2]
         if not secret_forms.has_run(name) or _LIBRARY.search(path):
             return []
-        return [_finding(one, unnamed(path, _is_secret)) for one in secret_forms.met(name, secret_forms.WRITTEN)]
+        found = self._unknown(secret_forms.met(name, secret_forms.WRITTEN))
+        return [_finding(one, _place(path, is_name=True)) for one in found]
 
     def _in_texts(self, place: Place, texts: Iterable[tuple[str, bytes]]) -> list[Finding]:
         found: dict[str, Finding] = {}
@@ -139,10 +140,8 @@ class KnownForms:
         return [one for one in found if not any(known in _bare(one.value) for known in self._secrets)]
 
 
-def _place(path: bytes, line: int = 0) -> Place:
-    if secret_forms.has_run(path) and _is_secret(path):
-        return unnamed(path, _is_secret)
-    return Place(file=path.decode("utf-8", "backslashreplace"), line=line)
+def _place(path: bytes, line: int = 0, is_name: bool = False) -> Place:
+    return Place(file=path.decode("utf-8", "backslashreplace"), line=line, is_name=is_name)
 
 
 def _is_secret(shown: bytes) -> bool:

@@ -99,8 +99,8 @@ class Locator:
             else:
                 yield self._elsewhere(hit)
         located: set[tuple[str, str]] = set()
-        for file, finding in self._in_files(files, searcher):
-            located.add((file, finding.what))
+        for finding in self._in_files(files, searcher):
+            located.add((finding.place.file, finding.what))
             yield finding
         for table in sorted(tables):
             for finding in self._in_rows(self._template.source.tables[table], searcher):
@@ -113,7 +113,6 @@ class Locator:
 
     def _elsewhere(self, hit: Hit) -> Finding:
         part = _WORDS.get(hit.kind, hit.place)
-        part = unnamed(hit.name.encode(), self._is_secret).part if self._is_secret(part.encode()) else part
         if hit.kind == "variant_files":
             part = f"{part}: {hit.name}"
         value = self._needles.get(hit.label, b"")
@@ -124,8 +123,7 @@ class Locator:
     def _packed_name(self, file: str) -> str:
         return self._template.plan.branch().path(file.encode("utf-8", "replace")).decode("utf-8", "replace")
 
-    def _in_files(self, files: Mapping[str, list[Hit]], searcher: Searcher) -> Iterator[tuple[str, Finding]]:
-        """Yield (path, finding)."""
+    def _in_files(self, files: Mapping[str, list[Hit]], searcher: Searcher) -> Iterator[Finding]:
         if not files:
             return
         tree, plan = self._template.tree, self._template.plan.branch()
@@ -136,16 +134,10 @@ class Locator:
                 continue
             named = b"%b %b" % (packed, plan.path(entry.target) if entry.target else b"")
             for label, start, end in searcher.spots(named, True):
-                yield _text(entry.path), self._finding(label, self._place(entry, is_name=True), named, start, end)
+                yield self._finding(label, Place(file=_text(entry.path), is_name=True), named, start, end)
             if entry.kind == "file":
                 labels = {hit.label for hit in files[path]}
-                for finding in self._in_content(entry, tree.read(entry), plan, searcher, labels):
-                    yield _text(entry.path), finding
-
-    def _place(self, entry: Entry, line: int = 0, is_name: bool = False) -> Place:
-        if self._is_secret(entry.path):
-            return unnamed(entry.path, self._is_secret)
-        return Place(file=_text(entry.path), line=line, is_name=is_name)
+                yield from self._in_content(entry, tree.read(entry), plan, searcher, labels)
 
     def _in_content(
         self, entry: Entry, content: bytes, plan: Plan, searcher: Searcher, labels: set[str]
@@ -161,7 +153,7 @@ class Locator:
         is_binary = b"\0" in found[:_BINARY_HEAD]
         for label, start, end in spots or searcher.spots(found, thorough):
             line = 0 if is_binary else found.count(b"\n", 0, start) + 1
-            yield self._finding(label, self._place(entry, line), found, start, end)
+            yield self._finding(label, Place(file=_text(entry.path), line=line), found, start, end)
 
     def _in_rows(self, table: Table, searcher: Searcher) -> Iterator[Finding]:
         plan = self._template.plan.branch()
@@ -217,14 +209,6 @@ def key_without(table: Table, row: Row, number: int, is_secret: Callable[[bytes]
     key = key_of(table, row, number)
     shown = any(is_secret(value.encode()) or is_secret(_unhexed(value)) for _, value in key)
     return ((NUMBER, str(number)),) if shown else key
-
-
-def unnamed(path: bytes, is_secret: Callable[[bytes], bool]) -> Place:
-    """Return the place of what is in or below a path that would show a secret: the folder it is in."""
-    folder = path
-    while folder and is_secret(folder):
-        folder = folder.rpartition(b"/")[0]
-    return Place(part=f"a file or folder with a secret in its name, in {_text(folder) or 'the document root'}")
 
 
 def _unhexed(value: str) -> bytes:

@@ -1,12 +1,10 @@
-"""What weighing reads of a template once more, each file when it is asked for; and how it names what it found."""
+"""What weighing reads of a template once more, each file when it is asked for; and what is harmless."""
 
 import pytest
 
-from controller.bundles.residue import Hit
 from controller.bundles.review import harmless
-from controller.bundles.review.decisions import choices_of
 from controller.bundles.review.findings import SECRET, Finding, Place
-from controller.bundles.review.locate import Locator, Template
+from controller.bundles.review.locate import Template
 from controller.bundles.review.settle import Contents
 from controller.bundles.tree import Tree
 from tests.packing import PlainPlan
@@ -56,20 +54,6 @@ def test_next_to_a_name_or_a_part_of_a_bundle_may_stand_anything(tmp_path):
     contents = Contents(Template(tree, None, PlainPlan()), files)
     for place in (Place(part="a view"), Place(file="0.txt", is_name=True)):
         assert contents.held([place], [b"a", b"b"]) == {b"a", b"b"}
-
-
-@pytest.mark.parametrize("is_name", [True, False])
-def test_a_secret_in_the_name_of_a_file_is_not_shown_by_its_place(tmp_path, is_name):
-    secret = b"Kx7-own-secret"
-    (tmp_path / "keys").mkdir()
-    (tmp_path / "keys" / "Kx7-own-secret.txt").write_bytes(secret)
-    plan = PlainPlan(forbidden={"secret x": secret})
-    hit = Hit("keys/Kx7-own-secret.txt (name)", "secret x", "files", "keys/Kx7-own-secret.txt", is_name)
-    locator = Locator(Template(Tree(tmp_path), None, plan), {"secret x": secret}, {"secret x": SECRET})
-    (found,) = locator.findings([hit], {})
-    assert "in keys" in found.sentence()
-    assert secret.decode() not in found.sentence() + repr(found.place) + repr(found.as_json())
-    assert choices_of(found) == ()
 
 
 @pytest.mark.parametrize(
