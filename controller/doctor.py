@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import zipfile
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -38,7 +39,7 @@ def examine(config: Config) -> list[Check]:
     rows: list[Check] = []
     for name, look in _LOOKS.items():
         try:
-            rows += [Check(row.name or name, row.ok, row.message, row.advice) for row in look(config)]
+            rows += [replace(row, name=row.name or name) for row in look(config)]
         except ShoplaunchError as error:
             rows.append(Check(name, False, error.message, advice(error.code)))
         except OSError as error:
@@ -224,12 +225,18 @@ def _servers(config: Config) -> Iterator[Check]:
     if not known:
         yield Check("servers", False, "none", "Run `shoplaunch server add`.")
     for server in known:
+        if server.locked_at is not None:
+            # Another login with a token that was refused is what locks an address out
+            reason = f"locked, not looked at: {server.locked_reason}"
+            what = f"Mend it, then `shoplaunch server check {server.name}`."
+            yield Check(f"{server.name}: login", False, reason, what)
+            continue
         try:
             rows = open_panel(config, server).check()
         except ShoplaunchError as error:
             rows = [Check("panel", False, error.message, advice(error.code))]
         for row in rows:
-            yield Check(f"{server.name}: {row.name}", row.ok, row.message, row.advice)
+            yield replace(row, name=f"{server.name}: {row.name}")
 
 
 _LOOKS: dict[str, Callable[[Config], Iterator[Check]]] = {

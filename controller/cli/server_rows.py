@@ -17,6 +17,8 @@ from controller.panels.cpanel.settings import CpanelSettings
 from shared.errors import ShoplaunchError
 
 WHM_PORT = 2087
+#: Ports of the same machine where WHM's functions are not answered, or only in plain text.
+_OTHER_PORTS = {2082: "cPanel", 2083: "cPanel", 2086: "WHM without TLS", 2095: "webmail", 2096: "webmail"}
 _USER = re.compile(r"[a-z][a-z0-9_.-]{0,63}\Z")
 _TOKEN = re.compile(r"[A-Za-z0-9]{8,256}\Z")
 #: More is no token.
@@ -52,6 +54,8 @@ def address(url: str) -> str:
         host, port = "", 0
     if parts.scheme != "https" or not host or parts.username or parts.query or parts.path.rstrip("/"):
         raise ShoplaunchError("config_invalid", "--url must be an address such as https://web1.example.net:2087")
+    if port in _OTHER_PORTS:
+        raise ShoplaunchError("config_invalid", f"port {port} is for {_OTHER_PORTS[port]}; WHM answers at {WHM_PORT}")
     return f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}"
 
 

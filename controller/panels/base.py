@@ -59,13 +59,15 @@ class SiteAddress:
 
 @dataclass(frozen=True)
 class Check:
-    """One row of `server check`; without an `essential` one the server cannot be used at all."""
+    """One row of `server check`; without an `essential` one the server cannot be used at all, without an `optional`
+    one nothing is missing."""
 
     name: str
     ok: bool
     message: str
     advice: str = ""
     essential: bool = True
+    optional: bool = False
 
 
 @dataclass(frozen=True)

@@ -4,20 +4,27 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from controller.jobs import putting_back, values
+from controller.jobs import putting_back, tls, values
 from controller.jobs.steps.work import Outcome, Work
+from controller.panels.base import SiteAddress
 from shared.errors import ShoplaunchError
+from shared.job import SMALL_KINDS
+
+HTTPS_ON = SMALL_KINDS[0]
 
 
 def find(work: Work) -> Outcome:
     """The account of a shop that lives is there, and where the shop will be over https is known.
 
-    Raises account_*, panel_*.
+    Raises account_*, panel_*, tls_missing.
     """
     job, panel = work.job, work.tools.panel
     account = panel.ensure_account(job.account, job.domain, create=False, email=job.email)
     folder = work.later["admin_folder"]
-    host = values.tls_host(job.domain, panel.site_address(account))
+    address = panel.site_address(account)
+    if job.kind == HTTPS_ON and not work.is_back:
+        _require_certificate(work, address)
+    host = values.tls_host(job.domain, address)
     urls = {**values.address("https", host, job.folder), "admin_folder": folder}
     facts = {
         "account": asdict(account),
@@ -26,6 +33,13 @@ def find(work: Work) -> Outcome:
         "https_admin_url": values.admin_url(urls),
     }
     return Outcome(facts=facts, note=account.home)
+
+
+def _require_certificate(work: Work, address: SiteAddress) -> None:
+    """Raise tls_missing when visitors would be led to what no browser opens: before anything is changed."""
+    served = tls.look(address.ip, address.tls_port, work.job.domain, tls.context(work.tools.config))
+    if not served.valid:
+        raise ShoplaunchError("tls_missing", f"https://{work.job.domain}: {served.reason}")
 
 
 def run(work: Work) -> Outcome:

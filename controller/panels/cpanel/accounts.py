@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 import secrets
 import string
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
 from controller.panels.base import Account
-from controller.panels.cpanel import acts
+from controller.panels.cpanel import acts, privileges
 from controller.panels.cpanel.acts import Deed, Reasons
 from controller.panels.cpanel.answers import is_on, listed, rows
 from controller.panels.cpanel.looks import Looks, side_by_side
@@ -32,6 +33,9 @@ SYSTEM = frozenset((
 MAX_NAME_SERVERS = 13
 #: What the steps up to the cron line want to know, besides summary and domain; the crontab cannot be asked with them.
 FIRST_LOOKS = ("restrictions", "databases", "users", "server", "vhosts", "installed_php", "folder", "stamp")
+#: A server at work may show an account so long after it said that it was made.
+LATE_SECONDS = 120.0
+PAUSE_SECONDS = 2.0
 _CLASSES = (string.ascii_lowercase, string.ascii_uppercase, string.digits, "-_.+")
 
 
@@ -123,6 +127,8 @@ class Accounts:
             )
         )  # fmt: skip
         looks.forget_seen()
+        if deed.said_done:
+            self._await(looks)
         if looks.sharing:
             self.see_first(user, domain)
         if _summary(looks) is not None:
@@ -130,11 +136,21 @@ class Accounts:
             return tuple(_host_names([told.get(f"nameserver{number}") for number in ("", "2", "3", "4")]))
         if deed.silence is not None:
             raise deed.silence
+        if deed.said_done:
+            words = f"the panel said that the account {user} was made and does not show it"
+            raise ShoplaunchError("panel_unverified", words)
         other = self._whm.call("accountsummary", look=True, domain=domain)
         owners = [str(one.get("user")) for one in rows(other.data, "acct")] if other.ok else []
         if owners:
             raise ShoplaunchError("name_taken", f"{domain} belongs to the account {owners[0]}: {deed.answer.text}")
         raise ShoplaunchError("panel_refused", f"making the account {user}: {deed.answer.text}")
+
+    def _await(self, looks: Looks) -> None:
+        """Wait until the panel shows the account it made, LATE_SECONDS at most."""
+        end = time.monotonic() + LATE_SECONDS
+        while _summary(looks) is None and time.monotonic() < end:
+            time.sleep(PAUSE_SECONDS)
+            looks.forget_seen()
 
     def _account(self, user: str, domain: str) -> Account:
         looks = self._looks_of(user)
@@ -145,6 +161,7 @@ class Accounts:
             if _summary(looks) is None:
                 raise reasons.gone(f"looking for {domain}")
             message = f"the account {user} does not serve {domain}: {looks.domain(domain).text}"
+            privileges.require(self._whm, "cpanel-api", message)
             raise ShoplaunchError("domain_foreign", message)
         home, root = str(found.get("homedir") or ""), str(found.get("documentroot") or "")
         owner = str(found.get("user") or user)

@@ -14,6 +14,7 @@ from shared.errors import ShoplaunchError
 FEATURES = {
     "mysql": "databases (mysql)",
     "cron": "cron jobs (cron)",
+    "filemanager": "files (filemanager)",
     "multiphp": "the choice of PHP (multiphp)",
     "autossl": "AutoSSL (autossl)",
 }

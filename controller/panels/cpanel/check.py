@@ -20,9 +20,13 @@ from shared.job import AGENT_FILE, LAUNCHER_FILE
 if TYPE_CHECKING:
     from controller.panels.cpanel.driver import CpanelPanel
 
-_FEATURES = (("cron", "cron"), ("mysql", "databases"), ("multiphp", "php"), ("autossl", "autossl"))
+_FEATURES = (
+    *(("cron", "cron"), ("mysql", "databases"), ("filemanager", "files")),
+    *(("multiphp", "php"), ("autossl", "autossl")),
+)
+_NOTHING_TO_DO = "Nothing to do when the rows below are well."
 _USER = re.compile(r"[a-z][a-z0-9_]{0,30}\Z")
-_LOOKS = ("features", "restrictions", "server", "crontab", "installed_php", "autossl")
+_LOOKS = ("features", "restrictions", "server", "home", "crontab", "installed_php", "autossl")
 #: Each package may allow other things: an account of so many of them is looked at.
 PACKAGES = 8
 
@@ -42,14 +46,18 @@ def _privileges(panel: CpanelPanel, answer: Answer) -> Iterator[Check]:
     held = privileges.granted(answer)
     if not answer.ok:
         yield Check(
-            "privileges", False, answer.text or "not told", "Nothing to do when the rows below are well.", False
-        )
+            *("privileges", False, answer.text or "not told", _NOTHING_TO_DO),
+            essential=False, optional=True,
+        )  # fmt: skip
         return
     for wanted in privileges.WANTED:
         has = privileges.has(held, wanted.name)
         message = f"{wanted.purpose}: {'granted' if has else 'not granted'}"
         what = f"Give the token the privilege `{wanted.name}`" + ("." if wanted.essential else ", if you need that.")
-        yield Check(f"privilege {wanted.name}", has, message, "" if has else what, wanted.essential)
+        yield Check(
+            *(f"privilege {wanted.name}", has, message, "" if has else what),
+            essential=wanted.essential, optional=not wanted.essential,
+        )  # fmt: skip
     whole, danger = "all" in held, privileges.NEVER in held
     if whole or danger:
         named = "everything (`all`)" if whole else f"`{privileges.NEVER}`"
@@ -77,6 +85,7 @@ def _accounts(panel: CpanelPanel, granted: Answer) -> Iterator[Check]:
     yield from _features(told)
     yield _databases(user, answers["restrictions"], answers["server"])
     yield database_door.look(panel.settings, answers["server"])
+    yield _files(user, answers["home"])
     yield _cron(user, answers["crontab"])
     yield _interval(panel, answers["crontab"])
     yield _php(user, answers["installed_php"])
@@ -123,7 +132,7 @@ def _features(told: dict[str, Answer]) -> Iterator[Check]:
             yield Check(f"feature {name}", False, f"off in {_named(off)}", what, essential=False)
         elif untold:
             message = f"not told for {_named(untold)}: {told[untold[0]].text or 'no such feature is listed'}"
-            yield Check(f"feature {name}", False, message, "Nothing to do when the rows below are well.", False)
+            yield Check(f"feature {name}", False, message, _NOTHING_TO_DO, essential=False, optional=True)
         else:
             yield Check(f"feature {name}", True, f"on in {_named(list(told))}", essential=False)
 
@@ -148,6 +157,12 @@ def _databases(user: str, restrictions: Answer, server: Answer) -> Check:
     told = server.data if server.ok and isinstance(server.data, dict) else {}
     where = f"{told.get('version') or 'unknown version'} at {told.get('host') or '?'}"
     return Check("databases", True, f"{where}; names begin with {prefix or 'anything'}")
+
+
+def _files(user: str, answer: Answer) -> Check:
+    if not answer.ok:
+        return Check("files", False, f"{user}: {answer.text}", advice("feature_missing"))
+    return Check("files", True, f"the home of {user} can be read")
 
 
 def _cron(user: str, answer: Answer) -> Check:
@@ -203,7 +218,8 @@ def _born_with(panel: CpanelPanel, skeleton: Skeleton, status: SkeletonStatus) -
     what = f"`shoplaunch skeleton install {panel.whm.server}` lets new accounts be born with the agent."
     if status.agent_sha256 is None:
         missing = "no agent in it" if skeleton.is_there() else f"there is none{skeleton.instead}"
-        return Check("skeleton", False, f"{skeleton.name}: {missing}", f"Optional: {what}", essential=False)
+        message = f"{skeleton.name}: {missing}"
+        return Check("skeleton", False, message, f"Optional: {what}", essential=False, optional=True)
     if not _is_current(panel, status):
         message = f"{skeleton.name}: an agent of another version, {status.agent_sha256[:12]}; jobs replace it each time"
         return Check("skeleton", False, message, what, essential=False)

@@ -15,6 +15,8 @@ from controller.panels.cpanel.whm import Whm
 from shared.errors import ShoplaunchError
 from shared.job import AGENT_FILE, BUNDLE_FILE, FOLDER, LAUNCHER_FILE, STAMP_FILE
 
+FEATURE = "filemanager"
+
 FOLDER_MODE = 0o700
 OTHER_FOLDER_MODE = 0o755
 #: What a file is called until it is complete and closed to others.
@@ -70,13 +72,13 @@ class Files:
         if answer.ok:
             return {_name(row): row for row in _listed(answer.data) if _name(row)}
         if path in (".", ""):
-            raise self._reasons.of("the files of the home")(answer.text)
+            raise self._reasons.of("the files of the home", FEATURE)(answer.text)
         if path == FOLDER and self._folder is not None:
             # We are only just making it
             return None
         above = self.entries(posixpath.dirname(path) or ".")
         if above is not None and posixpath.basename(path) in above:
-            raise self._reasons.of(f"the folder {path}")(answer.text)
+            raise self._reasons.of(f"the folder {path}", FEATURE)(answer.text)
         return None
 
     def _list(self, path: str) -> Answer:
@@ -124,7 +126,7 @@ class Files:
             return None
         if _is_link(found):
             raise ShoplaunchError("path_refused", f"{path} is a link")
-        raise self._reasons.of(f"reading {path}", files=True)(answer.text)
+        raise self._reasons.of(f"reading {path}", FEATURE, files=True)(answer.text)
 
     # -- changing -----------------------------------------------------------------------------------------------
 
@@ -155,7 +157,7 @@ class Files:
             deed = Deed(lambda: self._mkdir(path, mode))
             self._looks.forget("folder")
             if self.entry(path) is None:
-                raise deed.silence or self._reasons.of(f"the folder {path}", files=True)(deed.answer.text)
+                raise deed.silence or self._reasons.of(f"the folder {path}", FEATURE, files=True)(deed.answer.text)
         elif _is_link(found):
             raise ShoplaunchError("path_refused", f"{path} is a link")
         if mode == FOLDER_MODE:
@@ -248,7 +250,7 @@ class Files:
                     Deed(lambda: self._fileop("unlink", file.path + NEW))
                 break
             if deed.silence is None or not left:
-                raise deed.silence or self._reasons.of(f"writing {file.path}", files=True)(deed.answer.text)
+                raise deed.silence or self._reasons.of(f"writing {file.path}", FEATURE, files=True)(deed.answer.text)
         self._ensure_mode(file.path, file.mode)
 
     def _write(self, file: _File) -> Answer:
@@ -285,7 +287,7 @@ class Files:
             if self._there(path):
                 self._remove_piecewise(path)
             if self._there(path):
-                raise deed.silence or self._reasons.of(f"removing {path}")(deed.answer.text)
+                raise deed.silence or self._reasons.of(f"removing {path}", FEATURE)(deed.answer.text)
 
     def _remove_piecewise(self, path: str) -> None:
         """Some servers unlink no folder that is not empty: first what is in it."""
@@ -314,7 +316,7 @@ class Files:
         self._looks.forget("folder")
         found = self.entry(path)
         if needed if found is None else mode_of(found) not in (None, mode):
-            raise deed.silence or self._reasons.of(f"the mode of {path}")(deed.answer.text)
+            raise deed.silence or self._reasons.of(f"the mode of {path}", FEATURE)(deed.answer.text)
 
     def _mkdir(self, path: str, mode: int) -> Answer:
         above, name = posixpath.split(path)

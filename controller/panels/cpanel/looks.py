@@ -33,6 +33,7 @@ _UAPI: dict[str, tuple[str, dict[str, Any]]] = {
     "features": ("Features::list_features", {}),
     "quota": ("Quota::get_quota_info", {}),
     "autossl": ("SSL::get_autossl_problems", {}),
+    "home": ("Fileman::list_files", {"dir": ".", **LISTING}),
     "folder": ("Fileman::list_files", {"dir": FOLDER, **LISTING}),
     "stamp": ("Fileman::get_file_content", {"dir": FOLDER, "file": STAMP_FILE, **READING}),
 }

@@ -12,7 +12,7 @@ from typing import IO, ClassVar
 from controller.panels.cpanel import agent_files, answers
 from controller.panels.cpanel.acts import Deed, Reasons
 from controller.panels.cpanel.answers import Answer
-from controller.panels.cpanel.files import NEW, Files
+from controller.panels.cpanel.files import FEATURE, NEW, Files
 from controller.panels.cpanel.looks import Looks
 from controller.panels.cpanel.whm import ANSWER_BYTES, Call, Request, Whm
 from shared.errors import ShoplaunchError
@@ -86,11 +86,11 @@ class OwnFiles(Files):
         folder, name = posixpath.split(new)
         deed = Deed(lambda: self._own.upload(self._whole(folder), name, source))
         if self._size(new) != size:
-            raise deed.silence or self._reasons.of(f"putting {path} there", files=True)(deed.answer.text)
+            raise deed.silence or self._reasons.of(f"putting {path} there", FEATURE, files=True)(deed.answer.text)
         self._ensure_mode(new, mode)
         self._replace(new, path)
         if self._size(path) != size:
-            raise self._reasons.of(f"putting {path} in its place")("it is not there")
+            raise self._reasons.of(f"putting {path} in its place", FEATURE)("it is not there")
 
     def sha256(self, path: str) -> str | None:
         """Return the digest that was written down of a bundle of this size, None when there is none."""

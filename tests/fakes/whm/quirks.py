@@ -35,6 +35,7 @@ class Quirks:
     max_username_length: int = 47  # 47 MariaDB, 32 MySQL 5.7, 16 MySQL 5.6
     mysql_strength: int = 65
     createacct_strength: int = 65
+    shown_late: int = 0  # a new account is not there for so many looks
     unique_initial: int = 0  # first N characters of account names must be unique
 
     # -- homes, skeletons, files

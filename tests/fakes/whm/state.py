@@ -64,6 +64,7 @@ class Hosting:
     autossl_running: bool = False
     certificate: str = ""
     guard: threading.RLock = field(default_factory=threading.RLock, repr=False)
+    late: int = 0  # so many looks do not see it yet
 
     @property
     def home(self):
@@ -120,6 +121,9 @@ class State:
     def visible(self, token, user):
         """Return the account `user` when `token` may see it, else None."""
         account = self.accounts.get(user)
+        if account is not None and account.late > 0:
+            account.late -= 1
+            return None
         if account is None or token.everything:
             return account
         return account if token.user in (account.owner, account.user) else None

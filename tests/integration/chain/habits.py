@@ -74,6 +74,7 @@ ELSEWHERE = {
     "lockout_after": "the same: no login is tried again",
     "unique_initial": "only `createacct` asks, and WHMCS makes its accounts itself: an order by command",
     "createacct_strength": "the same",
+    "shown_late": "the same: the step waits until the account is shown",
     "fails": "a function of WHM that is out of order: `server check` says so in the server's words",
 }
 

@@ -144,7 +144,7 @@ def test_the_database_user_goes_even_when_the_panel_is_away_for_a_while(world, s
 
 
 @pytest.mark.parametrize("moment", ["received", "dropped", "restoring", "failed"])
-def test_a_cancelled_later_job_is_taken_back_and_nothing_of_it_stays(world, shop, moment):
+def test_a_cancelled_later_job_is_taken_back_and_nothing_of_it_stays(world, shop, secure, moment):
     if moment == "received":
         job = world.service.start_kind(shop.id, "https_on", {})
     else:
@@ -187,6 +187,24 @@ def test_https_is_on_when_the_front_page_is_there_and_http_leads_to_it(world, sh
     assert world.status(shop)["shop_url"] == f"https://shop.example.com:{secure.port}/"
     assert world.status(shop)["admin_url"].startswith("https://")
     nothing_left(world, job)
+
+
+@pytest.mark.parametrize("trouble", ["another name", "unknown authority"])
+def test_without_a_certificate_nothing_is_changed_and_the_reason_is_told(world, shop, secure, tls_authority, trouble):
+    spoil(world, secure, tls_authority, trouble)
+    job = world.service.start_kind(shop.id, "https_on", {})
+    world.work_later(300)
+    found = world.status(job)
+    assert (found["state"], found["error"]["code"]) == ("failed", "tls_missing"), found
+    assert "shop.example.com" in found["error"]["message"]
+    assert temporary_user(job) not in world.panel.users
+    assert world.job(shop).state == "live" and world.status(shop)["tls"] != "on"
+    # Once there is one, the same job does it
+    secure.use(tls_authority.issue("shop.example.com"))
+    object.__setattr__(world.config, "tls_ca", str(tls_authority.file))
+    world.service.retry(job.id)
+    world.work()
+    assert world.status(job)["state"] == "dropped"
 
 
 def spoil(world, secure, tls_authority, trouble):

@@ -13,7 +13,7 @@ from tests.integration.cpanel_jobs.world import CpanelWorld
 
 pytestmark = pytest.mark.root
 NEEDED = ("cpanel-api", "acct-summary", "list-accts", "create-acct")
-FEATURES = {"cron": "cron", "databases": "mysql", "php": "multiphp", "autossl": "autossl"}
+FEATURES = {"cron": "cron", "databases": "mysql", "files": "filemanager", "php": "multiphp", "autossl": "autossl"}
 
 
 def rows(world):
@@ -58,10 +58,18 @@ def test_a_privilege_the_token_lacks_is_named(world, missing):
     row = found[f"privilege {missing}"]
     assert (f"`{missing}`" in row.advice, row.essential) == (True, missing in ("cpanel-api", "acct-summary"))
     # What cannot be seen is not taken for being well
-    blind = {"feature cron", "databases", "cron", "php", "autossl"}
+    blind = {"feature cron", "databases", "files", "cron", "php", "autossl"}
     assert wrong(found) & blind == (blind if missing == "cpanel-api" else set())
     if missing == "cpanel-api":
         assert "not told" in found["feature cron"].message
+
+
+@pytest.mark.parametrize("missing", ["list-accts", "create-acct"])
+def test_what_nobody_may_need_is_a_note_and_marked_as_optional(world, missing):
+    with_token(world, [acl for acl in NEEDED if acl != missing])
+    found = rows(world)
+    assert {row.optional for name, row in found.items() if name in (f"privilege {missing}", "skeleton")} == {True}
+    assert not any(row.optional for name, row in found.items() if row.essential)
 
 
 def test_a_token_that_may_do_too_much_is_named(whm, world, world_of):

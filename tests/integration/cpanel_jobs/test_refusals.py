@@ -6,6 +6,7 @@ import pytest
 
 from controller.jobs.steps.drop import agent_files
 from controller.panels.base import Prepared
+from controller.panels.cpanel import accounts
 from shared.errors import ShoplaunchError
 from shared.job import cron_line
 
@@ -42,7 +43,10 @@ def untouched(world, hosting):
     assert not (Path(hosting.home) / ".shoplaunch").exists()
 
 
-@pytest.mark.parametrize(("feature", "word"), [("mysql", "databases"), ("cron", "cron"), ("multiphp", "PHP")])
+FEATURES = [("mysql", "databases"), ("cron", "cron"), ("multiphp", "PHP"), ("filemanager", "files")]
+
+
+@pytest.mark.parametrize(("feature", "word"), FEATURES)
 @pytest.mark.parametrize("language", ["en", "fa"])
 def test_a_feature_the_package_lacks_is_named(whm, world, feature, word, language):
     whm.quirks.language = language
@@ -105,6 +109,39 @@ def test_a_domain_in_another_account_is_refused_without_saying_whose_it_is(whm, 
     assert other.user not in failed(world, job, "domain_foreign").replace(other.domain, "")
     untouched(world, hosting)
     untouched(world, other)
+
+
+def test_a_token_without_the_privilege_for_accounts_is_named_and_not_the_domain(whm, world):
+    hosting = world.hosting()
+    kept = world.server().token_encrypted
+    acls = ("acct-summary", "list-accts", "create-acct")
+    world.change(token_encrypted=world.keys.encrypt(whm.token(world.owner, acls)))
+    job = world.sell(hosting)
+    assert "cpanel-api" in failed(world, job, "privilege_missing")
+    untouched(world, hosting)
+    world.change(token_encrypted=kept)
+    goes_on(world, job)
+
+
+@pytest.mark.parametrize("looks", [1, 7])
+def test_a_new_account_that_is_shown_late_is_waited_for(whm, world, monkeypatch, looks):
+    monkeypatch.setattr(accounts, "PAUSE_SECONDS", 0.01)
+    whm.quirks.shown_late = looks
+    user = whm.new_user()
+    job = world.order(server="cp1", account=user, domain=f"{user}.example.net", create_account=True)
+    world.work()
+    assert world.job(job).state == "dropped", world.status(job)
+    assert len(whm.calls.of("createacct")) == 1
+
+
+def test_a_new_account_that_is_never_shown_is_named(whm, world, monkeypatch):
+    monkeypatch.setattr(accounts, "PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr(accounts, "LATE_SECONDS", 0.1)
+    whm.quirks.shown_late = 1_000_000
+    user = whm.new_user()
+    with pytest.raises(ShoplaunchError) as caught:
+        world.server_panel().ensure_account(user, f"{user}.example.net", create=True, email="o@example.com")
+    assert (caught.value.code, user in caught.value.message) == ("panel_unverified", True)
 
 
 def test_an_account_of_the_system_is_refused(world):

@@ -2,6 +2,7 @@
 
 import pytest
 
+from controller.doctor import examine
 from controller.panels.cpanel.driver import CpanelPanel
 from controller.panels.cpanel.gate import OpenGate
 from controller.panels.cpanel.looks import side_by_side
@@ -70,6 +71,18 @@ def test_three_jobs_cost_one_failed_login_and_one_alarm_and_go_on_after_a_check(
     world.work_later(40, stride=20)
     assert [world.job(job).state for job in jobs] == ["dropped"] * 3, [world.status(job) for job in jobs]
     assert len(world.mail.alarms) == 1
+
+
+def test_doctor_tells_of_a_locked_server_and_does_not_sign_in(whm, world_of):
+    world = world_of()
+    whm.quirks.refuse_token = True
+    world.sell(world.hosting())
+    world.work()
+    asked = len(whm.calls.all)
+    [row] = [row for row in examine(world.config) if row.name.startswith("cp1")]
+    assert (row.name, row.ok, row.optional) == ("cp1: login", False, False)
+    assert "locked" in row.message and "`shoplaunch server check cp1`" in row.advice
+    assert len(whm.calls.all) == asked, "nothing goes out"
 
 
 def test_of_many_calls_with_an_unproven_token_one_is_made(whm, panel):

@@ -2,12 +2,14 @@
 
 import posixpath
 import time
+from functools import partial
 
 from tests.fakes.whm import hands
 from tests.fakes.whm.hands import FileError
 from tests.fakes.whm.registry import api2
 from tests.fakes.whm.texts import Refusal
 
+fileman = partial(api2, "Fileman", feature="filemanager")
 OPERATIONS = ("copy", "move", "rename", "chmod", "extract", "link", "unlink", "trash")
 
 
@@ -28,19 +30,19 @@ def _make(account, operation, args, default):
     return [{"path": posixpath.dirname(path), "name": name, "permissions": f"{mode:04o}"}]
 
 
-@api2("Fileman", "mkdir", ("name",), ("path", "permissions"), changes=True)
+@fileman("mkdir", ("name",), ("path", "permissions"), changes=True)
 def mkdir(_double, account, args):
     """Make a folder."""
     return _make(account, "mkdir", args, 0o755)
 
 
-@api2("Fileman", "mkfile", ("name",), ("path", "permissions"), changes=True)
+@fileman("mkfile", ("name",), ("path", "permissions"), changes=True)
 def mkfile(_double, account, args):
     """Make an empty file."""
     return _make(account, "mkfile", args, 0o644)
 
 
-@api2("Fileman", "fileop", ("op", "sourcefiles"), ("destfiles", "metadata", "doubledecode"), changes=True)
+@fileman("fileop", ("op", "sourcefiles"), ("destfiles", "metadata", "doubledecode"), changes=True)
 def fileop(double, account, args):
     """Do one thing to each of the sources, which are separated by commas."""
     if args["op"] not in OPERATIONS:

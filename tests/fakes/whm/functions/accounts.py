@@ -36,6 +36,7 @@ def create(double, user, domain, *, owner, plan, email, maxsql=None):
     hosting.php = double.engine.php_versions()[0]
     if quirks.php_block_at_birth:
         lang_php.choose(double, hosting, domain, hosting.document_root_path, hosting.php)
+    hosting.late = quirks.shown_late
     with state.guard:
         state.accounts[user] = hosting
     return hosting

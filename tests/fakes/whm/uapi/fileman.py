@@ -1,6 +1,7 @@
 """UAPI Fileman: text files, listings; no folder is made and nothing removed. Everything as the account itself."""
 
 import posixpath
+from functools import partial
 
 from tests.fakes.whm import hands
 from tests.fakes.whm.hands import FileError
@@ -8,6 +9,7 @@ from tests.fakes.whm.registry import uapi
 from tests.fakes.whm.texts import Refusal
 
 FALLBACK = "?"
+fileman = partial(uapi, "Fileman", feature="filemanager")
 
 
 def _charset(name):
@@ -32,7 +34,7 @@ def _failed(double, path, error):
     return Refusal("system", error=f"{path}: {error.text}")
 
 
-@uapi("Fileman", "save_file_content", ("file",), ("dir", "content", "from_charset", "to_charset", "fallback"),
+@fileman("save_file_content", ("file",), ("dir", "content", "from_charset", "to_charset", "fallback"),
       changes=True)  # fmt: skip
 def save_file_content(double, account, args):
     """Write a text file; what is no text in the character set is lost or refused."""
@@ -56,7 +58,7 @@ def _encode(args, source, target):
         raise Refusal("unencodable", name=target) from None
 
 
-@uapi("Fileman", "get_file_content", ("file",),
+@fileman("get_file_content", ("file",),
       ("dir", "from_charset", "to_charset", "update_html_document_encoding"))  # fmt: skip
 def get_file_content(double, account, args):
     """Read a text file; a character set that is left to be detected comes out wrong for anything but ASCII."""
@@ -86,7 +88,7 @@ def _shown(double, row, args):
     return row
 
 
-@uapi("Fileman", "list_files", (), ("dir", "types", "show_hidden", "include_permissions", "limit_to_list",
+@fileman("list_files", (), ("dir", "types", "show_hidden", "include_permissions", "limit_to_list",
       "only_these_files"))  # fmt: skip
 def list_files(double, account, args):
     """Return a folder's entries, in the one or the other shape."""
@@ -108,7 +110,7 @@ def list_files(double, account, args):
     return {"dirs": folders, "files": [row for row in rows if row["type"] != "dir"]}
 
 
-@uapi("Fileman", "get_file_information", ("path",), ("show_hidden", "include_permissions"))  # fmt: skip
+@fileman("get_file_information", ("path",), ("show_hidden", "include_permissions"))  # fmt: skip
 def get_file_information(double, account, args):
     """Return what there is at one path; that there is nothing is an answer, too."""
     path = hands.resolve(account, args["path"])
@@ -118,7 +120,7 @@ def get_file_information(double, account, args):
     return {"exists": double.quirks.number(1), **_shown(double, row, args)}
 
 
-@uapi("Fileman", "empty_trash", (), ("older_than",), changes=True)
+@fileman("empty_trash", (), ("older_than",), changes=True)
 def empty_trash(_double, account, _args):
     """Remove what was moved to the trash."""
     path = hands.resolve(account, ".trash")
@@ -126,7 +128,7 @@ def empty_trash(_double, account, _args):
         hands.run(account, "unlink", path, recursive=True)
 
 
-@uapi("Fileman", "upload_files", (), ("dir", "overwrite", "files"), changes=True, doors=("cpanel",))
+@fileman("upload_files", (), ("dir", "overwrite", "files"), changes=True, doors=("cpanel",))
 def upload_files(double, account, args):
     """Take binary files; a failure of one file is no failure of the call."""
     folder = hands.resolve(account, args.get("dir", ""))
