@@ -277,7 +277,9 @@ class Mover:
         except lease.Lost:
             raise
         except Exception as error:
-            LOG.exception("job %s: taking back", job.id)
+            # What a panel says is no fault of ours: a line is enough, however often it is tried
+            known = isinstance(error, ShoplaunchError)
+            LOG.warning("job %s: taking back: %s", job.id, error, exc_info=None if known else error)
             document = changes.as_document(error)
             return self._change(job.id, lambda c, now_job: _not_undone(c, now_job, document, now))
         return self._change(job.id, lambda connection, now_job: _undone(connection, now_job, done, now))

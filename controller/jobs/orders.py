@@ -214,7 +214,7 @@ def _insert(
 ) -> Job:
     known = jobs.find_by_order(connection, whose["order_key"])
     if known is not None:
-        return known
+        return _counting(known)
     _refuse_living(connection, order)
     job_id = new_id()
     values = {
@@ -252,8 +252,15 @@ def _refuse_living(connection: sa.Connection, order: Mapping[str, Any]) -> None:
 def _existing(connection: sa.Connection, order: Mapping[str, Any], key: str) -> Job:
     known = jobs.find_by_order(connection, key)
     if known is not None:
-        return known
+        return _counting(known)
     raise ShoplaunchError("domain_busy", f"another job for {order['domain']} or {order['account']} is under way")
+
+
+def _counting(known: Job) -> Job:
+    """Return the job this very order made. Raise ShoplaunchError `service_ending` when it is being taken back."""
+    if known.state == states.CANCELLED:
+        raise ShoplaunchError("service_ending", f"job {known.id} of this order was cancelled and is being taken back")
+    return known
 
 
 def order_key(order: Mapping[str, Any], signed_by: str) -> str:

@@ -55,7 +55,7 @@ def _find(panel: Panel, user: str) -> Account | None:
     try:
         return panel.find_account(user)
     except ShoplaunchError as error:
-        if error.code not in ("account_missing", "account_foreign", "account_invalid"):
+        if error.code not in ("account_missing", "account_renamed", "account_foreign", "account_invalid"):
             raise
         return None
 

@@ -151,7 +151,13 @@ def cancel(engine: sa.Engine, job_id: str, now: float) -> Job:
 def cancelling(job: Job, now: float) -> dict[str, Any]:
     """Return the columns of a job that is cancelled. Raises ShoplaunchError `illegal_transition`."""
     columns = {**moved(job, "cancel"), "error": None, "alarm": "", "wake_at": now}
-    facts = {"undo": undoing.WANTED, "undo_placed_at": None, "undo_heard_at": None, "cancelled_from": job.state}
+    facts: dict[str, Any] = {
+        "undo": undoing.WANTED,
+        "undo_placed_at": None,
+        "undo_heard_at": None,
+        "cancelled_from": job.state,
+    }
+    facts["undo_began_at"] = now
     return columns | changes.with_facts(job, **facts)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from controller.db import steps
 from controller.db.engine import reading
 from controller.db.jobs import Job
-from controller.jobs import acks, kinds, pull, putting_back, silence
+from controller.jobs import acks, kinds, pull, putting_back, silence, states
 from controller.jobs.steps import drop
 from controller.jobs.steps.work import Work
 from shared.errors import ShoplaunchError
@@ -20,6 +20,11 @@ TICKS = 3
 GRACE_SECONDS = 60
 #: Between two times of putting it there, whatever the account says.
 SOONEST_SECONDS = 5
+#: How long an agent is waited for that never ran, and one that did: its shop may have to be taken back by hand.
+NEVER_RAN_SECONDS = 3600.0
+RAN_SECONDS = 24 * 3600.0
+#: What a panel says of an account that is no longer there under its name.
+_GONE = ("account_missing", "account_renamed")
 
 
 def run(work: Work) -> dict[str, Any]:
@@ -28,18 +33,25 @@ def run(work: Work) -> dict[str, Any]:
     Where the agent never was, or has gone (maybe with the whole account), only what we made ourselves is left to
     remove; nothing of it goes with a shop that was complete before. Otherwise a valid job file and the cron line are
     made sure of: the agent hears 410 at its first event, or reads it in the file that answers through the panel, puts
-    everything back and removes itself.
+    everything back and removes itself. One that cron does not start for too long is not waited for any more.
     Raises ShoplaunchError of the panel.
     """
     facts, now = work.job.facts, work.tools.clock()
-    if "account" not in facts or not _is_anything_there(work):
-        found: dict[str, Any] = {"facts": {}, "kept": ""}
-        if work.job.kind != RESTORE:
-            kinds.forget_user(work)
-        elif not was_complete(work):
-            found = putting_back.run(work)
-        done = {**found["facts"], "undo": DONE, "undo_placed_at": None, "undo_heard_at": None}
-        return {"facts": done, "kept": found["kept"]}
+    if "account" not in facts:
+        return _done(work)
+    try:
+        sight = pull.left(work.tools.panel, work.account, work.job.id)
+        is_there = _is_anything_there(work, sight)
+    except ShoplaunchError as error:
+        if error.code not in _GONE:
+            raise
+        # Under its new name the agent hears at its next start that it is not wanted any more
+        return _done(work, error.message if error.code == "account_renamed" else "")
+    if not is_there:
+        return _done(work)
+    began, ran = float(facts.get("undo_began_at", now)), _ran(work, sight)
+    if now - began >= (RAN_SECONDS if ran else NEVER_RAN_SECONDS):
+        return _given_up(work, ran)
     placed = facts.get("undo_placed_at")
     if now >= _due_at(work.job, facts):
         if work.job.kind != RESTORE:
@@ -50,7 +62,36 @@ def run(work: Work) -> dict[str, Any]:
         _answer(work)
         work.tools.panel.ensure_cron(work.account, cron_line(work.job.id))
         placed = now
-    return {"facts": {"undo": PLACED, "undo_placed_at": placed}, "kept": ""}
+    return {"facts": {"undo": PLACED, "undo_placed_at": placed, "undo_began_at": began}, "kept": ""}
+
+
+def _done(work: Work, also_kept: str = "") -> dict[str, Any]:
+    """Remove what we made ourselves; return what `run` does."""
+    found: dict[str, Any] = {"facts": {}, "kept": ""}
+    if work.job.kind != RESTORE:
+        kinds.forget_user(work)
+    elif not was_complete(work):
+        found = putting_back.run(work)
+    over = {"undo_placed_at": None, "undo_heard_at": None, "undo_began_at": None}
+    kept = "; ".join(filter(None, [found["kept"], also_kept]))
+    return {"facts": {**found["facts"], **over, "undo": DONE}, "kept": kept}
+
+
+def _given_up(work: Work, ran: bool) -> dict[str, Any]:
+    """Take agent and cron line away: nobody starts it. Domain and account are free again."""
+    panel, account = work.tools.panel, work.account
+    panel.remove_cron(account, pull.marker(work.job.id))
+    panel.remove_agent(account)
+    kept = "cron never started the agent, which was removed"
+    if ran:
+        kept = f"cron starts the agent no more; what it had put into {account.document_root} and the database stays"
+    return _done(work, kept)
+
+
+def _ran(work: Work, sight: pull.Sight) -> bool:
+    """Tell whether the agent was ever at work in the account."""
+    ours = sight.state is not None and sight.state.get("job") == work.job.id
+    return ours or work.job.facts.get("cancelled_from") not in (states.RECEIVED, states.PREPARING, states.DROPPED)
 
 
 def wake_at(job: Job, facts: Mapping[str, Any], now: float) -> float:
@@ -86,13 +127,7 @@ def was_complete(work: Work) -> bool:
         return steps.of_job(connection, work.job.id)["agent"].state == steps.DONE
 
 
-def _is_anything_there(work: Work) -> bool:
+def _is_anything_there(work: Work, sight: pull.Sight) -> bool:
     panel, account = work.tools.panel, work.account
-    try:
-        sight = pull.left(panel, account, work.job.id)
-    except ShoplaunchError as error:
-        if error.code != "account_missing":
-            raise
-        return False
     ours = sight.state is not None and sight.state.get("job") == work.job.id
     return sight.cron_line or ours or JOB_FILE in (panel.list_folder(account, FOLDER) or ())

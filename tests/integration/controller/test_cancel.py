@@ -195,3 +195,51 @@ def test_cancelling_while_a_step_runs_ends_there(world):
     assert world.job(job).state == "cancelled"
     assert "ensure_cron" not in {call[0] for call in world.panel.calls}
     assert world.job(job).facts["undo"] == "done"
+
+
+def test_a_cron_that_never_fires_does_not_keep_domain_and_account(world):
+    job, agent = world.dropped()
+    world.service.cancel(job.id)
+    world.work_later(1800, stride=120)
+    assert world.job(job).facts["undo"] == "placed"
+    refused(lambda: world.order(email="other@example.com"), "domain_busy")
+    world.work_later(3600, stride=120)
+    found = world.job(job)
+    assert (found.facts["undo"], found.error["code"], found.wake_at) == ("done", "cancelled_kept", None)
+    assert not agent.folder.exists()
+    assert world.panel.crontabs.get("alice", OWN_LINES) == OWN_LINES
+    assert world.order(email="other@example.com").id != job.id
+
+
+def test_an_agent_that_was_at_work_is_waited_for_a_day_and_what_it_leaves_is_named(world):
+    job, agent = world.dropped()
+    agent.send("started")
+    world.service.cancel(job.id)
+    world.work_later(23 * 3600, stride=1800)
+    assert world.job(job).facts["undo"] == "placed"
+    world.work_later(2 * 3600, stride=1800)
+    found = world.job(job)
+    assert (found.facts["undo"], found.error["code"]) == ("done", "cancelled_kept")
+    assert agent.account.document_root in found.error["message"]
+    assert not agent.folder.exists()
+
+
+def test_an_account_that_has_another_name_now_keeps_nothing_busy(world):
+    job, _ = world.dropped()
+    world.service.cancel(job.id)
+    world.panel.accounts["bob"] = world.panel.accounts.pop("alice")
+    world.panel.fail("read_file", *["account_renamed"] * 20)
+    world.work()
+    found = world.job(job)
+    assert (found.facts["undo"], found.error["code"], found.domain_key) == ("done", "cancelled_kept", None)
+
+
+def test_the_very_order_whose_job_is_being_taken_back_is_refused_until_that_is_done(world):
+    job, agent = world.dropped()
+    agent.send("started")
+    world.service.cancel(job.id)
+    world.work()
+    refused(world.order, "service_ending")
+    agent.clean()
+    world.work()
+    assert world.order().id != job.id
