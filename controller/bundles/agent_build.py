@@ -103,7 +103,7 @@ def _download(folder: Path) -> None:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode != 0:
             code = "vendor_digest" if "DO NOT MATCH THE HASHES" in done.stderr else "agent_not_built"
-            last = (done.stderr.strip().splitlines() or ["pip failed"])[-1]
+            last = ((done.stderr.strip() or done.stdout.strip()).splitlines() or ["pip failed"])[-1]
             raise ShoplaunchError(code, last[:300])
         for wheel in Path(new).glob("*.whl"):
             wheel.replace(folder / wheel.name)

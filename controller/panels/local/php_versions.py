@@ -113,7 +113,6 @@ def _output(command: list[str]) -> str:
     except (OSError, subprocess.TimeoutExpired) as error:
         raise ShoplaunchError("panel_refused", f"{command[0]} cannot be run: {error}") from None
     if done.returncode != 0:
-        raise ShoplaunchError(
-            "panel_refused", f"{command[0]} ended with {done.returncode}: {done.stderr.strip()[-300:]}"
-        )
+        said = (done.stderr.strip() or done.stdout.strip())[-300:]
+        raise ShoplaunchError("panel_refused", f"{command[0]} ended with {done.returncode}: {said}")
     return done.stdout

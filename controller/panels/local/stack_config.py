@@ -117,10 +117,13 @@ def install_mariadb(folder: Path) -> None:
     fresh.mkdir(mode=0o700)
     os.chown(fresh, user.pw_uid, user.pw_gid)
     command = ["mariadb-install-db", "--no-defaults", "--user=mysql", f"--datadir={fresh}", "--skip-test-db"]
+    # Without it nothing is installed where neither this machine's name nor `localhost` resolves
+    command.append("--force")
     command += ["--auth-root-authentication-method=socket", "--auth-root-socket-user=root", f"--tmpdir={temporary}"]
     done = subprocess.run(command, check=False, capture_output=True, text=True, cwd="/")
     if done.returncode != 0:
-        raise ShoplaunchError("panel_refused", f"mariadb-install-db failed: {done.stderr.strip()[-500:]}")
+        said = " ".join(f"{done.stdout} {done.stderr}".split())[-800:]
+        raise ShoplaunchError("panel_refused", f"mariadb-install-db ended with {done.returncode}: {said}")
     fresh.rename(data)
 
 

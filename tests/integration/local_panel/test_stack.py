@@ -4,6 +4,7 @@ import http.client
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from shared.errors import ShoplaunchError
 from tests.local_server import as_user
 
 pytestmark = pytest.mark.root
+PROJECT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture
@@ -90,6 +92,49 @@ def test_what_does_not_start_is_said_with_its_own_words(directory):
         stack.start()
     assert failure.value.code == "panel_refused"
     assert "no-such-option" in str(failure.value)
+
+
+INSTALLING = """
+import sys
+from pathlib import Path
+from controller.panels.local import stack_config
+from shared.errors import ShoplaunchError
+try:
+    stack_config.install_mariadb(Path(sys.argv[1]))
+except ShoplaunchError as error:
+    print(error)
+"""
+
+
+def installed(folder, *words):
+    """Install MariaDB where, before that, the shell ran `words`; return what was said."""
+    script = [*words, 'exec "$@"']
+    command = [
+        "unshare",
+        "-m",
+        "-u",
+        "sh",
+        "-ec",
+        "; ".join(script),
+        "sh",
+        sys.executable,
+        "-c",
+        INSTALLING,
+        str(folder),
+    ]
+    return subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True).stdout
+
+
+def test_a_machine_whose_own_name_does_not_resolve_gets_its_database(directory):
+    assert installed(directory / "stack", "mount --bind /dev/null /etc/hosts", "hostname no-such-host-here") == ""
+    assert (directory / "stack" / "data" / "mysql").is_dir()
+
+
+def test_what_the_installer_says_on_standard_output_is_told(directory):
+    said = installed(directory / "stack", "mount --bind /dev/null /usr/sbin/mariadbd")
+    assert "panel_refused: mariadb-install-db ended with" in said
+    assert "mariadbd" in said
+    assert not (directory / "stack" / "data").exists()
 
 
 def test_a_chosen_port_is_never_one_the_system_gives_to_outgoing_connections():
