@@ -66,9 +66,12 @@ def _agent(config: Config) -> Iterator[Check]:
     path = config.agent / AGENT_FILE
     if not path.is_file() or not (config.agent / LAUNCHER_FILE).is_file():
         raise ShoplaunchError("agent_not_built", f"there is no agent in {config.agent}")
-    with zipfile.ZipFile(path) as archive:
-        known = archive.read("agent/keys.json").decode("ascii")
-        yield _version(config, archive)
+    try:
+        with zipfile.ZipFile(path) as archive:
+            known = archive.read("agent/keys.json").decode("ascii")
+            yield _version(config, archive)
+    except (zipfile.BadZipFile, KeyError, UnicodeDecodeError) as problem:
+        raise ShoplaunchError("agent_not_built", f"{path} is damaged: {problem}") from None
     newest = load_keys(config.keys).public_keys()[-1].hex()
     fits = newest in known
     yield Check("", fits, "knows the newest key" if fits else "does not know the newest key", "Run `shoplaunch init`.")
