@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import logging
 import os
+import pwd
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -27,6 +28,8 @@ FACT = "bundle_reader"
 SAME_MACHINE = ("local",)
 #: Agents work so much longer than a job is valid: their clocks may be behind.
 LEEWAY_SECONDS = 600.0
+#: Below are users of the system.
+FIRST_ACCOUNT = 1000
 _LOCK = ".readers.lock"
 #: In these an agent may be at work, or is about to be.
 OPEN = tuple(state for state in states.STATES if states.may(state, "agent_works"))
@@ -83,10 +86,23 @@ def _wanted(engine: sa.Engine, now: float) -> dict[str, set[int]]:
     with reading(engine) as connection:
         for job in jobs.restoring_on(connection, SAME_MACHINE, OPEN):
             over = job.expires_at is not None and now > job.expires_at + LEEWAY_SECONDS
-            user = job.facts.get(FACT)
-            if isinstance(user, int) and (job.state == states.PREPARING or not over):
+            user = _user_of(job)
+            if user is not None and (job.state == states.PREPARING or not over):
                 found.setdefault(job.bundle, set()).add(user)
     return found
+
+
+def _user_of(job: Job) -> int | None:
+    """Return the id of the account's user, None when the job reads no file here."""
+    known = job.facts.get(FACT)
+    if known is not None or job.state == states.PREPARING:
+        return known if isinstance(known, int) else None
+    # Put there by a version that let every account read bundles
+    try:
+        user = pwd.getpwnam(job.account).pw_uid
+    except KeyError:
+        return None
+    return user if user >= FIRST_ACCOUNT else None
 
 
 def _opened(path: Path, users: set[int]) -> set[int]:
