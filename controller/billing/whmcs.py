@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 from controller.billing import texts
 from controller.billing.base import About, Alarm, Billing, Handover, Unsettled
 from controller.billing.php_serialized import custom_variables
-from controller.billing.whmcs_api import NeverAsked, WhmcsApi, WhmcsError, is_off, items
+from controller.billing.whmcs_api import GaveUp, NeverAsked, WhmcsApi, WhmcsError, is_off, items
 from controller.billing.whmcs_settings import LINK, MAIL, SET, WhmcsSettings
 from controller.nouns import SITE
 from shared.errors import ShoplaunchError
@@ -25,9 +25,10 @@ LOG = logging.getLogger(__name__)
 RECEIVED, READY, DELAYED = (
     "Shoplaunch: request received", "Shoplaunch: shop ready", "Shoplaunch: shop delayed",
 )  # fmt: skip
-#: How long WHMCS may go on with a call whose answer is lost: its mail server and hooks take seconds. One that is slower
-#: was given up only after `timeout_seconds`, and has had those too.
+#: How long WHMCS may go on with a call whose answer is lost: its mail server and hooks take seconds.
 SETTLE_SECONDS = 15.0
+#: One that did not answer in time is slow now: no call lives longer than this on any web server we know of.
+SLOW_SECONDS = 600.0
 PAGE = 100
 #: So many of a client's mails are looked through for one of ours.
 MAX_MAILS = 1000
@@ -322,13 +323,14 @@ class Whmcs(Billing):
         if found:
             return found
         if left > 0:
-            raise Unsettled(_UNREACHABLE, "WHMCS did not answer and may still be at it", left)
+            # What it is still at may be there long before
+            raise Unsettled(_UNREACHABLE, "WHMCS did not answer and may still be at it", min(left, SETTLE_SECONDS))
         return act()
 
     def _do(self, about: About, what: str, action: str, **values: str | int) -> dict[str, Any]:
         """Change something; until when it may come by itself is known before, should no answer come."""
         settles, now = _settles(what), self._clock()
-        about.memory.put(settles, now + self._settings.timeout_seconds + SETTLE_SECONDS)
+        about.memory.put(settles, now + SLOW_SECONDS)
         try:
             answer = self._api.call(action, **values)
         except WhmcsError as error:
@@ -336,7 +338,8 @@ class Whmcs(Billing):
             raise _refusal(error) from None
         except ShoplaunchError as error:
             lost = error.code in (_UNREACHABLE, _TOO_LARGE) and not isinstance(error, NeverAsked)
-            about.memory.put(settles, self._clock() + SETTLE_SECONDS if lost else None)
+            wait = SLOW_SECONDS if isinstance(error, GaveUp) else SETTLE_SECONDS
+            about.memory.put(settles, self._clock() + wait if lost else None)
             raise
         about.memory.put(settles, None)
         return answer

@@ -10,7 +10,7 @@ from urllib.parse import urlencode, urlsplit
 
 from controller.billing.whmcs_settings import WhmcsSettings
 from controller.network import json_body
-from controller.network.failures import LARGE, NetworkError
+from controller.network.failures import LARGE, SLOW, NetworkError
 from controller.network.http_client import HttpClient, HttpRequest, Limits, Origin
 from controller.network.trust import trusted
 from controller.network.words import shown
@@ -22,6 +22,8 @@ MAX_ANSWER_BYTES = 8 * 1024 * 1024
 _REFUSALS = ("invalid ip", "invalid permissions", "authentication failed", "access denied", "api action")
 #: What tells success where the documented answer has no `result`.
 _UNMARKED = {"GetAdminUsers": "admin_users"}
+#: What a proxy answers that did not wait any longer.
+_TOO_SLOW = (504, 524)
 _FLAT = re.compile(r"\[([^\]]*)\]")
 
 
@@ -38,6 +40,10 @@ class NeverAsked(ShoplaunchError):
     """WHMCS cannot have done anything: it was not even connected to."""
 
 
+class GaveUp(ShoplaunchError):
+    """WHMCS, or a machine before it, was too slow to answer: it may be at it for long."""
+
+
 class WhmcsApi:
     """Calls actions. Holds nothing but the settings; secrets are read at each call, so they may be exchanged."""
 
@@ -48,8 +54,8 @@ class WhmcsApi:
         """Return the answer to `action`; empty values are left out.
 
         Raises WhmcsError when WHMCS says no; ShoplaunchError `whmcs_unreachable` when it is unknown what happened (as
-        NeverAsked when nothing has), `whmcs_answer_too_large` (unknown as well), `whmcs_refused` when we are not let
-        in or may not do this, `config_invalid`.
+        NeverAsked when nothing has, as GaveUp when it may go on for long), `whmcs_answer_too_large` (unknown as well),
+        `whmcs_refused` when we are not let in or may not do this, `config_invalid`.
         """
         secret, key = self._settings.secret(), self._settings.access_key()
         form = {name: str(value) for name, value in values.items() if value != ""}
@@ -59,9 +65,8 @@ class WhmcsApi:
         status, content = self._post(action, form)
         document = _document(content)
         if document is None:
-            raise ShoplaunchError(
-                "whmcs_unreachable", f"{action}: WHMCS answered {status} with something that is no JSON"
-            )
+            words = f"{action}: WHMCS answered {status} with something that is no JSON"
+            raise (GaveUp if status in _TOO_SLOW else ShoplaunchError)("whmcs_unreachable", words)
         if document.get("result") == "success" or ("result" not in document and _UNMARKED.get(action) in document):
             return document
         message = _harmless(str(document.get("message") or "no reason given"), secret, key)
@@ -83,7 +88,7 @@ class WhmcsApi:
         except NetworkError as problem:
             if problem.kind == LARGE:
                 raise ShoplaunchError("whmcs_answer_too_large", f"{action}: {problem.reason}") from None
-            kind = ShoplaunchError if problem.was_connected else NeverAsked
+            kind = NeverAsked if not problem.was_connected else GaveUp if problem.kind == SLOW else ShoplaunchError
             raise kind("whmcs_unreachable", f"{action}: {problem.reason}") from None
         return answer.status, answer.body
 
