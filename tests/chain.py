@@ -25,6 +25,8 @@ ACCESS_KEY = "key!@#$%.()*[]-_7"
 API_SECONDS = 10
 #: The agent's exit code where the next tick is to go on.
 NOT_YET = 1
+#: By which WHMCS signs what it tells.
+KEY = "whmcs"
 
 
 @dataclasses.dataclass
@@ -116,15 +118,18 @@ class Chain:
         for name, text in files.values():
             (self.whole.directory / name).write_text(text)
         settings = {setting: str(self.whole.directory / name) for setting, (name, _) in files.items()}
-        settings |= {"url": self.api.url, "identifier": IDENTIFIER, "admin": "support"}
+        settings |= {"url": self.api.url, "identifier": IDENTIFIER, "admin": "support", "key": KEY}
         lines = [f'{name} = "{value}"' for name, value in settings.items()]
         lines += ["department = 2", f"timeout_seconds = {API_SECONDS}", ""]
         self._settings.write_text("\n".join([self._settings.read_text("utf-8"), "[whmcs]", *lines]), "utf-8")
         self._restart()
-        key = self.secrets["the addon's secret"] = self.whole.world.json("key", "add", "whmcs")["secret"]
-        self.addon.activate(
-            controller_url=self.wire.url, api_key="whmcs", api_secret=key, products=f"{PRODUCT}={BUNDLE}"
-        )
+        key = self.secrets["the addon's secret"] = self.whole.world.json("key", "add", KEY)["secret"]
+        self.addon.activate(controller_url=self.wire.url, api_key=KEY, api_secret=key, products=f"{PRODUCT}={BUNDLE}")
+
+    def status(self, sold):
+        """Return what the controller says to WHMCS of the service."""
+        key = KEY, self.secrets["the addon's secret"]
+        return self.whole.signed("GET", f"/api/v1/services/{sold.service}", key=key).json()
 
     def _settings_back(self, text):
         self._settings.write_text(text, "utf-8")

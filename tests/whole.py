@@ -177,16 +177,18 @@ class Whole:
         wait_for(is_ours, "somebody else holds the job's lease")
         assert Worker(engine, self.service.tools_for, lambda: time.time() + seconds).advance(job["id"])
 
-    def signed(self, method, path, document=None, event=None):
-        """Send a signed request of billing; return the response."""
-        self._key = self._key or self.world.json("key", "add", KEY)["secret"].encode("ascii")
+    def signed(self, method, path, document=None, event=None, key=None):
+        """Send a request signed by billing's `key` (name, secret), a key of its own by default; return the response."""
+        if key is None:
+            self._key = self._key or self.world.json("key", "add", KEY)["secret"]
+        name, secret = key or (KEY, self._key)
         body = b"" if document is None else json.dumps(document).encode()
         event, stamp = event or str(uuid.uuid4()), str(int(time.time()))
         headers = {
-            "X-Shoplaunch-Key": KEY,
+            "X-Shoplaunch-Key": name,
             "X-Shoplaunch-Timestamp": stamp,
             "X-Shoplaunch-Event": event,
-            "X-Shoplaunch-Signature": signature(self._key, stamp, event, method, path, body),
+            "X-Shoplaunch-Signature": signature(secret.encode("ascii"), stamp, event, method, path, body),
             "Content-Type": "application/json",
         }
         return requests.request(method, self.world.url + path, data=body, headers=headers, timeout=120)

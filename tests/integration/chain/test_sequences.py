@@ -54,7 +54,7 @@ def test_an_acceptance_alone_builds_nothing(chain, server):
     sold = chain.order(server)
     chain.addon.accept(sold.order)
     chain.tell(sold)
-    status = chain.whole.signed("GET", f"/api/v1/services/{sold.service}").json()
+    status = chain.status(sold)
     assert status["waiting_for"] == "module_created"
     assert chain.find(sold) is None
     assert chain.tickets(sold) == chain.mails(sold) == []
@@ -67,7 +67,7 @@ def test_where_acceptance_is_waited_for_nothing_is_built_before_both_have_come(c
     before, after = steps if first == "created" else reversed(steps)
     before()
     chain.tell(sold)
-    status = chain.whole.signed("GET", f"/api/v1/services/{sold.service}").json()
+    status = chain.status(sold)
     assert status["waiting_for"] == {"created": "accepted", "accepted": "module_created"}[first]
     assert chain.find(sold) is None
     if first == "created":

@@ -37,8 +37,7 @@ def test_the_title_a_client_chooses_becomes_the_variant_of_the_job_and_of_the_sh
 
 def test_a_choice_the_bundle_does_not_have_builds_nothing_and_is_told(chain, server):
     sold = chosen(chain, server, "Tea huose")
-    path = f"/api/v1/services/{sold.service}"
-    error = wait_for(lambda: chain.whole.signed("GET", path).json().get("error"), chain.addon.log)
+    error = wait_for(lambda: chain.status(sold).get("error"), chain.addon.log)
     assert error["code"] == "order_invalid"
     assert "it has: midnight (Midnight), standard (Standard), tea (Tea house)" in error["message"]
     assert chain.find(sold) is None
