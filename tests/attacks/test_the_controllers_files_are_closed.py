@@ -19,7 +19,9 @@ from tests.attacks.table import attack
 
 COMMAND = str(Path(sys.executable).parent / "shoplaunch")
 #: Users of the machine go through to a file whose name they know; they cannot list these folders.
-WAYS = {".", "bundles"}
+WAYS = {".", "bundles", "agents"}
+#: There every agent of the machine reports, and proves itself by its token.
+DOORS = "agents"
 
 
 @pytest.fixture
@@ -44,7 +46,14 @@ def open_to_others(folder):
     be open for writing if the folder above it were not closed."""
     found, ways = {}, {folder.parent}
     for path in [folder, *sorted(folder.rglob("*"))]:
-        name, mode = str(path.relative_to(folder)), stat.S_IMODE(path.lstat().st_mode)
+        try:
+            kind = path.lstat().st_mode
+        except FileNotFoundError:
+            # Under another name a moment later
+            continue
+        if stat.S_ISLNK(kind) or (stat.S_ISSOCK(kind) and path.parent == folder / DOORS):
+            continue
+        name, mode = str(path.relative_to(folder)), stat.S_IMODE(kind)
         others = mode & 0o077 & ~(0o011 if name in WAYS else 0)
         ways |= {path} if path.is_dir() and mode & 0o011 and path.parent in ways else set()
         if others & 0o022 or (others and path.parent in ways):
