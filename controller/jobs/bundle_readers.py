@@ -31,8 +31,8 @@ LEEWAY_SECONDS = 600.0
 #: Below are users of the system.
 FIRST_ACCOUNT = 1000
 _LOCK = ".readers.lock"
-#: In these an agent may be at work, or is about to be.
-OPEN = tuple(state for state in states.STATES if states.may(state, "agent_works"))
+#: In these an agent may be at work, or is about to be; one that could tell nobody may come once more to tidy up.
+OPEN = (*(state for state in states.STATES if states.may(state, "agent_works")), states.FINISHING)
 
 
 def renew(engine: sa.Engine, folder: Path, now: float, name: str | None = None) -> Mapping[str, set[int]]:

@@ -18,7 +18,7 @@ QUESTIONS = {
     "the accounts of a server": lambda c: jobs.accounts_with_jobs(c, "web1"),
     "how often cron runs on a server": lambda c: jobs.last_cron_seconds(c, "web1"),
     "whether a server lets nothing out": lambda c: jobs.last_was_unheard(c, "web1"),
-    "the job of a service": lambda c: jobs.find_service(c, "4711"),
+    "the job of a service": lambda c: jobs.find_service(c, "4711", "whmcs"),
     "the jobs of a shop": lambda c: jobs.children(c, "job00001"),
     "the steps of some jobs": lambda c: steps.of_jobs(c, ["job00001", "job00002"]),
     "the newest of the audit log": lambda c: access.list_audit(c, 50, 0),
