@@ -127,10 +127,10 @@ class Accounts:
             )
         )  # fmt: skip
         looks.forget_seen()
-        if deed.said_done:
-            self._await(looks)
         if looks.sharing:
             self.see_first(user, domain)
+        if deed.said_done:
+            self._await(looks)
         if _summary(looks) is not None:
             told = deed.answer.data if isinstance(deed.answer.data, dict) else {}
             return tuple(_host_names([told.get(f"nameserver{number}") for number in ("", "2", "3", "4")]))
@@ -149,8 +149,9 @@ class Accounts:
         """Wait until the panel shows the account it made, LATE_SECONDS at most."""
         end = time.monotonic() + LATE_SECONDS
         while _summary(looks) is None and time.monotonic() < end:
-            time.sleep(PAUSE_SECONDS)
+            # What else was seen is of an account that was not there yet
             looks.forget_seen()
+            time.sleep(PAUSE_SECONDS)
 
     def _account(self, user: str, domain: str) -> Account:
         looks = self._looks_of(user)
