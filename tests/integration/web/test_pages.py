@@ -58,7 +58,7 @@ def test_signing_in_leads_to_the_page_that_was_wanted_but_never_to_another_host(
 def test_a_wrong_password_and_a_wrong_user_look_the_same(site, user, password):
     answer = sign_in(site, requests.Session(), user, password)
     assert answer.status_code == 401
-    assert "User or password is wrong." in answer.text
+    assert "User, password or code is wrong." in answer.text
 
 
 def test_too_many_wrong_passwords_have_to_wait_and_the_right_one_too(site):
