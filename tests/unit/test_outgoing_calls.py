@@ -19,6 +19,9 @@ REACHING = ("socket", "create_connection", "getaddrinfo", "gethostbyname", "geth
 OWN_MACHINE = {
     "controller/jobs/visits.py": "asks whether an address is one of this machine's",
     "shared/database_socket.py": "a Unix socket, whose peer it judges before a byte is sent",
+    "shared/controller_socket.py": "the same; what comes in through it is bounded where it is read",
+    "controller/web/support/agent_socket.py": "listens at a Unix socket, and sees whether one still listens",
+    "controller/bundles/private_server.py": "holds a name of a Unix socket, so that no other takes the same user",
     "controller/panels/local/stack.py": "finds a free port",
     "controller/panels/local/stack_processes.py": "sees whether a daemon of its own listens",
     "controller/panels/local/php_fpm.py": "sees whether PHP listens",
