@@ -25,6 +25,7 @@ from controller.db.tables import servers
 from controller.jobs.service import Service
 from controller.keys import load_keys
 from controller.web.app import create_app
+from controller.web.support.agent_socket import listen
 from tests.fakes.whm.double import WhmDouble
 from tests.fakes.whm.state import Token
 from tests.whole import Whole, wait_for
@@ -89,17 +90,23 @@ class Clock:
 
 
 class Answering:
-    """The pages of `service`, at the port its agents know."""
+    """The pages of `service`, at the port and the socket its agents know."""
 
     def __init__(self, config, service):
         logging.getLogger("werkzeug").setLevel(logging.ERROR)
         port = int(config.public_url.rpartition(":")[2])
-        self._server = make_server("127.0.0.1", port, create_app(config, service), threaded=True)
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        app, self._listener = create_app(config, service), listen(config.agent_door)
+        door = {"host": f"unix://{config.agent_door}", "port": 0, "fd": self._listener.fileno()}
+        doors = ({"host": "127.0.0.1", "port": port}, door)
+        self._servers = [make_server(**one, app=app, threaded=True) for one in doors]
+        for server in self._servers:
+            threading.Thread(target=server.serve_forever, daemon=True).start()
 
     def close(self):
-        self._server.shutdown()
-        self._server.server_close()
+        for server in self._servers:
+            server.shutdown()
+            server.server_close()
+        self._listener.close()
 
 
 class Machine(Whole):
