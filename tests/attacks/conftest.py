@@ -4,6 +4,7 @@ import pytest
 
 from controller.db.engine import make_engine
 from controller.db.migrate import upgrade
+from controller.jobs import worker
 from tests.integration.controller.world import World
 from tests.web_site import Site
 
@@ -17,6 +18,16 @@ def world(tmp_path):
     yield made
     made.close()
     engine.dispose()
+
+
+@pytest.fixture
+def running(world, monkeypatch):
+    """The world's worker, at work; should its loop end, the test goes on."""
+    monkeypatch.setattr(worker, "POLL_SECONDS", 0.01)
+    world.worker = world.service.worker(lambda _why: None)
+    world.worker.start()
+    yield world.worker
+    world.worker.stop()
 
 
 @pytest.fixture(scope="module")
