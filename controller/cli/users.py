@@ -44,11 +44,14 @@ def _set_password(name: str, password_file: TextIO | None) -> None:
 @click.option("--role", type=click.Choice(ROLES), help="What NAME may do; default: administer.")
 @errors_shown
 def add_user(name: str, password_file: TextIO | None, role: str | None) -> None:
-    """Add operator NAME, or give NAME another password.
+    """Add operator NAME; one who is there keeps the password (see `shoplaunch user password`).
 
     Who may look sees everything; operate: also retries, cancels and sends orders again; administer: also closes shops
     and sets their passwords.
     """
+    if name in installation.operators(load_config()):
+        words = f"the operator {name} is there; `shoplaunch user password {name}` gives another password"
+        raise ShoplaunchError("name_taken", words)
     _set_password(name, password_file)
     if role is not None:
         installation.set_role(load_config(), name, role)

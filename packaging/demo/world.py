@@ -121,7 +121,7 @@ class World:
             login["password"] = new_password()
             given = self.directory / "operator.password"
             write_durably(given, login["password"].encode("ascii"), 0o600)
-            self.run("user", "add", login["user"], "--password-file", str(given))
+            self.run("user", "password", login["user"], "--yes", "--password-file", str(given))
             given.unlink()
         write_durably(remembered, json.dumps(login).encode("utf-8"), 0o600)
         return login

@@ -94,6 +94,7 @@ def test_the_last_operator_stays(home):
     assert "in_use" in command(environment, "user", "remove", "omid", "--yes", code=1)
     assert "user_unknown" in command(environment, "user", "remove", "nora", "--yes", code=1)
     assert "user_unknown" in command(environment, "user", "password", "nora", "--yes", code=1)
+    assert "name_taken" in command(environment, "user", "add", "omid", code=1)
     assert installation.operators(config) == ["omid"]
     assert "omid" in command(environment, "user", "list")
     with pytest.raises(ShoplaunchError):
