@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 
 from flask import Flask, make_response, render_template, request
-from werkzeug.exceptions import HTTPException, InternalServerError
+from gunicorn.http.errors import ParseException
+from werkzeug.exceptions import BadRequest, HTTPException, InternalServerError
 from werkzeug.wrappers import Response
 
 from controller.web import problems
@@ -21,6 +22,7 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(ShoplaunchError, known)
     app.register_error_handler(HTTPException, by_http)
     app.register_error_handler(InternalServerError, unexpected)
+    app.register_error_handler(ParseException, malformed)
 
 
 def known(error: ShoplaunchError) -> Response:
@@ -43,6 +45,11 @@ def by_http(error: HTTPException) -> Response:
     if error.description == "csrf":
         return _page(gettext("Please try again"), gettext("The form was too old or not of this session."), 400)
     return _page(gettext("That did not work"), str(error.name), error.code or 500)
+
+
+def malformed(_error: ParseException) -> Response:
+    """Answer a request whose body the server cannot read: its chunks are none."""
+    return by_http(BadRequest())
 
 
 def unexpected(error: InternalServerError) -> Response:

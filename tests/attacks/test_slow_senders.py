@@ -16,6 +16,12 @@ from tests.web_site import an_order
 THREADS = 8
 SECONDS = 40
 POST = b"POST /api/v1/agent/events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer x\r\n"
+#: Whoever it is of, its body is read: what it is signed by is looked at afterwards.
+ORDER = (
+    b"POST /api/v1/orders HTTP/1.1\r\nHost: x\r\nX-Shoplaunch-Key: billing\r\nX-Shoplaunch-Timestamp: %d\r\n"
+    b"X-Shoplaunch-Event: 11111111-1111-1111-1111-111111111111\r\nX-Shoplaunch-Signature: v1=" + 64 * b"0" + b"\r\n"
+)
+CHUNKED = ORDER + b"Transfer-Encoding: chunked\r\n\r\n"
 PARTS = {
     "nothing": b"",
     "half a line": b"GET /heal",
@@ -25,6 +31,13 @@ PARTS = {
     "a terabyte": POST + b"Content-Length: 1099511627776\r\n\r\n{",
     "a page with a terabyte": b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 1099511627776\r\n\r\n{",
     "a second request": b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\nGET /heal",
+    # What may pass for whole where it is counted, and is not where it is read
+    "a size with noughts": CHUNKED + b"0000000FF\r\n" + 15 * b"x" + b"\r\n0\r\n\r\n",
+    "a long extension": CHUNKED + b"5;" + 310 * b"x",
+    "an extension and half a chunk": CHUNKED + b"5;" + 250 * b"x" + b"\r\nab",
+    "a bare line feed": CHUNKED + b"5\n",
+    "a length with noughts": ORDER + b"Content-Length: 0000000000000000500\r\n\r\n{",
+    "headers without end": b"GET /healthz HTTP/1.1\r\nHost: x\r\n" + 9 * (b"A: " + 8000 * b"a" + b"\r\n"),
 }
 
 
@@ -34,7 +47,7 @@ def open_to(site, count, part):
     with contextlib.ExitStack() as stack:
         found = [stack.enter_context(socket.create_connection(("127.0.0.1", site.port), SECONDS)) for _ in range(count)]
         for connection in found:
-            connection.sendall(part)
+            connection.sendall(part.replace(b"%d", b"%d" % time.time(), 1))
         yield found
 
 
@@ -119,3 +132,14 @@ def test_a_refusal_of_megabytes_is_read_by_who_sends_them_first(site):
     body = json.dumps(an_order(first_name="x" * 3 * 1024 * 1024)).encode()
     refused = site.signed("POST", "/api/v1/orders", body, event=str(uuid.uuid4()))
     assert (refused.status_code, refused.json()["code"]) == (413, "body_too_large")
+
+
+@pytest.mark.parametrize(
+    "chunks", [b"-1\r\nabc", b" 5\r\nhello\r\n0\r\n\r\n", b"5\r\nhelloXX0\r\n\r\n", b"5;\x01\r\nhello"]
+)
+def test_a_body_that_cannot_be_read_is_the_senders_fault(site, chunks):
+    head = CHUNKED.replace(b"Transfer", b"Connection: close\r\nTransfer", 1)
+    with open_to(site, 1, head + chunks) as (connection,):
+        connection.shutdown(socket.SHUT_WR)
+        assert b" 500 " not in answer(connection)
+    assert "InvalidChunk" not in site.log()

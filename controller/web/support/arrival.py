@@ -11,7 +11,7 @@ _END = b"\r\n\r\n"
 _LENGTH = re.compile(rb"\r\ncontent-length[ \t]*:[ \t]*([0-9]{1,15})[ \t]*\r\n", re.I)
 _CHUNKED = re.compile(rb"\r\ntransfer-encoding[ \t]*:", re.I)
 _EXPECTS = re.compile(rb"\r\nexpect[ \t]*:[ \t]*100-continue[ \t]*\r\n", re.I)
-_CHUNK = re.compile(rb"([0-9a-fA-F]{1,8})[^\r\n]{0,200}\r\n")
+_CHUNK = re.compile(rb"([0-9a-fA-F]{1,16})(?![0-9a-fA-F])[^\r\n]{0,200}\r\n")
 #: No line that begins a chunk is longer.
 _CHUNK_LINE = 300
 

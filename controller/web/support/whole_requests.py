@@ -10,6 +10,7 @@ import time
 from functools import partial
 from typing import Any
 
+from gunicorn.http.unreader import Unreader
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
 from controller.web.support.arrival import Arrival
@@ -32,6 +33,15 @@ PIECE_BYTES = 64 * 1024
 _GO_ON = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
+class _Arrived(Unreader):  # type: ignore[misc]
+    """What has arrived of a request, and then its end: whoever reads it may find more missing than was counted here,
+    and no thread waits for that."""
+
+    def chunk(self, _size_hint: int | None = None) -> bytes:
+        """See Unreader.chunk."""
+        return b""
+
+
 class Connection(TConn):  # type: ignore[misc]
     """A connection whose next request is read before a thread takes it."""
 
@@ -48,6 +58,8 @@ class Connection(TConn):  # type: ignore[misc]
         """See TConn.init; called by the thread before each request."""
         super().init()
         self.sock.settimeout(STEP_SECONDS)
+        if not isinstance(self.parser.unreader, _Arrived):
+            self.parser.unreader = _Arrived()
         if self.arrival is not None:
             self.parser.unreader.unread(bytes(self.arrival.data))
             self.arrival = None
