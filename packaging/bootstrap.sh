@@ -96,3 +96,11 @@ if [ ! -x .venv/bin/python ] || [ ! -x .venv/bin/shoplaunch ] || ! sha256sum --s
     .venv/bin/python -m pip install -q --disable-pip-version-check --no-deps -e .
     sha256sum "$lock" pyproject.toml >"$stamp"
 fi
+
+# What finds barriers in pages: tests hand its script to the browser, and nothing imports its Python
+axe=tests/browser/axe.lock
+if [ "$wanted" = test ] && ! sha256sum --status -c .venv/axe.sha256 2>/dev/null; then
+    .venv/bin/python -m pip install -q --disable-pip-version-check --no-deps --require-hashes --upgrade \
+        --target .venv/axe -r "$axe"
+    sha256sum "$axe" >.venv/axe.sha256
+fi

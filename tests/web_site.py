@@ -148,11 +148,11 @@ class Site:
         """Nobody has to wait any more before the next login."""
         self.service._throttle.succeeded(OPERATOR, "127.0.0.1")
 
-    def signed_in(self):
-        """Return a session of the operator."""
+    def signed_in(self, user=OPERATOR):
+        """Return a session of the operator `user`."""
         browser = requests.Session()
         page = browser.get(self.url + "/admin/login", timeout=WAIT_SECONDS)
-        form = {"user": OPERATOR, "password": PASSWORD, "csrf_token": csrf_of(page.text)}
+        form = {"user": user, "password": PASSWORD, "csrf_token": csrf_of(page.text)}
         answer = browser.post(self.url + "/admin/login", data=form, timeout=WAIT_SECONDS)
         assert answer.url.endswith("/admin/jobs"), answer.text
         return browser

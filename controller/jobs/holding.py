@@ -7,13 +7,19 @@ from string import Template
 
 from controller.nouns import word
 
-#: language -> (writing direction, title, text)
+#: language -> (writing direction, title, text, link to the same page)
 _TEXTS = {
-    "en": ("ltr", "This $noun opens soon", "It is being set up right now. This page turns into the $noun by itself."),
+    "en": (
+        "ltr",
+        "This $noun opens soon",
+        "The $noun is being set up right now, which takes a few minutes.",
+        "Look again",
+    ),
     "fa": (
         "rtl",
         "این $noun به‌زودی باز می‌شود",
-        "$noun همین حالا در حال آماده‌سازی است. این صفحه خودش به $noun تبدیل می‌شود.",
+        "$noun همین حالا در حال آماده‌سازی است و این کار چند دقیقه زمان می‌برد.",
+        "نگاه دوباره",
     ),
 }
 
@@ -22,6 +28,6 @@ def holding_page(language: str, noun: str) -> str:
     """Return the page of a `noun` (controller.nouns) in the client's `language` (two letters), else in English."""
     language = language if language in _TEXTS else "en"
     direction, *texts = _TEXTS[language]
-    title, text = (Template(one).substitute(noun=word(noun, language)) for one in texts)
+    title, text, again = (Template(one).substitute(noun=word(noun, language)) for one in texts)
     template = resources.files("controller.jobs").joinpath("holding.html").read_text("utf-8")
-    return Template(template).substitute(language=language, direction=direction, title=title, text=text)
+    return Template(template).substitute(language=language, direction=direction, title=title, text=text, again=again)

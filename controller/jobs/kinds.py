@@ -45,7 +45,7 @@ def start(
     `given` are values the kind needs; `admin.password` is kept as its hash alone.
     Raises ShoplaunchError `kind_unsupported`, `illegal_transition`, `order_invalid`, `domain_busy`, `bundle_*`.
     """
-    _check(parent, kind)
+    check(parent, kind)
     kept = parent.later or _of_bundle(bundles, parent)
     entry = _entry(parent, kept, kind)
     private = {
@@ -102,7 +102,8 @@ def _of_bundle(bundles: Bundles, parent: Job) -> dict[str, Any]:
     return later.of_manifest(bundles.manifest(bundles.get(parent.bundle)), admin_folder)
 
 
-def _check(parent: Job, kind: str) -> None:
+def check(parent: Job, kind: str) -> None:
+    """Raise ShoplaunchError `kind_unsupported` or `illegal_transition` for a shop that takes no job of `kind`."""
     if kind not in SMALL_KINDS or parent.kind != RESTORE:
         raise ShoplaunchError("kind_unsupported", f"a job of kind {parent.kind} has no later job {kind[:30]!r}")
     if parent.state != states.LIVE or parent.ended_at is not None:

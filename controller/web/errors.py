@@ -44,7 +44,8 @@ def by_http(error: HTTPException) -> Response:
         return _page(gettext("Not found"), gettext("There is nothing at this address."), 404)
     if error.description == "csrf":
         return _page(gettext("Please try again"), gettext("The form was too old or not of this session."), 400)
-    return _page(gettext("That did not work"), str(error.name), error.code or 500)
+    text = gettext("This address takes no such request (%(name)s).", name=error.name)
+    return _page(gettext("That did not work"), text, error.code or 500)
 
 
 def malformed(_error: ParseException) -> Response:

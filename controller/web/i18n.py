@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urlencode
 
 import flask_babel
-from flask import Flask, Response, current_app, g, has_request_context, request
+from flask import Flask, Response, current_app, g, has_request_context, request, url_for
 from flask_babel import Babel, format_datetime, format_timedelta, get_locale
 from markupsafe import Markup
+from werkzeug.exceptions import HTTPException
 
 from controller.jalali import MONTHS, to_jalali
 from controller.web.context import service
@@ -36,6 +38,33 @@ def select_language() -> str:
         if wish in LANGUAGES:
             return str(wish)
     return request.accept_languages.best_match(list(LANGUAGES)) or "en"
+
+
+def in_language(code: str) -> str:
+    """Return a link to this page in the language `code`: its filters and page number stay.
+
+    Only a query, so that it leads to no other host whatever the address was. Where nothing but a form leads, it is the
+    list of jobs.
+    """
+    if not _answers_get():
+        return url_for("admin.jobs", lang=code)
+    kept = [(name, value) for name, value in request.args.items(multi=True) if name != "lang"]
+    return "?" + urlencode([*kept, ("lang", code)])
+
+
+def this_page() -> str:
+    """Return the path and query of the request, as a link to the same page."""
+    return request.full_path.rstrip("?")
+
+
+def _answers_get() -> bool:
+    if request.method in ("GET", "HEAD"):
+        return True
+    try:
+        current_app.create_url_adapter(request).match(method="GET")  # type: ignore[union-attr]
+    except HTTPException:
+        return False
+    return True
 
 
 def language() -> str:
@@ -138,6 +167,8 @@ def init_app(app: Flask) -> None:
     app.jinja_env.globals.update(
         took=took,
         language=language,
+        in_language=in_language,
+        this_page=this_page,
         languages=LANGUAGES,
         direction=lambda: "rtl" if language() in RIGHT_TO_LEFT else "ltr",
     )

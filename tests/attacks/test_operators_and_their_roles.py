@@ -28,6 +28,7 @@ NEEDED = {
     ("admin.audit_log", "GET"): "look", ("admin.logout", "POST"): "look",
     ("admin.retry", "POST"): "operate", ("admin.confirm_cancel", "GET"): "operate", ("admin.cancel", "POST"): "operate",
     ("admin.undo_cancel", "POST"): "operate", ("admin.begin_later", "POST"): "operate",
+    ("admin.confirm_later", "GET"): "operate",
     ("admin.confirm_resend", "GET"): "operate", ("admin.resend", "POST"): "operate",
     ("admin.confirm_dismiss", "GET"): "operate", ("admin.dismiss", "POST"): "operate",
 }  # fmt: skip
@@ -74,6 +75,7 @@ def house(tmp_path_factory):
 def routes(app):
     """Yield (endpoint, method, a path) of every route."""
     values = {"job_id": "none", "number": 1, "token": "x", "service_id": "x", "name": "x", "filename": "icon.svg"}
+    values["kind"] = "https_on"
     with app.test_request_context():
         from flask import url_for
 
@@ -125,6 +127,7 @@ def test_every_route_asks_who_it_is(house):
 def test_what_is_taken_from_clients_needs_an_administrator(house, kind):
     path = "/admin/jobs/none/later"
     assert ask(house.signed_in("operate"), "POST", path, kind=kind).status_code == 403
+    assert ask(house.signed_in("operate"), "GET", f"{path}/{kind}").status_code == 403
     assert ask(house.signed_in("operate"), "POST", path, kind="https_on").status_code == 404
     assert ask(house.signed_in("administer"), "POST", path, kind=kind).status_code == 404
 

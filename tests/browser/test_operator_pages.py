@@ -4,9 +4,11 @@ import time
 
 import pytest
 from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
 
 from shared.events import make_event
 from tests.browser.chrome import chrome, complaints
+from tests.browser.states import LATER
 from tests.browser.waiting import attribute_of, click, shows, text_of, until
 from tests.web_site import OPERATOR, PASSWORD
 
@@ -100,6 +102,22 @@ def test_cancel_asks_first_and_can_be_taken_back(site, browser):
     until(browser, lambda: state_of(browser) == "preparing")
 
 
+@pytest.mark.parametrize("javascript", [True, False], ids=["scripts", "no-scripts"])
+def test_closing_a_shop_asks_first_also_by_keyboard(site, javascript):
+    job = site.put(site.order(), "live", later=LATER, domain_key=None, account_key=None)
+    with chrome(javascript=javascript) as driver:
+        sign_in(site, driver)
+        open_job(site, driver, job)
+        until(driver, lambda: driver.find_element(By.ID, "remove")).send_keys(Keys.ENTER)
+        shows(driver, "h1", "Close this shop?")
+        said = text_of(driver, "main")
+        assert job.domain in said and "Visitors see that the shop is closed" in said
+        assert site.service.later_jobs(job.id) == []
+        driver.find_element(By.ID, "confirm").send_keys(Keys.ENTER)
+        shows(driver, "p.note", "The job has begun.")
+        assert [child.kind for child in site.service.later_jobs(job.id)] == ["remove"]
+
+
 def test_the_language_switch_turns_the_page_and_stays(site, browser):
     job = site.order()
     open_job(site, browser, job)
@@ -145,13 +163,13 @@ def test_the_client_sees_progress_live_and_the_shop_at_the_end(site, browser):
     )
 
 
-def test_without_scripts_the_clients_page_still_looks_again(site):
+def test_without_scripts_the_clients_page_looks_again_when_asked(site):
     job = site.put(site.order(), "restoring", percent=20)
     address = site.service.service_status(site.service.get_job(job.id))["status_url"]
     with chrome(javascript=False) as driver:
         driver.get(address)
-        driver.execute_script("window.untouched = true")
         site.put(job, "live", percent=100, facts={"shop_url": f"http://{job.domain}/"})
+        shows(driver, "h1", "Your shop is being prepared")
+        click(driver, By.CSS_SELECTOR, ".again a")
         shows(driver, "h1", "Your shop is ready")
-        # Loaded anew, not changed in place by a script
-        assert not driver.execute_script("return window.untouched")
+        assert not driver.find_elements(By.CSS_SELECTOR, ".again")

@@ -5,9 +5,10 @@ from __future__ import annotations
 from flask import Blueprint, flash, g, redirect, request, url_for
 from werkzeug.wrappers import Response
 
-from controller.jobs import telling
+from controller.db.operators import allows
+from controller.jobs import kinds, telling
 from controller.web import labels
-from controller.web.admin import evidence, view
+from controller.web.admin import evidence, roles, view
 from controller.web.admin.session import page
 from controller.web.context import service
 from controller.web.i18n import gettext
@@ -25,6 +26,7 @@ def register(bp: Blueprint) -> None:
     bp.add_url_rule("/jobs/<job_id>/retry", "retry", retry, methods=["POST"])
     bp.add_url_rule("/jobs/<job_id>/cancel", "confirm_cancel", confirm_cancel)
     bp.add_url_rule("/jobs/<job_id>/cancel", "cancel", cancel, methods=["POST"])
+    bp.add_url_rule("/jobs/<job_id>/later/<kind>", "confirm_later", confirm_later)
     bp.add_url_rule("/jobs/<job_id>/later", "begin_later", begin_later, methods=["POST"])
     bp.add_url_rule("/jobs/<job_id>/undo-cancel", "undo_cancel", undo_cancel, methods=["POST"])
 
@@ -44,6 +46,7 @@ def show(job_id: str) -> str:
     job = service().get_job(job_id)
     later = service().service_statuses(service().later_jobs(job_id))
     shown = view.of_job(service().service_status(job), service().agent_view(job))
+    shown["later_kinds"] = [kind for kind in view.LATER if allows(g.role, roles.of_kind(kind))]
     return page("job.html", "jobs", later=later, ticket=telling.ticket(job), untold=telling.untold(job), **shown)
 
 
@@ -67,6 +70,16 @@ def cancel(job_id: str) -> Response:
     service().audit(g.operator, "cancel", job_id)
     flash(gettext("The job is cancelled; the account is being put back as it was."))
     return redirect(url_for("admin.job", job_id=job_id), 303)
+
+
+def confirm_later(job_id: str, kind: str) -> str:
+    """Say what a later job would do to the living shop, and ask whether that is meant."""
+    job = service().get_job(job_id)
+    kinds.check(job, kind)
+    question, *sentences = view.LATER[kind]
+    shown = service().service_status(job)
+    least = kinds.SHORTEST_PASSWORD
+    return page("later.html", "jobs", job=shown, kind=kind, question=question, sentences=sentences, least=least)
 
 
 def begin_later(job_id: str) -> Response:

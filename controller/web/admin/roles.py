@@ -16,7 +16,6 @@ NEEDED = {
     "admin.confirm_cancel": OPERATE,
     "admin.cancel": OPERATE,
     "admin.undo_cancel": OPERATE,
-    "admin.begin_later": OPERATE,
     "admin.confirm_resend": OPERATE,
     "admin.resend": OPERATE,
     "admin.confirm_dismiss": OPERATE,
@@ -24,10 +23,16 @@ NEEDED = {
 }
 #: Later jobs that take something from a client.
 _KINDS = (SET_ADMIN_PASSWORD, REMOVE)
+_LATER = ("admin.confirm_later", "admin.begin_later")
+
+
+def of_kind(kind: str | None) -> str:
+    """Return the role that beginning a later job of `kind` needs."""
+    return ADMINISTER if kind in _KINDS else OPERATE
 
 
 def needed() -> str:
     """Return the role that the current request needs."""
-    if request.endpoint == "admin.begin_later" and request.form.get("kind") in _KINDS:
-        return ADMINISTER
+    if request.endpoint in _LATER:
+        return of_kind((request.view_args or {}).get("kind") or request.form.get("kind"))
     return NEEDED.get(request.endpoint or "", LOOK if request.method in ("GET", "HEAD", "OPTIONS") else ADMINISTER)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from flask import Blueprint
 
+from controller.jobs import locked
+from controller.web.admin import view
 from controller.web.admin.session import page
 from controller.web.context import service
 
@@ -14,5 +16,6 @@ def register(bp: Blueprint) -> None:
 
 
 def servers() -> str:
-    """List the servers; no credentials among what is shown."""
-    return page("servers.html", "servers", servers=service().list_servers())
+    """List the servers, and what to do about those that refused our login; no credentials among what is shown."""
+    known = service().list_servers()
+    return page("servers.html", "servers", servers=known, locked_code=locked.CODE, advice=view.own_advice)

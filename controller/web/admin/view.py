@@ -7,6 +7,7 @@ from typing import Any
 
 from flask_babel import lazy_gettext
 
+from controller.jobs.kinds import HTTPS_ON, REMOVE, SET_ADMIN_PASSWORD
 from controller.jobs.states import FINISHING, LIVE, PREPARING, may
 from controller.web import labels
 from controller.web.i18n import gettext, language
@@ -43,6 +44,27 @@ ACTIONS: dict[str, Any] = {
     "key adopt": lazy_gettext("Let a key take services over"),
     "password shown": lazy_gettext("Saw the password"),
     "password chosen": lazy_gettext("Chose a password"),
+}
+#: kind -> what is asked before such a job begins, and the sentences that say what it does to the shop.
+LATER: dict[str, tuple[Any, ...]] = {
+    HTTPS_ON: (
+        lazy_gettext("Switch this shop to https?"),
+        lazy_gettext("Visitors of http are led to https from then on, and links change in the living shop."),
+        lazy_gettext(
+            "First it is looked whether a valid certificate is served; a shop that does not answer on https afterwards "
+            "is switched back."
+        ),
+    ),
+    SET_ADMIN_PASSWORD: (
+        lazy_gettext("Set another password of the administrator?"),
+        lazy_gettext("The password in use ends at once: whoever signs in to the back office needs the new one."),
+        lazy_gettext("Nobody is told of it; give it to the client yourself."),
+    ),
+    REMOVE: (
+        lazy_gettext("Close this shop?"),
+        lazy_gettext("Visitors see that the shop is closed, and nobody can buy or sign in any more."),
+        lazy_gettext("Files and data stay until the account goes; nothing on these pages opens the shop again."),
+    ),
 }
 #: States in which a step that failed may wait for its next try.
 _TRIED_BY_ITSELF = (PREPARING, FINISHING, LIVE)

@@ -43,10 +43,12 @@ def test_the_clients_page_tells_nothing_technical(site):
 def test_the_clients_page_looks_again_by_itself_while_the_shop_is_made_and_then_no_more(site):
     job = site.order()
     page = requests.get(client_page(site, job), timeout=TIMEOUT).text
-    assert '<noscript><meta http-equiv="refresh"' in page
+    assert 'data-live="/status/' in page and 'http-equiv="refresh"' not in page
+    # Without scripts a link does it: nobody is taken away from what they read
+    assert re.search(r'<noscript>.*href="/status/[^"]+".*</noscript>', page)
     site.put(job, "live", percent=100, facts={"shop_url": f"http://{job.domain}/"})
     page = requests.get(client_page(site, job), timeout=TIMEOUT).text
-    assert 'http-equiv="refresh"' not in page
+    assert "data-live" not in page and "<noscript>" not in page
     assert f'href="http://{job.domain}/"' in page
 
 
@@ -74,5 +76,7 @@ def test_the_visitors_page_needs_nothing_from_elsewhere(language, direction):
     page = holding_page(language, "shop")
     assert f'dir="{direction}"' in page
     assert "$" not in page
-    assert re.search(r"(?:src|href)=|url\(|@import", page) is None
+    # The page itself, asked for again by who wants to, is not elsewhere
+    assert re.search(r'(?:src|href)=(?!"")|url\(|@import', page) is None
+    assert "http-equiv" not in page
     assert len(page.encode()) < 65536

@@ -39,6 +39,7 @@ $_ADDONLANG['site_milestone_live'] = 'Site ready';
 $_ADDONLANG['site_visit'] = 'Visit your site';
 $_ADDONLANG['site_staff_notice'] = 'This site is not ready yet. The client sees a progress page here instead.';
 $_ADDONLANG['details'] = 'Manage the service';
+$_ADDONLANG['again'] = 'Show how it stands now';
 $_ADDONLANG['staff_notice'] = 'This shop is not ready yet. The client sees a progress page here instead.';
 $_ADDONLANG['field_shop_domain'] = 'Shop: domain';
 $_ADDONLANG['field_shop_url'] = 'Shop: address';

@@ -39,6 +39,7 @@ $_ADDONLANG['site_milestone_live'] = 'سایت آماده است';
 $_ADDONLANG['site_visit'] = 'دیدن سایت';
 $_ADDONLANG['site_staff_notice'] = 'این سایت هنوز آماده نیست. مشتری اینجا به‌جای این صفحه، صفحهٔ پیشرفت کار را می‌بیند.';
 $_ADDONLANG['details'] = 'مدیریت سرویس';
+$_ADDONLANG['again'] = 'نمایش وضعیت اکنون';
 $_ADDONLANG['staff_notice'] = 'این فروشگاه هنوز آماده نیست. مشتری اینجا به‌جای این صفحه، صفحهٔ پیشرفت کار را می‌بیند.';
 $_ADDONLANG['field_shop_domain'] = 'فروشگاه: دامنه';
 $_ADDONLANG['field_shop_url'] = 'فروشگاه: نشانی';

@@ -21,12 +21,12 @@
 .shoplaunch-doors { display: flex; flex-wrap: wrap; column-gap: 0.7rem; }
 .shoplaunch-doors a { margin-block-start: 1.4rem; padding: 0.5rem 1.2rem; border-radius: 9px; border: 1px solid var(--sl-line); color: inherit; text-decoration: none; font-weight: 600; }
 .shoplaunch-doors a.first { background: var(--sl-accent); border-color: var(--sl-accent); color: #fff; }
+.shoplaunch-again a { color: var(--sl-accent); }
 .shoplaunch [hidden] { display: none; }
 @keyframes shoplaunch-breathe { 50% { opacity: 0.3; } }
 @media (prefers-reduced-motion: reduce) { .shoplaunch li.now::before { animation: none; } }
 {/literal}
 </style>
-{if $shop.moving}<noscript><meta http-equiv="refresh" content="10"></noscript>{/if}
 <div class="shoplaunch" id="shoplaunch" dir="{$text.direction}" lang="{$text.code}" data-mood="{$shop.mood|escape}" data-moving="{if $shop.moving}1{/if}" data-poll="{$shop.poll|escape}">
   <div aria-live="polite">
     <h2 data-text="title">{$shop.title|escape}</h2>
@@ -38,6 +38,7 @@
     {foreach $shop.milestones as $step}<li class="{$step.state|escape}">{$step.label|escape}</li>
     {/foreach}
   </ol>
+  {if $shop.moving}<noscript><p class="shoplaunch-again"><a href="index.php?m=shoplaunch&amp;service={$shop.service}">{$text.again|escape}</a></p></noscript>{/if}
   <div class="shoplaunch-doors">
     <a class="first" data-door="shop_url" data-text="visit" href="{$shop.shop_url|escape}"{if !$shop.shop_url} hidden{/if}>{$shop.visit|escape}</a>
     <a data-door="details" href="{$shop.details|escape}"{if !$shop.details} hidden{/if}>{$text.details|escape}</a>

@@ -1,0 +1,119 @@
+"""A slip on a page changes no living shop: what is grave asks first, and says what it does; nobody is led elsewhere."""
+
+import html
+import re
+
+import pytest
+import requests
+
+from controller.db import servers
+from controller.db.engine import transact
+from controller.db.servers import Server
+from tests.attacks.table import attack
+from tests.web_site import csrf_of
+
+TIMEOUT = 120
+KINDS = ("https_on", "set_admin_password", "remove")
+ENTRY = {"statements": [{"sql": "UPDATE ps_x SET y = 1", "params": []}], "edits": [], "back": {"statements": []}}
+LATER = {"nonce": "1a2b3c4d", "jobs": dict.fromkeys(KINDS, ENTRY), "checks": [], "admin_folder": "backoffice77"}
+LANGUAGE = re.compile(r'<a href="([^"]*)" lang="fa"')
+
+
+@pytest.fixture(scope="module")
+def operator(site):
+    return site.signed_in()
+
+
+@pytest.fixture
+def shop(site):
+    """A shop that lives."""
+    return site.put(site.order(), "live", later=LATER, domain_key=None, account_key=None)
+
+
+def page_of(site, operator, path, **options):
+    answer = operator.get(site.url + path, timeout=TIMEOUT, **options)
+    assert answer.status_code == 200, answer.text
+    return answer.text
+
+
+@attack(
+    "an operator presses “Close the shop”, “Switch to https” or another that changes a living shop by mistake",
+    "nothing happens but a page that says what would, and of which shop; it works without scripts",
+)
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_changes_a_living_shop_asks_first(site, operator, shop, kind):
+    path = f"/admin/jobs/{shop.id}"
+    shown = page_of(site, operator, path)
+    # Not one press on the shop's own page sends anything of the kind
+    assert f'action="{path}/later' not in shown and 'name="kind"' not in shown
+    assert f'href="{path}/later/{kind}"' in shown
+    asked = page_of(site, operator, f"{path}/later/{kind}")
+    assert shop.domain in asked and "?</h1>" in asked
+    assert len(re.findall(r"<p>[^<]{20,}</p>", asked)) >= 2
+    assert site.service.later_jobs(shop.id) == []
+    form = {"csrf_token": csrf_of(asked), "kind": kind, "password": "correct horse" * (kind == "set_admin_password")}
+    operator.post(site.url + path + "/later", data=form, timeout=TIMEOUT)
+    assert [job.kind for job in site.service.later_jobs(shop.id)] == [kind]
+
+
+@pytest.mark.parametrize("kind", [*KINDS, "nonsense"])
+def test_what_a_job_cannot_take_is_not_asked(site, operator, kind):
+    job = site.order()
+    assert operator.get(f"{site.url}/admin/jobs/{job.id}/later/{kind}", timeout=TIMEOUT).status_code == 409
+    assert operator.get(f"{site.url}/admin/jobs/none/later/{kind}", timeout=TIMEOUT).status_code == 404
+    assert "/later/" not in page_of(site, operator, f"/admin/jobs/{job.id}")
+
+
+@attack(
+    "somebody makes an address whose language link leads to another host, or asks twice for a language",
+    "the link stays on the page, with its filters and its page number, and one language",
+)
+@pytest.mark.parametrize(
+    ("query", "kept"),
+    [
+        ("?state=ignored&page=2", "?state=ignored&page=2&lang=fa"),
+        ("?state=ignored&lang=en&page=2&lang=en", "?state=ignored&page=2&lang=fa"),
+        ("?q=//evil.example/&x=%22%3E%3Cscript%3E", "?q=%2F%2Fevil.example%2F&x=%22%3E%3Cscript%3E&lang=fa"),
+        ("", "?lang=fa"),
+    ],
+)
+def test_the_language_link_keeps_the_query_and_the_host(site, operator, query, kept):
+    shown = page_of(site, operator, f"/admin/jobs{query}", headers={"Accept-Language": "en"})
+    assert html.unescape(LANGUAGE.search(shown).group(1)) == kept
+
+
+def test_the_language_link_of_the_login_keeps_where_it_leads(site):
+    answer = requests.get(site.url + "/admin/audit?page=2", headers={"Accept-Language": "en"}, timeout=TIMEOUT)
+    assert html.unescape(LANGUAGE.search(answer.text).group(1)) == "?next=%2Fadmin%2Faudit%3Fpage%3D2&lang=fa"
+
+
+def test_the_language_link_of_an_address_for_forms_alone_leads_to_a_page(site, operator):
+    form = {"csrf_token": csrf_of(page_of(site, operator, "/admin/jobs"))}
+    answer = operator.post(f"{site.url}/admin/jobs/{site.order().id}/undo-cancel", data=form, timeout=TIMEOUT)
+    assert answer.status_code == 409
+    link = html.unescape(LANGUAGE.search(answer.text).group(1))
+    assert page_of(site, operator, link) and link == "/admin/jobs?lang=fa"
+
+
+@attack(
+    "a server refuses our login and is locked, and the operator looks at the servers",
+    "the page says so, since when and why, and what lets it in again",
+)
+@pytest.mark.parametrize(("language", "words"), [("en", "Locked"), ("fa", "قفل‌شده")])
+def test_a_locked_server_is_shown_with_its_reason_and_the_way_on(site, operator, language, words):
+    name = f"locked-{language}"
+
+    def work(connection):
+        servers.add(connection, Server(name=name, panel="cpanel", url="https://x.example:2087", user="root"), 0.0)
+        servers.lock(connection, name, "WHM answered 401: <the token> is invalid", 1_795_948_000.0)
+
+    transact(site.service.engine, work)
+    shown = page_of(site, operator, f"/admin/servers?lang={language}")
+    part = re.search(rf'data-locked="{name}".*?</section>', shown, re.DOTALL).group(0)
+    assert "WHM answered 401: &lt;the token&gt; is invalid" in part and "panel_auth_failed" in part
+    assert '<time datetime="2026-11-29T10:26:40+00:00"' in part
+    for command in ("server set NAME --token-file FILE", "server check NAME"):
+        assert f'<code dir="ltr">{command}</code>' in part
+    assert words in shown
+    transact(site.service.engine, lambda connection: servers.unlock(connection, name))
+    assert "data-locked" not in page_of(site, operator, "/admin/servers")

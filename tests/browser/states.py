@@ -1,0 +1,524 @@
+"""Every page in every state it has, each by a function that brings it about and opens it."""
+
+import json
+import time
+from dataclasses import dataclass
+
+import requests
+import sqlalchemy as sa
+from selenium.webdriver.common.by import By
+
+from controller.db import access, proofs, servers, workers
+from controller.db.engine import transact
+from controller.db.servers import Server
+from controller.db.tables import audit as audit_table
+from controller.jobs import alarms, credentials
+from controller.jobs.private import sealed
+from shared.events import make_event
+from tests.browser.waiting import click
+from tests.integration.billing.events import created
+from tests.web_site import OPERATOR, csrf_of
+
+TIMEOUT = 120
+#: One who may only look, and what they sign in with.
+LOOKER = "mina"
+LONG = "a-rather-long-name-for-a-small-shop-of-leather-goods.isfahan.example"
+CLIENT_PASSWORD = "Kq7mVd3xTb9pWn2h"
+LATER = {
+    "nonce": "0123abcd", "checks": [], "admin_folder": "admin77",
+    "jobs": {
+        kind: {"statements": [{"sql": "UPDATE x SET y = %s", "params": []}], "edits": [], "back": {"edits": []}}
+        for kind in ("set_admin_password", "https_on", "remove")
+    },
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class State:
+    """A page's state: `open(site, driver)` shows it, answered with `status`; `endpoint` is None for what no page is."""
+
+    name: str
+    endpoint: str | None
+    open: object
+    status: int = 200
+    user: str = OPERATOR
+    #: In an installation that has nothing yet.
+    empty: bool = False
+
+
+STATES = {}
+
+
+def state(name, endpoint, **more):
+    """Register the function as the state `name` of the page `endpoint`."""
+
+    def register(function):
+        assert name not in STATES, name
+        STATES[name] = State(name, endpoint, function, **more)
+        return function
+
+    return register
+
+
+def open_path(site, driver, path):
+    driver.get(site.url + path)
+
+
+# -- signing in ---------------------------------------------------------------------------------------------------
+
+
+@state("login", "admin.login")
+def login(site, driver):
+    open_path(site, driver, "/admin/login")
+
+
+def try_to_sign_in(site, driver, user):
+    open_path(site, driver, "/admin/login")
+    driver.find_element(By.NAME, "user").send_keys(user)
+    driver.find_element(By.NAME, "password").send_keys("not the password")
+    click(driver, By.ID, "login")
+
+
+@state("login, wrong", "admin.login", status=401)
+def login_wrong(site, driver):
+    try_to_sign_in(site, driver, "somebody")
+
+
+@state("login, too often", "admin.login", status=429)
+def login_throttled(site, driver):
+    browser = requests.Session()
+    page = browser.get(site.url + "/admin/login", timeout=TIMEOUT)
+    form = {"user": "somebody", "password": "wrong", "csrf_token": csrf_of(page.text)}
+    while browser.post(site.url + "/admin/login", data=form, timeout=TIMEOUT).status_code != 429:
+        pass
+    try_to_sign_in(site, driver, "somebody")
+
+
+# -- jobs ---------------------------------------------------------------------------------------------------------
+
+
+@state("jobs, none", "admin.jobs", empty=True)
+def jobs_none(site, driver):
+    open_path(site, driver, "/admin/jobs")
+
+
+def every_state(site):
+    """One job in each state, and enough to fill two pages."""
+    if site.service.count_jobs().get("ignored", 0) >= 30:
+        return
+    for state_name in JOBS:
+        JOBS[state_name](site)
+    for _ in range(30):
+        site.put(site.order(), "ignored")
+
+
+@state("jobs, all", "admin.jobs")
+def jobs_all(site, driver):
+    every_state(site)
+    open_path(site, driver, "/admin/jobs")
+
+
+@state("jobs, filtered, second page", "admin.jobs")
+def jobs_filtered(site, driver):
+    every_state(site)
+    open_path(site, driver, "/admin/jobs?state=ignored&page=2")
+
+
+@state("jobs, none in this state", "admin.jobs", empty=True)
+def jobs_none_in_state(site, driver):
+    open_path(site, driver, "/admin/jobs?state=stalled")
+
+
+def done_up_to(site, job, last):
+    now = time.time()
+    for name in ("account", "database", "database_user", "privileges", "php", "drop", "cron", "agent", "check", "tls"):
+        site.put_step(job, name, "done", attempts=1, started_at=now - 70, finished_at=now - 68)
+        if name == last:
+            return job
+    return job
+
+
+def received(site):
+    return site.order()
+
+
+def preparing(site):
+    job = done_up_to(site, site.order(), "database")
+    site.put_step(job, "php", "running", attempts=3, started_at=time.time())
+    return site.put(job, "preparing", step="php", percent=4)
+
+
+def trying_again(site):
+    job = done_up_to(site, site.order(), "agent")
+    error = {"code": "check_failed", "message": "front: / answered 500", "advice": "a", "retryable": True}
+    site.put_step(job, "check", "waiting", not_before=time.time() + 3600, failures=4, error=error)
+    return site.put(job, "finishing", step="check", error=error, percent=97)
+
+
+def dropped(site):
+    return site.put(done_up_to(site, site.order(), "cron"), "dropped", step="agent", percent=5)
+
+
+def restoring(site):
+    job = site.put(done_up_to(site, site.order(LONG), "cron") if not _known(site, LONG) else dropped(site), "dropped")
+    token = site.agent_token(job)
+    events = [("stage_started", "unpack", 5), ("stage_finished", "unpack", 40), ("stage_started", "import", 41)]
+    for seq, (kind, stage, percent) in enumerate(events, 1):
+        event = make_event(job.id, 1, seq, kind, time.time(), stage=stage, percent=percent)
+        assert site.report(token, event).status_code == 202
+    return site.service.get_job(job.id)
+
+
+def _known(site, domain):
+    return any(job.domain == domain for job in site.service.list_jobs())
+
+
+def finishing(site):
+    return site.put(done_up_to(site, site.order(), "agent"), "finishing", step="check", percent=97)
+
+
+def live(site, facts=None, **more):
+    urls = {"shop_url": "http://x.example/", "admin_url": "http://x.example/admin77/"}
+    waits = {"tls": "asked", "tls_reason": "“x.example” does not resolve to any IP addresses"}
+    job = done_up_to(site, site.order(service_id=None, variant=None), "tls")
+    columns = {"percent": 100, "later": LATER, "facts": {**urls, **waits, **(facts or {})}}
+    return site.put(job, "live", domain_key=None, account_key=None, **columns, **more)
+
+
+def failed(site):
+    return site.fail(site.order(), "php", "panel_refused", "no PHP 8.1 here: <b>" + "x" * 120)
+
+
+def stalled(site):
+    job = done_up_to(site, site.order(), "cron")
+    error = {"code": "cron_never_fired", "message": "nothing was heard of cron", "advice": "a", "retryable": True}
+    return site.put(job, "stalled", step="agent", error=error, percent=5, alarm="wanted")
+
+
+def cancelled(site):
+    return site.service.cancel(site.order().id)
+
+
+def ignored(site):
+    return site.put(site.order(), "ignored")
+
+
+JOBS = {
+    "received": received,
+    "preparing": preparing,
+    "trying again": trying_again,
+    "dropped": dropped,
+    "restoring": restoring,
+    "finishing": finishing,
+    "live": live,
+    "failed": failed,
+    "stalled": stalled,
+    "cancelled": cancelled,
+    "ignored": ignored,
+}
+
+
+def _job_page(make):
+    return lambda site, driver: open_path(site, driver, f"/admin/jobs/{make(site).id}")
+
+
+for _name, _make in JOBS.items():
+    state(f"job, {_name}", "admin.job")(_job_page(_make))
+state("job, seen by one who only looks", "admin.job", user=LOOKER)(_job_page(live))
+
+
+def _later_page(kind):
+    return lambda site, driver: open_path(site, driver, f"/admin/jobs/{live(site).id}/later/{kind}")
+
+
+for _kind in LATER["jobs"]:
+    state(f"{_kind}?", "admin.confirm_later")(_later_page(_kind))
+
+
+@state("error, another job is under way", "admin.begin_later", status=409)
+def later_busy(site, driver):
+    job = live(site)
+    site.service.start_kind(job.id, "https_on", {})
+    open_path(site, driver, f"/admin/jobs/{job.id}/later/remove")
+    click(driver, By.ID, "confirm")
+
+
+@state("job, with later jobs", "admin.job")
+def job_with_later(site, driver):
+    job = live(site)
+    ended = site.service.start_kind(job.id, "set_admin_password", {"admin.password": "correct horse"})
+    site.put(ended, "live", account_key=None, domain_key=None)
+    site.service.start_kind(job.id, "https_on", {})
+    open_path(site, driver, f"/admin/jobs/{job.id}")
+
+
+@state("job, a later one", "admin.job")
+def later_job(site, driver):
+    child = site.service.start_kind(live(site).id, "https_on", {})
+    open_path(site, driver, f"/admin/jobs/{child.id}")
+
+
+@state("job, just retried", "admin.job")
+def retried(site, driver):
+    open_path(site, driver, f"/admin/jobs/{failed(site).id}")
+    click(driver, By.ID, "retry")
+
+
+@state("cancel?", "admin.confirm_cancel")
+def cancel(site, driver):
+    open_path(site, driver, f"/admin/jobs/{site.order().id}/cancel")
+
+
+# -- certificates -------------------------------------------------------------------------------------------------
+
+
+@state("certificate, small", "admin.certificate")
+def certificate_small(site, driver):
+    job = live(site)
+    site.certify(job, {"files": 27062}, [])
+    open_path(site, driver, f"/admin/jobs/{job.id}/certificate")
+
+
+@state("certificate, everything open", "admin.certificate")
+def certificate(site, driver):
+    job = live(site)
+    evidence = {
+        "files": 27062, "stages": {"import": 4.44, "verify": 0.41}, "bytes_read": 31_234_567,
+        "digests": {f"ps_{number}": "a" * 64 for number in range(40)},
+        "something_new": {"deep": [1, {"x": "<b>"}], "true": True, "false": False, "none": None},
+    }  # fmt: skip
+    visits = [
+        {"name": name, "path": path, "status": 200, "bytes": 91234, "seconds": 0.2, "redirects": 0}
+        for name, path in [("front", "/"), ("product", "/" + "a-long-name-of-a-product-" * 6)]
+    ]
+    site.certify(job, evidence, visits)
+    open_path(site, driver, f"/admin/jobs/{job.id}/certificate")
+    for summary in driver.find_elements(By.CSS_SELECTOR, "summary"):
+        summary.click()
+
+
+# -- attention ----------------------------------------------------------------------------------------------------
+
+
+def a_worker_runs(site):
+    transact(site.service.engine, lambda connection: workers.beat(connection, "one"))
+
+
+@state("attention, nothing", "admin.attention", empty=True)
+def attention_none(site, driver):
+    a_worker_runs(site)
+    open_path(site, driver, "/admin/attention")
+
+
+def refused(site):
+    """Return an order that was refused for an unknown bundle."""
+    event = created(server_host="web-1", bundle="nothing")
+    assert site.signed("POST", "/api/v1/orders", json.dumps(event).encode()).status_code == 422
+    return next(order for order in site.service.list_refused() if order.domain == event["domain"])
+
+
+@state("attention, refused orders and alarms", "admin.attention")
+def attention(site, driver):
+    refused(site)
+    stalled(site)
+    problem = {"code": "mail_undeliverable", "message": "554 not here, " + "x" * 90}
+    site.put(stalled(site), "stalled", facts={alarms.FACT: problem})
+    open_path(site, driver, "/admin/attention")
+
+
+@state("send again?", "admin.confirm_resend")
+def send_again(site, driver):
+    open_path(site, driver, f"/admin/refused/{refused(site).id}/send")
+
+
+@state("dismiss?", "admin.confirm_dismiss")
+def dismiss(site, driver):
+    open_path(site, driver, f"/admin/refused/{refused(site).id}/dismiss")
+
+
+# -- servers, audit -----------------------------------------------------------------------------------------------
+
+
+@state("servers, none", "admin.servers", empty=True)
+def servers_none(site, driver):
+    transact(site.service.engine, lambda connection: servers.remove(connection, "web-1"))
+    open_path(site, driver, "/admin/servers")
+
+
+def locked_server(site):
+    def work(connection):
+        if "cpanel-locked" not in {server.name for server in servers.listed(connection)}:
+            url = "https://a-host-with-a-long-name.hosting.example:2087"
+            servers.add(connection, Server(name="cpanel-locked", panel="cpanel", url=url, user="root"), time.time())
+        servers.lock(connection, "cpanel-locked", "WHM answered 401: the token is invalid", time.time() - 4000)
+
+    transact(site.service.engine, work)
+
+
+@state("servers, one locked", "admin.servers")
+def servers_locked(site, driver):
+    locked_server(site)
+    open_path(site, driver, "/admin/servers")
+
+
+@state("audit, nothing", "admin.audit_log", empty=True)
+def audit_none(site, driver):
+    transact(site.service.engine, lambda connection: connection.execute(sa.delete(audit_table)))
+    open_path(site, driver, "/admin/audit")
+
+
+@state("audit, many", "admin.audit_log")
+def audit(site, driver):
+    job = site.order()
+
+    def work(connection):
+        for number in range(60):
+            access.add_audit(connection, time.time(), "command line", "user password", None, f"operator-{number}")
+        access.add_audit(connection, time.time(), OPERATOR, "retry", job.id, "php")
+
+    transact(site.service.engine, work)
+    open_path(site, driver, "/admin/audit")
+
+
+# -- clients ------------------------------------------------------------------------------------------------------
+
+
+def _clients_page(make):
+    def show(site, driver):
+        job = site.service.get_job(make(site).id)
+        driver.get(site.service.service_status(job)["status_url"])
+
+    return show
+
+
+for _name, _make in JOBS.items():
+    state(f"client, {_name}", "status.show")(_clients_page(_make))
+
+
+@state("client, a wrong address", "status.show", status=404)
+def client_unknown(site, driver):
+    open_path(site, driver, "/status/nothing")
+
+
+def offered(site, mode, offered_at=None):
+    """Return (job, address) of a shop whose password waits."""
+    private = sealed(site.service.keys, {"admin.password": CLIENT_PASSWORD})
+    job = live(site, **private)
+    now = time.time() if offered_at is None else offered_at
+    nonce = credentials.offer(site.service.engine, site.service.keys, job.id, mode, now)
+    return job, f"{site.url}/credentials/{site.service._tokens.for_credentials(job.id, nonce)}"
+
+
+@state("password, waiting", "credentials.show")
+def password_waiting(site, driver):
+    driver.get(offered(site, "link")[1])
+
+
+@state("password, shown", "credentials.reveal")
+def password_shown(site, driver):
+    driver.get(offered(site, "link")[1])
+    click(driver, By.CSS_SELECTOR, "form button")
+
+
+@state("password, used", "credentials.show", status=410)
+def password_used(site, driver):
+    _job, address = offered(site, "link")
+    requests.post(address, timeout=TIMEOUT)
+    driver.get(address)
+
+
+@state("password, too late", "credentials.show", status=410)
+def password_gone(site, driver):
+    driver.get(offered(site, "link", time.time() - 8 * 86400)[1])
+
+
+def choose(driver, address, password, again):
+    driver.get(address)
+    driver.find_element(By.NAME, "password").send_keys(password)
+    driver.find_element(By.NAME, "again").send_keys(again)
+    click(driver, By.CSS_SELECTOR, "form button")
+
+
+@state("password, to choose", "credentials.show")
+def password_choose(site, driver):
+    driver.get(offered(site, "set")[1])
+
+
+@state("password, chosen twice differently", "credentials.reveal", status=422)
+def password_different(site, driver):
+    choose(driver, offered(site, "set")[1], "correct horse", "correct house")
+
+
+@state("password, being set", "credentials.reveal")
+def password_setting(site, driver):
+    choose(driver, offered(site, "set")[1], "correct horse", "correct horse")
+
+
+def chosen(site, driver, then):
+    job, address = offered(site, "set")
+    form = {"password": "correct horse", "again": "correct horse"}
+    requests.post(address, data=form, timeout=TIMEOUT).raise_for_status()
+    [child] = site.service.later_jobs(job.id)
+    site.put(child, then, account_key=None, domain_key=None)
+    driver.get(address)
+
+
+@state("password, set", "credentials.show")
+def password_done(site, driver):
+    chosen(site, driver, "live")
+
+
+@state("password, in trouble", "credentials.show")
+def password_trouble(site, driver):
+    chosen(site, driver, "failed")
+
+
+# -- what is no page ----------------------------------------------------------------------------------------------
+
+
+@state("error, no such page", None, status=404)
+def not_found(site, driver):
+    open_path(site, driver, "/nothing")
+
+
+@state("error, no such job", "admin.job", status=404)
+def no_job(site, driver):
+    open_path(site, driver, "/admin/jobs/nothing")
+
+
+@state("error, not allowed to", "admin.confirm_cancel", status=403, user=LOOKER)
+def not_allowed(site, driver):
+    open_path(site, driver, f"/admin/jobs/{site.order().id}/cancel")
+
+
+@state("error, no longer possible", "admin.cancel", status=409)
+def too_late(site, driver):
+    job = site.order()
+    open_path(site, driver, f"/admin/jobs/{job.id}/cancel")
+    site.put(job, "live")
+    click(driver, By.ID, "confirm")
+
+
+@state("error, an old form", "admin.cancel", status=400)
+def old_form(site, driver):
+    open_path(site, driver, f"/admin/jobs/{site.order().id}/cancel")
+    driver.execute_script("document.querySelector('main form [name=csrf_token]').value = 'old'")
+    click(driver, By.ID, "confirm")
+
+
+@state("error, wrong method", None, status=405)
+def wrong_method(site, driver):
+    open_path(site, driver, f"/admin/jobs/{site.order().id}/undo-cancel")
+
+
+@state("error, unforeseen", "status.show", status=500)
+def unforeseen(site, driver):
+    job = site.put(site.order(), "received", facts={"noun": "zebra"})
+    driver.get(site.service.service_status(job)["status_url"])
+
+
+@state("error, a damaged certificate", "admin.certificate", status=400)
+def damaged_certificate(site, driver):
+    job = live(site)
+    transact(site.service.engine, lambda connection: proofs.put_certificate(connection, job.id, "damaged", time.time()))
+    open_path(site, driver, f"/admin/jobs/{job.id}/certificate")
