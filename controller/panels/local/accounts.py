@@ -11,15 +11,14 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from controller.panels.local import commands, config_files
+from controller.panels.local import commands, config_files, uids
 from controller.panels.local.as_account import AsAccount, Identity
 from controller.panels.local.settings import LocalSettings
+from controller.panels.local.uids import FIRST_UID, LAST_UID
+from controller.processes import Ended
 from shared.errors import ShoplaunchError
 
 USER = re.compile(r"[a-z][a-z0-9_]{0,30}\Z")
-FIRST_UID = 1000
-#: Debian's `nobody` and the range above it belong to the system.
-LAST_UID = 59_999
 #: The comment field of accounts this panel made: set in the same command that makes the account, and only root can
 #: change it, so it survives any interruption.
 MARK = "shoplaunch"
@@ -28,7 +27,9 @@ HOME_MODE = 0o750
 DOCUMENT_ROOT_MODE = 0o750
 PRIVATE_FOLDERS = (".php", ".php/sessions", ".php/tmp")
 PHP_FOLDER = PRIVATE_FOLDERS[0]
-_NAME_IN_USE = 9
+_UID_IN_USE, _NAME_IN_USE = 4, 9
+#: Nobody of the account's has a number but its own: what ran as another would be none of the account's processes.
+_NO_OTHER_IDS = ("-K", "SUB_UID_COUNT=0", "-K", "SUB_GID_COUNT=0")
 KILL_SECONDS = 20
 
 
@@ -140,8 +141,8 @@ class Accounts:
             raise ShoplaunchError("account_foreign", f"{home} exists already but the account does not")
         skeleton = settings.skeleton if Path(settings.skeleton).is_dir() else settings.skeleton_source
         command = ["useradd", "--create-home", "--user-group", "--home-dir", str(home), "--skel", skeleton]
-        command += ["--shell", settings.shell, "--comment", MARK, "-K", f"HOME_MODE=0{HOME_MODE:o}", user]
-        done = commands.attempt(command)
+        command += ["--shell", settings.shell, "--comment", MARK, "-K", f"HOME_MODE=0{HOME_MODE:o}", *_NO_OTHER_IDS]
+        done = self._added([*command, "--uid"], user)
         # Lost a race: then the account is there, and looking again tells whose it is.
         if done.returncode not in (0, _NAME_IN_USE):
             raise ShoplaunchError("panel_refused", f"useradd ended with {done.returncode}: {commands.said(done)}")
@@ -149,6 +150,14 @@ class Accounts:
         if account is None or not account.ours:
             raise ShoplaunchError("account_foreign", f"useradd did not make {user}: {commands.said(done)}")
         return account
+
+    def _added(self, command: list[str], user: str) -> Ended:
+        """Run `command` with a number nobody has had, and `user`; return how it ended."""
+        while True:
+            done = commands.attempt([*command, str(uids.reserve(self._settings.state_folder)), user])
+            # Somebody else made an account meanwhile; the numbers end
+            if done.returncode != _UID_IN_USE:
+                return done
 
     def _home_status(self, account: SystemAccount) -> os.stat_result | None:
         try:
@@ -194,6 +203,7 @@ class Accounts:
             end_processes(account.uid, hands)
             hands.remove(".")
             Path(account.home).rmdir()
+        uids.retire(self._settings.state_folder, account.uid)
         commands.run(["userdel", account.user])
         (Path("/var/mail") / account.user).unlink(missing_ok=True)
 
@@ -217,15 +227,21 @@ def end_processes(uid: int, hands: AsAccount) -> None:
 
 
 def living_processes(uid: int) -> list[int]:
-    """Return the ids of the processes that run as `uid`; those that only wait to be collected do not count."""
-    found = []
-    for folder in Path("/proc").glob("[0-9]*"):
+    """Return the ids of the processes with a thread that runs as `uid`; what only waits to be collected does not count.
+
+    A process whose first thread has ended shows as one that waits to be collected while others of it go on.
+    """
+    return [int(folder.name) for folder in Path("/proc").glob("[0-9]*") if _is_living(folder, uid)]
+
+
+def _is_living(process: Path, uid: int) -> bool:
+    for thread in (process / "task").glob("[0-9]*/status"):
         try:
-            status = (folder / "status").read_text(errors="replace")
+            status = thread.read_text(errors="replace")
         except OSError:
             # It ended while we looked.
             continue
-        lines = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
+        lines = dict(line.split(":\t", 1) for line in status.split("\n") if ":\t" in line)
         if str(uid) in lines.get("Uid", "").split() and not lines["State"].startswith(("Z", "X")):
-            found.append(int(folder.name))
-    return found
+            return True
+    return False

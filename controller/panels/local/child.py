@@ -8,6 +8,7 @@ bytes from its input, and answers with one JSON line and then raw bytes. Standar
 import contextlib
 import errno
 import hashlib
+import itertools
 import json
 import os
 import secrets
@@ -21,9 +22,10 @@ PIECE_BYTES, MAX_NAMES = 1024 * 1024, 10_000
 #: More are in no account that was just made.
 MAX_ENTRIES = 500
 #: Deeper folders are first moved up, so that no tree exhausts descriptors or the interpreter's stack.
-MAX_DEPTH = 64
-MAX_PASSES = 100_000
+MAX_DEPTH, MAX_PASSES = 64, 100_000
 FIRST_UID = 1000
+#: Added to an account's number: a number of nobody's on this machine.
+UNSEEN = 0x7F000000
 FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 CODES = {errno.ENOSPC: "disk_space", errno.EDQUOT: "quota_reached", errno.EROFS: "read_only"}
 
@@ -47,24 +49,27 @@ class TooLarge(Refused):
 
 
 def drop_rights(uid: int, gid: int, groups: list[int]) -> None:
-    """Become the account for good. Raises PermissionError when any trace of another identity is left."""
+    """Act as the account for good. Raises PermissionError when any trace of another identity is left.
+
+    Who really is here is nobody of this machine, so that no process of the account may end, stop or trace us.
+    """
     if uid < FIRST_UID or gid == 0 or 0 in groups:
         raise PermissionError("not a hosting account")
     os.setgroups(groups)
     os.setresgid(gid, gid, gid)
-    os.setresuid(uid, uid, uid)
+    for really in (UNSEEN + uid, uid):
+        # A container may have few numbers.
+        with contextlib.suppress(OSError):
+            os.setresuid(really, uid, really)
+            break
     os.umask(0o077)
-    if os.getresuid() != (uid,) * 3 or os.getresgid() != (gid,) * 3 or set(os.getgroups()) != set(groups):
+    if os.getresuid() != (really, uid, really) or os.getresgid() != (gid,) * 3 or set(os.getgroups()) != set(groups):
         raise PermissionError("the rights were not dropped")
 
 
 def open_home(base: str, name: str) -> int:
     """Return a descriptor of `base`/`name`, a real folder of the account."""
-    above = os.open(base, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        return enter(above, name)
-    finally:
-        os.close(above)
+    return enter(os.open(base, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC), name)
 
 
 def enter(above: int, name: str) -> int:
@@ -77,7 +82,7 @@ def enter(above: int, name: str) -> int:
         if error.errno in (errno.ELOOP, errno.ENOTDIR):
             raise Refused(f"{name} is a link or no folder") from None
         raise
-    if os.fstat(folder).st_uid != os.getuid():
+    if os.fstat(folder).st_uid != os.geteuid():
         os.close(folder)
         raise Refused(f"{name} belongs to somebody else")
     return folder
@@ -116,7 +121,7 @@ def open_file(folder: int, name: str) -> int | None:
             raise Refused(f"{name} is a link or no file") from None
         raise
     status = os.fstat(file)
-    if not stat.S_ISREG(status.st_mode) or status.st_uid != os.getuid():
+    if not stat.S_ISREG(status.st_mode) or status.st_uid != os.geteuid():
         os.close(file)
         raise Refused(f"{name} is no plain file of the account")
     return file
@@ -163,18 +168,21 @@ def do_sha256(home: int, request: Request) -> tuple[Request, bytes]:
     return {"sha256": None if file is None else hash_file(file, request["limit"])}, b""
 
 
+def names_in(folder: int, limit: int) -> list[str]:
+    """Return the names of a folder's first entries, `limit` at most: there may be millions."""
+    with os.scandir(folder) as entries:
+        return [entry.name for entry in itertools.islice(entries, limit)]
+
+
 def do_list(home: int, request: Request) -> tuple[Request, bytes]:
     """Answer with the names in the folder at `parts`, null where there is none."""
     try:
         folder = walk(home, request["parts"])
     except Missing:
         return {"names": None}, b""
-    names: list[str] = []
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if len(names) == MAX_NAMES:
-                raise Refused(f"the folder holds more than {MAX_NAMES} entries")
-            names.append(entry.name)
+    names = names_in(folder, MAX_NAMES + 1)
+    if len(names) > MAX_NAMES:
+        raise Refused(f"the folder holds more than {MAX_NAMES} entries")
     return {"names": sorted(names)}, b""
 
 
@@ -184,9 +192,7 @@ def do_entries(home: int, request: Request) -> tuple[Request, bytes]:
     waiting = [("", os.dup(home))]
     while waiting:
         path, folder = waiting.pop()
-        with os.scandir(folder) as entries:
-            names = [entry.name for entry in entries]
-        for name in names:
+        for name in names_in(folder, MAX_ENTRIES + len(request["without"]) + 1):
             status = os.stat(name, dir_fd=folder, follow_symlinks=False)
             inner = f"{path}{name}"
             if inner in request["without"]:
@@ -195,7 +201,7 @@ def do_entries(home: int, request: Request) -> tuple[Request, bytes]:
             if stat.S_ISDIR(status.st_mode):
                 if inner.count("/") == MAX_DEPTH:
                     return {"entries": None}, b""
-                if status.st_uid == os.getuid():
+                if status.st_uid == os.geteuid():
                     waiting.append((f"{inner}/", enter(folder, name)))
             else:
                 found[inner] += f" {status.st_size} {status.st_mtime_ns}"
@@ -213,7 +219,7 @@ def check_replaceable(folder: int, name: str) -> None:
         return
     if not stat.S_ISREG(status.st_mode):
         raise Refused(f"{name} is a link or no file")
-    if status.st_uid != os.getuid() or status.st_nlink > 1:
+    if status.st_uid != os.geteuid() or status.st_nlink > 1:
         raise Refused(f"{name} is not the account's alone")
 
 
@@ -228,8 +234,7 @@ def do_put(home: int, request: Request) -> tuple[Request, bytes]:
         if same and hash_file(present, size) == request["sha256"]:
             return {"changed": False}, b""
     temporary = f".{name[:100]}.{secrets.token_hex(8)}.new"
-    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    file = os.open(temporary, flags, 0o600, dir_fd=folder)
+    file = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=folder)
     try:
         copy(request["source"], file)
         if hash_file(file, size) != request["sha256"]:
@@ -279,14 +284,11 @@ def do_remove(home: int, request: Request) -> tuple[Request, bytes]:
     parts = request["parts"]
     if not parts:
         return {"removed": clear(home)}, b""
-    try:
-        above = walk(home, parts[:-1])
-    except Missing:
-        return {"removed": 0}, b""
     name = parts[-1]
     try:
+        above = walk(home, parts[:-1])
         status = os.stat(name, dir_fd=above, follow_symlinks=False)
-    except FileNotFoundError:
+    except (Missing, FileNotFoundError):
         return {"removed": 0}, b""
     if not stat.S_ISDIR(status.st_mode):
         os.unlink(name, dir_fd=above)
@@ -301,7 +303,7 @@ def open_for_removal(above: int, name: str) -> int:
     handle = os.open(name, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=above)
     try:
         status = os.fstat(handle)
-        if status.st_uid == os.getuid() and status.st_mode & 0o700 != 0o700:
+        if status.st_uid == os.geteuid() and status.st_mode & 0o700 != 0o700:
             # A descriptor of this kind takes no fchmod, but its name in /proc leads to exactly this folder.
             os.chmod(f"/proc/self/fd/{handle}", 0o700)  # noqa: PTH101 - pathlib has no descriptors
     finally:
@@ -314,9 +316,8 @@ def clear(top: int) -> int:
     removed = 0
     for _ in range(MAX_PASSES):
         removed += clear_level(top, top, 0)
-        with os.scandir(top) as entries:
-            if not any(entries):
-                return removed
+        if not names_in(top, 1):
+            return removed
     raise Refused("the folder is filled faster than it can be emptied")
 
 
@@ -324,14 +325,14 @@ def clear_level(top: int, folder: int, depth: int) -> int:
     """Remove the entries of `folder`, moving what lies deeper than MAX_DEPTH up to `top` for the next pass."""
     removed = 0
     with os.scandir(folder) as entries:
-        names = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
+        some = itertools.islice(entries, MAX_NAMES)
+        names = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in some]
     for name, is_folder in names:
         try:
             if not is_folder:
                 os.unlink(name, dir_fd=folder)
             elif depth == MAX_DEPTH:
-                moved = f".shoplaunch-removing-{secrets.token_hex(8)}"
-                os.rename(name, moved, src_dir_fd=folder, dst_dir_fd=top)
+                os.rename(name, f".shoplaunch-removing-{secrets.token_hex(8)}", src_dir_fd=folder, dst_dir_fd=top)
             else:
                 removed += clear_folder(top, folder, name, depth)
         except (Missing, FileNotFoundError, NotADirectoryError, IsADirectoryError):
@@ -358,7 +359,7 @@ def clear_folder(top: int, above: int, name: str, depth: int) -> int:
 
 def do_kill(home: int, request: Request) -> tuple[Request, bytes]:
     """Every other process of the account is ended."""
-    if os.getresuid() != (request["uid"],) * 3 or os.getuid() < FIRST_UID:
+    if os.geteuid() != request["uid"] or min(os.getresuid()) < FIRST_UID:
         raise PermissionError("the rights were not dropped")
     try:
         os.kill(-1, signal.SIGKILL)

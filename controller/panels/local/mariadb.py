@@ -156,10 +156,19 @@ class Databases:
         return any(str(row[0]).startswith(wanted) for row in cursor.fetchall())
 
     def remove(self, account: str) -> None:
-        """Neither the account's database nor its database user is left; their connections are ended."""
+        """Neither the account's database nor any database user is left; their connections are ended."""
         database, user = names_of(account)
-        self.remove_user(account, user)
+        for name in (user, *self._temporary_users(account)):
+            # Rights outlive the database they are for, and would be rights in the next one of that name
+            self.remove_user(account, name)
         self.remove_database(account, database)
+
+    def _temporary_users(self, account: str) -> list[str]:
+        """Return the users that jobs of the account were given, and have not lost again."""
+        with self.cursor() as cursor:
+            cursor.execute("SELECT DISTINCT User FROM mysql.user")
+            found = [str(row[0]) for row in cursor.fetchall()]
+        return [name for name in found if name == temporary_name(account, name[-5:])]
 
     def remove_user(self, account: str, user: str) -> None:
         """The user is gone and its connections are ended. Raises panel_refused when it is still there."""

@@ -9,7 +9,7 @@ import subprocess
 from pathlib import Path
 
 from controller.files import write_durably
-from controller.panels.local.accounts import LAST_UID
+from controller.panels.local.uids import LAST_UID
 from shared.errors import ShoplaunchError
 
 APACHE_MODULES = Path("/usr/lib/apache2/modules")

@@ -13,7 +13,7 @@ from pathlib import Path
 import pymysql
 import pytest
 
-from controller.panels.local import accounts
+from controller.panels.local import accounts, uids
 from shared.errors import ShoplaunchError
 from tests.local_server import FILES, as_user, snapshot
 
@@ -350,6 +350,21 @@ def test_what_the_account_cannot_delete_stops_the_removal_and_is_named(server):
     shutil.rmtree(planted)
     server.panel().remove_account(account)
     assert not Path(account.home).exists()
+
+
+def test_the_number_of_an_account_of_before_is_retired_with_it(server):
+    account = server.new_account()
+    uid = pwd.getpwnam(account.user).pw_uid
+    known = Path(server.settings().state_folder, "last-uid")
+    known.unlink()
+    server.panel().remove_account(account)
+    assert int(known.read_text()) >= uid
+
+
+def test_numbers_that_are_all_used_up_are_told_with_the_way_on(server, monkeypatch):
+    monkeypatch.setattr(uids, "LAST_UID", uids.reserve(server.settings().state_folder))
+    with pytest.raises(ShoplaunchError, match="last-uid holds the last one"):
+        create(server, server.new_user())
 
 
 def test_an_account_of_ours_is_found_and_listed(server):
