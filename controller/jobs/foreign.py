@@ -19,6 +19,8 @@ MAX_NUMBER = 2**53
 MAX_WORDS = 4000
 #: What moves a terminal, turns the direction of a line around, or is no character at all. Line feed and tab stay.
 _UNSHOWN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+#: Halves of characters, which JSON can name and nothing can write.
+_HALVES = re.compile("[\ud800-\udfff]")
 _REPLACEMENT = "\ufffd"
 
 
@@ -57,6 +59,15 @@ def harmless(value: Any, code: str, depth: int = 0) -> Any:
     if isinstance(value, int) and abs(value) > MAX_NUMBER:
         raise ShoplaunchError(code, "a number is out of range")
     return value
+
+
+def whole_characters(value: Any) -> Any:
+    """Return the JSON document `value` with the halves of characters in its texts replaced."""
+    if isinstance(value, str):
+        return _HALVES.sub(_REPLACEMENT, value)
+    if isinstance(value, Mapping):
+        return {whole_characters(key): whole_characters(item) for key, item in value.items()}
+    return [whole_characters(item) for item in value] if isinstance(value, list) else value
 
 
 def one_line(text: str) -> str:

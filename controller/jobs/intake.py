@@ -30,6 +30,8 @@ _TEXTS = ("first_name", "last_name")
 _INVISIBLE = re.compile("[\x00-\x1f\x7f-\x9f\xad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]")
 #: What an order takes; a longer name is no reason not to build a shop.
 TEXT_CHARS = 128
+#: How far ahead of ours billing's clock is believed to be.
+CLOCK_SECONDS = 86400.0
 _COUNTRY = re.compile(r"[A-Z]{2}\Z")
 
 
@@ -133,7 +135,8 @@ def _noted(engine: sa.Engine, event: Mapping[str, Any], now: float, signed_by: s
 
 
 def _with(service: BilledService, event: Mapping[str, Any], now: float) -> BilledService:
-    at = float(event.get("at") or now)
+    # A clock that is far ahead of ours must not keep what comes later from counting
+    at = min(float(event.get("at") or now), now + CLOCK_SECONDS)
     for name in ("order_id", "client_id"):
         if event.get(name):
             service = replace(service, **{name: event[name]})

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import math
+from collections.abc import Sequence
 from typing import Any
 
 from flask import request
 from werkzeug.exceptions import RequestEntityTooLarge
 
+from controller.jobs.foreign import MAX_NUMBER, whole_characters
+from shared.encoding import is_text
 from shared.errors import ShoplaunchError
 
 #: No request has a reason to be larger (an order is 2 KiB) but an agent's last report, which names every table.
@@ -34,14 +38,54 @@ def refuse_larger(limit: int) -> None:
 
 
 def json_body(code: str, limit: int = MAX_BODY_BYTES) -> dict[str, Any]:
-    """Return the request's JSON object of at most `limit` bytes. Raises ShoplaunchError `code` when it is none."""
+    """Return the request's JSON object of at most `limit` bytes. Raises ShoplaunchError `code` when it is none.
+
+    What the database, pages and mails cannot hold is not in it: halves of characters are replaced, numbers out of range
+    refused; and it says nothing twice, so that everybody reads the same in it.
+    """
+    data = body(limit)
     try:
-        document = json.loads(body(limit).decode("utf-8"))
+        document = json.loads(
+            data.decode("utf-8"),
+            object_pairs_hook=_once, parse_constant=_refused, parse_int=_integer, parse_float=_number,
+        )  # fmt: skip
+        document = document if is_text(document) else whole_characters(document)
+    except _Ambiguous as problem:
+        raise ShoplaunchError(code, f"the body: {problem}") from None
     except (ValueError, RecursionError):
         raise ShoplaunchError(code, "the body is not JSON in UTF-8") from None
     if not isinstance(document, dict):
         raise ShoplaunchError(code, "the body is not a JSON object")
     return document
+
+
+class _Ambiguous(ValueError):
+    """JSON that different readers take for different things."""
+
+
+def _once(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise _Ambiguous("a name stands there twice")
+    return found
+
+
+def _refused(name: str) -> Any:
+    raise _Ambiguous(f"{name} is no number")
+
+
+def _integer(text: str) -> int:
+    # Longer ones cannot be in range, and take long to read
+    if len(text) > 20 or abs(int(text)) > MAX_NUMBER:
+        raise _Ambiguous("a number is out of range")
+    return int(text)
+
+
+def _number(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise _Ambiguous("a number is out of range")
+    return number
 
 
 def bearer_token() -> str:

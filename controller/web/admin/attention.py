@@ -17,15 +17,17 @@ from shared.errors import ShoplaunchError
 
 #: More of them have one cause.
 MANY = 100
+#: A larger number no database holds.
+_ORDER = f"/refused/<int(max={2**63 - 1}):number>"
 
 
 def register(bp: Blueprint) -> None:
     """Add the pages to `bp`."""
     bp.add_url_rule("/attention", "attention", attention)
-    bp.add_url_rule("/refused/<int:number>/send", "confirm_resend", confirm_resend)
-    bp.add_url_rule("/refused/<int:number>/send", "resend", resend, methods=["POST"])
-    bp.add_url_rule("/refused/<int:number>/dismiss", "confirm_dismiss", confirm_dismiss)
-    bp.add_url_rule("/refused/<int:number>/dismiss", "dismiss", dismiss, methods=["POST"])
+    bp.add_url_rule(_ORDER + "/send", "confirm_resend", confirm_resend)
+    bp.add_url_rule(_ORDER + "/send", "resend", resend, methods=["POST"])
+    bp.add_url_rule(_ORDER + "/dismiss", "confirm_dismiss", confirm_dismiss)
+    bp.add_url_rule(_ORDER + "/dismiss", "dismiss", dismiss, methods=["POST"])
 
 
 def attention() -> str:
