@@ -1,5 +1,6 @@
 """No page keeps anybody out: axe-core finds nothing in any page, state, language, width and colour scheme."""
 
+import base64
 from functools import cache
 
 import pytest
@@ -7,6 +8,7 @@ from werkzeug.exceptions import HTTPException
 
 from controller import installation
 from controller.config import load_config
+from controller.jobs.holding import holding_page
 from controller.web.app import create_app
 from controller.web.i18n import COOKIE
 from tests.browser.axe import barriers
@@ -104,6 +106,15 @@ def test_nothing_in_a_page_keeps_anybody_out(sites, sessions, driver, applicatio
         site.forget_failed_logins()
     # The page that is meant, not the login instead of it
     assert state.endpoint is None or state.endpoint in endpoint_of(application, driver.current_url)
+    assert driver.execute_script("return document.documentElement.lang") == language
+    found = barriers(driver)
+    assert found == [], "\n".join(found)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_nothing_in_the_page_of_a_shop_that_opens_soon_keeps_anybody_out(driver, language):
+    page = holding_page(language, "shop").encode()
+    driver.get("data:text/html;charset=utf-8;base64," + base64.b64encode(page).decode())
     assert driver.execute_script("return document.documentElement.lang") == language
     found = barriers(driver)
     assert found == [], "\n".join(found)
