@@ -50,10 +50,21 @@ def test_what_changes_a_living_shop_asks_first(site, operator, shop, kind):
     asked = page_of(site, operator, f"{path}/later/{kind}")
     assert shop.domain in asked and "?</h1>" in asked
     assert len(re.findall(r"<p>[^<]{20,}</p>", asked)) >= 2
+    # Nothing refreshes a page on which a password is written
+    assert "data-live" not in asked and "http-equiv" not in asked
     assert site.service.later_jobs(shop.id) == []
     form = {"csrf_token": csrf_of(asked), "kind": kind, "password": "correct horse" * (kind == "set_admin_password")}
     operator.post(site.url + path + "/later", data=form, timeout=TIMEOUT)
     assert [job.kind for job in site.service.later_jobs(shop.id)] == [kind]
+
+
+@pytest.mark.parametrize("password", ["", "short"])
+def test_a_password_that_is_none_is_asked_for_again(site, operator, shop, password):
+    path = f"{site.url}/admin/jobs/{shop.id}/later"
+    form = {"csrf_token": csrf_of(page_of(site, operator, "/admin/jobs")), "kind": "set_admin_password"}
+    answer = operator.post(path, data={**form, "password": password}, timeout=TIMEOUT)
+    assert answer.status_code == 422 and "At least 8 characters." in answer.text and 'name="password"' in answer.text
+    assert site.service.later_jobs(shop.id) == []
 
 
 @pytest.mark.parametrize("kind", [*KINDS, "nonsense"])

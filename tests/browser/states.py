@@ -235,6 +235,15 @@ for _kind in LATER["jobs"]:
     state(f"{_kind}?", "admin.confirm_later")(_later_page(_kind))
 
 
+@state("set_admin_password?, too short", "admin.begin_later", status=422)
+def later_short(site, driver):
+    open_path(site, driver, f"/admin/jobs/{live(site).id}/later/set_admin_password")
+    field = driver.find_element(By.NAME, "password")
+    driver.execute_script("arguments[0].removeAttribute('minlength')", field)
+    field.send_keys("short")
+    click(driver, By.ID, "confirm")
+
+
 @state("error, another job is under way", "admin.begin_later", status=409)
 def later_busy(site, driver):
     job = live(site)

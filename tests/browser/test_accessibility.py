@@ -9,11 +9,12 @@ from werkzeug.exceptions import HTTPException
 from controller import installation
 from controller.config import load_config
 from controller.jobs.holding import holding_page
+from controller.web import labels
 from controller.web.app import create_app
 from controller.web.i18n import COOKIE
 from tests.browser.axe import barriers
 from tests.browser.chrome import chrome
-from tests.browser.states import LOOKER, STATES
+from tests.browser.states import JOBS, LOOKER, STATES
 from tests.browser.waiting import until
 from tests.web_site import OPERATOR, PASSWORD, Site
 
@@ -125,6 +126,7 @@ def test_every_page_has_its_state_here(application):
     tried = {state.endpoint for state in STATES.values()}
     assert pages - set(NO_PAGES) - tried == set(), "a page without its state in tests/browser/states.py"
     assert set(NO_PAGES) <= pages
+    assert set(labels.STATES) <= set(JOBS), "a job's state without a job here"
 
 
 @pytest.mark.parametrize("endpoint", NO_PAGES)

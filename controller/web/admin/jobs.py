@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, flash, g, redirect, request, url_for
+from flask import Blueprint, flash, g, make_response, redirect, request, url_for
 from werkzeug.wrappers import Response
 
 from controller.db.operators import allows
@@ -11,8 +11,9 @@ from controller.web import labels
 from controller.web.admin import evidence, roles, view
 from controller.web.admin.session import page
 from controller.web.context import service
-from controller.web.i18n import gettext
+from controller.web.i18n import gettext, number
 from controller.web.parsing import page_number
+from shared.errors import ShoplaunchError
 
 PER_PAGE = 25
 
@@ -74,19 +75,30 @@ def cancel(job_id: str) -> Response:
 
 def confirm_later(job_id: str, kind: str) -> str:
     """Say what a later job would do to the living shop, and ask whether that is meant."""
+    return _later_page(job_id, kind)
+
+
+def _later_page(job_id: str, kind: str, problem: str = "") -> str:
     job = service().get_job(job_id)
     kinds.check(job, kind)
     question, *sentences = view.LATER[kind]
-    shown = service().service_status(job)
+    asked = {"kind": kind, "question": question, "sentences": sentences, "problem": problem}
     least = kinds.SHORTEST_PASSWORD
-    return page("later.html", "jobs", job=shown, kind=kind, question=question, sentences=sentences, least=least)
+    return page("later.html", "jobs", job=service().service_status(job), least=least, **asked)
 
 
 def begin_later(job_id: str) -> Response:
     """Begin a later job on the shop: https, a new password, closing it."""
     kind, password = request.form.get("kind", ""), request.form.get("password", "")
     known = {child.id for child in service().later_jobs(job_id)}
-    job = service().start_kind(job_id, kind, {"admin.password": password} if password else {})
+    try:
+        job = service().start_kind(job_id, kind, {"admin.password": password} if password else {})
+    except ShoplaunchError as error:
+        # All that an operator writes there
+        if error.code != "order_invalid":
+            raise
+        problem = gettext("At least %(least)s characters.", least=number(kinds.SHORTEST_PASSWORD))
+        return make_response(_later_page(job_id, kind, problem), 422)
     if job.id in known:
         flash(gettext("This is under way already."))
     else:
