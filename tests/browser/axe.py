@@ -11,11 +11,11 @@ HEIGHT = 900
 SCHEMES = ("light", "dark")
 #: All that axe-core looks for by itself, best practices too; and how near to each other things are that one presses.
 _RUN = """
-const [done, colours] = [arguments[1], arguments[0]];
+const [colours, within, done] = arguments;
 const options = colours
   ? { runOnly: { type: "rule", values: ["color-contrast"] } }
   : { rules: { "target-size": { enabled: true } } };
-axe.run(document, { ...options, resultTypes: ["violations"] }).then(
+axe.run(within, { ...options, resultTypes: ["violations"] }).then(
   ({ violations }) => done(violations.flatMap(({ id, help, nodes }) =>
     nodes.map(({ target, html, failureSummary }) => [id, help, target.join(" "), html.slice(0, 200), failureSummary]))),
   (error) => done([["axe", String(error), "", "", ""]]),
@@ -24,18 +24,19 @@ axe.run(document, { ...options, resultTypes: ["violations"] }).then(
 _WIDER = "return document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 
-def barriers(driver):
-    """Return what is wrong with the driver's page, as texts; its window is that of a desktop afterwards."""
+def barriers(driver, within="html"):
+    """Return what is wrong with the driver's page, or its part `within`, as texts; its window is that of a desktop
+    afterwards."""
     if driver.execute_script("return typeof axe") == "undefined":
         driver.execute_script(SCRIPT.read_text(encoding="utf-8"))
     found = []
     for width in reversed(WIDTHS):
         show(driver, width, SCHEMES[0])
-        found += [f"{width}: {said}" for said in _violations(driver, False)]
+        found += [f"{width}: {said}" for said in _violations(driver, within, False)]
         if driver.execute_script(_WIDER) > 0:
             found.append(f"{width}: the page is wider than the window")
         show(driver, width, SCHEMES[1])
-        found += [f"{width}, dark: {said}" for said in _violations(driver, True)]
+        found += [f"{width}, dark: {said}" for said in _violations(driver, within, True)]
     show(driver, WIDTHS[0], SCHEMES[0])
     return found
 
@@ -52,5 +53,5 @@ def show(driver, width, scheme):
     driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
 
 
-def _violations(driver, colours):
-    return [" | ".join(node) for node in driver.execute_async_script(_RUN, colours)]
+def _violations(driver, within, colours):
+    return [" | ".join(node) for node in driver.execute_async_script(_RUN, colours, within)]

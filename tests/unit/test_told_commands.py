@@ -63,6 +63,12 @@ def test_persian_advice_names_the_options_the_english_does(code):
     assert told <= set(re.findall(r"--[a-z-]+", advice["fa"]))
 
 
+@pytest.mark.parametrize("code", CODES)
+def test_persian_advice_marks_options_whose_dashes_would_else_stand_at_their_other_end(code):
+    unmarked = CODES[code]["advice"]["fa"].split("`")[::2]
+    assert [text for text in unmarked if re.search(r"(?<![A-Za-z0-9] )(?<![A-Za-z0-9-])--[a-z]", text)] == []
+
+
 def readme_commands():
     """Return every command line of the README that begins with `shoplaunch`, continued lines joined."""
     blocks = re.findall(r"^```\n(.*?)^```", README, re.S | re.M)

@@ -4,6 +4,7 @@ import pytest
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support import expected_conditions as expected
 
+from tests.browser.axe import barriers
 from tests.browser.chrome import chrome, complaints
 from tests.browser.waiting import until
 
@@ -44,6 +45,18 @@ def test_the_progress_page_follows_the_shop_by_itself_to_the_open_door(held, tol
         assert complaints(driver) == []
         doors[1].click()
         says(driver, "CLIENT-PASSWORD")
+
+
+@pytest.mark.parametrize("language", ["english", "farsi"])
+def test_nothing_in_the_addons_pages_keeps_anybody_out(held, told, language):
+    whmcs, client, service = held
+    with chrome() as driver:
+        driver.get(whmcs.login_url(f"/index.php?m=shoplaunch&service={service}", uid=client, Language=language))
+        found = [f"under way: {said}" for said in barriers(driver, "#shoplaunch")]
+        told.answer(200, {"state": "live", "percent": 100, "shop_url": "http://shop.example/"})
+        until(driver, lambda: driver.find_element(By.CSS_SELECTOR, "[data-door=shop_url]").is_displayed())
+        found += [f"ready: {said}" for said in barriers(driver, "#shoplaunch")]
+        assert found == [], "\n".join(found)
 
 
 def test_a_controller_that_goes_down_leaves_the_page_as_it_was(held, told):

@@ -336,3 +336,11 @@ def test_an_operator_sees_what_keeps_a_shop_from_its_certificate(site, operator,
     page = operator.get(site.url + f"/admin/jobs/{job.id}?lang={language}", timeout=TIMEOUT).text
     assert words in page
     assert "“shop.example” does not resolve &lt;to&gt; any IP addresses" in page
+
+
+def test_numbers_are_written_as_the_readers_language_does_whoever_came_first(site, operator):
+    job = site.put(site.order(), "restoring", percent=41)
+    for page in (f"/admin/jobs/{job.id}", "/admin/jobs"):
+        for language, words, others in (("en", "41%", "٪"), ("fa", "۴۱٪", "%</"), ("en", "41%", "٪")):
+            text = operator.get(f"{site.url}{page}?lang={language}", timeout=TIMEOUT).text
+            assert words in text and others not in text
