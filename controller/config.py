@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,6 +22,14 @@ LOOPBACK = ("127.0.0.1", "::1", "localhost")
 _ENVIRONMENT = (
     "public_url", "database_url", "bind", "agent_socket", "trusted_proxies", "job_hours", "callback_ca", "tls_ca",
 )  # fmt: skip
+#: An address that browsers, mails and agents of any age read alike: no user, no path, no other script.
+_ADDRESS = re.compile(
+    r"https?://(?:[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?/*\Z"
+)
+#: Tokens of agents end after 90 days; what lies in an account has to end before.
+MOST_JOB_HOURS = 80 * 24
+#: More proxies one behind the other are a slip.
+MOST_PROXIES = 16
 _TOP = {*_ENVIRONMENT, "agent_pythons", "mail", "local", "whmcs"}
 
 
@@ -136,7 +145,8 @@ def load_config(environment: Mapping[str, str] | None = None, file: Path | None 
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text("utf-8"))
+        # Some editors put a mark before the first character
+        return tomllib.loads(path.read_text("utf-8-sig"))
     except FileNotFoundError:
         return {}
     except OSError as problem:
@@ -178,13 +188,22 @@ def _is_socket_path(path: str) -> bool:
     return path.startswith("/") and ".." not in Path(path).parts and len(os.fsencode(path)) <= PATH_BYTES
 
 
+def _is_address(text: str) -> bool:
+    try:
+        return _ADDRESS.match(text) is not None and urlsplit(text).port != 0
+    except ValueError:
+        # A port, or an address in brackets, that is none
+        return False
+
+
 def _check(config: Config) -> None:
     for name in ("public_url", "database_url", "bind", "agent_socket"):
         if not isinstance(getattr(config, name), str):
             raise ShoplaunchError("config_invalid", f"{name} must be text")
+    if not _is_address(config.public_url):
+        message = "public_url must be an address such as https://control.example.com (a name in ASCII, nothing else)"
+        raise ShoplaunchError("config_invalid", message)
     url = urlsplit(config.public_url)
-    if url.scheme not in ("http", "https") or not url.hostname or url.query or url.path.rstrip("/"):
-        raise ShoplaunchError("config_invalid", "public_url must be an address such as https://control.example.com")
     if url.scheme == "http" and url.hostname not in LOOPBACK:
         raise ShoplaunchError("config_invalid", "public_url must be https, except for this very machine")
     if config.agent_socket and not _is_socket_path(config.agent_socket):
@@ -194,7 +213,9 @@ def _check(config: Config) -> None:
         isinstance(one, str) and one.startswith("/") for one in pythons
     ):
         raise ShoplaunchError("config_invalid", "agent_pythons must be a list of absolute paths")
-    if config.job_hours < 1:
-        raise ShoplaunchError("config_invalid", "job_hours must be at least 1")
+    if not 1 <= config.job_hours <= MOST_JOB_HOURS:
+        raise ShoplaunchError("config_invalid", f"job_hours must be from 1 to {MOST_JOB_HOURS}")
+    if config.trusted_proxies > MOST_PROXIES:
+        raise ShoplaunchError("config_invalid", f"trusted_proxies must be {MOST_PROXIES} at most")
     if not config.home.is_absolute():
         raise ShoplaunchError("config_invalid", "SHOPLAUNCH_HOME must be an absolute path")

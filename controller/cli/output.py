@@ -8,6 +8,7 @@ import json
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
@@ -64,7 +65,9 @@ def errors_shown(command: Callable[P, R]) -> Callable[P, R]:
             document = failure.as_dict()
             if kwargs.get("as_json"):
                 found = {"findings": failure.details["findings"]} if "findings" in failure.details else {}
-                print_json({"error": document, **found})
+                # What cannot be written there is said on standard error all the same
+                with suppress(OSError):
+                    print_json({"error": document, **found})
             show_error(document["code"], document["message"], document["advice"])
             sys.exit(FAILED)
 

@@ -3,6 +3,7 @@
 import pytest
 
 from controller.config import load_config
+from controller.db.engine import make_engine
 from shared.errors import ShoplaunchError
 
 
@@ -69,7 +70,18 @@ def test_the_smtp_password_stands_in_a_file_of_its_own(settings, tmp_path):
         ("public_url = 'ftp://control.example.com'", "public_url"),
         ("public_url = 'https://control.example.com/path?x=1'", "public_url"),
         ("public_url = 'http://control.example.com'", "https"),
+        ("public_url = 'https://user:secret@control.example.com'", "public_url"),
+        ("public_url = 'https://control example.com'", "public_url"),
+        ("public_url = 'https://control.example.com:99999'", "public_url"),
+        ("public_url = 'https://control.example.com:0'", "public_url"),
+        ("public_url = 'https://control.example.com\\nBcc: x'", "public_url"),
+        ('public_url = "https://control.example.com\\n"', "public_url"),
+        ("public_url = 'https://[::1'", "public_url"),
+        ("public_url = 'https://[::1]x'", "public_url"),
+        ("public_url = 'https://فروشگاه.example'", "public_url"),
         ("trusted_proxies = -1", "trusted_proxies"),
+        ("trusted_proxies = 17", "trusted_proxies"),
+        ("job_hours = 999999999999", "job_hours"),
         ("job_hours = 0", "job_hours"),
         ("job_hours = 'soon'", "job_hours"),
         ("agent_pythons = '/usr/bin/python3'", "agent_pythons"),
@@ -98,3 +110,21 @@ def test_settings_that_cannot_be_read_are_not_taken_for_none(tmp_path):
     with pytest.raises(ShoplaunchError) as caught:
         load_config({"SHOPLAUNCH_HOME": str(tmp_path)})
     assert caught.value.code == "config_invalid"
+
+
+def test_a_mark_before_the_first_character_does_no_harm(settings):
+    assert settings("\ufeffjob_hours = 48").job_hours == 48
+
+
+@pytest.mark.parametrize("port", ["", ":443", ":8443/"])
+def test_addresses_of_every_kind_are_taken(settings, port):
+    for host in ("control.example.com", "xn--mgbaam7a8h.example", "192.0.2.1", "[2001:db8::1]"):
+        assert settings(SHOPLAUNCH_PUBLIC_URL=f"https://{host}{port}").public_url == f"https://{host}{port}"
+
+
+@pytest.mark.parametrize("url", ["mysql://u:secret@host:port/x", "mysql://u:secret@[::1/x", "://", "sqlite"])
+def test_a_database_address_that_is_none_is_named(url):
+    with pytest.raises(ShoplaunchError) as caught:
+        make_engine(url)
+    assert caught.value.code == "config_invalid"
+    assert "secret" not in str(caught.value)
