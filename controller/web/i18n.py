@@ -20,7 +20,9 @@ LANGUAGES = {"en": "English", "fa": "فارسی"}
 RIGHT_TO_LEFT = ("fa",)
 COOKIE = "shoplaunch_lang"
 YEAR_SECONDS = 31_536_000
-_TIME_TEXT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)\Z")
+_TIME_TEXT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)\Z", re.ASCII)
+#: Nothing here is older.
+_FIRST_YEAR = 1970
 _PERSIAN_DIGITS = str.maketrans("0123456789%", "۰۱۲۳۴۵۶۷۸۹٪")
 
 
@@ -95,8 +97,15 @@ def parse_time(value: object) -> datetime | None:
 
 
 def is_time_text(value: object) -> bool:
-    """Tell whether `value` is text like 2026-01-31T12:00:00+00:00."""
-    return isinstance(value, str) and bool(_TIME_TEXT.match(value))
+    """Tell whether `value` is text like 2026-01-31T12:00:00+00:00, of a moment that every calendar has."""
+    if not isinstance(value, str) or not _TIME_TEXT.match(value):
+        return False
+    try:
+        moment = datetime.fromisoformat(value).astimezone(UTC)
+    except (ValueError, OverflowError):
+        # Whoever wrote it may have made it up
+        return False
+    return moment.year >= _FIRST_YEAR
 
 
 def when(value: object) -> Markup:

@@ -167,3 +167,26 @@ def test_the_pages_of_a_job_stay_solid(site):
 def html_of(answer):
     """Return what is shown where the words stand."""
     return html.unescape(answer.text).partition("onerror=alert(2)>")[2][:40]
+
+
+#: What stands like a time, and no calendar has it, or not every one.
+TIMES = (
+    "2026-99-99T99:99:99Z", "۲۰۲۶-۰۱-۰۱T۰۰:۰۰Z", "0000-01-01T00:00Z", "0001-01-01T00:00Z",
+    "0001-01-01T00:00+23:59", "9999-12-31T23:59-23:59", "2026-01-01T00:00+99:99",
+)  # fmt: skip
+
+
+@attack(
+    "A client's agent ends with evidence of times that no calendar has",
+    "the birth certificate shows them as text, in both languages",
+)
+@pytest.mark.parametrize("language", ["en", "fa"])
+def test_times_that_no_calendar_has_are_text(site, language):
+    session = site.signed_in()
+    job = site.put(site.order(), "live", facts={"shop_url": "http://x.example/", "admin_url": "http://x.example/a/"})
+    site.certify(job, {"proved": list(TIMES), "issued": "2026-01-31T12:00:00Z"}, [])
+    address = f"{site.url}/admin/jobs/{job.id}/certificate?lang={language}"
+    answer = session.get(address, timeout=60)
+    assert answer.status_code == 200
+    assert all(html.escape(text) in answer.text for text in TIMES)
+    assert 'datetime="2026-01-31T12:00:00+00:00"' in answer.text
