@@ -12,12 +12,14 @@ from agent.compat import ascii_name, tls_name
 class Exchange:
     """At most `seconds` in all, and `timeout` seconds between two signs of life; `allow` says how much may come in.
 
-    With `rate` each byte that comes in earns 1 / `rate` seconds more.
+    With `rate` each byte that comes in earns 1 / `rate` seconds more, but never more than `seconds` to spare: what
+    came fast at first is no leave to drip afterwards.
     """
 
     def __init__(self, timeout, seconds, rate=None, clock=time.monotonic):
         self._timeout = timeout
         self._clock = clock
+        self._most = seconds
         self._end = clock() + seconds
         self._rate = rate
         self._allowed = 0
@@ -32,7 +34,15 @@ class Exchange:
         if self._allowed < 0:
             raise OSError(errno.EMSGSIZE, "the answer is too large")
         if self._rate:
-            self._end += amount / float(self._rate)
+            self._end = min(self._end + amount / float(self._rate), self._clock() + self._most)
+
+    def slow_down(self, rate):
+        """From now on `rate` bytes a second are enough."""
+        self._rate = rate
+
+    def is_over(self):
+        """Tell whether the time is over."""
+        return self._clock() >= self._end
 
     def left(self, steps=1):
         """Return how long the next step may take, in seconds, when `steps` like it have to fit in.

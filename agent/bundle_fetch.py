@@ -4,17 +4,19 @@ import os
 import re
 import time
 
+from agent.downloads import LEAST_RATE, Pace
 from agent.http import BROKEN, RETRY_STATUSES, Answer, Backoff, safe_address
 from shared.errors import ShoplaunchError
 
 PIECE_BYTES = 256 * 1024
-#: Fetching goes on as long as bytes arrive; after this long without any it fails (the next tick resumes).
+#: Fetching goes on as long as enough arrives; when it falls so far behind, it fails (the next tick resumes).
 FETCH_IDLE_SECONDS = 120.0
 #: A request that brings less, and not the end, brought nothing: a server that only drips is no server.
 ARRIVED_BYTES = 64 * 1024
 #: Between two looks for the controller's answer while little arrives.
 LOOK_SECONDS = 1.0
 _ENDED = "the connection ended early"
+_SLOW = "it sends less than it has to"
 _RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)\Z")
 
 
@@ -24,22 +26,22 @@ def fetch(
     """Fetch `pinned["url"]` to `target` (path), going on where an interrupted fetch stopped.
 
     `token` (str) is sent along. Raises ShoplaunchError `bundle_missing` when nothing arrives for `idle_seconds` or the
-    server refuses, `bundle_damaged` when what arrives is longer than the job says, `superseded` and `cancelled` when
-    the controller says so; OSError.
+    server refuses, `bundle_slow` when too little does, `bundle_damaged` when what arrives is longer than the job says,
+    `superseded` and `cancelled` when the controller says so; OSError.
     """
     part = Part("{}.{}".format(target, pinned["manifest_sha256"][:16]), token)
     backoff = Backoff()
-    last_arrival = time.monotonic()
+    pace = Pace(idle_seconds)
     with part:
         stream = part.stream
         while stream.tell() < pinned["size"]:
-            before = stream.tell()
+            before = part.arrived
             problem, retry_after = _fetch_some(pinned, part, door, check, progress)
-            if not problem or stream.tell() - before >= ARRIVED_BYTES:
-                last_arrival = time.monotonic()
+            pace.arrived(part.arrived - before, part.rate)
+            if problem and pace.is_too_slow():
+                raise _given_up(pinned, problem, part)
+            if part.arrived - before >= ARRIVED_BYTES:
                 backoff.reset()
-            if problem and time.monotonic() - last_arrival > idle_seconds:
-                raise ShoplaunchError("bundle_missing", "{}: {}".format(safe_address(pinned["url"]), problem))
             if problem:
                 sleep(backoff.next_delay(retry_after))
         if stream.tell() > pinned["size"]:
@@ -48,6 +50,17 @@ def fetch(
         stream.flush()
         os.fsync(stream.fileno())
     part.finish(target)
+
+
+def _given_up(pinned, problem, part):
+    """Return the error of a fetch that has fallen too far behind."""
+    where = safe_address(pinned["url"])
+    if problem != _SLOW:
+        return ShoplaunchError("bundle_missing", "{}: {}".format(where, problem))
+    told = "{}: less than {} bytes a second; {} of {} bytes are here".format(
+        where, part.rate, part.stream.tell(), pinned["size"]
+    )
+    return ShoplaunchError("bundle_slow", told)
 
 
 class Part:
@@ -61,6 +74,9 @@ class Part:
         self._mark_path = base + ".etag.part"
         self._token = token
         self.stream = None
+        #: Bytes of all requests, and how many a second are enough.
+        self.arrived = 0
+        self.rate = LEAST_RATE
 
     def __enter__(self):
         self.stream = open(self._path, "ab")
@@ -123,6 +139,8 @@ def _fetch_some(pinned, part, door, check, progress):
         return error.message, None
     with response:
         status = response.status
+        if part.told:
+            part.rate = response.promised_rate()
         if status == 200:
             # The first request, a file that changed, or a server that does not resume
             part.begin_anew(response.headers.get("ETag"))
@@ -135,7 +153,7 @@ def _fetch_some(pinned, part, door, check, progress):
             return "the server's file is shorter than what arrived", None
         else:
             return _refused(status, response.headers, part.told)
-        return _copy(response, part.stream, pinned["size"], check, progress), None
+        return _copy(response, part, pinned["size"], check, progress), None
 
 
 def _refused(status, headers, by_controller):
@@ -149,11 +167,12 @@ def _refused(status, headers, by_controller):
     raise ShoplaunchError("bundle_missing", "the bundle's server answered {}".format(status))
 
 
-def _copy(response, stream, size, check, progress):
-    problem = None
+def _copy(response, part, size, check, progress):
+    problem, stream = None, part.stream
     while problem is None and stream.tell() <= size:
         piece, problem = _next_piece(response)
         stream.write(piece)
+        part.arrived += len(piece)
         if check is not None:
             check()
         if progress is not None:
@@ -171,5 +190,5 @@ def _next_piece(response):
             left -= len(pieces[-1])
             problem = None if pieces[-1] else _ENDED
     except BROKEN as error:
-        problem = "the connection broke ({})".format(type(error).__name__)
+        problem = _SLOW if response.is_too_slow() else "the connection broke ({})".format(type(error).__name__)
     return b"".join(pieces), problem

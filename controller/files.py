@@ -7,6 +7,8 @@ import tempfile
 from pathlib import Path
 from typing import BinaryIO
 
+from shared.errors import ShoplaunchError
+
 
 def write_durably(path: Path, content: bytes, mode: int, owner: tuple[int, int] | None = None) -> None:
     """The file at `path` holds `content` with `mode`, or what it held before; it belongs to `owner`, (user, group),
@@ -49,6 +51,26 @@ def replace_durably(path: Path, content: bytes) -> None:
 
 def _owner(found: os.stat_result) -> tuple[int, int]:
     return found.st_uid, found.st_gid
+
+
+def give_new_name(file: Path, path: Path) -> None:
+    """The file is called `path`, unless another one is: then ShoplaunchError `name_taken`. Raises OSError.
+
+    `file` is on the same file system; it may be a link of /proc/self/fd to a file without a name.
+    """
+    # Links of /proc are followed only where a folder is given
+    folder = os.open(path.absolute().parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.link(file, path.name, src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=True)
+    except FileExistsError:
+        raise ShoplaunchError("name_taken", f"{path} exists already") from None
+    except OSError:
+        # A file system without links
+        if file.is_symlink() or path.exists():
+            raise
+        file.rename(path)
+    finally:
+        os.close(folder)
 
 
 def sync_folder(folder: Path) -> None:

@@ -15,6 +15,8 @@ from typing import IO
 #: The last part of what a program complains of: the reason is in its last lines, however many warnings come before.
 ERROR_BYTES = 64 * 1024
 _PIECE_BYTES = 64 * 1024
+#: A killed program ends at once, unless it waits for a disk.
+KILL_SECONDS = 10.0
 
 
 class TooMuchOutput(Exception):
@@ -50,7 +52,7 @@ def run(
     Raises OSError when it cannot be started, TimeoutError after so many seconds, TooMuchOutput.
     """
     end = time.monotonic() + bounds.seconds
-    with subprocess.Popen(
+    process = subprocess.Popen(
         list(command),
         stdin=given,
         stdout=subprocess.PIPE,
@@ -59,7 +61,10 @@ def run(
         env=None if environment is None else dict(environment),
         pass_fds=tuple(pass_fds),
         start_new_session=True,
-    ) as process:
+    )
+    assert process.stdout is not None and process.stderr is not None
+    # Not as its own context: that waits for its end without end
+    with process.stdout, process.stderr:
         try:
             stdout, stderr = _read(process, bounds.output_bytes, end)
             return Ended(process.wait(_left(end)), stdout, stderr)
@@ -104,9 +109,12 @@ def _left(end: float) -> float:
 
 def _kill(process: subprocess.Popen[bytes]) -> None:
     """The process is gone, and whatever it started in its session's first group."""
-    # Until it was waited for its number is nobody else's
-    if process.poll() is None:
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.kill()
-        process.wait()
+    if process.returncode is not None:
+        return
+    # Until it was waited for its number is nobody else's; what it began may go on though it has ended itself
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.kill()
+    # A disk that does not answer keeps even such a one
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(KILL_SECONDS)

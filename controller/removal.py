@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+from typing import Protocol
 
 import sqlalchemy as sa
 
@@ -15,6 +16,8 @@ from shared.errors import ShoplaunchError
 
 _WHO = "command line"
 _SHOWN = 5
+#: Names what needs a thing.
+Users = Callable[[sa.Connection, str], Collection[str]]
 
 
 def operator(config: Config, name: str) -> None:
@@ -33,29 +36,35 @@ def operator(config: Config, name: str) -> None:
 
 def server(config: Config, name: str) -> None:
     """The server is forgotten. Raises ShoplaunchError `server_unknown`, `in_use`."""
-
-    def work(connection: sa.Connection) -> None:
-        servers.get(connection, name)
-        _require_unused(f"server {name}", usage.of_server(connection, name))
-        servers.remove(connection, name)
-        _note(connection, "server remove", name)
-
-    transact(make_engine(config.database_url), work)
+    _remove(config, "server", name, servers, usage.of_server)
 
 
 def bundle(config: Config, name: str) -> None:
     """The bundle is forgotten, and its file gone. Raises ShoplaunchError `bundle_unknown`, `in_use`, OSError."""
-
-    def work(connection: sa.Connection) -> None:
-        bundles.get(connection, name)
-        _require_unused(f"bundle {name}", usage.of_bundle(connection, name))
-        bundles.remove(connection, name)
-        _note(connection, "bundle remove", name)
-
-    transact(make_engine(config.database_url), work)
+    _remove(config, "bundle", name, bundles, usage.of_bundle)
     # After the row: a file without one is in nobody's way, and `bundle add` writes over it
     (config.bundles / f"{name}.bundle").unlink(missing_ok=True)
     sync_folder(config.bundles)
+
+
+class _Rows(Protocol):
+    """The queries of a kind of thing that has a name."""
+
+    def get(self, connection: sa.Connection, name: str) -> object: ...
+
+    def remove(self, connection: sa.Connection, name: str) -> None: ...
+
+
+def _remove(config: Config, what: str, name: str, rows: _Rows, users: Users) -> None:
+    """The `what` called `name` has no row any more. Raises ShoplaunchError `in_use`, and as rows.get does."""
+
+    def work(connection: sa.Connection) -> None:
+        rows.get(connection, name)
+        _require_unused(f"{what} {name}", users(connection, name))
+        rows.remove(connection, name)
+        _note(connection, f"{what} remove", name)
+
+    transact(make_engine(config.database_url), work)
 
 
 def _require_unused(what: str, users: Collection[str]) -> None:

@@ -21,6 +21,8 @@ CHUNK_UNPACKED_BYTES = 1024 * 1024
 MAX_FILE_BYTES = 1024 * 1024 * 1024
 #: A member with such a file in it, unpacked: its headers come to that.
 MAX_MEMBER_BYTES = MAX_FILE_BYTES + 64 * 1024
+#: Of the controller's answer to who fetches a bundle: the bytes a second it sends at least, where that is little.
+LEAST_RATE_HEADER = "X-Shoplaunch-Least-Rate"
 #: Path limits of Linux file systems, in bytes.
 MAX_PATH_BYTES = 4095
 MAX_NAME_BYTES = 255

@@ -180,7 +180,7 @@ class Chain:
 
     def remove_skeleton(self, server):
         """New accounts of the server are born with nothing of ours."""
-        self.whole.world.run("skeleton", "remove", server.name)
+        self.whole.world.run("skeleton", "remove", server.name, "--yes")
 
     # -- selling -----------------------------------------------------------------------------------------------------
 

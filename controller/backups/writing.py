@@ -23,7 +23,7 @@ from controller.config import FILE_NAME, Config
 from controller.db.engine import make_engine
 from controller.db.migrate import newest, revision
 from controller.db.tables import metadata
-from controller.files import sync_folder
+from controller.files import give_new_name, sync_folder
 from shared.errors import ShoplaunchError
 
 #: gzip's level: higher ones take twice the time for a tenth less.
@@ -47,7 +47,7 @@ def backup(
         written = write_backup(config, stream, passphrase, progress)
         stream.flush()
         os.fsync(stream.fileno())
-        _give_name(name, output)
+        give_new_name(name, output)
     sync_folder(folder)
     return written
 
@@ -68,23 +68,6 @@ def _nameless(folder: Path) -> Iterator[tuple[IO[bytes], Path]]:
     finally:
         if not name.startswith("/proc/"):
             Path(name).unlink(missing_ok=True)
-
-
-def _give_name(file: Path, output: Path) -> None:
-    """The file is called `output`, unless another one is."""
-    # Links of /proc are followed only where a folder is given
-    folder = os.open(output.absolute().parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.link(file, output.name, src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=True)
-    except FileExistsError:
-        raise ShoplaunchError("name_taken", f"{output} exists already") from None
-    except OSError:
-        # A file system without links
-        if file.is_symlink() or output.exists():
-            raise
-        file.rename(output)
-    finally:
-        os.close(folder)
 
 
 def write_backup(

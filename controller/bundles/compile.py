@@ -54,6 +54,8 @@ class Request:
     variants: Path | None = None
     #: What was decided about findings of an earlier packing.
     decisions: Decisions | None = None
+    #: Whether a file that is `target` already gives way.
+    replace: bool = True
 
 
 @dataclass(frozen=True)
@@ -230,7 +232,7 @@ def _finish(
         path = bundle.assemble(_manifest(manifest, bundle))
     content, size = canonical_json(manifest), path.stat().st_size
     if not request.check:
-        bundle.publish(path)
+        bundle.publish(path, replace=request.replace)
     return Packed(manifest, sha256_hex(content), size, {**report, "left_out_paths": files.left_out_paths})
 
 

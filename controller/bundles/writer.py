@@ -16,6 +16,7 @@ from pathlib import Path
 from types import TracebackType
 
 from controller.bundles.gzip_member import gzipped
+from controller.files import give_new_name
 from shared.bundle import MANIFEST
 from shared.encoding import sha256_hex
 from shared.errors import ShoplaunchError
@@ -134,10 +135,13 @@ class BundleWriter:
             os.fsync(stream.fileno())
         return path
 
-    def publish(self, path: Path) -> None:
-        """Rename the assembled bundle into place, durably."""
+    def publish(self, path: Path, *, replace: bool = True) -> None:
+        """Rename the assembled bundle into place, durably; a file there gives way, or raises `name_taken`."""
         with disk_errors(self.target):
-            path.replace(self.target)
+            if replace:
+                path.replace(self.target)
+            else:
+                give_new_name(path.absolute(), self.target)
             directory = os.open(self.target.parent, os.O_RDONLY | os.O_DIRECTORY)
             try:
                 os.fsync(directory)

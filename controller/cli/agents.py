@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from controller.bundles.agent_build import build_agent, read_keys
+from controller.cli.confirmation import confirm_replacing, replace_option
 from controller.cli.output import errors_shown
 from controller.config import load_config
 from controller.keys import load_keys
@@ -40,13 +41,15 @@ def agent() -> None:
     help="A Python the agent is compiled for besides this one, for accounts that have the same version; default: the"
     " agent_pythons of this installation, with its own keys.",
 )
+@replace_option
 @errors_shown
-def build(output: Path, keys_from: tuple[Path, ...], pythons: tuple[str, ...]) -> None:
+def build(output: Path, keys_from: tuple[Path, ...], pythons: tuple[str, ...], replace: bool) -> None:
     """Build the agent from its sources, the pinned libraries and the controller's public keys."""
     keys = (
         [key for path in keys_from for key in read_keys(path)]
         if keys_from
         else load_keys(load_config().keys).public_keys()
     )
+    confirm_replacing(output, replace)
     digest = build_agent(output, keys, pythons=pythons or (() if keys_from else load_config().agent_pythons))
     click.echo(f"{output}: {output.stat().st_size} bytes, {len(keys)} key(s), sha256 {digest}")

@@ -12,6 +12,7 @@ from controller import removal
 from controller.bundles.headline import headline
 from controller.bundles.show import describe
 from controller.bundles.summary import sections
+from controller.cli.confirmation import confirm, yes_option
 from controller.cli.output import errors_shown, json_option, print_facts, print_json, print_rows
 from controller.cli.pack_next import after_packing
 from controller.cli.pack_report import print_headline, print_sections
@@ -73,14 +74,13 @@ def list_bundles(as_json: bool) -> None:
 
 @bundle.command()
 @click.argument("name")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@yes_option
 @errors_shown
 def remove(name: str, yes: bool) -> None:
     """Forget the bundle NAME and delete its file; refused while jobs or keys need it."""
     config = load_config()
     open_database(config)
-    if not yes:
-        click.confirm(f"The bundle {name} and its file are deleted. Go on?", abort=True)
+    confirm(f"The bundle {name} and its file are deleted. Go on?", yes)
     removal.bundle(config, name)
     click.echo(f"{name} is removed.")
 

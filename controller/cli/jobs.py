@@ -8,11 +8,13 @@ from typing import Any, TextIO
 
 import click
 
+from controller.cli.confirmation import confirm, yes_option
 from controller.cli.output import FAILED, errors_shown, json_option, print_facts, print_json, print_rows, show_error
 from controller.cli.watching import follow
 from controller.config import load_config
 from controller.jobs import certificate as certificates
 from controller.jobs import states
+from controller.jobs.domains import readable
 from controller.jobs.service import MANY, Service, open_service
 from shared.job import RESTORE
 
@@ -110,10 +112,14 @@ def retry(job_id: str, step: str | None) -> None:
 @click.command()
 @click.argument("job_id", metavar="ID")
 @click.option("--undo", is_flag=True, help="Take the cancellation back: the shop is prepared again.")
+@yes_option
 @errors_shown
-def cancel(job_id: str, undo: bool) -> None:
+def cancel(job_id: str, undo: bool, yes: bool) -> None:
     """Cancel a job: its account is put back as it was."""
     service = _service()
+    found = service.get_job(job_id)
+    if not undo:
+        confirm(f"Cancel the job of {readable(found.domain, found.folder)}, and put its account back as it was?", yes)
     job = service.undo_cancel(job_id) if undo else service.cancel(job_id)
     service.audit(_WHO, "undo_cancel" if undo else "cancel", job_id)
     click.echo(f"{job.id}: {job.state}")

@@ -9,6 +9,7 @@ import click
 
 from controller import installation, key_retirement, keys, keys_of_billing
 from controller.cli.bars import Bars
+from controller.cli.confirmation import confirm, yes_option
 from controller.cli.output import console, errors_shown, json_option, print_json, print_rows
 from controller.config import load_config
 from controller.db.api_keys import OPERATIONS, RATE, ApiKey
@@ -51,7 +52,7 @@ def rotate() -> None:
 
 
 @key.command()
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@yes_option
 @click.option("--at-once", is_flag=True, help="Do not wait for jobs under way: they need `retry` afterwards.")
 @errors_shown
 def retire(yes: bool, at_once: bool) -> None:
@@ -63,7 +64,7 @@ def retire(yes: bool, at_once: bool) -> None:
     config = load_config()
     if not yes:
         click.echo("Operators have to sign in again; links to clients' pages in mails sent before `key rotate` end.")
-        click.confirm("Was every `serve` and `worker` restarted after `key rotate`?", abort=True)
+    confirm("Was every `serve` and `worker` restarted after `key rotate`?", yes)
     with Bars(console()) as bars:
         done = key_retirement.retire(
             config, lambda known: installation.install_agent(config, known), bars, at_once=at_once
@@ -166,26 +167,24 @@ def _list(values: tuple[str, ...] | None, as_json: bool) -> Any:
 
 @key.command()
 @click.argument("name")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@yes_option
 @json_option
 @errors_shown
 def renew(name: str, yes: bool, as_json: bool) -> None:
     """Give the key NAME another secret, shown this once; its services stay, and the secret before ends at once."""
     config = load_config()
-    if not yes:
-        click.confirm(f"What signs as {name} is refused until it has the new secret. Go on?", abort=True)
+    confirm(f"What signs as {name} is refused until it has the new secret. Go on?", yes)
     _show_secret(name, keys_of_billing.renew(config, name), as_json)
 
 
 @key.command()
 @click.argument("name")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@yes_option
 @errors_shown
 def revoke(name: str, yes: bool) -> None:
     """End the key NAME for good: what it signs is refused at once. Its jobs go on."""
     config = load_config()
-    if not yes:
-        click.confirm(f"Nothing that {name} signs is taken any more, for good. Go on?", abort=True)
+    confirm(f"Nothing that {name} signs is taken any more, for good. Go on?", yes)
     keys_of_billing.revoke(config, name)
     click.echo(
         f"{name} is revoked. A key with another name takes its services over: `shoplaunch key adopt NEW --of {name}`."
@@ -195,14 +194,12 @@ def revoke(name: str, yes: bool) -> None:
 @key.command()
 @click.argument("name")
 @click.option("--of", "former", default="", help="A revoked key; left out: what is no key's.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@yes_option
 @errors_shown
 def adopt(name: str, former: str, yes: bool) -> None:
     """Let the key NAME have the services and jobs of a revoked key, or those that are no key's."""
     config = load_config()
-    if not yes:
-        whose = former or "no key"
-        click.confirm(f"{name} sees, retries and ends what is of {whose} from now on. Go on?", abort=True)
+    confirm(f"{name} sees, retries and ends what is of {former or 'no key'} from now on. Go on?", yes)
     adopted = keys_of_billing.adopt(config, name, former)
     click.echo(f"{name} has {adopted.count} more services.")
     if adopted.left:

@@ -6,6 +6,7 @@ import sys
 
 import click
 
+from controller.cli.confirmation import confirm, yes_option
 from controller.cli.output import errors_shown
 from controller.config import load_config
 from controller.db.jobs import Job
@@ -38,21 +39,29 @@ def _begin(service: Service, parent: str, kind: str, **values: str) -> Job:
 
 @click.command("https-on")
 @click.argument("job_id", metavar="ID")
+@yes_option
 @errors_shown
-def https_on(job_id: str) -> None:
+def https_on(job_id: str, yes: bool) -> None:
     """Switch the shop of job ID to https; taken back by itself when it does not work from outside."""
-    job = _begin(open_service(load_config()), job_id, kinds.HTTPS_ON)
+    service = open_service(load_config())
+    shop = service.get_job(job_id)
+    confirm(f"Switch the shop {readable(shop.domain, shop.folder)} to https?", yes)
+    job = _begin(service, job_id, kinds.HTTPS_ON)
     click.echo(f"{job.id}: {job.state}")
 
 
 @click.command("set-admin-password")
 @click.argument("job_id", metavar="ID")
 @click.option("--generate", is_flag=True, help="Make a password and print it once.")
+@yes_option
 @errors_shown
-def set_admin_password(job_id: str, generate: bool) -> None:
+def set_admin_password(job_id: str, generate: bool, yes: bool) -> None:
     """Give the administrator of the shop of job ID a new password: asked for, or the first line of standard input."""
     service = open_service(load_config())
-    service.get_job(job_id)
+    shop = service.get_job(job_id)
+    if generate:
+        confirm(f"The administrator's password of {readable(shop.domain, shop.folder)} ends. Go on?", yes)
+    # What is typed twice, or sent here, is meant
     chosen = new_password() if generate else _asked()
     job = _begin(service, job_id, kinds.SET_ADMIN_PASSWORD, **{"admin.password": chosen})
     click.echo(f"{job.id}: {job.state}")
@@ -68,13 +77,12 @@ def _asked() -> str:
 
 @click.command()
 @click.argument("job_id", metavar="ID")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@yes_option
 @errors_shown
 def remove(job_id: str, yes: bool) -> None:
     """Close the shop of job ID for visitors; its files and data stay until the account goes."""
     service = open_service(load_config())
     shop = service.get_job(job_id)
-    if not yes:
-        click.confirm(f"Close the shop {readable(shop.domain, shop.folder)}?", abort=True)
+    confirm(f"Close the shop {readable(shop.domain, shop.folder)}?", yes)
     job = _begin(service, job_id, kinds.REMOVE)
     click.echo(f"{job.id}: {job.state}")

@@ -14,8 +14,8 @@ from typing import Any, ParamSpec, TypeVar
 
 import click
 from rich.console import Console
-from rich.table import Table
 
+from controller.cli import tables
 from shared.errors import ShoplaunchError, advice
 
 OK = 0
@@ -41,7 +41,7 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON."
 
 def show_error(code: str, message: str, what_to_do: str = "") -> None:
     """Print a failure with its code and advice to standard error."""
-    click.echo(f"{code}: {_printable(message)}", err=True)
+    click.echo(f"{code}: {printable(message)}", err=True)
     what_to_do = what_to_do or advice(code)
     if what_to_do and what_to_do != message:
         click.echo(f"What to do: {what_to_do}", err=True)
@@ -104,22 +104,20 @@ def print_rows(
     if not listed:
         click.echo(empty)
         return
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for _key, heading in columns:
-        table.add_column(heading, overflow="fold")
-    for row in listed:
-        table.add_row(*(_text(row.get(key)) for key, _heading in columns))
-    console().print(table)
+    headings = [heading for _key, heading in columns]
+    cells = ([_text(row.get(key)) for key, _heading in columns] for row in listed)
+    _print(tables.table(headings, cells, tables.terminal_width()))
 
 
-def print_facts(facts: Iterable[tuple[str, Any]]) -> None:
+def print_facts(facts: Iterable[tuple[str, Any]], *, bold: bool = True, indent: str = "") -> None:
     """Print `label  value` lines."""
-    table = Table(box=None, pad_edge=False, show_header=False)
-    table.add_column(style="bold")
-    table.add_column(overflow="fold")
-    for label, value in facts:
-        table.add_row(label, _text(value))
-    console().print(table)
+    known = [(printable(label), _text(value)) for label, value in facts]
+    _print(tables.labelled(known, tables.terminal_width(), bold=bold, indent=indent))
+
+
+def _print(lines: Iterable[str]) -> None:
+    for line in lines:
+        click.echo(line)
 
 
 def console() -> Console:
@@ -129,10 +127,10 @@ def console() -> Console:
 
 def _text(value: Any) -> str:
     if value is None or value == "":
-        return "–"
-    return "yes" if value is True else "no" if value is False else _printable(str(value))
+        return tables.NOTHING
+    return "yes" if value is True else "no" if value is False else printable(str(value))
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
     """Return `text` without what would steer the terminal: others may have written it."""
     return "".join(letter if letter.isprintable() or letter in "\n\u200c" else "?" for letter in text)

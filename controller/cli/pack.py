@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import signal
 import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
@@ -23,6 +23,7 @@ from controller.bundles.tree import Tree
 from controller.cli import pack_check as checking
 from controller.cli import pack_review as reviewing
 from controller.cli.bars import Bars
+from controller.cli.confirmation import confirm_replacing, replace_option
 from controller.cli.output import FAILED, errors_shown, json_option, print_json, show_error
 from controller.cli.pack_next import after_check, after_packing, helped
 from controller.cli.pack_report import print_checked, print_packed
@@ -55,16 +56,18 @@ _SIGNALS = (signal.SIGTERM, signal.SIGHUP)
 @click.option("--full", is_flag=True, help="Show the whole report, not only how each part of it begins.")
 @json_option
 @click.option("-o", "--output", "target", type=click.Path(path_type=Path), help="The bundle to write.")
+@replace_option
 @errors_shown
 @helped
 def pack(
     docroot: Path, url: str | None, dump: Path | None, recipe: str | None, domain: str | None, scratch: str | None,
     keep_customers: bool, keep: tuple[str, ...], leave_out: tuple[str, ...], variants: Path | None,
-    decided: Path | None, check: bool, full: bool, as_json: bool, target: Path | None,
+    decided: Path | None, check: bool, full: bool, as_json: bool, target: Path | None, replace: bool,
 ) -> None:  # fmt: skip
     """Turn a template shop into one bundle."""
     if (url is None) == (dump is None):
         raise click.UsageError("give either --database or --dump")
+    replacing = target is not None and not check and confirm_replacing(target, replace)
     options = PackOptions(domain, keep_customers=keep_customers, keep=keep, leave_out=leave_out)
 
     def planned(tree: Tree, source: Source) -> TemplatePlan:
@@ -72,7 +75,7 @@ def pack(
 
     decisions = reviewing.read(decided, check)
     with _orderly_end(), _where(target, check) as path:
-        request = compiler.Request(docroot, path, url, dump, scratch, check, variants, decisions)
+        request = compiler.Request(docroot, path, url, dump, scratch, check, variants, decisions, replacing)
         if check:
             _tell_checked(_checked(request, planned, decided), as_json, full)
             if not as_json:
@@ -81,7 +84,7 @@ def pack(
 
         def packed_with(known: Decisions | None) -> compiler.Packed:
             with Bars(Console(stderr=True)) as bars:
-                return compiler.pack(replace(request, decisions=known), planned, bars)
+                return compiler.pack(dataclasses.replace(request, decisions=known), planned, bars)
 
         packed = reviewing.pack(packed_with, decisions, decided, as_json)
     if as_json:

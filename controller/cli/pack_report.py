@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rich.console import Console
-from rich.table import Table
+import click
 
 from controller.bundles.headline import headline
 from controller.bundles.summary import SHOWN_ROWS, Section, sections
+from controller.cli.output import print_facts, printable
+from controller.cli.tables import shortened, terminal_width
 
 _PROGRAM_WIDTH = 120
 _TITLE_WIDTH = 30
@@ -37,53 +37,33 @@ def print_checked(told: Sequence[Section], *, full: bool) -> None:
 
 def print_headline(lines: Sequence[tuple[str, str]]) -> None:
     """Print what matters, a line each."""
-    console = _console()
-    widest = max((len(label) for label, _ in lines), default=0)
-    table = Table(box=None, pad_edge=False, show_header=False)
-    table.add_column(style="bold", no_wrap=True, width=widest)
-    table.add_column(no_wrap=True, overflow="ellipsis", width=console.width - widest - 2)
-    for label, told in lines:
-        table.add_row(label, told)
-    console.print(table)
-    console.print()
+    print_facts(lines)
+    click.echo()
 
 
 def print_folded(told: Sequence[Section]) -> None:
     """Print each section as one line: how many rows it has, and how it begins."""
     if not told:
         return
-    console = _console()
+    width = terminal_width() or _PROGRAM_WIDTH
     widest = min(_TITLE_WIDTH, max(len(section.title) for section in told))
-    table = Table(box=None, pad_edge=False, show_header=False)
-    table.add_column(no_wrap=True, overflow="ellipsis", width=widest)
-    table.add_column(no_wrap=True, justify="right", width=_COUNT_WIDTH)
-    table.add_column(no_wrap=True, overflow="ellipsis", style="dim", width=console.width - widest - _COUNT_WIDTH - 4)
     for section in told:
-        table.add_row(section.title, str(len(section.rows)), _beginning(section))
-    console.print(table)
-    console.print("--full shows all of it, --json for programs.")
-    console.print()
+        title, count = shortened(section.title, widest), f"{len(section.rows):>{_COUNT_WIDTH}}"
+        beginning = shortened(_beginning(section), width - widest - _COUNT_WIDTH - 4)
+        click.echo(f"{title:<{widest}}  {count}  {click.style(beginning, dim=True)}".rstrip())
+    click.echo("--full shows all of it, --json for programs.")
+    click.echo()
 
 
 def print_sections(told: Sequence[Section]) -> None:
     """Print all rows of each section as tables."""
-    console = _console()
     for section in told:
-        console.print(section.title, style="italic")
-        table = Table(show_header=False, box=None, padding=(0, 2))
-        for _column in range(2):
-            table.add_column(overflow="fold")
-        for row in section.rows[:SHOWN_ROWS]:
-            table.add_row(*row)
+        click.echo(click.style(section.title, italic=True))
+        print_facts(section.rows[:SHOWN_ROWS], bold=False, indent="  ")
         if len(section.rows) > SHOWN_ROWS:
-            table.add_row(f"… and {len(section.rows) - SHOWN_ROWS} more (see --json)", "")
-        console.print(table)
-        console.print()
+            click.echo(f"  … and {len(section.rows) - SHOWN_ROWS} more (see --json)")
+        click.echo()
 
 
 def _beginning(section: Section) -> str:
-    return "; ".join(f"{what} {told}".strip() for what, told in section.rows[:3]).replace("\n", " ")
-
-
-def _console() -> Console:
-    return Console(width=None if sys.stdout.isatty() else _PROGRAM_WIDTH, markup=False, highlight=False)
+    return printable("; ".join(f"{what} {told}".strip() for what, told in section.rows[:3]).replace("\n", " "))

@@ -109,11 +109,18 @@ def _offer(known: Decisions, path: Path | None, asked: int, report: dict[str, An
     if not asked:
         return
     if path is None:
-        named = click.prompt(
-            "Keep these decisions in which file (empty: none)", default="", show_default=False, err=True
-        )
-        path = Path(named) if named else None
+        path = _asked_file()
     if path is not None:
         unused = report.get("decisions_without_effect", [])
         files.write(path, known, [one for one in known.decided() if one.as_json() in unused])
         click.echo(f"{path} holds the decisions: give it with --decisions", err=True)
+
+
+def _asked_file() -> Path | None:
+    """Return where decisions are kept: a new file, or one that may be replaced; None for nowhere."""
+    while True:
+        text = "Keep these decisions in which file (empty: none)"
+        named = click.prompt(text, default="", show_default=False, err=True)
+        path = Path(named) if named else None
+        if path is None or not path.exists() or click.confirm(f"{path} exists already. Replace it?", err=True):
+            return path

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from controller.cli.confirmation import confirm, yes_option
 from controller.cli.output import errors_shown, json_option, print_json, print_rows
 from controller.config import load_config
 from controller.db.refused_orders import RefusedOrder
@@ -79,14 +80,13 @@ def send(number: int, as_json: bool) -> None:
 
 @refused.command()
 @click.argument("number", metavar="NUMBER", type=click.IntRange(1))
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@yes_option
 @errors_shown
 def dismiss(number: int, yes: bool) -> None:
     """Take the refused order NUMBER from the list: somebody has seen to it, and no shop is made of it."""
     service = open_service(load_config())
     order = service.get_refused(number)
-    if not yes:
-        click.confirm(f"No shop is made of the order for {shown_domain(order.domain) or '-'}. Go on?", abort=True)
+    confirm(f"No shop is made of the order for {shown_domain(order.domain) or '-'}. Go on?", yes)
     service.dismiss_refused(number)
     service.audit(_WHO, "dismiss_refused", None, f"{number} {order.domain}")
     click.echo("Dismissed.")

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 from controller import removal
 from controller.cli import server_rows
+from controller.cli.confirmation import confirm, yes_option
 from controller.cli.output import FAILED, OK, PARTLY_DONE, errors_shown, json_option, print_json, print_rows
 from controller.config import Config, load_config
 from controller.db import servers as rows
@@ -190,14 +191,13 @@ def _listed(row: Server) -> dict[str, Any]:
 
 @server.command()
 @click.argument("name")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@yes_option
 @errors_shown
 def remove(name: str, yes: bool) -> None:
     """Forget the server NAME, its token too; refused while jobs, shops that live or keys need it."""
     config = load_config()
     open_database(config)
-    if not yes:
-        click.confirm(f"The server {name} and its token are forgotten. Go on?", abort=True)
+    confirm(f"The server {name} and its token are forgotten. Go on?", yes)
     removal.server(config, name)
     click.echo(f"{name} is removed.")
 

@@ -6,6 +6,7 @@ import sys
 
 import click
 
+from controller.cli.confirmation import confirm, yes_option
 from controller.cli.output import (
     PARTLY_DONE,
     errors_shown,
@@ -29,7 +30,6 @@ _COST_COLUMNS = (
     ("name", "Package"), ("accounts", "Accounts"), ("held", "They would hold"), ("shops", "Shops"),
     ("fits", "Fits its quota"),
 )  # fmt: skip
-_yes = click.option("--yes", is_flag=True, help="Do not ask.")
 
 
 def register(group: click.Group) -> None:
@@ -45,7 +45,7 @@ def skeleton() -> None:
 @skeleton.command()
 @click.argument("server")
 @click.option("--with-bundle", "bundle", help="Also put this bundle into every new account.")
-@_yes
+@yes_option
 @errors_shown
 def install(server: str, bundle: str | None, yes: bool) -> None:
     """Let new accounts of SERVER be born with launcher and agent; older versions are replaced."""
@@ -59,8 +59,7 @@ def install(server: str, bundle: str | None, yes: bool) -> None:
     if known is not None:
         _show_cost(panel, cost)
         _show_readers(known)
-        if not yes:
-            click.confirm(f"Put the bundle {bundle} into every new account?", abort=True)
+        confirm(f"Put the bundle {bundle} into every new account?", yes)
     files = SkeletonFiles(launcher=launcher, agent=agent, bundle_path=str(path) if path else None)
     _show(panel.ensure_skeleton(files), config, as_json=False)
 
@@ -77,16 +76,19 @@ def status(server: str, as_json: bool) -> None:
 
 @skeleton.command()
 @click.argument("server")
+@yes_option
 @errors_shown
-def remove(server: str) -> None:
+def remove(server: str, yes: bool) -> None:
     """Let new accounts of SERVER be born without anything of ours. Existing accounts keep theirs; see `sweep`."""
-    panel_of(load_config(), server).remove_skeleton()
+    panel = panel_of(load_config(), server)
+    confirm(f"New accounts of {server} are born without launcher and agent. Go on?", yes)
+    panel.remove_skeleton()
     click.echo(f"New accounts of {server} are born without launcher and agent.")
 
 
 @skeleton.command()
 @click.argument("server")
-@_yes
+@yes_option
 @errors_shown
 def sweep(server: str, yes: bool) -> None:
     """Clear ~/.shoplaunch of accounts of SERVER that never had a job; exit code 3 when some could not be cleared."""
@@ -105,8 +107,8 @@ def sweep(server: str, yes: bool) -> None:
         except ShoplaunchError as error:
             failed += 1
             show_error(error.code, error.message)
-    if idle and not yes:
-        click.confirm(f"Clear {len(idle)} account(s): {', '.join(account.user for account in idle)}?", abort=True)
+    if idle:
+        confirm(f"Clear {len(idle)} account(s): {', '.join(account.user for account in idle)}?", yes)
     for account in idle:
         # An order may have come in while the question stood there.
         with reading(engine) as connection:

@@ -9,6 +9,7 @@ import click
 
 from controller import installation, removal, second_factor
 from controller import totp as codes_of_time
+from controller.cli.confirmation import confirm, yes_option
 from controller.cli.output import errors_shown, json_option, print_json, print_rows
 from controller.config import load_config
 from controller.db.operators import ROLES
@@ -70,7 +71,7 @@ def change_role(name: str, role: str) -> None:
 @user.command()
 @click.argument("name")
 @click.option("--remove", is_flag=True, help="NAME signs in with the password alone again.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@yes_option
 @json_option
 @errors_shown
 def totp(name: str, remove: bool, yes: bool, as_json: bool) -> None:
@@ -79,8 +80,7 @@ def totp(name: str, remove: bool, yes: bool, as_json: bool) -> None:
     Every session of NAME ends.
     """
     config = load_config()
-    if not yes:
-        click.confirm(f"The second factor {name} has now ends, and so does every session. Go on?", abort=True)
+    confirm(f"The second factor {name} has now ends, and so does every session. Go on?", yes)
     if remove:
         second_factor.end(config, name)
         click.echo(f"{name} signs in with the password alone.")
@@ -97,14 +97,13 @@ def totp(name: str, remove: bool, yes: bool, as_json: bool) -> None:
 @user.command("password")
 @click.argument("name")
 @_password_option
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@yes_option
 @errors_shown
 def change_password(name: str, password_file: TextIO | None, yes: bool) -> None:
     """Give operator NAME another password; every session of NAME ends."""
     if name not in installation.operators(load_config()):
         raise ShoplaunchError("user_unknown", f"there is no operator {name[:80]!r}")
-    if not yes:
-        click.confirm(f"The password {name} has now ends, and so does every session. Go on?", abort=True)
+    confirm(f"The password {name} has now ends, and so does every session. Go on?", yes)
     _set_password(name, password_file)
 
 
@@ -119,12 +118,11 @@ def list_users(as_json: bool) -> None:
 
 @user.command("remove")
 @click.argument("name")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@yes_option
 @errors_shown
 def remove_user(name: str, yes: bool) -> None:
     """Remove operator NAME; every session of NAME ends. The last one stays."""
     config = load_config()
-    if not yes:
-        click.confirm(f"{name} cannot sign in any more. Go on?", abort=True)
+    confirm(f"{name} cannot sign in any more. Go on?", yes)
     removal.operator(config, name)
     click.echo(f"{name} is removed.")

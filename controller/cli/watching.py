@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 from controller.jobs import states
+from controller.jobs.domains import readable
 from controller.jobs.service import Service
 
 POLL_SECONDS = 0.5
@@ -28,9 +29,12 @@ def follow(service: Service, job_id: str, console: Console | None = None) -> dic
     """
     console = console or Console(highlight=False)
     seen: set[tuple[str, str, int]] = set()
-    columns = (TextColumn("{task.description:<34}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
+    columns = (TextColumn("{task.description:<24}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, disable=not console.is_terminal) as bars:
-        bar = bars.add_task(job_id, total=100)
+        job = service.get_job(job_id)
+        # A bar has no room for what is copied
+        console.print(f"{job_id}  {readable(job.domain, job.folder)}", soft_wrap=True, markup=False)
+        bar = bars.add_task("", total=100)
         while True:
             job = service.get_job(job_id)
             status, agent = service.service_status(job), service.agent_view(job)
@@ -43,8 +47,8 @@ def follow(service: Service, job_id: str, console: Console | None = None) -> dic
 
 def _description(status: dict[str, Any], stage: str | None) -> str:
     if status["state"] == states.RESTORING and stage:
-        return f"{status['domain']}: {stage}"
-    return f"{status['domain']}: {_WORDS.get(status['state']) or status['step'] or status['state']}"
+        return stage
+    return str(_WORDS.get(status["state"]) or status["step"] or status["state"])
 
 
 def _tell(

@@ -11,12 +11,22 @@ from controller.db.tables import workers
 KEPT_SECONDS = 86_400.0
 #: The database's clock is set back by no more without a sign of life counting as none.
 AHEAD_SECONDS = 5.0
+#: Behind a worker's name: the sign that what it does beside its jobs goes on.
+CHORES = "/chores"
 #: The name under which the sign of the worker stays that has ended last.
 ENDED = "ended"
 
+#: (name of a worker, time of its sign).
+Beat = tuple[str, float]
 
-def beat(connection: sa.Connection, name: str) -> None:
-    """Note that the worker's loop goes on now."""
+
+def beat(connection: sa.Connection, name: str, *, chores: bool = False) -> None:
+    """Note that the worker's loop goes on now, and with `chores` what it does beside its jobs."""
+    for sign in (name, name + CHORES) if chores else (name,):
+        _beat(connection, sign)
+
+
+def _beat(connection: sa.Connection, name: str) -> None:
     now = database_now(connection)
     if connection.execute(sa.update(workers).where(workers.c.name == name).values(beat_at=now)).rowcount == 0:
         connection.execute(sa.delete(workers).where(workers.c.beat_at < now - KEPT_SECONDS))
@@ -26,16 +36,23 @@ def beat(connection: sa.Connection, name: str) -> None:
 def end(connection: sa.Connection, name: str) -> None:
     """The worker has ended in order; its last sign of life counts on for one that is started again."""
     now = database_now(connection)
-    connection.execute(sa.delete(workers).where(workers.c.name == name))
+    connection.execute(sa.delete(workers).where(workers.c.name.in_((name, name + CHORES))))
     same = sa.update(workers).where(workers.c.name == ENDED).values(started_at=now, beat_at=now)
     if connection.execute(same).rowcount == 0:
         connection.execute(sa.insert(workers).values(name=ENDED, started_at=now, beat_at=now))
 
 
-def beats(connection: sa.Connection) -> frozenset[tuple[str, float]]:
-    """Return (name, time of the last sign) of each worker, those that have ended lately among them."""
+def beats(connection: sa.Connection) -> frozenset[Beat]:
+    """Return the last sign of each worker's loop, those of workers that have ended lately among them."""
+    return signs(connection)[0]
+
+
+def signs(connection: sa.Connection) -> tuple[frozenset[Beat], frozenset[Beat]]:
+    """Return the last signs of (the workers' loops, what each does beside its jobs)."""
     rows = connection.execute(sa.select(workers.c.name, workers.c.beat_at))
-    return frozenset((row.name, float(row.beat_at)) for row in rows)
+    found = [(row.name, float(row.beat_at)) for row in rows]
+    beside = frozenset(one for one in found if one[0].endswith(CHORES))
+    return frozenset(found) - beside, beside
 
 
 def loop_age(connection: sa.Connection) -> float | None:
@@ -43,7 +60,7 @@ def loop_age(connection: sa.Connection) -> float | None:
     return age(connection, frozenset(one for one in beats(connection) if one[0] != ENDED))
 
 
-def age(connection: sa.Connection, known: frozenset[tuple[str, float]]) -> float | None:
+def age(connection: sa.Connection, known: frozenset[Beat]) -> float | None:
     """Return how many seconds ago the last of these `beats` came by the database's clock, None without any."""
     now = database_now(connection)
     # A restored backup may bring signs of another clock

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import logging
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from controller.billing.base import REFUSED, Alarm
@@ -28,18 +29,27 @@ FAILURES = 2
 AGAIN_SECONDS = 60.0
 
 
-def run(service: Service) -> None:
-    """Do everything once, each apart from the others; what fails is done at the next time."""
+def _nobody() -> None:
+    """Nobody watches."""
+
+
+def run(service: Service, move: Callable[[], None] = _nobody) -> None:
+    """Do everything once, each apart from the others; what fails is done at the next time.
+
+    `move` is called whenever it gets further: nothing between two calls takes longer than one mail.
+    """
     for chore in (start_forgotten, tell_refused, close_bundles):
+        move()
         try:
-            chore(service)
+            chore(service, move)
         except BaseException as problem:  # noqa: BLE001 - the others are done all the same
             report(f"{chore.__name__} could not be done", problem)
 
 
-def start_forgotten(service: Service) -> None:
+def start_forgotten(service: Service, move: Callable[[], None] = _nobody) -> None:
     """Services whose order was taken by somebody who was killed before the job was made get it."""
     for found in health.forgotten(service.engine, service.now()):
+        move()
         service_id = found.service_id
         with reading(service.engine) as connection:
             known = services.get(connection, found.signed_by, service_id)
@@ -57,18 +67,19 @@ def start_forgotten(service: Service) -> None:
         hints.give()
 
 
-def close_bundles(service: Service) -> None:
+def close_bundles(service: Service, _move: Callable[[], None] = _nobody) -> None:
     """Accounts whose jobs are over read no bundle, whoever was killed before closing it."""
     if service.config.bundles.is_dir():
         bundle_readers.renew(service.engine, service.config.bundles, service.now())
 
 
-def tell_refused(service: Service) -> None:
+def tell_refused(service: Service, move: Callable[[], None] = _nobody) -> None:
     """The operator knows of refused orders, or will be told later."""
     with reading(service.engine) as connection:
         found = refused_orders.wanting_alarm(connection, service.now(), ALARMS)
     failures = 0
     for order in found:
+        move()
         claimed = transact(
             service.engine, functools.partial(refused_orders.claim_alarm, order=order, now=service.now())
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -230,7 +231,7 @@ class Service:
 
     def worker(self, end: Callable[[str], None] | None = None) -> Worker:
         """Return a worker of this installation; see controller.jobs.worker.Worker for `end`."""
-        return Worker(self.engine, self.tools_for, self._clock, lambda: chores.run(self), end)
+        return Worker(self.engine, self.tools_for, self._clock, functools.partial(chores.run, self), end)
 
     def advance(self, job_id: str) -> bool:
         """Move the job on as far as it goes now; False when somebody else is at it."""

@@ -7,12 +7,13 @@ import socket
 import ssl
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http.cookies import CookieError, SimpleCookie
 from urllib.parse import SplitResult, quote, urlencode, urljoin, urlsplit
 
 from controller.network.failures import LARGE, NetworkError
 from controller.network.http_client import HttpAnswer, HttpClient, HttpRequest, Limits, Origin
+from controller.network.unpacking import unpacked
 from controller.network.words import shown
 from shared.errors import ShoplaunchError
 
@@ -88,7 +89,8 @@ class Visitor:
         """Return the answer to GET `path`, or to `form` sent there; redirects on the shop's own host are followed.
 
         With `most` no more bytes than that are read; without, a body above MAX_BODY_BYTES is refused.
-        Raises ShoplaunchError `check_failed` for a redirect to another host, too many of them, or no answer.
+        Raises ShoplaunchError `check_failed` for a redirect to another host, too many of them, or no answer,
+        `page_encoded` for one nobody can read.
         """
         end = time.monotonic() + 2 * self._timeout
         for redirects in range(MAX_REDIRECTS + 1):
@@ -109,7 +111,7 @@ class Visitor:
         end: float | None = None,
     ) -> HttpAnswer:
         """Return one answer, nothing followed; at `end` (monotonic) it is too late. Raises ShoplaunchError
-        `check_failed`."""
+        `check_failed`, `page_encoded`."""
         where = _shown(path.partition("?")[0] if form is not None else path)
         sent = None if form is None else urlencode(form).encode("ascii")
         left = self._timeout if end is None else max(0.0, min(self._timeout, end - time.monotonic()))
@@ -125,7 +127,16 @@ class Visitor:
                 raise ShoplaunchError("check_failed", message) from None
             raise ShoplaunchError("check_failed", f"{name}: no answer to {where}: {problem.reason}") from None
         _keep_cookies(self._cookies, answer.headers)
-        return answer
+        return replace(answer, body=self._unpacked(answer, limits, f"{name}: {where}"))
+
+    @staticmethod
+    def _unpacked(answer: HttpAnswer, limits: Limits, where: str) -> bytes:
+        """Return the body as a browser would see it. Raises ShoplaunchError `page_encoded`."""
+        encoding = ", ".join(answer.headers.get_all("Content-Encoding", []))
+        try:
+            return unpacked(answer.body, encoding, limits.body_bytes, is_cut=limits.is_cut)
+        except ShoplaunchError as problem:
+            raise ShoplaunchError(problem.code, f"{where}: {_shown(problem.message)}") from None
 
     def _headers(self, path: str, form: Mapping[str, str] | None) -> dict[str, str]:
         headers = {"Host": self.site.host, "User-Agent": "Shoplaunch", "Accept": "*/*"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import os
 import secrets
@@ -40,11 +41,15 @@ LEASES_SECONDS = 5.0
 CHORES_SECONDS = 30.0
 
 
+#: What belongs to no job; it is given what it calls whenever it gets further.
+Chores = Callable[[Callable[[], None]], None]
+
+
 class Worker:
     """Moves due jobs on, several at a time. `clock` is by default the database's.
 
-    `chores` is called now and then beside the jobs; `end(why)` when the loop cannot go on, by default ending the
-    process.
+    `chores` is called now and then beside the jobs, with what it calls whenever it gets further; `end(why)` when loop
+    or chores cannot go on, by default ending the process.
     """
 
     def __init__(
@@ -52,7 +57,7 @@ class Worker:
         engine: sa.Engine,
         tools_for: Callable[[Job], Tools],
         clock: Clock | None = None,
-        chores: Callable[[], None] | None = None,
+        chores: Chores | None = None,
         end: Callable[[str], None] | None = None,
     ) -> None:
         self._engine = engine
@@ -64,10 +69,11 @@ class Worker:
         self._beats_thread: threading.Thread | None = None
         self._pulse = Pulse()
         self._end = end or end_process
-        self._watchdog = Watchdog(lambda: self._thread, self._pulse, self._give_up)
+        self._watchdog = Watchdog(lambda: self._thread, self._pulse, self._give_up, self._chores_under_way)
         self._under_way: dict[str, tuple[str, threading.Thread]] = {}
         self._chores = chores
         self._chores_thread: threading.Thread | None = None
+        self._chores_pulse = Pulse()
         self._chores_at = 0.0
 
     def advance(self, job_id: str) -> bool:
@@ -145,16 +151,22 @@ class Worker:
         self._begin_chores()
 
     def _begin_chores(self) -> None:
-        still = self._chores_thread is not None and self._chores_thread.is_alive()
-        if self._chores is None or still or time.monotonic() < self._chores_at:
+        if self._chores is None or self._chores_under_way() is not None or time.monotonic() < self._chores_at:
             return
         self._chores_at = time.monotonic() + CHORES_SECONDS
         self._chores_thread = _thread("chores", self._do_chores, self._chores)
         self._chores_thread.start()
 
-    def _do_chores(self, chores: Callable[[], None]) -> None:
+    def _chores_under_way(self) -> Pulse | None:
+        """Return the pulse of the chores under way, None between two rounds of them."""
+        return self._chores_pulse if self._chores_thread is not None and self._chores_thread.is_alive() else None
+
+    def _chores_move(self) -> None:
+        self._chores_pulse.rounds += 1
+
+    def _do_chores(self, chores: Chores) -> None:
         try:
-            chores()
+            chores(self._chores_move)
         except BaseException as problem:  # noqa: BLE001 - they are tried again
             report("what belongs to no job could not be done", problem)
 
@@ -184,11 +196,12 @@ class Worker:
 
     def _beats(self) -> None:
         """Write a sign of life while the loop makes rounds; the last one stays, for a worker that is started again."""
-        seen, stopping = 0, self._stopping
+        seen, chores_seen, stopping = 0, -1, self._stopping
         while not stopping.is_set():
-            rounds = self._pulse.rounds
-            written = rounds != seen and self._tried(workers.beat)
-            seen = rounds if written else seen
+            rounds, moved = self._pulse.rounds, self._chores_pulse.rounds
+            go_on = self._chores is not None and (self._chores_under_way() is None or moved != chores_seen)
+            written = rounds != seen and self._tried(functools.partial(workers.beat, chores=go_on))
+            seen, chores_seen = (rounds, moved) if written else (seen, chores_seen)
             stopping.wait(BEAT_SECONDS if written else FIRST_BEAT_SECONDS)
         # The first two that ever end may meet
         if not self._tried(workers.end):

@@ -13,7 +13,8 @@ from controller.jobs.downloads import Download
 from controller.web import problems
 from controller.web.context import service
 from controller.web.parsing import bearer_token
-from controller.web.throttle import Downloads, Pieces
+from controller.web.throttle import OF_A_SERVER, Downloads, Pieces
+from shared.bundle import LEAST_RATE_HEADER
 from shared.errors import ShoplaunchError
 
 _EXTENSION = "shoplaunch.downloads"
@@ -33,6 +34,9 @@ def send(name: str) -> Response:
     if start >= stop:
         return Response(status=416, headers={"Content-Range": f"bytes */{found.size}"})
     headers = {"Accept-Ranges": "bytes", "Content-Length": str(stop - start), "ETag": f'"{found.sha256}"'}
+    if found.rate:
+        # Those who share it fetch as slowly as it makes them
+        headers[LEAST_RATE_HEADER] = str(max(1, found.rate // (2 * OF_A_SERVER)))
     part = (start, stop) != (0, found.size)
     if part:
         headers["Content-Range"] = f"bytes {start}-{stop - 1}/{found.size}"

@@ -32,6 +32,7 @@ def readyz() -> Response:
 def _numbers(health: Health) -> dict[str, Any]:
     return {
         "loop_age_seconds": None if health.loop_age is None else round(health.loop_age, 1),
+        "chores_age_seconds": None if health.chores_age is None else round(health.chores_age, 1),
         "oldest_overdue_seconds": round(health.oldest_overdue, 1),
         "orders_without_job": {
             "refused": health.refused, "waiting": health.waiting, "forgotten": health.forgotten,
@@ -51,6 +52,9 @@ def metrics() -> Response:
     lines.append(f"shoplaunch_ready {int(health.error is None)}")
     lines += _gauge("shoplaunch_loop_age_seconds", "Since a worker's loop last moved; +Inf without any.")
     lines.append(f"shoplaunch_loop_age_seconds {'+Inf' if health.loop_age is None else round(health.loop_age, 1)}")
+    lines += _gauge("shoplaunch_chores_age_seconds", "Since what belongs to no job last moved, where a worker says.")
+    if health.chores_age is not None:
+        lines.append(f"shoplaunch_chores_age_seconds {round(health.chores_age, 1)}")
     lines += _gauge("shoplaunch_oldest_overdue_seconds", "Since when the job that waits longest is due.")
     lines.append(f"shoplaunch_oldest_overdue_seconds {round(health.oldest_overdue, 1)}")
     lines += _gauge("shoplaunch_orders_without_job", "Orders no job was made of, by reason.")

@@ -60,6 +60,7 @@ STATUS = {
     "superseded": 409,
     "token_invalid": 401,
     "worker_silent": 503,
+    "chores_hang": 503,
 }
 #: A refused body is read and thrown away up to this size, so that the sender gets to read the refusal.
 DRAIN_BYTES = 16 * 1024 * 1024

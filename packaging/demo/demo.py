@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.panel import Panel as Box
 from rich.table import Table
 
 from controller.bundles.reading import check_members, open_bundle
@@ -146,11 +145,13 @@ def _show(world: World, job: str, login: dict[str, str]) -> int:
     certificate = world.json("certificate", job)
     console.print(_stages(certificate))
     password = _password(world, shop["domain"])
+    console.print("[green]The shop lives[/]")
     lines = [f"Shop         {shop['shop_url']}", f"Back office  {shop['admin_url']}"]
     lines += [f"Login        owner@example.com  /  {password}", "", f"Operator     {world.url}/admin/"]
     lines += [f"Login        {login.get('user')}  /  {login.get('password')}", ""]
     lines += [f"Certificate  {world.url}/admin/jobs/{job}/certificate", "Remove all   make clean"]
-    console.print(Box("\n".join(lines), title="The shop lives", border_style="green", expand=False))
+    # Addresses and passwords are copied: no line of ours is broken, nor read as markup
+    console.print("\n".join(lines), soft_wrap=True, markup=False, highlight=False)
     return 0
 
 

@@ -237,7 +237,17 @@ class World:
         environment = {**self.environment(), "SHOPLAUNCH_SOURCE_PASSWORD": password}
         more = [] if variants is None else ["--variants", str(variants)]
         self.run(
-            "pack", "--docroot", str(root), "--database", url, *more, "-o", str(target), env=environment, **options
+            "pack",
+            "--docroot",
+            str(root),
+            "--database",
+            url,
+            *more,
+            "-o",
+            str(target),
+            "--replace",
+            env=environment,
+            **options,
         )
 
     def free_account(self) -> str:

@@ -61,7 +61,18 @@ def failing_loop(_world):
     watchdog.LOOK_SECONDS = 0.05
 
 
-TRICKS = {one.__name__: one for one in (hung_step, hung_loop, dead_loop, failing_loop)}
+def hung_chores(_world):
+    """What belongs to no job waits for a disk that never answers."""
+    from controller.jobs import chores
+    from controller.jobs.engine import watchdog
+
+    chores.close_bundles = _never
+    watchdog.LOOK_SECONDS = 0.05
+    # Looks are short here, and the machine may be slow
+    watchdog.MOST_STILL = 100_000
+
+
+TRICKS = {one.__name__: one for one in (hung_step, hung_loop, dead_loop, failing_loop, hung_chores)}
 
 
 def main(folder, trick, *command):

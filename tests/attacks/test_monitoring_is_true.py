@@ -10,7 +10,9 @@ from alembic.script import ScriptDirectory
 
 from controller.db import tables, workers
 from controller.db.engine import transact
+from controller.jobs import worker
 from controller.jobs.engine import health
+from controller.jobs.service import Service
 from controller.web.app import create_app
 from tests.attacks.service_process import SECONDS
 from tests.attacks.table import attack
@@ -68,6 +70,57 @@ def test_an_installation_whose_loop_is_dead_or_old_is_not_ready(world, asked_of,
     assert (answer.status_code, answer.json["code"]) == (503, "worker_silent")
     assert numbers(asked_of("/metrics"))["shoplaunch_ready"] == 0
     assert numbers(asked_of("/metrics"))["shoplaunch_loop_age_seconds"] >= 3600
+
+
+@attack("what a worker does beside its jobs hangs", "the installation says that it is not ready, and since when")
+def test_an_installation_whose_chores_hang_is_not_ready(world, asked_of, monkeypatch):
+    monkeypatch.setattr(health, "CACHE_SECONDS", 0.0)
+    beat(world)
+    # As workers of an earlier version do, who say nothing of it
+    assert asked_of("/readyz").status_code == 200 and asked_of("/readyz").json["chores_age_seconds"] is None
+    transact(world.engine, lambda connection: workers.beat(connection, "w", chores=True))
+    assert asked_of("/readyz").status_code == 200
+    passed(world, health.MAX_CHORES_SECONDS + 100)
+    beat(world)
+    fresh = create_app(world.config, Service(world.config, world.engine, world.keys)).test_client()
+    answer = fresh.get("/readyz", base_url="http://127.0.0.1:8000")
+    assert (answer.status_code, answer.json["code"]) == (503, "chores_hang")
+    known = numbers(fresh.get("/metrics", base_url="http://127.0.0.1:8000"))
+    assert known["shoplaunch_ready"] == 0 and known["shoplaunch_chores_age_seconds"] > health.MAX_CHORES_SECONDS
+
+
+@attack("a chore hangs while the loop goes on", "the worker's sign of it stops, the loop's does not")
+def test_a_hanging_chore_stops_its_sign_alone(world, monkeypatch):
+    monkeypatch.setattr(worker, "BEAT_SECONDS", 0.05)
+    monkeypatch.setattr(worker, "CHORES_SECONDS", 0.0)
+    leave, hanging = threading.Event(), threading.Event()
+
+    def chores(move):
+        move()
+        hanging.set()
+        leave.wait(SECONDS)
+
+    def signs():
+        with world.engine.connect() as connection:
+            return [max(one[1] for one in found) if found else None for found in workers.signs(connection)]
+
+    made = worker.Worker(world.engine, lambda _job: None, chores=chores, end=lambda _why: None)
+    made.start()
+    try:
+        assert hanging.wait(SECONDS)
+        # The sign of its last move may still be under way
+        eventually(lambda: signs()[1] is not None)
+        loop = signs()[0]
+        eventually(lambda: signs()[0] > loop + 1)
+        loop, still = signs()
+        eventually(lambda: signs()[0] > loop + 1)
+        assert signs()[1] == still
+        leave.set()
+        eventually(lambda: signs()[1] > still)
+    finally:
+        leave.set()
+        assert made.stop(SECONDS)
+    assert signs()[1] is None
 
 
 def test_an_installation_is_ready_while_a_worker_runs(world, running, asked_of, monkeypatch):

@@ -184,12 +184,16 @@ def process(tmp_path):
 COMMANDS = {"worker": ["worker"], "serve": ["serve", "--bind", "127.0.0.1:0"]}
 
 
-@attack("the worker's loop hangs, ends or only fails", "its process ends with code 70 and says why")
+@attack(
+    "the worker's loop hangs, ends or only fails, or what it does beside its jobs hangs",
+    "its process ends with code 70 and says why",
+)
 @pytest.mark.parametrize("command", COMMANDS)
 @pytest.mark.parametrize(
     ("trick", "why"),
-    [("hung_loop", "it has not moved"), ("dead_loop", "its thread has ended"), ("failing_loop", "times in a row")],
-)
+    [("hung_loop", "it has not moved"), ("dead_loop", "its thread has ended"), ("failing_loop", "times in a row"),
+     ("hung_chores", "what belongs to no job has not moved")],
+)  # fmt: skip
 def test_a_process_whose_loop_cannot_go_on_ends_and_says_so(process, command, trick, why):
     started, _world = process(trick, *COMMANDS[command])
     assert started.ended() == 70, started.told()
@@ -220,7 +224,7 @@ def test_a_hung_call_keeps_no_service_from_ending(process, tmp_path, command):
 def test_stopping_waits_for_what_belongs_to_no_job(world):
     entered, leave, ended = threading.Event(), threading.Event(), []
 
-    def chores():
+    def chores(_move):
         entered.set()
         leave.wait(SECONDS)
         ended.append(1)

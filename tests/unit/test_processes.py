@@ -1,9 +1,12 @@
 """Programs: what they print is bounded, what they complain is read to its end and its last part kept."""
 
 import subprocess
+import time
+from pathlib import Path
 
 import pytest
 
+from controller import processes
 from controller.panels.local import commands
 from controller.processes import ERROR_BYTES, Bounds, TooMuchOutput, run
 
@@ -36,3 +39,33 @@ def test_a_program_may_print_as_many_bytes_as_are_allowed_and_none_more(size):
     else:
         with pytest.raises(TooMuchOutput):
             shell(script)
+
+
+def test_what_a_program_left_behind_ends_with_it(tmp_path):
+    """It has ended itself; what it began prints too much and goes on."""
+    noted = tmp_path / "pid"
+    script = f"(trap '' PIPE; echo $BASHPID > {noted}; head -c 2000000 /dev/zero; exec sleep 300) & exit 0"
+    with pytest.raises(TooMuchOutput):
+        run(["bash", "-c", script], subprocess.DEVNULL, Bounds(60, 1_000_000))
+    pid = noted.read_text().strip()
+    deadline = time.monotonic() + 60
+    while Path("/proc", pid, "cmdline").exists() and Path("/proc", pid, "cmdline").read_bytes():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_a_program_that_not_even_a_signal_ends_keeps_nobody(monkeypatch):
+    """As one that waits for a disk; here the signal is lost."""
+    monkeypatch.setattr(processes, "KILL_SECONDS", 0.1)
+    monkeypatch.setattr(processes.os, "killpg", lambda *_about: None)
+    monkeypatch.setattr(subprocess.Popen, "kill", lambda _process: None)
+    began = []
+    real = subprocess.Popen.__init__
+    monkeypatch.setattr(
+        subprocess.Popen, "__init__", lambda made, *about, **more: (began.append(made), real(made, *about, **more))[1]
+    )
+    with pytest.raises(TimeoutError):
+        run(["sleep", "300"], subprocess.DEVNULL, Bounds(0.1, 1000))
+    monkeypatch.undo()
+    began[0].kill()
+    began[0].wait()

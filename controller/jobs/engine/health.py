@@ -21,6 +21,8 @@ CACHE_SECONDS = 5.0
 STALE_SECONDS = 60.0
 #: A loop that showed nothing for so long moves no job.
 MAX_LOOP_SECONDS = 60.0
+#: What belongs to no job and showed nothing for so long hangs: longer than any mail takes.
+MAX_CHORES_SECONDS = 600.0
 #: A service that has had no job for so long was forgotten: its order was taken, and whoever took it was killed.
 FORGOTTEN_SECONDS = 60.0
 
@@ -30,6 +32,8 @@ class Health:
     """How the installation is: without a worker `loop_age` is None; `error` says why it is not ready."""
 
     loop_age: float | None = None
+    #: Since when what belongs to no job has not gone on; None where no worker says.
+    chores_age: float | None = None
     oldest_overdue: float = 0.0
     #: Orders without a job: refused ones, services that wait for an event, and forgotten ones.
     refused: int = 0
@@ -48,26 +52,38 @@ class Health:
         return self.job_alarms + self.order_alarms
 
 
-class Loops:
-    """The signs of life of the workers' loops, as one who looks again and again sees them come."""
+class Signs:
+    """Signs of life of the workers, as one who looks again and again sees them come."""
 
-    def __init__(self, counted: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, counted: Callable[[], float]) -> None:
         self._counted = counted
-        self._seen: frozenset[tuple[str, float]] | None = None
+        self._seen: frozenset[workers.Beat] | None = None
         self._looked_at = 0.0
         self._moved_at: float | None = None
 
-    def age(self, connection: sa.Connection) -> float | None:
+    def age(self, connection: sa.Connection, seen: frozenset[workers.Beat]) -> float | None:
         """Return how many seconds ago the last sign came at most, None when there is none to judge by.
 
         What came since the look before is as young as that look, wherever the database's clock was set meanwhile.
         """
-        seen, counted = workers.beats(connection), self._counted()
+        counted = self._counted()
         if self._seen is not None and seen - self._seen:
             self._moved_at = self._looked_at
         self._seen, self._looked_at = seen, counted
         ages = [workers.age(connection, seen), None if self._moved_at is None else counted - self._moved_at]
         return min((one for one in ages if one is not None), default=None)
+
+
+class Loops:
+    """The signs of life of the workers' loops, and of what they do beside their jobs."""
+
+    def __init__(self, counted: Callable[[], float] = time.monotonic) -> None:
+        self._loops, self._chores = Signs(counted), Signs(counted)
+
+    def ages(self, connection: sa.Connection) -> tuple[float | None, float | None]:
+        """Return how many seconds ago the last sign of (the loops, what they do beside) came at most."""
+        loops, chores = workers.signs(connection)
+        return self._loops.age(connection, loops), self._chores.age(connection, chores)
 
 
 def look(engine: sa.Engine, now: float, loops: Loops) -> Health:
@@ -76,12 +92,13 @@ def look(engine: sa.Engine, now: float, loops: Loops) -> Health:
         with reading(engine) as connection:
             if migrate.revision(connection) != migrate.newest():
                 return Health(error=ShoplaunchError("not_initialised", "the database lacks this version's tables"))
-            age = loops.age(connection)
+            age, chores_age = loops.ages(connection)
             due = health.oldest_due(connection, now)
             forgotten, waiting = _without_job(connection, now)
             job_alarms, order_alarms = health.alarms_wanted(connection)
             return Health(
                 loop_age=age,
+                chores_age=chores_age,
                 oldest_overdue=0.0 if due is None else max(0.0, now - due),
                 refused=health.open_refused(connection),
                 waiting=waiting,
@@ -89,7 +106,7 @@ def look(engine: sa.Engine, now: float, loops: Loops) -> Health:
                 job_alarms=job_alarms,
                 order_alarms=order_alarms,
                 jobs=jobs.counts(connection),
-                error=_silent(age),
+                error=_silent(age) or _hanging(chores_age),
             )
     except ShoplaunchError as error:
         return Health(error=error)
@@ -118,6 +135,13 @@ def _silent(age: float | None) -> ShoplaunchError | None:
     if age > MAX_LOOP_SECONDS:
         return ShoplaunchError("worker_silent", f"no worker's loop has moved for {round(age)} seconds")
     return None
+
+
+def _hanging(age: float | None) -> ShoplaunchError | None:
+    """Workers of an earlier version say nothing of it."""
+    if age is None or age <= MAX_CHORES_SECONDS:
+        return None
+    return ShoplaunchError("chores_hang", f"what belongs to no job has not moved for {round(age)} seconds")
 
 
 class Readiness:

@@ -14,6 +14,8 @@ EXIT_CODE = 70
 LOOK_SECONDS = 5.0
 #: So many looks may find the loop where it was: longer than a locked state database makes it wait.
 MOST_STILL = 36
+#: So many looks may find what the loop does beside its jobs where it was: longer than any mail takes.
+MOST_STILL_BESIDE = 180
 #: So many rounds in a row may fail, two in a second: longer than a machine lacks threads or memory for a moment.
 MOST_FAILURES = 240
 
@@ -26,17 +28,39 @@ class Pulse:
         self.failures = 0
 
 
+class Stillness:
+    """Counts the looks that found a pulse where it was."""
+
+    def __init__(self) -> None:
+        self._seen = -1
+        self._looks = 0
+
+    def look(self, pulse: Pulse | None) -> int:
+        """Return how many looks in a row found the pulse where it is; none without a pulse."""
+        rounds = -1 if pulse is None else pulse.rounds
+        self._looks = self._looks + 1 if pulse is not None and rounds == self._seen else 0
+        self._seen = rounds
+        return self._looks
+
+
 class Watchdog:
-    """Looks whether `thread` still makes rounds; else calls `end(why)`, which by default ends the process."""
+    """Looks whether `thread` still makes rounds; else calls `end(why)`, which by default ends the process.
+
+    `beside` returns the pulse of what the loop has begun beside its jobs, None while there is nothing under way.
+    """
 
     def __init__(
-        self, thread: Callable[[], threading.Thread | None], pulse: Pulse, end: Callable[[str], None] | None = None
+        self,
+        thread: Callable[[], threading.Thread | None],
+        pulse: Pulse,
+        end: Callable[[str], None] | None = None,
+        beside: Callable[[], Pulse | None] = lambda: None,
     ) -> None:
         self._thread = thread
         self._pulse = pulse
         self._end = end or end_process
-        self._seen = -1
-        self._still = 0
+        self._beside = beside
+        self._loop_stillness, self._beside_stillness = Stillness(), Stillness()
 
     def look(self, stopping: threading.Event | None = None) -> None:
         """Look once; to be called every LOOK_SECONDS by another thread than the one watched."""
@@ -51,10 +75,11 @@ class Watchdog:
             return "its thread has ended"
         if self._pulse.failures >= MOST_FAILURES:
             return f"it failed {self._pulse.failures} times in a row"
-        self._still = self._still + 1 if self._pulse.rounds == self._seen else 0
-        self._seen = self._pulse.rounds
-        if self._still >= MOST_STILL:
-            return f"it has not moved for {round(self._still * LOOK_SECONDS)} seconds"
+        still, beside = self._loop_stillness.look(self._pulse), self._beside_stillness.look(self._beside())
+        if still >= MOST_STILL:
+            return f"it has not moved for {round(still * LOOK_SECONDS)} seconds"
+        if beside >= MOST_STILL_BESIDE:
+            return f"what belongs to no job has not moved for {round(beside * LOOK_SECONDS)} seconds"
         return None
 
     def watch(self, stopping: threading.Event) -> None:

@@ -51,7 +51,10 @@ def look(endpoint: DatabaseEndpoint) -> Seen:
 
 def _certificate(found: socket.socket, endpoint: DatabaseEndpoint, exchange: Exchange) -> Seen:
     """Encrypt and look whether the certificate proves the server."""
-    context = ssl.create_default_context(cadata=endpoint.tls_ca or None)
+    try:
+        context = ssl.create_default_context(cadata=endpoint.tls_ca or None)
+    except (ssl.SSLError, ValueError):
+        return Seen(False, "db_ca holds no certificates (PEM)")
     if endpoint.tls == "pin":
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     found.settimeout(exchange.left())

@@ -31,10 +31,10 @@ def only(world, shop):
 
 
 def test_https_is_begun_once(world, shop):
-    said = run("https-on", shop.id)
+    said = run("https-on", shop.id, "--yes")
     job = only(world, shop)
     assert said == f"{job.id}: received\n"
-    again = run("https-on", shop.id, code=1)
+    again = run("https-on", shop.id, "--yes", code=1)
     assert job.id in again and "domain_busy" in again
     assert only(world, shop).id == job.id
     assert [(row.action, row.job, row.detail) for row in world.service.list_audit(9, 0)] == [
@@ -59,7 +59,7 @@ def test_a_password_nobody_should_have_is_refused(world, shop, typed):
 def test_a_generated_password_is_shown_once_and_fits_the_hash_the_agent_is_given(world, shop):
     import bcrypt
 
-    said = run("set-admin-password", shop.id, "--generate")
+    said = run("set-admin-password", shop.id, "--generate", "--yes")
     password = said.rpartition(": ")[2].strip()
     world.work()
     from tests.integration.controller.world import Agent

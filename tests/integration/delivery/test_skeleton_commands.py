@@ -93,7 +93,7 @@ def test_it_is_installed_seen_and_removed(whm, run, name, reseller, files):
     status = json.loads(run("skeleton", "status", name, "--json"))
     assert (status["current"], status["agent_sha256"]) == (True, sha256_hex(files.agent))
     assert (whm.skeleton(reseller[0]) / ".shoplaunch" / "run").read_bytes() == files.launcher
-    run("skeleton", "remove", name)
+    run("skeleton", "remove", name, "--yes")
     assert "nothing installed" in run("skeleton", "status", name)
 
 

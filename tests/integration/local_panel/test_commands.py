@@ -89,7 +89,7 @@ def test_without_an_installation_it_is_said_so(tmp_path):
 
 
 def test_check_ends_with_1_for_an_unusable_server_and_3_for_notes(installation, name, server):
-    installation("skeleton", "remove", name)
+    installation("skeleton", "remove", name, "--yes")
     assert "no agent" in installation("server", "check", name, code=3)
     installation("skeleton", "install", name)
     rows = json.loads(installation("server", "check", name, "--json"))
@@ -110,7 +110,7 @@ def test_the_skeleton_is_installed_shown_outdated_and_removed(installation, name
     assert "outdated" in installation("skeleton", "status", name)
     installation("skeleton", "install", name)
     assert "current" in installation("skeleton", "status", name)
-    installation("skeleton", "remove", name)
+    installation("skeleton", "remove", name, "--yes")
     assert "nothing installed" in installation("skeleton", "status", name)
 
 

@@ -3,17 +3,15 @@
 import gzip
 import json
 import os
-import pty
 import re
-import select
 import shutil
-import subprocess
 import zipfile
 
 import pytest
 
 from tests.integration.packing.test_command import SHOPLAUNCH, run, sample  # noqa: F401 - a fixture
 from tests.packing import server_url
+from tests.support.terminal import at_terminal
 
 
 @pytest.fixture
@@ -109,35 +107,10 @@ def test_a_bad_file_is_refused_before_anything_is_done(leaking, tmp_path, text):
         assert file.read_text() == text
 
 
-def answered(command, environment, answers):
-    """Run a command at a terminal; answer each prompt with the next of (what it ends with, answer)."""
-    main, other = pty.openpty()
-    process = subprocess.Popen(command, env=environment, stdin=other, stdout=other, stderr=other, close_fds=True)
-    os.close(other)
-    shown, seen = "", 0
-    waiting = list(answers)
-    while True:
-        ready, _, _ = select.select([main], [], [], 600)
-        assert ready, shown
-        try:
-            piece = os.read(main, 65536)
-        except OSError:
-            break
-        if not piece:
-            break
-        shown += piece.decode("utf-8", "replace")
-        if waiting and waiting[0][0] in shown[seen:]:
-            seen = len(shown)
-            os.write(main, waiting.pop(0)[1].encode() + b"\n")
-    os.close(main)
-    assert not waiting, shown
-    return process.wait(), shown
-
-
 def test_at_a_terminal_each_finding_is_asked_about_and_the_answers_can_be_kept(leaking, tmp_path):
     arguments, key, environment = leaking
     bundle, file = tmp_path / "x.bundle", tmp_path / "kept.toml"
-    code, shown = answered(
+    code, shown = at_terminal(
         [SHOPLAUNCH, "pack", *arguments, "-o", str(bundle)], environment,
         [("What becomes of it", "blank"), ("What becomes of it", "remove"), ("in which file", str(file))],
     )  # fmt: skip
@@ -149,9 +122,22 @@ def test_at_a_terminal_each_finding_is_asked_about_and_the_answers_can_be_kept(l
     assert (tmp_path / "y.bundle").read_bytes() == bundle.read_bytes()
 
 
+def test_decisions_replace_no_file_unasked(leaking, tmp_path):
+    arguments, _, environment = leaking
+    mine, other = tmp_path / "mine.txt", tmp_path / "other.toml"
+    mine.write_text("mine")
+    code, shown = at_terminal(
+        [SHOPLAUNCH, "pack", *arguments, "-o", str(tmp_path / "x.bundle")], environment,
+        [("What becomes of it", "blank"), ("What becomes of it", "remove"), ("in which file", str(mine)),
+         ("Replace it", "n"), ("in which file", str(other))],
+    )  # fmt: skip
+    assert code == 0, shown
+    assert mine.read_text() == "mine" and "[[decision]]" in other.read_text()
+
+
 def test_at_a_terminal_one_may_stop_and_nothing_is_left(leaking, tmp_path):
     arguments, key, environment = leaking
-    code, shown = answered(
+    code, shown = at_terminal(
         [SHOPLAUNCH, "pack", *arguments, "-o", str(tmp_path / "x.bundle")], environment,
         [("What becomes of it", "stop")],
     )  # fmt: skip

@@ -14,6 +14,7 @@ from controller.db.bundles import Bundle
 from controller.db.engine import transact
 from controller.db.servers import Server
 from controller.web.throttle import AT_ONCE
+from shared.bundle import LEAST_RATE_HEADER
 from tests.agent_box import Box, Keys, sample_members, write_bundle
 from tests.controller_stub import Controller
 from tests.web_site import Site
@@ -133,6 +134,12 @@ def test_a_killed_agent_fetches_only_what_is_missing(site, job, agent):
     assert ["GET", f"bytes={kept}-", "206", str(box.pin["size"] - kept)] in asked
     # The one that was cut off may have been noted late
     assert len([line for line in asked if line[2] == "200"]) <= 1
+
+
+def test_an_agent_is_told_how_slow_its_operators_limit_makes_it(site, job):
+    for rate, told in ((80_000, "10000"), (4, "1"), (0, None)):
+        token = site.agent_token(site.service.get_job(job(fetch_rate=rate).id))
+        assert get(site, token, method="HEAD").headers.get(LEAST_RATE_HEADER) == told
 
 
 def test_a_cut_download_goes_on(site, job, agent):

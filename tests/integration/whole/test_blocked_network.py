@@ -42,7 +42,7 @@ def test_a_cancellation_reaches_an_account_that_is_cut_off(whole):
     before = whole.snapshot(job)
     assert run_cut_off(whole, job) == 1
     assert whole.get(job).status_code == 200
-    whole.world.run("cancel", job["id"])
+    whole.world.run("cancel", job["id"], "--yes")
     wait_for(lambda: (whole.folder(job) / "ack").exists(), lambda: whole.trouble(job))
     assert run_cut_off(whole, job) == 5
     assert not whole.folder(job).exists()

@@ -33,7 +33,7 @@ def test_cancel_in_the_middle_puts_the_account_back_and_undo_brings_the_shop_aft
     assert whole.get(job).status_code == 503
     assert whole.snapshot(job) != before
 
-    whole.world.run("cancel", job["id"])
+    whole.world.run("cancel", job["id"], "--yes")
     assert whole.show(job)["state"] == "cancelled"
     # What the controller puts there would come after an agent that is quicker
     wait_for(lambda: whole.service.get_job(job["id"]).facts["undo"] == "placed", lambda: whole.trouble(job))
@@ -87,7 +87,7 @@ def test_cancel_before_anything_was_done_leaves_no_account(whole):
     whole.world.stop_controller()
     try:
         job = whole.order()
-        whole.world.run("cancel", job["id"])
+        whole.world.run("cancel", job["id"], "--yes")
     finally:
         whole.world.start()
     assert whole.show(job)["state"] == "cancelled"
@@ -115,7 +115,7 @@ def test_a_live_shop_cannot_be_cancelled(whole):
     job = whole.quiet_order()
     assert whole.run_agent(job) == 0
     whole.live(job)
-    done = whole.world.run("cancel", job["id"], check=False)
+    done = whole.world.run("cancel", job["id"], "--yes", check=False)
     assert done.returncode == 1
     assert "illegal_transition" in done.stderr
     assert "What to do:" in done.stderr

@@ -190,7 +190,7 @@ def test_killed_in_the_middle_only_the_folder_says_wait_and_cancelling_puts_ever
     assert "lang=" in whole.get(job, "/my/shop/a/page?x=1").text
     for path in ("/", "/of-that-site", "/my-own"):
         assert (whole.get(job, path).status_code, whole.get(job, path).text) == (200, AROUND), path
-    whole.world.run("cancel", job["id"])
+    whole.world.run("cancel", job["id"], "--yes")
     wait_for(lambda: whole.service.get_job(job["id"]).facts["undo"] == "placed", lambda: whole.trouble(job))
     assert whole.run_agent(job, WAIT_SECONDS) == 5
     assert whole.snapshot(job) == before

@@ -62,4 +62,4 @@ def test_of_two_different_orders_for_one_domain_at_once_one_becomes_a_job(whole)
     job = taken.json()
     whole.wait(job, "dropped", "failed")
     assert [one.id for one in whole.service.list_jobs() if one.domain == order["domain"]] == [job["id"]]
-    whole.world.run("cancel", job["id"])
+    whole.world.run("cancel", job["id"], "--yes")

@@ -93,7 +93,7 @@ def agents(sites):
     for bundle in (BUNDLE, WORDPRESS):
         job = sites.quiet_order("--bundle", bundle)
         found.append((sites.folder(job) / "agent.pyz").read_bytes())
-        sites.world.run("cancel", job["id"])
+        sites.world.run("cancel", job["id"], "--yes")
     return tuple(found)
 
 

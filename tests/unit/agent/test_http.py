@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from agent.bounded import Exchange
-from agent.downloads import GRACE_SECONDS, LEAST_RATE
+from agent.downloads import GRACE_SECONDS, LEAST_RATE, Pace
 from agent.http import MAX_DELAY_SECONDS, Answer, Backoff, Door, check_address, safe_address
 from shared.errors import ShoplaunchError
 from tests.agent_box import PROJECT
@@ -320,6 +320,38 @@ def test_a_download_lasts_as_long_as_enough_of_it_arrives():
     assert fair.left() > 0
     with pytest.raises(socket.timeout):
         slow.left()
+
+
+def test_what_came_fast_at_first_is_no_leave_to_drip():
+    clock = Clock()
+    exchange = Exchange(15, GRACE_SECONDS, rate=LEAST_RATE, clock=clock)
+    exchange.allow(10**12)
+    exchange.came(10**9)
+    for _ in range(int(GRACE_SECONDS)):
+        clock.pass_by(1)
+        exchange.came(LEAST_RATE // 100)
+    clock.pass_by(1)
+    with pytest.raises(socket.timeout):
+        exchange.left()
+    assert exchange.is_over()
+
+
+def test_bytes_of_many_requests_may_fall_behind_and_never_get_ahead():
+    clock = Clock()
+    pace = Pace(120, clock=clock)
+    pace.arrived(10**9, LEAST_RATE)
+    for _ in range(11):
+        clock.pass_by(10)
+        pace.arrived(0, LEAST_RATE)
+    assert not pace.is_too_slow()
+    clock.pass_by(11)
+    pace.arrived(0, LEAST_RATE)
+    assert pace.is_too_slow()
+    # What half of the rate was promised for
+    for _ in range(100):
+        clock.pass_by(10)
+        pace.arrived(LEAST_RATE * 10, LEAST_RATE // 2)
+    assert not pace.is_too_slow()
 
 
 def test_an_answer_in_pieces_is_read_whole(dripping):

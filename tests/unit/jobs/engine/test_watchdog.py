@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from controller.jobs.engine import watchdog
-from controller.jobs.engine.watchdog import MOST_FAILURES, MOST_STILL, Pulse, Watchdog
+from controller.jobs.engine.watchdog import MOST_FAILURES, MOST_STILL, MOST_STILL_BESIDE, Pulse, Watchdog
 
 
 @pytest.fixture
@@ -95,3 +95,26 @@ def test_a_loop_that_ended_because_it_was_asked_to_is_no_trouble(monkeypatch):
     # Asked between the wait and the look
     Watchdog(stopping.set, Pulse(), ends.append).watch(stopping)
     assert ends == []
+
+
+def test_what_hangs_beside_the_loop_is_ended_and_what_is_slow_is_not(alive):
+    pulse, beside, ends = Pulse(), Pulse(), []
+    under_way = [beside]
+    dog = Watchdog(lambda: alive, pulse, ends.append, lambda: under_way[0])
+
+    def look(times, moved=0):
+        for _ in range(times):
+            pulse.rounds += 1
+            beside.rounds += moved
+            dog.look()
+
+    look(3 * MOST_STILL_BESIDE, moved=1)
+    look(MOST_STILL_BESIDE - 1)
+    # It ended, and was begun again
+    under_way[0] = None
+    look(1)
+    under_way[0] = beside
+    look(MOST_STILL_BESIDE)
+    assert ends == []
+    look(1)
+    assert len(ends) == 1 and "belongs to no job" in ends[0]

@@ -1,0 +1,42 @@
+"""Confirmation of what one stroke would change or replace: asked at a terminal, given by an option elsewhere."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from shared.errors import ShoplaunchError
+
+yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
+replace_option = click.option("--replace", is_flag=True, help="Replace the file where it exists, without asking.")
+
+
+def confirm(question: str, agreed: bool, option: str = "--yes") -> None:
+    """Return when `agreed`, or when `question` is answered by yes.
+
+    Raises click.Abort for no, ShoplaunchError `not_confirmed` where nobody answers.
+    """
+    if agreed or _answer(question, option):
+        return
+    raise click.Abort
+
+
+def confirm_replacing(file: Path, agreed: bool) -> bool:
+    """Tell whether there is a file that may be replaced; one that may not raises as `confirm` does."""
+    if not (file.is_file() or file.is_symlink()):
+        return False
+    confirm(f"{file} exists already. Replace it?", agreed, "--replace")
+    return True
+
+
+def _answer(question: str, option: str) -> bool:
+    try:
+        # Standard output may be JSON
+        return click.confirm(question, err=True)
+    except click.Abort:
+        if sys.stdin.isatty():
+            raise
+        click.echo(err=True)
+        raise ShoplaunchError("not_confirmed", f"{question} Nobody answered; {option} says yes") from None

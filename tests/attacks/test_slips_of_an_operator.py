@@ -1,0 +1,171 @@
+"""One stroke at the command line neither changes a living shop nor replaces a file: it asks, or wants an option."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from controller.bundles.writer import BundleWriter
+from controller.cli import main
+from shared.errors import ShoplaunchError
+from tests.attacks.table import attack
+from tests.support.terminal import at_terminal
+from tests.web_site import Site
+
+SHOPLAUNCH = str(Path(sys.executable).with_name("shoplaunch"))
+OLD = b"the bundle that was sold for a year"
+#: Point in the writing of a bundle where its process is killed.
+KILLED = {
+    "members": "os.kill(os.getpid(), 9)",
+    "assembled": "path = bundle.assemble(b'{}'); os.kill(os.getpid(), 9)",
+    "half": "bundle._copy = lambda *_: os.kill(os.getpid(), 9); bundle.assemble(b'{}')",
+}
+
+
+@pytest.fixture(scope="module")
+def house():
+    made = Site()
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def bundle(tmp_path):
+    """A bundle that is there already."""
+    path = tmp_path / "shop.bundle"
+    path.write_bytes(OLD)
+    return path
+
+
+def packing(bundle, *more):
+    return ["pack", "--docroot", str(bundle.parent / "none"), "--dump", "none.sql", "-o", str(bundle), *more]
+
+
+def command(words, environment=None):
+    """Run a command without a terminal, nobody answering."""
+    return CliRunner(env=environment).invoke(main, words)
+
+
+@attack("an operator packs onto a bundle that is there, in a script", "it is refused, and named with the option")
+@pytest.mark.parametrize("words", [[], ["--json"]])
+def test_without_a_terminal_no_bundle_is_replaced_unless_it_is_said(bundle, words):
+    done = command(packing(bundle, *words))
+    assert done.exit_code == 1
+    assert "not_confirmed" in done.output and "--replace" in done.output
+    assert bundle.read_bytes() == OLD
+    if words:
+        assert json.loads(done.stdout)["error"]["code"] == "not_confirmed"
+
+
+@attack("an operator packs onto a bundle that is there, at a terminal", "he is asked before anything is done")
+def test_at_a_terminal_it_is_asked(bundle):
+    code, shown = at_terminal([SHOPLAUNCH, *packing(bundle)], os.environ, [("Replace it?", "n")])
+    assert code == 1 and "docroot_missing" not in shown
+    code, shown = at_terminal([SHOPLAUNCH, *packing(bundle)], os.environ, [("Replace it?", "y")])
+    assert code == 1 and "docroot_missing" in shown
+    assert bundle.read_bytes() == OLD
+
+
+@attack("a packing that may replace a bundle fails, or only checks", "the old bundle stays")
+def test_a_packing_that_fails_keeps_the_old_bundle(bundle):
+    assert "docroot_missing" in command(packing(bundle, "--replace")).output
+    # A check writes none, and so asks for nothing
+    assert "docroot_missing" in command(packing(bundle, "--check")).output
+    assert bundle.read_bytes() == OLD
+
+
+@attack("a packing that may replace a bundle is killed", "the old bundle stays until the new one is whole")
+@pytest.mark.parametrize("point", KILLED)
+def test_a_packing_that_is_killed_keeps_the_old_bundle(bundle, point):
+    code = textwrap.dedent("""
+        import os, sys
+        from pathlib import Path
+        from controller.bundles.writer import BundleWriter
+        with BundleWriter(Path(sys.argv[1])) as bundle:
+            bundle.add_document("tables", "db/tables.json.gz", b"[]", False)
+            exec(sys.argv[2])
+    """)
+    done = subprocess.run([sys.executable, "-c", code, str(bundle), KILLED[point]], check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert bundle.read_bytes() == OLD
+
+
+@attack("two packings write the same new bundle", "the second one is refused at its end, and the first's bundle stays")
+def test_a_bundle_that_came_up_meanwhile_is_not_replaced(tmp_path):
+    target = tmp_path / "shop.bundle"
+    with BundleWriter(target) as bundle:
+        path = bundle.assemble(b"{}")
+        target.write_bytes(OLD)
+        with pytest.raises(ShoplaunchError) as refused:
+            bundle.publish(path, replace=False)
+        assert refused.value.code == "name_taken" and target.read_bytes() == OLD
+        bundle.publish(path)
+    assert target.read_bytes() != OLD
+    with BundleWriter(tmp_path / "new.bundle") as bundle:
+        bundle.publish(bundle.assemble(b"{}"), replace=False)
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["new.bundle", "shop.bundle"]
+
+
+@attack("an operator builds an agent, or backs up, onto a file that is there", "it stays")
+@pytest.mark.parametrize("words", [["agent", "build", "-o"], ["backup"]])
+def test_no_other_command_replaces_a_file_unasked(house, bundle, words):
+    done = command([*words, str(bundle)], house.environment)
+    assert done.exit_code == 1 and bundle.read_bytes() == OLD
+    assert done.output.startswith(("not_confirmed", "name_taken", f"{bundle} exists"))
+
+
+#: Command that changes something that lives -> its words.
+STROKES = {
+    "cancel": ["cancel"],
+    "https-on": ["https-on"],
+    "remove": ["remove"],
+    "a generated password": ["set-admin-password", "--generate"],
+}
+
+
+@attack("an operator cancels a job, closes a shop or switches it, by a wrong line of his history", "he is asked first")
+@pytest.mark.parametrize("stroke", STROKES)
+def test_what_lives_is_changed_by_no_single_stroke(house, stroke):
+    domain = f"{STROKES[stroke][0]}-a-living-shop.example"
+    job = house.order(domain)
+    if stroke != "cancel":
+        job = house.put(job, "live")
+    done = command([*STROKES[stroke], job.id], house.environment)
+    assert done.exit_code == 1
+    assert "not_confirmed" in done.output and "--yes" in done.output and domain in done.output
+    environment = {**os.environ, **house.environment}
+    code, shown = at_terminal([SHOPLAUNCH, *STROKES[stroke], job.id], environment, [("[y/N]", "n")])
+    assert code == 1 and "Abort" in shown
+    assert house.service.get_job(job.id).state == job.state
+    assert house.service.later_jobs(job.id) == []
+    answered = command([*STROKES[stroke], job.id, "--yes"], house.environment)
+    assert "not_confirmed" not in answered.output
+
+
+@attack("an operator takes the agent out of a server's skeleton by a wrong line of his history", "he is asked first")
+def test_a_skeleton_is_taken_away_by_no_single_stroke(house):
+    done = command(["skeleton", "remove", "web-1"], house.environment)
+    assert done.exit_code == 1 and "not_confirmed" in done.output
+
+
+def test_what_is_asked_is_no_part_of_what_programs_read(house):
+    command(["key", "add", "shop"], house.environment)
+    done = CliRunner(env=house.environment).invoke(main, ["key", "renew", "shop", "--json"], input="y\n")
+    assert json.loads(done.stdout)["name"] == "shop"
+
+
+def test_every_command_that_asks_can_be_told_not_to():
+    """Questions are in one place; where a command asks, it has the option."""
+    folder = Path(main.callback.__code__.co_filename).parent
+    for path in folder.glob("*.py"):
+        text = path.read_text("utf-8")
+        if path.name not in ("confirmation.py", "pack_review.py"):
+            assert "click.confirm(" not in text, path.name
+        if " confirm(" in text and path.name != "confirmation.py":
+            assert "@yes_option" in text, path.name
