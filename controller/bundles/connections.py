@@ -25,6 +25,8 @@ from shared.errors import ShoplaunchError
 PASSWORD_VARIABLE = "SHOPLAUNCH_SOURCE_PASSWORD"  # noqa: S105 - a name, not a password
 SCRATCH_PASSWORD_VARIABLE = "SHOPLAUNCH_SCRATCH_PASSWORD"  # noqa: S105 - a name, not a password
 CONNECT_SECONDS = 10
+#: One statement of a stranger's on a scratch server; the largest tables of a template take a fraction of it.
+STATEMENT_SECONDS = 3600
 #: Codes of the errors on the two servers the packer speaks to.
 SOURCE = "source_database"
 SCRATCH = "scratch_failed"
@@ -39,6 +41,7 @@ UNPROVEN = ("db_socket_foreign", "db_socket_unnamed", "db_auth_unsafe", "db_auth
 #: The connection or the server is gone: a closed connection's own, ER_SERVER_SHUTDOWN, ER_QUERY_INTERRUPTED,
 #: ER_CONNECTION_KILLED, CR_SERVER_GONE_ERROR, CR_SERVER_LOST.
 _LOST = frozenset({0, 1053, 1317, 1927, 2006, 2013})
+_TIMED_OUT = re.compile(r"timed out\)\Z")
 #: ER_WARNING_NON_DEFAULT_VALUE_FOR_GENERATED_COLUMN: the server computes itself what a dump holds, too.
 _VALUE_COMPUTED = b"1906"
 #: Told the name of what is being done: `work("scratch server")`.
@@ -184,6 +187,9 @@ class Connection:
             raise self._failure(int(problem.args[0]), str(problem.args[-1])[:500]) from problem
 
     def _failure(self, number: int, said: str) -> ShoplaunchError:
+        if self._code == SCRATCH and _TIMED_OUT.search(said):
+            # The server may be well, and at it for good
+            return Refused(self._code, number, f"it does not end within {STATEMENT_SECONDS} s")
         if number in _LOST:
             return ShoplaunchError(self._code, said or "the connection is closed")
         if number in _NO_ROOM or (number in _NOT_WRITTEN and _FULL.search(said)):
@@ -197,7 +203,8 @@ def connect(address: Address, code: str, *, counts_found: bool = False) -> Conne
     With `counts_found`, rows that a statement finds and that are already as it wants them count as affected.
     """
     try:
-        raw = _opened(address, CLIENT.FOUND_ROWS if counts_found else 0)
+        seconds = STATEMENT_SECONDS if code == SCRATCH else None
+        raw = _opened(address, CLIENT.FOUND_ROWS if counts_found else 0, seconds)
         connection = Connection(raw, code, raw.unix_socket or f"{address.host}:{address.port}")
         for statement in SESSION:
             connection.query(statement)
@@ -211,7 +218,7 @@ def connect(address: Address, code: str, *, counts_found: bool = False) -> Conne
         raise ShoplaunchError(code, f"{address.user}@{address.host}: {problem.message}; {what}") from None
 
 
-def _opened(address: Address, flags: int) -> Any:
+def _opened(address: Address, flags: int, seconds: int | None) -> Any:
     how: dict[str, Any] = {"ssl": _verified(address.ca)} if address.ca else {"ssl_disabled": not address.tls}
     # A user without a password has none to lose; and the packer's own servers may run as whatever user
     kind = partial(ProvenConnection, own=True) if address.password else pymysql.Connection
@@ -227,6 +234,7 @@ def _opened(address: Address, flags: int) -> Any:
         conv={},
         autocommit=True,
         connect_timeout=CONNECT_SECONDS,
+        read_timeout=seconds,
         max_allowed_packet=1 << 30,
         client_flag=flags,
         **how,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import bz2
 import codecs
 import gzip
+import io
 import lzma
 import re
 import tarfile
@@ -13,16 +14,16 @@ import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
+from controller.bundles.archive_streams import METHOD_NAMES, PIECE_BYTES, TarStream, Xz, files_of, is_bounded
 from shared.errors import ShoplaunchError
 
-PIECE_BYTES = 256 * 1024
 _EDGE_BYTES = 4096
 _ZIP = b"PK\x03\x04"
 _READERS: dict[bytes, Callable[[IO[bytes]], Any]] = {
     b"\x1f\x8b": lambda packed: gzip.GzipFile(fileobj=packed),
-    b"\xfd7zXZ\0": lzma.LZMAFile,
+    b"\xfd7zXZ\0": lambda packed: io.BufferedReader(Xz(packed)),
     b"BZh": bz2.BZ2File,
 }
 _OTHER_FORMS = {b"7z\xbc\xaf": "7z", b"\x28\xb5\x2f\xfd": "zstd", b"Rar!": "rar", b"\x04\x22\x4d\x18": "lz4"}
@@ -94,9 +95,8 @@ def _is_tar(stream: IO[bytes]) -> bool:
 @contextmanager
 def _in_tar(stream: IO[bytes]) -> Iterator[IO[bytes]]:
     """Give the one dump of an archive; it is found on the way through, which is gone only once."""
-    with tarfile.open(fileobj=stream, mode="r:") as archive:
-        members = [one for one in archive.getmembers() if one.isfile()]
-        named = [one for one in members if one.name.lower().endswith(".sql")] or members
+    with tarfile.open(fileobj=cast(IO[bytes], TarStream(stream)), mode="r:") as archive:
+        named = files_of(archive, ".sql")
         _require_one([one.name for one in named])
         found = archive.extractfile(named[0])
         assert found is not None
@@ -111,6 +111,9 @@ def _only_dump(archive: zipfile.ZipFile) -> zipfile.ZipInfo:
     _require_one([one.filename for one in found])
     if found[0].flag_bits & 1:
         raise ShoplaunchError("dump_unreadable", "the archive is encrypted")
+    if not is_bounded(found[0]):
+        form = METHOD_NAMES.get(found[0].compress_type, "something else")
+        raise ShoplaunchError("dump_unreadable", f"in the archive the dump is compressed as {form}; unpack it first")
     return found[0]
 
 

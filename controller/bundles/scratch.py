@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import cache
 
@@ -14,6 +14,7 @@ from controller.bundles.connections import (
     SCRATCH_PASSWORD_VARIABLE,
     Address,
     Connection,
+    Refused,
     Work,
     connect,
     parse_url,
@@ -93,6 +94,8 @@ class Scratch:
         if not self._made:
             return
         with self._administrator() as connection:
+            for user in self._users.values():
+                _end_statements(connection, user)
             while self._made:
                 connection.query(f"DROP DATABASE IF EXISTS `{self._made.popitem()[0]}`")
             for role in list(self._users):
@@ -137,6 +140,17 @@ class Scratch:
         user = self._users.pop(role, None)
         if user is not None and user.account:
             connection.query(f"DROP USER IF EXISTS {user.account}")
+
+
+def _end_statements(connection: Connection, user: _User) -> None:
+    """End what still runs for a user made here: it would hold the tables that are to go."""
+    if not user.account:
+        return
+    ids = connection.names("SELECT ID FROM information_schema.PROCESSLIST WHERE USER = %s", (user.address.user,))
+    for one in ids:
+        # It has ended by itself meanwhile, or we may not: then dropping says so
+        with suppress(Refused):
+            connection.query(f"KILL {int(one)}")
 
 
 def require_harmless(connection: Connection, reason: str) -> None:

@@ -97,8 +97,9 @@ _IN_BARE: tuple[tuple[re.Pattern[bytes], str], ...] = tuple(
         (rb"\b(?:IMPORT|DISCARD)\s+TABLESPACE\b", _FILES),
         (rb"\bSONAME\b|\bINSTALL\s+(?:PLUGIN|COMPONENT)\b", _FUNCTIONS),
         (rb"\bSET\s+(?:GLOBAL|PERSIST|PERSIST_ONLY|PASSWORD)\b|@@(?:GLOBAL|PERSIST)\w*\s*\.\s*\w+\s*:?=", _SERVER),
-        (rb"\b(?:GRANT|REVOKE)\s[^;]*?\sON\s|\b(?:CREATE|DROP|ALTER)\s+(?:OR\s+REPLACE\s+)?(?:USER|ROLE|SERVER|DATABASE"
-         rb"|SCHEMA|EVENT)\b", _SERVER),
+        # From the last of several on: from each of them to the end would take the square of the time
+        (rb"\b(?:GRANT|REVOKE)\s(?:(?!\b(?:GRANT|REVOKE)\s)[^;])*?\sON\s", _SERVER),
+        (rb"\b(?:CREATE|DROP|ALTER)\s+(?:OR\s+REPLACE\s+)?(?:USER|ROLE|SERVER|DATABASE|SCHEMA|EVENT)\b", _SERVER),
     )
 )  # fmt: skip
 _IN_TABLES: tuple[tuple[re.Pattern[bytes], str], ...] = tuple(

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from controller.bundles import dump, opening
+from controller.bundles import connections, dump, opening, sql_judge
 from controller.bundles.private_server import private_server
 from controller.bundles.scratch import LOADER, open_scratch
+from controller.bundles.splitter import Statement
 from shared.errors import ShoplaunchError
 from tests.attacks.table import attack
 from tests.packing import server_url
@@ -195,6 +196,34 @@ def test_a_dump_does_not_choose_where_a_tables_files_lie(load, tmp_path):
     content = b"CREATE TABLE `u` (`a` int) ENGINE=InnoDB DATA DIRECTORY='%b' COMMENT='x';\n" % bytes(tmp_path)
     load(content + content.replace(b"`u`", b"`w`").replace(b"InnoDB", b"MyISAM"))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["shop.sql"]
+
+
+ENDLESS = TABLE + (
+    b"DELIMITER ;;\nCREATE TRIGGER g BEFORE INSERT ON t FOR EACH ROW BEGIN WHILE 1 DO SET @a = 1; END WHILE; END;;\n"
+    b"DELIMITER ;\nINSERT INTO t VALUES (1,'x');\n"
+)
+
+
+@attack("A trigger of a dump never ends, so that packing, or the operator's server, is busy with it for ever",
+        "the statement is given up and ended, and the dump refused with its place")  # fmt: skip
+@pytest.mark.parametrize("is_private", [True, False])
+def test_a_statement_that_never_ends_is_ended(load, mariadb_server, monkeypatch, is_private):
+    monkeypatch.setattr(connections, "STATEMENT_SECONDS", 2)
+    with open_scratch(None if is_private else server_url(mariadb_server), lambda _: None) as scratch:
+        with pytest.raises(ShoplaunchError, match="does not end within 2 s") as problem:
+            load(ENDLESS, scratch)
+        assert problem.value.code == "dump_failed"
+        assert "line 5" in problem.value.message
+    if not is_private:
+        running = "SELECT 1 FROM information_schema.PROCESSLIST WHERE INFO LIKE %s"
+        assert not mariadb_server.query(running, "INSERT INTO t VALUES (1,%")
+
+
+@attack("Words of a routine are such that judging them takes the square of their number in steps, for hours",
+        "each is looked at once")  # fmt: skip
+def test_judging_takes_no_longer_than_reading():
+    text = b"CREATE PROCEDURE p() BEGIN " + b"GRANT " * 400_000 + b"END"
+    sql_judge.judge(Statement(text, 0, len(text)), "routine")
 
 
 @attack("A statement is larger than any server takes", "it is refused before more of it is held in memory")

@@ -9,10 +9,15 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 
-#: Of one file no more is unpacked, however much it would be, and no more members are looked at.
+from controller.bundles.archive_streams import is_bounded
+
+#: Of one archive no more is unpacked, however much it would be, and no more members are looked at.
 MOST_BYTES = 8 * 1024 * 1024
 _MOST_MEMBERS = 500
+#: Of a file and all archives in it.
+MOST_IN_ALL = 4 * MOST_BYTES
 #: An archive within an archive, and no further.
 _DEEPEST = 2
 _GZIP, _ZIP = b"\x1f\x8b", b"PK\x03\x04"
@@ -25,10 +30,21 @@ _NO_TEXT = re.compile(r"\.(?:jpe?g|png|gif|webp|avif|ico|mp[34]|webm|woff2?|ttf|
 
 def inner_texts(content: bytes) -> Iterator[tuple[str, bytes]]:
     """Yield (name in the archive, "" for the file itself; text) of what is in a file in another form."""
-    yield from _inside(content, MOST_BYTES, _DEEPEST)
+    yield from _inside(content, _Room(MOST_IN_ALL), _DEEPEST)
 
 
-def _inside(content: bytes, room: int, depth: int) -> Iterator[tuple[str, bytes]]:
+@dataclass
+class _Room:
+    """How many bytes may still be unpacked."""
+
+    left: int
+
+    def of_one(self) -> int:
+        """Return how many of them one archive may take."""
+        return max(0, min(self.left, MOST_BYTES))
+
+
+def _inside(content: bytes, room: _Room, depth: int) -> Iterator[tuple[str, bytes]]:
     if content.startswith(_GZIP):
         found = list(_unpacked(_inflated(content, room)))
     elif content.startswith(_ZIP):
@@ -36,12 +52,12 @@ def _inside(content: bytes, room: int, depth: int) -> Iterator[tuple[str, bytes]
     else:
         if _WIDE.match(content):
             # Secrets are ASCII: the other bytes are all zero
-            yield "", content[:room].replace(b"\0", b"")
+            yield "", content[: room.of_one()].replace(b"\0", b"")
         return
     for name, data in found:
         yield name, data
         if depth > 1:
-            yield from ((name, text) for _, text in _inside(data, room - sum(len(one) for _, one in found), depth - 1))
+            yield from ((name, text) for _, text in _inside(data, room, depth - 1))
 
 
 def _unpacked(content: bytes) -> Iterator[tuple[str, bytes]]:
@@ -51,27 +67,34 @@ def _unpacked(content: bytes) -> Iterator[tuple[str, bytes]]:
         return
     with contextlib.suppress(tarfile.TarError, OSError, EOFError), tarfile.open(fileobj=io.BytesIO(content)) as archive:
         for _, member in zip(range(_MOST_MEMBERS), archive, strict=False):
-            stream = archive.extractfile(member) if member.isfile() else None
+            # A hole has as many bytes as it says
+            stream = archive.extractfile(member) if member.isfile() and not member.issparse() else None
             if stream is not None and not _NO_TEXT.search(member.name):
                 yield member.name, stream.read()
 
 
-def _inflated(content: bytes, room: int) -> bytes:
+def _inflated(content: bytes, room: _Room) -> bytes:
+    most = room.of_one()
+    # To the library zero means all of it
     with contextlib.suppress(zlib.error):
-        return zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(content, room)
+        data = zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(content, most) if most else b""
+        room.left -= len(data)
+        return data
     return b""
 
 
-def _members(content: bytes, room: int) -> Iterator[tuple[str, bytes]]:
+def _members(content: bytes, room: _Room) -> Iterator[tuple[str, bytes]]:
     # RuntimeError is for a member that is encrypted
     broken = (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, ValueError, OSError)
+    most = room.of_one()
     with contextlib.suppress(*broken), zipfile.ZipFile(io.BytesIO(content)) as archive:
         for member in archive.infolist()[:_MOST_MEMBERS]:
-            if room <= 0:
+            if most <= 0:
                 return
-            if member.is_dir() or _NO_TEXT.search(member.filename):
+            if member.is_dir() or _NO_TEXT.search(member.filename) or not is_bounded(member):
                 continue
             with contextlib.suppress(*broken), archive.open(member) as stream:
-                data = stream.read(room)
-                room -= len(data)
+                data = stream.read(most)
+                most -= len(data)
+                room.left -= len(data)
                 yield member.filename, data

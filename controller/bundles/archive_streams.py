@@ -1,0 +1,128 @@
+"""Streams of strangers' archives that take as much memory as we say, not as the archive does."""
+
+from __future__ import annotations
+
+import io
+import lzma
+import os
+import tarfile
+import zipfile
+from typing import IO
+
+from shared.errors import ShoplaunchError
+
+PIECE_BYTES = 256 * 1024
+#: What `xz -9` needs, eight times.
+MOST_FOR_XZ = 512 * 1024 * 1024
+#: Longer names and attributes of a member are none.
+_MOST_AT_ONCE = 1024 * 1024
+#: A whole site in one archive has a fraction of that.
+MOST_MEMBERS = 1_000_000
+#: The others are unpacked whatever comes of it, a whole read at once.
+_BOUNDED_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+METHOD_NAMES = {zipfile.ZIP_BZIP2: "bzip2", zipfile.ZIP_LZMA: "lzma"}
+
+
+def is_bounded(member: zipfile.ZipInfo) -> bool:
+    """Tell whether a member of a ZIP gives no more at once than it is asked for."""
+    return member.compress_type in _BOUNDED_METHODS
+
+
+class Xz(io.RawIOBase):
+    """What an xz file holds. Raises lzma.LZMAError for a damaged one, or one that needs too much memory; EOFError."""
+
+    def __init__(self, packed: IO[bytes]) -> None:
+        self._packed = packed
+        self._begin()
+
+    def _begin(self) -> None:
+        self._packed.seek(0)
+        self._place = 0
+        self._unpacker = _unpacker()
+
+    def readable(self) -> bool:
+        """Return True."""
+        return True
+
+    def seekable(self) -> bool:
+        """Return True; to go back is to begin again."""
+        return True
+
+    def tell(self) -> int:
+        """Return how many bytes were given."""
+        return self._place
+
+    def seek(self, place: int, whence: int = os.SEEK_SET) -> int:
+        """Go to a byte, counted from the beginning or from here."""
+        place += self._place if whence == os.SEEK_CUR else 0
+        if place < self._place:
+            self._begin()
+        while self._place < place and self.read(min(PIECE_BYTES, place - self._place)):
+            continue
+        return self._place
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        """Fill the beginning of `buffer`; return how much of it, 0 at the end."""
+        given = b""
+        while not given:
+            more = self._more()
+            if more is None:
+                return 0
+            given = self._unpacker.decompress(more, len(buffer))
+        buffer[: len(given)] = given
+        self._place += len(given)
+        return len(given)
+
+    def _more(self) -> bytes | None:
+        """Return what the unpacker needs to go on, None at the end of the last of several streams."""
+        if not self._unpacker.eof:
+            more = self._packed.read(PIECE_BYTES) if self._unpacker.needs_input else b""
+            if not more and self._unpacker.needs_input:
+                raise EOFError("the archive ends too early")
+            return more
+        rest = self._unpacker.unused_data.lstrip(b"\0")
+        while not rest:
+            piece = self._packed.read(PIECE_BYTES)
+            if not piece:
+                return None
+            rest = piece.lstrip(b"\0")
+        self._unpacker = _unpacker()
+        return rest
+
+
+def _unpacker() -> lzma.LZMADecompressor:
+    return lzma.LZMADecompressor(memlimit=MOST_FOR_XZ)
+
+
+class TarStream:
+    """What `tarfile` reads from: a header that announces more than any has is refused before it is read."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+        self.seek = stream.seek
+        self.tell = stream.tell
+
+    def read(self, size: int) -> bytes:
+        """Return up to `size` bytes. Raises tarfile.ReadError for very many."""
+        if not 0 <= size <= _MOST_AT_ONCE:
+            raise tarfile.ReadError(f"a header of {size} bytes")
+        return self._stream.read(size)
+
+
+def files_of(archive: tarfile.TarFile, ending: str) -> list[tarfile.TarInfo]:
+    """Return the archive's files whose names end so, all of its files where none does; of many the first two hundred.
+
+    Raises ShoplaunchError `dump_unreadable`.
+    """
+    named: list[tarfile.TarInfo] = []
+    others: list[tarfile.TarInfo] = []
+    for _ in range(MOST_MEMBERS):
+        member = archive.next()
+        if member is None:
+            return named or others
+        # It keeps all of them otherwise
+        archive.members.clear()  # type: ignore[attr-defined]
+        found = named if member.name.lower().endswith(ending) else others
+        if member.isfile() and len(found) < 200:
+            found.append(member)
+    raise ShoplaunchError("dump_unreadable", f"the archive holds more than {MOST_MEMBERS} files")

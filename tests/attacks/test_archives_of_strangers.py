@@ -1,0 +1,172 @@
+"""Archives in a template, and a dump in an archive, are looked into in bounded memory and with an end."""
+
+import bz2
+import gzip
+import io
+import lzma
+import tarfile
+import zipfile
+import zlib
+
+import pytest
+
+from controller.bundles import archive_streams, dump_file
+from controller.bundles.review import inner_texts
+from shared.errors import ShoplaunchError
+from tests.attacks.table import attack
+from tests.support.measured import ended
+
+MEGABYTE = 1024 * 1024
+#: What each of these becomes when it is unpacked at once, and what may be taken instead.
+BOMB = 200 * MEGABYTE
+MOST = 100 * MEGABYTE
+
+
+def zeros(size):
+    """Yield `size` bytes of zeros in pieces."""
+    for _ in range(size // MEGABYTE):
+        yield bytes(MEGABYTE)
+
+
+def gzip_bomb():
+    packed = io.BytesIO()
+    with gzip.GzipFile(fileobj=packed, mode="wb") as stream:
+        for piece in zeros(BOMB):
+            stream.write(piece)
+    return packed.getvalue()
+
+
+def zip_bomb(method, name="shop.sql"):
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", method) as archive, archive.open(name, "w") as stream:
+        for piece in zeros(BOMB):
+            stream.write(piece)
+    return packed.getvalue()
+
+
+def many_gzip():
+    """Behind the first few nothing is left of what may be unpacked."""
+    inner, outer = gzip_bomb(), io.BytesIO()
+    with zipfile.ZipFile(outer, "w") as archive:
+        for number in range(6):
+            archive.writestr(f"{number}.gz", inner)
+    return outer.getvalue()
+
+
+def sparse_tar():
+    """A member of nothing but a hole: a few bytes in the archive."""
+    member = tarfile.TarInfo("keys.txt")
+    member.type, member.size = tarfile.GNUTYPE_SPARSE, 0
+    block = bytearray(member.tobuf(tarfile.GNU_FORMAT))
+    block[386:410] = b"%011o\0%011o\0" % (BOMB, 0)
+    block[483:495] = b"%011o\0" % BOMB
+    block[148:156] = b" " * 8
+    block[148:156] = b"%06o\0 " % sum(block)
+    return gzip.compress(bytes(block) + bytes(1024))
+
+
+def long_header_tar(kind):
+    """A header that announces a name of hundreds of megabytes."""
+    member = tarfile.TarInfo("././@LongLink")
+    member.type, member.size = kind, BOMB
+    packed = io.BytesIO()
+    with gzip.GzipFile(fileobj=packed, mode="wb") as stream:
+        stream.write(member.tobuf(tarfile.GNU_FORMAT))
+        for piece in zeros(BOMB):
+            stream.write(piece)
+        stream.write(tarfile.TarInfo("shop.sql").tobuf() + bytes(1024))
+    return packed.getvalue()
+
+
+def large_dictionary():
+    """So much of what was unpacked is to be kept as the archive itself says: 1.5 GB."""
+    packed = bytearray(lzma.compress(b"CREATE TABLE t (a int);\n"))
+    size = (packed[12] + 1) * 4
+    assert packed[14:16] == b"\x21\x01"
+    packed[16] = 37
+    packed[12 + size - 4 : 12 + size] = zlib.crc32(packed[12 : 12 + size - 4]).to_bytes(4, "little")
+    return bytes(packed)
+
+
+def nested_zip():
+    """Each of five hundred members becomes eight megabytes, unless they share what may be unpacked."""
+    inner = io.BytesIO()
+    with zipfile.ZipFile(inner, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a.txt", bytes(7 * MEGABYTE))
+    outer = io.BytesIO()
+    with zipfile.ZipFile(outer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for number in range(500):
+            archive.writestr(f"{number}.zip", inner.getvalue())
+    return outer.getvalue()
+
+
+IN_TREES = {
+    "gzip": gzip_bomb,
+    "gzip without any room left": many_gzip,
+    "zip": lambda: zip_bomb(zipfile.ZIP_DEFLATED),
+    "zip of bzip2": lambda: zip_bomb(zipfile.ZIP_BZIP2),
+    "zip of lzma": lambda: zip_bomb(zipfile.ZIP_LZMA),
+    "a member of tar that is a hole": sparse_tar,
+    "many archives in one": nested_zip,
+}
+DUMPS = {
+    "zip of bzip2": lambda: zip_bomb(zipfile.ZIP_BZIP2),
+    "zip of lzma": lambda: zip_bomb(zipfile.ZIP_LZMA),
+    "tar with a name without end": lambda: long_header_tar(tarfile.GNUTYPE_LONGNAME),
+    "tar with attributes without end": lambda: long_header_tar(tarfile.XHDTYPE),
+    "xz with a dictionary of its own choice": large_dictionary,
+}
+
+
+@attack("A template holds an archive that becomes gigabytes when it is looked into, in whatever form",
+        "no more than a few megabytes of it are unpacked")  # fmt: skip
+@pytest.mark.parametrize("case", IN_TREES)
+def test_an_archive_in_a_template_is_looked_into_in_bounded_memory(case):
+    content = IN_TREES[case]()
+    total, memory = ended(lambda: sum(len(text) for _, text in inner_texts.inner_texts(content)))
+    assert total <= inner_texts.MOST_IN_ALL
+    assert memory <= MOST
+
+
+@attack("A dump comes in an archive that becomes gigabytes at the first look, or names its own need of memory",
+        "it is refused, or read piece by piece")  # fmt: skip
+@pytest.mark.parametrize("case", DUMPS)
+def test_a_dump_in_an_archive_is_read_in_bounded_memory(tmp_path, case):
+    path = tmp_path / "dump"
+    path.write_bytes(DUMPS[case]())
+
+    problem, memory = ended(lambda: sum(len(piece) for piece in dump_file.pieces(path)))
+    assert isinstance(problem, ShoplaunchError)
+    assert problem.code == "dump_unreadable"
+    assert memory <= MOST
+
+
+@attack("A dump comes in an archive of so many files that their names alone fill the memory",
+        "their number is bounded, and they are not kept")  # fmt: skip
+def test_an_archive_of_many_files_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(archive_streams, "MOST_MEMBERS", 3000)
+    path = tmp_path / "dump"
+    path.write_bytes(gzip.compress(tarfile.TarInfo("a").tobuf() * 3001))
+    problem, _ = ended(lambda: sum(len(piece) for piece in dump_file.pieces(path)))
+    assert problem.code == "dump_unreadable"
+    assert "more than 3000 files" in problem.message
+    path.write_bytes(gzip.compress(tarfile.TarInfo("a").tobuf() * 2000 + bytes(1024)))
+    problem, _ = ended(lambda: sum(len(piece) for piece in dump_file.pieces(path)))
+    assert "200 dumps" in problem.message
+
+
+def test_dumps_in_the_usual_archives_are_read(tmp_path):
+    text = b"CREATE TABLE t (a int);\n" * 100_000
+    tar = io.BytesIO()
+    with tarfile.open(fileobj=tar, mode="w:gz") as archive:
+        member = tarfile.TarInfo("shop.sql")
+        member.size = len(text)
+        archive.addfile(member, io.BytesIO(text))
+    zipped = io.BytesIO()
+    with zipfile.ZipFile(zipped, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("shop.sql", text)
+    for packed in (lzma.compress(text, preset=9), bz2.compress(text), gzip.compress(text), tar.getvalue(),
+                   zipped.getvalue(), lzma.compress(text) + lzma.compress(text[:24])):  # fmt: skip
+        path = tmp_path / "dump"
+        path.write_bytes(packed)
+        assert b"".join(dump_file.pieces(path))[: len(text)] == text
