@@ -81,6 +81,8 @@ def test_what_is_being_written_stays_with_its_focus(page):
     for content in ("<p>after</p>" + FORM, "<p>after</p>" + FORM.replace("Word", "Another word"), "<p>after</p>"):
         serve(page, content)
         assert text(page).startswith("after")
+        # Its own words do not change below who writes in it either
+        assert "Another word" not in text(page)
         assert (field.get_attribute("value"), focused(page)) == ("correct horse", "word")
         assert page.execute_script("return [arguments[0].selectionStart, arguments[0].selectionEnd]", field) == [2, 5]
     # Written, and left for a moment
