@@ -28,7 +28,7 @@ NEEDED = {
     ("admin.audit_log", "GET"): "look", ("admin.logout", "POST"): "look",
     ("admin.retry", "POST"): "operate", ("admin.confirm_cancel", "GET"): "operate", ("admin.cancel", "POST"): "operate",
     ("admin.undo_cancel", "POST"): "operate", ("admin.begin_later", "POST"): "operate",
-    ("admin.confirm_later", "GET"): "operate",
+    ("admin.confirm_later", "GET"): "operate", ("admin.confirm_undo_cancel", "GET"): "operate",
     ("admin.confirm_resend", "GET"): "operate", ("admin.resend", "POST"): "operate",
     ("admin.confirm_dismiss", "GET"): "operate", ("admin.dismiss", "POST"): "operate",
 }  # fmt: skip

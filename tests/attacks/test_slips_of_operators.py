@@ -58,6 +58,23 @@ def test_what_changes_a_living_shop_asks_first(site, operator, shop, kind):
     assert [job.kind for job in site.service.later_jobs(shop.id)] == [kind]
 
 
+@attack(
+    "an operator presses “Take the cancellation back” by mistake, and a shop is built in an account that was put back",
+    "nothing happens but a page that says what would",
+)
+def test_taking_a_cancellation_back_asks_first(site, operator):
+    job = site.service.cancel(site.order().id)
+    path = f"/admin/jobs/{job.id}/undo-cancel"
+    shown = page_of(site, operator, f"/admin/jobs/{job.id}")
+    assert f'action="{path}"' not in shown and f'href="{path}"' in shown
+    asked = page_of(site, operator, path)
+    assert job.domain in asked and "go into the account" in asked
+    assert site.service.get_job(job.id).state == "cancelled"
+    operator.post(site.url + path, data={"csrf_token": csrf_of(asked)}, timeout=TIMEOUT)
+    assert site.service.get_job(job.id).state == "preparing"
+    assert operator.get(site.url + path, timeout=TIMEOUT).status_code == 409
+
+
 @pytest.mark.parametrize("password", ["", "short"])
 def test_a_password_that_is_none_is_asked_for_again(site, operator, shop, password):
     path = f"{site.url}/admin/jobs/{shop.id}/later"
@@ -100,7 +117,7 @@ def test_the_language_link_of_the_login_keeps_where_it_leads(site):
 
 def test_the_language_link_of_an_address_for_forms_alone_leads_to_a_page(site, operator):
     form = {"csrf_token": csrf_of(page_of(site, operator, "/admin/jobs"))}
-    answer = operator.post(f"{site.url}/admin/jobs/{site.order().id}/undo-cancel", data=form, timeout=TIMEOUT)
+    answer = operator.post(f"{site.url}/admin/jobs/{site.order().id}/retry", data=form, timeout=TIMEOUT)
     assert answer.status_code == 409
     link = html.unescape(LANGUAGE.search(answer.text).group(1))
     assert page_of(site, operator, link) and link == "/admin/jobs?lang=fa"

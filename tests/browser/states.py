@@ -227,6 +227,11 @@ for _name, _make in JOBS.items():
 state("job, seen by one who only looks", "admin.job", user=LOOKER)(_job_page(live))
 
 
+@state("take the cancellation back?", "admin.confirm_undo_cancel")
+def undo_cancel(site, driver):
+    open_path(site, driver, f"/admin/jobs/{cancelled(site).id}/undo-cancel")
+
+
 def _later_page(kind):
     return lambda site, driver: open_path(site, driver, f"/admin/jobs/{live(site).id}/later/{kind}")
 
@@ -517,7 +522,7 @@ def old_form(site, driver):
 
 @state("error, wrong method", None, status=405)
 def wrong_method(site, driver):
-    open_path(site, driver, f"/admin/jobs/{site.order().id}/undo-cancel")
+    open_path(site, driver, f"/admin/jobs/{site.order().id}/retry")
 
 
 @state("error, unforeseen", "status.show", status=500)

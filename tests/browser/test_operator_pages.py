@@ -99,6 +99,9 @@ def test_cancel_asks_first_and_can_be_taken_back(site, browser):
     click(browser, By.ID, "confirm")
     until(browser, lambda: state_of(browser) == "cancelled")
     click(browser, By.ID, "undo")
+    shows(browser, "h1", "Take the cancellation back?")
+    assert site.service.get_job(job.id).state == "cancelled"
+    click(browser, By.ID, "confirm")
     until(browser, lambda: state_of(browser) == "preparing")
 
 

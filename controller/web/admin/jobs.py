@@ -7,6 +7,7 @@ from werkzeug.wrappers import Response
 
 from controller.db.operators import allows
 from controller.jobs import kinds, telling
+from controller.jobs.states import may
 from controller.web import labels
 from controller.web.admin import evidence, roles, view
 from controller.web.admin.session import page
@@ -14,6 +15,7 @@ from controller.web.context import service
 from controller.web.i18n import gettext, number
 from controller.web.parsing import page_number
 from shared.errors import ShoplaunchError
+from shared.job import RESTORE
 
 PER_PAGE = 25
 
@@ -29,6 +31,7 @@ def register(bp: Blueprint) -> None:
     bp.add_url_rule("/jobs/<job_id>/cancel", "cancel", cancel, methods=["POST"])
     bp.add_url_rule("/jobs/<job_id>/later/<kind>", "confirm_later", confirm_later)
     bp.add_url_rule("/jobs/<job_id>/later", "begin_later", begin_later, methods=["POST"])
+    bp.add_url_rule("/jobs/<job_id>/undo-cancel", "confirm_undo_cancel", confirm_undo_cancel)
     bp.add_url_rule("/jobs/<job_id>/undo-cancel", "undo_cancel", undo_cancel, methods=["POST"])
 
 
@@ -105,6 +108,14 @@ def begin_later(job_id: str) -> Response:
         service().audit(g.operator, kind, job_id, job.id)
         flash(gettext("The job has begun."))
     return redirect(url_for("admin.job", job_id=job.id), 303)
+
+
+def confirm_undo_cancel(job_id: str) -> str:
+    """Ask whether the shop is really to be prepared again."""
+    job = service().get_job(job_id)
+    if not may(job.state, "undo_cancel") or job.kind != RESTORE:
+        raise ShoplaunchError("illegal_transition", f"the job is {job.state}; there is no cancellation to take back")
+    return page("undo_cancel.html", "jobs", job=service().service_status(job))
 
 
 def undo_cancel(job_id: str) -> Response:

@@ -15,6 +15,7 @@ NEEDED = {
     "admin.retry": OPERATE,
     "admin.confirm_cancel": OPERATE,
     "admin.cancel": OPERATE,
+    "admin.confirm_undo_cancel": OPERATE,
     "admin.undo_cancel": OPERATE,
     "admin.confirm_resend": OPERATE,
     "admin.resend": OPERATE,
