@@ -12,6 +12,14 @@ from controller.db.engine import make_engine, reading, transact
 from controller.keys import Keys, load_keys
 
 
+def may_be_guessed(engine: sa.Engine, user: str, code: str) -> bool:
+    """Tell whether trying codes like this one may lead somewhere: it is as short as those of an app."""
+    if len(code) > 2 * totp.DIGITS:
+        return False
+    with reading(engine) as connection:
+        return operators.second_factor(connection, user)[0] is not None
+
+
 def accepts(engine: sa.Engine, keys: Keys, user: str, code: str, now: float) -> bool:
     """Tell whether the operator has no second factor, or `code` is one of now or for recovery; each counts once."""
     with reading(engine) as connection:

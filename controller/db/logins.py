@@ -19,6 +19,11 @@ MAX_PER_ADDRESS = 10
 MAX_PER_USER = 30
 USER_DELAY_SECONDS = 10
 _V6_NETWORK_BITS = 64
+#: Codes of a second factor are short. Who has the password may try so many within a day from devices that have never
+#: signed in, and then one in so many seconds; devices that have are counted by themselves.
+CODES_SECONDS = 86_400
+MAX_CODES = 20
+CODE_DELAY_SECONDS = 600
 
 
 def network(address: str) -> str:
@@ -55,24 +60,46 @@ class LoginThrottle:
         subjects = _subjects(user, address, device)
 
         def note(connection: sa.Connection) -> None:
-            connection.execute(sa.delete(login_failures).where(login_failures.c.at < now - WINDOW_SECONDS))
+            _forget_old(connection, now)
             _refuse_too_many(connection, subjects[0], now)
             for subject in subjects[1:]:
-                _refuse_too_soon(connection, subject, now)
+                _refuse_too_soon(connection, subject, now, MAX_PER_USER, USER_DELAY_SECONDS)
             rows = [{"subject": subject, "at": now} for subject in subjects]
             connection.execute(sa.insert(login_failures), rows)
 
         transact(self._engine, note)
 
+    def begin_code(self, user: str) -> None:
+        """Note that somebody who has the user's password tries a code; as `begin`, for devices that are not known."""
+        now, subject = self._clock(), _code_of(user)
+
+        def note(connection: sa.Connection) -> None:
+            _refuse_too_soon(connection, subject, now, MAX_CODES, CODE_DELAY_SECONDS)
+            connection.execute(sa.insert(login_failures).values(subject=subject, at=now))
+
+        transact(self._engine, note)
+
     def succeeded(self, user: str, address: str, device: str = "") -> None:
-        """Forget the failures of the user and of the address, or those of the device."""
-        gone = sa.delete(login_failures).where(login_failures.c.subject.in_(_subjects(user, address, device)))
+        """Forget the failures of the user and of the address, or those of the device; and the codes that were tried."""
+        subjects = [*_subjects(user, address, device), _code_of(user)]
+        gone = sa.delete(login_failures).where(login_failures.c.subject.in_(subjects))
         transact(self._engine, lambda connection: connection.execute(gone))
 
 
 def _subjects(user: str, address: str, device: str) -> list[str]:
     """Return what is counted: first what may be wrong so often, then the user, whose attempts are delayed."""
     return [f"device:{device}"] if device else [f"address:{network(address)}", f"user:{user}"]
+
+
+def _code_of(user: str) -> str:
+    return f"code:{user}"
+
+
+def _forget_old(connection: sa.Connection, now: float) -> None:
+    subject, at = login_failures.c.subject, login_failures.c.at
+    of_code = subject.startswith("code:")
+    old = sa.or_(at < now - CODES_SECONDS, sa.and_(at < now - WINDOW_SECONDS, sa.not_(of_code)))
+    connection.execute(sa.delete(login_failures).where(old))
 
 
 def _refuse_too_many(connection: sa.Connection, subject: str, now: float) -> None:
@@ -82,11 +109,11 @@ def _refuse_too_many(connection: sa.Connection, subject: str, now: float) -> Non
         _refuse(oldest + WINDOW_SECONDS - now)
 
 
-def _refuse_too_soon(connection: sa.Connection, subject: str, now: float) -> None:
+def _refuse_too_soon(connection: sa.Connection, subject: str, now: float, most: int, delay: float) -> None:
     found = sa.select(sa.func.count(), sa.func.max(login_failures.c.at)).where(login_failures.c.subject == subject)
     count, newest = connection.execute(found).one()
-    if count >= MAX_PER_USER and newest > now - USER_DELAY_SECONDS:
-        _refuse(newest + USER_DELAY_SECONDS - now)
+    if count >= most and newest > now - delay:
+        _refuse(newest + delay - now)
 
 
 def _refuse(seconds: float) -> None:

@@ -313,6 +313,8 @@ class Service:
         with reading(self.engine) as connection:
             known = access.password_hash(connection, user)
         accepted = check_password_hash(known or self._nobody, password) and known is not None
+        if accepted and not device and second_factor.may_be_guessed(self.engine, user, code):
+            self._throttle.begin_code(user)
         accepted = accepted and second_factor.accepts(self.engine, self.keys, user, code, self._clock())
         if accepted:
             self._throttle.succeeded(user, address, device)

@@ -8,6 +8,7 @@ from click.testing import CliRunner
 from controller import installation, totp
 from controller.cli import main
 from controller.config import load_config
+from controller.db import logins
 from controller.db.engine import transact
 from controller.jobs.service import open_service
 from controller.web.app import create_app
@@ -52,12 +53,13 @@ class House:
         assert done.exit_code == code, done.output
         return done.stdout if code == 0 else done.output
 
-    def try_in(self, user, code=""):
+    def try_in(self, user, code="", address="127.0.0.1", browser=None):
         """Try to sign in; return (status, the browser)."""
-        browser = self.app.test_client()
-        page = browser.get("/admin/login").text
+        browser = browser or self.app.test_client()
+        where = {"REMOTE_ADDR": address}
+        page = browser.get("/admin/login", environ_base=where).text
         form = {"user": user, "password": PASSWORD, "code": code, "csrf_token": csrf_of(page)}
-        return browser.post("/admin/login", data=form).status_code, browser
+        return browser.post("/admin/login", data=form, environ_base=where).status_code, browser
 
     def signed_in(self, user):
         status, browser = self.try_in(user)
@@ -184,6 +186,25 @@ def test_a_code_counts_once(house, factor):
     assert house.try_in("two", code)[0] == 303
     assert house.try_in("two", code)[0] == 401
     assert house.try_in("two", now_code(house, factor, -1))[0] == 401
+
+
+@attack(
+    "somebody who has the password tries codes from a new address each time, day and night",
+    "after twenty there is one try in ten minutes; the operator's own device and recovery codes do not wait",
+)
+def test_codes_are_not_guessed_from_everywhere(house, factor, monkeypatch):
+    status, own = house.try_in("two", now_code(house, factor))
+    assert status == 303
+    own.delete_cookie("shoplaunch")
+    tries = [house.try_in("two", "00000x", f"198.51.100.{number}")[0] for number in range(logins.MAX_CODES + 1)]
+    assert tries == [401] * logins.MAX_CODES + [429]
+    # An hour later the failures of users and addresses are forgotten, these are not
+    later, clock = house.service.now() + 3600, house.service._throttle._clock
+    monkeypatch.setattr(house.service._throttle, "_clock", lambda: later)
+    assert [house.try_in("two", "00000x", f"198.51.101.{number}")[0] for number in range(2)] == [401, 429]
+    monkeypatch.setattr(house.service._throttle, "_clock", clock)
+    assert house.try_in("two", now_code(house, factor, 1), "192.0.2.9", own)[0] == 303
+    assert house.try_in("two", factor["recovery_codes"][0], "192.0.2.10")[0] == 303
 
 
 @attack("somebody found a recovery code that was used", "each serves once, and is not in the database")

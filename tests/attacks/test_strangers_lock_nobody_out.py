@@ -64,6 +64,19 @@ def test_a_users_own_device_does_not_wait_for_strangers(app):
     assert sign_in(own) == 303
 
 
+@attack(
+    "a page of a stranger's, or a monitor, asks for the head of the login again and again from the operators' network",
+    "that is no attempt: nobody has to wait",
+)
+@pytest.mark.parametrize("method", ["HEAD", "OPTIONS", "GET"])
+def test_looking_at_the_login_is_no_attempt(app, method):
+    for _ in range(MAX_PER_ADDRESS + 1):
+        where = {"REMOTE_ADDR": PROXY}
+        form = {"user": "nora", "password": "wrong"}
+        assert app.test_client().open("/admin/login", method=method, data=form, environ_base=where).status_code == 200
+    assert sign_in(app.test_client()) == 303
+
+
 @attack("somebody takes the cookie of a device along to guess", "it guesses as often as an address, for its user alone")
 def test_a_device_guesses_no_more_often_than_an_address(app):
     own = app.test_client()

@@ -8,6 +8,7 @@ import string
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from ipaddress import ip_address
 from typing import Any
 
 from controller.panels.base import Account
@@ -36,6 +37,8 @@ FIRST_LOOKS = ("restrictions", "databases", "users", "server", "vhosts", "instal
 #: A server at work may show an account so long after it said that it was made.
 LATE_SECONDS = 120.0
 PAUSE_SECONDS = 2.0
+#: Where clouds tell a machine its secrets, besides the addresses of its own link.
+_CLOUDS = frozenset((ip_address("100.100.100.200"), ip_address("fd00:ec2::254")))
 _CLASSES = (string.ascii_lowercase, string.ascii_uppercase, string.digits, "-_.+")
 
 
@@ -209,6 +212,20 @@ def place_of(looks: Looks, domain: str) -> dict[str, Any] | None:
             return {**one, "homedir": one.get("homedir") or main.get("homedir")}
     parked = [one.get("domain") if isinstance(one, dict) else one for one in listed(every.data.get("parked_domains"))]
     return dict(main) if domain in parked and main else None
+
+
+def told_address(ip: Any) -> str:
+    """Return the IP address at which a panel says that a site is, "" for what is none of another machine's.
+
+    Shops are visited and signed in to there: no panel may lead us to ourselves or to what our cloud tells us alone.
+    """
+    try:
+        found = ip_address(str(ip))
+    except ValueError:
+        return ""
+    inner = getattr(found, "ipv4_mapped", None) or found
+    own = inner.is_loopback or inner.is_link_local or inner.is_multicast or inner.is_unspecified
+    return "" if own or inner in _CLOUDS else str(found)
 
 
 def _summary(looks: Looks) -> dict[str, Any] | None:

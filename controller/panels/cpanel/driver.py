@@ -21,7 +21,7 @@ from controller.panels.base import (
     SkeletonStatus,
 )
 from controller.panels.cpanel import agent_files, check, packages, verify
-from controller.panels.cpanel.accounts import Accounts, check_name, place_of
+from controller.panels.cpanel.accounts import Accounts, check_name, place_of, told_address
 from controller.panels.cpanel.acts import Reasons
 from controller.panels.cpanel.cron import Crontab
 from controller.panels.cpanel.databases import Databases
@@ -199,7 +199,7 @@ class CpanelPanel(Panel):
     def site_address(self, account: Account) -> SiteAddress:
         """See Panel.site_address."""
         place = place_of(self.looks(account.user), account.domain) or {}
-        ip = self.settings.http_ip or str(place.get("ip") or "") or self._host
+        ip = self.settings.http_ip or told_address(place.get("ip")) or self._host
         settings = self.settings
         return SiteAddress(ip, settings.http_port, settings.https_port, settings.public_address())
 

@@ -20,7 +20,8 @@ def register(bp: Blueprint) -> None:
 
 def login() -> Response:
     """Show the form; on POST sign in, or say that it was wrong (401) or tried too often (429)."""
-    if request.method == "GET":
+    if request.method != "POST":
+        # Asking for the head alone is no attempt either
         return _form("", 200)
     user, password = request.form.get("user", "")[:64], request.form.get("password", "")[:1024]
     code = request.form.get("code", "")[:64]

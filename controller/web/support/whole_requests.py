@@ -70,6 +70,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
+        # By its default a header of the sender's says below which path we lie, and so which path it asks for
+        self.cfg.set("forwarder_headers", "")
         #: Connections whose request is not whole yet, the oldest first.
         self._arriving: dict[Connection, None] = {}
         #: Those that were answered for the last time, the oldest first.
