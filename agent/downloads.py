@@ -61,8 +61,11 @@ class Download:
     def promised_rate(self):
         """Return how many bytes a second are enough by the controller's own words, at most LEAST_RATE; it is held
         to that from now on."""
-        text = self.headers.get(LEAST_RATE_HEADER, "")
-        rate = min(LEAST_RATE, int(text)) if text.isdigit() and 0 < int(text[:9]) else LEAST_RATE
+        try:
+            rate = int(self.headers.get(LEAST_RATE_HEADER, ""))
+        except ValueError:
+            rate = LEAST_RATE
+        rate = rate if 0 < rate < LEAST_RATE else LEAST_RATE
         self._exchange.slow_down(rate)
         return rate
 

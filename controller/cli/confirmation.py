@@ -24,11 +24,24 @@ def confirm(question: str, agreed: bool, option: str = "--yes") -> None:
 
 
 def confirm_replacing(file: Path, agreed: bool) -> bool:
-    """Tell whether there is a file that may be replaced; one that may not raises as `confirm` does."""
-    if not (file.is_file() or file.is_symlink()):
+    """Tell whether there is a file that may be replaced; one that may not raises as `confirm` does.
+
+    Raises ShoplaunchError `file_error` for what is no file, click.UsageError for "-".
+    """
+    require_name(file)
+    if not (file.exists() or file.is_symlink()):
         return False
+    if not (file.is_file() or file.is_symlink()):
+        # A rename would put a file in place of a device
+        raise ShoplaunchError("file_error", f"{file} is no file")
     confirm(f"{file} exists already. Replace it?", agreed, "--replace")
     return True
+
+
+def require_name(file: Path) -> None:
+    """Raise click.UsageError for "-", which elsewhere is standard output and here would be a file of that name."""
+    if file == Path("-"):
+        raise click.UsageError("name a file; ./- is one that is called -")
 
 
 def _answer(question: str, option: str) -> bool:

@@ -13,6 +13,7 @@ from controller.bundles.compile import Packed
 from controller.bundles.review import decisions as files
 from controller.bundles.review.decisions import REPLACE, Decision, Decisions, choices_of
 from controller.bundles.review.findings import Finding, ResidueFound
+from controller.cli.confirmation import require_name
 from controller.cli.pack_check import Checked
 
 #: Packs once, with decisions.
@@ -29,6 +30,8 @@ _MEANINGS = {
 
 def read(path: Path | None, check: bool) -> Decisions | None:
     """Return the decisions of `--decisions`; a check may begin a file. Raises ShoplaunchError `decisions_invalid`."""
+    if path is not None:
+        require_name(path)
     if path is None or (check and not path.exists()):
         return None if path is None else Decisions()
     return files.read(path)

@@ -6,8 +6,8 @@ import zlib
 
 from shared.errors import ShoplaunchError
 
-#: As it is.
-_IDENTITY = ("", "identity")
+#: Ways nobody here unpacks; another word ("none", "utf-8") says nothing, and browsers overlook it too.
+_UNREADABLE = ("br", "zstd", "compress", "x-compress", "dcb", "dcz")
 _GZIP, _DEFLATE = ("gzip", "x-gzip"), "deflate"
 _GZIP_BEGINNING = b"\x1f\x8b"
 _SHOWN = 40
@@ -23,10 +23,10 @@ def unpacked(body: bytes, encoding: str, most: int, *, is_cut: bool = False) -> 
     Raises ShoplaunchError `page_encoded`.
     """
     names = [name.strip().lower() for name in encoding.split(",")]
-    packed = [name for name in names if name not in _IDENTITY]
+    packed = [name for name in names if name in (*_GZIP, _DEFLATE, *_UNREADABLE)]
     if not packed or not body:
         return body
-    if len(packed) > 1 or packed[0] not in (*_GZIP, _DEFLATE):
+    if len(packed) > 1 or packed[0] in _UNREADABLE:
         raise ShoplaunchError("page_encoded", f"packed as {', '.join(packed)[:_SHOWN]}, which nobody asked for")
     try:
         found, is_whole = _beginning(body, _way(packed[0], body), most + 1)

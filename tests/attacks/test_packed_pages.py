@@ -20,6 +20,9 @@ WAYS = {
     "deflate": (b"deflate", zlib.compress(PAGE)),
     "raw deflate": (b"deflate", zlib.compress(PAGE)[2:-4]),
     "as it is": (b"identity", PAGE),
+    "a word that says nothing": (b"none", PAGE),
+    "a character set": (b"UTF-8", PAGE),
+    "a hostile name": (b"<script>" + b"x" * 5000, PAGE),
     "no body": (b"gzip", b""),
 }
 #: What nobody can read, or should -> (Content-Encoding, body, what is said of it).
@@ -27,7 +30,7 @@ REFUSED = {
     "brotli": (b"br", b"\x0b\x02\x80hello\x03", "packed as br"),
     "zstd": (b"zstd", b"\x28\xb5\x2f\xfd", "packed as zstd"),
     "twice": (b"gzip, gzip", gzip.compress(gzip.compress(PAGE)), "packed as gzip, gzip"),
-    "a hostile name": (b"<script>" + b"x" * 5000, b"x", "packed as"),
+    "very often": (b"gzip, " * 1000 + b"br", b"x", "packed as gzip"),
     "no gzip": (b"gzip", PAGE, "none"),
     "cut": (b"gzip", gzip.compress(PAGE)[:-20], "does not end"),
     "many members": (b"gzip", gzip.compress(b"") * 2000, "does not end"),

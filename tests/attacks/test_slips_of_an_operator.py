@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import stat
 import subprocess
 import sys
 import textwrap
@@ -118,6 +119,31 @@ def test_no_other_command_replaces_a_file_unasked(house, bundle, words):
     done = command([*words, str(bundle)], house.environment)
     assert done.exit_code == 1 and bundle.read_bytes() == OLD
     assert done.output.startswith(("not_confirmed", "name_taken", f"{bundle} exists"))
+
+
+@attack(
+    "root writes a bundle or an agent to a device, or to -", "it is refused: no device is replaced, no file called -"
+)
+@pytest.mark.parametrize("more", [[], ["--replace"]])
+@pytest.mark.parametrize("command_of", ["pack", "agent"])
+def test_only_files_are_written(house, tmp_path, monkeypatch, command_of, more):
+    monkeypatch.chdir(tmp_path)
+    device = tmp_path / "device"
+    os.mkfifo(device)
+    words = {"pack": lambda file: ["pack", "--docroot", ".", "--dump", "x.sql", "-o", file, *more],
+             "agent": lambda file: ["agent", "build", "-o", file, *more]}[command_of]  # fmt: skip
+    assert "file_error" in command(words(str(device)), house.environment).output
+    assert stat.S_ISFIFO(device.stat().st_mode)
+    done = command(words("-"), house.environment)
+    assert done.exit_code == 2 and "name a file" in done.output
+    assert [one.name for one in tmp_path.iterdir()] == ["device"]
+
+
+@attack("decisions are to go to -", "it is refused: no file called - comes up")
+def test_decisions_go_to_no_file_called_dash(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    done = command(["pack", "--docroot", ".", "--dump", "x.sql", "--check", "--decisions", "-"])
+    assert done.exit_code == 2 and list(tmp_path.iterdir()) == []
 
 
 #: Command that changes something that lives -> its words.

@@ -12,7 +12,6 @@ from controller.jobs.holding import holding_page
 from controller.web import labels
 from controller.web.app import create_app
 from controller.web.i18n import COOKIE
-from tests.browser import client_states  # noqa: F401 - it registers its states
 from tests.browser.axe import barriers
 from tests.browser.chrome import chrome
 from tests.browser.states import JOBS, LOOKER, STATES
@@ -125,7 +124,7 @@ def test_nothing_in_the_page_of_a_shop_that_opens_soon_keeps_anybody_out(driver,
 def test_every_page_has_its_state_here(application):
     pages = {rule.endpoint for rule in application.url_map.iter_rules() if "GET" in rule.methods}
     tried = {state.endpoint for state in STATES.values()}
-    assert pages - set(NO_PAGES) - tried == set(), "a page without its state in tests/browser/*states.py"
+    assert pages - set(NO_PAGES) - tried == set(), "a page without its state in tests/browser/states.py"
     assert set(NO_PAGES) <= pages
     assert set(labels.STATES) <= set(JOBS), "a job's state without a job here"
 

@@ -35,7 +35,10 @@ def arguments(words=None):
     parser.add_argument("--output", type=Path, default=Path("build/corpus"), help="where bundles and evidence go")
     parser.add_argument("--lock", type=Path, action="append", help="take turns with others on (one of) these files")
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the table there, without names")
-    return parser.parse_args(words)
+    options = parser.parse_args(words)
+    if options.markdown is not None and not table.may_be_written(options.markdown):
+        parser.error(f"{options.markdown} is there already and no table of an earlier run; name another file")
+    return options
 
 
 class Run:

@@ -91,6 +91,14 @@ def markdown(shops, evidences):
     return "\n".join([*lines, "", f"{packed} of {len(shops)} at the first try."]) + "\n"
 
 
+def may_be_written(path):
+    """Tell whether nothing is lost when the table is written to `path`: no file, or a table as `markdown` makes it."""
+    if not path.exists():
+        return True
+    with path.open("rb") as stream:
+        return stream.read(5) == b"| # |"
+
+
 def faults(shops, evidences):
     """Return lines that say what failed where, for whoever mends it; with names."""
     lines = []

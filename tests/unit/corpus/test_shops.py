@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.corpus import table, world
+from tests.corpus import run, table, world
 from tests.corpus.shops import FAILED, PASSED, Evidence, measured, shops_below
 
 
@@ -101,3 +101,14 @@ def test_what_an_old_shop_wants_is_served_from_the_folder_that_has_it(monkeypatc
     monkeypatch.setattr(world, "installed_binaries", lambda: ["/usr/sbin/php-fpm8.4"])
     assert world.wasm_for({"min": "5.4", "max": "7.1"}) == {"7.0": "7.0", "7.1": "7.1"}
     assert world.wasm_for({"min": "5.4", "max": "5.6"}) == {"5.6": "7.0"}
+
+
+def test_a_table_replaces_nothing_but_a_table(tmp_path, capsys):
+    mine = tmp_path / "notes.md"
+    mine.write_text("mine\n")
+    with pytest.raises(SystemExit):
+        run.arguments([str(tmp_path), "--markdown", str(mine)])
+    assert "name another file" in capsys.readouterr().err
+    mine.write_text(table.markdown([], {}))
+    for path in (mine, tmp_path / "new.md"):
+        assert run.arguments([str(tmp_path), "--markdown", str(path)]).markdown == path
