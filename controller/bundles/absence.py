@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -10,6 +11,9 @@ from collections.abc import Iterable, Iterator
 Wanted = tuple[bytes, bytes]
 #: What is decompressed and looked through at once.
 _WINDOW_BYTES = 1024 * 1024
+#: Half of the spellings are in hexadecimal, and few texts have as many of its digits in a row as the shorter of these.
+_HEXADECIMAL = re.compile(rb"[0-9A-Fa-f]{24,}")
+_DIGITS = bytes(ord("h") if chr(one) in "0123456789ABCDEFabcdef" else 0 for one in range(256))
 
 
 def absent_from(packed: Iterable[bytes], wanted: Iterable[Wanted]) -> frozenset[bytes]:
@@ -22,11 +26,27 @@ def absent_from(packed: Iterable[bytes], wanted: Iterable[Wanted]) -> frozenset[
     for core, form in pairs:
         sought[core].add(form)
     present: set[bytes] = set()
+    coded = [core for core in sought if _HEXADECIMAL.fullmatch(core)]
+    others = [core for core in sought if not _HEXADECIMAL.fullmatch(core)]
+    shortest = min(map(len, coded), default=0)
     for window in _windows(packed, max((len(form) for _, form in pairs), default=1)):
-        for core in [core for core in sought if core in window]:
+        digits = _runs_of_digits(window, shortest) if coded else b""
+        for core in [*(core for core in others if core in window), *(core for core in coded if core in digits)]:
             present.add(core)
             present.update(form for form in sought[core] if form in window)
     return frozenset(form if core in present else core for core, form in pairs if form not in present)
+
+
+def _runs_of_digits(data: bytes, shortest: int) -> bytes:
+    """Return the hexadecimal digits of `data` that stand in rows of `shortest` or more, each row by itself."""
+    marked, run = data.translate(_DIGITS), b"h" * shortest
+    rows, at = [], marked.find(run)
+    while at >= 0:
+        end = marked.find(b"\0", at)
+        end = len(data) if end < 0 else end
+        rows.append(data[at:end])
+        at = marked.find(run, end)
+    return b"\n".join(rows)
 
 
 def is_ruled_out(wanted: Iterable[Wanted], absent: frozenset[bytes]) -> bool:

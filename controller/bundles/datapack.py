@@ -126,9 +126,8 @@ class _TablePacker:
 
     def row(self, row: Row) -> tuple[list[bytes], bool]:
         """Return (literals, whether one has a placeholder)."""
-        for value in row:
-            if value is not None:
-                self._names.check_free(value, self._table.name)
+        # No mark goes beyond a zero byte: all values are looked at in one go
+        self._names.check_free(b"\0".join([value for value in row if value]), self._table.name)
         templates = self._plan.row(self._table, row)
         if templates is row:
             return self._plain(row), False

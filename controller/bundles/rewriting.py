@@ -66,6 +66,7 @@ class Rewriter:
         texts = [text for old in shortest for text in _coded_as(old)]
         coded = dict.fromkeys(form for text in texts for form in base64_forms(text))
         self._coded = [(form.translate(None, _NO_CAPITALS), form) for form in coded]
+        self._fewest_capitals = min((len(own) for own, _ in self._coded), default=0)
         self._hexes = [old.hex().encode("ascii") for old in shortest if len(old) >= 8]
 
     def rewrite_text(self, data: bytes, place: str) -> bytes:
@@ -237,6 +238,8 @@ class Rewriter:
         Its capitals stand among the capitals of `data` then, in a row: these are few, and quickly looked through.
         """
         capitals = data.translate(None, _NO_CAPITALS)
+        if len(capitals) < self._fewest_capitals:
+            return False
         return any(own in capitals and form in data for own, form in self._coded)
 
     def _text(self, data: bytes, place: str, inside: tuple[str, ...]) -> bytes:

@@ -143,33 +143,36 @@ class TemplatePlan:
 
     def row(self, table: Table, row: Row) -> Row:
         """Return a row with its cells as templates; the same object when nothing changed."""
-        if table.name not in self._columns:
-            names = [column.name for column in table.stored]
-            texts = [place for place, column in enumerate(table.stored) if column.kind in TEXT | BINARY]
-            self._columns[table.name] = (names, texts)
-        names, texts = self._columns[table.name]
+        names, texts = self._columns_of(table)
         own = self.cells(table, row)
         cells = list(row)
         for column, template in own.items():
             cells[names.index(column)] = template
             self._set[f"{table.name}.{column}"] += 1
+        packed = [(names[place], cell) for place in texts if (cell := cells[place])]
+        self._forms.add_row(table, row, packed)
         for place in texts:
             cell = cells[place]
-            if cell is not None and names[place] not in own:
+            if cell and names[place] not in own:
                 cells[place] = self._rewriter.rewrite_text(cell, f"{table.name}.{names[place]}")
-        packed = [(names[place], cells[place] if names[place] in own else row[place]) for place in texts]
-        self._forms.add_row(table, row, [(column, cell) for column, cell in packed if cell])
-        if all(before is after for before, after in zip(row, cells, strict=True)):
-            return row
-        return tuple(cells)
+        # Equal is the same here, and told at once
+        return row if cells == list(row) else tuple(cells)
 
     def cells(self, table: Table, row: Row) -> Mapping[str, bytes | None]:
         """Return column -> template of the cells the recipe sets; the rest of a value it only changed is rewritten."""
-        columns = {column.name: cell for column, cell in zip(table.stored, row, strict=True)}
+        columns = dict(zip(self._columns_of(table)[0], row, strict=True))
         return {
             column: None if own is None else self._rewriter.rewrite_text(own, f"{table.name}.{column}")
             for column, own in self._template.cells(table.name, columns).items()
         }
+
+    def _columns_of(self, table: Table) -> tuple[list[str], list[int]]:
+        """Return the names of a table's stored columns, and the places of those that hold text."""
+        if table.name not in self._columns:
+            names = [column.name for column in table.stored]
+            texts = [place for place, column in enumerate(table.stored) if column.kind in TEXT | BINARY]
+            self._columns[table.name] = (names, texts)
+        return self._columns[table.name]
 
     def text(self, value: bytes, place: str) -> bytes:
         """Return any other text of a shop as a template."""

@@ -101,9 +101,11 @@ class Tree:
             descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         except OSError as problem:
             raise _refusal(entry.path, problem) from problem
-        with os.fdopen(descriptor, "rb", buffering=0) as stream:
-            content = stream.read()
-            after = os.fstat(stream.fileno())
+        try:
+            content = _content(descriptor, entry.size)
+            after = os.fstat(descriptor)
+        finally:
+            os.close(descriptor)
         if entry.status != _status(after) or len(content) != entry.size:
             raise ShoplaunchError("tree_changed", f"{_shown(entry.path)} changed while it was packed")
         return content
@@ -222,6 +224,14 @@ class Tree:
         if stood is not None:
             return os.path.relpath(b"/" + stood, b"/" + os.path.dirname(path))  # noqa: PTH120 - bytes paths
         raise ShoplaunchError("tree_link_outside", f"{_shown(path)} -> {_shown(target)}")
+
+
+def _content(descriptor: int, size: int) -> bytes:
+    """Return what a file of `size` bytes holds, and one byte more where it has grown; a stream object asks thrice."""
+    content = os.read(descriptor, size + 1)
+    while len(content) <= size and (more := os.read(descriptor, size + 1 - len(content))):
+        content += more
+    return content
 
 
 def _has_no_content(item: os.DirEntry[bytes]) -> bool:

@@ -147,7 +147,7 @@ def may_hold(data: bytes) -> bool:
 
 def has_run(data: bytes) -> bool:
     """Tell at once whether `data` has as many characters of keys in a row as the shortest secret; words are shorter."""
-    return _SHORTEST_RUN in data.translate(_OF_KEYS)
+    return len(data) >= len(_SHORTEST_RUN) and _SHORTEST_RUN in data.translate(_OF_KEYS)
 
 
 def met(data: bytes, care: str = WRAPPED) -> list[Met]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from controller.recipes.base import PackOptions
@@ -183,11 +184,10 @@ class WebRoot:
     def _by_table(self, path: bytes, is_directory: bool) -> str | None:
         name = path.rpartition(b"/")[2].lower()
         # Most names fit no rule, wherever they stand, or only that of any program
-        gate, _ = _GATES["outside" if b"/" in path else "top", is_directory]
-        if gate.fullmatch(name) is None:
+        if _gate("outside" if b"/" in path else "top", is_directory).fullmatch(name) is None:
             is_program = not is_directory and _PROGRAM.fullmatch(name) is not None
             return DOORS if is_program and self._place(path) in _OPEN and self._content.is_door(path) else None
-        for pattern, rule in _GATES[self._place(path), is_directory][1]:
+        for pattern, rule in _fitted(self._place(path), is_directory):
             if pattern.fullmatch(name) and (rule.judge is None or rule.judge(self._content, path)):
                 return rule.reason
         return None
@@ -200,12 +200,22 @@ class WebRoot:
         return "outside" if self._content.is_outside_code(path) else "code"
 
 
-def _gate(wheres: Collection[str], kind: str) -> tuple[re.Pattern[bytes], list[tuple[re.Pattern[bytes], Rule]]]:
-    """Return a pattern of all names some rule there may fit, and the rules, each with its own pattern."""
-    chosen = [rule for rule in RULES if rule.where in wheres and rule.kind in ("", kind)]
-    named = [rule.pattern for rule in chosen if rule.pattern != _PROGRAM.pattern]
-    whole = re.compile(b"|".join(b"(?:%b)" % pattern for pattern in named), re.DOTALL)
-    return whole, [(re.compile(rule.pattern, re.DOTALL), rule) for rule in chosen]
+def _rules(place: str, is_directory: bool) -> list[Rule]:
+    kind = FOLDER if is_directory else FILE
+    return [rule for rule in RULES if rule.where in _PLACES[place] and rule.kind in ("", kind)]
+
+
+@cache
+def _gate(place: str, is_directory: bool) -> re.Pattern[bytes]:
+    """Return a pattern of all names some rule there may fit."""
+    named = [rule.pattern for rule in _rules(place, is_directory) if rule.pattern != _PROGRAM.pattern]
+    return re.compile(b"|".join(b"(?:%b)" % pattern for pattern in named), re.DOTALL)
+
+
+@cache
+def _fitted(place: str, is_directory: bool) -> list[tuple[re.Pattern[bytes], Rule]]:
+    """Return the rules there, each with its own pattern."""
+    return [(re.compile(rule.pattern, re.DOTALL), rule) for rule in _rules(place, is_directory)]
 
 
 def _odd(path: bytes) -> bool:
@@ -221,8 +231,3 @@ _PLACES = {
     "top": (TOP, OUTSIDE, ANYWHERE, EVERYWHERE), "outside": (OUTSIDE, ANYWHERE, EVERYWHERE),
     "code": (ANYWHERE, EVERYWHERE), "package": (EVERYWHERE,),
 }  # fmt: skip
-_GATES = {
-    (place, is_directory): _gate(wheres, FOLDER if is_directory else FILE)
-    for place, wheres in _PLACES.items()
-    for is_directory in (False, True)
-}

@@ -32,6 +32,8 @@ class Links:
 
     def is_in(self, data: bytes) -> bool:
         """Return whether `data` holds one, or is one."""
+        if b"/" not in data:
+            return False
         if self._at_root:
             return (_ROOT_LINK.search(data) or _ROOT_FILE.fullmatch(data)) is not None
         # Without a slash behind it a folder is rarely named at all

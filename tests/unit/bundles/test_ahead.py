@@ -126,6 +126,17 @@ def test_a_secret_across_two_pieces_is_found_at_every_place(monkeypatch):
         assert not any(part in SECRET for part in absent_from([data], wanted)), before
 
 
+@pytest.mark.parametrize("spelled", [str.lower, str.upper])
+def test_a_secret_in_hexadecimal_is_found_wherever_it_stands_among_other_digits(spelled, monkeypatch):
+    monkeypatch.setattr(absence, "_WINDOW_BYTES", 64)
+    coded = spelled(SECRET.hex() * 2).encode()
+    wanted = Searcher({"secret": SECRET * 2}).wanted(False)
+    for before in (b"", b"0", b"0aF" * 40, b"." * 50, b"." * 99, b"." + b"e" * 24 + b"."):
+        for after in (b"", b"1", b"Ab2" * 40, b"." * 50):
+            absent = absent_from([gzip.compress(before + coded + after)], wanted)
+            assert not any(part in coded for part in absent), (before, after)
+
+
 def test_a_stream_cut_short_is_no_clean_one():
     data = packed(b"x" * 1000)
     with pytest.raises(AssertionError):
@@ -141,6 +152,21 @@ def test_nothing_that_is_there_is_ever_said_to_be_absent(parts, fed):
     data = b"".join(parts)
     stream = gzip.compress(data)
     wanted = Searcher({"one": b"pa/ss", "two": b"ss-word1", "three": b"/", "four": b"7"}).wanted(True)
+    absent = absent_from([stream[at : at + fed] for at in range(0, len(stream), fed)], wanted)
+    assert not [part for part in absent if part in data]
+    assert all(core in absent or form in absent for core, form in wanted if form not in data)
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.sampled_from(["deadbeef", "0123456789abcdef" * 2, "DEADBEEF", "7", "f", ".", "x"]), max_size=20),
+    st.integers(1, 40),
+)
+def test_digits_that_are_there_are_never_said_to_be_absent(parts, fed):
+    data = "".join(parts).encode()
+    stream = gzip.compress(data)
+    needles = {"one": b"deadbeef" * 3, "two": b"0123456789abcdef" * 2, "three": bytes.fromhex("deadbeef" * 4)}
+    wanted = Searcher(needles).wanted(True)
     absent = absent_from([stream[at : at + fed] for at in range(0, len(stream), fed)], wanted)
     assert not [part for part in absent if part in data]
     assert all(core in absent or form in absent for core, form in wanted if form not in data)
