@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 #: (core, form) of what is searched for: a spelling, and what has to be there for it to be there, maybe itself.
 Wanted = tuple[bytes, bytes]
 #: What is decompressed and looked through at once.
-_WINDOW_BYTES = 1024 * 1024
+_WINDOW_BYTES = 256 * 1024
 #: Half of the spellings are in hexadecimal, and few texts have as many of its digits in a row as the shorter of these.
 _HEXADECIMAL = re.compile(rb"[0-9A-Fa-f]{24,}")
 _DIGITS = bytes(ord("h") if chr(one) in "0123456789ABCDEFabcdef" else 0 for one in range(256))
