@@ -2,6 +2,7 @@
 
 import pytest
 from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
 
 from tests.browser.chrome import chrome, complaints
 from tests.browser.test_operator_pages import sign_in
@@ -137,6 +138,20 @@ def test_nobody_is_taken_to_another_place_of_the_page(page):
     page.execute_script("window.scrollTo(0, 1500)")
     serve(page, "".join(line.format(f"again {number}") for number in range(200)))
     assert page.execute_script("return Math.round(scrollY)") == 1500
+
+
+def test_a_page_is_held_still_on_request_also_by_keyboard(page):
+    serve(page, "<p>before</p>")
+    pause = page.find_element(By.ID, "pause")
+    pause.send_keys(Keys.SPACE)
+    assert pause.get_attribute("aria-pressed") == "true"
+    # A look that was under way is through before the next is counted
+    page.execute_async_script("setTimeout(arguments[0], 2000)")
+    page.execute_script("window.looks = 0; window.served = arguments[0]", PART.format("<p>after</p>"))
+    page.execute_async_script("setTimeout(arguments[0], 3500)")
+    assert (text(page), page.execute_script("return window.looks")) == ("before", 0)
+    pause.send_keys(Keys.SPACE)
+    until(page, lambda: text(page) == "after")
 
 
 def test_who_was_signed_out_meanwhile_keeps_what_they_write(site, page):

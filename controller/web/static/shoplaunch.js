@@ -100,10 +100,22 @@
     wait(part);
   };
 
+  const pause = document.getElementById("pause");
+
+  const isPaused = () => document.hidden || pause?.getAttribute("aria-pressed") === "true";
+
   const wait = (part) => {
     const seconds = Number(part.dataset.every);
-    if (part.dataset.live && seconds > 0) setTimeout(() => (document.hidden ? wait(part) : follow(part)), seconds * 1000);
+    if (part.dataset.live && seconds > 0) setTimeout(() => (isPaused() ? wait(part) : follow(part)), seconds * 1000);
   };
 
   document.querySelectorAll("[data-live]").forEach(wait);
+
+  // Whoever reads slowly, or has it read out, holds the page still
+  if (pause) {
+    pause.hidden = false;
+    pause.addEventListener("click", () => {
+      pause.setAttribute("aria-pressed", String(pause.getAttribute("aria-pressed") !== "true"));
+    });
+  }
 })();
