@@ -22,6 +22,8 @@ from shared.errors import ShoplaunchError
 
 _COPY_BYTES = 256 * 1024
 _MAX_HEADER_BYTES = 64 * 1024 * 1024
+#: No row is longer: the longest holds the statements for later jobs of a large shop.
+_MAX_LINE_BYTES = 64 * 1024 * 1024
 #: Gives the passphrase; called when the backup is sealed. Raises ShoplaunchError `passphrase_missing`.
 Passphrase = Callable[[], str]
 
@@ -66,7 +68,10 @@ def read(source: Path, passphrase: Passphrase, taker: Taker, progress: Progress 
                 return _Reading(taker).run(opened)
         except gzip.BadGzipFile as error:
             problem: Exception = error
-        except (tarfile.TarError, EOFError, zlib.error, ValueError, TypeError, KeyError, AttributeError) as error:
+        except (tarfile.TarError, EOFError, zlib.error, ValueError, TypeError, LookupError, AttributeError) as error:
+            problem = error
+        except RecursionError as error:
+            # A document nested without end
             problem = error
     text = str(problem) if isinstance(problem, tarfile.TarError | EOFError) else type(problem).__name__
     raise ShoplaunchError("backup_damaged", f"{source} is not a whole backup: {text}"[:300]) from problem
@@ -195,7 +200,10 @@ class _Digest:
         return self._noted(self._stream.read(count))
 
     def __iter__(self) -> Iterator[bytes]:
-        return map(self._noted, self._stream)
+        while line := self._stream.readline(_MAX_LINE_BYTES + 1):
+            if len(line) > _MAX_LINE_BYTES:
+                raise ValueError("a row without end")
+            yield self._noted(line)
 
     def read_rest(self) -> None:
         while self.read(_COPY_BYTES):

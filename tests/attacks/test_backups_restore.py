@@ -393,3 +393,43 @@ def test_what_the_database_refuses_is_said_and_nothing_is_changed(places, tmp_pa
     assert (content(config), keys_of(config)) == (before, keys)
     backups.restore(config, tmp_path / "saved")
     assert content(config) == content(source)
+
+
+def with_member(source, target, name, content, *, instead=False):
+    """Write the backup `source` again as `target`, with a member in it; its index is that of before."""
+    with tarfile.open(source) as old, gzip.open(target, "wb", 1) as out, tarfile.open(fileobj=out, mode="w|") as new:
+        for number, entry in enumerate(old):
+            if number == (0 if instead else 1):
+                added = tarfile.TarInfo(name)
+                added.size = len(content)
+                new.addfile(added, io.BytesIO(content))
+            if not (instead and number == 0):
+                new.addfile(entry, old.extractfile(entry))
+
+
+WITHOUT_END = {
+    "a row": ("database/jobs/00000001.jsonl", b'["' + 400 * 1024 * 1024 * b"a" + b'"]', False),
+    "lists in lists": ("backup.json", b'{"format": ' + 200_000 * b"[" + 200_000 * b"]" + b"}", True),
+}
+
+
+@attack(
+    "somebody who can write where backups lie puts a row of hundreds of megabytes, or lists in lists, into one",
+    "it is called damaged, and nothing of such a size is held in memory",
+)
+@pytest.mark.parametrize("what", WITHOUT_END)
+def test_what_has_no_end_is_damage(places, tmp_path, what):
+    config = places.installed("sqlite")
+    backups.backup(config, tmp_path / "whole")
+    name, content, instead = WITHOUT_END[what]
+    with_member(tmp_path / "whole", tmp_path / "other", name, content, instead=instead)
+    environment = {**os.environ, "SHOPLAUNCH_HOME": str(config.home)}
+    done = subprocess.run(
+        [sys.executable, "-c", MEASURED, "backup", "--verify", str(tmp_path / "other")],
+        env=environment, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "backup_damaged" in done.stderr, done.stderr
+    peak = int(done.stderr.rpartition("peak ")[2])
+    # A row as long as one may be, and what reads it
+    assert peak < 4 * MOST_BYTES
