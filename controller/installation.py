@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-import re
-import secrets
 from pathlib import Path
-from typing import Any
 
 import sqlalchemy as sa
-from werkzeug.security import generate_password_hash
 
 from controller import keys_of_billing
+from controller.access import operators as people
+from controller.access.actor import command_line
 from controller.bundles.agent_build import build_agent, launcher
 from controller.bundles.progress import Progress
 from controller.config import FILE_NAME, Config
 from controller.db import access, migrate
-from controller.db import operators as roles
 from controller.db.api_keys import ApiKey
-from controller.db.clock import database_now
-from controller.db.engine import make_engine, reading, transact
+from controller.db.engine import make_engine, reading
 from controller.files import write_durably
 from controller.keys import Keys, ensure_keys
-from shared.errors import ShoplaunchError
 from shared.job import AGENT_FILE, LAUNCHER_FILE
 
-USER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}\Z")
-MIN_PASSWORD_CHARS = 10
 _SETTINGS = """\
 # Settings of Shoplaunch; those that are no list and in no section may also be given as a variable SHOPLAUNCH_NAME.
 
@@ -120,19 +113,9 @@ def install_agent(config: Config, keys: Keys) -> str:
 
 def set_operator(config: Config, user: str, password: str) -> None:
     """The operator exists and has this password. Raises ShoplaunchError `login_invalid` for unusable ones."""
-    if not USER.match(user):
-        raise ShoplaunchError("login_invalid", "an operator's name is letters, digits, dots, dashes, @; at most 64")
-    if len(password) < MIN_PASSWORD_CHARS:
-        raise ShoplaunchError("login_invalid", f"a password has at least {MIN_PASSWORD_CHARS} characters")
-    engine = make_engine(config.database_url)
-    hashed = generate_password_hash(password)
-
-    def work(connection: sa.Connection) -> None:
-        now = database_now(connection)
-        access.set_operator(connection, user, hashed, now)
-        access.add_audit(connection, now, "command line", "user password", None, user)
-
-    transact(engine, work)
+    actor = command_line(config)
+    change = people.set_password if user in operators(config) else people.add
+    change(actor, user, password)
 
 
 def operators(config: Config) -> list[str]:
@@ -141,27 +124,6 @@ def operators(config: Config) -> list[str]:
         return access.list_operators(connection)
 
 
-def set_role(config: Config, user: str, role: str) -> None:
-    """The operator may do what `role` says. Raises ShoplaunchError `user_unknown`, `in_use`."""
-
-    def work(connection: sa.Connection) -> None:
-        roles.set_role(connection, user, role)
-        access.add_audit(connection, database_now(connection), "command line", "user role", None, f"{user} {role}")
-
-    transact(make_engine(config.database_url), work)
-
-
-def operator_rows(config: Config) -> list[sa.Row[Any]]:
-    """Return rows of the operators, as controller.db.access.operator_rows does."""
-    with reading(make_engine(config.database_url)) as connection:
-        return access.operator_rows(connection)
-
-
 def add_api_key(config: Config, name: str) -> str:
     """Add a key that may do everything; return its secret. Raises as controller.keys_of_billing.add does."""
-    return keys_of_billing.add(config, ApiKey(name))
-
-
-def new_password() -> str:
-    """Return a new password that people can type."""
-    return "-".join(secrets.token_hex(3) for _ in range(4))
+    return keys_of_billing.add(command_line(config), ApiKey(name))

@@ -4,28 +4,24 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any
 
 import sqlalchemy as sa
 
-from controller.config import Config
+from controller.access.actor import Actor
 from controller.db import access, api_keys, bundles, jobs, servers
 from controller.db.api_keys import Adopted, ApiKey
 from controller.db.clock import database_now
-from controller.db.engine import make_engine, reading, transact
+from controller.db.engine import reading
 from controller.jobs import orders
-from controller.keys import load_keys
 from shared.errors import ShoplaunchError
 
 #: As signed requests name it.
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}\Z")
-_WHO = "command line"
-Result = TypeVar("Result")
 
 
-def add(config: Config, key: ApiKey) -> str:
+def add(actor: Actor, key: ApiKey) -> str:
     """Add the key; return its secret (hexadecimal), which is shown this once.
 
     Raises ShoplaunchError `name_taken`, `login_invalid`, and `server_unknown`, `bundle_unknown` for what it names.
@@ -33,17 +29,17 @@ def add(config: Config, key: ApiKey) -> str:
     if not NAME.match(key.name):
         raise ShoplaunchError("login_invalid", "a key's name is letters, digits, dots and dashes; at most 63")
     secret = secrets.token_hex(32)
-    encrypted = load_keys(config.keys).encrypt(secret)
+    encrypted = actor.keys().encrypt(secret)
 
     def work(connection: sa.Connection) -> str:
         _require_known(connection, key)
         api_keys.add(connection, replace(key, created_at=database_now(connection)), encrypted)
         return secret
 
-    return _noted(config, key.name, "key add", work)
+    return actor.change("key add", key.name, work)
 
 
-def change(config: Config, name: str, **changes: Any) -> ApiKey:
+def change(actor: Actor, name: str, **changes: Any) -> ApiKey:
     """The key may do what `changes` (fields of ApiKey) say; return it. Raises ShoplaunchError `key_unknown`."""
 
     def work(connection: sa.Connection) -> ApiKey:
@@ -52,33 +48,33 @@ def change(config: Config, name: str, **changes: Any) -> ApiKey:
         api_keys.change(connection, key)
         return key
 
-    return _noted(config, name, "key set", work)
+    return actor.change("key set", name, work)
 
 
-def renew(config: Config, name: str) -> str:
+def renew(actor: Actor, name: str) -> str:
     """Return another secret of the key, whose services stay; the one before ends. Raises `key_unknown`."""
     secret = secrets.token_hex(32)
-    encrypted = load_keys(config.keys).encrypt(secret)
+    encrypted = actor.keys().encrypt(secret)
 
     def work(connection: sa.Connection) -> str:
         api_keys.get(connection, name)
         api_keys.renew(connection, name, encrypted)
         return secret
 
-    return _noted(config, name, "key renew", work)
+    return actor.change("key renew", name, work)
 
 
-def revoke(config: Config, name: str) -> None:
+def revoke(actor: Actor, name: str) -> None:
     """The key signs nothing any more. Raises ShoplaunchError `key_unknown`."""
 
     def work(connection: sa.Connection) -> None:
         api_keys.get(connection, name)
         api_keys.revoke(connection, name, database_now(connection))
 
-    _noted(config, name, "key revoke", work)
+    actor.change("key revoke", name, work)
 
 
-def adopt(config: Config, name: str, former: str) -> Adopted:
+def adopt(actor: Actor, name: str, former: str) -> Adopted:
     """Give what is `former`'s ("": nobody's) to `name`.
 
     Raises ShoplaunchError `key_unknown`; `illegal_transition` while `former` is in use.
@@ -104,20 +100,35 @@ def adopt(config: Config, name: str, former: str) -> Adopted:
             )
         return adopted
 
-    return _noted(config, name, "key adopt", work, f"{name} {former}".strip())
+    return actor.change("key adopt", f"{name} {former}".strip(), work)
 
 
-def listed(config: Config) -> list[ApiKey]:
+def listed(actor: Actor) -> list[ApiKey]:
     """Return all keys by name, revoked ones too."""
-    with reading(make_engine(config.database_url)) as connection:
+    with reading(actor.engine) as connection:
         return api_keys.listed(connection)
 
 
-def trail(config: Config, name: str, limit: int) -> list[sa.Row[Any]]:
+def get(actor: Actor, name: str) -> ApiKey:
+    """Return the key, a revoked one too. Raises ShoplaunchError `key_unknown`."""
+    with reading(actor.engine) as connection:
+        found = api_keys.find(connection, name)
+    if found is None:
+        raise ShoplaunchError("key_unknown", f"there was no key {name[:80]!r}")
+    return found
+
+
+def choices(actor: Actor) -> dict[str, list[str]]:
+    """Return the names of the servers and bundles that a key may be limited to."""
+    with reading(actor.engine) as connection:
+        known = servers.listed(connection), bundles.listed(connection)
+    return {"servers": [row.name for row in known[0]], "bundles": [row.name for row in known[1]]}
+
+
+def trail(actor: Actor, name: str, limit: int) -> list[sa.Row[Any]]:
     """Return rows (at, user, action, job, detail) of what the key did, newest first."""
-    with reading(make_engine(config.database_url)) as connection:
-        if api_keys.find(connection, name) is None:
-            raise ShoplaunchError("key_unknown", f"there was no key {name[:80]!r}")
+    get(actor, name)
+    with reading(actor.engine) as connection:
         return access.list_audit(connection, limit, 0, f"key {name}"[:64])
 
 
@@ -126,14 +137,3 @@ def _require_known(connection: sa.Connection, key: ApiKey) -> None:
         servers.get(connection, server)
     for bundle in key.bundles or ():
         bundles.get(connection, bundle)
-
-
-def _noted(config: Config, name: str, what: str, work: Callable[[sa.Connection], Result], detail: str = "") -> Result:
-    """Return what `work` does in one transaction with the note of it."""
-
-    def noted(connection: sa.Connection) -> Result:
-        done = work(connection)
-        access.add_audit(connection, database_now(connection), _WHO, what, None, detail or name)
-        return done
-
-    return transact(make_engine(config.database_url), noted)

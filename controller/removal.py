@@ -1,4 +1,4 @@
-"""Removes operators, servers and bundles, unless something still needs them; each is noted in the audit log."""
+"""Removes servers and bundles, unless something still needs them; each is noted in the audit log."""
 
 from __future__ import annotations
 
@@ -7,31 +7,15 @@ from typing import Protocol
 
 import sqlalchemy as sa
 
+from controller.access.actor import command_line
 from controller.config import Config
-from controller.db import access, bundles, operators, servers, usage
-from controller.db.clock import database_now
-from controller.db.engine import make_engine, transact
+from controller.db import bundles, servers, usage
 from controller.files import sync_folder
 from shared.errors import ShoplaunchError
 
-_WHO = "command line"
 _SHOWN = 5
 #: Names what needs a thing.
 Users = Callable[[sa.Connection, str], Collection[str]]
-
-
-def operator(config: Config, name: str) -> None:
-    """The operator is gone, with every session. Raises ShoplaunchError `user_unknown`, `in_use` for the last one."""
-
-    def work(connection: sa.Connection) -> None:
-        known = access.list_operators(connection)
-        if name not in known:
-            raise ShoplaunchError("user_unknown", f"there is no operator {name[:80]!r}")
-        operators.require_another(connection, name)
-        access.remove_operator(connection, name)
-        _note(connection, "user remove", name)
-
-    transact(make_engine(config.database_url), work)
 
 
 def server(config: Config, name: str) -> None:
@@ -62,16 +46,11 @@ def _remove(config: Config, what: str, name: str, rows: _Rows, users: Users) -> 
         rows.get(connection, name)
         _require_unused(f"{what} {name}", users(connection, name))
         rows.remove(connection, name)
-        _note(connection, f"{what} remove", name)
 
-    transact(make_engine(config.database_url), work)
+    command_line(config).change(f"{what} remove", name, work)
 
 
 def _require_unused(what: str, users: Collection[str]) -> None:
     if users:
         more = f" and {len(users) - _SHOWN} more" if len(users) > _SHOWN else ""
         raise ShoplaunchError("in_use", f"{what} is needed by {', '.join(list(users)[:_SHOWN])}{more}")
-
-
-def _note(connection: sa.Connection, what: str, name: str) -> None:
-    access.add_audit(connection, database_now(connection), _WHO, what, None, name)

@@ -1,15 +1,20 @@
-"""The second factor of operators: set, removed and checked."""
+"""The second factor of operators: offered, set, removed and checked."""
 
 from __future__ import annotations
+
+import json
 
 import sqlalchemy as sa
 
 from controller import totp
-from controller.config import Config
-from controller.db import access, operators
-from controller.db.clock import database_now
-from controller.db.engine import make_engine, reading, transact
-from controller.keys import Keys, load_keys
+from controller.access.actor import Actor
+from controller.db import operators
+from controller.db.engine import reading, transact
+from controller.keys import Keys
+from shared.errors import ShoplaunchError
+
+#: So long an operator has to read an offered secret into an app.
+OFFER_SECONDS = 900
 
 
 def may_be_guessed(engine: sa.Engine, user: str, code: str) -> bool:
@@ -35,26 +40,59 @@ def accepts(engine: sa.Engine, keys: Keys, user: str, code: str, now: float) -> 
     return transact(engine, lambda connection: operators.use_recovery(connection, user, recovery, left))
 
 
-def begin(config: Config, user: str) -> tuple[str, list[str]]:
+def begin(actor: Actor, user: str) -> tuple[str, list[str]]:
     """Give the operator a second factor; return (the secret for an app, recovery codes), shown this once.
 
     Raises ShoplaunchError `user_unknown`.
     """
-    secret, codes = totp.new_secret(), totp.new_recovery_codes()
-    encrypted = load_keys(config.keys).encrypt(secret)
-    _set(config, user, encrypted, [totp.digest(code) for code in codes], "user totp")
-    return secret, codes
+    secret = totp.new_secret()
+    return secret, _give(actor, user, secret, 0)
 
 
-def end(config: Config, user: str) -> None:
+def offer(actor: Actor, user: str, now: float) -> tuple[str, str]:
+    """Return (a new secret for the operator's app, the same sealed); it counts once `confirm` has seen a code of it."""
+    secret = totp.new_secret()
+    return secret, actor.keys().encrypt(json.dumps({"user": user, "secret": secret, "at": now}))
+
+
+def offered(actor: Actor, user: str, sealed: str, now: float) -> str | None:
+    """Return the secret that was offered to the operator, None for one that is too old, another's or made up."""
+    try:
+        found = json.loads(actor.keys().decrypt(sealed))
+    except (ShoplaunchError, ValueError):
+        return None
+    if not isinstance(found, dict) or found.get("user") != user or now - found["at"] > OFFER_SECONDS:
+        return None
+    return str(found["secret"])
+
+
+def confirm(actor: Actor, user: str, secret: str, code: str, now: float) -> list[str] | None:
+    """Give the operator the offered second factor; return recovery codes, None when `code` is none of its app.
+
+    The code is used up. Raises ShoplaunchError `user_unknown`.
+    """
+    step = totp.step_of(secret, code, now)
+    return None if step is None else _give(actor, user, secret, step)
+
+
+def end(actor: Actor, user: str) -> None:
     """The operator signs in with the password alone. Raises ShoplaunchError `user_unknown`."""
-    _set(config, user, None, [], "user totp remove")
 
-
-def _set(config: Config, user: str, encrypted: str | None, digests: list[str], what: str) -> None:
     def work(connection: sa.Connection) -> None:
         operators.role(connection, user)
-        operators.set_second_factor(connection, user, encrypted, digests)
-        access.add_audit(connection, database_now(connection), "command line", what, None, user)
+        operators.set_second_factor(connection, user, None, [])
 
-    transact(make_engine(config.database_url), work)
+    actor.change("user totp remove", user, work)
+
+
+def _give(actor: Actor, user: str, secret: str, step: int) -> list[str]:
+    """Give the operator the second factor `secret`, whose codes up to `step` are used; return recovery codes."""
+    encrypted, codes = actor.keys().encrypt(secret), totp.new_recovery_codes()
+    digests = [totp.digest(code) for code in codes]
+
+    def work(connection: sa.Connection) -> list[str]:
+        operators.role(connection, user)
+        operators.set_second_factor(connection, user, encrypted, digests, step)
+        return codes
+
+    return actor.change("user totp", user, work)

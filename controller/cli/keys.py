@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from controller import installation, key_retirement, keys, keys_of_billing
+from controller.access.actor import command_line
 from controller.cli.bars import Bars
 from controller.cli.confirmation import confirm, yes_option
 from controller.cli.output import console, errors_shown, json_option, print_json, print_rows
@@ -126,7 +127,7 @@ def add_key(name: str, as_json: bool, **scope: Any) -> None:
 
     Without --server, --bundle and --may it may do everything that billing systems do.
     """
-    secret = keys_of_billing.add(load_config(), ApiKey(name, **_scope(**scope)))
+    secret = keys_of_billing.add(command_line(load_config()), ApiKey(name, **_scope(**scope)))
     _show_secret(name, secret, as_json)
 
 
@@ -136,7 +137,7 @@ def add_key(name: str, as_json: bool, **scope: Any) -> None:
 @errors_shown
 def set_key(name: str, **scope: Any) -> None:
     """Change what the key NAME may do; what is not said stays."""
-    keys_of_billing.change(load_config(), name, **_scope(**scope))
+    keys_of_billing.change(command_line(load_config()), name, **_scope(**scope))
     click.echo(f"{name} changed. See `shoplaunch key list`.")
 
 
@@ -145,7 +146,7 @@ def set_key(name: str, **scope: Any) -> None:
 @errors_shown
 def list_keys(as_json: bool) -> None:
     """List the keys of billing systems, what each may do, and when it was used last."""
-    rows = [_row(found, as_json) for found in keys_of_billing.listed(load_config())]
+    rows = [_row(found, as_json) for found in keys_of_billing.listed(command_line(load_config()))]
     print_rows(rows, _COLUMNS, as_json=as_json, empty="No key yet. Add one: shoplaunch key add NAME")
 
 
@@ -174,7 +175,7 @@ def renew(name: str, yes: bool, as_json: bool) -> None:
     """Give the key NAME another secret, shown this once; its services stay, and the secret before ends at once."""
     config = load_config()
     confirm(f"What signs as {name} is refused until it has the new secret. Go on?", yes)
-    _show_secret(name, keys_of_billing.renew(config, name), as_json)
+    _show_secret(name, keys_of_billing.renew(command_line(config), name), as_json)
 
 
 @key.command()
@@ -185,7 +186,7 @@ def revoke(name: str, yes: bool) -> None:
     """End the key NAME for good: what it signs is refused at once. Its jobs go on."""
     config = load_config()
     confirm(f"Nothing that {name} signs is taken any more, for good. Go on?", yes)
-    keys_of_billing.revoke(config, name)
+    keys_of_billing.revoke(command_line(config), name)
     click.echo(
         f"{name} is revoked. A key with another name takes its services over: `shoplaunch key adopt NEW --of {name}`."
     )
@@ -200,7 +201,7 @@ def adopt(name: str, former: str, yes: bool) -> None:
     """Let the key NAME have the services and jobs of a revoked key, or those that are no key's."""
     config = load_config()
     confirm(f"{name} sees, retries and ends what is of {former or 'no key'} from now on. Go on?", yes)
-    adopted = keys_of_billing.adopt(config, name, former)
+    adopted = keys_of_billing.adopt(command_line(config), name, former)
     click.echo(f"{name} has {adopted.count} more services.")
     if adopted.left:
         click.echo(f"Left, for {name} has services of these numbers: {', '.join(adopted.left)}")
@@ -213,6 +214,6 @@ def adopt(name: str, former: str, yes: bool) -> None:
 @errors_shown
 def trail(name: str, limit: int, as_json: bool) -> None:
     """Show what the key NAME did and was refused, newest first."""
-    found = keys_of_billing.trail(load_config(), name, limit)
+    found = keys_of_billing.trail(command_line(load_config()), name, limit)
     rows = [{**row._mapping, "at": iso(row.at)} for row in found]
     print_rows(rows, _TRAIL_COLUMNS, as_json=as_json, empty="Nothing yet.")

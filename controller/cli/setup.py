@@ -8,6 +8,7 @@ import click
 
 from controller import doctor as examination
 from controller import installation, keys, operator_address
+from controller.access import operators
 from controller.cli.bars import bars_on_terminal
 from controller.cli.output import FAILED, PARTLY_DONE, errors_shown, json_option, print_json, print_rows, show_error
 from controller.config import load_config
@@ -96,7 +97,7 @@ def _first_operator(name: str) -> dict[str, str | None]:
     known = installation.operators(config)
     if known:
         return {"user": known[0], "password": None}
-    password = installation.new_password()
+    password = operators.new_password()
     installation.set_operator(config, name, password)
     return {"user": name, "password": password}
 

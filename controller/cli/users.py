@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-from typing import TextIO
+import sys
+from typing import Any, TextIO
 from urllib.parse import urlsplit
 
 import click
 
-from controller import installation, removal, second_factor
+from controller import second_factor
 from controller import totp as codes_of_time
+from controller.access import operators, qr_code
+from controller.access.actor import Actor, command_line
 from controller.cli.confirmation import confirm, yes_option
 from controller.cli.output import errors_shown, json_option, print_json, print_rows
 from controller.config import load_config
-from controller.db.operators import ROLES
+from controller.db.clock import DatabaseClock
+from controller.db.operators import ADMINISTER, ROLES, Operator
 from controller.jobs.view import iso
-from shared.errors import ShoplaunchError
 
-_COLUMNS = (("user", "Operator"), ("role", "May"), ("second_factor", "Second factor"), ("created_at", "Since"))
+_COLUMNS = (
+    ("user", "Operator"), ("role", "May"), ("second_factor", "Second factor"), ("signed_in_at", "Signed in last"),
+    ("sessions", "Sessions"), ("created_at", "Since"),
+)  # fmt: skip
+_SESSIONS = (("began_at", "Since"), ("seen_at", "Seen last"), ("address", "From"))
 _password_option = click.option(
     "--password-file", type=click.File("r"), help="Where the password stands (- reads it); default: a new one."
 )
@@ -32,11 +39,15 @@ def user() -> None:
     """Operators, who may sign in to the pages."""
 
 
-def _set_password(name: str, password_file: TextIO | None) -> None:
-    given = password_file.read().strip() if password_file else None
-    password = given or installation.new_password()
-    installation.set_operator(load_config(), name, password)
-    click.echo(f"Operator: {name}" + ("" if given else f"\nPassword: {password}  (shown this once)"))
+def _actor() -> Actor:
+    return command_line(load_config())
+
+
+def _password(file: TextIO | None) -> tuple[str, str]:
+    """Return (the password in `file`, or a new one; a line that shows a new one)."""
+    given = file.read().strip() if file else None
+    password = given or operators.new_password()
+    return password, "" if given else f"\nPassword: {password}  (shown this once)"
 
 
 @user.command("add")
@@ -50,12 +61,9 @@ def add_user(name: str, password_file: TextIO | None, role: str | None) -> None:
     Who may look sees everything; operate: also retries, cancels and sends orders again; administer: also closes shops
     and sets their passwords.
     """
-    if name in installation.operators(load_config()):
-        words = f"the operator {name} is there; `shoplaunch user password {name}` gives another password"
-        raise ShoplaunchError("name_taken", words)
-    _set_password(name, password_file)
-    if role is not None:
-        installation.set_role(load_config(), name, role)
+    password, shown = _password(password_file)
+    operators.add(_actor(), name, password, role or ADMINISTER)
+    click.echo(f"Operator: {name}{shown}")
 
 
 @user.command("role")
@@ -64,7 +72,7 @@ def add_user(name: str, password_file: TextIO | None, role: str | None) -> None:
 @errors_shown
 def change_role(name: str, role: str) -> None:
     """Change what operator NAME may do; one who may administer stays."""
-    installation.set_role(load_config(), name, role)
+    operators.set_role(_actor(), name, role)
     click.echo(f"{name} may {role}.")
 
 
@@ -77,21 +85,35 @@ def change_role(name: str, role: str) -> None:
 def totp(name: str, remove: bool, yes: bool, as_json: bool) -> None:
     """Give operator NAME a second factor: codes of an app (TOTP). Its key and recovery codes are shown this once.
 
-    Every session of NAME ends.
+    The app reads the key from the QR code. Every session of NAME ends. Who has lost phone and recovery codes gets in
+    again by --remove, or by this command once more, with a new key.
     """
     config = load_config()
     confirm(f"The second factor {name} has now ends, and so does every session. Go on?", yes)
     if remove:
-        second_factor.end(config, name)
+        second_factor.end(command_line(config), name)
         click.echo(f"{name} signs in with the password alone.")
         return
-    secret, codes = second_factor.begin(config, name)
+    secret, codes = second_factor.begin(command_line(config), name)
     address = codes_of_time.address(secret, name, urlsplit(config.public_url).hostname or "Shoplaunch")
     if as_json:
         print_json({"user": name, "secret": secret, "address": address, "recovery_codes": codes})
         return
+    _draw(address)
     click.echo(f"Key for the app: {secret}  (shown this once; time-based, 6 digits, 30 seconds)\nAddress: {address}")
     click.echo("Recovery codes, each good once where the app is lost:\n  " + "\n  ".join(codes))
+
+
+def _draw(address: str) -> None:
+    """Show the address as a QR code, unless the terminal lacks its characters: the key is shown as well."""
+    lines = qr_code.blocks(address)
+    try:
+        "".join(lines).encode(sys.stdout.encoding or "ascii")
+    except UnicodeEncodeError:
+        return
+    for line in lines:
+        # On dark terminals, too
+        click.echo(click.style(line, fg="black", bg="bright_white"))
 
 
 @user.command("password")
@@ -101,10 +123,12 @@ def totp(name: str, remove: bool, yes: bool, as_json: bool) -> None:
 @errors_shown
 def change_password(name: str, password_file: TextIO | None, yes: bool) -> None:
     """Give operator NAME another password; every session of NAME ends."""
-    if name not in installation.operators(load_config()):
-        raise ShoplaunchError("user_unknown", f"there is no operator {name[:80]!r}")
+    actor = _actor()
+    operators.get(actor, name, 0.0)
     confirm(f"The password {name} has now ends, and so does every session. Go on?", yes)
-    _set_password(name, password_file)
+    password, shown = _password(password_file)
+    operators.set_password(actor, name, password)
+    click.echo(f"Operator: {name}{shown}")
 
 
 @user.command("list")
@@ -112,8 +136,37 @@ def change_password(name: str, password_file: TextIO | None, yes: bool) -> None:
 @errors_shown
 def list_users(as_json: bool) -> None:
     """List the operators."""
-    rows = [{**row._mapping, "created_at": iso(row.created_at)} for row in installation.operator_rows(load_config())]
+    actor = _actor()
+    rows = [_row(one) for one in operators.listed(actor, DatabaseClock(actor.engine)())]
     print_rows(rows, _COLUMNS, as_json=as_json, empty="No operator yet. Add one: shoplaunch user add NAME")
+
+
+def _row(one: Operator) -> dict[str, Any]:
+    times = {name: iso(getattr(one, name)) for name in ("created_at", "signed_in_at")}
+    return {**vars(one), **times}
+
+
+@user.command("sessions")
+@click.argument("name")
+@click.option("--end", is_flag=True, help="End them all.")
+@yes_option
+@json_option
+@errors_shown
+def sessions(name: str, end: bool, yes: bool, as_json: bool) -> None:
+    """List the sessions of operator NAME: since when, seen when, from where; --end ends them."""
+    actor = _actor()
+    now = DatabaseClock(actor.engine)()
+    operators.get(actor, name, now)
+    if not end:
+        rows = [
+            {"began_at": iso(row.began_at), "seen_at": iso(row.seen_at), "address": row.address}
+            for row in operators.sessions_of(actor, name, now)
+        ]
+        print_rows(rows, _SESSIONS, as_json=as_json, empty=f"{name} has no session.")
+        return
+    confirm(f"{name} has to sign in again on every device. Go on?", yes)
+    operators.end_sessions(actor, name)
+    click.echo(f"Every session of {name} is over.")
 
 
 @user.command("remove")
@@ -122,7 +175,6 @@ def list_users(as_json: bool) -> None:
 @errors_shown
 def remove_user(name: str, yes: bool) -> None:
     """Remove operator NAME; every session of NAME ends. The last one stays."""
-    config = load_config()
     confirm(f"{name} cannot sign in any more. Go on?", yes)
-    removal.operator(config, name)
+    operators.remove(_actor(), name)
     click.echo(f"{name} is removed.")

@@ -7,6 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from controller.db import sessions
 from controller.db.tables import audit, operators
 
 
@@ -24,18 +25,13 @@ def end_sessions(connection: sa.Connection, user: str) -> None:
     """Every session of the operator is over."""
     query = sa.update(operators).where(operators.c.user == user)
     connection.execute(query.values(generation=operators.c.generation + 1))
+    sessions.end_all(connection, user)
 
 
 def remove_operator(connection: sa.Connection, user: str) -> None:
     """There is no such operator any more, nor a session of theirs."""
     connection.execute(sa.delete(operators).where(operators.c.user == user))
-
-
-def operator_rows(connection: sa.Connection) -> list[sa.Row[Any]]:
-    """Return rows (user, role, second_factor, created_at) of the operators by name."""
-    factor = operators.c.totp_encrypted.is_not(None).label("second_factor")
-    query = sa.select(operators.c.user, operators.c.role, factor, operators.c.created_at)
-    return list(connection.execute(query.order_by(operators.c.user)))
+    sessions.end_all(connection, user)
 
 
 def set_operator(connection: sa.Connection, user: str, hashed: str, now: float) -> None:
@@ -68,6 +64,7 @@ def list_audit(connection: sa.Connection, limit: int, offset: int, user: str | N
     return list(connection.execute(query.order_by(audit.c.id.desc()).limit(limit).offset(offset)))
 
 
-def count_audit(connection: sa.Connection) -> int:
-    """Return how many entries the audit log has."""
-    return connection.execute(sa.select(sa.func.count()).select_from(audit)).scalar_one()
+def count_audit(connection: sa.Connection, user: str | None = None) -> int:
+    """Return how many entries the audit log has; only those of `user` when it is given."""
+    query = sa.select(sa.func.count()).select_from(audit)
+    return connection.execute(query if user is None else query.where(audit.c.user == user)).scalar_one()

@@ -4,15 +4,47 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 
-from controller.db.tables import operators
+from controller.db import access, sessions
+from controller.db.tables import operator_sessions, operators
 from shared.errors import ShoplaunchError
 
 #: From the least on: each may do what those before it may.
 ROLES = LOOK, OPERATE, ADMINISTER = "look", "operate", "administer"
+
+
+@dataclass(frozen=True)
+class Operator:
+    """An operator as the lists show one; `recovery_codes` is how many are left, times are unix seconds."""
+
+    user: str
+    role: str
+    second_factor: bool
+    created_at: float
+    signed_in_at: float | None
+    sessions: int
+    recovery_codes: int
+
+
+def listed(connection: sa.Connection, now: float) -> list[Operator]:
+    """Return the operators by name, with the sessions each has at `now`."""
+    counted = sa.select(operator_sessions.c.user, sa.func.count().label("count")).where(sessions.alive(now))
+    alive = counted.group_by(operator_sessions.c.user).subquery()
+    factor = operators.c.totp_encrypted.is_not(None)
+    columns = (operators.c.user, operators.c.role, factor, operators.c.created_at, operators.c.signed_in_at)
+    query = sa.select(*columns, sa.func.coalesce(alive.c.count, 0), operators.c.recovery)
+    query = query.select_from(operators.outerjoin(alive, alive.c.user == operators.c.user)).order_by(operators.c.user)
+    return [_operator(*row) for row in connection.execute(query)]
+
+
+def _operator(user: str, role: str, factor: bool, created_at: float, *rest: Any) -> Operator:
+    signed_in_at, count, recovery = rest
+    left = len(json.loads(recovery or "[]")) if factor else 0
+    return Operator(user, role, bool(factor), created_at, signed_in_at, count, left)
 
 
 def allows(role: str, needed: str) -> bool:
@@ -42,8 +74,10 @@ def set_role(connection: sa.Connection, user: str, wanted: str) -> None:
 
 def require_another(connection: sa.Connection, user: str) -> None:
     """Raise ShoplaunchError `in_use` when nobody but `user` may administer."""
-    others = sa.select(operators.c.user).where(operators.c.role == ADMINISTER, operators.c.user != user)
-    if role(connection, user) == ADMINISTER and connection.execute(others.limit(1)).first() is None:
+    # Locked: two who take this from each other at the same instant come one after the other
+    query = sa.select(operators.c.user).where(operators.c.role == ADMINISTER).order_by(operators.c.user)
+    administrators = list(connection.execute(query.with_for_update()).scalars())
+    if role(connection, user) == ADMINISTER and administrators == [user]:
         raise ShoplaunchError("in_use", f"{user} is the last operator who may administer")
 
 
@@ -53,11 +87,16 @@ def second_factor(connection: sa.Connection, user: str) -> tuple[str | None, lis
     return (None, []) if row is None else (row.totp_encrypted, json.loads(row.recovery or "[]"))
 
 
-def set_second_factor(connection: sa.Connection, user: str, encrypted: str | None, digests: Sequence[str]) -> None:
-    """The operator has this second factor, or none; sessions begun without it are over."""
-    values: dict[str, Any] = {"totp_encrypted": encrypted, "totp_last": 0, "recovery": json.dumps(list(digests))}
-    values["generation"] = operators.c.generation + 1
+def set_second_factor(
+    connection: sa.Connection, user: str, encrypted: str | None, digests: Sequence[str], last: int = 0
+) -> None:
+    """The operator has this second factor, or none; sessions begun without it are over.
+
+    Codes of the time step `last` and of those before it are used.
+    """
+    values: dict[str, Any] = {"totp_encrypted": encrypted, "totp_last": last, "recovery": json.dumps(list(digests))}
     connection.execute(sa.update(operators).where(_where(user)).values(**values))
+    access.end_sessions(connection, user)
 
 
 def use_step(connection: sa.Connection, user: str, step: int) -> bool:

@@ -43,6 +43,16 @@ operators = _table(
     sa.Column("totp_encrypted", Long),
     sa.Column("totp_last", sa.BigInteger, nullable=False, server_default="0"),
     sa.Column("recovery", Long),
+    sa.Column("signed_in_at", sa.Double),
+)
+#: What operators see of their sessions; `generation` says which of them count.
+operator_sessions = _table(
+    "operator_sessions",
+    sa.Column("id", sa.String(32), primary_key=True),
+    sa.Column("user", sa.String(64), nullable=False, index=True),
+    sa.Column("began_at", sa.Double, nullable=False),
+    sa.Column("seen_at", sa.Double, nullable=False),
+    sa.Column("address", sa.String(64), nullable=False, server_default=""),
 )
 #: Keys of signed requests; the secret is encrypted. `scope` is JSON: what they may do (null: everything).
 api_keys = _table(

@@ -13,7 +13,7 @@ from controller import second_factor
 from controller.billing.base import Billing
 from controller.billing.channels import Way, channels
 from controller.config import Config
-from controller.db import access, api_keys, jobs, operators, proofs, servers, steps
+from controller.db import access, api_keys, jobs, operators, proofs, servers, sessions, steps
 from controller.db import refused_orders as refused_rows
 from controller.db.api_keys import ApiKey
 from controller.db.clock import Clock, DatabaseClock
@@ -310,9 +310,7 @@ class Service:
         Raises login_throttled after too many failures.
         """
         self._throttle.begin(user, address, device)
-        with reading(self.engine) as connection:
-            known = access.password_hash(connection, user)
-        accepted = check_password_hash(known or self._nobody, password) and known is not None
+        accepted = self._is_password(user, password)
         if accepted and not device and second_factor.may_be_guessed(self.engine, user, code):
             self._throttle.begin_code(user)
         accepted = accepted and second_factor.accepts(self.engine, self.keys, user, code, self._clock())
@@ -320,6 +318,29 @@ class Service:
             self._throttle.succeeded(user, address, device)
             self.audit(user, "login", None, address)
         return accepted
+
+    def check_password(self, user: str, password: str, address: str, device: str = "") -> bool:
+        """Tell whether this is the password of the operator, who is signed in. Raises login_throttled."""
+        self._throttle.begin(user, address, device)
+        accepted = self._is_password(user, password)
+        if accepted:
+            self._throttle.succeeded(user, address, device)
+        return accepted
+
+    def _is_password(self, user: str, password: str) -> bool:
+        with reading(self.engine) as connection:
+            known = access.password_hash(connection, user)
+        return check_password_hash(known or self._nobody, password) and known is not None
+
+    def begin_session(self, user: str, address: str) -> str:
+        """Note that the operator has signed in; return the session's number."""
+        now = self._clock()
+        return transact(self.engine, lambda connection: sessions.begin(connection, user, address, now))
+
+    def session_seen(self, number: str) -> None:
+        """The session is in use now."""
+        now = self._clock()
+        transact(self.engine, lambda connection: sessions.seen(connection, number, now))
 
     def session_generation(self, user: str) -> int | None:
         """Return which sessions of the operator count, None when there is no such operator."""
@@ -357,10 +378,10 @@ class Service:
         with reading(self.engine) as connection:
             return access.list_audit(connection, limit, offset, user)
 
-    def count_audit(self) -> int:
-        """Return how many entries the audit log has."""
+    def count_audit(self, user: str | None = None) -> int:
+        """Return how many entries the audit log has; those of `user` alone where it is given."""
         with reading(self.engine) as connection:
-            return access.count_audit(connection)
+            return access.count_audit(connection, user)
 
     def ping(self) -> None:
         """Raise database_busy when the database does not answer, not_initialised when it is of another version."""

@@ -12,6 +12,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.wrappers import Response
 
 from controller.config import LOOPBACK, Config
+from controller.db.sessions import LIFETIME_SECONDS
 from controller.jobs.domains import readable
 from controller.jobs.service import Service, open_service
 from controller.web import (
@@ -29,7 +30,6 @@ from controller.web import (
     security,
     status,
 )
-from controller.web.admin.session import LIFETIME_SECONDS
 from controller.web.parsing import MAX_BODY_BYTES
 from controller.web.session_cookies import SessionCookies
 from controller.web.support.agent_socket import agents_only

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import cast
 
-from flask import Flask, current_app
+from flask import Flask, current_app, g
 
+from controller.access.actor import Actor
 from controller.db.requests import RequestLog
 from controller.jobs.service import Service
 
@@ -27,6 +28,12 @@ def init_app(app: Flask, service: Service) -> None:
 def service() -> Service:
     """Return the application's jobs service."""
     return _context().service
+
+
+def actor() -> Actor:
+    """Return who changes operators and keys by this request: the operator who is signed in."""
+    known = service()
+    return Actor(g.operator, known.engine, lambda: known.keys)
 
 
 def request_log() -> RequestLog:

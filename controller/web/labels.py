@@ -72,6 +72,25 @@ TLS: dict[str, Any] = {
     "served": lazy_gettext("Served; the shop is on http"),
     "on": lazy_gettext("Served; the shop is on https"),
 }
+#: What operators may do, from the least on.
+ROLES: dict[str, Any] = {
+    "look": lazy_gettext("look"),
+    "operate": lazy_gettext("operate"),
+    "administer": lazy_gettext("administer"),
+}
+#: The same in a sentence.
+ROLES_TOLD: dict[str, Any] = {
+    "look": lazy_gettext("Sees everything, changes nothing."),
+    "operate": lazy_gettext("Also retries and cancels jobs and sends refused orders again."),
+    "administer": lazy_gettext("Also closes shops, sets their passwords, and looks after operators and keys."),
+}
+#: What a key of a billing system may be kept from.
+OPERATIONS: dict[str, Any] = {
+    "occupied": lazy_gettext("Move what stands in a new shop's place aside"),
+    "create_account": lazy_gettext("Make hosting accounts"),
+    "retry": lazy_gettext("Retry jobs"),
+    "cancel": lazy_gettext("End services"),
+}
 TROUBLED = ("failed", "stalled")
 ENDED = ("live", "cancelled", "ignored")
 #: milestone of the client page -> job states in which it is the one under way
@@ -107,6 +126,21 @@ def kind_label(kind: str) -> Any:
 def tls_label(state: str) -> Any:
     """Return how far a shop is with its certificate; an unknown state keeps its own name."""
     return TLS.get(state, state)
+
+
+def role_label(role: str) -> Any:
+    """Return what the role is called."""
+    return ROLES.get(role, role)
+
+
+def role_told(role: str) -> Any:
+    """Return what who has the role may do."""
+    return ROLES_TOLD.get(role, "")
+
+
+def operation_label(name: str) -> Any:
+    """Return what the operation of a key is called; an unknown one keeps its own name."""
+    return OPERATIONS.get(name, name)
 
 
 def step_label(name: str | None) -> Any:
@@ -195,6 +229,9 @@ def init_app(app: Flask) -> None:
         step_label=step_label,
         tls_label=tls_label,
         kind_label=kind_label,
+        role_label=role_label,
+        role_told=role_told,
+        operation_label=operation_label,
         step_state_label=step_state_label,
         states=tuple(STATES),
     )

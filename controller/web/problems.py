@@ -44,7 +44,9 @@ STATUS = {
     "key_unknown": 404,
     "kind_unsupported": 409,
     "language_missing": 422,
+    "login_invalid": 422,
     "login_throttled": 429,
+    "name_taken": 409,
     "not_initialised": 503,
     "order_invalid": 422,
     "password_unfit": 422,
@@ -59,6 +61,7 @@ STATUS = {
     "status_unknown": 404,
     "superseded": 409,
     "token_invalid": 401,
+    "user_unknown": 404,
     "worker_silent": 503,
     "chores_hang": 503,
 }

@@ -23,8 +23,8 @@ from typing import Any
 
 import pymysql
 
+from controller.access.operators import new_password
 from controller.files import write_durably
-from controller.installation import new_password
 from controller.network.failures import NetworkError
 from controller.network.http_client import HttpClient, HttpRequest, Limits, Origin
 from controller.network.trust import trusted

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint
 
 from controller.web import csrf
-from controller.web.admin import attention, audit, jobs, login, servers
+from controller.web.admin import account, api_keys, attention, audit, jobs, login, operators, servers
 from controller.web.admin.session import require_operator
 
 
@@ -14,6 +14,6 @@ def make_blueprint() -> Blueprint:
     bp = Blueprint("admin", __name__, url_prefix="/admin")
     bp.before_request(csrf.check)
     bp.before_request(require_operator)
-    for module in (login, jobs, attention, servers, audit):
+    for module in (login, jobs, attention, servers, audit, operators, api_keys, account):
         module.register(bp)
     return bp

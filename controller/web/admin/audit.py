@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint
+from flask import Blueprint, request
 
 from controller.web.admin import view
 from controller.web.admin.session import page
@@ -18,9 +18,10 @@ def register(bp: Blueprint) -> None:
 
 
 def audit_log() -> str:
-    """Show the log, newest entry first."""
-    total = service().count_audit()
+    """Show the log, newest entry first; what one operator or key did where `?user=` names it."""
+    user = request.args.get("user", "")[:64] or None
+    total = service().count_audit(user)
     pages = view.pages(total, PER_PAGE)
     number = min(page_number(), pages)
-    entries = service().list_audit(limit=PER_PAGE, offset=(number - 1) * PER_PAGE)
-    return page("audit.html", "audit_log", entries=view.of_audit(entries), page=number, pages=pages)
+    entries = service().list_audit(limit=PER_PAGE, offset=(number - 1) * PER_PAGE, user=user)
+    return page("audit.html", "audit_log", entries=view.of_audit(entries), page=number, pages=pages, user=user)

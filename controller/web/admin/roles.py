@@ -21,6 +21,27 @@ NEEDED = {
     "admin.resend": OPERATE,
     "admin.confirm_dismiss": OPERATE,
     "admin.dismiss": OPERATE,
+    # Of one's own access; of everybody's and of keys below
+    "admin.account": LOOK,
+    "admin.ask_factor": LOOK,
+    "admin.offer_factor": LOOK,
+    "admin.confirm_factor": LOOK,
+    "admin.ask_end_factor": LOOK,
+    "admin.end_factor": LOOK,
+    "admin.operators": ADMINISTER,
+    "admin.ask_operator": ADMINISTER,
+    "admin.add_operator": ADMINISTER,
+    "admin.operator": ADMINISTER,
+    "admin.confirm_operator": ADMINISTER,
+    "admin.change_operator": ADMINISTER,
+    "admin.confirm_password": ADMINISTER,
+    "admin.new_password": ADMINISTER,
+    "admin.keys": ADMINISTER,
+    "admin.ask_key": ADMINISTER,
+    "admin.add_key": ADMINISTER,
+    "admin.key": ADMINISTER,
+    "admin.confirm_key": ADMINISTER,
+    "admin.change_key": ADMINISTER,
 }
 #: Later jobs that take something from a client.
 _KINDS = (SET_ADMIN_PASSWORD, REMOVE)

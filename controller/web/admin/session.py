@@ -8,20 +8,18 @@ from flask import g, redirect, render_template, request, session, url_for
 from werkzeug.wrappers import Response
 
 from controller.db.operators import ADMINISTER, OPERATE, allows
-from controller.web.admin import roles
+from controller.db.sessions import IDLE_SECONDS, LIFETIME_SECONDS
+from controller.web.admin import device, roles
 from controller.web.context import service
 from shared.errors import ShoplaunchError
-
-#: A session ends after this time without a request, and after that time in any case.
-IDLE_SECONDS = 2 * 3600
-LIFETIME_SECONDS = 12 * 3600
 
 
 def sign_in(user: str) -> None:
     """Begin a new session for `user`; whatever the old one held is gone."""
     session.clear()
     now, generation = int(service().now()), service().session_generation(user)
-    session.update(user=user, generation=generation, since=now, seen=now)
+    number = service().begin_session(user, request.remote_addr or "")
+    session.update(user=user, generation=generation, since=now, seen=now, number=number)
 
 
 def sign_out() -> None:
@@ -60,7 +58,18 @@ def require_operator() -> Response | None:
     now = service().now()
     if now - session.get("seen", 0) > 60:
         session["seen"] = int(now)
+        service().session_seen(str(session.get("number", "")))
     return None
+
+
+def is_own_password() -> bool:
+    """Tell whether the form holds the password of who is signed in: what cannot be taken back asks for it.
+
+    Raises ShoplaunchError `login_throttled` after too many wrong ones.
+    """
+    given = request.form.get("own_password", "")[:1024]
+    known = device.known(g.operator)
+    return service().check_password(g.operator, given, request.remote_addr or "", known)
 
 
 def page(template: str, section: str, **values: Any) -> str:

@@ -32,6 +32,8 @@ ACTIONS: dict[str, Any] = {
     "key set": lazy_gettext("Changed a key"),
     "key renew": lazy_gettext("Renewed a key"),
     "key revoke": lazy_gettext("Revoked a key"),
+    "user add": lazy_gettext("Added an operator"),
+    "user sessions": lazy_gettext("Ended an operator's sessions"),
     "user role": lazy_gettext("Changed a role"),
     "user totp": lazy_gettext("Set up a second factor"),
     "user totp remove": lazy_gettext("Removed a second factor"),

@@ -1,0 +1,112 @@
+"""Operators: added, given a password and a role, signed out, removed; the last one who may administer stays."""
+
+from __future__ import annotations
+
+import re
+import secrets
+
+import sqlalchemy as sa
+from werkzeug.security import generate_password_hash
+
+from controller.access.actor import Actor
+from controller.db import access, sessions
+from controller.db import operators as rows
+from controller.db.clock import database_now
+from controller.db.engine import reading
+from controller.db.operators import ADMINISTER, ROLES, Operator
+from shared.errors import ShoplaunchError
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}\Z")
+MIN_PASSWORD_CHARS = 10
+
+
+def new_password() -> str:
+    """Return a new password that people can type."""
+    return "-".join(secrets.token_hex(3) for _ in range(4))
+
+
+def listed(actor: Actor, now: float) -> list[Operator]:
+    """Return the operators by name, with the sessions each has at `now`."""
+    with reading(actor.engine) as connection:
+        return rows.listed(connection, now)
+
+
+def get(actor: Actor, name: str, now: float) -> Operator:
+    """Return the operator. Raises ShoplaunchError `user_unknown`."""
+    found = next((one for one in listed(actor, now) if one.user == name), None)
+    if found is None:
+        raise ShoplaunchError("user_unknown", f"there is no operator {name[:80]!r}")
+    return found
+
+
+def sessions_of(actor: Actor, name: str, now: float) -> list[sa.Row[tuple[float, float, str]]]:
+    """Return rows (began_at, seen_at, address) of the operator's sessions at `now`, the last seen first."""
+    with reading(actor.engine) as connection:
+        return sessions.listed(connection, name, now)
+
+
+def add(actor: Actor, name: str, password: str, role: str = ADMINISTER) -> None:
+    """Add the operator. Raises ShoplaunchError `login_invalid`, `name_taken`."""
+    hashed = _hashed(name, password)
+
+    def work(connection: sa.Connection) -> None:
+        if access.password_hash(connection, name) is not None:
+            raise ShoplaunchError(
+                "name_taken", f"the operator {name} is there; `shoplaunch user password {name}` gives another password"
+            )
+        access.set_operator(connection, name, hashed, database_now(connection))
+        if role != ADMINISTER:
+            rows.set_role(connection, name, _known(role))
+
+    actor.change("user add", f"{name} {role}", work)
+
+
+def set_password(actor: Actor, name: str, password: str) -> None:
+    """The operator has this password; every session ends. Raises ShoplaunchError `login_invalid`, `user_unknown`."""
+    hashed = _hashed(name, password)
+
+    def work(connection: sa.Connection) -> None:
+        rows.role(connection, name)
+        access.set_operator(connection, name, hashed, database_now(connection))
+
+    actor.change("user password", name, work)
+
+
+def set_role(actor: Actor, name: str, role: str) -> None:
+    """The operator may do what `role` says. Raises ShoplaunchError `login_invalid`, `user_unknown`, `in_use`."""
+    _known(role)
+    actor.change("user role", f"{name} {role}", lambda connection: rows.set_role(connection, name, role))
+
+
+def end_sessions(actor: Actor, name: str) -> None:
+    """Every session of the operator is over, on every device. Raises ShoplaunchError `user_unknown`."""
+
+    def work(connection: sa.Connection) -> None:
+        rows.role(connection, name)
+        access.end_sessions(connection, name)
+
+    actor.change("user sessions", name, work)
+
+
+def remove(actor: Actor, name: str) -> None:
+    """The operator is gone, with every session. Raises ShoplaunchError `user_unknown`, `in_use` for the last one."""
+
+    def work(connection: sa.Connection) -> None:
+        rows.require_another(connection, name)
+        access.remove_operator(connection, name)
+
+    actor.change("user remove", name, work)
+
+
+def _hashed(name: str, password: str) -> str:
+    if not NAME.match(name):
+        raise ShoplaunchError("login_invalid", "an operator's name is letters, digits, dots, dashes, @; at most 64")
+    if len(password) < MIN_PASSWORD_CHARS:
+        raise ShoplaunchError("login_invalid", f"a password has at least {MIN_PASSWORD_CHARS} characters")
+    return generate_password_hash(password)
+
+
+def _known(role: str) -> str:
+    if role not in ROLES:
+        raise ShoplaunchError("login_invalid", f"there is no role {role[:40]!r}")
+    return role

@@ -1,0 +1,28 @@
+"""QR codes that an app of the second factor reads: an SVG for pages, blocks for terminals."""
+
+from __future__ import annotations
+
+import segno
+
+#: Readers want so many empty modules around.
+_BORDER = 4
+#: (upper module is dark, lower module is dark) -> a character of both.
+_BLOCKS = {(False, False): " ", (True, False): "▀", (False, True): "▄", (True, True): "█"}
+
+
+def svg(text: str) -> str:
+    """Return an SVG element, black on white in every theme; it has no style, which the pages' policy forbids."""
+    return _made(text).svg_inline(border=_BORDER, dark="#000", light="#fff", omitsize=True, svgclass=None)
+
+
+def blocks(text: str) -> list[str]:
+    """Return lines of characters that are a QR code in black letters on white ground."""
+    rows = [[bool(module) for module in row] for row in _made(text).matrix_iter(border=_BORDER)]
+    if len(rows) % 2:
+        rows.append([False] * len(rows[0]))
+    pairs = zip(rows[::2], rows[1::2], strict=True)
+    return ["".join(_BLOCKS[both] for both in zip(upper, lower, strict=True)) for upper, lower in pairs]
+
+
+def _made(text: str) -> segno.QRCode:
+    return segno.make_qr(text, error="m")

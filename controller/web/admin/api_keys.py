@@ -1,0 +1,136 @@
+"""Keys of billing systems: listed, added with what each may do, renewed, revoked, and the trail of each."""
+
+from __future__ import annotations
+
+from flask import Blueprint, flash, make_response, redirect, request, url_for
+from flask_babel import lazy_gettext
+from werkzeug.wrappers import Response
+
+from controller import keys_of_billing
+from controller.db.api_keys import OPERATIONS, RATE, ApiKey
+from controller.web.admin import asking, view
+from controller.web.admin.session import page
+from controller.web.context import actor
+from controller.web.i18n import gettext
+from shared.errors import ShoplaunchError
+
+LAST = 50
+MAX_RATE = 1_000_000
+#: change -> (title, text, button) of its confirmation.
+CHANGES = {
+    "renew": (
+        lazy_gettext("Give the key %(name)s another secret?"),
+        lazy_gettext("What signs as %(name)s is refused until it has the new secret. Its services stay."),
+        lazy_gettext("Renew the key"),
+    ),
+    "revoke": (
+        lazy_gettext("Revoke the key %(name)s?"),
+        lazy_gettext(
+            "Nothing that %(name)s signs is taken any more, for good; its jobs go on. Another key may take its "
+            "services over afterwards: `shoplaunch key adopt NEW --of %(name)s`"
+        ),
+        lazy_gettext("Revoke the key"),
+    ),
+}
+
+
+def register(bp: Blueprint) -> None:
+    """Add the pages to `bp`."""
+    bp.add_url_rule("/keys", "keys", list_keys)
+    bp.add_url_rule("/keys/add", "ask_key", ask_key)
+    bp.add_url_rule("/keys/add", "add_key", add_key, methods=["POST"])
+    bp.add_url_rule("/key/<name>", "key", show)
+    bp.add_url_rule("/key/<name>/<any(renew, revoke):change>", "confirm_key", confirm)
+    bp.add_url_rule("/key/<name>/<any(renew, revoke):change>", "change_key", change_key, methods=["POST"])
+
+
+def list_keys() -> str:
+    """List the keys: what each may do, how often, when it was used last."""
+    return page("keys.html", "keys", keys=keys_of_billing.listed(actor()))
+
+
+def ask_key() -> Response:
+    """Show the form for a new key."""
+    return _add_form("", 200)
+
+
+def add_key() -> Response:
+    """Add the key and show its secret this once."""
+    problem, status = asking.own_password_problem()
+    if problem:
+        return _add_form(problem, status)
+    try:
+        key = _asked_for()
+        secret = keys_of_billing.add(actor(), key)
+    except ShoplaunchError as error:
+        return _add_form(*asking.problem_of(error))
+    return _show_secret(key.name, secret)
+
+
+def show(name: str) -> str:
+    """Show one key: what it may do, and what it did and was refused last."""
+    entries = view.of_audit(keys_of_billing.trail(actor(), name, LAST))
+    return page("key.html", "keys", key=keys_of_billing.get(actor(), name), entries=entries)
+
+
+def confirm(name: str, change: str) -> Response:
+    """Ask whether the key is to be renewed or revoked."""
+    return _confirm(name, change, "", 200)
+
+
+def change_key(name: str, change: str) -> Response:
+    """Renew the key and show its secret this once, or revoke it."""
+    problem, status = asking.own_password_problem()
+    if problem:
+        return _confirm(name, change, problem, status)
+    if change == "renew":
+        return _show_secret(name, keys_of_billing.renew(actor(), name))
+    keys_of_billing.revoke(actor(), name)
+    flash(gettext("The key %(name)s is revoked.", name=name))
+    return redirect(url_for("admin.key", name=name), 303)
+
+
+def _asked_for() -> ApiKey:
+    """Return the key the form describes. Raises ShoplaunchError `login_invalid`."""
+    text = request.form.get("rate", "").strip()
+    rate = int(text) if text.isascii() and text.isdigit() and len(text) < 9 else 0
+    if not 1 <= rate <= MAX_RATE:
+        raise ShoplaunchError("login_invalid", "a rate is a number of requests a minute")
+    name = request.form.get("name", "").strip()[:64]
+    return ApiKey(name, _limit("servers"), _limit("bundles"), _limit("operations"), rate)
+
+
+def _limit(field: str) -> tuple[str, ...] | None:
+    """Return what the key is limited to, None when it is not."""
+    if request.form.get(f"all_{field}"):
+        return None
+    known = set(request.form.getlist(field))
+    return tuple(sorted(known & set(OPERATIONS) if field == "operations" else known))
+
+
+def _show_secret(name: str, secret: str) -> Response:
+    return asking.shown_once(
+        gettext("The secret of the key %(name)s", name=name),
+        [(gettext("Key"), name), (gettext("Secret"), secret)],
+        gettext("The billing system signs its requests with it. Who has it orders in its name."),
+        back=url_for("admin.key", name=name),
+        section="keys",
+    )
+
+
+def _confirm(name: str, change: str, problem: str, status: int) -> Response:
+    if keys_of_billing.get(actor(), name).revoked_at is not None:
+        raise ShoplaunchError("key_unknown", f"the key {name[:80]!r} is revoked")
+    title, text, button = (str(words) % {"name": name} for words in CHANGES[change])
+    back = url_for("admin.key", name=name)
+    return asking.confirmation("keys", title, text, button, back, problem=problem, status=status)
+
+
+def _add_form(problem: str, status: int) -> Response:
+    chosen = {field: request.form.getlist(field) for field in ("servers", "bundles", "operations")}
+    first = request.method == "GET"
+    every = {field: first or bool(request.form.get(f"all_{field}")) for field in chosen}
+    given = {"name": request.form.get("name", "")[:64], "rate": request.form.get("rate", str(RATE))[:9]}
+    choices = {**keys_of_billing.choices(actor()), "operations": OPERATIONS}
+    values = {**given, "choices": choices, "chosen": chosen, "every": every, "problem": problem}
+    return make_response(page("key_add.html", "keys", **values), status)

@@ -1,0 +1,99 @@
+"""Somebody may always administer: no slip and no race leaves an installation without an administrator."""
+
+import threading
+from urllib.parse import quote_plus
+
+import pytest
+from click.testing import CliRunner
+
+from controller.access import operators
+from controller.access.actor import Actor
+from controller.cli import main
+from controller.config import load_config
+from controller.db import operators as rows
+from controller.db.engine import make_engine, transact
+from controller.db.migrate import upgrade
+from controller.installation import ensure_installation
+from shared.errors import ShoplaunchError
+from tests.attacks.table import attack
+from tests.support.people import People, prepare
+
+PASSWORD = "correct horse battery"
+
+
+def administrators(actor):
+    return [one.user for one in operators.listed(actor, 0.0) if one.role == "administer"]
+
+
+@pytest.fixture
+def actor(tmp_path, mariadb_server):
+    """Two administrators of an installation whose database lets many write at once."""
+    name, user, password = mariadb_server.new_database()
+    engine = make_engine(f"mysql://{user}:{quote_plus(password)}@localhost/{name}?unix_socket={mariadb_server.socket}")
+    upgrade(engine)
+    made = Actor("test", engine, lambda: None)
+    for name in ("nora", "omid"):
+        operators.add(made, name, PASSWORD)
+    yield made
+    engine.dispose()
+
+
+@attack("two administrators take the role from each other at the same instant", "the second is refused: one stays")
+@pytest.mark.parametrize("how", ["role", "remove"])
+def test_two_who_demote_each_other_leave_one(actor, how):
+    outcome = []
+
+    def other():
+        try:
+            operators.remove(actor, "nora") if how == "remove" else operators.set_role(actor, "nora", "look")
+        except ShoplaunchError as error:
+            outcome.append(error.code)
+        else:
+            outcome.append("done")
+
+    thread = threading.Thread(target=other)
+
+    def work(connection):
+        rows.set_role(connection, "omid", "look")
+        thread.start()
+        # It waits for this one, or is through meanwhile
+        thread.join(3)
+
+    transact(actor.engine, work)
+    thread.join(120)
+    assert outcome == ["in_use"]
+    assert administrators(actor) == ["nora"]
+
+
+@attack("the last administrator removes himself or takes his own role away", "it is refused, and the role stays")
+def test_the_last_administrator_stays(tmp_path):
+    environment = {"SHOPLAUNCH_HOME": str(tmp_path / "home")}
+    ensure_installation(load_config(environment))
+
+    def command(*words, code=0):
+        done = CliRunner().invoke(main, ["user", *words], env=environment)
+        assert done.exit_code == code, done.output
+        return done.output
+
+    command("add", "nora")
+    command("add", "omid", "--role", "operate")
+    for words in (("remove", "nora", "--yes"), ("role", "nora", "operate"), ("role", "nora", "look")):
+        assert "in_use" in command(*words, code=1)
+    command("role", "nora", "administer")
+    command("role", "omid", "administer")
+    command("remove", "nora", "--yes")
+
+
+@attack("the last administrator does the same by the pages", "it is refused and said why, in both languages")
+def test_the_last_administrator_stays_on_the_pages_too(tmp_path):
+    people = People(prepare(tmp_path / "prepared", nora="administer", omid="operate"), tmp_path / "home")
+    browser = people.signed_in("nora")
+    for change, more in (("remove", {}), ("role", {"role": "look"})):
+        answer = people.post(browser, f"/admin/operator/nora/{change}", **more)
+        assert answer.status_code == 409 and "the last who may administer" in answer.text
+    assert "آخرین کسی" in people.post(browser, "/admin/operator/nora/remove?lang=fa").text
+    assert people.roles() == {"nora": "administer", "omid": "operate"}
+    assert people.post(browser, "/admin/operator/omid/role", role="administer").status_code == 303
+    assert people.post(browser, "/admin/operator/nora/role", role="look").location == "/admin/jobs"
+    assert browser.get("/admin/operators").status_code == 403
+    people.close()
