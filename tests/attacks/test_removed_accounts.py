@@ -8,6 +8,7 @@ from pathlib import Path
 import pymysql
 import pytest
 
+from controller.panels.local import as_account, uids
 from tests.attacks.table import attack
 from tests.local_server import LocalServer
 
@@ -96,7 +97,9 @@ def test_a_process_that_shows_as_ended_is_ended(server, program):
     "Who removes it cannot be reached by it, and ends it.",
 )
 @pytest.mark.parametrize("signal", ["9", "19"])
-def test_a_process_that_fights_back_is_ended(server, program, signal):
+def test_a_process_that_fights_back_is_ended(server, program, monkeypatch, signal):
+    # Only stops a test that would hang
+    monkeypatch.setattr(as_account, "LONG_SECONDS", 60)
     account = server.new_account()
     process = program(account.user, FIGHTER, signal)
     panel = server.panel()
@@ -111,7 +114,9 @@ def test_a_process_that_fights_back_is_ended(server, program, signal):
     "A client leaves files, jobs of `at` or processes behind that are known by the number of the account alone.",
     "The number is given to no account again.",
 )
-def test_the_number_of_a_removed_account_is_nobodys(server):
+def test_the_number_of_a_removed_account_is_nobodys(server, monkeypatch):
+    # Whatever accounts others make meanwhile
+    monkeypatch.setattr(uids, "_highest", lambda highest=uids._highest() + 500: highest)
     numbers = []
     for _ in range(2):
         account = server.new_account()
