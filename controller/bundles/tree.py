@@ -22,6 +22,8 @@ Excluded = Callable[[bytes, bool], str | None]
 GIVEN = "given to this packing: the dump, the bundle itself"
 NO_CONTENT = "sockets and pipes: there is nothing in them to pack"
 DANGLING = "links to what is left out"
+#: Folders within folders: no shop has a fifth of it, and a walk goes only so deep.
+DEEPEST = 200
 _SHOWN_NAMES = 10
 _SHOWN_BYTES = 200
 
@@ -248,14 +250,14 @@ def _is_unnameable(path: bytes) -> bool:
         check_path(path)
     except (UnicodeDecodeError, ShoplaunchError):
         return True
-    return False
+    return path.count(b"/") >= DEEPEST
 
 
 def _unnameable(paths: Sequence[bytes]) -> ShoplaunchError:
     """Return the refusal of names, each with the option that leaves it out."""
     named = [f"{_shown(path)} (--leave-out '{_fitting(path)}')" for path in paths[:_SHOWN_NAMES]]
     more = [f"{len(paths) - _SHOWN_NAMES} more"] if len(paths) > _SHOWN_NAMES else []
-    reason = "not UTF-8, or with a control character or backslash, or too long"
+    reason = "not UTF-8, or with a control character or backslash, or too long or deep"
     return ShoplaunchError("tree_name_encoding", f"{reason}: {', '.join([*named, *more])}")
 
 

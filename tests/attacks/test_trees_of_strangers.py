@@ -1,0 +1,48 @@
+"""A template's tree of whatever shape is walked to an end in a result or an error of the catalogue."""
+
+import os
+import subprocess
+
+import pytest
+
+from controller.bundles.tree import DEEPEST, Tree
+from shared.errors import ShoplaunchError
+from tests.attacks.table import attack
+
+NOTHING_LEFT_OUT = lambda _path, _is_folder: None  # noqa: E731
+
+
+@pytest.fixture
+def root(tmp_path):
+    """A folder that may hold what no ordinary removal comes to the end of."""
+    folder = tmp_path / "template"
+    folder.mkdir()
+    yield folder
+    subprocess.run(["rm", "-rf", str(folder)], check=True)
+
+
+def deepened(root, depth):
+    """Make `depth` folders within one another below `root`."""
+    place = os.open(root, os.O_RDONLY)
+    for _ in range(depth):
+        os.mkdir("d", dir_fd=place)
+        inner = os.open("d", os.O_RDONLY, dir_fd=place)
+        os.close(place)
+        place = inner
+    os.close(place)
+
+
+@attack("A template holds folders within folders, deeper than a program's stack or the system's paths",
+        "it is refused by name, with the option that leaves the folder out")  # fmt: skip
+@pytest.mark.parametrize("depth", [DEEPEST + 1, 1500, 5000])
+def test_a_tree_deeper_than_any_shop_is_refused(root, depth):
+    deepened(root, depth)
+    with pytest.raises(ShoplaunchError) as problem:
+        list(Tree(root).entries(NOTHING_LEFT_OUT))
+    assert problem.value.code == "tree_name_encoding"
+    assert "--leave-out" in problem.value.message
+
+
+def test_a_tree_as_deep_as_is_allowed_is_walked(root):
+    deepened(root, DEEPEST)
+    assert len(list(Tree(root).entries(NOTHING_LEFT_OUT))) == DEEPEST
