@@ -7,14 +7,12 @@ import pytest
 from werkzeug.exceptions import HTTPException
 
 from controller import installation
-from controller.access import operators
-from controller.access.actor import command_line
 from controller.config import load_config
 from controller.jobs.holding import holding_page
 from controller.web import labels
 from controller.web.app import create_app
 from controller.web.i18n import COOKIE
-from tests.browser import access_states  # noqa: F401 - it registers its states
+from tests.browser import client_states  # noqa: F401 - it registers its states
 from tests.browser.axe import barriers
 from tests.browser.chrome import chrome
 from tests.browser.states import JOBS, LOOKER, STATES
@@ -54,7 +52,7 @@ def sites(site, empty_site):
     for one in (site, empty_site):
         config = load_config(one.environment)
         installation.set_operator(config, LOOKER, PASSWORD)
-        operators.set_role(command_line(config), LOOKER, "look")
+        installation.set_role(config, LOOKER, "look")
     return {False: site, True: empty_site}
 
 
@@ -127,7 +125,7 @@ def test_nothing_in_the_page_of_a_shop_that_opens_soon_keeps_anybody_out(driver,
 def test_every_page_has_its_state_here(application):
     pages = {rule.endpoint for rule in application.url_map.iter_rules() if "GET" in rule.methods}
     tried = {state.endpoint for state in STATES.values()}
-    assert pages - set(NO_PAGES) - tried == set(), "a page without its state in tests/browser/states.py"
+    assert pages - set(NO_PAGES) - tried == set(), "a page without its state in tests/browser/*states.py"
     assert set(NO_PAGES) <= pages
     assert set(labels.STATES) <= set(JOBS), "a job's state without a job here"
 
