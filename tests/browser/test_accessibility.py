@@ -7,12 +7,14 @@ import pytest
 from werkzeug.exceptions import HTTPException
 
 from controller import installation
+from controller.access import operators
+from controller.access.actor import command_line
 from controller.config import load_config
 from controller.jobs.holding import holding_page
 from controller.web import labels
 from controller.web.app import create_app
 from controller.web.i18n import COOKIE
-from tests.browser import client_states  # noqa: F401 - it registers its states
+from tests.browser import access_states, client_states  # noqa: F401 - they register their states
 from tests.browser.axe import barriers
 from tests.browser.chrome import chrome
 from tests.browser.states import JOBS, LOOKER, STATES
@@ -52,7 +54,7 @@ def sites(site, empty_site):
     for one in (site, empty_site):
         config = load_config(one.environment)
         installation.set_operator(config, LOOKER, PASSWORD)
-        installation.set_role(config, LOOKER, "look")
+        operators.set_role(command_line(config), LOOKER, "look")
     return {False: site, True: empty_site}
 
 
