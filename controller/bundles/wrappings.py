@@ -16,7 +16,7 @@ from urllib.parse import quote, quote_plus, unquote_to_bytes
 Encode = Callable[[bytes], bytes]
 
 _BASE64 = re.compile(rb"[A-Za-z0-9+/]{8,}={0,2}\Z")
-_BASE64_OTHER = re.compile(rb"[A-Za-z0-9+/_\-\r\n]{12,}={0,2}\s*\Z")
+_BASE64_OTHER = re.compile(rb"[A-Za-z0-9+/_\-\r\n]{12,}+={0,2}+\s*+\Z")
 _URL_STRUCTURE = re.compile(rb"(?:[saOCS]%3[Aa][0-9+]+%3[Aa]|%7[Bb]|%5[Bb]|%22)")
 _PACKED = (b"\x1f\x8b", b"\x78\x01", b"\x78\x9c", b"\x78\xda", b"\x78\x5e")
 #: What is looked at of a compressed value.

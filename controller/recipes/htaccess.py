@@ -43,7 +43,7 @@ _PLAIN_REFERER = re.compile(
 )
 _UPGRADE = re.compile(rb"upgrade-insecure-requests\s*;?\s*", re.IGNORECASE)
 _OUTSIDE = re.compile(
-    rb"^\s*(?:AuthUserFile|AuthGroupFile|php_value\s+auto_prepend_file)\s", re.MULTILINE | re.IGNORECASE
+    rb"^[^\S\n]*+(?:AuthUserFile|AuthGroupFile|php_value\s+auto_prepend_file)\s", re.MULTILINE | re.IGNORECASE
 )
 #: Where rules of a web server, or of robots.txt, name a path of the domain: what stands before it.
 _BEFORE_PATH = (

@@ -26,7 +26,7 @@ _PASSWORD = re.compile(
     rb"\s*(?:Auth(?:Type|Name|UserFile|GroupFile|Basic\w*|Digest\w*)|Require\s+(?:valid-user|user|group)|Satisfy)\b",
     re.IGNORECASE,
 )
-_ASKS_PASSWORD = re.compile(rb"^\s*AuthType\s+(?!None\b)", re.IGNORECASE | re.MULTILINE)
+_ASKS_PASSWORD = re.compile(rb"^[^\S\n]*+AuthType\s+(?!None\b)", re.IGNORECASE | re.MULTILINE)
 _ADDRESS = re.compile(
     rb"\s*(?:Order\s+\S+|(?:Deny|Allow)\s+from\s|Require\s+(?:not\s+)?(?:ip|host|local|all)\b)", re.IGNORECASE
 )

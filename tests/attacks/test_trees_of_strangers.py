@@ -1,11 +1,13 @@
-"""A template's tree of whatever shape is walked to an end in a result or an error of the catalogue."""
+"""A template's tree is walked, and its texts are looked through, to an end, whatever their shape."""
 
 import os
 import subprocess
 
 import pytest
 
+from controller.bundles import wrappings
 from controller.bundles.tree import DEEPEST, Tree
+from controller.recipes import htaccess, living, wordpress_facts
 from shared.errors import ShoplaunchError
 from tests.attacks.table import attack
 
@@ -46,3 +48,21 @@ def test_a_tree_deeper_than_any_shop_is_refused(root, depth):
 def test_a_tree_as_deep_as_is_allowed_is_walked(root):
     deepened(root, DEEPEST)
     assert len(list(Tree(root).entries(NOTHING_LEFT_OUT))) == DEEPEST
+
+
+MEGABYTES = 4_000_000
+LOOKS = {
+    "files outside in .htaccess": htaccess.names_outside,
+    "passwords in .htaccess": living._ASKS_PASSWORD.search,
+    "a version": wordpress_facts._VERSION.search,
+    "the least PHP": wordpress_facts._PHP.search,
+    "base64 in lines": lambda text: wrappings.base64_other(text + b"!"),
+}
+
+
+@attack("A text of a template is such that a look at it takes the square of its length in steps, for days",
+        "each of its bytes is looked at a few times")  # fmt: skip
+@pytest.mark.parametrize("piece", [b"\n", b" ", b" \n", b"\r\n"])
+@pytest.mark.parametrize("look", LOOKS)
+def test_looking_through_a_text_takes_no_longer_than_reading_it(look, piece):
+    assert not LOOKS[look](piece * (MEGABYTES // len(piece)))
