@@ -14,6 +14,8 @@ _TOKEN = re.compile(
     rb"(?P<skip>\s+|/\*.*?(?:\*/|\Z)|(?://|\#(?!\[))(?:(?!\?>)[^\n])*|\?>.*?(?:<\?(?:php|=)|\Z))"
     rb"|(?P<text>'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\")"
     rb"|<<<[ \t]*[\"']?(?P<label>[A-Za-z_]\w*)[\"']?\r?\n.*?^[ \t]*(?P=label)\b"
+    # What is not closed goes on to the end: looked for from each beginning, it would take the square of the time
+    rb"|(?:['\"]|<<<[ \t]*[\"']?[A-Za-z_]\w*[\"']?\r?\n).*+"
     rb"|\$?[A-Za-z_\\\x80-\xff][\w\\\x80-\xff]*|->|::|=>|==+|.",
     re.DOTALL | re.MULTILINE | re.IGNORECASE,
 )

@@ -43,6 +43,8 @@ _DOUBLE_ESCAPES = {
     b"e": b"\x1b",
 }
 _MAX_DEPTH = 64
+#: More than a number of PHP's keeps.
+_MOST_DIGITS = 400
 
 
 def read_returned(data: bytes, shown: str, elsewhere: Container[bytes] = frozenset()) -> Literal:
@@ -184,6 +186,8 @@ class _Reader:
             return self._array(b"]", depth)
         found = self.takes(_NUMBER)
         if found:
+            if len(found.group()) > _MOST_DIGITS:
+                raise self.problem(f"a number of {len(found.group())} digits")
             return float(found.group()) if b"." in found.group() else int(found.group())
         word = self.word()
         if word == b"array" and self._mark(b"("):

@@ -7,7 +7,7 @@ import pytest
 
 from controller.bundles import wrappings
 from controller.bundles.tree import DEEPEST, Tree
-from controller.recipes import htaccess, living, wordpress_facts
+from controller.recipes import htaccess, living, php_definitions, php_literal, wordpress_facts
 from shared.errors import ShoplaunchError
 from tests.attacks.table import attack
 
@@ -52,6 +52,7 @@ def test_a_tree_as_deep_as_is_allowed_is_walked(root):
 
 MEGABYTES = 4_000_000
 LOOKS = {
+    "PHP's definitions": lambda text: list(php_definitions.definitions(b"<?php " + text, "wp-config.php")),
     "files outside in .htaccess": htaccess.names_outside,
     "passwords in .htaccess": living._ASKS_PASSWORD.search,
     "a version": wordpress_facts._VERSION.search,
@@ -62,7 +63,16 @@ LOOKS = {
 
 @attack("A text of a template is such that a look at it takes the square of its length in steps, for days",
         "each of its bytes is looked at a few times")  # fmt: skip
-@pytest.mark.parametrize("piece", [b"\n", b" ", b" \n", b"\r\n"])
+@pytest.mark.parametrize("piece", [b"\n", b" ", b" \n", b"\r\n", b'\\"', b"\\'", b"<<<A\n"])
 @pytest.mark.parametrize("look", LOOKS)
 def test_looking_through_a_text_takes_no_longer_than_reading_it(look, piece):
     assert not LOOKS[look](piece * (MEGABYTES // len(piece)))
+
+
+@attack("A template's settings hold a number of more digits than any program turns into one",
+        "they cannot be read, and it is said why")  # fmt: skip
+@pytest.mark.parametrize("number", [b"1" * 5000, b"-" + b"1" * 5000, b"1." + b"1" * 5000])
+def test_a_number_of_thousands_of_digits_is_told(number):
+    with pytest.raises(ShoplaunchError, match="digits") as problem:
+        php_literal.read_returned(b"<?php return ['a' => %b];" % number, "parameters.php")
+    assert problem.value.code == "config_unreadable"
