@@ -171,19 +171,20 @@ class Needles:
 
     def _present(self, data: bytes) -> tuple[_Spelling, ...]:
         """Return the spellings that occur in `data`, the longest first."""
+        # The pieces of one text are looked at one after the other
+        if self._last[0] is data:
+            return self._last[1]
         if not self.may_hold(data):
             return ()
-        # The pieces of one text are looked at one after the other
-        if self._last[0] is not data:
-            folded = data.lower()
-            found = [
-                one
-                for cores, known in self._known
-                if all(core in folded for core in cores)
-                for one in known
-                if one.text in (folded if one.any_case else data)
-            ]
-            self._last = (data, tuple(sorted(found, key=self._place_of)))
+        folded = data.lower()
+        found = [
+            one
+            for cores, known in self._known
+            if all(core in folded for core in cores)
+            for one in known
+            if one.text in (folded if one.any_case else data)
+        ]
+        self._last = (data, tuple(sorted(found, key=self._place_of)))
         return self._last[1]
 
 

@@ -21,7 +21,7 @@ _END = bytes(2 * _BLOCK)
 _HELD_BACK_BYTES = 256 * 1024
 #: What is compressed in one go: between two of them the threads wait for one another.
 _PIECE_BYTES = 256 * 1024
-_WAITING_PIECES = 8
+_WAITING_PIECES = 4
 #: Larger ones need another way of writing in a tar header.
 _LARGEST_NUMBER = 0o77777777777
 

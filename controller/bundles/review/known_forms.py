@@ -15,8 +15,9 @@ from controller.bundles.source import Table
 from controller.recipes import secret_forms
 from controller.recipes.secret_forms import Met
 
-#: Rows are looked through together: a row alone is too short to be worth a question of its own.
-_TOGETHER_BYTES = 256 * 1024
+#: Rows are looked through together: a row alone is too short to be worth a question of its own. All are in memory.
+_TOGETHER_BYTES = 64 * 1024
+_TOGETHER_ROWS = 250
 _BINARY_HEAD = 8192
 _SHORTEST = 12
 #: Code and documents of others that a package manager has put there; their tests hold keys made for them.
@@ -109,7 +110,7 @@ class KnownForms:
         self._waiting.append((table, self._numbers[table.name], row, cells))
         self._texts.append(text)
         self._bytes += len(text)
-        if self._bytes >= _TOGETHER_BYTES:
+        if self._bytes >= _TOGETHER_BYTES or len(self._texts) >= _TOGETHER_ROWS:
             self._look()
 
     def in_rows(self) -> list[Finding]:
