@@ -22,6 +22,7 @@ from controller.bundles.probe import probe_values
 from controller.bundles.progress import Progress
 from controller.bundles.review.decided_plan import decided, explained
 from controller.bundles.review.decisions import Decisions
+from controller.bundles.review.definitions import in_definitions
 from controller.bundles.review.locate import Template
 from controller.bundles.review.settle import Review, covered, settle
 from controller.bundles.scratch import Scratch, open_scratch
@@ -98,7 +99,8 @@ def pack(request: Request, make_plan: MakePlan, progress: Progress) -> Packed:
         _add_documents(bundle, plan, names, data)
         bundle.number()
         added = Variants(chosen, extra)
-        review = Review(Template(tree, source, plan), request.decisions, request.dump)
+        noticed = in_definitions(data.definitions, routines, plan.forbidden().values())
+        review = Review(Template(tree, source, plan), request.decisions, request.dump, noticed)
         return _finish(request, bundle, review, names, files, data, evidence, added, ahead, progress)
 
 
@@ -224,7 +226,7 @@ def _finish(
     path = bundle.assemble(_manifest(manifest, bundle))
     progress.phase("search for residue")
     hits = residue.hits(path, plan.forbidden(), ahead.misses)
-    if hits or plan.noticed():
+    if hits or plan.noticed() or review.noticed:
         settled = settle(review, path, hits)
         report = settled.report(report)
         manifest = manifest_of(bundle, plan, names, files, data, evidence, added, covered(report, plan.forbidden()))

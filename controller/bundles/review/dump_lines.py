@@ -10,8 +10,9 @@ from pathlib import Path
 
 from controller.bundles.dump_file import pieces
 from controller.bundles.residue import Searcher
-from controller.bundles.review.findings import NUMBER, Finding
-from controller.bundles.review.known_forms import form_of, forms_in
+from controller.bundles.review.findings import DEFINITION, NUMBER, Finding, masked
+from controller.bundles.review.known_forms import PREFIX, form_of, forms_in
+from controller.recipes import secret_forms
 
 _INSERT = re.compile(
     rb"\s*(?:INSERT|REPLACE)\s+(?:(?:DELAYED|LOW_PRIORITY|IGNORE)\s+)*(?:INTO\s+)?[`\"]?([^`\"\s(]+)", re.IGNORECASE
@@ -20,8 +21,12 @@ _INSERT = re.compile(
 
 def with_dump_lines(dump: Path | None, findings: Sequence[Finding], needles: Mapping[str, bytes]) -> list[Finding]:
     """Return the findings with the line of `dump` in which each row stands, where that can be found out."""
+    if dump is None:
+        return list(findings)
+    if any(one.place.part.startswith(DEFINITION) for one in findings):
+        findings = _with_definitions(dump, findings)
     wanted = [one for one in findings if one.place.key]
-    if dump is None or not wanted:
+    if not wanted:
         return list(findings)
     lines = _lines(dump, wanted, {one.what: needles[one.what] for one in wanted if one.what in needles})
     return [replace(one, dump_line=_of(one, lines)) if one.place.key else one for one in findings]
@@ -48,6 +53,24 @@ def _lines(dump: Path, wanted: Sequence[Finding], needles: Mapping[str, bytes]) 
                 for label in [*searcher.found_in(line, True), *(forms_in(line) if by_form else ())]:
                     found[(label, table.decode())].append((number, line))
     return found
+
+
+def _with_definitions(dump: Path, findings: Sequence[Finding]) -> list[Finding]:
+    """Return the findings of definitions with the first line outside of rows that holds such a secret."""
+    found: dict[tuple[str, str], int] = {}
+    number, rest, is_row = 0, b"", False
+    for piece in (*pieces(dump), b"\n"):
+        *whole, rest = (rest + piece).split(b"\n")
+        for line in whole:
+            number += 1
+            is_row = is_row or _INSERT.match(line) is not None
+            for one in () if is_row or not secret_forms.may_hold(line) else secret_forms.met(line):
+                found.setdefault((f"{PREFIX}{one.label}", masked(one.value)), number)
+            is_row = is_row and not line.rstrip().endswith(b";")
+    return [
+        replace(one, dump_line=found.get((one.what, one.shown), 0)) if one.place.part.startswith(DEFINITION) else one
+        for one in findings
+    ]
 
 
 def _of(finding: Finding, lines: _Lines) -> int:

@@ -14,6 +14,8 @@ from shared.errors import ShoplaunchError
 SECRET, SUSPECTED, CREDENTIAL, DOMAIN, PATH = "secret", "suspected secret", "credential", "domain", "path"
 #: A table that may be of people: found by its columns, and decided about as a whole.
 PEOPLE = "personal data"
+#: How places within the database's definitions begin.
+DEFINITION = "the definition of "
 #: The key of a row in a table without one: its number in the table's order.
 NUMBER = "row"
 #: Shown of a secret: one character in eight of both its ends, two at most, and nothing of one that would be guessed.

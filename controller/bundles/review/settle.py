@@ -25,11 +25,15 @@ _HEAD_BYTES = 64
 
 @dataclass(frozen=True)
 class Review:
-    """What weighing takes: the template, the decisions about it, and the dump it came from, if it did."""
+    """What weighing takes: the template, the decisions about it, and the dump it came from, if it did.
+
+    `noticed` is what was found besides that which the plan has noticed.
+    """
 
     template: Template
     decisions: Decisions | None = None
     dump: Path | None = None
+    noticed: Sequence[Finding] = ()
 
 
 @dataclass
@@ -73,7 +77,7 @@ def settle(review: Review, bundle: Path, hits: Sequence[Hit]) -> Settled:
     met = residue.hits(bundle, used) if used else []
     by_fragment = {name: [replace(hit) for hit in met if hit.label == name] for name in fragments}
     found = [_plain(one) for one in locator.findings(hits, by_fragment)]
-    found += [one for one in plan.noticed() if one not in found]
+    found += [one for one in (*plan.noticed(), *review.noticed) if one not in found]
     settled, left = _weighed(review, list(dict.fromkeys(found)), needles, kinds)
     if left:
         unused = settled.report(plan.report()).get("decisions_without_effect", [])

@@ -51,6 +51,28 @@ INSERT INTO children VALUES (1,1),(2,2),(3,NULL);
 """
 
 
+def test_keys_that_tables_views_and_functions_are_made_with_are_found_and_have_to_be_changed_there(packing):
+    keys = {
+        name: "sk_" + f"live_{name}Q8w3Er7Ty2Ui9Op4" for name in ("default", "comment", "column", "view", "function")
+    }
+    found = findings_of(
+        packing,
+        f"""CREATE TABLE defaults (
+  id int NOT NULL COMMENT '{keys["column"]}',
+  api varchar(90) NOT NULL DEFAULT '{keys["default"]}', PRIMARY KEY (id)) COMMENT='{keys["comment"]}';
+INSERT INTO defaults VALUES (1,'none');
+CREATE VIEW seen AS SELECT id, '{keys["view"]}' AS api FROM defaults;
+CREATE FUNCTION api() RETURNS varchar(90) DETERMINISTIC RETURN '{keys["function"]}';
+""",
+    )
+    assert sorted((one.place.part.removeprefix("the definition of "), one.dump_line) for one in found) == [
+        ("the function api", 6), ("the table defaults", 3), ("the table defaults, column api", 3),
+        ("the table defaults, column id", 2), ("the view seen", 5),
+    ]  # fmt: skip
+    assert all(one.proven and files.choices_of(one) == () for one in found)
+    assert not any(key in one.sentence() for one in found for key in keys.values())
+
+
 def test_a_row_that_others_refer_to_is_not_removed_without_them(packing):
     message = refused(packing, PARENTS, decided(findings_of(packing, PARENTS), "remove"))
     assert "parents" in message and "children" in message and "blank" in message
