@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 VERSION_FILE = "wp-includes/version.php"
-_VERSION = re.compile(rb"^[^\S\n]*+\$wp_version\s*=\s*'([0-9]+(?:\.[0-9]+)*)(?:[-+][^']*)?'", re.MULTILINE)
+_VERSION = re.compile(rb"^[^\S\n]*+\$wp_version\s*=\s*'([0-9]{1,9}(?:\.[0-9]{1,9})*)(?:[-+][^']*)?'", re.MULTILINE)
 _PHP = re.compile(rb"^[^\S\n]*+\$required_php_version\s*=\s*'([0-9.]+)'", re.MULTILINE)
 
 

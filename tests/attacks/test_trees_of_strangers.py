@@ -6,6 +6,7 @@ import subprocess
 import pytest
 
 from controller.bundles import wrappings
+from controller.bundles.rewrite.embedded_strings import embedded_strings
 from controller.bundles.tree import DEEPEST, Tree
 from controller.recipes import htaccess, living, php_definitions, php_literal, wordpress_facts
 from shared.errors import ShoplaunchError
@@ -52,6 +53,7 @@ def test_a_tree_as_deep_as_is_allowed_is_walked(root):
 
 MEGABYTES = 4_000_000
 LOOKS = {
+    "serialized strings in text": lambda text: list(embedded_strings(text)),
     "PHP's definitions": lambda text: list(php_definitions.definitions(b"<?php " + text, "wp-config.php")),
     "files outside in .htaccess": htaccess.names_outside,
     "passwords in .htaccess": living._ASKS_PASSWORD.search,
@@ -63,10 +65,17 @@ LOOKS = {
 
 @attack("A text of a template is such that a look at it takes the square of its length in steps, for days",
         "each of its bytes is looked at a few times")  # fmt: skip
-@pytest.mark.parametrize("piece", [b"\n", b" ", b" \n", b"\r\n", b'\\"', b"\\'", b"<<<A\n"])
+@pytest.mark.parametrize("piece", [b"\n", b" ", b" \n", b"\r\n", b'\\"', b"\\'", b"<<<A\n", b's:5:\\"', b"s:5:&quot;"])
 @pytest.mark.parametrize("look", LOOKS)
 def test_looking_through_a_text_takes_no_longer_than_reading_it(look, piece):
     assert not LOOKS[look](piece * (MEGABYTES // len(piece)))
+
+
+def test_a_version_of_thousands_of_digits_is_no_version(tmp_path):
+    file = tmp_path / wordpress_facts.VERSION_FILE
+    file.parent.mkdir(parents=True)
+    file.write_bytes(b"<?php\n$wp_version = '%b';\n" % (b"6" * 5000))
+    assert wordpress_facts.find_version(tmp_path) is None
 
 
 @attack("A template's settings hold a number of more digits than any program turns into one",

@@ -35,9 +35,10 @@ class Embedded:
 
 def embedded_strings(data: bytes) -> Iterator[Embedded]:
     """Yield the serialized strings in `data` whose quotes are encoded, from left to right."""
+    closings: dict[tuple[bytes, bool], re.Match[bytes] | None] = {}
     for head in _HEAD.finditer(data):
         colon, quote = head.group("colon"), head.group("quote")
-        closing = re.compile(re.escape(quote) + (b";" if colon == b":" else rb"%3[Bb]")).search(data, head.end())
+        closing = _closing(closings, data, head)
         if closing is None:
             continue
         body = data[head.end() : closing.start()]
@@ -50,6 +51,21 @@ def embedded_strings(data: bytes) -> Iterator[Embedded]:
         yield Embedded(
             head.start(), closing.end(), b"s" + colon, colon + quote, body, closing.group(), wrapped
         )  # fmt: skip
+
+
+def _closing(
+    known: dict[tuple[bytes, bool], re.Match[bytes] | None], data: bytes, head: re.Match[bytes]
+) -> re.Match[bytes] | None:
+    """Return the first end of a string behind `head`, None where there is none.
+
+    `known` holds what was found for the heads before: their ends are this one's, too, unless it stands behind them.
+    """
+    kind = (head.group("quote"), head.group("colon") == b":")
+    found = known.get(kind)
+    if kind not in known or (found is not None and found.start() < head.end()):
+        pattern = re.escape(kind[0]) + (b";" if kind[1] else rb"%3[Bb]")
+        found = known[kind] = re.compile(pattern).search(data, head.end())
+    return found
 
 
 def _meaning(quote: bytes, body: bytes) -> Wrapped | None:
