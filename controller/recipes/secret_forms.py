@@ -128,6 +128,8 @@ _OF_KEYS = bytes(ord("a") if chr(one) in string.ascii_letters + string.digits + 
 _RUN = re.compile(rb"[0-9A-Za-z+/]{26,}={0,2}")
 _HEX = re.compile(rb"(?:[0-9a-f]{2})+|(?:[0-9A-F]{2})+")
 _ALIGNMENTS = 4
+#: So many times base64 or hexadecimal is taken off: settings of settings are twice in it.
+_DEEPEST = 3
 
 
 @dataclass(frozen=True)
@@ -158,11 +160,20 @@ def met(data: bytes, care: str = WRAPPED) -> list[Met]:
         if any(start < last and first < end for first, last in taken):
             continue
         for inner, _ in _unwrapped(data[start:end]):
-            inside = next(iter(_plain(inner)), None)
+            inside = _first_in(inner, _DEEPEST - 1)
             if inside is not None:
                 found.append(Met(inside.label, start, end, inside.value))
                 break
     return sorted(found, key=lambda one: one.start)
+
+
+def _first_in(data: bytes, depth: int) -> Met | None:
+    """Return a secret in what a run means, maybe `depth` times wrapped once more."""
+    found = next(iter(_plain(data)), None)
+    if found is not None or not depth or not has_run(data):
+        return found
+    wrapped = (inner for start, end in _runs(data, depth) for inner, _ in _unwrapped(data[start:end]))
+    return next((inside for inner in wrapped if (inside := _first_in(inner, depth - 1)) is not None), None)
 
 
 def without(data: bytes, label: str, text: bytes) -> bytes:
@@ -209,14 +220,19 @@ def _is_example(value: bytes) -> bool:
     return sha256(_BARE.sub(b"", value)).hexdigest() in PUBLISHED
 
 
-def _runs(data: bytes) -> Iterator[tuple[int, int]]:
+def _runs(data: bytes, depth: int = _DEEPEST) -> Iterator[tuple[int, int]]:
     """Yield the runs of base64 or hexadecimal in which something may be a secret."""
     for hit in _RUN.finditer(data):
         # Words and paths of words
         if hit.group().replace(b"/", b"").isalpha():
             continue
-        if any(_has_anchor(inner) for inner, _ in _unwrapped(hit.group())):
+        if any(_may_mean_one(inner, depth - 1) for inner, _ in _unwrapped(hit.group())):
             yield hit.span()
+
+
+def _may_mean_one(inner: bytes, depth: int) -> bool:
+    # What a picture means has no such run in it
+    return _has_anchor(inner) or (depth > 0 and has_run(inner) and next(_runs(inner, depth), None) is not None)
 
 
 def _has_anchor(data: bytes) -> bool:

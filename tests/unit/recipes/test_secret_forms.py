@@ -1,5 +1,6 @@
 """Secrets are known by their form alone, in whatever they are written, and nothing else is taken for one."""
 
+import base64
 import re
 from hashlib import sha256
 
@@ -20,6 +21,29 @@ def test_a_secret_is_known_in_whatever_it_is_written_and_can_be_taken_out(label,
     left = secret_forms.without(written, label, b"")
     assert secret_forms.met(left) == [] and len(left) < len(written)
     assert secret_forms.without(written, "key of nobody", b"") is written
+
+
+@pytest.mark.parametrize("ways", [("base64", "base64"), ("hex", "base64"), ("base64", "hex"), ("base64",) * 3])
+def test_a_secret_wrapped_several_times_is_known_and_can_be_taken_out(ways):
+    label, written = "key of Stripe", FORMS["key of Stripe"].encode()
+    for way in ways:
+        written = base64.b64encode(b"k=" + written) if way == "base64" else written.hex().encode()
+    data = b's:3:"a";' + written + b";"
+    assert secret_forms.may_hold(data) and [one.label for one in secret_forms.met(data)] == [label]
+    left = secret_forms.without(data, label, b"")
+    assert secret_forms.met(left) == [] and left.startswith(b's:3:"a";')
+
+
+def test_what_is_wrapped_without_end_is_not_taken_off_without_end(monkeypatch):
+    asked = []
+    real = secret_forms._unwrapped
+    monkeypatch.setattr(secret_forms, "_unwrapped", lambda run: asked.append(len(run)) or real(run))
+    written = b"nothing that is a secret 0123456789" * 3
+    for _ in range(9):
+        written = base64.b64encode(written)
+    assert not secret_forms.may_hold(written)
+    assert len(asked) == 3
+    assert secret_forms.met(written) == []
 
 
 def test_words_alone_are_passed_over_at_once():
