@@ -80,6 +80,12 @@ class Site:
                     raise AssertionError(self.log()) from None
                 time.sleep(0.1)
 
+    def worker_process(self):
+        """Return the number of the process that answers."""
+        own = self._server.pid
+        (found,) = Path(f"/proc/{own}/task/{own}/children").read_text().split()
+        return int(found)
+
     def log(self):
         """Return what the server wrote."""
         return (self.home / "gunicorn.log").read_text()

@@ -1,10 +1,13 @@
 """Whoever sends slowly, or never closes, holds no thread of the web server: it answers all others."""
 
+import collections
 import contextlib
 import json
+import resource
 import socket
 import time
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import requests
@@ -45,9 +48,11 @@ PARTS = {
 def open_to(site, count, part):
     """So many connections have sent `part` and nothing more."""
     with contextlib.ExitStack() as stack:
-        found = [stack.enter_context(socket.create_connection(("127.0.0.1", site.port), SECONDS)) for _ in range(count)]
-        for connection in found:
+        found = []
+        for _ in range(count):
+            connection = stack.enter_context(socket.create_connection(("127.0.0.1", site.port), SECONDS))
             connection.sendall(part.replace(b"%d", b"%d" % time.time(), 1))
+            found.append(connection)
         yield found
 
 
@@ -83,6 +88,84 @@ def test_connections_that_are_never_closed_hold_nothing_up(site):
         assert requests.get(site.url + "/healthz", timeout=SECONDS).status_code == 200
         for connection in found:
             assert b" 200 " in connection.recv(65536)
+
+
+#: More than a server accepts at once.
+MANY = 1200
+KEPT = {
+    "after an answer": b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n",
+    "before a request": b"",
+    "in the middle of one": PARTS["half a line"],
+}
+
+
+@contextlib.contextmanager
+def more_files(count):
+    """This process may open so many files."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(count, hard)), hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+@attack(
+    "an account of the controller's machine opens more connections than are accepted, and keeps them",
+    "those that have waited longest are closed, and everybody else is answered",
+)
+@pytest.mark.parametrize("first", KEPT.values(), ids=KEPT)
+def test_connections_that_are_kept_keep_nobody_out(site, first):
+    with more_files(2 * MANY), open_to(site, MANY, first):
+        time.sleep(1)
+        for _ in range(3):
+            assert requests.get(site.url + "/healthz", timeout=SECONDS).status_code == 200
+
+
+@attack(
+    "connections of every kind are opened until the process may open no more files",
+    "the oldest make room, and the web server goes on",
+)
+def test_a_process_without_files_left_goes_on(site):
+    number = site.worker_process()
+    before = resource.prlimit(number, resource.RLIMIT_NOFILE)
+    resource.prlimit(number, resource.RLIMIT_NOFILE, (120, before[1]))
+    try:
+        with more_files(2 * MANY), contextlib.ExitStack() as stack:
+            for first in (*KEPT.values(), b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"):
+                stack.enter_context(open_to(site, 150, first))
+            time.sleep(1)
+            assert requests.get(site.url + "/healthz", timeout=SECONDS).status_code == 200
+    finally:
+        resource.prlimit(number, resource.RLIMIT_NOFILE, before)
+    assert site.worker_process() == number
+
+
+def dripping(site, count):
+    """Open so many connections one after the other; the last of them send a byte each time."""
+    found = collections.deque(maxlen=150)
+    for _ in range(count):
+        with contextlib.suppress(OSError):
+            found.append(socket.create_connection(("127.0.0.1", site.port), SECONDS))
+            found[-1].sendall(b"GET /h")
+        for one in found:
+            with contextlib.suppress(OSError):
+                one.send(b"a")
+    for one in found:
+        one.close()
+
+
+@attack(
+    "more connections than are kept send on while the oldest are given up",
+    "what came from those that are gone is nobody's, and the process goes on",
+)
+def test_who_is_given_up_while_sending_ends_no_process(site):
+    number = site.worker_process()
+    with more_files(2 * MANY), ThreadPoolExecutor(6) as pool:
+        for done in [pool.submit(dripping, site, 500) for _ in range(6)]:
+            done.result(6 * SECONDS)
+    assert requests.get(site.url + "/healthz", timeout=SECONDS).status_code == 200
+    assert site.worker_process() == number, site.log()[-3000:]
 
 
 def test_a_request_that_comes_byte_by_byte_is_answered(site):

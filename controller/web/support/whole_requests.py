@@ -27,8 +27,12 @@ STEP_SECONDS = 30.0
 ANSWER_BYTES = 256 * 1024
 #: Of all requests that are not whole yet; beyond it the largest of them is given up.
 ALL_BYTES = 32 * 1024 * 1024
-#: Connections with requests that are not whole yet, or that end; beyond it the oldest is given up.
-ALL_CONNECTIONS = 500
+#: Connections with requests that are not whole yet, that end, or that wait for another request, of each so many; beyond
+#: it the oldest is given up. All of them together are fewer than a process may have, and than we accept.
+ALL_CONNECTIONS = 250
+#: What the system says that has no room for another connection.
+_NO_ROOM = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+_PAUSE_SECONDS = 0.05
 PIECE_BYTES = 64 * 1024
 _GO_ON = b"HTTP/1.1 100 Continue\r\n\r\n"
 
@@ -90,7 +94,9 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         try:
             connected, address = listener.accept()
         except OSError as problem:
-            if problem.errno not in (errno.EAGAIN, errno.ECONNABORTED, errno.EWOULDBLOCK):
+            if problem.errno in _NO_ROOM:
+                self._make_room()
+            elif problem.errno not in (errno.EAGAIN, errno.ECONNABORTED, errno.EWOULDBLOCK):
                 raise
             return
         self.nr_conns += 1
@@ -101,6 +107,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         """See ThreadWorker.on_client_socket_readable: the next request on a connection that was kept."""
         if not isinstance(conn, Connection):
             super().on_client_socket_readable(conn, client)
+            return
+        if conn not in self.keepalived_conns:
             return
         self.poller.unregister(client)
         self.keepalived_conns.remove(conn)
@@ -118,6 +126,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             self._await(conn, left)
         else:
             super().finish_request(conn, fs)
+            if len(self.keepalived_conns) > ALL_CONNECTIONS:
+                self._part_from(self.keepalived_conns[0])
 
     def _keepalive_after(self, conn: Any, keepalive: bool) -> bool:
         """See ThreadWorker._keepalive_after; no thread waits for the rest of what was refused."""
@@ -131,6 +141,25 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             self._give_up(oldest)
         while self._ending and (oldest := next(iter(self._ending))).until <= time.monotonic():
             self._close(oldest)
+
+    def _make_room(self) -> None:
+        """Give up who has waited longest."""
+        if self.keepalived_conns:
+            self._part_from(self.keepalived_conns[0])
+        elif self._ending:
+            self._close(next(iter(self._ending)))
+        elif self._arriving:
+            self._give_up(next(iter(self._arriving)))
+        else:
+            # Threads are at all of them: nothing to do but not to ask again at once
+            time.sleep(_PAUSE_SECONDS)
+
+    def _part_from(self, conn: Any) -> None:
+        """Close a connection that waits for another request."""
+        self.keepalived_conns.remove(conn)
+        self.poller.unregister(conn.sock)
+        self.nr_conns -= 1
+        conn.close()
 
     def _await(self, conn: Connection, data: bytes = b"") -> None:
         """Wait until the next request is whole, of which `data` has arrived."""
@@ -147,6 +176,9 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             self._give_up(next(iter(self._arriving)))
 
     def _read(self, conn: Connection, _client: socket.socket) -> None:
+        if conn not in self._arriving:
+            # Given up since the system said that something came
+            return
         try:
             piece = conn.sock.recv(PIECE_BYTES)
         except (BlockingIOError, InterruptedError):
@@ -200,6 +232,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             self._close(next(iter(self._ending)))
 
     def _drain(self, conn: Connection, _client: socket.socket) -> None:
+        if conn not in self._ending:
+            return
         try:
             piece = conn.sock.recv(PIECE_BYTES)
         except (BlockingIOError, InterruptedError):
