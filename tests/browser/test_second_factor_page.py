@@ -1,6 +1,7 @@
 """The second factor in a real browser: a QR code that is read as by a camera, in each language, theme and size."""
 
 import base64
+import zlib
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -48,6 +49,27 @@ def picture(driver, element):
     return base64.b64decode(shot["data"])
 
 
+def colour(driver, element, modules):
+    """Return (red, green, blue) of the code on the screen, so many modules from its upper left corner."""
+    where = """
+        const box = arguments[0].querySelector("svg").getBoundingClientRect();
+        const module = box.width / arguments[0].querySelector("svg").viewBox.baseVal.width;
+        return [Math.round(box.x + arguments[1] * module), Math.round(box.y + arguments[1] * module)];
+    """
+    x, y = driver.execute_script(where, element, modules)
+    clip = {"x": x, "y": y, "width": 1, "height": 1, "scale": 1}
+    shot = driver.execute_cdp_cmd(
+        "Page.captureScreenshot", {"format": "png", "clip": clip, "captureBeyondViewport": True}
+    )
+    data, at, packed = base64.b64decode(shot["data"]), 8, b""
+    while at < len(data):
+        size, kind = int.from_bytes(data[at : at + 4], "big"), data[at + 4 : at + 8]
+        packed += data[at + 8 : at + 8 + size] if kind == b"IDAT" else b""
+        at += size + 12
+    # Of a picture's first pixel no filter changes anything
+    return tuple(zlib.decompress(packed)[1:4])
+
+
 def key_on(driver):
     """Return the key as a copy of the text on the page has it."""
     return driver.execute_script(
@@ -65,6 +87,8 @@ def test_an_app_reads_the_key_from_the_page(site, language, theme, width):
         driver.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
         sign_in(site, driver)
         code = ask(driver, site, language)
+        # Apps read no other: white where nothing is, black in the middle of the corner's mark
+        assert (colour(driver, code, 2), colour(driver, code, 7.5)) == ((255, 255, 255), (0, 0, 0))
         address = read_image(picture(driver, code), "png")
         key = key_on(driver)
         assert address == totp.address(key, OPERATOR, "127.0.0.1")
