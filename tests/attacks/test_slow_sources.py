@@ -13,8 +13,8 @@ from shared.errors import ShoplaunchError
 from tests.attacks.table import attack
 from tests.bundle_server import BundleServer
 
-#: In the tests a second is what a minute is elsewhere, and enough is a megabyte a second.
-GRACE, RATE = 1.0, 1_000_000
+#: In the tests two seconds are what a minute is elsewhere, and enough is a megabyte a second.
+GRACE, RATE = 2.0, 1_000_000
 SIZE = 30_000_000
 #: How much a source sends at once at first, and then per tenth of a second.
 HABITS = {
@@ -81,11 +81,12 @@ def test_a_source_that_is_too_slow_is_given_up_and_what_came_is_kept(quick, serv
     assert given_up.value.code == "bundle_slow" and given_up.value.retryable
     (part,) = tmp_path.glob("fetched.*.part")
     came = part.stat().st_size
-    assert 0 < came < SIZE / 2 and str(came) in given_up.value.message
+    assert came < SIZE / 2 and f" {came} of " in given_up.value.message
     server.fast, before = True, len(server.asked)
     fetch(pinned, str(target), Door(), sleep=lambda _seconds: None)
     assert target.read_bytes() == content
-    assert server.asked[before] == f"bytes={came}-"
+    # A machine that is busy may have let nothing through
+    assert server.asked[before] == (f"bytes={came}-" if came else None)
 
 
 @attack("an operator's own limit makes downloads slow", "the controller says so, and its agents wait for it")
