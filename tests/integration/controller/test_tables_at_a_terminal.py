@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from controller.cli import main
-from controller.db import refused_orders
+from controller.db import refused_orders, sessions
 from controller.db.engine import transact
 from shared.job import AGENT_FILE, LAUNCHER_FILE
 from tests.agent_box import sample_members, write_bundle
@@ -36,6 +36,7 @@ SHOWING = {
     "key list": [],
     "key trail": ["billing"],
     "user list": [],
+    "user sessions": [OPERATOR],
     "refused list": ["--all"],
     "skeleton status": ["web-1"],
     "doctor": [],
@@ -81,6 +82,8 @@ def house(tmp_path_factory):
         ["key", "add", "another-key-with-a-long-name", "--server", "web-1", "--bundle", "boutique", "--may", "retry"],
     ):
         run(made, words)
+    address = "2001:db8:85a3:8d3:1319:8a2e:370:7348"
+    transact(made.service.engine, lambda one: sessions.begin(one, OPERATOR, address, time.time()))
     made.service.audit("key billing", "order", job.id, DOMAIN)
     error = {"code": "bundle_unknown", "message": "no bundle " + PERSIAN, "advice": "word " * 40, "retryable": False}
     for domain in (DOMAIN, PERSIAN):
