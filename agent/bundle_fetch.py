@@ -35,12 +35,14 @@ def fetch(
     with part:
         stream = part.stream
         while stream.tell() < pinned["size"]:
-            before = part.arrived
+            before = stream.tell()
             problem, retry_after = _fetch_some(pinned, part, door, check, progress)
-            pace.arrived(part.arrived - before, part.rate)
+            # What comes again from the beginning is nothing new
+            arrived = max(0, stream.tell() - before)
+            pace.arrived(arrived, part.rate)
             if problem and pace.is_too_slow():
                 raise _given_up(pinned, problem, part)
-            if part.arrived - before >= ARRIVED_BYTES:
+            if arrived >= ARRIVED_BYTES:
                 backoff.reset()
             if problem:
                 sleep(backoff.next_delay(retry_after))
@@ -74,8 +76,7 @@ class Part:
         self._mark_path = base + ".etag.part"
         self._token = token
         self.stream = None
-        #: Bytes of all requests, and how many a second are enough.
-        self.arrived = 0
+        #: How many bytes a second are enough.
         self.rate = LEAST_RATE
 
     def __enter__(self):
@@ -172,7 +173,6 @@ def _copy(response, part, size, check, progress):
     while problem is None and stream.tell() <= size:
         piece, problem = _next_piece(response)
         stream.write(piece)
-        part.arrived += len(piece)
         if check is not None:
             check()
         if progress is not None:
