@@ -24,10 +24,10 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}\Z")
 def add(actor: Actor, key: ApiKey) -> str:
     """Add the key; return its secret (hexadecimal), which is shown this once.
 
-    Raises ShoplaunchError `name_taken`, `login_invalid`, and `server_unknown`, `bundle_unknown` for what it names.
+    Raises ShoplaunchError `name_taken`, `name_invalid`, and `server_unknown`, `bundle_unknown` for what it names.
     """
     if not NAME.match(key.name):
-        raise ShoplaunchError("login_invalid", "a key's name is letters, digits, dots and dashes; at most 63")
+        raise ShoplaunchError("name_invalid", f"{key.name[:80]!r} is no name of a key")
     secret = secrets.token_hex(32)
     encrypted = actor.keys().encrypt(secret)
 
@@ -81,12 +81,7 @@ def adopt(actor: Actor, name: str, former: str) -> Adopted:
     """
 
     def work(connection: sa.Connection) -> Adopted:
-        api_keys.get(connection, name)
-        before = api_keys.find(connection, former) if former else None
-        if former and before is None:
-            raise ShoplaunchError("key_unknown", f"there was no key {former[:80]!r}")
-        if before is not None and before.revoked_at is None:
-            raise ShoplaunchError("illegal_transition", f"the key {former} is in use; revoke it first")
+        _require_adoptable(connection, name, former)
         adopted = api_keys.adopt(connection, name, former)
         for job_id in adopted.orders:
             # The same order told again by its new key is still the same
@@ -118,6 +113,12 @@ def get(actor: Actor, name: str) -> ApiKey:
     return found
 
 
+def in_use(actor: Actor, name: str) -> ApiKey:
+    """Return the key. Raises ShoplaunchError `key_unknown`, for a revoked one too."""
+    with reading(actor.engine) as connection:
+        return api_keys.get(connection, name)
+
+
 def choices(actor: Actor) -> dict[str, list[str]]:
     """Return the names of the servers and bundles that a key may be limited to."""
     with reading(actor.engine) as connection:
@@ -130,6 +131,21 @@ def trail(actor: Actor, name: str, limit: int) -> list[sa.Row[Any]]:
     get(actor, name)
     with reading(actor.engine) as connection:
         return access.list_audit(connection, limit, 0, f"key {name}"[:64])
+
+
+def require_adoptable(actor: Actor, name: str, former: str) -> None:
+    """Raise what `adopt` would."""
+    with reading(actor.engine) as connection:
+        _require_adoptable(connection, name, former)
+
+
+def _require_adoptable(connection: sa.Connection, name: str, former: str) -> None:
+    api_keys.get(connection, name)
+    before = api_keys.find(connection, former) if former else None
+    if former and before is None:
+        raise ShoplaunchError("key_unknown", f"there was no key {former[:80]!r}")
+    if before is not None and before.revoked_at is None:
+        raise ShoplaunchError("illegal_transition", f"the key {former} is in use; revoke it first")
 
 
 def _require_known(connection: sa.Connection, key: ApiKey) -> None:

@@ -10,12 +10,23 @@ import sqlalchemy as sa
 from controller.access.actor import command_line
 from controller.config import Config
 from controller.db import bundles, servers, usage
+from controller.db.engine import reading
 from controller.files import sync_folder
 from shared.errors import ShoplaunchError
 
 _SHOWN = 5
 #: Names what needs a thing.
 Users = Callable[[sa.Connection, str], Collection[str]]
+
+
+def require_unused_server(config: Config, name: str) -> None:
+    """Raise ShoplaunchError `server_unknown`, or `in_use` while something needs the server."""
+    _look(config, "server", name, servers, usage.of_server)
+
+
+def require_unused_bundle(config: Config, name: str) -> None:
+    """Raise ShoplaunchError `bundle_unknown`, or `in_use` while something needs the bundle."""
+    _look(config, "bundle", name, bundles, usage.of_bundle)
 
 
 def server(config: Config, name: str) -> None:
@@ -37,6 +48,12 @@ class _Rows(Protocol):
     def get(self, connection: sa.Connection, name: str) -> object: ...
 
     def remove(self, connection: sa.Connection, name: str) -> None: ...
+
+
+def _look(config: Config, what: str, name: str, rows: _Rows, users: Users) -> None:
+    with reading(command_line(config).engine) as connection:
+        rows.get(connection, name)
+        _require_unused(f"{what} {name}", users(connection, name))
 
 
 def _remove(config: Config, what: str, name: str, rows: _Rows, users: Users) -> None:

@@ -88,6 +88,12 @@ def end_sessions(actor: Actor, name: str) -> None:
     actor.change("user sessions", name, work)
 
 
+def require_another(actor: Actor, name: str) -> None:
+    """Raise ShoplaunchError `user_unknown`, or `in_use` for the last one who may administer."""
+    with reading(actor.engine) as connection:
+        rows.require_another(connection, name)
+
+
 def remove(actor: Actor, name: str) -> None:
     """The operator is gone, with every session. Raises ShoplaunchError `user_unknown`, `in_use` for the last one."""
 

@@ -80,6 +80,7 @@ def remove(name: str, yes: bool) -> None:
     """Forget the bundle NAME and delete its file; refused while jobs or keys need it."""
     config = load_config()
     open_database(config)
+    removal.require_unused_bundle(config, name)
     confirm(f"The bundle {name} and its file are deleted. Go on?", yes)
     removal.bundle(config, name)
     click.echo(f"{name} is removed.")

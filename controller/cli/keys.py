@@ -137,7 +137,10 @@ def add_key(name: str, as_json: bool, **scope: Any) -> None:
 @errors_shown
 def set_key(name: str, **scope: Any) -> None:
     """Change what the key NAME may do; what is not said stays."""
-    keys_of_billing.change(command_line(load_config()), name, **_scope(**scope))
+    config, changes = load_config(), _scope(**scope)
+    if not changes:
+        raise click.UsageError("say what changes: --server, --bundle, --may or --rate")
+    keys_of_billing.change(command_line(config), name, **changes)
     click.echo(f"{name} changed. See `shoplaunch key list`.")
 
 
@@ -174,6 +177,7 @@ def _list(values: tuple[str, ...] | None, as_json: bool) -> Any:
 def renew(name: str, yes: bool, as_json: bool) -> None:
     """Give the key NAME another secret, shown this once; its services stay, and the secret before ends at once."""
     config = load_config()
+    keys_of_billing.in_use(command_line(config), name)
     confirm(f"What signs as {name} is refused until it has the new secret. Go on?", yes)
     _show_secret(name, keys_of_billing.renew(command_line(config), name), as_json)
 
@@ -185,6 +189,7 @@ def renew(name: str, yes: bool, as_json: bool) -> None:
 def revoke(name: str, yes: bool) -> None:
     """End the key NAME for good: what it signs is refused at once. Its jobs go on."""
     config = load_config()
+    keys_of_billing.in_use(command_line(config), name)
     confirm(f"Nothing that {name} signs is taken any more, for good. Go on?", yes)
     keys_of_billing.revoke(command_line(config), name)
     click.echo(
@@ -200,6 +205,7 @@ def revoke(name: str, yes: bool) -> None:
 def adopt(name: str, former: str, yes: bool) -> None:
     """Let the key NAME have the services and jobs of a revoked key, or those that are no key's."""
     config = load_config()
+    keys_of_billing.require_adoptable(command_line(config), name, former)
     confirm(f"{name} sees, retries and ends what is of {former or 'no key'} from now on. Go on?", yes)
     adopted = keys_of_billing.adopt(command_line(config), name, former)
     click.echo(f"{name} has {adopted.count} more services.")

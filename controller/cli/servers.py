@@ -154,6 +154,8 @@ def change(
         row = rows.get(connection, name)
     if row.panel != "cpanel":
         raise click.UsageError("only cPanel servers have a token and settings of their own")
+    if not any((token_file, cpanel_token_file, ca, options)):
+        raise click.UsageError("say what changes: --token-file, --cpanel-token-file, --ca or --option")
     row = server_rows.changed(config, row, token_file, ca, options, cpanel_token_file)
     open_panel(config, row)
     transact(engine, lambda connection: rows.change(connection, row))
@@ -197,6 +199,7 @@ def remove(name: str, yes: bool) -> None:
     """Forget the server NAME, its token too; refused while jobs, shops that live or keys need it."""
     config = load_config()
     open_database(config)
+    removal.require_unused_server(config, name)
     confirm(f"The server {name} and its token are forgotten. Go on?", yes)
     removal.server(config, name)
     click.echo(f"{name} is removed.")

@@ -69,10 +69,16 @@ def add_user(name: str, password_file: TextIO | None, role: str | None) -> None:
 @user.command("role")
 @click.argument("name")
 @click.argument("role", type=click.Choice(ROLES))
+@yes_option
 @errors_shown
-def change_role(name: str, role: str) -> None:
+def change_role(name: str, role: str, yes: bool) -> None:
     """Change what operator NAME may do; one who may administer stays."""
-    operators.set_role(_actor(), name, role)
+    actor = _actor()
+    before = operators.get(actor, name, 0.0).role
+    if role != ADMINISTER:
+        operators.require_another(actor, name)
+    confirm(f"{name} may {before} until now, and {role} from the next page on. Go on?", yes)
+    operators.set_role(actor, name, role)
     click.echo(f"{name} may {role}.")
 
 
@@ -89,12 +95,18 @@ def totp(name: str, remove: bool, yes: bool, as_json: bool) -> None:
     again by --remove, or by this command once more, with a new key.
     """
     config = load_config()
-    confirm(f"The second factor {name} has now ends, and so does every session. Go on?", yes)
+    actor = command_line(config)
+    has = operators.get(actor, name, 0.0).second_factor
+    if remove and not has:
+        click.echo(f"{name} has no second factor.")
+        return
+    change = f"The second factor {name} has now ends" if has else f"A second factor of {name} begins"
+    confirm(f"{change}, and every session ends. Go on?", yes)
     if remove:
-        second_factor.end(command_line(config), name)
+        second_factor.end(actor, name)
         click.echo(f"{name} signs in with the password alone.")
         return
-    secret, codes = second_factor.begin(command_line(config), name)
+    secret, codes = second_factor.begin(actor, name)
     address = codes_of_time.address(secret, name, urlsplit(config.public_url).hostname or "Shoplaunch")
     if as_json:
         print_json({"user": name, "secret": secret, "address": address, "recovery_codes": codes})
@@ -175,6 +187,8 @@ def sessions(name: str, end: bool, yes: bool, as_json: bool) -> None:
 @errors_shown
 def remove_user(name: str, yes: bool) -> None:
     """Remove operator NAME; every session of NAME ends. The last one stays."""
+    actor = _actor()
+    operators.require_another(actor, name)
     confirm(f"{name} cannot sign in any more. Go on?", yes)
-    operators.remove(_actor(), name)
+    operators.remove(actor, name)
     click.echo(f"{name} is removed.")

@@ -79,8 +79,8 @@ def test_the_last_administrator_stays(tmp_path):
     command("add", "omid", "--role", "operate")
     for words in (("remove", "nora", "--yes"), ("role", "nora", "operate"), ("role", "nora", "look")):
         assert "in_use" in command(*words, code=1)
-    command("role", "nora", "administer")
-    command("role", "omid", "administer")
+    command("role", "nora", "administer", "--yes")
+    command("role", "omid", "administer", "--yes")
     command("remove", "nora", "--yes")
 
 

@@ -152,7 +152,7 @@ def test_a_role_that_is_taken_away_counts_at_once(house):
     installation.set_operator(house.config, "passing", PASSWORD)
     browser = house.signed_in("passing")
     assert ask(browser, "POST", "/admin/jobs/none/retry").status_code == 404
-    house.command("role", "passing", "look")
+    house.command("role", "passing", "look", "--yes")
     assert ask(browser, "POST", "/admin/jobs/none/retry").status_code == 403
     fa = browser.get("/admin/jobs/none/cancel?lang=fa")
     assert fa.status_code == 403 and "نقش شما" in fa.text

@@ -9,6 +9,7 @@ from controller.access.actor import Actor
 from controller.db.api_keys import ApiKey
 from controller.db.engine import transact
 from controller.db.tables import api_keys
+from controller.db.tables import operators as operator_rows
 from tests.browser.states import LOOKER, open_path, state
 from tests.browser.waiting import click, until
 from tests.web_site import PASSWORD
@@ -86,7 +87,19 @@ page("audit, of one key", "admin.audit_log", f"/admin/audit?user=key+{LIMITED.na
 page("account", "admin.account", "/admin/account", user=LOOKER)
 page("second factor?", "admin.ask_factor", "/admin/account/second-factor", user=LOOKER)
 sent("second factor, the QR code", "admin.offer_factor", "/admin/account/second-factor")
-page("no second factor?", "admin.ask_end_factor", "/admin/account/second-factor/end", user=LOOKER)
+
+
+def sealed_factor(site, text):
+    """The one who looks has the sealed second factor `text`, and stays signed in."""
+    query = sa.update(operator_rows).where(operator_rows.c.user == LOOKER).values(totp_encrypted=text)
+    transact(site.service.engine, lambda connection: connection.execute(query))
+
+
+@state("no second factor?", "admin.ask_end_factor", user=LOOKER)
+def end_factor(site, driver):
+    sealed_factor(site, "sealed")
+    open_path(site, driver, "/admin/account/second-factor/end")
+    sealed_factor(site, None)
 
 
 @state("keys, none", "admin.keys", empty=True)

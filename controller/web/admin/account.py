@@ -76,17 +76,28 @@ def confirm_factor() -> Response:
 
 def ask_end_factor() -> Response:
     """Ask whether the second factor is to end."""
-    return _ask_end("", 200)
+    return _ask_end("", 200) if _has_factor() else _without_factor()
 
 
 def end_factor() -> Response:
     """End one's own second factor."""
+    if not _has_factor():
+        return _without_factor()
     problem, status = asking.own_password_problem()
     if problem:
         return _ask_end(problem, status)
     second_factor.end(actor(), g.operator)
     sign_in(g.operator)
     flash(gettext("You sign in with the password alone now."))
+    return redirect(url_for("admin.account"), 303)
+
+
+def _has_factor() -> bool:
+    return operators.get(actor(), g.operator, 0.0).second_factor
+
+
+def _without_factor() -> Response:
+    flash(gettext("%(user)s has no second factor.", user=g.operator))
     return redirect(url_for("admin.account"), 303)
 
 

@@ -11,7 +11,7 @@ from controller.db.api_keys import OPERATIONS, RATE, ApiKey
 from controller.web.admin import asking, view
 from controller.web.admin.session import page
 from controller.web.context import actor
-from controller.web.i18n import gettext
+from controller.web.i18n import amount, gettext
 from shared.errors import ShoplaunchError
 
 LAST = 50
@@ -59,8 +59,12 @@ def add_key() -> Response:
     problem, status = asking.own_password_problem()
     if problem:
         return _add_form(problem, status)
+    rate = _rate()
+    if not 1 <= rate <= MAX_RATE:
+        words = gettext("Requests a minute are a number from 1 to %(most)s.", most=amount(MAX_RATE))
+        return _add_form(words, 422)
+    key = _asked_for(rate)
     try:
-        key = _asked_for()
         secret = keys_of_billing.add(actor(), key)
     except ShoplaunchError as error:
         return _add_form(*asking.problem_of(error))
@@ -90,12 +94,14 @@ def change_key(name: str, change: str) -> Response:
     return redirect(url_for("admin.key", name=name), 303)
 
 
-def _asked_for() -> ApiKey:
-    """Return the key the form describes. Raises ShoplaunchError `login_invalid`."""
+def _rate() -> int:
+    """Return the rate the form asks for, 0 for what is no number."""
     text = request.form.get("rate", "").strip()
-    rate = int(text) if text.isascii() and text.isdigit() and len(text) < 9 else 0
-    if not 1 <= rate <= MAX_RATE:
-        raise ShoplaunchError("login_invalid", "a rate is a number of requests a minute")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 9 else 0
+
+
+def _asked_for(rate: int) -> ApiKey:
+    """Return the key the form describes."""
     name = request.form.get("name", "").strip()[:64]
     return ApiKey(name, _limit("servers"), _limit("bundles"), _limit("operations"), rate)
 
@@ -119,8 +125,7 @@ def _show_secret(name: str, secret: str) -> Response:
 
 
 def _confirm(name: str, change: str, problem: str, status: int) -> Response:
-    if keys_of_billing.get(actor(), name).revoked_at is not None:
-        raise ShoplaunchError("key_unknown", f"the key {name[:80]!r} is revoked")
+    keys_of_billing.in_use(actor(), name)
     title, text, button = (str(words) % {"name": name} for words in CHANGES[change])
     back = url_for("admin.key", name=name)
     return asking.confirmation("keys", title, text, button, back, problem=problem, status=status)

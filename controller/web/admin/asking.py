@@ -13,7 +13,7 @@ from controller.web.i18n import gettext, language
 from shared.errors import ShoplaunchError, advice
 
 #: What a form may be wrong about; anything else has a page of its own.
-_OF_FORMS = ("login_invalid", "name_taken", "server_unknown", "bundle_unknown", "login_throttled")
+_OF_FORMS = ("login_invalid", "name_invalid", "name_taken", "server_unknown", "bundle_unknown", "login_throttled")
 
 
 def own_password_problem() -> tuple[str, int]:

@@ -136,11 +136,14 @@ def show(user: str) -> str:
 
 def confirm(user: str, change: str) -> Response:
     """Ask whether the operator is to be changed."""
-    return _confirm(user, change, "", 200)
+    return _nothing_to_take(user, change) or _confirm(user, change, "", 200)
 
 
 def change_operator(user: str, change: str) -> Response:
     """Change the operator."""
+    nothing = _nothing_to_take(user, change)
+    if nothing is not None:
+        return nothing
     problem, status = asking.own_password_problem()
     if problem:
         return _confirm(user, change, problem, status)
@@ -175,6 +178,14 @@ def new_password(user: str) -> Response:
         gettext("Hand it over by a safe way."),
         back=_place(user),
     )
+
+
+def _nothing_to_take(user: str, change: str) -> Response | None:
+    """Return the way back for a second factor that is not there."""
+    if change != "second-factor" or operators.get(actor(), user, 0.0).second_factor:
+        return None
+    flash(gettext("%(user)s has no second factor.", user=user))
+    return redirect(_place(user), 303)
 
 
 def _ask_password(user: str, problem: str, status: int) -> Response:

@@ -97,7 +97,7 @@ def test_a_job_nobody_knows_is_unknown(commands, words):
         (("order", "--server", "s", "--bundle", "b", "--domain", "d", "--email", "a@b.example", "--account", "a"),
          "domain_invalid"),
         (("pack", "--docroot", "/nonexistent", "--dump", "/nonexistent", "-o", "/tmp/x"), "docroot_missing"),
-        (("key", "add", "../x"), "login_invalid"),
+        (("key", "add", "../x"), "name_invalid"),
     ],
 )  # fmt: skip
 def test_json_stays_json_when_something_is_wrong(commands, words, code):

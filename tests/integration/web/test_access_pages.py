@@ -117,15 +117,27 @@ def test_a_new_password_is_shown_once_and_the_old_one_ends(people, browser):
 
 
 def test_ones_own_second_factor_is_ended(people):
-    browser = people.signed_in("leila")
-    second_factor.begin(people.actor, "leila")
-    assert browser.get("/admin/account").status_code == 302
-    second_factor.end(people.actor, "leila")
-    browser = people.signed_in("leila")
+    before = people.signed_in("leila")
+    _secret, codes = second_factor.begin(people.actor, "leila")
+    assert before.get("/admin/account").status_code == 302
+    status, browser = people.try_in("leila", code=codes[0])
     page = browser.get("/admin/account").text
-    assert "Sees everything, changes nothing." in page and "shoplaunch user totp NAME --remove" in page
+    assert status == 303 and "Sees everything, changes nothing." in page
+    assert "shoplaunch user totp NAME --remove" in page
     assert people.post(browser, "/admin/account/second-factor/end").location == "/admin/account"
     assert "with the password alone now" in browser.get("/admin/account").text
+    assert people.try_in("leila")[0] == 303
+
+
+def test_a_second_factor_that_is_not_there_is_not_taken_away(people, browser):
+    paths = {"/admin/operator/omid/second-factor": "omid", "/admin/account/second-factor/end": "nora"}
+    other, before = people.signed_in("omid"), actions(people)
+    for path, name in paths.items():
+        for ask in (browser.get, lambda path: people.post(browser, path)):
+            answer = ask(path)
+            assert answer.status_code == 303
+            assert f"{name} has no second factor." in browser.get(answer.location).text
+    assert actions(people) == before and other.get("/admin/jobs").status_code == 200
 
 
 def test_a_key_is_added_with_limits_and_signs(people, browser):
@@ -150,21 +162,22 @@ def test_a_key_without_limits_is_asked_for_by_its_boxes(people, browser):
 
 
 @pytest.mark.parametrize(
-    ("form", "status"),
+    ("form", "status", "words"),
     [
-        ({"name": "a b", "rate": "600"}, 422),
-        ({"name": "a", "rate": "0"}, 422),
-        ({"name": "a", "rate": "6e9"}, 422),
-        ({"name": "a", "rate": "٦٠٠"}, 422),
-        ({"name": "taken", "rate": "600"}, 409),
-        ({"name": "a", "rate": "600", "servers": "nowhere"}, 422),
-        ({"name": "a", "rate": "600", "bundles": "nothing"}, 422),
+        ({"name": "a b", "rate": "600"}, 422, "not a usable name"),
+        ({"name": "a", "rate": "0"}, 422, "number from 1 to 1,000,000"),
+        ({"name": "a", "rate": "6e9"}, 422, "number from 1 to 1,000,000"),
+        ({"name": "a", "rate": "٦٠٠"}, 422, "number from 1 to 1,000,000"),
+        ({"name": "taken", "rate": "600"}, 409, "already in use"),
+        ({"name": "a", "rate": "600", "servers": "nowhere"}, 422, "No server of that name"),
+        ({"name": "a", "rate": "600", "bundles": "nothing"}, 422, "undle"),
     ],
 )
-def test_a_key_that_cannot_be_is_not_added(people, browser, form, status):
+def test_a_key_that_cannot_be_is_not_added(people, browser, form, status, words):
     keys_of_billing.add(people.actor, ApiKey("taken"))
     answer = people.post(browser, "/admin/keys/add", **form)
     assert answer.status_code == status and 'role="alert"' in answer.text
+    assert words in answer.text and "password has" not in answer.text
     assert [key.name for key in keys_of_billing.listed(people.actor)] == ["taken"]
 
 
