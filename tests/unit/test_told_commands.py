@@ -69,6 +69,15 @@ def test_persian_advice_marks_options_whose_dashes_would_else_stand_at_their_oth
     assert [text for text in unmarked if re.search(r"(?<![A-Za-z0-9] )(?<![A-Za-z0-9-])--[a-z]", text)] == []
 
 
+@pytest.mark.parametrize("code", CODES)
+def test_persian_advice_marks_the_commands_the_english_does(code):
+    advice = CODES[code]["advice"]
+    unmarked = " ".join(advice["fa"].split("`")[::2])
+    commands = [re.escape(told) for told in in_backticks(advice["en"])]
+    found = [told for told in commands if re.search(rf"(?<![\w-]){told}(?![\w-])", unmarked)]
+    assert found == [] and not re.search(r"shoplaunch [a-z]", unmarked), unmarked
+
+
 def readme_commands():
     """Return every command line of the README that begins with `shoplaunch`, continued lines joined."""
     blocks = re.findall(r"^```\n(.*?)^```", README, re.S | re.M)
