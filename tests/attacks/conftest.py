@@ -6,6 +6,7 @@ from controller.db.engine import make_engine
 from controller.db.migrate import upgrade
 from controller.jobs import worker
 from tests.integration.controller.world import World
+from tests.support.saved import KINDS, Places
 from tests.web_site import Site
 
 
@@ -38,3 +39,15 @@ def site():
         yield running.start()
     finally:
         running.stop()
+
+
+@pytest.fixture(scope="module")
+def places(tmp_path_factory, mariadb_server):
+    """Places for installations (tests.support.saved.Places)."""
+    return Places(tmp_path_factory.mktemp("saved"), mariadb_server)
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def installed(request, places):
+    """An installation with rows in every table."""
+    return places.installed(request.param)

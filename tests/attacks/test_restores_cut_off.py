@@ -14,17 +14,11 @@ from shared.errors import ShoplaunchError
 from tests.attacks.table import attack
 from tests.integration.controller.rows import add_job, read
 from tests.support import restoring
-from tests.support.saved import Places, closing_engine, content, keys_of
+from tests.support.saved import closing_engine, content, keys_of
 
 SECONDS = 120
 PROCESSES = multiprocessing.get_context("forkserver")
 PROCESSES.set_forkserver_preload(["tests.support.restoring"])
-
-
-@pytest.fixture(scope="module")
-def places(tmp_path_factory, mariadb_server):
-    """Places for installations (tests.support.saved.Places)."""
-    return Places(tmp_path_factory.mktemp("cut"), mariadb_server)
 
 
 @pytest.fixture(scope="module")

@@ -14,6 +14,8 @@ from controller.db.tables import audit, events, jobs, metadata
 from tests.integration.controller.rows import NOW
 from tests.support.migration_kills import fill
 
+#: Of databases.
+KINDS = ("sqlite", "mariadb")
 #: Of each job: what panel and agent said, and events, as long as they are in life.
 FACTS_CHARS, EVENTS, EVENT_CHARS = 6_000, 10, 2_500
 

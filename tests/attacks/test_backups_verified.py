@@ -1,0 +1,137 @@
+"""A backup that is damaged, altered or without end is called so, and nothing is changed by it."""
+
+import gzip
+import io
+import os
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from controller import backups, installation
+from controller.backups import archive
+from tests.attacks.table import attack
+from tests.integration.controller.rows import add_job
+from tests.support.saved import closing_engine, content, keys_of
+from tests.support.saved_files import MEASURED, MOST_BYTES, counts, old_backup, old_tables, refusal
+
+
+def verify(file):
+    return backups.read(file, str, backups.Nobody())
+
+
+def repacked(source, target, change):
+    """Write the archive with `change(name, content)` of each member; None leaves one out."""
+    with tarfile.open(source) as old, tarfile.open(target, "w:gz") as new:
+        for entry in old:
+            changed = change(entry.name, old.extractfile(entry).read())
+            if changed is not None:
+                entry.size = len(changed)
+                new.addfile(entry, io.BytesIO(changed))
+
+
+def without_index(name, data):
+    return None if name == archive.INDEX else data
+
+
+def without_jobs(name, data):
+    return None if name.startswith("database/jobs/") else data
+
+
+def other_key(name, data):
+    return data[::-1] if name == "keys/signing" else data
+
+
+def fewer_rows(name, data):
+    return data.partition(b"\n")[2] if name.startswith("database/events/") else data
+
+
+def no_json(name, data):
+    return b"{}\n" if name.startswith("database/events/") else data
+
+
+@pytest.mark.parametrize("change", [without_index, without_jobs, other_key, fewer_rows, no_json])
+def test_verify_finds_what_is_missing_or_altered(places, installed, tmp_path, change):
+    backups.backup(installed, tmp_path / "saved")
+    repacked(tmp_path / "saved", tmp_path / "bad", change)
+    assert refusal(verify, tmp_path / "bad") == "backup_damaged"
+    config = places.config("sqlite")
+    assert refusal(backups.restore, config, tmp_path / "bad") == "backup_damaged"
+    assert list(config.home.iterdir()) == []
+
+
+@attack("a backup of no one moment is brought back", "verify and restore say that rows are missing, and change nothing")
+def test_rows_that_refer_to_nothing_are_found(places, tmp_path):
+    tables = old_tables()
+    tables["jobs"] = tables["jobs"][1:]
+    old_backup(tmp_path / "saved", tables)
+    assert refusal(verify, tmp_path / "saved") == "backup_damaged"
+    assert refusal(backups.restore, places.config("sqlite"), tmp_path / "saved") == "backup_damaged"
+
+
+def test_verify_says_what_is_there_and_touches_nothing(installed, tmp_path):
+    backups.backup(installed, tmp_path / "saved")
+    before = sorted(path for path in installed.home.rglob("*") if "shoplaunch.db" not in path.name)
+    assert counts(verify(tmp_path / "saved").tables) == {name: len(rows) for name, rows in content(installed).items()}
+    assert before == sorted(path for path in installed.home.rglob("*") if "shoplaunch.db" not in path.name)
+
+
+def test_what_the_database_refuses_is_said_and_nothing_is_changed(places, tmp_path, mariadb_server):
+    source = places.installed("sqlite")
+    config = places.config("mariadb")
+    installation.ensure_installation(config)
+    before, keys = content(config), keys_of(config)
+    with closing_engine(source) as engine:
+        add_job(engine, "long", facts={"text": "x" * 2_000_000})
+    backups.backup(source, tmp_path / "saved")
+    packet = mariadb_server.query("SELECT @@global.max_allowed_packet")[0][0]
+    mariadb_server.query("SET GLOBAL max_allowed_packet = 1048576")
+    try:
+        assert refusal(backups.restore, config, tmp_path / "saved") in ("restore_failed", "database_busy")
+    finally:
+        mariadb_server.query(f"SET GLOBAL max_allowed_packet = {packet}")
+    assert (content(config), keys_of(config)) == (before, keys)
+    backups.restore(config, tmp_path / "saved")
+    assert content(config) == content(source)
+
+
+def with_member(source, target, name, content, *, instead=False):
+    """Write the backup `source` again as `target`, with a member in it; its index is that of before."""
+    with tarfile.open(source) as old, gzip.open(target, "wb", 1) as out, tarfile.open(fileobj=out, mode="w|") as new:
+        for number, entry in enumerate(old):
+            if number == (0 if instead else 1):
+                added = tarfile.TarInfo(name)
+                added.size = len(content)
+                new.addfile(added, io.BytesIO(content))
+            if not (instead and number == 0):
+                new.addfile(entry, old.extractfile(entry))
+
+
+WITHOUT_END = {
+    "a row": ("database/jobs/00000001.jsonl", b'["' + 400 * 1024 * 1024 * b"a" + b'"]', False),
+    "lists in lists": ("backup.json", b'{"format": ' + 200_000 * b"[" + 200_000 * b"]" + b"}", True),
+}
+
+
+@attack(
+    "somebody who can write where backups lie puts a row of hundreds of megabytes, or lists in lists, into one",
+    "it is called damaged, and nothing of such a size is held in memory",
+)
+@pytest.mark.parametrize("what", WITHOUT_END)
+def test_what_has_no_end_is_damage(places, tmp_path, what):
+    config = places.installed("sqlite")
+    backups.backup(config, tmp_path / "whole")
+    name, content, instead = WITHOUT_END[what]
+    with_member(tmp_path / "whole", tmp_path / "other", name, content, instead=instead)
+    environment = {**os.environ, "SHOPLAUNCH_HOME": str(config.home)}
+    done = subprocess.run(
+        [sys.executable, "-c", MEASURED, "backup", "--verify", str(tmp_path / "other")],
+        env=environment, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "backup_damaged" in done.stderr, done.stderr
+    peak = int(done.stderr.rpartition("peak ")[2])
+    # A row as long as one may be, and what reads it
+    assert peak < 4 * MOST_BYTES
