@@ -10,6 +10,8 @@ import struct
 from collections.abc import Iterable
 from urllib.parse import quote
 
+from controller.digits import latin
+
 STEP_SECONDS = 30
 DIGITS = 6
 #: Codes of one step before and after are taken, too: clocks differ.
@@ -35,7 +37,7 @@ def code_at(secret: str, step: int) -> str:
 def step_of(secret: str, code: str, now: float) -> int | None:
     """Return the time step whose code this is, None when it is none of now."""
     current, found = int(now // STEP_SECONDS), None
-    given = "".join(code.split())
+    given = latin("".join(code.split()))
     for step in range(current - LEEWAY_STEPS, current + LEEWAY_STEPS + 1):
         if hmac.compare_digest(code_at(secret, step).encode(), given.encode("utf-8", "replace")):
             found = step
@@ -60,7 +62,7 @@ def _readable(data: bytes) -> str:
 
 def digest(code: str) -> str:
     """Return what is kept of a recovery code: its 80 random bits cannot be found by trying."""
-    plain = "".join(letter for letter in code.lower() if letter.isalnum())
+    plain = "".join(letter for letter in latin(code).lower() if letter.isalnum())
     return hashlib.sha256(plain.encode("utf-8", "replace")).hexdigest()
 
 

@@ -8,6 +8,7 @@ from werkzeug.wrappers import Response
 
 from controller import keys_of_billing
 from controller.db.api_keys import OPERATIONS, RATE, ApiKey
+from controller.digits import latin
 from controller.web.admin import asking, view
 from controller.web.admin.session import page
 from controller.web.context import actor
@@ -16,6 +17,8 @@ from shared.errors import ShoplaunchError
 
 LAST = 50
 MAX_RATE = 1_000_000
+#: What a key may be limited to.
+LIMITS = ("servers", "bundles", "operations")
 #: change -> (title, text, button) of its confirmation.
 CHANGES = {
     "renew": (
@@ -63,6 +66,9 @@ def add_key() -> Response:
     if not 1 <= rate <= MAX_RATE:
         words = gettext("Requests a minute are a number from 1 to %(most)s.", most=amount(MAX_RATE))
         return _add_form(words, 422)
+    if any(request.form.get(f"all_{field}") and request.form.get(field) for field in LIMITS):
+        # A box that was forgotten must not make a limited key one without limits
+        return _add_form(gettext("Either all, or the chosen ones: take one of both marks away."), 422)
     key = _asked_for(rate)
     try:
         secret = keys_of_billing.add(actor(), key)
@@ -96,7 +102,7 @@ def change_key(name: str, change: str) -> Response:
 
 def _rate() -> int:
     """Return the rate the form asks for, 0 for what is no number."""
-    text = request.form.get("rate", "").strip()
+    text = latin(request.form.get("rate", "").strip())
     return int(text) if text.isascii() and text.isdigit() and len(text) < 9 else 0
 
 
@@ -132,7 +138,7 @@ def _confirm(name: str, change: str, problem: str, status: int) -> Response:
 
 
 def _add_form(problem: str, status: int) -> Response:
-    chosen = {field: request.form.getlist(field) for field in ("servers", "bundles", "operations")}
+    chosen = {field: request.form.getlist(field) for field in LIMITS}
     first = request.method == "GET"
     every = {field: first or bool(request.form.get(f"all_{field}")) for field in chosen}
     given = {"name": request.form.get("name", "")[:64], "rate": request.form.get("rate", str(RATE))[:9]}

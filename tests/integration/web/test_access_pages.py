@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from controller import keys_of_billing, second_factor
+from controller import keys_of_billing, second_factor, totp
 from controller.db import sessions
 from controller.db.api_keys import ApiKey
 from controller.db.engine import transact
@@ -129,6 +129,19 @@ def test_ones_own_second_factor_is_ended(people):
     assert people.try_in("leila")[0] == 303
 
 
+@pytest.mark.parametrize("digits", ["۰۱۲۳۴۵۶۷۸۹", "٠١٢٣٤٥٦٧٨٩"], ids=["Persian", "Arabic"])
+def test_codes_and_numbers_are_taken_in_the_digits_of_the_reader(people, browser, digits):
+    def typed(text):
+        return text.translate(str.maketrans("0123456789", digits))
+
+    secret, codes = second_factor.begin(people.actor, "omid")
+    code = totp.code_at(secret, int(people.service.now() // totp.STEP_SECONDS))
+    assert people.try_in("omid", code=typed(code))[0] == 303
+    assert people.try_in("omid", code=typed(codes[0]))[0] == 303
+    assert people.post(browser, "/admin/keys/add", name="one", rate=typed("60")).status_code == 200
+    assert people.service.key("one").rate == 60
+
+
 def test_a_second_factor_that_is_not_there_is_not_taken_away(people, browser):
     paths = {"/admin/operator/omid/second-factor": "omid", "/admin/account/second-factor/end": "nora"}
     other, before = people.signed_in("omid"), actions(people)
@@ -167,7 +180,9 @@ def test_a_key_without_limits_is_asked_for_by_its_boxes(people, browser):
         ({"name": "a b", "rate": "600"}, 422, "not a usable name"),
         ({"name": "a", "rate": "0"}, 422, "number from 1 to 1,000,000"),
         ({"name": "a", "rate": "6e9"}, 422, "number from 1 to 1,000,000"),
-        ({"name": "a", "rate": "٦٠٠"}, 422, "number from 1 to 1,000,000"),
+        ({"name": "a", "rate": "²"}, 422, "number from 1 to 1,000,000"),
+        ({"name": "a", "rate": "600", "servers": "web-1", "all_servers": "1"}, 422, "Either all, or the chosen ones"),
+        ({"name": "a", "rate": "600", "operations": "retry", "all_operations": "1"}, 422, "Either all, or the chosen"),
         ({"name": "taken", "rate": "600"}, 409, "already in use"),
         ({"name": "a", "rate": "600", "servers": "nowhere"}, 422, "No server of that name"),
         ({"name": "a", "rate": "600", "bundles": "nothing"}, 422, "undle"),
