@@ -37,7 +37,8 @@ def helped(command: Callable[..., R]) -> Callable[..., R]:
         try:
             return command(**options)
         except ShoplaunchError as problem:
-            if options["as_json"]:
+            # A question that nobody answered names its option; no check helps
+            if options["as_json"] or problem.code == "not_confirmed":
                 raise
             show_error(problem.code, problem.message)
             told = after_failure(problem.code, options["docroot"], options["dump"], checked=options["check"])

@@ -58,7 +58,7 @@ def command(words, environment=None):
 def test_without_a_terminal_no_bundle_is_replaced_unless_it_is_said(bundle, words):
     done = command(packing(bundle, *words))
     assert done.exit_code == 1
-    assert "not_confirmed" in done.output and "--replace" in done.output
+    assert "not_confirmed" in done.output and "--replace" in done.output and "Next:" not in done.output
     assert bundle.read_bytes() == OLD
     if words:
         assert json.loads(done.stdout)["error"]["code"] == "not_confirmed"
