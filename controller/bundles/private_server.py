@@ -11,7 +11,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from controller.bundles.connections import SCRATCH, Address, Work, connect
@@ -60,7 +60,7 @@ def private_server(work: Work) -> Iterator[Address]:
     with ExitStack() as stack:
         uid = stack.enter_context(own_uid()) if os.geteuid() == 0 else None
         directory = Path(tempfile.mkdtemp(prefix="shoplaunch-scratch-"))
-        stack.callback(shutil.rmtree, directory)
+        stack.callback(_remove, directory)
         process = None
         try:
             work("scratch server")
@@ -155,6 +155,8 @@ def _install(command: Sequence[str], options: Sequence[str], log_path: Path) -> 
 
 def _failure(directory: Path, text: str) -> ShoplaunchError:
     """Return why there is no server, or none any more: for lack of room, or `text`."""
+    if not directory.exists():
+        return ShoplaunchError(SCRATCH, f"{directory} was removed while the scratch server worked there")
     free = shutil.disk_usage(directory).free
     if free < ROOM_BYTES:
         room = f"{free // 1024**2} MB are free for the scratch server, it needs {ROOM_BYTES // 1024**2}"
@@ -183,6 +185,12 @@ def _stop(process: subprocess.Popen[bytes] | None) -> None:
     # Its data is removed next: an orderly shutdown would only write what nobody reads
     process.kill()
     process.wait(STOP_SECONDS)
+
+
+def _remove(directory: Path) -> None:
+    # Somebody may have cleaned the place: what failed before is the news then
+    with suppress(FileNotFoundError):
+        shutil.rmtree(directory)
 
 
 def _last_lines(path: Path) -> str:

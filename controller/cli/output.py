@@ -80,7 +80,8 @@ def as_failure(problem: Exception) -> ShoplaunchError:
         return problem
     if isinstance(problem, OSError) and problem.strerror:
         code = _REFUSALS.get(problem.errno or 0, "file_error")
-        place = f"{problem.filename}: " if isinstance(problem.filename, str) else ""
+        # The library names some files by their Path
+        place = f"{problem.filename}: " if isinstance(problem.filename, str | Path) else ""
         return ShoplaunchError(code, f"{place}{problem.strerror}")
     frames = traceback.extract_tb(problem.__traceback__)
     place = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno} ({frames[-1].name})" if frames else ""

@@ -102,6 +102,7 @@ RULES: tuple[Rule, ...] = (
     Rule(DUMPS, rb"(?![^/]*\.(?:" + _NO_DUMP + rb")\Z)[^/]*", OUTSIDE, FILE, Content.holds_core_tables),
     Rule(INSTALLERS, rb"_*install(?:[-_. ~][^/]*)?|_*installation|_+install[^/]*|dup-installer", TOP, FOLDER),
     Rule(INSTALLERS, rb"[^/]*", TOP, FOLDER, Content.is_installer),
+    Rule(INSTALLERS, rb"_*install[^/]*", OUTSIDE, FOLDER, Content.is_installer),
     Rule(INSTALLERS, rb"install_prestashop\.html|installer(?:-backup)?\.php|[^/]*_installer(?:-backup)?\.php"
          rb"|kickstart\.php|dup-installer-bootlog__[^/]*\.txt|installer-(?:(?:boot)?log\.txt|data\.sql)", TOP, FILE),
     Rule(OLD_COPIES, rb"[^/]*\.(?:bak|old|orig|save|saved|backup|bkp)(?:[-_.]?[0-9]*)?|[^/]*~|[^/]*\.rej|[^/]*\.sw[op]"

@@ -84,7 +84,11 @@ _ROOTS_OWN = (b"app", b"config", b"override", b"themes", b"templates", b"wp-cont
 _DEVELOPERS = re.compile(
     rb"phpunit|phpstan|psalm|gulpfile|gruntfile|webpack|karma|eslint|rector|\.php[-_]cs|composer|package"
 )
-_INSTALLERS = (("install_version.php",), ("controllers/http", "index_cli.php"))
+_INSTALLERS = (
+    ("install_version.php",), ("controllers/http", "index_cli.php"),
+    # A release that was unpacked and never installed: whoever finds it may install it
+    ("install/install_version.php", "classes"),
+)  # fmt: skip
 _SITES = (
     ("wp-includes/version.php",), ("config/settings.inc.php", "classes"), ("app/config/parameters.php", "classes"),
     ("configuration.php", "administrator"), ("sites/default/settings.php",), ("system/startup.php", "catalog"),

@@ -1,6 +1,7 @@
 """What goes wrong with the scratch server is told as its own trouble, never as the template's or the bundle's."""
 
 import os
+import shutil
 import subprocess
 import tempfile
 import time
@@ -117,6 +118,21 @@ def test_a_disk_that_gets_full_while_a_dump_is_loaded_is_told_as_that(docroot, t
         )
     request = Request(docroot, tmp_path / "x.bundle", None, dump)
     assert failure(request, Watched("loading the dump", lambda: disk(8 << 20))).code == "disk_full"
+
+
+def test_a_scratch_folder_that_somebody_removes_is_told_as_that(docroot, tmp_path, awkward, url_of, monkeypatch):
+    place = Path(tempfile.mkdtemp(prefix="shoplaunch-cleaned-"))
+    place.chmod(0o755)
+    monkeypatch.setattr(tempfile, "tempdir", str(place))
+
+    def clean():
+        for folder in place.iterdir():
+            shutil.rmtree(folder)
+
+    error = failure(Request(docroot, tmp_path / "x.bundle", url_of(awkward)), Watched("proof", clean))
+    place.rmdir()
+    assert error.code == "scratch_failed", str(error)
+    assert "was removed while the scratch server worked there" in error.message
 
 
 @pytest.mark.parametrize("kind", ["database", "dump"])

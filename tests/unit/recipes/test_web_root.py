@@ -211,6 +211,15 @@ def test_an_installer_is_one_by_what_it_holds_whatever_it_is_called(left_out):
     assert left_out("setup/", beside={"setup/readme.txt": "x"}) is None
 
 
+def test_a_release_that_was_unpacked_and_never_installed_stays_out_wherever_it_lies(left_out):
+    release = {"install/install_version.php": "<?php", "classes/Shop.php": "<?php", "index.php": "<?php"}
+    assert left_out("spare/", beside={f"spare/{name}": text for name, text in release.items()}) == web_root.INSTALLERS
+    deeper = {f"files/spare/{name}": text for name, text in release.items()}
+    assert left_out("files/spare/install/", beside=deeper) == web_root.INSTALLERS
+    assert left_out("files/other/install/", beside={"files/other/install/readme.txt": "x"}) is None
+    assert left_out("modules/mine/install/", beside={"modules/mine/install/install_version.php": "<?php"}) is None
+
+
 def test_a_page_that_only_shows_php_is_a_door(left_out):
     assert left_out("i.php", "<?php\n// for the host\nphpinfo();\n") == web_root.DOORS
     assert left_out("check.php", "<?php if ($allowed) { $a = 1; $b = 2; $c = 3; $d = 4; phpinfo(); }") is None
