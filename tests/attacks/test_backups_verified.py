@@ -110,8 +110,8 @@ def with_member(source, target, name, content, *, instead=False):
 
 
 WITHOUT_END = {
-    "a row": ("database/jobs/00000001.jsonl", b'["' + 400 * 1024 * 1024 * b"a" + b'"]', False),
-    "lists in lists": ("backup.json", b'{"format": ' + 200_000 * b"[" + 200_000 * b"]" + b"}", True),
+    "a row": ("database/jobs/00000001.jsonl", lambda: b'["' + 400 * 1024 * 1024 * b"a" + b'"]', False),
+    "lists in lists": ("backup.json", lambda: b'{"format": ' + 200_000 * b"[" + 200_000 * b"]" + b"}", True),
 }
 
 
@@ -124,7 +124,7 @@ def test_what_has_no_end_is_damage(places, tmp_path, what):
     config = places.installed("sqlite")
     backups.backup(config, tmp_path / "whole")
     name, content, instead = WITHOUT_END[what]
-    with_member(tmp_path / "whole", tmp_path / "other", name, content, instead=instead)
+    with_member(tmp_path / "whole", tmp_path / "other", name, content(), instead=instead)
     environment = {**os.environ, "SHOPLAUNCH_HOME": str(config.home)}
     done = subprocess.run(
         [sys.executable, "-c", MEASURED, "backup", "--verify", str(tmp_path / "other")],
