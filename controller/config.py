@@ -26,8 +26,8 @@ _ENVIRONMENT = (
 _ADDRESS = re.compile(
     r"https?://(?:[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?/*\Z"
 )
-#: Tokens of agents end after 90 days; what lies in an account has to end before.
-MOST_JOB_HOURS = 80 * 24
+#: More than a century is a slip.
+MOST_JOB_HOURS = 1_000_000
 #: More proxies one behind the other are a slip.
 MOST_PROXIES = 16
 _TOP = {*_ENVIRONMENT, "agent_pythons", "mail", "local", "whmcs"}
@@ -138,8 +138,6 @@ def load_config(environment: Mapping[str, str] | None = None, file: Path | None 
     for name in ("trusted_proxies", "job_hours"):
         if name in values:
             values[name] = _number(name, values[name])
-    # Settings of before this limit go on working
-    values["job_hours"] = min(values.get("job_hours", Config.job_hours), MOST_JOB_HOURS)
     config = Config(home=home, mail=mail, **sections, **values)
     _check(config)
     return config
@@ -215,8 +213,8 @@ def _check(config: Config) -> None:
         isinstance(one, str) and one.startswith("/") for one in pythons
     ):
         raise ShoplaunchError("config_invalid", "agent_pythons must be a list of absolute paths")
-    if config.job_hours < 1:
-        raise ShoplaunchError("config_invalid", "job_hours must be at least 1")
+    if not 1 <= config.job_hours <= MOST_JOB_HOURS:
+        raise ShoplaunchError("config_invalid", f"job_hours must be from 1 to {MOST_JOB_HOURS}")
     if config.trusted_proxies > MOST_PROXIES:
         raise ShoplaunchError("config_invalid", f"trusted_proxies must be {MOST_PROXIES} at most")
     if not config.home.is_absolute():

@@ -75,7 +75,7 @@ class Service:
         self.bundles = Bundles(config, engine)
         self._panel_of = panel_of
         self._clock = clock = clock or DatabaseClock(engine)
-        self._tokens = Tokens(keys.tokens, clock)
+        self._tokens = Tokens(keys.tokens, clock, config.job_hours)
         self._billing: Way = channels(config, clock, self._key_names)
         if billing is not None:
             self._billing = lambda _source, _key: billing

@@ -14,8 +14,9 @@ from shared.signing import OneFormSigner
 
 SCOPE_EVENTS = "events"
 _SIGNER = {"key_derivation": "hmac", "digest_method": hashlib.sha256}
-#: Longer than any job is valid: a late final event is still welcome.
+#: How old an agent's token may be where jobs are valid for less, and how long one serves after its job's validity.
 MAX_AGE_SECONDS = 90 * 86400
+LATE_SECONDS = 10 * 86400
 
 
 @dataclass(frozen=True)
@@ -28,9 +29,13 @@ class AgentToken:
 
 
 class Tokens:
-    """Makes and reads tokens with `keys` (newest last) by `clock`: unix seconds, this process's own without one."""
+    """Makes and reads tokens with `keys` (newest last) by `clock`: unix seconds, this process's own without one.
 
-    def __init__(self, keys: Sequence[bytes], clock: Callable[[], float] | None = None) -> None:
+    Jobs are valid for `job_hours`: a late final event is still welcome.
+    """
+
+    def __init__(self, keys: Sequence[bytes], clock: Callable[[], float] | None = None, job_hours: int = 24) -> None:
+        self._max_age = max(MAX_AGE_SECONDS, job_hours * 3600 + LATE_SECONDS)
         self._agent = URLSafeTimedSerializer(
             list(keys), salt="shoplaunch/agent", signer=lenient_signer(clock), signer_kwargs=_SIGNER
         )
@@ -44,7 +49,7 @@ class Tokens:
     def read_agent(self, token: str, scope: str = SCOPE_EVENTS) -> AgentToken:
         """Return what `token` says. Raises ShoplaunchError `token_invalid` for another scope, or none of ours."""
         try:
-            found = self._agent.loads(token, max_age=MAX_AGE_SECONDS)
+            found = self._agent.loads(token, max_age=self._max_age)
         except (BadData, ValueError):
             raise ShoplaunchError("token_invalid", "the token is not one of ours, or too old") from None
         if not _is_agent(found) or found[2] != scope:

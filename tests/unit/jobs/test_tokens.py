@@ -92,3 +92,14 @@ def test_nothing_may_be_added_to_a_token_anywhere(tokens, more):
         refused(tokens.read_status, status[:position] + more + status[position:], "status_unknown")
     for position in range(len(page) - 5, len(page) + 1):
         refused(tokens.read_credentials, page[:position] + more + page[position:], "credentials_gone")
+
+
+def test_a_token_of_a_job_that_is_valid_for_longer_serves_as_long():
+    made, days = 1_800_000_000, 86400
+    token = Tokens(KEYS, lambda: made).for_agent("abc123", 1)
+    valid_for_a_year = Tokens(KEYS, lambda: made + 370 * days, 365 * 24)
+    assert valid_for_a_year.read_agent(token).job == "abc123"
+    for hours, late in ((365 * 24, 376), (24, 91)):
+        with pytest.raises(ShoplaunchError) as caught:
+            Tokens(KEYS, lambda late=late: made + late * days, hours).read_agent(token)
+        assert caught.value.code == "token_invalid"
