@@ -34,10 +34,15 @@ def code_at(secret: str, step: int) -> str:
     return str(number % 10**DIGITS).zfill(DIGITS)
 
 
+def plain(code: str) -> str:
+    """Return a code of an app as it is read, whatever blanks and digits it was typed with."""
+    return latin("".join(code.split()))
+
+
 def step_of(secret: str, code: str, now: float) -> int | None:
     """Return the time step whose code this is, None when it is none of now."""
     current, found = int(now // STEP_SECONDS), None
-    given = latin("".join(code.split()))
+    given = plain(code)
     for step in range(current - LEEWAY_STEPS, current + LEEWAY_STEPS + 1):
         if hmac.compare_digest(code_at(secret, step).encode(), given.encode("utf-8", "replace")):
             found = step

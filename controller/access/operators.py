@@ -18,6 +18,8 @@ from shared.errors import ShoplaunchError
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}\Z")
 MIN_PASSWORD_CHARS = 10
+#: In the audit log these are others than operators.
+OTHERS = ("client", "command")
 
 
 def new_password() -> str:
@@ -48,6 +50,8 @@ def sessions_of(actor: Actor, name: str, now: float) -> list[sa.Row[tuple[float,
 def add(actor: Actor, name: str, password: str, role: str = ADMINISTER) -> None:
     """Add the operator. Raises ShoplaunchError `login_invalid`, `name_taken`."""
     hashed = _hashed(name, password)
+    if name.casefold() in OTHERS:
+        raise ShoplaunchError("name_taken", f"in the audit log {name} is somebody else")
 
     def work(connection: sa.Connection) -> None:
         if access.password_hash(connection, name) is not None:

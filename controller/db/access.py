@@ -13,7 +13,10 @@ from controller.db.tables import audit, operators
 
 def password_hash(connection: sa.Connection, user: str) -> str | None:
     """Return the operator's password hash, None when there is no such operator."""
-    return connection.execute(sa.select(operators.c.password_hash).where(operators.c.user == user)).scalar()
+    query = sa.select(operators.c.user, operators.c.password_hash).where(operators.c.user == user)
+    found = connection.execute(query).first()
+    # MariaDB takes a name with blanks behind it for the same
+    return str(found.password_hash) if found is not None and found.user == user else None
 
 
 def generation(connection: sa.Connection, user: str) -> int | None:

@@ -74,7 +74,8 @@ _QUERY = sa.select(*(api_keys.c[name] for name in _NAMES))
 def find(connection: sa.Connection, name: str) -> ApiKey | None:
     """Return the key, None when there is none of that name; a revoked one is returned, too."""
     row = connection.execute(_QUERY.where(api_keys.c.name == name)).first()
-    return None if row is None else _key(row)
+    # MariaDB takes a name with blanks behind it for the same
+    return None if row is None or row.name != name else _key(row)
 
 
 def get(connection: sa.Connection, name: str) -> ApiKey:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import sqlalchemy as sa
 
 from controller.db.engine import transact
-from controller.db.tables import login_failures
+from controller.db.tables import login_failures, operators
 from shared.errors import ShoplaunchError
 
 WINDOW_SECONDS = 900
@@ -20,7 +20,7 @@ MAX_PER_USER = 30
 USER_DELAY_SECONDS = 10
 _V6_NETWORK_BITS = 64
 #: Codes of a second factor are short. Who has the password may try so many within a day from devices that have never
-#: signed in, and then one in so many seconds; devices that have are counted by themselves.
+#: signed in, and then one in so many seconds; so may each device that has, which is counted by itself.
 CODES_SECONDS = 86_400
 MAX_CODES = 20
 CODE_DELAY_SECONDS = 600
@@ -60,6 +60,7 @@ class LoginThrottle:
         subjects = _subjects(user, address, device)
 
         def note(connection: sa.Connection) -> None:
+            _one_by_one(connection)
             _forget_old(connection, now)
             _refuse_too_many(connection, subjects[0], now)
             for subject in subjects[1:]:
@@ -69,19 +70,20 @@ class LoginThrottle:
 
         transact(self._engine, note)
 
-    def begin_code(self, user: str) -> None:
-        """Note that somebody who has the user's password tries a code; as `begin`, for devices that are not known."""
-        now, subject = self._clock(), _code_of(user)
+    def begin_code(self, user: str, device: str = "") -> None:
+        """Note that somebody who has the user's password tries a code; as `begin`."""
+        now, subject = self._clock(), _code_of(user, device)
 
         def note(connection: sa.Connection) -> None:
+            _one_by_one(connection)
             _refuse_too_soon(connection, subject, now, MAX_CODES, CODE_DELAY_SECONDS)
             connection.execute(sa.insert(login_failures).values(subject=subject, at=now))
 
         transact(self._engine, note)
 
     def succeeded(self, user: str, address: str, device: str = "") -> None:
-        """Forget the failures of the user and of the address, or those of the device; and the codes that were tried."""
-        subjects = [*_subjects(user, address, device), _code_of(user)]
+        """Forget the failures and the codes of the user and of the address, or those of the device."""
+        subjects = [*_subjects(user, address, device), _code_of(user, device)]
         gone = sa.delete(login_failures).where(login_failures.c.subject.in_(subjects))
         transact(self._engine, lambda connection: connection.execute(gone))
 
@@ -91,8 +93,14 @@ def _subjects(user: str, address: str, device: str) -> list[str]:
     return [f"device:{device}"] if device else [f"address:{network(address)}", f"user:{user}"]
 
 
-def _code_of(user: str) -> str:
-    return f"code:{user}"
+def _code_of(user: str, device: str) -> str:
+    return f"code:device:{device}" if device else f"code:{user}"
+
+
+def _one_by_one(connection: sa.Connection) -> None:
+    """Wait for the attempt that is being counted: of many at once each would find the others not there yet."""
+    # Any row that all of them know; SQLite lets one at a time write as it is
+    connection.execute(sa.select(operators.c.user).order_by(operators.c.user).limit(1).with_for_update())
 
 
 def _forget_old(connection: sa.Connection, now: float) -> None:

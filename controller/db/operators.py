@@ -58,10 +58,11 @@ def _where(user: str) -> sa.ColumnElement[bool]:
 
 def role(connection: sa.Connection, user: str) -> str:
     """Return the operator's role. Raises ShoplaunchError `user_unknown`."""
-    found = connection.execute(sa.select(operators.c.role).where(_where(user))).scalar()
-    if found is None:
+    found = connection.execute(sa.select(operators.c.user, operators.c.role).where(_where(user))).first()
+    # MariaDB takes a name with blanks behind it for the same
+    if found is None or found.user != user:
         raise ShoplaunchError("user_unknown", f"there is no operator {user[:80]!r}")
-    return str(found)
+    return str(found.role)
 
 
 def set_role(connection: sa.Connection, user: str, wanted: str) -> None:

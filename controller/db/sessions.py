@@ -11,6 +11,8 @@ from controller.db.tables import operator_sessions, operators
 #: A session ends after this time without a request, and after that time in any case.
 IDLE_SECONDS = 2 * 3600
 LIFETIME_SECONDS = 12 * 3600
+#: So many of one operator are listed.
+LISTED = 100
 
 
 def begin(connection: sa.Connection, user: str, address: str, now: float) -> str:
@@ -45,7 +47,7 @@ def alive(now: float) -> sa.ColumnElement[bool]:
 
 
 def listed(connection: sa.Connection, user: str, now: float) -> list[sa.Row[tuple[float, float, str]]]:
-    """Return rows (began_at, seen_at, address) of the operator's sessions at `now`, the last seen first."""
+    """Return rows (began_at, seen_at, address) of the operator's sessions at `now`, at most LISTED, last seen first."""
     columns = (operator_sessions.c.began_at, operator_sessions.c.seen_at, operator_sessions.c.address)
     query = sa.select(*columns).where(operator_sessions.c.user == user, alive(now))
-    return list(connection.execute(query.order_by(operator_sessions.c.seen_at.desc())))
+    return list(connection.execute(query.order_by(operator_sessions.c.seen_at.desc()).limit(LISTED)))

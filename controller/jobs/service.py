@@ -311,8 +311,8 @@ class Service:
         """
         self._throttle.begin(user, address, device)
         accepted = self._is_password(user, password)
-        if accepted and not device and second_factor.may_be_guessed(self.engine, user, code):
-            self._throttle.begin_code(user)
+        if accepted and second_factor.may_be_guessed(self.engine, user, code):
+            self._throttle.begin_code(user, device)
         accepted = accepted and second_factor.accepts(self.engine, self.keys, user, code, self._clock())
         if accepted:
             self._throttle.succeeded(user, address, device)

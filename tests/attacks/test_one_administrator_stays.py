@@ -10,8 +10,10 @@ from controller.access import operators
 from controller.access.actor import Actor
 from controller.cli import main
 from controller.config import load_config
+from controller.db import access, api_keys
 from controller.db import operators as rows
-from controller.db.engine import make_engine, transact
+from controller.db.api_keys import ApiKey
+from controller.db.engine import make_engine, reading, transact
 from controller.db.migrate import upgrade
 from controller.installation import ensure_installation
 from shared.errors import ShoplaunchError
@@ -97,3 +99,26 @@ def test_the_last_administrator_stays_on_the_pages_too(tmp_path):
     assert people.post(browser, "/admin/operator/nora/role", role="look").location == "/admin/jobs"
     assert browser.get("/admin/operators").status_code == 403
     people.close()
+
+
+@attack(
+    "the last administrator is named with a blank behind, which MariaDB takes for the same name",
+    "there is no such operator: nothing is changed, and nobody signs in by that name",
+)
+def test_a_name_with_a_blank_behind_is_nobodys(actor):
+    operators.set_role(actor, "omid", "look")
+    for change in (
+        lambda: operators.remove(actor, "nora "),
+        lambda: operators.set_role(actor, "nora ", "look"),
+        lambda: operators.set_password(actor, "nora ", PASSWORD + PASSWORD),
+        lambda: operators.end_sessions(actor, "nora "),
+    ):
+        with pytest.raises(ShoplaunchError) as refused:
+            change()
+        assert refused.value.code in ("user_unknown", "login_invalid")
+    assert administrators(actor) == ["nora"]
+    transact(actor.engine, lambda connection: api_keys.add(connection, ApiKey("billing"), "sealed"))
+    with reading(actor.engine) as connection:
+        assert access.password_hash(connection, "nora ") is None
+        assert access.password_hash(connection, "nora") is not None
+        assert api_keys.find(connection, "billing ") is None and api_keys.find(connection, "billing")

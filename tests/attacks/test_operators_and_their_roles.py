@@ -10,7 +10,7 @@ from controller.access import operators
 from controller.access.actor import command_line
 from controller.cli import main
 from controller.config import load_config
-from controller.db import logins
+from controller.db import logins, sessions
 from controller.db.engine import transact
 from controller.jobs.service import open_service
 from controller.web.app import create_app
@@ -148,6 +148,29 @@ def test_what_is_taken_from_clients_needs_an_administrator(house, kind):
     assert ask(house.signed_in("administer"), "POST", path, kind=kind).status_code == 404
 
 
+@attack("an operator is added by a name that stands for clients or commands in the audit log", "that name is taken")
+@pytest.mark.parametrize("name", ["client", "Command"])
+def test_nobody_is_called_as_others_are_in_the_log(house, name):
+    assert "name_taken" in house.command("add", name, code=1)
+    answer = ask(
+        house.signed_in("administer"), "POST", "/admin/operators/add", user=name, role="look", own_password=PASSWORD
+    )
+    assert answer.status_code == 409
+    assert name not in [row["user"] for row in json.loads(house.command("list", "--json"))]
+
+
+@attack(
+    "an operator signs in without end, so that no page about it can be shown", "the last hundred sessions are listed"
+)
+def test_sessions_are_listed_up_to_a_number(house):
+    now = house.service.now()
+    for _ in range(sessions.LISTED + 5):
+        transact(house.service.engine, lambda connection: sessions.begin(connection, "look", "192.0.2.7", now))
+    page = house.signed_in("administer").get("/admin/operator/look").text
+    assert page.count("192.0.2.7") == sessions.LISTED
+    operators.end_sessions(command_line(house.config), "look")
+
+
 def test_a_role_that_is_taken_away_counts_at_once(house):
     installation.set_operator(house.config, "passing", PASSWORD)
     browser = house.signed_in("passing")
@@ -211,6 +234,39 @@ def test_codes_are_not_guessed_from_everywhere(house, factor, monkeypatch):
     monkeypatch.setattr(house.service._throttle, "_clock", clock)
     assert house.try_in("two", now_code(house, factor, 1), "192.0.2.9", own)[0] == 303
     assert house.try_in("two", factor["recovery_codes"][0], "192.0.2.10")[0] == 303
+
+
+@attack(
+    "the same writes the codes with blanks, as an app shows them, so that they are as long as a recovery code",
+    "it counts",
+)
+def test_a_code_with_blanks_is_counted_as_one(house, factor):
+    assert house.try_in("two", f"{now_code(house, factor):^30}")[0] == 303
+    guess = "0 0\u00a00" + " " * 20 + "00x"
+    tries = [house.try_in("two", guess, f"198.51.100.{number}")[0] for number in range(logins.MAX_CODES + 1)]
+    assert tries == [401] * logins.MAX_CODES + [429]
+
+
+@attack(
+    "the same has signed in before there was a second factor, and tries codes from that device for half a year",
+    "they are counted by device, twenty a day; the owner's own device does not wait for them",
+)
+def test_codes_are_not_guessed_from_a_known_device(house, factor, monkeypatch):
+    _status, own = house.try_in("two", now_code(house, factor))
+    house.command("totp", "two", "--remove", "--yes")
+    _status, stranger = house.try_in("two")
+    secret = json.loads(house.command("totp", "two", "--yes", "--json"))
+    began, found = house.service.now(), []
+    for number in range(logins.MAX_CODES + 1):
+        # Every two minutes: what a device may be wrong within a quarter of an hour is not used up
+        now = began + 120 * number
+        monkeypatch.setattr(house.service._throttle, "_clock", lambda now=now: now)
+        found.append(house.try_in("two", "00000x", browser=stranger)[0])
+    assert found == [401] * logins.MAX_CODES + [429]
+    assert house.try_in("two", now_code(house, secret), "192.0.2.9", own)[0] == 303
+    # And that does not give the stranger new tries
+    stranger.delete_cookie("shoplaunch")
+    assert house.try_in("two", "00000x", browser=stranger)[0] == 429
 
 
 @attack("somebody found a recovery code that was used", "each serves once, and is not in the database")

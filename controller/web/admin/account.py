@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response
 from controller import second_factor, totp
 from controller.access import operators, qr_code
 from controller.web.admin import asking
-from controller.web.admin.session import page, sign_in
+from controller.web.admin.session import go_on, page
 from controller.web.context import actor, service
 from controller.web.i18n import gettext
 
@@ -60,7 +60,7 @@ def confirm_factor() -> Response:
     if codes is None:
         return _offer(secret, sealed, gettext("That is not the code of now. Wait for the next one and try again."), 401)
     # Every other session is over
-    sign_in(g.operator)
+    go_on()
     return make_response(
         page(
             "shown_once.html",
@@ -87,7 +87,7 @@ def end_factor() -> Response:
     if problem:
         return _ask_end(problem, status)
     second_factor.end(actor(), g.operator)
-    sign_in(g.operator)
+    go_on()
     flash(gettext("You sign in with the password alone now."))
     return redirect(url_for("admin.account"), 303)
 

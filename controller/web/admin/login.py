@@ -25,13 +25,14 @@ def login() -> Response:
         return _form("", 200)
     user, password = request.form.get("user", "")[:64], request.form.get("password", "")[:1024]
     code = request.form.get("code", "")[:64]
+    generation = service().session_generation(user)
     try:
         accepted = service().check_login(user, password, request.remote_addr or "", device.known(user), code)
     except ShoplaunchError as error:
         return _too_often(error)
     if not accepted:
         return _form(gettext("User, password or code is wrong."), 401)
-    sign_in(user)
+    sign_in(user, generation)
     response = make_response(redirect(_next_page(), 303))
     device.remember(response, user)
     return response

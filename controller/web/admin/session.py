@@ -14,12 +14,20 @@ from controller.web.context import service
 from shared.errors import ShoplaunchError
 
 
-def sign_in(user: str) -> None:
-    """Begin a new session for `user`; whatever the old one held is gone."""
+def sign_in(user: str, generation: int | None) -> None:
+    """Begin a new session for `user`; whatever the old one held is gone.
+
+    `generation` is that of before the password was looked at: what ended the sessions since ends this one, too.
+    """
     session.clear()
-    now, generation = int(service().now()), service().session_generation(user)
+    now = int(service().now())
     number = service().begin_session(user, request.remote_addr or "")
     session.update(user=user, generation=generation, since=now, seen=now, number=number)
+
+
+def go_on() -> None:
+    """Begin a new session after a change of one's own that ended them all; one that somebody else ended stays over."""
+    sign_in(g.operator, session["generation"] + 1)
 
 
 def sign_out() -> None:
