@@ -6,8 +6,8 @@ import re
 import secrets
 
 import sqlalchemy as sa
-from werkzeug.security import generate_password_hash
 
+from controller.access import passwords
 from controller.access.actor import Actor
 from controller.db import access, sessions
 from controller.db import operators as rows
@@ -113,7 +113,7 @@ def _hashed(name: str, password: str) -> str:
         raise ShoplaunchError("login_invalid", "an operator's name is letters, digits, dots, dashes, @; at most 64")
     if len(password) < MIN_PASSWORD_CHARS:
         raise ShoplaunchError("login_invalid", f"a password has at least {MIN_PASSWORD_CHARS} characters")
-    return generate_password_hash(password)
+    return passwords.hashed(password)
 
 
 def _known(role: str) -> str:

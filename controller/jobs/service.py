@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
-from werkzeug.security import check_password_hash, generate_password_hash
 
 from controller import second_factor
+from controller.access import passwords
 from controller.billing.base import Billing
 from controller.billing.channels import Way, channels
 from controller.config import Config
@@ -84,7 +84,7 @@ class Service:
         self._readiness = Readiness(engine, clock)
         self._throttle = LoginThrottle(engine, clock)
         # A wrong user costs as much time as a wrong password
-        self._nobody = generate_password_hash("nobody")
+        self._nobody = passwords.hashed("nobody")
 
     # -- orders and jobs -----------------------------------------------------------------------------------------
 
@@ -330,7 +330,7 @@ class Service:
     def _is_password(self, user: str, password: str) -> bool:
         with reading(self.engine) as connection:
             known = access.password_hash(connection, user)
-        return check_password_hash(known or self._nobody, password) and known is not None
+        return passwords.is_right(known or self._nobody, password) and known is not None
 
     def begin_session(self, user: str, address: str) -> str:
         """Note that the operator has signed in; return the session's number."""

@@ -10,12 +10,13 @@ from controller.access import operators
 from controller.access.actor import command_line
 from controller.cli import main
 from controller.config import load_config
-from controller.db import logins, sessions
+from controller.db import jobs, logins, sessions, steps
 from controller.db.engine import transact
 from controller.jobs.service import open_service
+from controller.jobs.steps import plan
 from controller.web.app import create_app
 from tests.attacks.table import attack
-from tests.web_site import csrf_of, furnish
+from tests.web_site import an_order, csrf_of, furnish
 
 PASSWORD = "correct horse battery"
 ROLES = ("look", "operate", "administer")
@@ -146,6 +147,24 @@ def test_what_is_taken_from_clients_needs_an_administrator(house, kind):
     assert ask(house.signed_in("operate"), "GET", f"{path}/{kind}").status_code == 403
     assert ask(house.signed_in("operate"), "POST", path, kind="https_on").status_code == 404
     assert ask(house.signed_in("administer"), "POST", path, kind=kind).status_code == 404
+
+
+@attack("an operator retries a job that closes a shop and failed", "only who may begin such a job does so")
+@pytest.mark.parametrize("kind", ["remove", "set_admin_password"])
+def test_a_job_that_takes_something_is_retried_by_who_may_begin_it(house, kind):
+    job = house.service.place_order(an_order(), source="test")
+
+    def fail(connection):
+        found = jobs.get(connection, job.id)
+        steps.insert(connection, job.id, [name for name in plan.of(kind) if name not in plan.PLAN])
+        return jobs.update(connection, found, house.service.now(), kind=kind, state="failed", step="agent")
+
+    transact(house.service.engine, fail)
+    path, operator = f"/admin/jobs/{job.id}", house.signed_in("operate")
+    assert ask(operator, "POST", f"{path}/retry").status_code == 403
+    assert 'id="retry"' not in operator.get(path).text
+    administrator = house.signed_in("administer")
+    assert ask(administrator, "POST", f"{path}/retry").status_code != 403
 
 
 @attack("an operator is added by a name that stands for clients or commands in the audit log", "that name is taken")

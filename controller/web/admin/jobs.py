@@ -50,12 +50,16 @@ def show(job_id: str) -> str:
     job = service().get_job(job_id)
     later = service().service_statuses(service().later_jobs(job_id))
     shown = view.of_job(service().service_status(job), service().agent_view(job))
+    shown["may_retry"] = shown["may_retry"] and allows(g.role, roles.of_kind(job.kind))
     shown["later_kinds"] = [kind for kind in view.LATER if allows(g.role, roles.of_kind(kind))]
     return page("job.html", "jobs", later=later, ticket=telling.ticket(job), untold=telling.untold(job), **shown)
 
 
 def retry(job_id: str) -> Response:
-    """Run the failed step again, alone when it is named."""
+    """Run the failed step again, alone when it is named. Raises ShoplaunchError `role_missing`."""
+    needed = roles.of_kind(service().get_job(job_id).kind)
+    if not allows(g.role, needed):
+        raise ShoplaunchError("role_missing", f"{g.operator} may {g.role}, and retrying this needs: {needed}")
     step = request.form.get("step") or None
     service().retry(job_id, step=step)
     service().audit(g.operator, "retry", job_id, step or "")
