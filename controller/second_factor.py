@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from controller import totp
 from controller.access.actor import Actor
-from controller.db import operators
+from controller.db import access, operators
 from controller.db.engine import reading, transact
 from controller.keys import Keys
 from shared.errors import ShoplaunchError
@@ -50,20 +50,31 @@ def begin(actor: Actor, user: str) -> tuple[str, list[str]]:
 
 
 def offer(actor: Actor, user: str, now: float) -> tuple[str, str]:
-    """Return (a new secret for the operator's app, the same sealed); it counts once `confirm` has seen a code of it."""
+    """Return (a new secret for the operator's app, the same sealed); it counts once `confirm` has seen a code of it.
+
+    What ends the operator's sessions ends the offer.
+    """
     secret = totp.new_secret()
-    return secret, actor.keys().encrypt(json.dumps({"user": user, "secret": secret, "at": now}))
+    found = {"user": user, "secret": secret, "at": now, "generation": _generation(actor, user)}
+    return secret, actor.keys().encrypt(json.dumps(found))
 
 
 def offered(actor: Actor, user: str, sealed: str, now: float) -> str | None:
-    """Return the secret that was offered to the operator, None for one that is too old, another's or made up."""
+    """Return the secret that was offered to the operator, None for one that is over, another's or made up."""
     try:
         found = json.loads(actor.keys().decrypt(sealed))
     except (ShoplaunchError, ValueError):
         return None
     if not isinstance(found, dict) or found.get("user") != user or now - found["at"] > OFFER_SECONDS:
         return None
+    if found.get("generation") != _generation(actor, user):
+        return None
     return str(found["secret"])
+
+
+def _generation(actor: Actor, user: str) -> int | None:
+    with reading(actor.engine) as connection:
+        return access.generation(connection, user)
 
 
 def confirm(actor: Actor, user: str, secret: str, code: str, now: float) -> list[str] | None:

@@ -153,6 +153,24 @@ def test_an_offered_key_has_its_time(people):
     assert second_factor.offered(people.actor, "omid", sealed, now + second_factor.OFFER_SECONDS + 1) is None
 
 
+@attack(
+    "somebody kept a key that was offered, and comes into a session after a password was changed or the key was set up",
+    "what ended the sessions ended the offer: it takes the password again",
+)
+@pytest.mark.parametrize("measure", ["used", "password"])
+def test_an_offered_key_is_over_with_the_sessions(people, measure):
+    browser = people.signed_in("omid")
+    key, sealed = offered(people.post(browser, FACTOR))
+    if measure == "used":
+        assert people.post(browser, CODE, sealed=sealed, code=code(people, key)).status_code == 200
+    else:
+        operators.set_password(people.actor, "omid", PASSWORD)
+        browser = people.signed_in("omid")
+    before = everything(people), people.get("omid").recovery_codes
+    answer = people.post(browser, CODE, sealed=sealed, code=code(people, key, 1))
+    assert answer.status_code == 410 and (everything(people), people.get("omid").recovery_codes) == before
+
+
 @attack("a session was copied before its owner set up a second factor", "it is over, and the owner's own goes on")
 def test_setting_it_up_ends_every_other_session(people):
     browser, copied = people.signed_in("omid"), people.app.test_client()
