@@ -8,7 +8,7 @@ from collections.abc import Callable
 import sqlalchemy as sa
 
 from controller.db.engine import transact
-from controller.db.tables import login_failures, operators
+from controller.db.tables import login_failures
 from shared.errors import ShoplaunchError
 
 WINDOW_SECONDS = 900
@@ -60,7 +60,6 @@ class LoginThrottle:
         subjects = _subjects(user, address, device)
 
         def note(connection: sa.Connection) -> None:
-            _one_by_one(connection)
             _forget_old(connection, now)
             _refuse_too_many(connection, subjects[0], now)
             for subject in subjects[1:]:
@@ -75,7 +74,6 @@ class LoginThrottle:
         now, subject = self._clock(), _code_of(user, device)
 
         def note(connection: sa.Connection) -> None:
-            _one_by_one(connection)
             _refuse_too_soon(connection, subject, now, MAX_CODES, CODE_DELAY_SECONDS)
             connection.execute(sa.insert(login_failures).values(subject=subject, at=now))
 
@@ -95,12 +93,6 @@ def _subjects(user: str, address: str, device: str) -> list[str]:
 
 def _code_of(user: str, device: str) -> str:
     return f"code:device:{device}" if device else f"code:{user}"
-
-
-def _one_by_one(connection: sa.Connection) -> None:
-    """Wait for the attempt that is being counted: of many at once each would find the others not there yet."""
-    # Any row that all of them know; SQLite lets one at a time write as it is
-    connection.execute(sa.select(operators.c.user).order_by(operators.c.user).limit(1).with_for_update())
 
 
 def _forget_old(connection: sa.Connection, now: float) -> None:
