@@ -16,7 +16,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Any, cast
 
-from controller.bundles.archive_streams import METHOD_NAMES, PIECE_BYTES, TarStream, Xz, files_of, is_bounded
+from controller.recipes.archive_streams import METHOD_NAMES, PIECE_BYTES, TarStream, Xz, files_of, is_bounded
 from shared.errors import ShoplaunchError
 
 _EDGE_BYTES = 4096

@@ -45,7 +45,9 @@ def make_plan(
         template = chosen.inspect(root, source, options or PackOptions())
         _require_sound(chosen, template)
         return TemplatePlan(template, chosen.name)
-    except PermissionError as problem:
+    except OSError as problem:
+        if problem.filename is None:
+            raise
         raise ShoplaunchError("tree_unreadable", f"{problem.filename}: {problem.strerror}") from problem
 
 

@@ -7,11 +7,13 @@ import errno
 import os
 import re
 import stat
+import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from controller.bundles.left_out import LeftOut
+from controller.bundles.open_folders import LISTED, OpenFolders
 from controller.recipes.location.paths import roots_of
 from shared.bundle import MAX_FILE_BYTES, check_link, check_path
 from shared.errors import ShoplaunchError
@@ -71,6 +73,11 @@ class Tree:
         self._ignored: dict[int, set[int]] = {}
         if not os.path.isdir(self._real):  # noqa: PTH112 - bytes paths
             raise ShoplaunchError("docroot_missing", f"{root} is not a directory")
+        try:
+            self._folders = OpenFolders(self._real)
+        except OSError as problem:
+            raise _refusal(self.root, problem) from problem
+        weakref.finalize(self, self._folders.close)
 
     def ignore(self, *paths: Path | None) -> None:
         """Leave the files and folders at `paths` out of every walk, under whatever name it meets them."""
@@ -87,7 +94,9 @@ class Tree:
         """
         unnameable: list[bytes] = []
         counted = LeftOut(self._absolute(b"")) if left_out is None else left_out
-        yield from self._walk(b"", _Walk(excluded, counted, unnameable))
+        self._check_root()
+        with self._listed(b"", ".", self._folders.root) as top:
+            yield from self._walk(b"", top, _Walk(excluded, counted, unnameable))
         if unnameable:
             raise _unnameable(unnameable)
 
@@ -98,13 +107,15 @@ class Tree:
         """
         if entry.size > MAX_FILE_BYTES:
             raise ShoplaunchError("tree_file_too_large", f"{_shown(entry.path)} has {entry.size} bytes")
-        path = self._absolute(entry.path)
+        folder, name = os.path.split(entry.path)
+        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
         try:
-            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+            descriptor = os.open(name, flags, dir_fd=self._folders.at(folder))
         except OSError as problem:
             raise _refusal(entry.path, problem) from problem
         try:
-            content = _content(descriptor, entry.size)
+            is_same = entry.status == _status(os.fstat(descriptor))
+            content = _content(descriptor, entry.size) if is_same else b""
             after = os.fstat(descriptor)
         finally:
             os.close(descriptor)
@@ -114,9 +125,12 @@ class Tree:
 
     def check_unchanged(self, entries: Iterable[Entry]) -> None:
         """Look at every entry once more. Raises ShoplaunchError `tree_changed` for the first that is not as it was."""
+        self._check_root()
+        self._folders.forget()
         for entry in entries:
+            folder, name = os.path.split(entry.path)
             try:
-                now = os.lstat(self._absolute(entry.path))
+                now = os.stat(name, dir_fd=self._folders.at(folder), follow_symlinks=False)
             except OSError as problem:
                 raise _refusal(entry.path, problem) from problem
             if entry.status != _status(now):
@@ -125,28 +139,57 @@ class Tree:
     def _absolute(self, path: bytes) -> bytes:
         return os.path.join(self._real, path)  # noqa: PTH118 - bytes paths
 
-    def _walk(self, folder: bytes, walk: _Walk) -> Iterator[Entry]:
+    def _check_root(self) -> None:
+        """Raise ShoplaunchError `tree_changed` unless the root's path still leads to the folder that was opened."""
         try:
-            with os.scandir(self._absolute(folder)) as scan:
+            now = os.stat(self._real)  # noqa: PTH116 - bytes paths
+        except OSError as problem:
+            raise _refusal(self._real, problem) from problem
+        if not os.path.samestat(now, os.fstat(self._folders.root)):
+            raise ShoplaunchError("tree_changed", f"{_shown(self._real)} is another folder by now")
+
+    @contextlib.contextmanager
+    def _listed(self, path: bytes, name: str, above: int) -> Iterator[int]:
+        """Give a descriptor of the folder `path`, which is called `name` in the folder `above`: of no link."""
+        try:
+            descriptor = os.open(name, LISTED, dir_fd=above)
+        except OSError as problem:
+            raise _refusal(path or b".", problem) from problem
+        try:
+            yield descriptor
+        finally:
+            os.close(descriptor)
+
+    def _walk(self, folder: bytes, here: int, walk: _Walk) -> Iterator[Entry]:
+        """Yield what the folder `folder` holds, of which `here` is a descriptor."""
+        try:
+            with os.scandir(here) as scan:
                 found = list(scan)
         except OSError as problem:
             raise _refusal(folder or b".", problem) from problem
         # What a directory holds comes where its path with a slash does: `a`, `a.txt`, `a/b`
-        places = [(item.name, item) for item in found]
-        places += [(item.name + b"/", item) for item in found if item.is_dir(follow_symlinks=False)]
+        places = [(os.fsencode(item.name), item) for item in found]
+        places += [(name + b"/", item) for name, item in places if item.is_dir(follow_symlinks=False)]
         passed_over = set()
         for place, item in sorted(places, key=lambda one: one[0]):
             if item.name in passed_over:
                 continue
-            path = folder + b"/" + item.name if folder else item.name
+            name = place.rstrip(b"/")
+            path = folder + b"/" + name if folder else name
             if place.endswith(b"/"):
-                yield from self._walk(path, walk)
-            elif self._is_left_out(path, item, walk):
+                with self._listed(path, item.name, here) as inner:
+                    yield from self._walk(path, inner, walk)
+                continue
+            try:
+                entry = None if self._is_left_out(path, item, walk) else self._entry(path, item, here)
+            except OSError as problem:
+                raise _refusal(path, problem) from problem
+            if entry is None:
                 passed_over.add(item.name)
             else:
-                yield self._entry(path, item)
+                yield entry
 
-    def _is_left_out(self, path: bytes, item: os.DirEntry[bytes], walk: _Walk) -> bool:
+    def _is_left_out(self, path: bytes, item: os.DirEntry[str], walk: _Walk) -> bool:
         """Tell whether an entry stays out, and count it; a name that no bundle can hold is kept for the end."""
         reason = GIVEN if self._is_ignored(item) else self._reason(path, item, walk)
         if reason:
@@ -157,7 +200,7 @@ class Tree:
             return False
         return True
 
-    def _reason(self, path: bytes, item: os.DirEntry[bytes], walk: _Walk) -> str | None:
+    def _reason(self, path: bytes, item: os.DirEntry[str], walk: _Walk) -> str | None:
         reason = walk.excluded(path, item.is_dir(follow_symlinks=False))
         if reason or not item.is_symlink():
             return reason or (NO_CONTENT if _has_no_content(item) else None)
@@ -168,28 +211,23 @@ class Tree:
         led = any(walk.excluded(one, True) for one in above) or (inside and walk.excluded(inside, is_directory))
         return DANGLING if led else None
 
-    def _is_ignored(self, item: os.DirEntry[bytes]) -> bool:
+    def _is_ignored(self, item: os.DirEntry[str]) -> bool:
         devices = self._ignored.get(item.inode())
         return devices is not None and item.stat(follow_symlinks=False).st_dev in devices
 
-    def _entry(self, path: bytes, item: os.DirEntry[bytes]) -> Entry:
-        try:
-            found = item.stat(follow_symlinks=False)
-        except OSError as problem:
-            raise _refusal(path, problem) from problem
-        status = _status(found)
+    def _entry(self, path: bytes, item: os.DirEntry[str], here: int) -> Entry:
+        status = _status(item.stat(follow_symlinks=False))
         if stat.S_ISDIR(status.mode):
             return Entry(path, "directory", status)
         if stat.S_ISREG(status.mode):
             # Hard-linked files are just files: each name gets its own copy
             return Entry(path, "file", status)
         if stat.S_ISLNK(status.mode):
-            return Entry(path, "link", status, self._target(path))
+            return Entry(path, "link", status, self._target(path, os.fsencode(os.readlink(item.name, dir_fd=here))))
         raise ShoplaunchError("tree_unreadable", f"{_shown(path)} is a device")
 
-    def _target(self, path: bytes) -> bytes:
+    def _target(self, path: bytes, target: bytes) -> bytes:
         """Return a link's target relative to the link, inside the tree."""
-        target = os.readlink(self._absolute(path))  # noqa: PTH115 - bytes paths
         if target.startswith(b"/"):
             target = self._made_relative(path, target)
         elif b"/../" in target.lstrip(b"./") + b"/":
@@ -236,7 +274,7 @@ def _content(descriptor: int, size: int) -> bytes:
     return content
 
 
-def _has_no_content(item: os.DirEntry[bytes]) -> bool:
+def _has_no_content(item: os.DirEntry[str]) -> bool:
     """Tell whether an entry is a socket or pipe: a program made it, and makes it anew."""
     if item.is_file(follow_symlinks=False) or item.is_dir(follow_symlinks=False):
         return False
@@ -271,6 +309,8 @@ def _refusal(path: bytes, problem: OSError) -> ShoplaunchError:
     """Return what it means that the system does not let us at a path that was there."""
     if problem.errno == errno.ENOENT:
         return ShoplaunchError("tree_changed", f"{_shown(path)} is gone")
+    if problem.errno in (errno.ELOOP, errno.ENOTDIR, errno.EINVAL):
+        return ShoplaunchError("tree_changed", f"{_shown(path)} became something else while it was packed")
     if problem.errno == errno.ENAMETOOLONG:
         return ShoplaunchError("tree_name_encoding", f"{_shown(path)} is too long")
     return ShoplaunchError("tree_unreadable", f"{_shown(path)}: {problem.strerror}")

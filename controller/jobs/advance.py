@@ -319,7 +319,8 @@ def _undone(connection: sa.Connection, job: Job, done: Mapping[str, Any], now: f
     if done["facts"]["undo"] != undoing.DONE:
         # With what was heard meanwhile
         return columns | {"error": None, "wake_at": undoing.wake_at(job, columns["facts"], now)}
-    error = ShoplaunchError("cancelled_kept", done["kept"]).as_dict() if done["kept"] else None
+    # It names files of the account's
+    error = changes.as_document(ShoplaunchError("cancelled_kept", done["kept"])) if done["kept"] else None
     if steps.of_job(connection, job.id)["agent"].state == steps.DONE:
         error = ShoplaunchError("cancelled_late", "the shop was complete before").as_dict()
     return columns | retrying.released() | {"error": error, "wake_at": None}

@@ -12,7 +12,7 @@ from controller.billing.base import Alarm, Billing
 from controller.db import health
 from controller.db.engine import reading
 from controller.db.jobs import Job
-from controller.jobs import changes, locked, telling
+from controller.jobs import changes, foreign, locked, telling
 from controller.jobs.domains import readable
 from controller.jobs.steps.work import Tools
 from shared.errors import ShoplaunchError, advice, is_known
@@ -28,8 +28,6 @@ APART_SECONDS = 3600.0
 #: may be told in words of the account's owner, who has no business in a mail or a ticket of ours.
 _TOLD_IN_WORDS = ("account", "database", "database_user", "privileges", "php")
 ELSEWHERE = "What exactly was met stands on the page named below, in the words of others."
-#: An agent names codes of this catalogue; others can only come from somebody else.
-UNKNOWN = "agent_code_unknown"
 
 
 def due_at(job: Job, now: float) -> float:
@@ -45,7 +43,7 @@ def of_job(tools: Tools, job: Job) -> Alarm:
     """Return the alarm that says how the job is."""
     error = dict(job.error or {})
     code = str(error.get("code", ""))
-    code = code if is_known(code) else UNKNOWN
+    code = code if is_known(code) else foreign.UNKNOWN
     return Alarm(
         job=job.id,
         domain=readable(job.domain, job.folder),

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from controller.network.words import shown
-from shared.errors import ShoplaunchError
+from shared.errors import ShoplaunchError, advice, is_known
 
 #: Deeper than any evidence is.
 MAX_DEPTH = 12
@@ -17,6 +17,8 @@ MAX_DEPTH = 12
 MAX_NUMBER = 2**53
 #: Of a message or an advice, whoever wrote it.
 MAX_WORDS = 4000
+#: An agent names codes of the catalogue; others can only come from somebody else.
+UNKNOWN = "agent_code_unknown"
 #: What moves a terminal, turns the direction of a line around, or is no character at all. Line feed and tab stay.
 _UNSHOWN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 #: Halves of characters, which JSON can name and nothing can write.
@@ -78,3 +80,9 @@ def one_line(text: str) -> str:
 def error_of(error: Mapping[str, Any]) -> dict[str, Any]:
     """Return an `error` document with message and advice on one line each, none longer than a page can show."""
     return {**error, "message": shown(error["message"], MAX_WORDS), "advice": shown(error["advice"], MAX_WORDS)}
+
+
+def agents_error_of(error: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what an agent says it failed of in that shape; what to do about it is never the account's own word."""
+    known = error["code"] if is_known(error["code"]) else UNKNOWN
+    return error_of({**error, "advice": advice(known)})

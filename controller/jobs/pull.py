@@ -18,6 +18,9 @@ PYTHON_MISSING = "python_missing"
 STATE_BYTES = 1_000_000
 #: Those of one with a thousand shards and tables are a tenth.
 STATE_VALUES = 100_000
+#: What panels say where something else stands in the place of the agent's folder, or more lies there than they list: no
+#: agent of ours works from there.
+NO_FOLDER = ("path_refused", "panel_answer_too_large")
 _NO_STATE = b'{"format":1}'
 
 
@@ -66,11 +69,14 @@ def forget_missing_python(panel: Panel, account: Account) -> None:
 
 def left(panel: Panel, account: Account, job_id: str) -> Sight:
     """Return what is left of the job's agent, all of it looked for. Raises ShoplaunchError of the panel."""
-    return Sight(
-        state=_state(panel, account),
-        cron_line=has_cron_line(panel, account, job_id),
-        folder=panel.list_folder(account, FOLDER) is not None,
-    )
+    try:
+        state, folder = _state(panel, account), panel.list_folder(account, FOLDER) is not None
+    except ShoplaunchError as error:
+        if error.code not in NO_FOLDER:
+            raise
+        # Whatever it is, it is to go
+        state, folder = None, True
+    return Sight(state, has_cron_line(panel, account, job_id), folder)
 
 
 def _state(panel: Panel, account: Account) -> dict[str, Any] | None:

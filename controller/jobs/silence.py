@@ -146,7 +146,7 @@ def _last_seen(job: Job, state: Mapping[str, Any], now: float) -> str:
 
 def _reported(error: Mapping[str, Any]) -> dict[str, Any]:
     """Return the agent's own error in our shape; the account could have written anything there."""
-    fields = {name: str(error.get(name, ""))[:4000] for name in ("code", "message", "advice")}
+    fields = {name: str(error.get(name, ""))[:4000] for name in ("code", "message")}
     if not _CODE.match(fields["code"]):
         fields["code"] = "internal"
-    return foreign.error_of({**fields, "retryable": bool(error.get("retryable"))})
+    return foreign.agents_error_of({**fields, "retryable": bool(error.get("retryable"))})

@@ -23,6 +23,8 @@ SOONEST_SECONDS = 5
 #: How long an agent is waited for that never ran, and one that did: its shop may have to be taken back by hand.
 NEVER_RAN_SECONDS = 3600.0
 RAN_SECONDS = 24 * 3600.0
+_NEVER_RAN = "cron never started the agent, which was removed"
+_NO_TICKS = "cron starts the agent no more"
 #: What a panel says of an account that is no longer there under its name.
 _GONE = ("account_missing", "account_renamed")
 
@@ -43,6 +45,8 @@ def run(work: Work) -> dict[str, Any]:
         sight = pull.left(work.tools.panel, work.account, work.job.id)
         is_there = _is_anything_there(work, sight)
     except ShoplaunchError as error:
+        if error.code in pull.NO_FOLDER:
+            return _given_up(work, error.message)
         if error.code not in _GONE:
             raise
         # Under its new name the agent hears at its next start that it is not wanted any more
@@ -51,15 +55,20 @@ def run(work: Work) -> dict[str, Any]:
         return _done(work)
     began, ran = float(facts.get("undo_began_at", now)), _ran(work, sight)
     if now - began >= (RAN_SECONDS if ran else NEVER_RAN_SECONDS):
-        return _given_up(work, ran)
+        return _given_up(work, _NO_TICKS if ran else _NEVER_RAN)
     placed = facts.get("undo_placed_at")
     if now >= _due_at(work.job, facts):
         if work.job.kind != RESTORE:
             # The agent takes statements back in the database
             kinds.prepare_user(work)
-        # One that was put there before and did not come may have been damaged
-        drop.place(work, needs_bundle=False, anew=placed is not None)
-        _answer(work)
+        try:
+            # One that was put there before and did not come may have been damaged
+            drop.place(work, needs_bundle=False, anew=placed is not None)
+            _answer(work)
+        except ShoplaunchError as error:
+            if error.code not in pull.NO_FOLDER:
+                raise
+            return _given_up(work, error.message)
         work.tools.panel.ensure_cron(work.account, cron_line(work.job.id))
         placed = now
     return {"facts": {"undo": PLACED, "undo_placed_at": placed, "undo_began_at": began}, "kept": ""}
@@ -77,15 +86,13 @@ def _done(work: Work, also_kept: str = "") -> dict[str, Any]:
     return {"facts": {**found["facts"], **over, "undo": DONE}, "kept": kept}
 
 
-def _given_up(work: Work, ran: bool) -> dict[str, Any]:
+def _given_up(work: Work, why: str) -> dict[str, Any]:
     """Take agent and cron line away: nobody starts it. Domain and account are free again."""
     panel, account = work.tools.panel, work.account
     panel.remove_cron(account, pull.marker(work.job.id))
     panel.remove_agent(account)
-    kept = "cron never started the agent, which was removed"
-    if ran:
-        kept = f"cron starts the agent no more; what it had put into {account.document_root} and the database stays"
-    return _done(work, kept)
+    kept = f"what it may have put into {account.document_root} and the database stays"
+    return _done(work, why if why == _NEVER_RAN else f"{why}; {kept}")
 
 
 def _ran(work: Work, sight: pull.Sight) -> bool:

@@ -6,6 +6,8 @@ import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from controller.recipes import template_files
+
 _HEAD_BYTES = 256 * 1024
 #: Loaded whatever happens: at the begin of a line, behind no condition.
 _LOADED = re.compile(
@@ -34,8 +36,7 @@ def sentences(root: Path, programs: Iterable[str], left_out: Callable[[bytes, bo
 def _loaded(root: Path, program: str) -> list[str]:
     """Return the files, below the root, that a program loads in any case."""
     try:
-        with (root / program).open("rb") as stream:
-            source = stream.read(_HEAD_BYTES)
+        source = template_files.head(root / program, _HEAD_BYTES)
     except OSError:
         return []
     folder = program.rpartition("/")[0]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
-from controller.recipes import php_literal, secret_parts
+from controller.recipes import php_literal, secret_parts, template_files
 from controller.recipes import prestashop_living as living
 from controller.recipes.base import Secret
 from controller.recipes.secret_parts import Held
@@ -102,7 +102,7 @@ def read(root: Path) -> Configuration:
     """Return the configuration of the shop at `root`. Raises ShoplaunchError `config_unreadable`."""
     path = root / PARAMETERS
     try:
-        data = path.read_bytes()
+        data = template_files.read(path)
     except OSError as problem:
         raise ShoplaunchError("config_unreadable", f"{PARAMETERS}: {problem.strerror}") from None
     document = php_literal.read_returned(data, PARAMETERS, _OF_ENVIRONMENT)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
-from controller.recipes import php_literal, secret_parts
+from controller.recipes import php_literal, secret_parts, template_files
 from controller.recipes import prestashop_living as living
 from controller.recipes.base import Secret
 from controller.recipes.secret_parts import Held
@@ -98,7 +98,7 @@ class Defines:
 def read(root: Path) -> Defines:
     """Return the configuration of the shop at `root`. Raises ShoplaunchError `config_unreadable`."""
     try:
-        data = (root / SETTINGS).read_bytes()
+        data = template_files.read(root / SETTINGS)
     except OSError as problem:
         raise ShoplaunchError("config_unreadable", f"{SETTINGS}: {problem.strerror}") from None
     values = php_literal.read_defines(data, SETTINGS, frozenset(name.encode() for name in _DATABASE))

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from controller.recipes import template_files
 from controller.recipes.php_definitions import Definition, definitions, redefined
 from controller.recipes.php_shown_errors import without_shown_errors
 
@@ -111,7 +112,7 @@ def _of_files(root: Path) -> Iterator[Adjustment]:
 
 def _content(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return template_files.read(path)
     except OSError:
         # The packer says so of every file it cannot read
         return b""

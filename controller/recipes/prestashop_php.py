@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from controller.recipes import template_files
 from controller.recipes.base import PhpNeeds
 
 _OLD = ("curl", "dom", "gd", "json", "mbstring", "openssl", "pdo_mysql", "simplexml", "zip")
@@ -76,7 +77,7 @@ def asked_in(folder: Path) -> str:
     """Return the PHP without which the libraries in `folder` end every page, "0" when they do not say."""
     content = b""
     with contextlib.suppress(OSError):
-        content = (folder / _CHECK).read_bytes()
+        content = template_files.read(folder / _CHECK)
     found = _CHECKED.search(content)
     number = int(found.group(1)) if found else 0
     parts = [number // 10000, number // 100 % 100, number % 100]

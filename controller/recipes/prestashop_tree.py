@@ -13,7 +13,7 @@ from functools import cached_property
 from itertools import islice
 from pathlib import Path
 
-from controller.recipes import web_root
+from controller.recipes import template_files, web_root
 from controller.recipes.base import PackOptions
 from controller.recipes.location import evidence, paths
 from controller.recipes.prestashop_facts import Series
@@ -98,7 +98,7 @@ class TreeRules:
     @cached_property
     def _is_sample_filled(self) -> bool:
         with contextlib.suppress(OSError):
-            return _FILLED.search((self._root / os.fsdecode(_SAMPLE)).read_bytes()) is not None
+            return _FILLED.search(template_files.read(self._root / os.fsdecode(_SAMPLE))) is not None
         return False
 
     def _is_emptied(self, path: bytes, is_directory: bool) -> bool:
@@ -163,7 +163,7 @@ def find_version(root: Path) -> str | None:
     )
     for name, pattern in places:
         path = root / name
-        found = re.search(pattern, path.read_bytes()) if path.is_file() else None
+        found = re.search(pattern, template_files.read(path)) if path.is_file() else None
         if found:
             return found.group(1).decode("ascii")
     return None
@@ -190,8 +190,8 @@ def former_roots(root: Path, series: Series, settings: Iterable[str], folder: st
 def _recorded_roots(root: Path) -> Iterator[str]:
     """Yield the document roots that themes were switched on at, as `config/themes/*/shop*.json` keep them."""
     for path in sorted(root.glob("config/themes/*/shop*.json")):
-        with contextlib.suppress(OSError, ValueError):
-            record = json.loads(path.read_bytes()[:_RECORD_BYTES])
+        with contextlib.suppress(OSError, ValueError, RecursionError):
+            record = json.loads(template_files.head(path, _RECORD_BYTES))
             folder = record.get("directory") if isinstance(record, dict) else None
             found = _THEME_FOLDER.fullmatch(folder) if isinstance(folder, str) else None
             place = paths.absolute(found.group(1)) if found else None
@@ -206,5 +206,4 @@ def _heads(folder: Path) -> Iterator[bytes]:
         for page in (Path(place, name) for name in sorted(names) if name.endswith(".php")):
             with contextlib.suppress(PermissionError):
                 if page.is_file():
-                    with page.open("rb") as stream:
-                        yield stream.read(_HEAD_BYTES)
+                    yield template_files.head(page, _HEAD_BYTES)

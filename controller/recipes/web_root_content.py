@@ -5,20 +5,26 @@ from __future__ import annotations
 import bz2
 import contextlib
 import gzip
+import io
 import lzma
 import os
 import re
 import tarfile
 import zipfile
+import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
+
+from controller.recipes.archive_streams import TarStream, Xz
 
 _HEAD = 4096
 #: How much of a dump is read to tell whose it is.
 _LOOKED_AT = 4 * 1024 * 1024
 _MEMBERS = 2000
+#: So far into an archive its members are looked for: what is passed over has to be unpacked, too.
+_MOST_UNPACKED = 4 * 1024 * 1024 * 1024
 #: Where code lies: what looks like a copy there may be what a module brought along.
 _CODE = re.compile(
     rb"(?:modules|themes|override|vendor|tools|classes|controllers|src|app|js|lib|bin|config|localization|translations"
@@ -99,8 +105,13 @@ _SITES = (
     ("conf/config.inc.php", "vtigerversion.php"), ("config_override.php", "sugar_version.php"),
 )  # fmt: skip
 _OPENERS: tuple[tuple[bytes, Callable[[IO[bytes]], Any]], ...] = (
-    (b"\x1f\x8b", lambda raw: gzip.GzipFile(fileobj=raw)), (b"BZh", bz2.BZ2File), (b"\xfd7zXZ", lzma.LZMAFile),
+    (b"\x1f\x8b", lambda raw: gzip.GzipFile(fileobj=raw)), (b"BZh", bz2.BZ2File),
+    (b"\xfd7zXZ", lambda raw: io.BufferedReader(Xz(raw))),
 )  # fmt: skip
+
+
+#: What reading a damaged file of these may end in.
+_BROKEN = (OSError, EOFError, zlib.error, lzma.LZMAError)
 
 
 class Content:
@@ -195,10 +206,8 @@ class Content:
         return b""
 
     def _holds_core_tables(self, path: bytes) -> bool:
-        head = self._head(path)
-        opener = next((opener for mark, opener in _OPENERS if head.startswith(mark)), None)
-        with contextlib.suppress(OSError, EOFError, lzma.LZMAError), self._open(path) as raw:
-            stream = opener(raw) if opener else raw
+        with contextlib.suppress(*_BROKEN), self._open(path) as raw:
+            stream = _unpacked(raw, self._head(path))
             text = stream.read(_HEAD)
             return bool(_DUMP_TOOL.search(text)) and _has_core_tables(text + stream.read(_LOOKED_AT))
         return False
@@ -210,19 +219,18 @@ class Content:
     def _members(self, path: bytes) -> Iterator[str]:
         """Yield the names in an archive, as far as they can be read."""
         with (
-            contextlib.suppress(
-                OSError, EOFError, lzma.LZMAError, zipfile.BadZipFile, tarfile.TarError, NotImplementedError, ValueError
-            ),
+            contextlib.suppress(*_BROKEN, zipfile.BadZipFile, tarfile.TarError, NotImplementedError, ValueError),
             self._open(path) as stream,
         ):
             if path.lower().endswith(b".zip"):
                 with zipfile.ZipFile(stream) as archive:
                     yield from archive.namelist()
                 return
-            with tarfile.open(fileobj=stream, mode="r:*") as packed:
+            unpacked = cast(IO[bytes], TarStream(_unpacked(stream, self._head(path))))
+            with tarfile.open(fileobj=unpacked, mode="r:") as packed:
                 for number, member in enumerate(packed):
                     yield member.name.removeprefix("./")
-                    if number >= _MEMBERS:
+                    if number >= _MEMBERS or packed.offset > _MOST_UNPACKED:
                         return
 
     def _is_referred_to(self, path: bytes) -> bool:
@@ -252,6 +260,12 @@ class Content:
         with contextlib.suppress(OSError), self._open(path) as stream:
             return stream.read(_LOOKED_AT)
         return b""
+
+
+def _unpacked(raw: IO[bytes], head: bytes) -> IO[bytes]:
+    """Return what the file `raw`, which begins with `head`, holds when it is unpacked, or the file itself."""
+    opener = next((opener for mark, opener in _OPENERS if head.startswith(mark)), None)
+    return cast(IO[bytes], opener(raw)) if opener else raw
 
 
 def _is_copy_by_name(path: bytes) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from controller.recipes import php_literal, secret_parts
+from controller.recipes import php_literal, secret_parts, template_files
 from controller.recipes import wordpress_living as living
 from controller.recipes.base import Secret
 from controller.recipes.php_definitions import TABLE_PREFIX, Definition, definitions, redefined
@@ -125,7 +125,7 @@ def address(nonce: str, scheme: str, host: str) -> bytes:
 def read(root: Path) -> Configuration:
     """Return the configuration of the site at `root`. Raises ShoplaunchError `config_unreadable`, `multisite`."""
     try:
-        source = (root / CONFIG).read_bytes()
+        source = template_files.read(root / CONFIG)
     except FileNotFoundError:
         above = " (it stands one folder above: move it beside wp-load.php)" if (root.parent / CONFIG).is_file() else ""
         raise ShoplaunchError("config_unreadable", f"there is no {CONFIG}{above}") from None

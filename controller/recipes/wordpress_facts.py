@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from controller.recipes import template_files
+
 VERSION_FILE = "wp-includes/version.php"
 _VERSION = re.compile(rb"^[^\S\n]*+\$wp_version\s*=\s*'([0-9]{1,9}(?:\.[0-9]{1,9})*)(?:[-+][^']*)?'", re.MULTILINE)
 _PHP = re.compile(rb"^[^\S\n]*+\$required_php_version\s*=\s*'([0-9.]+)'", re.MULTILINE)
@@ -54,7 +56,7 @@ KNOWN = "4.0 to 6.9"
 
 def find_version(root: Path) -> str | None:
     """Return the version the tree's own code says it has, without what a distribution or a beta adds; else None."""
-    found = _VERSION.search((root / VERSION_FILE).read_bytes())
+    found = _VERSION.search(template_files.read(root / VERSION_FILE))
     return found.group(1).decode("ascii") if found else None
 
 
@@ -71,7 +73,7 @@ def signs_in_by_email(version: str) -> bool:
 
 def least_php(root: Path, series: Series) -> str:
     """Return the oldest PHP this tree's own code runs on, as it says itself; its series's where it does not."""
-    found = _PHP.search((root / VERSION_FILE).read_bytes())
+    found = _PHP.search(template_files.read(root / VERSION_FILE))
     return found.group(1).decode("ascii") if found else series.minimum
 
 

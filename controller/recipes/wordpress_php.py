@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from controller.recipes import template_files
 from controller.recipes import wordpress_facts as facts
 from controller.recipes.base import PhpNeeds
 
@@ -99,10 +100,7 @@ def _asked_in(path: Path) -> str | None:
 
 
 def _head(path: Path) -> bytes:
-    if not path.is_file():
-        return b""
-    with path.open("rb") as stream:
-        return stream.read(_HEAD_BYTES)
+    return template_files.head(path, _HEAD_BYTES) if path.is_file() else b""
 
 
 def _outdated(root: Path, plugins: Sequence[Path], themes: Sequence[Path]) -> Iterator[Path]:
@@ -110,7 +108,7 @@ def _outdated(root: Path, plugins: Sequence[Path], themes: Sequence[Path]) -> It
     folders = {main.parent for main in plugins if main.parent != root / _PLUGINS}
     single = [main for main in plugins if main.parent == root / _PLUGINS]
     for path in [*single, *(one for folder in [*folders, *themes, root / _ALWAYS] for one in folder.rglob("*.php"))]:
-        if path.is_file() and is_outdated(path.read_bytes()):
+        if path.is_file() and is_outdated(template_files.read(path)):
             yield path
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
 
-from controller.recipes import web_root
+from controller.recipes import template_files, web_root
 from controller.recipes.base import PackOptions
 from controller.recipes.php_definitions import definitions
 from controller.recipes.secret_parts import secrets_in
@@ -73,7 +73,7 @@ class TreeRules:
 
     def _secrets(self, name: str) -> set[bytes]:
         try:
-            source = (self._root / name).read_bytes()
+            source = template_files.read(self._root / name)
         except OSError:
             return set()
         texts = [(one.name, one.written) for one in definitions(source, name) if isinstance(one.written, bytes)]

@@ -10,8 +10,10 @@ import zlib
 
 import pytest
 
-from controller.bundles import archive_streams, dump_file
+from controller.bundles import dump_file
 from controller.bundles.review import inner_texts
+from controller.recipes import archive_streams
+from controller.recipes.web_root_content import Content
 from shared.errors import ShoplaunchError
 from tests.attacks.table import attack
 from tests.support.measured import ended
@@ -125,6 +127,42 @@ def test_an_archive_in_a_template_is_looked_into_in_bounded_memory(case):
     content = IN_TREES[case]()
     total, memory = ended(lambda: sum(len(text) for _, text in inner_texts.inner_texts(content)))
     assert total <= inner_texts.MOST_IN_ALL
+    assert memory <= MOST
+
+
+LYING = 1 << 40
+
+
+def lying_header_tar(pack=bytes):
+    """A header alone: it announces a name of a terabyte."""
+    member = tarfile.TarInfo("././@LongLink")
+    member.type, member.size = tarfile.GNUTYPE_LONGNAME, LYING
+    return pack(member.tobuf(tarfile.GNU_FORMAT) + bytes(1024))
+
+
+NEAR_TREES = {
+    "old/x.tar": lying_header_tar,
+    "old/x.tgz": lambda: lying_header_tar(gzip.compress),
+    "old/x.tar.xz": lambda: lying_header_tar(lzma.compress),
+    "old/y.tgz": lambda: long_header_tar(tarfile.GNUTYPE_LONGNAME),
+    "old/z.tar.xz": large_dictionary,
+}
+
+
+@attack("A template holds an archive whose first header announces a name larger than any memory",
+        "it is no archive of a site: nothing of that size is ever asked for")  # fmt: skip
+@pytest.mark.parametrize("name", NEAR_TREES)
+def test_an_archive_is_judged_by_its_members_in_bounded_memory(tmp_path, name):
+    path = tmp_path / name
+    path.parent.mkdir()
+    path.write_bytes(NEAR_TREES[name]())
+    content = Content(tmp_path, frozenset())
+
+    def judged():
+        return content.is_site_archive(name.encode()), content.holds_core_tables(name.encode())
+
+    found, memory = ended(judged)
+    assert found == (False, False)
     assert memory <= MOST
 
 

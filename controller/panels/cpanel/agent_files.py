@@ -75,7 +75,7 @@ class Stamp:
         try:
             rows = json.loads((text or b"{}").decode("ascii"))
             return cls({name: _parsed(row) for name, row in rows.items()})
-        except (ValueError, AttributeError, TypeError, KeyError):
+        except (ValueError, AttributeError, TypeError, KeyError, OverflowError, RecursionError):
             return cls({})
 
     def text(self) -> bytes:

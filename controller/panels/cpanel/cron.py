@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -16,8 +17,13 @@ from shared.errors import ShoplaunchError
 FEATURE = "cron"
 #: Tried in turn where a host refuses lines that run more often.
 COARSER = (5, 15)
+#: The owner of the account may have changed when a line of ours runs: nobody waits longer for it than so.
+LONGEST_MINUTES = 60
+#: So many lines are taken out at once: each takes some calls, and the account may hold any number of copies.
+MOST_AT_ONCE = 20
 #: What every line of ours has in it.
 OURS = "# shoplaunch:"
+_NUMBER = re.compile(r"[0-9]{1,4}")
 _TIMES = ("minute", "hour", "day", "month", "weekday")
 
 
@@ -67,14 +73,12 @@ class Crontab:
     def ensure(self, line: str) -> None:
         """The crontab holds the command of `line` once, as often as the host allows."""
         command = _parts(line, self._minutes)[1]
-        for rare in [one for one in self._of(command) if one.minutes() > self._slowest()]:
-            # Somebody has changed when it runs
-            self._take_out(rare)
+        # Somebody has changed when these run
+        self._take_all_out([one for one in self._of(command) if one.minutes() > self._slowest()])
         if not self._of(command):
             self._add(line, command)
             return
-        for more in self._of(command)[1:]:
-            self._take_out(more)
+        self._take_all_out(self._of(command)[1:])
 
     def _slowest(self) -> int:
         """Return how many minutes may lie between two runs of a line that is as it was put."""
@@ -95,8 +99,7 @@ class Crontab:
 
     def remove(self, marker: str) -> None:
         """No line ends with the comment `# <marker>`. Raises cron_edit_failed."""
-        for line in self._marked(marker):
-            self._take_out(line)
+        self._take_all_out(self._marked(marker))
         if self._marked(marker):
             raise ShoplaunchError("cron_edit_failed", f"the line of {marker} is still in the crontab of {self._user}")
 
@@ -104,7 +107,8 @@ class Crontab:
         """Return the smallest interval in seconds: the host's word, or what was last seen of lines of ours."""
         answer = self._looks.last("crontab")
         known = self.read(answer) if answer is not None and answer.ok else []
-        return 60 * max([self._minutes, *(line.minutes() for line in known if OURS in line.command)])
+        seen = (min(line.minutes(), LONGEST_MINUTES) for line in known if OURS in line.command)
+        return 60 * max([self._minutes, *seen])
 
     def holds(self, line: str) -> bool:
         """Tell whether the command of `line` is there exactly once."""
@@ -115,6 +119,14 @@ class Crontab:
 
     def _marked(self, marker: str) -> list[Line]:
         return [line for line in self.lines() if line.command.rstrip().endswith(f"# {marker}")]
+
+    def _take_all_out(self, lines: list[Line]) -> None:
+        """All of these go. Raises cron_edit_failed where there are so many that some are left for the next try."""
+        for line in lines[:MOST_AT_ONCE]:
+            self._take_out(line)
+        left = len(lines) - MOST_AT_ONCE
+        if left > 0:
+            raise ShoplaunchError("cron_edit_failed", f"the crontab of {self._user} holds {left} more such lines")
 
     def _take_out(self, line: Line) -> None:
         """One line goes: by its key, where that does not work by its number."""
@@ -148,7 +160,7 @@ def _numbers(field: str, last: int) -> set[int]:
     for part in field.split(","):
         span, _, step = part.partition("/")
         first, _, end = ("0", "", str(last)) if span == "*" else span.partition("-")
-        if not all(one.isdigit() for one in (first, end or "0", step or "1")):
+        if not all(_NUMBER.fullmatch(one) for one in (first, end or "0", step or "1")):
             return set()
         stop = int(end) if end else last if step else int(first)
         found.update(range(int(first), min(stop, last) + 1, max(1, int(step or 1))))

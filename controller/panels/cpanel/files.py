@@ -27,6 +27,8 @@ BORN_WITH = (LAUNCHER_FILE, AGENT_FILE, STAMP_FILE, BUNDLE_FILE)
 TRIES = 3
 #: Of an answer with a file's text: a byte may be written with six, and something is around it.
 ESCAPED_BYTES, ENVELOPE_BYTES = 6, 64 * 1024
+#: Where folders are removed piece by piece, each entry takes a call, and the account may hold any number of them.
+MOST_AT_ONCE = 200
 #: The answer to a look into a folder with some ten thousand entries.
 FOLDER_BYTES = 16 * 1024 * 1024
 _STAMP = f"{FOLDER}/{STAMP_FILE}"
@@ -285,20 +287,25 @@ class Files:
             deed = Deed(lambda: self._fileop("unlink", path))
             self._looks.forget("folder")
             if self._there(path):
-                self._remove_piecewise(path)
+                self._remove_piecewise(path, MOST_AT_ONCE)
             if self._there(path):
                 raise deed.silence or self._reasons.of(f"removing {path}", FEATURE)(deed.answer.text)
 
-    def _remove_piecewise(self, path: str) -> None:
-        """Some servers unlink no folder that is not empty: first what is in it."""
+    def _remove_piecewise(self, path: str, most: int) -> int:
+        """Some servers unlink no folder that is not empty: first what is in it, an entry a call. Return how many of
+        the `most` calls are left. Raises leftovers where they are not enough: the rest goes at the next try."""
         for name, row in (self.entries(path) or {}).items():
-            inner = f"{path}/{name}"
+            inner = checked(f"{path}/{name}")
+            if most <= 0:
+                raise ShoplaunchError("leftovers", f"{path} of {self._user} holds more than is removed at once")
             if str(row.get("type")) == "dir":
-                self._remove_piecewise(inner)
+                most = self._remove_piecewise(inner, most - 1)
             else:
                 Deed(lambda inner=inner: self._fileop("unlink", inner))  # type: ignore[misc]
+                most -= 1
         Deed(lambda: self._fileop("unlink", path))
         self._looks.forget("folder")
+        return most
 
     def ensure_mode(self, path: str, mode: int) -> None:
         """The file, if it is there, has this mode."""

@@ -40,6 +40,14 @@ REQUIRED_MODULES = frozenset(
 )
 #: Without it all sites would be served by one user, and every account could use the others' PHP through it.
 ISOLATION_MODULE = "mpm_itk_module"
+#: What a `.htaccess` may ask of these concerns all accounts: every site's text, or code inside of Apache's processes,
+#: which hold every site's logs open.
+SHARED_MODULES = frozenset(
+    f"{name}_module" for name in ("info", "proxy_balancer", "php", "php5", "php7", "perl", "lua", "python")
+)
+#: What it shows concerns all accounts too, unless requests are kept out of it: for the whole server, by any site.
+STATUS_MODULE = "status_module"
+_STATUS = "ExtendedStatus Off"
 LOG_MODE = 0o640
 GONE = 410
 #: An account's own site may answer, before Apache has read the new text.
@@ -50,6 +58,8 @@ _FIRST_LINE = re.compile(r"# shoplaunch account=([a-z][a-z0-9_]{0,30}) domain=([
 _LISTED = re.compile(r"(?:namevhost|alias|default server)\s+(\S+)|^\S+:(?:\d+|\*)\s+(\S+)\s+\(", re.MULTILINE)
 
 _SITE = """# shoplaunch account={user} domain={domain}
+# Any .htaccess may ask for the server's status: with this nobody's requests are in it.
+{status}
 <VirtualHost *:{port}>
     ServerName {domain}
 {alias}    AssignUserID {user} {group}
@@ -188,6 +198,7 @@ class Sites:
         settings = self._settings
         values = {
             "user": account.user,
+            "status": _STATUS,
             "group": account.group,
             "domain": domain,
             "alias": "".join(f"    ServerAlias {name}\n" for name in _aliases(domain)),
@@ -198,6 +209,12 @@ class Sites:
         }
         mark = hashlib.sha256(_SITE.format(**values, mark="").encode("utf-8")).hexdigest()[:16]
         return _SITE.format(**values, mark=mark), mark
+
+
+def hides_requests(path: Path) -> bool:
+    """Tell whether the sites in the file `path` keep requests out of the server's status; one without sites will."""
+    content = config_files.read(path)
+    return content is None or f"\n{_STATUS}\n".encode("ascii") in content
 
 
 def _make_log(path: Path) -> None:

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from controller.panels.base import Check
-from controller.panels.local import commands, php_versions
-from controller.panels.local.apache import ISOLATION_MODULE, REQUIRED_MODULES
+from controller.panels.local import blocks, commands, php_versions
+from controller.panels.local.apache import (
+    ISOLATION_MODULE,
+    REQUIRED_MODULES,
+    SHARED_MODULES,
+    STATUS_MODULE,
+    hides_requests,
+)
 from controller.panels.local.mariadb import CONNECT_SECONDS, Databases
 from controller.panels.local.php_fpm import sockets_are_safe
 from controller.panels.local.php_versions import PhpFpm
@@ -110,6 +116,8 @@ def _apache(settings: LocalSettings) -> Iterator[Check]:
     else:
         yield Check("apache modules", True, f"all {len(REQUIRED_MODULES)} that are needed")
     yield _isolation(f" {ISOLATION_MODULE} " in listed)
+    shared = SHARED_MODULES if hides_requests(sites / blocks.FILE_NAME) else {*SHARED_MODULES, STATUS_MODULE}
+    yield _shared(sorted(name.removesuffix("_module") for name in shared if f" {name} " in listed))
 
 
 def _isolation(loaded: bool) -> Check:
@@ -121,6 +129,13 @@ def _isolation(loaded: bool) -> Check:
         "then restart Apache (a reload is not enough). PHP as an Apache module must be off: a2dismod 'php*'."
     )
     return Check("apache isolation", False, message, advice)
+
+
+def _shared(names: Sequence[str]) -> Check:
+    if not names:
+        return Check("apache's shared modules", True, "no account's .htaccess reaches what belongs to all")
+    message = f"any account's .htaccess can use {', '.join(names)}, which shows or does what concerns all accounts"
+    return Check("apache's shared modules", False, message, f"a2dismod {' '.join(names)}; then restart Apache")
 
 
 def _sockets(php: PhpFpm) -> Check:

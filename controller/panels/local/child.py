@@ -27,6 +27,9 @@ FIRST_UID = 1000
 #: Added to an account's number: a number of nobody's on this machine.
 UNSEEN = 0x7F000000
 FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+#: Why a name is no folder of the account's that can be used.
+NO_FOLDER = dict.fromkeys((errno.ELOOP, errno.ENOTDIR), "is a link or no folder")
+NO_FOLDER[errno.EACCES] = "is closed to the account itself"
 CODES = {errno.ENOSPC: "disk_space", errno.EDQUOT: "quota_reached", errno.EROFS: "read_only"}
 
 Request = dict[str, Any]
@@ -68,22 +71,23 @@ def drop_rights(uid: int, gid: int, groups: list[int]) -> None:
 
 
 def open_home(base: str, name: str) -> int:
-    """Return a descriptor of `base`/`name`, a real folder of the account."""
-    return enter(os.open(base, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC), name)
+    """Return a descriptor of `base`/`name`, a real folder of the account, which may have closed it to itself."""
+    above = os.open(base, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    os.close(enter(above, name, os.O_PATH))
+    return open_for_removal(above, name)
 
 
-def enter(above: int, name: str) -> int:
-    """Return a descriptor of the folder `name` in `above`. Raises Missing, Refused."""
+def enter(above: int, name: str, more: int = 0) -> int:
+    """Return a descriptor of the folder `name` in `above`; `more` are flags. Raises Missing, Refused."""
     try:
-        folder = os.open(name, FOLDER_FLAGS, dir_fd=above)
+        folder = os.open(name, FOLDER_FLAGS | more, dir_fd=above)
     except FileNotFoundError:
         raise Missing(name) from None
     except OSError as error:
-        if error.errno in (errno.ELOOP, errno.ENOTDIR):
-            raise Refused(f"{name} is a link or no folder") from None
+        if error.errno in NO_FOLDER:
+            raise Refused(f"{name} {NO_FOLDER[error.errno]}") from None
         raise
     if os.fstat(folder).st_uid != os.geteuid():
-        os.close(folder)
         raise Refused(f"{name} belongs to somebody else")
     return folder
 
@@ -96,7 +100,6 @@ def walk(home: int, parts: list[str], make_mode: int | None = None) -> int:
             inner = enter(folder, part)
         except Missing:
             if make_mode is None:
-                os.close(folder)
                 raise
             with contextlib.suppress(FileExistsError):
                 # Somebody else was faster; what they made is looked at like anything that was there before.
@@ -117,12 +120,11 @@ def open_file(folder: int, name: str) -> int | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        if error.errno in (errno.ELOOP, errno.ENXIO):
-            raise Refused(f"{name} is a link or no file") from None
+        if error.errno in (errno.ELOOP, errno.ENXIO, errno.EACCES):
+            raise Refused(f"{name} is a link, closed, or no file") from None
         raise
     status = os.fstat(file)
     if not stat.S_ISREG(status.st_mode) or status.st_uid != os.geteuid():
-        os.close(file)
         raise Refused(f"{name} is no plain file of the account")
     return file
 
@@ -193,8 +195,11 @@ def do_entries(home: int, request: Request) -> tuple[Request, bytes]:
     while waiting:
         path, folder = waiting.pop()
         for name in names_in(folder, MAX_ENTRIES + len(request["without"]) + 1):
-            status = os.stat(name, dir_fd=folder, follow_symlinks=False)
             inner = f"{path}{name}"
+            try:
+                status = os.stat(name, dir_fd=folder, follow_symlinks=False)
+            except FileNotFoundError:
+                continue
             if inner in request["without"]:
                 continue
             found[inner] = f"{status.st_mode:o}"
@@ -202,7 +207,10 @@ def do_entries(home: int, request: Request) -> tuple[Request, bytes]:
                 if inner.count("/") == MAX_DEPTH:
                     return {"entries": None}, b""
                 if status.st_uid == os.geteuid():
-                    waiting.append((f"{inner}/", enter(folder, name)))
+                    found[inner] += " closed"
+                    with contextlib.suppress(Missing, Refused):
+                        waiting.append((f"{inner}/", enter(folder, name)))
+                        found[inner] = f"{status.st_mode:o}"
             else:
                 found[inner] += f" {status.st_size} {status.st_mtime_ns}"
             if len(found) > MAX_ENTRIES:
@@ -305,7 +313,7 @@ def open_for_removal(above: int, name: str) -> int:
         status = os.fstat(handle)
         if status.st_uid == os.geteuid() and status.st_mode & 0o700 != 0o700:
             # A descriptor of this kind takes no fchmod, but its name in /proc leads to exactly this folder.
-            os.chmod(f"/proc/self/fd/{handle}", 0o700)  # noqa: PTH101 - pathlib has no descriptors
+            os.chmod(f"/proc/self/fd/{handle}", stat.S_IMODE(status.st_mode) | 0o700)  # noqa: PTH101 - pathlib has no descriptors
     finally:
         os.close(handle)
     return enter(above, name)

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
+from controller.recipes import template_files
 from controller.recipes.location import paths
 
 _LOG_BYTES = 256 * 1024
@@ -44,7 +45,7 @@ def former_roots(root: Path, texts: Iterable[bytes], folder: str = "") -> list[s
 def ends_of_logs(root: Path, patterns: Sequence[str]) -> Iterator[bytes]:
     """Yield the last part of each log below `root` that fits one of `patterns` (globs) and may be read."""
     for path in islice((one for pattern in patterns for one in sorted(root.glob(pattern))), _LOGS):
-        with contextlib.suppress(OSError), path.open("rb") as stream:
+        with contextlib.suppress(OSError), template_files.opened(path) as stream:
             stream.seek(max(0, os.fstat(stream.fileno()).st_size - _LOG_BYTES))
             yield stream.read(_LOG_BYTES)
 

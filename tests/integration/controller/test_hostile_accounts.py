@@ -11,7 +11,7 @@ from controller.db import events
 from controller.db.engine import reading
 from controller.jobs import visits
 from controller.jobs.shop import shop_checks
-from shared.errors import ShoplaunchError
+from shared.errors import ShoplaunchError, advice
 from shared.placeholders import Renderer
 from tests.agent_box import NONCE
 from tests.integration.controller.world import EVIDENCE
@@ -69,10 +69,11 @@ def test_an_agents_words_carry_nothing_that_moves_a_terminal_or_adds_lines(world
     error = world.job(job).error
     # What the operator is sent says none of it
     assert "owned" not in world.mail.alarms[-1].message + world.mail.alarms[-1].advice
-    for text in (error["message"], error["advice"]):
-        assert "owned" in text and "What to do: curl" in text
-        assert not set(text) & set("\x1b\x07\x9b\r\n\x00\u202e\u2066\ud800")
-        text.encode("utf-8")
+    assert error["advice"] == advice(error["code"])
+    text = error["message"]
+    assert "owned" in text and "What to do: curl" in text
+    assert not set(text) & set("\x1b\x07\x9b\r\n\x00\u202e\u2066\ud800")
+    text.encode("utf-8")
 
 
 def test_evidence_carries_nothing_that_moves_a_terminal_into_the_certificate(world):

@@ -4,7 +4,7 @@ import pytest
 
 from controller.db import events
 from controller.db.engine import reading
-from shared.errors import ShoplaunchError
+from shared.errors import ShoplaunchError, advice
 from tests.integration.controller.deaf import blocked, deaf
 from tests.integration.controller.world import EVIDENCE
 
@@ -189,14 +189,14 @@ def test_what_keeps_an_unheard_agent_waiting_is_shown(world):
     error = {"code": "quota_reached", "message": "the quota is reached", "advice": "raise it", "retryable": True}
     agent.state(status="waiting", stage="unpack", error=error)
     world.work_later(65, stride=5)
-    assert (world.job(job).state, world.job(job).error) == ("restoring", error)
+    assert (world.job(job).state, world.job(job).error) == ("restoring", {**error, "advice": advice("quota_reached")})
     assert len(world.mail.alarms) == 1
 
 
 def test_an_agent_that_gave_up_unheard_is_answered_so_that_its_cron_line_goes(world):
     job, agent = blocked(world)
     gives_up(world, agent)
-    assert (world.job(job).state, world.job(job).error) == ("failed", ERROR)
+    assert (world.job(job).state, world.job(job).error) == ("failed", {**ERROR, "advice": advice(ERROR["code"])})
     assert (agent.answer()["seq"], agent.answer()["status"]) == (19, 202)
 
 

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from shared.errors import advice
 from tests.integration.controller.world import Agent
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -98,7 +99,7 @@ def test_an_agent_that_gave_up_unheard_tells_why_through_the_panel(world):
     agent.write_state(status="failed", stage="preflight", updated_at=world.clock(), error=error)
     world.work_later(400, stride=20)
     found = world.job(job)
-    assert (found.state, found.step, found.error) == ("failed", "agent", error)
+    assert (found.state, found.step, found.error) == ("failed", "agent", {**error, "advice": advice("db_packet")})
 
 
 REFUSALS = ["signature_invalid", "job_exposed", "wrong_account", "job_format", "job_invalid", "job_missing"]

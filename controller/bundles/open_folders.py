@@ -1,0 +1,43 @@
+"""Opens folders below a root one by one, never through a link: who may change the tree leads nobody out of it."""
+
+from __future__ import annotations
+
+import os
+from itertools import takewhile
+
+#: To come to what is in it, whether or not its names may be read.
+THROUGH = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
+#: To list it.
+LISTED = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+class OpenFolders:
+    """The folders below `root` (path); those of the path that was asked for last stay open. Raises OSError."""
+
+    def __init__(self, root: bytes) -> None:
+        self.root = os.open(root, THROUGH)
+        self._open: list[tuple[bytes, int]] = []
+
+    def at(self, path: bytes) -> int:
+        """Return a descriptor of the folder `path`, for as long as no other is asked for. Raises OSError."""
+        names = path.split(b"/") if path else []
+        self._keep(sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1][0], zip(names, self._open, strict=False))))
+        for name in names[len(self._open) :]:
+            self._open.append((name, os.open(name, THROUGH | os.O_NOFOLLOW, dir_fd=self._last())))
+        return self._last()
+
+    def forget(self) -> None:
+        """Every folder is looked for by its name again."""
+        self._keep(0)
+
+    def close(self) -> None:
+        """Nothing is open any more."""
+        self.forget()
+        os.close(self.root)
+
+    def _last(self) -> int:
+        return self._open[-1][1] if self._open else self.root
+
+    def _keep(self, count: int) -> None:
+        while len(self._open) > count:
+            os.close(self._open.pop()[1])
