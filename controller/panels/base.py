@@ -8,10 +8,11 @@ Paths are relative to the account's home and never followed through links.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+from controller.panels.start import NOT_OFFERED, Started
 from shared.job import AGENT_FILE, FOLDER, LAUNCHER_FILE
 
 
@@ -228,6 +229,11 @@ class Panel(ABC):
         Written as temp, fsync, rename. Raises path_refused when a link or a foreign file is in the way.
         """
 
+    def put_files(self, account: Account, files: Mapping[str, tuple[bytes, int]]) -> None:
+        """The same for several files, path -> (content, mode); a panel far away writes them at the same time."""
+        for path, (content, mode) in files.items():
+            self.put_file(account, path, content, mode)
+
     @abstractmethod
     def list_folder(self, account: Account, path: str) -> list[str] | None:
         """Return the entries' names, None when there is no such folder."""
@@ -281,6 +287,21 @@ class Panel(ABC):
     @abstractmethod
     def cron_interval_seconds(self, account: Account) -> int:
         """Return the smallest interval at which cron may run, in seconds."""
+
+    def start_files(self, account: Account, job_id: str, attempt: int) -> Mapping[str, tuple[bytes, int]]:
+        """Return path -> (content, mode) of what `start_now` needs in the account; written with the job file."""
+        return {}
+
+    def start_now(self, account: Account, job_id: str, attempt: int, within_seconds: float) -> Started:
+        """The launcher runs as the account at once, as if cron had started it; return by which way, or why it does not.
+
+        Never waits longer than `within_seconds`, never raises for what merely did not work.
+        """
+        return NOT_OFFERED
+
+    def end_start(self, account: Account, job_id: str, attempt: int) -> None:
+        """Nothing of `start_files` is left, of this attempt and of earlier ones. Raises panel_*."""
+        return
 
     @abstractmethod
     def site_address(self, account: Account) -> SiteAddress:

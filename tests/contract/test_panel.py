@@ -7,6 +7,7 @@ import pytest
 
 from controller.panels.base import Account, Check, DocumentRootRules, SkeletonFiles
 from controller.panels.registry import PANELS
+from controller.panels.start import REASONS, WAYS, Started
 from shared.encoding import sha256_hex
 from shared.errors import ShoplaunchError
 from shared.job import FOLDER, cron_line
@@ -276,3 +277,27 @@ def test_a_removed_account_is_gone_and_can_be_made_anew(driver, account):
     ):
         assert code_of(call) == "account_missing"
     assert create(driver, account.user, account.domain) == account
+
+
+def test_starting_at_once_says_by_which_way_or_why_not_and_is_never_refused(driver, account):
+    panel = driver.panel
+    for path, (content, mode) in panel.start_files(account, "job-1", 1).items():
+        assert content and mode & 0o022 == 0 and not path.startswith("/")
+    for _ in range(2):
+        started = panel.start_now(account, "job-1", 1, 5.0)
+        assert isinstance(started, Started)
+        assert started.way in WAYS if started.way else started.reason in REASONS
+    for _ in range(2):
+        panel.end_start(account, "job-1", 1)
+    for path in panel.start_files(account, "job-1", 1):
+        assert panel.read_file(account, path) is None
+
+
+def test_several_files_are_written_as_each_would_be(driver, account):
+    files = {f"{FOLDER}/one": (b"1", 0o600), f"{FOLDER}/two": (b"2\n", 0o700)}
+    for _ in range(2):
+        driver.panel.put_files(account, files)
+    assert {path: driver.panel.read_file(account, path) for path in files} == {
+        f"{FOLDER}/one": b"1",
+        f"{FOLDER}/two": b"2\n",
+    }

@@ -15,6 +15,7 @@ from controller.panels.base import (
     SkeletonFiles,
     SkeletonStatus,
 )
+from controller.panels.start import NOT_OFFERED
 from shared.errors import ShoplaunchError
 from shared.job import FOLDER
 
@@ -39,6 +40,7 @@ class FolderPanel(Panel):
         self.grants = set()
         self.crontabs = {}
         self.cron_seconds = 60
+        self.started = NOT_OFFERED
         self.calls = []
         self.before = {}
         self._failures = {}
@@ -242,6 +244,11 @@ class FolderPanel(Panel):
 
     def cron_interval_seconds(self, account):
         return self.cron_seconds
+
+    def start_now(self, account, job_id, attempt, within_seconds):
+        self._called("start_now", account.user, job_id, attempt)
+        self._home(account)
+        return self.started
 
     def site_address(self, account):
         return SiteAddress("127.0.0.1", self.port, self.tls_port)

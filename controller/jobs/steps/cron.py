@@ -1,9 +1,12 @@
-"""Step cron: the one-shot cron line is in the account's crontab; from here on the agent works."""
+"""Step cron: the one-shot cron line is in the account's crontab; where the panel can, the agent starts at once."""
 
 from __future__ import annotations
 
+from typing import Any
+
 from controller.db import jobs
 from controller.db.engine import reading
+from controller.jobs.agent_link import ring
 from controller.jobs.steps import drop
 from controller.jobs.steps.work import Outcome, Work
 from controller.panels.base import Prepared
@@ -18,9 +21,11 @@ def run(work: Work) -> Outcome:
     panel.ensure_cron(account, line)
     if work.job.kind == RESTORE:
         panel.verify_prepared(account, Prepared(*panel.database_names(account), line, agent))
-    facts: dict[str, float] = {"cron_seconds": panel.cron_interval_seconds(account)}
+    facts: dict[str, Any] = {"cron_seconds": panel.cron_interval_seconds(account)}
     with reading(work.tools.engine) as connection:
         if jobs.last_was_unheard(connection, work.job.server):
             # Its network lets nothing out: this agent is looked for from the beginning
             facts["blocked_at"] = work.tools.clock()
+    # Last: what it starts may report before this step is noted
+    facts[ring.FACT] = ring.ring(work)
     return Outcome(facts=facts)

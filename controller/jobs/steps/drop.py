@@ -10,7 +10,7 @@ from typing import Any
 from controller.db import servers
 from controller.db.engine import reading
 from controller.jobs import bundle_readers, dispatch, pull
-from controller.jobs.agent_link import delivery
+from controller.jobs.agent_link import delivery, ring
 from controller.jobs.steps.work import Outcome, Work
 from controller.panels.base import SkeletonFiles
 from shared.errors import ShoplaunchError
@@ -65,7 +65,7 @@ def place(work: Work, *, needs_bundle: bool = True, anew: bool = False) -> Put:
     if work.job.attempt > 1:
         pull.forget_missing_python(tools.panel, account)
     content = dispatch.job_file(document, tools.keys.signing)
-    tools.panel.put_file(account, f"{FOLDER}/{JOB_FILE}", content, JOB_FILE_MODE)
+    tools.panel.put_files(account, {f"{FOLDER}/{JOB_FILE}": (content, JOB_FILE_MODE), **ring.files(work)})
     return Put(int(document["expires_at"]), delivery.digests(files, content))
 
 

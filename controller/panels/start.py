@@ -1,0 +1,38 @@
+"""What became of starting an agent at once: by which way, or why not; cron starts it whatever this says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+#: How an agent was started: by the panel as the account, through the server's SSH, by the site's own PHP.
+ACCOUNT, SSH, WEB = "account", "ssh", "web"
+WAYS = (ACCOUNT, SSH, WEB)
+
+#: Why nothing was started, as operators read it.
+REASONS: Mapping[str, str] = {
+    "not_offered": "this panel has no way to start anything at once",
+    "switched_off": "the server is set to leave the start to cron",
+    "php_not_the_account": "PHP does not run as the account",
+    "functions_disabled": "PHP may not start programs there",
+    "refused_by_site": "the site, or a firewall before it, refused the request",
+    "no_answer": "the site did not answer yet",
+    "wrong_answer": "something else than the starter answered",
+    "vanished": "the starter was gone before it was asked",
+    "took_too_long": "it took longer than the time for it",
+    "account_closed": "the account may not start programs",
+    "home_closed": "the account's home cannot be entered",
+    "limits": "the account's limits leave no room for another process",
+    "failed": "it failed; the controller's log says how",
+}
+
+
+class Started(NamedTuple):
+    """`way` is one of WAYS, "" when nothing was started; then `reason` is one of REASONS; `seconds` is what it took."""
+
+    way: str = ""
+    reason: str = ""
+    seconds: float = 0.0
+
+
+NOT_OFFERED = Started(reason="not_offered")

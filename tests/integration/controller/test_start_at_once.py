@@ -1,0 +1,109 @@
+"""The panel is asked to start the agent at once: after the cron line, for so long, and whatever becomes of it."""
+
+import threading
+from types import SimpleNamespace
+
+import pytest
+
+from controller.jobs.agent_link import ring
+from controller.panels.start import Started
+from tests.integration.controller.later import JOBS, begin
+from tests.integration.controller.world import Agent
+
+
+def noted(world, job):
+    return {name: value for name, value in world.job(job).facts["start"].items() if name not in ("seconds", "at")}
+
+
+def test_the_panel_is_asked_once_the_cron_line_is_there_and_its_answer_is_noted(world):
+    lines = []
+    world.panel.started = Started("account")
+    world.panel.before["start_now"] = lambda: lines.append(list(world.panel.crontabs["alice"]))
+    job, _agent = world.dropped()
+    assert [line.endswith(job.id) for line in lines[0]] == [False, False, True]
+    assert noted(world, job) == {"way": "account", "reason": ""}
+    assert world.job(job).facts["start"]["at"] <= world.clock.now
+    assert [call for call in world.panel.calls if call[0] == "start_now"] == [("start_now", "alice", job.id, 1)]
+
+
+def test_a_panel_without_a_way_says_so_and_cron_has_the_job(world):
+    job, _agent = world.dropped()
+    assert noted(world, job) == {"way": "", "reason": "not_offered"}
+
+
+@pytest.mark.parametrize("code", ["panel_unreachable", "panel_refused", "account_missing"])
+def test_a_start_that_fails_fails_no_step(world, code):
+    world.panel.fail("start_now", code)
+    job, _agent = world.dropped()
+    assert (world.job(job).state, noted(world, job)) == ("dropped", {"way": "", "reason": "failed"})
+    row = world.steps(job)["cron"]
+    assert (row.state, row.attempts, row.failures, row.error) == ("done", 1, 0, None)
+
+
+def test_a_start_that_meets_what_nobody_foresaw_fails_no_step(world):
+    def explode():
+        raise ZeroDivisionError
+
+    world.panel.before["start_now"] = explode
+    job, _agent = world.dropped()
+    assert (world.job(job).state, noted(world, job)) == ("dropped", {"way": "", "reason": "failed"})
+
+
+def test_a_start_that_hangs_is_left_to_itself(world, monkeypatch):
+    monkeypatch.setattr(ring, "WITHIN_SECONDS", 0.2)
+    hanging = threading.Event()
+    world.panel.before["start_now"] = lambda: hanging.wait(120)
+    try:
+        job, _agent = world.dropped()
+        assert (world.job(job).state, noted(world, job)) == ("dropped", {"way": "", "reason": "took_too_long"})
+    finally:
+        hanging.set()
+
+
+def test_a_machine_without_a_thread_left_leaves_the_start_to_cron(world, monkeypatch):
+    class NoThread:
+        def __init__(self, **_given):
+            pass
+
+        def start(self):
+            raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(ring, "threading", SimpleNamespace(Thread=NoThread))
+    job, _agent = world.dropped()
+    assert (world.job(job).state, noted(world, job)) == ("dropped", {"way": "", "reason": "failed"})
+
+
+def test_what_a_panel_answers_outside_its_words_is_a_failure(world):
+    world.panel.started = Started("magic", "no such reason")
+    job, _agent = world.dropped()
+    assert noted(world, job) == {"way": "", "reason": "failed"}
+
+
+def test_each_attempt_is_started_anew_and_nothing_is_noted_of_the_last_one(world):
+    world.panel.started = Started("account")
+    job, _agent = world.dropped()
+    Agent(world, job).fail("disk_space")
+    world.panel.fail("ensure_cron", "cron_edit_failed")
+    world.service.retry(job.id)
+    world.work()
+    assert "start" not in world.job(job).facts
+    world.work_later(10)
+    assert world.job(job).facts["start"]["way"] == "account"
+    assert [call[3] for call in world.panel.calls if call[0] == "start_now"] == [1, 2]
+
+
+def test_what_the_panel_wants_for_the_start_lies_there_with_the_job_file(world, monkeypatch):
+    wanted = {"public_html/start.php": (b"<?php", 0o644)}
+    monkeypatch.setattr(world.panel, "start_files", lambda *_about: wanted, raising=False)
+    _job, agent = world.dropped()
+    assert (agent.folder.parent / "public_html/start.php").read_bytes() == b"<?php"
+    assert (agent.folder / "job").is_file()
+
+
+def test_follow_up_jobs_are_started_the_same_way(world):
+    world.add_bundle("later", jobs=JOBS)
+    shop = world.live(bundle="later")
+    world.panel.started = Started("account")
+    job, _agent = begin(world, shop, "set_admin_password", **{"admin.password": "correct horse"})
+    assert noted(world, job) == {"way": "account", "reason": ""}
+    assert world.panel.calls[-1][0] == "start_now"
