@@ -71,9 +71,11 @@ _NAMES = ("name", "scope", "rate", "created_at", "used_at", "revoked_at")
 _QUERY = sa.select(*(api_keys.c[name] for name in _NAMES))
 
 
-def find(connection: sa.Connection, name: str) -> ApiKey | None:
-    """Return the key, None when there is none of that name; a revoked one is returned, too."""
-    row = connection.execute(_QUERY.where(api_keys.c.name == name)).first()
+def find(connection: sa.Connection, name: str, *, lock: bool = False) -> ApiKey | None:
+    """Return the key, None when there is none of that name; a revoked one is returned, too. With `lock` it is held
+    until the transaction ends."""
+    query = _QUERY.where(api_keys.c.name == name)
+    row = connection.execute(query.with_for_update() if lock else query).first()
     # MariaDB takes a name with blanks behind it for the same
     return None if row is None or row.name != name else _key(row)
 

@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
-from sqlalchemy.exc import ArgumentError, OperationalError
+from sqlalchemy.exc import ArgumentError, IntegrityError, OperationalError
 
 from controller.database_client import ProvenConnection
 from shared.errors import ShoplaunchError
@@ -22,6 +22,8 @@ _REPEATABLE = (1213, 1205)
 #: What MySQL and MariaDB say while they are away, full, or end; their numbers from 2000 on are the connection's own.
 _PASSING = (*_REPEATABLE, 1040, 1053, 1152, 1158, 1159, 1160, 1161, 1203, 1226, 1317, 1927, 3024, 4031)
 _CLIENT_NUMBERS = range(2000, 3000)
+#: MySQL's "duplicate entry": somebody else has added what was not there yet a moment ago.
+_DUPLICATE = 1062
 TRIES = 5
 _READ = "shoplaunch_read"
 Result = TypeVar("Result")
@@ -124,9 +126,11 @@ def _passes(problem: BaseException) -> bool:
 def transact(engine: sa.Engine, work: Callable[[sa.Connection], Result]) -> Result:
     """Return what `work(connection)` returns, its changes committed; nothing is left of it when it raises.
 
-    A deadlock repeats it as a whole: `work` must have no other effect than in the database. Raises what it raises,
+    A deadlock repeats it as a whole: `work` must have no other effect than in the database. So does, once, a row that
+    somebody else added after `work` had looked for it: the second look finds it. Raises what `work` raises,
     ShoplaunchError `database_busy`.
     """
+    looked_again = False
     for left in reversed(range(TRIES)):
         try:
             with _turn(engine), engine.begin() as connection:
@@ -134,7 +138,17 @@ def transact(engine: sa.Engine, work: Callable[[sa.Connection], Result]) -> Resu
         except ShoplaunchError as error:
             if left == 0 or not (error.code == "database_busy" and error.details.get("repeatable")):
                 raise
+        except IntegrityError as error:
+            if left == 0 or looked_again or not _is_duplicate(error):
+                raise
+            looked_again = True
     raise AssertionError("unreachable")
+
+
+def _is_duplicate(error: IntegrityError) -> bool:
+    """Tell whether two came with the same at once: where one writes at a time no look is outdated."""
+    numbers: tuple[Any, ...] = getattr(error.orig, "args", ())
+    return bool(numbers) and numbers[0] == _DUPLICATE
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import sqlalchemy as sa
 
 from controller.db.engine import transact
-from controller.db.tables import login_failures
+from controller.db.tables import login_failures, operators
 from shared.errors import ShoplaunchError
 
 WINDOW_SECONDS = 900
@@ -60,6 +60,7 @@ class LoginThrottle:
         subjects = _subjects(user, address, device)
 
         def note(connection: sa.Connection) -> None:
+            _take_turns(connection)
             _forget_old(connection, now)
             _refuse_too_many(connection, subjects[0], now)
             for subject in subjects[1:]:
@@ -74,6 +75,7 @@ class LoginThrottle:
         now, subject = self._clock(), _code_of(user, device)
 
         def note(connection: sa.Connection) -> None:
+            _take_turns(connection)
             _refuse_too_soon(connection, subject, now, MAX_CODES, CODE_DELAY_SECONDS)
             connection.execute(sa.insert(login_failures).values(subject=subject, at=now))
 
@@ -93,6 +95,12 @@ def _subjects(user: str, address: str, device: str) -> list[str]:
 
 def _code_of(user: str, device: str) -> str:
     return f"code:device:{device}" if device else f"code:{user}"
+
+
+def _take_turns(connection: sa.Connection) -> None:
+    """Count one attempt after another, at however many servers of the installation they come."""
+    # There is no row of what has not been counted yet; those of operators are few, and there is one at least
+    connection.execute(sa.select(operators.c.user).order_by(operators.c.user).with_for_update()).all()
 
 
 def _forget_old(connection: sa.Connection, now: float) -> None:

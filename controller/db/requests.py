@@ -92,7 +92,8 @@ class RequestLog:
 
 def _require_rate(connection: sa.Connection, signed_by: str, now: float) -> None:
     """Raise ShoplaunchError `key_throttled` when the key has asked as often as it may."""
-    key = api_keys.find(connection, signed_by)
+    # Locked: what comes to several servers at once is counted one by one
+    key = api_keys.find(connection, signed_by, lock=True)
     if key is None:
         return
     lately = (used_signatures.c.signed_by == signed_by, used_signatures.c.at > now - api_keys.RATE_SECONDS)

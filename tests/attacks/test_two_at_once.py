@@ -1,0 +1,144 @@
+"""Several controllers on one database, or two people at once, get what one after the other would have got."""
+
+import threading
+from contextlib import suppress
+from functools import partial
+
+import pytest
+import sqlalchemy as sa
+
+from controller import installation, keys_of_billing, second_factor
+from controller.access import operators
+from controller.access.actor import command_line
+from controller.db import bundles, logins, servers
+from controller.db.api_keys import ApiKey
+from controller.db.bundles import Bundle
+from controller.db.engine import transact
+from controller.db.logins import LoginThrottle
+from controller.db.requests import RequestLog
+from controller.db.servers import Server
+from tests.attacks.table import attack
+
+PASSWORD = "correct horse battery"
+#: How long one waits for the other at the place where both have looked; where they come one by one it is in vain.
+TOGETHER_SECONDS = 3
+NOW = 1_700_000_000.0
+#: A hang ends the test.
+END_SECONDS = 120
+
+
+@pytest.fixture
+def config(places):
+    made = places.config("mariadb")
+    installation.ensure_installation(made)
+    return made
+
+
+def at_once(*works):
+    """Run the works, each in a thread of its own; return what each returned, or the error it raised."""
+    results = [None] * len(works)
+
+    def run(number, work):
+        try:
+            results[number] = work()
+        except Exception as error:  # noqa: BLE001 - the test looks at it
+            results[number] = error
+
+    threads = [threading.Thread(target=run, args=pair) for pair in enumerate(works)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(END_SECONDS)
+        assert not thread.is_alive()
+    return results
+
+
+def meet_before(engines, statement, parties=2):
+    """Whoever is about to run `statement` for the first time waits until all are."""
+    barrier = threading.Barrier(parties)
+
+    def reached(_connection, _cursor, text, *_rest):
+        if text.startswith(statement):
+            with suppress(threading.BrokenBarrierError):
+                barrier.wait(TOGETHER_SECONDS)
+
+    for engine in engines:
+        sa.event.listen(engine, "before_cursor_execute", reached)
+
+
+SERVER = Server("web1", "local")
+BUNDLE = Bundle("classic", "0" * 64, 1, "0" * 64, "prestashop", "8", 0.0)
+#: What is added by name -> (how, where its row goes). Of a bundle the very same is there: nobody is refused.
+ADDED = {
+    "an operator": (lambda actor: operators.add(actor, "nora", PASSWORD), "operators"),
+    "a key": (lambda actor: len(keys_of_billing.add(actor, ApiKey("billing"))), "api_keys"),
+    "a server": (
+        lambda actor: transact(actor.engine, lambda made: servers.add(made, Server("web1", "local"), 0.0)),
+        "servers",
+    ),
+    "a bundle": (lambda actor: transact(actor.engine, lambda made: bundles.add(made, BUNDLE)), "bundles"),
+}
+
+
+@pytest.fixture
+def actors(config):
+    """Two processes of one installation."""
+    made = [command_line(config) for _ in range(2)]
+    yield made
+    for actor in made:
+        actor.engine.dispose()
+
+
+@attack(
+    "two operators, or two commands, add an operator, a key, a server or a bundle of the same name at the same instant",
+    "one is added, and the other is told that the name is taken",
+)
+@pytest.mark.parametrize("kind", ADDED)
+def test_one_of_two_of_the_same_name_is_told_so(actors, kind):
+    add, table = ADDED[kind]
+    meet_before([actor.engine for actor in actors], f"INSERT INTO {table}")
+    found = at_once(*(partial(add, actor) for actor in actors))
+    refused = [one for one in found if isinstance(one, Exception)]
+    assert [getattr(one, "code", one) for one in refused] == ([] if kind == "a bundle" else ["name_taken"])
+
+
+@attack(
+    "somebody guesses passwords, or codes of a second factor, at several servers of an installation at one instant",
+    "they are counted one by one: no more are tried than one server would have let",
+)
+@pytest.mark.parametrize("what", ["passwords", "codes"])
+def test_logins_of_several_servers_are_counted_one_by_one(config, actors, what):
+    operators.add(actors[0], "nora", PASSWORD)
+    engines = [actor.engine for actor in actors]
+    throttles = [LoginThrottle(engine, lambda: NOW) for engine in engines]
+    most = logins.MAX_PER_ADDRESS if what == "passwords" else logins.MAX_CODES
+    tried = [
+        partial(one.begin, "nora", "192.0.2.1") if what == "passwords" else partial(one.begin_code, "nora")
+        for one in throttles
+    ]
+    for _ in range(most - 1):
+        tried[0]()
+    meet_before(engines, "INSERT INTO login_failures")
+    found = at_once(*tried)
+    assert [getattr(one, "code", one) for one in found if one is not None] == ["login_throttled"]
+
+
+@attack("a billing's requests come to several servers at the same instant", "its rate holds over all of them")
+def test_the_rate_of_a_key_holds_over_several_servers(actors):
+    keys_of_billing.add(actors[0], ApiKey("billing", rate=1))
+    engines = [actor.engine for actor in actors]
+    logs = [RequestLog(engine, lambda: NOW) for engine in engines]
+    meet_before(engines, "INSERT INTO used_signatures")
+    found = at_once(*(partial(log.use_signature, f"v1=last{number}", "billing") for number, log in enumerate(logs)))
+    assert [getattr(one, "code", one) for one in found if one is not None] == ["key_throttled"]
+
+
+@attack("two who have read the same recovery code use it at two servers at the same instant", "it serves once")
+def test_a_recovery_code_serves_once_at_two_servers(actors):
+    operators.add(actors[0], "nora", PASSWORD)
+    _secret, codes = second_factor.begin(actors[0], "nora")
+    meet_before([actor.engine for actor in actors], "UPDATE operators")
+    found = at_once(
+        *(partial(second_factor.accepts, actor.engine, actor.keys(), "nora", codes[0], NOW) for actor in actors)
+    )
+    assert sorted(map(str, found)) == ["False", "True"]
