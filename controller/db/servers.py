@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -13,6 +13,23 @@ from controller.db.tables import jobs, servers
 from shared.errors import ShoplaunchError
 
 _UNTOLD = {"locked_told_at": None, "locked_told_by": None}
+
+#: The two ways to start agents.
+AUTO, CRON = "auto", "cron"
+#: Panels that need nothing in a document root for it.
+_STARTED_UNASKED = ("local",)
+#: The last result is written anew when it is another one, or so much older.
+_SAME_SECONDS = 60.0
+
+
+class Learned(NamedTuple):
+    """What came of starting an agent at once on a server: by which way, or why not; since when that is so, and when it
+    was so last."""
+
+    way: str
+    reason: str
+    since: float
+    at: float
 
 
 @dataclass(frozen=True)
@@ -31,11 +48,22 @@ class Server:
     locked_reason: str = ""
     #: When the operator was promised to be told.
     locked_told_at: float | None = None
+    #: Whether agents are started at once: AUTO, CRON, or "" for what is usual for the panel.
+    start: str = ""
+    #: What came of that last, None before the first time.
+    start_learned: Learned | None = None
+
+    @property
+    def starts(self) -> str:
+        """AUTO where agents are started at once as far as can be, CRON where that is left to cron alone."""
+        return self.start or (AUTO if self.panel in _STARTED_UNASKED else CRON)
 
 
 def _server(row: sa.Row[Any]) -> Server:
     values = dict(row._mapping)
     del values["created_at"], values["locked_told_by"]
+    learned = values["start_learned"]
+    values["start_learned"] = None if learned is None else Learned(**json.loads(learned))
     return Server(**{**values, "settings": json.loads(values["settings"])})
 
 
@@ -44,6 +72,7 @@ def add(connection: sa.Connection, server: Server, now: float) -> None:
     if connection.execute(sa.select(servers.c.name).where(servers.c.name == server.name)).first():
         raise ShoplaunchError("name_taken", f"there is a server {server.name!r} already")
     values = {**vars(server), "settings": json.dumps(dict(server.settings), sort_keys=True), "created_at": now}
+    values["start_learned"] = None
     connection.execute(sa.insert(servers).values(**values))
 
 
@@ -54,6 +83,26 @@ def change(connection: sa.Connection, server: Server) -> None:
     query = sa.update(servers).where(servers.c.name == server.name)
     if connection.execute(query.values(**values)).rowcount == 0:
         raise ShoplaunchError("server_unknown", f"there is no server {server.name[:80]!r}")
+
+
+def choose_start(connection: sa.Connection, name: str, start: str) -> None:
+    """From now on agents start by AUTO or CRON there; what was learned is forgotten. Raises ShoplaunchError
+    `server_unknown`."""
+    query = sa.update(servers).where(servers.c.name == name).values(start=start, start_learned=None)
+    if connection.execute(query).rowcount == 0:
+        raise ShoplaunchError("server_unknown", f"there is no server {name[:80]!r}")
+
+
+def note_start(connection: sa.Connection, name: str, way: str, reason: str, now: float) -> None:
+    """Note what came of starting an agent at once on the server."""
+    text = connection.execute(sa.select(servers.c.start_learned).where(servers.c.name == name)).scalar()
+    known = None if text is None else Learned(**json.loads(text))
+    same = known is not None and (known.way, known.reason) == (way, reason)
+    if known is not None and same and now - known.at < _SAME_SECONDS:
+        return
+    since = known.since if known is not None and same else now
+    learned = json.dumps(Learned(way, reason, since, now)._asdict(), sort_keys=True)
+    connection.execute(sa.update(servers).where(servers.c.name == name).values(start_learned=learned))
 
 
 def get(connection: sa.Connection, name: str) -> Server:

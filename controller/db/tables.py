@@ -83,6 +83,10 @@ servers = _table(
     sa.Column("locked_told_at", sa.Double),
     #: The job whose alarm tells it, until that is delivered.
     sa.Column("locked_told_by", sa.String(40)),
+    #: auto, cron, or empty: as is usual for its panel.
+    sa.Column("start", sa.String(8), nullable=False, server_default=""),
+    #: What came of starting an agent at once there last: {"way", "reason", "since", "at"}.
+    sa.Column("start_learned", Long),
 )
 bundles = _table(
     "bundles",

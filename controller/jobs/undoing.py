@@ -9,6 +9,7 @@ from controller.db import steps
 from controller.db.engine import reading
 from controller.db.jobs import Job
 from controller.jobs import acks, kinds, pull, putting_back, silence, states
+from controller.jobs.agent_link import ring
 from controller.jobs.steps import drop
 from controller.jobs.steps.work import Work
 from shared.errors import ShoplaunchError
@@ -63,13 +64,14 @@ def run(work: Work) -> dict[str, Any]:
             kinds.prepare_user(work)
         try:
             # One that was put there before and did not come may have been damaged
-            drop.place(work, needs_bundle=False, anew=placed is not None)
+            put = drop.place(work, needs_bundle=False, anew=placed is not None)
             _answer(work)
         except ShoplaunchError as error:
             if error.code not in pull.NO_FOLDER:
                 raise
             return _given_up(work, error.message)
         work.tools.panel.ensure_cron(work.account, cron_line(work.job.id))
+        ring.ring(work, put.unprepared)
         placed = now
     return {"facts": {"undo": PLACED, "undo_placed_at": placed, "undo_began_at": began}, "kept": ""}
 

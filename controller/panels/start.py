@@ -26,6 +26,9 @@ REASONS: Mapping[str, str] = {
     "failed": "it failed; the controller's log says how",
 }
 
+#: What holds for every account of a server: nobody tries again there for a month, unless the operator says so.
+OF_THE_SERVER = frozenset({"php_not_the_account", "functions_disabled", "vanished"})
+
 
 class Started(NamedTuple):
     """`way` is one of WAYS, "" when nothing was started; then `reason` is one of REASONS; `seconds` is what it took."""

@@ -8,14 +8,34 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+import sqlalchemy as sa
+
+from controller.db import servers
+from controller.db.engine import reading
 from controller.jobs.steps.work import Work
-from controller.panels.start import REASONS, WAYS, Started
+from controller.panels.start import OF_THE_SERVER, REASONS, WAYS, Started
 
 LOG = logging.getLogger(__name__)
 #: The fact that says how the agent of this attempt was started: {"way", "reason", "seconds", "at"}.
 FACT = "start"
 #: What may pass over all until the job goes on without an answer.
 WITHIN_SECONDS = 5.0
+#: The fact that says why the job file was put there without the panel's files for a start, "" when they lie there.
+PREPARED = "start_prepared"
+#: After so long what was learned of a server may be otherwise.
+FORGET_SECONDS = 30 * 24 * 3600.0
+
+
+def why_not(work: Work) -> str:
+    """Return "" where the agent is to be started at once, else the reason for leaving it to cron."""
+    with reading(work.tools.engine) as connection:
+        server = servers.get(connection, work.job.server)
+    if server.starts != servers.AUTO:
+        return "switched_off"
+    learned = server.start_learned
+    if learned is None or learned.reason not in OF_THE_SERVER:
+        return ""
+    return learned.reason if work.tools.clock() - learned.at < FORGET_SECONDS else ""
 
 
 def files(work: Work) -> Mapping[str, tuple[bytes, int]]:
@@ -23,17 +43,25 @@ def files(work: Work) -> Mapping[str, tuple[bytes, int]]:
     return work.tools.panel.start_files(work.account, work.job.id, work.job.attempt)
 
 
-def ring(work: Work) -> dict[str, Any]:
+def ring(work: Work, unprepared: str | None) -> dict[str, Any]:
     """Start the agent where the panel can, once its cron line is there; return the fact of what came of it.
 
-    Cron starts it all the same: what goes wrong here is logged and waited for no longer than WITHIN_SECONDS.
+    `unprepared` is the fact PREPARED, None where the job file was put there by an earlier version. Cron starts the
+    agent all the same: what goes wrong here is logged and waited for no longer than WITHIN_SECONDS.
     """
-    began = time.monotonic()
-    found = _started(work, WITHIN_SECONDS)
+    at, began = work.tools.clock(), time.monotonic()
+    if unprepared is None:
+        unprepared = why_not(work) or ("not_offered" if files(work) else "")
+    found = Started(reason=unprepared) if unprepared else _started(work, WITHIN_SECONDS)
     way = found.way if found.way in WAYS else ""
     reason = "" if way else found.reason if found.reason in REASONS else "failed"
-    seconds = round(time.monotonic() - began, 3)
-    return {"way": way, "reason": reason, "seconds": seconds, "at": work.tools.clock()}
+    return {"way": way, "reason": reason, "seconds": round(time.monotonic() - began, 3), "at": at}
+
+
+def note(connection: sa.Connection, work: Work, fact: Mapping[str, Any], unprepared: str | None) -> None:
+    """Keep what came of a start for the server: only what was tried tells something new."""
+    if not unprepared:
+        servers.note_start(connection, work.job.server, str(fact["way"]), str(fact["reason"]), float(fact["at"]))
 
 
 def _started(work: Work, within_seconds: float) -> Started:

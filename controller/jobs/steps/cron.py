@@ -27,5 +27,6 @@ def run(work: Work) -> Outcome:
             # Its network lets nothing out: this agent is looked for from the beginning
             facts["blocked_at"] = work.tools.clock()
     # Last: what it starts may report before this step is noted
-    facts[ring.FACT] = ring.ring(work)
-    return Outcome(facts=facts)
+    unprepared = work.job.facts.get(ring.PREPARED)
+    facts[ring.FACT] = ring.ring(work, unprepared)
+    return Outcome(facts=facts, effect=lambda connection: ring.note(connection, work, facts[ring.FACT], unprepared))

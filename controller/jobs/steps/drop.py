@@ -26,15 +26,18 @@ def run(work: Work) -> Outcome:
     changed = _changed(work) if work.job.attempt > 1 else []
     put = place(work)
     note = "; ".join([f"attempt {work.job.attempt}", *(f"put anew: {one}" for one in changed)])
-    return Outcome(facts={delivery.PUT: put.sha256}, columns={"expires_at": float(put.expires_at)}, note=note)
+    facts = {delivery.PUT: put.sha256, ring.PREPARED: put.unprepared}
+    return Outcome(facts=facts, columns={"expires_at": float(put.expires_at)}, note=note)
 
 
 @dataclass(frozen=True)
 class Put:
-    """What was put into an account: until when (unix seconds) its job file is valid, digests by name."""
+    """What was put into an account: until when (unix seconds) its job file is valid, digests by name, and why it is
+    left to cron to start the agent ("": it is not)."""
 
     expires_at: int
     sha256: Mapping[str, list[str]]
+    unprepared: str
 
 
 def _changed(work: Work) -> list[str]:
@@ -65,8 +68,10 @@ def place(work: Work, *, needs_bundle: bool = True, anew: bool = False) -> Put:
     if work.job.attempt > 1:
         pull.forget_missing_python(tools.panel, account)
     content = dispatch.job_file(document, tools.keys.signing)
-    tools.panel.put_files(account, {f"{FOLDER}/{JOB_FILE}": (content, JOB_FILE_MODE), **ring.files(work)})
-    return Put(int(document["expires_at"]), delivery.digests(files, content))
+    unprepared = ring.why_not(work)
+    wanted = {} if unprepared else ring.files(work)
+    tools.panel.put_files(account, {f"{FOLDER}/{JOB_FILE}": (content, JOB_FILE_MODE), **wanted})
+    return Put(int(document["expires_at"]), delivery.digests(files, content), unprepared)
 
 
 def _payload(work: Work, needs_bundle: bool) -> dict[str, Any]:

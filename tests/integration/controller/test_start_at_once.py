@@ -5,6 +5,9 @@ from types import SimpleNamespace
 
 import pytest
 
+from controller.db import jobs as job_rows
+from controller.db import servers
+from controller.db.engine import reading, transact
 from controller.jobs.agent_link import ring
 from controller.panels.start import Started
 from tests.integration.controller.later import JOBS, begin
@@ -107,3 +110,88 @@ def test_follow_up_jobs_are_started_the_same_way(world):
     job, _agent = begin(world, shop, "set_admin_password", **{"admin.password": "correct horse"})
     assert noted(world, job) == {"way": "account", "reason": ""}
     assert world.panel.calls[-1][0] == "start_now"
+
+
+def server_of(world):
+    with reading(world.engine) as connection:
+        return servers.get(connection, "web1")
+
+
+def choose(world, start):
+    transact(world.engine, lambda connection: servers.choose_start(connection, "web1", start))
+
+
+def asked(world):
+    return sum(call[0] == "start_now" for call in world.panel.calls)
+
+
+def test_a_server_set_to_cron_is_not_asked_and_gets_no_files_for_it(world, monkeypatch):
+    monkeypatch.setattr(world.panel, "start_files", lambda *_about: {"public_html/start.php": (b"<?php", 0o644)})
+    choose(world, "cron")
+    job, agent = world.dropped()
+    assert (asked(world), noted(world, job)) == (0, {"way": "", "reason": "switched_off"})
+    assert not (agent.folder.parent / "public_html/start.php").exists()
+    assert server_of(world).start_learned is None
+
+
+def test_what_is_no_local_panel_is_left_to_cron_until_somebody_chooses(world):
+    for panel, starts in (("local", "auto"), ("cpanel", "cron")):
+        assert servers.Server("x", panel).starts == starts
+        assert {servers.Server("x", panel, start=one).starts for one in ("auto", "cron")} == {"auto", "cron"}
+
+
+def test_what_was_learned_of_a_server_stops_the_asking_for_a_month(world):
+    world.panel.started = Started(reason="functions_disabled")
+    first, _agent = world.dropped()
+    began = world.clock.now
+    assert (noted(world, first)["reason"], asked(world)) == ("functions_disabled", 1)
+    learned = server_of(world).start_learned
+    assert (learned.way, learned.reason) == ("", "functions_disabled")
+    world.panel.started = Started("account")
+    second, _agent = world.dropped(account="bob", domain="bob.example.com")
+    assert (noted(world, second)["reason"], asked(world)) == ("functions_disabled", 1)
+    assert server_of(world).start_learned == learned, "what was not tried tells nothing"
+    world.clock.now = began + 31 * 24 * 3600
+    third, _agent = world.dropped(account="carol", domain="carol.example.com")
+    assert (noted(world, third)["way"], asked(world)) == ("account", 2)
+    assert server_of(world).start_learned.reason == ""
+
+
+def test_the_operators_word_ends_what_was_learned(world):
+    world.panel.started = Started(reason="php_not_the_account")
+    world.dropped()
+    choose(world, "auto")
+    assert server_of(world).start_learned is None
+    world.dropped(account="bob", domain="bob.example.com")
+    assert asked(world) == 2
+
+
+def test_what_one_account_refused_says_nothing_of_the_next(world):
+    world.panel.started = Started(reason="limits")
+    world.dropped()
+    world.dropped(account="bob", domain="bob.example.com")
+    assert asked(world) == 2
+    learned = server_of(world).start_learned
+    assert learned.reason == "limits" and learned.since <= learned.at
+
+
+def test_a_job_file_put_there_by_an_earlier_version_finds_no_files_for_a_start(world, monkeypatch):
+    monkeypatch.setattr(world.panel, "start_files", lambda *_about: {"public_html/start.php": (b"<?php", 0o644)})
+    world.panel.fail("ensure_cron", "cron_edit_failed")
+    job = world.order()
+    world.work()
+    row = world.job(job)
+    facts = {name: value for name, value in row.facts.items() if name != ring.PREPARED}
+    transact(world.engine, lambda connection: job_rows.update(connection, row, world.clock(), facts=facts))
+    world.work_later(10)
+    assert (asked(world), noted(world, job)) == (0, {"way": "", "reason": "not_offered"})
+
+
+def test_a_cancelled_jobs_agent_is_started_at_once_too(world):
+    world.panel.started = Started("account")
+    job, _agent = world.dropped()
+    world.service.cancel(job.id)
+    world.work()
+    assert asked(world) == 2
+    calls = [call[0] for call in world.panel.calls]
+    assert calls[-calls[::-1].index("start_now") - 1 :].count("ensure_cron") == 0, "after its line"
