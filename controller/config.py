@@ -104,6 +104,11 @@ class Config:
         return Path(self.agent_socket) if self.agent_socket else self.home / "agents" / "socket"
 
     @property
+    def wakeups(self) -> Path:
+        """The folder in which workers are notified of jobs that are due, closed to everybody else."""
+        return self.home / "wakeups"
+
+    @property
     def agent(self) -> Path:
         """The folder with `run` and `agent.pyz` as they are put into accounts."""
         return self.home / "agent"

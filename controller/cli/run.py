@@ -36,7 +36,7 @@ REQUEST_SECONDS = 10
 WORKER_SECONDS = 15.0
 #: When gunicorn kills what has not ended by itself.
 GRACEFUL_SECONDS = 25
-#: Between two looks whether the web server was asked to end.
+#: Between two looks whether the process was asked to end.
 LOOK_SECONDS = 0.5
 LOG = logging.getLogger(__name__)
 _ADDRESS = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):(?P<port>[0-9]{1,5})\Z|unix:/.+\Z")
@@ -181,7 +181,9 @@ def worker() -> None:
         signal.signal(number, end)
     running.start()
     click.echo(f"working as {running.name}", err=True)
-    stop.wait()
+    # A signal that reaches another thread is noticed at the next look alone
+    while not stop.wait(LOOK_SECONDS):
+        pass
     if not running.stop(WORKER_SECONDS):
         _cut_off()
 

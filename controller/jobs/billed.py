@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from controller.db import api_keys, bundles, jobs, servers, services
 from controller.db.engine import reading
-from controller.jobs import hints, intake, view
+from controller.jobs import intake, view
 from controller.jobs.hosts import server_of_host
 from controller.nouns import SHOP
 from shared.errors import ShoplaunchError
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def take(service: Service, event: Mapping[str, Any], signed_by: str = "") -> dict[str, Any]:
     """Take billing's event; return the service's status. Raises as controller.jobs.intake.take does."""
     intake.take(service.engine, event, service.now(), signed_by)
-    hints.give()
+    service.wakeup.notify()
     return status(service, event["service_id"], signed_by)
 
 
@@ -59,7 +59,7 @@ def retry(service: Service, service_id: str, step: str | None, signed_by: str = 
         raise ShoplaunchError("illegal_transition", "the service was terminated")
     if known is not None and known.error is not None:
         intake.start(service.engine, known, service.now())
-        hints.give()
+        service.wakeup.notify()
     elif job is not None:
         service.retry(job.id, step)
     elif known is None:

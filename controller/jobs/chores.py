@@ -11,7 +11,7 @@ from controller.billing.base import REFUSED, Alarm
 from controller.db import refused_orders, services
 from controller.db.engine import reading, transact
 from controller.db.refused_orders import RefusedOrder
-from controller.jobs import alarms, bundle_readers, hints, intake, orders
+from controller.jobs import alarms, bundle_readers, intake, orders
 from controller.jobs.domains import readable
 from controller.jobs.engine import health
 from controller.jobs.engine.watchdog import report
@@ -64,7 +64,7 @@ def start_forgotten(service: Service, move: Callable[[], None] = _nobody) -> Non
             LOG.exception("service %s: no job can be made", service_id)
             continue
         LOG.warning("service %s was forgotten; job %s is made", service_id, job.id)
-        hints.give()
+        service.wakeup.notify()
 
 
 def close_bundles(service: Service, _move: Callable[[], None] = _nobody) -> None:

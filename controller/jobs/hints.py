@@ -12,7 +12,9 @@ def give() -> None:
     _NEWS.set()
 
 
-def wait(seconds: float) -> None:
-    """Return when a hint is given, at the latest after `seconds`. What became due before is seen by a look after it."""
-    _NEWS.wait(seconds)
+def wait(seconds: float) -> bool:
+    """Wait for a hint, at most `seconds`; tell whether one was given. What became due before is seen by a look after
+    it."""
+    given = _NEWS.wait(seconds)
     _NEWS.clear()
+    return given

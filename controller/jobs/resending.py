@@ -8,7 +8,7 @@ from controller.db import api_keys, jobs, refused_orders, services
 from controller.db.engine import reading
 from controller.db.jobs import Job
 from controller.db.refused_orders import RefusedOrder
-from controller.jobs import hints, intake
+from controller.jobs import intake
 from shared.errors import ShoplaunchError
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def send(service: Service, number: int) -> Job | None:
     if not signer_is_known:
         raise ShoplaunchError("request_unsigned", f"the key {order.signed_by!r}, which signed the order, is gone")
     made = _sent_service(service, order) if order.source == intake.SOURCE else _sent_order(service, order)
-    hints.give()
+    service.wakeup.notify()
     return made
 
 

@@ -31,7 +31,6 @@ from controller.jobs import (
     chores,
     credentials,
     downloads,
-    hints,
     kinds,
     orders,
     refused_orders,
@@ -44,6 +43,7 @@ from controller.jobs.agent_link import rates
 from controller.jobs.bundles import Bundles
 from controller.jobs.downloads import Download
 from controller.jobs.engine.health import Health, Readiness
+from controller.jobs.lifecycle.wakeup import Wakeup
 from controller.jobs.steps.work import Tools
 from controller.jobs.tokens import Tokens
 from controller.jobs.worker import Worker
@@ -81,6 +81,7 @@ class Service:
             self._billing = lambda _source, _key: billing
         self._together = Together(engine)
         self._gate = rates.Gate(clock)
+        self.wakeup = Wakeup(config.wakeups)
         self._readiness = Readiness(engine, clock)
         self._throttle = LoginThrottle(engine, clock)
         # A wrong user costs as much time as a wrong password
@@ -113,7 +114,7 @@ class Service:
             return api_keys.names(connection)
 
     def _hinted(self, job: Job) -> Job:
-        hints.give()
+        self.wakeup.notify()
         return job
 
     def now(self) -> float:
@@ -182,7 +183,7 @@ class Service:
         self._gate.spend(holder.job, holder.attempt, event.get("event"), size)
         attempt = callbacks.record(self._together, holder, event, size, self._clock())
         if event["event"] in callbacks.MOVING:
-            hints.give()
+            self.wakeup.notify()
         return attempt
 
     def download(self, token: str, name: str) -> Download:
@@ -231,7 +232,7 @@ class Service:
 
     def worker(self, end: Callable[[str], None] | None = None) -> Worker:
         """Return a worker of this installation; see controller.jobs.worker.Worker for `end`."""
-        return Worker(self.engine, self.tools_for, self._clock, functools.partial(chores.run, self), end)
+        return Worker(self.engine, self.tools_for, self._clock, functools.partial(chores.run, self), end, self.wakeup)
 
     def advance(self, job_id: str) -> bool:
         """Move the job on as far as it goes now; False when somebody else is at it."""

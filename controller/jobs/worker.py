@@ -21,6 +21,7 @@ from controller.db.jobs import Job
 from controller.jobs import changes, hints
 from controller.jobs.advance import Mover
 from controller.jobs.engine.watchdog import Pulse, Watchdog, end_process, report
+from controller.jobs.lifecycle.wakeup import Listener, Wakeup
 from controller.jobs.steps.work import Tools
 from shared.errors import ShoplaunchError
 
@@ -49,7 +50,8 @@ class Worker:
     """Moves due jobs on, several at a time. `clock` is by default the database's.
 
     `chores` is called now and then beside the jobs, with what it calls whenever it gets further; `end(why)` when loop
-    or chores cannot go on, by default ending the process.
+    or chores cannot go on, by default ending the process. `wakeup` lets it look at once when another process made a
+    job due.
     """
 
     def __init__(
@@ -59,8 +61,11 @@ class Worker:
         clock: Clock | None = None,
         chores: Chores | None = None,
         end: Callable[[str], None] | None = None,
+        wakeup: Wakeup | None = None,
     ) -> None:
         self._engine = engine
+        self._wakeup = wakeup
+        self._listener: Listener | None = None
         self._clock = clock = clock or DatabaseClock(engine)
         self.name = f"{socket.gethostname()[:30]}:{os.getpid()}:{secrets.token_hex(4)}"
         self._mover = Mover(engine, tools_for, self.name, clock)
@@ -93,6 +98,7 @@ class Worker:
         """Begin to work in a thread, watched by another, with signs of life from a third."""
         # Its own for each start: what an earlier one has not seen yet stays set for it
         self._stopping = threading.Event()
+        self._listen()
         self._thread = _thread("worker", self.run)
         self._thread.start()
         self._beats_thread = _thread("worker-beats", self._beats)
@@ -107,6 +113,7 @@ class Worker:
         for first in (self._thread, self._beats_thread):
             if first is not None:
                 first.join(max(0.0, end - time.monotonic()))
+        self._close_listener()
         under_way = [self._thread, self._chores_thread, *(thread for _server, thread in self._under_way.values())]
         for thread in under_way:
             if thread is not None:
@@ -118,6 +125,19 @@ class Worker:
         self._stopping.set()
         self._mover.outlive()
         hints.give()
+
+    def _listen(self) -> None:
+        if self._wakeup is None:
+            return
+        try:
+            self._listener = self._wakeup.listen()
+        except OSError as problem:
+            LOG.warning("jobs of other processes are found by the next look: %s", problem)
+
+    def _close_listener(self) -> None:
+        if self._listener is not None:
+            self._listener.close()
+            self._listener = None
 
     def _give_up(self, why: str) -> None:
         """The loop cannot go on: the process ends in the middle of what is under way."""

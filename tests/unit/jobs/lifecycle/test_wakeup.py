@@ -1,0 +1,172 @@
+"""Whatever makes a job due wakes the workers of other processes; nothing that goes wrong with it harms anybody."""
+
+import os
+import socket
+import stat
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from controller.jobs import hints
+from controller.jobs.lifecycle import wakeup
+from controller.jobs.lifecycle.wakeup import Wakeup
+
+PROJECT = Path(__file__).parents[4]
+#: What only stops a test that hangs.
+SECONDS = 30
+NOTIFY = "import sys; from pathlib import Path; from controller.jobs.lifecycle.wakeup import Wakeup\n"
+NOTIFY += "Wakeup(Path(sys.argv[1])).notify()"
+
+
+@pytest.fixture
+def folder(tmp_path):
+    hints.wait(0)
+    return tmp_path / "wakeups"
+
+
+@pytest.fixture
+def listener(folder):
+    made = Wakeup(folder).listen()
+    yield made
+    made.close()
+
+
+def notified_by_another_process(folder):
+    done = subprocess.run(
+        [sys.executable, "-c", NOTIFY, str(folder)], cwd=PROJECT, capture_output=True, text=True, check=False,
+        timeout=SECONDS,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return done.stderr
+
+
+def sockets(folder):
+    return sorted(one.name for one in folder.iterdir())
+
+
+def left_by_a_killed_worker(folder, name="worker-00000000000000aa"):
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as ended:
+        ended.bind(str(folder / name))
+
+
+def test_another_process_wakes_who_listens(folder, listener):
+    notified_by_another_process(folder)
+    assert hints.wait(SECONDS)
+
+
+def test_every_listener_is_woken_by_each_notification(folder):
+    receivers = [Wakeup(folder).listen() for _ in range(3)]
+    try:
+        for _ in range(3):
+            notified_by_another_process(folder)
+            assert hints.wait(SECONDS)
+    finally:
+        for one in receivers:
+            one.close()
+    assert sockets(folder) == []
+
+
+def test_the_own_process_is_woken_without_a_message(folder, listener, monkeypatch):
+    told = []
+    monkeypatch.setattr(wakeup, "_tell", lambda _sender, _folder, name: told.append(name))
+    Wakeup(folder).notify()
+    assert hints.wait(0)
+    assert told == []
+
+
+def test_where_no_worker_ever_ran_nothing_is_made_or_said(folder, caplog):
+    Wakeup(folder).notify()
+    assert not folder.exists()
+    assert caplog.text == ""
+
+
+def test_the_folder_is_closed_to_everybody_else(folder, listener):
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+def test_a_folder_that_others_can_enter_is_neither_listened_nor_sent_to(folder, caplog):
+    folder.mkdir()
+    folder.chmod(0o711)
+    with pytest.raises(OSError, match="open to others"):
+        Wakeup(folder).listen()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as planted:
+        planted.bind(str(folder / "worker-00000000000000bb"))
+        planted.setblocking(False)
+        Wakeup(folder).notify()
+        with pytest.raises(BlockingIOError):
+            planted.recv(1)
+    assert "find the job by their next look" in caplog.text
+    assert hints.wait(0)
+
+
+def test_a_link_in_the_folders_place_is_not_followed(folder, tmp_path):
+    (tmp_path / "elsewhere").mkdir(mode=0o700)
+    folder.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(OSError):
+        Wakeup(folder).listen()
+
+
+def test_sockets_of_killed_workers_go_when_the_next_one_starts(folder, listener):
+    left_by_a_killed_worker(folder)
+    Wakeup(folder).notify()
+    second = Wakeup(folder).listen()
+    try:
+        assert "worker-00000000000000aa" not in sockets(folder)
+        assert len(sockets(folder)) == 2
+    finally:
+        second.close()
+
+
+def test_a_worker_that_takes_no_message_holds_nobody_up(folder, listener):
+    """A stopped process: its queue is full, and a notification goes on at once."""
+    name = "worker-00000000000000cc"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as stopped:
+        stopped.bind(str(folder / name))
+        notifying = threading.Thread(target=lambda: [Wakeup(folder).notify() for _ in range(2000)], daemon=True)
+        notifying.start()
+        notifying.join(SECONDS)
+        assert not notifying.is_alive()
+        second = Wakeup(folder).listen()
+        second.close()
+        assert name in sockets(folder)
+
+
+def test_of_a_folder_full_of_entries_only_some_are_looked_at(folder, listener, monkeypatch):
+    monkeypatch.setattr(wakeup, "MOST_ENTRIES", 5)
+    for number in range(40):
+        left_by_a_killed_worker(folder, f"worker-{number:016x}")
+    told = []
+    monkeypatch.setattr(wakeup, "_tell", lambda _sender, _folder, name: told.append(name))
+    Wakeup(folder).notify()
+    assert len(told) <= 5
+
+
+def test_what_is_no_workers_socket_is_left_alone(folder, listener):
+    (folder / "worker-00000000000000dd").write_text("a file")
+    (folder / "worker-00000000000000ee").symlink_to("/dev/log")
+    left_by_a_killed_worker(folder, "other")
+    Wakeup(folder).listen().close()
+    assert {"worker-00000000000000dd", "worker-00000000000000ee", "other"} <= set(sockets(folder))
+
+
+def test_a_folder_deeper_than_a_sockets_address_serves_all_the_same(tmp_path):
+    deep = tmp_path / ("d" * 100) / ("e" * 100)
+    deep.mkdir(parents=True)
+    listener = Wakeup(deep / "wakeups").listen()
+    try:
+        hints.wait(0)
+        notified_by_another_process(deep / "wakeups")
+        assert hints.wait(SECONDS)
+    finally:
+        listener.close()
+
+
+def test_who_stops_listening_leaves_no_thread_and_no_descriptor(folder):
+    before = len(os.listdir("/proc/self/fd"))
+    for _ in range(5):
+        Wakeup(folder).listen().close()
+    assert len(os.listdir("/proc/self/fd")) == before
+    assert sockets(folder) == []
