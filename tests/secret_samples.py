@@ -49,6 +49,9 @@ WRITTEN = {
     "element": lambda secret: b"<key>" + secret.encode() + b"</key>",
     "json": lambda secret: json.dumps({"a": secret}).replace("/", "\\/").encode(),
     "json in json": lambda secret: json.dumps({"a": json.dumps({"b": secret}).replace("/", "\\/")}).encode(),
+    "json of numbers": lambda secret: (
+        json.dumps({"a": secret}).replace("/", "\\u002f").replace("+", "\\u002B").encode()
+    ),
     "serialized": lambda secret: serialize({b"a": secret.encode()}),
     "address": lambda secret: b"http://h.example/?a=b%3D" + quote(secret, safe="").encode() + b"&c=d",
     "base64": lambda secret: b"k: " + base64.b64encode(b"user:" + secret.encode() + b"\n"),

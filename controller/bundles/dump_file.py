@@ -16,7 +16,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Any, cast
 
-from controller.recipes.archive_streams import METHOD_NAMES, PIECE_BYTES, TarStream, Xz, files_of, is_bounded
+from controller.recipes.archive_streams import METHOD_NAMES, PIECE_BYTES, TarStream, Xz, ZipStream, files_of, is_bounded
 from shared.errors import ShoplaunchError
 
 _EDGE_BYTES = 4096
@@ -75,7 +75,10 @@ def _opened(packed: IO[bytes]) -> Iterator[IO[bytes]]:
         if head.startswith(sign):
             raise ShoplaunchError("dump_unreadable", f"the dump is compressed as {form}; unpack it first")
     if head.startswith(_ZIP):
-        with zipfile.ZipFile(packed) as archive, archive.open(_only_dump(archive)) as stream:
+        with (
+            zipfile.ZipFile(cast(IO[bytes], ZipStream(packed))) as archive,
+            archive.open(_only_dump(archive)) as stream,
+        ):
             yield stream
         return
     reader = next((reader for sign, reader in _READERS.items() if head.startswith(sign)), None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from collections.abc import Container
 from contextlib import ExitStack
@@ -58,7 +59,7 @@ def pack_files(
 
     Raises ShoplaunchError `tree_*`, `template_occupied`, `disk_full`.
     """
-    left_out = LeftOut(tree.root)
+    left_out = LeftOut(os.fsencode(tree.held))
     with ExitStack() as stack:
         with disk_errors(bundle.target):
             entries = stack.enter_context(Listing(tree.entries(plan.left_out, left_out), bundle.spool))

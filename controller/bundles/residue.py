@@ -20,6 +20,7 @@ from urllib.parse import quote
 
 from controller.bundles.absence import Wanted, absent_from, is_ruled_out
 from controller.bundles.reading import open_bundle
+from controller.recipes import escaped_signs
 from shared.bundle import SHARDS
 from shared.errors import ShoplaunchError
 from shared.placeholders import sql_escape
@@ -39,6 +40,16 @@ def _json_slashes(value: bytes) -> bytes:
     return _json(value).replace(b"/", b"\\/")
 
 
+def _json_numbered(value: bytes) -> bytes:
+    """Return what programs write that number all signs which mean something to a page."""
+    coded = _json_slashes(value).replace(b'\\"', b"\\u0022").replace(b"\\/", b"\\u002F")
+    return re.sub(rb"[<>&'+]", lambda sign: b"\\u%04X" % ord(sign.group()), coded)
+
+
+def _small(value: bytes) -> bytes:
+    return re.sub(rb"\\u00..", lambda number: number.group().lower(), value)
+
+
 def _url(value: bytes) -> bytes:
     return quote(value, safe="").encode("ascii")
 
@@ -51,6 +62,13 @@ _WRITTEN: tuple[Spell, ...] = (
     _json_slashes,
     lambda value: _json(_json(value)),
     lambda value: _json_slashes(_json_slashes(value)),
+    lambda value: _json(value).replace(b"/", b"\\u002f"),
+    lambda value: _json(value).replace(b"/", b"\\u002F"),
+    lambda value: re.sub(rb"[<>&]", lambda sign: b"\\u%04x" % ord(sign.group()), _json(value)),
+    # As PHP does it when it is asked to: slashes as before
+    lambda value: _json_numbered(value).replace(b"\\u002F", b"\\/").replace(b"\\u002B", b"+"),
+    _json_numbered,
+    lambda value: _small(_json_numbered(value)),
     _url,
     lambda value: re.sub(rb"%..", lambda hit: hit.group().lower(), _url(value)),
     lambda value: html.escape(value.decode("utf-8", "surrogateescape"), quote=True).encode("utf-8", "surrogateescape"),
@@ -105,7 +123,7 @@ class Searcher:
 
     def __init__(self, needles: Mapping[str, bytes]) -> None:
         self._plain = [(label, core, form) for label, one in needles.items() for core, form in _with_cores(one)]
-        self._coded = [(label, form, form) for label, one in needles.items() for form in base64_forms(one)]
+        self._coded = [(label, core, form) for label, one in needles.items() for core, form in _coded(one)]
 
     def wanted(self, thorough: bool) -> list[Wanted]:
         """Return all that is searched for; `thorough` with what base64 makes of it."""
@@ -131,6 +149,13 @@ class Searcher:
 
     def _needles(self, thorough: bool) -> list[tuple[str, bytes, bytes]]:
         return self._plain + self._coded if thorough else self._plain
+
+
+def _coded(needle: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Yield (core, form) of what base64 makes of a needle, also as it stands in JSON and addresses."""
+    for form in base64_forms(needle):
+        core = max(re.split(rb"[+/]", form), key=len)
+        yield from ((core, spelled) for spelled in escaped_signs.spellings(form))
 
 
 def _with_cores(needle: bytes) -> Iterator[tuple[bytes, bytes]]:

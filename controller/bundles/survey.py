@@ -24,7 +24,7 @@ def survey_tree(tree: Tree, excluded: Excluded) -> dict[str, Any]:
     """
     entries = list(tree.entries(excluded))
     files = [entry for entry in entries if entry.kind == "file"]
-    everything = sum(len(names) for _, _, names in os.walk(tree.root))
+    everything = sum(len(names) for _, _, names in os.walk(tree.held))
     packed = sum(entry.kind != "directory" for entry in entries)
     largest = sorted(files, key=lambda entry: (-entry.size, entry.path))[:_LARGEST]
     return {

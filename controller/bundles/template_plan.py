@@ -23,6 +23,7 @@ from controller.bundles.source import BINARY, TEXT, Source, Table
 from controller.bundles.tree import Tree
 from controller.nouns import SHOP
 from controller.recipes.base import PackOptions, People, Recipe, Replacement, Template
+from controller.recipes.location.held_root import named
 from controller.recipes.password_formats import FORMATS
 from controller.recipes.registry import recipe_for
 from shared.errors import ShoplaunchError
@@ -39,16 +40,21 @@ def make_plan(
     `domain_unknown`, `several_domains`, `multisite`, `admin_folder_unknown`, `admin_missing`, `tree_unreadable`,
     `recipe_invalid`.
     """
-    root = Path(os.fsdecode(tree.root))
+    root = tree.held
     try:
         chosen = recipe_for(root, recipe)
         template = chosen.inspect(root, source, options or PackOptions())
         _require_sound(chosen, template)
-        return TemplatePlan(template, chosen.name)
+        return TemplatePlan(template, chosen.name, root)
     except OSError as problem:
         if problem.filename is None:
             raise
-        raise ShoplaunchError("tree_unreadable", f"{problem.filename}: {problem.strerror}") from problem
+        place = named(root, os.fsdecode(problem.filename))
+        raise ShoplaunchError("tree_unreadable", f"{place}: {problem.strerror}") from problem
+    except ShoplaunchError as problem:
+        problem.message = named(root, problem.message)
+        problem.args = tuple(named(root, str(one)) for one in problem.args)
+        raise
 
 
 def _require_sound(recipe: Recipe, template: Template) -> None:
@@ -78,8 +84,9 @@ class Seen:
 class TemplatePlan:
     """A `Plan` (controller.bundles.plan): the recipe's template and one rewriter for all of it."""
 
-    def __init__(self, template: Template, recipe: str) -> None:
+    def __init__(self, template: Template, recipe: str, root: Path | None = None) -> None:
         self._template = template
+        self._root = root or Path(template.facts.root)
         self.nonce = template.nonce
         facts = template.facts
         noun = {} if facts.noun == SHOP else {"noun": facts.noun}
@@ -287,7 +294,7 @@ class TemplatePlan:
 
     def branch(self) -> TemplatePlan:
         """Return a plan of the same template that has not seen anything yet."""
-        return TemplatePlan(self._template, self.application["recipe"])
+        return TemplatePlan(self._template, self.application["recipe"], self._root)
 
     def seen(self) -> Seen:
         """Return what was collected so far."""
@@ -313,7 +320,7 @@ class TemplatePlan:
 
     def _holds(self, path: bytes) -> bool:
         """Tell whether there is an entry of that path below the template's root."""
-        return os.path.lexists(os.path.join(os.fsencode(self._template.facts.root), path))  # noqa: PTH118 - bytes paths
+        return os.path.lexists(os.path.join(os.fsencode(self._root), path))  # noqa: PTH118 - bytes paths
 
     def _needles(self) -> dict[str, bytes]:
         """Return label -> what no file and no table may hold afterwards."""

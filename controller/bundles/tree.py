@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from controller.bundles.left_out import LeftOut
 from controller.bundles.open_folders import LISTED, OpenFolders
+from controller.recipes.location.held_root import held_root
 from controller.recipes.location.paths import roots_of
 from shared.bundle import MAX_FILE_BYTES, check_link, check_path
 from shared.errors import ShoplaunchError
@@ -68,7 +69,8 @@ class Tree:
     def __init__(self, root: Path) -> None:
         self.root = os.fsencode(root)
         self._real = os.path.realpath(self.root)
-        self._roots = [*map(os.fsencode, roots_of(root)), self._real]
+        roots = roots_of(root)
+        self._roots = [*map(os.fsencode, roots), self._real]
         #: Inode -> devices.
         self._ignored: dict[int, set[int]] = {}
         if not os.path.isdir(self._real):  # noqa: PTH112 - bytes paths
@@ -77,7 +79,9 @@ class Tree:
             self._folders = OpenFolders(self._real)
         except OSError as problem:
             raise _refusal(self.root, problem) from problem
-        weakref.finalize(self, self._folders.close)
+        #: For those who read by paths, too: the folder that was opened, whatever has its name by then.
+        self.held = held_root(self._folders.root, roots)
+        weakref.finalize(self.held, self._folders.close)
 
     def ignore(self, *paths: Path | None) -> None:
         """Leave the files and folders at `paths` out of every walk, under whatever name it meets them."""
@@ -93,7 +97,7 @@ class Tree:
         `tree_name_encoding` with all names that no bundle can hold.
         """
         unnameable: list[bytes] = []
-        counted = LeftOut(self._absolute(b"")) if left_out is None else left_out
+        counted = LeftOut(os.fsencode(self.held)) if left_out is None else left_out
         self._check_root()
         with self._listed(b"", ".", self._folders.root) as top:
             yield from self._walk(b"", top, _Walk(excluded, counted, unnameable))

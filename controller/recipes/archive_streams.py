@@ -16,6 +16,8 @@ PIECE_BYTES = 256 * 1024
 MOST_FOR_XZ = 512 * 1024 * 1024
 #: Longer names and attributes of a member are none.
 _MOST_AT_ONCE = 1024 * 1024
+#: Of a ZIP's directory: 60,000 files have half of it. `zipfile` takes twenty times as much memory to hold it.
+MOST_DIRECTORY_BYTES = 16 * 1024 * 1024
 #: A whole site in one archive has a fraction of that.
 MOST_MEMBERS = 1_000_000
 #: The others are unpacked whatever comes of it, a whole read at once.
@@ -107,6 +109,26 @@ class TarStream:
         if not 0 <= size <= _MOST_AT_ONCE:
             raise tarfile.ReadError(f"a header of {size} bytes")
         return self._stream.read(size)
+
+
+class ZipStream:
+    """What `zipfile` reads from: a directory that is larger than any has is refused before it is read."""
+
+    def __init__(self, stream: IO[bytes], most: int = MOST_DIRECTORY_BYTES) -> None:
+        self._stream = stream
+        self._most = most
+        self.seek = stream.seek
+        self.tell = stream.tell
+        self.seekable = stream.seekable
+
+    def read(self, size: int = -1) -> bytes:
+        """Return up to `size` bytes. Raises zipfile.BadZipFile for very many."""
+        if size > self._most:
+            raise zipfile.BadZipFile(f"a directory of {size} bytes")
+        data = self._stream.read(self._most + 1 if size < 0 else size)
+        if len(data) > self._most:
+            raise zipfile.BadZipFile("an end without end")
+        return data
 
 
 def files_of(archive: tarfile.TarFile, ending: str) -> list[tarfile.TarInfo]:

@@ -14,8 +14,8 @@ from hashlib import sha256
 _BEGIN = rb"(?:(?<![0-9A-Za-z_])|(?<=%[0-9A-Fa-f]{2})|(?<=\\[nrt]))"
 _END = rb"(?![0-9A-Za-z_])"
 #: Characters of base64 as they stand in JSON and addresses, too.
-_SIGN = rb"(?:[0-9A-Za-z+]|\\*/|%2[BbFf])"
-_SLASH = rb"(?:\\*/|%2[Ff])"
+_SIGN = rb"(?:[0-9A-Za-z+]|\\*/|\\+u002[BbFf]|%2[BbFf])"
+_SLASH = rb"(?:\\*/|\\+u002[Ff]|%2[Ff])"
 _DOLLAR = rb"(?:\\*\$|%24)"
 _SPACE = rb"(?: |\+|%20)"
 #: Amazon puts the name of a key, without the key, into addresses that everybody may read.
@@ -70,7 +70,8 @@ _FORMS = (
     _form("token of Facebook", (b"EAA",), _BEGIN + rb"EAA(?=[0-9A-Za-z]*Z[A-D])[0-9A-Za-z]{80,}(?![\w+/=])"),
     _form("access token of Google", (b"ya29.",), _BEGIN + rb"ya29\.[\w-]{20,}"),
     _form(
-        "refresh token of Google", (b"1//0", b"1\\/\\/0", b"1\\\\/\\\\/0", b"1%2F%2F0", b"1%2f%2f0"),
+        "refresh token of Google",
+        (b"1//0", b"1\\/\\/0", b"1\\\\/\\\\/0", b"1\\u002f", b"1\\u002F", b"1%2F%2F0", b"1%2f%2f0"),
         _BEGIN + rb"1" + _SLASH + _SLASH + rb"0[\w-]{30,}",
     ),
     _form("client secret of Google", (b"GOCSPX-",), rb"GOCSPX-[\w-]{20,}"),

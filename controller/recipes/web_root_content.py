@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any, cast
 
+from controller.recipes import zip_names
 from controller.recipes.archive_streams import TarStream, Xz
 
 _HEAD = 4096
@@ -213,8 +214,12 @@ class Content:
         return False
 
     def _holds_site(self, path: bytes) -> bool:
-        members = list(self._members(path))
-        return any(map(_SITE_MEMBER.fullmatch, members)) if members else _is_copy_by_name(path)
+        is_read = False
+        for member in self._members(path):
+            if _SITE_MEMBER.fullmatch(member):
+                return True
+            is_read = True
+        return not is_read and _is_copy_by_name(path)
 
     def _members(self, path: bytes) -> Iterator[str]:
         """Yield the names in an archive, as far as they can be read."""
@@ -223,8 +228,7 @@ class Content:
             self._open(path) as stream,
         ):
             if path.lower().endswith(b".zip"):
-                with zipfile.ZipFile(stream) as archive:
-                    yield from archive.namelist()
+                yield from zip_names.names(stream)
                 return
             unpacked = cast(IO[bytes], TarStream(_unpacked(stream, self._head(path))))
             with tarfile.open(fileobj=unpacked, mode="r:") as packed:

@@ -122,12 +122,16 @@ def address(nonce: str, scheme: str, host: str) -> bytes:
     return b"'%b://%b%b'" % (scheme.encode("ascii"), named, below)
 
 
+def _is_above(root: Path) -> bool:
+    return (root / ".." / CONFIG).is_file()
+
+
 def read(root: Path) -> Configuration:
     """Return the configuration of the site at `root`. Raises ShoplaunchError `config_unreadable`, `multisite`."""
     try:
         source = template_files.read(root / CONFIG)
     except FileNotFoundError:
-        above = " (it stands one folder above: move it beside wp-load.php)" if (root.parent / CONFIG).is_file() else ""
+        above = " (it stands one folder above: move it beside wp-load.php)" if _is_above(root) else ""
         raise ShoplaunchError("config_unreadable", f"there is no {CONFIG}{above}") from None
     except OSError as problem:
         raise ShoplaunchError("config_unreadable", f"{CONFIG}: {problem.strerror}") from None

@@ -4,6 +4,7 @@ import bz2
 import gzip
 import io
 import lzma
+import struct
 import tarfile
 import zipfile
 import zlib
@@ -12,7 +13,7 @@ import pytest
 
 from controller.bundles import dump_file
 from controller.bundles.review import inner_texts
-from controller.recipes import archive_streams
+from controller.recipes import archive_streams, zip_names
 from controller.recipes.web_root_content import Content
 from shared.errors import ShoplaunchError
 from tests.attacks.table import attack
@@ -191,6 +192,66 @@ def test_an_archive_of_many_files_is_refused(tmp_path, monkeypatch):
     path.write_bytes(gzip.compress(tarfile.TarInfo("a").tobuf() * 2000 + bytes(1024)))
     problem, _ = ended(lambda: sum(len(piece) for piece in dump_file.pieces(path)))
     assert "200 dumps" in problem.message
+
+
+def zip_of_names(count, last="z.sql", entry_64=False, before=b""):
+    """An archive that is nothing but a directory: `count` names, and one more."""
+    entry = b"PK\x01\x02" + bytes(24) + b"%b" + bytes(12)
+    listed = (entry % b"\x01\0\0\0\0\0" + b"a") * count
+    listed += entry % struct.pack("<3H", len(last), 0, 0) + last.encode()
+    if entry_64:
+        end = b"PK\x06\x06" + struct.pack("<Q2H2L4Q", 44, 45, 45, 0, 0, count + 1, count + 1, len(listed), 4)
+        end += b"PK\x06\x07" + struct.pack("<LQL", 0, 4 + len(listed), 1)
+        end += b"PK\x05\x06" + struct.pack("<4H2LH", 0, 0, 0xFFFF, 0xFFFF, 0xFFFFFFFF, 0xFFFFFFFF, 0)
+    else:
+        numbers = (min(count + 1, 0xFFFF),) * 2
+        end = b"PK\x05\x06" + struct.pack("<4H2LH", 0, 0, *numbers, len(listed), 4, 0)
+    return before + b"PK\x03\x04" + listed + end
+
+
+#: As many names of one letter as a directory of 19 MB has.
+MANY_NAMES = 400_000
+
+
+@attack("A template's archive, or a dump's, has a directory of so many files that reading it takes ten times its size",
+        "names are read one by one; the rest of the archive is not opened at all")  # fmt: skip
+@pytest.mark.parametrize("entry_64", [False, True])
+def test_a_directory_of_very_many_files_takes_no_memory(tmp_path, entry_64):
+    content = zip_of_names(MANY_NAMES, entry_64=entry_64)
+    path = tmp_path / "old" / "x.zip"
+    path.parent.mkdir()
+    path.write_bytes(content)
+    looked_at, memory = ended(lambda: list(inner_texts.inner_texts(content)))
+    assert looked_at == []
+    assert memory <= MOST
+    found, memory = ended(lambda: Content(tmp_path, frozenset()).is_site_archive(b"old/x.zip"))
+    assert found is True
+    assert memory <= MEGABYTE
+    problem, memory = ended(lambda: sum(len(piece) for piece in dump_file.pieces(path)))
+    assert problem.code == "dump_unreadable"
+    assert memory <= MOST
+
+
+@pytest.mark.parametrize("entry_64", [False, True])
+@pytest.mark.parametrize("before", [b"", b"#!/bin/sh\n"])
+def test_an_archive_of_a_site_is_known_by_the_last_of_its_names(tmp_path, entry_64, before):
+    for name, is_site in (("shop/wp-config.php", True), ("shop/readme.txt", False)):
+        (tmp_path / "x.zip").write_bytes(zip_of_names(300_000, name, entry_64, before))
+        assert Content(tmp_path, frozenset()).is_site_archive(b"x.zip") is is_site
+
+
+def test_names_are_those_that_zipfile_gives(tmp_path):
+    path = tmp_path / "x.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.comment = b"of a shop"
+        for name in ("a.txt", "فروشگاه/b.txt", "c/" + "d" * 300):
+            archive.writestr(name, name)
+        expected = archive.namelist()
+    with path.open("rb") as stream:
+        assert list(zip_names.names(stream)) == expected
+    path.write_bytes(path.read_bytes()[:-40])
+    with path.open("rb") as stream, pytest.raises(zipfile.BadZipFile):
+        list(zip_names.names(stream))
 
 
 def test_dumps_in_the_usual_archives_are_read(tmp_path):

@@ -10,8 +10,9 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import IO, cast
 
-from controller.recipes.archive_streams import is_bounded
+from controller.recipes.archive_streams import ZipStream, is_bounded
 
 #: Of one archive no more is unpacked, however much it would be, and no more members are looked at.
 MOST_BYTES = 8 * 1024 * 1024
@@ -87,14 +88,15 @@ def _members(content: bytes, room: _Room) -> Iterator[tuple[str, bytes]]:
     # RuntimeError is for a member that is encrypted
     broken = (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, ValueError, OSError)
     most = room.of_one()
-    with contextlib.suppress(*broken), zipfile.ZipFile(io.BytesIO(content)) as archive:
+    stream = cast(IO[bytes], ZipStream(io.BytesIO(content), MOST_BYTES))
+    with contextlib.suppress(*broken), zipfile.ZipFile(stream) as archive:
         for member in archive.infolist()[:_MOST_MEMBERS]:
             if most <= 0:
                 return
             if member.is_dir() or _NO_TEXT.search(member.filename) or not is_bounded(member):
                 continue
-            with contextlib.suppress(*broken), archive.open(member) as stream:
-                data = stream.read(most)
+            with contextlib.suppress(*broken), archive.open(member) as opened:
+                data = opened.read(most)
                 most -= len(data)
                 room.left -= len(data)
                 yield member.filename, data

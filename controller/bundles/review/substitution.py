@@ -7,9 +7,8 @@ import re
 from collections.abc import Callable
 
 from controller.bundles.residue import SPELLINGS, base64_forms
-from controller.recipes import php_serialized, secret_forms, secret_parts
+from controller.recipes import escaped_signs, php_serialized, secret_forms, secret_parts
 
-_BASE64 = re.compile(rb"[A-Za-z0-9+/]{8,}={0,2}")
 _EMBEDDED = re.compile(rb"(?<![A-Za-z0-9_])(?:[sSOCa]):\+?[0-9]+:[\"{]")
 
 
@@ -51,12 +50,14 @@ def _plain(text: bytes, old: bytes, new: bytes) -> bytes:
     for spell in SPELLINGS:
         text = text.replace(spell(old), spell(new))
     forms = base64_forms(old)
-    if not any(form in text for form in forms):
+    bare = escaped_signs.plain(text)
+    if not any(form in bare for form in forms):
         return text
 
     def inside(run: re.Match[bytes]) -> bytes:
-        if not any(form in run.group() for form in forms) or len(run.group()) % 4:
+        coded = escaped_signs.plain(run.group())
+        if not any(form in coded for form in forms) or len(coded) % 4:
             return run.group()
-        return base64.b64encode(base64.b64decode(run.group()).replace(old, new))
+        return escaped_signs.like(run.group(), base64.b64encode(base64.b64decode(coded).replace(old, new)))
 
-    return _BASE64.sub(inside, text)
+    return escaped_signs.RUN.sub(inside, text)

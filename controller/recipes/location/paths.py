@@ -6,6 +6,7 @@ import os
 import posixpath
 import pwd
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 #: Folders that are nobody's home.
@@ -49,6 +50,9 @@ def spellings(path: str) -> list[str]:
 
 def roots_of(root: Path) -> list[str]:
     """Return the absolute paths of a document root: without links first, then as it was given."""
+    held: Sequence[str] = getattr(root, "roots", ())
+    if held:
+        return list(held)
     given = [os.path.realpath(root), os.path.abspath(root)]  # noqa: PTH100 - links are to stay
     shell = os.environ.get("PWD", "")
     # The shell remembers by which link its user came here
