@@ -9,9 +9,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from controller.bundles import collations, dump, empty_choices, sql_judge
-from controller.bundles.connections import SOURCE, Connection, Refused, Work, connect, name, parse_url, text
+from controller.bundles.connections import SCRATCH, SOURCE, Connection, Refused, Work, connect, name, parse_url, text
 from controller.bundles.schema import as_innodb, mapped
 from controller.bundles.scratch import LOADER, Scratch
+from controller.bundles.scratch_room import Room
 from controller.bundles.source import Source
 from controller.bundles.splitter import Statement
 from shared.errors import ShoplaunchError
@@ -71,18 +72,30 @@ def load_dump(path: Path, scratch: Scratch, work: Work) -> tuple[str, list[str]]
         connection.query("SET autocommit=0, max_error_count=65535")
         connection.query(f"SET timestamp={_moment(path)}")
         used = ""
-        with dump.located(path):
+        with dump.located(path), scratch.room.of_dump(facts.size):
             for statement in dump.read_statements(path, scratch.server()):
                 kind, named = dump.classify(statement)
                 used = dump.used_after(statement, kind, named, used)
                 # Settings hold for what follows, whatever database was used then
                 if kind in dump.RUN and (facts.only is None or used == facts.only or kind == "set"):
-                    loader.run(statement, kind, named)
+                    with _told(scratch.room, statement):
+                        loader.run(statement, kind, named)
         connection.query("COMMIT")
     _require_unchanged(path, before)
     others = sorted(set(facts.databases) - {facts.only}) if facts.only is not None else []
     left = [f"of several databases only {facts.only} was read, not {', '.join(others)}"] if others else []
     return database, [*left, *loader.notes()]
+
+
+@contextmanager
+def _told(room: Room, statement: Statement) -> Iterator[None]:
+    """Name the statement where the server was ended at it, because it took too much of the disk."""
+    try:
+        yield
+    except ShoplaunchError as problem:
+        if problem.code == SCRATCH and room.reason:
+            raise room.failure(f"at byte {statement.start}: ") from problem
+        raise
 
 
 def _require_unchanged(path: Path, before: os.stat_result | None) -> None:

@@ -15,6 +15,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from controller.bundles.connections import SCRATCH, Address, Work, connect
+from controller.bundles.scratch_room import Room
 from shared.errors import ShoplaunchError
 
 START_SECONDS = 90
@@ -48,11 +49,12 @@ _SHUT = ("--local-infile=0", "--skip-symbolic-links", "--event-scheduler=DISABLE
 
 
 @contextmanager
-def private_server(work: Work) -> Iterator[Address]:
+def private_server(work: Work, room: Room | None = None) -> Iterator[Address]:
     """Give the address of a new server's administrator; the server and all it wrote are gone afterwards.
 
-    Raises ShoplaunchError `scratch_failed`, `disk_full`.
+    `room` is what it may take of the disk. Raises ShoplaunchError `scratch_failed`, `disk_full`, `dump_outgrows`.
     """
+    room = room or Room()
     server = shutil.which("mariadbd", path=_search_path())
     installer = shutil.which("mariadb-install-db", path=_search_path())
     if server is None or installer is None:
@@ -65,10 +67,14 @@ def private_server(work: Work) -> Iterator[Address]:
         try:
             work("scratch server")
             process = _start(directory, server, installer, uid)
-            yield _wait_until_up(process, directory)
+            address = _wait_until_up(process, directory)
+            with room.watched(directory, process):
+                yield address
         except ShoplaunchError as problem:
             if problem.code != SCRATCH:
                 raise
+            if room.reason:
+                raise room.failure() from problem
             # A server that cannot write its own files any more ends without a word
             raise _failure(directory, problem.message) from problem
         finally:

@@ -21,6 +21,7 @@ from controller.bundles.connections import (
     text,
 )
 from controller.bundles.private_server import private_server
+from controller.bundles.scratch_room import Room
 from controller.bundles.splitter import Server
 from shared.errors import ShoplaunchError
 
@@ -51,7 +52,9 @@ class Scratch:
     `address` is the administrator's: it is asked when the server is needed for the first time, and may start it then.
     """
 
-    def __init__(self, address: Callable[[], Address], *, is_private: bool) -> None:
+    def __init__(self, address: Callable[[], Address], *, is_private: bool, room: Room | None = None) -> None:
+        #: Of the server, where it is the packer's own.
+        self.room = room or Room()
         self._address = cache(address)
         self._is_private = is_private
         self._made: dict[str, str] = {}
@@ -181,7 +184,8 @@ def open_scratch(url: str | None, work: Work) -> Iterator[Scratch]:
     """
     if url is None:
         with ExitStack() as stack:
-            yield Scratch(lambda: stack.enter_context(private_server(work)), is_private=True)
+            room = Room()
+            yield Scratch(lambda: stack.enter_context(private_server(work, room)), is_private=True, room=room)
         return
     address = parse_url(url, SCRATCH, SCRATCH_PASSWORD_VARIABLE)
     scratch = Scratch(lambda: address, is_private=False)

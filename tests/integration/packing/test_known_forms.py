@@ -19,6 +19,7 @@ KINDS = list(FORMS)
 FILES = {
     "alone": "modules/x{n}/keys.txt", "code": "modules/x{n}/config.php", "settings": "modules/x{n}/config.ini",
     "element": "themes/x{n}/config.xml", "json": "modules/x{n}/account.json", "json in json": "themes/x{n}/a.json",
+    "json of numbers": "modules/x{n}/numbers.json",
     "address": "modules/x{n}/views/front.js", "base64": "modules/x{n}/secret.yml", "serialized": "modules/x{n}/x.env",
     "base64 of serialized": "modules/x{n}/x.conf", "hexadecimal": "modules/x{n}/x.properties",
 }  # fmt: skip
