@@ -18,6 +18,8 @@ from controller.bundles.splitter import Statement
 from shared.errors import ShoplaunchError
 
 _LAST_MOMENT = 2**31 - 1
+_EVENTS = "SELECT EVENT_NAME FROM information_schema.EVENTS WHERE EVENT_SCHEMA = DATABASE() ORDER BY EVENT_NAME"
+_SHOWN_NAMES = 10
 _UNKNOWN_COLLATION = 1273
 _WRONG_VALUE = 1231
 #: What a dump's last lines do with the settings its first ones kept.
@@ -47,9 +49,16 @@ def open_source(url: str | None, dump_path: Path | None, scratch: Scratch, work:
     work("source database")
     connection = connect(address, SOURCE)
     try:
-        yield Source(connection)
+        yield Source(connection, _events(connection))
     finally:
         connection.close()
+
+
+def _events(connection: Connection) -> list[str]:
+    """Return a sentence about what the database runs by the clock: none of it is packed."""
+    names = ["".join(sign if sign.isprintable() else "?" for sign in one) for one in connection.names(_EVENTS)]
+    shown = ", ".join(names[:_SHOWN_NAMES]) + (" …" if len(names) > _SHOWN_NAMES else "")
+    return [f"events are not packed, and accounts run none: {shown}"] if names else []
 
 
 def load_dump(path: Path, scratch: Scratch, work: Work) -> tuple[str, list[str]]:

@@ -5,11 +5,13 @@ import json
 
 import pytest
 
+from controller.bundles.opening import open_source
 from controller.bundles.residue import Searcher
 from controller.bundles.review.definitions import in_definitions
 from controller.bundles.review.substitution import substituted
 from controller.bundles.schema import take_apart
 from tests.attacks.table import attack
+from tests.packing import server_url
 from tests.secret_samples import FORMS
 
 #: In base64 each has both of its signs.
@@ -64,6 +66,24 @@ def test_json_of_numbers_is_read(way):
 
 
 KEY = FORMS["key of Stripe"]
+
+
+@attack("A template's living database runs statements by the clock, with a secret in one of them",
+        "none of it is packed, and that is told")  # fmt: skip
+def test_events_stay_behind_and_are_told(mariadb_server):
+    database = mariadb_server.new_database()[0]
+    try:
+        mariadb_server.query("CREATE TABLE t (a varchar(99))", database=database)
+        body = f"CREATE EVENT nightly ON SCHEDULE EVERY 1 DAY DO INSERT INTO t VALUES ('{KEY}')"
+        mariadb_server.query(body, database=database)
+        with open_source(server_url(mariadb_server, database), None, None, lambda _: None) as source:
+            assert source.routines() == []
+            assert [note for note in source.notes if "nightly" in note and KEY not in note]
+    finally:
+        mariadb_server.query(f"DROP DATABASE `{database}`")
+        mariadb_server.query(f"DROP USER `{database}`@localhost")
+
+
 CREATE = """CREATE TABLE `t` (
   `id` int(11) NOT NULL COMMENT '{column}',
   `a` varchar(99) DEFAULT '{default}',
