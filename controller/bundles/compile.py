@@ -80,6 +80,8 @@ def pack(request: Request, make_plan: MakePlan, progress: Progress) -> Packed:
         tree.ignore(request.dump, request.target, request.variants, bundle.spool)
         scratch = stack.enter_context(open_scratch(request.scratch, progress.phase))
         source = stack.enter_context(open_source(request.database, request.dump, scratch, progress.phase))
+        if request.dump is None:
+            scratch.room.bound(source.size())
         plan = decided(make_plan(tree, source), request.decisions, source)
         names = Names(plan.nonce)
         chosen = variants.read(request.variants, plan, source, names) if request.variants else []

@@ -81,7 +81,8 @@ def load_dump(path: Path, scratch: Scratch, work: Work) -> tuple[str, list[str]]
         connection.query("SET autocommit=0, max_error_count=65535")
         connection.query(f"SET timestamp={_moment(path)}")
         used = ""
-        with dump.located(path), scratch.room.of_dump(facts.size):
+        scratch.room.bound(facts.size)
+        with dump.located(path):
             for statement in dump.read_statements(path, scratch.server()):
                 kind, named = dump.classify(statement)
                 used = dump.used_after(statement, kind, named, used)

@@ -8,6 +8,7 @@ import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 
 from shared.errors import ShoplaunchError
@@ -19,28 +20,25 @@ FLOOR_BYTES = 128 * _MB
 #: Short rows with many indexes take ten times what they are in a dump.
 MOST_TIMES = 20
 EVERY_SECONDS = 1.0
+#: To add the files up takes longer than to ask what is free: once in so many times.
+EVERY_TIMES = 3
 
 
 class Room:
     """How much a private server may take; `reason` says why it was ended, "" as long as it was not.
 
-    It is bounded while a dump is loaded; at other times what the disk has left counts alone.
+    Nothing bounds it but the disk until it is known how large the template is.
     """
 
     def __init__(self) -> None:
         self.reason = ""
-        self.is_dump = False
+        self._is_outgrown = False
         self._most: int | None = None
         self._size = 0
 
-    @contextmanager
-    def of_dump(self, size: int) -> Iterator[None]:
-        """Bound what is taken while a dump of `size` bytes is loaded."""
+    def bound(self, size: int) -> None:
+        """Bound what is taken for a template whose dump or tables have `size` bytes."""
         self._size, self._most = size, LEAST_BYTES + MOST_TIMES * size
-        try:
-            yield
-        finally:
-            self._most = None
 
     @contextmanager
     def watched(self, directory: Path, process: subprocess.Popen[bytes]) -> Iterator[None]:
@@ -48,8 +46,10 @@ class Room:
         over = threading.Event()
 
         def watch() -> None:
-            while not over.wait(EVERY_SECONDS):
-                self.reason = self._problem(directory)
+            for number in count():
+                if over.wait(EVERY_SECONDS):
+                    return
+                self.reason = self._problem(directory, is_full=number % EVERY_TIMES == 0)
                 if self.reason:
                     process.kill()
                     return
@@ -64,12 +64,12 @@ class Room:
 
     def failure(self, place: str = "") -> ShoplaunchError:
         """Return why the server was ended; `place` is how far the dump was loaded then."""
-        if self.is_dump:
+        if self._is_outgrown:
             return ShoplaunchError("dump_outgrows", f"{place}{self.reason}")
         return ShoplaunchError("disk_full", self.reason)
 
-    def _problem(self, directory: Path) -> str:
-        """Return why the server must not go on, "" when it may."""
+    def _problem(self, directory: Path, is_full: bool) -> str:
+        """Return why the server must not go on, "" when it may; its files are added up where it is a full look."""
         try:
             free = shutil.disk_usage(directory).free
         except OSError:
@@ -78,14 +78,13 @@ class Room:
         if free < FLOOR_BYTES:
             return f"{directory.parent}: {free // _MB} MB are free while the scratch server works; TMPDIR names another"
         most = self._most
-        taken = _taken(os.fspath(directory)) if most is not None else 0
-        if most is None or taken <= most:
+        if most is None or not is_full:
             return ""
-        self.is_dump = True
-        return (
-            f"loading its {self._size} bytes has filled {taken // _MB} MB, and goes on:"
-            " a trigger or routine may add rows without end"
-        )
+        taken = _taken(os.fspath(directory))
+        if taken <= most:
+            return ""
+        self._is_outgrown = True
+        return f"{self._size} bytes have filled {taken // _MB} MB: a trigger or routine may add rows without end"
 
 
 def _taken(folder: str) -> int:

@@ -31,6 +31,7 @@ _UNIQUE_KEYS = """
     FROM information_schema.STATISTICS WHERE TABLE_SCHEMA = DATABASE() AND NON_UNIQUE = 0
     ORDER BY TABLE_NAME, INDEX_NAME <> 'PRIMARY', INDEX_NAME, SEQ_IN_INDEX"""
 _FULL_TABLES = "SHOW FULL TABLES"
+_SIZE = "SELECT SUM(DATA_LENGTH + INDEX_LENGTH) FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE()"
 _ROUTINES = """
     SELECT ROUTINE_TYPE, ROUTINE_NAME FROM information_schema.ROUTINES
     WHERE ROUTINE_SCHEMA = DATABASE() ORDER BY ROUTINE_TYPE, ROUTINE_NAME"""
@@ -140,6 +141,10 @@ class Source:
     def count(self, table: str) -> int:
         """Return the number of rows."""
         return int(self._connection.one(f"SELECT COUNT(*) FROM {name(table)}")[0] or 0)
+
+    def size(self) -> int:
+        """Return about how many bytes the tables take."""
+        return int(self._connection.one(_SIZE)[0] or 0)
 
     def routines(self) -> list[Routine]:
         """Return functions, procedures, views and triggers, each kind by name.

@@ -248,6 +248,17 @@ def test_a_dump_that_grows_without_end_is_ended(load, narrow):
     assert not folder.exists()
 
 
+@attack("A trigger of a template adds rows without end, not while it is loaded but when the trial changes a row",
+        "the server is ended, and the packing with it")  # fmt: skip
+def test_a_trigger_that_grows_at_the_trial_is_ended(load, narrow):
+    late = GROWING.replace(b"BEFORE INSERT", b"BEFORE UPDATE")
+    with pytest.raises(ShoplaunchError) as problem, open_scratch(None, lambda _: None) as scratch:
+        load(late, scratch)
+        with scratch.connection(next(iter(scratch._made))) as connection:
+            connection.query("UPDATE t SET text = 'y'")
+    assert problem.value.code == "dump_outgrows"
+
+
 @attack("A dump fills the disk while others of the machine need it", "the server is ended before the disk is full")
 def test_the_last_of_the_disk_is_left_to_others(load, narrow, monkeypatch):
     monkeypatch.setattr(scratch_room, "FLOOR_BYTES", shutil.disk_usage(tempfile.gettempdir()).total)
