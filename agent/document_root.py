@@ -4,7 +4,7 @@ import errno
 import os
 import stat
 
-from agent import holding
+from agent import holding, starters
 from agent.htaccess import split_blocks
 from agent.state import sync_folder
 from shared.encoding import sha256_file
@@ -85,6 +85,8 @@ def kept(ctx):
 
 def _is_free(ctx, name):
     if name in kept(ctx) or name == holding.PAGE or name in holding.HALF_WRITTEN.values():
+        return True
+    if name in starters.names(ctx.job) and starters.is_ours(os.path.join(ctx.root, name)):
         return True
     if name == holding.HTACCESS:
         former = holding.current_htaccess(ctx)

@@ -1,6 +1,6 @@
 """The stages of one attempt, and what follows from how they end."""
 
-from agent import VERSION, attempt, crontab, exits, jobfile, ledger, runner, undo
+from agent import VERSION, attempt, crontab, exits, jobfile, ledger, runner, starters, undo
 from agent.ack import AckFile
 from agent.bundle_reader import forget_fetched
 from agent.callback import Reporter
@@ -73,6 +73,8 @@ def _do_stages(ctx, helper, is_told):
             ctx.reporter.event("started")
         ctx.reporter.wait_answered(ANSWER_SECONDS)
         attempt.prepare(ctx)
+        # Whether or not one of them has started this: it has done its work
+        starters.remove(ctx.job, ctx.log)
         ctx.state.note(agent=VERSION, python=python_version())
         runner.run(ctx, helper)
     finally:

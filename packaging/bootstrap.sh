@@ -32,20 +32,33 @@ missing=
 for package in $packages; do
     installed "$package" || missing="$missing $package"
 done
+# Of Apache's own packages: itk isolates the accounts of panel `local`, the others run PHP in the tests' private Apaches
+modules=libapache2-mpm-itk
+[ "$wanted" != test ] || modules="$modules libapache2-mod-php php-cgi apache2-suexec-custom"
 isolation=
-installed libapache2-mpm-itk || isolation=libapache2-mpm-itk
+for package in $modules; do
+    installed "$package" || isolation="$isolation $package"
+done
 
-# The package would switch the machine's own Apache over to itself, and only our private one is meant to use it. What
-# the administrator has switched off it leaves alone: for as long as it is being installed, this says so.
+# These packages would switch the machine's own Apache over to themselves, and only private ones are meant to use them.
+# What the administrator has switched off they leave alone: for as long as they are being installed, this says so.
 install_isolation() {
-    switched_off=/var/lib/apache2/module/disabled_by_admin
-    [ -d "$switched_off" ] || { mkdir -p "$switched_off"; made_notes=$switched_off; }
-    for module in mpm_prefork mpm_itk; do
-        [ -e "$switched_off/$module" ] || { : >"$switched_off/$module"; made_notes="$switched_off/$module $made_notes"; }
-    done
-    apt-get install -y -q --no-remove --no-install-recommends "$isolation" >/dev/null 2>&1 ||
+    made_notes=
+    series=$(php -r 'echo PHP_MAJOR_VERSION, ".", PHP_MINOR_VERSION;')
+    note_off module mpm_prefork mpm_itk "php$series" suexec cgi cgid actions
+    note_off conf "php$series-cgi"
+    # shellcheck disable=SC2086
+    apt-get install -y -q --no-remove --no-install-recommends $isolation >/dev/null 2>&1 ||
         { echo "$isolation could not be installed." >&2; exit 1; }
     remove_notes
+}
+note_off() {
+    switched_off=/var/lib/apache2/$1/disabled_by_admin
+    shift
+    [ -d "$switched_off" ] || { mkdir -p "$switched_off"; made_notes="$switched_off $made_notes"; }
+    for name; do
+        [ -e "$switched_off/$name" ] || { : >"$switched_off/$name"; made_notes="$switched_off/$name $made_notes"; }
+    done
 }
 remove_notes() {
     for note in $made_notes; do

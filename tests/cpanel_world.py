@@ -15,9 +15,10 @@ from controller.db import servers
 from controller.db.engine import transact
 from controller.jobs.bundles import Bundles
 from controller.panels.base import Account
-from controller.panels.cpanel.driver import CpanelPanel
+from controller.panels.cpanel.driver import CpanelPanel, Known
 from controller.panels.cpanel.gate import ServerGate
 from controller.panels.cpanel.settings import CpanelSettings
+from controller.panels.cpanel.starter import starter_key
 from controller.panels.cpanel.whm import Login
 from shared.errors import ShoplaunchError
 from shared.events import make_event
@@ -111,7 +112,13 @@ class CpanelWorld(World):
     def open_panel(self):
         """Return a new driver object, as every job gets one."""
         login = Login(SERVER, self.whm.url, "root", self.whm.root_token, self.whm.ca_file)
-        return CpanelPanel(login, CpanelSettings.from_dict(self.settings), ServerGate(lambda: self.engine, SERVER))
+        known = Known(starter_key=starter_key(self.keys.fingerprint_salt), tls_ca=self.whm.ca_file)
+        gate = ServerGate(lambda: self.engine, SERVER)
+        return CpanelPanel(login, CpanelSettings.from_dict(self.settings), gate, known=known)
+
+    def rings(self):
+        """From now on agents of this server are started at once where that works."""
+        transact(self.engine, lambda connection: servers.choose_start(connection, SERVER, servers.AUTO))
 
     def _take(self, event):
         """The agent's events go where the controller takes them."""
@@ -196,6 +203,13 @@ class CpanelWorld(World):
     def run_agent(self, job):
         """Run the launcher to its end; return the exit code."""
         return self.start_agent(job).wait(AGENT_SECONDS)
+
+    def wait_for_agent(self, job):
+        """Wait until no process of the account's agent runs."""
+        deadline = time.monotonic() + AGENT_SECONDS
+        while (found := subprocess.run(["pgrep", "-u", job.account, "python"], capture_output=True)).stdout:
+            assert time.monotonic() < deadline, found.stdout
+            time.sleep(0.05)
 
     def until(self, job, *states, ticks=60):
         """As cron does, tick after tick, until the job is in one of `states` (default: over) and at rest."""

@@ -4,7 +4,7 @@ import errno
 import os
 import time
 
-from agent import crontab, database, jobfile, ledger, staging
+from agent import crontab, database, jobfile, ledger, staging, starters
 from agent.outbox import FOLDER as OUTBOX_FOLDER
 from agent.state import sync_folder
 from shared.errors import ShoplaunchError
@@ -37,7 +37,7 @@ REST = (
 
 
 def run(folder, state, job, log):
-    """Remove bundle, job and staging, then the ledger, agent and launcher, the cron line, and last the folder.
+    """Remove bundle, starters, job and staging, the ledger, agent and launcher, the cron line, and last the folder.
 
     Call it only when the state says `done` or `cancelled`, holding the lock. `job` is the payload, or None when a
     former run came past it. Raises ShoplaunchError `db_*` (retryable ones), `cron_edit_failed`, `superseded` as soon
@@ -46,6 +46,9 @@ def run(folder, state, job, log):
     job_id, number = state.get("job"), state.get("attempt", 0)
     check_no_newer(folder, job_id, number)
     _remove_bundle(folder)
+    if job is not None:
+        # Its names are known as long as the job is
+        starters.remove(job, log)
     _spend_job(folder)
     staging.remove(state.get("staging", ""))
     if job is not None:

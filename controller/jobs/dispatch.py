@@ -143,6 +143,7 @@ def _document_root(rules: DocumentRootRules, job: Job) -> dict[str, Any]:
         "htaccess_blocks": [{"start": start, "end": end} for start, end in rules.htaccess_blocks],
         "occupied": job.order.get("options", {}).get("occupied", "refuse"),
         **({"folder": job.folder} if job.folder else {}),
+        **({"starters": list(rules.starters)} if rules.starters else {}),
     }
 
 

@@ -79,13 +79,26 @@ def run(work: Work) -> dict[str, Any]:
 def _done(work: Work, also_kept: str = "") -> dict[str, Any]:
     """Remove what we made ourselves; return what `run` does."""
     found: dict[str, Any] = {"facts": {}, "kept": ""}
+    starter = _starters_ended(work)
     if work.job.kind != RESTORE:
         kinds.forget_user(work)
     elif not was_complete(work):
         found = putting_back.run(work)
     over = {"undo_placed_at": None, "undo_heard_at": None, "undo_began_at": None}
-    kept = "; ".join(filter(None, [found["kept"], also_kept]))
+    kept = "; ".join(filter(None, [found["kept"], also_kept, starter]))
     return {"facts": {**found["facts"], **over, "undo": DONE}, "kept": kept}
+
+
+def _starters_ended(work: Work) -> str:
+    """No starter is left in an account that is there; return a note of one that stays."""
+    if "account" not in work.job.facts:
+        return ""
+    try:
+        return ring.end(work, again=True)
+    except ShoplaunchError as error:
+        if error.code not in _GONE:
+            raise
+        return ""
 
 
 def _given_up(work: Work, why: str) -> dict[str, Any]:

@@ -78,6 +78,8 @@ class DocumentRootRules:
     keep: Sequence[str]
     default_pages: Sequence[str] = field(default_factory=tuple)
     htaccess_blocks: Sequence[tuple[str, str]] = field(default_factory=tuple)
+    #: Of the job at hand, see `Panel.start_names`.
+    starters: Sequence[str] = field(default_factory=tuple)
 
 
 @dataclass(frozen=True)
@@ -291,6 +293,11 @@ class Panel(ABC):
     def start_files(self, account: Account, job_id: str, attempt: int) -> Mapping[str, tuple[bytes, int]]:
         """Return path -> (content, mode) of what `start_now` needs in the account; written with the job file."""
         return {}
+
+    def start_names(self, account: Account, job_id: str, attempt: int) -> Sequence[str]:
+        """Return the names of what `start_files` puts into the document root, of this attempt and of earlier ones: the
+        agent takes them away, and never for a client's."""
+        return ()
 
     def start_now(self, account: Account, job_id: str, attempt: int, within_seconds: float) -> Started:
         """The launcher runs as the account at once, as if cron had started it; return by which way, or why it does not.

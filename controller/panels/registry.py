@@ -27,6 +27,7 @@ def _cpanel(config: Config, server: Server) -> Panel:
     from controller.panels.cpanel.driver import CpanelPanel, Known
     from controller.panels.cpanel.gate import ServerGate
     from controller.panels.cpanel.settings import CpanelSettings
+    from controller.panels.cpanel.starter import starter_key
     from controller.panels.cpanel.whm import Login
 
     settings = CpanelSettings.from_dict(server.settings)
@@ -41,8 +42,10 @@ def _cpanel(config: Config, server: Server) -> Panel:
         with reading(database()) as connection:
             return jobs.last_cron_seconds(connection, server.name)
 
+    tls_ca = None if config.tls_ca is None else str(config.tls_ca)
+    known = Known(config.agent, cron_seconds, starter_key(keys.fingerprint_salt), tls_ca)
     gate = ServerGate(database, server.name)
-    return CpanelPanel(login, settings, gate, own_token, Known(config.agent, cron_seconds))
+    return CpanelPanel(login, settings, gate, own_token, known)
 
 
 @lru_cache(maxsize=8)

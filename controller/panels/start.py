@@ -15,7 +15,11 @@ REASONS: Mapping[str, str] = {
     "switched_off": "the server is set to leave the start to cron",
     "php_not_the_account": "PHP does not run as the account",
     "functions_disabled": "PHP may not start programs there",
-    "refused_by_site": "the site, or a firewall before it, refused the request",
+    "not_written": "the starter could not be written into the document root",
+    "refused_by_site": "the site refused the request, maybe by rules of its own",
+    "refused_by_firewall": "a firewall before the sites refused the request",
+    "redirected": "the site sends everybody somewhere else",
+    "overtaken": "the agent had been started before it was asked for",
     "no_answer": "the site did not answer yet",
     "wrong_answer": "something else than the starter answered",
     "vanished": "the starter was gone before it was asked",
@@ -27,7 +31,7 @@ REASONS: Mapping[str, str] = {
 }
 
 #: What holds for every account of a server: nobody tries again there for a month, unless the operator says so.
-OF_THE_SERVER = frozenset({"php_not_the_account", "functions_disabled", "vanished"})
+OF_THE_SERVER = frozenset({"php_not_the_account", "functions_disabled", "vanished", "refused_by_firewall"})
 
 
 class Started(NamedTuple):

@@ -5,7 +5,7 @@ import http.client
 import pytest
 
 from controller.panels.cpanel import skeleton
-from controller.panels.cpanel.driver import CpanelPanel
+from controller.panels.cpanel.driver import CpanelPanel, Known
 from controller.panels.cpanel.gate import OpenGate
 from controller.panels.cpanel.settings import CpanelSettings
 from controller.panels.cpanel.whm import Login
@@ -77,7 +77,7 @@ class CpanelDriver:
         """A new driver object, as every step of a job has its own."""
         settings = CpanelSettings.from_dict({**self.settings, "http_port": self._whm.http_port})
         login = Login("contract", self._whm.url, self._user, self._token, self._whm.ca_file)
-        return CpanelPanel(login, settings, self._gate)
+        return CpanelPanel(login, settings, self._gate, known=Known(starter_key=b"contract"))
 
     def new_user(self):
         """Return an account name nobody has."""

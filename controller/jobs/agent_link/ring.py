@@ -14,6 +14,7 @@ from controller.db import servers
 from controller.db.engine import reading
 from controller.jobs.steps.work import Work
 from controller.panels.start import OF_THE_SERVER, REASONS, WAYS, Started
+from shared.errors import ShoplaunchError
 
 LOG = logging.getLogger(__name__)
 #: The fact that says how the agent of this attempt was started: {"way", "reason", "seconds", "at"}.
@@ -41,6 +42,27 @@ def why_not(work: Work) -> str:
 def files(work: Work) -> Mapping[str, tuple[bytes, int]]:
     """Return path -> (content, mode) of what the panel wants in the account for the start. Raises panel_*."""
     return work.tools.panel.start_files(work.account, work.job.id, work.job.attempt)
+
+
+def end(work: Work, *, again: bool = False) -> str:
+    """Nothing that was put there for a start is left, of this attempt and earlier ones; return a note of what stays.
+
+    `again`: this attempt's agent may have been placed more than once. Raises ShoplaunchError of the panel where trying
+    again may help.
+    """
+    job = work.job
+    # One that has started the agent is gone
+    is_gone = job.facts.get(PREPARED) or (job.facts.get(FACT) or {}).get("way")
+    if job.attempt == 1 and is_gone and not again:
+        return ""
+    try:
+        work.tools.panel.end_start(work.account, job.id, job.attempt)
+    except ShoplaunchError as error:
+        if error.retryable:
+            raise
+        LOG.warning("job %s: its starter stays in %s: %s", job.id, work.account.document_root, error.message)
+        return "a starter that does nothing any more could not be removed"
+    return ""
 
 
 def ring(work: Work, unprepared: str | None) -> dict[str, Any]:

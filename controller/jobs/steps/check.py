@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from controller.db import events, proofs
 from controller.db.engine import reading
 from controller.jobs import acks, certificate, later, pull, tls, visits
+from controller.jobs.agent_link import ring
 from controller.jobs.shop import office_proof, shop_checks
 from controller.jobs.steps.php import chosen
 from controller.jobs.steps.work import Later, Outcome, Work
@@ -74,7 +75,12 @@ def require_evidence(manifest: Mapping[str, Any], evidence: Mapping[str, Any], v
 
 
 def ensure_gone(work: Work) -> str:
-    """The agent's folder and cron line are gone; return a note when we had to remove them."""
+    """The agent's folder, cron line and starters are gone; return a note when we had to remove folder or line, or of
+    what stays."""
+    return "; ".join(filter(None, [_agent_gone(work), ring.end(work)]))
+
+
+def _agent_gone(work: Work) -> str:
     panel, account, job = work.tools.panel, work.account, work.job
     sight = pull.left(panel, account, job.id)
     if not sight.cron_line and not sight.folder:

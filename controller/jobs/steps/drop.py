@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +77,9 @@ def place(work: Work, *, needs_bundle: bool = True, anew: bool = False) -> Put:
 def _payload(work: Work, needs_bundle: bool) -> dict[str, Any]:
     tools, job = work.tools, work.job
     token = tools.tokens.for_agent(job.id, job.attempt)
-    place = (tools.config, job, work.account, tools.panel.document_root_rules())
+    starters = tools.panel.start_names(work.account, job.id, job.attempt)
+    rules = replace(tools.panel.document_root_rules(), starters=starters)
+    place = (tools.config, job, work.account, rules)
     if job.kind != RESTORE:
         return dispatch.small_payload(*place, work.values(), token, tools.clock(), back=work.is_back)
     source = _source(work, needs_bundle)

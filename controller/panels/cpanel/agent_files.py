@@ -9,7 +9,8 @@ from typing import Any, Protocol
 
 from controller.armour import armoured
 from controller.panels.base import SkeletonFiles, SkeletonStatus
-from controller.panels.cpanel.files import NEW, mode_of
+from controller.panels.cpanel.file_rows import mode_of
+from controller.panels.cpanel.files import NEW
 from shared.encoding import sha256_hex
 from shared.errors import ShoplaunchError
 from shared.job import AGENT_FILE, BUNDLE_FILE, FOLDER, JOB_FILE, LAUNCHER_FILE, STAMP_FILE
@@ -138,14 +139,14 @@ def complete(files: Store, wanted: SkeletonFiles) -> None:
     if not _is_current(stamp, now, found) and _are_there(files, wanted, found):
         # Once more: nothing is put where an agent has begun meanwhile, or has left
         found = files.entries(FOLDER) or {}
-        if found and not _has_begun(found):
+        if found and not has_begun(found):
             stamp.files.update({name: known for name, known in now.files.items() if name == BUNDLE_FILE})
             files.put(f"{FOLDER}/{STAMP_FILE}", stamp.text(), FILE_MODE)
-    if not _has_begun(found):
+    if not has_begun(found):
         _close(files, FOLDER, found, MODES)
 
 
-def _has_begun(found: Rows) -> bool:
+def has_begun(found: Rows) -> bool:
     """Tell whether there is anything that only an agent makes."""
     return any(name.removesuffix(NEW) not in (*MODES, BUNDLE_FILE) for name in found)
 

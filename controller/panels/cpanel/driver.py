@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import ClassVar
 from urllib.parse import urlsplit
@@ -20,7 +20,7 @@ from controller.panels.base import (
     SkeletonFiles,
     SkeletonStatus,
 )
-from controller.panels.cpanel import agent_files, check, packages, verify
+from controller.panels.cpanel import agent_files, at_once, check, packages, verify
 from controller.panels.cpanel.accounts import Accounts, check_name, place_of, told_address
 from controller.panels.cpanel.acts import Reasons
 from controller.panels.cpanel.cron import Crontab
@@ -34,6 +34,7 @@ from controller.panels.cpanel.settings import CpanelSettings
 from controller.panels.cpanel.skeleton import open_skeleton
 from controller.panels.cpanel.tls import AutoSsl
 from controller.panels.cpanel.whm import Login, Whm
+from controller.panels.start import Started
 
 #: Made by cPanel itself in document roots.
 PANELS_OWN = (".well-known", "cgi-bin", ".ftpquota", "error_log", ".user.ini", "php.ini")
@@ -51,6 +52,10 @@ class Known:
 
     agent: Path | None = None
     cron_seconds: Callable[[], int | None] = lambda: None
+    #: From which the names of starters are made; without it there are none.
+    starter_key: bytes = field(default=b"", repr=False)
+    #: The file of authorities by which sites prove who they are, None for the system's.
+    tls_ca: str | None = None
 
 
 class CpanelPanel(Panel):
@@ -231,9 +236,11 @@ class CpanelPanel(Panel):
 
     def put_file(self, account: Account, path: str, content: bytes, mode: int) -> None:
         """See Panel.put_file; only text can be written through this panel."""
-        files = self.files(account)
-        files.put(path, content, mode)
-        files.finish()
+        self.put_files(account, {path: (content, mode)})
+
+    def put_files(self, account: Account, files: Mapping[str, tuple[bytes, int]]) -> None:
+        """See Panel.put_files; what is not there in the end is written once more, a starter never."""
+        at_once.put_files(self.files(account), files)
 
     def list_folder(self, account: Account, path: str) -> list[str] | None:
         """See Panel.list_folder; `.` is the home itself."""
@@ -288,6 +295,24 @@ class CpanelPanel(Panel):
     def cron_interval_seconds(self, account: Account) -> int:
         """See Panel.cron_interval_seconds: what the host made of our line, where it was seen."""
         return self.crontab(account).seconds()
+
+    # -- starting at once ---------------------------------------------------------------------------------------
+
+    def start_files(self, account: Account, job_id: str, attempt: int) -> Mapping[str, tuple[bytes, int]]:
+        """See Panel.start_files: a starter in the document root, where it is not started by SSH."""
+        return at_once.Ring(self, account, job_id, attempt).files()
+
+    def start_names(self, account: Account, job_id: str, attempt: int) -> Sequence[str]:
+        """See Panel.start_names."""
+        return at_once.Ring(self, account, job_id, attempt).names()
+
+    def start_now(self, account: Account, job_id: str, attempt: int, within_seconds: float) -> Started:
+        """See Panel.start_now."""
+        return at_once.Ring(self, account, job_id, attempt).start(within_seconds)
+
+    def end_start(self, account: Account, job_id: str, attempt: int) -> None:
+        """See Panel.end_start."""
+        at_once.Ring(self, account, job_id, attempt).end()
 
     def packages(self) -> list[Package]:
         """See Panel.packages."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from controller.panels.cpanel.acts import Deed, Reasons
-from controller.panels.cpanel.answers import Answer, listed
+from controller.panels.cpanel.answers import Answer
 from controller.panels.cpanel.cron import OURS, Crontab
+from controller.panels.cpanel.file_rows import is_link, mode_of, name_of, rows_of, size_of
 from controller.panels.cpanel.looks import LISTING, READING, Looks, Started
 from controller.panels.cpanel.whm import Whm
 from shared.errors import ShoplaunchError
@@ -64,6 +64,7 @@ class Files:
         self._last: list[_File] = []
         self._late: list[tuple[_File, Started]] = []
         self._modes: list[tuple[list[_File], Started]] = []
+        self._extra: Started | None = None
 
     # -- looking ------------------------------------------------------------------------------------------------
 
@@ -72,7 +73,7 @@ class Files:
         checked(path)
         answer = self._looks.see("folder") if path == FOLDER else self._list(path)
         if answer.ok:
-            return {_name(row): row for row in _listed(answer.data) if _name(row)}
+            return {name_of(row): row for row in rows_of(answer.data) if name_of(row)}
         if path in (".", ""):
             raise self._reasons.of("the files of the home", FEATURE)(answer.text)
         if path == FOLDER and self._folder is not None:
@@ -99,7 +100,7 @@ class Files:
         found = self.entry(path)
         if found is None:
             return None
-        if _is_link(found):
+        if is_link(found):
             raise ShoplaunchError("path_refused", f"{path} is a link")
         size = size_of(found)
         content = self.read(path, limit + 1) if size is None or size <= limit else None
@@ -126,7 +127,7 @@ class Files:
         found = self.entry(path)
         if found is None:
             return None
-        if _is_link(found):
+        if is_link(found):
             raise ShoplaunchError("path_refused", f"{path} is a link")
         raise self._reasons.of(f"reading {path}", FEATURE, files=True)(answer.text)
 
@@ -160,7 +161,7 @@ class Files:
             self._looks.forget("folder")
             if self.entry(path) is None:
                 raise deed.silence or self._reasons.of(f"the folder {path}", FEATURE, files=True)(deed.answer.text)
-        elif _is_link(found):
+        elif is_link(found):
             raise ShoplaunchError("path_refused", f"{path} is a link")
         if mode == FOLDER_MODE:
             self._ensure_mode(path, mode)
@@ -178,6 +179,17 @@ class Files:
             self._begun.append((file, Started(lambda: self._write(file))))
         else:
             self._put(file)
+
+    def put_extra(self, path: str, content: bytes) -> None:
+        """Begin to write a file whose name nobody else uses and that nothing depends on, with the mode the panel gives;
+        `wait_for_extra` tells what became of it."""
+        file = _File(checked(path), _text(path, content), content, 0, False)
+        self._extra = Started(lambda: self._save(file))
+
+    def wait_for_extra(self, seconds: float) -> bool | None:
+        """Tell whether the file of `put_extra` was written, waiting so long at most; None where nobody knows."""
+        answer = self._extra.within(seconds) if self._extra is not None else None
+        return None if answer is None else answer.ok
 
     def put_last(self, path: str, content: bytes, mode: int) -> None:
         """The same once all that was put before is there; while looks are shared only after `settle`."""
@@ -360,38 +372,3 @@ def checked(path: str) -> str:
     if any(part in ("", ".", "..") for part in parts) or any(letter in path for letter in ",\0\n\r"):
         raise ShoplaunchError("path_refused", f"not a path below the home: {path[:80]!r}")
     return path
-
-
-def mode_of(row: Mapping[str, Any]) -> int | None:
-    """Return the permissions of a listed file, None when the panel does not tell."""
-    nice = str(row.get("nicemode") or "")
-    if nice.isdigit():
-        return int(nice, 8) & 0o777
-    mode = row.get("mode")
-    try:
-        return None if mode in (None, "") else int(str(mode), 10 if isinstance(mode, int) else 8) & 0o777
-    except ValueError:
-        return None
-
-
-def size_of(row: Mapping[str, Any]) -> int | None:
-    """Return the size of a listed file, None when the panel does not tell."""
-    try:
-        return int(row["size"])
-    except (KeyError, TypeError, ValueError):
-        return None
-
-
-def _listed(data: Any) -> list[dict[str, Any]]:
-    """Return the rows of either shape: a list, or files and folders apart."""
-    if isinstance(data, dict):
-        data = [*listed(data.get("dirs")), *listed(data.get("files"))]
-    return [dict(one) for one in listed(data) if isinstance(one, dict)]
-
-
-def _name(row: dict[str, Any]) -> str:
-    return str(row.get("file") or posixpath.basename(str(row.get("fullpath") or "")))
-
-
-def _is_link(row: dict[str, Any]) -> bool:
-    return "link" in str(row.get("type") or "").lower()

@@ -161,6 +161,13 @@ class Started:
         """Wait for the answer. Raises what the call raised."""
         return self._future.result()
 
+    def within(self, seconds: float) -> Answer | None:
+        """Wait so long at most for the answer; None where there is none, or the call failed."""
+        try:
+            return self._future.result(max(0.0, seconds))
+        except (ShoplaunchError, TimeoutError):
+            return None
+
     def succeeded(self) -> bool:
         """Wait; tell whether the panel said it was done. A failure of ours is a no: it is looked at anyway."""
         try:

@@ -140,6 +140,12 @@ def _wanted(files: SkeletonFiles) -> SkeletonStatus:
     )
 
 
+def ssh_settings() -> Path | None:
+    """Return the installation's own ssh_config, None for the user's."""
+    own = home_folder() / SSH_CONFIG
+    return own if own.is_file() else None
+
+
 def open_skeleton(panel: CpanelPanel) -> Skeleton:
     """Return the skeleton that the server's settings (`skeleton`, `ssh`, `cpanel_token`) speak of, for the login the
     panel works as.
@@ -153,8 +159,7 @@ def open_skeleton(panel: CpanelPanel) -> Skeleton:
     of_root = user == "root" or settings.skeleton == "root"
     whose, instead = ("root's", "") if of_root else (f"{user}'s", "; accounts are born from root's")
     if settings.ssh:
-        own = home_folder() / SSH_CONFIG
-        store = SshStore(settings.ssh, own if own.is_file() else None)
+        store = SshStore(settings.ssh, ssh_settings())
         owner = "root" if of_root else user
         if store.login != owner:
             message = f"the skeleton is {whose}, and {settings.ssh} would write into another: set `ssh` to {owner}@HOST"

@@ -124,7 +124,7 @@ class SshStore:
         parents = " ".join(_quoted(parent) for parent in _parents(path))
         script = f"set -eu; cd; {_NO_LINKS.format(parents=parents)}; {script}"
         # In one line and in single quotes: whatever the login's own shell is, it hands this on
-        command = ["ssh", *_options(self._settings), "--", self._target, f"exec sh -c {shlex.quote(script)}"]
+        command = ["ssh", *options(self._settings), "--", self._target, f"exec sh -c {shlex.quote(script)}"]
         try:
             with _given(content) as given:
                 done = processes.run(command, given, Bounds(seconds, OUTPUT_BYTES))
@@ -155,9 +155,10 @@ def _given(content: bytes | IO[bytes]) -> Iterator[IO[bytes]]:
         yield made
 
 
-def _options(settings: Path | None) -> list[str]:
-    options = [word for option in OPTIONS for word in ("-o", option)]
-    return [*options, "-T", *(["-F", str(settings)] if settings is not None else [])]
+def options(settings: Path | None) -> list[str]:
+    """Return the client's own words for every connection; `settings` is an ssh_config to use instead of the user's."""
+    words = [word for option in OPTIONS for word in ("-o", option)]
+    return [*words, "-T", *(["-F", str(settings)] if settings is not None else [])]
 
 
 def _parents(path: str) -> list[str]:

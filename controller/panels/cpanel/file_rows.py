@@ -1,0 +1,46 @@
+"""What the panel says of files: rows of a listing, of either shape, read."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Mapping
+from typing import Any
+
+from controller.panels.cpanel.answers import listed
+
+
+def mode_of(row: Mapping[str, Any]) -> int | None:
+    """Return the permissions of a listed file, None when the panel does not tell."""
+    nice = str(row.get("nicemode") or "")
+    if nice.isdigit():
+        return int(nice, 8) & 0o777
+    mode = row.get("mode")
+    try:
+        return None if mode in (None, "") else int(str(mode), 10 if isinstance(mode, int) else 8) & 0o777
+    except ValueError:
+        return None
+
+
+def size_of(row: Mapping[str, Any]) -> int | None:
+    """Return the size of a listed file, None when the panel does not tell."""
+    try:
+        return int(row["size"])
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def rows_of(data: Any) -> list[dict[str, Any]]:
+    """Return the rows of either shape: a list, or files and folders apart."""
+    if isinstance(data, dict):
+        data = [*listed(data.get("dirs")), *listed(data.get("files"))]
+    return [dict(one) for one in listed(data) if isinstance(one, dict)]
+
+
+def name_of(row: Mapping[str, Any]) -> str:
+    """Return the name of a listed file, "" when the panel does not tell."""
+    return str(row.get("file") or posixpath.basename(str(row.get("fullpath") or "")))
+
+
+def is_link(row: Mapping[str, Any]) -> bool:
+    """Tell whether a listed file is a link."""
+    return "link" in str(row.get("type") or "").lower()

@@ -1,0 +1,72 @@
+"""Starters that vanish, cannot be written or are never asked for: cron starts the agent, and nothing stays behind."""
+# ruff: noqa: F811
+
+from pathlib import Path
+
+import pytest
+
+from controller.jobs.agent_link import ring
+from controller.panels.cpanel import web_start
+from controller.panels.cpanel.starter import Starter
+from tests.attacks.table import attack
+from tests.integration.cpanel_shops.conftest import bundle, template, whm, whm_server, world  # noqa: F401
+from tests.integration.cpanel_shops.test_start_at_once import key_of, rung, start_of, starters  # noqa: F401
+
+pytestmark = pytest.mark.root
+
+
+@attack(
+    "The controller is killed between writing a starter and asking for it",
+    "the agent that cron starts takes it away, and it occupies nothing",
+)
+def test_a_starter_nobody_asked_for_goes_with_the_agent_that_cron_starts(rung, monkeypatch):
+    monkeypatch.setattr(web_start, "ask", lambda *_: web_start.Outcome())
+    job = rung.sold()
+    (left,) = starters(rung, job)
+    assert left.name == Starter(key_of(rung), job.id, 1).name
+    rung.until(job)
+    assert rung.job(job).state == "live", rung.trouble(job)
+    assert starters(rung, job) == []
+
+
+@attack(
+    "A malware scanner takes the starter away before it is asked for",
+    "cron starts the agent, and no starter is put on that server for a month",
+)
+def test_a_starter_that_vanishes_stops_the_ringing_on_that_server(rung, monkeypatch):
+    real = web_start.ask
+
+    def ask_late(place, starter, until):
+        for path in Path(rung.whm.server.directory).glob(f"home*/*/public_html/{starter.name}"):
+            path.unlink()
+        return real(place, starter, until)
+
+    monkeypatch.setattr(web_start, "ask", ask_late)
+    job = rung.sold()
+    assert start_of(rung, job)["reason"] == "vanished"
+    rung.until(job)
+    assert rung.job(job).state == "live", rung.trouble(job)
+    monkeypatch.setattr(web_start, "ask", real)
+    second = rung.sold()
+    assert start_of(rung, second)["reason"] == "vanished"
+    assert rung.job(second).facts[ring.PREPARED] == "vanished"
+    rung.clock.pass_by(31 * 24 * 3600)
+    third = rung.sold()
+    assert start_of(rung, third)["way"] == "web"
+    # Its clock is a month behind the job file's
+    rung.wait_for_agent(third)
+
+
+@attack(
+    "The document root takes no file when the starter is written",
+    "the job goes on, and cron starts the agent",
+)
+def test_a_document_root_that_takes_no_file_leaves_the_start_to_cron(rung):
+    hosting = rung.new_account()
+    root = Path(hosting.document_root_path)
+    root.chmod(0o555)
+    job = rung.sold(hosting)
+    assert start_of(rung, job)["reason"] == "not_written", start_of(rung, job)
+    root.chmod(0o750)
+    rung.until(job)
+    assert rung.job(job).state == "live", rung.trouble(job)

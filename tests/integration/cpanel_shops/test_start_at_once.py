@@ -1,0 +1,124 @@
+"""Agents started at once by the account's own site: the shop lives without a tick of cron, and nothing stays behind."""
+
+import stat
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from controller.panels.cpanel import web_start
+from controller.panels.cpanel.starter import Starter, starter_key
+
+pytestmark = pytest.mark.root
+TICKS = 60
+
+
+def starters(world, job):
+    return sorted(world.root(job).glob("shoplaunch-start-*"))
+
+
+def until_over(world, job):
+    """Cron never ticks; whatever runs was started at once."""
+    for _ in range(TICKS):
+        world.work()
+        if world.job(job).state in ("live", "failed", "stalled", "cancelled"):
+            return
+        world.wait_for_agent(job)
+        world.clock.pass_by(1)
+    raise AssertionError(world.trouble(job))
+
+
+def start_of(world, job):
+    return world.job(job).facts["start"]
+
+
+def key_of(world):
+    return starter_key(world.keys.fingerprint_salt)
+
+
+@pytest.fixture
+def rung(world):
+    world.rings()
+    return world
+
+
+def test_the_shop_lives_without_a_tick_of_cron(rung):
+    job = rung.sold()
+    assert (start_of(rung, job)["way"], start_of(rung, job)["reason"]) == ("web", "")
+    until_over(rung, job)
+    assert rung.job(job).state == "live", rung.trouble(job)
+    assert starters(rung, job) == []
+    assert not rung.agent_folder(job).exists()
+
+
+def test_nothing_is_put_there_where_the_operator_has_not_said_so(world, whm):
+    whm.calls.clear()
+    job = world.sold()
+    assert start_of(world, job)["reason"] == "switched_off"
+    assert starters(world, job) == []
+    world.until(job)
+    assert world.job(job).state == "live"
+
+
+def test_what_an_agent_could_not_take_away_the_controller_does(rung, monkeypatch):
+    monkeypatch.setattr(web_start, "ask", lambda *_: web_start.Outcome())
+    job = rung.sold()
+    (left,) = starters(rung, job)
+    text = left.read_bytes()
+    rung.run_agent(job)
+    left.write_bytes(text)
+    mine = left.with_name(Starter(key_of(rung), job.id, 1).name + ".tmp")
+    mine.write_bytes(b"<?php // the client's own")
+    other = left.with_name(Starter(b"another key", job.id, 1).name)
+    other.write_bytes(text)
+    for path in (left, mine, other):
+        subprocess.run(["chown", f"{job.account}:", str(path)], check=True)
+    rung.until(job)
+    assert rung.job(job).state == "live", rung.trouble(job)
+    assert starters(rung, job) == sorted([mine, other])
+
+
+def test_an_occupied_document_root_is_refused_as_ever_and_keeps_what_it_held(rung):
+    hosting = rung.new_account()
+    kept = Path(hosting.document_root_path) / "mine.html"
+    kept.write_text("mine")
+    job = rung.sold(hosting)
+    assert start_of(rung, job)["way"] == "web"
+    until_over(rung, job)
+    assert rung.status(job)["error"]["code"] == "docroot_occupied"
+    assert kept.read_text() == "mine" and starters(rung, job) == []
+
+
+@pytest.mark.parametrize(("rules", "reason"), [
+    ("Require all denied\n", "refused_by_site"),
+    ("RewriteEngine On\nRewriteRule ^ https://elsewhere.example/ [R=302,L]\n", "redirected"),
+])  # fmt: skip
+def test_rules_of_the_accounts_own_leave_the_start_to_cron_and_teach_nothing_about_the_server(rung, rules, reason):
+    hosting = rung.new_account()
+    (Path(hosting.document_root_path) / ".htaccess").write_text(rules)
+    job = rung.sold(hosting)
+    assert start_of(rung, job)["reason"] == reason
+    other = rung.sold()
+    assert start_of(rung, other)["way"] == "web"
+    until_over(rung, other)
+
+
+def test_a_cancelled_jobs_starter_goes_as_well(rung, monkeypatch):
+    monkeypatch.setattr(web_start, "ask", lambda *_: web_start.Outcome())
+    job = rung.sold()
+    assert starters(rung, job)
+    rung.service.cancel(job.id)
+    rung.until(job)
+    assert rung.job(job).state == "cancelled", rung.trouble(job)
+    assert starters(rung, job) == []
+
+
+def test_the_starter_is_no_more_open_than_any_page_and_holds_no_secret(rung, monkeypatch):
+    monkeypatch.setattr(web_start, "ask", lambda *_: web_start.Outcome())
+    job = rung.sold()
+    (left,) = starters(rung, job)
+    assert stat.S_IMODE(left.stat().st_mode) & 0o022 == 0
+    job_file = (rung.agent_folder(job) / "job").read_text()
+    text = left.read_text()
+    assert job.id not in text and not any(part in text for part in job_file.split(".") if len(part) > 20)
+    rung.until(job)
