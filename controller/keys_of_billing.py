@@ -130,7 +130,7 @@ def trail(actor: Actor, name: str, limit: int) -> list[sa.Row[Any]]:
     """Return rows (at, user, action, job, detail) of what the key did, newest first."""
     get(actor, name)
     with reading(actor.engine) as connection:
-        return access.list_audit(connection, limit, 0, f"key {name}"[:64])
+        return access.list_audit(connection, limit, 0, f"key {name}")
 
 
 def require_adoptable(actor: Actor, name: str, former: str) -> None:

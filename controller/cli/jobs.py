@@ -100,10 +100,14 @@ def watch(job_id: str) -> None:
 @click.command()
 @click.argument("job_id", metavar="ID")
 @click.option("--step", help="Only this step and what follows from it; default: the one that failed.")
+@yes_option
 @errors_shown
-def retry(job_id: str, step: str | None) -> None:
-    """Run the failed step of a job again, and what follows from it."""
+def retry(job_id: str, step: str | None, yes: bool) -> None:
+    """Run the failed step of a job again, and what follows from it; asks where that changes a shop that lives."""
     service = _service()
+    found = service.get_job(job_id)
+    if found.kind != RESTORE:
+        confirm(f"Go on with {found.kind} on the living shop {readable(found.domain, found.folder)}?", yes)
     job = service.retry(job_id, step=step)
     service.audit(_WHO, "retry", job_id, step or "")
     click.echo(f"{job.id}: {job.state}, step {job.step}, attempt {job.attempt}")
@@ -118,8 +122,13 @@ def cancel(job_id: str, undo: bool, yes: bool) -> None:
     """Cancel a job: its account is put back as it was."""
     service = _service()
     found = service.get_job(job_id)
-    if not undo:
-        confirm(f"Cancel the job of {readable(found.domain, found.folder)}, and put its account back as it was?", yes)
+    shop = readable(found.domain, found.folder)
+    asked = (
+        f"Prepare the shop {shop} again" if undo else f"Cancel the job of {shop}, and put its account back as it was"
+    )
+    # What is refused anyway is not asked about
+    if not undo or states.may(found.state, "undo_cancel"):
+        confirm(f"{asked}?", yes)
     job = service.undo_cancel(job_id) if undo else service.cancel(job_id)
     service.audit(_WHO, "undo_cancel" if undo else "cancel", job_id)
     click.echo(f"{job.id}: {job.state}")

@@ -38,17 +38,21 @@ def key() -> None:
 
 
 @key.command()
+@yes_option
 @errors_shown
-def rotate() -> None:
+def rotate(yes: bool) -> None:
     """Make newer keys beside the old ones, and an agent that knows them.
 
     Restart the service and run `skeleton install` afterwards; jobs under way go on.
     """
     config = load_config()
+    keys.load_keys(config.keys)
+    confirm("After the next restart agents of before refuse new jobs until `skeleton install` was run. Go on?", yes)
     # Where no agent can be built that knows them, there must be no newer keys
     installation.install_agent(config, keys.load_keys(config.keys))
     keys.rotate(config.keys)
     installation.install_agent(config, keys.load_keys(config.keys))
+    command_line(config).change("key rotate", "", lambda _connection: None)
     click.echo("New keys are in use after a restart. Run `shoplaunch skeleton install SERVER` for every server now.")
 
 

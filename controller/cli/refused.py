@@ -64,11 +64,15 @@ def _row(order: RefusedOrder) -> dict[str, Any]:
 
 @refused.command()
 @click.argument("number", metavar="NUMBER", type=click.IntRange(1))
+@yes_option
 @json_option
 @errors_shown
-def send(number: int, as_json: bool) -> None:
+def send(number: int, yes: bool, as_json: bool) -> None:
     """Send the refused order NUMBER again, once what it was refused for is mended; prints its job's id."""
     service = open_service(load_config())
+    order = service.get_refused(number)
+    if not order.settled:
+        confirm(f"A shop is made of the order for {shown_domain(order.domain) or '-'}. Go on?", yes)
     job = service.resend(number)
     made = None if job is None else job.id
     service.audit(_WHO, "resend", made, str(number))

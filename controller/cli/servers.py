@@ -13,13 +13,14 @@ import click
 import sqlalchemy as sa
 
 from controller import removal
+from controller.access.actor import command_line
 from controller.cli import server_rows
 from controller.cli.confirmation import confirm, yes_option
 from controller.cli.output import FAILED, OK, PARTLY_DONE, errors_shown, json_option, print_json, print_rows
 from controller.config import Config, load_config
 from controller.db import servers as rows
 from controller.db.clock import database_now
-from controller.db.engine import make_engine, reading, transact
+from controller.db.engine import make_engine, reading
 from controller.db.migrate import revisions
 from controller.db.servers import Server
 from controller.panels.base import Check, Panel
@@ -124,7 +125,8 @@ def add(
         row = replace(row, url=server_rows.address(url), user=server_rows.login_name(user))
     # Settings that cannot be used are told now and not at the first order.
     open_panel(config, row)
-    transact(engine, lambda connection: rows.add(connection, row, database_now(connection)))
+    actor = command_line(config)
+    actor.change("server add", name, lambda connection: rows.add(connection, row, database_now(connection)))
     click.echo(f"{name} added. See `shoplaunch server check {name}`.")
     _tell_namesakes(engine, row)
 
@@ -158,7 +160,7 @@ def change(
         raise click.UsageError("say what changes: --token-file, --cpanel-token-file, --ca or --option")
     row = server_rows.changed(config, row, token_file, ca, options, cpanel_token_file)
     open_panel(config, row)
-    transact(engine, lambda connection: rows.change(connection, row))
+    command_line(config).change("server set", name, lambda connection: rows.change(connection, row))
     click.echo(f"{name} changed. See `shoplaunch server check {name}`.")
 
 

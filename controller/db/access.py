@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from controller.db import sessions
-from controller.db.tables import audit, operators
+from controller.db.tables import AUDIT_NAME_CHARS, audit, operators
 
 
 def password_hash(connection: sa.Connection, user: str) -> str | None:
@@ -55,7 +55,7 @@ def list_operators(connection: sa.Connection) -> list[str]:
 
 def add_audit(connection: sa.Connection, now: float, user: str, action: str, job: str | None, detail: str) -> None:
     """Note who did what."""
-    values = {"user": user[:64], "action": action[:40], "job": job, "detail": detail[:500]}
+    values = {"user": user[:AUDIT_NAME_CHARS], "action": action[:40], "job": job, "detail": detail[:500]}
     connection.execute(sa.insert(audit).values(at=now, **values))
 
 

@@ -263,11 +263,13 @@ certificates = _table(
     sa.Column("signed", Long, nullable=False),
     sa.Column("created_at", sa.Double, nullable=False),
 )
+#: The longest name in the audit log is "key " and that of a key.
+AUDIT_NAME_CHARS = 80
 audit = _table(
     "audit",
     sa.Column("id", Id, primary_key=True, autoincrement=True),
     sa.Column("at", sa.Double, nullable=False),
-    sa.Column("user", sa.String(64), nullable=False),
+    sa.Column("user", sa.String(AUDIT_NAME_CHARS), nullable=False),
     sa.Column("action", sa.String(40), nullable=False),
     sa.Column("job", sa.String(40)),
     sa.Column("detail", sa.String(500), nullable=False, server_default=""),

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 from controller.bundles.reading import check_members, open_bundle
 from controller.config import Config
+from controller.db import access
 from controller.db import bundles as rows
 from controller.db.bundles import Bundle
 from controller.db.clock import DatabaseClock
@@ -117,6 +118,7 @@ def _noted(connection: sa.Connection, bundle: Bundle, paid: bool | None) -> None
     rows.add(connection, bundle)
     if paid is not None:
         rows.mark(connection, bundle.name, paid=paid)
+    access.add_audit(connection, bundle.added_at, "command line", "bundle add", None, f"{bundle.name} {bundle.sha256}")
 
 
 def _inspected(name: str, path: Path, now: float) -> Bundle:

@@ -314,18 +314,26 @@ class Service:
         accepted = self._is_password(user, password)
         if accepted and second_factor.may_be_guessed(self.engine, user, code):
             self._throttle.begin_code(user, device)
-        accepted = accepted and second_factor.accepts(self.engine, self.keys, user, code, self._clock())
+        if accepted and not second_factor.accepts(self.engine, self.keys, user, code, self._clock()):
+            # Somebody knows the password
+            self.audit(user, "code wrong", None, address)
+            accepted = False
         if accepted:
             self._throttle.succeeded(user, address, device)
             self.audit(user, "login", None, address)
         return accepted
 
     def check_password(self, user: str, password: str, address: str, device: str = "") -> bool:
-        """Tell whether this is the password of the operator, who is signed in. Raises login_throttled."""
+        """Tell whether this is the password of the operator, who is signed in; a wrong one is noted.
+
+        Raises login_throttled.
+        """
         self._throttle.begin(user, address, device)
         accepted = self._is_password(user, password)
         if accepted:
             self._throttle.succeeded(user, address, device)
+        else:
+            self.audit(user, "password wrong", None, address)
         return accepted
 
     def _is_password(self, user: str, password: str) -> bool:

@@ -116,7 +116,7 @@ def test_a_refused_order_is_sent_again(site, operator, monkeypatch, by, kind):
             assert answer.status_code == 200 and "/admin/jobs/" in answer.url, answer.text
             job = answer.url.rpartition("/")[2]
         else:
-            job = command(site, "send", str(order.id)).strip()
+            job = command(site, "send", str(order.id), "--yes").strip()
     finally:
         transact(site.service.engine, lambda c: c.execute(sa.text("UPDATE servers SET name='web-1', url=''")))
     assert site.service.get_job(job).domain == wrong["domain"]
@@ -151,7 +151,7 @@ def test_an_order_of_a_key_that_is_gone_is_not_sent_again(site):
     key = sa.update(api_keys).where(api_keys.c.name == "billing")
     transact(site.service.engine, lambda c: c.execute(key.values(name="gone")))
     try:
-        done = CliRunner().invoke(main, ["refused", "send", str(only(site).id)], env=site.environment)
+        done = CliRunner().invoke(main, ["refused", "send", str(only(site).id), "--yes"], env=site.environment)
     finally:
         back = sa.update(api_keys).where(api_keys.c.name == "gone")
         transact(site.service.engine, lambda c: c.execute(back.values(name="billing")))

@@ -1,15 +1,21 @@
 """A copied session is over as soon as its owner signs out, gets another password or is removed."""
 
+import time
+
 import pytest
 from click.testing import CliRunner
 
 from controller import installation
 from controller.cli import main
 from controller.config import load_config
-from controller.jobs.service import open_service
+from controller.db.engine import make_engine
+from controller.db.sessions import IDLE_SECONDS
+from controller.jobs.service import Service, open_service
+from controller.keys import load_keys
 from controller.web.app import create_app
 from shared.errors import ShoplaunchError
 from tests.attacks.table import attack
+from tests.clock import Clock
 from tests.web_site import csrf_of
 
 PASSWORD = "correct horse battery"
@@ -99,3 +105,25 @@ def test_the_last_operator_stays(home):
     assert "omid" in command(environment, "user", "list")
     with pytest.raises(ShoplaunchError):
         installation.set_operator(config, "omid", "short")
+
+
+@attack(
+    "an operator leaves a page open that keeps itself fresh, and goes home",
+    "its looks are nobody's doing: after two hours without people the session is over",
+)
+def test_a_page_that_keeps_itself_fresh_keeps_no_session(home):
+    _environment, config, _app = home
+    clock = Clock(float(int(time.time())))
+    service = Service(config, make_engine(config.database_url), load_keys(config.keys), clock=clock)
+    browser = signed_in(create_app(config, service))
+    live, looks = {"X-Shoplaunch-Live": "1"}, []
+    while not looks or (looks[-1] == 200 and len(looks) < 99):
+        clock.pass_by(300)
+        looks.append(browser.get("/admin/jobs", headers=live).status_code)
+    assert looks == [200] * (IDLE_SECONDS // 300) + [302]
+    # Who uses the pages stays in
+    browser = signed_in(browser.application)
+    for _ in range(30):
+        clock.pass_by(300)
+        assert is_in(browser)
+    service.engine.dispose()

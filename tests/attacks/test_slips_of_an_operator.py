@@ -10,14 +10,18 @@ import textwrap
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from click.testing import CliRunner
 
 from controller.bundles.writer import BundleWriter
 from controller.cli import main
+from controller.config import load_config
+from controller.db.engine import transact
+from controller.db.tables import jobs
 from shared.errors import ShoplaunchError
 from tests.attacks.table import attack
 from tests.support.terminal import at_terminal
-from tests.web_site import Site
+from tests.web_site import Site, an_order
 
 SHOPLAUNCH = str(Path(sys.executable).with_name("shoplaunch"))
 OLD = b"the bundle that was sold for a year"
@@ -155,6 +159,37 @@ STROKES = {
 }
 
 
+def _undo(house):
+    job = house.put(house.order("undone.example"), "cancelled")
+    return ["cancel", job.id, "--undo"], lambda: house.service.get_job(job.id).state, "undone.example"
+
+
+def _send(house):
+    with pytest.raises(ShoplaunchError):
+        house.service.place_order(an_order("again.example", server="web9"), "api", "")
+    order = house.service.list_refused()[0]
+    return ["refused", "send", str(order.id)], lambda: house.service.get_refused(order.id).tries, "again.example"
+
+
+def _retry(house):
+    parent = house.put(house.order("closing.example"), "live")
+    job = house.order("closing-child.example")
+    change = (
+        sa.update(jobs).where(jobs.c.id == job.id).values(kind="remove", parent=parent.id, state="failed", step="drop")
+    )
+    transact(house.service.engine, lambda connection: connection.execute(change))
+    house.put_step(house.service.get_job(job.id), "drop", "failed")
+    return ["retry", job.id], lambda: house.service.get_job(job.id).state, "remove on the living shop"
+
+
+def _rotate(house):
+    keys = load_config(house.environment).keys
+    return ["key", "rotate"], (keys / "signing").read_bytes, "skeleton install"
+
+
+AGAIN = {"undo": _undo, "send": _send, "retry": _retry, "rotate": _rotate}
+
+
 @attack("an operator cancels a job, closes a shop or switches it, by a wrong line of his history", "he is asked first")
 @pytest.mark.parametrize("stroke", STROKES)
 def test_what_lives_is_changed_by_no_single_stroke(house, stroke):
@@ -172,6 +207,24 @@ def test_what_lives_is_changed_by_no_single_stroke(house, stroke):
     assert house.service.later_jobs(job.id) == []
     answered = command([*STROKES[stroke], job.id, "--yes"], house.environment)
     assert "not_confirmed" not in answered.output
+
+
+@attack(
+    "an operator takes a cancellation back, sends a refused order again, goes on with a job that closes a shop, or "
+    "makes newer keys, by a wrong line of his history",
+    "he is asked first: a shop would be built or changed, or every server's agent is to be put anew",
+)
+@pytest.mark.parametrize("stroke", ["undo", "send", "retry", "rotate"])
+def test_what_builds_or_changes_shops_again_is_asked(house, stroke):
+    words, untouched, shown = AGAIN[stroke](house)
+    before = untouched()
+    done = command(words, house.environment)
+    assert done.exit_code == 1 and "not_confirmed" in done.output and "--yes" in done.output
+    assert shown in done.output
+    code, said = at_terminal([SHOPLAUNCH, *words], {**os.environ, **house.environment}, [("[y/N]", "n")])
+    assert code == 1 and "Abort" in said
+    assert untouched() == before
+    assert "not_confirmed" not in command([*words, "--yes"], house.environment).output
 
 
 @attack("an operator takes the agent out of a server's skeleton by a wrong line of his history", "he is asked first")

@@ -13,8 +13,10 @@ pytestmark = pytest.mark.browser
 SERVE = """
 window.looks = 0;
 window.served = arguments[0];
-window.fetch = async () => {
+window.asked = [];
+window.fetch = async (_address, options) => {
   window.looks += 1;
+  window.asked.push(new Headers(options.headers).get("X-Shoplaunch-Live"));
   return new Response(`<!doctype html><main>${window.served}</main>`, { headers: { "Content-Type": "text/html" } });
 };
 """
@@ -72,6 +74,11 @@ def test_what_differs_is_changed_and_nothing_else(page):
     assert kept.text == "two"
     serve(page, "<p>after</p>")
     assert text(page) == "after"
+
+
+def test_its_looks_say_that_nobody_asked_for_them(page):
+    serve(page, "<p>after</p>")
+    assert set(page.execute_script("return window.asked")) == {"1"}
 
 
 def test_what_is_being_written_stays_with_its_focus(page):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint, request
 
+from controller.db.tables import AUDIT_NAME_CHARS
 from controller.web.admin import view
 from controller.web.admin.session import page
 from controller.web.context import service
@@ -19,7 +20,7 @@ def register(bp: Blueprint) -> None:
 
 def audit_log() -> str:
     """Show the log, newest entry first; what one operator or key did where `?user=` names it."""
-    user = request.args.get("user", "")[:64] or None
+    user = request.args.get("user", "")[:AUDIT_NAME_CHARS] or None
     total = service().count_audit(user)
     pages = view.pages(total, PER_PAGE)
     number = min(page_number(), pages)

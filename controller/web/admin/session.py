@@ -13,6 +13,9 @@ from controller.web.admin import device, roles
 from controller.web.context import service
 from shared.errors import ShoplaunchError
 
+#: Sent by static/shoplaunch.js, where a page looks how things stand by itself.
+LIVE_HEADER = "X-Shoplaunch-Live"
+
 
 def sign_in(user: str, generation: int | None) -> None:
     """Begin a new session for `user`; whatever the old one held is gone.
@@ -36,6 +39,7 @@ def sign_out() -> None:
     session.clear()
     if user is not None:
         service().end_sessions(user)
+        service().audit(user, "logout", None, request.remote_addr or "")
 
 
 def signed_in_user(now: float | None = None) -> str | None:
@@ -62,9 +66,10 @@ def require_operator() -> Response | None:
     g.role = service().role(g.operator)
     if not allows(g.role, roles.needed()):
         raise ShoplaunchError("role_missing", f"{g.operator} may {g.role}, and this needs: {roles.needed()}")
-    # Written rarely, so that a page which looks every two seconds sends no cookie each time
     now = service().now()
-    if now - session.get("seen", 0) > 60:
+    # A page that keeps itself fresh is nobody's doing: without people the session ends. Written rarely, so that who
+    # goes from page to page is not sent a cookie each time
+    if LIVE_HEADER not in request.headers and now - session.get("seen", 0) > 60:
         session["seen"] = int(now)
         service().session_seen(str(session.get("number", "")))
     return None

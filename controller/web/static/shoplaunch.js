@@ -83,7 +83,7 @@
 
   const follow = async (part) => {
     try {
-      const answer = await fetch(part.dataset.live, { redirect: "manual" });
+      const answer = await fetch(part.dataset.live, { redirect: "manual", headers: { "X-Shoplaunch-Live": "1" } });
       // Signed out meanwhile: the page itself leads to the login, but never away from what somebody writes
       if (answer.type === "opaqueredirect" && !holds(document.body)) {
         location.reload();

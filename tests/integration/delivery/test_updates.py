@@ -112,7 +112,7 @@ def test_a_python_that_hangs_is_waited_for_but_not_for_ever(tmp_path, monkeypatc
 def test_no_newer_keys_are_made_where_no_agent_can_be_built_that_knows_them(commands):
     (commands.home / "shoplaunch.toml").write_text('agent_pythons = ["/nowhere/python3"]\n')
     before = {path.name: path.read_bytes() for path in (commands.home / "keys").iterdir()}
-    assert "/nowhere/python3" in commands.run("key", "rotate", code=1).stderr
+    assert "/nowhere/python3" in commands.run("key", "rotate", "--yes", code=1).stderr
     assert {path.name: path.read_bytes() for path in (commands.home / "keys").iterdir()} == before
 
 

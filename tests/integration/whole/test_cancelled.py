@@ -49,7 +49,7 @@ def test_cancel_in_the_middle_puts_the_account_back_and_undo_brings_the_shop_aft
     assert whole.sql("SELECT 1 FROM mysql.user WHERE User = %s", whole.database(job)) == ()
     assert whole.show(job)["error"] is None
 
-    whole.world.run("cancel", job["id"], "--undo")
+    whole.world.run("cancel", job["id"], "--undo", "--yes")
     assert whole.wait(job, "dropped", "failed")["state"] == "dropped"
     assert whole.crontab(job) == own + cron_line(job["id"]) + "\n"
     assert whole.run_agent(job) == 0
@@ -106,7 +106,7 @@ def test_cancel_takes_the_account_that_was_made_for_the_order_with_it(whole):
     assert not whole.home(job).exists()
     assert whole.sql("SHOW DATABASES LIKE %s", whole.database(job)) == ()
 
-    whole.world.run("cancel", job["id"], "--undo")
+    whole.world.run("cancel", job["id"], "--undo", "--yes")
     whole.live(job)
     assert whole.get(job).status_code == 200
 

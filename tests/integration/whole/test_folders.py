@@ -194,7 +194,7 @@ def test_killed_in_the_middle_only_the_folder_says_wait_and_cancelling_puts_ever
     wait_for(lambda: whole.service.get_job(job["id"]).facts["undo"] == "placed", lambda: whole.trouble(job))
     assert whole.run_agent(job, WAIT_SECONDS) == 5
     assert whole.snapshot(job) == before
-    whole.world.run("cancel", job["id"], "--undo")
+    whole.world.run("cancel", job["id"], "--undo", "--yes")
     assert whole.wait(job, "dropped", "failed")["state"] == "dropped"
     assert whole.run_agent(job) == 0
     whole.live(job)
