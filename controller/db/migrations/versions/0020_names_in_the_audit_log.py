@@ -12,15 +12,37 @@ depends_on = None
 
 _BEFORE, _CHARS = 64, 80
 _KEY = "key "
+_OTHER = "audit_anew"
+_COLUMNS = ("id", "at", "user", "action", "job", "detail")
 
 
 def upgrade() -> None:
     """Apply the revision."""
-    with op.batch_alter_table("audit", schema=None) as batch_op:
-        batch_op.alter_column(
-            "user", existing_type=sa.String(_BEFORE), type_=sa.String(_CHARS), existing_nullable=False
-        )
+    _widen(_BEFORE, _CHARS)
     _complete()
+
+
+def _widen(before: int, chars: int) -> None:
+    if op.get_bind().dialect.name != "sqlite":
+        op.alter_column(
+            "audit", "user", existing_type=sa.String(before), type_=sa.String(chars), existing_nullable=False
+        )
+        return
+    # SQLite changes no column; all of it is one transaction there
+    op.create_table(
+        _OTHER,
+        sa.Column("id", sa.Integer(), autoincrement=True, nullable=False),
+        sa.Column("at", sa.Double(), nullable=False),
+        sa.Column("user", sa.String(length=chars), nullable=False),
+        sa.Column("action", sa.String(length=40), nullable=False),
+        sa.Column("job", sa.String(length=40), nullable=True),
+        sa.Column("detail", sa.String(length=500), server_default="", nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_audit")),
+    )
+    there, anew = (sa.table(name, *map(sa.column, _COLUMNS)) for name in ("audit", _OTHER))
+    op.execute(sa.insert(anew).from_select(_COLUMNS, sa.select(*there.c)))
+    op.drop_table("audit")
+    op.rename_table(_OTHER, "audit")
 
 
 def _complete() -> None:
@@ -39,7 +61,4 @@ def downgrade() -> None:
     """Take the revision back; names that are longer are cut."""
     audit = sa.table("audit", sa.column("user"))
     op.get_bind().execute(sa.update(audit).values(user=sa.func.substr(audit.c.user, 1, _BEFORE)))
-    with op.batch_alter_table("audit", schema=None) as batch_op:
-        batch_op.alter_column(
-            "user", existing_type=sa.String(_CHARS), type_=sa.String(_BEFORE), existing_nullable=False
-        )
+    _widen(_CHARS, _BEFORE)
