@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from controller.db.services import BilledService
 from controller.db.tables import jobs, refused_orders, services
 
-#: Of services without a job no more are looked at.
+#: Of forgotten services no more are seen to at once.
 MANY = 1000
 
 
@@ -42,15 +42,43 @@ def jobs_wanting_alarm(connection: sa.Connection, limit: int) -> list[sa.Row[Any
     return list(connection.execute(query.order_by(jobs.c.updated_at.desc(), jobs.c.id).limit(limit)))
 
 
-def without_job(connection: sa.Connection) -> list[BilledService]:
-    """Return the services that were created, neither ended nor refused, and have no job; those of which something was
-    told last, first."""
+def waiting(connection: sa.Connection) -> int:
+    """Return how many services without a job wait until billing accepts their order."""
+    query = sa.select(sa.func.count()).select_from(services).where(_without_job(), _waits())
+    return connection.execute(query).scalar_one()
+
+
+def count_forgotten(connection: sa.Connection, before: float) -> int:
+    """Return how many services have no job though nothing is left to wait for, and nothing was told since `before`."""
+    query = sa.select(sa.func.count()).select_from(services).where(_forgotten(before))
+    return connection.execute(query).scalar_one()
+
+
+def forgotten(connection: sa.Connection, before: float) -> list[BilledService]:
+    """Return those services, at most MANY; those of which something was told last, first."""
+    names = ("signed_by", "service_id", "wanted", "accepted_at", "updated_at")
+    query = sa.select(*(services.c[name] for name in names)).where(_forgotten(before))
+    rows = connection.execute(query.order_by(services.c.updated_at.desc()).limit(MANY))
+    return [BilledService(**{**row._mapping, "wanted": json.loads(row.wanted)}) for row in rows]
+
+
+def _forgotten(before: float) -> sa.ColumnElement[bool]:
+    return sa.and_(_without_job(), ~_waits(), services.c.updated_at < before)
+
+
+def _waits() -> sa.ColumnElement[bool]:
+    """Return the condition that controller.jobs.intake waits for acceptance; `wanted` is JSON as controller.db.services
+    writes it."""
+    asked = services.c.wanted.contains('"wait_for_acceptance": true', autoescape=True)
+    return sa.and_(asked, services.c.accepted_at.is_(None))
+
+
+def _without_job() -> sa.ColumnElement[bool]:
+    """Return the condition that a service was created, neither ended nor refused, and has no job."""
     # As controller.jobs.intake knows jobs of an earlier life; `facts` is JSON as controller.db.jobs writes it
     taken_back = sa.and_(jobs.c.state == "cancelled", jobs.c.facts.contains('"terminated": true', autoescape=True))
     same = sa.and_(jobs.c.service_id == services.c.service_id, jobs.c.signed_by == services.c.signed_by)
     has_job = sa.exists().where(same, jobs.c.ended_at.is_(None), ~taken_back)
-    names = ("signed_by", "service_id", "wanted", "accepted_at", "updated_at")
-    query = sa.select(*(services.c[name] for name in names))
-    query = query.where(services.c.wanted.is_not(None), services.c.terminated_at.is_(None), services.c.error.is_(None))
-    rows = connection.execute(query.where(~has_job).order_by(services.c.updated_at.desc()).limit(MANY))
-    return [BilledService(**{**row._mapping, "wanted": json.loads(row.wanted)}) for row in rows]
+    return sa.and_(
+        services.c.wanted.is_not(None), services.c.terminated_at.is_(None), services.c.error.is_(None), ~has_job
+    )

@@ -8,8 +8,10 @@ import pytest
 import sqlalchemy as sa
 from alembic.script import ScriptDirectory
 
-from controller.db import tables, workers
+from controller.db import health as health_rows
+from controller.db import services, tables, workers
 from controller.db.engine import transact
+from controller.db.services import BilledService
 from controller.jobs import worker
 from controller.jobs.engine import health
 from controller.jobs.service import Service
@@ -17,6 +19,8 @@ from controller.web.app import create_app
 from tests.attacks.service_process import SECONDS
 from tests.attacks.table import attack
 from tests.integration.controller.world import eventually
+
+NOW = 1_800_000_000.0
 
 
 @pytest.fixture
@@ -244,3 +248,21 @@ def test_those_who_ask_while_a_look_hangs_get_the_last_answer_and_then_the_truth
     finally:
         leave.set()
         hung.join(SECONDS)
+
+
+@attack(
+    "a billing has told of more orders than anybody looks at, which wait for acceptance, and one was forgotten before",
+    "all of them are counted, and the forgotten one is seen",
+)
+def test_every_service_without_a_job_is_counted(world):
+    wanted = {"order": {}, "wait_for_acceptance": True}
+    many = health_rows.MANY + 200
+    told = [
+        *(BilledService(f"{number}", wanted=wanted, updated_at=NOW) for number in range(many)),
+        BilledService("said", wanted={"wait_for_acceptance": False, "name": '"wait_for_acceptance": true'}),
+        BilledService("accepted", wanted=wanted, accepted_at=NOW - 900, updated_at=NOW - 900),
+    ]
+    transact(world.engine, lambda connection: [services.put(connection, service) for service in told])
+    found = health.look(world.engine, NOW, health.Loops())
+    assert (found.waiting, found.forgotten) == (many, 2)
+    assert {one.service_id for one in health.forgotten(world.engine, NOW)} == {"said", "accepted"}

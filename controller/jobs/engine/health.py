@@ -12,7 +12,6 @@ import sqlalchemy as sa
 from controller.db import health, jobs, migrate, workers
 from controller.db.engine import reading
 from controller.db.services import BilledService
-from controller.jobs import intake
 from shared.errors import ShoplaunchError
 
 #: An answer serves everybody who asks within so long.
@@ -94,15 +93,14 @@ def look(engine: sa.Engine, now: float, loops: Loops) -> Health:
                 return Health(error=ShoplaunchError("not_initialised", "the database lacks this version's tables"))
             age, chores_age = loops.ages(connection)
             due = health.oldest_due(connection, now)
-            forgotten, waiting = _without_job(connection, now)
             job_alarms, order_alarms = health.alarms_wanted(connection)
             return Health(
                 loop_age=age,
                 chores_age=chores_age,
                 oldest_overdue=0.0 if due is None else max(0.0, now - due),
                 refused=health.open_refused(connection),
-                waiting=waiting,
-                forgotten=len(forgotten),
+                waiting=health.waiting(connection),
+                forgotten=health.count_forgotten(connection, now - FORGOTTEN_SECONDS),
                 job_alarms=job_alarms,
                 order_alarms=order_alarms,
                 jobs=jobs.counts(connection),
@@ -113,20 +111,9 @@ def look(engine: sa.Engine, now: float, loops: Loops) -> Health:
 
 
 def forgotten(engine: sa.Engine, now: float) -> list[BilledService]:
-    """Return the services that lack a job though nothing is left to wait for."""
+    """Return services that lack a job though nothing is left to wait for, some of them where there are very many."""
     with reading(engine) as connection:
-        return _without_job(connection, now)[0]
-
-
-def _without_job(connection: sa.Connection, now: float) -> tuple[list[BilledService], int]:
-    """Return (forgotten services, how many wait for an event)."""
-    found, waiting = [], 0
-    for service in health.without_job(connection):
-        if intake.waiting_for(service) is not None:
-            waiting += 1
-        elif now - service.updated_at > FORGOTTEN_SECONDS:
-            found.append(service)
-    return found, waiting
+        return health.forgotten(connection, now - FORGOTTEN_SECONDS)
 
 
 def _silent(age: float | None) -> ShoplaunchError | None:
