@@ -309,7 +309,9 @@ class Mover:
 
 def _not_undone(connection: sa.Connection, job: Job, error: Mapping[str, Any], now: float) -> dict[str, Any]:
     told = locked.noted(connection, job, error, now) if error["code"] == locked.CODE else {"error": dict(error)}
-    return {**told, "wake_at": now + AGAIN_SECONDS}
+    # Jobs that were cancelled before this was noted are waited for from now on
+    began = {} if "undo_began_at" in job.facts else changes.with_facts(job, undo_began_at=now)
+    return {**began, **told, "wake_at": now + AGAIN_SECONDS}
 
 
 def _undone(connection: sa.Connection, job: Job, done: Mapping[str, Any], now: float) -> Mapping[str, Any]:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 
 from controller.db import steps
 from controller.db.engine import reading
 from controller.db.jobs import Job
-from controller.jobs import acks, kinds, pull, putting_back, silence, states
+from controller.jobs import acks, changes, kinds, lease, pull, putting_back, silence, states
 from controller.jobs.agent_link import ring
 from controller.jobs.steps import drop
 from controller.jobs.steps.work import Work
 from shared.errors import ShoplaunchError
 from shared.job import FOLDER, JOB_FILE, RESTORE, cron_line
 
+LOG = logging.getLogger(__name__)
 WANTED, PLACED, DONE = "wanted", "placed", "done"
 #: Cron ticks an agent gets before it is put into the account once more.
 TICKS = 3
@@ -26,12 +28,36 @@ NEVER_RAN_SECONDS = 3600.0
 RAN_SECONDS = 24 * 3600.0
 _NEVER_RAN = "cron never started the agent, which was removed"
 _NO_TICKS = "cron starts the agent no more"
+_OVER = {"undo_placed_at": None, "undo_heard_at": None, "undo_began_at": None, "undo": DONE}
 #: What a panel says of an account that is no longer there under its name.
 _GONE = ("account_missing", "account_renamed")
+#: What is no account's doing and is mended by whoever runs the server; until then nothing in any account is known.
+_OF_THE_SERVER = (
+    "account_suspended", "database_busy", "feature_missing", "panel_auth_failed", "panel_unreachable", "panel_untrusted",
+    "permission_denied", "privilege_missing",
+)  # fmt: skip
 
 
 def run(work: Work) -> dict[str, Any]:
     """Take the next step of undoing; return {"facts", "kept" (what stays and why)}.
+
+    An account may refuse for good what we ask of it, as its owner closed its home or has no room: such a one is not
+    waited for longer than for an agent that cron does not start. Raises ShoplaunchError of the panel.
+    """
+    try:
+        return _next(work)
+    except lease.Lost:
+        raise
+    except Exception as error:
+        problem = changes.as_document(error)
+        if problem["code"] in _OF_THE_SERVER or not _is_overdue(work, _was_heard(work)):
+            raise
+        LOG.warning("job %s: what may be left in the account stays: %s", work.job.id, problem["message"], exc_info=error)
+        return _left(work, str(problem["message"]))
+
+
+def _next(work: Work) -> dict[str, Any]:
+    """Take the next step of undoing; return what `run` does.
 
     Where the agent never was, or has gone (maybe with the whole account), only what we made ourselves is left to
     remove; nothing of it goes with a shop that was complete before. Otherwise a valid job file and the cron line are
@@ -55,7 +81,7 @@ def run(work: Work) -> dict[str, Any]:
     if not is_there:
         return _done(work)
     began, ran = float(facts.get("undo_began_at", now)), _ran(work, sight)
-    if now - began >= (RAN_SECONDS if ran else NEVER_RAN_SECONDS):
+    if _is_overdue(work, ran):
         return _given_up(work, _NO_TICKS if ran else _NEVER_RAN)
     placed = facts.get("undo_placed_at")
     if now >= _due_at(work.job, facts):
@@ -84,9 +110,8 @@ def _done(work: Work, also_kept: str = "") -> dict[str, Any]:
         kinds.forget_user(work)
     elif not was_complete(work):
         found = putting_back.run(work)
-    over = {"undo_placed_at": None, "undo_heard_at": None, "undo_began_at": None}
     kept = "; ".join(filter(None, [found["kept"], also_kept, starter]))
-    return {"facts": {**found["facts"], **over, "undo": DONE}, "kept": kept}
+    return {"facts": {**found["facts"], **_OVER}, "kept": kept}
 
 
 def _starters_ended(work: Work) -> str:
@@ -110,10 +135,39 @@ def _given_up(work: Work, why: str) -> dict[str, Any]:
     return _done(work, why if why == _NEVER_RAN else f"{why}; {kept}")
 
 
+def _left(work: Work, why: str) -> dict[str, Any]:
+    """Remove what can be removed all the same. Domain and account are free again."""
+    panel, account = work.tools.panel, work.account
+    kept = f"what this job may have left in {account.home} and the database stays: {why}"
+    for remove in (
+        lambda: panel.remove_cron(account, pull.marker(work.job.id)),
+        lambda: panel.remove_agent(account),
+        lambda: _done(work),
+    ):
+        try:
+            remove()
+        except lease.Lost:
+            raise
+        except Exception as error:  # noqa: BLE001 - what is left is said, once
+            LOG.warning("job %s: taking back: %s", work.job.id, error)
+    return {"facts": dict(_OVER), "kept": kept}
+
+
+def _is_overdue(work: Work, ran: bool) -> bool:
+    """Tell whether the job has been taken back for as long as anything in its account is waited for."""
+    now = work.tools.clock()
+    return now - float(work.job.facts.get("undo_began_at", now)) >= (RAN_SECONDS if ran else NEVER_RAN_SECONDS)
+
+
 def _ran(work: Work, sight: pull.Sight) -> bool:
     """Tell whether the agent was ever at work in the account."""
     ours = sight.state is not None and sight.state.get("job") == work.job.id
-    return ours or work.job.facts.get("cancelled_from") not in (states.RECEIVED, states.PREPARING, states.DROPPED)
+    return ours or _was_heard(work)
+
+
+def _was_heard(work: Work) -> bool:
+    """Tell whether the agent was at work as far as the job knows."""
+    return work.job.facts.get("cancelled_from") not in (states.RECEIVED, states.PREPARING, states.DROPPED)
 
 
 def wake_at(job: Job, facts: Mapping[str, Any], now: float) -> float:

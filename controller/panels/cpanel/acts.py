@@ -71,6 +71,17 @@ class Reasons:
         """Return what makes an error of the panel's words for the refusal of `what`."""
         return lambda text: self._reason(what, text, feature, files)
 
+    def of_home(self, home: str, feature: str) -> Failure:
+        """Return what makes an error of the panel's words where not even the names in the home are told."""
+
+        def reason(text: str) -> ShoplaunchError:
+            problem = self._reason("the files of the home", text, feature, files=False)
+            # Everything else that it can be was looked at
+            code = "home_closed" if problem.code == "panel_refused" else problem.code
+            return ShoplaunchError(code, f"{home}: {problem.message}")
+
+        return reason
+
     def _reason(self, what: str, text: str, feature: str, files: bool) -> ShoplaunchError:
         self._looks.forget("summary", "features", "quota")
         summary, features, quota = side_by_side(

@@ -75,7 +75,7 @@ class Files:
         if answer.ok:
             return {name_of(row): row for row in rows_of(answer.data) if name_of(row)}
         if path in (".", ""):
-            raise self._reasons.of("the files of the home", FEATURE)(answer.text)
+            raise self._reasons.of_home(self._home, FEATURE)(answer.text)
         if path == FOLDER and self._folder is not None:
             # We are only just making it
             return None

@@ -240,3 +240,33 @@ def test_what_the_panel_said_was_done_and_does_not_show_is_named(whm, world, los
         panel.verify_prepared(account, prepared)
     assert caught.value.code == "panel_unverified"
     assert caught.value.retryable
+
+
+@pytest.mark.parametrize("language", ["en", "fa"])
+def test_a_home_that_its_owner_closed_is_named_and_opened_again_the_job_goes_on(whm, world, language):
+    whm.quirks.language = language
+    hosting = world.hosting()
+    Path(hosting.home).chmod(0o000)
+    job = world.sell(hosting)
+    assert hosting.home in failed(world, job, "home_closed")
+    Path(hosting.home).chmod(0o711)
+    goes_on(world, job)
+
+
+def test_a_home_that_is_closed_later_ends_the_waiting_and_keeps_no_domain(world):
+    hosting = world.hosting()
+    job = world.sell(hosting)
+    world.work()
+    assert world.job(job).state == "dropped"
+    Path(hosting.home).chmod(0o000)
+    world.work_later(3600, stride=300)
+    found = world.job(job)
+    assert (found.state, found.error["code"]) == ("stalled", "home_closed")
+    world.service.cancel(job.id)
+    world.work_later(25 * 3600, stride=3600)
+    found = world.job(job)
+    assert (found.facts["undo"], found.domain_key, found.error["code"]) == ("done", None, "cancelled_kept")
+    Path(hosting.home).chmod(0o711)
+    again = world.sell(hosting)
+    world.work()
+    assert world.job(again).state == "dropped", world.status(again)
