@@ -11,12 +11,13 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from controller.panels.local import commands, config_files, uids
+from controller.panels.local import commands, config_files, mounts, uids
 from controller.panels.local.as_account import AsAccount, Identity
 from controller.panels.local.settings import LocalSettings
 from controller.panels.local.uids import FIRST_UID, LAST_UID
 from controller.processes import Ended
 from shared.errors import ShoplaunchError
+from shared.job import FOLDER
 
 USER = re.compile(r"[a-z][a-z0-9_]{0,30}\Z")
 #: The comment field of accounts this panel made: set in the same command that makes the account, and only root can
@@ -97,14 +98,26 @@ class Accounts:
         return sorted(found, key=lambda account: account.user)
 
     def hands(self, account: SystemAccount) -> AsAccount:
-        """Return what works below the account's home, as the account. Raises account_foreign for a wrong home."""
-        base, _, name = account.home.rpartition("/")
+        """Return what works below the account's home, as the account.
+
+        Raises account_foreign for a wrong home; home_closed, path_refused where the account has mounted something over
+        it or over the agent's folder.
+        """
         status = self._home_status(account)
         if status is None:
             raise ShoplaunchError("account_missing", f"{account.home} does not exist")
         if not stat.S_ISDIR(status.st_mode) or status.st_uid != account.uid:
             raise ShoplaunchError("account_foreign", f"{account.home} is not a folder of {account.user}")
-        return AsAccount(Identity(uid=account.uid, gid=account.gid, base=base or "/", name=name))
+        if mounts.is_over(account.uid, f"{account.home}/{FOLDER}"):
+            raise ShoplaunchError("path_refused", f"{account.user}: {FOLDER} is a file system of the account's own")
+        return _as_account(account)
+
+    def unmount(self, account: SystemAccount, folder: str) -> None:
+        """The account has nothing mounted over its home, nor at `folder` of it or below ("": the home)."""
+        base = account.home.rpartition("/")[0]
+        if mounts.is_over(account.uid, account.home):
+            mounts.detach(account.uid, base, account.home)
+        mounts.detach(account.uid, base, f"{account.home}/{folder}".rstrip("/"))
 
     def ensure(self, user: str, *, create: bool) -> SystemAccount:
         """Return the account with its home and folders as they should be.
@@ -160,6 +173,10 @@ class Accounts:
                 return done
 
     def _home_status(self, account: SystemAccount) -> os.stat_result | None:
+        # What an account's own process answers for may never be answered
+        if mounts.is_over(account.uid, account.home):
+            message = f"{account.user} has mounted a file system of its own over {account.home}"
+            raise ShoplaunchError("home_closed", message)
         try:
             return Path(account.home).lstat()
         except FileNotFoundError:
@@ -198,14 +215,19 @@ class Accounts:
     def _remove(self, account: SystemAccount) -> None:
         # Expired, not only locked: cron and PAM start nothing for it any more.
         commands.run(["usermod", "--lock", "--expiredate", "1", account.user])
+        end_processes(account.uid, _as_account(account))
+        self.unmount(account, "")
         if self._home_status(account) is not None:
-            hands = self.hands(account)
-            end_processes(account.uid, hands)
-            hands.remove(".")
+            self.hands(account).remove(".")
             Path(account.home).rmdir()
         uids.retire(self._settings.state_folder, account.uid)
         commands.run(["userdel", account.user])
         (Path("/var/mail") / account.user).unlink(missing_ok=True)
+
+
+def _as_account(account: SystemAccount) -> AsAccount:
+    base, _, name = account.home.rpartition("/")
+    return AsAccount(Identity(uid=account.uid, gid=account.gid, base=base or "/", name=name))
 
 
 def _expires(user: str) -> bool:

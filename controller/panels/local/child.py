@@ -30,6 +30,7 @@ FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 #: Why a name is no folder of the account's that can be used.
 NO_FOLDER = dict.fromkeys((errno.ELOOP, errno.ENOTDIR), "is a link or no folder")
 NO_FOLDER[errno.EACCES] = "is closed to the account itself"
+NO_FOLDER[errno.ENOTCONN] = "is on a file system that is gone"
 CODES = {errno.ENOSPC: "disk_space", errno.EDQUOT: "quota_reached", errno.EROFS: "read_only"}
 
 Request = dict[str, Any]
@@ -196,11 +197,15 @@ def do_entries(home: int, request: Request) -> tuple[Request, bytes]:
         path, folder = waiting.pop()
         for name in names_in(folder, MAX_ENTRIES + len(request["without"]) + 1):
             inner = f"{path}{name}"
+            if inner in request["without"]:
+                continue
             try:
                 status = os.stat(name, dir_fd=folder, follow_symlinks=False)
             except FileNotFoundError:
                 continue
-            if inner in request["without"]:
+            except OSError as error:
+                # A file system of the account's own is mounted there
+                found[inner] = f"{error.strerror}"
                 continue
             found[inner] = f"{status.st_mode:o}"
             if stat.S_ISDIR(status.st_mode):

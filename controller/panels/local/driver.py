@@ -212,6 +212,7 @@ class LocalPanel(Panel):
 
     def remove_agent(self, account: Account) -> None:
         """See Panel.remove_agent."""
+        self._accounts.unmount(self._find(account), FOLDER)
         agent_folder.remove(self._hands(account))
 
     # -- cron ---------------------------------------------------------------------------------------------------

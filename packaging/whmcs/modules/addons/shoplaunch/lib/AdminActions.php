@@ -44,7 +44,7 @@ final class AdminActions
             Status::keep($serviceId, $document);
             return ['good' => true, 'text' => $texts['told_retry']];
         }
-        return self::notRetried($document['detail'] ?? $document['message'] ?? $answer['error'], $document, $texts);
+        return self::notRetried(Controller::problemIn($document, $answer['error']), $texts);
     }
 
     /** Send the order of a service that has no job, as WHMCS has it now: what was wrong may have been corrected. */
@@ -56,7 +56,7 @@ final class AdminActions
         Delivery::run(5);
         $error = Queue::refusal($serviceId);
         if ($error !== null) {
-            return self::notRetried($error['message'] ?? '', $error, $texts);
+            return self::notRetried(Controller::problemIn($error, ''), $texts);
         }
         return ['good' => true, 'text' => $texts['told_send']];
     }
@@ -74,9 +74,9 @@ final class AdminActions
         return ['good' => true, 'text' => $texts['told_send']];
     }
 
-    private static function notRetried(string $what, array $problem, array $texts): array
+    private static function notRetried(array $problem, array $texts): array
     {
-        $why = trim($what . ' ' . ($problem['advice'] ?? ''));
+        $why = trim($problem['message'] . ' ' . $problem['advice']);
         return ['good' => false, 'text' => sprintf($texts['failed_retry'], $why)];
     }
 

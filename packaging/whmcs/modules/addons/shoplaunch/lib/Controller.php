@@ -8,7 +8,12 @@ namespace WHMCS\Module\Addon\Shoplaunch;
 final class Controller
 {
     private const LOOPBACK = ['127.0.0.1', 'localhost', '[::1]'];
-    private const MAX_ANSWER_BYTES = 1048576;
+    /** A job's document has a tenth of it; once read, an answer may take a hundred times its size of memory. */
+    private const MAX_ANSWER_BYTES = 262144;
+
+    /** So many letters of what a controller says are kept; all of a document's fields fit into one column of WHMCS's. */
+    private const MAX_LETTERS = 330;
+    private const MAX_LETTERS_OF_ERRORS = 800;
 
     /**
      * Send one request and return ['status' => HTTP status or 0, 'document' => array|null, 'error' => text].
@@ -52,6 +57,31 @@ final class Controller
         }
         $document = json_decode($answer, true);
         return ['status' => $status, 'document' => is_array($document) ? $document : null, 'error' => 'HTTP ' . $status];
+    }
+
+    /** Return what an answer says in one of its fields as a text that can be kept; '' for what is no text or number. */
+    public static function text($value, int $letters = self::MAX_LETTERS): string
+    {
+        $text = is_string($value) || is_int($value) ? (string) $value : '';
+        return (string) preg_replace('/^(.{' . $letters . '}).*$/us', '$1', $text);
+    }
+
+    /**
+     * Return {code, message, advice} of a problem document; `$otherwise` is the message of one without any.
+     *
+     * @return array<string, string>
+     */
+    public static function problemIn(array $document, string $otherwise): array
+    {
+        $said = [$document['detail'] ?? null, $document['message'] ?? null, $otherwise];
+        foreach (array_merge($said, [$document['advice'] ?? null]) as $number => $value) {
+            $said[$number] = self::text($value, self::MAX_LETTERS_OF_ERRORS);
+        }
+        return [
+            'code' => self::text($document['code'] ?? null, 64),
+            'message' => array_values(array_filter(array_slice($said, 0, 3), 'strlen'))[0] ?? '',
+            'advice' => $said[3],
+        ];
     }
 
     /** Return why nothing can be sent with these settings, '' when it can. */

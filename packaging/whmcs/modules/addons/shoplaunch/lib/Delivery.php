@@ -44,11 +44,7 @@ final class Delivery
             }
             return true;
         }
-        $error = [
-            'code' => (string) ($document['code'] ?? ''),
-            'message' => (string) ($document['detail'] ?? $document['message'] ?? $answer['error']),
-            'advice' => (string) ($document['advice'] ?? ''),
-        ];
+        $error = Controller::problemIn($document, $answer['error']);
         // Only a problem document of the controller is a refusal; a page of some proxy is not
         if ($status >= 400 && $status < 500 && $error['code'] !== '' && !in_array($status, self::LATER, true)) {
             Queue::refused($row, $error);

@@ -159,8 +159,7 @@ final class Orders
             $lacks = 'service %d: none of its configurable options is called "%s"; it is built as the template is';
             Log::activity(sprintf($lacks, $hosting->id, Settings::get('variant_option')), (int) $hosting->userid);
         }
-        // Longer ones are refused whatever they are
-        $folder = (string) preg_replace('/^(.{200}).*$/us', '$1', Params::folder($params));
+        $folder = Params::folder($params);
         $country = (string) ($client['countrycode'] ?? $client['country'] ?? '');
         return [
             'event' => 'module_created',

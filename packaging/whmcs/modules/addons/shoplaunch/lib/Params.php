@@ -39,7 +39,8 @@ final class Params
             foreach ((array) ($params[$kind] ?? []) as $name => $value) {
                 $folder = trim(html_entity_decode((string) $value, ENT_QUOTES));
                 if ($folder !== '' && self::folderName() !== '' && self::plain((string) $name) === self::folderName()) {
-                    return $folder;
+                    // Longer ones are refused whatever they are, and would leave no room for the options
+                    return (string) preg_replace('/^(.{200}).*$/us', '$1', $folder);
                 }
             }
         }

@@ -12,6 +12,11 @@ final class Status
     private const CACHE_SECONDS = 5;
     private const SILENT_SECONDS = 30;
 
+    /** What pages show of a job. */
+    private const TEXTS = ['id', 'kind', 'domain', 'step', 'shop_url', 'admin_url', 'status_url', 'waiting_for',
+        'variant', 'noun', 'folder'];
+    private const MAX_STEPS = 20;
+
     /** Jobs of these kinds exist only for a shop that was live. */
     private const AFTER_LIVE = ['https_on', 'set_admin_password'];
 
@@ -51,13 +56,11 @@ final class Status
         if (!is_string($state) || !preg_match('/^[a-z_]{1,16}$/', $state)) {
             return;
         }
-        $names = ['id', 'kind', 'domain', 'state', 'step', 'percent', 'error', 'shop_url', 'admin_url', 'status_url',
-            'waiting_for', 'variant', 'noun', 'folder'];
-        $kept = array_intersect_key($document, array_flip($names)) + ['failed_steps' => self::failedSteps($document)];
+        $percent = $document['percent'] ?? 0;
         self::set($serviceId, [
             'state' => $state,
-            'percent' => max(0, min(100, (int) ($document['percent'] ?? 0))),
-            'document' => Queue::encode($kept),
+            'percent' => is_int($percent) ? max(0, min(100, $percent)) : 0,
+            'document' => Queue::encode(self::kept($document)),
             'checked_at' => time(),
         ]);
         $live = $state === 'live' || in_array($document['kind'] ?? '', self::AFTER_LIVE, true);
@@ -89,13 +92,30 @@ final class Status
         return $row !== null && $row->account === 'created';
     }
 
+    /** Return what is kept of a status document: texts that pages can show, and that a column of WHMCS's can hold. */
+    private static function kept(array $document): array
+    {
+        $kept = ['failed_steps' => self::failedSteps($document)];
+        foreach (self::TEXTS as $name) {
+            $text = Controller::text($document[$name] ?? null);
+            if ($text !== '') {
+                $kept[$name] = $text;
+            }
+        }
+        if (is_array($document['error'] ?? null)) {
+            $kept['error'] = Controller::problemIn($document['error'], '');
+        }
+        return $kept;
+    }
+
     /** @return string[] */
     private static function failedSteps(array $document): array
     {
         $names = [];
-        foreach ((array) ($document['steps'] ?? []) as $step) {
-            if (is_array($step) && ($step['state'] ?? '') === 'failed' && is_string($step['name'] ?? null)) {
-                $names[] = $step['name'];
+        foreach (array_slice((array) ($document['steps'] ?? []), 0, self::MAX_STEPS) as $step) {
+            $name = is_array($step) && ($step['state'] ?? '') === 'failed' ? $step['name'] ?? null : null;
+            if (is_string($name) && preg_match('/^[a-z_]{1,32}$/', $name)) {
+                $names[] = $name;
             }
         }
         return $names;

@@ -1,0 +1,77 @@
+"""File systems that accounts mount themselves (FUSE): found without asking them, taken away where they must go."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+MOUNTINFO = "/proc/self/mountinfo"
+_DETACH = 2
+_ESCAPED = re.compile(rb"\\([0-7]{3})")
+_FOLDER_FLAGS = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+@dataclass(frozen=True)
+class Mount:
+    """A file system that a process of an account answers for, mounted at `path`."""
+
+    number: int
+    path: bytes
+
+
+def of(uid: int, top: str) -> list[Mount]:
+    """Return what the account `uid` has mounted at `top` or below it, outer ones first."""
+    lines = Path(MOUNTINFO).read_bytes().splitlines()
+    found = [mount for line in lines if (mount := _of_account(line, uid)) is not None]
+    return sorted((mount for mount in found if _is_below(mount.path, os.fsencode(top))), key=lambda mount: mount.path)
+
+
+def is_over(uid: int, folder: str) -> bool:
+    """Tell whether the account has mounted something at `folder` itself; whoever asks that may wait for ever."""
+    return any(mount.path == os.fsencode(folder) for mount in of(uid, folder))
+
+
+def detach(uid: int, base: str, top: str) -> None:
+    """Nothing that the account has mounted is at `top` or below it; `base` is the folder above its home.
+
+    What was mounted inside of such a file system goes with it. A file that is open there stays open for who has it.
+    """
+    done: list[bytes] = []
+    for mount in of(uid, top):
+        if not any(_is_below(mount.path, outer) for outer in done):
+            _detach(mount, os.fsencode(base))
+            done.append(mount.path)
+
+
+def _of_account(line: bytes, uid: int) -> Mount | None:
+    before, _, after = line.partition(b" - ")
+    fields, more = before.split(b" "), after.split(b" ")
+    if not more[0].startswith(b"fuse") or f"user_id={uid}".encode() not in more[-1].split(b","):
+        return None
+    path = _ESCAPED.sub(lambda escaped: bytes([int(escaped[1], 8)]), fields[4])
+    return Mount(int(fields[0]), path)
+
+
+def _is_below(path: bytes, top: bytes) -> bool:
+    return path == top or path.startswith(top.rstrip(b"/") + b"/")
+
+
+def _detach(mount: Mount, base: bytes) -> None:
+    """The mount is gone, unless a link leads elsewhere on the way to it, or something else is mounted there by now."""
+    folder = os.open(base, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        for name in mount.path[len(base.rstrip(b"/")) + 1 :].split(b"/"):
+            inner = os.open(name, _FOLDER_FLAGS, dir_fd=folder)
+            os.close(folder)
+            folder = inner
+        # A file of its own in /proc leads to exactly this folder, whatever becomes of its name
+        if f"mnt_id:\t{mount.number}\n" in Path(f"/proc/self/fdinfo/{folder}").read_text():
+            ctypes.CDLL(None, use_errno=True).umount2(f"/proc/self/fd/{folder}".encode(), _DETACH)
+    except OSError:
+        # It was moved meanwhile; who is in need of the place says so
+        return
+    finally:
+        os.close(folder)
