@@ -137,11 +137,11 @@ def _given_up(work: Work, why: str) -> dict[str, Any]:
 
 def _left(work: Work, why: str) -> dict[str, Any]:
     """Remove what can be removed all the same. Domain and account are free again."""
-    panel, account = work.tools.panel, work.account
-    kept = f"what this job may have left in {account.home} and the database stays: {why}"
+    panel = work.tools.panel
+    kept = f"what this job may have left in the account {work.job.account} and its database stays: {why}"
     for remove in (
-        lambda: panel.remove_cron(account, pull.marker(work.job.id)),
-        lambda: panel.remove_agent(account),
+        lambda: panel.remove_cron(work.account, pull.marker(work.job.id)),
+        lambda: panel.remove_agent(work.account),
         lambda: _done(work),
     ):
         try:
