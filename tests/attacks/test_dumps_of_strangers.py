@@ -1,14 +1,12 @@
 """A dump of a stranger reads and writes no file, and reaches nothing but the database it is loaded into."""
 
 import os
-import shutil
 import subprocess
-import tempfile
 from pathlib import Path
 
 import pytest
 
-from controller.bundles import connections, dump, opening, scratch_room, sql_judge
+from controller.bundles import connections, dump, opening, sql_judge
 from controller.bundles.private_server import private_server
 from controller.bundles.scratch import LOADER, open_scratch
 from controller.bundles.splitter import Statement
@@ -219,52 +217,6 @@ def test_a_statement_that_never_ends_is_ended(load, mariadb_server, monkeypatch,
     if not is_private:
         running = "SELECT 1 FROM information_schema.PROCESSLIST WHERE INFO LIKE %s"
         assert not mariadb_server.query(running, "INSERT INTO t VALUES (1,%")
-
-
-GROWING = TABLE + (
-    b"CREATE TABLE `u` (`a` longtext);\nDELIMITER ;;\nCREATE TRIGGER g BEFORE INSERT ON t FOR EACH ROW BEGIN"
-    b" WHILE 1 DO INSERT INTO u VALUES (REPEAT('x', 1000000)); END WHILE; END;;\n"
-    b"DELIMITER ;\nINSERT INTO t VALUES (1,'x');\n"
-)
-
-
-@pytest.fixture
-def narrow(monkeypatch):
-    """The packer's own server, which may take as much as a new one does and little more."""
-    monkeypatch.setattr(scratch_room, "EVERY_SECONDS", 0.05)
-    monkeypatch.setattr(scratch_room, "LEAST_BYTES", 512 * 1024 * 1024)
-    # Only stops a test that would fill the disk
-    monkeypatch.setattr(connections, "STATEMENT_SECONDS", 20)
-
-
-@attack("A trigger of a dump adds rows without end, so that the packer's disk is full before any time is up",
-        "the server is ended, its files are gone, and the dump is refused with its place")  # fmt: skip
-def test_a_dump_that_grows_without_end_is_ended(load, narrow):
-    with pytest.raises(ShoplaunchError) as problem, open_scratch(None, lambda _: None) as scratch:
-        folder = Path(scratch._address().socket).parent
-        load(GROWING, scratch)
-    assert problem.value.code == "dump_outgrows"
-    assert "at line 6 " in problem.value.message
-    assert not folder.exists()
-
-
-@attack("A trigger of a template adds rows without end, not while it is loaded but when the trial changes a row",
-        "the server is ended, and the packing with it")  # fmt: skip
-def test_a_trigger_that_grows_at_the_trial_is_ended(load, narrow):
-    late = GROWING.replace(b"BEFORE INSERT", b"BEFORE UPDATE")
-    with pytest.raises(ShoplaunchError) as problem, open_scratch(None, lambda _: None) as scratch:
-        load(late, scratch)
-        with scratch.connection(next(iter(scratch._made))) as connection:
-            connection.query("UPDATE t SET text = 'y'")
-    assert problem.value.code == "dump_outgrows"
-
-
-@attack("A dump fills the disk while others of the machine need it", "the server is ended before the disk is full")
-def test_the_last_of_the_disk_is_left_to_others(load, narrow, monkeypatch):
-    monkeypatch.setattr(scratch_room, "FLOOR_BYTES", shutil.disk_usage(tempfile.gettempdir()).total)
-    with pytest.raises(ShoplaunchError) as problem, open_scratch(None, lambda _: None) as scratch:
-        load(ENDLESS, scratch)
-    assert problem.value.code == "disk_full"
 
 
 @attack("Words of a routine are such that judging them takes the square of their number in steps, for hours",
