@@ -1,7 +1,8 @@
 """The agent's command line: `run | status [--json] | verify | --version`, and its exit codes.
 
 0 done (or nothing to do), 1 not yet: the next tick goes on, 2 wrong usage, 3 failed for good: a new attempt is
-needed, 4 a newer attempt has taken over, 5 cancelled and taken back, 6 another agent is at work.
+needed, 4 a newer attempt has taken over, 5 cancelled and taken back, 6 another agent is at work, 7 started at once
+within limits that are too small: cron's next tick does the work.
 """
 
 import json
@@ -67,9 +68,12 @@ def _run(folder):
     if os.geteuid() == 0:
         sys.stderr.write("The agent works as the account, never as root.\n")
         return exits.FAILED
-    from agent import entry
+    from agent import entry, limits
 
     _as_usual()
+    if limits.is_rung():
+        limits.detach()
+        limits.raise_all()
     try:
         return entry.run(folder)
     except OSError as error:

@@ -1,6 +1,6 @@
 """One start of the agent: job, lock and state in hand, and the helper reading ahead while the rest is loaded."""
 
-from agent import VERSION, exits, helper, jobfile, modes, staging
+from agent import VERSION, exits, helper, jobfile, limits, modes, staging
 from agent.compat import keep_modules, python_version
 from agent.context import Context
 from agent.lock import acquire
@@ -48,6 +48,16 @@ def _read_job(folder):
     return raw, job, None
 
 
+def _shortage(job):
+    """Return why an agent that cron did not start leaves the work to cron, None where it does not."""
+    try:
+        if limits.is_rung():
+            limits.check(job)
+    except ShoplaunchError as error:
+        return error
+    return None
+
+
 def _is_over(state, job):
     """Tell whether the state's job is done or taken back and no newer one is there."""
     if state.get("status") not in FINAL:
@@ -76,7 +86,8 @@ def _work(folder, raw, job, state, log, lock):
     state.only_while(guard.check)
     ctx = Context(job, folder, state, log, lock=lock, guard=guard)
     staging.recall(ctx)
-    reading = None if ctx.has_given_up else helper.start(ctx)
+    problem = _shortage(job)
+    reading = None if ctx.has_given_up or problem is not None else helper.start(ctx)
     try:
         # Here, not above: to load it takes as long as to read a small shop
         from agent import work
@@ -86,7 +97,7 @@ def _work(folder, raw, job, state, log, lock):
             door = work.door_of(job)
         except ShoplaunchError as error:
             return _refuse(state, error, jobfile.named_by(job), log)
-        return work.run(ctx, door, reading)
+        return work.run(ctx, door, reading, problem)
     finally:
         if reading is not None:
             reading.end()

@@ -12,3 +12,5 @@ SUPERSEDED = 4
 CANCELLED = 5
 #: Another agent holds the lock.
 BUSY = 6
+#: Started at once within limits too small for the work, which is left to cron's next tick.
+LIMITED = 7

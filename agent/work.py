@@ -24,8 +24,10 @@ def door_of(job):
     return Door(job["callback"].get("ca"), job["callback"])
 
 
-def run(ctx, door, helper):
+def run(ctx, door, helper, shortage=None):
     """Work for the job as far as it goes, with `helper` (agent.helper.Helper or None); return the exit code.
+
+    With `shortage` (ShoplaunchError) only that is said: the work is cron's.
 
     Raises ShoplaunchError `superseded`; OSError.
     """
@@ -38,7 +40,11 @@ def run(ctx, door, helper):
     helper = _with_room_for((ctx.reporter, watch), helper)
     try:
         # Failed for good: only the word about it may still be on its way
-        return _give_up(ctx) if ctx.has_given_up else _attempt(ctx, helper, is_told)
+        if ctx.has_given_up:
+            return _give_up(ctx)
+        if shortage is not None:
+            return exits.LIMITED if _failed(ctx, shortage) == exits.WAITING else exits.FAILED
+        return _attempt(ctx, helper, is_told)
     finally:
         watch.stop()
         ctx.reporter.stop()

@@ -31,6 +31,11 @@ def cron_line(job_id):
     return CRON_LINE.format(job=job_id)
 
 
+def cron_command(job_id):
+    """Return what cron runs of job `job_id` at each tick."""
+    return cron_line(job_id).split(None, 5)[5]
+
+
 def check_job(payload):
     """Return the job `payload` (dict) after checking it.
 

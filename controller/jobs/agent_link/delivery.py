@@ -12,7 +12,7 @@ from controller.jobs.pull import marker
 from controller.panels.base import Account, Panel, SkeletonFiles
 from shared.encoding import sha256_hex
 from shared.errors import ShoplaunchError
-from shared.job import AGENT_FILE, FOLDER, JOB_FILE, LAUNCHER_FILE, cron_line
+from shared.job import AGENT_FILE, FOLDER, JOB_FILE, LAUNCHER_FILE, cron_command
 
 CODE = "agent_damaged"
 #: The fact in which a drop leaves what it put: name -> digests that are right.
@@ -56,7 +56,7 @@ def changed_line(panel: Panel, account: Account, job_id: str) -> list[str]:
 def _is_as_put(line: str, job_id: str) -> bool:
     """Tell whether it is the job's line, run as often as the host allows."""
     times, command = line.split(None, 5)[:5], line.split(None, 5)[5:]
-    wanted = cron_line(job_id).split(None, 5)[5]
+    wanted = cron_command(job_id)
     often = bool(_OFTEN.match(times[0])) and times[1:] == ["*"] * 4
     return often and [one.rstrip() for one in command] == [wanted]
 

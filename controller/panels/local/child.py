@@ -410,4 +410,5 @@ def main() -> None:
     sys.stdout.buffer.write(json.dumps(result).encode("ascii") + b"\n" + content)
 
 
-main()
+if __name__ == "__main__":
+    main()

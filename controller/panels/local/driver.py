@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from typing import ClassVar
 
@@ -15,7 +16,7 @@ from controller.panels.base import (
     SkeletonFiles,
     SkeletonStatus,
 )
-from controller.panels.local import agent_folder, check, commands, mariadb
+from controller.panels.local import agent_folder, check, commands, mariadb, starting
 from controller.panels.local.accounts import PHP_FOLDER, Accounts, SystemAccount
 from controller.panels.local.apache import Sites
 from controller.panels.local.as_account import AsAccount
@@ -23,9 +24,11 @@ from controller.panels.local.crontab import Crontab
 from controller.panels.local.php_fpm import Pools
 from controller.panels.local.settings import LocalSettings
 from controller.panels.local.skeleton import Skeleton
+from controller.panels.start import Started
 from shared.errors import ShoplaunchError
-from shared.job import BUNDLE_FILE, FOLDER
+from shared.job import BUNDLE_FILE, FOLDER, cron_command
 
+LOG = logging.getLogger(__name__)
 #: PHP for a site before `ensure_php` has said what the shop needs.
 ANY_PHP = "0.0"
 
@@ -232,6 +235,15 @@ class LocalPanel(Panel):
     def cron_interval_seconds(self, account: Account) -> int:
         """See Panel.cron_interval_seconds."""
         return self._settings.cron_interval_seconds
+
+    def start_now(self, account: Account, job_id: str, attempt: int, within_seconds: float) -> Started:
+        """See Panel.start_now: the cron line's own command, as cron runs it."""
+        try:
+            identity = self._hands(account).identity
+        except ShoplaunchError as error:
+            LOG.warning("%s: not started at once: %s", account.user, error.message)
+            return Started(reason="home_closed")
+        return starting.start(identity, cron_command(job_id), within_seconds)
 
     def _crontab(self, account: Account) -> Crontab:
         return Crontab(self._settings, self._find(account).user)

@@ -1,0 +1,59 @@
+"""What an agent that was not started by cron sees to before it works: a session of its own, and limits with room."""
+
+import os
+import resource
+
+from shared.errors import ShoplaunchError
+
+#: Set by whatever starts the agent at once; cron sets nothing.
+VARIABLE = "SHOPLAUNCH_START"
+MIB = 1024 * 1024
+#: A web server's limits may be cron's fraction; with less than this no shop is restored: address space with its
+#: threads, seconds of a processor, processes and threads, bytes of a file.
+LEAST_MEMORY, LEAST_SECONDS, LEAST_PROCESSES, LEAST_FILE = 128 * MIB, 60, 8, 64 * MIB
+CODE = "limits_too_small"
+
+
+def is_rung():
+    """Tell whether this agent was started at once, and not by cron."""
+    return bool(os.environ.get(VARIABLE))
+
+
+def detach():
+    """Belong to a session of our own: what ends the session this was started from must not end the work."""
+    if os.getsid(0) == os.getpid():
+        return
+    if os.getpgrp() == os.getpid() and os.fork():
+        # The first of a group can begin no session
+        os._exit(0)
+    os.setsid()
+
+
+def raise_all():
+    """Make each soft limit as large as the hard one."""
+    for limit, _least, _name in _needs({}):
+        _, hard = resource.getrlimit(limit)
+        resource.setrlimit(limit, (hard, hard))
+
+
+def check(job):
+    """Raise ShoplaunchError `limits_too_small` where the work for `job` (payload) would not end within the limits."""
+    small = []
+    for limit, least, name in _needs(job):
+        hard = resource.getrlimit(limit)[1]
+        if hard != resource.RLIM_INFINITY and hard < least:
+            small.append("{} {} of {}".format(name, hard, least))
+    if small:
+        raise ShoplaunchError(CODE, "started at once within limits that are too small: " + ", ".join(small))
+
+
+def _needs(job):
+    """Return (limit, least, what it is called) of each limit that counts."""
+    file_size = max(LEAST_FILE, job.get("bundle", {}).get("size", 0) + MIB)
+    return (
+        (resource.RLIMIT_AS, LEAST_MEMORY, "address space"),
+        (resource.RLIMIT_DATA, LEAST_MEMORY, "data"),
+        (resource.RLIMIT_CPU, LEAST_SECONDS, "processor seconds"),
+        (resource.RLIMIT_NPROC, LEAST_PROCESSES, "processes"),
+        (resource.RLIMIT_FSIZE, file_size, "bytes of a file"),
+    )

@@ -1,0 +1,217 @@
+"""The cron line's command is started at once: as the account, as cron does, with nothing of ours, and bounded."""
+
+import json
+import os
+import pwd
+import resource
+import secrets
+import shutil
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from controller.panels.local import starting
+from shared.job import FOLDER, cron_line
+from tests.local_server import as_user
+
+pytestmark = pytest.mark.root
+
+#: Writes down what it finds itself in; the last line last, so that a file that is there is whole.
+TELLS = b"""#!/usr/bin/python3 -IS
+import json, os, resource, sys
+names = sorted(name for name in vars(resource) if name.startswith("RLIMIT_"))
+status = dict(line.split(":\\t", 1) for line in open("/proc/self/status").read().splitlines() if ":\\t" in line)
+found = {
+    "environment": {name: value for name, value in os.environ.items() if name not in ("PWD", "_", "SHLVL", "OLDPWD")},
+    "ids": [os.getresuid(), os.getresgid(), sorted(os.getgroups())],
+    "limits": {name: resource.getrlimit(getattr(resource, name)) for name in names},
+    "umask": status["Umask"], "nice": os.nice(0), "folder": os.getcwd(),
+    "processors": sorted(os.sched_getaffinity(0)), "scheduler": os.sched_getscheduler(0),
+    "memory_score": open("/proc/self/oom_score_adj").read(), "groups": open("/proc/self/cgroup").read(),
+    "signals": [status[name] for name in ("SigBlk", "SigIgn", "SigCgt")],
+    "capabilities": [status[name] for name in ("CapInh", "CapPrm", "CapEff", "CapAmb")],
+}
+found["open"] = {name: os.readlink("/proc/self/fd/" + name) for name in ("0", "1", "2")}
+found["others"] = [name for name in os.listdir("/proc/self/fd") if int(name) > 3]
+fields = open("/proc/self/stat").read().rpartition(")")[2].split()
+found["own_session"] = os.getsid(0) == os.getpgrp() and fields[4] == "0"
+found["parent"] = int(fields[1])
+path = os.path.expanduser("~/" + sys.argv[1])
+open(path + ".new", "w").write(json.dumps(found))
+os.rename(path + ".new", path)
+"""
+RUN = b"exec /usr/bin/python3 -IS ~/.shoplaunch/tells started\n"
+
+
+def wait_for(condition, seconds=150):
+    end = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < end, "never came"
+        time.sleep(0.02)
+    return found
+
+
+@pytest.fixture
+def account(server, panel):
+    """An account whose launcher writes down what it finds itself in."""
+    account = server.new_account()
+    panel.put_file(account, f"{FOLDER}/tells", TELLS, 0o600)
+    panel.put_file(account, f"{FOLDER}/run", RUN, 0o600)
+    return account
+
+
+def started(account, name="started"):
+    path = Path(account.home) / name
+    return json.loads(wait_for(lambda: path.exists() and path.read_bytes()))
+
+
+def start(panel, account):
+    return panel.start_now(account, "job-1", 1, 20.0)
+
+
+def test_the_launcher_runs_as_the_account_detached_with_nothing_of_ours(panel, account, monkeypatch):
+    monkeypatch.setenv("SHOPLAUNCH_SECRET", "of the controller")
+    found = start(panel, account)
+    assert (found.way, found.reason) == ("account", "")
+    entry, told = pwd.getpwnam(account.user), started(account)
+    assert told["ids"] == [[entry.pw_uid] * 3, [entry.pw_gid] * 3, [entry.pw_gid]]
+    assert told["environment"]["SHOPLAUNCH_START"] == "account"
+    assert "SHOPLAUNCH_SECRET" not in told["environment"]
+    assert (told["open"], told["others"]) == (dict.fromkeys("012", "/dev/null"), [])
+    assert told["own_session"] and told["folder"] == account.home
+    assert set(told["capabilities"]) == {"0" * 16}
+    assert told["signals"][0] == "0" * 16
+
+
+def test_it_finds_what_a_job_of_this_machines_cron_finds(panel, account):
+    """By the real cron, whatever limits, priority, mask and score the controller itself has."""
+    line = "* * * * * /usr/bin/python3 -IS ~/.shoplaunch/tells by_cron >/dev/null 2>&1 # shoplaunch:job-2"
+    panel.ensure_cron(account, line)
+    limits = {limit: resource.getrlimit(limit) for limit in (resource.RLIMIT_NOFILE, resource.RLIMIT_CORE)}
+    mask, score = os.umask(0o007), Path("/proc/self/oom_score_adj").read_text()
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (1000, limits[resource.RLIMIT_NOFILE][1]))
+        os.setpriority(os.PRIO_PROCESS, 0, 5)
+        Path("/proc/self/oom_score_adj").write_text("77")
+        assert start(panel, account).way == "account"
+        at_once = started(account)
+    finally:
+        os.umask(mask)
+        os.setpriority(os.PRIO_PROCESS, 0, 0)
+        Path("/proc/self/oom_score_adj").write_text(score)
+        for limit, both in limits.items():
+            resource.setrlimit(limit, both)
+    by_cron = started(account, "by_cron")
+    panel.remove_cron(account, "shoplaunch:job-2")
+    assert at_once["environment"].pop("SHOPLAUNCH_START") == "account"
+    # Cron's own names for it differ from one cron to the next
+    at_once["environment"].pop("USER")
+    by_cron["environment"].pop("USER", None)
+    for told in (at_once, by_cron):
+        # Cron waits for its jobs and stays above them; what its own starter left to it is no wish of anybody's
+        for name in ("parent", "open", "others", "own_session", "signals"):
+            told.pop(name)
+    assert at_once == by_cron
+
+
+@pytest.fixture
+def daemon(tmp_path, monkeypatch):
+    """Stand for cron: return what starts a process of root's that is called as `cron` is for this test."""
+    name, processes = f"sl{secrets.token_hex(4)}", []
+    shutil.copy("/usr/bin/sleep", tmp_path / name)
+    wanted = f'CRON_NAMES = ("{name}",)'
+    assert 'CRON_NAMES = ("cron", "crond")' in starting.SOURCE
+    source = starting.SOURCE.replace('CRON_NAMES = ("cron", "crond")', wanted)
+    monkeypatch.setattr(starting, "SOURCE", source)
+
+    def begin(*how):
+        processes.append(subprocess.Popen([*how, str(tmp_path / name), "600"]))
+        comm = Path(f"/proc/{processes[-1].pid}/comm")
+        wait_for(lambda: comm.read_text().strip() == name)
+
+    yield begin
+    for process in processes:
+        process.kill()
+        process.wait(120)
+
+
+def test_limits_of_cron_are_the_launchers(panel, account, daemon):
+    daemon("prlimit", "--nofile=500:600", "--cpu=1000", "nice", "-n", "7")
+    assert start(panel, account).way == "account"
+    told = started(account)
+    assert told["limits"]["RLIMIT_NOFILE"] == [500, 600]
+    assert told["limits"]["RLIMIT_CPU"] == [1000, 1000]
+    assert told["nice"] == 7
+
+
+def test_an_account_without_room_for_a_process_is_left_to_cron(panel, account, daemon):
+    daemon("prlimit", "--nproc=2")
+    entry = pwd.getpwnam(account.user)
+    held = [subprocess.Popen(["sleep", "600"], user=entry.pw_uid, group=entry.pw_gid) for _ in range(4)]
+    try:
+        assert (start(panel, account).way, start(panel, account).reason) == ("", "limits")
+        assert not (Path(account.home) / "started").exists()
+    finally:
+        for process in held:
+            process.kill()
+            process.wait(120)
+
+
+def test_an_account_that_has_expired_is_left_as_cron_leaves_it(panel, account):
+    subprocess.run(["usermod", "--expiredate", "1", account.user], check=True)
+    found = start(panel, account)
+    assert (found.way, found.reason) == ("", "account_closed")
+    assert not (Path(account.home) / "started").exists()
+
+
+def test_a_shell_nobody_may_log_in_with_is_no_obstacle(panel, account):
+    assert pwd.getpwnam(account.user).pw_shell == "/usr/sbin/nologin"
+    assert start(panel, account).way == "account"
+    assert started(account)
+
+
+def test_a_home_that_is_closed_or_gone_is_no_failure_of_the_step(panel, account):
+    home = Path(account.home)
+    home.chmod(0)
+    found = start(panel, account)
+    assert (found.way, found.reason) == ("", "home_closed")
+    assert oct(home.stat().st_mode)[-3:] == "000", "nothing is changed for it"
+    home.chmod(0o750)
+    home.rename(f"{home}.gone")
+    assert start(panel, account).reason == "home_closed"
+    Path(f"{home}.gone").rename(home)
+
+
+@pytest.mark.parametrize("launcher", [b"exit 1\n", b"kill -9 $$\n", b"\0\xff\n", b"kill -STOP $$\n", None])
+def test_whatever_the_launcher_is_it_is_only_started(panel, account, launcher):
+    if launcher is None:
+        assert as_user(account.user, "rm", f"{account.home}/{FOLDER}/run").returncode == 0
+    else:
+        panel.put_file(account, f"{FOLDER}/run", launcher, 0o600)
+    for _ in range(2):
+        assert start(panel, account).way == "account"
+    as_user(account.user, "pkill", "-KILL", "-u", account.user)
+
+
+def test_the_command_is_the_cron_lines_own(panel, account, monkeypatch):
+    given = []
+    monkeypatch.setattr(starting, "start", lambda identity, command, within: given.append((identity, command, within)))
+    panel.start_now(account, "job-7", 3, 4.5)
+    ((identity, command, within),) = given
+    assert cron_line("job-7") == f"* * * * * {command}"
+    assert (identity.name, within) == (account.user, 4.5)
+
+
+def test_a_child_that_hangs_is_ended(panel, account, monkeypatch):
+    monkeypatch.setattr(starting, "SOURCE", "import time; time.sleep(600)")
+    found = panel.start_now(account, "job-1", 1, 0.3)
+    assert (found.way, found.reason) == ("", "took_too_long")
+
+
+@pytest.mark.parametrize("source", ["raise SystemExit(1)", 'print(\'{"reason": "rm -rf"}\')', "print('x' * 200000)"])
+def test_a_child_that_answers_nonsense_is_a_failure_like_any(panel, account, monkeypatch, source):
+    monkeypatch.setattr(starting, "SOURCE", source)
+    found = panel.start_now(account, "job-1", 1, 20.0)
+    assert (found.way, found.reason) == ("", "failed")
