@@ -1,7 +1,9 @@
 """What an agent that was not started by cron sees to before it works: a session of its own, and limits with room."""
 
+import errno
 import os
 import resource
+import signal
 
 from shared.errors import ShoplaunchError
 
@@ -12,11 +14,30 @@ MIB = 1024 * 1024
 #: threads, seconds of a processor, processes and threads, bytes of a file.
 LEAST_MEMORY, LEAST_SECONDS, LEAST_PROCESSES, LEAST_FILE = 128 * MIB, 60, 8, 64 * MIB
 CODE = "limits_too_small"
+#: Where the system does not tell which descriptors are open: so many at most.
+MOST_FILES = 1024
 
 
 def is_rung():
     """Tell whether this agent was started at once, and not by cron."""
     return bool(os.environ.get(VARIABLE))
+
+
+def let_go():
+    """Hold nothing of whatever started this: neither its files and pipes nor the signals it had blocked."""
+    signal.pthread_sigmask(signal.SIG_SETMASK, [])
+    try:
+        numbers = [int(name) for name in os.listdir("/proc/self/fd")]
+    except OSError:
+        numbers = range(MOST_FILES)
+    for number in numbers:
+        if number > 2:
+            try:
+                os.close(number)
+            except OSError as error:
+                # What the list itself was read through is closed already
+                if error.errno != errno.EBADF:
+                    raise
 
 
 def detach():

@@ -63,6 +63,22 @@ def test_its_session_is_its_own(box, rung, how):
     box.wait_for(lambda: not box.folder.exists())
 
 
+def test_nothing_is_left_of_whatever_started_it(box, rung):
+    opens = 'exec 7</etc/passwd 251</etc/group; exec env --block-signal=TERM,USR1 "$@"'
+    rung("bash", "-c", opens, "bash")
+    box.with_bundle()
+    box.drop()
+    box.write_plan(unpack={"hang": "go"})
+    box.start("run")
+    box.wait_for(lambda: any(line.startswith("import begins") for line in box.trace))
+    (pid, _start), *_ = json.loads((box.folder / "lock").read_text())["processes"]
+    opened = {os.readlink(entry) for entry in Path(f"/proc/{pid}/fd").iterdir()}
+    assert not opened & {"/etc/passwd", "/etc/group"}
+    assert "SigBlk:\t0000000000000000" in Path(f"/proc/{pid}/status").read_text()
+    (box.home / "go").touch()
+    box.wait_for(lambda: not box.folder.exists())
+
+
 def test_the_first_of_a_group_gets_a_session_too(box, rung):
     leads = "import os, sys; os.setpgid(0, 0); os.execvp(sys.argv[1], sys.argv[1:])"
     # Not the first of its session, but of its group
