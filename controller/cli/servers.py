@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from controller import removal
 from controller.access.actor import command_line
-from controller.cli import server_rows
+from controller.cli import server_rows, server_starts
 from controller.cli.confirmation import confirm, yes_option
 from controller.cli.output import FAILED, OK, PARTLY_DONE, errors_shown, json_option, print_json, print_rows
 from controller.config import Config, load_config
@@ -35,6 +35,8 @@ _COLUMNS = (
     ("user", "User"),
     ("state", "State"),
     ("reason", "Why"),
+    ("start", "Start"),
+    ("last_start", "Last start"),
 )
 _CHECK_COLUMNS = (("name", "Check"), ("state", "State"), ("message", "Found"), ("advice", "What to do"))
 
@@ -73,6 +75,11 @@ _own_token_option = click.option(
     "--cpanel-token-file", type=_FILE, help="cPanel: file with a token of the reseller's own account, for skeletons"
 )
 _ca_option = click.option("--ca", type=_FILE, help="cPanel: certificates (PEM) its own is verified with")
+_start_option = click.option(
+    "--start",
+    type=click.Choice([rows.AUTO, rows.CRON]),
+    help="auto: agents start at once where that can be; cron: at cron's next tick",
+)
 _settings_option = click.option("--option", "options", multiple=True, metavar="KEY=VALUE", help="cPanel: a setting")
 
 
@@ -85,6 +92,7 @@ _settings_option = click.option("--option", "options", multiple=True, metavar="K
 @_own_token_option
 @_ca_option
 @_settings_option
+@_start_option
 @errors_shown
 def add(
     name: str,
@@ -95,6 +103,7 @@ def add(
     cpanel_token_file: Path | None,
     ca: Path | None,
     options: tuple[str, ...],
+    start: str | None,
 ) -> None:
     """Make the server NAME known.
 
@@ -125,6 +134,7 @@ def add(
         row = replace(row, url=server_rows.address(url), user=server_rows.login_name(user))
     # Settings that cannot be used are told now and not at the first order.
     open_panel(config, row)
+    row = replace(row, start=server_starts.asked(panel, start))
     actor = command_line(config)
     actor.change("server add", name, lambda connection: rows.add(connection, row, database_now(connection)))
     click.echo(f"{name} added. See `shoplaunch server check {name}`.")
@@ -137,6 +147,7 @@ def add(
 @_own_token_option
 @_ca_option
 @_settings_option
+@_start_option
 @errors_shown
 def change(
     name: str,
@@ -144,8 +155,10 @@ def change(
     cpanel_token_file: Path | None,
     ca: Path | None,
     options: tuple[str, ...],
+    start: str | None,
 ) -> None:
-    """Change token, certificates or settings of the cPanel server NAME; `--option KEY=` takes a setting back.
+    """Change how agents start on the server NAME, or token, certificates and settings of a cPanel server; `--option
+    KEY=` takes a setting back. `--start` also forgets what was learned of starting agents there.
 
     `server add --help` tells the settings, among them public_ip: where the world's name servers lead visitors, when
     that is not where sites answer from here (NAT); without it https never follows by itself there.
@@ -154,13 +167,19 @@ def change(
     engine = open_database(config)
     with reading(engine) as connection:
         row = rows.get(connection, name)
-    if row.panel != "cpanel":
+    of_the_panel = any((token_file, cpanel_token_file, ca, options))
+    if of_the_panel and row.panel != "cpanel":
         raise click.UsageError("only cPanel servers have a token and settings of their own")
-    if not any((token_file, cpanel_token_file, ca, options)):
-        raise click.UsageError("say what changes: --token-file, --cpanel-token-file, --ca or --option")
-    row = server_rows.changed(config, row, token_file, ca, options, cpanel_token_file)
-    open_panel(config, row)
-    command_line(config).change("server set", name, lambda connection: rows.change(connection, row))
+    if not of_the_panel and start is None:
+        raise click.UsageError("say what changes: --start, --token-file, --cpanel-token-file, --ca or --option")
+    if of_the_panel:
+        row = server_rows.changed(config, row, token_file, ca, options, cpanel_token_file)
+        open_panel(config, row)
+
+    def write(connection: sa.Connection) -> None:
+        server_starts.write(connection, row, start, of_the_panel=of_the_panel)
+
+    command_line(config).change("server set", name, write)
     click.echo(f"{name} changed. See `shoplaunch server check {name}`.")
 
 
@@ -190,7 +209,8 @@ def _listed(row: Server) -> dict[str, Any]:
     """Return a server as it is listed, without its token."""
     shown = {"name": row.name, "panel": row.panel, "url": row.url, "user": row.user}
     state = "ready" if row.locked_at is None else "locked"
-    return {**shown, "state": state, "reason": row.locked_reason}
+    started = {"start": row.starts, "last_start": server_starts.last(row)}
+    return {**shown, "state": state, "reason": row.locked_reason, **started}
 
 
 @server.command()
@@ -213,7 +233,11 @@ def remove(name: str, yes: bool) -> None:
 @errors_shown
 def check(name: str, as_json: bool) -> None:
     """Look whether the server NAME has everything; exit code 3 when something is missing, 1 when it is unusable."""
-    found = panel_of(load_config(), name).check()
+    config = load_config()
+    engine = open_database(config)
+    with reading(engine) as connection:
+        row = rows.get(connection, name)
+    found = [*open_panel(config, row).check(), server_starts.check(row)]
     if as_json:
         print_json([vars(row) for row in found])
     else:

@@ -91,7 +91,7 @@ def hostile(account):
 
 
 @attack(
-    "an account stops, ends, reads and traces the process that is about to become its agent",
+    "An account stops, ends, reads and traces the process that is about to become its agent",
     "until that is the agent it is nobody's of this machine: nothing of it can be touched, and the agent starts",
 )
 def test_what_becomes_the_agent_cannot_be_touched_before(server, account, hostile, monkeypatch, tmp_path):
@@ -110,7 +110,7 @@ def test_what_becomes_the_agent_cannot_be_touched_before(server, account, hostil
 
 
 @attack(
-    "an account stops and ends everything of its own while its agent is started at once",
+    "An account stops and ends everything of its own while its agent is started at once",
     "the controller has its answer in time, whatever it is, and nothing of root's is left waiting",
 )
 def test_an_account_that_stops_everything_holds_nobody_up(server, account, hostile):
@@ -135,7 +135,7 @@ def children():
 
 
 @attack(
-    "an account puts a link, a folder, a pipe or another's file in the place of its launcher",
+    "An account puts a link, a folder, a pipe or another's file in the place of its launcher",
     "the shell of the account meets it, as it does by cron; root opens nothing there",
 )
 @pytest.mark.parametrize("kind", ["link", "folder", "pipe", "folder_link"])

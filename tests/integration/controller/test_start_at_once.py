@@ -55,7 +55,7 @@ def test_a_start_that_meets_what_nobody_foresaw_fails_no_step(world):
 def test_a_start_that_hangs_is_left_to_itself(world, monkeypatch):
     monkeypatch.setattr(ring, "WITHIN_SECONDS", 0.2)
     hanging = threading.Event()
-    world.panel.before["start_now"] = lambda: hanging.wait(120)
+    world.panel.before["start_now"] = lambda: hanging.wait(20)
     try:
         job, _agent = world.dropped()
         assert (world.job(job).state, noted(world, job)) == ("dropped", {"way": "", "reason": "took_too_long"})

@@ -205,7 +205,7 @@ def test_the_command_is_the_cron_lines_own(panel, account, monkeypatch):
 
 
 def test_a_child_that_hangs_is_ended(panel, account, monkeypatch):
-    monkeypatch.setattr(starting, "SOURCE", "import time; time.sleep(600)")
+    monkeypatch.setattr(starting, "SOURCE", "import time; time.sleep(20)")
     found = panel.start_now(account, "job-1", 1, 0.3)
     assert (found.way, found.reason) == ("", "took_too_long")
 

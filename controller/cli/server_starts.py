@@ -1,0 +1,59 @@
+"""How agents start on a server, as the command line asks, writes and shows it."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+import sqlalchemy as sa
+
+from controller.db import servers
+from controller.db.servers import Server
+from controller.panels.base import Check
+from controller.panels.start import OF_THE_SERVER, REASONS
+
+_CONSEQUENCES = """\
+Agents can be started at once instead of at cron's next minute. For that a small PHP file lies in the document root of
+each new shop for some seconds, under a name nobody can guess; the site is asked for it once, it removes itself and
+starts the agent as the account. Malware scanners may dislike a file that starts programs: allow it there, or leave the
+start to cron."""
+
+
+def asked(panel: str, start: str | None) -> str:
+    """Return how agents start on a new server of `panel`: as said, as is answered at a terminal, or "" (as usual)."""
+    if start is not None or panel == "local" or not sys.stdin.isatty():
+        return start or ""
+    click.echo(_CONSEQUENCES)
+    return servers.AUTO if click.confirm("Start agents at once there?", default=False) else servers.CRON
+
+
+def write(connection: sa.Connection, row: Server, start: str | None, *, of_the_panel: bool) -> None:
+    """Write what changes of the server. Raises server_unknown."""
+    if of_the_panel:
+        servers.change(connection, row)
+    if start is not None:
+        servers.choose_start(connection, row.name, start)
+
+
+def last(row: Server) -> str:
+    """Return what came of starting an agent at once there last, "" before the first time."""
+    learned = row.start_learned
+    if learned is None:
+        return ""
+    return f"by {learned.way}" if learned.way else REASONS.get(learned.reason, learned.reason)
+
+
+def check(row: Server) -> Check:
+    """Return the row of `server check` about it: nothing is missing where cron alone starts agents."""
+    if row.starts != servers.AUTO:
+        message = "left to cron; `shoplaunch server set NAME --start auto` changes that"
+        return Check("start at once", True, message, essential=False, optional=True)
+    learned = row.start_learned
+    if learned is None:
+        return Check("start at once", True, "not tried yet", essential=False, optional=True)
+    stopped = learned.reason in OF_THE_SERVER
+    advice = f"`shoplaunch server set {row.name} --start auto` tries it again; without, cron starts the agents"
+    return Check(
+        "start at once", not stopped, f"last time: {last(row)}", advice if stopped else "",
+        essential=False, optional=True,
+    )  # fmt: skip
