@@ -7,6 +7,8 @@ from shared.errors import ShoplaunchError
 
 CODES = {
     errno.EDQUOT: "quota_reached",
+    # The account may write no larger file (RLIMIT_FSIZE)
+    errno.EFBIG: "quota_reached",
     errno.ENOSPC: "quota_reached",
     errno.EROFS: "read_only",
 }

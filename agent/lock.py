@@ -52,7 +52,7 @@ class Lock:
             os.pwrite(self.descriptor, text, 0)
         except OSError as error:
             # The lock holds all the same; the work says that the disk is full, and reports it
-            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
                 raise
 
     @property
