@@ -43,5 +43,42 @@ def draw(results):
     )
 
 
+_WORK, _WAIT = "C", "A"
+
+
+def draw_waits(versions, waits):
+    """Return an SVG document of version -> part -> seconds: work and waiting one after the other, all to one scale.
+
+    The parts named in `waits` are waiting; what is "in all" is told beside the bar.
+    """
+    longest = max(parts["in all"] for parts in versions.values())
+    scale, drawn, top = (WIDTH - _LEFT - _RIGHT) / longest, [], _TOP
+    for name, parts in versions.items():
+        drawn.append(_text(16, top + 16, name, ""))
+        left = float(_LEFT)
+        for part, seconds in parts.items():
+            if part in ("in all", "follow-up job"):
+                continue
+            style, width = _WAIT if part in waits else _WORK, seconds * scale
+            told = f"<title>{escape(part)}: {seconds:.2f} s</title>"
+            bar = f'<rect class="{style}" x="{left:.1f}" y="{top}" width="{width:.1f}" height="{_BAR}">{told}</rect>'
+            drawn.append(bar)
+            left += width
+        drawn.append(_text(left + 8, top + 16, f"{parts['in all']:.1f} s", ""))
+        top += _BAR + _GAP
+    title = "Seconds from the signed order to the certificate (medians): work and waiting"
+    key = (
+        f'<rect class="{_WORK}" x="16" y="{top + 8}" width="12" height="12"/>' + _text(34, top + 19, "work", "quiet")
+        + f'<rect class="{_WAIT}" x="90" y="{top + 8}" width="12" height="12"/>'
+        + _text(108, top + 19, "waiting", "quiet")
+    )  # fmt: skip
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {top + 36}" width="{WIDTH}" role="img"'
+        f' aria-label="{title}"><title>{title}</title><style>{_STYLE}</style>'
+        f'<rect class="back" width="100%" height="100%" rx="6"/>\n{_text(16, 26, title, "quiet")}\n'
+        + "\n".join(drawn) + f"\n{key}\n</svg>\n"
+    )  # fmt: skip
+
+
 def _text(x, y, text, style):
     return f'<text class="{style}" x="{x:.1f}" y="{y:.1f}" xml:space="preserve">{escape(text)}</text>'

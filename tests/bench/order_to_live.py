@@ -1,33 +1,37 @@
 """From an order to the shop that lives, on the local panel with the machine's own cron, and where the time goes.
 
-Usage: python -m tests.bench.order_to_live [BUNDLE] [--size SHAPE] [--runs N] [--json]. Without a bundle it is one of
-tests.bench.shapes, as large as a PrestaShop 8, made at the first time. Orders come by HTTP as billing sends them, one
-after the other, at moments spread over the minute (the same every time): most of what passes is waiting for cron's next
-minute.
+Usage: python -m tests.bench.order_to_live [BUNDLE] [--size SHAPE] [--runs N] [--against FOLDER] [--svg FILE] [--json].
+Without a bundle it is one of tests.bench.shapes, as large as a PrestaShop 8, made at the first time. Orders come by
+HTTP as billing sends them, one after the other, at moments spread over the minute (the same every time), and count from
+the signed order to the certificate, every visit made. With `--against` (another version's folder, its `.venv` made)
+each moment is one order here and one there, in turn.
 """
 
 import argparse
 import contextlib
 import json
+import math
+import os
 import random
 import statistics
+import subprocess
 import sys
-import time
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
-from controller.db import events, steps
-from controller.db.engine import reading
+from tests.bench.chart import draw_waits
 from tests.bench.material import of_shape
 from tests.bench.shapes import SHAPES
 from tests.mariadb import start_private, stop_private
-from tests.whole import ENDED, SERVER, Whole, wait_for
 
+PROJECT = Path(__file__).resolve().parents[2]
 SEED = 7
 MINUTE = 60
-NAME = "bench"
+HERE, THERE = "this version", "the other version"
+#: What nobody works in, of the parts of tests.bench.order_driver.
+WAITS = ("taken up", "waited for cron", "agent gone")
 
 
 def moments(runs):
@@ -48,40 +52,50 @@ def made(size):
         stop_private(server)
 
 
-def order(whole, moment):
-    """Order a shop at the second `moment` of a minute; return its parts once it lives and the client was told."""
-    time.sleep((moment - time.time()) % MINUTE)
-    account = whole.new_name()
-    document = {"server": SERVER, "bundle": NAME, "domain": f"{account}.localhost", "account": account}
-    document |= {"email": f"{account}@example.com", "create_account": True}
-    answer = whole.signed("POST", "/api/v1/orders", document)
-    if answer.status_code != 202:
-        raise RuntimeError(answer.text)
-    job = answer.json()
-    whole.wait(job, *ENDED)
-    wait_for(lambda: {row.state for row in rows_of(whole, job).values()} <= {"done", "skipped", "failed"})
-    if whole.show(job)["state"] != "live":
-        raise RuntimeError(whole.trouble(job))
-    return parts_of(whole, job)
+class Version:
+    """A version's own driver, started in its folder with its own Python."""
+
+    def __init__(self, folder, bundle):
+        # As text: the version may be older than this measurement, and finds its own modules first
+        source = Path(__file__).with_name("order_driver.py").read_text("utf-8")
+        command = [folder / ".venv/bin/python", "-c", source, bundle]
+        self._process = subprocess.Popen(
+            command, cwd=folder, env={**os.environ, "PYTHONPATH": str(folder)}, text=True,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        )  # fmt: skip
+        self._read()
+
+    def _read(self):
+        line = self._process.stdout.readline()
+        if not line:
+            raise RuntimeError(f"the measurement ended with {self._process.wait()}")
+        return line
+
+    def order(self, moment):
+        """Return part -> seconds of a shop ordered at that second of a minute."""
+        self._process.stdin.write(f"{moment}\n")
+        self._process.stdin.flush()
+        return json.loads(self._read())
+
+    def close(self):
+        """Nothing of it is left."""
+        self._process.stdin.close()
+        self._process.wait()
 
 
-def rows_of(whole, job):
-    """Return the job's steps."""
-    with reading(whole.service.engine) as connection:
-        return steps.of_job(connection, job["id"])
-
-
-def parts_of(whole, job):
-    """Return part -> seconds; `in all` is their sum, from the order to the state live."""
-    rows, ordered = rows_of(whole, job), whole.service.get_job(job["id"]).created_at
-    with reading(whole.service.engine) as connection:
-        came = {event["event"]: event["received_at"] for event in events.of_job(connection, job["id"])}
-    dropped, lives = rows["cron"].finished_at, rows["tls"].finished_at
-    times = [ordered, rows["account"].started_at, dropped, came["started"], came["finished"]]
-    times += [rows["check"].started_at, rows["check"].finished_at, lives]
-    names = ("taken up", "prepared", "waited for cron", "restored", "agent gone", "visited", "certified")
-    found = {name: after - before for name, before, after in zip(names, times, times[1:], strict=False)}
-    return {**found, "in all": lives - ordered, "in all but cron": lives - ordered - found["waited for cron"]}
+def measured(folders, bundle, runs):
+    """Return version -> [part -> seconds], one order of each version in turn at every moment."""
+    found = {name: [] for name in folders}
+    with contextlib.ExitStack() as stack:
+        versions = {
+            name: stack.enter_context(contextlib.closing(Version(where, bundle))) for name, where in folders.items()
+        }
+        for number, moment in enumerate(moments(runs), 1):
+            for name, version in versions.items():
+                found[name].append(version.order(moment))
+                text = ", ".join(f"{part} {seconds:.1f}" for part, seconds in found[name][-1].items())
+                print(f"{number} of {runs}, {name}, at second {moment:.0f}: {text}", file=sys.stderr, flush=True)
+    return found
 
 
 def main():
@@ -90,33 +104,44 @@ def main():
     parser.add_argument("bundle", nargs="?", type=Path)
     parser.add_argument("--size", choices=SHAPES, default="medium")
     parser.add_argument("--runs", type=int, default=7)
+    parser.add_argument("--against", type=Path, metavar="FOLDER")
+    parser.add_argument("--svg", type=Path, metavar="FILE")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    bundle = options.bundle or made(options.size)
-    whole = Whole()
-    found = []
-    try:
-        whole.start()
-        whole.world.run("bundle", "add", NAME, str(bundle))
-        for number, moment in enumerate(moments(options.runs), 1):
-            found.append(order(whole, moment))
-            text = ", ".join(f"{name} {seconds:.1f}" for name, seconds in found[-1].items())
-            print(f"{number} of {options.runs}, ordered at second {moment:.0f}: {text}", file=sys.stderr, flush=True)
-    finally:
-        whole.remove()
+    bundle = (options.bundle or made(options.size)).resolve()
+    folders = {HERE: PROJECT}
+    if options.against:
+        folders[THERE] = options.against.resolve()
+    found = measured(folders, bundle, options.runs)
+    if options.svg:
+        options.svg.write_text(draw_waits({name: medians(orders) for name, orders in found.items()}, WAITS), "utf-8")
     if options.json:
         print(json.dumps(found, indent=1))
     else:
-        print_table(found, bundle)
+        for name, orders in found.items():
+            print_table(name, orders, bundle)
 
 
-def print_table(found, bundle):
-    """Print each part's median and range."""
+def medians(orders):
+    """Return part -> its median, of those that every order has."""
+    parts = [part for part in orders[0] if all(part in one for one in orders)]
+    return {part: statistics.median(one[part] for one in orders) for part in parts}
+
+
+def percentile(seconds, share):
+    """Return the smallest of `seconds` that `share` (0..1) of them do not exceed."""
+    return sorted(seconds)[max(0, math.ceil(share * len(seconds)) - 1)]
+
+
+def print_table(name, orders, bundle):
+    """Print each part's median, 95th percentile and range."""
     size = bundle.stat().st_size / 1e6
-    table = Table("part", "median s", "min–max s", title=f"{len(found)} orders, a bundle of {size:.0f} MB")
-    for name in found[0]:
-        seconds = [one[name] for one in found]
-        table.add_row(name, f"{statistics.median(seconds):.1f}", f"{min(seconds):.1f}–{max(seconds):.1f}")
+    title = f"{name}: {len(orders)} orders, a bundle of {size:.0f} MB"
+    table = Table("part", "median s", "p95 s", "min–max s", title=title)
+    for part, median in medians(orders).items():
+        seconds = [one[part] for one in orders]
+        last = f"{percentile(seconds, 0.95):.1f}"
+        table.add_row(part, f"{median:.1f}", last, f"{min(seconds):.1f}–{max(seconds):.1f}")
     Console().print(table)
 
 

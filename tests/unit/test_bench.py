@@ -5,7 +5,8 @@ from types import SimpleNamespace
 import pytest
 from rich.console import Console
 
-from tests.bench import restore, results, search_replace, slow_disk
+from tests.bench import order_driver, order_to_live, restore, results, search_replace, slow_disk
+from tests.bench.chart import draw_waits
 from tests.bench.ways import Run
 
 
@@ -75,3 +76,43 @@ def test_a_domain_is_replaced_by_key_and_serialized_lengths_follow(mariadb_serve
         cursor.execute("SELECT b, n FROM keyless ORDER BY n")
         assert list(cursor.fetchall()) == [("longer.example", 7), ("bold.example", 8)]
     connection.close()
+
+
+def test_the_parts_of_an_order_add_up_to_all_of_it():
+    ran = {"account": (1.0, 1.2), "cron": (1.8, 2.0), "check": (6.5, 7.0), "tls": (7.0, 7.25)}
+    found = order_driver.split(0.0, ran, {"started": 3.0, "finished": 6.0})
+    assert found["waited for cron"] == 1.0 and found["agent gone"] == 0.5
+    assert sum(seconds for part, seconds in found.items() if part != "in all") == found["in all"] == 7.25
+
+
+def test_what_one_version_does_beside_another_part_counts_once():
+    """The agent reports before its cron line is noted; the certificate is asked for beside the visits."""
+    ran = {"account": (1.0, 1.2), "cron": (1.8, 2.0), "check": (5.0, 7.0), "tls": (5.0, 5.5)}
+    found = order_driver.split(0.0, ran, {"started": 1.9, "finished": 6.0})
+    assert (found["waited for cron"], found["agent gone"], found["certified"]) == (0.0, 0.0, 0.0)
+    assert sum(seconds for part, seconds in found.items() if part != "in all") == found["in all"] == 7.0
+
+
+@pytest.mark.parametrize(("share", "wanted"), [(0.5, 4), (0.95, 7), (0.01, 1), (1.0, 7)])
+def test_a_percentile_is_one_of_the_measured(share, wanted):
+    assert order_to_live.percentile([7, 1, 2, 6, 3, 5, 4], share) == wanted
+
+
+def test_a_part_that_not_every_order_has_is_not_told():
+    orders = [{"in all": 2.0, "follow-up job": 1.0}, {"in all": 4.0}, {"in all": 3.0}]
+    assert order_to_live.medians(orders) == {"in all": 3.0}
+
+
+def test_the_picture_has_work_and_waiting_to_one_scale():
+    """Bars of two versions have the lengths of their seconds."""
+    versions = {
+        "a": {"prepared": 1.0, "waited for cron": 3.0, "in all": 4.0, "follow-up job": 9.0},
+        "b": {"prepared": 1.0, "waited for cron": 35.0, "in all": 36.0},
+    }
+    drawn = draw_waits(versions, order_to_live.WAITS)
+    bars = [
+        row.split('width="')[1].split('"')[0] for row in drawn.splitlines() if "<rect class" in row and "<title>" in row
+    ]
+    work, waiting, other, longest = map(float, bars)
+    assert other == work and waiting == pytest.approx(3 * work, abs=0.2) and longest == pytest.approx(35 * work, abs=2)
+    assert "36.0 s" in drawn and "follow-up" not in drawn

@@ -1,0 +1,96 @@
+"""Orders shops in the version whose folder it runs in: the second of a minute per line in, seconds of each part out.
+
+Started by tests.bench.order_to_live with that folder's own Python, so that two versions are measured in one run.
+"""
+
+import json
+import sys
+import time
+
+from controller.db import events, steps
+from controller.db.engine import reading
+from shared.errors import ShoplaunchError
+from tests.whole import ENDED, SERVER, Whole, wait_for
+
+MINUTE = 60
+NAME = "bench"
+FOLLOW_UP = "follow-up job"
+
+
+def order(whole, moment):
+    """Order a shop at the second `moment` of a minute; return its parts once it lives and the client was told."""
+    time.sleep((moment - time.time()) % MINUTE)
+    account = whole.new_name()
+    document = {"server": SERVER, "bundle": NAME, "domain": f"{account}.localhost", "account": account}
+    document |= {"email": f"{account}@example.com", "create_account": True}
+    sent = time.time()
+    answer = whole.signed("POST", "/api/v1/orders", document)
+    if answer.status_code != 202:
+        raise RuntimeError(answer.text)
+    job = answer.json()
+    whole.wait(job, *ENDED)
+    wait_for(lambda: {row.state for row in rows_of(whole, job).values()} <= {"done", "skipped", "failed"})
+    if whole.show(job)["state"] != "live":
+        raise RuntimeError(whole.trouble(job))
+    return {**parts_of(whole, job, sent), **followed(whole, job)}
+
+
+def rows_of(whole, job):
+    """Return the job's steps."""
+    with reading(whole.service.engine) as connection:
+        return steps.of_job(connection, job["id"])
+
+
+def parts_of(whole, job, sent):
+    """Return part -> seconds; `in all` is their sum, from the signed order to the certificate."""
+    rows = rows_of(whole, job)
+    with reading(whole.service.engine) as connection:
+        came = {}
+        for event in events.of_job(connection, job["id"]):
+            came.setdefault(event["event"], event["received_at"])
+    return split(sent, {name: (row.started_at, row.finished_at) for name, row in rows.items()}, came)
+
+
+def split(sent, ran, came):
+    """Return part -> seconds of a job that was ordered at `sent`; `ran` is step -> (began, ended), `came` event -> at.
+
+    What one version does beside another part, and another version after it, counts where it holds the shop up.
+    """
+    lives = max(ran["check"][1], ran["tls"][1] or 0.0)
+    times = [sent, ran["account"][0], ran["cron"][1], came["started"], came["finished"], *ran["check"], lives]
+    names = ("taken up", "prepared", "waited for cron", "restored", "agent gone", "visited", "certified")
+    found, at = {}, times[0]
+    for name, after in zip(names, times[1:], strict=True):
+        found[name], at = max(0.0, after - at), max(at, after)
+    return {**found, "in all": lives - sent}
+
+
+def followed(whole, job):
+    """Return the seconds of a follow-up job of the shop, {} where the bundle has none."""
+    began = time.time()
+    try:
+        later = whole.service.start_kind(job["id"], "set_admin_password", {"admin.password": "correct horse battery"})
+    except ShoplaunchError as error:
+        if error.code != "kind_unsupported":
+            raise
+        return {}
+    if whole.wait({"id": later.id, "account": job["account"]}, *ENDED)["state"] != "live":
+        raise RuntimeError(f"the follow-up job of {job['id']} did not end well")
+    return {FOLLOW_UP: time.time() - began}
+
+
+def main():
+    """Order at each moment read, in a world of its own with the bundle of the command line."""
+    whole = Whole()
+    try:
+        whole.start()
+        whole.world.run("bundle", "add", NAME, sys.argv[1])
+        print("ready", flush=True)
+        for line in sys.stdin:
+            print(json.dumps(order(whole, float(line))), flush=True)
+    finally:
+        whole.remove()
+
+
+if __name__ == "__main__":
+    main()
