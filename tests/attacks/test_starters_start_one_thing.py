@@ -119,6 +119,20 @@ def test_the_launcher_outlives_the_web_server_that_started_it(host_of):
         time.sleep(0.05)
 
 
+@attack(
+    "The web server kills everything a request has started when it ends",
+    "the agent is in a session of its own and goes on",
+)
+def test_what_ends_a_requests_processes_does_not_end_the_agent(host_of):
+    host = host_of("suexec", launcher="sleep 1; touch $HOME/outlived", ends_group=True)
+    assert host.starter.outcome(host.ask(f"/{host.starter.name}").body) == (True, ""), host.log()
+    wait_for_start(host.home)
+    deadline = time.monotonic() + 60
+    while not (host.home / "outlived").exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
 STATEMENTS = [number for number, line in enumerate(TEMPLATE.read_text().splitlines()) if re.match(r"\S.*[;}]$", line)]
 
 

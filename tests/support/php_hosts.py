@@ -96,19 +96,39 @@ pm = static
 pm.max_children = 4
 {values}
 """
+#: As servers do that leave nothing of a request behind.
+_ENDS_GROUP = """#!/usr/bin/python3
+import os, signal, subprocess, sys
+php = subprocess.Popen(["/usr/bin/php-cgi", *{words}, *sys.argv[1:]], start_new_session=True)
+code = php.wait()
+try:
+    os.killpg(php.pid, signal.SIGKILL)
+except ProcessLookupError:
+    pass
+sys.exit(code)
+"""
 
 
 class PhpHost:
     """One account and the site of `HOST` in it. `ini` are PHP's settings by name; `runs_as` another account's user
-    (FPM only); `more` goes into the site's virtual host, `default` into that of all other names."""
+    (FPM only); `more` goes into the site's virtual host, `default` into that of all other names. With `account`
+    (controller.panels.base.Account) it is the site of one that is there; with `ends_group` (suEXEC only) all that PHP
+    has started in its group is killed when a request ends."""
 
-    def __init__(self, kind, ini=None, *, runs_as=None, more="", default="Redirect 404 /"):
+    def __init__(
+        self, kind, ini=None, *, runs_as=None, more="", default="Redirect 404 /", account=None, ends_group=False
+    ):
         self.kind, self.ini = kind, ini or {}
+        self._ends_group = ends_group
         self.folder = Path(tempfile.mkdtemp(prefix="shoplaunch-php-"))
         self.folder.chmod(0o755)
         self.user = "slh" + secrets.token_hex(5)
         self.home = self.folder / "home" / self.user
-        self.root = self.home / "public_html"
+        self.root, self.host = self.home / "public_html", HOST
+        self._account = account
+        if account is not None:
+            self.user, self.home, self.host = account.user, Path(account.home), account.domain
+            self.root = Path(account.document_root)
         self.port = free_port("127.0.0.1")
         self._more, self._default = more, default
         self._runs_as = runs_as
@@ -155,10 +175,11 @@ class PhpHost:
         return path
 
     def _start(self):
-        self.new_user(self.user, self.home)
-        for path in (self.home.parent, self.home, self.root):
-            path.mkdir(mode=0o755)
-            self.own(path)
+        if self._account is None:
+            self.new_user(self.user, self.home)
+            for path in (self.home.parent, self.home, self.root):
+                path.mkdir(mode=0o755)
+                self.own(path)
         for name in ("run", "log"):
             (self.folder / name).mkdir()
         if self.kind == "suexec":
@@ -173,7 +194,7 @@ class PhpHost:
         php = _PHP[self.kind].format(folder=self.folder, user=self.user, home=self.home, values=values)
         config.write_text(
             _COMMON.format(
-                folder=self.folder, port=self.port, web=self._web, modules="\n".join(modules), host=HOST,
+                folder=self.folder, port=self.port, web=self._web, modules="\n".join(modules), host=self.host,
                 root=self.root, php=php, more=self._more, default=self._default,
             )
         )  # fmt: skip
@@ -192,8 +213,8 @@ class PhpHost:
         """Apache runs as a user of its own that may use suEXEC below our folder, and nowhere else."""
         self._web = self.new_user("slw" + secrets.token_hex(5))
         subprocess.run(["usermod", "--gid", "www-data", self._web], check=True, capture_output=True)
-        (SUEXEC / self._web).write_text(f"{self.folder}\npublic_html/cgi-bin\n")
         place = self.home / "cgi-bin"
+        (SUEXEC / self._web).write_text(f"{self.home.parent}\npublic_html/cgi-bin\n")
         place.mkdir(mode=0o755)
         self.own(place)
         values = " ".join(f"-d {name}={value}" for name, value in self.ini.items())
@@ -218,9 +239,9 @@ class PhpHost:
         """Return what the servers have to say."""
         return "".join(path.read_text(errors="replace") for path in sorted((self.folder / "log").iterdir()))
 
-    def ask(self, path, method="POST", host=HOST, headers=None):
+    def ask(self, path, method="POST", headers=None):
         """Return the answer (controller.network.http_client.HttpAnswer)."""
-        request = HttpRequest(method, path, {"Host": host, **(headers or {})}, b"" if method == "POST" else None)
+        request = HttpRequest(method, path, {"Host": self.host, **(headers or {})}, b"" if method == "POST" else None)
         return HttpClient(Origin("127.0.0.1", self.port)).ask(request, Limits(WAIT_SECONDS, 1_000_000))
 
 

@@ -1,10 +1,16 @@
 """How often a job asks its server before the cron line is there, and whether everything lies in the account then."""
 
+import contextlib
+import os
 import shutil
+import signal
+import subprocess
 
 import pytest
 
 from controller.bundles.agent_build import build_agent, launcher
+from controller.db import servers
+from controller.db.engine import transact
 from controller.jobs.steps.drop import agent_files
 from controller.panels.base import SkeletonFiles
 from controller.panels.cpanel.local_store import LocalStore
@@ -110,3 +116,26 @@ def test_a_server_that_carries_out_no_calls_together_is_asked_side_by_side(whm, 
     world.work()
     assert world.job(job).state == "dropped", world.status(job)
     assert whm.calls.max_in_flight > 2
+
+
+def test_starting_at_once_takes_no_further_round_trip(world, born):
+    transact(world.engine, lambda connection: servers.choose_start(connection, "cp1", servers.AUTO))
+    job = worked(world, lambda: world.sell(born("current")), 4, 5)
+    assert world.job(job).facts["start"]["way"] == "web"
+    end_agents(world, job)
+
+
+def test_a_starter_that_nobody_takes_costs_no_round_trip_before_the_cron_line(world, born):
+    transact(world.engine, lambda connection: servers.choose_start(connection, "cp1", servers.AUTO))
+    world.set(http_port=1)
+    # Up to the end: where it is looked why nothing answered
+    job = worked(world, lambda: world.sell(born("current")), 4, 6)
+    assert world.job(job).facts["start"]["reason"] == "no_answer"
+
+
+def end_agents(world, job):
+    """Nothing of what was started runs any more."""
+    found = subprocess.run(["pgrep", "-u", job.account], check=False, capture_output=True, text=True)
+    for pid in map(int, found.stdout.split()):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)

@@ -1,0 +1,72 @@
+"""Starting at once where sites are served in other ways: what is learned of the server, and cron goes on."""
+
+import contextlib
+
+import pytest
+
+from tests.integration.cpanel_shops.test_start_at_once import rung, start_of, starters  # noqa: F401
+from tests.support.php_hosts import PhpHost
+
+pytestmark = pytest.mark.root
+REFUSING = '<LocationMatch "^/shoplaunch-start">\n    {}\n</LocationMatch>'
+EVERYTHING = (
+    "DocumentRoot /usr/share/doc/apache2\n<Location />\n    Require all granted\n    Redirect 200 /\n</Location>"
+)
+
+
+@contextlib.contextmanager
+def served(world, hosting, kind, **more):
+    """Until the end sites answer at another web server, which serves the account's by PHP of this kind."""
+    usual = world.settings["http_port"]
+    account = world.open_panel().find_account(hosting.user)
+    with PhpHost(kind, account=account, **more) as host:
+        world.settings |= {"http_port": host.port, "http_ip": "127.0.0.1"}
+        try:
+            yield host
+        finally:
+            world.settings["http_port"] = usual
+            del world.settings["http_ip"]
+
+
+@pytest.mark.parametrize("kind", ["fpm", "suexec"])
+def test_sites_whose_php_is_the_account_start_the_agent(rung, kind):  # noqa: F811
+    hosting = rung.new_account()
+    with served(rung, hosting, kind) as host:
+        job = rung.sold(hosting)
+        assert start_of(rung, job)["way"] == "web", (start_of(rung, job), host.log())
+        rung.wait_for_agent(job)
+    rung.until(job)
+    assert rung.job(job).state == "live", rung.trouble(job)
+    assert starters(rung, job) == []
+
+
+@pytest.mark.parametrize(("kind", "more", "reason"), [
+    ("mod_php", {}, "php_not_the_account"),
+    ("fpm", {"ini": {"disable_functions": "proc_open,popen,exec,shell_exec,system,passthru"}}, "functions_disabled"),
+    ("fpm", {"more": REFUSING.format("Require all denied")}, "refused_by_firewall"),
+    ("fpm", {"more": REFUSING.format("Redirect 406")}, "refused_by_firewall"),
+])  # fmt: skip
+def test_what_holds_for_the_server_is_learned_and_cron_starts_the_agents(rung, kind, more, reason):  # noqa: F811
+    hosting, other = rung.new_account(), rung.new_account()
+    with served(rung, hosting, kind, **more) as host:
+        job = rung.sold(hosting)
+        assert start_of(rung, job)["reason"] == reason, (start_of(rung, job), host.log())
+    second = rung.sold(other)
+    assert start_of(rung, second)["reason"] == reason
+    assert starters(rung, second) == []
+    rung.until(job)
+    assert rung.job(job).state == "live", rung.trouble(job)
+    assert starters(rung, job) == []
+
+
+def test_a_default_site_that_answers_200_to_everything_starts_nothing_and_teaches_nothing(rung):  # noqa: F811
+    hosting, other = rung.new_account(), rung.new_account()
+    with served(rung, hosting, "fpm", default=EVERYTHING) as host:
+        host.host = "unknown.example"
+        rung.settings |= {"http_port": host.port}
+        job = rung.sold(other)
+        assert start_of(rung, job)["reason"] == "wrong_answer", (start_of(rung, job), host.log())
+    second = rung.sold(hosting)
+    assert start_of(rung, second)["way"] == "web"
+    rung.until(job)
+    assert rung.job(job).state == "live", rung.trouble(job)
