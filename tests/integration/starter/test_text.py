@@ -113,7 +113,7 @@ def test_it_hides_nothing_from_whoever_scans_for_malware():
     assert not re.search(r"getenv|php://input|getallheaders|apache_request_headers|include|require", text)
 
 
-@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("version", ("7.2", "7.3", *VERSIONS))
 def test_every_php_at_hand_accepts_it(version, tmp_path):
     path = tmp_path / "starter.php"
     path.write_bytes(STARTER.content("demo", "/home/demo"))
