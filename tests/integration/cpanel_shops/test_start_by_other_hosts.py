@@ -1,9 +1,13 @@
 """Starting at once where sites are served in other ways: what is learned of the server, and cron goes on."""
 
 import contextlib
+import stat
+from pathlib import Path
 
 import pytest
 
+from controller.network.http_client import Origin
+from controller.panels.cpanel import at_once, web_start
 from tests.integration.cpanel_shops.test_start_at_once import rung, start_of, starters  # noqa: F401
 from tests.support.php_hosts import PhpHost
 
@@ -16,16 +20,25 @@ EVERYTHING = (
 
 @contextlib.contextmanager
 def served(world, hosting, kind, **more):
-    """Until the end sites answer at another web server, which serves the account's by PHP of this kind."""
-    usual = world.settings["http_port"]
+    """Until the end starters are asked for at another web server, which serves the account's site by this PHP."""
     account = world.open_panel().find_account(hosting.user)
-    with PhpHost(kind, account=account, **more) as host:
-        world.settings |= {"http_port": host.port, "http_ip": "127.0.0.1"}
+    places = [Path(account.home), Path(account.document_root)]
+    modes = [stat.S_IMODE(place.stat().st_mode) for place in places]
+    for place in places:
+        # These servers come as a user of their own
+        place.chmod(0o755)
+    with PhpHost(kind, account=account, **more) as host, pytest.MonkeyPatch.context() as patch:
+        origin = Origin("127.0.0.1", host.port)
+
+        def place_of(ring):
+            return web_start.Place(ring.account.domain, origin, lambda: origin, 443, ring.account.domain, "")
+
+        patch.setattr(at_once.Ring, "_place", place_of)
         try:
             yield host
         finally:
-            world.settings["http_port"] = usual
-            del world.settings["http_ip"]
+            for place, mode in zip(places, modes, strict=True):
+                place.chmod(mode)
 
 
 @pytest.mark.parametrize("kind", ["fpm", "suexec"])
@@ -62,8 +75,6 @@ def test_what_holds_for_the_server_is_learned_and_cron_starts_the_agents(rung, k
 def test_a_default_site_that_answers_200_to_everything_starts_nothing_and_teaches_nothing(rung):  # noqa: F811
     hosting, other = rung.new_account(), rung.new_account()
     with served(rung, hosting, "fpm", default=EVERYTHING) as host:
-        host.host = "unknown.example"
-        rung.settings |= {"http_port": host.port}
         job = rung.sold(other)
         assert start_of(rung, job)["reason"] == "wrong_answer", (start_of(rung, job), host.log())
     second = rung.sold(hosting)
