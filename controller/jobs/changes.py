@@ -20,7 +20,7 @@ from shared.errors import ShoplaunchError
 #: Facts that are forgotten when a new attempt begins.
 _OF_AN_ATTEMPT = (
     "seen_at", "looked_at", "look_failures", "look_at", "finished_at", "cleaned", "ack_seq", "placed_at", "trouble",
-    "events_dropped", "start",
+    "events_dropped", "start", "first_event", "looked_early",
 )  # fmt: skip
 
 

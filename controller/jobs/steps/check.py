@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
@@ -24,17 +24,62 @@ LOOK_SECONDS = 5
 UNHEARD_SECONDS = 20
 CLEANUP_TICKS = 2
 CLEANUP_SECONDS = 60
+#: The fact that the look beside the cleaning was made before the agent was gone.
+EARLY = "looked_early"
+Found = TypeVar("Found")
 
 
 def run(work: Work) -> Outcome:
     """Raises leftovers, check_failed, bundle_*, panel_*; Later while the agent cleans up."""
-    removed = ensure_gone(work)
     manifest, job = work.manifest(), work.job
     with reading(work.tools.engine) as connection:
         evidence = events.final_evidence(connection, job.id, job.attempt)
         prints = proofs.fingerprints_of(connection, job.id)
     require_evidence(manifest, evidence, job.order.get("variant"))
     values = work.values()
+    (php, answers, signed_in), removed = beside_cleaning(work, lambda: _visited(work, manifest, values))
+    now = work.tools.clock()
+    signed = certificate.make(job, work.bundle, values, evidence, answers, prints, work.tools.keys.signing, now)
+
+    def keep(connection: sa.Connection) -> None:
+        proofs.put_certificate(connection, job.id, signed, now)
+
+    note = "; ".join(filter(None, [f"{len(answers)} visits", signed_in, removed]))
+    kept = later.of_manifest(manifest, values["admin_folder"])
+    return Outcome(facts={"php": php}, columns={"later": kept}, note=note, effect=keep)
+
+
+def beside_cleaning(work: Work, look: Callable[[], Found]) -> tuple[Found, str]:
+    """Return (what `look()` found, a note when leftovers had to be removed); the agent cleans up meanwhile.
+
+    A look that fails while the agent is still there says nothing. There is one meanwhile; where that was too early, the
+    next waits until the agent is gone. Raises what `look` raises, leftovers, panel_*; Later while the agent cleans up.
+    """
+    removed = ensure_gone(work) if work.job.facts.get(EARLY) else None
+    try:
+        found = look()
+    except ShoplaunchError:
+        if removed is None:
+            _gone_or_later(work)
+        raise
+    return found, _gone_or_later(work) if removed is None else removed
+
+
+def _gone_or_later(work: Work) -> str:
+    try:
+        return ensure_gone(work)
+    except Later:
+        work.remember(**{EARLY: True})
+        raise
+
+
+def _visited(
+    work: Work, manifest: Mapping[str, Any], values: Mapping[str, str]
+) -> tuple[str, list[dict[str, Any]], str]:
+    """Return (the PHP that serves the shop, the answers to all visits, a note about signing in).
+
+    Raises check_failed, panel_*.
+    """
     # Since the files came, the host's choice may be another, or what it keeps beside them gone
     php = chosen(work.tools.panel.mend_php, work.account, manifest)
     address = work.tools.panel.site_address(work.account)
@@ -46,15 +91,7 @@ def run(work: Work) -> Outcome:
         secure = office_proof.over_tls(site, address, tls.context(work.tools.config))
         inside, signed_in = office_proof.proved(secure, manifest["checks"], renderer, password)
         answers += inside
-    now = work.tools.clock()
-    signed = certificate.make(job, work.bundle, values, evidence, answers, prints, work.tools.keys.signing, now)
-
-    def keep(connection: sa.Connection) -> None:
-        proofs.put_certificate(connection, job.id, signed, now)
-
-    note = "; ".join(filter(None, [f"{len(answers)} visits", signed_in, removed]))
-    kept = later.of_manifest(manifest, values["admin_folder"])
-    return Outcome(facts={"php": php}, columns={"later": kept}, note=note, effect=keep)
+    return php, answers, signed_in
 
 
 def require_evidence(manifest: Mapping[str, Any], evidence: Mapping[str, Any], variant: str | None = None) -> None:

@@ -11,7 +11,7 @@ from controller.db.engine import reading
 from controller.jobs import credentials, tls, values, visits
 from controller.jobs.private import private_values
 from controller.jobs.shop import office_proof, shop_checks
-from controller.jobs.steps.check import ensure_gone
+from controller.jobs.steps.check import beside_cleaning
 from controller.jobs.steps.work import Outcome, Work
 from shared.errors import ShoplaunchError
 from shared.placeholders import Renderer
@@ -22,9 +22,9 @@ _REDIRECTS = (301, 302, 303, 307, 308)
 
 def run(work: Work) -> Outcome:
     """Raises leftovers, check_failed, panel_*; Later while the agent cleans up."""
-    removed = ensure_gone(work)
     look = _front_over_http if work.is_back else LOOKS[work.job.kind]
-    return Outcome(note="; ".join(filter(None, [look(work), removed])))
+    seen, removed = beside_cleaning(work, lambda: look(work))
+    return Outcome(note="; ".join(filter(None, [seen, removed])))
 
 
 def site_of(work: Work, *, https: bool = False) -> visits.Site:

@@ -67,8 +67,8 @@ PLAN: dict[str, Step] = {
         Step("cron", PREPARE, ("privileges", "drop"), cron.run),
         Step("agent", AGENT, ("cron",), None),
         Step("check", FINISH, ("agent",), check.run, longest=960.0),
-        Step("tls", FINISH, ("check",), tls.run),
-        Step("notify", AFTER, ("tls",), notify.run, PATIENT, longest=360.0),
+        Step("tls", FINISH, ("agent",), tls.run),
+        Step("notify", AFTER, ("check", "tls"), notify.run, PATIENT, longest=360.0),
         Step("unblock", AFTER, ("notify",), unblock.run),
     )
 }
