@@ -1,5 +1,7 @@
 """The stages of one attempt, and what follows from how they end."""
 
+import os
+
 from agent import VERSION, attempt, crontab, exits, jobfile, ledger, runner, starters, undo
 from agent.ack import AckFile
 from agent.bundle_reader import forget_fetched
@@ -12,6 +14,7 @@ from agent.outbox import Outbox
 from agent.stages import cleanup
 from agent.statements import Watch
 from shared.errors import ShoplaunchError
+from shared.events import START_VARIABLE, START_WAYS
 
 #: How long the final word of a failed attempt is waited for; the cron line stays until it was heard.
 ANSWER_SECONDS = 20.0
@@ -76,7 +79,7 @@ def _attempt(ctx, helper, is_told):
 def _do_stages(ctx, helper, is_told):
     try:
         if not is_told:
-            ctx.reporter.event("started")
+            ctx.reporter.event("started", **_started_by())
         ctx.reporter.wait_answered(ANSWER_SECONDS)
         attempt.prepare(ctx)
         # Whether or not one of them has started this: it has done its work
@@ -88,6 +91,12 @@ def _do_stages(ctx, helper, is_told):
         # It holds the lock as well
         if helper is not None:
             helper.end()
+
+
+def _started_by():
+    """Return {"start": way} where this agent was started at once and not by cron (shared.events.START_WAYS)."""
+    way = os.environ.get(START_VARIABLE)
+    return {"start": way} if way in START_WAYS else {}
 
 
 def _failed(ctx, error):

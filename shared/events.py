@@ -21,6 +21,9 @@ PERCENT_AFTER = {
 }
 #: The same of a small job, which is only these.
 SMALL_PERCENT_AFTER = {"verify": 10, "preflight": 30, "configure": 60, "edit": 90, "report": 98, "cleanup": 100}
+#: How an agent may be started besides by cron, and the variable of its environment that says so.
+START_WAYS = ("account", "ssh", "web")
+START_VARIABLE = "SHOPLAUNCH_START"
 #: Events that wait in the outbox until they are acknowledged; the others are sent once and may be lost.
 STORED = ("started", "stage_started", "stage_finished", "failed", "finished", "cleaned")
 #: Of these the ones that count: they wait for a power cut to pass, and where the controller rejects them.

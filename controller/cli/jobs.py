@@ -15,7 +15,9 @@ from controller.config import load_config
 from controller.jobs import certificate as certificates
 from controller.jobs import states
 from controller.jobs.domains import readable
+from controller.jobs.lifecycle import starting
 from controller.jobs.service import MANY, Service, open_service
+from controller.panels.start import REASONS
 from shared.job import RESTORE
 
 _COLUMNS = (
@@ -65,7 +67,8 @@ def show(job_id: str, as_json: bool) -> None:
               "kind", "parent", "tls", "tls_reason", "created_at", "updated_at", "shop_url", "admin_url",
               "status_url")  # fmt: skip
     shown = [name for name in labels if name not in _MAYBE or status.get(name)]
-    print_facts((name.replace("_", " "), status[name]) for name in shown)
+    facts = [(name.replace("_", " "), status[name]) for name in shown]
+    print_facts([*facts, *([("agent started", started(status["start"]))] if status["start"] else [])])
     click.echo()
     rows = [dict(step, error=(step["error"] or {}).get("code")) for step in status["steps"]]
     columns = (("name", "Step"), ("state", "State"), ("attempts", "Runs"), ("error", "Error"), ("note", "Note"))
@@ -75,6 +78,14 @@ def show(job_id: str, as_json: bool) -> None:
         stages = (("name", "Stage of the agent"), ("state", "State"), ("seconds", "Seconds"))
         print_rows(agent["stages"], stages, as_json=False, empty="")
     _show_trouble(status)
+
+
+def started(start: dict[str, Any]) -> str:
+    """Return in a line how the agent was started: `start` is that of the status document."""
+    waited, reason = start["waited_seconds"], start["reason"]
+    parts = ["by cron" if start["way"] == starting.CRON else f"at once ({start['way']})"]
+    parts += [] if waited is None else [f"waited for: {waited:.1f} s"]
+    return "; ".join([*parts, *([REASONS.get(reason, reason)] if reason else [])])
 
 
 def _show_trouble(status: dict[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from datetime import datetime
 from typing import Any
@@ -11,6 +12,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from controller.jobs import states
 from controller.jobs.domains import readable
+from controller.jobs.lifecycle import expectation
 from controller.jobs.service import Service
 
 POLL_SECONDS = 0.5
@@ -18,7 +20,6 @@ POLL_SECONDS = 0.5
 ENDED = (states.LIVE, states.FAILED, states.STALLED, states.CANCELLED, states.IGNORED)
 _WORDS = {
     states.RECEIVED: "waiting for the worker",
-    states.DROPPED: "waiting for cron",
 }
 
 
@@ -29,23 +30,36 @@ def follow(service: Service, job_id: str, console: Console | None = None) -> dic
     """
     console = console or Console(highlight=False)
     seen: set[tuple[str, str, int]] = set()
-    columns = (TextColumn("{task.description:<24}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
+    columns = (
+        TextColumn("{task.description:<26}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn(),
+        TextColumn("{task.fields[left]}"),
+    )  # fmt: skip
     with Progress(*columns, console=console, disable=not console.is_terminal) as bars:
         job = service.get_job(job_id)
         # A bar has no room for what is copied
         console.print(f"{job_id}  {readable(job.domain, job.folder)}", soft_wrap=True, markup=False)
-        bar = bars.add_task("", total=100)
+        bar = bars.add_task("", total=100, left="")
         while True:
             job = service.get_job(job_id)
             status, agent = service.service_status(job), service.agent_view(job)
             _tell(console, status, agent["stages"], seen)
-            bars.update(bar, completed=status["percent"], description=_description(status, job.stage))
+            left = expectation.left(service.engine, job, service.now())
+            bars.update(
+                bar, completed=status["percent"], description=_description(status, agent, job.stage), left=_left(left)
+            )
             if status["state"] in ENDED:
                 return status
             time.sleep(POLL_SECONDS)
 
 
-def _description(status: dict[str, Any], stage: str | None) -> str:
+def _left(seconds: float | None) -> str:
+    return "" if seconds is None else f"about {math.ceil(seconds)} s left"
+
+
+def _description(status: dict[str, Any], agent: dict[str, Any], stage: str | None) -> str:
+    if agent["expected_seconds"] is not None:
+        expected = math.ceil(agent["expected_seconds"])
+        return f"cron starts it in {expected} s" if expected else "agent started"
     if status["state"] == states.RESTORING and stage:
         return stage
     return str(_WORDS.get(status["state"]) or status["step"] or status["state"])

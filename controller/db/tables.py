@@ -176,6 +176,21 @@ jobs = _table(
     sa.Index("ix_jobs_server_account", "server", "account"),
     sa.Index("ix_jobs_alarm", "alarm"),
 )
+#: How the agents of finished jobs were started. `waited`: seconds from the cron line to the first report; `worked`:
+#: what the rest of a shop made in one attempt took.
+agent_starts = _table(
+    "agent_starts",
+    _of_job(primary=True),
+    sa.Column("attempt", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("server", sa.String(63), nullable=False),
+    sa.Column("bundle", sa.String(63), nullable=False),
+    sa.Column("way", sa.String(10), nullable=False),
+    sa.Column("reason", sa.String(40), nullable=False, server_default=""),
+    sa.Column("waited", sa.Double),
+    sa.Column("worked", sa.Double),
+    sa.Column("at", sa.Double, nullable=False),
+    sa.Index("ix_agent_starts_server_bundle_at", "server", "bundle", "at"),
+)
 #: What billing told of its services, in whatever order it came; `wanted` is the newest `module_created`.
 services = _table(
     "services",

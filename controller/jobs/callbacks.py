@@ -14,6 +14,7 @@ from controller.db.together import Together
 from controller.jobs import changes, silence, states, trouble, undoing
 from controller.jobs.agent_link import kept, rates
 from controller.jobs.agent_link.reports import checked, is_final
+from controller.jobs.lifecycle import starting
 from controller.jobs.steps import plan
 from controller.jobs.tokens import AgentToken
 from shared.errors import ShoplaunchError
@@ -107,7 +108,9 @@ def _changes(connection: sa.Connection, job: Job, event: Mapping[str, Any], now:
         # An agent that was put there once more to take back counts from one again
         elif job.state != states.CANCELLED:
             return {}
-    return stored | _effect(connection, replace(job, **stored), event, now)
+    columns = stored | _effect(connection, replace(job, **stored), event, now)
+    first = starting.first_event(replace(job, facts=columns.get("facts", job.facts)), event, now)
+    return columns if first is None or not states.may(job.state, "agent_works") else columns | {"facts": first}
 
 
 def _effect(connection: sa.Connection, job: Job, event: Mapping[str, Any], now: float) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from controller.db.bundles import Bundle
 from controller.db.jobs import Job
 from controller.jobs.dispatch import signed
+from controller.jobs.lifecycle import starting
 from shared.errors import ShoplaunchError
 from shared.events import STAGES
 from shared.signing import PURPOSE_CERTIFICATE, load_signed
@@ -58,12 +59,25 @@ def make(
             **({"variant": job.order["variant"]} if job.order.get("variant") else {}),
         },
         **{ours: evidence.get(theirs) for theirs, ours in _FIGURES.items()},
+        **_started(job),
         "stages": {name: seconds[name] for name in STAGES if name in seconds},
         "evidence": rest,
         "probes": [dict(row) for row in visits],
         "fingerprints": dict(fingerprints),
     }
     return signed(PURPOSE_CERTIFICATE, payload, keys).decode("ascii")
+
+
+def _started(job: Job) -> dict[str, Any]:
+    """Return how the agent was started and how long that was waited for, where it was heard."""
+    found = starting.of(job)
+    if found is None:
+        return {}
+    return {
+        "started_by": found.way,
+        **({"start_reason": found.reason} if found.reason else {}),
+        **({} if found.waited is None else {"start_waited_seconds": round(found.waited, 3)}),
+    }
 
 
 def verify(key: bytes, data: bytes, signature: bytes) -> bool:

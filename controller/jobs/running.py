@@ -15,6 +15,7 @@ from controller.db import jobs, steps
 from controller.db.engine import transact
 from controller.db.jobs import Job
 from controller.jobs import changes, kinds, lease, locked, silence, states
+from controller.jobs.lifecycle import starting
 from controller.jobs.steps import plan
 from controller.jobs.steps.work import Later, Outcome, Work
 from shared.errors import ShoplaunchError
@@ -213,13 +214,22 @@ def _prepared(connection: sa.Connection, job: Job, rows: Mapping[str, steps.Step
     if not plan.all_over(known, rows, plan.PREPARE):
         over = sum(rows[name].state in steps.OVER for name in known if known[name].part == plan.PREPARE)
         return {"percent": min(over, PREPARED_PERCENT)} if job.state == states.PREPARING else {}
-    if not states.may(job.state, "drop"):
-        return {}
     agent = rows["agent"]
+    if not states.may(job.state, "drop"):
+        return _overtaken(connection, job, agent, now)
     steps.update(connection, job.id, "agent", state=steps.RUNNING, attempts=agent.attempts + 1, started_at=now)
     columns = {**changes.moved(job, "drop"), "step": "agent", "dropped_at": now, "percent": PREPARED_PERCENT}
     waited = now + silence.TICKS * silence.cron_seconds(job) + silence.START_SECONDS
     return columns | {"wake_at": waited}
+
+
+def _overtaken(connection: sa.Connection, job: Job, agent: steps.StepRow, now: float) -> dict[str, Any]:
+    """An agent was at work before step cron was noted: its step began with what it said first."""
+    if job.dropped_at is not None or not job.attempt or job.state not in (states.RESTORING, states.FINISHING):
+        return {}
+    began = min(now, float((job.facts.get(starting.FIRST) or {}).get("at", now)))
+    steps.update(connection, job.id, "agent", attempts=agent.attempts + 1, started_at=began)
+    return {"dropped_at": began}
 
 
 def _failed(

@@ -170,8 +170,8 @@ class Service:
         return [view.service_status(job, rows[job.id], base + self._tokens.for_status(job.id)) for job in many]
 
     def agent_view(self, job: Job) -> dict[str, Any]:
-        """Return {"heard_at", "in_trouble", "stages": [...]} of the job's agent."""
-        return view.agent(job)
+        """Return {"heard_at", "in_trouble", "expected_seconds", "stages": [...]} of the job's agent."""
+        return view.agent(job, self._clock())
 
     def check_agent(self, token: str) -> None:
         """Raise ShoplaunchError `token_invalid` when `token` is no agent's; whether it counts is not looked at."""

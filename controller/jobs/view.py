@@ -10,6 +10,7 @@ from controller.db.jobs import Job
 from controller.db.services import BilledService
 from controller.db.steps import StepRow
 from controller.jobs import states, trouble
+from controller.jobs.lifecycle import starting
 from controller.jobs.steps import plan
 from shared.events import STAGES
 
@@ -47,10 +48,19 @@ def service_status(job: Job, rows: Mapping[str, StepRow], status_url: str) -> di
         "waiting_for": None,
         "ended_at": iso(job.ended_at),
         "parent": job.parent,
+        "start": _start(job),
         "tls": job.facts.get("tls"),
         "tls_reason": job.facts.get("tls_reason"),
         "steps": [_step(rows[name]) for name in plan.of(job.kind) if name in rows],
     }
+
+
+def _start(job: Job) -> dict[str, Any] | None:
+    found = starting.of(job)
+    if found is None:
+        return None
+    waited = None if found.waited is None else round(found.waited, 3)
+    return {"way": found.way, "reason": found.reason, "waited_seconds": waited}
 
 
 def waiting_service(service: BilledService, server: str, noun: str, waiting_for: str | None) -> dict[str, Any]:
@@ -96,9 +106,13 @@ def _step(row: StepRow) -> dict[str, Any]:
     }
 
 
-def agent(job: Job) -> dict[str, Any]:
-    """Return {"heard_at": ISO text or None, "in_trouble": bool, "stages": [{"name", "state", "seconds", ...}]} of the
-    current attempt; in trouble is an agent that tries again by itself."""
+def agent(job: Job, now: float) -> dict[str, Any]:
+    """Return {"heard_at": ISO text or None, "in_trouble": bool, "expected_seconds": number or None, "stages": [{"name",
+    "state", "seconds", ...}]} of the current attempt.
+
+    In trouble is an agent that tries again by itself; one that has not begun is expected in so many seconds, 0 once it
+    was started.
+    """
     stages = []
     for name in STAGES:
         if name in job.progress:
@@ -112,4 +126,10 @@ def agent(job: Job) -> dict[str, Any]:
                     "finished_at": iso(found.get("finished_at")),
                 }
             )
-    return {"heard_at": iso(job.heard_at), "in_trouble": trouble.of(job) is not None, "stages": stages}
+    expected = starting.expected_in(job, now)
+    return {
+        "heard_at": iso(job.heard_at),
+        "in_trouble": trouble.of(job) is not None,
+        "expected_seconds": None if expected is None else round(expected, 1),
+        "stages": stages,
+    }

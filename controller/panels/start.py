@@ -26,6 +26,7 @@ REASONS: Mapping[str, str] = {
     "took_too_long": "it took longer than the time for it",
     "account_closed": "the account may not start programs",
     "home_closed": "the account's home cannot be entered",
+    "unheard": "an agent was started at once, and said nothing",
     "limits": "the account's limits leave no room for another process",
     "failed": "it failed; the controller's log says how",
 }

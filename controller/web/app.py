@@ -28,6 +28,7 @@ from controller.web import (
     ops,
     orders,
     security,
+    starts,
     status,
 )
 from controller.web.parsing import MAX_BODY_BYTES
@@ -52,6 +53,7 @@ def create_app(config: Config, service: Service | None = None) -> Flask:
     csrf.init_app(app)
     errors.init_app(app)
     labels.init_app(app)
+    starts.init_app(app)
     for blueprint in (orders.bp, callbacks.bp, bundles.bp, status.bp, credentials.bp, ops.bp, admin.make_blueprint()):
         app.register_blueprint(blueprint)
     app.add_url_rule("/", "home", _home)

@@ -128,7 +128,7 @@ def duration(seconds: object) -> str:
     """Return seconds as a short text such as `4.2 s` or `3 min 5 s`, an en dash for none."""
     if not isinstance(seconds, (int, float)):
         return "–"
-    if seconds < 10:
+    if seconds < 10 and isinstance(seconds, float):
         return gettext("%(seconds)s s", seconds=number(f"{seconds:.1f}"))
     if seconds < 60:
         return gettext("%(seconds)s s", seconds=number(round(seconds)))

@@ -15,7 +15,7 @@ from controller.web.i18n import gettext
 STATES: dict[str, tuple[Any, str]] = {
     "received": (lazy_gettext("Received"), "idle"),
     "preparing": (lazy_gettext("Preparing"), "busy"),
-    "dropped": (lazy_gettext("Waiting for cron"), "busy"),
+    "dropped": (lazy_gettext("Waiting for the agent"), "busy"),
     "restoring": (lazy_gettext("Restoring"), "busy"),
     "finishing": (lazy_gettext("Finishing"), "busy"),
     "live": (lazy_gettext("Live"), "good"),

@@ -65,7 +65,26 @@ def metrics() -> Response:
         lines.append(f'shoplaunch_orders_without_job{{reason="{reason}"}} {getattr(health, reason)}')
     lines += _gauge("shoplaunch_alarms_undelivered", "Alarms the operator did not get.")
     lines.append(f"shoplaunch_alarms_undelivered {health.alarms}")
+    lines += _starts(health)
     return Response("\n".join(lines) + "\n", content_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+def _starts(health: Health) -> list[str]:
+    """Return how many agents of finished jobs were started by which way, and the seconds they were waited for."""
+    labels = [f'{{way="{one.way}",reason="{one.reason}"}}' for one in health.starts]
+    lines = _counter("shoplaunch_agent_starts_total", "Agents of finished jobs by how they were started, and why so.")
+    lines += [
+        f"shoplaunch_agent_starts_total{label} {one.number}" for label, one in zip(labels, health.starts, strict=True)
+    ]
+    lines += _counter("shoplaunch_agent_start_wait_seconds_total", "From cron line to first report, all of them.")
+    return lines + [
+        f"shoplaunch_agent_start_wait_seconds_total{label} {round(one.waited, 3)}"
+        for label, one in zip(labels, health.starts, strict=True)
+    ]
+
+
+def _counter(name: str, what: str) -> list[str]:
+    return [f"# HELP {name} {what}", f"# TYPE {name} counter"]
 
 
 def _gauge(name: str, what: str) -> list[str]:

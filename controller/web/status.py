@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, g, render_template
 
 from controller.jobs.domains import readable
+from controller.jobs.lifecycle import expectation
 from controller.nouns import word
 from controller.web import labels
 from controller.web.context import service
@@ -30,6 +31,7 @@ def show(token: str) -> str:
         percent=view["percent"],
         milestones=labels.milestones(view["state"], view["percent"], noun),
         noun=noun,
+        left=expectation.left(service().engine, job, service().now()),
         moving=labels.is_moving(view["state"]),
         shop_url=view.get("shop_url") if view["state"] == "live" else None,
     )

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from controller.db import health, jobs, migrate, workers
+from controller.db import health, jobs, migrate, starts, workers
 from controller.db.engine import reading
 from controller.db.services import BilledService
+from controller.db.starts import Counted
 from shared.errors import ShoplaunchError
 
 #: An answer serves everybody who asks within so long.
@@ -43,6 +44,8 @@ class Health:
     order_alarms: int = 0
     #: State -> number of jobs; None where the database did not say.
     jobs: Mapping[str, int] | None = None
+    #: How agents were started.
+    starts: Sequence[Counted] = ()
     error: ShoplaunchError | None = None
 
     @property
@@ -104,6 +107,7 @@ def look(engine: sa.Engine, now: float, loops: Loops) -> Health:
                 job_alarms=job_alarms,
                 order_alarms=order_alarms,
                 jobs=jobs.counts(connection),
+                starts=starts.counted(connection),
                 error=_silent(age) or _hanging(chores_age),
             )
     except ShoplaunchError as error:

@@ -11,6 +11,7 @@ from controller.db import events, proofs
 from controller.db.engine import reading
 from controller.jobs import acks, certificate, later, pull, tls, visits
 from controller.jobs.agent_link import ring
+from controller.jobs.lifecycle import expectation
 from controller.jobs.shop import office_proof, shop_checks
 from controller.jobs.steps.php import chosen
 from controller.jobs.steps.work import Later, Outcome, Work
@@ -43,6 +44,7 @@ def run(work: Work) -> Outcome:
 
     def keep(connection: sa.Connection) -> None:
         proofs.put_certificate(connection, job.id, signed, now)
+        expectation.note(connection, job, now)
 
     note = "; ".join(filter(None, [f"{len(answers)} visits", signed_in, removed]))
     kept = later.of_manifest(manifest, values["admin_folder"])

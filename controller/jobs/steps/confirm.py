@@ -9,6 +9,7 @@ from typing import Any
 from controller.db import jobs
 from controller.db.engine import reading
 from controller.jobs import credentials, tls, values, visits
+from controller.jobs.lifecycle import expectation
 from controller.jobs.private import private_values
 from controller.jobs.shop import office_proof, shop_checks
 from controller.jobs.steps.check import beside_cleaning
@@ -24,7 +25,9 @@ def run(work: Work) -> Outcome:
     """Raises leftovers, check_failed, panel_*; Later while the agent cleans up."""
     look = _front_over_http if work.is_back else LOOKS[work.job.kind]
     seen, removed = beside_cleaning(work, lambda: look(work))
-    return Outcome(note="; ".join(filter(None, [seen, removed])))
+    now = work.tools.clock()
+    note = "; ".join(filter(None, [seen, removed]))
+    return Outcome(note=note, effect=lambda connection: expectation.note(connection, work.job, now))
 
 
 def site_of(work: Work, *, https: bool = False) -> visits.Site:

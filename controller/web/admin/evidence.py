@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from flask_babel import lazy_gettext
 
-from controller.web import labels
+from controller.web import labels, starts
 from controller.web.i18n import duration
 from shared.events import STAGES
 
@@ -45,6 +45,9 @@ NAMES: dict[str, Any] = {
     "shop_url": lazy_gettext("Shop"),
     "sql_bytes": lazy_gettext("Bytes of SQL sent"),
     "stages": lazy_gettext("Time per stage"),
+    "start_reason": lazy_gettext("Left to cron since"),
+    "start_waited_seconds": lazy_gettext("Waited for the agent (seconds)"),
+    "started_by": lazy_gettext("Agent started"),
     "status": lazy_gettext("Status"),
     "tables": lazy_gettext("Tables"),
     "variant": lazy_gettext("Variant"),
@@ -59,6 +62,8 @@ MAX_FACTS = 12
 DIGEST_CHARS = 64
 #: Sections in this order, the others behind them.
 ORDER = ("stages", "probes", "evidence", "bundle", "fingerprints")
+#: Values that are codes.
+_WORDS: Mapping[str, Callable[[str], Any]] = {"started_by": starts.way_label, "start_reason": starts.reason_label}
 _PLAIN = (str, int, float, bool, type(None))
 
 
@@ -74,7 +79,13 @@ def _split(sections: list[dict[str, Any]], values: Mapping[str, Any], within: st
     for key in sorted(values, key=_rank):
         if not _is_plain(values[key]):
             _add_section(sections, key, values[key], within)
-    return [(_name(key), value) for key, value in values.items() if _is_plain(value)]
+    return [(_name(key), _worded(key, value)) for key, value in values.items() if _is_plain(value)]
+
+
+def _worded(key: str, value: Any) -> Any:
+    """Return a code as operators read it, every other value as it is."""
+    words = _WORDS.get(key)
+    return words(value) if words is not None and isinstance(value, str) else value
 
 
 def _rank(key: str) -> int:

@@ -7,6 +7,7 @@ from werkzeug.wrappers import Response
 
 from controller.db.operators import allows
 from controller.jobs import kinds, telling
+from controller.jobs.lifecycle import expectation
 from controller.jobs.states import may
 from controller.web import labels
 from controller.web.admin import evidence, roles, view
@@ -52,6 +53,7 @@ def show(job_id: str) -> str:
     shown = view.of_job(service().service_status(job), service().agent_view(job))
     shown["may_retry"] = shown["may_retry"] and allows(g.role, roles.of_kind(job.kind))
     shown["later_kinds"] = [kind for kind in view.LATER if allows(g.role, roles.of_kind(kind))]
+    shown["left"] = expectation.left(service().engine, job, service().now())
     return page("job.html", "jobs", later=later, ticket=telling.ticket(job), untold=telling.untold(job), **shown)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -10,7 +11,7 @@ from flask_babel import lazy_gettext
 from controller.jobs.kinds import HTTPS_ON, REMOVE, SET_ADMIN_PASSWORD
 from controller.jobs.states import FINISHING, LIVE, PREPARING, may
 from controller.web import labels
-from controller.web.i18n import gettext, language
+from controller.web.i18n import duration, gettext, language
 from shared.errors import advice, is_known
 from shared.job import RESTORE
 
@@ -106,7 +107,7 @@ def of_job(job: Mapping[str, Any], agent: Mapping[str, Any]) -> dict[str, Any]:
         "has_certificate": state == LIVE and job["kind"] == RESTORE,
         "may_begin": state == LIVE and job["kind"] == RESTORE and not job.get("ended_at"),
         "heard_at": agent.get("heard_at"),
-        "waiting_for": _waiting(state),
+        "waiting_for": _waiting(state, agent.get("expected_seconds")),
         "advice": own_advice,
     }
 
@@ -116,9 +117,12 @@ def own_advice(error: Mapping[str, Any]) -> str:
     return advice(error["code"], language()) if is_known(error["code"]) else str(error["advice"])
 
 
-def _waiting(state: str) -> str:
-    if state == "dropped":
-        return gettext("The job lies in the account; cron starts the agent at its next tick.")
+def _waiting(state: str, expected: float | None) -> str:
+    if state == "dropped" and expected == 0:
+        return gettext("The job lies in the account; the agent was started and reports in a moment.")
+    if state == "dropped" and expected is not None:
+        within = duration(math.ceil(expected))
+        return gettext("The job lies in the account; cron starts the agent within %(within)s.", within=within)
     if state == "cancelled":
         return gettext("The account is put back as it was before the order.")
     return ""

@@ -1,4 +1,4 @@
-"""What follows an agent's final event: the visits go on while the agent cleans up, and nothing is ready before it is gone."""
+"""After an agent's final event: the visits go on while it cleans up, and nothing is ready before it is gone."""
 
 import pytest
 

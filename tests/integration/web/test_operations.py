@@ -5,7 +5,7 @@ import re
 import requests
 import sqlalchemy as sa
 
-from controller.db import workers
+from controller.db import starts, workers
 from controller.db.engine import transact
 from tests.integration.controller.world import eventually
 from tests.web_site import Site
@@ -24,6 +24,22 @@ def test_health_readiness_and_numbers(site):
     assert numbers.headers["Content-Type"].startswith("text/plain; version=0.0.4")
     found = dict(re.findall(r'^shoplaunch_jobs\{state="(\w+)"\} (\d+)$', numbers.text, re.M))
     assert {name: int(number) for name, number in found.items() if int(number)} == site.service.count_jobs()
+
+
+def test_numbers_tell_how_agents_were_started_and_how_long_that_was_waited_for(site):
+    about = {"server": "web-1", "bundle": "boutique", "attempt": 1, "worked": None, "at": 1.0}
+    starts_of = [("account", "", 0.25), ("account", "", 0.5), ("cron", "no_answer", 30.0)]
+    for way, reason, waited in starts_of:
+        row = {**about, "job": site.order().id, "way": way, "reason": reason, "waited": waited}
+        transact(site.service.engine, lambda connection, row=row: starts.note(connection, row))
+
+    def told():
+        return requests.get(site.url + "/metrics", timeout=TIMEOUT).text
+
+    eventually(lambda: 'shoplaunch_agent_starts_total{way="account",reason=""} 2' in told())
+    assert 'shoplaunch_agent_starts_total{way="cron",reason="no_answer"} 1' in told()
+    assert 'shoplaunch_agent_start_wait_seconds_total{way="account",reason=""} 0.75' in told()
+    assert "# TYPE shoplaunch_agent_starts_total counter" in told()
 
 
 def test_readiness_ends_when_the_database_lost_its_tables_and_the_process_goes_on():

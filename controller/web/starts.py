@@ -1,0 +1,61 @@
+"""How agents are started, in the words of an operator."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from flask import Flask
+from flask_babel import lazy_gettext
+
+from controller.web.i18n import duration
+
+#: How an agent was started.
+WAYS: dict[str, Any] = {
+    "account": lazy_gettext("At once, as the account"),
+    "ssh": lazy_gettext("At once, by SSH"),
+    "web": lazy_gettext("At once, by the site's PHP"),
+    "cron": lazy_gettext("By cron"),
+}
+#: Why it was cron: code of controller.panels.start.REASONS -> words.
+REASONS: dict[str, Any] = {
+    "not_offered": lazy_gettext("this panel has no way to start anything at once"),
+    "switched_off": lazy_gettext("the server is set to leave the start to cron"),
+    "php_not_the_account": lazy_gettext("PHP does not run as the account"),
+    "functions_disabled": lazy_gettext("PHP may not start programs there"),
+    "refused_by_site": lazy_gettext("the site refused the request, maybe by rules of its own"),
+    "refused_by_firewall": lazy_gettext("a firewall before the sites refused the request"),
+    "redirected": lazy_gettext("the site sends everybody somewhere else"),
+    "not_written": lazy_gettext("the starter could not be written into the document root"),
+    "overtaken": lazy_gettext("the agent had been started before it was asked for"),
+    "no_answer": lazy_gettext("the site did not answer yet"),
+    "wrong_answer": lazy_gettext("something else than the starter answered"),
+    "vanished": lazy_gettext("the starter was gone before it was asked"),
+    "took_too_long": lazy_gettext("it took longer than the time for it"),
+    "account_closed": lazy_gettext("the account may not start programs"),
+    "home_closed": lazy_gettext("the account's home cannot be entered"),
+    "limits": lazy_gettext("the account's limits leave no room for another process"),
+    "unheard": lazy_gettext("an agent was started at once, and said nothing"),
+    "failed": lazy_gettext("it failed; the controller's log says how"),
+}
+
+
+def way_label(way: str) -> Any:
+    """Return how an agent was started; an unknown way keeps its own name."""
+    return WAYS.get(way, way)
+
+
+def reason_label(reason: str) -> Any:
+    """Return why an agent was left to cron; an unknown reason keeps its own name."""
+    return REASONS.get(reason, reason)
+
+
+def rounded_duration(seconds: float) -> str:
+    """Return an estimate as text: nobody knows it to a tenth of a second."""
+    return duration(math.ceil(seconds) if seconds < 10 else math.ceil(seconds / 5) * 5)
+
+
+def init_app(app: Flask) -> None:
+    """Offer the names to templates."""
+    app.jinja_env.filters["rounded_duration"] = rounded_duration
+    app.jinja_env.globals.update(start_way_label=way_label, start_reason_label=reason_label)
