@@ -14,6 +14,14 @@ VICTIMS = ("group", "parent", "helper")
 SERVICE = "4711"
 
 
+@pytest.fixture(autouse=True)
+def by_cron_alone(whole):
+    """Nothing is started at once."""
+    whole.world.run("server", "set", SERVER, "--start", "cron")
+    yield
+    whole.world.run("server", "set", SERVER, "--start", "auto")
+
+
 def ancestors(pid):
     """Return the names of the processes `pid` descends from."""
     names = []
