@@ -16,7 +16,8 @@ from controller.db.engine import reading
 from controller.db.operators import ADMINISTER, ROLES, Operator
 from shared.errors import ShoplaunchError
 
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}\Z")
+NAME_CHARS = 64
+NAME = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._@-]{{0,{NAME_CHARS - 1}}}\Z")
 MIN_PASSWORD_CHARS = 10
 #: In the audit log these are others than operators.
 OTHERS = ("client", "command")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain, repeat
 from typing import Any
 
 #: Rows shown per section on a terminal; JSON has all of them.
@@ -120,7 +121,12 @@ def _rewriting(value: Mapping[str, Any]) -> list[Section]:
     for one in value.get("left", []):
         places.setdefault(one["reason"], []).append(one["place"])
     left = [(reason, f"{len(found)} places: {_first(found)}") for reason, found in sorted(places.items())]
-    notes = [(one["place"], one["what"]) for one in value.get("notes", [])]
+    # A note may list lines of a file: a row for each
+    notes = [
+        (one["place"] if first else "", line)
+        for one in value.get("notes", [])
+        for first, line in zip(chain([True], repeat(False)), one["what"].split("\n"), strict=False)
+    ]
     return [Section("Rewritten", forms), Section("Seen and left", left), Section("Notes on files", notes)]
 
 

@@ -114,7 +114,11 @@ class OwnBlock:
         if not block:
             return [_WAS_MISSING] if self.is_needed else []
         lost = self._lost(block)
-        return [f"{_LEFT_OUT}: {'; '.join(lost[:_SHOWN])}{' …' if len(lost) > _SHOWN else ''}"] if lost else []
+        if not lost:
+            return []
+        # Rules are long, and have blanks and semicolons of their own
+        more = [f"… and {len(lost) - _SHOWN} more"] if len(lost) > _SHOWN else []
+        return ["\n".join([f"{_LEFT_OUT}:", *lost[:_SHOWN], *more])]
 
     def _lost(self, block: bytes) -> list[str]:
         """Return the directives of a template's own `block` that no version of PrestaShop writes."""

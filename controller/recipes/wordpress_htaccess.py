@@ -68,8 +68,11 @@ class OwnBlock:
         said = _WAS_ELSEWHERE if any(_folders(one.group()) for one in blocks) else _WAS_MISSING
         own = {_shape(line) for line in _directives(self.text())}
         lost = [line for one in blocks for line in _directives(one.group()) if _shape(line) not in own]
-        shown = "; ".join(line.decode("utf-8", "replace") for line in lost[:_SHOWN])
-        return [said, *([f"{_LEFT_OUT}: {shown}{' …' if len(lost) > _SHOWN else ''}"] if lost else [])]
+        if not lost:
+            return [said]
+        shown = [line.decode("utf-8", "replace") for line in lost[:_SHOWN]]
+        more = [f"… and {len(lost) - _SHOWN} more"] if len(lost) > _SHOWN else []
+        return [said, "\n".join([f"{_LEFT_OUT}:", *shown, *more])]
 
     def _does(self, blocks: list[re.Match[bytes]]) -> bool:
         """Tell whether `blocks` lead the addresses to the site's own folder."""

@@ -2,6 +2,7 @@
 
 import pytest
 
+from controller.bundles import summary
 from controller.bundles.summary import Section
 from controller.cli import pack_report, tables
 
@@ -49,3 +50,10 @@ def test_how_a_section_begins_is_one_line_cut_between_words(width, capsys):
         assert len(line) <= (width or 120)
         shown = line.split(f" {len(section.rows)} ")[1].split()
         assert {word.rstrip(";") for word in shown} - {"…"} <= {word.rstrip(";") for word in known}
+
+
+def test_lines_of_a_file_that_a_note_lists_have_a_row_each():
+    rules = ["RewriteRule ^a$ /b [R=301,L]", "RewriteRule ^c$ /d;e [L]"]
+    notes = [{"place": ".htaccess", "what": "\n".join(["left out:", *rules])}, {"place": "x.php", "what": "kept"}]
+    (section,) = [one for one in summary._rewriting({"notes": notes}) if one.title == "Notes on files"]
+    assert section.rows == [(".htaccess", "left out:"), ("", rules[0]), ("", rules[1]), ("x.php", "kept")]

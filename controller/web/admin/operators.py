@@ -102,7 +102,8 @@ def ask_operator() -> Response:
 
 def add_operator() -> Response:
     """Add the operator and show the password this once."""
-    user, role = request.form.get("user", "").strip()[:64], request.form.get("role", "")
+    # What is too long is refused, and not somebody else's name
+    user, role = request.form.get("user", "").strip()[: operators.NAME_CHARS + 1], request.form.get("role", "")
     problem, status = asking.own_password_problem()
     if problem:
         return _add_form(problem, status)

@@ -67,6 +67,8 @@ def test_an_operator_is_added_and_signs_in_with_the_password_shown_once(people, 
         ({"user": "no spaces", "role": "look"}, 422, "Names are letters"),
         ({"user": "sara", "role": "everything"}, 422, "Names are letters"),
         ({"user": "", "role": "look"}, 422, "Names are letters"),
+        # Not somebody whose name is its beginning
+        ({"user": "x" * 65, "role": "look"}, 422, "Names are letters"),
     ],
 )
 def test_a_form_that_is_wrong_comes_back_with_the_reason(people, browser, form, status, words):

@@ -114,4 +114,4 @@ def test_lines_of_other_versions_are_no_loss_and_lines_of_others_are_told(versio
     (told,) = block(other, ON).warnings(
         old.replace(b"RewriteEngine on\n", b"RewriteEngine on\nRewriteRule ^x$ /y [R]\n")
     )
-    assert told.endswith("left out: RewriteRule ^x$ /y [R]")
+    assert told.endswith("left out:\nRewriteRule ^x$ /y [R]")

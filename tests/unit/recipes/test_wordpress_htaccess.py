@@ -82,7 +82,7 @@ def test_a_block_for_another_folder_is_written_anew_in_its_place(named, base_uri
     content = OWNERS + b"\n" + old + b"\n\n" + end
     assert made.put_into(content) == OWNERS + b"\n" + made.text() + b"\n\n" + end
     said, lost = made.warnings(content)
-    assert said.startswith(ELSEWHERE) and lost.endswith("left out: RewriteRule ^a$ /b [L]")
+    assert said.startswith(ELSEWHERE) and lost.endswith("left out:\nRewriteRule ^a$ /b [L]")
 
 
 @pytest.mark.parametrize("line", [b"RewriteBase /tea/", b"RewriteRule . /tea/index.php [L]"])
