@@ -59,6 +59,27 @@ def test_nothing_in_the_addons_pages_keeps_anybody_out(held, told, language):
         assert found == [], "\n".join(found)
 
 
+@pytest.mark.parametrize("language", ["english", "farsi"])
+def test_nothing_in_the_administrators_page_keeps_anybody_out(watched, told, language):
+    page = "/admin/addonmodules.php?module=shoplaunch"
+    with chrome() as driver:
+        driver.get(watched.login_url(page, adminid=1, Language=language))
+        found = [f"empty: {said}" for said in barriers(driver, ".shoplaunch-admin")]
+        error = {"code": "privileges_missing", "message": "the user has none", "advice": "see the catalogue"}
+        for number, state in enumerate(("failed", "live", "restoring")):
+            _order, service = watched.order(domain=f"shop{number}.of-a-long-name-that-has-to-break.example.com")
+            told.answer(202, {"state": state, "percent": 31, "step": "privileges", "id": f"ab12cd3{number}",
+                              "error": error if state == "failed" else None})  # fmt: skip
+            watched.create(service)
+        told.answer(503, {})
+        _order, service = watched.order(domain="waits.example.com")
+        watched.create(service)
+        driver.get(watched.url + page)
+        says(driver, "waits.example.com")
+        found += [f"shops: {said}" for said in barriers(driver, ".shoplaunch-admin")]
+    assert found == [], "\n".join(found)
+
+
 def test_a_controller_that_goes_down_leaves_the_page_as_it_was(held, told):
     whmcs, client, service = held
     with chrome(**PHONE) as driver:
