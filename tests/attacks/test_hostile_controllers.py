@@ -90,3 +90,27 @@ def test_a_field_of_any_length_keeps_no_order(watched, told, letter):  # noqa: F
     assert len(told.requests[0][3]["folder"]) <= 200
     # Kept whole with the options that were paid for
     assert set(json.loads(watched.shop(service)["configoptions"])) == {"configoptions", "folder"}
+
+
+@attack("A controller neither takes nor refuses the orders of hundreds of services for good",
+        "all others still go out, each service's in their order")  # fmt: skip
+def test_events_that_wait_keep_no_others_waiting(watched, told):  # noqa: F811
+    watched.query(
+        "INSERT INTO mod_shoplaunch_queue (event_id, service_id, kind, body, due_at) "
+        "SELECT CONCAT('stuck-', seq), seq, 'accepted', '{}', UNIX_TIMESTAMP() + 3600 FROM seq_1_to_600"
+    )
+    order, service = watched.order()
+    watched.create(service)
+    watched.accept(order)
+    assert told.told() == ["module_created", "accepted"]
+    # What comes after one that waits for its next try waits for it
+    told.answer(503, "{}")
+    order, service = watched.order()
+    watched.create(service)
+    told.answer(202, {"state": "received", "percent": 0})
+    watched.accept(order)
+    assert told.told()[2:] == ["module_created"]
+    watched.due_now()
+    watched.query("DELETE FROM mod_shoplaunch_queue WHERE event_id LIKE 'stuck-%%'")
+    watched.cron()
+    assert told.told()[3:] == ["module_created", "accepted"]

@@ -49,12 +49,15 @@ final class Queue
     public static function due(): array
     {
         $first = [];
-        $rows = Capsule::table(Schema::QUEUE)->where('state', 'waiting')->orderBy('id')->limit(500)->get();
+        // Those that wait for a later try are not among them: any number of these would hide the others
+        $rows = Capsule::table(Schema::QUEUE)->where('state', 'waiting')->where('due_at', '<=', time())
+            ->orderBy('id')->limit(500)->get();
         foreach ($rows as $row) {
             $first[(int) $row->service_id] = $first[(int) $row->service_id] ?? $row;
         }
         return array_filter($first, static function (\stdClass $row): bool {
-            return (int) $row->due_at <= time();
+            return !Capsule::table(Schema::QUEUE)->where('service_id', $row->service_id)->where('state', 'waiting')
+                ->where('id', '<', $row->id)->exists();
         });
     }
 
