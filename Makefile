@@ -1,5 +1,5 @@
 # The project's commands. `demo`, `test` and `bench` install what they need (as root, on Debian or Ubuntu).
-.PHONY: help demo test test-nightly mutants attacks lint bench clean
+.PHONY: help demo test test-nightly mutants attacks pages lint bench clean
 .DEFAULT_GOAL := help
 
 # Most of the time is waiting, for servers, browsers and cron: four processes share the tests
@@ -13,6 +13,7 @@ help:
 	@echo "make test-nightly    also the long tests"
 	@echo "make mutants         takes each protection away in a copy and expects failing tests; MUTANTS=NAMES only these"
 	@echo "make attacks         writes the table of attacks anew (tests/attacks/ATTACKS.md)"
+	@echo "make pages           writes the pages anew that are made: error codes, faults, attacks"
 	@echo "make lint            linters, types and import rules alone"
 	@echo "make bench           speed, measured side by side; BUNDLE=F measures your own bundle"
 	@echo "make clean           removes the demo (accounts, databases, processes, files) and everything built here"
@@ -40,6 +41,11 @@ mutants:
 attacks:
 	@packaging/bootstrap.sh test
 	.venv/bin/python -m tests.attacks.catalogue
+
+# Error codes, faults, attacks: from what they are about
+pages:
+	@packaging/bootstrap.sh test
+	.venv/bin/python -m tests.pages
 
 # What recipes begin as is as clean as they have to be
 SKELETON = controller/recipes/skeleton.py.txt

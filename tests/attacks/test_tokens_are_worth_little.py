@@ -15,7 +15,7 @@ from tests.integration.controller.world import EVIDENCE
 
 HOUR = 3600.0
 DAY = 24 * HOUR
-#: As the README names them.
+#: As OPERATING.md names them.
 KEPT = 300
 TOKEN_DAYS = 7
 #: The widest characters there are: twelve bytes each where they are kept.

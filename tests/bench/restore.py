@@ -24,7 +24,7 @@ from tests.interpreters import as_numbers, interpreters
 
 #: How much is read ahead, and so how much memory is taken, depends on chance.
 LOOKS = 5
-#: Between these lines of README.md the tables stand.
+#: Between these lines of tests/bench/README.md the tables stand.
 BEGIN, END = "<!-- measured by make bench -->\n", "<!-- end of what was measured -->\n"
 
 

@@ -1,4 +1,4 @@
-"""Commands that people are told to run exist: those of the README and those in the advice to error codes."""
+"""Commands that people are told to run exist: those of the pages and those in the advice to error codes."""
 
 import re
 import shlex
@@ -10,7 +10,26 @@ from controller.cli import main
 from shared.errors import CODES
 from tests.command_tree import commands_of
 
-README = (Path(__file__).resolve().parents[2] / "README.md").read_text("utf-8")
+PROJECT = Path(__file__).resolve().parents[2]
+#: Written for people; the changelog and the generated ones tell of commands elsewhere, or as they were.
+PAGES = (
+    "README.md",
+    "CONTRIBUTING.md",
+    "SECURITY.md",
+    "agent/README.md",
+    "controller/OPERATING.md",
+    "controller/README.md",
+    "controller/bundles/README.md",
+    "controller/panels/README.md",
+    "controller/recipes/README.md",
+    "packaging/README.md",
+    "packaging/whmcs/README.md",
+    "shared/README.md",
+    "tests/README.md",
+    "tests/bench/README.md",
+    "tests/corpus/README.md",
+)
+TOLD = "\n".join((PROJECT / page).read_text("utf-8") for page in PAGES)
 
 
 def command_of(words):
@@ -78,37 +97,37 @@ def test_persian_advice_marks_the_commands_the_english_does(code):
     assert found == [] and not re.search(r"shoplaunch [a-z]", unmarked), unmarked
 
 
-def readme_commands():
-    """Return every command line of the README that begins with `shoplaunch`, continued lines joined."""
-    blocks = re.findall(r"^```\n(.*?)^```", README, re.S | re.M)
+def told_commands():
+    """Return every command line of the pages that begins with `shoplaunch`, continued lines joined."""
+    blocks = re.findall(r"^```\n(.*?)^```", TOLD, re.S | re.M)
     lines = "\n".join(blocks).replace("\\\n", " ").splitlines()
     lines = [line for line in lines if re.match(r"(SHOPLAUNCH_\S+ )?shoplaunch ", line)]
-    told = in_backticks(re.sub(r"^```.*?^```", "", README, flags=re.S | re.M))
+    told = in_backticks(re.sub(r"^```.*?^```", "", TOLD, flags=re.S | re.M))
     lines += [text for text in told if text.startswith("shoplaunch ")]
-    return lines + re.findall(r"`((?:skeleton|bundle|key|server) [a-z]+[^`|]*)`", README)
+    return lines + re.findall(r"`((?:skeleton|bundle|key|server) [a-z]+[^`|]*)`", TOLD)
 
 
-def test_the_readme_tells_some_commands():
-    assert len(readme_commands()) > 15
+def test_the_pages_tell_some_commands():
+    assert len(told_commands()) > 15
 
 
-@pytest.mark.parametrize("line", readme_commands())
-def test_commands_of_the_readme_exist(line):
+@pytest.mark.parametrize("line", told_commands())
+def test_commands_of_the_pages_exist(line):
     check(line)
 
 
 def told_targets():
-    """Return every target of `make` that the README tells, in its text or its blocks."""
-    told = in_backticks(re.sub(r"^```.*?^```", "", README, flags=re.S | re.M))
-    told += re.findall(r"^```\n(.*?)^```", README, re.S | re.M)
+    """Return every target of `make` that the pages tell, in its text or its blocks."""
+    told = in_backticks(re.sub(r"^```.*?^```", "", TOLD, flags=re.S | re.M))
+    told += re.findall(r"^```\n(.*?)^```", TOLD, re.S | re.M)
     return sorted({target for text in told for target in re.findall(r"(?:^|\s)make ([a-z-]+)", text)})
 
 
-def test_the_readme_tells_how_to_see_and_how_to_test_it():
+def test_the_pages_tell_how_to_see_and_how_to_test_it():
     assert {"demo", "test", "clean", "bench"} <= set(told_targets())
 
 
 @pytest.mark.parametrize("target", told_targets())
-def test_make_targets_of_the_readme_exist(target):
-    makefile = (Path(__file__).resolve().parents[2] / "Makefile").read_text("utf-8")
+def test_make_targets_of_the_pages_exist(target):
+    makefile = (PROJECT / "Makefile").read_text("utf-8")
     assert re.search(rf"^{target}:", makefile, re.M)

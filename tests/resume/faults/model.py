@@ -17,7 +17,7 @@ WHO = ("nobody", "group", "parent", "helper")
 class Fault:
     """One fault; `world` is a tests.resume.faults.account.World. Nothing happens in what a fault leaves out.
 
-    `name`, `how` it is brought about and `what` then happens make its row of the README's table.
+    `name`, `how` it is brought about and `what` then happens make its row of FAULTS.md.
     """
 
     name = how = what = ""

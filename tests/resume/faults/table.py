@@ -1,4 +1,4 @@
-"""All faults, and the table of them in the README."""
+"""All faults, and the table of them in FAULTS.md."""
 
 from tests.resume.faults import clocks, databases, disks, processes, reports, trees
 from tests.resume.faults.model import MOMENTS
@@ -102,7 +102,7 @@ HEAD = ("| fault | when | how it is brought about | what happens | shown by |", 
 
 
 def rows():
-    """Return the lines of the README's table."""
+    """Return the lines of the table."""
     found = list(HEAD)
     for fault in FAULTS:
         when = "everywhere" if fault.moments == MOMENTS else ", ".join(fault.moments)

@@ -1,0 +1,68 @@
+"""The pages that are made from what they are about; `python -m tests.pages` writes them."""
+
+from pathlib import Path
+
+from shared.errors import CODES
+from tests.attacks import catalogue
+from tests.resume.faults.model import all_cases, pairwise, usual_cases
+from tests.resume.faults.table import FAULTS, rows
+
+PROJECT = Path(__file__).resolve().parent.parent
+COMMAND = "make pages"
+_ERRORS = f"""\
+# Every error code, and what to do
+
+Written by `{COMMAND}` from `error_codes.json`, which has each advice in Persian, too. The command line, the operator's
+pages and WHMCS show the advice beside the error; `shoplaunch errors CODE --language fa` shows one in Persian. What says
+"yes" is tried again by itself first.
+
+| code | tried again | what to do |
+|---|---|---|
+"""
+_FAULTS = f"""\
+# Faults: what happens to an agent, and what comes of it
+
+Written by `{COMMAND}` from the tests of `tests/resume/`. Each fault comes while the agent is held at a stage:
+preflight, in the middle of a shard of files or of a chunk of rows, before an index is made, configure, prove, switch,
+report, cleanup. Meanwhile nobody, the whole process group, the parent or the helper is killed with SIGKILL; tables were
+InnoDB's and MyISAM's in the template. Then ticks come, and the shop has to be that of an undisturbed restore: every
+file with mode and time, every table's checksum, rows and indexes, each chunk once, the crontab, the home.
+
+"""
+
+
+def errors():
+    """Return the text of shared/ERRORS.md."""
+    lines = []
+    for code, entry in CODES.items():
+        advice = entry["advice"]["en"].replace("|", "\\|")
+        lines.append(f"| `{code}` | {'yes' if entry['retryable'] else 'no'} | {advice} |")
+    return _ERRORS + "\n".join(lines) + "\n"
+
+
+def faults():
+    """Return the text of tests/resume/FAULTS.md."""
+    everything, usual = all_cases(FAULTS), pairwise(usual_cases(FAULTS))
+    pairs = [{(case.fault.name, case.moment) for case in cases} for cases in (everything, usual)]
+    left = len(pairs[0] - pairs[1])
+    said = (
+        f"`make test TESTS=tests/resume/faults` runs {len(usual)} of the {len(everything)} crossings: every pair of\n"
+        f"two of these comes once, but for {left} of the {len(pairs[0])} pairs of a fault and a moment, which with\n"
+        "all the rest are for `make test-nightly`. Where files cannot be mounted as disks, what needs one is\n"
+        "skipped.\n\n"
+    )
+    return _FAULTS + said + "\n".join(rows()) + "\n"
+
+
+#: Path from the project -> what makes its text.
+PAGES = {
+    "shared/ERRORS.md": errors,
+    "tests/resume/FAULTS.md": faults,
+    "tests/attacks/ATTACKS.md": catalogue.page,
+}
+
+
+if __name__ == "__main__":
+    for path, text in PAGES.items():
+        (PROJECT / path).write_text(text(), "utf-8")
+        print(f"{path} is written.")
