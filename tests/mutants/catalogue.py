@@ -40,7 +40,7 @@ def mutated(mutant, root=PROJECT):
     Lines may have moved since it was made, but must be there as they were, and once. Raises DoesNotApply.
     """
     found = {}
-    for path, before, after in _hunks(mutant.patch.read_text("utf-8")):
+    for path, before, after in hunks(mutant.patch.read_text("utf-8")):
         file = Path(root, path)
         if path not in found and not file.is_file():
             raise DoesNotApply(f"{mutant.name}: there is no {path}")
@@ -53,7 +53,7 @@ def mutated(mutant, root=PROJECT):
     return found
 
 
-def _hunks(patch):
+def hunks(patch):
     """Yield (path, the lines as they were, the lines as they become) of each hunk."""
     path, before, after = "", [], []
     for line in [*patch.splitlines(), "@@"]:
