@@ -7,6 +7,7 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from controller.panels.local.stack import free_port
+from tests.support.answers import send_answer
 
 
 class _UnixServer(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
@@ -65,13 +66,7 @@ class Controller:
             self.tokens.append(handler.headers["Authorization"])
             self.events.append((status, event))
             self.changed.notify_all()
-        body = json.dumps({"attempt": event["attempt"]}).encode()
-        handler.send_response(status)
-        for name, value in headers.items():
-            handler.send_header(name, value)
-        handler.send_header("Content-Length", str(len(body)))
-        handler.end_headers()
-        handler.wfile.write(body)
+        send_answer(handler, status, headers, json.dumps({"attempt": event["attempt"]}).encode())
 
     def accepted(self, *names):
         """Return the accepted events, of these names when there are any."""

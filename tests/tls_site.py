@@ -12,6 +12,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from tests.support.answers import send_answer
+
 DAY = datetime.timedelta(days=1)
 #: Headers a proxy hands on.
 PASSED = ("content-type", "location", "set-cookie", "retry-after")
@@ -85,13 +87,7 @@ class TlsSite:
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self):
                 outer.requests.append((self.path, self.headers["Host"]))
-                status, headers, body = outer.pages.get(self.path, (404, {}, b"nothing here"))
-                self.send_response(status)
-                for name, value in headers.items():
-                    self.send_header(name, value)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
+                send_answer(self, *outer.pages.get(self.path, (404, {}, b"nothing here")))
 
             def log_message(self, *arguments):
                 pass

@@ -90,6 +90,12 @@ class Site:
         """Return what the server wrote."""
         return (self.home / "gunicorn.log").read_text()
 
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+
     def stop(self):
         """End the server; nothing is left of the installation."""
         if self._server is not None:

@@ -34,11 +34,8 @@ def running(world, monkeypatch):
 @pytest.fixture(scope="module")
 def site():
     """A controller behind gunicorn (tests.web_site.Site)."""
-    running = Site()
-    try:
+    with Site() as running:
         yield running.start()
-    finally:
-        running.stop()
 
 
 @pytest.fixture(scope="module")

@@ -28,9 +28,8 @@ SERVE = [str(Path(sys.executable).parent / "shoplaunch"), "serve", "--no-worker"
 
 @pytest.fixture
 def site():
-    made = Site()
-    yield made
-    made.stop()
+    with Site() as made:
+        yield made
 
 
 class Serve:

@@ -14,10 +14,9 @@ from tests.web_site import Site
 
 @pytest.fixture
 def house():
-    made = Site()
-    (made.home / "bundles" / "boutique.bundle").write_bytes(b"b")
-    yield made
-    made.stop()
+    with Site() as made:
+        (made.home / "bundles" / "boutique.bundle").write_bytes(b"b")
+        yield made
 
 
 def command(house, *words, code=0, answer=None):

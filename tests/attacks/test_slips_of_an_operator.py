@@ -35,9 +35,8 @@ KILLED = {
 
 @pytest.fixture(scope="module")
 def house():
-    made = Site()
-    yield made
-    made.stop()
+    with Site() as made:
+        yield made
 
 
 @pytest.fixture

@@ -8,8 +8,5 @@ from tests.web_site import Site
 @pytest.fixture(scope="module")
 def site():
     """A controller behind gunicorn (tests.web_site.Site)."""
-    running = Site()
-    try:
+    with Site() as running:
         yield running.start()
-    finally:
-        running.stop()

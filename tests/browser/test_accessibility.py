@@ -41,11 +41,8 @@ _STATUS = "return performance.getEntriesByType('navigation')[0].responseStatus"
 @pytest.fixture(scope="module")
 def empty_site():
     """A controller that has nothing to show yet."""
-    running = Site()
-    try:
+    with Site() as running:
         yield running.start()
-    finally:
-        running.stop()
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,8 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qsl
 
+from tests.support.answers import send_answer
+
 
 class ShopSite:
     """`pages` maps a path to (status, headers, body); what is not there is a 404. `posts` maps a path to a function
@@ -23,22 +25,14 @@ class ShopSite:
                 cookie, answer = outer.inside.get(self.path, (None, None))
                 if cookie is None or cookie not in (self.headers.get("Cookie") or ""):
                     answer = outer.pages.get(self.path, (404, {}, b"nothing here"))
-                self._answer(*answer)
+                send_answer(self, *answer)
 
             def do_POST(self):
                 outer.requests.append((self.path, self.headers["Host"], self.headers.get("Cookie")))
                 form = dict(
                     parse_qsl(self.rfile.read(int(self.headers["Content-Length"])).decode(), keep_blank_values=True)
                 )
-                self._answer(*outer.posts[self.path](form, self.headers.get("Cookie") or ""))
-
-            def _answer(self, status, headers, body):
-                self.send_response(status)
-                for name, value in headers.items():
-                    self.send_header(name, value)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
+                send_answer(self, *outer.posts[self.path](form, self.headers.get("Cookie") or ""))
 
             def log_message(self, *arguments):
                 pass

@@ -17,13 +17,10 @@ PRODUCTS = "3 = boutique\r\n5=boutique\r\n"
 @pytest.fixture(scope="session")
 def site():
     """A running controller that knows WHMCS's server by its host name."""
-    made = Site()
     server = Server("web1", "local", url="https://web1.example.net:2087")
-    transact(made.service.engine, lambda connection: servers.add(connection, server, time.time()))
-    try:
+    with Site() as made:
+        transact(made.service.engine, lambda connection: servers.add(connection, server, time.time()))
         yield made.start()
-    finally:
-        made.stop()
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from contextlib import closing
 
 import pytest
 
-from controller.bundles.agent_build import build_agent
 from tests.agent_box import Box, killing_agent
 from tests.controller_stub import Controller
 from tests.handmade import Handmade
@@ -75,13 +74,6 @@ def undisturbed(server, bundle, keys, agent, **job):
         shop.drop(**job)
         assert shop.run() == 0, controller.events[-1]
         return shop.picture()
-
-
-@pytest.fixture(scope="session")
-def agent(keys, tmp_path_factory):
-    path = tmp_path_factory.mktemp("agent") / "agent.pyz"
-    build_agent(path, [keys.public])
-    return path
 
 
 @pytest.fixture(scope="session")

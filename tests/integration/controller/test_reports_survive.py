@@ -20,11 +20,8 @@ WAIT_SECONDS = 120
 
 @pytest.fixture
 def site():
-    made = Site()
-    try:
+    with Site() as made:
         yield made.start()
-    finally:
-        made.stop()
 
 
 def test_every_report_that_was_answered_is_there_after_the_controller_was_killed(site):

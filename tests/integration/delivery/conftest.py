@@ -1,5 +1,8 @@
 """A cPanel server, panels that work on it, and the real launcher and agent."""
 
+import shutil
+from pathlib import Path
+
 import pytest
 
 from controller.bundles.agent_build import build_agent, launcher
@@ -53,6 +56,21 @@ def account_of():
         return Account(hosting.user, hosting.home, hosting.document_root_path, hosting.domain)
 
     return make
+
+
+@pytest.fixture(scope="module")
+def account(server, account_of):
+    """One account for all tests; making one takes its time."""
+    return account_of(server.add_account())
+
+
+@pytest.fixture
+def folder(account):
+    """The account's folder, which is not there yet."""
+    path = Path(account.home) / ".shoplaunch"
+    shutil.rmtree(path, ignore_errors=True)
+    yield path
+    shutil.rmtree(path, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

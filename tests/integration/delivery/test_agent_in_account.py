@@ -3,11 +3,9 @@
 import contextlib
 import os
 import pwd
-import shutil
 import stat
 import subprocess
 import threading
-from pathlib import Path
 
 import pytest
 
@@ -19,21 +17,6 @@ from shared.job import cron_line
 
 pytestmark = pytest.mark.root
 CHANGES = ("Fileman::save_file_content", "Fileman::mkdir", "Fileman::fileop")
-
-
-@pytest.fixture(scope="module")
-def account(server, account_of):
-    """One account for all tests; making one takes its time."""
-    return account_of(server.add_account())
-
-
-@pytest.fixture
-def folder(account):
-    """The account's folder, which is not there yet."""
-    path = Path(account.home) / ".shoplaunch"
-    shutil.rmtree(path, ignore_errors=True)
-    yield path
-    shutil.rmtree(path, ignore_errors=True)
 
 
 def mode_of(path):

@@ -1,8 +1,5 @@
 """Bytes that changed in an account of a cPanel server, their size and stamp the same: seen, and put anew."""
 
-import shutil
-from pathlib import Path
-
 import pytest
 
 from controller.armour import armoured
@@ -14,21 +11,6 @@ from .test_agent_in_account import start
 pytestmark = pytest.mark.root
 JOB_FILE = b"signed.by-the-controller"
 LINE = cron_line("abcdef123456")
-
-
-@pytest.fixture(scope="module")
-def account(server, account_of):
-    """One account for all tests; making one takes its time."""
-    return account_of(server.add_account())
-
-
-@pytest.fixture
-def folder(account):
-    """The account's folder, which is not there yet."""
-    path = Path(account.home) / ".shoplaunch"
-    shutil.rmtree(path, ignore_errors=True)
-    yield path
-    shutil.rmtree(path, ignore_errors=True)
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import pytest
 
-from controller.bundles.agent_build import build_agent
 from controller.bundles.reading import open_bundle
 from tests.agent_box import Box
 from tests.mariadb import stop_private
@@ -18,14 +17,6 @@ def mysql_server():
     server = start_private()
     yield server
     stop_private(server)
-
-
-@pytest.fixture(scope="session")
-def agent(tmp_path_factory, keys):
-    """The real agent's archive."""
-    path = tmp_path_factory.mktemp("agent") / "agent.pyz"
-    build_agent(path, [keys.public])
-    return path
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ from contextlib import closing
 
 import pytest
 
-from controller.bundles.agent_build import build_agent
 from tests.agent_box import killing_agent
 from tests.bulk import Bulk
 from tests.handmade import Handmade
@@ -54,13 +53,6 @@ class Account(Shop):
     def command(self, *arguments, python=None):
         command = super().command(*arguments, python=python)
         return self._machine.command(command) if self._machine else command
-
-
-@pytest.fixture(scope="session")
-def agent(keys, tmp_path_factory):
-    path = tmp_path_factory.mktemp("agent") / "agent.pyz"
-    build_agent(path, [keys.public])
-    return path
 
 
 @pytest.fixture(scope="session")

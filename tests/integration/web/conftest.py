@@ -8,11 +8,8 @@ from tests.web_site import Site
 @pytest.fixture(scope="session")
 def site():
     """A controller behind gunicorn (tests.web_site.Site)."""
-    running = Site()
-    try:
+    with Site() as running:
         yield running.start()
-    finally:
-        running.stop()
 
 
 @pytest.fixture(autouse=True)

@@ -43,25 +43,21 @@ def test_numbers_tell_how_agents_were_started_and_how_long_that_was_waited_for(s
 
 
 def test_readiness_ends_when_the_database_lost_its_tables_and_the_process_goes_on():
-    lost = Site().start()
-    try:
+    with Site() as lost:
+        lost.start()
         with lost.service.engine.begin() as connection:
             connection.execute(sa.text("DROP TABLE alembic_version"))
         answer = requests.get(lost.url + "/readyz", timeout=TIMEOUT)
         assert (answer.status_code, answer.json()["code"]) == (503, "not_initialised")
         assert requests.get(lost.url + "/healthz", timeout=TIMEOUT).status_code == 200
-    finally:
-        lost.stop()
 
 
 def test_strangers_learn_nothing_of_the_database_from_readiness():
-    broken = Site().start()
-    try:
+    with Site() as broken:
+        broken.start()
         with broken.service.engine.begin() as connection:
             connection.execute(sa.text("DROP TABLE workers"))
         answer = requests.get(broken.url + "/readyz", timeout=TIMEOUT)
         assert (answer.status_code, answer.json()["code"]) == (503, "database_busy")
         assert answer.json()["message"] == "the controller's database does not answer"
         assert "workers" not in answer.text
-    finally:
-        broken.stop()

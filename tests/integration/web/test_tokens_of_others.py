@@ -36,11 +36,8 @@ KINDS = [("failed", {"error": ERROR}), ("cleaned", {}), ("started", {}), ("stage
 @pytest.fixture(scope="module")
 def site():
     """A controller of its own: it knows as many bundles as jobs."""
-    running = Site()
-    try:
+    with Site() as running:
         yield running
-    finally:
-        running.stop()
 
 
 @pytest.fixture(scope="module")
