@@ -25,6 +25,7 @@ WHEELS = PROJECT / "build" / "vendor"
 #: The oldest date a ZIP can hold.
 EPOCH = (1980, 1, 1, 0, 0, 0)
 PUBLIC_KEY_BYTES = 32
+CATALOGUE = "error_codes.json"
 _PIN = re.compile(r"^([A-Za-z0-9_.-]+)==([0-9.]+) --hash=sha256:([0-9a-f]{64})$")
 _MAIN = '''"""Where the archive starts. Every Python there is must understand this file."""
 
@@ -157,7 +158,16 @@ def _sources(package: str) -> Iterator[tuple[str, bytes]]:
     for path in root.rglob("*"):
         name = path.relative_to(PROJECT)
         if path.suffix in (".py", ".json") and "examples" not in name.parts and path.name != "keys.json":
-            yield name.as_posix(), path.read_bytes()
+            content = path.read_bytes()
+            yield name.as_posix(), _in_english(content) if path.name == CATALOGUE else content
+
+
+def _in_english(catalogue: bytes) -> bytes:
+    """Return the catalogue of error codes with the only advice an agent gives; it reads it at each start."""
+    document = json.loads(catalogue)
+    for entry in document["codes"].values():
+        entry["advice"] = {"en": entry["advice"]["en"]}
+    return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def _vendored(wheel: Path) -> Iterator[tuple[str, bytes]]:

@@ -1,6 +1,7 @@
 """Building the agent: reproducible, pinned, unmodified, with nothing secret in it."""
 
 import importlib
+import json
 import os
 import subprocess
 import sys
@@ -12,7 +13,7 @@ from click.testing import CliRunner
 
 from controller.bundles import agent_build, bytecode
 from shared.encoding import canonical_json
-from shared.errors import ShoplaunchError
+from shared.errors import CODES, ShoplaunchError
 from tests.interpreters import interpreters
 
 KEYS = [bytes(range(32)), bytes(32)]
@@ -36,6 +37,15 @@ def test_the_libraries_are_carried_unmodified_with_their_licences(tmp_path):
                 assert all(original.read(name) == archive.read(name) for name in modules)
         assert len([name for name in names if name.startswith("licenses/")]) == 4
         assert "agent/keys.json" in names and not any("examples" in name or "__pycache__" in name for name in names)
+
+
+def test_the_agent_knows_every_error_code_and_advises_in_english_alone(tmp_path):
+    agent_build.build_agent(tmp_path / "a.pyz", KEYS)
+    with zipfile.ZipFile(tmp_path / "a.pyz") as archive:
+        carried = json.loads(archive.read("shared/error_codes.json"))["codes"]
+    assert {code: (entry["retryable"], entry["advice"]) for code, entry in carried.items()} == {
+        code: (entry["retryable"], {"en": entry["advice"]["en"]}) for code, entry in CODES.items()
+    }
 
 
 def test_the_archive_is_small_enough_for_every_account(tmp_path):
