@@ -9,13 +9,16 @@ from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from controller.backups import aftermath
 from controller.billing import whmcs_check
 from controller.billing.whmcs_settings import WhmcsSettings
 from controller.bundles.agent_build import is_current, launcher
 from controller.config import Config
 from controller.db import access, api_keys, bundles, health, migrate, servers
+from controller.db.clock import database_now
 from controller.db.engine import make_engine, reading
 from controller.jobs import bundle_readers
+from controller.jobs.view import iso
 from controller.keys import load_keys
 from controller.network import probes
 from controller.network.failures import NetworkError
@@ -133,6 +136,17 @@ def _refused(config: Config) -> Iterator[Check]:
     yield Check("", not found, told, "Run `shoplaunch refused list`.")
 
 
+def _restored(config: Config) -> Iterator[Check]:
+    with reading(make_engine(config.database_url)) as connection:
+        found = aftermath.to_review(connection, database_now(connection))
+    if found is None:
+        return
+    at, back = found
+    told = f"a backup was brought back on {iso(at)}; as it was when that was made: {'; '.join(back.lines())}"
+    what = "End what had been revoked or removed since, as README.md says; this is told for two weeks."
+    yield Check("", False, told, what, optional=True)
+
+
 def _mail(config: Config) -> Iterator[Check]:
     if config.mail.folder:
         yield Check("", Path(config.mail.folder).is_dir(), f"into {config.mail.folder}", "Make the folder.")
@@ -248,6 +262,7 @@ _LOOKS: dict[str, Callable[[Config], Iterator[Check]]] = {
     "agent": _agent,
     "bundles": _bundles,
     "operator's address": _operator,
+    "restored": _restored,
     "mail": _mail,
     "alarms": _alarms,
     "refused orders": _refused,

@@ -1,7 +1,10 @@
 """An installation in one file: settings, keys, agent and every row of the database, written, verified, brought back."""
 
+from controller.backups.aftermath import Review
 from controller.backups.reading import Nobody, read
-from controller.backups.restoring import OTHER_SETTINGS, restore, settle
+from controller.backups.restoring import OTHER_SETTINGS, replaced, restore, reviewed, settle
 from controller.backups.writing import backup, write_backup
 
-__all__ = ["OTHER_SETTINGS", "Nobody", "backup", "read", "restore", "settle", "write_backup"]
+__all__ = [
+    "OTHER_SETTINGS", "Nobody", "Review", "backup", "read", "replaced", "restore", "reviewed", "settle", "write_backup",
+]  # fmt: skip

@@ -9,7 +9,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
-from controller.backups import archive, snapshot
+from controller.access.actor import COMMAND_LINE
+from controller.backups import aftermath, archive, snapshot
+from controller.backups.aftermath import ACTION
 from controller.backups.archive import Summary
 from controller.backups.reading import Nobody, Passphrase, read
 from controller.bundles.progress import Progress
@@ -19,8 +21,6 @@ from controller.db.engine import make_engine, transact
 from controller.db.tables import audit, metadata
 from shared.errors import ShoplaunchError
 
-#: As the audit log calls it; its detail is the restore's token.
-ACTION = "backup.restore"
 #: A worker that gave no sign of life for so long has ended.
 WORKER_SECONDS = 60.0
 _BATCH_ROWS = 200
@@ -71,7 +71,9 @@ def _replace(engine: sa.Engine, token: str, fill: Callable[[sa.Connection], None
         fill(connection)
         # Processes of then and there
         connection.execute(sa.delete(metadata.tables["workers"]))
-        access.add_audit(connection, database_now(connection), "command", ACTION, None, token)
+        now = database_now(connection)
+        aftermath.end_access(connection, now)
+        access.add_audit(connection, now, COMMAND_LINE, ACTION, None, token)
 
     try:
         transact(engine, work)

@@ -17,12 +17,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from controller import installation
-from controller.backups import loading
+from controller.backups import aftermath, loading
+from controller.backups.aftermath import Review
 from controller.backups.loading import Source
 from controller.backups.reading import Nobody, Passphrase, read
 from controller.bundles.progress import NoProgress, Progress
 from controller.config import FILE_NAME, Config, load_config
-from controller.db.engine import make_engine
+from controller.db.engine import make_engine, reading
 from controller.files import sync_folder, write_durably
 from shared.errors import ShoplaunchError
 
@@ -55,6 +56,30 @@ def restore(
     engine = make_engine(config.database_url)
     try:
         return [name for name, size in loading.bundles(engine) if not _has_bundle(config, name, size)]
+    finally:
+        engine.dispose()
+
+
+def replaced(config: Config) -> dict[str, int]:
+    """Return {what: how many} a restore would replace: operators, keys, servers and bundles. Raises `database_busy`."""
+    engine = make_engine(config.database_url)
+    path = engine.url.database
+    try:
+        if engine.dialect.name == "sqlite" and not (path and Path(path).exists()):
+            # To look into it would make it
+            return {}
+        with reading(engine) as connection:
+            return aftermath.replaced(connection)
+    finally:
+        engine.dispose()
+
+
+def reviewed(config: Config) -> Review:
+    """Return what has to be looked through after a restore. Raises ShoplaunchError `database_busy`."""
+    engine = make_engine(config.database_url)
+    try:
+        with reading(engine) as connection:
+            return aftermath.review(connection)
     finally:
         engine.dispose()
 

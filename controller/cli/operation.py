@@ -10,6 +10,7 @@ import click
 
 from controller import backups
 from controller.cli.bars import bars_on_terminal
+from controller.cli.confirmation import confirm, yes_option
 from controller.cli.output import PARTLY_DONE, errors_shown
 from controller.config import PREFIX, load_config
 from controller.installation import ensure_folders
@@ -51,7 +52,7 @@ def backup(file: Path, *, encrypt: bool, passphrase_file: Path | None, verify: b
         )
     given = _given(passphrase_file)
     if given is None and encrypt:
-        given = _ask(confirm=True)
+        given = _ask(twice=True)
     with bars_on_terminal() as progress:
         if file == STANDARD:
             with click.open_file("-", "wb") as stream:
@@ -78,23 +79,44 @@ def _verify(file: Path, passphrase_file: Path | None) -> None:
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @passphrase_option
+@yes_option
 @errors_shown
-def restore(file: Path, passphrase_file: Path | None) -> None:
-    """Bring an installation back from FILE, into one without jobs; exit code 3 when bundles have to be added again."""
+def restore(file: Path, passphrase_file: Path | None, yes: bool) -> None:
+    """Bring an installation back from FILE, into one without jobs; exit code 3 when bundles have to be added again.
+
+    Every operator's session ends, recovery codes as well. What was revoked, removed or changed since FILE was made is
+    as it was: it is listed, for you to look through. Asks where there are operators, keys, servers or bundles already.
+    """
     config = load_config()
     ensure_folders(config)
+    there = backups.replaced(config)
+    if there:
+        listed = ", ".join(f"{kind}: {count}" for kind, count in there.items())
+        confirm(f"What this installation has is replaced by what {file} holds ({listed}). Go on?", yes)
     with bars_on_terminal() as progress:
         missing = backups.restore(config, file, lambda: _passphrase(passphrase_file), progress)
     click.echo("Restored.")
+    _tell(backups.reviewed(load_config()))
     if missing:
         click.echo(f"These bundles' files are missing, add them again: {', '.join(missing)}", err=True)
         sys.exit(PARTLY_DONE)
 
 
+def _tell(found: backups.Review) -> None:
+    """Say what ended, and what has come back that may have been revoked."""
+    click.echo(
+        "Every session of operators is over. Recovery codes are no longer taken: whoever has an app sets the second "
+        "factor up anew for others. An app's code counts again after a minute."
+    )
+    click.echo("No backup says what was revoked, removed or changed after it was made. Look through what is back:")
+    for line in found.lines():
+        click.echo(f"  {line}")
+
+
 def _passphrase(file: Path | None) -> str:
     """Return the passphrase of a sealed backup. Raises ShoplaunchError `passphrase_missing`."""
     given = _given(file)
-    return _ask(confirm=False) if given is None else given
+    return _ask(twice=False) if given is None else given
 
 
 def _given(file: Path | None) -> str | None:
@@ -107,8 +129,8 @@ def _given(file: Path | None) -> str | None:
     return text
 
 
-def _ask(*, confirm: bool) -> str:
+def _ask(*, twice: bool) -> str:
     if not sys.stdin.isatty():
         raise ShoplaunchError("passphrase_missing", "nobody is there to ask for the passphrase")
     # Standard output may be the backup
-    return str(click.prompt("Passphrase", hide_input=True, confirmation_prompt=confirm, err=True))
+    return str(click.prompt("Passphrase", hide_input=True, confirmation_prompt=twice, err=True))

@@ -37,8 +37,8 @@ def refusal(call, *arguments):
 
 
 def counts(tables):
-    """Return them without the signs of life, which belong to processes of then and there."""
-    return {name: count for name, count in tables.items() if name != "workers"}
+    """Return them without signs of life and sessions, which belong to processes and browsers of then and there."""
+    return {name: count for name, count in tables.items() if name not in ("workers", "operator_sessions")}
 
 
 def environment_of(config):

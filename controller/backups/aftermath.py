@@ -1,0 +1,84 @@
+"""What a backup brings back of access that has ended since: taken away where that is safe, named where nobody knows."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from controller import totp
+from controller.db import access, api_keys, operators, servers
+from controller.db.tables import api_keys as key_rows
+from controller.db.tables import audit, bundles, metadata, operator_sessions
+from controller.db.tables import operators as operator_rows
+from controller.db.tables import servers as server_rows
+
+#: As the audit log calls a restore; its detail is the restore's token.
+ACTION = "backup.restore"
+#: So long `doctor` names what came back.
+REVIEW_SECONDS = 14 * 86_400
+#: What a restore into an installation without jobs would replace, by what it is called.
+_REPLACED = {"operators": operator_rows, "keys": key_rows, "servers": server_rows, "bundles": bundles}
+
+
+@dataclass(frozen=True)
+class Review:
+    """What came back as it was when the backup was made, whatever has been revoked, removed or changed since."""
+
+    operators: list[str]
+    keys: list[str]
+    servers: list[str]
+
+    def lines(self) -> list[str]:
+        """Return it as people read it: what, by name, and the command that ends one of them."""
+        kinds = (
+            ("Operators", self.operators, "`shoplaunch user remove NAME`, `shoplaunch user password NAME`"),
+            ("Keys of billing systems", self.keys, "`shoplaunch key revoke NAME`, `shoplaunch key renew NAME`"),
+            ("Servers", self.servers, "`shoplaunch server remove NAME`"),
+        )
+        return [f"{kind}: {', '.join(names)} ({command})" for kind, names, command in kinds if names]
+
+
+def end_access(connection: sa.Connection, now: float) -> None:
+    """No session goes on, no code that an app has shown until `now` and no recovery code is taken.
+
+    Which of them have ended or were used since the backup was made is in no backup.
+    """
+    connection.execute(sa.delete(operator_sessions))
+    step = int(now // totp.STEP_SECONDS) + totp.LEEWAY_STEPS
+    for user in access.list_operators(connection):
+        row = sa.update(operator_rows).where(operator_rows.c.user == user)
+        # Any number that was one of a session of theirs would let that go on
+        connection.execute(row.values(generation=secrets.randbelow(2**30), recovery=json.dumps([])))
+        connection.execute(row.where(operator_rows.c.totp_last < step).values(totp_last=step))
+
+
+def review(connection: sa.Connection) -> Review:
+    """Return what an operator has to look through after a restore."""
+    people = [f"{one.user} ({one.role})" for one in operators.listed(connection, 0.0)]
+    return Review(people, api_keys.names(connection), [one.name for one in servers.listed(connection)])
+
+
+def to_review(connection: sa.Connection, now: float) -> tuple[float, Review] | None:
+    """Return (when a backup was brought back, what came with it), None where that is long ago or never was."""
+    query = sa.select(sa.func.max(audit.c.at)).where(audit.c.action == ACTION)
+    at = connection.execute(query).scalar()
+    if at is None or at < now - REVIEW_SECONDS:
+        return None
+    found = review(connection)
+    since = sa.select(key_rows.c.name).where(key_rows.c.created_at > at)
+    new = set(connection.execute(since).scalars())
+    return at, Review(found.operators, [name for name in found.keys if name not in new], found.servers)
+
+
+def replaced(connection: sa.Connection) -> dict[str, int]:
+    """Return {what: how many} a restore would replace; of tables that there are."""
+    there = set(sa.inspect(connection).get_table_names())
+    found = {}
+    for kind, table in _REPLACED.items():
+        if table.name in there:
+            count = connection.execute(sa.select(sa.func.count()).select_from(metadata.tables[table.name])).scalar_one()
+            found.update({kind: count} if count else {})
+    return found

@@ -1,0 +1,166 @@
+"""A backup brings no access back that has ended since: sessions and codes are over, keys and operators are named."""
+
+import pytest
+import sqlalchemy as sa
+from click.testing import CliRunner
+
+from controller import backups, keys_of_billing, second_factor, totp
+from controller.access import operators
+from controller.backups import aftermath
+from controller.cli import main
+from controller.config import load_config
+from controller.db.api_keys import ApiKey
+from controller.db.engine import reading, transact
+from controller.db.tables import audit
+from controller.jobs.service import open_service
+from controller.web.app import create_app
+from tests.attacks.table import attack
+from tests.support.people import PASSWORD, People, prepare
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory):
+    return prepare(tmp_path_factory.mktemp("people") / "home", nora="administer", omid="operate")
+
+
+@pytest.fixture
+def people(prepared, tmp_path):
+    made = People(prepared, tmp_path / "home")
+    yield made
+    made.close()
+
+
+class Restored(People):
+    """What a backup of it brings back in another home."""
+
+    def __init__(self, saved, home):
+        home.mkdir()
+        self.environment = {"SHOPLAUNCH_HOME": str(home)}
+        backups.restore(load_config(self.environment), saved)
+        self.config = load_config(self.environment)
+        self.service = open_service(self.config)
+        self.app = create_app(self.config, self.service)
+
+
+@pytest.fixture
+def again(people, tmp_path):
+    """A function: save, let something happen, bring it back."""
+    made = []
+
+    def bring_back(meanwhile):
+        backups.backup(people.config, tmp_path / "saved")
+        meanwhile()
+        made.append(Restored(tmp_path / "saved", tmp_path / "other"))
+        return made[0]
+
+    yield bring_back
+    for one in made:
+        one.close()
+
+
+def with_cookie(restored, cookie):
+    browser = restored.app.test_client()
+    browser.set_cookie("shoplaunch", cookie)
+    return browser
+
+
+@attack(
+    "somebody copied an operator's session, which ended after a backup that is brought back",
+    "no session of before the restore goes on",
+)
+@pytest.mark.parametrize("meanwhile", ["nothing", "signed out", "another password"])
+def test_no_session_comes_back(people, again, meanwhile):
+    cookie = people.signed_in("nora").get_cookie("shoplaunch").value
+    assert with_cookie(people, cookie).get("/admin/jobs").status_code == 200
+    deeds = {
+        "nothing": lambda: None,
+        "signed out": lambda: operators.end_sessions(people.actor, "nora"),
+        "another password": lambda: operators.set_password(people.actor, "nora", "another horse battery"),
+    }
+    restored = again(deeds[meanwhile])
+    assert with_cookie(restored, cookie).get("/admin/jobs").status_code == 302
+    assert restored.try_in("nora")[0] == 303
+
+
+@attack(
+    "somebody copied a session that began after the backup and ended before it was brought back",
+    "that is over as well, however often its operator signs out afterwards",
+)
+def test_no_later_session_comes_back(people, again):
+    cookies = []
+
+    def meanwhile():
+        for _ in range(3):
+            operators.end_sessions(people.actor, "nora")
+            cookies.append(people.signed_in("nora").get_cookie("shoplaunch").value)
+
+    restored = again(meanwhile)
+    for _ in range(4):
+        for cookie in cookies:
+            assert with_cookie(restored, cookie).get("/admin/jobs").status_code == 302
+        transact(restored.service.engine, lambda made: operators.access.end_sessions(made, "nora"))
+
+
+@attack(
+    "somebody wrote down a code, or a recovery code, that was used after the backup that is brought back",
+    "neither is taken; the app's next code is",
+)
+def test_no_used_code_comes_back(people, again):
+    secret, codes = second_factor.begin(people.actor, "nora")
+    now = people.service.now()
+    used = totp.code_at(secret, int(now // totp.STEP_SECONDS))
+
+    def meanwhile():
+        assert second_factor.accepts(people.service.engine, people.service.keys, "nora", used, now)
+        assert second_factor.accepts(people.service.engine, people.service.keys, "nora", codes[0], now)
+
+    restored = again(meanwhile)
+    known = restored.service
+    for code in (used, *codes):
+        assert not second_factor.accepts(known.engine, known.keys, "nora", code, now)
+    later = now + 3 * totp.STEP_SECONDS
+    fresh = totp.code_at(secret, int(later // totp.STEP_SECONDS))
+    assert second_factor.accepts(known.engine, known.keys, "nora", fresh, later)
+
+
+@attack(
+    "a key was revoked, or an operator removed, after the backup that is brought back",
+    "the restore, and doctor for two weeks, names every key, operator and server that is in use again",
+)
+def test_what_may_have_been_revoked_is_named(people, tmp_path):
+    keys_of_billing.add(people.actor, ApiKey("leaked"))
+    backups.backup(people.config, tmp_path / "saved")
+    keys_of_billing.revoke(people.actor, "leaked")
+    environment = {"SHOPLAUNCH_HOME": str(tmp_path / "other")}
+    done = CliRunner(env=environment).invoke(main, ["restore", str(tmp_path / "saved")])
+    assert done.exit_code == 3, done.output
+    for words in ("leaked (`shoplaunch key revoke NAME`", "nora (administer), omid (operate)", "web-1", "session"):
+        assert words in done.stdout
+    told = CliRunner(env=environment).invoke(main, ["doctor"]).output
+    assert "leaked" in told and "brought back" in told
+    engine = open_service(load_config(environment)).engine
+    with reading(engine) as connection:
+        at, back = aftermath.to_review(connection, 0.0)
+        assert back.keys == ["leaked"]
+        assert aftermath.to_review(connection, at + aftermath.REVIEW_SECONDS + 1) is None
+        # By whom it was done stands in the log, as of every command
+        query = sa.select(audit.c.user).where(audit.c.action == aftermath.ACTION)
+        assert connection.execute(query).scalars().all() == ["command line"]
+    engine.dispose()
+
+
+@attack(
+    "an operator restores, by a wrong line of his history, into an installation with keys and servers but no jobs",
+    "he is asked first, and told what would go",
+)
+def test_what_is_there_is_replaced_by_no_single_stroke(people, tmp_path):
+    backups.backup(people.config, tmp_path / "saved")
+    keys_of_billing.add(people.actor, ApiKey("made-since"))
+    words = ["restore", str(tmp_path / "saved")]
+    done = CliRunner(env=people.environment).invoke(main, words)
+    assert done.exit_code == 1 and "not_confirmed" in done.output and "--yes" in done.output
+    assert "keys: 1" in done.output and "operators: 2" in done.output and "servers: 1" in done.output
+    assert [key.name for key in keys_of_billing.listed(people.actor)] == ["made-since"]
+    done = CliRunner(env=people.environment).invoke(main, [*words, "--yes"])
+    assert done.exit_code == 3 and keys_of_billing.listed(people.actor) == []
+    assert PASSWORD not in done.output
