@@ -56,7 +56,6 @@ class Separate:
                 [sys.executable, "-c", WORKER], env={**os.environ, **self.environment}, stdout=log, stderr=log,
                 cwd=PROJECT,
             )  # fmt: skip
-        self.wait(lambda: list((home / "wakeups").glob("worker-*")) if (home / "wakeups").is_dir() else [])
         self.wait(self._has_beaten)
 
     def _has_beaten(self):

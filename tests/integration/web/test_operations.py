@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from controller.db import starts, workers
 from controller.db.engine import transact
+from controller.db.tables import agent_starts
 from tests.integration.controller.world import eventually
 from tests.web_site import Site
 
@@ -27,6 +28,7 @@ def test_health_readiness_and_numbers(site):
 
 
 def test_numbers_tell_how_agents_were_started_and_how_long_that_was_waited_for(site):
+    transact(site.service.engine, lambda connection: connection.execute(sa.delete(agent_starts)))
     about = {"server": "web-1", "bundle": "boutique", "attempt": 1, "worked": None, "at": 1.0}
     starts_of = [("account", "", 0.25), ("account", "", 0.5), ("cron", "no_answer", 30.0)]
     for way, reason, waited in starts_of:
