@@ -3,26 +3,69 @@
 Started by tests.bench.order_to_live with that folder's own Python, so that two versions are measured in one run.
 """
 
+import contextlib
 import json
+import shutil
 import sys
 import time
+from pathlib import Path
 
 from controller.db import events, steps
 from controller.db.engine import reading
 from shared.errors import ShoplaunchError
+from tests.integration.cpanel_live.shops import Shops
 from tests.whole import ENDED, SERVER, Whole, wait_for
 
 MINUTE = 60
 NAME = "bench"
 FOLLOW_UP = "follow-up job"
+CPANEL = "cpanel"
 
 
-def order(whole, moment):
+class Local:
+    """Orders on the panel of the machine, which makes their accounts."""
+
+    def __init__(self, whole, bundle):
+        self._whole = whole
+        whole.world.run("bundle", "add", NAME, bundle)
+
+    def place(self):
+        """Return what an order says of server, account and domain."""
+        account = self._whole.new_name()
+        return {"server": SERVER, "domain": f"{account}.localhost", "account": account, "create_account": True}
+
+
+class Cpanel:
+    """Orders on a double of WHM, for accounts that billing has made; the server's copy of the bundle is read.
+
+    Agents are started at once where this version can.
+    """
+
+    def __init__(self, shops, bundle):
+        self._shops = shops
+        world = shops.whole.world
+        world.run("bundle", "add", NAME, bundle)
+        self._server = shops.add_server("cp1", "api")
+        folder = Path(shops.whole.directory, "shared")
+        folder.mkdir()
+        copy = Path(shutil.copy(bundle, folder / f"{NAME}.bundle"))
+        copy.chmod(0o644)
+        shops.set(self._server, bundle_folder=folder)
+        world.run("skeleton", "install", self._server)
+        if "--start" in world.run("server", "set", "--help").stdout:
+            world.run("server", "set", self._server, "--start", "auto")
+
+    def place(self):
+        """Return what an order says of server, account and domain."""
+        made = self._shops.whm.add_account(owner=self._shops._owners[self._server])
+        return {"server": self._server, "domain": made.domain, "account": made.user}
+
+
+def order(whole, panel, moment):
     """Order a shop at the second `moment` of a minute; return its parts once it lives and the client was told."""
+    place = panel.place()
     time.sleep((moment - time.time()) % MINUTE)
-    account = whole.new_name()
-    document = {"server": SERVER, "bundle": NAME, "domain": f"{account}.localhost", "account": account}
-    document |= {"email": f"{account}@example.com", "create_account": True}
+    document = {"bundle": NAME, "email": f"{place['account']}@example.com", **place}
     sent = time.time()
     answer = whole.signed("POST", "/api/v1/orders", document)
     if answer.status_code != 202:
@@ -79,18 +122,17 @@ def followed(whole, job):
     return {FOLLOW_UP: time.time() - began}
 
 
-def main():
-    """Order at each moment read, in a world of its own with the bundle of the command line."""
+def main(bundle, kind):
+    """Order at each moment read, in a world of its own with the `bundle`, on a panel of this `kind`."""
     whole = Whole()
-    try:
+    with contextlib.ExitStack() as stack:
+        stack.callback(whole.remove)
         whole.start()
-        whole.world.run("bundle", "add", NAME, sys.argv[1])
+        panel = Cpanel(stack.enter_context(Shops(whole)), bundle) if kind == CPANEL else Local(whole, bundle)
         print("ready", flush=True)
         for line in sys.stdin:
-            print(json.dumps(order(whole, float(line))), flush=True)
-    finally:
-        whole.remove()
+            print(json.dumps(order(whole, panel, float(line))), flush=True)
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])

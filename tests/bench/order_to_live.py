@@ -1,6 +1,7 @@
-"""From an order to the shop that lives, on the local panel with the machine's own cron, and where the time goes.
+"""From an order to the shop that lives, with the machine's own cron, and where the time goes.
 
-Usage: python -m tests.bench.order_to_live [BUNDLE] [--size SHAPE] [--runs N] [--against FOLDER] [--svg FILE] [--json].
+Usage: python -m tests.bench.order_to_live [BUNDLE] [--size SHAPE] [--panel local|cpanel] [--runs N] [--against FOLDER]
+[--svg FILE] [--json]. `cpanel` is a double of WHM, its accounts, web server and cron real.
 Without a bundle it is one of tests.bench.shapes, as large as a PrestaShop 8, made at the first time. Orders come by
 HTTP as billing sends them, one after the other, at moments spread over the minute (the same every time), and count from
 the signed order to the certificate, every visit made. With `--against` (another version's folder, its `.venv` made)
@@ -42,6 +43,14 @@ def moments(runs):
     return found
 
 
+def made_by(folder, size):
+    """Return the path of the bundle of a shape as the version in `folder` makes it: newer ones read it, too."""
+    command = [folder / ".venv/bin/python", "-c", f"from tests.bench.order_to_live import made; print(made({size!r}))"]
+    environment = {**os.environ, "PYTHONPATH": str(folder)}
+    done = subprocess.run(command, cwd=folder, env=environment, check=True, stdout=subprocess.PIPE, text=True)
+    return Path(done.stdout.splitlines()[-1])
+
+
 def made(size):
     """Return the path of the bundle of a shape."""
     server = start_private()
@@ -55,10 +64,10 @@ def made(size):
 class Version:
     """A version's own driver, started in its folder with its own Python."""
 
-    def __init__(self, folder, bundle):
+    def __init__(self, folder, bundle, panel):
         # As text: the version may be older than this measurement, and finds its own modules first
         source = Path(__file__).with_name("order_driver.py").read_text("utf-8")
-        command = [folder / ".venv/bin/python", "-c", source, bundle]
+        command = [folder / ".venv/bin/python", "-c", source, bundle, panel]
         self._process = subprocess.Popen(
             command, cwd=folder, env={**os.environ, "PYTHONPATH": str(folder)}, text=True,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE,
@@ -83,12 +92,13 @@ class Version:
         self._process.wait()
 
 
-def measured(folders, bundle, runs):
+def measured(folders, bundle, panel, runs):
     """Return version -> [part -> seconds], one order of each version in turn at every moment."""
     found = {name: [] for name in folders}
     with contextlib.ExitStack() as stack:
         versions = {
-            name: stack.enter_context(contextlib.closing(Version(where, bundle))) for name, where in folders.items()
+            name: stack.enter_context(contextlib.closing(Version(where, bundle, panel)))
+            for name, where in folders.items()
         }
         for number, moment in enumerate(moments(runs), 1):
             for name, version in versions.items():
@@ -103,16 +113,17 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("bundle", nargs="?", type=Path)
     parser.add_argument("--size", choices=SHAPES, default="medium")
+    parser.add_argument("--panel", choices=("local", "cpanel"), default="local")
     parser.add_argument("--runs", type=int, default=7)
     parser.add_argument("--against", type=Path, metavar="FOLDER")
     parser.add_argument("--svg", type=Path, metavar="FILE")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    bundle = (options.bundle or made(options.size)).resolve()
     folders = {HERE: PROJECT}
     if options.against:
         folders[THERE] = options.against.resolve()
-    found = measured(folders, bundle, options.runs)
+    bundle = (options.bundle or made_by(folders.get(THERE, PROJECT), options.size)).resolve()
+    found = measured(folders, bundle, options.panel, options.runs)
     if options.svg:
         options.svg.write_text(draw_waits({name: medians(orders) for name, orders in found.items()}, WAITS), "utf-8")
     if options.json:
