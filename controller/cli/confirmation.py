@@ -23,6 +23,11 @@ def confirm(question: str, agreed: bool, option: str = "--yes") -> None:
     raise click.Abort
 
 
+def chosen(question: str) -> bool:
+    """Return what somebody at a terminal answers, False for nothing but Enter: a choice, for which an option stands."""
+    return click.confirm(question, default=False, err=True)
+
+
 def confirm_replacing(file: Path, agreed: bool) -> bool:
     """Tell whether there is a file that may be replaced; one that may not raises as `confirm` does.
 

@@ -7,6 +7,7 @@ import sys
 import click
 import sqlalchemy as sa
 
+from controller.cli.confirmation import chosen
 from controller.db import servers
 from controller.db.servers import Server
 from controller.panels.base import Check
@@ -24,7 +25,7 @@ def asked(panel: str, start: str | None) -> str:
     if start is not None or panel == "local" or not sys.stdin.isatty():
         return start or ""
     click.echo(_CONSEQUENCES)
-    return servers.AUTO if click.confirm("Start agents at once there?", default=False) else servers.CRON
+    return servers.AUTO if chosen("Start agents at once there?") else servers.CRON
 
 
 def write(connection: sa.Connection, row: Server, start: str | None, *, of_the_panel: bool) -> None:

@@ -5,7 +5,8 @@ from contextlib import closing
 import pytest
 
 from tests.attacks.table import attack
-from tests.integration.agent_work.conftest import Shop, agent, bundle  # noqa: F401 - fixtures
+from tests.integration.agent_work.conftest import Shop, bundle  # noqa: F401 - fixtures
+from tests.integration.conftest import agent  # noqa: F401 - a fixture
 
 pytestmark = pytest.mark.root
 

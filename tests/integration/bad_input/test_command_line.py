@@ -96,7 +96,7 @@ def test_a_job_nobody_knows_is_unknown(commands, words):
          "order_invalid"),
         (("order", "--server", "s", "--bundle", "b", "--domain", "d", "--email", "a@b.example", "--account", "a"),
          "domain_invalid"),
-        (("pack", "--docroot", "/nonexistent", "--dump", "/nonexistent", "-o", "/tmp/x"), "docroot_missing"),
+        (("pack", "--docroot", "/nonexistent", "--dump", "/nonexistent", "-o", "/nonexistent/x"), "docroot_missing"),
         (("key", "add", "../x"), "name_invalid"),
     ],
 )  # fmt: skip

@@ -37,9 +37,8 @@ def test_https_is_begun_once(world, shop):
     again = run("https-on", shop.id, "--yes", code=1)
     assert job.id in again and "domain_busy" in again
     assert only(world, shop).id == job.id
-    assert [(row.action, row.job, row.detail) for row in world.service.list_audit(9, 0)] == [
-        ("https_on", shop.id, job.id)
-    ]
+    noted = [(row.action, row.job, row.detail) for row in world.service.list_audit(9, 0) if row.job]
+    assert noted == [("https_on", shop.id, job.id)]
 
 
 def test_a_password_is_read_from_standard_input_and_shown_nowhere(world, shop):

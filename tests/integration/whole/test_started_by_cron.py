@@ -14,7 +14,7 @@ VICTIMS = ("group", "parent", "helper")
 SERVICE = "4711"
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def by_cron_alone(whole):
     """Nothing is started at once."""
     whole.world.run("server", "set", SERVER, "--start", "cron")
