@@ -71,7 +71,7 @@ def test_what_init_bundle_add_backup_and_restore_make_is_closed(home):
     run(home, "backup", "saved")
     assert stat.S_IMODE((home.parent / "saved").stat().st_mode) == 0o600
     run(home, "migrate")
-    run(home, "key", "rotate")
+    run(home, "key", "rotate", "--yes")
     assert open_to_others(home) == {}
     other = home.parent / "other"
     # Bundles are in no backup: the command says so

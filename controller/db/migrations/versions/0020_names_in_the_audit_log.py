@@ -24,9 +24,14 @@ def upgrade() -> None:
 
 def _widen(before: int, chars: int) -> None:
     if op.get_bind().dialect.name != "sqlite":
-        op.alter_column(
-            "audit", "user", existing_type=sa.String(before), type_=sa.String(chars), existing_nullable=False
+        (now,) = (
+            column["type"] for column in sa.inspect(op.get_bind()).get_columns("audit") if column["name"] == "user"
         )
+        if getattr(now, "length", None) != chars:
+            # What a broken off try has done already is left as it is
+            op.alter_column(
+                "audit", "user", existing_type=sa.String(before), type_=sa.String(chars), existing_nullable=False
+            )
         return
     # SQLite changes no column; all of it is one transaction there
     op.create_table(
