@@ -11,10 +11,13 @@ from pathlib import Path
 from typing import IO, Any
 
 from controller import processes
+from controller.panels.local import sources
 from controller.processes import Bounds, Ended, TooMuchOutput
 from shared.errors import ShoplaunchError, is_known
 
-SOURCE = Path(__file__).with_name("child.py").read_text()
+SOURCE = sources.alone()
+#: What more an operation needs than child.py.
+SOURCES = {"remove": sources.with_child("removal_child.py")}
 TIMEOUT_SECONDS = 60
 #: Whole trees and bundles.
 LONG_SECONDS = 900
@@ -158,7 +161,7 @@ class AsAccount:
         return answer, content
 
     def _ended(self, operation: str, asked: IO[bytes], timeout: int, descriptors: tuple[int, ...]) -> Ended:
-        command = [sys.executable, "-I", "-S", "-c", SOURCE]
+        command = [sys.executable, "-I", "-S", "-c", SOURCES.get(operation, SOURCE)]
         what = f"{operation} in {self.identity.name}"
         try:
             return processes.run(command, asked, Bounds(timeout, ANSWER_BYTES), ENVIRONMENT, descriptors)

@@ -21,8 +21,8 @@ from typing import Any
 PIECE_BYTES, MAX_NAMES = 1024 * 1024, 10_000
 #: More are in no account that was just made.
 MAX_ENTRIES = 500
-#: Deeper folders are first moved up, so that no tree exhausts descriptors or the interpreter's stack.
-MAX_DEPTH, MAX_PASSES = 64, 100_000
+#: Folders deeper than this are in no account that was just made.
+MAX_DEPTH = 64
 FIRST_UID = 1000
 #: Added to an account's number: a number of nobody's on this machine.
 UNSEEN = 0x7F000000
@@ -91,6 +91,19 @@ def enter(above: int, name: str, more: int = 0) -> int:
     if os.fstat(folder).st_uid != os.geteuid():
         raise Refused(f"{name} belongs to somebody else")
     return folder
+
+
+def open_for_removal(above: int, name: str) -> int:
+    """Return a descriptor of the folder `name`, first made readable and writable for its owner."""
+    handle = os.open(name, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=above)
+    try:
+        status = os.fstat(handle)
+        if status.st_uid == os.geteuid() and status.st_mode & 0o700 != 0o700:
+            # A descriptor of this kind takes no fchmod, but its name in /proc leads to exactly this folder.
+            os.chmod(f"/proc/self/fd/{handle}", stat.S_IMODE(status.st_mode) | 0o700)  # noqa: PTH101 - pathlib has no descriptors
+    finally:
+        os.close(handle)
+    return enter(above, name)
 
 
 def walk(home: int, parts: list[str], make_mode: int | None = None) -> int:
@@ -292,84 +305,6 @@ def do_folders(home: int, request: Request) -> tuple[Request, bytes]:
     return {"changed": changed}, b""
 
 
-def do_remove(home: int, request: Request) -> tuple[Request, bytes]:
-    """Nothing is left at `parts` (with no parts: in the home itself, which stays). A link goes, its target stays."""
-    parts = request["parts"]
-    if not parts:
-        return {"removed": clear(home)}, b""
-    name = parts[-1]
-    try:
-        above = walk(home, parts[:-1])
-        status = os.stat(name, dir_fd=above, follow_symlinks=False)
-    except (Missing, FileNotFoundError):
-        return {"removed": 0}, b""
-    if not stat.S_ISDIR(status.st_mode):
-        os.unlink(name, dir_fd=above)
-        return {"removed": 1}, b""
-    removed = clear(open_for_removal(above, name))
-    os.rmdir(name, dir_fd=above)
-    return {"removed": removed + 1}, b""
-
-
-def open_for_removal(above: int, name: str) -> int:
-    """Return a descriptor of the folder `name`, first made readable and writable for its owner."""
-    handle = os.open(name, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=above)
-    try:
-        status = os.fstat(handle)
-        if status.st_uid == os.geteuid() and status.st_mode & 0o700 != 0o700:
-            # A descriptor of this kind takes no fchmod, but its name in /proc leads to exactly this folder.
-            os.chmod(f"/proc/self/fd/{handle}", stat.S_IMODE(status.st_mode) | 0o700)  # noqa: PTH101 - pathlib has no descriptors
-    finally:
-        os.close(handle)
-    return enter(above, name)
-
-
-def clear(top: int) -> int:
-    """Remove everything in the folder `top`; return how many entries went. Never leaves its file system."""
-    removed = 0
-    for _ in range(MAX_PASSES):
-        removed += clear_level(top, top, 0)
-        if not names_in(top, 1):
-            return removed
-    raise Refused("the folder is filled faster than it can be emptied")
-
-
-def clear_level(top: int, folder: int, depth: int) -> int:
-    """Remove the entries of `folder`, moving what lies deeper than MAX_DEPTH up to `top` for the next pass."""
-    removed = 0
-    with os.scandir(folder) as entries:
-        some = itertools.islice(entries, MAX_NAMES)
-        names = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in some]
-    for name, is_folder in names:
-        try:
-            if not is_folder:
-                os.unlink(name, dir_fd=folder)
-            elif depth == MAX_DEPTH:
-                os.rename(name, f".shoplaunch-removing-{secrets.token_hex(8)}", src_dir_fd=folder, dst_dir_fd=top)
-            else:
-                removed += clear_folder(top, folder, name, depth)
-        except (Missing, FileNotFoundError, NotADirectoryError, IsADirectoryError):
-            # It became something else meanwhile; the next pass meets what it is then.
-            continue
-        removed += 1
-    return removed
-
-
-def clear_folder(top: int, above: int, name: str, depth: int) -> int:
-    """Remove the folder `name` in `above` with its content, as far as its depth allows."""
-    inner = open_for_removal(above, name)
-    try:
-        if os.fstat(inner).st_dev != os.fstat(top).st_dev:
-            raise Refused(f"{name} is another file system")
-        removed = clear_level(top, inner, depth + 1)
-    finally:
-        os.close(inner)
-    with contextlib.suppress(OSError):
-        # What was moved away or came in meanwhile is the next pass's.
-        os.rmdir(name, dir_fd=above)
-    return removed
-
-
 def do_kill(home: int, request: Request) -> tuple[Request, bytes]:
     """Every other process of the account is ended."""
     if os.geteuid() != request["uid"] or min(os.getresuid()) < FIRST_UID:
@@ -383,7 +318,7 @@ def do_kill(home: int, request: Request) -> tuple[Request, bytes]:
 
 OPERATIONS = {
     "read": do_read, "sha256": do_sha256, "list": do_list, "entries": do_entries, "put": do_put,
-    "folders": do_folders, "remove": do_remove, "kill": do_kill,
+    "folders": do_folders, "kill": do_kill,
 }  # fmt: skip
 
 

@@ -7,10 +7,10 @@ import logging
 import os
 import sys
 import time
-from pathlib import Path
 from typing import Any
 
 from controller import processes
+from controller.panels.local import sources
 from controller.panels.local.as_account import ENVIRONMENT, Identity
 from controller.panels.start import ACCOUNT, REASONS, Started
 from controller.processes import Bounds, TooMuchOutput
@@ -19,23 +19,7 @@ LOG = logging.getLogger(__name__)
 ANSWER_BYTES = 64 * 1024
 #: Tells the agent by which way it was started; cron tells nothing.
 VARIABLE = "SHOPLAUNCH_START"
-_CHILD = "controller.panels.local.child"
-
-
-def _source() -> str:
-    """Return start_child.py as one source, with the module it takes from beside it."""
-    folder = Path(__file__).parent
-    given = (folder / "child.py").read_text()
-    lines = (
-        "import sys, types",
-        f"given = sys.modules[{_CHILD!r}] = types.ModuleType({_CHILD!r})",
-        f"exec(compile({given!r}, 'child.py', 'exec'), given.__dict__)",
-        f"exec(compile({(folder / 'start_child.py').read_text()!r}, 'start_child.py', 'exec'))",
-    )
-    return "\n".join(lines)
-
-
-SOURCE = _source()
+SOURCE = sources.with_child("start_child.py")
 
 
 def start(identity: Identity, command: str, within_seconds: float) -> Started:
