@@ -82,7 +82,8 @@ def write_backup(
                 # Rows and the keys that open them are of the same moment
                 if _keys(config.home) == keys:
                     _check(connection)
-                    return _write(config, connection, _Output(stream, passphrase), progress or NoProgress())
+                    with _Output(stream, passphrase) as output:
+                        return _write(config, connection, output, progress or NoProgress())
     finally:
         engine.dispose()
     raise ShoplaunchError("database_busy", "the keys change all the time")
@@ -102,15 +103,45 @@ def _in_folder(home: Path, name: str) -> list[Path]:
     return [path for path in sorted((home / name).glob("[!.]*")) if path.is_file()]
 
 
+class _Sink(io.RawIOBase):
+    """Passes what is written on, until it is dropped: from then on everything is taken, and goes nowhere."""
+
+    def __init__(self, target: IO[bytes]) -> None:
+        self._target: IO[bytes] | None = target
+
+    def writable(self) -> bool:
+        """Return True."""
+        return True
+
+    def write(self, data: bytes) -> int:  # type: ignore[override]
+        """Take `data`."""
+        return len(data) if self._target is None else self._target.write(data)
+
+    def drop(self) -> None:
+        """Pass nothing on any more."""
+        self._target = None
+
+
 class _Output:
-    """A tar being written, all its members noted."""
+    """A tar being written, all its members noted; `close` makes it whole, and leaving it by a failure gives it up."""
 
     def __init__(self, stream: IO[bytes], passphrase: str | None) -> None:
         self._sealing = None if passphrase is None else SealingWriter(stream, passphrase)
         target: IO[bytes] = stream if self._sealing is None else self._sealing  # type: ignore[assignment]
-        self._zip = gzip.GzipFile(filename="", fileobj=target, mode="wb", compresslevel=_LEVEL, mtime=0)
+        self._sink = _Sink(target)
+        self._zip = gzip.GzipFile(filename="", fileobj=self._sink, mode="wb", compresslevel=_LEVEL, mtime=0)
         self._tar: Any = tarfile.open(fileobj=self._zip, mode="w|", format=tarfile.PAX_FORMAT)  # noqa: SIM115 - see `close`
         self.members: list[tuple[str, int, str]] = []
+
+    def __enter__(self) -> _Output:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_how: object) -> None:
+        if kind is not None:
+            # Collected as they are, both would write their end where there is no room, and complain once more
+            self._sink.drop()
+            self._tar.close()
+            self._zip.close()
 
     def add(self, name: str, content: bytes) -> None:
         self._add(name, len(content), io.BytesIO(content))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import functools
 import json
+import os
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -69,9 +70,20 @@ def errors_shown(command: Callable[P, R]) -> Callable[P, R]:
                 with suppress(OSError):
                     print_json({"error": document, **found})
             show_error(document["code"], document["message"], document["advice"])
+            _forget_unwritten()
             sys.exit(FAILED)
 
     return guarded
+
+
+def _forget_unwritten() -> None:
+    """What standard output had no room for is not tried once more when the process ends: nobody could catch that."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        # Without a number it is none of the system's files
+        with suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def as_failure(problem: Exception) -> ShoplaunchError:

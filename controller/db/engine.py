@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import ArgumentError, IntegrityError, OperationalError
 
 from controller.database_client import ProvenConnection
+from controller.db.full_disk import is_full
 from shared.errors import ShoplaunchError
 
 BUSY_SECONDS = 30
@@ -32,7 +33,8 @@ _turns: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 
 
 def make_engine(url: str) -> sa.Engine:
-    """Return an engine for `url`. Failures of the server reach callers as ShoplaunchError `database_busy`.
+    """Return an engine for `url`. Failures of the server reach callers as ShoplaunchError `database_busy`, of
+    its disk as `database_full`.
 
     Raises config_invalid for a URL that is none.
     """
@@ -101,9 +103,11 @@ def _as_known(context: sa.engine.ExceptionContext) -> BaseException | None:
     if context.is_pre_ping:
         # A connection that outlived its server: the pool opens another one
         return None
+    # The driver's text may name host and user, never a password
+    text = str(context.original_exception)[:200]
+    if context.engine is not None and is_full(context.original_exception, context.engine.url):
+        return ShoplaunchError("database_full", f"the controller's database: {text}")
     if isinstance(context.sqlalchemy_exception, OperationalError):
-        # The driver's text may name host and user, never a password
-        text = str(context.original_exception)[:200]
         numbers: tuple[Any, ...] = getattr(context.original_exception, "args", ())
         repeatable = bool(numbers) and numbers[0] in _REPEATABLE
         passing = _passes(context.original_exception)
@@ -111,7 +115,7 @@ def _as_known(context: sa.engine.ExceptionContext) -> BaseException | None:
         return ShoplaunchError("database_busy", message, repeatable=repeatable, passing=passing)
     # Of this very class, and of none below it, when the file itself is no (whole) database
     if type(context.original_exception) is sqlite3.DatabaseError:
-        return ShoplaunchError("database_damaged", f"the controller's database: {context.original_exception}"[:200])
+        return ShoplaunchError("database_damaged", f"the controller's database: {text}"[:200])
     return None
 
 

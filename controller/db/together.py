@@ -98,4 +98,4 @@ class Together:
 
 
 def _is_everybodys(error: Exception) -> bool:
-    return isinstance(error, ShoplaunchError) and error.code == "database_busy"
+    return isinstance(error, ShoplaunchError) and error.code in ("database_busy", "database_full")

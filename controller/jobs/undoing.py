@@ -33,8 +33,8 @@ _OVER = {"undo_placed_at": None, "undo_heard_at": None, "undo_began_at": None, "
 _GONE = ("account_missing", "account_renamed")
 #: What is no account's doing and is mended by whoever runs the server; until then nothing in any account is known.
 _OF_THE_SERVER = (
-    "account_suspended", "database_busy", "feature_missing", "panel_auth_failed", "panel_unreachable",
-    "panel_untrusted", "permission_denied", "privilege_missing",
+    "account_suspended", "database_busy", "database_full", "feature_missing", "panel_auth_failed",
+    "panel_unreachable", "panel_untrusted", "permission_denied", "privilege_missing",
 )  # fmt: skip
 
 

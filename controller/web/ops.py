@@ -13,6 +13,13 @@ from controller.web.labels import STATES
 bp = Blueprint("ops", __name__)
 
 
+#: A driver's words name users, hosts, files and sockets, and anybody may ask.
+_UNSAID = {
+    "database_busy": "the controller's database does not answer",
+    "database_full": "the disk of the controller's database is full",
+}
+
+
 @bp.get("/healthz")
 def healthz() -> Response:
     """Answer as long as the process does."""
@@ -24,9 +31,7 @@ def readyz() -> Response:
     """Answer 200 when orders are taken and worked on, else 503 with the error's code; and the numbers to watch."""
     health = service().health()
     if health.error is not None:
-        # A driver's words name users, hosts and sockets, and anybody may ask
-        silent = health.error.code == "database_busy"
-        message = "the controller's database does not answer" if silent else health.error.message
+        message = _UNSAID.get(health.error.code, health.error.message)
         document = {"status": "unavailable", "code": health.error.code, "message": message}
         return make_response(jsonify(**document, **_numbers(health)), 503)
     return jsonify(status="ok", **_numbers(health))

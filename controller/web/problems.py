@@ -23,6 +23,7 @@ STATUS = {
     "credentials_gone": 404,
     "currency_missing": 422,
     "database_busy": 503,
+    "database_full": 503,
     "domain_busy": 409,
     "domain_invalid": 422,
     "folder_invalid": 422,

@@ -23,7 +23,7 @@ from controller.panels.cpanel.gate import OpenGate
 from controller.panels.cpanel.ssh_store import SshStore
 from controller.panels.local.apache import Sites
 from controller.panels.local.crontab import Crontab
-from shared.errors import ShoplaunchError
+from shared.errors import LANGUAGES, ShoplaunchError, advice
 from tests.attacks.table import attack
 from tests.fakes.whm.certificates import Authority
 from tests.support import hostile_server
@@ -322,6 +322,13 @@ def test_what_a_program_prints_is_read_up_to_a_limit(caller, tmp_path, monkeypat
     assert result.code == "panel_answer_too_large"
     assert memory < MOST_MEMORY
     wait_until(lambda: not is_running(int((tmp_path / "started").read_text())))
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_advice_about_an_answer_without_end_is_for_an_account_s_crontab_and_file_too(language):
+    text = advice("panel_answer_too_large", language)
+    words = {"en": ("crontab", "file", "proxy"), "fa": ("crontab", "فایل", "پروکسی")}[language]
+    assert [word for word in words if word not in text] == []
 
 
 def is_running(pid):

@@ -1,0 +1,42 @@
+"""Tells a full disk of the controller's database from whatever else it fails of: that does not pass by itself."""
+
+from __future__ import annotations
+
+import os
+import re
+import sqlite3
+from pathlib import Path
+
+import sqlalchemy as sa
+
+#: MySQL's "table is full" and "disk full".
+_FULL = (1114, 1021)
+#: Numbers of the failures of files and storage, in whose text the system's own number stands: MySQL's and MariaDB's
+#: below 1000 are those of files.
+_OF_FILES = (*range(1, 1000), 1002, 1003, 1004, 1005, 1006, 1026, 1030)
+#: "No space left on device", "disk quota exceeded".
+_SYSTEM_SAYS = re.compile(r"\b(?:errcode: ?|errno: ?|error )(?:28|122)\b", re.IGNORECASE)
+#: SQLite calls it by other names where its journal's shared memory or a file of no byte cannot be made.
+_UNNAMED = (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN)
+#: So much SQLite takes at once, for that memory.
+_PIECE_BYTES = 32 * 1024
+
+
+def is_full(problem: BaseException, url: sa.URL) -> bool:
+    """Tell whether the driver's `problem` is that the disk of the database at `url` is full."""
+    if isinstance(problem, sqlite3.Error):
+        code = getattr(problem, "sqlite_errorcode", 0) & 0xFF
+        return code == sqlite3.SQLITE_FULL or (code in _UNNAMED and _has_no_room(url))
+    number, *texts = problem.args or (0,)
+    if number in _FULL:
+        return True
+    return number in _OF_FILES and any(_SYSTEM_SAYS.search(str(text)) for text in texts)
+
+
+def _has_no_room(url: sa.URL) -> bool:
+    try:
+        state = os.statvfs(Path(url.database or "").absolute().parent)
+    except OSError:
+        return False
+    # Some file systems count no files
+    return state.f_bavail * state.f_frsize < _PIECE_BYTES or (state.f_files > 0 and state.f_favail == 0)
