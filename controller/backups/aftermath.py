@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import sqlalchemy as sa
 
@@ -14,11 +14,14 @@ from controller.db.tables import api_keys as key_rows
 from controller.db.tables import audit, bundles, metadata, operator_sessions
 from controller.db.tables import operators as operator_rows
 from controller.db.tables import servers as server_rows
+from controller.jobs import credentials
 
 #: As the audit log calls a restore; its detail is the restore's token.
 ACTION = "backup.restore"
 #: So long `doctor` names what came back.
 REVIEW_SECONDS = 14 * 86_400
+#: So many of a kind are named at most.
+_NAMED = 100
 #: What a restore into an installation without jobs would replace, by what it is called.
 _REPLACED = {"operators": operator_rows, "keys": key_rows, "servers": server_rows, "bundles": bundles}
 
@@ -30,6 +33,8 @@ class Review:
     operators: list[str]
     keys: list[str]
     servers: list[str]
+    #: Jobs whose link to a password opens nothing any more.
+    links: list[str] = field(default_factory=list)
 
     def lines(self) -> list[str]:
         """Return it as people read it: what, by name, and the command that ends one of them."""
@@ -37,16 +42,24 @@ class Review:
             ("Operators", self.operators, "`shoplaunch user remove NAME`, `shoplaunch user password NAME`"),
             ("Keys of billing systems", self.keys, "`shoplaunch key revoke NAME`, `shoplaunch key renew NAME`"),
             ("Servers", self.servers, "`shoplaunch server remove NAME`"),
+            ("Links to passwords, over", self.links, "`shoplaunch retry ID --step notify` sends the client a new one"),
         )
-        return [f"{kind}: {', '.join(names)} ({command})" for kind, names, command in kinds if names]
+        return [f"{kind}: {_listed(names)} ({command})" for kind, names, command in kinds if names]
+
+
+def _listed(names: list[str]) -> str:
+    more = len(names) - _NAMED
+    return ", ".join(names[:_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 def end_access(connection: sa.Connection, now: float) -> None:
-    """No session goes on, no code that an app has shown until `now` and no recovery code is taken.
+    """No session goes on, no link to a password opens, no recovery code and no code that an app has shown until `now`
+    is taken.
 
     Which of them have ended or were used since the backup was made is in no backup.
     """
     connection.execute(sa.delete(operator_sessions))
+    credentials.end_links(connection, now)
     step = int(now // totp.STEP_SECONDS) + totp.LEEWAY_STEPS
     for user in access.list_operators(connection):
         row = sa.update(operator_rows).where(operator_rows.c.user == user)
@@ -58,7 +71,8 @@ def end_access(connection: sa.Connection, now: float) -> None:
 def review(connection: sa.Connection) -> Review:
     """Return what an operator has to look through after a restore."""
     people = [f"{one.user} ({one.role})" for one in operators.listed(connection, 0.0)]
-    return Review(people, api_keys.names(connection), [one.name for one in servers.listed(connection)])
+    known = [one.name for one in servers.listed(connection)]
+    return Review(people, api_keys.names(connection), known, credentials.ended_links(connection))
 
 
 def to_review(connection: sa.Connection, now: float) -> tuple[float, Review] | None:
@@ -70,7 +84,7 @@ def to_review(connection: sa.Connection, now: float) -> tuple[float, Review] | N
     found = review(connection)
     since = sa.select(key_rows.c.name).where(key_rows.c.created_at > at)
     new = set(connection.execute(since).scalars())
-    return at, Review(found.operators, [name for name in found.keys if name not in new], found.servers)
+    return at, replace(found, keys=[name for name in found.keys if name not in new])
 
 
 def replaced(connection: sa.Connection) -> dict[str, int]:

@@ -84,8 +84,9 @@ def _verify(file: Path, passphrase_file: Path | None) -> None:
 def restore(file: Path, passphrase_file: Path | None, yes: bool) -> None:
     """Bring an installation back from FILE, into one without jobs; exit code 3 when bundles have to be added again.
 
-    Every operator's session ends, recovery codes as well. What was revoked, removed or changed since FILE was made is
-    as it was: it is listed, for you to look through. Asks where there are operators, keys, servers or bundles already.
+    Every operator's session ends, recovery codes and clients' links to passwords as well. What was revoked, removed or
+    changed since FILE was made is as it was: it is listed, for you to look through. Asks where there are operators,
+    keys, servers or bundles already.
     """
     config = load_config()
     ensure_folders(config)
@@ -106,7 +107,8 @@ def _tell(found: backups.Review) -> None:
     """Say what ended, and what has come back that may have been revoked."""
     click.echo(
         "Every session of operators is over. Recovery codes are no longer taken: whoever has an app sets the second "
-        "factor up anew for others. An app's code counts again after a minute."
+        "factor up anew for others. An app's code counts again after a minute. Links to passwords that clients had not "
+        "used when the backup was made open nothing any more."
     )
     click.echo("No backup says what was revoked, removed or changed after it was made. Look through what is back:")
     for line in found.lines():

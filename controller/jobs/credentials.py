@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from controller.db import jobs
 from controller.db.engine import reading, transact
 from controller.db.jobs import Job
+from controller.db.tables import jobs as rows
 from controller.jobs.lease import Lease
 from controller.jobs.private import private_values, sealed
 from controller.keys import Keys
@@ -21,24 +22,26 @@ PASSWORD = "admin.password"  # noqa: S105 - the name of a value
 DAYS = 7
 SECONDS = DAYS * 86400.0
 WAITING, SHOWN, GONE = "waiting", "shown", "gone"
+#: When a link was ended, in its fact; no other fact has this name.
+_ENDED = "link_ended_at"
 
 
 def offer(engine: sa.Engine, keys: Keys, job_id: str, mode: str, now: float, lease: Lease | None = None) -> str | None:
     """The password waits behind a link; return the link's nonce, None when it was shown already.
 
     Everything private but the password is forgotten (with mode `set` the password too). Asked again it is the same
-    link. Raises ShoplaunchError `illegal_transition` when there is no password any more,
-    controller.jobs.lease.Lost when `lease` is.
+    link, but for one that `end_links` has ended. Raises ShoplaunchError `illegal_transition` when there is no password
+    any more, controller.jobs.lease.Lost when `lease` is.
     """
     found: list[str | None] = []
 
     def work(_connection: sa.Connection, job: Job) -> Mapping[str, Any]:
         known = job.facts.get(FACT)
-        if known is not None and known["mode"] == mode:
+        if known is not None and known["mode"] == mode and not _is_ended(job):
             found[:] = [known["nonce"] if state(job, now) == WAITING else None]
             return {}
         private = private_values(keys, job)
-        if PASSWORD not in private:
+        if PASSWORD not in private and not (mode == "set" and may_be_offered(job)):
             raise ShoplaunchError("illegal_transition", "the client was told already; the password is forgotten")
         nonce = secrets.token_urlsafe(9)
         found[:] = [nonce]
@@ -58,7 +61,7 @@ def may_be_chosen(job: Job) -> bool:
 def state(job: Job, now: float) -> str:
     """Return whether the link still leads to something (`waiting`), did (`shown`), or is of no use (`gone`)."""
     known = job.facts.get(FACT)
-    if known is None or job.ended_at is not None:
+    if known is None or job.ended_at is not None or _is_ended(job):
         return GONE
     if known.get("used_at") is not None:
         return SHOWN
@@ -114,6 +117,35 @@ def give_back(engine: sa.Engine, job_id: str, nonce: str, now: float) -> None:
 def used(job: Job, now: float) -> dict[str, Any]:
     """Return the columns of a job whose link has served."""
     return {"secrets_encrypted": None, **_fact(job, {**job.facts[FACT], "used_at": now})}
+
+
+def end_links(connection: sa.Connection, now: float) -> None:
+    """No link that waits leads to anything any more; `offer` makes a new one of it."""
+    for job_id in connection.execute(sa.select(rows.c.id).where(_has_fact(FACT))).scalars().all():
+        job = jobs.get(connection, job_id)
+        if state(job, now) == WAITING:
+            ended = _fact(job, {**job.facts[FACT], _ENDED: now})
+            jobs.update(connection, job, now, updated_at=job.updated_at, **ended)
+
+
+def may_be_offered(job: Job) -> bool:
+    """Tell whether there is a password to tell the client; one that the client is to choose need not be known."""
+    return job.secrets_encrypted is not None or (_is_ended(job) and job.facts[FACT]["mode"] == "set")
+
+
+def _is_ended(job: Job) -> bool:
+    return _ENDED in (job.facts.get(FACT) or {})
+
+
+def ended_links(connection: sa.Connection) -> list[str]:
+    """Return "id domain" of each job whose link was ended, and that may be offered a new one."""
+    query = sa.select(rows.c.id).where(_has_fact(_ENDED)).order_by(rows.c.id)
+    ended = (jobs.get(connection, job_id) for job_id in connection.execute(query).scalars().all())
+    return [f"{job.id} {job.domain}" for job in ended if may_be_offered(job)]
+
+
+def _has_fact(name: str) -> sa.ColumnElement[bool]:
+    return sa.and_(rows.c.ended_at.is_(None), rows.c.facts.contains(f'"{name}": ', autoescape=True))
 
 
 def withdraw(engine: sa.Engine, job_id: str, now: float) -> None:

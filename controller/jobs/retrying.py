@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from controller.db import steps
 from controller.db.jobs import Job
 from controller.db.steps import FAILED
-from controller.jobs import changes, orders, states, trouble, undoing
+from controller.jobs import changes, credentials, orders, states, trouble, undoing
 from controller.jobs.changes import change, moved
 from controller.jobs.secrets import database_password
 from controller.jobs.steps import plan
@@ -69,7 +69,7 @@ def retry(engine: sa.Engine, keys: Keys, job_id: str, step: str | None, now: flo
         # One that failed beside it would keep the job from going on
         beside = [name for name, row in rows.items() if row.state == FAILED and PLAN[name].part == part == PREPARE]
         again = following([first, *beside])
-        if job.state == states.LIVE and "notify" in again and job.secrets_encrypted is None:
+        if job.state == states.LIVE and "notify" in again and not credentials.may_be_offered(job):
             raise ShoplaunchError("illegal_transition", "the client was told already; the password is forgotten")
         columns |= changes.asked_again(connection, job, again, now)
         code = (job.error or {}).get("code")

@@ -12,10 +12,15 @@ from controller.config import load_config
 from controller.db.api_keys import ApiKey
 from controller.db.engine import reading, transact
 from controller.db.tables import audit
+from controller.jobs import credentials
+from controller.jobs.private import sealed
 from controller.jobs.service import open_service
 from controller.web.app import create_app
 from tests.attacks.table import attack
+from tests.integration.controller.rows import add_job
 from tests.support.people import PASSWORD, People, prepare
+
+SHOPS_PASSWORD = "Kq7mVd3xTb9pWn2h"
 
 
 @pytest.fixture(scope="module")
@@ -164,3 +169,54 @@ def test_what_is_there_is_replaced_by_no_single_stroke(people, tmp_path):
     done = CliRunner(env=people.environment).invoke(main, [*words, "--yes"])
     assert done.exit_code == 3 and keys_of_billing.listed(people.actor) == []
     assert PASSWORD not in done.output
+
+
+def waiting_link(people, mode):
+    """Return the address of the page behind which the password of a new shop waits, or is to be chosen."""
+    service = people.service
+    facts = {"shop_url": "http://x.example/", "admin_url": "http://x.example/admin77/"}
+    kept = sealed(service.keys, {credentials.PASSWORD: SHOPS_PASSWORD})
+    add_job(service.engine, "job1", state="live", server="web-1", facts=facts, **kept)
+    nonce = credentials.offer(service.engine, service.keys, "job1", mode, service.now())
+    return f"/credentials/{service._tokens.for_credentials('job1', nonce)}"
+
+
+@attack(
+    "somebody reads a mail whose link to a password was used after the backup that is brought back",
+    "no link of before the restore opens anything; the operator may send a new one",
+)
+@pytest.mark.parametrize("mode", ["link", "set"])
+def test_no_used_link_to_a_password_comes_back(people, again, mode):
+    address = waiting_link(people, mode)
+
+    def meanwhile():
+        assert credentials.state(people.service.get_job("job1"), people.service.now()) == credentials.WAITING
+        if mode == "link":
+            assert SHOPS_PASSWORD in people.app.test_client().post(address).text
+
+    restored = again(meanwhile)
+    client = restored.app.test_client()
+    for page in (client.get(address), client.post(address, data={"password": "x" * 20, "again": "x" * 20})):
+        assert page.status_code == 410 and SHOPS_PASSWORD not in page.text
+    known = restored.service
+    assert known.later_jobs("job1") == []
+    # What `retry --step notify` does
+    nonce = credentials.offer(known.engine, known.keys, "job1", mode, known.now())
+    assert client.get(address).status_code == 404
+    fresh = f"/credentials/{known._tokens.for_credentials('job1', nonce)}"
+    assert client.get(fresh).status_code == 200
+
+
+def test_links_to_passwords_that_a_restore_has_ended_are_named_until_there_are_new_ones(people, tmp_path):
+    waiting_link(people, "link")
+    backups.backup(people.config, tmp_path / "saved")
+    environment = {"SHOPLAUNCH_HOME": str(tmp_path / "other")}
+    runner = CliRunner(env=environment)
+    told = runner.invoke(main, ["restore", str(tmp_path / "saved")]).stdout
+    words = "job1 shop.example.com (`shoplaunch retry ID --step notify`"
+    assert words in told
+    assert words in runner.invoke(main, ["doctor"]).output
+    config = load_config(environment)
+    service = open_service(config)
+    credentials.offer(service.engine, service.keys, "job1", "link", service.now())
+    assert words not in runner.invoke(main, ["doctor"]).output
