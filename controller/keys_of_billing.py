@@ -9,6 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from controller.access import alike
 from controller.access.actor import Actor
 from controller.db import access, api_keys, bundles, jobs, servers
 from controller.db.api_keys import Adopted, ApiKey
@@ -33,6 +34,9 @@ def add(actor: Actor, key: ApiKey) -> str:
 
     def work(connection: sa.Connection) -> str:
         _require_known(connection, key)
+        there = alike.find(key.name, (one.name for one in api_keys.listed(connection)))
+        if there is not None:
+            raise ShoplaunchError("name_taken", f"there is, or was, a key {there!r}")
         api_keys.add(connection, replace(key, created_at=database_now(connection)), encrypted)
         return secret
 

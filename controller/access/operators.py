@@ -7,7 +7,7 @@ import secrets
 
 import sqlalchemy as sa
 
-from controller.access import passwords
+from controller.access import alike, passwords
 from controller.access.actor import Actor
 from controller.db import access, sessions
 from controller.db import operators as rows
@@ -55,9 +55,10 @@ def add(actor: Actor, name: str, password: str, role: str = ADMINISTER) -> None:
         raise ShoplaunchError("name_taken", f"in the audit log {name} is somebody else")
 
     def work(connection: sa.Connection) -> None:
-        if access.password_hash(connection, name) is not None:
+        there = alike.find(name, access.list_operators(connection, lock=True))
+        if there is not None:
             raise ShoplaunchError(
-                "name_taken", f"the operator {name} is there; `shoplaunch user password {name}` gives another password"
+                "name_taken", f"the operator {there} is there; `shoplaunch user password {there}` gives a new password"
             )
         access.set_operator(connection, name, hashed, database_now(connection))
         if role != ADMINISTER:

@@ -48,9 +48,10 @@ def set_operator(connection: sa.Connection, user: str, hashed: str, now: float) 
         end_sessions(connection, user)
 
 
-def list_operators(connection: sa.Connection) -> list[str]:
-    """Return the operators' names."""
-    return list(connection.execute(sa.select(operators.c.user).order_by(operators.c.user)).scalars())
+def list_operators(connection: sa.Connection, *, lock: bool = False) -> list[str]:
+    """Return the operators' names; with `lock` nobody who asks the same way adds one before the transaction ends."""
+    query = sa.select(operators.c.user).order_by(operators.c.user)
+    return list(connection.execute(query.with_for_update() if lock else query).scalars())
 
 
 def add_audit(connection: sa.Connection, now: float, user: str, action: str, job: str | None, detail: str) -> None:
