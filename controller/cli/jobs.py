@@ -12,6 +12,7 @@ from controller.cli.confirmation import confirm, yes_option
 from controller.cli.output import FAILED, errors_shown, json_option, print_facts, print_json, print_rows, show_error
 from controller.cli.watching import follow
 from controller.config import load_config
+from controller.db.access import Note
 from controller.jobs import certificate as certificates
 from controller.jobs import states
 from controller.jobs.domains import readable
@@ -119,8 +120,7 @@ def retry(job_id: str, step: str | None, yes: bool) -> None:
     found = service.get_job(job_id)
     if found.kind != RESTORE:
         confirm(f"Go on with {found.kind} on the living shop {readable(found.domain, found.folder)}?", yes)
-    job = service.retry(job_id, step=step)
-    service.audit(_WHO, "retry", job_id, step or "")
+    job = service.retry(job_id, step, Note(_WHO, "retry", step or ""))
     click.echo(f"{job.id}: {job.state}, step {job.step}, attempt {job.attempt}")
 
 
@@ -140,8 +140,8 @@ def cancel(job_id: str, undo: bool, yes: bool) -> None:
     # What is refused anyway is not asked about
     if not undo or states.may(found.state, "undo_cancel"):
         confirm(f"{asked}?", yes)
-    job = service.undo_cancel(job_id) if undo else service.cancel(job_id)
-    service.audit(_WHO, "undo_cancel" if undo else "cancel", job_id)
+    change, action = (service.undo_cancel, "undo_cancel") if undo else (service.cancel, "cancel")
+    job = change(job_id, Note(_WHO, action))
     click.echo(f"{job.id}: {job.state}")
 
 

@@ -9,6 +9,7 @@ import click
 from controller.cli.confirmation import confirm, yes_option
 from controller.cli.output import errors_shown
 from controller.config import load_config
+from controller.db.access import Note
 from controller.db.jobs import Job
 from controller.jobs import kinds, states
 from controller.jobs.domains import readable
@@ -28,12 +29,11 @@ def register(group: click.Group) -> None:
 def _begin(service: Service, parent: str, kind: str, **values: str) -> Job:
     """Return the job that is begun now. Raises ShoplaunchError, domain_busy when one of the kind is open."""
     before = {job.id for job in service.later_jobs(parent)}
-    job = service.start_kind(parent, kind, values)
+    job = service.start_kind(parent, kind, values, Note(_WHO, kind))
     if job.id in before:
         ended = job.state in (states.FAILED, states.STALLED)
         what = f"it is {job.state}: `retry` or `cancel` it first" if ended else "follow it with `watch`"
         raise ShoplaunchError("domain_busy", f"job {job.id} does this already; {what}")
-    service.audit(_WHO, kind, parent, job.id)
     return job
 
 

@@ -6,6 +6,7 @@ import click
 
 from controller.cli.output import errors_shown, json_option, print_json
 from controller.config import load_config
+from controller.db.access import Note
 from controller.jobs.service import open_service
 from shared.errors import ShoplaunchError
 
@@ -65,8 +66,7 @@ def order(
         **({"options": _options(options)} if options else {}),
     }
     service = open_service(load_config())
-    job = service.place_order(wanted, source="command")
-    service.audit("command line", "order", job.id, job.domain)
+    job = service.place_order(wanted, source="command", note=Note("command line", "order"))
     if as_json:
         print_json(service.service_status(job))
     else:

@@ -73,9 +73,8 @@ def send(number: int, yes: bool, as_json: bool) -> None:
     order = service.get_refused(number)
     if not order.settled:
         confirm(f"A shop is made of the order for {shown_domain(order.domain) or '-'}. Go on?", yes)
-    job = service.resend(number)
+    job = service.resend(number, _WHO)
     made = None if job is None else job.id
-    service.audit(_WHO, "resend", made, str(number))
     if as_json:
         print_json({"id": number, "job": made})
     else:
@@ -91,6 +90,5 @@ def dismiss(number: int, yes: bool) -> None:
     service = open_service(load_config())
     order = service.get_refused(number)
     confirm(f"No shop is made of the order for {shown_domain(order.domain) or '-'}. Go on?", yes)
-    service.dismiss_refused(number)
-    service.audit(_WHO, "dismiss_refused", None, f"{number} {order.domain}")
+    service.dismiss_refused(number, _WHO)
     click.echo("Dismissed.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from dataclasses import dataclass, replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -54,10 +55,33 @@ def list_operators(connection: sa.Connection, *, lock: bool = False) -> list[str
     return list(connection.execute(query.with_for_update() if lock else query).scalars())
 
 
-def add_audit(connection: sa.Connection, now: float, user: str, action: str, job: str | None, detail: str) -> None:
-    """Note who did what."""
+@dataclass(frozen=True)
+class Note:
+    """Who does what: the row of the audit log that is written with the change itself, or not at all."""
+
+    user: str
+    action: str
+    detail: str = ""
+
+    def write(self, connection: sa.Connection, now: float, job: str | None) -> int:
+        """Add the row; return its number."""
+        return add_audit(connection, now, self.user, self.action, job, self.detail)
+
+    def about(self, detail: str) -> Note:
+        """Return the same with this detail where it has none."""
+        return self if self.detail else replace(self, detail=detail)
+
+
+def add_audit(connection: sa.Connection, now: float, user: str, action: str, job: str | None, detail: str) -> int:
+    """Note who did what; return the row's number."""
     values = {"user": user[:AUDIT_NAME_CHARS], "action": action[:40], "job": job, "detail": detail[:500]}
-    connection.execute(sa.insert(audit).values(at=now, **values))
+    (number,) = connection.execute(sa.insert(audit).values(at=now, **values)).inserted_primary_key or (0,)
+    return int(number)
+
+
+def complete_audit(connection: sa.Connection, number: int, job: str | None, detail: str) -> None:
+    """The row says what came of it, too."""
+    connection.execute(sa.update(audit).where(audit.c.id == number).values(job=job, detail=detail[:500]))
 
 
 def list_audit(connection: sa.Connection, limit: int, offset: int, user: str | None = None) -> list[sa.Row[Any]]:

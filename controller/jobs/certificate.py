@@ -6,11 +6,15 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+import sqlalchemy as sa
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from controller.db import proofs
 from controller.db.bundles import Bundle
+from controller.db.engine import reading
 from controller.db.jobs import Job
+from controller.jobs import states
 from controller.jobs.dispatch import signed
 from controller.jobs.lifecycle import starting
 from shared.errors import ShoplaunchError
@@ -26,6 +30,16 @@ _FIGURES = {
     "agent": "agent",
     "python": "python",
 }
+
+
+def kept(engine: sa.Engine, job: Job) -> str:
+    """Return the job's certificate as it was signed. Raises ShoplaunchError `certificate_missing`."""
+    with reading(engine) as connection:
+        found = proofs.certificate_of(connection, job.id)
+    # One that is being proved anew, or was cancelled meanwhile, has none that counts
+    if found is None or job.state != states.LIVE:
+        raise ShoplaunchError("certificate_missing", f"the shop is {job.state}; it has no certificate yet")
+    return found
 
 
 def make(

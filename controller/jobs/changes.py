@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from controller.db import jobs, steps
+from controller.db.access import Note
 from controller.db.engine import transact
 from controller.db.jobs import Job
 from controller.jobs import foreign, states
@@ -30,11 +31,12 @@ def change(
     now: float,
     work: Callable[[sa.Connection, Job], Mapping[str, Any]],
     lease: Lease | None = None,
+    note: Note | None = None,
 ) -> Job:
     """Return the job after the columns that `work(connection, job)` returned were written; {} writes nothing.
 
-    With `lease` only while that is held: raises controller.jobs.lease.Lost. Raises what `work` raises (nothing is
-    written then), job_unknown, database_busy.
+    `note` is written with them. With `lease` only while that is held: raises controller.jobs.lease.Lost. Raises what
+    `work` raises (nothing is written then), job_unknown, database_busy.
     """
 
     def within(connection: sa.Connection) -> Job:
@@ -42,6 +44,8 @@ def change(
         if lease is not None:
             lease.check(job)
         columns = work(connection, job)
+        if columns and note is not None:
+            note.write(connection, now, job_id)
         return jobs.update(connection, job, now, **columns) if columns else job
 
     return transact(engine, within)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from controller.db.access import Note
 from controller.db.jobs import Job
 from controller.jobs import credentials, states
 from controller.jobs.kinds import SET_ADMIN_PASSWORD
@@ -27,18 +28,22 @@ def check(password: str) -> None:
         raise ShoplaunchError("password_unfit", f"a password has {bounds}")
 
 
-def choose(service: Service, job: Job, nonce: str, password: str) -> bool:
+def choose(service: Service, job: Job, nonce: str, password: str, note: Note | None = None) -> bool:
     """Bring the client's password into the shop; False when the link has served already.
+
+    `note` is written with the claim, and once more with what the claim was given back for.
 
     Raises ShoplaunchError `password_unfit`, and as `Service.start_kind` does; the link may be used again then.
     """
     check(password)
     # Claimed first: of two who choose at once only one may believe that it worked
-    if not credentials.claim(service.engine, job.id, nonce, service.now()):
+    if not credentials.claim(service.engine, job.id, nonce, service.now(), note):
         return False
     try:
         service.start_kind(job.id, SET_ADMIN_PASSWORD, {"admin.password": password})
-    except ShoplaunchError:
+    except ShoplaunchError as error:
+        if note is not None:
+            service.audit(note.user, note.action, job.id, f"{note.detail} {error.code}")
         credentials.give_back(service.engine, job.id, nonce, service.now())
         raise
     return True

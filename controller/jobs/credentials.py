@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from controller.db import jobs
+from controller.db.access import Note
 from controller.db.engine import reading, transact
 from controller.db.jobs import Job
 from controller.db.tables import jobs as rows
@@ -74,8 +75,8 @@ def is_of(job: Job, nonce: str) -> bool:
     return secrets.compare_digest(str((job.facts.get(FACT) or {}).get("nonce", "")).encode(), nonce.encode("utf-8"))
 
 
-def show(engine: sa.Engine, keys: Keys, job_id: str, nonce: str, now: float) -> str | None:
-    """Return the password and forget it; None when there is nothing to show (any more)."""
+def show(engine: sa.Engine, keys: Keys, job_id: str, nonce: str, now: float, note: Note | None = None) -> str | None:
+    """Return the password and forget it, `note` with that; None when there is nothing to show (any more)."""
     shown: list[str] = []
 
     def work(connection: sa.Connection, job: Job) -> Mapping[str, Any]:
@@ -86,18 +87,22 @@ def show(engine: sa.Engine, keys: Keys, job_id: str, nonce: str, now: float) -> 
         if PASSWORD not in private:
             return {}
         shown.append(private[PASSWORD])
+        if note is not None:
+            note.write(connection, now, job_id)
         return used(job, now)
 
     _change(engine, job_id, now, work)
     return shown[0] if shown else None
 
 
-def claim(engine: sa.Engine, job_id: str, nonce: str, now: float) -> bool:
-    """Take the right to choose a password; False when the link has served, or is of no use."""
+def claim(engine: sa.Engine, job_id: str, nonce: str, now: float, note: Note | None = None) -> bool:
+    """Take the right to choose a password, `note` with that; False when the link has served, or is of no use."""
     taken: list[bool] = []
 
-    def work(_connection: sa.Connection, job: Job) -> Mapping[str, Any]:
+    def work(connection: sa.Connection, job: Job) -> Mapping[str, Any]:
         taken[:] = [is_of(job, nonce) and job.facts[FACT]["mode"] == "set" and state(job, now) == WAITING]
+        if taken[0] and note is not None:
+            note.write(connection, now, job_id)
         return used(job, now) if taken[0] else {}
 
     _change(engine, job_id, now, work)

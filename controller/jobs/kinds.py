@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
 from controller.db import jobs, steps
+from controller.db.access import Note
 from controller.db.engine import reading, transact
 from controller.db.jobs import Job
 from controller.jobs import changes, later, orders, passwords, states
@@ -38,9 +39,16 @@ TOLD: Mapping[str, Mapping[str, Any]] = {
 
 
 def start(
-    engine: sa.Engine, keys: Keys, bundles: Bundles, parent: Job, kind: str, given: Mapping[str, str], now: float
+    engine: sa.Engine,
+    keys: Keys,
+    bundles: Bundles,
+    parent: Job,
+    kind: str,
+    given: Mapping[str, str],
+    now: float,
+    note: Note | None = None,
 ) -> Job:
-    """Return the open job of `kind` on the shop of `parent`: the one under way, or a new one.
+    """Return the open job of `kind` on the shop of `parent`: the one under way, or a new one, written with `note`.
 
     `given` are values the kind needs; `admin.password` is kept as its hash alone.
     Raises ShoplaunchError `kind_unsupported`, `illegal_transition`, `order_invalid`, `domain_busy`, `bundle_*`.
@@ -54,7 +62,7 @@ def start(
     }
     row = {**_row(parent, kind, kept, entry, now), **changes.sealed(keys, private)}
     try:
-        return transact(engine, lambda connection: _insert(connection, parent.id, row))
+        return transact(engine, lambda connection: _insert(connection, parent.id, row, note))
     except IntegrityError:
         with reading(engine) as connection:
             known = jobs.open_child(connection, parent.id, kind)
@@ -132,12 +140,14 @@ def _private(kind: str, given: Mapping[str, str], password_format: str) -> dict[
     return found
 
 
-def _insert(connection: sa.Connection, parent: str, row: Mapping[str, Any]) -> Job:
+def _insert(connection: sa.Connection, parent: str, row: Mapping[str, Any], note: Note | None) -> Job:
     known = jobs.open_child(connection, parent, row["kind"])
     if known is not None:
         return known
     jobs.insert(connection, row)
     steps.insert(connection, row["id"], plan.of(row["kind"]))
+    if note is not None:
+        note.about(row["id"]).write(connection, row["created_at"], parent)
     return jobs.get(connection, row["id"])
 
 

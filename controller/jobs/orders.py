@@ -14,6 +14,7 @@ from sqlalchemy.exc import IntegrityError
 
 from controller.bundles.variants import spellings
 from controller.db import api_keys, bundles, jobs, servers, steps
+from controller.db.access import Note
 from controller.db.bundles import Bundle
 from controller.db.engine import reading, transact
 from controller.db.jobs import Job
@@ -167,8 +168,16 @@ def _account_for(domain: str) -> str:
     return ("s" if not letters or letters[0].isdigit() else "") + letters + str(sha256_hex(domain.encode("ascii"))[:4])
 
 
-def place(engine: sa.Engine, order: Mapping[str, Any], source: str, now: float, signed_by: str = "") -> Job:
-    """Return the job of this order: a new one, or the one this very order of the key `signed_by` made before.
+def place(
+    engine: sa.Engine,
+    order: Mapping[str, Any],
+    source: str,
+    now: float,
+    signed_by: str = "",
+    note: Note | None = None,
+) -> Job:
+    """Return the job of this order: a new one, written with `note`, or the one this very order of the key `signed_by`
+    made before.
 
     Raises ShoplaunchError `order_invalid`, `domain_invalid`, `email_invalid`, `account_invalid`, `folder_invalid`,
     `folder_reserved`, `folder_unsupported`, `server_unknown`, `bundle_unknown`, `language_missing`,
@@ -189,8 +198,18 @@ def place(engine: sa.Engine, order: Mapping[str, Any], source: str, now: float, 
     _fit(found, {} if recipe is None else recipe.limits_of(bundle.version))
     key = order_key(found, signed_by)
     whose = {"source": source, "signed_by": signed_by, "order_key": key}
+
+    def work(connection: sa.Connection) -> Job:
+        known = jobs.find_by_order(connection, key)
+        if known is not None:
+            return _counting(known)
+        made = _insert(connection, found, bundle, language, whose, now)
+        if note is not None:
+            note.about(made.domain).write(connection, now, made.id)
+        return made
+
     try:
-        return transact(engine, lambda connection: _insert(connection, found, bundle, language, whose, now))
+        return transact(engine, work)
     except IntegrityError:
         # Somebody was faster; what is there now tells who
         with reading(engine) as connection:
@@ -212,9 +231,6 @@ def _insert(
     whose: Mapping[str, str],
     now: float,
 ) -> Job:
-    known = jobs.find_by_order(connection, whose["order_key"])
-    if known is not None:
-        return _counting(known)
     _refuse_living(connection, order)
     job_id = new_id()
     values = {

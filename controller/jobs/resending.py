@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import sqlalchemy as sa
+
 from controller.db import api_keys, jobs, refused_orders, services
-from controller.db.engine import reading
+from controller.db.access import Note
+from controller.db.engine import reading, transact
 from controller.db.jobs import Job
 from controller.db.refused_orders import RefusedOrder
 from controller.jobs import intake
@@ -15,11 +18,12 @@ if TYPE_CHECKING:
     from controller.jobs.service import Service
 
 
-def send(service: Service, number: int) -> Job | None:
-    """Send the refused order again; return its job, None while its service waits for another event.
+def send(service: Service, number: int, user: str) -> Job | None:
+    """Send the refused order again, as `user` asks; return its job, None while its service waits for another event.
 
-    Raises ShoplaunchError `refused_unknown`, `illegal_transition` for one that is settled or was not kept,
-    `request_unsigned` when the key it was signed with is gone, and whatever it is refused with again.
+    It is more than one transaction, so it is in the audit log before, and then what came of it. Raises ShoplaunchError
+    `refused_unknown`, `illegal_transition` for one that is settled or was not kept, `request_unsigned` when the key it
+    was signed with is gone, and whatever it is refused with again.
     """
     with reading(service.engine) as connection:
         order = refused_orders.get(connection, number)
@@ -28,9 +32,34 @@ def send(service: Service, number: int) -> Job | None:
         raise ShoplaunchError("illegal_transition", "the order is settled already")
     if not signer_is_known:
         raise ShoplaunchError("request_unsigned", f"the key {order.signed_by!r}, which signed the order, is gone")
-    made = _sent_service(service, order) if order.source == intake.SOURCE else _sent_order(service, order)
+    row = service.audit(user, "resend", None, str(number)) if user else None
+    try:
+        made = _sent_service(service, order) if order.source == intake.SOURCE else _sent_order(service, order)
+    except ShoplaunchError as error:
+        if row is not None:
+            service.complete_audit(row, None, f"{number} {error.code}")
+        raise
+    if row is not None:
+        service.complete_audit(row, None if made is None else made.id, str(number))
     service.wakeup.notify()
     return made
+
+
+def dismiss(engine: sa.Engine, number: int, user: str, now: float) -> None:
+    """The refused order needs nobody any more, as `user` says.
+
+    Raises ShoplaunchError `refused_unknown`, `illegal_transition` when it is settled.
+    """
+
+    def work(connection: sa.Connection) -> None:
+        order = refused_orders.get(connection, number)
+        if order.settled:
+            raise ShoplaunchError("illegal_transition", "the order is settled already")
+        refused_orders.dismiss(connection, number, now)
+        if user:
+            Note(user, "dismiss_refused", f"{number} {order.domain}").write(connection, now, None)
+
+    transact(engine, work)
 
 
 def _sent_service(service: Service, order: RefusedOrder) -> Job | None:

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
 from controller.db import steps
+from controller.db.access import Note
 from controller.db.jobs import Job
 from controller.db.steps import FAILED
 from controller.jobs import changes, credentials, orders, states, trouble, undoing
@@ -37,7 +38,7 @@ MENDED_BY = {
 DAMAGED_BUNDLE = ("bundle_digest", "bundle_damaged")
 
 
-def retry(engine: sa.Engine, keys: Keys, job_id: str, step: str | None, now: float) -> Job:
+def retry(engine: sa.Engine, keys: Keys, job_id: str, step: str | None, now: float, note: Note | None = None) -> Job:
     """Run the failed step (or `step`) again, and what follows from it; return the job.
 
     Where the agent has to work again it gets a new attempt. After a refused database login the user gets a new
@@ -79,7 +80,7 @@ def retry(engine: sa.Engine, keys: Keys, job_id: str, step: str | None, now: flo
             columns |= _new_database_password(keys, job)
         return columns
 
-    return _unless_busy(lambda: change(engine, job_id, now, work))
+    return _unless_busy(lambda: change(engine, job_id, now, work, note=note))
 
 
 def _waiting(job: Job, rows: Mapping[str, steps.StepRow], step: str | None) -> list[str]:
@@ -142,10 +143,10 @@ def _new_database_password(keys: Keys, job: Job) -> dict[str, Any]:
     return changes.sealed(keys, {**private, "db.password": database_password()})
 
 
-def cancel(engine: sa.Engine, job_id: str, now: float) -> Job:
+def cancel(engine: sa.Engine, job_id: str, now: float, note: Note | None = None) -> Job:
     """The job is cancelled; its account is put back. Raises ShoplaunchError `illegal_transition`, `job_unknown`."""
 
-    return change(engine, job_id, now, lambda _connection, job: cancelling(job, now))
+    return change(engine, job_id, now, lambda _connection, job: cancelling(job, now), note=note)
 
 
 def cancelling(job: Job, now: float) -> dict[str, Any]:
@@ -161,7 +162,7 @@ def cancelling(job: Job, now: float) -> dict[str, Any]:
     return columns | changes.with_facts(job, **facts)
 
 
-def undo_cancel(engine: sa.Engine, job_id: str, now: float) -> Job:
+def undo_cancel(engine: sa.Engine, job_id: str, now: float, note: Note | None = None) -> Job:
     """The job is prepared again, with a new attempt.
 
     Raises ShoplaunchError `illegal_transition`, `domain_busy` when another job has taken the domain meanwhile.
@@ -179,7 +180,7 @@ def undo_cancel(engine: sa.Engine, job_id: str, now: float) -> Job:
         }
         return columns | asked | held | {"facts": {key: value for key, value in facts.items() if value is not None}}
 
-    return _unless_busy(lambda: change(engine, job_id, now, work))
+    return _unless_busy(lambda: change(engine, job_id, now, work, note=note))
 
 
 def _unless_busy(work: Callable[[], Job]) -> Job:

@@ -13,8 +13,9 @@ from controller.access import passwords
 from controller.billing.base import Billing
 from controller.billing.channels import Way, channels
 from controller.config import Config
-from controller.db import access, api_keys, jobs, operators, proofs, servers, sessions, steps
+from controller.db import access, api_keys, jobs, operators, servers, sessions, steps
 from controller.db import refused_orders as refused_rows
+from controller.db.access import Note
 from controller.db.api_keys import ApiKey
 from controller.db.clock import Clock, DatabaseClock
 from controller.db.engine import make_engine, reading, transact
@@ -32,11 +33,9 @@ from controller.jobs import (
     credentials,
     downloads,
     kinds,
-    orders,
-    refused_orders,
+    placing,
     resending,
     retrying,
-    states,
     view,
 )
 from controller.jobs.agent_link import rates
@@ -89,25 +88,9 @@ class Service:
 
     # -- orders and jobs -----------------------------------------------------------------------------------------
 
-    def place_order(self, order: Mapping[str, Any], source: str, signed_by: str = "") -> Job:
-        """Return the order's job; see controller.jobs.orders.place.
-
-        One that was signed (by the key `signed_by`) and is refused is kept: see controller.jobs.refused_orders.
-        """
-        now, api = self._clock(), source == refused_orders.API
-        try:
-            job = orders.place(self.engine, order, source, now, signed_by or self._only_key())
-        except ShoplaunchError as error:
-            if api and refused_orders.is_refusal(error):
-                refused_orders.refuse(self.engine, source, signed_by, order, error, now)
-            raise
-        refused_orders.settle_order(self.engine, job, signed_by if api else None, now)
-        return self._hinted(job)
-
-    def _only_key(self) -> str:
-        """Return whose an operator's order is: the only billing system's, or nobody's."""
-        known = self._key_names()
-        return known[0] if len(known) == 1 else ""
+    def place_order(self, order: Mapping[str, Any], source: str, signed_by: str = "", note: Note | None = None) -> Job:
+        """Return the order's job; see controller.jobs.placing.place."""
+        return self._hinted(placing.place(self.engine, order, source, signed_by, self._clock(), note))
 
     def _key_names(self) -> list[str]:
         with reading(self.engine) as connection:
@@ -190,22 +173,22 @@ class Service:
         """Return the download an agent may have of bundle `name`; see controller.jobs.downloads.find."""
         return downloads.find(self.engine, self._tokens, self.config.bundles, token, name, self._clock())
 
-    def retry(self, job_id: str, step: str | None = None) -> Job:
+    def retry(self, job_id: str, step: str | None = None, note: Note | None = None) -> Job:
         """Run the failed step again; see controller.jobs.retrying.retry."""
-        return self._hinted(retrying.retry(self.engine, self.keys, job_id, step, self._clock()))
+        return self._hinted(retrying.retry(self.engine, self.keys, job_id, step, self._clock(), note))
 
-    def cancel(self, job_id: str) -> Job:
+    def cancel(self, job_id: str, note: Note | None = None) -> Job:
         """Cancel the job; see controller.jobs.retrying.cancel."""
-        return self._hinted(retrying.cancel(self.engine, job_id, self._clock()))
+        return self._hinted(retrying.cancel(self.engine, job_id, self._clock(), note))
 
-    def undo_cancel(self, job_id: str) -> Job:
+    def undo_cancel(self, job_id: str, note: Note | None = None) -> Job:
         """Take the cancellation back; see controller.jobs.retrying.undo_cancel."""
-        return self._hinted(retrying.undo_cancel(self.engine, job_id, self._clock()))
+        return self._hinted(retrying.undo_cancel(self.engine, job_id, self._clock(), note))
 
-    def start_kind(self, parent_id: str, kind: str, given: Mapping[str, str]) -> Job:
+    def start_kind(self, parent_id: str, kind: str, given: Mapping[str, str], note: Note | None = None) -> Job:
         """Return the open later job of `kind` on the shop of job `parent_id`; see controller.jobs.kinds.start."""
         parent = self.get_job(parent_id)
-        job = kinds.start(self.engine, self.keys, self.bundles, parent, kind, given, self._clock())
+        job = kinds.start(self.engine, self.keys, self.bundles, parent, kind, given, self._clock(), note)
         if kind == kinds.SET_ADMIN_PASSWORD:
             # What still waits behind a link is about to be wrong
             credentials.withdraw(self.engine, parent_id, self._clock())
@@ -222,13 +205,7 @@ class Service:
 
     def signed_certificate(self, job_id: str) -> str:
         """Return the birth certificate as it was signed. Raises certificate_missing, job_unknown."""
-        job = self.get_job(job_id)
-        with reading(self.engine) as connection:
-            signed = proofs.certificate_of(connection, job.id)
-        # One that is being proved anew, or was cancelled meanwhile, has none that counts
-        if signed is None or job.state != states.LIVE:
-            raise ShoplaunchError("certificate_missing", f"the shop is {job.state}; it has no certificate yet")
-        return signed
+        return certificate.kept(self.engine, self.get_job(job_id))
 
     def worker(self, end: Callable[[str], None] | None = None) -> Worker:
         """Return a worker of this installation; see controller.jobs.worker.Worker for `end`."""
@@ -271,15 +248,13 @@ class Service:
         with reading(self.engine) as connection:
             return refused_rows.get(connection, number)
 
-    def resend(self, number: int) -> Job | None:
-        """Send the refused order again; see controller.jobs.resending.send."""
-        return resending.send(self, number)
+    def resend(self, number: int, user: str = "") -> Job | None:
+        """Send the refused order again, as `user` asks; see controller.jobs.resending.send."""
+        return resending.send(self, number, user)
 
-    def dismiss_refused(self, number: int) -> None:
-        """The refused order needs nobody any more. Raises refused_unknown, illegal_transition when it is settled."""
-        if self.get_refused(number).settled:
-            raise ShoplaunchError("illegal_transition", "the order is settled already")
-        transact(self.engine, lambda connection: refused_rows.dismiss(connection, number, self._clock()))
+    def dismiss_refused(self, number: int, user: str = "") -> None:
+        """The refused order needs nobody any more, as `user` says; see controller.jobs.resending.dismiss."""
+        resending.dismiss(self.engine, number, user, self._clock())
 
     def undelivered_alarms(self, limit: int = MANY) -> list[dict[str, Any]]:
         """Return the alarms of jobs that are not delivered; see controller.jobs.alarms.undelivered."""
@@ -361,9 +336,14 @@ class Service:
         with reading(self.engine) as connection:
             return operators.role(connection, user)
 
-    def end_sessions(self, user: str) -> None:
-        """Every session of the operator is over, on every device."""
-        transact(self.engine, lambda connection: access.end_sessions(connection, user))
+    def sign_out(self, user: str, address: str) -> None:
+        """Every session of the operator is over, on every device, as who is at `address` asks."""
+
+        def work(connection: sa.Connection) -> None:
+            access.end_sessions(connection, user)
+            access.add_audit(connection, self._clock(), user, "logout", None, address)
+
+        transact(self.engine, work)
 
     def signing_secret(self, key: str) -> bytes | None:
         """Return the secret of a billing system's key, None when there is no such key."""
@@ -376,10 +356,14 @@ class Service:
         with reading(self.engine) as connection:
             return api_keys.get(connection, name)
 
-    def audit(self, user: str, action: str, job: str | None = None, detail: str = "") -> None:
-        """Note who did what."""
+    def audit(self, user: str, action: str, job: str | None = None, detail: str = "") -> int:
+        """Note who did what; return the row's number."""
         now = self._clock()
-        transact(self.engine, lambda connection: access.add_audit(connection, now, user, action, job, detail))
+        return transact(self.engine, lambda connection: access.add_audit(connection, now, user, action, job, detail))
+
+    def complete_audit(self, number: int, job: str | None, detail: str) -> None:
+        """The row that was written before what it is about says what came of it, too."""
+        transact(self.engine, lambda connection: access.complete_audit(connection, number, job, detail))
 
     def list_audit(self, limit: int, offset: int, user: str | None = None) -> list[sa.Row[Any]]:
         """Return the audit log's entries (at, user, action, job, detail), newest first; those of `user` alone where

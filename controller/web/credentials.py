@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, g, make_response, render_template, request
 
+from controller.db.access import Note
 from controller.db.jobs import Job
 from controller.jobs import choosing, credentials
 from controller.jobs.domains import readable
@@ -34,10 +35,10 @@ def reveal(token: str) -> Response:
 
 
 def _show(job: Job, nonce: str, token: str) -> Response:
-    password = credentials.show(service().engine, service().keys, job.id, nonce, service().now())
+    note = Note("client", "password shown", request.remote_addr or "")
+    password = credentials.show(service().engine, service().keys, job.id, nonce, service().now(), note)
     if password is None:
         return _over(_wanted(token)[0])
-    service().audit("client", "password shown", job.id, request.remote_addr or "")
     return _page(job, "shown", password=password)
 
 
@@ -46,11 +47,9 @@ def _choose(job: Job, nonce: str, token: str) -> Response:
     if password != request.form.get("again", ""):
         return _page(job, "choose", 422, problem=gettext("The two passwords are not the same."))
     try:
-        chosen = choosing.choose(service(), job, nonce, password)
+        choosing.choose(service(), job, nonce, password, Note("client", "password chosen", request.remote_addr or ""))
     except ShoplaunchError as error:
         return _page(job, "choose", 422, problem=_said(error))
-    if chosen:
-        service().audit("client", "password chosen", job.id, request.remote_addr or "")
     return _over(_wanted(token)[0])
 
 

@@ -108,27 +108,34 @@ def signed_by() -> str:
     return str(g.signed_by)
 
 
-def _audit(asked: SignedRequest, response: Response) -> None:
-    """Note what the key changed, or was refused, under its name."""
+def _audit(asked: SignedRequest) -> tuple[int, list[str]]:
+    """Note what the key is about to change, under its name; return the row's number and the words of its detail."""
     try:
         told = json_body("order_invalid")
     except ShoplaunchError:
         told = {}
-    answer = response.get_json(silent=True, force=True) or {}
     action = "retry" if request.path.endswith("/retry") else str(told.get("event") or "order")
     number = (request.view_args or {}).get("service_id") or told.get("service_id")
-    words = [str(word)[:253] for word in (number, told.get("domain"), answer.get("code")) if word]
-    service().audit(f"key {asked.key}", shown(action, 40), answer.get("id"), shown(" ".join(words), 500))
+    words = [str(word)[:253] for word in (number, told.get("domain")) if word]
+    return service().audit(f"key {asked.key}", shown(action, 40), None, shown(" ".join(words), 500)), words
+
+
+def _note_answer(row: int, words: list[str], response: Response) -> None:
+    answer = response.get_json(silent=True, force=True) or {}
+    words = [*words, *([str(answer["code"])[:253]] if answer.get("code") else [])]
+    service().complete_audit(row, answer.get("id"), shown(" ".join(words), 500))
 
 
 def _answer_once(log: RequestLog, asked: SignedRequest, view: Callable[[], Response]) -> Response:
     done = False
     try:
+        # Before what it is about: that is more than one transaction
+        row, words = _audit(asked)
         try:
             response = current_app.make_response(view())
         except ShoplaunchError as error:
             response = problems.problem(error)
-        _audit(asked, response)
+        _note_answer(row, words, response)
         # Our own failures are not the event's answer: the same event may be tried again
         if response.status_code < 500:
             log.keep(

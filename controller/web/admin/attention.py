@@ -53,13 +53,12 @@ def confirm_resend(number: int) -> str:
 def resend(number: int) -> Response:
     """Send the refused order again; show its job, or what it was refused for this time."""
     try:
-        job = service().resend(number)
+        job = service().resend(number, g.operator)
     except ShoplaunchError as error:
         if error.code == "refused_unknown":
             raise
         flash(gettext("It was refused again: %(reason)s", reason=error.message))
         return redirect(url_for("admin.attention"), 303)
-    service().audit(g.operator, "resend", None if job is None else job.id, str(number))
     if job is None:
         flash(gettext("The order is taken; it waits until billing accepts it."))
         return redirect(url_for("admin.attention"), 303)
@@ -74,9 +73,7 @@ def confirm_dismiss(number: int) -> str:
 
 def dismiss(number: int) -> Response:
     """Take the refused order from the page."""
-    order = service().get_refused(number)
-    service().dismiss_refused(number)
-    service().audit(g.operator, "dismiss_refused", None, f"{number} {order.domain}")
+    service().dismiss_refused(number, g.operator)
     flash(gettext("The order is taken from the list; no shop is made of it."))
     return redirect(url_for("admin.attention"), 303)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, flash, g, make_response, redirect, request, url_for
 from werkzeug.wrappers import Response
 
+from controller.db.access import Note
 from controller.db.operators import allows
 from controller.jobs import kinds, telling
 from controller.jobs.lifecycle import expectation
@@ -63,8 +64,7 @@ def retry(job_id: str) -> Response:
     if not allows(g.role, needed):
         raise ShoplaunchError("role_missing", f"{g.operator} may {g.role}, and retrying this needs: {needed}")
     step = request.form.get("step") or None
-    service().retry(job_id, step=step)
-    service().audit(g.operator, "retry", job_id, step or "")
+    service().retry(job_id, step, Note(g.operator, "retry", step or ""))
     flash(gettext("The step runs again."))
     return redirect(url_for("admin.job", job_id=job_id), 303)
 
@@ -76,8 +76,7 @@ def confirm_cancel(job_id: str) -> str:
 
 def cancel(job_id: str) -> Response:
     """Cancel the job; its account is put back as it was."""
-    service().cancel(job_id)
-    service().audit(g.operator, "cancel", job_id)
+    service().cancel(job_id, Note(g.operator, "cancel"))
     flash(gettext("The job is cancelled; the account is being put back as it was."))
     return redirect(url_for("admin.job", job_id=job_id), 303)
 
@@ -101,7 +100,8 @@ def begin_later(job_id: str) -> Response:
     kind, password = request.form.get("kind", ""), request.form.get("password", "")
     known = {child.id for child in service().later_jobs(job_id)}
     try:
-        job = service().start_kind(job_id, kind, {"admin.password": password} if password else {})
+        given = {"admin.password": password} if password else {}
+        job = service().start_kind(job_id, kind, given, Note(g.operator, kind))
     except ShoplaunchError as error:
         # All that an operator writes there
         if error.code != "order_invalid":
@@ -111,7 +111,6 @@ def begin_later(job_id: str) -> Response:
     if job.id in known:
         flash(gettext("This is under way already."))
     else:
-        service().audit(g.operator, kind, job_id, job.id)
         flash(gettext("The job has begun."))
     return redirect(url_for("admin.job", job_id=job.id), 303)
 
@@ -126,8 +125,7 @@ def confirm_undo_cancel(job_id: str) -> str:
 
 def undo_cancel(job_id: str) -> Response:
     """Take the cancellation back."""
-    service().undo_cancel(job_id)
-    service().audit(g.operator, "undo_cancel", job_id)
+    service().undo_cancel(job_id, Note(g.operator, "undo_cancel"))
     flash(gettext("The cancellation is taken back; the shop is prepared again."))
     return redirect(url_for("admin.job", job_id=job_id), 303)
 

@@ -38,8 +38,7 @@ def sign_out() -> None:
     user = signed_in_user()
     session.clear()
     if user is not None:
-        service().end_sessions(user)
-        service().audit(user, "logout", None, request.remote_addr or "")
+        service().sign_out(user, request.remote_addr or "")
 
 
 def signed_in_user(now: float | None = None) -> str | None:
