@@ -30,7 +30,8 @@ NEEDED = {
     ("admin.home", "GET"): "look", ("admin.jobs", "GET"): "look", ("admin.job", "GET"): "look",
     ("admin.certificate", "GET"): "look", ("admin.attention", "GET"): "look", ("admin.servers", "GET"): "look",
     ("admin.audit_log", "GET"): "look", ("admin.logout", "POST"): "look",
-    ("admin.retry", "POST"): "operate", ("admin.confirm_cancel", "GET"): "operate", ("admin.cancel", "POST"): "operate",
+    ("admin.retry", "POST"): "operate", ("admin.confirm_retry", "GET"): "operate",
+    ("admin.confirm_cancel", "GET"): "operate", ("admin.cancel", "POST"): "operate",
     ("admin.undo_cancel", "POST"): "operate", ("admin.begin_later", "POST"): "operate",
     ("admin.confirm_later", "GET"): "operate", ("admin.confirm_undo_cancel", "GET"): "operate",
     ("admin.confirm_resend", "GET"): "operate", ("admin.resend", "POST"): "operate",
@@ -162,6 +163,7 @@ def test_a_job_that_takes_something_is_retried_by_who_may_begin_it(house, kind):
     transact(house.service.engine, fail)
     path, operator = f"/admin/jobs/{job.id}", house.signed_in("operate")
     assert ask(operator, "POST", f"{path}/retry").status_code == 403
+    assert ask(operator, "GET", f"{path}/again").status_code == 403
     assert 'id="retry"' not in operator.get(path).text
     administrator = house.signed_in("administer")
     assert ask(administrator, "POST", f"{path}/retry").status_code != 403

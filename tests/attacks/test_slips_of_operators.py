@@ -6,9 +6,10 @@ import re
 import pytest
 import requests
 
-from controller.db import servers
+from controller.db import servers, steps
 from controller.db.engine import transact
 from controller.db.servers import Server
+from controller.jobs.steps import plan
 from tests.attacks.table import attack
 from tests.web_site import csrf_of
 
@@ -145,3 +146,47 @@ def test_a_locked_server_is_shown_with_its_reason_and_the_way_on(site, operator,
     assert words in shown
     transact(site.service.engine, lambda connection: servers.unlock(connection, name))
     assert "data-locked" not in page_of(site, operator, "/admin/servers")
+
+
+def again(site, shop, kind, way):
+    """Return a later job of `kind` that failed, or that waits for its next try."""
+    given = {"admin.password": "correct horse"} if kind == "set_admin_password" else {}
+    job = site.service.start_kind(shop.id, kind, given)
+    error = {"code": "panel_unreachable", "message": "no answer", "advice": "a", "retryable": True}
+    step = next(iter(plan.of(kind)))
+    state = steps.FAILED if way == "failed" else steps.WAITING
+
+    def work(connection):
+        steps.update(connection, job.id, step, state=state, error=error, not_before=site.service.now() + 3600)
+
+    transact(site.service.engine, work)
+    return site.put(job, "failed" if way == "failed" else "preparing", step=step, error=error)
+
+
+@attack(
+    "an operator presses Retry of a job that changes a living shop by mistake",
+    "the page asks, and says what the job does; nothing changes before",
+)
+@pytest.mark.parametrize("way", ["failed", "waiting"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_retry_that_changes_a_living_shop_asks_first(site, operator, shop, kind, way):
+    job = again(site, shop, kind, way)
+    page = page_of(site, operator, f"/admin/jobs/{job.id}")
+    assert f'action="/admin/jobs/{job.id}/retry"' not in page
+    (link,) = re.findall(r'<a class="button[^"]*" id="retry" href="([^"]*)"', page)
+    asked = page_of(site, operator, html.unescape(link))
+    assert shop.domain in asked and re.search("[?؟]</h1>", asked)
+    assert len(re.findall(r"<p>[^<]{20,}</p>", asked)) >= 2
+    assert site.service.get_job(job.id).version == job.version
+    (form,) = re.findall(rf'<form[^>]* action="/admin/jobs/{job.id}/retry">.*?</form>', asked, re.DOTALL)
+    values = dict(re.findall(r'name="(\w+)" value="([^"]*)"', form))
+    answer = operator.post(f"{site.url}/admin/jobs/{job.id}/retry", data=values, timeout=TIMEOUT)
+    assert answer.status_code == 200
+    assert site.service.get_job(job.id).version > job.version
+
+
+def test_there_is_nothing_to_ask_about_where_nothing_can_be_retried(site, operator, shop):
+    job = site.service.start_kind(shop.id, "https_on", {})
+    for one in (job, site.order()):
+        answer = operator.get(f"{site.url}/admin/jobs/{one.id}/again", timeout=TIMEOUT)
+        assert answer.status_code == 409

@@ -282,6 +282,16 @@ def retried(site, driver):
     appears(driver, "p.note")
 
 
+@state("retry what changes a living shop?", "admin.confirm_retry")
+def retry_later(site, driver):
+    child = site.service.start_kind(live(site).id, "remove", {})
+    error = {"code": "panel_unreachable", "message": "no answer", "advice": "a", "retryable": True}
+    site.put(child, "failed", step="account", error=error)
+    open_path(site, driver, f"/admin/jobs/{child.id}")
+    click(driver, By.ID, "retry")
+    appears(driver, "#confirm")
+
+
 @state("cancel?", "admin.confirm_cancel")
 def cancel(site, driver):
     open_path(site, driver, f"/admin/jobs/{site.order().id}/cancel")

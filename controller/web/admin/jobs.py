@@ -6,6 +6,7 @@ from flask import Blueprint, flash, g, make_response, redirect, request, url_for
 from werkzeug.wrappers import Response
 
 from controller.db.access import Note
+from controller.db.jobs import Job
 from controller.db.operators import allows
 from controller.jobs import kinds, telling
 from controller.jobs.lifecycle import expectation
@@ -28,6 +29,7 @@ def register(bp: Blueprint) -> None:
     bp.add_url_rule("/jobs", "jobs", list_jobs)
     bp.add_url_rule("/jobs/<job_id>", "job", show)
     bp.add_url_rule("/jobs/<job_id>/certificate", "certificate", certificate)
+    bp.add_url_rule("/jobs/<job_id>/again", "confirm_retry", confirm_retry)
     bp.add_url_rule("/jobs/<job_id>/retry", "retry", retry, methods=["POST"])
     bp.add_url_rule("/jobs/<job_id>/cancel", "confirm_cancel", confirm_cancel)
     bp.add_url_rule("/jobs/<job_id>/cancel", "cancel", cancel, methods=["POST"])
@@ -58,11 +60,32 @@ def show(job_id: str) -> str:
     return page("job.html", "jobs", later=later, ticket=telling.ticket(job), untold=telling.untold(job), **shown)
 
 
-def retry(job_id: str) -> Response:
-    """Run the failed step again, alone when it is named. Raises ShoplaunchError `role_missing`."""
-    needed = roles.of_kind(service().get_job(job_id).kind)
+def confirm_retry(job_id: str) -> str:
+    """Say what a later job does to the living shop, and ask whether it is to go on.
+
+    Raises ShoplaunchError `role_missing`, `illegal_transition` where there is nothing to go on with, or to ask about.
+    """
+    job = service().get_job(job_id)
+    _require_role(job)
+    status = service().service_status(job)
+    shown = view.of_job(status, service().agent_view(job))
+    if job.kind == RESTORE or not shown["may_retry"]:
+        raise ShoplaunchError("illegal_transition", f"the job is {job.state}; there is nothing to go on with")
+    question, *sentences = view.LATER[job.kind]
+    step = request.args.get("step", "")
+    return page("retry.html", "jobs", job=status, question=question, sentences=sentences, step=step)
+
+
+def _require_role(job: Job) -> None:
+    """Raise ShoplaunchError `role_missing` unless who is signed in may begin a job of its kind."""
+    needed = roles.of_kind(job.kind)
     if not allows(g.role, needed):
         raise ShoplaunchError("role_missing", f"{g.operator} may {g.role}, and retrying this needs: {needed}")
+
+
+def retry(job_id: str) -> Response:
+    """Run the failed step again, alone when it is named. Raises ShoplaunchError `role_missing`."""
+    _require_role(service().get_job(job_id))
     step = request.form.get("step") or None
     service().retry(job_id, step, Note(g.operator, "retry", step or ""))
     flash(gettext("The step runs again."))

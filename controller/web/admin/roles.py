@@ -12,6 +12,7 @@ OPEN = ("admin.login",)
 #: Pages and changes that need more than looking. What is not here and changes something needs everything.
 NEEDED = {
     "admin.logout": LOOK,
+    "admin.confirm_retry": OPERATE,
     "admin.retry": OPERATE,
     "admin.confirm_cancel": OPERATE,
     "admin.cancel": OPERATE,
