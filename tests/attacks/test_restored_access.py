@@ -9,12 +9,14 @@ from controller.access import operators
 from controller.backups import aftermath
 from controller.cli import main
 from controller.config import load_config
+from controller.db import steps
 from controller.db.api_keys import ApiKey
 from controller.db.engine import reading, transact
 from controller.db.tables import audit
 from controller.jobs import credentials
 from controller.jobs.private import sealed
 from controller.jobs.service import open_service
+from controller.jobs.steps import plan
 from controller.web.app import create_app
 from tests.attacks.table import attack
 from tests.integration.controller.rows import add_job
@@ -177,6 +179,9 @@ def waiting_link(people, mode):
     facts = {"shop_url": "http://x.example/", "admin_url": "http://x.example/admin77/"}
     kept = sealed(service.keys, {credentials.PASSWORD: SHOPS_PASSWORD})
     add_job(service.engine, "job1", state="live", server="web-1", facts=facts, **kept)
+    transact(service.engine, lambda connection: steps.insert(connection, "job1", plan.PLAN))
+    for name in plan.PLAN:
+        transact(service.engine, lambda made, name=name: steps.update(made, "job1", name, state=steps.DONE))
     nonce = credentials.offer(service.engine, service.keys, "job1", mode, service.now())
     return f"/credentials/{service._tokens.for_credentials('job1', nonce)}"
 
@@ -200,7 +205,8 @@ def test_no_used_link_to_a_password_comes_back(people, again, mode):
         assert page.status_code == 410 and SHOPS_PASSWORD not in page.text
     known = restored.service
     assert known.later_jobs("job1") == []
-    # What `retry --step notify` does
+    # What `retry --step notify` does, and then the step
+    known.retry("job1", "notify")
     nonce = credentials.offer(known.engine, known.keys, "job1", mode, known.now())
     assert client.get(address).status_code == 404
     fresh = f"/credentials/{known._tokens.for_credentials('job1', nonce)}"
