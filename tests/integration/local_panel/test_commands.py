@@ -55,8 +55,9 @@ def name(installation):
 
 def test_a_server_is_added_once_and_listed(installation, name):
     assert json.loads(installation("server", "list", "--json")) == [
-        {"name": "one", "panel": "local", "url": "", "user": "", "state": "ready", "reason": ""}
-    ]
+        {"name": "one", "panel": "local", "url": "", "user": "", "state": "ready", "reason": "", "start": "auto",
+         "last_start": ""}
+    ]  # fmt: skip
     assert "one" in installation("server", "list")
     assert "name_taken" in installation("server", "add", "one", "--panel", "local", code=1)
 
