@@ -8,7 +8,7 @@ from typing import Any
 from flask_babel import lazy_gettext
 
 from controller.web import labels, starts
-from controller.web.i18n import duration
+from controller.web.i18n import amount, duration, gettext
 from shared.events import STAGES
 
 NAMES: dict[str, Any] = {
@@ -16,6 +16,7 @@ NAMES: dict[str, Any] = {
     "admin_url": lazy_gettext("Back office"),
     "agent": lazy_gettext("Agent"),
     "application": lazy_gettext("Application"),
+    "assets": lazy_gettext("Parts of the page"),
     "attempt": lazy_gettext("Attempt"),
     "bundle": lazy_gettext("Bundle"),
     "bytes": lazy_gettext("Bytes"),
@@ -60,6 +61,8 @@ FOLDED_ROWS = 12
 #: More values than this by name are a list, not facts.
 MAX_FACTS = 12
 DIGEST_CHARS = 64
+#: What is known of a page's pictures, style sheets and scripts: how many were asked for, how many answered.
+ASSETS = {"asked", "answered"}
 #: Sections in this order, the others behind them.
 ORDER = ("stages", "probes", "evidence", "bundle", "fingerprints")
 #: Values that are codes.
@@ -129,6 +132,9 @@ def _table(rows: Sequence[Any]) -> dict[str, Any]:
 def _cell(value: Any) -> Any:
     if _is_plain(value):
         return value
+    if isinstance(value, Mapping) and set(value) == ASSETS:
+        answered, asked = amount(value["answered"]), amount(value["asked"])
+        return gettext("%(answered)s of %(asked)s", answered=answered, asked=asked)
     return " ".join(map(str, value)) if isinstance(value, Sequence) else str(value)
 
 

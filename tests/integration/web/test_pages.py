@@ -344,6 +344,7 @@ def test_the_birth_certificate_shows_all_evidence_with_its_signed_document(site,
         "something_new": {"deep": [1, {"x": "<b>"}]},
     }
     visits = [{"name": "front", "path": "/", "status": 200, "bytes": 9, "seconds": 0.2, "redirects": 0}]
+    visits[0]["assets"] = {"asked": 16, "answered": 15}
     signed = site.certify(job, evidence, visits)
     page = operator.get(site.url + f"/admin/jobs/{job.id}/certificate", timeout=TIMEOUT).text
     for shown in (
@@ -356,6 +357,8 @@ def test_the_birth_certificate_shows_all_evidence_with_its_signed_document(site,
         "ps_0",
         "100 more rows",
         "Something new",
+        "Parts of the page",
+        "15 of 16",
         "&lt;b&gt;",
         signed,
     ):
