@@ -6,6 +6,7 @@ from controller.db.engine import make_engine
 from controller.db.migrate import upgrade
 from controller.jobs import worker
 from tests.integration.controller.world import World
+from tests.support.people import People, prepare
 from tests.support.saved import KINDS, Places
 from tests.web_site import Site
 
@@ -36,6 +37,20 @@ def site():
     """A controller behind gunicorn (tests.web_site.Site)."""
     with Site() as running:
         yield running.start()
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory):
+    """The home of an installation with two operators, copied for each test (tests.support.people)."""
+    return prepare(tmp_path_factory.mktemp("people") / "home", nora="administer", omid="operate")
+
+
+@pytest.fixture
+def people(prepared, tmp_path):
+    """An installation whose operators are nora (administers) and omid (operates)."""
+    made = People(prepared, tmp_path / "home")
+    yield made
+    made.close()
 
 
 @pytest.fixture(scope="module")

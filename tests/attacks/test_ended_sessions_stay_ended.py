@@ -7,7 +7,6 @@ from controller import second_factor
 from controller.access import operators
 from controller.jobs.service import Service
 from tests.attacks.table import attack
-from tests.support.people import People, prepare
 
 #: What an administrator does against somebody who has an operator's password.
 MEASURES = {
@@ -15,18 +14,6 @@ MEASURES = {
     "a second factor": lambda actor: second_factor.begin(actor, "omid"),
     "sessions end": lambda actor: operators.end_sessions(actor, "omid"),
 }
-
-
-@pytest.fixture(scope="module")
-def prepared(tmp_path_factory):
-    return prepare(tmp_path_factory.mktemp("people") / "home", nora="administer", omid="operate")
-
-
-@pytest.fixture
-def people(prepared, tmp_path):
-    made = People(prepared, tmp_path / "home")
-    yield made
-    made.close()
 
 
 @attack(

@@ -12,22 +12,9 @@ from controller.db.engine import make_engine, reading, transact
 from controller.db.migrate import upgrade
 from controller.db.tables import audit
 from tests.attacks.table import attack
-from tests.support.people import People, prepare
 
 #: As long as keys may be called, and alike in all but the last letters.
 LONG = ["k" * 60 + "one", "k" * 60 + "two"]
-
-
-@pytest.fixture(scope="module")
-def prepared(tmp_path_factory):
-    return prepare(tmp_path_factory.mktemp("people") / "home", nora="administer", omid="operate")
-
-
-@pytest.fixture
-def people(prepared, tmp_path):
-    made = People(prepared, tmp_path / "home")
-    yield made
-    made.close()
 
 
 def noted(people, action):

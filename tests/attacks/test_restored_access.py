@@ -20,21 +20,9 @@ from controller.jobs.steps import plan
 from controller.web.app import create_app
 from tests.attacks.table import attack
 from tests.integration.controller.rows import add_job
-from tests.support.people import PASSWORD, People, prepare
+from tests.support.people import PASSWORD, People
 
 SHOPS_PASSWORD = "Kq7mVd3xTb9pWn2h"
-
-
-@pytest.fixture(scope="module")
-def prepared(tmp_path_factory):
-    return prepare(tmp_path_factory.mktemp("people") / "home", nora="administer", omid="operate")
-
-
-@pytest.fixture
-def people(prepared, tmp_path):
-    made = People(prepared, tmp_path / "home")
-    yield made
-    made.close()
 
 
 class Restored(People):

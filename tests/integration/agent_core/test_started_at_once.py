@@ -2,6 +2,7 @@
 
 import json
 import os
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -49,67 +50,53 @@ def test_it_does_so_on(box, rung, series):
     assert box.run("run", python=interpreter(series)) == 0, box.errors
 
 
-@pytest.mark.parametrize("how", [(), ("sh", "-c", '"$@"; :', "sh")], ids=["in a session", "in a group"])
-def test_its_session_is_its_own(box, rung, how):
-    rung(*how)
+@contextmanager
+def at_work(box):
+    """Give the process id of the box's agent, started and held while it unpacks; it does the rest at the end."""
     box.with_bundle()
     box.drop()
     box.write_plan(unpack={"hang": "go"})
     box.start("run")
     box.wait_for(lambda: any(line.startswith("import begins") for line in box.trace))
     (pid, _start), *_ = json.loads((box.folder / "lock").read_text())["processes"]
-    assert os.getsid(pid) == pid
+    yield pid
     (box.home / "go").touch()
     box.wait_for(lambda: not box.folder.exists())
+
+
+@pytest.mark.parametrize("how", [(), ("sh", "-c", '"$@"; :', "sh")], ids=["in a session", "in a group"])
+def test_its_session_is_its_own(box, rung, how):
+    rung(*how)
+    with at_work(box) as pid:
+        assert os.getsid(pid) == pid
 
 
 def test_nothing_is_left_of_whatever_started_it(box, rung):
     opens = 'exec 7</etc/passwd 251</etc/group; exec env --block-signal=TERM,USR1 "$@"'
     rung("bash", "-c", opens, "bash")
-    box.with_bundle()
-    box.drop()
-    box.write_plan(unpack={"hang": "go"})
-    box.start("run")
-    box.wait_for(lambda: any(line.startswith("import begins") for line in box.trace))
-    (pid, _start), *_ = json.loads((box.folder / "lock").read_text())["processes"]
-    opened = {os.readlink(entry) for entry in Path(f"/proc/{pid}/fd").iterdir()}
-    assert not opened & {"/etc/passwd", "/etc/group"}
-    assert "SigBlk:\t0000000000000000" in Path(f"/proc/{pid}/status").read_text()
-    (box.home / "go").touch()
-    box.wait_for(lambda: not box.folder.exists())
+    with at_work(box) as pid:
+        opened = {os.readlink(entry) for entry in Path(f"/proc/{pid}/fd").iterdir()}
+        assert not opened & {"/etc/passwd", "/etc/group"}
+        assert "SigBlk:\t0000000000000000" in Path(f"/proc/{pid}/status").read_text()
 
 
 def test_the_first_of_a_group_gets_a_session_too(box, rung):
     leads = "import os, sys; os.setpgid(0, 0); os.execvp(sys.argv[1], sys.argv[1:])"
     # Not the first of its session, but of its group
     rung("sh", "-c", 'python3 -c "$0" "$@"; :', leads)
-    box.with_bundle()
-    box.drop()
-    box.write_plan(unpack={"hang": "go"})
-    box.start("run")
-    box.wait_for(lambda: any(line.startswith("import begins") for line in box.trace))
-    (pid, _start), *_ = json.loads((box.folder / "lock").read_text())["processes"]
-    assert os.getsid(pid) == pid
-    (box.home / "go").touch()
-    box.wait_for(lambda: not box.folder.exists())
+    with at_work(box) as pid:
+        assert os.getsid(pid) == pid
 
 
 def test_its_soft_limits_are_raised(box, rung):
     rung("prlimit", "--cpu=100:1000", f"--as={60 * MIB}:{1000 * MIB}", "--nproc=50:500", f"--fsize={MIB}:{500 * MIB}")
-    box.with_bundle()
-    box.drop()
-    box.write_plan(unpack={"hang": "go"})
-    box.start("run")
-    box.wait_for(lambda: any(line.startswith("import begins") for line in box.trace))
-    (pid, _start), *_ = json.loads((box.folder / "lock").read_text())["processes"]
-    rows = [line for line in Path(f"/proc/{pid}/limits").read_text().splitlines() if line.startswith("Max")]
-    limits = {line[:26].strip(): line[26:].split()[:2] for line in rows}
-    assert limits["Max cpu time"] == ["1000"] * 2
-    assert limits["Max address space"] == [str(1000 * MIB)] * 2
-    assert limits["Max processes"] == ["500"] * 2
-    assert limits["Max file size"] == [str(500 * MIB)] * 2
-    (box.home / "go").touch()
-    box.wait_for(lambda: not box.folder.exists())
+    with at_work(box) as pid:
+        rows = [line for line in Path(f"/proc/{pid}/limits").read_text().splitlines() if line.startswith("Max")]
+        limits = {line[:26].strip(): line[26:].split()[:2] for line in rows}
+        assert limits["Max cpu time"] == ["1000"] * 2
+        assert limits["Max address space"] == [str(1000 * MIB)] * 2
+        assert limits["Max processes"] == ["500"] * 2
+        assert limits["Max file size"] == [str(500 * MIB)] * 2
 
 
 @pytest.mark.parametrize(
