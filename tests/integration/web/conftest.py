@@ -12,6 +12,12 @@ def site():
         yield running.start()
 
 
+@pytest.fixture
+def operator(site):
+    """A browser in which the operator has signed in."""
+    return site.signed_in()
+
+
 @pytest.fixture(autouse=True)
 def nobody_waits(request):
     """Failed logins of one test keep no other test waiting."""

@@ -10,11 +10,6 @@ from controller.jobs.holding import holding_page
 TIMEOUT = 120
 
 
-@pytest.fixture
-def operator(site):
-    return site.signed_in()
-
-
 def client_page(site, job):
     return site.service.service_status(site.service.get_job(job.id))["status_url"]
 

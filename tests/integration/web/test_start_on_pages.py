@@ -1,0 +1,71 @@
+"""How agents were started, and what is left of the time, on operators' and clients' pages."""
+
+import time
+
+import pytest
+import requests
+
+from controller.db import starts
+from controller.db.engine import transact
+
+TIMEOUT = 120
+
+
+def given_to_the_account(site, **start):
+    """Return a job that lies in its account, whose cron line was placed now."""
+    job = site.order()
+    for name in ("account", "database", "database_user", "privileges", "php", "drop", "cron"):
+        site.put_step(job, name, "done")
+    fact = {"way": "", "reason": "", "seconds": 0.1, "at": time.time(), **start}
+    return site.put(job, "dropped", step="agent", facts={"cron_seconds": 60, "start": fact})
+
+
+def test_an_agent_that_was_started_at_once_is_not_said_to_wait_for_cron(site, operator):
+    job = given_to_the_account(site, way="account")
+    page = operator.get(site.url + f"/admin/jobs/{job.id}", timeout=TIMEOUT).text
+    assert "the agent was started and reports in a moment" in page
+    assert "cron starts" not in page and 'id="start"' not in page
+
+
+def test_an_agent_left_to_cron_is_said_to_start_at_its_next_tick(site, operator):
+    job = given_to_the_account(site, reason="no_answer")
+    page = operator.get(site.url + f"/admin/jobs/{job.id}", timeout=TIMEOUT).text
+    assert "cron starts the agent within" in page
+
+
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [("en", ["At once, by the site", "waited for:"]), ("fa", ["بی‌درنگ، با PHP سایت", "زمان انتظار:"])],
+)
+def test_the_page_of_a_job_tells_how_its_agent_was_started(site, operator, language, words):
+    job = given_to_the_account(site, way="web")
+    begun = {"job": job.id, "attempt": 1, "seq": 1, "event": "started", "at": time.time(), "start": "web"}
+    site.report(site.agent_token(job), begun).raise_for_status()
+    page = operator.get(site.url + f"/admin/jobs/{job.id}?lang={language}", timeout=TIMEOUT).text
+    assert [word for word in words if word not in page] == []
+
+
+def test_the_page_of_a_job_tells_why_its_agent_was_left_to_cron(site, operator):
+    job = given_to_the_account(site, reason="functions_disabled")
+    begun = {"job": job.id, "attempt": 1, "seq": 1, "event": "started", "at": time.time()}
+    site.report(site.agent_token(job), begun).raise_for_status()
+    page = operator.get(site.url + f"/admin/jobs/{job.id}?lang=en", timeout=TIMEOUT).text
+    assert "By cron" in page and "PHP may not start programs there" in page
+
+
+def test_an_agent_cannot_say_that_something_else_started_it(site):
+    job = given_to_the_account(site)
+    begun = {"job": job.id, "attempt": 1, "seq": 1, "event": "started", "at": time.time(), "start": "<b>me</b>"}
+    answer = site.report(site.agent_token(job), begun)
+    assert (answer.status_code, answer.json()["code"]) == (400, "event_invalid")
+
+
+def test_what_is_left_is_told_to_operator_and_client(site, operator):
+    row = {"job": site.order().id, "attempt": 1, "server": "web-1", "bundle": "boutique", "way": "account"}
+    row |= {"reason": "", "waited": 0.5, "worked": 3000.0, "at": time.time()}
+    transact(site.service.engine, lambda connection: starts.note(connection, row))
+    job = given_to_the_account(site, way="account")
+    page = operator.get(site.url + f"/admin/jobs/{job.id}?lang=en", timeout=TIMEOUT).text
+    client = requests.get(site.service.service_status(site.service.get_job(job.id))["status_url"], timeout=TIMEOUT).text
+    assert 'id="left"' in page and "About 50 min" in page
+    assert 'id="left"' in client and "About 50 min" in client
