@@ -1,7 +1,7 @@
 """Signed documents: an itsdangerous serializer over Ed25519 that binds every signature to one purpose.
 
 Without key derivation itsdangerous ignores its salt, so the purpose is put into the signed bytes themselves.
-The primitive is injected: `cryptography` signs in the controller, agent.ed25519 verifies in the agent.
+The primitive is injected: `cryptography` signs in the controller, agent.base.ed25519 verifies in the agent.
 """
 
 from itsdangerous import BadData, Signer, URLSafeSerializer

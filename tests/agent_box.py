@@ -71,7 +71,7 @@ def killing_agent(agent, path, by="killing"):
     overlay `by`."""
     files = sources_of(agent)
     files[f"{by}.py"] = (OVERLAY / f"{by}.py").read_bytes()
-    start = b"from agent.cli import leave, main\n"
+    start = b"from agent.run.command_line import leave, main\n"
     assert start in files["__main__.py"]
     files["__main__.py"] = files["__main__.py"].replace(start, start + f"import {by}\n{by}.install()\n".encode())
     write_members(path, files)

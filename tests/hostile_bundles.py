@@ -9,10 +9,10 @@ from contextlib import contextmanager
 
 import pytest
 
-from agent import tar
-from agent.bundle_reader import Bundle
+from agent.base.state import State
+from agent.bundle import tar
+from agent.bundle.reader import Bundle
 from agent.stages import unpack
-from agent.state import State
 from shared.errors import ShoplaunchError
 from shared.placeholders import Renderer
 from tests.agent_box import NONCE, small_manifest, write_bundle

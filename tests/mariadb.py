@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pymysql
 
-from agent.ledger import UNKNOWN_THREAD
+from agent.database.ledger import UNKNOWN_THREAD
 
 START_SECONDS = 180
 LONGEST_END_SECONDS = 30

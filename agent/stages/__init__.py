@@ -1,1 +1,1 @@
-"""The stages of a restore: one module each with `run(ctx)`; their order is data in `agent.runner`."""
+"""The stages of a restore: one module each with `run(ctx)`; their order is data in `agent.run.runner`."""

@@ -4,9 +4,11 @@ import errno
 import os
 import time
 
-from agent import crontab, database, jobfile, ledger, staging, starters
-from agent.outbox import FOLDER as OUTBOX_FOLDER
-from agent.state import sync_folder
+from agent.base.state import sync_folder
+from agent.database import access, ledger
+from agent.reporting.outbox import FOLDER as OUTBOX_FOLDER
+from agent.session import crontab, job_file
+from agent.tree import staging, starters
 from shared.errors import ShoplaunchError
 from shared.job import (
     ACK_FILE,
@@ -32,7 +34,7 @@ REST = (
     STAMP_FILE,
     INTERPRETER_FILE,
     "htaccess.before",
-    jobfile.SPENT_FILE,
+    job_file.SPENT_FILE,
 )
 
 
@@ -54,7 +56,7 @@ def run(folder, state, job, log):
     if job is not None:
         check_no_newer(folder, job_id, number)
         _drop_ledger(job, log)
-    _unlink(os.path.join(folder, jobfile.SPENT_FILE))
+    _unlink(os.path.join(folder, job_file.SPENT_FILE))
     # The launcher first: the cron line must never start it without an agent
     for name in (LAUNCHER_FILE, AGENT_FILE):
         check_no_newer(folder, job_id, number)
@@ -72,12 +74,12 @@ def check_no_newer(folder, job_id, number):
     """Raise ShoplaunchError `superseded` when a valid job file of another job or a later attempt than `number` is
     there: what is in the folder belongs to that one."""
     try:
-        job = jobfile.load(folder, jobfile.public_keys())[1]
+        job = job_file.load(folder, job_file.public_keys())[1]
     except ShoplaunchError:
         # None, or one that nobody vouches for
         return
     if job["job"] != job_id or job["attempt"] > number:
-        raise jobfile.superseded(job)
+        raise job_file.superseded(job)
 
 
 def _remove_bundle(folder):
@@ -90,14 +92,14 @@ def _spend_job(folder):
     """There is no job any more; its database entry is kept for the ledger until that is gone."""
     path = os.path.join(folder, JOB_FILE)
     if os.path.lexists(path):
-        os.replace(path, os.path.join(folder, jobfile.SPENT_FILE))
+        os.replace(path, os.path.join(folder, job_file.SPENT_FILE))
         sync_folder(folder)
 
 
 def _drop_ledger(job, log):
     """The ledger tables are gone, unless the database is closed to us for good."""
     try:
-        connection = database.connect(job["values"])
+        connection = access.connect(job["values"])
         try:
             ledger.drop_ledger(connection)
         finally:

@@ -1,8 +1,8 @@
 """Stage configure: the shop's settings as parametrised statements, in one fenced transaction, and read back."""
 
-from agent import ledger
-from agent.database import change, raw
-from agent.importer import Patience
+from agent.database import ledger
+from agent.database.access import change, raw
+from agent.database.importer import Patience
 from shared.bundle import members_of
 from shared.errors import ShoplaunchError
 

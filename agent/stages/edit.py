@@ -1,6 +1,7 @@
 """Stage edit: the small job's changes of files."""
 
-from agent import edits, small_job
+from agent.session import follow_up_job
+from agent.tree import edits
 
 NAME = "edit"
 
@@ -8,4 +9,4 @@ NAME = "edit"
 def run(ctx):
     """Every edit is done; safe to repeat. Raises ShoplaunchError `edit_mismatch`, `path_refused`; OSError."""
     ctx.state.update(touched=True)
-    edits.apply(ctx, small_job.edits(ctx.job, small_job.is_back(ctx.job)), ctx.check_current)
+    edits.apply(ctx, follow_up_job.edits(ctx.job, follow_up_job.is_back(ctx.job)), ctx.check_current)

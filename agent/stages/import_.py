@@ -3,10 +3,10 @@
 import threading
 from functools import partial
 
-from agent import collations, lanes, ledger
-from agent.database import run as execute
-from agent.importer import CONNECTIONS, Patience, Workers
-from agent.tables import Tables
+from agent.database import collations, ledger, parallel
+from agent.database.access import run as execute
+from agent.database.importer import CONNECTIONS, Patience, Workers
+from agent.database.tables import Tables
 from shared.bundle import members_of
 from shared.errors import ShoplaunchError
 
@@ -16,7 +16,7 @@ WATCH_SECONDS = 2.0
 
 
 def run_once(ctx, patience):
-    """Import everything over one lock connection; `patience` (agent.importer.Patience) is told of what gets through.
+    """Import everything over one lock connection; `patience` (importer.Patience) is told of what gets through.
 
     Raises ShoplaunchError when that or anything else fails.
     """
@@ -73,7 +73,7 @@ def import_rows(ctx, connection, missing, adapt, indexes, progress):
 
 class Progress:
     """How far the `missing` tables (their number) and the rows are, `chunks_done` (names) being there before. It never
-    goes back, whoever tells first; `patience` (agent.importer.Patience) is told of everything that got through."""
+    goes back, whoever tells first; `patience` (importer.Patience) is told of everything that got through."""
 
     def __init__(self, ctx, missing, chunks_done, patience):
         self.chunks_done = chunks_done
@@ -115,10 +115,10 @@ class Progress:
 
 
 def create_tables(ctx, connection, tables, check, progress):
-    """Every one of `tables` (agent.tables.Tables) is there, without its late indexes; `progress` (Progress) is told.
+    """Every one of `tables` (tables.Tables) is there, without its late indexes; `progress` (Progress) is told.
 
     The server mostly waits for its disk meanwhile: several at a time. Whoever comes after us waits until the last one
-    is through with it (agent.ledger.kill_others). `check()` raises what has gone wrong elsewhere.
+    is through with it (agent.database.ledger.kill_others). `check()` raises what has gone wrong elsewhere.
     """
 
     def make(name, statement, connection):
@@ -130,7 +130,7 @@ def create_tables(ctx, connection, tables, check, progress):
 
     # Where file locks fail, an agent of this very attempt may be there too: only the lock keeps us apart then
     beside = CONNECTIONS if ctx.lock is None or ctx.lock.reliable else 0
-    lanes.run(ctx, connection, [partial(make, *table) for table in tables.to_make()], progress.tables, beside)
+    parallel.run(ctx, connection, [partial(make, *table) for table in tables.to_make()], progress.tables, beside)
     progress.tables(1.0)
 
 

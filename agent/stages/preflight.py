@@ -3,10 +3,11 @@
 import os
 import subprocess
 
-from agent import collations, document_root, holding, ledger
-from agent.database import change, server_version
-from agent.database import run as execute
-from agent.importer import Patience
+from agent.database import collations, ledger
+from agent.database.access import change, server_version
+from agent.database.access import run as execute
+from agent.database.importer import Patience
+from agent.tree import document_root, holding_page
 from shared.errors import ShoplaunchError
 
 NAME = "preflight"
@@ -50,7 +51,7 @@ def run(ctx):
             patience.failure(error)
     ctx.state.note(occupied=occupied)
     document_root.ensure(ctx)
-    holding.place(ctx)
+    holding_page.place(ctx)
 
 
 def check_disk(ctx):

@@ -5,11 +5,11 @@ import itertools
 import os
 from functools import partial
 
-from agent import lanes, ledger
-from agent.database import close, raw
-from agent.database import run as execute
-from agent.importer import Patience
-from agent.residue import Residue
+from agent.database import ledger, parallel
+from agent.database.access import close, raw
+from agent.database.access import run as execute
+from agent.database.importer import Patience
+from agent.tree.residue import Residue
 from shared.bundle import LEDGER_TABLE, members_of
 from shared.encoding import sha256_hex
 from shared.errors import ShoplaunchError
@@ -97,7 +97,7 @@ def prove_database(ctx):
         tables = sorted(tables_of(ctx), key=lambda table: -table["rows"])
         residue = Residue(ctx.manifest, ctx.values)
         tasks = [partial(prove_cells, ctx)] + [partial(prove_table, residue, table) for table in tables]
-        found = lanes.run(ctx, connection, tasks, partial(ctx.progress, NAME))[1:]
+        found = parallel.run(ctx, connection, tasks, partial(ctx.progress, NAME))[1:]
         ctx.state.record("tables", {table["name"]: table["rows"] for table in tables})
         ctx.state.record("digests", sum(digests for digests, _ in found))
         ctx.state.record("residue_columns", sum(columns for _, columns in found))

@@ -1,7 +1,7 @@
 """Stage report: the final event with all evidence, acknowledged by the controller, be it through the panel."""
 
 from agent import VERSION
-from agent.compat import python_version
+from agent.base.compat import python_version
 from shared.errors import ShoplaunchError
 
 NAME = "report"

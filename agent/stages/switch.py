@@ -4,12 +4,13 @@ import os
 import stat
 import time
 
-from agent import document_root, holding, moves
-from agent.compat import flush_file_system
-from agent.failures import CODES
-from agent.htaccess import join, split_blocks
-from agent.log import printable
-from agent.state import write_durably
+from agent.base import renames
+from agent.base.compat import flush_file_system
+from agent.base.failures import CODES
+from agent.base.log import printable
+from agent.base.state import write_durably
+from agent.tree import document_root, holding_page
+from agent.tree.htaccess import join, split_blocks
 from shared.errors import ShoplaunchError
 from shared.job import REPLACED_FOLDER
 
@@ -32,20 +33,20 @@ def run(ctx):
     aside = [pair for pair in plan["aside"] if not os.path.lexists(pair[1])]
     for _, target in aside:
         os.makedirs(os.path.dirname(target), mode=0o700, exist_ok=True)
-    moves.apply(ctx.state, aside)
+    renames.apply(ctx.state, aside)
     check_way(ctx, plan)
     try:
-        moves.apply(ctx.state, plan["tree"])
+        renames.apply(ctx.state, plan["tree"])
         # A power cut must not leave a shop of empty files behind its entry points
         flush_file_system(ctx.root)
-        moves.apply(ctx.state, plan["entry_points"])
+        renames.apply(ctx.state, plan["entry_points"])
     except OSError as error:
         if error.errno in CODES:
             # Of a full disk or one that takes nothing people know what to do, wherever it is met
             raise
         raise ShoplaunchError("switch_failed", "{}: {}".format(error.strerror, error.filename)) from None
     # What is left of staging goes with the clean-up: taking the moves back needs it
-    holding.remove_page(ctx.root)
+    holding_page.remove_page(ctx.root)
     ctx.state.record("replaced", [printable(os.path.basename(target)) for _, target in plan["aside"]])
 
 
@@ -57,7 +58,7 @@ def check_way(ctx, plan):
     pairs = plan["tree"] + plan["entry_points"][:-1]
     found = [target for source, target in pairs if os.path.lexists(source) and os.path.lexists(target)]
     source, target = plan["entry_points"][-1]
-    if os.path.lexists(source) and holding.is_foreign(ctx):
+    if os.path.lexists(source) and holding_page.is_foreign(ctx):
         found.append(target)
     if found:
         names = ", ".join(os.path.relpath(path, ctx.root) for path in found[:5])
@@ -73,23 +74,27 @@ def make_plan(ctx):
     if surprise:
         raise ShoplaunchError("docroot_occupied", "meanwhile appeared: {}".format(", ".join(surprise[:5])))
     folder = os.path.join(ctx.home, REPLACED_FOLDER, "{}-{}".format(time.strftime("%Y-%m-%d"), ctx.job_id))
-    leaving = [name for name in names + document_root.default_pages(ctx) if name != holding.HTACCESS]
+    leaving = [name for name in names + document_root.default_pages(ctx) if name != holding_page.HTACCESS]
     aside = [[os.path.join(ctx.root, name), os.path.join(folder, name)] for name in leaving]
-    former = holding.former_htaccess(ctx) if holding.HTACCESS in names else None
+    former = holding_page.former_htaccess(ctx) if holding_page.HTACCESS in names else None
     if former is not None:
         # The occupant's own goes aside with the rest; the 503 page stands in its place already
         path = os.path.join(ctx.staging, FINAL_HTACCESS + "-former")
         write_durably(path, former, 0o644)
-        aside.append([path, os.path.join(folder, holding.HTACCESS)])
+        aside.append([path, os.path.join(folder, holding_page.HTACCESS)])
     final = write_htaccess(ctx)
-    last = [name for name in ctx.manifest["entry_points"] if name != holding.HTACCESS]
+    last = [name for name in ctx.manifest["entry_points"] if name != holding_page.HTACCESS]
     tree = []
     for name in sorted(os.listdir(ctx.staging)):
-        if name not in last and name != holding.HTACCESS and not name.startswith(FINAL_HTACCESS):
+        if name not in last and name != holding_page.HTACCESS and not name.startswith(FINAL_HTACCESS):
             tree += _pairs(ctx, name, set(leaving))
     ends = [[os.path.join(ctx.staging, name), os.path.join(ctx.root, name)] for name in last]
     ends = [pair for pair in ends if os.path.lexists(pair[0])]
-    return {"aside": aside, "tree": tree, "entry_points": ends + [[final, os.path.join(ctx.root, holding.HTACCESS)]]}
+    return {
+        "aside": aside,
+        "tree": tree,
+        "entry_points": ends + [[final, os.path.join(ctx.root, holding_page.HTACCESS)]],
+    }
 
 
 def _pairs(ctx, name, leaving):
@@ -119,8 +124,8 @@ def write_htaccess(ctx):
     Returns its path.
     """
     rules = ctx.job.get("document_root", {}).get("htaccess_blocks", [])
-    blocks = split_blocks(holding.current_htaccess(ctx) or b"", rules)[0]
-    shop = holding.read_plain(os.path.join(ctx.staging, holding.HTACCESS)) or b""
+    blocks = split_blocks(holding_page.current_htaccess(ctx) or b"", rules)[0]
+    shop = holding_page.read_plain(os.path.join(ctx.staging, holding_page.HTACCESS)) or b""
     path = os.path.join(ctx.staging, FINAL_HTACCESS)
     write_durably(path, join(blocks, split_blocks(shop, rules)[1]), 0o644)
     return path

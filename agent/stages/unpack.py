@@ -7,10 +7,11 @@ import os
 from contextlib import closing
 from functools import partial
 
-from agent import staging, tar
-from agent.residue import Residue
-from agent.shards import is_large, unpacked
-from agent.tree_writer import TreeWriter
+from agent.bundle import tar
+from agent.bundle.shards import is_large, unpacked
+from agent.tree import staging
+from agent.tree.residue import Residue
+from agent.tree.writer import TreeWriter
 from shared.bundle import SHARD_UNPACKED_BYTES
 from shared.errors import ShoplaunchError
 

@@ -2,9 +2,9 @@
 
 import time
 
-from agent import attempt, small_job
-from agent.bundle_reader import open_bundle
-from agent.http import Door, check_address
+from agent.bundle.reader import open_bundle
+from agent.reporting.http import Door, check_address
+from agent.session import follow_up_job, resume
 from shared.errors import ShoplaunchError
 from shared.job import SMALL_KINDS
 from shared.signing import check_validity
@@ -13,7 +13,7 @@ NAME = "verify"
 
 
 def run(ctx):
-    """Check the job and open its bundle (`ctx.bundle`, `ctx.manifest`) unless it is open already (agent.helper),
+    """Check the job and open its bundle (`ctx.bundle`, `ctx.manifest`) unless it is open already (agent.run.helper),
     fetching it first where the job says so.
 
     A small job has none; what it says is checked.
@@ -23,7 +23,7 @@ def run(ctx):
     """
     check_clock(ctx)
     if ctx.kind in SMALL_KINDS:
-        small_job.check(ctx)
+        follow_up_job.check(ctx)
         return
     if "bundle" not in ctx.job:
         raise ShoplaunchError("job_invalid", "a restore needs a bundle")
@@ -41,7 +41,7 @@ def run(ctx):
     missing = sorted(set(ctx.manifest["values"]) - set(ctx.values))
     if missing:
         raise ShoplaunchError("placeholder_unknown", "the job has no value for {}".format(", ".join(missing[:5])))
-    attempt.forget_rendered(ctx)
+    resume.forget_rendered(ctx)
 
 
 def check_clock(ctx):

@@ -48,11 +48,11 @@ if sys.argv[1:] == ["run"] and not os.environ.get("SHOPLAUNCH_CAME_BACK"):
 # Modules stay: to look for garbage while they are loaded takes a tenth of that time
 gc.disable()
 
-from agent.modules import install
+from agent.base.module_finder import install
 
 install(sys.path[0], "@BYTECODE@")
 
-from agent.cli import leave, main
+from agent.run.command_line import leave, main
 
 leave(main())
 '''.replace("@BYTECODE@", BYTECODE)

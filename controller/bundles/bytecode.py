@@ -23,7 +23,7 @@ BYTECODE = "bytecode"
 TIMEOUT_SECONDS = 120
 _MAGIC = re.compile(rb"[0-9a-f]{8}")
 #: What has to be understood before code can be found, and by whatever Python it is.
-_FIRST = ("__main__.py", "agent/__init__.py", "agent/modules.py")
+_FIRST = ("__main__.py", "agent/__init__.py", "agent/base/module_finder.py")
 
 
 def code_names(pythons: Iterable[str]) -> set[str]:

@@ -1,4 +1,4 @@
-"""Compiles modules for the Python that runs this, 3.6 or newer; writes what agent.modules reads.
+"""Compiles modules for the Python that runs this, 3.6 or newer; writes what agent.base.module_finder reads.
 
 Standard input is a JSON object: path of each module in the archive -> its source. Standard output is the magic number
 in hexadecimal, a line end, and the marshalled code: of each module by itself packed, as few of them are loaded.

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from agent import work
+from agent.run import session
 from controller import doctor
 from controller.jobs import dispatch
 from controller.panels.local.stack import free_port
@@ -79,7 +79,7 @@ def report(site, attempt=1):
     document = dispatch.with_socket(site.service.config, _document(callback), same_machine=True)
     event = make_event(job.id, attempt, 1, "started", time.time())
     headers = {"Authorization": "Bearer " + token}
-    return work.door_of(document).post(callback["url"], json.dumps(event).encode(), headers).status
+    return session.door_of(document).post(callback["url"], json.dumps(event).encode(), headers).status
 
 
 def _document(callback):

@@ -9,8 +9,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from agent.bundle_fetch import fetch
-from agent.http import Door
+from agent.bundle.fetch import fetch
+from agent.reporting.http import Door
 from controller import doctor
 from controller.billing import mail
 from controller.billing.base import Alarm
@@ -131,7 +131,7 @@ def quick(monkeypatch):
     monkeypatch.setattr(whm, "LOOK_PAUSE_SECONDS", 0)
     monkeypatch.setattr(own_account, "UPLOAD_SECONDS", DEADLINE)
     monkeypatch.setattr(doctor, "TIMEOUT_SECONDS", DEADLINE)
-    monkeypatch.setattr("agent.downloads.GRACE_SECONDS", DEADLINE)
+    monkeypatch.setattr("agent.reporting.downloads.GRACE_SECONDS", DEADLINE)
 
 
 @attack(

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from agent import work
-from agent.bundle_fetch import fetch
+from agent.bundle.fetch import fetch
+from agent.run import session
 from controller.bundles.agent_build import launcher
 from controller.panels.local.stack import free_port
 from shared.errors import ShoplaunchError
@@ -60,7 +60,7 @@ def box(keys, tmp_path):
 
 def report(callback):
     """Let an agent report once; return the status that was answered."""
-    door = work.door_of({"callback": callback})
+    door = session.door_of({"callback": callback})
     return door.post(callback["url"], b'{"attempt": 1}', {"Authorization": "Bearer " + callback["token"]}).status
 
 
@@ -157,7 +157,7 @@ def test_the_controllers_own_user_counts_when_the_job_names_it_and_nobody_else_d
 def test_a_bundle_of_the_controller_is_fetched_through_its_socket(callback, place):
     url = callback["url"].replace("/events", "/bundle/classic")
     pinned = {"url": url, "manifest_sha256": "0" * 64, "size": 5}
-    door = work.door_of({"callback": callback})
+    door = session.door_of({"callback": callback})
     with FalseController(port_of(callback)) as neighbour:
         with pytest.raises(ShoplaunchError) as caught:
             fetch(pinned, str(place / "b"), door, idle_seconds=0, sleep=lambda _: None, token=callback["token"])

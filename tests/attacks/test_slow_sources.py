@@ -5,9 +5,9 @@ import time
 
 import pytest
 
-from agent import downloads
-from agent.bundle_fetch import fetch
-from agent.http import Door
+from agent.bundle.fetch import fetch
+from agent.reporting import downloads
+from agent.reporting.http import Door
 from shared.bundle import LEAST_RATE_HEADER
 from shared.errors import ShoplaunchError
 from tests.attacks.table import attack
@@ -48,7 +48,7 @@ class SlowServer(BundleServer):
 @pytest.fixture
 def quick(monkeypatch):
     """Times a test can wait for."""
-    monkeypatch.setattr("agent.downloads.GRACE_SECONDS", GRACE)
+    monkeypatch.setattr("agent.reporting.downloads.GRACE_SECONDS", GRACE)
     for module in ("downloads", "bundle_fetch"):
         monkeypatch.setattr(f"agent.{module}.LEAST_RATE", RATE)
 

@@ -14,13 +14,14 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from flask import Flask
 
-from agent import bundle_reader, jobfile, small_job, tar
-from agent.http import check_address
-from agent.inflate import gunzip, gunzip_large
-from agent.residue import Residue
-from agent.shards import unpacked
+from agent.bundle import reader, tar
+from agent.bundle.inflate import gunzip, gunzip_large
+from agent.bundle.shards import unpacked
+from agent.reporting.http import check_address
+from agent.session import follow_up_job, job_file
 from agent.stages import unpack
-from agent.tree_writer import TreeWriter
+from agent.tree.residue import Residue
+from agent.tree.writer import TreeWriter
 from controller.bundles import dump, reading
 from controller.bundles.names import Names
 from controller.bundles.splitter import split
@@ -137,7 +138,7 @@ def whole_bundle(data):
 
 
 def _read_as_agent(path, data):
-    opened = bundle_reader.Bundle(path, {"size": len(data), "manifest_sha256": AnyDigest()})
+    opened = reader.Bundle(path, {"size": len(data), "manifest_sha256": AnyDigest()})
     try:
         for member in opened.manifest["members"]:
             opened.read(dict(member, sha256=AnyDigest()))
@@ -195,22 +196,22 @@ def job(data):
     if data[:1] != b"{":
         _signed_by_nobody(data)
     payload = _document(data)
-    jobfile.named_by(payload)
+    job_file.named_by(payload)
     found = check_job(payload)
     values_sha256(found["values"])
     check_address(found["callback"]["url"])
     if "url" in found.get("bundle", {}):
         check_address(found["bundle"]["url"])
-        bundle_reader.token_for(found)
+        reader.token_for(found)
     if found["kind"] != "restore":
-        renderer = Renderer(small_job.nonce_of(found), found["values"])
-        small_job.check(types.SimpleNamespace(job=found, kind=found["kind"], renderer=renderer))
+        renderer = Renderer(follow_up_job.nonce_of(found), found["values"])
+        follow_up_job.check(types.SimpleNamespace(job=found, kind=found["kind"], renderer=renderer))
 
 
 def _signed_by_nobody(data):
     for text in (data, data + b"." + b"A" * 86):
         try:
-            jobfile.open_signed(text, [SOMEBODY])
+            job_file.open_signed(text, [SOMEBODY])
         except ShoplaunchError:
             continue
         raise AssertionError("nobody has signed this")

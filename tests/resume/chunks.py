@@ -5,8 +5,8 @@ from collections import Counter
 
 import pymysql
 
-from agent.importer import CONNECTIONS
-from agent.ledger import NO_SUCH_TABLE
+from agent.database.importer import CONNECTIONS
+from agent.database.ledger import NO_SUCH_TABLE
 from shared.bundle import LEDGER_TABLE
 from tests.integration.agent_work.conftest import Shop
 

@@ -1,7 +1,8 @@
 """What must be the same after any disturbed restore, and the ticks that bring one to its end."""
 
-from agent import holding, outbox
+from agent.reporting import outbox
 from agent.stages.cleanup import INTERPRETER_FILE
+from agent.tree import holding_page
 from shared.bundle import LEDGER_TABLE
 from shared.job import AGENT_FILE, LAUNCHER_FILE, LOCK_FILE, LOG_FILE, STATE_FILE
 from tests.resume.conftest import same
@@ -9,7 +10,7 @@ from tests.resume.conftest import same
 #: What tests put into a home themselves, and what `check_left` looks at.
 OURS = {"kill.json", "killed", "points", "plan.json", ".shoplaunch"}
 #: What may be left in the folder by an agent that was killed after its launcher went.
-LEFT = {AGENT_FILE, INTERPRETER_FILE, LOCK_FILE, LOG_FILE, STATE_FILE, holding.BEFORE, outbox.FOLDER}
+LEFT = {AGENT_FILE, INTERPRETER_FILE, LOCK_FILE, LOG_FILE, STATE_FILE, holding_page.BEFORE, outbox.FOLDER}
 #: The time of every file of the bundle.
 PACKED_AT = 1_500_000_000
 TICKS = 12

@@ -7,7 +7,7 @@ import time
 import pymysql
 import pytest
 
-from agent.exits import SUPERSEDED
+from agent.base.exit_codes import SUPERSEDED
 from tests.resume.conftest import chunks_in_ledger, same
 
 

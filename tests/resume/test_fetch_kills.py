@@ -8,7 +8,7 @@ from contextlib import closing
 
 import pytest
 
-from agent.bundle_fetch import PIECE_BYTES
+from agent.bundle.fetch import PIECE_BYTES
 from shared.job import BUNDLE_FILE
 from tests.agent_box import killing_agent
 from tests.bundle_server import BundleServer

@@ -9,9 +9,9 @@ import time
 
 import pytest
 
-from agent.compat import process_start
-from agent.helper_main import PROCESS_NAME
-from agent.staging import in_home
+from agent.base.compat import process_start
+from agent.run.helper_main import PROCESS_NAME
+from agent.tree.staging import in_home
 from tests.resources import has_ended
 from tests.resume.compare import check_left
 from tests.resume.conftest import chunks_in_ledger, same

@@ -4,7 +4,7 @@ import stat
 
 import pytest
 
-from agent.ed25519 import verify as agent_verifies
+from agent.base.ed25519 import verify as agent_verifies
 from controller.jobs.certificate import verify as controller_verifies
 from controller.jobs.dispatch import sign
 from controller.keys import ensure_keys, load_keys, rotate

@@ -10,7 +10,7 @@ HOME = os.path.dirname(os.path.dirname(os.path.abspath(sys.path[0])))
 
 def install():
     """The order comes too late to end the reading, or was there before it began."""
-    from agent import shards
+    from agent.bundle import shards
 
     with open(os.path.join(HOME, "ahead.json")) as stream:
         is_all = json.load(stream)

@@ -23,7 +23,7 @@ def _note(what, member, attempt):
 
 def install():
     """From now on chunks are noted where there is a file for it."""
-    from agent import importer, ledger
+    from agent.database import importer, ledger
 
     begin, import_chunk = ledger.begin, importer.import_chunk
 

@@ -130,8 +130,8 @@ def _wrap_database(points):
 
 
 def _wrap_others(points):
-    from agent import crontab
-    from agent.http import Door
+    from agent.reporting.http import Door
+    from agent.session import crontab
 
     post, call = Door.post, crontab._call
 

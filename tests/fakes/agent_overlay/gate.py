@@ -53,7 +53,7 @@ def _wrap(gate):
 
 
 def _wrap_state(gate):
-    from agent import state
+    from agent.base import state
 
     real = state.write_durably
 

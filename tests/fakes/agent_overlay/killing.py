@@ -64,8 +64,7 @@ def install():
             plan = json.load(stream)
     except FileNotFoundError:
         return
-    from agent import undo
-    from agent.stages import cleanup, configure, preflight, switch, unpack
+    from agent.stages import cleanup, configure, preflight, switch, undo, unpack
 
     counter = _Counter(plan["from"], plan["at"])
     for name in ("rename", "replace", "unlink", "rmdir", "mkdir", "symlink"):

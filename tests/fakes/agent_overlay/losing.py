@@ -16,7 +16,7 @@ PLAN = os.path.join(HOME, "lose.json")
 
 def install():
     """From now on flushing loses what `lose.json` says."""
-    from agent import flushing
+    from agent.tree import flushing
 
     real = flushing.flush_descriptor
 

@@ -58,7 +58,7 @@ class _Meeting:
 
 def _in_the_helper(meeting):
     """Beside what needs the database alone the helper waits, too, at its thirtieth file."""
-    from agent.tree_writer import TreeWriter
+    from agent.tree.writer import TreeWriter
 
     if meeting.plan["moment"] in ("unpack", "chunk", "index", "configure", "prove"):
         files = _Meeting(meeting.plan)
@@ -70,7 +70,8 @@ def _in_the_helper(meeting):
 
 def _moments(meeting):
     """Return moment -> the arguments of `before` for the main process."""
-    from agent import http, importer, ledger
+    from agent.database import importer, ledger
+    from agent.reporting import http
     from agent.stages import configure, import_, preflight, prove
 
     return {

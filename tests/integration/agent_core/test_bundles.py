@@ -6,9 +6,9 @@ import zipfile
 
 import pytest
 
-from agent.bundle_fetch import fetch
-from agent.bundle_reader import Bundle, token_for
-from agent.http import Door
+from agent.bundle.fetch import fetch
+from agent.bundle.reader import Bundle, token_for
+from agent.reporting.http import Door
 from shared.encoding import canonical_json
 from shared.errors import ShoplaunchError
 from tests.agent_box import sample_members, small_manifest, write_bundle

@@ -8,9 +8,9 @@ import time
 
 import pytest
 
-from agent.compat import process_start
-from agent.lock import RECORD_BYTES
-from agent.state import boot_id
+from agent.base.compat import process_start
+from agent.base.state import boot_id
+from agent.session.lock import RECORD_BYTES
 from tests.resources import stand_still
 
 

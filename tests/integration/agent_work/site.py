@@ -4,9 +4,9 @@ import types
 
 import pytest
 
-from agent import ledger
-from agent.context import Context
-from agent.database import close, run
+from agent.database import ledger
+from agent.database.access import close, run
+from agent.session.context import Context
 from shared.errors import ShoplaunchError
 from tests.handmade import NONCE, packed
 

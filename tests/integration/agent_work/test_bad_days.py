@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from agent.context import Context
-from agent.importer import Patience
+from agent.database.importer import Patience
+from agent.session.context import Context
 from shared.errors import ShoplaunchError
 from tests.agent_box import Box
 from tests.handmade import shard
@@ -214,7 +214,7 @@ def test_five_minutes_are_waited_for_and_then_forgotten():
 
 
 def test_patience_ends_before_a_hung_agent_would_be_killed_and_the_next_tick_goes_on():
-    from agent.lock import HUNG_SECONDS
+    from agent.session.lock import HUNG_SECONDS
 
     hours = Hours()
     patience = Patience(lambda: None, clock=hours, sleep=hours.sleep)
@@ -257,7 +257,7 @@ def test_what_is_waited_for_is_an_error_that_passes_in_the_eyes_of_the_controlle
 
 
 def test_what_others_got_through_counts_as_well_but_not_that_they_begin():
-    from agent.lock import HUNG_SECONDS
+    from agent.session.lock import HUNG_SECONDS
 
     hours = Hours()
     stage = Patience(lambda: None, clock=hours, sleep=hours.sleep)

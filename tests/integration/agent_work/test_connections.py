@@ -4,8 +4,8 @@ import threading
 
 import pytest
 
-from agent import ledger
-from agent.database import change, close, run
+from agent.database import ledger
+from agent.database.access import change, close, run
 from agent.stages import import_
 from shared.errors import ShoplaunchError
 from tests.integration.agent_work.site import MANY, code_of

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.database import OPENING
+from agent.database.access import OPENING
 from controller.bundles.agent_build import PROJECT, fetch_wheels
 from controller.panels.local.stack import free_port
 from shared.bundle import SESSION
@@ -22,7 +22,7 @@ ASK = """
 import json, sys
 sys.path[1:1] = json.loads(sys.argv[1])
 from agent import database
-from agent.database import connect, run
+from agent.database.access import connect, run
 from shared.errors import ShoplaunchError
 values = json.loads(sys.stdin.read())
 try:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from agent import tar
+from agent.bundle import tar
 from tests.hostile_bundles import entry
 
 SHARD = "files/0001.tar.gz"

@@ -10,9 +10,9 @@ import types
 import pymysql
 import pytest
 
-from agent import database
-from agent.bounded import Exchange
-from agent.connection import OurConnection
+from agent.base.deadline_socket import Exchange
+from agent.database import access
+from agent.database.connection import OurConnection
 from shared.errors import ShoplaunchError
 
 #: Around what a length is told by one, two, three and more bytes, and a packet can hold.
@@ -22,11 +22,11 @@ SIZES = (0, 1, 250, 251, 252, 65535, 65536, (1 << 24) - 13, (1 << 24) - 12, (1 <
 @pytest.fixture
 def connection(mariadb_server):
     name, user, password = mariadb_server.new_database()
-    made = database.connect(
+    made = access.connect(
         {"db.name": name, "db.user": user, "db.password": password, "db.socket": mariadb_server.socket}
     )
     yield made
-    database.close(made)
+    access.close(made)
     mariadb_server.drop_database(name)
 
 
@@ -38,7 +38,7 @@ def code_of(call):
 
 @pytest.mark.parametrize("size", SIZES)
 def test_values_of_every_size_come_whole(connection, size):
-    assert database.raw(connection, f"SELECT 1, REPEAT('x', {size}), NULL, '', 2") == [
+    assert access.raw(connection, f"SELECT 1, REPEAT('x', {size}), NULL, '', 2") == [
         (b"1", b"x" * size, None, b"", b"2")
     ]
 
@@ -53,35 +53,35 @@ def test_rows_are_those_the_library_reads(connection, mariadb_server):
     plain.query("SET NAMES utf8mb4")
     with plain.cursor() as cursor:
         cursor.execute(statement)
-        assert database.raw(connection, statement) == list(cursor.fetchall())
+        assert access.raw(connection, statement) == list(cursor.fetchall())
     plain.close()
 
 
 def test_no_rows_are_an_empty_list(connection):
-    assert database.raw(connection, "SELECT 1, 2 FROM DUAL WHERE 1 = 0") == []
+    assert access.raw(connection, "SELECT 1, 2 FROM DUAL WHERE 1 = 0") == []
 
 
 def test_parameters_are_filled_and_without_any_a_percent_sign_is_just_that(connection):
-    assert database.raw(connection, "SELECT %s, %s", ("a'b", "100%")) == [(b"a'b", b"100%")]
-    assert database.raw(connection, "SELECT 'a%s'") == [(b"a%s",)]
+    assert access.raw(connection, "SELECT %s, %s", ("a'b", "100%")) == [(b"a'b", b"100%")]
+    assert access.raw(connection, "SELECT 'a%s'") == [(b"a%s",)]
 
 
 def test_an_error_before_the_first_row_and_one_behind_it_are_told_and_the_connection_goes_on(connection):
-    assert code_of(lambda: database.raw(connection, "SELECT nothing FROM nowhere")) == "db_data_error"
+    assert code_of(lambda: access.raw(connection, "SELECT nothing FROM nowhere")) == "db_data_error"
     connection.query("SET SESSION max_statement_time=0.2")
     slow = "SELECT seq, SLEEP(seq > 2000) FROM seq_1_to_2500"
-    assert code_of(lambda: database.raw(connection, slow)) == "db_error"
-    assert database.raw(connection, "SELECT 1") == [(b"1",)]
+    assert code_of(lambda: access.raw(connection, slow)) == "db_error"
+    assert access.raw(connection, "SELECT 1") == [(b"1",)]
 
 
 def test_a_statement_that_is_no_query_has_no_rows_and_is_not_waited_for(connection):
-    assert database.raw(connection, "DO 1") == []
-    assert database.raw(connection, "SELECT 1") == [(b"1",)]
+    assert access.raw(connection, "DO 1") == []
+    assert access.raw(connection, "SELECT 1") == [(b"1",)]
 
 
 def test_a_connection_that_is_killed_meanwhile_is_unreachable(connection, mariadb_server):
     mariadb_server.query(f"KILL {connection.thread_id()}")
-    assert code_of(lambda: database.raw(connection, "SELECT 1")) == "db_unreachable"
+    assert code_of(lambda: access.raw(connection, "SELECT 1")) == "db_unreachable"
 
 
 def packets(*payloads, first=1):
@@ -149,7 +149,7 @@ def test_an_answer_that_breaks_off_anywhere_is_a_lost_connection():
 def test_an_answer_that_is_not_right_is_a_lost_connection_too(wrong):
     with pytest.raises(pymysql.err.Error) as failure:
         answered(wrong)
-    assert database.as_database_failure(failure.value).code == "db_unreachable"
+    assert access.as_database_failure(failure.value).code == "db_unreachable"
 
 
 def test_a_server_that_asks_for_a_file_of_ours_gets_none():
@@ -177,11 +177,11 @@ def test_a_statement_that_cannot_be_sent_is_unreachable_and_closes_the_connectio
     # By us alone: the server's own end is as it was
     connection._sock.shutdown(socket.SHUT_WR)
     for _ in range(2):
-        assert code_of(lambda: database.run(connection, "SELECT 1")) == "db_unreachable"
+        assert code_of(lambda: access.run(connection, "SELECT 1")) == "db_unreachable"
         assert not connection.open
 
 
-@pytest.mark.parametrize("ask", [database.run, database.change, database.raw])
+@pytest.mark.parametrize("ask", [access.run, access.change, access.raw])
 def test_a_server_that_falls_silent_is_unreachable_when_its_time_is_over(connection, ask):
     connection._sock.settimeout(0.2)
     assert code_of(lambda: ask(connection, "DO SLEEP(30)")) == "db_unreachable"
@@ -208,17 +208,17 @@ def test_what_is_no_greeting_is_a_lost_connection(greeting):
     made = OurConnection(defer_connect=True, user="u", password="p", read_timeout=3600, ssl_disabled=True)
     with pytest.raises(pymysql.err.OperationalError) as failure:
         made.log_in(ours, Exchange(60, 60), proven=True)
-    assert database.as_database_failure(failure.value).code == "db_unreachable"
+    assert access.as_database_failure(failure.value).code == "db_unreachable"
     other.close()
 
 
 def test_what_goes_wrong_late_in_a_procedure_is_that_statements_error(connection):
-    database.run(connection, "CREATE PROCEDURE good() BEGIN SELECT 1; SELECT 2; END")
-    database.run(
+    access.run(connection, "CREATE PROCEDURE good() BEGIN SELECT 1; SELECT 2; END")
+    access.run(
         connection, "CREATE PROCEDURE bad() BEGIN SELECT 1; SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT='late'; END"
     )
-    assert database.run(connection, "CALL good()") == ((1,),)
-    assert database.run(connection, "SELECT 3") == ((3,),)
-    for ask in (database.run, database.change):
+    assert access.run(connection, "CALL good()") == ((1,),)
+    assert access.run(connection, "SELECT 3") == ((3,),)
+    for ask in (access.run, access.change):
         assert code_of(lambda ask=ask: ask(connection, "CALL bad()")) == "db_data_error"
-    assert database.run(connection, "SELECT 3") == ((3,),)
+    assert access.run(connection, "SELECT 3") == ((3,),)

@@ -2,9 +2,9 @@
 
 import pytest
 
-from agent import ledger
-from agent.database import change, close, run
-from agent.importer import import_chunk
+from agent.database import ledger
+from agent.database.access import change, close, run
+from agent.database.importer import import_chunk
 from agent.stages import import_, preflight
 from shared.placeholders import token
 from tests.handmade import NONCE

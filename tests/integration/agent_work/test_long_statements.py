@@ -8,9 +8,9 @@ from contextlib import suppress
 import pymysql
 import pytest
 
-from agent import database, statements
-from agent.lock import acquire
-from agent.log import Log
+from agent.base.log import Log
+from agent.database import access, statement_watch
+from agent.session.lock import acquire
 from controller.bundles.agent_build import build_agent
 from shared.errors import ShoplaunchError
 from tests.agent_archive import sources_of, write_members
@@ -33,7 +33,7 @@ def values(mariadb_server):
 @pytest.fixture
 def watch(values, tmp_path):
     """A watch over this process's statements; `touched` counts."""
-    made = statements.Watch(lambda: database.connect(values), lambda: made.touched.append(1), Log(str(tmp_path)))
+    made = statement_watch.Watch(lambda: access.connect(values), lambda: made.touched.append(1), Log(str(tmp_path)))
     made.touched = []
     return made
 
@@ -41,11 +41,11 @@ def watch(values, tmp_path):
 @pytest.fixture
 def sleeping(values, mariadb_server):
     """A connection that waits for a statement the server works on."""
-    connection = database.connect(values)
+    connection = access.connect(values)
 
     def wait():
         with suppress(ShoplaunchError):
-            database.run(connection, "SELECT SLEEP(600)")
+            access.run(connection, "SELECT SLEEP(600)")
 
     thread = threading.Thread(target=wait)
     thread.start()
@@ -77,18 +77,18 @@ def test_a_statement_that_has_just_begun_needs_none(watch, sleeping):
 
 def test_one_that_takes_longer_than_any_statement_may_is_none(values, tmp_path, sleeping):
     touched = []
-    bounded = statements.Watch(
-        lambda: database.connect(values), lambda: touched.append(1), Log(str(tmp_path)), longest=0
+    bounded = statement_watch.Watch(
+        lambda: access.connect(values), lambda: touched.append(1), Log(str(tmp_path)), longest=0
     )
     assert not bounded.look(0)
     assert touched == []
 
 
 def test_one_the_server_knows_nothing_of_is_none(watch, values):
-    connection = database.connect(values)
-    with statements.under_way(connection):
+    connection = access.connect(values)
+    with statement_watch.under_way(connection):
         assert not watch.look(0)
-    database.close(connection)
+    access.close(connection)
 
 
 def test_a_server_that_is_away_is_none_and_the_watching_goes_on(values, tmp_path, sleeping):
@@ -98,9 +98,9 @@ def test_a_server_that_is_away_is_none_and_the_watching_goes_on(values, tmp_path
         asked.append(1)
         if len(asked) == 1:
             raise ShoplaunchError("db_unreachable", "away")
-        return database.connect(values)
+        return access.connect(values)
 
-    made = statements.Watch(connect, touched.set, Log(str(tmp_path)), every=0.05)
+    made = statement_watch.Watch(connect, touched.set, Log(str(tmp_path)), every=0.05)
     made.start()
     assert touched.wait(120)
     made.stop()
@@ -110,7 +110,7 @@ def test_the_lock_tells_of_it(values, tmp_path, sleeping):
     lock = acquire(str(tmp_path), "j1", 1)
     path = tmp_path / "lock"
     before = json.loads(path.read_text())["progress"]
-    made = statements.Watch(lambda: database.connect(values), lock.touch, Log(str(tmp_path)))
+    made = statement_watch.Watch(lambda: access.connect(values), lock.touch, Log(str(tmp_path)))
     assert made.look(0)
     assert json.loads(path.read_text())["progress"] > before
     lock.release()
@@ -119,9 +119,9 @@ def test_the_lock_tells_of_it(values, tmp_path, sleeping):
 def test_the_hosts_limit_for_statements_is_none_for_ours(mariadb_server, values):
     mariadb_server.query("SET GLOBAL max_statement_time = 1")
     try:
-        connection = database.connect(values)
-        assert database.run(connection, "SELECT SLEEP(2)") == ((0,),)
-        database.close(connection)
+        connection = access.connect(values)
+        assert access.run(connection, "SELECT SLEEP(2)") == ((0,),)
+        access.close(connection)
     finally:
         mariadb_server.query("SET GLOBAL max_statement_time = 0")
 
@@ -133,8 +133,8 @@ def impatient(keys, tmp_path):
     build_agent(path, [keys.public])
     files = sources_of(path)
     for name, old, new in (
-        ("agent/lock.py", b"HUNG_SECONDS = 600.0", f"HUNG_SECONDS = {HUNG_SECONDS}".encode()),
-        ("agent/statements.py", b"WATCH_SECONDS = 60.0", f"WATCH_SECONDS = {WATCH_SECONDS}".encode()),
+        ("agent/session/lock.py", b"HUNG_SECONDS = 600.0", f"HUNG_SECONDS = {HUNG_SECONDS}".encode()),
+        ("agent/database/statement_watch.py", b"WATCH_SECONDS = 60.0", f"WATCH_SECONDS = {WATCH_SECONDS}".encode()),
     ):
         assert old in files[name]
         files[name] = files[name].replace(old, new)

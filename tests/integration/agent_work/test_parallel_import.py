@@ -5,8 +5,8 @@ from contextlib import suppress
 
 import pymysql
 
-from agent import importer, ledger
-from agent.database import change, close, run
+from agent.database import importer, ledger
+from agent.database.access import change, close, run
 from agent.stages import import_
 from tests.integration.agent_work.site import MANY, Gate
 

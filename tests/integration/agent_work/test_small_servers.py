@@ -4,7 +4,7 @@ import tempfile
 
 import pytest
 
-from agent import database
+from agent.database import access
 from agent.stages import preflight
 from shared.errors import ShoplaunchError
 from tests.integration.agent_work.site import Site
@@ -104,10 +104,10 @@ def test_a_server_that_lets_nobody_wait_as_long_as_we_would_is_taken_as_it_is():
     try:
         made = Site(server)
         connection = made.attempt(1).connect()
-        found = database.run(connection, "SELECT @@lock_wait_timeout, @@wait_timeout, @@innodb_lock_wait_timeout")[0]
+        found = access.run(connection, "SELECT @@lock_wait_timeout, @@wait_timeout, @@innodb_lock_wait_timeout")[0]
         assert found == (5, 100, 30)
-        assert "STRICT_ALL_TABLES" in database.run(connection, "SELECT @@sql_mode")[0][0]
-        database.close(connection)
+        assert "STRICT_ALL_TABLES" in access.run(connection, "SELECT @@sql_mode")[0][0]
+        access.close(connection)
         made.close()
     finally:
         stop_private(server)

@@ -6,10 +6,10 @@ import time
 
 import pytest
 
-from agent import importer, ledger
-from agent.database import run
+from agent.database import importer, ledger
+from agent.database.access import run
+from agent.database.tables import Tables
 from agent.stages import import_
-from agent.tables import Tables
 from shared.errors import ShoplaunchError
 from tests.integration.agent_work.site import MANY, code_of
 from tests.integration.agent_work.test_parallel_import import complete, importing, until

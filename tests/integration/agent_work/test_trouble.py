@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from agent import holding
+from agent.tree import holding_page
 from shared.encoding import sha256_hex
 from tests.handmade import CELLS, place
 from tests.mariadb import start_private, stop_private
@@ -265,8 +265,8 @@ def test_visitors_get_the_503_page_while_a_shop_is_not_proven(shop, bundle):
     shop.own()
     shop.drop()
     assert shop.run() == 3
-    assert {path.name for path in shop.root.iterdir()} == {holding.HTACCESS, holding.PAGE}
-    assert holding.MARK in (shop.root / holding.HTACCESS).read_bytes()
+    assert {path.name for path in shop.root.iterdir()} == {holding_page.HTACCESS, holding_page.PAGE}
+    assert holding_page.MARK in (shop.root / holding_page.HTACCESS).read_bytes()
 
 
 def test_residue_of_the_template_in_a_file_stops_the_shop(shop, controller, bundle):

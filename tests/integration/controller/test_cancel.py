@@ -50,7 +50,7 @@ def test_where_the_agent_had_given_up_it_is_started_once_more_to_take_back(world
     world.work()
     assert world.panel.crontabs["alice"] == [*OWN_LINES, cron_line(job.id)]
     # The same attempt: nothing the old one did is forgotten
-    assert Agent(world, job).attempt == agent.attempt
+    assert Agent(world, job).attempt == agent.session.resume
     refused(lambda: Agent(world, job).send("started"), "cancelled")
 
 

@@ -196,7 +196,7 @@ def test_cancelling_and_taking_it_back_many_times_still_ends_in_one_living_shop(
     from tests.integration.controller.world import Agent
 
     agent = Agent(world, job)
-    assert agent.attempt == world.job(job).attempt == 13
+    assert agent.session.resume == world.job(job).attempt == 13
     agent.restore(EVIDENCE)
     agent.clean()
     world.serve(job)

@@ -16,7 +16,7 @@ ERROR = {"code": "db_packet", "message": "too small", "advice": "raise it", "ret
 
 def gives_up(world, agent, **more):
     """The agent gives up, and the controller has looked."""
-    agent.state(status="failed", stage="preflight", error=ERROR, **more)
+    agent.base.state(status="failed", stage="preflight", error=ERROR, **more)
     world.work_later(65, stride=5)
 
 
@@ -70,7 +70,7 @@ def test_a_shop_that_is_done_at_the_first_look_goes_on_from_there(world):
 def test_people_see_how_far_an_unheard_agent_is(world):
     job, agent = blocked(world)
     stages = {"unpack": {"state": "done", "seconds": 12.5}, "import": {"state": "running"}}
-    agent.state(stage="import", percent=60, stages=stages)
+    agent.base.state(stage="import", percent=60, stages=stages)
     world.work_later(65, stride=5)
     shown = {row["name"]: row for row in world.service.agent_view(world.job(job))["stages"]}
     assert (shown["unpack"]["state"], shown["unpack"]["seconds"]) == ("done", 12.5)
@@ -83,7 +83,7 @@ def test_looking_every_minute_costs_one_reading_of_one_file(world):
     before = len(world.panel.calls)
     reads = calls(world, "read_file")
     for minute in range(20):
-        agent.state(stage="import", percent=20 + minute)
+        agent.base.state(stage="import", percent=20 + minute)
         world.work_later(60, stride=60)
     assert len(world.panel.calls) - before == calls(world, "read_file") - reads <= 20
     assert world.job(job).percent >= 38
@@ -187,7 +187,7 @@ def test_an_answer_that_cannot_be_written_now_is_written_later(world):
 def test_what_keeps_an_unheard_agent_waiting_is_shown(world):
     job, agent = blocked(world)
     error = {"code": "quota_reached", "message": "the quota is reached", "advice": "raise it", "retryable": True}
-    agent.state(status="waiting", stage="unpack", error=error)
+    agent.base.state(status="waiting", stage="unpack", error=error)
     world.work_later(65, stride=5)
     assert (world.job(job).state, world.job(job).error) == ("restoring", {**error, "advice": advice("quota_reached")})
     assert len(world.mail.alarms) == 1
@@ -245,7 +245,7 @@ def test_a_panel_that_fails_for_a_moment_does_not_shorten_the_patience(world):
     world.panel.fail("read_file", "panel_unreachable")
     world.work_later(200, stride=10)
     assert world.job(job).state == "restoring"
-    agent.state(stage="import", percent=70)
+    agent.base.state(stage="import", percent=70)
     world.work_later(65, stride=5)
     assert (world.job(job).state, world.job(job).percent) == ("restoring", 70)
 
@@ -293,7 +293,7 @@ def test_a_blocked_job_whose_time_is_over_has_expired(world):
     for _ in range(world.config.job_hours * 20 + 2):
         world.clock.pass_by(180)
         if world.job(job).state == "restoring":
-            agent.state(stage="import", percent=50)
+            agent.base.state(stage="import", percent=50)
         world.work()
     assert (world.job(job).state, world.job(job).error["code"]) == ("stalled", "job_expired")
     world.service.retry(job.id)
@@ -346,7 +346,7 @@ def test_a_panel_that_does_not_answer_is_asked_less_and_less_often_until_it_does
     assert calls(world, "read_file") - reads <= 6
     assert world.job(job).state == "restoring"
     for percent in range(50, 90):
-        agent.state(stage="import", percent=percent)
+        agent.base.state(stage="import", percent=percent)
         world.work_later(60, stride=30)
     assert (world.job(job).state, world.job(job).percent >= 85) == ("restoring", True)
 

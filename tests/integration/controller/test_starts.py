@@ -133,7 +133,7 @@ def test_an_agent_that_gives_up_while_it_is_started_fails_the_job_and_a_retry_st
     world.service.retry(job.id)
     world.work()
     agent = Agent(world, job)
-    assert (world.job(job).state, agent.attempt) == ("dropped", 2)
+    assert (world.job(job).state, agent.session.resume) == ("dropped", 2)
     finish(world, job, agent, start="account")
 
 

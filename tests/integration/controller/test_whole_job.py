@@ -48,7 +48,7 @@ def test_the_job_file_tells_the_agent_everything_and_no_password_of_the_back_off
 
 
 def test_the_agent_can_check_the_job_file_by_its_own_means(world):
-    from agent.ed25519 import verify
+    from agent.base.ed25519 import verify
 
     _job, agent = world.dropped()
     text = (agent.folder / "job").read_bytes()

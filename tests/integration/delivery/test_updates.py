@@ -55,7 +55,7 @@ def uncompiled(path):
 
 AGE = {
     "another schema": lambda folder: older(folder / "agent.pyz", "shared/schemas/job.json", lambda old: old + b"\n"),
-    "a module less": lambda folder: older(folder / "agent.pyz", "agent/cli.py", lambda old: None),
+    "a module less": lambda folder: older(folder / "agent.pyz", "agent/run/command_line.py", lambda old: None),
     "a module more": lambda folder: older(folder / "agent.pyz", "agent/gone.py", lambda old: b"pass\n"),
     "another library": lambda folder: older(folder / "agent.pyz", "vendor.txt", lambda old: b"six==1.16\n"),
     "compiled by another Python": lambda folder: uncompiled(folder / "agent.pyz"),

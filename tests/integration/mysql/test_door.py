@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from agent import database, ledger
+from agent.database import access, ledger
 from controller.bundles.agent_build import PROJECT, fetch_wheels
 from controller.panels.local.stack import free_port
 from shared.errors import ShoplaunchError
@@ -18,7 +18,7 @@ from tests.mysql import HINT, find, start_private
 ASK = """
 import json, sys
 sys.path[1:1] = json.loads(sys.argv[1])
-from agent.database import connect, run
+from agent.database.access import connect, run
 from shared.errors import ShoplaunchError
 try:
     connection = connect(json.loads(sys.stdin.read()))
@@ -155,27 +155,27 @@ def values(door):
 
 def test_own_connections_are_ended_without_a_privilege_and_free_the_lock(door, values):
     name = "shoplaunch_" + "0" * 16
-    holder, other = database.connect(values), database.connect(values)
-    assert database.run(holder, "SELECT GET_LOCK(%s, 0)", (name,)) == ((1,),)
+    holder, other = access.connect(values), access.connect(values)
+    assert access.run(holder, "SELECT GET_LOCK(%s, 0)", (name,)) == ((1,),)
     assert ledger.holds_lock(holder, name)
     ledger.kill_others(other)
-    assert database.run(other, "SELECT GET_LOCK(%s, 10)", (name,)) == ((1,),)
+    assert access.run(other, "SELECT GET_LOCK(%s, 10)", (name,)) == ((1,),)
     with pytest.raises(ShoplaunchError) as caught:
-        database.run(holder, "SELECT 1")
+        access.run(holder, "SELECT 1")
     assert caught.value.code == "db_unreachable"
-    database.close(other)
+    access.close(other)
 
 
 def test_a_limit_of_the_host_for_statements_is_none_for_ours(door, values):
     door.server.query("SET GLOBAL max_execution_time=300")
     try:
-        connection = database.connect(values)
+        connection = access.connect(values)
         answers = []
-        thread = threading.Thread(target=lambda: answers.append(database.run(connection, "SELECT SLEEP(1.5)")))
+        thread = threading.Thread(target=lambda: answers.append(access.run(connection, "SELECT SLEEP(1.5)")))
         thread.start()
         thread.join(120)
         # A statement that is cut off returns 1 from SLEEP
         assert answers == [((0,),)]
-        database.close(connection)
+        access.close(connection)
     finally:
         door.server.query("SET GLOBAL max_execution_time=0")

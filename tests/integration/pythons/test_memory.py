@@ -2,7 +2,7 @@
 
 import pytest
 
-from agent.shards import AHEAD_BYTES
+from agent.bundle.shards import AHEAD_BYTES
 from tests.bench.results import FLAT
 from tests.bulk import Bulk
 from tests.interpreters import interpreter

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from agent.ed25519 import verify
+from agent.base.ed25519 import verify
 from controller.config import load_config
 from controller.db import bundles, events
 from controller.db.bundles import Bundle

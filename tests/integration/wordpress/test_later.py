@@ -4,7 +4,7 @@ import base64
 
 import pytest
 
-from agent.edits import edited
+from agent.tree.edits import edited
 from controller.jobs.values import address
 from shared.placeholders import Renderer
 from tests.whole import wait_for

@@ -4,7 +4,7 @@ import threading
 
 import pymysql
 
-from agent.ledger import UNKNOWN_THREAD
+from agent.database.ledger import UNKNOWN_THREAD
 from tests.resume.conftest import chunks_in_ledger
 from tests.resume.faults.model import Fault
 

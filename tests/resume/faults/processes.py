@@ -5,7 +5,7 @@ import os
 import signal
 import time
 
-from agent.lock import HUNG_SECONDS, RECORD_BYTES
+from agent.session.lock import HUNG_SECONDS, RECORD_BYTES
 from tests.resources import stand_still
 from tests.resume.faults.model import Fault
 

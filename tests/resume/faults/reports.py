@@ -2,7 +2,7 @@
 
 import time
 
-from agent.outbox import FOLDER
+from agent.reporting.outbox import FOLDER
 from tests.resume.faults.model import Fault
 
 #: Before the last answer is there.

@@ -8,7 +8,7 @@ from contextlib import ExitStack, suppress
 
 import pymysql
 
-from agent.lock import RECORD_BYTES
+from agent.session.lock import RECORD_BYTES
 from controller.bundles.agent_build import launcher
 from shared.events import MAX_KEPT_SEQ
 from shared.job import BUNDLE_FILE

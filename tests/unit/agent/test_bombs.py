@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from agent import tar
-from agent.bundle_reader import Bundle
+from agent.bundle import tar
+from agent.bundle.reader import Bundle
 from controller.bundles.reading import check_members, open_bundle
 from shared.archive import MAX_DIRECTORY_BYTES
 from shared.bundle import MAX_MEMBER_BYTES, SHARD_UNPACKED_BYTES
@@ -84,7 +84,7 @@ def in_little_memory(code, *arguments):
 OPENING = """
 import sys
 from pathlib import Path
-from agent.bundle_reader import Bundle
+from agent.bundle.reader import Bundle
 from controller.bundles.reading import open_bundle
 from shared.encoding import sha256_hex
 from shared.errors import ShoplaunchError

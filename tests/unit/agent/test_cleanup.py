@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from agent import jobfile
+from agent.session import job_file
 from agent.stages import cleanup
 from shared.errors import ShoplaunchError
 
@@ -74,8 +74,8 @@ def test_a_newer_attempt_that_appears_while_we_leave_keeps_its_job_and_what_is_n
         (tmp_path / "job").touch()
         return b"", {"job": "abcdef", "attempt": 2}
 
-    monkeypatch.setattr(jobfile, "load", load)
-    monkeypatch.setattr(jobfile, "public_keys", list)
+    monkeypatch.setattr(job_file, "load", load)
+    monkeypatch.setattr(job_file, "public_keys", list)
     monkeypatch.setattr(cleanup.crontab, "remove_line", lambda *_: (tmp_path / "line").unlink())
     with pytest.raises(ShoplaunchError) as left:
         cleanup.run(str(tmp_path), Notes(job="abcdef", attempt=1, staging=str(tmp_path / "none")), None, logging)
@@ -92,9 +92,9 @@ def test_the_keys_are_still_known_when_the_archive_they_lay_in_is_gone(monkeypat
             raise FileNotFoundError
         return archive.pop()
 
-    monkeypatch.setattr(jobfile.data, "read", read)
-    jobfile.public_keys.cache_clear()
+    monkeypatch.setattr(job_file.data, "read", read)
+    job_file.public_keys.cache_clear()
     try:
-        assert [jobfile.public_keys() for _ in range(2)] == [(b"\x07" * 32,)] * 2
+        assert [job_file.public_keys() for _ in range(2)] == [(b"\x07" * 32,)] * 2
     finally:
-        jobfile.public_keys.cache_clear()
+        job_file.public_keys.cache_clear()

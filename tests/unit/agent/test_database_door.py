@@ -5,7 +5,7 @@ import socket
 
 import pytest
 
-from agent import database_door
+from agent.database import door
 from shared.errors import ShoplaunchError
 
 OURS = pytest.mark.skipif(os.geteuid() != 0, reason="the database server's socket belongs to root or mysql")
@@ -35,7 +35,7 @@ def full(path):
 
 
 def code_of(values):
-    with pytest.raises(ShoplaunchError) as error, database_door.opened(values):
+    with pytest.raises(ShoplaunchError) as error, door.opened(values):
         pass
     return error.value.code, error.value.retryable
 
@@ -47,8 +47,8 @@ def test_a_server_so_many_wait_for_that_the_system_takes_no_more_is_waited_for(p
     other = socket.socket(socket.AF_UNIX)
     other.bind(str(place / "b"))
     other.listen(5)
-    monkeypatch.setattr(database_door, "OPTION_FILES", ())
-    monkeypatch.setattr(database_door, "SOCKETS", (str(place / "a"), str(place / "b")))
+    monkeypatch.setattr(door, "OPTION_FILES", ())
+    monkeypatch.setattr(door, "SOCKETS", (str(place / "a"), str(place / "b")))
     assert code_of({"db.socket": str(place / "a") if named else ""}) == ("db_busy", True)
     other.setblocking(False)
     with pytest.raises(BlockingIOError):
@@ -62,17 +62,15 @@ def test_a_pipe_in_the_place_of_the_options_keeps_nobody_waiting_and_a_large_fil
     place, monkeypatch
 ):
     os.mkfifo(place / "pipe")
-    (place / "large").write_text(
-        "[client]\nsocket = /first\n" + "#" * database_door.OPTION_BYTES + "\n[client]\nsocket=/x\n"
-    )
+    (place / "large").write_text("[client]\nsocket = /first\n" + "#" * door.OPTION_BYTES + "\n[client]\nsocket=/x\n")
     (place / "small").write_text("!includedir /etc\n[client]\nsocket = '/second'\n")
     names = [str(place / name) for name in ("pipe", "large", "small", "missing")]
-    monkeypatch.setattr(database_door, "OPTION_FILES", names)
-    assert database_door._configured() == ["/first", "/second"]
+    monkeypatch.setattr(door, "OPTION_FILES", names)
+    assert door._configured() == ["/first", "/second"]
 
 
 @OURS
 def test_nobody_at_any_of_the_usual_places_is_told_with_their_names(place, monkeypatch):
-    monkeypatch.setattr(database_door, "OPTION_FILES", ())
-    monkeypatch.setattr(database_door, "SOCKETS", (str(place / "a"), str(place / "b")))
+    monkeypatch.setattr(door, "OPTION_FILES", ())
+    monkeypatch.setattr(door, "SOCKETS", (str(place / "a"), str(place / "b")))
     assert code_of({"db.host": "localhost"}) == ("db_unreachable", True)

@@ -5,7 +5,8 @@ import types
 
 import pytest
 
-from agent import flushing, helper
+from agent.run import helper
+from agent.tree import flushing
 from shared.errors import ShoplaunchError
 
 BROKEN = OSError(5, "Input/output error")

@@ -9,8 +9,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent import ed25519
-from agent.ed25519 import verify
+from agent.base import ed25519
+from agent.base.ed25519 import verify
 
 #: RFC 8032, 7.1: TEST 2.
 KEY = bytes.fromhex("3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c")

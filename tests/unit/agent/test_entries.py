@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent import json_list
-from agent.json_list import entries_of
+from agent.base import json_list
+from agent.base.json_list import entries_of
 from shared.errors import ShoplaunchError
 
 TEXT = st.text(st.characters(codec="utf-8"))

@@ -6,11 +6,12 @@ import types
 
 import pytest
 
-from agent import holding, moves
-from agent.htaccess import join, split_blocks
-from agent.log import MAX_BYTES, Log
-from agent.outbox import Outbox
-from agent.state import State, write_durably
+from agent.base import renames
+from agent.base.log import MAX_BYTES, Log
+from agent.base.state import State, write_durably
+from agent.reporting.outbox import Outbox
+from agent.tree import holding_page
+from agent.tree.htaccess import join, split_blocks
 from shared.errors import ShoplaunchError
 
 RULES = [{"start": "^# php -- BEGIN", "end": "^# php -- END"}]
@@ -70,31 +71,31 @@ def test_placing_the_page_and_taking_it_back_leaves_the_root_as_it_was(account, 
         os.chmod(os.path.join(account.root, ".htaccess"), 0o604)
     original = content(account)
     for _ in range(2):
-        holding.place(account)
+        holding_page.place(account)
     now = content(account)[".htaccess"]
-    assert holding.MARK in now and b"Deny from all" not in now
+    assert holding_page.MARK in now and b"Deny from all" not in now
     if before and PANEL in before:
         assert now.startswith(PANEL)
-    assert holding.former_htaccess(account) == before
+    assert holding_page.former_htaccess(account) == before
     for _ in range(2):
-        holding.restore(account)
+        holding_page.restore(account)
     assert content(account) == original
     if before is not None:
         assert os.stat(os.path.join(account.root, ".htaccess")).st_mode & 0o777 == 0o604
 
 
 def test_a_htaccess_that_came_since_is_not_overwritten_by_taking_back(account):
-    holding.place(account)
+    holding_page.place(account)
     with open(os.path.join(account.root, ".htaccess"), "wb") as stream:
         stream.write(b"the client's own\n")
-    holding.restore(account)
+    holding_page.restore(account)
     assert content(account) == {".htaccess": b"the client's own\n"}
 
 
 def test_a_htaccess_that_is_a_link_is_refused(account):
     os.symlink("/etc/passwd", os.path.join(account.root, ".htaccess"))
     with pytest.raises(ShoplaunchError, match="path_refused"):
-        holding.place(account)
+        holding_page.place(account)
     assert os.listdir(account.folder) == []
 
 
@@ -110,9 +111,9 @@ def test_moves_interrupted_at_any_point_can_be_finished_or_undone(account, done)
     account.state.update(moves=[list(pair) for pair in pairs])
     for source, target in pairs[:done]:
         os.rename(source, target)
-    moves.apply(State(account.folder), pairs)
+    renames.apply(State(account.folder), pairs)
     assert sorted(os.listdir(account.root)) == ["t0", "t1", "t2"]
-    moves.undo(State(account.folder))
+    renames.undo(State(account.folder))
     assert os.listdir(account.root) == []
     assert sorted(os.listdir(account.base)) == before
     assert State(account.folder).get("moves") == []
@@ -122,19 +123,19 @@ def test_moves_are_undone_even_when_the_folder_they_came_from_is_gone(account):
     staging = account.base / "staging" / "inner"
     staging.mkdir(parents=True)
     (staging / "file").write_text("x")
-    moves.apply(account.state, [(str(staging / "file"), os.path.join(account.root, "file"))])
+    renames.apply(account.state, [(str(staging / "file"), os.path.join(account.root, "file"))])
     staging.rmdir()
     staging.parent.rmdir()
-    moves.undo(account.state)
+    renames.undo(account.state)
     assert (staging / "file").read_text() == "x" and content(account) == {}
 
 
 def test_what_came_where_a_moved_entry_was_stays_when_undoing(account):
     source = account.base / "old"
     source.write_text("old")
-    moves.apply(account.state, [(str(source), os.path.join(account.root, "x"))])
+    renames.apply(account.state, [(str(source), os.path.join(account.root, "x"))])
     source.write_text("newer")
-    moves.undo(account.state)
+    renames.undo(account.state)
     assert source.read_text() == "newer"
     assert content(account) == {"x": b"old"}
 

@@ -4,9 +4,9 @@ import os
 
 import pytest
 
-from agent import jobfile
-from agent.jobfile import Guard
-from agent.lock import acquire
+from agent.session import job_file
+from agent.session.job_file import Guard
+from agent.session.lock import acquire
 from shared.errors import ShoplaunchError
 from shared.job import JOB_FILE, LOCK_FILE
 
@@ -54,7 +54,7 @@ def test_a_job_file_that_comes_in_parts_is_read_whole(guard, monkeypatch):
 @pytest.mark.parametrize("parts", [1 << 30, 1000])
 def test_a_job_file_larger_than_any_is_not_read_to_its_end(tmp_path, monkeypatch, parts):
     path = tmp_path / JOB_FILE
-    path.write_bytes(bytes(jobfile.MAX_BYTES))
+    path.write_bytes(bytes(job_file.MAX_BYTES))
     path.chmod(0o600)
     read, seen = os.read, []
 
@@ -63,10 +63,10 @@ def test_a_job_file_larger_than_any_is_not_read_to_its_end(tmp_path, monkeypatch
         return seen[-1]
 
     monkeypatch.setattr(os, "read", count)
-    assert jobfile.read_raw(str(tmp_path)) == bytes(jobfile.MAX_BYTES)
-    os.truncate(path, 50 * jobfile.MAX_BYTES)
+    assert job_file.read_raw(str(tmp_path)) == bytes(job_file.MAX_BYTES)
+    os.truncate(path, 50 * job_file.MAX_BYTES)
     seen.clear()
     with pytest.raises(ShoplaunchError) as refused:
-        jobfile.read_raw(str(tmp_path))
+        job_file.read_raw(str(tmp_path))
     assert refused.value.code == "job_invalid"
-    assert sum(map(len, seen)) <= 2 * jobfile.MAX_BYTES
+    assert sum(map(len, seen)) <= 2 * job_file.MAX_BYTES

@@ -11,11 +11,12 @@ import types
 
 import pytest
 
-from agent import helper as helpers
-from agent import helper_main, shards
-from agent.helper import STAGE, Helper
-from agent.helper_main import EXIT_BROKEN, EXIT_ORPHANED, PROCESS_NAME
-from agent.state import State
+from agent.base.state import State
+from agent.bundle import shards
+from agent.run import helper as helpers
+from agent.run import helper_main
+from agent.run.helper import STAGE, Helper
+from agent.run.helper_main import EXIT_BROKEN, EXIT_ORPHANED, PROCESS_NAME
 from shared.errors import ShoplaunchError
 from tests.agent_box import PROJECT
 from tests.resources import name_of

@@ -15,9 +15,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from agent.bounded import Exchange
-from agent.downloads import GRACE_SECONDS, LEAST_RATE, Pace
-from agent.http import MAX_DELAY_SECONDS, Answer, Backoff, Door, check_address, safe_address
+from agent.base.deadline_socket import Exchange
+from agent.reporting.downloads import GRACE_SECONDS, LEAST_RATE, Pace
+from agent.reporting.http import MAX_DELAY_SECONDS, Answer, Backoff, Door, check_address, safe_address
 from shared.errors import ShoplaunchError
 from tests.agent_box import PROJECT
 from tests.clock import Clock
@@ -133,9 +133,9 @@ def test_a_certificate_for_another_name_is_refused(secure, ask):
 ASK = """
 import sys
 sys.path.insert(0, sys.argv[1])
-from agent.bounded import Exchange
-from agent.downloads import GRACE_SECONDS, LEAST_RATE
-from agent.http import Door
+from agent.base.deadline_socket import Exchange
+from agent.reporting.downloads import GRACE_SECONDS, LEAST_RATE
+from agent.reporting.http import Door
 from shared.errors import ShoplaunchError
 for url in sys.argv[3:]:
     try:

@@ -5,7 +5,7 @@ from contextlib import closing
 
 import pytest
 
-from agent import lanes
+from agent.database import parallel
 from shared.errors import ShoplaunchError
 
 
@@ -36,7 +36,7 @@ class Ctx:
 
 def run(ctx, tasks):
     with closing(Connection()) as connection:
-        return lanes.run(ctx, connection, tasks, lambda fraction: None)
+        return parallel.run(ctx, connection, tasks, lambda fraction: None)
 
 
 def test_answers_come_in_the_order_of_the_tasks():

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent import tar
-from agent.bundle_reader import Bundle
-from agent.residue import Residue
+from agent.base.state import State
+from agent.bundle import tar
+from agent.bundle.reader import Bundle
 from agent.stages import unpack
-from agent.state import State
+from agent.tree.residue import Residue
 from shared.bundle import SHARD_PACKED_BYTES
 from shared.errors import ShoplaunchError
 from shared.placeholders import Renderer

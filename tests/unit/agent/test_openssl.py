@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent import openssl
+from agent.base import openssl
 from tests.agent_box import PROJECT
 from tests.interpreters import interpreters
 
@@ -74,7 +74,7 @@ def test_a_digest_that_openssl_refuses_is_pythons_and_its_error_nobody_elses(mon
 
 @pytest.mark.parametrize("version", sorted(interpreters()))
 def test_every_python_here_hashes_alike_and_most_have_an_openssl_to_ask(version):
-    ask = "import json, sys; sys.path.insert(0, sys.argv[1]); from agent import openssl"
+    ask = "import json, sys; sys.path.insert(0, sys.argv[1]); from agent.base import openssl"
     ask += "; print(json.dumps([openssl._digest(b'text') if openssl.library() else None, openssl.sha256_hex(b'text')]))"
     command = [interpreters()[version], "-I", "-S", "-B", "-c", ask, str(PROJECT)]
     by_openssl, found = json.loads(subprocess.run(command, check=True, capture_output=True, timeout=60).stdout)

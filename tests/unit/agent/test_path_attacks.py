@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent import tar
-from agent.tree_writer import TreeWriter
+from agent.bundle import tar
+from agent.tree.writer import TreeWriter
 from shared.errors import ShoplaunchError
 from shared.placeholders import token
 from tests.agent_box import NONCE

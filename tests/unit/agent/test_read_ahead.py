@@ -6,8 +6,8 @@ import types
 
 import pytest
 
-from agent import shards
-from agent.bundle_reader import open_early
+from agent.bundle import shards
+from agent.bundle.reader import open_early
 from agent.stages import unpack, verify
 from shared.errors import ShoplaunchError
 from tests.agent_box import small_manifest, write_bundle

@@ -2,7 +2,7 @@
 
 import pytest
 
-from agent.residue import Residue
+from agent.tree.residue import Residue
 
 NEEDLES = [b"template.example", b"/home/template"]
 

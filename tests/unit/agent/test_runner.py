@@ -5,8 +5,10 @@ import types
 
 import pytest
 
-from agent import context, runner, state, work
-from agent.state import State
+from agent.base import state
+from agent.base.state import State
+from agent.run import runner, session
+from agent.session import context
 from shared.errors import ShoplaunchError
 
 
@@ -85,7 +87,7 @@ def test_an_end_that_the_disk_had_no_room_for_is_told_with_the_failure(ctx, ends
     ctx.log.tail = list
     ctx.reporter.event = lambda *_, **_more: ends.append("failed")
     ctx.reporter.wait_delivered = lambda _seconds: True
-    work._failed(ctx, ShoplaunchError("disk_space", "no space left", retryable=True))
+    session._failed(ctx, ShoplaunchError("disk_space", "no space left", retryable=True))
     assert ends == [True, "failed"]
 
 

@@ -9,12 +9,12 @@ import types
 
 import pytest
 
-from agent import shards, tar
-from agent.bundle_reader import Bundle
-from agent.inflate import gunzip, gunzip_large, unpacking
+from agent.base.state import State
+from agent.bundle import shards, tar
+from agent.bundle.inflate import gunzip, gunzip_large, unpacking
+from agent.bundle.reader import Bundle
 from agent.stages import unpack as unpack_stage
-from agent.state import State
-from agent.tree_writer import KEPT_FOLDERS, TreeWriter
+from agent.tree.writer import KEPT_FOLDERS, TreeWriter
 from shared.bundle import MAX_MEMBER_BYTES
 from shared.errors import ShoplaunchError
 from tests.agent_box import write_bundle

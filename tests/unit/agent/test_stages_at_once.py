@@ -4,11 +4,11 @@ import types
 
 import pytest
 
-from agent.callback import Reporter
-from agent.log import Log
-from agent.outbox import Outbox
+from agent.base.log import Log
+from agent.base.state import State
+from agent.reporting.outbox import Outbox
+from agent.reporting.reporter import Reporter
 from agent.stages import prove
-from agent.state import State
 from shared.errors import ShoplaunchError
 
 

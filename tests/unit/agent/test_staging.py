@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from agent import staging
+from agent.tree import staging
 
 
 def grown(tree, *, is_deep):

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from agent import compat
+from agent.base import compat
 from tests.agent_box import PROJECT
 
 #: As cron starts it: what is written waits to be flushed.
@@ -46,13 +46,13 @@ def test_output_that_cannot_be_written_is_a_failure(argument):
 
 @pytest.mark.parametrize("code", [0, 3])
 def test_without_any_output_it_ends_all_the_same(code):
-    closed = f"exec {sys.executable} -c 'from agent.cli import leave; leave({code})' >&- 2>&-"
+    closed = f"exec {sys.executable} -c 'from agent.run.command_line import leave; leave({code})' >&- 2>&-"
     assert subprocess.run(["/bin/sh", "-c", closed], cwd=PROJECT, check=False).returncode == code
 
 
 @pytest.mark.parametrize(("code", "told"), [(0, 1), (3, 3)])
 def test_where_not_even_a_complaint_can_be_written_the_exit_code_tells(code, told):
-    full = f"import sys; from agent.cli import leave; sys.stdout.write(chr(65)); leave({code})"
+    full = f"import sys; from agent.run.command_line import leave; sys.stdout.write(chr(65)); leave({code})"
     with open("/dev/full", "w") as nowhere:
         command = [sys.executable, "-c", full]
         done = subprocess.run(command, cwd=PROJECT, env=BUFFERED, check=False, stdout=nowhere, stderr=nowhere)

@@ -6,8 +6,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from agent import document_root, starters
 from agent.stages import cleanup
+from agent.tree import document_root, starters
 from controller.panels.cpanel.starter import Starter
 from shared.starter import MARK, is_starter
 

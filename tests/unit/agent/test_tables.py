@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from agent.tables import Tables
+from agent.database.tables import Tables
 from shared.errors import ShoplaunchError
 
 SECONDS = 30

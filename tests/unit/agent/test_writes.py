@@ -7,13 +7,13 @@ import types
 
 import pytest
 
-from agent import runner
-from agent import state as states
-from agent.callback import Reporter
-from agent.helper_main import EXIT_ORPHANED
-from agent.log import Log
-from agent.outbox import Outbox
-from agent.state import State
+from agent.base import state as states
+from agent.base.log import Log
+from agent.base.state import State
+from agent.reporting.outbox import Outbox
+from agent.reporting.reporter import Reporter
+from agent.run import runner
+from agent.run.helper_main import EXIT_ORPHANED
 from shared.events import make_event
 from tests.agent_box import PROJECT
 
@@ -70,7 +70,7 @@ def test_shards_that_come_fast_are_noted_together(tmp_path, synced, monkeypatch)
 
 
 def test_a_helper_whose_parent_goes_before_it_has_work_leaves_silently():
-    code = "import sys; from agent import helper_main; sys.exit(helper_main.main('.', 'unpack', 0, 1))"
+    code = "import sys; from agent.run import helper_main; sys.exit(helper_main.main('.', 'unpack', 0, 1))"
     done = subprocess.run([sys.executable, "-c", code], cwd=PROJECT, input=b"", capture_output=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (EXIT_ORPHANED, b"", b"")
 

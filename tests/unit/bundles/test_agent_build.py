@@ -66,7 +66,7 @@ def test_the_bytes_do_not_depend_on_the_process_that_builds_them(tmp_path, seed)
 @pytest.mark.parametrize("version", interpreters())
 def test_compiled_modules_do_not_depend_on_what_else_the_compiling_python_knows(version):
     sources = canonical_json(
-        {path.name: path.read_text() for path in (bytecode.COMPILER.parents[2] / "agent").glob("*.py")}
+        {path.name: path.read_text() for path in (bytecode.COMPILER.parents[2] / "agent").rglob("*.py")}
     )
     busy = f"import http.client, runpy; runpy.run_path({str(bytecode.COMPILER)!r}, run_name='__main__')"
     made = [
@@ -90,7 +90,7 @@ def changed(agent, change):
 
 def loader_of(python, agent, module):
     """Return the class that loads `module` of the archive `agent` when `python` starts it."""
-    start = b"from agent.cli import leave, main\n"
+    start = b"from agent.run.command_line import leave, main\n"
 
     def ask(members):
         assert start in members["__main__.py"]
@@ -101,7 +101,7 @@ def loader_of(python, agent, module):
     return subprocess.run(command, check=True, text=True, capture_output=True).stdout.strip()
 
 
-@pytest.mark.parametrize("module", ["agent.entry", "shared.job", "pymysql.connections", "ecdsa.eddsa", "six"])
+@pytest.mark.parametrize("module", ["agent.run.start", "shared.job", "pymysql.connections", "ecdsa.eddsa", "six"])
 def test_the_python_that_built_the_agent_compiles_nothing_of_it(tmp_path, module):
     agent_build.build_agent(tmp_path / "a.pyz", KEYS)
     assert loader_of(sys.executable, tmp_path / "a.pyz", module) == "Compiled"
@@ -120,7 +120,7 @@ def test_any_other_python_goes_by_the_sources(tmp_path):
         members["bytecode/0123abcd"] = members.pop(own)
 
     agent_build.build_agent(tmp_path / "a.pyz", KEYS)
-    assert loader_of(sys.executable, changed(tmp_path / "a.pyz", of_another), "agent.entry") == "zipimporter"
+    assert loader_of(sys.executable, changed(tmp_path / "a.pyz", of_another), "agent.run.start") == "zipimporter"
 
 
 def test_unpacked_into_a_folder_it_starts_all_the_same(tmp_path):

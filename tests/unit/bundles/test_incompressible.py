@@ -7,7 +7,7 @@ import zlib
 
 import pytest
 
-from agent.inflate import gunzip_large, unpacking
+from agent.bundle.inflate import gunzip_large, unpacking
 from controller.bundles.gzip_member import GzipWriter
 from controller.bundles.incompressible import LEAST_BYTES, is_incompressible
 

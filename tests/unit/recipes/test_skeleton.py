@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.edits import edited
+from agent.tree.edits import edited
 from controller.bundles.compile import Request, pack
 from controller.bundles.connections import connect, parse_url
 from controller.bundles.source import Source

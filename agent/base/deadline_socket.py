@@ -1,0 +1,159 @@
+"""A connection whose whole exchange ends by a deadline: a time-out alone counts anew with every byte that drips in."""
+
+import errno
+import io
+import socket
+import threading
+import time
+
+from agent.base.compat import ascii_name, tls_name
+
+
+class Exchange:
+    """At most `seconds` in all, and `timeout` seconds between two signs of life; `allow` says how much may come in.
+
+    With `rate` each byte that comes in earns 1 / `rate` seconds more, but never more than `seconds` to spare: what
+    came fast at first is no leave to drip afterwards.
+    """
+
+    def __init__(self, timeout, seconds, rate=None, clock=time.monotonic):
+        self._timeout = timeout
+        self._clock = clock
+        self._most = seconds
+        self._end = clock() + seconds
+        self._rate = rate
+        self._allowed = 0
+
+    def allow(self, amount):
+        """From now on `amount` bytes may come in, whatever was allowed before."""
+        self._allowed = amount
+
+    def came(self, amount):
+        """`amount` bytes came in. Raises OSError when those are more than were allowed."""
+        self._allowed -= amount
+        if self._allowed < 0:
+            raise OSError(errno.EMSGSIZE, "the answer is too large")
+        if self._rate:
+            self._end = min(self._end + amount / float(self._rate), self._clock() + self._most)
+
+    def slow_down(self, rate):
+        """From now on `rate` bytes a second are enough."""
+        self._rate = rate
+
+    def is_over(self):
+        """Tell whether the time is over."""
+        return self._clock() >= self._end
+
+    def left(self, steps=1):
+        """Return how long the next step may take, in seconds, when `steps` like it have to fit in.
+
+        Raises socket.timeout when the time is over.
+        """
+        left = self._end - self._clock()
+        if left <= 0:
+            raise socket.timeout("time-out")
+        return min(self._timeout, left / steps)
+
+    def connect(self, host, port):
+        """Return a connected socket to the first address of `host` that answers. Raises OSError."""
+        problem = OSError("no address")
+        addresses = _addresses(ascii_name(host), port, self.left())
+        for tried, address in enumerate(addresses):
+            try:
+                # One where nobody answers leaves the others their share
+                return _connected(address, self.left(len(addresses) - tried))
+            except OSError as error:
+                problem = error
+        raise problem
+
+    def connect_locally(self, path, uid):
+        """Return a socket connected to the controller at `path`, which is root's or the user `uid`'s (None: root's).
+
+        Raises ShoplaunchError `controller_foreign`, OSError.
+        """
+        # Most controllers are on other machines
+        from shared.controller_socket import connect
+
+        return connect(path, self.left(), uid)
+
+    def encrypt(self, plain, context, host):
+        """Return `plain` (socket) wrapped by `context` (SSLContext), `host` verified. Raises OSError, ssl errors."""
+        plain.settimeout(self.left())
+        return context.wrap_socket(plain, server_hostname=tls_name(host))
+
+
+def _addresses(host, port, seconds):
+    """Return what socket.getaddrinfo says, which knows no deadline. Raises OSError, socket.timeout after `seconds`."""
+    found, problems = [], []
+
+    def ask():
+        try:
+            found.extend(socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM))
+        except Exception as problem:  # noqa: BLE001 - raised below
+            problems.append(problem)
+
+    asking = threading.Thread(target=ask)
+    asking.daemon = True
+    try:
+        asking.start()
+    except RuntimeError:
+        # Where there can be no more threads, the system's own time-outs have to do
+        ask()
+    else:
+        asking.join(seconds)
+        if asking.is_alive():
+            raise socket.timeout("the name servers do not answer")
+    if problems:
+        raise problems[0]
+    return found
+
+
+def _connected(address, seconds):
+    """Return a socket connected to `address`, of socket.getaddrinfo, within `seconds`. Raises OSError."""
+    family, kind, protocol, _, where = address
+    found = socket.socket(family, kind, protocol)
+    try:
+        found.settimeout(seconds)
+        found.connect(where)
+    except BaseException:
+        found.close()
+        raise
+    return found
+
+
+class BoundedSocket:
+    """What http.client needs of a socket, within `exchange`. `close` leaves `found` open: its owner closes it."""
+
+    def __init__(self, found, exchange):
+        self._socket = found
+        self._exchange = exchange
+
+    def sendall(self, data):
+        """Send all of `data` (bytes)."""
+        rest = memoryview(data)
+        while rest:
+            self._socket.settimeout(self._exchange.left())
+            rest = rest[self._socket.send(rest) :]
+
+    def makefile(self, mode):
+        """Return the stream of what comes in."""
+        return io.BufferedReader(_Reader(self._socket, self._exchange))
+
+    def close(self):
+        """An answer is read to its end after http.client has let go of the connection."""
+
+
+class _Reader(io.RawIOBase):
+    def __init__(self, found, exchange):
+        super().__init__()
+        self._socket = found
+        self._exchange = exchange
+
+    def readable(self):
+        return True
+
+    def readinto(self, buffer):
+        self._socket.settimeout(self._exchange.left())
+        amount = self._socket.recv_into(buffer)
+        self._exchange.came(amount)
+        return amount

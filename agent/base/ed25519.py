@@ -1,0 +1,63 @@
+"""Verifying Ed25519 signatures: by the OpenSSL that is loaded anyway, else in pure Python."""
+
+from agent.base import openssl
+
+#: OpenSSL's number for this kind of key, EVP_PKEY_ED25519 (openssl/evp.h).
+_KIND = 1087
+_KEY_BYTES, _SIGNATURE_BYTES = 32, 64
+
+
+def verify(public_key, data, signature):
+    """Tell whether `signature` (64 bytes) over `data` was made by the owner of `public_key` (32 bytes)."""
+    if len(public_key) != _KEY_BYTES or len(signature) != _SIGNATURE_BYTES:
+        return False
+    # What it does not accept, or cannot judge, is looked at again: slow, but nobody waits for what is refused
+    return _openssl_accepts(public_key, data, signature) or _ecdsa_accepts(public_key, data, signature)
+
+
+def _openssl_accepts(public_key, data, signature):
+    """Tell whether OpenSSL (1.1.1 and newer) can be asked and takes the signature for the key's."""
+    library = openssl.library()
+    try:
+        new_key, free_key = library.EVP_PKEY_new_raw_public_key, library.EVP_PKEY_free
+        new_context, free_context = library.EVP_MD_CTX_new, library.EVP_MD_CTX_free
+        begin, judge = library.EVP_DigestVerifyInit, library.EVP_DigestVerify
+        forget_errors = library.ERR_clear_error
+    except AttributeError:
+        # None, or one before 1.1.1
+        return False
+    import ctypes
+
+    pointer, text, size = ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t
+    new_key.restype, new_key.argtypes = pointer, [ctypes.c_int, pointer, text, size]
+    new_context.restype, new_context.argtypes = pointer, []
+    begin.argtypes, judge.argtypes = [pointer] * 5, [pointer, text, size, text, size]
+    free_key.argtypes = free_context.argtypes = [pointer]
+    free_key.restype = free_context.restype = None
+    forget_errors.restype, forget_errors.argtypes = None, []
+    key, context = new_key(_KIND, None, public_key, len(public_key)), new_context()
+    try:
+        if not key or not context or begin(context, None, None, None, key) != 1:
+            return False
+        return judge(context, signature, len(signature), data, len(data)) == 1
+    finally:
+        # Of nothing, too
+        free_context(context)
+        free_key(key)
+        # What it has noted about this signature would else be taken for an error of this thread's next TLS read
+        forget_errors()
+
+
+def _ecdsa_accepts(public_key, data, signature):
+    """As `verify`, by the vendored ecdsa library."""
+    try:
+        # Here, not above: slow to load, and mostly not needed
+        from ecdsa import BadSignatureError, Ed25519, VerifyingKey
+        from ecdsa.errors import MalformedPointError
+    except ImportError:
+        # The agent's archive is another's by now: so is every signature it could judge
+        return False
+    try:
+        return VerifyingKey.from_string(public_key, curve=Ed25519).verify(signature, data)
+    except (BadSignatureError, MalformedPointError, ValueError):
+        return False

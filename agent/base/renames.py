@@ -1,0 +1,38 @@
+"""Renames within the account, journalled in the state before they are done, so that they can be finished or undone."""
+
+import os
+
+from agent.base.state import sync_folder
+
+
+def apply(state, pairs):
+    """Do the renames `pairs`, a list of (source, target) absolute paths (str), in order; safe to repeat.
+
+    All pairs are journalled durably first. A pair whose source is gone is done. An existing target file or link is
+    replaced; an existing target folder must be empty. Both sides lie on one file system. Raises OSError.
+    """
+    journal = [list(pair) for pair in state.get("moves", [])]
+    fresh = [list(pair) for pair in pairs if list(pair) not in journal]
+    if fresh:
+        state.update(moves=journal + fresh)
+    folders = set()
+    for source, target in pairs:
+        if os.path.lexists(source):
+            os.rename(source, target)
+            folders.update((os.path.dirname(source), os.path.dirname(target)))
+    for folder in sorted(folders):
+        sync_folder(folder)
+
+
+def undo(state):
+    """Take every journalled rename back, newest first, and forget the journal; safe to repeat. Raises OSError.
+
+    A rename is taken back only where its target is there and its source is not: what came since stays. Folders the
+    sources were in are made again.
+    """
+    for source, target in reversed(state.get("moves", [])):
+        if os.path.lexists(target) and not os.path.lexists(source):
+            os.makedirs(os.path.dirname(source), mode=0o700, exist_ok=True)
+            os.rename(target, source)
+    if state.get("moves"):
+        state.update(moves=[])

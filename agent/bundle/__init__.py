@@ -1,0 +1,1 @@
+"""The bundle: fetched, opened, its members read and checked."""

@@ -1,0 +1,194 @@
+"""Fetching a bundle: in one go or many, going on where it was cut off, never mixing two files."""
+
+import os
+import re
+import time
+
+from agent.reporting.downloads import LEAST_RATE, Pace
+from agent.reporting.http import BROKEN, RETRY_STATUSES, Answer, Backoff, safe_address
+from shared.errors import ShoplaunchError
+
+PIECE_BYTES = 256 * 1024
+#: Fetching goes on as long as enough arrives; when it falls so far behind, it fails (the next tick resumes).
+FETCH_IDLE_SECONDS = 120.0
+#: A request that brings less, and not the end, brought nothing: a server that only drips is no server.
+ARRIVED_BYTES = 64 * 1024
+#: Between two looks for the controller's answer while little arrives.
+LOOK_SECONDS = 1.0
+_ENDED = "the connection ended early"
+_SLOW = "it sends less than it has to"
+_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)\Z")
+
+
+def fetch(
+    pinned, target, door, check=None, progress=None, idle_seconds=FETCH_IDLE_SECONDS, sleep=time.sleep, token=None
+):
+    """Fetch `pinned["url"]` to `target` (path), going on where an interrupted fetch stopped.
+
+    `token` (str) is sent along. Raises ShoplaunchError `bundle_missing` when nothing arrives for `idle_seconds` or the
+    server refuses, `bundle_slow` when too little does, `bundle_damaged` when what arrives is longer than the job says,
+    `superseded` and `cancelled` when the controller says so; OSError.
+    """
+    part = Part("{}.{}".format(target, pinned["manifest_sha256"][:16]), token)
+    backoff = Backoff()
+    pace = Pace(idle_seconds)
+    with part:
+        stream = part.stream
+        while stream.tell() < pinned["size"]:
+            before = stream.tell()
+            problem, retry_after = _fetch_some(pinned, part, door, check, progress)
+            # What comes again from the beginning is nothing new
+            arrived = max(0, stream.tell() - before)
+            pace.arrived(arrived, part.rate)
+            if problem and pace.is_too_slow():
+                raise _given_up(pinned, problem, part)
+            if arrived >= ARRIVED_BYTES:
+                backoff.reset()
+            if problem:
+                sleep(backoff.next_delay(retry_after))
+        if stream.tell() > pinned["size"]:
+            part.begin_anew()
+            raise ShoplaunchError("bundle_damaged", "the fetched bundle is longer than the job says")
+        stream.flush()
+        os.fsync(stream.fileno())
+    part.finish(target)
+
+
+def _given_up(pinned, problem, part):
+    """Return the error of a fetch that has fallen too far behind."""
+    where = safe_address(pinned["url"])
+    if problem != _SLOW:
+        return ShoplaunchError("bundle_missing", "{}: {}".format(where, problem))
+    told = "{}: less than {} bytes a second; {} of {} bytes are here".format(
+        where, part.rate, part.stream.tell(), pinned["size"]
+    )
+    return ShoplaunchError("bundle_slow", told)
+
+
+class Part:
+    """What has arrived so far, in `<base>.part`, and the mark of the file it came from, in `<base>.etag.part`.
+
+    A file that changed meanwhile is fetched from its beginning; without a mark the server is trusted to have kept it.
+    """
+
+    def __init__(self, base, token=None):
+        self._path = base + ".part"
+        self._mark_path = base + ".etag.part"
+        self._token = token
+        self.stream = None
+        #: How many bytes a second are enough.
+        self.rate = LEAST_RATE
+
+    def __enter__(self):
+        self.stream = open(self._path, "ab")
+        return self
+
+    def __exit__(self, *_failure):
+        self.stream.close()
+
+    @property
+    def told(self):
+        """Tell whether the server is the controller, who was shown the token."""
+        return self._token is not None
+
+    def headers(self):
+        """Return what is sent along with the next request."""
+        headers = {"Authorization": "Bearer " + self._token} if self._token else {}
+        mark = self._mark()
+        if mark and self.stream.tell():
+            headers["If-Range"] = mark
+        return headers
+
+    def begin_anew(self, mark=None):
+        """Nothing has arrived yet; what comes is of the file with `mark` (its strong ETag, or None)."""
+        self.stream.seek(0)
+        self.stream.truncate()
+        if os.path.lexists(self._mark_path):
+            os.unlink(self._mark_path)
+        if mark and mark.startswith('"'):
+            # The mark before the bytes: they are never taken for those of another file
+            with open(self._mark_path, "w") as stream:
+                stream.write(mark)
+                stream.flush()
+                os.fsync(stream.fileno())
+
+    def finish(self, target):
+        """Everything has arrived and is the file `target` now."""
+        os.replace(self._path, target)
+        if os.path.lexists(self._mark_path):
+            os.unlink(self._mark_path)
+
+    def _mark(self):
+        try:
+            with open(self._mark_path) as stream:
+                return stream.read(1024)
+        except (FileNotFoundError, UnicodeDecodeError):
+            return None
+
+
+def _fetch_some(pinned, part, door, check, progress):
+    """Append what one request brings to `part`; return (what went wrong, None when it came to its end; seconds the
+    server asks to wait, or None)."""
+    if check is not None:
+        check()
+    offset = part.stream.tell()
+    try:
+        response = door.get_from(pinned["url"], offset, part.headers(), pinned["size"] + 1)
+    except ShoplaunchError as error:
+        if error.code != "bundle_missing":
+            raise
+        return error.message, None
+    with response:
+        status = response.status
+        if part.told:
+            part.rate = response.promised_rate()
+        if status == 200:
+            # The first request, a file that changed, or a server that does not resume
+            part.begin_anew(response.headers.get("ETag"))
+        elif status == 206:
+            match = _RANGE.match(response.headers.get("Content-Range", ""))
+            if match is None or int(match.group(1)) != offset:
+                return "the server sent another part than asked for", None
+        elif status == 416:
+            part.begin_anew()
+            return "the server's file is shorter than what arrived", None
+        else:
+            return _refused(status, response.headers, part.told)
+        return _copy(response, part, pinned["size"], check, progress), None
+
+
+def _refused(status, headers, by_controller):
+    """Return what to wait for, as _fetch_some does, or raise when waiting cannot help."""
+    if by_controller and status == 409:
+        raise ShoplaunchError("superseded", "the controller names a newer attempt")
+    if by_controller and status == 410:
+        raise ShoplaunchError("cancelled", "the job was cancelled")
+    if status in RETRY_STATUSES:
+        return "the server answered {}".format(status), Answer(status, headers, b"").retry_after()
+    raise ShoplaunchError("bundle_missing", "the bundle's server answered {}".format(status))
+
+
+def _copy(response, part, size, check, progress):
+    problem, stream = None, part.stream
+    while problem is None and stream.tell() <= size:
+        piece, problem = _next_piece(response)
+        stream.write(piece)
+        if check is not None:
+            check()
+        if progress is not None:
+            progress(min(1.0, stream.tell() / float(size)))
+    return None if problem == _ENDED and stream.tell() >= size else problem
+
+
+def _next_piece(response):
+    """Return (bytes, why none come after them, or None): a whole piece, or what came within LOOK_SECONDS."""
+    pieces, left, end = [], PIECE_BYTES, time.monotonic() + LOOK_SECONDS
+    problem = None
+    try:
+        while left and time.monotonic() < end and problem is None:
+            pieces.append(response.read(left))
+            left -= len(pieces[-1])
+            problem = None if pieces[-1] else _ENDED
+    except BROKEN as error:
+        problem = _SLOW if response.is_too_slow() else "the connection broke ({})".format(type(error).__name__)
+    return b"".join(pieces), problem

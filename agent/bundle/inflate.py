@@ -1,0 +1,114 @@
+"""Gzip members unpacked, never larger than the manifest says, never held twice in memory."""
+
+import zlib
+
+from shared.bundle import MAX_MEMBER_BYTES
+from shared.errors import ShoplaunchError
+
+#: Of a member whose size the manifest does not tell.
+MAX_UNPACKED_BYTES = 256 * 1024 * 1024
+_STEP_BYTES = 256 * 1024
+_GZIP_WINDOW = 31
+_DEFLATE_WINDOW = -15
+#: How a gzip member begins that has neither name nor comment; then come six bytes that do not matter.
+_GZIP_START = b"\x1f\x8b\x08\x00"
+_HEADER_BYTES, _TRAILER_BYTES = 10, 8
+#: Deflate packs at most 1032 bytes into one; a little for the smallest members.
+_MOST_PER_BYTE = 1040
+_SMALL_BYTES = 64 * 1024
+
+
+def gunzip(data, size=None):
+    """Return the unpacked bytes of gzip `data`, which must be `size` of them, or at most MAX_UNPACKED_BYTES.
+
+    Raises ShoplaunchError `bundle_damaged`.
+    """
+    limit = MAX_UNPACKED_BYTES if size is None else size
+    _check_possible(len(data), size or 0)
+    unpacker = zlib.decompressobj(_GZIP_WINDOW)
+    try:
+        unpacked = unpacker.decompress(data, limit + 1)
+    except zlib.error:
+        raise ShoplaunchError("bundle_damaged", "a member is not gzip") from None
+    _check(unpacker, len(unpacked), size, limit)
+    return unpacked
+
+
+def pieces_of_member(data, member):
+    """Return the unpacked bytes of `data` as `unpack_member` does, in pieces of which few are held at a time."""
+    return unpacking([data], len(data), member["unpacked"]) if "unpacked" in member else [gunzip(data)]
+
+
+def unpack_member(data, member):
+    """Return the unpacked bytes (bytes-like) of `data`, the packed bytes of `member` (entry of the manifest).
+
+    Raises ShoplaunchError `bundle_damaged`.
+    """
+    return gunzip_large(data, member["unpacked"]) if "unpacked" in member else gunzip(data)
+
+
+def gunzip_large(data, size):
+    """Return the unpacked bytes of gzip `data` as a bytearray, without the second copy that growing a result needs.
+
+    As for `unpacking`, the digest of `data` has been checked. `size` is the exact number of unpacked bytes. Raises
+    ShoplaunchError `bundle_damaged`.
+    """
+    _check_possible(len(data), size)
+    result, filled = bytearray(size), 0
+    for piece in unpacking([data], len(data), size):
+        result[filled : filled + len(piece)] = piece
+        filled += len(piece)
+    return result
+
+
+def unpacking(packed, packed_size, size):
+    """Yield the `size` unpacked bytes of the gzip member that the pieces `packed` (`packed_size` bytes) make up.
+
+    Little is held at a time, and never more than `size` are yielded. That the bytes are right is known by the digest of
+    the packed ones (agent.bundle.reader): the member's own check sum, a tenth of the work, is not made anew. Raises
+    ShoplaunchError `bundle_damaged`, at the end too.
+    """
+    _check_possible(packed_size, size)
+    unpacker, filled = zlib.decompressobj(_DEFLATE_WINDOW), 0
+    try:
+        for piece in _pieces(unpacker, _deflated(packed, packed_size)):
+            filled += len(piece)
+            if filled > size:
+                raise ShoplaunchError("bundle_damaged", "a member is larger than the manifest says")
+            yield piece
+    except zlib.error:
+        raise ShoplaunchError("bundle_damaged", "a member is not gzip") from None
+    _check(unpacker, filled, size, size)
+
+
+def _check_possible(packed_size, size):
+    if size > MAX_MEMBER_BYTES or size > packed_size * _MOST_PER_BYTE + _SMALL_BYTES:
+        raise ShoplaunchError("bundle_damaged", "a member cannot hold the {} bytes the manifest says".format(size))
+
+
+def _deflated(packed, packed_size):
+    """Yield what lies between header and trailer of the gzip member that the pieces `packed` make up."""
+    at = 0
+    for part in map(memoryview, packed):
+        if at == 0 and part[: len(_GZIP_START)] != _GZIP_START:
+            raise ShoplaunchError("bundle_damaged", "a member is not gzip as we pack it")
+        yield part[max(0, _HEADER_BYTES - at) : max(0, packed_size - _TRAILER_BYTES - at)]
+        at += len(part)
+
+
+def _pieces(unpacker, packed):
+    for part in packed:
+        # What is handed over is copied again and again until all of it is used: little at a time
+        for start in range(0, len(part), _STEP_BYTES):
+            waiting = part[start : start + _STEP_BYTES]
+            while waiting and not unpacker.eof:
+                yield unpacker.decompress(waiting, _STEP_BYTES)
+                waiting = unpacker.unconsumed_tail
+            if waiting:
+                raise ShoplaunchError("bundle_damaged", "there is something behind a member's end")
+    yield unpacker.flush()
+
+
+def _check(unpacker, found, size, limit):
+    if found > limit or (size is not None and found < size) or not unpacker.eof or unpacker.unused_data:
+        raise ShoplaunchError("bundle_damaged", "a member does not have the size the manifest says")

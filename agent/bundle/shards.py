@@ -1,0 +1,91 @@
+"""Shards unpacked into the tar archives they are, piece by piece; the first ones before anybody may write them."""
+
+import collections
+import select
+
+from agent.bundle.inflate import gunzip, unpacking
+from shared.bundle import SHARD_PACKED_BYTES, SHARD_UNPACKED_BYTES, shards_of
+from shared.errors import ShoplaunchError
+
+#: What is held ahead at most, about what is unpacked until there is an order; an account's memory is small.
+AHEAD_BYTES = 24 * 1024 * 1024
+
+
+def is_large(member):
+    """Tell whether the shard `member` (entry of the manifest) is too large to be held packed."""
+    return member["size"] > SHARD_PACKED_BYTES
+
+
+def unpacked(bundle, member):
+    """Return the tar archive of one shard in pieces. What is not large is held packed and checked before it is used.
+
+    `bundle` is an agent.bundle.reader.Bundle, `member` the shard's entry of the manifest. Raises ShoplaunchError
+    `bundle_*`, at the end too.
+    """
+    if "unpacked" not in member:
+        return [gunzip(bundle.read(member))]
+    size = member["unpacked"]
+    if size > SHARD_UNPACKED_BYTES and member.get("entries", 1) != 1:
+        raise ShoplaunchError("bundle_damaged", "{} is larger than any shard of many files".format(member["name"]))
+    packed = bundle.pieces(member) if is_large(member) else [bundle.read(member)]
+    return unpacking(packed, member["size"], size)
+
+
+def read_ahead(bundle, variant, is_done, orders):
+    """Return {name: what `unpacked` yields of it} of the first shards of `bundle` (a Bundle or None) that are not done.
+
+    `variant` is the name of the job's or None, `is_done(name)` tells which are done. It ends when AHEAD_BYTES are held,
+    or when there is something to read from `orders` (descriptor). What cannot be read is left to the stage, which says
+    why.
+    """
+    ahead = {}
+    if bundle is None:
+        return ahead
+    try:
+        room = AHEAD_BYTES
+        for member in shards_of(bundle.manifest, variant):
+            if is_done(member["name"]):
+                continue
+            # Until a shard is at its end its packed bytes are held, too; one of an old bundle comes all at once
+            room -= 0 if is_large(member) else member["size"]
+            if room <= 0 or "unpacked" not in member or _has_word(orders):
+                break
+            rest = iter(unpacked(bundle, member))
+            held, is_whole = _held(rest, room, orders)
+            ahead[member["name"]] = _all_of(held, rest)
+            if not is_whole:
+                break
+            room += 0 if is_large(member) else member["size"]
+            room -= sum(map(len, held))
+    except MemoryError:
+        return {}
+    except Exception:  # noqa: BLE001 - whatever it is, the stage meets it again
+        return ahead
+    return ahead
+
+
+def _held(pieces, most, orders):
+    """Return (deque of those of `pieces` that come before there is a word in `orders`, whether these are all).
+
+    They have little more than `most` bytes.
+    """
+    held = collections.deque()
+    while most > 0 and not _has_word(orders):
+        piece = next(pieces, None)
+        if piece is None:
+            return held, True
+        held.append(piece)
+        most -= len(piece)
+    return held, False
+
+
+def _all_of(held, rest):
+    """Yield the pieces `held`, let go one by one, then the `rest`."""
+    while held:
+        yield held.popleft()
+    for piece in rest:
+        yield piece
+
+
+def _has_word(orders):
+    return bool(select.select([orders], [], [], 0)[0])

@@ -1,0 +1,195 @@
+"""The one door to the database: where it is, how to get in, what its errors mean."""
+
+import re
+
+import pymysql
+from pymysql.constants import CLIENT
+
+from agent.database.connection import OurConnection
+from agent.database.door import host_of, opened
+from agent.database.statement_watch import LONGEST_SECONDS, under_way
+from shared.bundle import SESSION
+from shared.database_login import BUSY
+from shared.errors import ShoplaunchError
+
+#: A late index on a large table is one silent statement; a server that has gone is noticed earlier (lock).
+READ_SECONDS = LONGEST_SECONDS
+#: A killed agent's connection must not hold its locks for long; ours are pinged more often than this. The last is for
+#: definitions behind somebody's open transaction.
+LIMITS = "wait_timeout=120, innodb_lock_wait_timeout=30, lock_wait_timeout=30"
+#: What every connection begins with: the common session, in as few statements as can be. Strictly, a limit above the
+#: server's own is an error, otherwise it becomes the server's; what one statement sets is judged before any of it
+#: counts.
+OPENING = ("SET SESSION sql_mode=''",) + SESSION[:-1] + ("{}, {}".format(SESSION[-1], LIMITS),)
+
+ACCESS_DENIED = 1045
+HOST_REFUSED = 1130
+#: MySQL and MariaDB error numbers -> codes; what is not here is an error of the statement itself.
+CODES = {
+    # 1820, 1862: the password has expired
+    "db_access_denied": (ACCESS_DENIED, 1698, 1699, 1820, 1862, 3118, 4151),
+    "db_host_refused": (HOST_REFUSED,),
+    "db_missing": (1049,),
+    "db_auth_plugin": (1156, 1251, 1524, 2054, 2059, 2061),
+    "db_privileges": (1044, 1142, 1143, 1227, 1370, 1410),
+    "db_trigger_denied": (1418, 1419),
+    "db_packet": (1153, 2020),
+    "db_key_length": (1071, 1709),
+    "db_collation": (1115, 1267, 1273),
+    # 1193: a server without InnoDB knows none of its settings, and no session of ours can begin
+    "db_engine": (1193, 1286),
+    "quota_reached": (1021, 1114),
+    "read_only": (1290, 1836),
+    "db_busy": BUSY,
+    "db_unreachable": (1043, 1053, 1077, 1129, 1152, 1158, 1159, 1160, 1161, 1927, 2002, 2003, 2005, 2006, 2013, 2014,
+                       2026, 2027, 2055, 4031),
+    "db_error": (1020, 1180, 1205, 1206, 1213, 1317, 1399, 1614, 1615, 1637, 1969, 3024, 3572),
+}  # fmt: skip
+CODE_OF = {number: code for code, numbers in CODES.items() for number in numbers}
+
+
+def as_database_failure(error):
+    """Return exception `error` of PyMySQL as a ShoplaunchError whose message holds number and text."""
+    number = error.args[0] if error.args and isinstance(error.args[0], int) else 0
+    text = str(error.args[-1]) if error.args else type(error).__name__
+    if isinstance(error, (pymysql.err.InterfaceError, OSError)) or (
+        number == 0 and isinstance(error, pymysql.err.OperationalError)
+    ):
+        code = "db_unreachable"
+    elif isinstance(error, RuntimeError):
+        code = "db_auth_plugin"
+    else:
+        code = CODE_OF.get(number, "db_data_error")
+    return ShoplaunchError(code, "{} {}".format(number, text)[:1000], number=number)
+
+
+#: What PyMySQL raises: its own errors, sockets', and RuntimeError where a log-in needs a library that is not there.
+FAILURES = (pymysql.err.Error, OSError, RuntimeError)
+
+
+def connect(values):
+    """Return a new connection to the job's database in the agreed session, autocommit on.
+
+    `values` holds `db.host`, `db.port`, `db.socket`, `db.name`, `db.user`, `db.password`, and where the server's
+    settings say so `db.uid`, `db.tls`, `db.tls_ca`, `db.tls_pin` (see agent.database.door). Whoever answers at the
+    first door that is the server's own is the server: what it says counts, and no other door is tried. Raises
+    ShoplaunchError `db_*`.
+    """
+    try:
+        with opened(values) as door:
+            return _open(values, door)
+    except FAILURES as error:
+        raise _of_the_host(values, as_database_failure(error)) from None
+
+
+def _of_the_host(values, found):
+    """Return the failure `found` of a log-in, as `db_host_refused` where the server took us for a user of another host.
+
+    Users of this machine are made for `localhost`; over TCP a server that resolves no names knows none of that host,
+    and says only that access is denied. No password would mend that.
+    """
+    host = re.search("@'([^']*)'", found.message)
+    is_denied = found.details["number"] == ACCESS_DENIED and host_of(values) == "localhost"
+    if is_denied and host is not None and host.group(1) != "localhost":
+        return ShoplaunchError("db_host_refused", found.message, number=ACCESS_DENIED)
+    return found
+
+
+def _open(values, door):
+    connection = OurConnection(
+        user=values["db.user"],
+        password=values["db.password"],
+        database=values["db.name"],
+        charset="utf8mb4",
+        autocommit=True,
+        read_timeout=READ_SECONDS,
+        # An UPDATE that finds its row but changes nothing counts as one row
+        client_flag=CLIENT.FOUND_ROWS,
+        defer_connect=True,
+        host=host_of(values),
+        # By name: `ssl=None` would mean as the server likes
+        **({"ssl": door.encryption} if door.encryption else {"ssl_disabled": True}),
+    )
+    connection.log_in(door.found, door.exchange, door.proven)
+    try:
+        for statement in OPENING:
+            connection.query(statement)
+        _unlimit(connection)
+    except BaseException:
+        close(connection)
+        raise
+    return connection
+
+
+def _unlimit(connection):
+    """No statement is cut off by a limit the host has set for all, where the server lets us say so."""
+    is_mariadb = "mariadb" in connection.get_server_info().lower()
+    try:
+        connection.query("SET SESSION {}=0".format("max_statement_time" if is_mariadb else "max_execution_time"))
+    except FAILURES as error:
+        if as_database_failure(error).code == "db_unreachable":
+            raise
+
+
+def run(connection, statement, params=None):
+    """Run one statement (str or bytes, bytes are sent as they are); return its rows as a tuple of tuples.
+
+    Raises ShoplaunchError `db_*`.
+    """
+    try:
+        with under_way(connection):
+            connection.query(_filled(connection, statement, params))
+            rows = connection._result.rows or ()
+            _drain(connection)
+        return rows
+    except FAILURES as error:
+        raise as_database_failure(error) from None
+
+
+def _filled(connection, statement, params):
+    """Return `statement` with `params` in the places of their marks, as it is without any (None)."""
+    return statement if params is None else connection.cursor().mogrify(statement, params)
+
+
+def _drain(connection):
+    """What else a procedure returns is heard now: its errors are this statement's."""
+    while connection._result.has_next:
+        connection.next_result()
+
+
+def raw(connection, statement, params=None):
+    """Run one query (str) as `run` does; every column comes as bytes as the server sent it, or None."""
+    try:
+        with under_way(connection):
+            return connection.texts(_filled(connection, statement, params).encode("utf-8", "surrogateescape"))
+    except FAILURES as error:
+        raise as_database_failure(error) from None
+
+
+def change(connection, statement, params=None):
+    """Run one changing statement (str with parameters, or bytes); return (affected rows, warnings).
+
+    Raises ShoplaunchError `db_*`.
+    """
+    try:
+        with under_way(connection):
+            affected = connection.query(_filled(connection, statement, params))
+            _drain(connection)
+        return affected, connection._result.warning_count
+    except FAILURES as error:
+        raise as_database_failure(error) from None
+
+
+def close(connection):
+    """Close `connection`; one that is broken already is closed all the same."""
+    try:
+        connection.close()
+    except FAILURES:
+        connection._force_close()
+
+
+def server_version(connection):
+    """Return (is MariaDB, (major, minor)) of the server."""
+    text = run(connection, "SELECT VERSION()")[0][0]
+    numbers = text.split("-")[0].split(".")
+    return "mariadb" in text.lower(), (int(numbers[0]), int(numbers[1]))

@@ -1,0 +1,196 @@
+"""The connection to the database: PyMySQL's, with fewer calls of the system for each packet, and a way to read large
+answers without a look at what is told of columns.
+
+https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_com_query_response_text_resultset.html
+"""
+
+import struct
+
+from pymysql import err
+from pymysql.connections import MAX_PACKET_LEN, Connection
+from pymysql.constants import CLIENT, COMMAND, CR
+from pymysql.protocol import MysqlPacket
+
+from shared.database_login import LOGIN_BYTES, check_request
+from shared.errors import ShoplaunchError
+
+_HEADER = struct.Struct("<HBB")
+_END, _ERROR, _NULL = 0xFE, 0xFF, 0xFB
+#: What begins like an end and is longer is a row whose first value is large.
+_LONGEST_END = 8
+#: First byte of a length -> how many bytes of it follow; a smaller one is the length itself.
+_LENGTH_BYTES = {0xFC: 2, 0xFD: 3, 0xFE: 8}
+
+
+#: What PyMySQL stumbles over where a greeting or an answer is none.
+NO_PROTOCOL = (LookupError, ValueError, TypeError, AssertionError, struct.error)
+
+
+class OurConnection(Connection):
+    """As PyMySQL's; `read_timeout` is the time-out for writing, too, once somebody is logged in.
+
+    Made with `defer_connect`; then `log_in` is called.
+    """
+
+    _proven = False
+
+    def log_in(self, found, exchange, proven):
+        """Log in over `found` (socket) within `exchange` (agent.base.deadline_socket.Exchange) and LOGIN_BYTES.
+
+        `proven` says that the server is known to be the right one; encryption that is asked for (`ssl`) proves it, too.
+        Otherwise no request is answered that would reveal the password. Raises ShoplaunchError `db_tls`, `db_auth_*`,
+        and as PyMySQL does; `found` is closed then.
+        """
+        self._proven = self._secure = proven
+        self._exchange, self._left = exchange, LOGIN_BYTES
+        # In the place of the method of that name, until it is over: later reading is none the slower for it
+        self._read_bytes = self._read_login
+        try:
+            self.connect(found)
+        except NO_PROTOCOL as error:
+            raise self._lost("what it says is none of the protocol: {}".format(type(error).__name__)) from None
+        finally:
+            del self._read_bytes
+        # Said once: each time it is said the interpreter's lock is let go, and other threads take their turn
+        self._sock.settimeout(self._read_timeout)
+
+    # What `connect` calls first once there is a socket
+    def _get_server_information(self):
+        super()._get_server_information()
+        if self.ssl and not self.server_capabilities & CLIENT.SSL:
+            # PyMySQL would go on without
+            raise ShoplaunchError("db_tls", "it does not encrypt")
+
+    def _request_authentication(self):
+        self._sock.settimeout(self._exchange.left())
+        if not (self._proven or self.ssl):
+            self._read_packet = self._read_request
+        try:
+            super()._request_authentication()
+        finally:
+            self.__dict__.pop("_read_packet", None)
+
+    def _read_login(self, num_bytes):
+        """Read as `_read_bytes`, not one byte ahead, from a server that may be anybody."""
+        self._left -= num_bytes
+        if self._left < 0:
+            raise self._lost("what it says is longer than the limit for log-ins")
+        data = b""
+        try:
+            while len(data) < num_bytes:
+                self._sock.settimeout(self._exchange.left())
+                piece = self._sock.recv(num_bytes - len(data))
+                if not piece:
+                    raise self._lost("an answer is incomplete")
+                data += piece
+        except OSError as error:
+            raise self._lost(error) from None
+        return data
+
+    def _read_request(self, packet_type=MysqlPacket):
+        packet = super()._read_packet(packet_type)
+        check_request(packet.get_all_data())
+        return packet
+
+    def _read_query_result(self, unbuffered=False):
+        try:
+            return super()._read_query_result(unbuffered)
+        except RuntimeError:
+            # PyMySQL's word for LOAD DATA LOCAL, where that was not allowed
+            raise self._asked_for_a_file() from None
+
+    def _asked_for_a_file(self):
+        self._force_close()
+        return ShoplaunchError("db_asks_for_files", "in the place of an answer")
+
+    def _read_bytes(self, num_bytes):
+        try:
+            data = self._rfile.read(num_bytes)
+        except OSError as error:
+            raise self._lost(error) from None
+        except BaseException:
+            self._force_close()
+            raise
+        if len(data) < num_bytes:
+            raise self._lost("an answer is incomplete")
+        return data
+
+    def _write_bytes(self, data):
+        try:
+            self._sock.sendall(data)
+        except OSError as error:
+            self._force_close()
+            gone = "MySQL server has gone away ({!r})".format(error)
+            raise err.OperationalError(CR.CR_SERVER_GONE_ERROR, gone) from None
+
+    def texts(self, query):
+        """Run `query` (bytes); return its rows, a list of tuples of bytes as the server sent them, or None for NULL.
+
+        Raises as PyMySQL does.
+        """
+        self._execute_command(COMMAND.COM_QUERY, query)
+        columns = self._read_packet().read_length_encoded_integer()
+        if columns is None:
+            raise self._asked_for_a_file()
+        if columns == 0:
+            # No query: that was all
+            return []
+        packets = self._packets()
+        # What each column is, and where that ends: of no use, and most of what small answers consist of
+        for _ in range(columns + 1):
+            next(packets)
+        rows = []
+        for packet in packets:
+            if packet[0] == _END and len(packet) <= _LONGEST_END:
+                return rows
+            try:
+                rows.append(_values(packet, columns))
+            except LookupError:
+                raise self._lost("a row is broken") from None
+        return rows
+
+    def _packets(self):
+        """Yield what the server sends, packet by packet. Raises OperationalError, InternalError."""
+        while True:
+            packet = piece = self._packet()
+            while len(piece) == MAX_PACKET_LEN:
+                piece = self._packet()
+                packet += piece
+            if not packet:
+                raise self._lost("an answer is empty")
+            if packet[0] == _ERROR:
+                MysqlPacket(packet, self.encoding).raise_for_error()
+            yield packet
+
+    def _packet(self):
+        low, high, number = _HEADER.unpack(self._read_bytes(_HEADER.size))
+        packet = self._read_bytes(low + (high << 16))
+        if number != self._next_seq_id:
+            raise self._lost("an answer is incomplete")
+        self._next_seq_id = (number + 1) % 256
+        return packet
+
+    def _lost(self, why):
+        """Return the exception to raise, the connection closed: nobody knows what would come next over it."""
+        self._force_close()
+        return err.OperationalError(CR.CR_SERVER_LOST, "Lost connection to MySQL server during query ({})".format(why))
+
+
+def _values(packet, columns):
+    """Return the `columns` values of the row in `packet` (bytes). Raises LookupError where it has fewer or more."""
+    values, at = [], 0
+    for _ in range(columns):
+        size = packet[at]
+        at += 1
+        if size == _NULL:
+            values.append(None)
+            continue
+        if size > _NULL:
+            more = _LENGTH_BYTES[size]
+            size = int.from_bytes(packet[at : at + more], "little")
+            at += more
+        values.append(packet[at : at + size])
+        at += size
+    if at != len(packet):
+        raise IndexError
+    return tuple(values)

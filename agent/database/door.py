@@ -1,0 +1,141 @@
+"""The way to the database server: the socket or address that is its own, proven before anything is sent there.
+
+`localhost` means a Unix socket: the one the job names and no other, else the first of the usual ones behind which the
+server's own process listens (shared.database_socket). TCP is never guessed: any account may hold a port of the machine
+while the server is away. Every other host is proven by TLS (agent.database.tls), unless its server's setting says
+`plain`: then nothing is sent that reveals the password (agent.database.connection).
+"""
+
+import configparser
+import contextlib
+import os
+import socket
+import stat
+
+from agent.base.deadline_socket import Exchange
+from shared.database_socket import SOCKETS, connect
+from shared.errors import ShoplaunchError
+
+OPTION_FILES = ("~/.my.cnf", "/etc/my.cnf")
+OPTION_BYTES = 64 * 1024
+CONNECT_SECONDS = 10
+#: From the first packet to the last answer of a log-in, name look-ups apart.
+LOGIN_SECONDS = 60
+
+
+class ServerIsFull(ShoplaunchError):
+    """The server itself is there, and takes nobody else for now."""
+
+
+class Door:
+    """A connection to the server: `found` (socket), in time until `exchange` (deadline_socket.Exchange) is over.
+
+    `encryption` (SSLContext or None) proves the server, unless it is `proven` already.
+    """
+
+    def __init__(self, found, exchange, encryption=None, proven=False):
+        self.found = found
+        self.exchange = exchange
+        self.encryption = encryption
+        self.proven = proven
+
+
+def host_of(values):
+    """Return the host of the database of `values`."""
+    return values.get("db.host") or "localhost"
+
+
+@contextlib.contextmanager
+def opened(values):
+    """Within this, the Door to the database of `values`; closed when that raises. Raises ShoplaunchError `db_*`,
+    OSError where nobody answers."""
+    exchange = Exchange(CONNECT_SECONDS, LOGIN_SECONDS)
+    if host_of(values) == "localhost":
+        door = Door(_socket(values), exchange, proven=True)
+    else:
+        # A setting that cannot be used is told before anybody is called
+        encryption = _encryption(values)
+        door = Door(exchange.connect(values["db.host"], int(values.get("db.port") or 3306)), exchange, encryption)
+        door.found.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        door.found.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    try:
+        yield door
+    except BaseException:
+        door.found.close()
+        raise
+
+
+def _encryption(values):
+    # Here, not above: most databases are on the account's own machine
+    from agent.database.tls import context_of
+
+    return context_of(values)
+
+
+def _socket(values):
+    """Return the socket connected to the server on this machine."""
+    uid = int(values["db.uid"]) if values.get("db.uid", "").isdigit() else None
+    if values.get("db.socket"):
+        try:
+            return _connected(values["db.socket"], uid)
+        except OSError as error:
+            raise _nobody([values["db.socket"]], error) from None
+    failure, tried = None, []
+    for path in _usual():
+        tried.append(path)
+        try:
+            return _connected(path, uid)
+        except ServerIsFull:
+            raise
+        except ShoplaunchError as error:
+            # Somebody else's; the server may well be at the next
+            failure = failure or error
+        except OSError as error:
+            missing = error
+    raise failure or _nobody(tried, missing)
+
+
+def _connected(path, uid):
+    try:
+        return connect(path, CONNECT_SECONDS, uid)
+    except BlockingIOError:
+        # So many wait to be let in that the system takes no more: it is there, and no other door is tried
+        raise ServerIsFull("db_busy", "too many wait to be let in at {}".format(path)) from None
+
+
+def _nobody(tried, error):
+    message = "nobody answers at {}: {}".format(", ".join(tried), error.strerror or error)
+    return ShoplaunchError("db_unreachable", message[:1000])
+
+
+def _usual():
+    """Yield the sockets of options and then the usual ones, each once."""
+    seen = set()
+    for path in [*_configured(), *SOCKETS]:
+        if path and path not in seen:
+            seen.add(path)
+            yield path
+
+
+def _configured():
+    found = []
+    for name in OPTION_FILES:
+        parser = configparser.RawConfigParser(allow_no_value=True, strict=False)
+        try:
+            # Lines such as !includedir are not for this parser
+            lines = _read(os.path.expanduser(name)).splitlines(True)
+            parser.read_string("".join(line for line in lines if not line.lstrip().startswith("!")))
+        except (OSError, configparser.Error):
+            continue
+        if parser.has_option("client", "socket"):
+            found.append((parser.get("client", "socket") or "").strip("\"' "))
+    return found
+
+
+def _read(path):
+    """Return the text at the beginning of the file `path`, "" of what is none: nobody is waited for at a pipe."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    with os.fdopen(descriptor, "rb") as stream:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            return ""
+        return stream.read(OPTION_BYTES).decode("utf-8", "replace")

@@ -1,0 +1,252 @@
+"""Data chunks over parallel connections: each one transaction, repeated from BEGIN on any error."""
+
+import contextlib
+import queue
+import threading
+import time
+
+from agent.bundle.inflate import unpack_member
+from agent.database import ledger
+from agent.database.access import change, close
+from shared.bundle import CHUNK_UNPACKED_BYTES
+from shared.errors import ShoplaunchError
+
+#: How long a run keeps trying while nothing gets through; then the next tick goes on. Less than lock.HUNG_SECONDS.
+PATIENCE_SECONDS = 540.0
+FIRST_PAUSE_SECONDS = 0.2
+LONGEST_PAUSE_SECONDS = 5.0
+CONNECTIONS = 2
+#: Between two durable notes of what was counted.
+NOTE_SECONDS = 1.0
+#: Errors worth repeating at once: the database is there, another transaction was in the way.
+TRANSIENT = ("db_error", "db_unreachable", "db_busy", "db_socket_foreign")
+#: How long nothing gets through before that is told: an account may have few connections, and others use them.
+QUIET_SECONDS = 60.0
+
+
+class Patience:
+    """Pauses that grow until something gets through; gives up after PATIENCE_SECONDS without.
+
+    What got through here is told to `others` (another Patience), and what others tell it counts here: they may have
+    what is refused to us. `tell(error)` is called once where nothing gets through for a while.
+    """
+
+    def __init__(self, check, others=None, seconds=PATIENCE_SECONDS, clock=time.monotonic, sleep=time.sleep, tell=None):
+        self._check = check
+        self._tell = tell
+        self._others = others
+        self._seconds = seconds
+        self._clock = clock
+        self._sleep = sleep
+        self._begin()
+
+    def _begin(self):
+        self.since = self._clock()
+        self._is_told = False
+        self._pause = FIRST_PAUSE_SECONDS
+
+    def success(self):
+        """Something got through."""
+        self._begin()
+        if self._others is not None:
+            self._others.success()
+
+    def failure(self, error):
+        """Wait before the next try. Raises `error` when it is none to repeat or has lasted too long."""
+        since = self.since if self._others is None else max(self.since, self._others.since)
+        waited = self._clock() - since
+        if error.code not in TRANSIENT or waited > self._seconds:
+            raise error
+        if self._tell is not None and waited > QUIET_SECONDS and not self._is_told:
+            self._is_told = True
+            self._tell(error)
+        until = self._clock() + self._pause
+        while self._clock() < until:
+            self._check()
+            self._sleep(min(0.5, max(0.01, until - self._clock())))
+        self._pause = min(self._pause * 2, LONGEST_PAUSE_SECONDS)
+
+
+def import_chunk(ctx, connection, member):
+    """Import the data chunk `member` unless it is there; return whether it was done now.
+
+    Raises ShoplaunchError `superseded`, `proof_rows_affected`, `db_*`, `bundle_*`.
+    """
+    lines = _lines(_text_of(ctx, member))
+    if not ledger.begin(connection, ctx.job_id, ctx.attempt, member, member["rows"]):
+        return False
+    rows = warnings = sent = 0
+    # Taken apart before it is filled: a line end in a value must not end a statement
+    for template in lines:
+        statement = ctx.renderer.render(template)
+        # A large row is held as few times as can be
+        del template
+        sent += len(statement)
+        affected, warned = change(connection, statement)
+        rows += affected
+        warnings += warned
+    if rows != member["rows"] or warnings:
+        change(connection, b"ROLLBACK")
+        raise ShoplaunchError(
+            "proof_rows_affected",
+            "{}: {} rows instead of {}, {} warnings".format(member["name"], rows, member["rows"], warnings),
+        )
+    change(connection, b"COMMIT")
+    ctx.count("sql_bytes", sent)
+    ctx.count("chunks_sent", 1)
+    return True
+
+
+def _text_of(ctx, member):
+    packed = ctx.bundle.read(member)
+    ctx.count("bytes_read", len(packed))
+    return unpack_member(packed, member)
+
+
+def _lines(text):
+    """Yield the lines of `text` (bytes-like) that are not empty as bytes, one after the other; hold none of them, nor
+    the text beside its last one."""
+    start, line = 0, []
+    while start < len(text):
+        end = text.find(b"\n", start)
+        end = len(text) if end < 0 else end
+        if end > start:
+            line.append(bytes(memoryview(text)[start:end]))
+        start = end + 1
+        if start >= len(text):
+            text = b""
+        if line:
+            yield line.pop()
+
+
+def _closed(connection):
+    """Close `connection`, if there is one; return None, which is what is left of it."""
+    if connection is not None:
+        close(connection)
+
+
+class Workers:
+    """Threads that import the chunks `members`, each over its own connection; any failure stops all of them.
+
+    A chunk waits until its tables are there (`tables`, an agent.database.tables.Tables). `done(bytes)` is told what was
+    imported; `patience` (Patience) is told what got through here, and knows what did elsewhere. Where an account may
+    have no more threads, fewer do it all, or whoever calls `work_here`.
+    """
+
+    def __init__(self, ctx, members, tables, done, patience=None):
+        self._ctx = ctx
+        self._patience = patience
+        self._tables = tables
+        self._done = done
+        self._waiting = queue.Queue()
+        for member in members:
+            self._waiting.put(member)
+        self._stopped = threading.Event()
+        self._large = threading.Lock()
+        self._guard = threading.Lock()
+        self._news = threading.Event()
+        self._finished = []
+        self._failure = None
+        self._counted_at = time.monotonic()
+        self._threads = []
+        self._ended = 0
+        try:
+            for number in range(min(CONNECTIONS, len(members))):
+                thread = threading.Thread(target=self._run, name="import-{}".format(number))
+                thread.start()
+                self._threads.append(thread)
+        except RuntimeError as error:
+            ctx.log.info("%d threads import: %s", len(self._threads), error)
+
+    def work_here(self):
+        """Import what waits, if no thread does."""
+        if not self._threads:
+            self._run()
+
+    def alive(self):
+        """Tell whether any thread still works."""
+        with self._guard:
+            return self._ended < len(self._threads)
+
+    def wait(self, seconds):
+        """Wait up to `seconds` for another chunk, or the last thread's end. Raises the first failure."""
+        self._news.wait(seconds)
+        self._news.clear()
+        self.check()
+
+    def finished(self):
+        """Return the names of the chunks that were imported so far."""
+        with self._guard:
+            return list(self._finished)
+
+    def check(self):
+        """Raise the first failure, if any."""
+        if self._failure is not None:
+            raise self._failure
+
+    def stop(self):
+        """End the threads after their current statement."""
+        self._stopped.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _check(self):
+        if self._stopped.is_set():
+            raise ShoplaunchError("db_error", "the import was stopped")
+        self._ctx.check_current()
+
+    def _run(self):
+        connection = None
+        patience = Patience(self._check, self._patience)
+        member = None
+        try:
+            while True:
+                try:
+                    member = member or self._waiting.get_nowait()
+                except queue.Empty:
+                    return
+                try:
+                    self._check()
+                    if not self._tables.are_there(member):
+                        # Nobody keeps a connection for as long as that, and to wait is not to fail
+                        connection = _closed(connection)
+                        self._tables.wait_for(member, self._check)
+                        patience.success()
+                    connection = connection or self._ctx.connect()
+                    with self._alone_if_large(member):
+                        import_chunk(self._ctx, connection, member)
+                except ShoplaunchError as error:
+                    connection = _closed(connection)
+                    patience.failure(error)
+                    continue
+                patience.success()
+                self._note(member)
+                member = None
+        except Exception as error:  # noqa: BLE001 - handed to the stage, which raises it
+            self._fail(error)
+        finally:
+            _closed(connection)
+            with self._guard:
+                self._ended += 1
+            self._news.set()
+
+    def _alone_if_large(self, member):
+        """Chunks of one large row come one at a time: an account's memory is small, and such a row needed thrice."""
+        return self._large if member.get("unpacked", 0) > CHUNK_UNPACKED_BYTES else contextlib.ExitStack()
+
+    def _note(self, member):
+        with self._guard:
+            self._finished.append(member["name"])
+            due = time.monotonic() - self._counted_at > NOTE_SECONDS
+            if due:
+                self._counted_at = time.monotonic()
+        if due:
+            self._ctx.state.add_counters(self._ctx.take_counters())
+        self._done(member["size"])
+        self._news.set()
+
+    def _fail(self, error):
+        with self._guard:
+            if self._failure is None and not self._stopped.is_set():
+                self._failure = error
+        self._stopped.set()

@@ -1,0 +1,318 @@
+"""The ledger in the target database: which attempt may write, which chunks are there, whose the tables are."""
+
+import contextlib
+import time
+
+from agent.database.access import change, close, run
+from agent.session import resume as attempts
+from shared.bundle import ATTEMPT_TABLE, LEDGER_TABLE, members_of
+from shared.encoding import sha256_hex
+from shared.errors import ShoplaunchError
+
+LOCK_SECONDS = 10
+#: Between two looks at whether a killed connection is gone.
+FIRST_LOOK_SECONDS, LONGEST_LOOK_SECONDS = 0.01, 0.2
+DUPLICATE = 1062
+UNKNOWN_THREAD = 1094
+NO_SUCH_TABLE = 1146
+#: Tables of ours begin with this.
+OWN_PREFIX = "shoplaunch_"
+
+_CREATE = (
+    "CREATE TABLE IF NOT EXISTS `{}` (id TINYINT NOT NULL PRIMARY KEY, job VARCHAR(40) NOT NULL,"
+    " attempt INT UNSIGNED NOT NULL, values_database CHAR(64) NOT NULL, values_other CHAR(64) NOT NULL)"
+    " ENGINE=InnoDB DEFAULT CHARSET=ascii".format(ATTEMPT_TABLE),
+    "CREATE TABLE IF NOT EXISTS `{}` (chunk VARCHAR(190) NOT NULL PRIMARY KEY, attempt INT UNSIGNED NOT NULL,"
+    " affected BIGINT UNSIGNED NOT NULL, sha256 CHAR(64) NOT NULL, at TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP)"
+    " ENGINE=InnoDB DEFAULT CHARSET=ascii".format(LEDGER_TABLE),
+)
+
+
+@contextlib.contextmanager
+def locked(ctx, look=None):
+    """Within this, a connection that holds the job's lock, with this attempt raised in the ledger.
+
+    A new connection is shown to `look(connection)` before anything is taken or changed. What went well leaves it to the
+    stage that comes next (`kept`, `let_go`). Raises ShoplaunchError `superseded`, `db_locked`, `db_not_empty`, `db_*`.
+    """
+    connection = kept(ctx) or open_locked(ctx, look)
+    try:
+        yield connection
+    except BaseException:
+        close(connection)
+        raise
+    ctx.locked_connection = connection
+
+
+def kept(ctx):
+    """Return the connection an earlier stage has left, if it still holds the lock; else None, and it is closed."""
+    connection = _taken(ctx)
+    if connection is None:
+        return None
+    try:
+        if holds_lock(connection, ctx.job["lock_name"]):
+            return connection
+    except ShoplaunchError as error:
+        ctx.log.info("the connection with the lock is lost: %s", error.message)
+    close(connection)
+    return None
+
+
+def let_go(ctx):
+    """The lock, if a stage has left it to the next one, is free."""
+    connection = _taken(ctx)
+    if connection is not None:
+        close(connection)
+
+
+def _taken(ctx):
+    """Return what a stage has left to the next, which is nobody else's then."""
+    connection, ctx.locked_connection = ctx.locked_connection, None
+    return connection
+
+
+def open_locked(ctx, look=None):
+    """Return a connection that holds the job's lock, with this attempt raised in the ledger; `look` as for `locked`.
+
+    The account's other connections are killed first: an earlier agent may still hold locks with them. Tables made
+    with other values are dropped. Raises ShoplaunchError `superseded`, `db_locked`, `db_not_empty`, `db_*`.
+    """
+    connection = ctx.connect()
+    try:
+        if look is not None:
+            look(connection)
+        take_lock(connection, ctx)
+        take_over(connection, ctx)
+    except BaseException:
+        close(connection)
+        raise
+    return connection
+
+
+def open_for_shop(ctx):
+    """Return a connection that holds the job's lock, with this attempt raised beside the tables of a finished shop.
+
+    Of the shop's tables none is touched. Raises ShoplaunchError `superseded`, `db_locked`, `db_*`.
+    """
+    connection = ctx.connect()
+    try:
+        take_lock(connection, ctx)
+        known = _not_newer(connection, ctx.job_id, ctx.attempt)
+        if known is not None and known[0] != ctx.job_id:
+            # An earlier job's, which could not be removed when it was done
+            drop_ledger(connection)
+        for statement in _CREATE:
+            run(connection, statement)
+        _raise_attempt(connection, ctx.job_id, ctx.attempt, ctx.values_sha256)
+    except BaseException:
+        close(connection)
+        raise
+    return connection
+
+
+def take_lock(connection, ctx):
+    """Hold the job's lock on `connection`, the other connections to this database that were there gone.
+
+    A holder is killed, unless it may be an agent of this same attempt that works rightly. Raises `db_locked`, and
+    `superseded` before anybody is killed: a forgotten agent must not disturb the attempt that has taken over.
+    """
+    name = ctx.job["lock_name"]
+    known = _not_newer(connection, ctx.job_id, ctx.attempt)
+    if not _get_lock(connection, name, 0):
+        older = known is None or known[0] != ctx.job_id or known[1] < ctx.attempt
+        if ctx.lock is not None and not ctx.lock.reliable and not older:
+            raise ShoplaunchError("db_locked", "an agent of this attempt holds the database")
+        kill_others(connection)
+        if not _get_lock(connection, name, LOCK_SECONDS):
+            raise ShoplaunchError("db_locked", "the lock is still held after {} s".format(LOCK_SECONDS))
+    # A killed agent's transactions live on until the server notices
+    kill_others(connection)
+
+
+def _get_lock(connection, name, seconds):
+    return run(connection, "SELECT GET_LOCK(%s, %s)", (name, seconds))[0][0] == 1
+
+
+def kill_others(connection):
+    """End this user's other connections to this database; killing one's own threads needs no privilege.
+
+    When this returns no definition of theirs is under way: it is there or never will be. Raises ShoplaunchError
+    `db_error` when one of them does not end, `db_*`.
+    """
+    mine = run(connection, "SELECT CONNECTION_ID(), DATABASE()")[0]
+    killed = _others(connection, *mine)
+    for number in killed:
+        try:
+            change(connection, "KILL {}".format(number))
+        except ShoplaunchError as error:
+            if error.details.get("number") != UNKNOWN_THREAD:
+                raise
+    until, pause = time.monotonic() + LOCK_SECONDS, FIRST_LOOK_SECONDS
+    while killed and killed & _others(connection, *mine):
+        if time.monotonic() > until:
+            raise ShoplaunchError("db_error", "killed connections are there after {} s".format(LOCK_SECONDS))
+        time.sleep(pause)
+        pause = min(2 * pause, LONGEST_LOOK_SECONDS)
+
+
+def _others(connection, own_number, database):
+    """Return the server's numbers of this user's connections to `database` besides `own_number`, as a set."""
+    user = connection.user.decode("utf-8")
+    rows = run(connection, "SHOW PROCESSLIST")
+    return {int(row[0]) for row in rows if row[0] != own_number and row[1] == user and row[3] == database}
+
+
+def holds_lock(connection, name):
+    """Tell whether `connection` still holds the lock `name`; also keeps it alive. Raises ShoplaunchError `db_*`."""
+    return run(connection, "SELECT IS_USED_LOCK(%s) = CONNECTION_ID()", (name,))[0][0] == 1
+
+
+def recorded(connection):
+    """Return (job, attempt, {"database", "other"}) of the attempt table, None when there is no such table or row."""
+    try:
+        rows = run(connection, "SELECT job, attempt, values_database, values_other FROM `{}`".format(ATTEMPT_TABLE))
+    except ShoplaunchError as error:
+        if error.details.get("number") != NO_SUCH_TABLE:
+            raise
+        return None
+    if not rows:
+        return None
+    job, attempt, database, other = rows[0]
+    return job, attempt, {"database": database, "other": other}
+
+
+def _not_newer(connection, job_id, attempt):
+    """Return what `recorded` does. Raises ShoplaunchError `superseded` when it is a newer attempt of this job."""
+    known = recorded(connection)
+    if known is not None and known[0] == job_id and known[1] > attempt:
+        raise ShoplaunchError("superseded", "the database belongs to attempt {}".format(known[1]))
+    return known
+
+
+def check_ours(connection, job_id):
+    """Raise ShoplaunchError `db_not_empty` for a database that holds anything which this job did not make.
+
+    Not even an unfinished shop of another job is taken for ours: it may be a finished one whose ledger stayed.
+    """
+    known = recorded(connection)
+    if known is not None and known[0] == job_id:
+        return
+    foreign = sorted(name for name in tables(connection) if not name.startswith(OWN_PREFIX))
+    foreign += [name for _, name in routines(connection)]
+    if foreign:
+        whose = "" if known is None else " of job {}".format(known[0])
+        message = "it holds {} tables or routines{}, {} first".format(len(foreign), whose, foreign[0])
+        raise ShoplaunchError("db_not_empty", message)
+
+
+def take_over(connection, ctx):
+    """Raise this attempt in the ledger, making it when absent; drop what was imported with other values."""
+    check_ours(connection, ctx.job_id)
+    known = _not_newer(connection, ctx.job_id, ctx.attempt)
+    if known is not None and known[0] != ctx.job_id:
+        drop_ledger(connection)
+        known = None
+    outcome = attempts.decide(known and known[2], _digests(ctx))
+    if outcome == attempts.ZERO:
+        drop_everything(connection, ctx.job_id, ctx.attempt)
+    for statement in _CREATE:
+        run(connection, statement)
+    if outcome == attempts.RENDER:
+        # Settings may hold database values; rows of the template never do
+        for member in members_of(ctx.manifest, "configure"):
+            change(connection, "DELETE FROM `{}` WHERE chunk = %s".format(LEDGER_TABLE), (member["name"],))
+    _raise_attempt(connection, ctx.job_id, ctx.attempt, _digests(ctx))
+
+
+def _digests(ctx):
+    """Return what the tables depend on, {"database", "other"}: the values, and the bundle besides `db.*`."""
+    values = ctx.values_sha256
+    other = sha256_hex((values["other"] + ctx.job["bundle"]["manifest_sha256"]).encode("ascii"))
+    return {"database": values["database"], "other": other}
+
+
+def _raise_attempt(connection, job_id, attempt, values):
+    change(
+        connection,
+        "REPLACE INTO `{}` (id, job, attempt, values_database, values_other) VALUES (1, %s, %s, %s, %s)".format(
+            ATTEMPT_TABLE
+        ),
+        (job_id, attempt, values["database"], values["other"]),
+    )
+
+
+def void(connection):
+    """The next attempt is to start at zero, whatever its values."""
+    change(connection, "UPDATE `{}` SET values_other = ''".format(ATTEMPT_TABLE))
+
+
+def begin(connection, job_id, attempt, member, affected):
+    """Begin the transaction of chunk `member`; False (and rolled back) when the chunk is there already.
+
+    The fence comes first, the claim before any data. Raises ShoplaunchError `superseded`, `db_*`.
+    """
+    change(connection, b"BEGIN")
+    rows = run(connection, "SELECT job, attempt FROM `{}` WHERE id = 1 LOCK IN SHARE MODE".format(ATTEMPT_TABLE))
+    if not rows or tuple(rows[0]) != (job_id, attempt):
+        change(connection, b"ROLLBACK")
+        raise ShoplaunchError("superseded", "the database belongs to another attempt")
+    try:
+        change(
+            connection,
+            "INSERT INTO `{}` (chunk, attempt, affected, sha256) VALUES (%s, %s, %s, %s)".format(LEDGER_TABLE),
+            (member["name"], attempt, affected, member["sha256"]),
+        )
+    except ShoplaunchError as error:
+        if error.details.get("number") != DUPLICATE:
+            raise
+        change(connection, b"ROLLBACK")
+        return False
+    return True
+
+
+def chunks_done(connection):
+    """Return the names of the chunks that are there, as a set."""
+    return {row[0] for row in run(connection, "SELECT chunk FROM `{}`".format(LEDGER_TABLE))}
+
+
+def tables(connection):
+    """Return the database's tables, name -> "BASE TABLE" or "VIEW"."""
+    rows = run(connection, "SELECT table_name, table_type FROM information_schema.tables WHERE table_schema=DATABASE()")
+    return dict(rows)
+
+
+def routines(connection):
+    """Return the database's procedures and functions as (kind, name) pairs."""
+    return run(
+        connection,
+        "SELECT routine_type, routine_name FROM information_schema.routines WHERE routine_schema=DATABASE()",
+    )
+
+
+def drop_everything(connection, job_id, attempt):
+    """Every table, view and routine is gone if the database is this job's; our own tables go last; safe to repeat.
+
+    Agents of attempts before `attempt` are fenced off first. Raises ShoplaunchError `superseded`, `db_*`.
+    """
+    known = _not_newer(connection, job_id, attempt)
+    if known is None or known[0] != job_id:
+        return
+    kill_others(connection)
+    # Without values: whoever comes after an interruption here starts at zero too
+    _raise_attempt(connection, job_id, attempt, {"database": "", "other": ""})
+    for name, kind in sorted(tables(connection).items()):
+        if name not in (ATTEMPT_TABLE, LEDGER_TABLE):
+            run(connection, "DROP {} IF EXISTS `{}`".format("VIEW" if kind == "VIEW" else "TABLE", _quoted(name)))
+    for kind, name in routines(connection):
+        run(connection, "DROP {} IF EXISTS `{}`".format(kind, _quoted(name)))
+    drop_ledger(connection)
+
+
+def drop_ledger(connection):
+    """The ledger's own tables are gone; the attempt table last: as long as it is there, the database is ours."""
+    for name in (LEDGER_TABLE, ATTEMPT_TABLE):
+        run(connection, "DROP TABLE IF EXISTS `{}`".format(name))
+
+
+def _quoted(name):
+    return name.replace("`", "``")

@@ -1,0 +1,88 @@
+"""Work on the database over several connections at once, of which it does not matter what comes first."""
+
+import threading
+import time
+
+from agent.database.access import close
+from shared.errors import ShoplaunchError
+
+#: Between two looks at whether the job is still ours.
+LOOK_SECONDS = 1.0
+
+
+def run(ctx, connection, tasks, progress, beside=1):
+    """Call every one of `tasks` with a connection and return what they returned, in their order.
+
+    One lane works over `connection`, `beside` others each over one of its own in a thread; where an account may have
+    fewer threads or connections, fewer do it all. `progress(fraction)` is called now and then. Raises the first failure
+    once all lanes are still.
+    """
+    lanes = _Lanes(ctx, tasks, progress)
+    threads = []
+    try:
+        for _ in range(min(beside, len(tasks) - 1)):
+            thread = threading.Thread(target=lanes.beside, name="lane")
+            thread.start()
+            threads.append(thread)
+    except RuntimeError as error:
+        ctx.log.info("lanes beside the first: %d: %s", len(threads), error)
+    lanes.work(connection)
+    for thread in threads:
+        thread.join()
+    if lanes.failure is not None:
+        raise lanes.failure
+    return lanes.results
+
+
+class _Lanes:
+    """Tasks that are taken one by one by whoever is free."""
+
+    def __init__(self, ctx, tasks, progress):
+        self._ctx = ctx
+        self._tasks = tasks
+        self._progress = progress
+        self._guard = threading.Lock()
+        self._next = 0
+        self._due = 0.0
+        self.results = [None] * len(tasks)
+        self.failure = None
+
+    def beside(self):
+        """Work over a connection of our own."""
+        try:
+            connection = self._ctx.connect()
+        except ShoplaunchError as error:
+            # An account may have few connections: whoever has one does it all
+            self._ctx.log.info("a lane less: %s", error.message)
+            return
+        except Exception as error:  # noqa: BLE001 - raised where the lanes were asked for
+            self._fail(error)
+            return
+        try:
+            self.work(connection)
+        finally:
+            close(connection)
+
+    def work(self, connection):
+        """Do what is waiting until there is no more, or something failed."""
+        while True:
+            with self._guard:
+                number = self._next
+                if self.failure is not None or number >= len(self._tasks):
+                    return
+                self._next += 1
+                is_due = time.monotonic() >= self._due
+                if is_due:
+                    self._due = time.monotonic() + LOOK_SECONDS
+            try:
+                if is_due:
+                    self._ctx.check_current()
+                    self._progress(number / len(self._tasks))
+                self.results[number] = self._tasks[number](connection)
+            except Exception as error:  # noqa: BLE001 - raised where the lanes were asked for
+                self._fail(error)
+
+    def _fail(self, error):
+        with self._guard:
+            if self.failure is None:
+                self.failure = error

@@ -1,0 +1,89 @@
+"""Long statements: while the server works on one of ours, that is progress – but not for ever.
+
+Building an index of a large table is a single statement of many minutes. Nothing of ours moves meanwhile, and without
+a sign of life the next tick would take this process for hung and kill it, to begin the same statement anew.
+"""
+
+import contextlib
+import threading
+import time
+
+#: Between two looks at the server; ten of them fit into lock.HUNG_SECONDS.
+WATCH_SECONDS = 60.0
+#: No statement of ours is given more: then whoever hangs in it is replaced as always.
+LONGEST_SECONDS = 6 * 3600.0
+#: What SHOW PROCESSLIST calls a thread that works on a statement.
+WORKING = ("Query", "Execute")
+
+_guard = threading.Lock()
+_started = {}
+
+
+@contextlib.contextmanager
+def under_way(connection, clock=time.monotonic):
+    """Within this, a statement of `connection` is with the server."""
+    number = connection.thread_id()
+    with _guard:
+        _started[number] = clock()
+    try:
+        yield
+    finally:
+        with _guard:
+            _started.pop(number, None)
+
+
+def waiting(shortest, longest, clock=time.monotonic):
+    """Return the server's numbers of our connections whose statement is between `shortest` and `longest` s old."""
+    now = clock()
+    with _guard:
+        return {number for number, since in _started.items() if shortest <= now - since <= longest}
+
+
+class Watch:
+    """Calls `touch()` as long as the server works on a long statement of this process.
+
+    `connect()` returns a database connection of its own, on which the server is asked.
+    """
+
+    def __init__(self, connect, touch, log, every=WATCH_SECONDS, longest=LONGEST_SECONDS):
+        self._connect = connect
+        self._touch = touch
+        self._log = log
+        self._every = every
+        self._longest = longest
+        self._over = threading.Event()
+
+    def start(self):
+        """Begin to watch. Raises RuntimeError where there can be no further thread; may be tried again then."""
+        threading.Thread(target=self._run, name="statements", daemon=True).start()
+
+    def stop(self):
+        """Watch no more."""
+        self._over.set()
+
+    def _run(self):
+        while not self._over.wait(self._every):
+            try:
+                self.look(self._every)
+            except Exception as error:  # noqa: BLE001 - a server that is not asked only means no sign of life
+                self._log.info("the server does not tell what it works on: %s", type(error).__name__)
+
+    def look(self, shortest):
+        """Return whether the server works on a statement of ours that is older than `shortest` s; then `touch` it is.
+
+        Raises ShoplaunchError `db_*`, OSError.
+        """
+        from agent.database import access
+
+        numbers = waiting(shortest, self._longest)
+        if not numbers:
+            return False
+        connection = self._connect()
+        try:
+            rows = access.run(connection, "SHOW PROCESSLIST")
+        finally:
+            access.close(connection)
+        if not any(row[0] in numbers and row[4] in WORKING for row in rows):
+            return False
+        self._touch()
+        return True

@@ -1,0 +1,39 @@
+"""Answers that come through the panel: ~/.shoplaunch/ack, believed only when signed for this attempt."""
+
+import os
+
+from agent.base.ed25519 import verify
+from shared.ack import check_ack
+from shared.errors import ShoplaunchError
+from shared.job import ACK_FILE
+from shared.signing import PURPOSE_ACK, load_signed
+
+MAX_BYTES = 64 * 1024
+
+
+class AckFile:
+    """The file in `folder` (~/.shoplaunch) as far as it concerns `job` (id) and `attempt`; safe to use from threads."""
+
+    def __init__(self, folder, job, attempt, keys):
+        self._path = os.path.join(folder, ACK_FILE)
+        self._concerned = (job, attempt)
+        self._keys = keys
+        self._seen = None
+
+    def read(self):
+        """Return the payload of a file that was not seen before and is for this attempt, else None."""
+        try:
+            descriptor = os.open(self._path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        except OSError:
+            # None, or nothing the controller could have put there
+            return None
+        with os.fdopen(descriptor, "rb") as stream:
+            raw = stream.read(MAX_BYTES)
+        if not raw or raw == self._seen:
+            return None
+        try:
+            payload = check_ack(load_signed(PURPOSE_ACK, self._keys, raw.strip(), verify))
+        except ShoplaunchError:
+            payload = None
+        self._seen = raw
+        return payload if payload and (payload["job"], payload["attempt"]) == self._concerned else None

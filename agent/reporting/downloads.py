@@ -1,0 +1,96 @@
+"""A file from a server, from some byte on: as slow as a poor line, never as slow as a server that only drips."""
+
+import time
+
+from agent.base.deadline_socket import Exchange
+from agent.reporting.http import HEADER_BYTES, WIRE_FACTOR
+from shared.bundle import LEAST_RATE_HEADER
+
+#: Until the answer begins, and what a line may fall behind.
+GRACE_SECONDS = 60.0
+#: Bytes a second below which nothing is waited for any longer: as the controller has it for those who fetch from it.
+LEAST_RATE = 16 * 1024
+
+
+class Pace:
+    """Whether bytes arrive fast enough over all requests: they may fall `seconds` behind, and never get ahead."""
+
+    def __init__(self, seconds, clock=time.monotonic):
+        self._clock = clock
+        self._most = self._left = seconds
+        self._at = clock()
+
+    def arrived(self, amount, rate):
+        """`amount` bytes came in since the last call, of which `rate` a second are enough."""
+        now = self._clock()
+        self._left = min(self._most, self._left - (now - self._at) + amount / float(rate))
+        self._at = now
+
+    def is_too_slow(self):
+        """Tell whether they have fallen too far behind."""
+        return self._left < 0
+
+
+def exchange(timeout):
+    """Return the Exchange of a download."""
+    return Exchange(timeout, GRACE_SECONDS, rate=LEAST_RATE)
+
+
+def headers(offset, more):
+    """Return the headers of the request for what comes from byte `offset` on; `more` is a mapping or None."""
+    found = {"Accept-Encoding": "identity"}
+    if offset:
+        found["Range"] = "bytes={}-".format(offset)
+    found.update(more or {})
+    return found
+
+
+class Download:
+    """The answer of which `most` bytes (None: any number) are wanted; to be closed. `status`, `headers`."""
+
+    def __init__(self, response, exchange, opened, most):
+        self._response = response
+        self._exchange = exchange
+        self._opened = opened
+        self.status = response.status
+        self.headers = response.headers
+        # Counted here: up to Python 3.12 `read1` does not, and would wait for what never comes
+        self._left = response.length
+        exchange.allow(float("inf") if most is None else WIRE_FACTOR * most + HEADER_BYTES)
+
+    def promised_rate(self):
+        """Return how many bytes a second are enough by the controller's own words, at most LEAST_RATE; it is held
+        to that from now on."""
+        try:
+            rate = int(self.headers.get(LEAST_RATE_HEADER, ""))
+        except ValueError:
+            rate = LEAST_RATE
+        rate = rate if 0 < rate < LEAST_RATE else LEAST_RATE
+        self._exchange.slow_down(rate)
+        return rate
+
+    def is_too_slow(self):
+        """Tell whether less came than has to."""
+        return self._exchange.is_over()
+
+    def read(self, amount):
+        """Return what has arrived, at least one byte and at most `amount`; b"" at the end.
+
+        Raises OSError and http.client errors.
+        """
+        if self._left is None:
+            return self._response.read1(amount)
+        piece = self._response.read1(min(amount, self._left)) if self._left else b""
+        self._left -= len(piece)
+        return piece
+
+    def close(self):
+        """Read no more."""
+        for found in self._opened:
+            found.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_failure):
+        self.close()

@@ -1,0 +1,261 @@
+"""The one HTTP door: certificates always verified, plain http only to this machine, no redirects, no secrets told."""
+
+import email.utils
+import http.client
+import ipaddress
+import os
+import socket
+import ssl
+import time
+from urllib.parse import urlsplit
+
+from agent.base.compat import CA_FILES
+from agent.base.deadline_socket import BoundedSocket, Exchange
+from shared.errors import ShoplaunchError
+
+#: Answers after which the same request may succeed a little later.
+RETRY_STATUSES = (404, 408, 425, 429, 500, 502, 503, 504)
+TIMEOUT_SECONDS = 15.0
+#: For one request from the first packet to the last byte of its answer; shorter than the pause between heartbeats.
+DEADLINE_SECONDS = 25.0
+FIRST_DELAY_SECONDS = 1.0
+MAX_DELAY_SECONDS = 60.0
+MAX_BODY_BYTES = 64 * 1024
+#: More are in the headers of no answer.
+HEADER_BYTES = 64 * 1024
+#: What may come in per byte of a body: servers send it in chunks, each with a line of its own.
+WIRE_FACTOR = 4
+USER_AGENT = "shoplaunch-agent"
+#: How a broken connection shows.
+BROKEN = (OSError, http.client.HTTPException, UnicodeError)
+
+
+class Answer:
+    """What a server answered: `status` (int), `headers` (mapping, any case), `body` (bytes, at most 64 KiB)."""
+
+    def __init__(self, status, headers, body):
+        self.status = status
+        self.headers = headers
+        self.body = body
+
+    def retry_after(self):
+        """Return the seconds the server asks to wait (float, at most MAX_DELAY_SECONDS), None when it does not."""
+        text = self.headers.get("Retry-After", "").strip()
+        if text.isdigit():
+            return min(float(text), MAX_DELAY_SECONDS)
+        at = _parse_date(text)
+        if at is None:
+            return None
+        return max(0.0, min(at - time.time(), MAX_DELAY_SECONDS))
+
+    def date(self):
+        """Return the server's clock in unix seconds, None when it did not say."""
+        return _parse_date(self.headers.get("Date", ""))
+
+
+def _parse_date(text):
+    parts = email.utils.parsedate_tz(text) if text else None
+    return None if parts is None else float(email.utils.mktime_tz(parts))
+
+
+def check_address(url):
+    """Return `url` when it may be talked to: https, or http to this very machine, and without a login inside.
+
+    Where others have accounts on this machine, the job names the controller's socket beside such an address.
+
+    Raises ShoplaunchError `job_invalid`.
+    """
+    try:
+        parts = urlsplit(url)
+        usable = parts.port != 0 and parts.username is None and parts.password is None and parts.hostname
+    except ValueError:
+        usable = False
+    if not usable:
+        raise ShoplaunchError("job_invalid", "an address of the job is not usable")
+    if parts.scheme != "https" and not (parts.scheme == "http" and _is_loopback(parts.hostname)):
+        raise ShoplaunchError("job_invalid", "{} is not encrypted".format(safe_address(url)))
+    return url
+
+
+def origin(url):
+    """Return (scheme, host, port) of `url`: whoever answers there may be told what belongs to that origin."""
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname, parts.port or (443 if parts.scheme == "https" else 80)
+
+
+def _is_loopback(host):
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def safe_address(url):
+    """Return `url` as it may be logged: without login, query and fragment."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    port = ":{}".format(parts.port) if parts.port else ""
+    return "{}://{}{}{}".format(parts.scheme, host, port, parts.path)
+
+
+def tls_context(ca=None):
+    """Return an SSLContext that verifies host and chain; `ca` is PEM text of further certificates to trust.
+
+    Raises ShoplaunchError `job_invalid` when `ca` holds no certificate.
+    """
+    context = ssl.create_default_context()
+    trust_distribution(context)
+    if ca:
+        _trust(context, ca)
+    return context
+
+
+def trust_distribution(context):
+    """`context` (SSLContext) trusts the authorities this system comes with."""
+    for path in CA_FILES:
+        if os.path.isfile(path) and os.access(path, os.R_OK):
+            context.load_verify_locations(cafile=path)
+            return
+
+
+def _trust(context, ca):
+    try:
+        context.load_verify_locations(cadata=ca)
+    except (ssl.SSLError, ValueError):
+        raise ShoplaunchError("job_invalid", "the job's CA file holds no usable certificate") from None
+
+
+class Backoff:
+    """How long to wait before the next try: doubling with jitter; a server's Retry-After wins."""
+
+    def __init__(self, first=FIRST_DELAY_SECONDS, longest=MAX_DELAY_SECONDS):
+        self._first = first
+        self._longest = longest
+        self._delay = first
+
+    def reset(self):
+        """The last try succeeded."""
+        self._delay = self._first
+
+    def next_delay(self, retry_after=None):
+        """Return seconds to wait (float); `retry_after` is what the server asked for, or None."""
+        delay = self._delay * (0.8 + 0.4 * os.urandom(1)[0] / 255)
+        self._delay = min(self._delay * 2, self._longest)
+        return delay if retry_after is None else retry_after
+
+
+def _whole(response):
+    """Return the body of `response`, as much as is kept of one. Raises http.client.IncompleteRead."""
+    body = response.read(MAX_BODY_BYTES)
+    # The library says nothing where less came than was announced
+    if response.length and len(body) < MAX_BODY_BYTES:
+        raise http.client.IncompleteRead(body, response.length)
+    return body
+
+
+class Door:
+    """Requests to the controller and to bundle servers; `ca` is PEM text of certificates to trust too.
+
+    `callback` (of the job) names the controller's socket, where there is one: then nothing for the controller goes
+    any other way. Raises ShoplaunchError `job_invalid` when `ca` holds no certificate.
+    """
+
+    def __init__(self, ca=None, callback=None):
+        self._ca = ca
+        self._made = None
+        self._local = callback if callback and "socket" in callback else None
+        if ca:
+            _trust(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), ca)
+
+    def _is_local(self, parts):
+        """Tell whether the address `parts` is that of a controller with a socket on this machine."""
+        return self._local is not None and origin(parts.geturl()) == origin(self._local["url"])
+
+    def _context_for(self, parts):
+        """Return the SSLContext for the address `parts`, None where nothing is encrypted. Raises OSError."""
+        if parts.scheme != "https" or self._is_local(parts):
+            # Reading a system's certificates takes as long as starting Python
+            return None
+        if self._made is None:
+            self._made = tls_context(self._ca)
+        return self._made
+
+    def post(self, url, body, headers, timeout=TIMEOUT_SECONDS, deadline=DEADLINE_SECONDS):
+        """POST JSON `body` (bytes) once; return the Answer, whatever its status.
+
+        Raises ShoplaunchError `callback_failed` when there is no whole answer within `deadline` seconds,
+        `controller_foreign`, `tls_untrusted`, `job_invalid`.
+        """
+        parts = urlsplit(check_address(url))
+        headers = dict(headers, **{"Content-Type": "application/json"})
+        opened = []
+        try:
+            # Made before the time counts
+            context = self._context_for(parts)
+            exchange = Exchange(timeout, deadline)
+            response = self._ask("POST", parts, body, headers, context, exchange, opened)
+            exchange.allow(WIRE_FACTOR * MAX_BODY_BYTES)
+            return Answer(response.status, response.headers, _whole(response))
+        except (ssl.CertificateError, *BROKEN) as error:
+            raise _unreachable("callback_failed", url, error) from None
+        finally:
+            for found in opened:
+                found.close()
+
+    def _ask(self, method, parts, body, headers, context, exchange, opened):
+        """Return the http.client response to one request, its body not read yet; its sockets are in `opened`."""
+        connection = self._connection(parts, context, exchange, opened)
+        exchange.allow(HEADER_BYTES)
+        target = (parts.path or "/") + ("?" + parts.query if parts.query else "")
+        connection.request(method, target, body, dict(headers, **{"User-Agent": USER_AGENT, "Connection": "close"}))
+        return connection.getresponse()
+
+    def _connection(self, parts, context, exchange, opened):
+        """Return a connected HTTPConnection to the address `parts`; its socket is in `opened`."""
+        port = parts.port or (443 if context else 80)
+        if self._is_local(parts):
+            opened.append(exchange.connect_locally(self._local["socket"], self._local.get("uid")))
+        else:
+            opened.append(exchange.connect(parts.hostname, port))
+        if context:
+            opened.append(exchange.encrypt(opened[0], context, parts.hostname))
+            connection = http.client.HTTPSConnection(parts.hostname, port, context=context)
+        else:
+            connection = http.client.HTTPConnection(parts.hostname, port)
+        connection.sock = BoundedSocket(opened[-1], exchange)
+        return connection
+
+    def get_from(self, url, offset, headers=None, most=None, timeout=TIMEOUT_SECONDS):
+        """Return the open Download of `url` from byte `offset` on, of which `most` bytes are wanted.
+
+        `headers` (mapping) go to this address only. Raises ShoplaunchError `bundle_missing` when there is no answer,
+        `controller_foreign`, `tls_untrusted`, `job_invalid`.
+        """
+        # Few accounts fetch their bundle
+        from agent.reporting import downloads
+
+        parts = urlsplit(check_address(url))
+        opened = []
+        try:
+            context = self._context_for(parts)
+            exchange = downloads.exchange(timeout)
+            response = self._ask("GET", parts, None, downloads.headers(offset, headers), context, exchange, opened)
+            return downloads.Download(response, exchange, opened, most)
+        except (ssl.CertificateError, *BROKEN) as error:
+            for found in opened:
+                found.close()
+            raise _unreachable("bundle_missing", url, error) from None
+
+
+def _unreachable(code, url, error):
+    untrusted = isinstance(error, ssl.SSLError) and "CERTIFICATE_VERIFY_FAILED" in str(error)
+    if untrusted or isinstance(error, ssl.CertificateError):
+        code = "tls_untrusted"
+    return ShoplaunchError(code, _reason(url, error))
+
+
+def _reason(url, error):
+    kind = "time-out" if isinstance(error, socket.timeout) else (str(error) or type(error).__name__)
+    return "{}: {}".format(safe_address(url), kind[:200])

@@ -1,0 +1,101 @@
+"""Events that wait for the controller: one file each in `outbox/`, in order, until acknowledged."""
+
+import json
+import os
+
+from agent.base.state import write_durably, write_whole
+from shared.events import ESSENTIAL
+
+FOLDER = "outbox"
+#: No event is larger; what is cut off is no JSON.
+MAX_BYTES = 1024 * 1024
+
+
+class Outbox:
+    """The waiting events of one attempt, oldest first. Not thread-safe: the reporter guards it.
+
+    Events that cannot be written (full disk) wait in memory.
+    """
+
+    def __init__(self, folder, job, attempt, log):
+        self._folder = os.path.join(folder, FOLDER)
+        self._job = job
+        self._attempt = attempt
+        self._log = log
+        self._waiting = self._load()
+        #: Numbers of events that are in memory only.
+        self._unkept = set()
+
+    def _load(self):
+        waiting = []
+        try:
+            os.makedirs(self._folder, mode=0o700, exist_ok=True)
+        except OSError as error:
+            self._log.info("events wait in memory only: %s", error.strerror)
+            return waiting
+        for name in sorted(os.listdir(self._folder)):
+            path = os.path.join(self._folder, name)
+            event = _read(path)
+            # Of an earlier attempt: its token is void, nobody may report it any more
+            if event is None or event.get("job") != self._job or event.get("attempt") != self._attempt:
+                os.unlink(path)
+            else:
+                waiting.append((path, event))
+        return waiting
+
+    def __len__(self):
+        return len(self._waiting)
+
+    def last_seq(self):
+        """Return the highest sequence number that waits, 0 when none does."""
+        return max([event["seq"] for _, event in self._waiting] or [0])
+
+    def has(self, name):
+        """Tell whether an event `name` waits."""
+        return any(event["event"] == name for _, event in self._waiting)
+
+    def append(self, event):
+        """Add `event` (dict with `seq`), durably where it counts: a stage's may be lost in a power cut."""
+        path = os.path.join(self._folder, "{:08d}.json".format(event["seq"]))
+        write = write_durably if event["event"] in ESSENTIAL else write_whole
+        try:
+            if not os.path.isdir(self._folder):
+                os.mkdir(self._folder, 0o700)
+            write(path, json.dumps(event, sort_keys=True).encode("utf-8"))
+        except OSError as error:
+            self._unkept.add(event["seq"])
+            self._log.info("event %d waits in memory only: %s", event["seq"], error.strerror)
+        self._waiting.append((path, event))
+
+    def is_kept(self, seq):
+        """Tell whether the event with the number `seq`, which was added here, is where the next run finds it."""
+        return seq not in self._unkept
+
+    def first(self):
+        """Return the oldest waiting event, None when none waits."""
+        return self._waiting[0][1] if self._waiting else None
+
+    def waits_up_to(self, seq):
+        """Tell whether an event with a number up to `seq` waits."""
+        return bool(self._waiting) and self._waiting[0][1]["seq"] <= seq
+
+    def settle(self, seq):
+        """The events up to number `seq` are acknowledged: they wait no longer."""
+        while self.waits_up_to(seq):
+            path, _ = self._waiting.pop(0)
+            try:
+                os.unlink(path)
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                # Told again by the next run, which the controller takes for a repetition
+                self._log.info("%s stays in the outbox: %s", os.path.basename(path), error.strerror)
+
+
+def _read(path):
+    try:
+        with open(path, "rb") as stream:
+            event = json.loads(stream.read(MAX_BYTES).decode("utf-8"))
+    except ValueError:
+        return None
+    return event if isinstance(event, dict) and isinstance(event.get("seq"), int) else None

@@ -1,0 +1,1 @@
+"""How one start of the agent goes: command line, order of the stages, helper process, ends."""

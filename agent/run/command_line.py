@@ -1,0 +1,144 @@
+"""The agent's command line: `run | status [--json] | verify | --version`, and its exit codes.
+
+0 done (or nothing to do), 1 not yet: the next tick goes on, 2 wrong usage, 3 failed for good: a new attempt is
+needed, 4 a newer attempt has taken over, 5 cancelled and taken back, 6 another agent is at work, 7 started at once
+within limits that are too small: cron's next tick does the work.
+"""
+
+import json
+import os
+import signal
+import sys
+
+from agent import VERSION
+from agent.base import exit_codes
+from agent.base.failures import as_failure
+from shared.errors import ShoplaunchError
+from shared.job import STATE_FILE
+
+USAGE = "usage: agent.pyz run | status [--json] | verify | --version\n"
+
+
+def main(arguments=None):
+    """Run the command line `arguments` (list of str; default: the process's own); return the exit code."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    # The archive or folder this was started from lies in it
+    folder = os.path.dirname(os.path.abspath(sys.path[0] or sys.argv[0]))
+    os.umask(0o077)
+    if arguments == ["--version"]:
+        sys.stdout.write("shoplaunch agent {}\n".format(VERSION))
+        return 0
+    if arguments == ["run"]:
+        return _run(folder)
+    if arguments in (["status"], ["status", "--json"]):
+        return _status(folder, "--json" in arguments)
+    if arguments == ["verify"]:
+        return _verify(folder)
+    sys.stderr.write(USAGE)
+    return exit_codes.USAGE
+
+
+def leave(code):
+    """End this process with exit code `code`, or 1 where not even all that was said could be written.
+
+    Everything is closed: to take the interpreter apart only takes time.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream is not None:
+                stream.flush()
+        except OSError as error:
+            code = code or 1
+            _complain("the output cannot be written: {}\n".format(error.strerror))
+    os._exit(code)
+
+
+def _complain(text):
+    """Say `text` on standard error, where there is one that takes it."""
+    try:
+        os.write(2, text.encode("utf-8", "replace"))
+    except OSError:
+        # The exit code has to tell
+        return
+
+
+# What an entry needs is loaded by that entry: compiling all of it takes longer than many a shard
+
+
+def _run(folder):
+    if os.geteuid() == 0:
+        sys.stderr.write("The agent works as the account, never as root.\n")
+        return exit_codes.FAILED
+    from agent.base import limits
+    from agent.run import start
+
+    _as_usual()
+    if limits.is_rung():
+        limits.let_go()
+        limits.detach()
+        limits.raise_all()
+    try:
+        return start.run(folder)
+    except OSError as error:
+        # Without a folder to write in there is nobody else to tell
+        failure = as_failure(error)
+        sys.stderr.write("{}: {}\n".format(failure.code, failure.message))
+        return exit_codes.WAITING
+
+
+def _as_usual():
+    """Whoever started us may have left things otherwise; what we open and start relies on them."""
+    # Ignored, it would let the system forget how children ended
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    for descriptor in (0, 1, 2):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            # The lowest number that is free is the one that is missing
+            os.open(os.devnull, os.O_RDWR)
+
+
+def _status(folder, as_json):
+    """Print `state.json`: as it is, or the lines that matter."""
+    try:
+        with open(os.path.join(folder, STATE_FILE)) as stream:
+            state = json.load(stream)
+    except FileNotFoundError:
+        state = {}
+    except ValueError:
+        sys.stderr.write("state.json is unreadable\n")
+        return exit_codes.FAILED
+    if as_json:
+        sys.stdout.write(json.dumps(state, sort_keys=True) + "\n")
+        return 0
+    for name in ("job", "attempt", "status", "stage", "percent"):
+        sys.stdout.write("{}: {}\n".format(name, state.get(name, "-")))
+    error = state.get("error")
+    if isinstance(error, dict):
+        sys.stdout.write("error: {}: {}\n{}\n".format(error.get("code"), error.get("message"), error.get("advice")))
+    elif error:
+        sys.stdout.write("error: {}\n".format(error))
+    return 0
+
+
+def _verify(folder):
+    """Check job file and every member of the bundle, changing nothing."""
+    from agent.bundle.reader import open_bundle
+    from agent.session import job_file
+
+    try:
+        job = job_file.load(folder, job_file.public_keys())[1]
+        if "bundle" not in job:
+            sys.stdout.write("job {} is in order\n".format(job["job"]))
+            return 0
+        bundle = open_bundle(job, folder)
+        for member in bundle.manifest["members"]:
+            bundle.read(member)
+    except (ShoplaunchError, OSError) as error:
+        failure = as_failure(error)
+        sys.stderr.write("{}: {}\n".format(failure.code, failure.message))
+        return exit_codes.FAILED
+    sys.stdout.write(
+        "job {} and its bundle ({} members) are in order\n".format(job["job"], len(bundle.manifest["members"]))
+    )
+    return 0

@@ -1,0 +1,198 @@
+"""The stages of one attempt, and what follows from how they end."""
+
+import os
+
+from agent import VERSION
+from agent.base import exit_codes
+from agent.base.compat import python_version
+from agent.base.failures import as_failure
+from agent.base.log import printable
+from agent.bundle.reader import forget_fetched
+from agent.database import ledger
+from agent.database.statement_watch import Watch
+from agent.reporting.acknowledgement import AckFile
+from agent.reporting.http import Door, check_address
+from agent.reporting.outbox import Outbox
+from agent.reporting.reporter import Reporter
+from agent.run import runner
+from agent.session import crontab, job_file, resume
+from agent.stages import cleanup, undo
+from agent.tree import starters
+from shared.errors import ShoplaunchError
+from shared.events import START_VARIABLE, START_WAYS
+
+#: How long the final word of a failed attempt is waited for; the cron line stays until it was heard.
+ANSWER_SECONDS = 20.0
+DELIVER_SECONDS = 30.0
+
+
+def door_of(job):
+    """Return the http.Door to the controller of `job`. Raises ShoplaunchError for an address nobody may call."""
+    check_address(job["callback"]["url"])
+    return Door(job["callback"].get("ca"), job["callback"])
+
+
+def run(ctx, door, helper, shortage=None):
+    """Work for the job as far as it goes, with `helper` (agent.run.helper.Helper or None); return the exit code.
+
+    With `shortage` (ShoplaunchError) only that is said: the work is cron's.
+
+    Raises ShoplaunchError `superseded`; OSError.
+    """
+    outbox = Outbox(ctx.folder, ctx.job_id, ctx.attempt, ctx.log)
+    ack = AckFile(ctx.folder, ctx.job_id, ctx.attempt, job_file.public_keys())
+    ctx.reporter = Reporter(ctx.job, ctx.state, outbox, door, ctx.log, ctx.lock, ack)
+    watch = Watch(ctx.connect, ctx.lock.touch, ctx.log)
+    # Asked before anything is sent: what leaves the outbox first need not be said again
+    is_told = ctx.reporter.waits("started")
+    helper = _with_room_for((ctx.reporter, watch), helper)
+    try:
+        # Failed for good: only the word about it may still be on its way
+        if ctx.has_given_up:
+            return _give_up(ctx)
+        if shortage is not None:
+            return exit_codes.LIMITED if _failed(ctx, shortage) == exit_codes.WAITING else exit_codes.FAILED
+        return _attempt(ctx, helper, is_told)
+    finally:
+        watch.stop()
+        ctx.reporter.stop()
+
+
+def _with_room_for(threads, helper):
+    """Start `threads`; return `helper`, or None when the account may not start as much and it had to go for them."""
+    for one in threads:
+        try:
+            one.start()
+        except RuntimeError:
+            if helper is None:
+                raise
+            helper.end()
+            helper = None
+            one.start()
+    return helper
+
+
+def _attempt(ctx, helper, is_told):
+    try:
+        _do_stages(ctx, helper, is_told)
+    except Exception as error:  # noqa: BLE001 - every failure is reported by its code
+        return _failed(ctx, as_failure(error))
+    ctx.state.update(status="done", stage="cleanup", percent=100)
+    return _finish(ctx, exit_codes.DONE)
+
+
+def _do_stages(ctx, helper, is_told):
+    try:
+        if not is_told:
+            ctx.reporter.event("started", **_started_by())
+        ctx.reporter.wait_answered(ANSWER_SECONDS)
+        resume.prepare(ctx)
+        # Whether or not one of them has started this: it has done its work
+        starters.remove(ctx.job, ctx.log)
+        ctx.state.note(agent=VERSION, python=python_version())
+        runner.run(ctx, helper)
+    finally:
+        ledger.let_go(ctx)
+        # It holds the lock as well
+        if helper is not None:
+            helper.end()
+
+
+def _started_by():
+    """Return {"start": way} where this agent was started at once and not by cron (shared.events.START_WAYS)."""
+    way = os.environ.get(START_VARIABLE)
+    return {"start": way} if way in START_WAYS else {}
+
+
+def _failed(ctx, error):
+    """What follows from `error`: leave, take back, wait for the next tick, or give up."""
+    if error.code == "superseded":
+        return exit_codes.SUPERSEDED
+    if error.code == "cancelled":
+        return _cancel(ctx)
+    if error.code == "db_locked" and not ctx.lock.reliable:
+        return exit_codes.BUSY
+    message = printable(ctx.log.redact(error.message))[:4000]
+    document = dict(error.as_dict(), message=message)
+    ctx.log.info("%s: %s", error.code, message)
+    try:
+        ctx.state.update(status="waiting" if error.retryable else "failed", error=document)
+        if not error.retryable:
+            ctx.state.update(given_up={"job": ctx.job_id, "attempt": ctx.attempt, "code": error.code})
+        # Whose end could not be noted is told of now that it is
+        runner.settle(ctx)
+    except OSError as problem:
+        ctx.log.info("the state cannot be written: %s", problem.strerror)
+    if error.code == "callback_refused":
+        return exit_codes.FAILED
+    if error.code in ("bundle_digest", "bundle_damaged"):
+        # The next attempt is to fetch it anew, not to find the same bytes again
+        forget_fetched(ctx.job, ctx.folder)
+    if error.code != "callback_failed":
+        # Of two stages side by side the one that failed need not be the one that began last
+        where = {"stage": error.details["stage"]} if "stage" in error.details else {}
+        ctx.reporter.event("failed", error=document, log=ctx.log.tail(), **where)
+    if error.retryable:
+        if error.code != "callback_failed":
+            ctx.reporter.wait_delivered(ANSWER_SECONDS)
+        return exit_codes.WAITING
+    return _give_up(ctx)
+
+
+def _give_up(ctx):
+    """Failed for good: once the controller knows, no tick is needed any more; everything else stays for `retry`."""
+    known = ctx.reporter.wait_delivered(DELIVER_SECONDS)
+    try:
+        ctx.reporter.check()
+        if known or ctx.state.get("given_up", {}).get("code") == "job_expired":
+            ctx.check_job_file()
+            crontab.remove_line(ctx.job_id, ctx.log)
+    except ShoplaunchError as error:
+        if error.code == "cancelled":
+            return _cancel(ctx)
+        ctx.log.info("%s: %s", error.code, error.message)
+    return exit_codes.FAILED
+
+
+def _cancel(ctx):
+    try:
+        undo.run(ctx)
+    except Exception as error:  # noqa: BLE001 - the next tick hears 410 again and goes on
+        failure = as_failure(error)
+        if failure.code == "superseded":
+            return exit_codes.SUPERSEDED
+        ctx.log.info("taking back: %s: %s", failure.code, ctx.log.redact(failure.message))
+        return exit_codes.WAITING
+    ctx.state.update(status="cancelled", error=None)
+    return _finish(ctx, exit_codes.CANCELLED)
+
+
+def _finish(ctx, code):
+    ctx.reporter.stop()
+    ended = clean_up(ctx.folder, ctx.state, ctx.job, ctx.log, ctx.lock)
+    if ended != exit_codes.DONE:
+        return ended
+    ctx.reporter.farewell("cleaned")
+    return code
+
+
+def clean_up(folder, state, job, log, lock):
+    """The last stage, for a job that is done or taken back; return the exit code."""
+    if job is None:
+        job = _spent_job(folder)
+    try:
+        cleanup.run(folder, state, job, log)
+    except Exception as error:  # noqa: BLE001 - the next tick takes it up again
+        failure = as_failure(error)
+        log.info("cleanup: %s: %s", failure.code, failure.message)
+        return exit_codes.SUPERSEDED if failure.code == "superseded" else exit_codes.WAITING
+    lock.release()
+    return exit_codes.DONE
+
+
+def _spent_job(folder):
+    """Return the payload of the job file that cleaning up has put aside, None when it is gone or not ours."""
+    try:
+        return job_file.load(folder, job_file.public_keys(), job_file.SPENT_FILE)[1]
+    except ShoplaunchError:
+        return None

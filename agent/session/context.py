@@ -1,0 +1,245 @@
+"""What every stage is given: the job, the places, the bundle, the state, progress and the check for newer attempts.
+
+A stage is a module of `agent/stages/` with `NAME` and `run(ctx)`, safe to repeat from any point. It calls
+`ctx.check_current()` before every chunk, shard and larger step, `ctx.progress(NAME, fraction)` after it,
+`ctx.count("bytes_read", n)` for what it moves, and `ctx.state.record(name, value)` for evidence. In the helper
+process, where nothing but the new tree is made (`ctx.wait_for_tree(work)` tells the others when it is complete),
+`state` is a stand-in that knows `shard_done`, `mark_shard` and `record` and hands them to the parent.
+"""
+
+import base64
+import contextlib
+import json
+import os
+import threading
+import time
+
+from agent.base.json_list import entries_of
+from agent.base.log import printable
+from agent.bundle.inflate import gunzip, pieces_of_member, unpack_member
+from agent.session import follow_up_job
+from agent.tree import staging
+from agent.tree.flushing import Flushing
+from shared.bundle import members_of, shards_of, variant_of
+from shared.errors import ShoplaunchError
+from shared.job import BUNDLE_FILE, FOLDER, values_sha256
+from shared.placeholders import Renderer
+
+
+class Context:
+    """One run of the agent for one job.
+
+    `job` is the checked payload; `home`, `folder` (~/.shoplaunch), `root` (where the shop goes), `domain_root` (what
+    its domain serves: the same, or above it) and `staging` are absolute paths (str). `bundle` is None until the
+    helper's start or stage verify has opened it, `manifest` until stage verify has.
+    """
+
+    def __init__(self, job, folder, state, log, reporter=None, lock=None, guard=None, flushing=None):
+        self.job = job
+        self.job_id = job["job"]
+        self.attempt = job["attempt"]
+        self.kind = job["kind"]
+        self.values = job["values"]
+        self.values_sha256 = values_sha256(job["values"])
+        self.folder = folder
+        self.home = native(job["account"]["home"]).rstrip("/")
+        self.root = native(job["account"]["root"]).rstrip("/")
+        # Below it the shop lives, as addresses and files name it; "" for the root of the domain
+        self.shop_folder = job.get("document_root", {}).get("folder", "")
+        self.domain_root = self.root[: -len(self.shop_folder)].rstrip("/") if self.shop_folder else self.root
+        self.staging = staging.in_home(self.home, self.job_id)
+        self.state = state
+        self.log = log
+        self.reporter = reporter
+        self.lock = lock
+        self.bundle = None
+        self.manifest = None
+        #: What a stage has left to the next (agent.database.ledger.locked).
+        self.locked_connection = None
+        #: What the server has for collations it lacks, once it was asked (agent.database.collations.of_job).
+        self.collations = None
+        self.counters = {}
+        self._guard = guard
+        self._renderer = None
+        self._variants = None
+        self._flushing = flushing
+        self._counting = threading.Lock()
+        self._listeners = []
+        self._wait_for_tree = None
+        #: Shards whose unpacking has begun already (agent.bundle.shards.read_ahead).
+        self.ahead = {}
+        #: Reports of stages that are done, until that is on the disk (agent.run.runner).
+        self.untold = []
+        #: Seconds for which stages waited for others instead of working.
+        self.waited = 0.0
+
+    @property
+    def renderer(self):
+        """The shared.placeholders.Renderer of this job's values and the bundle's fragments (one per process).
+
+        A small job has no bundle: its own placeholders tell whose they are.
+        """
+        if self._renderer is None:
+            if self.manifest is None:
+                self._renderer = Renderer(follow_up_job.nonce_of(self.job), self.values)
+                return self._renderer
+            fragments = {}
+            for member in members_of(self.manifest, "fragments"):
+                document = json.loads(gunzip(self.bundle.read(member)).decode("utf-8"))
+                fragments.update((name, base64.b64decode(text)) for name, text in document.items())
+            self._renderer = Renderer(self.manifest["nonce"], self.values, fragments)
+        return self._renderer
+
+    @property
+    def has_given_up(self):
+        """Whether this very attempt has failed for good already."""
+        given_up = self.state.get("given_up", {})
+        return (given_up.get("job"), given_up.get("attempt")) == (self.job_id, self.attempt)
+
+    @property
+    def variant(self):
+        """The manifest's entry of the variant the job chose, None without. Raises ShoplaunchError `variant_unknown`."""
+        return variant_of(self.manifest, self.job.get("variant"))
+
+    def shards(self):
+        """Return the members this job's tree is unpacked from, in their order: the variant's files replace others."""
+        return shards_of(self.manifest, self.job.get("variant"))
+
+    def variant_part(self, part):
+        """Return the chosen variant's "statements", "tables" or "cells"; [] without one.
+
+        Raises ShoplaunchError `bundle_digest`, `bundle_damaged`, `variant_unknown`.
+        """
+        chosen = self.variant
+        if chosen is None:
+            return []
+        if self._variants is None:
+            self._variants = self.read_json("variants")
+        try:
+            return self._variants[chosen["name"]][part]
+        except (TypeError, KeyError):
+            raise ShoplaunchError("bundle_damaged", "the bundle lacks variant {}".format(chosen["name"])) from None
+
+    def read_json(self, kind):
+        """Return the parsed content of the only member of `kind` ("tables", "configure", ...); [] when absent.
+
+        Raises ShoplaunchError `bundle_digest`, `bundle_damaged`.
+        """
+        members = members_of(self.manifest, kind)
+        if not members:
+            return []
+        try:
+            text = unpack_member(self.bundle.read(members[0]), members[0]).decode("utf-8")
+            return json.loads(text)
+        except ValueError:
+            raise ShoplaunchError("bundle_damaged", "{} is not JSON".format(members[0]["name"])) from None
+
+    def read_each(self, kind):
+        """Return an iterator over the objects of the JSON list that `read_json` would return; little more than one of
+        them is held. Raises as `read_json`, where it is broken."""
+        members = members_of(self.manifest, kind)
+        return entries_of(pieces_of_member(self.bundle.read(members[0]), members[0])) if members else iter(())
+
+    def connect(self):
+        """Return a new database connection (see agent.database.access.connect). Raises ShoplaunchError `db_*`."""
+        from agent.database.access import connect
+
+        return connect(self.values)
+
+    def tell_waiting(self, error):
+        """Report that `error` (ShoplaunchError) is being waited for: people see it until the work gets further."""
+        message = printable(self.log.redact(error.message))[:4000]
+        self.log.info("waiting: %s: %s", error.code, message)
+        if self.reporter is not None:
+            self.reporter.event("failed", error=dict(error.as_dict(), message=message))
+
+    def check_current(self):
+        """Raise ShoplaunchError `superseded` when the job file names another attempt, `cancelled` or
+        `callback_refused` when the controller said so, and the helper process's failure as soon as it is known."""
+        self.check_job_file()
+        if self.reporter is not None:
+            self.reporter.check()
+        for check in self._listeners:
+            check()
+
+    def check_job_file(self):
+        """Raise ShoplaunchError `superseded` when the job file names another attempt."""
+        if self._guard is not None:
+            self._guard.check()
+
+    @property
+    def flushing(self):
+        """The Flushing of the new tree; first asked for before anything is written. Raises OSError."""
+        if self._flushing is None:
+            self._flushing = Flushing(self.staging, self.state.mark_shard, self.log)
+        return self._flushing
+
+    @property
+    def raw_job(self):
+        """The job file's bytes as they were last found right."""
+        return self._guard.raw
+
+    @contextlib.contextmanager
+    def also_checking(self, check):
+        """Within this, `check_current` calls `check()` too; it raises ShoplaunchError to stop the work."""
+        self._listeners.append(check)
+        try:
+            yield
+        finally:
+            self._listeners.remove(check)
+
+    @contextlib.contextmanager
+    def tree_after(self, wait):
+        """Within this, the new tree is complete once `wait(work)`, which may be called again, has returned; it may call
+        `work()` before that, when nothing more is written."""
+        self._wait_for_tree = wait
+        try:
+            yield
+        finally:
+            self._wait_for_tree = None
+
+    def wait_for_tree(self, work):
+        """Return when the new tree is complete; what `work()` returns, which is called once the last of it is written
+        and may still be on its way to the disk. Raises ShoplaunchError, OSError."""
+        found = []
+
+        def do():
+            started = time.monotonic()
+            found.append(work())
+            # Done within a wait, and yet no waiting
+            self.waited -= time.monotonic() - started
+
+        if self._wait_for_tree is not None:
+            self._wait_for_tree(do)
+        return found[0] if found else work()
+
+    def progress(self, stage, fraction):
+        """`fraction` (0..1) of stage `stage` is done: updates percent, and the last progress in lock and state."""
+        if self.reporter is not None:
+            self.reporter.progress(stage, fraction)
+
+    def count(self, name, amount):
+        """Add `amount` to the counter `name` ("bytes_read", "bytes_written", ...)."""
+        with self._counting:
+            self.counters[name] = self.counters.get(name, 0) + amount
+
+    def take_counters(self):
+        """Return what was counted since the last call, name -> int."""
+        with self._counting:
+            taken, self.counters = self.counters, {}
+        return taken
+
+
+def native(path):
+    """Return `path` (str of the job) as this interpreter names files; without a locale old ones know only ASCII."""
+    return os.fsdecode(path.encode("utf-8"))
+
+
+def own_bundle_path(folder):
+    """Return the path of the account's own bundle in `folder` (~/.shoplaunch)."""
+    return os.path.join(folder, BUNDLE_FILE)
+
+
+def agent_folder(home):
+    """Return ~/.shoplaunch below `home`."""
+    return os.path.join(home, FOLDER)

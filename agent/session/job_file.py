@@ -1,0 +1,151 @@
+"""The job file on disk: read, verified, and watched for a newer attempt."""
+
+import functools
+import json
+import os
+import pwd
+
+import agent
+from agent.base.ed25519 import verify
+from agent.base.permissions import check_written_by_us_alone
+from agent.session.lock import is_replaced
+from shared import data
+from shared.errors import ShoplaunchError
+from shared.job import FOLDER, JOB_FILE, check_job
+from shared.signing import PURPOSE_JOB, load_signed
+
+MAX_BYTES = 1024 * 1024
+#: What the job file is called once the job is done and only its database entry is still needed for tidying up.
+SPENT_FILE = "job.done"
+
+
+# Looked up once: when the archive they lie in is gone, they are still needed
+@functools.lru_cache(maxsize=1)
+def public_keys():
+    """Return the controller's public keys (32 bytes each, newest last) that were built into this agent, as a tuple.
+
+    Raises ShoplaunchError `signature_invalid` when there are none.
+    """
+    try:
+        text = data.read(vars(agent), "keys.json").decode("ascii")
+    except OSError:
+        text = None
+    if not text:
+        raise ShoplaunchError("signature_invalid", "this agent was built without the controller's keys")
+    return tuple(bytes.fromhex(text) for text in json.loads(text)["keys"])
+
+
+def read_raw(folder, name=JOB_FILE):
+    """Return the job file's bytes.
+
+    Raises ShoplaunchError `job_missing`, `job_exposed` when others can write it, `job_invalid` when it is too large.
+    """
+    try:
+        descriptor = os.open(os.path.join(folder, name), os.O_RDONLY)
+    except FileNotFoundError:
+        raise ShoplaunchError("job_missing", "there is no job file") from None
+    try:
+        found = os.fstat(descriptor)
+        check_written_by_us_alone(found)
+        # Asked before every table and chunk: a stream, and room for the largest file, would take most of the time
+        raw = os.read(descriptor, min(found.st_size, MAX_BYTES) + 1)
+        while 0 < len(raw) < found.st_size and len(raw) <= MAX_BYTES:
+            # Some network disks give less than is asked for
+            piece = os.read(descriptor, MAX_BYTES)
+            if not piece:
+                break
+            raw += piece
+    finally:
+        os.close(descriptor)
+    if len(raw) > MAX_BYTES:
+        raise ShoplaunchError("job_invalid", "the job file is larger than {} bytes".format(MAX_BYTES))
+    return raw
+
+
+def open_signed(raw, keys):
+    """Return the payload of job file `raw` (bytes), its signature checked and nothing else.
+
+    Raises ShoplaunchError `signature_invalid`.
+    """
+    return load_signed(PURPOSE_JOB, keys, raw.strip(), verify)
+
+
+def check_account(job, folder):
+    """Raise ShoplaunchError `wrong_account` unless `job` is for the user we are and `folder` is in that home."""
+    user = job["account"]["user"]
+    try:
+        own = pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        own = None
+    if own != user:
+        raise ShoplaunchError("wrong_account", "the job is for account {}".format(user))
+    wanted = os.path.join(job["account"]["home"], FOLDER)
+    if os.path.realpath(wanted) != os.path.realpath(folder):
+        raise ShoplaunchError("wrong_account", "the job is for another home directory")
+
+
+def load(folder, keys, name=JOB_FILE):
+    """Return (raw bytes, payload) of the job file: signed by one of `keys`, well formed, for this account.
+
+    Raises ShoplaunchError `job_missing`, `job_exposed`, `signature_invalid`, `job_format`, `job_invalid`,
+    `wrong_account`; where the signature held, `details["named"]` is what `named_by` returns.
+    """
+    raw = read_raw(folder, name)
+    payload = open_signed(raw, keys)
+    try:
+        job = check_job(payload)
+        check_account(job, folder)
+    except ShoplaunchError as error:
+        error.details["named"] = named_by(payload)
+        raise
+    return raw, job
+
+
+def named_by(payload):
+    """Return {"job", "attempt"} as the signed `payload` (anything) names them, None when it does not."""
+    if not isinstance(payload, dict):
+        return None
+    job, attempt = payload.get("job"), payload.get("attempt")
+    is_number = isinstance(attempt, int) and not isinstance(attempt, bool)
+    if not isinstance(job, str) or not is_number or attempt < 1:
+        return None
+    return {"job": job, "attempt": attempt}
+
+
+def superseded(job):
+    """Return the ShoplaunchError `superseded` that says what the job file names by now."""
+    return ShoplaunchError("superseded", "the job file names attempt {} of {}".format(job["attempt"], job["job"]))
+
+
+class Guard:
+    """Notices that the job file names another attempt than the one this process works for, or that another process
+    holds a lock file which came in the place of `lock` (Lock.file_id)."""
+
+    def __init__(self, folder, raw, job, keys, lock):
+        self._folder = folder
+        self._raw = raw
+        self._job = job
+        self._keys = keys
+        self._lock = lock
+
+    @property
+    def raw(self):
+        """The job file's bytes as they were last found right."""
+        return self._raw
+
+    def check(self):
+        """Raise ShoplaunchError `superseded` unless the job file still names this job and attempt, validly signed, and
+        nobody has another lock file."""
+        if is_replaced(self._folder, self._lock):
+            raise ShoplaunchError("superseded", "the lock file is another one by now")
+        try:
+            raw = read_raw(self._folder)
+            if raw == self._raw:
+                return
+            job = check_job(open_signed(raw, self._keys))
+        except ShoplaunchError as error:
+            # Somebody replaces or removes the file: whoever comes next decides, not we
+            raise ShoplaunchError("superseded", "the job file changed: {}".format(error.code)) from None
+        if (job["job"], job["attempt"]) != (self._job["job"], self._job["attempt"]):
+            raise superseded(job)
+        self._raw = raw

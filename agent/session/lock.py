@@ -1,0 +1,172 @@
+"""One writer at a time: the lock file, who holds it, and taking it over from a hung or older holder."""
+
+import errno
+import fcntl
+import json
+import os
+import signal
+import time
+
+from agent.base.compat import process_owner, process_start
+from agent.base.state import boot_id
+from shared.errors import ShoplaunchError
+from shared.job import LOCK_FILE
+
+#: Without progress for this long a holder counts as hung.
+HUNG_SECONDS = 600.0
+#: How long a killed holder may take to disappear.
+RELEASE_SECONDS = 10.0
+RECORD_BYTES = 1024
+#: What flock says where it does not work (network file systems).
+UNSUPPORTED = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL, errno.ENOTSUP)
+
+
+class Lock:
+    """The held lock. `descriptor` is to be inherited by every helper; `reliable` is False where flock fails.
+
+    With an unreliable lock the database lock decides: `db_locked` then means that another agent works. `is_first` tells
+    that nobody had held this very file before: who worked earlier held another one, and may still be there.
+    """
+
+    def __init__(self, path, descriptor, reliable, record, is_first=True):
+        self.path = path
+        self.descriptor = descriptor
+        self.reliable = reliable
+        self.is_first = is_first
+        self._record = record
+        self.touch()
+
+    def touch(self):
+        """Note progress now."""
+        self._record["progress"] = time.monotonic()
+        self._write()
+
+    def add_helper(self, pid):
+        """Note helper process `pid`, so that whoever takes over can end it too."""
+        self._record["processes"].append([pid, process_start(pid)])
+        self._write()
+
+    def _write(self):
+        text = json.dumps(self._record).encode("ascii").ljust(RECORD_BYTES - 1) + b"\n"
+        try:
+            os.pwrite(self.descriptor, text, 0)
+        except OSError as error:
+            # The lock holds all the same; the work says that the disk is full, and reports it
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+                raise
+
+    @property
+    def file_id(self):
+        """What `is_replaced` compares, a list of numbers."""
+        return _file_id(os.fstat(self.descriptor))
+
+    def release(self):
+        """Let go of the lock; the file stays."""
+        os.close(self.descriptor)
+
+
+def is_replaced(folder, file_id):
+    """Tell whether the lock file in `folder` is another one than the one held (Lock.file_id): somebody else works."""
+    try:
+        return _file_id(os.lstat(os.path.join(folder, LOCK_FILE))) != file_id
+    except FileNotFoundError:
+        return False
+
+
+def _file_id(found):
+    return [found.st_dev, found.st_ino]
+
+
+def acquire(folder, job, attempt, hung_seconds=HUNG_SECONDS, log=None):
+    """Return the held Lock in `folder` for `job` (id) and `attempt`, or None when another agent rightly holds it.
+
+    A holder of another job or an older attempt, one without progress for `hung_seconds`, and helpers whose parent is
+    gone are killed first: same user id, start time compared. Raises ShoplaunchError `db_locked` when a killed
+    holder does not go away; OSError.
+    """
+    path = os.path.join(folder, LOCK_FILE)
+    deadline = time.monotonic() + RELEASE_SECONDS
+    while True:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        outcome = _try_lock(path, descriptor)
+        if outcome == "moved":
+            os.close(descriptor)
+            continue
+        holder = read_holder(descriptor)
+        if outcome == "locked" or (outcome == "unsupported" and not _alive(holder)):
+            return Lock(path, descriptor, outcome == "locked", _new_record(job, attempt), is_first=not holder)
+        os.close(descriptor)
+        if not may_take_over(holder, job, attempt, hung_seconds):
+            return None
+        if time.monotonic() > deadline:
+            raise ShoplaunchError("db_locked", "the former agent was killed but does not go away")
+        _kill(holder, log)
+        time.sleep(0.05)
+
+
+def _try_lock(path, descriptor):
+    """Return "locked", "held", "unsupported", or "moved" when the file at `path` is another one by now."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return "held"
+    except OSError as error:
+        if error.errno in UNSUPPORTED:
+            return "unsupported"
+        raise
+    try:
+        there = os.stat(path)
+    except FileNotFoundError:
+        return "moved"
+    return "locked" if _file_id(there) == _file_id(os.fstat(descriptor)) else "moved"
+
+
+def _new_record(job, attempt):
+    own = [os.getpid(), process_start(os.getpid())]
+    return {"boot": boot_id(), "job": job, "attempt": attempt, "processes": [own]}
+
+
+def read_holder(descriptor):
+    """Return the record in the lock file open as `descriptor`, {} when there is none that can be read."""
+    try:
+        record = json.loads(os.pread(descriptor, RECORD_BYTES, 0).decode("ascii"))
+    except ValueError:
+        return {}
+    wanted = {"boot": str, "attempt": int, "processes": list, "progress": (int, float)}
+    if isinstance(record, dict) and all(isinstance(record.get(name), kind) for name, kind in wanted.items()):
+        return record
+    return {}
+
+
+def may_take_over(holder, job, attempt, hung_seconds=HUNG_SECONDS):
+    """Tell whether the agent of `job` and `attempt` may kill the one that `holder` (record) describes."""
+    if not holder:
+        # Locked a moment ago and not yet written
+        return False
+    if holder["boot"] == boot_id():
+        if time.monotonic() - holder["progress"] > hung_seconds:
+            return True
+        first = holder["processes"][:1]
+        if first and process_start(first[0][0]) != first[0][1]:
+            return True
+    if job is None:
+        return False
+    return holder["attempt"] < attempt or holder.get("job") != job
+
+
+def _alive(holder):
+    if not holder or holder["boot"] != boot_id():
+        return False
+    return any(start is not None and process_start(pid) == start for pid, start in holder["processes"])
+
+
+def _kill(holder, log):
+    """Kill every process of `holder` that is still the one it was, and ours."""
+    for pid, start in holder["processes"]:
+        if process_start(pid) == start and start is not None and process_owner(pid) == os.geteuid():
+            if log is not None:
+                log.info("taking over from process %d of attempt %d", pid, holder["attempt"])
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                continue

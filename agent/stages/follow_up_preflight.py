@@ -1,0 +1,29 @@
+"""Stage preflight of a small job: its edits can be made, its database answers and belongs to this attempt."""
+
+from agent.database import access, ledger
+from agent.database.importer import Patience
+from agent.session import follow_up_job
+from agent.tree import document_root, edits
+from shared.errors import ShoplaunchError
+
+NAME = "preflight"
+
+
+def run(ctx):
+    """Look before anything of the shop is changed; older attempts can write no more afterwards.
+
+    Raises ShoplaunchError `edit_mismatch`, `path_refused`, `docroot_missing`, `superseded`, `db_*`; OSError.
+    """
+    back = follow_up_job.is_back(ctx.job)
+    wanted = follow_up_job.edits(ctx.job, back)
+    if wanted:
+        document_root.check(ctx)
+        edits.check(ctx, wanted)
+    if follow_up_job.statements(ctx.job, back):
+        patience = Patience(ctx.check_current, tell=ctx.tell_waiting)
+        while True:
+            try:
+                access.close(ledger.open_for_shop(ctx))
+                return
+            except ShoplaunchError as error:
+                patience.failure(error)

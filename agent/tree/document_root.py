@@ -1,0 +1,105 @@
+"""What stands where the shop goes: the panel's own entries, ours, and what occupies it; and the folders on the way."""
+
+import errno
+import os
+import stat
+
+from agent.base.state import sync_folder
+from agent.tree import holding_page, starters
+from agent.tree.htaccess import split_blocks
+from shared.encoding import sha256_file
+from shared.errors import ShoplaunchError
+
+#: Of the folders made for a shop below its domain's root, as panels make those of further domains.
+FOLDER_MODE = 0o755
+
+
+def check(ctx):
+    """Return the names (str, sorted) of entries that occupy the shop's place; [] when it is free or not there yet.
+
+    Raises ShoplaunchError `docroot_missing` when it, or the document root it lies in, is no real directory of this
+    account; OSError.
+    """
+    places = [ctx.domain_root] + folders(ctx)
+    for place in places:
+        if not os.path.lexists(place) and place != ctx.domain_root:
+            return []
+        _require_own(place)
+    return sorted(name for name in os.listdir(ctx.root) if not _is_free(ctx, name))
+
+
+def folders(ctx):
+    """Return the paths of the folders below the document root in which the shop lives, the outermost first."""
+    names = ctx.shop_folder.split("/") if ctx.shop_folder else []
+    return [os.path.join(ctx.domain_root, *names[: number + 1]) for number in range(len(names))]
+
+
+def ensure(ctx):
+    """The shop's folder is there; what of it was made is noted first. Safe to repeat.
+
+    Raises ShoplaunchError `docroot_missing`; OSError.
+    """
+    for place in folders(ctx):
+        if os.path.lexists(place):
+            continue
+        known = ctx.state.get("made_folders", [])
+        if place not in known:
+            ctx.state.update(made_folders=known + [place])
+        os.mkdir(place, FOLDER_MODE)
+        # The umask of who started us must not keep visitors out
+        os.chmod(place, FOLDER_MODE)
+        sync_folder(os.path.dirname(place))
+    check(ctx)
+
+
+def remove_made(state):
+    """The folders that were made for the shop are gone, those of them that are empty. Raises OSError."""
+    for place in reversed(state.get("made_folders", [])):
+        try:
+            os.rmdir(place)
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOENT, errno.ENOTDIR):
+                raise
+    if state.get("made_folders"):
+        state.update(made_folders=[])
+
+
+def _require_own(place):
+    try:
+        found = os.lstat(place)
+    except FileNotFoundError:
+        raise ShoplaunchError("docroot_missing", "{} does not exist".format(place)) from None
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
+        raise ShoplaunchError("docroot_missing", "{} is not a directory of this account".format(place))
+
+
+def default_pages(ctx):
+    """Return the names of default index pages; they would be served before the shop and are put aside."""
+    return sorted(name for name in os.listdir(ctx.root) if _is_default_page(ctx, name))
+
+
+def kept(ctx):
+    """Return the names that belong to the panel and stay, as a set."""
+    return set(_rules(ctx).get("keep", ()))
+
+
+def _is_free(ctx, name):
+    if name in kept(ctx) or name == holding_page.PAGE or name in holding_page.HALF_WRITTEN.values():
+        return True
+    if name in starters.names(ctx.job) and starters.is_ours(os.path.join(ctx.root, name)):
+        return True
+    if name == holding_page.HTACCESS:
+        former = holding_page.current_htaccess(ctx)
+        blocks = _rules(ctx).get("htaccess_blocks", [])
+        return former is None or not split_blocks(former, blocks)[1].strip()
+    return _is_default_page(ctx, name)
+
+
+def _is_default_page(ctx, name):
+    path = os.path.join(ctx.root, name)
+    known = _rules(ctx).get("default_pages", ())
+    return bool(known) and stat.S_ISREG(os.lstat(path).st_mode) and sha256_file(path) in known
+
+
+def _rules(ctx):
+    return ctx.job.get("document_root", {})

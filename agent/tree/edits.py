@@ -1,0 +1,176 @@
+"""Small edits of files below the document root: a text replaced by another, all of a file's at once or none.
+
+No link is followed, a panel's blocks in a `.htaccess` are left as they are, and what is edited already stays. The new
+content is written outside the document root first, where no visitor can ask for it.
+"""
+
+import os
+import stat
+
+from agent.base.state import write_durably
+from agent.tree import staging
+from agent.tree.htaccess import segments
+from shared.bundle import check_path
+from shared.errors import ShoplaunchError
+
+HTACCESS = b".htaccess"
+MAX_BYTES = 8 * 1024 * 1024
+TEMPORARY = "edited"
+_FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_FILE_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+
+
+def check(ctx, wanted):
+    """Raise ShoplaunchError unless every edit of `wanted` (the job's) is done already or can be done.
+
+    `edit_mismatch`, `path_refused`, `unsafe_path`; OSError. Nothing is changed.
+    """
+    for path, changes in by_file(ctx, wanted):
+        place = _Place(ctx.root, path)
+        try:
+            edited(path, place.read(), changes, _rules(ctx))
+        finally:
+            place.close()
+
+
+def apply(ctx, wanted, check):
+    """Every edit of `wanted` is done; safe to repeat. Each file is replaced by one rename, its mode kept.
+
+    `check()` raises before each when somebody else takes over. Raises as the function `check` does.
+    """
+    for path, changes in by_file(ctx, wanted):
+        check()
+        place = _Place(ctx.root, path)
+        try:
+            before = place.read()
+            after = edited(path, before, changes, _rules(ctx))
+            if after != before:
+                place.replace(after, _temporary(ctx))
+                ctx.log.info("edited %r", path[-120:])
+        finally:
+            place.close()
+
+
+def by_file(ctx, wanted):
+    """Return [(path, [(old, new, count)])] with every template filled, all bytes, in the order of the job."""
+    found = {}
+    order = []
+    for edit in wanted:
+        path, old, new = (ctx.renderer.render(edit[name].encode("utf-8")) for name in ("path", "old", "new"))
+        if path not in found:
+            order.append(check_path(path))
+        found.setdefault(path, []).append((old, new, edit.get("count", 1)))
+    return [(path, found[path]) for path in order]
+
+
+def edited(path, data, changes, rules):
+    """Return the file's content `data` (bytes) after `changes` [(old, new, count)]; what is done already stays.
+
+    `count` is how often `old` must occur, 0 for at least once. `rules` tell the panel's blocks of a `.htaccess`.
+    Raises ShoplaunchError `edit_mismatch` when neither `old` nor `new` is there as often as agreed.
+    """
+    is_htaccess = path.rpartition(b"/")[2] == HTACCESS
+    parts = segments(data, rules) if is_htaccess else [(False, data)]
+    for number, (old, new, count) in enumerate(changes, 1):
+        if not old:
+            raise ShoplaunchError("edit_mismatch", "edit {} of {!r} replaces nothing".format(number, path[-120:]))
+        own = [text for block, text in parts if not block]
+        found = sum(_occurrences(text, old, new) for text in own)
+        if found == 0 and any(new in text for text in own):
+            continue
+        if found == 0 or (count and found != count):
+            message = "edit {} of {!r}: the text to replace is there {} times instead of {}"
+            raise ShoplaunchError("edit_mismatch", message.format(number, path[-120:], found, count or "at least 1"))
+        parts = [(block, text if block else _replaced(text, old, new)) for block, text in parts]
+    return b"".join(text for _, text in parts)
+
+
+def _occurrences(text, old, new):
+    return sum(piece.count(old) for piece in _outside(text, old, new))
+
+
+def _replaced(text, old, new):
+    joint = new if _grows(old, new) else b""
+    return joint.join(piece.replace(old, new) for piece in _outside(text, old, new))
+
+
+def _outside(text, old, new):
+    """Return the pieces of `text` in which `old` counts: where `new` holds it, what was edited is left out."""
+    return text.split(new) if _grows(old, new) else [text]
+
+
+def _grows(old, new):
+    return old in new
+
+
+def _rules(ctx):
+    return ctx.job.get("document_root", {}).get("htaccess_blocks", [])
+
+
+def _temporary(ctx):
+    """Return the path new content is written to: on the same file system, open to nobody else."""
+    staging.ensure(ctx.staging)
+    return os.path.join(ctx.staging, TEMPORARY)
+
+
+class _Place:
+    """One plain file below `root` (str), reached without following a link; `path` is relative, bytes.
+
+    Raises ShoplaunchError `edit_mismatch` when it is absent, `path_refused` for what is no plain file of ours; OSError.
+    """
+
+    def __init__(self, root, path):
+        self._path = path
+        self._found = None
+        folder, _, self._name = path.rpartition(b"/")
+        self._folder = os.open(root, _FOLDER_FLAGS)
+        try:
+            for part in folder.split(b"/") if folder else []:
+                inner = os.open(part, _FOLDER_FLAGS, dir_fd=self._folder)
+                os.close(self._folder)
+                self._folder = inner
+        except FileNotFoundError:
+            self.close()
+            raise self._absent() from None
+        except OSError as error:
+            self.close()
+            raise self._refused("its folder: {}".format(error.strerror)) from None
+
+    def close(self):
+        """Let the folder go."""
+        os.close(self._folder)
+
+    def read(self):
+        """Return the file's content (bytes)."""
+        try:
+            descriptor = os.open(self._name, _FILE_FLAGS, dir_fd=self._folder)
+        except FileNotFoundError:
+            raise self._absent() from None
+        except OSError as error:
+            raise self._refused(error.strerror) from None
+        with os.fdopen(descriptor, "rb") as stream:
+            self._found = os.fstat(stream.fileno())
+            if not stat.S_ISREG(self._found.st_mode) or self._found.st_uid != os.geteuid():
+                raise self._refused("no plain file of this account")
+            if self._found.st_size > MAX_BYTES:
+                raise self._refused("larger than {} bytes".format(MAX_BYTES))
+            return stream.read()
+
+    def replace(self, data, temporary):
+        """The file holds `data`, its mode as it was; it is written as `temporary` (path) and renamed."""
+        write_durably(temporary, data, stat.S_IMODE(self._found.st_mode))
+        now = os.stat(self._name, dir_fd=self._folder, follow_symlinks=False)
+        if (now.st_ino, now.st_mtime_ns, now.st_size) != (
+            self._found.st_ino,
+            self._found.st_mtime_ns,
+            self._found.st_size,
+        ):
+            raise ShoplaunchError("edit_mismatch", "{!r} was changed meanwhile".format(self._path[-120:]))
+        os.rename(temporary, self._name, dst_dir_fd=self._folder)
+        os.fsync(self._folder)
+
+    def _absent(self):
+        return ShoplaunchError("edit_mismatch", "there is no {!r}".format(self._path[-120:]))
+
+    def _refused(self, reason):
+        return ShoplaunchError("path_refused", "{!r}: {}".format(self._path[-120:], reason))
