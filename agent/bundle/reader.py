@@ -5,10 +5,10 @@ import os
 import struct
 
 from agent.base.openssl import sha256_hex
-from agent.session.context import own_bundle_path
 from shared.archive import directory
 from shared.bundle import MANIFEST, MAX_MANIFEST_BYTES, load_manifest
 from shared.errors import ShoplaunchError
+from shared.job import BUNDLE_FILE
 
 #: Another bundle of the skeleton, a damaged one, or none: the address has the right one.
 ELSEWHERE = ("bundle_missing", "bundle_damaged", "bundle_digest", "bundle_format")
@@ -166,3 +166,8 @@ def forget_fetched(job, folder):
     """Remove a fetched bundle that turned out to be damaged, so that the next attempt fetches it anew."""
     if "url" in job.get("bundle", {}) and os.path.exists(own_bundle_path(folder)):
         os.unlink(own_bundle_path(folder))
+
+
+def own_bundle_path(folder):
+    """Return the path of the account's own bundle in `folder` (~/.shoplaunch)."""
+    return os.path.join(folder, BUNDLE_FILE)

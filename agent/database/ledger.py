@@ -3,8 +3,8 @@
 import contextlib
 import time
 
+from agent.base import value_changes
 from agent.database.access import change, close, run
-from agent.session import resume as attempts
 from shared.bundle import ATTEMPT_TABLE, LEDGER_TABLE, members_of
 from shared.encoding import sha256_hex
 from shared.errors import ShoplaunchError
@@ -212,12 +212,12 @@ def take_over(connection, ctx):
     if known is not None and known[0] != ctx.job_id:
         drop_ledger(connection)
         known = None
-    outcome = attempts.decide(known and known[2], _digests(ctx))
-    if outcome == attempts.ZERO:
+    outcome = value_changes.decide(known and known[2], _digests(ctx))
+    if outcome == value_changes.ZERO:
         drop_everything(connection, ctx.job_id, ctx.attempt)
     for statement in _CREATE:
         run(connection, statement)
-    if outcome == attempts.RENDER:
+    if outcome == value_changes.RENDER:
         # Settings may hold database values; rows of the template never do
         for member in members_of(ctx.manifest, "configure"):
             change(connection, "DELETE FROM `{}` WHERE chunk = %s".format(LEDGER_TABLE), (member["name"],))

@@ -22,7 +22,7 @@ from agent.tree import staging
 from agent.tree.flushing import Flushing
 from shared.bundle import members_of, shards_of, variant_of
 from shared.errors import ShoplaunchError
-from shared.job import BUNDLE_FILE, FOLDER, values_sha256
+from shared.job import FOLDER, values_sha256
 from shared.placeholders import Renderer
 
 
@@ -233,11 +233,6 @@ class Context:
 def native(path):
     """Return `path` (str of the job) as this interpreter names files; without a locale old ones know only ASCII."""
     return os.fsdecode(path.encode("utf-8"))
-
-
-def own_bundle_path(folder):
-    """Return the path of the account's own bundle in `folder` (~/.shoplaunch)."""
-    return os.path.join(folder, BUNDLE_FILE)
 
 
 def agent_folder(home):

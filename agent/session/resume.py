@@ -1,28 +1,14 @@
 """What a new attempt may keep of what an earlier one did, decided from the digests of the values used."""
 
 from agent.base import renames
+from agent.base.value_changes import RENDER, ZERO, decide
 from agent.tree import document_root, holding_page, staging
 from shared.job import RESTORE
 
-CONTINUE = "continue"
-RENDER = "render"
-ZERO = "zero"
 #: Stages whose work other database values make void; the ledger still knows which data chunks are there.
 RENDERED_STAGES = ("preflight", "unpack", "import", "configure", "prove", "switch", "report")
 #: A new attempt of a small job may go the other way, and its statements are repeatable.
 SMALL_STAGES = ("preflight", "configure", "edit", "report")
-
-
-def decide(recorded, wanted):
-    """Return what `recorded` (values_sha256 dict of the work done so far, or None) allows for `wanted`.
-
-    CONTINUE: same values; RENDER: only `db.*` differ, so placeholder shards and configure are done again but data
-    chunks stay; ZERO: tables and staging must go. The state file's record decides about files (`prepare`); the
-    ledger's own record decides about tables, on the connection that holds the database lock (agent.database.ledger).
-    """
-    if recorded is None or recorded == wanted:
-        return CONTINUE
-    return RENDER if recorded["other"] == wanted["other"] else ZERO
 
 
 def prepare(ctx):

@@ -1,0 +1,17 @@
+"""What work done with former values is still worth, decided from the digests of both."""
+
+CONTINUE = "continue"
+RENDER = "render"
+ZERO = "zero"
+
+
+def decide(recorded, wanted):
+    """Return what `recorded` (values_sha256 dict of the work done so far, or None) allows for `wanted`.
+
+    CONTINUE: same values; RENDER: only `db.*` differ, so placeholder shards and configure are done again but data
+    chunks stay; ZERO: tables and staging must go. The state file's record decides about files (`prepare`); the
+    ledger's own record decides about tables, on the connection that holds the database lock (agent.database.ledger).
+    """
+    if recorded is None or recorded == wanted:
+        return CONTINUE
+    return RENDER if recorded["other"] == wanted["other"] else ZERO
