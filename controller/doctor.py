@@ -17,8 +17,8 @@ from controller.config import Config
 from controller.db import access, api_keys, bundles, health, migrate, servers
 from controller.db.clock import database_now
 from controller.db.engine import make_engine, reading
-from controller.jobs import bundle_readers
-from controller.jobs.view import iso
+from controller.jobs.intake.view import iso
+from controller.jobs.lifecycle import bundle_readers
 from controller.keys import load_keys
 from controller.network import probes
 from controller.network.failures import NetworkError

@@ -20,8 +20,9 @@ from controller.db.clock import database_now
 from controller.db.engine import make_engine, reading, transact
 from controller.db.tables import jobs, workers
 from controller.db.workers import ENDED
-from controller.jobs import certificate, states
-from controller.jobs.dispatch import signed
+from controller.jobs.agent_link.job_file import signed
+from controller.jobs.lifecycle import states
+from controller.jobs.shop import certificate
 from controller.keys import Keys, load_keys, old_files, trim
 from shared.errors import ShoplaunchError
 from shared.signing import PURPOSE_CERTIFICATE

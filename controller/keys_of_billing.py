@@ -15,7 +15,7 @@ from controller.db import access, api_keys, bundles, jobs, servers
 from controller.db.api_keys import Adopted, ApiKey
 from controller.db.clock import database_now
 from controller.db.engine import reading
-from controller.jobs import orders
+from controller.jobs.intake import orders
 from shared.errors import ShoplaunchError
 
 #: As signed requests name it.

@@ -13,7 +13,7 @@ from controller.bundles.agent_build import build_agent, launcher
 from controller.bundles.template_plan import make_plan
 from controller.db import servers
 from controller.db.engine import transact
-from controller.jobs.bundles import Bundles
+from controller.jobs.lifecycle.bundle_store import Bundles
 from controller.panels.base import Account
 from controller.panels.cpanel.driver import CpanelPanel, Known
 from controller.panels.cpanel.gate import ServerGate

@@ -14,8 +14,8 @@ import requests
 from controller.bundles.agent_build import build_agent, launcher
 from controller.bundles.connections import connect, parse_url
 from controller.bundles.source import Source
-from controller.jobs import tls
-from controller.jobs.private import private_values
+from controller.jobs.lifecycle.sealed_values import private_values
+from controller.jobs.shop import tls
 from controller.panels.base import Account, DatabaseEndpoint
 from controller.panels.local.stack import free_port
 from controller.recipes.base import PackOptions

@@ -21,8 +21,8 @@ from controller.db import bundles, jobs, proofs, servers, steps
 from controller.db.bundles import Bundle
 from controller.db.engine import reading, transact
 from controller.db.servers import Server
-from controller.jobs import certificate
-from controller.jobs.service import open_service
+from controller.jobs.intake.service import open_service
+from controller.jobs.shop import certificate
 from controller.panels.local.stack import free_port
 from controller.web.app import create_app
 from controller.web.signed import signature
@@ -213,7 +213,7 @@ def host_of(url):
 
 
 def _before(step):
-    from controller.jobs.steps.plan import PLAN
+    from controller.jobs.lifecycle.plan import PLAN
 
     names = list(PLAN)
     return names[: names.index(step)]

@@ -23,8 +23,8 @@ import requests
 from controller.config import load_config
 from controller.db import jobs
 from controller.db.engine import transact
-from controller.jobs.service import open_service
-from controller.jobs.worker import Worker
+from controller.jobs.engine.worker import Worker
+from controller.jobs.intake.service import open_service
 from controller.web.signed import signature
 from shared.bundle import LEDGER_TABLE, MANIFEST
 from tests.accounts import remove_account

@@ -14,7 +14,7 @@ from controller.db.tables import api_keys as key_rows
 from controller.db.tables import audit, bundles, metadata, operator_sessions
 from controller.db.tables import operators as operator_rows
 from controller.db.tables import servers as server_rows
-from controller.jobs import credentials
+from controller.jobs.shop import credentials
 
 #: As the audit log calls a restore; its detail is the restore's token.
 ACTION = "backup.restore"

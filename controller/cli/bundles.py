@@ -19,7 +19,7 @@ from controller.cli.pack_report import print_headline, print_sections
 from controller.cli.servers import open_database
 from controller.config import load_config
 from controller.db.bundles import Bundle
-from controller.jobs.bundles import Bundles
+from controller.jobs.lifecycle.bundle_store import Bundles
 
 _COLUMNS = (
     ("name", "Name"), ("application", "Application"), ("version", "Version"), ("size", "Bytes"), ("added_at", "Added"),

@@ -13,11 +13,10 @@ from controller.cli.output import FAILED, errors_shown, json_option, print_facts
 from controller.cli.watching import follow
 from controller.config import load_config
 from controller.db.access import Note
-from controller.jobs import certificate as certificates
-from controller.jobs import states
-from controller.jobs.domains import readable
-from controller.jobs.lifecycle import starting
-from controller.jobs.service import MANY, Service, open_service
+from controller.jobs.intake.service import MANY, Service, open_service
+from controller.jobs.lifecycle import starting, states
+from controller.jobs.lifecycle.domains import readable
+from controller.jobs.shop import certificate as certificates
 from controller.panels.start import REASONS
 from shared.job import RESTORE
 

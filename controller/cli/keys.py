@@ -14,7 +14,7 @@ from controller.cli.confirmation import confirm, yes_option
 from controller.cli.output import console, errors_shown, json_option, print_json, print_rows
 from controller.config import load_config
 from controller.db.api_keys import OPERATIONS, RATE, ApiKey
-from controller.jobs.view import iso
+from controller.jobs.intake.view import iso
 
 #: Of `--may`: nothing but ordering and asking.
 _NOTHING = "nothing"

@@ -11,10 +11,11 @@ from controller.cli.output import errors_shown
 from controller.config import load_config
 from controller.db.access import Note
 from controller.db.jobs import Job
-from controller.jobs import kinds, states
-from controller.jobs.domains import readable
-from controller.jobs.secrets import password as new_password
-from controller.jobs.service import Service, open_service
+from controller.jobs.engine import follow_up
+from controller.jobs.intake.service import Service, open_service
+from controller.jobs.lifecycle import states
+from controller.jobs.lifecycle.domains import readable
+from controller.jobs.shop.shop_secrets import password as new_password
 from shared.errors import ShoplaunchError
 
 _WHO = "command line"
@@ -46,7 +47,7 @@ def https_on(job_id: str, yes: bool) -> None:
     service = open_service(load_config())
     shop = service.get_job(job_id)
     confirm(f"Switch the shop {readable(shop.domain, shop.folder)} to https?", yes)
-    job = _begin(service, job_id, kinds.HTTPS_ON)
+    job = _begin(service, job_id, follow_up.HTTPS_ON)
     click.echo(f"{job.id}: {job.state}")
 
 
@@ -63,7 +64,7 @@ def set_admin_password(job_id: str, generate: bool, yes: bool) -> None:
         confirm(f"The administrator's password of {readable(shop.domain, shop.folder)} ends. Go on?", yes)
     # What is typed twice, or sent here, is meant
     chosen = new_password() if generate else _asked()
-    job = _begin(service, job_id, kinds.SET_ADMIN_PASSWORD, **{"admin.password": chosen})
+    job = _begin(service, job_id, follow_up.SET_ADMIN_PASSWORD, **{"admin.password": chosen})
     click.echo(f"{job.id}: {job.state}")
     if generate:
         click.echo(f"The new password, shown once: {chosen}")
@@ -84,5 +85,5 @@ def remove(job_id: str, yes: bool) -> None:
     service = open_service(load_config())
     shop = service.get_job(job_id)
     confirm(f"Close the shop {readable(shop.domain, shop.folder)}?", yes)
-    job = _begin(service, job_id, kinds.REMOVE)
+    job = _begin(service, job_id, follow_up.REMOVE)
     click.echo(f"{job.id}: {job.state}")

@@ -7,7 +7,7 @@ import click
 from controller.cli.output import errors_shown, json_option, print_json
 from controller.config import load_config
 from controller.db.access import Note
-from controller.jobs.service import open_service
+from controller.jobs.intake.service import open_service
 from shared.errors import ShoplaunchError
 
 _TEXTS = ("shop_name", "first_name", "last_name", "language", "country", "variant", "service_id", "folder")

@@ -10,9 +10,9 @@ from controller.cli.confirmation import confirm, yes_option
 from controller.cli.output import errors_shown, json_option, print_json, print_rows
 from controller.config import load_config
 from controller.db.refused_orders import RefusedOrder
-from controller.jobs.refused_orders import shown_domain
-from controller.jobs.service import MANY, open_service
-from controller.jobs.view import iso
+from controller.jobs.intake.refused_orders import shown_domain
+from controller.jobs.intake.service import MANY, open_service
+from controller.jobs.intake.view import iso
 
 _WHO = "command line"
 _COLUMNS = (

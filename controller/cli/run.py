@@ -22,8 +22,8 @@ from gunicorn.sock import UnixSocket
 from controller.cli.output import errors_shown
 from controller.config import Config, load_config
 from controller.jobs.engine.watchdog import EXIT_CODE, end_process
-from controller.jobs.service import open_service
-from controller.jobs.worker import Worker
+from controller.jobs.engine.worker import Worker
+from controller.jobs.intake.service import open_service
 from controller.web.app import create_app
 from controller.web.support import agent_socket
 from shared.errors import ShoplaunchError

@@ -17,7 +17,7 @@ from controller.cli.output import errors_shown, json_option, print_json, print_r
 from controller.config import load_config
 from controller.db.clock import DatabaseClock
 from controller.db.operators import ADMINISTER, ROLES, Operator
-from controller.jobs.view import iso
+from controller.jobs.intake.view import iso
 
 _COLUMNS = (
     ("user", "Operator"), ("role", "May"), ("second_factor", "Second factor"), ("signed_in_at", "Signed in last"),

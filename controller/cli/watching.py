@@ -10,10 +10,9 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
-from controller.jobs import states
-from controller.jobs.domains import readable
-from controller.jobs.lifecycle import expectation
-from controller.jobs.service import Service
+from controller.jobs.intake.service import Service
+from controller.jobs.lifecycle import expectation, states
+from controller.jobs.lifecycle.domains import readable
 
 POLL_SECONDS = 0.5
 #: Nothing more happens by itself.

@@ -1,1 +1,1 @@
-"""The life of a job: `service` is the way in, `states` the one transition table, `steps` the work."""
+"""The life of a job, in rooms: lifecycle, agent_link, shop, steps, engine, intake; each knows only those before it."""

@@ -13,8 +13,8 @@ from werkzeug.wrappers import Response
 
 from controller.config import LOOPBACK, Config
 from controller.db.sessions import LIFETIME_SECONDS
-from controller.jobs.domains import readable
-from controller.jobs.service import Service, open_service
+from controller.jobs.intake.service import Service, open_service
+from controller.jobs.lifecycle.domains import readable
 from controller.web import (
     admin,
     bundles,

@@ -8,8 +8,8 @@ from typing import Any
 from flask import Blueprint, Response, current_app, request
 from werkzeug.http import parse_if_range_header, parse_range_header
 
-from controller.jobs.dispatch import BUNDLE_PATH
-from controller.jobs.downloads import Download
+from controller.jobs.agent_link.downloads import Download
+from controller.jobs.agent_link.job_file import BUNDLE_PATH
 from controller.web import problems
 from controller.web.context import service
 from controller.web.parsing import bearer_token

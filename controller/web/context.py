@@ -9,7 +9,7 @@ from flask import Flask, current_app, g
 
 from controller.access.actor import Actor
 from controller.db.requests import RequestLog
-from controller.jobs.service import Service
+from controller.jobs.intake.service import Service
 
 _EXTENSION = "shoplaunch"
 

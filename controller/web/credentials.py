@@ -6,8 +6,9 @@ from flask import Blueprint, Response, g, make_response, render_template, reques
 
 from controller.db.access import Note
 from controller.db.jobs import Job
-from controller.jobs import choosing, credentials
-from controller.jobs.domains import readable
+from controller.jobs.intake import password_choice
+from controller.jobs.lifecycle.domains import readable
+from controller.jobs.shop import credentials
 from controller.nouns import word
 from controller.web.context import service
 from controller.web.i18n import gettext, language
@@ -47,7 +48,9 @@ def _choose(job: Job, nonce: str, token: str) -> Response:
     if password != request.form.get("again", ""):
         return _page(job, "choose", 422, problem=gettext("The two passwords are not the same."))
     try:
-        choosing.choose(service(), job, nonce, password, Note("client", "password chosen", request.remote_addr or ""))
+        password_choice.choose(
+            service(), job, nonce, password, Note("client", "password chosen", request.remote_addr or "")
+        )
     except ShoplaunchError as error:
         return _page(job, "choose", 422, problem=_said(error))
     return _over(_wanted(token)[0])
@@ -75,7 +78,7 @@ def _over(job: Job) -> Response:
     if credentials.state(job, service().now()) != credentials.SHOWN:
         return _page(job, "gone", 410)
     if _is_chosen(job):
-        return _page(job, choosing.progress(service(), job))
+        return _page(job, password_choice.progress(service(), job))
     return _page(job, "used", 410)
 
 
@@ -101,7 +104,7 @@ def _page(job: Job, view: str, status: int = 200, **more: str) -> Response:
         admin_url=job.facts.get("admin_url"),
         until=known.get("expires_at"),
         used_at=known.get("used_at"),
-        least=choosing.MIN_CHARS,
+        least=password_choice.MIN_CHARS,
         **more,
     )
     response = make_response(page, status)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, jsonify, make_response
 
-from controller.jobs import billed, intake, refused_orders
+from controller.jobs.intake import billing_events, billing_services, refused_orders
 from controller.web.context import service
 from controller.web.parsing import json_body
 from controller.web.signed import signed, signed_by
@@ -18,8 +18,8 @@ bp = Blueprint("orders", __name__)
 def place() -> Response:
     """Take one order, or one event of a billed service; 202 with the status."""
     body = json_body("order_invalid")
-    if body.get("event") in intake.EVENTS:
-        return make_response(jsonify(billed.take(service(), body, signed_by())), 202)
+    if body.get("event") in billing_events.EVENTS:
+        return make_response(jsonify(billing_services.take(service(), body, signed_by())), 202)
     job = service().place_order(body, source=refused_orders.API, signed_by=signed_by())
     return make_response(jsonify(service().service_status(job)), 202)
 
@@ -28,7 +28,7 @@ def place() -> Response:
 @signed
 def show(service_id: str) -> Response:
     """Answer with the status of billing's service: its newest job (or the job with that id), or what it waits for."""
-    return jsonify(billed.status(service(), service_id, signed_by()))
+    return jsonify(billing_services.status(service(), service_id, signed_by()))
 
 
 @bp.post("/api/v1/services/<service_id>/retry")
@@ -38,4 +38,4 @@ def retry(service_id: str) -> Response:
     step = json_body("order_invalid").get("step")
     if step is not None and not isinstance(step, str):
         raise ShoplaunchError("order_invalid", "step must be a name or null")
-    return make_response(jsonify(billed.retry(service(), service_id, step, signed_by())), 202)
+    return make_response(jsonify(billing_services.retry(service(), service_id, step, signed_by())), 202)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from flask import Blueprint, g, render_template
 
-from controller.jobs.domains import readable
 from controller.jobs.lifecycle import expectation
+from controller.jobs.lifecycle.domains import readable
 from controller.nouns import word
 from controller.web import labels
 from controller.web.context import service

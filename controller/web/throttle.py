@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
-from controller.jobs.downloads import Download
+from controller.jobs.agent_link.downloads import Download
 
 PIECE_BYTES = 64 * 1024
 #: Every download holds a thread of the web server; the others are for events, orders and pages.

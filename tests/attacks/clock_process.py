@@ -19,7 +19,7 @@ from pathlib import Path
 from controller.billing.base import Billing
 from controller.config import load_config
 from controller.db.engine import make_engine
-from controller.jobs.service import Service
+from controller.jobs.intake.service import Service
 from controller.keys import load_keys
 from tests.fakes.folder_panel import FolderPanel
 from tests.integration.controller.world import World, eventually
@@ -172,7 +172,8 @@ class SharedWorld(World):
 def main(folder, url, name, port, *hold):
     """Be the worker."""
     from controller.db import jobs
-    from controller.jobs import lease, worker
+    from controller.jobs.engine import worker
+    from controller.jobs.lifecycle import lease
 
     folder, notes = Path(folder), Notes(folder, name, hold)
     config = load_config({"SHOPLAUNCH_HOME": str(folder / "home"), "SHOPLAUNCH_PUBLIC_URL": "http://127.0.0.1:8000"})

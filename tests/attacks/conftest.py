@@ -4,7 +4,7 @@ import pytest
 
 from controller.db.engine import make_engine
 from controller.db.migrate import upgrade
-from controller.jobs import worker
+from controller.jobs.engine import worker
 from tests.integration.controller.world import World
 from tests.support.people import People, prepare
 from tests.support.saved import KINDS, Places

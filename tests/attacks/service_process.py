@@ -42,7 +42,7 @@ def hung_loop(_world):
 def dead_loop(_world):
     """The thread of the loop ends, whatever ended it."""
     from controller.jobs.engine import watchdog
-    from controller.jobs.worker import Worker
+    from controller.jobs.engine.worker import Worker
 
     Worker.run = lambda _worker: None
     watchdog.LOOK_SECONDS = 0.05
@@ -50,8 +50,7 @@ def dead_loop(_world):
 
 def failing_loop(_world):
     """Each round of the loop fails."""
-    from controller.jobs import worker
-    from controller.jobs.engine import watchdog
+    from controller.jobs.engine import watchdog, worker
 
     def fail(*_about):
         raise RuntimeError("can't start new thread")
@@ -63,8 +62,8 @@ def failing_loop(_world):
 
 def hung_chores(_world):
     """What belongs to no job waits for a disk that never answers."""
-    from controller.jobs import chores
     from controller.jobs.engine import watchdog
+    from controller.jobs.intake import chores
 
     chores.close_bundles = _never
     watchdog.LOOK_SECONDS = 0.05
@@ -80,7 +79,7 @@ def main(folder, trick, *command):
     from controller.cli import main as shoplaunch
     from controller.cli import run
     from controller.db.engine import make_engine
-    from controller.jobs.service import Service
+    from controller.jobs.intake.service import Service
     from controller.web import app
     from tests.integration.controller.mortal import Mortal
 

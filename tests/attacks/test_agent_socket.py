@@ -15,7 +15,7 @@ import pytest
 
 from agent.run import session
 from controller import doctor
-from controller.jobs import dispatch
+from controller.jobs.agent_link import job_file
 from controller.panels.local.stack import free_port
 from shared.errors import ShoplaunchError
 from shared.events import make_event
@@ -75,8 +75,8 @@ def report(site, attempt=1):
     """Let an agent of a job report through the socket; return the status."""
     job = site.put(site.order(), "dropped", attempt)
     token = site.service._tokens.for_agent(job.id, attempt)
-    callback = {"url": site.url + dispatch.EVENTS_PATH, "token": token}
-    document = dispatch.with_socket(site.service.config, _document(callback), same_machine=True)
+    callback = {"url": site.url + job_file.EVENTS_PATH, "token": token}
+    document = job_file.with_socket(site.service.config, _document(callback), same_machine=True)
     event = make_event(job.id, attempt, 1, "started", time.time())
     headers = {"Authorization": "Bearer " + token}
     return session.door_of(document).post(callback["url"], json.dumps(event).encode(), headers).status
@@ -147,7 +147,7 @@ def test_the_newest_of_two_on_different_ports_is_the_one_that_agents_reach(site,
 def test_nothing_but_what_agents_need_is_behind_the_socket(site, serve, target):
     running = serve().wait()
     assert [ask(running.path, method, target) for method in ("GET", "POST")] == [404, 404]
-    assert ask(running.path, "POST", dispatch.EVENTS_PATH) == 401
+    assert ask(running.path, "POST", job_file.EVENTS_PATH) == 401
 
 
 @attack(

@@ -17,7 +17,7 @@ from controller.billing.base import Alarm
 from controller.billing.whmcs_api import WhmcsApi
 from controller.billing.whmcs_settings import WhmcsSettings
 from controller.config import Config, MailConfig
-from controller.jobs import tls, visits
+from controller.jobs.shop import tls, visits
 from controller.panels.cpanel import own_account, whm
 from controller.panels.cpanel.gate import OpenGate
 from controller.panels.cpanel.ssh_store import SshStore

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from controller.jobs import pull
+from controller.jobs.agent_link import panel_reading
 from controller.panels.local.as_account import AsAccount, Identity
 from shared.errors import ShoplaunchError
 from tests.attacks.table import attack
@@ -99,7 +99,7 @@ def test_a_huge_file_is_not_asked_for_through_the_panel():
             stream.truncate(STATE_MEGABYTES << 20)
         driver._whm.calls.clear()
         assert code_of(lambda: driver.panel.read_file(account, ".shoplaunch/state.json")) == "file_too_large"
-        assert pull._state(driver.panel, account) is None
+        assert panel_reading._state(driver.panel, account) is None
         asked = driver._whm.calls.functions()
         assert any("list_files" in name for name in asked) and not any("get_file_content" in name for name in asked)
     finally:

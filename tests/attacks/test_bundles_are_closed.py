@@ -16,8 +16,8 @@ from controller.bundles.reading import open_bundle
 from controller.db import tables
 from controller.db.engine import make_engine, transact
 from controller.db.migrate import upgrade
-from controller.jobs import bundles as bundle_files
-from controller.jobs import chores
+from controller.jobs.intake import chores
+from controller.jobs.lifecycle import bundle_store as bundle_files
 from tests.attacks.table import attack
 from tests.fakes.folder_panel import READER
 from tests.integration.controller.world import Agent, World

@@ -2,7 +2,7 @@
 
 import pytest
 
-from controller.jobs import undoing
+from controller.jobs.engine import cancellation
 from shared.errors import ShoplaunchError
 from tests.attacks.table import attack
 
@@ -40,7 +40,7 @@ def test_an_account_that_lets_nobody_in_keeps_no_domain(world, monkeypatch, tric
         world.service.cancel(job.id)
         world.work()
         assert world.job(job).domain_key is not None
-        wait = undoing.RAN_SECONDS if was_heard else undoing.NEVER_RAN_SECONDS
+        wait = cancellation.RAN_SECONDS if was_heard else cancellation.NEVER_RAN_SECONDS
         world.work_later(wait + 600, stride=wait / 12)
         found = world.job(job)
         assert (found.facts["undo"], found.domain_key, found.error["code"]) == ("done", None, "cancelled_kept")
@@ -57,8 +57,8 @@ def test_a_server_that_is_away_is_waited_for(world, monkeypatch, code):
     with monkeypatch.context() as away:
         refuse(away, world.panel, {"read_file": code})
         world.service.cancel(job.id)
-        world.work_later(2 * undoing.RAN_SECONDS, stride=6 * 3600)
+        world.work_later(2 * cancellation.RAN_SECONDS, stride=6 * 3600)
         assert world.job(job).domain_key is not None
-    world.work_later(2 * undoing.NEVER_RAN_SECONDS, stride=600)
+    world.work_later(2 * cancellation.NEVER_RAN_SECONDS, stride=600)
     assert world.job(job).domain_key is None
     assert not (world.panel.base / "alice" / ".shoplaunch").exists()

@@ -7,7 +7,7 @@ import pytest
 from controller.db import access, api_keys
 from controller.db.api_keys import ApiKey
 from controller.db.engine import transact
-from controller.jobs.service import Service
+from controller.jobs.intake.service import Service
 from controller.web.app import create_app
 from controller.web.signed import signature
 from tests.attacks.table import attack

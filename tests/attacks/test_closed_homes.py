@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from controller.jobs import pull
+from controller.jobs.agent_link import panel_reading
 from controller.panels.local.as_account import AsAccount, Identity
 from shared.errors import ShoplaunchError
 from shared.job import FOLDER, STATE_FILE
@@ -70,7 +70,7 @@ def test_a_folder_that_is_closed_to_its_owner_is_none_and_goes(home, hands, what
     (home / what).chmod(0o000)
     with pytest.raises(ShoplaunchError) as problem:
         hands.read(f"{FOLDER}/{STATE_FILE}", 100)
-    assert problem.value.code in pull.NO_FOLDER
+    assert problem.value.code in panel_reading.NO_FOLDER
     hands.remove(FOLDER)
     assert not (home / FOLDER).exists()
 

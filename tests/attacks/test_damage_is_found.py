@@ -2,7 +2,7 @@
 
 import pytest
 
-from controller.jobs import bundle_readers
+from controller.jobs.lifecycle import bundle_readers
 from controller.jobs.steps import drop
 from shared.errors import ShoplaunchError
 from shared.job import FOLDER, cron_line

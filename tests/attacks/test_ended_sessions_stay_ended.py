@@ -5,7 +5,7 @@ import pytest
 
 from controller import second_factor
 from controller.access import operators
-from controller.jobs.service import Service
+from controller.jobs.intake.service import Service
 from tests.attacks.table import attack
 
 #: What an administrator does against somebody who has an operator's password.

@@ -9,8 +9,9 @@ import pytest
 from controller.billing.whmcs_api import WhmcsApi, WhmcsError
 from controller.billing.whmcs_settings import WhmcsSettings
 from controller.cli import output
-from controller.jobs import changes, pull, silence, visits
-from controller.jobs.agent_link import reports
+from controller.jobs.agent_link import panel_reading, reports
+from controller.jobs.lifecycle import changes, silence
+from controller.jobs.shop import visits
 from controller.panels.cpanel import whm
 from controller.panels.cpanel.accounts import Accounts
 from controller.panels.cpanel.gate import OpenGate
@@ -132,7 +133,7 @@ def test_an_error_in_an_accounts_state_is_a_short_line_of_text():
             assert len(text) <= limit
             return text
 
-    found = pull._state(Panel(), None)
+    found = panel_reading._state(Panel(), None)
     kept = silence.foreign.error_of({**found["error"]})
     assert "owned" in harmless(kept["message"]) and harmless(kept["advice"])
 

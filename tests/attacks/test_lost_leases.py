@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from controller.db import jobs
 from controller.db.engine import transact
-from controller.jobs import lease
+from controller.jobs.lifecycle import lease
 from tests.attacks.table import attack
 from tests.clock import START
 from tests.integration.controller.world import eventually

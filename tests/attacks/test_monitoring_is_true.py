@@ -12,9 +12,8 @@ from controller.db import health as health_rows
 from controller.db import services, tables, workers
 from controller.db.engine import transact
 from controller.db.services import BilledService
-from controller.jobs import worker
-from controller.jobs.engine import health
-from controller.jobs.service import Service
+from controller.jobs.engine import health, worker
+from controller.jobs.intake.service import Service
 from controller.web.app import create_app
 from tests.attacks.service_process import SECONDS
 from tests.attacks.table import attack

@@ -10,8 +10,8 @@ import sqlalchemy as sa
 from controller.db import jobs
 from controller.db.engine import make_engine
 from controller.db.migrate import upgrade
-from controller.jobs import lease, worker
-from controller.jobs.steps import plan
+from controller.jobs.engine import worker
+from controller.jobs.lifecycle import lease, plan
 from controller.panels.cpanel import whm
 from shared.errors import ShoplaunchError
 from tests.attacks.service_process import SECONDS, Process

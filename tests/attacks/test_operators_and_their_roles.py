@@ -12,8 +12,8 @@ from controller.cli import main
 from controller.config import load_config
 from controller.db import jobs, logins, sessions, steps
 from controller.db.engine import transact
-from controller.jobs.service import open_service
-from controller.jobs.steps import plan
+from controller.jobs.intake.service import open_service
+from controller.jobs.lifecycle import plan
 from controller.web.app import create_app
 from tests.attacks.table import attack
 from tests.web_site import an_order, csrf_of, furnish

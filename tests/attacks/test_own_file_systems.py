@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from controller.jobs import pull
+from controller.jobs.agent_link import panel_reading
 from controller.panels.local import mounts
 from shared.errors import ShoplaunchError
 from shared.job import FOLDER, STATE_FILE
@@ -89,7 +89,7 @@ def test_a_mounted_folder_of_the_agent_is_none_and_goes(server, mount, kind):
     mount(account, FOLDER, **KINDS[kind])
     with pytest.raises(ShoplaunchError) as problem:
         panel.read_file(account, f"{FOLDER}/{STATE_FILE}")
-    assert problem.value.code in pull.NO_FOLDER
+    assert problem.value.code in panel_reading.NO_FOLDER
     panel.remove_agent(account)
     assert panel.list_folder(account, FOLDER) is None
 

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from controller.cli import main
 from controller.db.engine import reading, transact
 from controller.db.tables import api_keys, refused_orders, services
-from controller.jobs import chores, intake
+from controller.jobs.intake import billing_events, chores
 from tests.attacks.table import attack
 from tests.integration.billing.events import accepted, created, terminated
 from tests.web_site import an_order, csrf_of
@@ -230,7 +230,7 @@ def test_the_operator_is_told_of_a_refused_order_once(site, monkeypatch):
 @attack("a controller is killed between taking a paid order and making its job", "the job is made all the same")
 def test_a_service_that_was_forgotten_gets_its_job(site, monkeypatch):
     event = an_event()
-    intake._noted(site.service.engine, event, time.time() - 3600)
+    billing_events._noted(site.service.engine, event, time.time() - 3600)
     waiting = an_event(wait_for_acceptance=True)
     send(site, waiting)
     assert site.service.health().error is not None

@@ -13,10 +13,10 @@ from controller.db import steps
 from controller.db.api_keys import ApiKey
 from controller.db.engine import reading, transact
 from controller.db.tables import audit
-from controller.jobs import credentials
-from controller.jobs.private import sealed
-from controller.jobs.service import open_service
-from controller.jobs.steps import plan
+from controller.jobs.intake.service import open_service
+from controller.jobs.lifecycle import plan
+from controller.jobs.lifecycle.sealed_values import sealed
+from controller.jobs.shop import credentials
 from controller.web.app import create_app
 from tests.attacks.table import attack
 from tests.integration.controller.rows import add_job

@@ -14,10 +14,10 @@ from controller.db import servers
 from controller.db.engine import reading, transact
 from controller.db.servers import Server
 from controller.db.tables import jobs, metadata, workers
-from controller.jobs import certificate
-from controller.jobs.private import private_values, sealed
-from controller.jobs.service import Service, open_service
-from controller.jobs.tokens import Tokens
+from controller.jobs.intake.service import Service, open_service
+from controller.jobs.lifecycle.sealed_values import private_values, sealed
+from controller.jobs.lifecycle.tokens import Tokens
+from controller.jobs.shop import certificate
 from controller.keys import load_keys
 from controller.web.app import create_app
 from shared.errors import ShoplaunchError

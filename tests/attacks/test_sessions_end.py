@@ -10,7 +10,7 @@ from controller.cli import main
 from controller.config import load_config
 from controller.db.engine import make_engine
 from controller.db.sessions import IDLE_SECONDS
-from controller.jobs.service import Service, open_service
+from controller.jobs.intake.service import Service, open_service
 from controller.keys import load_keys
 from controller.web.app import create_app
 from shared.errors import ShoplaunchError

@@ -9,7 +9,7 @@ import requests
 from controller.db import servers, steps
 from controller.db.engine import transact
 from controller.db.servers import Server
-from controller.jobs.steps import plan
+from controller.jobs.lifecycle import plan
 from tests.attacks.table import attack
 from tests.web_site import csrf_of
 

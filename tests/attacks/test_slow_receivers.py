@@ -16,7 +16,7 @@ from controller.db import bundles, servers
 from controller.db.bundles import Bundle
 from controller.db.engine import transact
 from controller.db.servers import Server
-from controller.jobs.downloads import Download
+from controller.jobs.agent_link.downloads import Download
 from controller.web import throttle
 from controller.web.throttle import AT_ONCE, OF_A_SERVER, Downloads, Pieces
 from shared.events import make_event

@@ -11,7 +11,7 @@ from controller.config import load_config
 from controller.db.engine import make_engine
 from controller.db.logins import MAX_PER_ADDRESS, MAX_PER_USER, LoginThrottle, network
 from controller.db.migrate import upgrade
-from controller.jobs.service import open_service
+from controller.jobs.intake.service import open_service
 from controller.web.app import create_app
 from shared.errors import ShoplaunchError
 from tests.attacks.table import attack

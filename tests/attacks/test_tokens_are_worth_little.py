@@ -6,8 +6,8 @@ import pytest
 
 from controller.db import events, jobs
 from controller.db.engine import reading, transact
-from controller.jobs import foreign
-from controller.jobs.service import Service
+from controller.jobs.intake.service import Service
+from controller.jobs.lifecycle import sanitize
 from shared.errors import ShoplaunchError
 from shared.events import make_event
 from tests.attacks.table import attack
@@ -345,7 +345,7 @@ def test_a_report_of_hundreds_of_thousands_of_values_is_not_parsed(world, monkey
     body = json.dumps(make_event(job.id, 1, 1, "finished", 1.0, evidence={"a": 1})).encode()
     body = body.replace(b'{"a": 1}', b'{"a": ' + NESTS[kind] + b"}")
     assert reports.read(body.replace(NESTS[kind], b"1"))["event"] == "finished"
-    monkeypatch.setattr(foreign.json, "loads", lambda *_: pytest.fail("it was parsed"))
+    monkeypatch.setattr(sanitize.json, "loads", lambda *_: pytest.fail("it was parsed"))
     assert code_of(lambda: reports.read(body)) == "event_invalid"
 
 

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from controller.jobs import hints
+from controller.jobs.lifecycle import due_hint
 from controller.jobs.lifecycle.wakeup import Wakeup
 from tests.attacks.table import attack
 
@@ -20,7 +20,7 @@ SEND = "import socket, sys; socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).sen
 def folder(tmp_path):
     for one in (tmp_path, *tmp_path.parents[:2]):
         one.chmod(0o755)
-    hints.wait(0)
+    due_hint.wait(0)
     return tmp_path / "wakeups"
 
 
@@ -37,7 +37,7 @@ def test_a_strangers_messages_wake_no_worker(folder):
             capture_output=True, text=True, check=False,
         )  # fmt: skip
         assert "PermissionError" in done.stderr
-        assert not hints.wait(0)
+        assert not due_hint.wait(0)
     finally:
         listener.close()
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700

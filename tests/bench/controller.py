@@ -24,7 +24,7 @@ from rich.table import Table
 from controller import installation
 from controller.config import load_config
 from controller.db.engine import transact
-from controller.jobs.service import open_service
+from controller.jobs.intake.service import open_service
 from controller.panels.local.stack import free_port
 from tests.bench.many_jobs import fill
 from tests.resources import cpu_so_far

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from controller.db import tables
 from controller.db.engine import transact
-from controller.jobs.steps.plan import PLAN
+from controller.jobs.lifecycle.plan import PLAN
 from shared.encoding import sha256_hex
 from shared.events import PERCENT_AFTER, STAGES, make_event
 from shared.signing import PURPOSE_CERTIFICATE

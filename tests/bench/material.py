@@ -14,7 +14,7 @@ import tempfile
 import zipfile
 from pathlib import Path
 
-from controller.jobs.values import address
+from controller.jobs.shop.values import address
 from shared.bundle import SESSION, load_manifest, members_of
 from shared.encoding import sha256_hex
 from shared.placeholders import Renderer

@@ -12,7 +12,7 @@ from controller.db import access, servers, workers
 from controller.db.engine import transact
 from controller.db.servers import Server
 from controller.db.tables import audit as audit_table
-from controller.jobs import alarms
+from controller.jobs.engine import alarms
 from shared.events import make_event
 from tests.browser.waiting import click, until
 from tests.integration.billing.events import created

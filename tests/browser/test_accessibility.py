@@ -10,7 +10,7 @@ from controller import installation
 from controller.access import operators
 from controller.access.actor import command_line
 from controller.config import load_config
-from controller.jobs.holding import holding_page
+from controller.jobs.agent_link.holding_page import holding_page
 from controller.web import labels
 from controller.web.app import create_app
 from controller.web.i18n import COOKIE

@@ -25,8 +25,8 @@ from agent.tree.writer import TreeWriter
 from controller.bundles import dump, reading
 from controller.bundles.names import Names
 from controller.bundles.splitter import split
-from controller.jobs import orders, pull, pulled
-from controller.jobs.agent_link import reports
+from controller.jobs.agent_link import panel_reading, panel_reports, reports
+from controller.jobs.intake import orders
 from controller.recipes import php_serialized as serialized
 from controller.web.parsing import json_body
 from shared import ack, bundle, schema
@@ -225,11 +225,11 @@ def answer(data):
 def event(data):
     """An agent's event over HTTP, and the state the controller reads through a panel."""
     known = types.SimpleNamespace(id="j1234567", attempt=1)
-    state = pull._state_in(data)
+    state = panel_reading._state_in(data)
     if state is not None:
-        json.dumps(pulled.progress(state, 1.0), allow_nan=False).encode("utf-8")
-        pulled.last_number(state)
-        pulled.final_event(known, state)
+        json.dumps(panel_reports.progress(state, 1.0), allow_nan=False).encode("utf-8")
+        panel_reports.last_number(state)
+        panel_reports.final_event(known, state)
     found = reports.checked(reports.read(data))
     json.dumps(found, allow_nan=False, ensure_ascii=False).encode("utf-8")
 

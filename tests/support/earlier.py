@@ -22,7 +22,7 @@ from werkzeug.serving import make_server
 from controller.config import load_config
 from controller.db.engine import make_engine, transact
 from controller.db.tables import servers
-from controller.jobs.service import Service
+from controller.jobs.intake.service import Service
 from controller.keys import load_keys
 from controller.web.app import create_app
 from controller.web.support.agent_socket import listen

@@ -7,7 +7,7 @@ from controller.access import operators
 from controller.access.actor import command_line
 from controller.config import load_config
 from controller.db.engine import transact
-from controller.jobs.service import open_service
+from controller.jobs.intake.service import open_service
 from controller.web.app import create_app
 from tests.web_site import csrf_of, furnish
 

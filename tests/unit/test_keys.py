@@ -5,8 +5,8 @@ import stat
 import pytest
 
 from agent.base.ed25519 import verify as agent_verifies
-from controller.jobs.certificate import verify as controller_verifies
-from controller.jobs.dispatch import sign
+from controller.jobs.agent_link.job_file import sign
+from controller.jobs.shop.certificate import verify as controller_verifies
 from controller.keys import ensure_keys, load_keys, rotate
 from shared.errors import ShoplaunchError
 from shared.signing import PURPOSE_CERTIFICATE, PURPOSE_JOB, load_signed, serializer

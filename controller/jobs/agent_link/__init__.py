@@ -1,1 +1,1 @@
-"""Talking with one agent: what is put into its account and read there, what its reports may cost, its bundle."""
+"""Talking with one agent: its job file, its reports and downloads, and what is read of it through the panel."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from controller.armour import armoured
 from controller.db.jobs import Job
-from controller.jobs.pull import marker
+from controller.jobs.agent_link.panel_reading import marker
 from controller.panels.base import Account, Panel, SkeletonFiles
 from shared.encoding import sha256_hex
 from shared.errors import ShoplaunchError

@@ -62,7 +62,7 @@ def too_fast(seconds: float) -> ShoplaunchError:
 class Gate:
     """What this process lets through: a flood is refused before it reaches the database. Safe for several threads.
 
-    Where several processes serve, the database holds the bound (controller.jobs.callbacks).
+    Where several processes serve, the database holds the bound (controller.jobs.agent_link.agent_events).
     """
 
     def __init__(self, clock: Callable[[], float]) -> None:

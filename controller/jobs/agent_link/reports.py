@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from controller.jobs import foreign
+from controller.jobs.lifecycle import sanitize
 from shared.bundle import MAX_TABLES_BYTES
 from shared.errors import ShoplaunchError
 from shared.events import MAX_REPORT_BYTES, STORED, check_event
@@ -30,7 +30,7 @@ def read(body: bytes) -> dict[str, Any]:
         if not kinds:
             raise ShoplaunchError("event_invalid", "event: it lacks 'event'")
         _check_size(len(body), max(MOST_BYTES.get(kind, MAX_REPORT_BYTES) for kind in kinds))
-    document = foreign.parsed(body, MOST_VALUES, "event_invalid")
+    document = sanitize.parsed(body, MOST_VALUES, "event_invalid")
     kind = document.get("event")
     _check_size(len(body), MOST_BYTES.get(kind, MAX_REPORT_BYTES) if isinstance(kind, str) else MAX_REPORT_BYTES)
     return document
@@ -43,12 +43,12 @@ def _check_size(size: int, most: int) -> None:
 
 def checked(event: Mapping[str, Any]) -> dict[str, Any]:
     """Return the event, harmless. Raises ShoplaunchError `event_invalid`."""
-    found: dict[str, Any] = foreign.harmless(event, "event_invalid")
+    found: dict[str, Any] = sanitize.harmless(event, "event_invalid")
     check_event(found)
     if found["seq"] > MAX_SEQ or (found["seq"] == 0 and found["event"] in STORED):
         raise ShoplaunchError("event_invalid", f"event: a {found['event']} event cannot have number {found['seq']}")
     if found.get("error"):
-        found["error"] = foreign.agents_error_of(found["error"])
+        found["error"] = sanitize.agents_error_of(found["error"])
     return found
 
 

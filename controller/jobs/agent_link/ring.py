@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from controller.db import servers
 from controller.db.engine import reading
-from controller.jobs.steps.work import Work
+from controller.jobs.lifecycle.step_context import Work
 from controller.panels.start import OF_THE_SERVER, REASONS, WAYS, Started
 from shared.errors import ShoplaunchError
 

@@ -1,1 +1,1 @@
-"""Moving jobs: what keeps the worker's loop going, watches it and tells how it is."""
+"""Moving jobs: the worker, one job, one step; what an operator or an agent that is silent changes; follow-up jobs."""

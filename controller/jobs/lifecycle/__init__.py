@@ -1,1 +1,1 @@
-"""What a job is, whoever moves it: the wake-up of workers, and how its agent was started."""
+"""What a job is, whoever moves it: states, plan, changes, lease, what is kept of it, and pure decisions about it."""

@@ -7,8 +7,7 @@ import sqlalchemy as sa
 from controller.db import starts
 from controller.db.engine import reading
 from controller.db.jobs import Job
-from controller.jobs import states
-from controller.jobs.lifecycle import starting
+from controller.jobs.lifecycle import starting, states
 from shared.job import RESTORE
 
 MOVING = (states.RECEIVED, states.PREPARING, states.DROPPED, states.RESTORING, states.FINISHING)

@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from controller.jobs import hints
+from controller.jobs.lifecycle import due_hint
 
 LOG = logging.getLogger(__name__)
 FOLDER_MODE = 0o700
@@ -61,7 +61,7 @@ class Listener:
                 if not self._closed:
                     LOG.warning("jobs of other processes are found by the next look: %s", problem)
                 return
-            hints.give()
+            due_hint.give()
 
 
 class Wakeup:
@@ -72,7 +72,7 @@ class Wakeup:
 
     def notify(self) -> None:
         """Let every worker look at once. To be called after the commit of what made a job due."""
-        hints.give()
+        due_hint.give()
         try:
             self._send()
         except FileNotFoundError:

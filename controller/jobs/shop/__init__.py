@@ -1,1 +1,1 @@
-"""The shop a job makes, as its visitors see it."""
+"""The shop a job makes: its values and secrets, visits to it, its certificate, and what its client is told."""

@@ -7,9 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from controller.jobs import tls, values
-from controller.jobs.shop import shop_checks
-from controller.jobs.visits import Site
+from controller.jobs.shop import shop_checks, tls, values
+from controller.jobs.shop.visits import Site
 from controller.panels.base import SiteAddress
 from shared.errors import ShoplaunchError
 from shared.placeholders import Renderer

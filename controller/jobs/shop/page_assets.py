@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from controller.jobs.shop.check_failure import failed
 from controller.jobs.shop.page_markup import LINK, PICTURE, SCRIPT, STYLE, Page
-from controller.jobs.visits import Answer, Site, Visitor
+from controller.jobs.shop.visits import Answer, Site, Visitor
 from shared.errors import ShoplaunchError
 
 #: Of each file so much is read; pages are read whole.

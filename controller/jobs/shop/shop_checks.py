@@ -8,7 +8,7 @@ from typing import Any
 
 from controller.jobs.shop import page_assets, sign_in
 from controller.jobs.shop.check_failure import failed
-from controller.jobs.visits import TIMEOUT_SECONDS, Answer, Site, Visitor
+from controller.jobs.shop.visits import TIMEOUT_SECONDS, Answer, Site, Visitor
 from shared.placeholders import Renderer
 
 _OK = 200

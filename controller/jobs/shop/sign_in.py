@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from controller.jobs.shop.check_failure import failed
 from controller.jobs.shop.page_markup import LINK, Form, Page
-from controller.jobs.visits import Answer, Site, Visitor
+from controller.jobs.shop.visits import Answer, Site, Visitor
 from shared.errors import ShoplaunchError
 
 #: In addresses of a back office that make, change or remove something as soon as they are asked for.

@@ -1,1 +1,1 @@
-"""The steps of a job: one module each with `run(work)`; their order and dependencies are data in `plan`."""
+"""The steps of a job: one module each with `run(work)`, bound to their names in `registry`; and how they are undone."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from controller.jobs import putting_back, tls, values
-from controller.jobs.steps.work import Outcome, Work
+from controller.jobs.lifecycle.step_context import Outcome, Work
+from controller.jobs.shop import tls, values
+from controller.jobs.steps import rollback
 from controller.panels.base import SiteAddress
 from shared.errors import ShoplaunchError
 from shared.job import SMALL_KINDS
@@ -48,11 +49,11 @@ def run(work: Work) -> Outcome:
     _require_language(work)
     create = bool(job.order.get("create_account"))
     panel.prepare_together(job.account, job.domain)
-    made = job.facts.get(putting_back.ACCOUNT)
+    made = job.facts.get(rollback.ACCOUNT)
     if create and panel.find_account(job.account) is None:
         # Noted before: after an interruption nobody could tell any more
-        made = putting_back.MAYBE
-        work.remember(**{putting_back.ACCOUNT: made, putting_back.BORN: None})
+        made = rollback.MAYBE
+        work.remember(**{rollback.ACCOUNT: made, rollback.BORN: None})
     account = panel.ensure_account(job.account, job.domain, create=create, email=job.email)
     host = values.host(job.domain, panel.site_address(account))
     urls = {**values.address("http", host, job.folder), "admin_folder": work.private["admin_folder"]}
@@ -62,9 +63,9 @@ def run(work: Work) -> Outcome:
         "shop_url": values.shop_url(urls),
         "admin_url": values.admin_url(urls),
     }
-    if made == putting_back.MAYBE:
-        born = putting_back.contents(panel, account, job.id)
-        facts |= {putting_back.ACCOUNT: putting_back.MADE, putting_back.BORN: born}
+    if made == rollback.MAYBE:
+        born = rollback.contents(panel, account, job.id)
+        facts |= {rollback.ACCOUNT: rollback.MADE, rollback.BORN: born}
     return Outcome(facts=facts, note=account.home)
 
 

@@ -9,12 +9,11 @@ import sqlalchemy as sa
 
 from controller.db import events, proofs
 from controller.db.engine import reading
-from controller.jobs import acks, certificate, later, pull, tls, visits
-from controller.jobs.agent_link import ring
+from controller.jobs.agent_link import acknowledgements, panel_reading, ring
 from controller.jobs.lifecycle import expectation
-from controller.jobs.shop import office_proof, shop_checks
+from controller.jobs.lifecycle.step_context import Later, Outcome, Work
+from controller.jobs.shop import certificate, follow_up_parts, office_proof, shop_checks, tls, visits
 from controller.jobs.steps.php import chosen
-from controller.jobs.steps.work import Later, Outcome, Work
 from shared.bundle import variant_of
 from shared.errors import ShoplaunchError
 from shared.placeholders import Renderer
@@ -47,7 +46,7 @@ def run(work: Work) -> Outcome:
         expectation.note(connection, job, now)
 
     note = "; ".join(filter(None, [f"{len(answers)} visits", signed_in, removed]))
-    kept = later.of_manifest(manifest, values["admin_folder"])
+    kept = follow_up_parts.of_manifest(manifest, values["admin_folder"])
     return Outcome(facts={"php": php}, columns={"later": kept}, note=note, effect=keep)
 
 
@@ -121,19 +120,19 @@ def ensure_gone(work: Work) -> str:
 
 def _agent_gone(work: Work) -> str:
     panel, account, job = work.tools.panel, work.account, work.job
-    sight = pull.left(panel, account, job.id)
+    sight = panel_reading.left(panel, account, job.id)
     if not sight.cron_line and not sight.folder:
         return ""
     unheard = job.facts.get("ack_seq")
     if unheard is not None and sight.folder:
-        acks.accept(work, int(unheard))
+        acknowledgements.accept(work, int(unheard))
     patience = CLEANUP_TICKS * int(job.facts.get("cron_seconds", 60)) + CLEANUP_SECONDS
     waited = work.tools.clock() - float(job.facts.get("finished_at", 0))
     if waited < patience:
         raise Later(LOOK_SECONDS if unheard is None else UNHEARD_SECONDS, "the agent cleans up")
-    panel.remove_cron(account, pull.marker(job.id))
+    panel.remove_cron(account, panel_reading.marker(job.id))
     panel.remove_agent(account)
-    sight = pull.left(panel, account, job.id)
+    sight = panel_reading.left(panel, account, job.id)
     if sight.cron_line or sight.folder:
         raise ShoplaunchError("leftovers", "the agent's cron line or folder cannot be removed")
     return "the agent's leftovers were removed"

@@ -8,12 +8,11 @@ from typing import Any
 
 from controller.db import jobs
 from controller.db.engine import reading
-from controller.jobs import credentials, tls, values, visits
 from controller.jobs.lifecycle import expectation
-from controller.jobs.private import private_values
-from controller.jobs.shop import office_proof, shop_checks
+from controller.jobs.lifecycle.sealed_values import private_values
+from controller.jobs.lifecycle.step_context import Outcome, Work
+from controller.jobs.shop import credentials, office_proof, shop_checks, tls, values, visits
 from controller.jobs.steps.check import beside_cleaning
-from controller.jobs.steps.work import Outcome, Work
 from shared.errors import ShoplaunchError
 from shared.placeholders import Renderer
 

@@ -7,8 +7,8 @@ from typing import Any
 from controller.db import jobs
 from controller.db.engine import reading
 from controller.jobs.agent_link import ring
+from controller.jobs.lifecycle.step_context import Outcome, Work
 from controller.jobs.steps import drop
-from controller.jobs.steps.work import Outcome, Work
 from controller.panels.base import Prepared
 from shared.job import RESTORE, cron_line
 

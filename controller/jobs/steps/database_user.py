@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from controller.jobs import putting_back
-from controller.jobs.steps.work import Outcome, Work
+from controller.jobs.lifecycle.step_context import Outcome, Work
+from controller.jobs.steps import rollback
 from shared.job import RESTORE
 
 
@@ -12,6 +12,6 @@ def run(work: Work) -> Outcome:
     account = work.account
     _name, user = work.database_names
     if work.job.kind == RESTORE and not work.tools.panel.has_database_user(account, user):
-        work.remember(**{putting_back.DATABASE_USER: user})
+        work.remember(**{rollback.DATABASE_USER: user})
     work.tools.panel.ensure_database_user(account, user, work.private["db.password"])
     return Outcome(facts={} if work.job.kind == RESTORE else {"user_made": True}, note=user)

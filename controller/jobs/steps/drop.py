@@ -9,9 +9,9 @@ from typing import Any
 
 from controller.db import servers
 from controller.db.engine import reading
-from controller.jobs import bundle_readers, dispatch, pull
-from controller.jobs.agent_link import delivery, ring
-from controller.jobs.steps.work import Outcome, Work
+from controller.jobs.agent_link import delivery, job_file, panel_reading, ring
+from controller.jobs.lifecycle import bundle_readers
+from controller.jobs.lifecycle.step_context import Outcome, Work
 from controller.panels.base import SkeletonFiles
 from shared.errors import ShoplaunchError
 from shared.job import AGENT_FILE, FOLDER, JOB_FILE, LAUNCHER_FILE, RESTORE
@@ -58,7 +58,7 @@ def place(work: Work, *, needs_bundle: bool = True, anew: bool = False) -> Put:
     """
     tools, account = work.tools, work.account
     same_machine = tools.panel.kind in bundle_readers.SAME_MACHINE
-    document = dispatch.with_socket(tools.config, _payload(work, needs_bundle), same_machine=same_machine)
+    document = job_file.with_socket(tools.config, _payload(work, needs_bundle), same_machine=same_machine)
     # The agent first: it must know the key the job file is signed with
     files = agent_files(tools.config.agent)
     if anew or work.job.attempt > 1:
@@ -66,8 +66,8 @@ def place(work: Work, *, needs_bundle: bool = True, anew: bool = False) -> Put:
     else:
         tools.panel.ensure_agent(account, files)
     if work.job.attempt > 1:
-        pull.forget_missing_python(tools.panel, account)
-    content = dispatch.job_file(document, tools.keys.signing)
+        panel_reading.forget_missing_python(tools.panel, account)
+    content = job_file.job_file(document, tools.keys.signing)
     unprepared = ring.why_not(work)
     wanted = {} if unprepared else ring.files(work)
     tools.panel.put_files(account, {f"{FOLDER}/{JOB_FILE}": (content, JOB_FILE_MODE), **wanted})
@@ -81,9 +81,9 @@ def _payload(work: Work, needs_bundle: bool) -> dict[str, Any]:
     rules = replace(tools.panel.document_root_rules(), starters=starters)
     place = (tools.config, job, work.account, rules)
     if job.kind != RESTORE:
-        return dispatch.small_payload(*place, work.values(), token, tools.clock(), back=work.is_back)
+        return job_file.small_payload(*place, work.values(), token, tools.clock(), back=work.is_back)
     source = _source(work, needs_bundle)
-    return dispatch.payload(*place, work.bundle, source, work.values(), token, tools.clock())
+    return job_file.payload(*place, work.bundle, source, work.values(), token, tools.clock())
 
 
 def agent_files(folder: Path) -> SkeletonFiles:
@@ -110,7 +110,7 @@ def _source(work: Work, needed: bool) -> dict[str, str]:
         if not needed:
             return {}
         raise ShoplaunchError("bundle_missing", f"there is no file {path}")
-    fetched = {"url": dispatch.bundle_url(tools.config, bundle.name)}
+    fetched = {"url": job_file.bundle_url(tools.config, bundle.name)}
     if same_machine:
         if not _may_read(work):
             return fetched

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from controller.billing.base import Handover, Unsettled
-from controller.jobs import credentials, telling, tls
-from controller.jobs.steps.work import Later, Outcome, Work
+from controller.jobs.lifecycle.step_context import Later, Outcome, Work
+from controller.jobs.shop import credentials, notifications, tls
 from shared.errors import ShoplaunchError
 
 
@@ -31,7 +31,7 @@ def _mode(work: Work) -> str:
     offered = work.job.facts.get(credentials.FACT)
     if offered is not None:
         return str(offered["mode"])
-    wanted = work.tools.billing.credentials_for(telling.about(work.tools, work.job))
+    wanted = work.tools.billing.credentials_for(notifications.about(work.tools, work.job))
     return "link" if wanted == "set" and not credentials.may_be_chosen(work.job) else wanted
 
 
@@ -45,7 +45,7 @@ def _tell(work: Work, **how: str) -> None:
 
 
 def _news(work: Work, *, way: str = "mail", password: str = "", password_link: str = "") -> Handover:
-    job, about = work.job, telling.about(work.tools, work.job)
+    job, about = work.job, notifications.about(work.tools, work.job)
     return Handover(
         job=job.id,
         domain=about.domain,

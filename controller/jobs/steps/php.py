@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from controller.jobs.steps.work import Outcome, Work
+from controller.jobs.lifecycle.step_context import Outcome, Work
 from controller.panels.base import Account
 from shared.errors import ShoplaunchError
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from controller.jobs import tls
-from controller.jobs.steps.work import Outcome, Work
+from controller.jobs.lifecycle.step_context import Outcome, Work
+from controller.jobs.shop import tls
 from shared.errors import ShoplaunchError
 
 

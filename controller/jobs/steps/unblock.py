@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from controller.jobs.steps.work import Outcome, Work
+from controller.jobs.lifecycle.step_context import Outcome, Work
 
 
 def run(work: Work) -> Outcome:

@@ -8,7 +8,7 @@ from flask import Blueprint, flash, g, redirect, url_for
 from werkzeug.wrappers import Response
 
 from controller.db.refused_orders import RefusedOrder
-from controller.jobs.refused_orders import shown_domain
+from controller.jobs.intake.refused_orders import shown_domain
 from controller.web.admin import view
 from controller.web.admin.session import page
 from controller.web.context import service

@@ -8,9 +8,10 @@ from werkzeug.wrappers import Response
 from controller.db.access import Note
 from controller.db.jobs import Job
 from controller.db.operators import allows
-from controller.jobs import kinds, telling
+from controller.jobs.engine import follow_up
 from controller.jobs.lifecycle import expectation
-from controller.jobs.states import may
+from controller.jobs.lifecycle.states import may
+from controller.jobs.shop import notifications
 from controller.web import labels
 from controller.web.admin import evidence, roles, view
 from controller.web.admin.session import page
@@ -57,7 +58,9 @@ def show(job_id: str) -> str:
     shown["may_retry"] = shown["may_retry"] and allows(g.role, roles.of_kind(job.kind))
     shown["later_kinds"] = [kind for kind in view.LATER if allows(g.role, roles.of_kind(kind))]
     shown["left"] = expectation.left(service().engine, job, service().now())
-    return page("job.html", "jobs", later=later, ticket=telling.ticket(job), untold=telling.untold(job), **shown)
+    return page(
+        "job.html", "jobs", later=later, ticket=notifications.ticket(job), untold=notifications.untold(job), **shown
+    )
 
 
 def confirm_retry(job_id: str) -> str:
@@ -111,10 +114,10 @@ def confirm_later(job_id: str, kind: str) -> str:
 
 def _later_page(job_id: str, kind: str, problem: str = "") -> str:
     job = service().get_job(job_id)
-    kinds.check(job, kind)
+    follow_up.check(job, kind)
     question, *sentences = view.LATER[kind]
     asked = {"kind": kind, "question": question, "sentences": sentences, "problem": problem}
-    least = kinds.SHORTEST_PASSWORD
+    least = follow_up.SHORTEST_PASSWORD
     return page("later.html", "jobs", job=service().service_status(job), least=least, **asked)
 
 
@@ -129,7 +132,7 @@ def begin_later(job_id: str) -> Response:
         # All that an operator writes there
         if error.code != "order_invalid":
             raise
-        problem = gettext("At least %(least)s characters.", least=number(kinds.SHORTEST_PASSWORD))
+        problem = gettext("At least %(least)s characters.", least=number(follow_up.SHORTEST_PASSWORD))
         return make_response(_later_page(job_id, kind, problem), 422)
     if job.id in known:
         flash(gettext("This is under way already."))

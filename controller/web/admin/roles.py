@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import request
 
 from controller.db.operators import ADMINISTER, LOOK, OPERATE
-from controller.jobs.kinds import REMOVE, SET_ADMIN_PASSWORD
+from controller.jobs.engine.follow_up import REMOVE, SET_ADMIN_PASSWORD
 
 #: Pages that nobody has to be signed in for.
 OPEN = ("admin.login",)

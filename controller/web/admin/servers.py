@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint
 
-from controller.jobs import locked
+from controller.jobs.lifecycle import panel_lockout
 from controller.web.admin import view
 from controller.web.admin.session import page
 from controller.web.context import service
@@ -18,4 +18,4 @@ def register(bp: Blueprint) -> None:
 def servers() -> str:
     """List the servers, and what to do about those that refused our login; no credentials among what is shown."""
     known = service().list_servers()
-    return page("servers.html", "servers", servers=known, locked_code=locked.CODE, advice=view.own_advice)
+    return page("servers.html", "servers", servers=known, locked_code=panel_lockout.CODE, advice=view.own_advice)

@@ -8,8 +8,8 @@ from typing import Any
 
 from flask_babel import lazy_gettext
 
-from controller.jobs.kinds import HTTPS_ON, REMOVE, SET_ADMIN_PASSWORD
-from controller.jobs.states import FINISHING, LIVE, PREPARING, may
+from controller.jobs.engine.follow_up import HTTPS_ON, REMOVE, SET_ADMIN_PASSWORD
+from controller.jobs.lifecycle.states import FINISHING, LIVE, PREPARING, may
 from controller.web import labels
 from controller.web.i18n import duration, gettext, language
 from shared.errors import advice, is_known

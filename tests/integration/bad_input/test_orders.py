@@ -103,7 +103,7 @@ def test_another_order_for_the_domain_or_account_has_to_wait(shop):
 
 
 def test_two_orders_at_once_are_one_job_or_one_refusal(shop):
-    from controller.jobs.service import open_service
+    from controller.jobs.intake.service import open_service
     from shared.errors import ShoplaunchError
 
     answers = []

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 from controller.billing.base import About, Handover, Memory
 from controller.config import MailConfig
-from controller.jobs import billed
-from controller.jobs.service import Service
+from controller.jobs.intake import billing_services
+from controller.jobs.intake.service import Service
 from tests.integration.billing.events import created
 from tests.integration.controller.world import Agent, World
 
@@ -39,7 +39,7 @@ class BilledWorld(World):
         """Billing created the service and the job lies in its account; return the job."""
         event = created(service_id, **changes)
         self.panel.ensure_account(event["account"], event["domain"], create=True, email="x@example.com")
-        status = billed.take(self.service, event)
+        status = billing_services.take(self.service, event)
         self.work()
         return self.service.get_job(status["id"])
 

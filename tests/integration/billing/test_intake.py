@@ -5,8 +5,8 @@ import itertools
 import pytest
 
 from controller.db import health as rows
-from controller.jobs import billed, chores, intake
 from controller.jobs.engine import health
+from controller.jobs.intake import billing_events, billing_services, chores
 from shared.errors import ShoplaunchError
 from shared.schema import validate
 from tests.integration.billing.events import accepted, created, terminated
@@ -15,13 +15,13 @@ from tests.integration.controller.world import Agent
 
 def told(world, *events):
     for event in events:
-        status = validate("service", billed.take(world.service, event), "order_invalid")
+        status = validate("service", billing_services.take(world.service, event), "order_invalid")
     return status
 
 
 def refusal(world, event):
     with pytest.raises(ShoplaunchError) as caught:
-        billed.take(world.service, event)
+        billing_services.take(world.service, event)
     return caught.value
 
 
@@ -98,10 +98,10 @@ def test_events_at_once_make_one_job(world):
 def test_what_no_job_can_be_made_of_is_refused_and_tried_again_when_asked(world, change, code):
     event = created("1042", **change)
     assert refusal(world, event).code == code
-    status = billed.status(world.service, "1042")
+    status = billing_services.status(world.service, "1042")
     assert (status["state"], status["error"]["code"], status["id"]) == ("failed", code, None)
     with pytest.raises(ShoplaunchError):
-        billed.retry(world.service, "1042", None)
+        billing_services.retry(world.service, "1042", None)
     assert told(world, {**event, **{name: created("1042")[name] for name in change}})["error"] is None
     assert len(jobs_of(world, "1042")) == 1
 
@@ -109,7 +109,7 @@ def test_what_no_job_can_be_made_of_is_refused_and_tried_again_when_asked(world,
 def test_a_server_that_is_added_later_is_found_by_a_retry(world, add_server):
     assert refusal(world, created("1042", server_host="web2.example.net")).code == "server_unknown"
     add_server("web2", "https://web2.example.net:2087")
-    status = billed.retry(world.service, "1042", None)
+    status = billing_services.retry(world.service, "1042", None)
     assert (status["server"], status["error"], status["state"]) == ("web2", None, "received")
 
 
@@ -234,28 +234,28 @@ def test_a_job_an_operator_cancelled_is_not_begun_anew_by_a_late_acceptance(worl
 def test_a_retry_runs_the_failed_step_of_the_services_job(world):
     told(world, created("1042"))
     world.work()
-    assert billed.status(world.service, "1042")["error"]["code"] == "account_missing"
-    status = billed.retry(world.service, "1042", None)
+    assert billing_services.status(world.service, "1042")["error"]["code"] == "account_missing"
+    status = billing_services.retry(world.service, "1042", None)
     assert (status["state"], status["step"]) == ("preparing", "account")
     # It waits to be run by then: nothing begins anew
-    assert billed.retry(world.service, "1042", None)["attempt"] == status["attempt"]
+    assert billing_services.retry(world.service, "1042", None)["attempt"] == status["attempt"]
 
 
 def test_a_service_that_waits_or_has_ended_is_not_retried(world):
     told(world, accepted("1042"))
     with pytest.raises(ShoplaunchError, match="waits for module_created"):
-        billed.retry(world.service, "1042", None)
+        billing_services.retry(world.service, "1042", None)
     told(world, terminated("1042"))
     with pytest.raises(ShoplaunchError, match="terminated"):
-        billed.retry(world.service, "1042", None)
+        billing_services.retry(world.service, "1042", None)
     with pytest.raises(ShoplaunchError, match="service_unknown"):
-        billed.retry(world.service, "9", None)
+        billing_services.retry(world.service, "9", None)
 
 
 def forget(world, *events):
     """Whoever took the last event was killed before it made the job."""
     for event in events:
-        intake._noted(world.engine, event, world.clock())
+        billing_events._noted(world.engine, event, world.clock())
     world.clock.pass_by(health.FORGOTTEN_SECONDS + 1)
     chores.run(world.service)
 
@@ -282,13 +282,13 @@ def test_a_forgotten_service_is_found_behind_many_that_wait(world, monkeypatch):
 
 
 def test_a_service_nobody_can_make_a_job_of_keeps_no_other_from_being_found(world, monkeypatch):
-    real = intake.start
+    real = billing_events.start
 
     def start(engine, service, now):
         if service.service_id == "1":
             raise ValueError("odd")
         return real(engine, service, now)
 
-    monkeypatch.setattr(intake, "start", start)
+    monkeypatch.setattr(billing_events, "start", start)
     forget(world, created("1"), created("2"))
     assert jobs_of(world, "1") == [] and len(jobs_of(world, "2")) == 1

@@ -5,8 +5,9 @@ import email.policy
 
 import pytest
 
-from controller.jobs import billed, choosing, credentials, telling
-from controller.jobs.telling import DELAY_SECONDS
+from controller.jobs.intake import billing_services, password_choice
+from controller.jobs.shop import credentials, notifications
+from controller.jobs.shop.notifications import DELAY_SECONDS
 from shared.errors import ShoplaunchError
 from tests.integration.billing.events import accepted, created, terminated
 from tests.integration.controller.world import Agent, place
@@ -26,7 +27,7 @@ def test_a_client_hears_of_the_beginning_and_of_the_end_through_whmcs_alone(bill
     [ticket] = whmcs.books.tickets
     assert len(ticket["replies"]) == 2 and ticket["notes"] == []
     assert billed_world.clients_mail() == [] and billed_world.operators_mail() == []
-    status = billed.status(billed_world.service, "1042")
+    status = billing_services.status(billed_world.service, "1042")
     assert {step["name"]: step["state"] for step in status["steps"]}["unblock"] == "done"
 
 
@@ -76,13 +77,13 @@ def test_the_beginning_is_told_when_whmcs_is_back_in_time(billed_world, whmcs):
 def test_a_missing_template_never_stops_the_shop_and_the_operator_hears_of_it(billed_world, whmcs):
     whmcs.books.templates.clear()
     job = billed_world.finish(billed_world.begin())
-    assert telling.untold(job) == "whmcs_template" and telling.ticket(job) == whmcs.books.tickets[0]["tid"]
+    assert notifications.untold(job) == "whmcs_template" and notifications.ticket(job) == whmcs.books.tickets[0]["tid"]
     assert billed_world.job(job).error["code"] == "whmcs_template"
     assert "whmcs_template" in billed_world.operators_mail()[0]
     from tests.fakes.whmcs.books import standard_templates
 
     whmcs.books.templates = standard_templates()
-    billed.retry(billed_world.service, "1042", None)
+    billing_services.retry(billed_world.service, "1042", None)
     billed_world.work()
     assert billed_world.job(job).error is None
     assert subjects(whmcs) == ["Received: shop1042.example.com", "Ready: shop1042.example.com"]
@@ -100,7 +101,7 @@ def test_a_failure_is_a_note_for_staff_and_the_client_hears_of_the_delay_once(bi
     assert len(subjects(whmcs)) == 1
     billed_world.work_later(3 * DELAY_SECONDS, stride=60)
     assert subjects(whmcs)[1:] == ["Delayed: shop1042.example.com"]
-    billed.retry(billed_world.service, "1042", None)
+    billing_services.retry(billed_world.service, "1042", None)
     billed_world.work()
     billed_world.finish(job)
     assert subjects(whmcs)[2:] == ["Ready: shop1042.example.com"] and len(whmcs.books.tickets) == 1
@@ -110,7 +111,7 @@ def test_a_failure_that_is_mended_in_time_is_no_delay(billed_world, whmcs):
     job = billed_world.begin()
     Agent(billed_world, job).fail("disk_space")
     billed_world.work_later(60, stride=30)
-    billed.retry(billed_world.service, "1042", None)
+    billing_services.retry(billed_world.service, "1042", None)
     billed_world.work()
     billed_world.finish(job)
     billed_world.work_later(2 * DELAY_SECONDS, stride=60)
@@ -167,7 +168,7 @@ def test_the_ticket_tells_the_end_also_when_the_client_was_faster_with_the_maile
 def test_nothing_is_told_of_a_shop_whose_service_has_ended(billed_world, whmcs):
     whmcs.moods = {"*": ["html"] * 500}
     job = billed_world.finish(billed_world.begin())
-    billed.take(billed_world.service, terminated("1042"))
+    billing_services.take(billed_world.service, terminated("1042"))
     whmcs.moods = {}
     billed_world.work_later(5000, stride=500)
     assert whmcs.books.mails == [] and billed_world.steps(job)["notify"].state == "skipped"
@@ -175,11 +176,11 @@ def test_nothing_is_told_of_a_shop_whose_service_has_ended(billed_world, whmcs):
 
 
 def test_an_order_that_waits_for_acceptance_is_announced_when_it_begins(billed_world, whmcs):
-    billed.take(billed_world.service, created("1042", wait_for_acceptance=True))
+    billing_services.take(billed_world.service, created("1042", wait_for_acceptance=True))
     billed_world.work()
     assert whmcs.calls == []
     billed_world.panel.ensure_account("a1042", "shop1042.example.com", create=True, email="x@example.com")
-    billed.take(billed_world.service, accepted("1042"))
+    billing_services.take(billed_world.service, accepted("1042"))
     billed_world.work()
     assert subjects(whmcs) == ["Received: shop1042.example.com"]
 
@@ -238,19 +239,19 @@ def test_with_set_the_client_chooses_and_no_password_is_kept(billed_world, whmcs
     assert job.secrets_encrypted is None and job.facts["credentials"]["mode"] == "set"
     assert "Choose your password" in whmcs.books.tickets[0]["replies"][1]["message"]
     nonce = job.facts["credentials"]["nonce"]
-    assert choosing.choose(billed_world.service, job, nonce, "correct horse battery")
-    assert not choosing.choose(billed_world.service, job, nonce, "something else here")
+    assert password_choice.choose(billed_world.service, job, nonce, "correct horse battery")
+    assert not password_choice.choose(billed_world.service, job, nonce, "something else here")
     billed_world.work()
     [child] = billed_world.service.later_jobs(job.id)
-    assert child.state == "dropped" and choosing.progress(billed_world.service, job) == "setting"
+    assert child.state == "dropped" and password_choice.progress(billed_world.service, job) == "setting"
     # A later job is no order: nothing is announced
     assert len(whmcs.books.tickets) == 1 and len(whmcs.books.mails) == 2
-    billed.take(billed_world.service, terminated("1042"))
+    billing_services.take(billed_world.service, terminated("1042"))
     assert billed_world.job(child).state == "cancelled"
     # Until it is taken back nothing new is put into the account
     billed_world.clock.pass_by(1)
     with pytest.raises(ShoplaunchError) as caught:
-        billed.take(billed_world.service, created("1042"))
+        billing_services.take(billed_world.service, created("1042"))
     assert caught.value.code == "service_ending"
 
 

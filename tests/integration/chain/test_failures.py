@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-from controller.jobs.telling import DELAY_SECONDS
+from controller.jobs.shop.notifications import DELAY_SECONDS
 from tests.chain import NOT_YET, Sold
 from tests.fakes.whm.quirks import Quirks
 from tests.integration.chain.conftest import doors

@@ -1,6 +1,6 @@
 """An agent whose network lets nothing out: it works, and tells so only in its own file."""
 
-from controller.jobs.certificate import verify
+from controller.jobs.shop.certificate import verify
 from shared.ack import check_ack
 from shared.signing import PURPOSE_ACK, load_signed
 from tests.integration.controller.world import EVIDENCE, Agent

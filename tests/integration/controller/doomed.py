@@ -12,8 +12,9 @@ from controller.config import load_config
 from controller.db import jobs, operators, refused_orders
 from controller.db.api_keys import ApiKey
 from controller.db.engine import reading, transact
-from controller.jobs import credentials, service
-from controller.jobs.private import sealed
+from controller.jobs.intake import service
+from controller.jobs.lifecycle.sealed_values import sealed
+from controller.jobs.shop import credentials
 from controller.web.app import create_app
 from controller.web.signed import signature
 from shared.encoding import canonical_json

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from controller.config import load_config
 from controller.db.engine import make_engine
-from controller.jobs.service import Service
+from controller.jobs.intake.service import Service
 from controller.keys import load_keys
 from shared.job import JOB_FILE
 from tests.clock import Clock

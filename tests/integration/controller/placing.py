@@ -8,7 +8,7 @@ import subprocess
 
 from controller.config import load_config
 from controller.db.engine import make_engine
-from controller.jobs.service import Service
+from controller.jobs.intake.service import Service
 from controller.keys import load_keys
 from controller.panels.local.as_account import AsAccount
 from controller.panels.local.crontab import Crontab

@@ -5,7 +5,7 @@ import sqlalchemy as sa
 
 from controller.db import tables
 from controller.db.engine import transact
-from controller.jobs import bundle_readers
+from controller.jobs.lifecycle import bundle_readers
 from tests.integration.controller.world import DOMAIN, Agent
 
 URL = "http://127.0.0.1:8000/api/v1/agent/bundle/classic"

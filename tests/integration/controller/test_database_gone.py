@@ -6,7 +6,7 @@ import pytest
 
 from controller.db.engine import make_engine
 from controller.db.migrate import upgrade
-from controller.jobs import lease
+from controller.jobs.lifecycle import lease
 from shared.errors import ShoplaunchError
 from tests.integration.controller.world import Agent, World
 from tests.mariadb import start_private, stop_private

@@ -9,7 +9,7 @@ from controller import installation
 from controller.config import load_config
 from controller.db import jobs
 from controller.db.engine import transact
-from controller.jobs.service import open_service
+from controller.jobs.intake.service import open_service
 from controller.web.app import create_app
 from shared.events import make_event
 from tests.integration.controller.asking import asked

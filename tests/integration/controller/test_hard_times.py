@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from controller.db import jobs
 from controller.db.engine import make_engine, reading, transact
 from controller.db.tables import servers
-from controller.jobs import lease
+from controller.jobs.lifecycle import lease
 from shared.errors import ShoplaunchError
 from tests.integration.controller.world import EVIDENCE
 

@@ -9,8 +9,7 @@ import pytest
 
 from controller.db import events
 from controller.db.engine import reading
-from controller.jobs import visits
-from controller.jobs.shop import shop_checks
+from controller.jobs.shop import shop_checks, visits
 from shared.errors import ShoplaunchError, advice
 from shared.placeholders import Renderer
 from tests.agent_box import NONCE

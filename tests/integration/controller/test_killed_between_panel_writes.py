@@ -16,9 +16,9 @@ from controller.config import load_config
 from controller.db import servers
 from controller.db.engine import make_engine, transact
 from controller.db.migrate import upgrade
-from controller.jobs import lease
-from controller.jobs.bundles import Bundles
-from controller.jobs.service import Service
+from controller.jobs.intake.service import Service
+from controller.jobs.lifecycle import lease
+from controller.jobs.lifecycle.bundle_store import Bundles
 from controller.keys import ensure_keys, load_keys
 from shared.job import AGENT_FILE, FOLDER, JOB_FILE, LAUNCHER_FILE, cron_line
 from tests.handmade import Handmade

@@ -9,7 +9,7 @@ import pytest
 
 from controller.db.engine import make_engine
 from controller.db.migrate import upgrade
-from controller.jobs import lease
+from controller.jobs.lifecycle import lease
 from shared.job import cron_line
 from tests.clock import START
 from tests.integration.controller import mortal

@@ -3,7 +3,7 @@
 import pytest
 
 from controller.db.engine import transact
-from controller.jobs import intake
+from controller.jobs.intake import billing_events
 from shared.errors import ShoplaunchError
 from tests.integration.billing.events import created
 from tests.integration.controller.world import DOMAIN
@@ -60,7 +60,7 @@ def test_bundles_added_when_nobody_asked_take_any_language(polish):
 def test_a_language_billing_asks_for_and_the_bundle_lacks_is_told_and_can_be_mended(polish):
     event = created(bundle="polish", language="fa", server_host="web1", domain=DOMAIN)
     with pytest.raises(ShoplaunchError, match="language_missing"):
-        intake.take(polish.engine, event, polish.clock.now)
+        billing_events.take(polish.engine, event, polish.clock.now)
     assert polish.service.list_jobs() == []
-    intake.take(polish.engine, {**event, "language": "pl"}, polish.clock.now)
+    billing_events.take(polish.engine, {**event, "language": "pl"}, polish.clock.now)
     assert [job.language for job in polish.service.list_jobs()] == ["pl"]

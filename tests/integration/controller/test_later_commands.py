@@ -6,7 +6,7 @@ import pytest
 from click.testing import CliRunner
 
 from controller.cli import main
-from controller.jobs import changes
+from controller.jobs.lifecycle import changes
 from tests.integration.controller.later import JOBS, begin
 
 

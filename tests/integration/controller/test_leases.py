@@ -6,7 +6,8 @@ import pytest
 
 from controller.db import jobs
 from controller.db.engine import transact
-from controller.jobs import lease, worker
+from controller.jobs.engine import worker
+from controller.jobs.lifecycle import lease
 from tests.integration.controller.world import Agent, eventually
 
 

@@ -5,7 +5,7 @@ import pytest
 from controller.db import access, jobs, steps
 from controller.db.engine import make_engine, reading, transact
 from controller.db.migrate import upgrade
-from controller.jobs.steps.plan import PLAN
+from controller.jobs.lifecycle.plan import PLAN
 from tests.integration.controller.asking import asked
 from tests.integration.controller.rows import NOW, add_job
 

@@ -8,7 +8,7 @@ from alembic import command
 
 from controller.db import migrate, refused_orders
 from controller.db.engine import make_engine, reading
-from controller.jobs import intake
+from controller.jobs.intake import billing_events
 from shared.errors import ShoplaunchError
 from tests.integration.billing.events import created
 
@@ -73,7 +73,7 @@ def test_the_migration_goes_on_wherever_it_was_killed(database_url):
     assert (row.service_id, row.error["code"], row.tries, row.alarm) == ("1042", "bundle_unknown", 1, "")
     # Refused once more, it is the same order
     with pytest.raises(ShoplaunchError):
-        intake.take(engine, created("1042", bundle="nothing"), 9.0)
+        billing_events.take(engine, created("1042", bundle="nothing"), 9.0)
     with reading(engine) as connection:
         (row,) = refused_orders.listed(connection, 10)
     assert row.tries == 2

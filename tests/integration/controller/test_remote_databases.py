@@ -6,7 +6,7 @@ import ssl
 
 import pytest
 
-from controller.jobs.values import _proof
+from controller.jobs.shop.values import _proof
 from controller.panels.base import DatabaseEndpoint
 from controller.panels.cpanel import database_door
 from controller.panels.cpanel.answers import Answer

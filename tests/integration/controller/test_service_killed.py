@@ -13,7 +13,7 @@ import requests
 
 from controller.db import steps
 from controller.db.engine import make_engine, reading
-from controller.jobs.pull import has_cron_line
+from controller.jobs.agent_link.panel_reading import has_cron_line
 from controller.panels.local.config_files import exclusive
 from controller.panels.local.stack import free_port
 from shared.job import FOLDER, JOB_FILE, LAUNCHER_FILE

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from controller.db import jobs, migrate, refused_orders, services
 from controller.db.engine import make_engine, reading
-from controller.jobs import intake, orders
+from controller.jobs.intake import billing_events, orders
 from shared.encoding import canonical_json, sha256_hex
 from shared.errors import ShoplaunchError
 from tests.attacks.table import attack
@@ -98,7 +98,7 @@ def test_the_only_key_gets_everything_wherever_the_migration_was_killed(engine):
     assert row.signed_by == "billing"
     assert jobs_of_the_same_order(engine, job) == "job1"
     with pytest.raises(ShoplaunchError):
-        intake.take(engine, created("3", bundle="nothing"), 9.0, "billing")
+        billing_events.take(engine, created("3", bundle="nothing"), 9.0, "billing")
     with reading(engine) as connection:
         (row,) = refused_orders.listed(connection, 10)
     assert (row.tries, row.signed_by) == (2, "billing")

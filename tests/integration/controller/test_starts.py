@@ -5,8 +5,8 @@ from sqlalchemy import text
 
 from controller.db import servers
 from controller.db.engine import reading, transact
-from controller.jobs import certificate, changes
-from controller.jobs.lifecycle import expectation
+from controller.jobs.lifecycle import changes, expectation
+from controller.jobs.shop import certificate
 from controller.panels.start import Started
 from tests.integration.controller.world import EVIDENCE, Agent
 

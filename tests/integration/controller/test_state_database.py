@@ -13,7 +13,7 @@ from controller.db import jobs, proofs, steps
 from controller.db.engine import make_engine, reading, transact
 from controller.db.migrate import revisions, upgrade
 from controller.db.tables import metadata
-from controller.jobs import worker
+from controller.jobs.engine import worker
 from shared.errors import ShoplaunchError
 from tests.integration.controller.rows import NOW, add_job, read
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from controller.jobs import tls
+from controller.jobs.shop import tls
 from tests.integration.controller.later import JOBS, finish, leads_to_https
 from tests.integration.controller.world import DOMAIN, Agent
 
@@ -212,7 +212,7 @@ def test_another_later_job_comes_first(world, shop, names, secure):
 
 
 def test_a_shop_whose_service_ended_is_left_alone(world, shop, names, secure):
-    from controller.jobs import changes
+    from controller.jobs.lifecycle import changes
 
     changes.change(world.engine, shop.id, world.clock(), lambda _c, _job: {"ended_at": world.clock()})
     names.lead_here()

@@ -3,7 +3,7 @@
 import pytest
 
 from controller.db.engine import transact
-from controller.jobs import intake
+from controller.jobs.intake import billing_events
 from shared.errors import ShoplaunchError
 from tests.integration.billing.events import created
 from tests.integration.controller.world import DOMAIN
@@ -78,7 +78,7 @@ def test_bundles_that_were_added_before_there_were_variants_offer_none(looks):
 
 def test_billing_sends_the_title_the_client_chose(looks):
     event = created(bundle="looks", variant="Look 9", server_host="web1", domain=DOMAIN)
-    intake.take(looks.engine, event, looks.clock.now)
+    billing_events.take(looks.engine, event, looks.clock.now)
     (job,) = looks.service.list_jobs()
     assert job.order["variant"] == "look9"
 
@@ -86,7 +86,7 @@ def test_billing_sends_the_title_the_client_chose(looks):
 def test_a_title_of_billing_the_bundle_does_not_have_is_told_and_can_be_mended(looks):
     event = created(bundle="looks", variant="Lok 9", server_host="web1", domain=DOMAIN)
     with pytest.raises(ShoplaunchError, match="order_invalid"):
-        intake.take(looks.engine, event, looks.clock.now)
+        billing_events.take(looks.engine, event, looks.clock.now)
     assert looks.service.list_jobs() == []
-    intake.take(looks.engine, {**event, "variant": "Look 9"}, looks.clock.now)
+    billing_events.take(looks.engine, {**event, "variant": "Look 9"}, looks.clock.now)
     assert [job.order["variant"] for job in looks.service.list_jobs()] == ["look9"]

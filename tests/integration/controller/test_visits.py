@@ -6,7 +6,7 @@ import ssl
 import pytest
 
 from controller.jobs.shop.shop_checks import run_checks
-from controller.jobs.visits import Site, visit
+from controller.jobs.shop.visits import Site, visit
 from controller.network.http_client import Origin
 from shared.errors import ShoplaunchError
 from shared.placeholders import Renderer

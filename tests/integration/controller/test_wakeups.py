@@ -16,7 +16,7 @@ from controller import installation
 from controller.config import load_config
 from controller.db import jobs, steps
 from controller.db.engine import reading, transact
-from controller.jobs.service import open_service
+from controller.jobs.intake.service import open_service
 from shared.events import make_event
 from tests.web_site import an_order, furnish
 
@@ -28,7 +28,7 @@ DAY = 86_400.0
 WORKER = """
 from controller.cli import main
 from controller.jobs import hints
-from controller.jobs.worker import Worker
+from controller.jobs.engine.worker import Worker
 
 given, wait, look = [], hints.wait, Worker._round
 

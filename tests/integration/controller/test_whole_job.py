@@ -4,8 +4,8 @@ import pytest
 
 from controller.db import proofs
 from controller.db.engine import reading, transact
-from controller.jobs.changes import private_values
-from controller.jobs.secrets import fingerprint
+from controller.jobs.lifecycle.changes import private_values
+from controller.jobs.shop.shop_secrets import fingerprint
 from shared.errors import ShoplaunchError
 from shared.job import cron_line
 from shared.schema import validate
@@ -106,7 +106,7 @@ def test_the_certificate_is_signed_evidence(world):
 
 
 def test_a_certificate_is_no_job_file_for_anybody(world):
-    from controller.jobs.certificate import verify
+    from controller.jobs.shop.certificate import verify
 
     signed = world.service.signed_certificate(world.live().id)
     with pytest.raises(ShoplaunchError) as caught:

@@ -7,9 +7,9 @@ from controller.billing.base import Billing
 from controller.config import load_config
 from controller.db import servers, steps
 from controller.db.engine import reading, transact
-from controller.jobs.bundles import Bundles
-from controller.jobs.certificate import verify
-from controller.jobs.service import Service
+from controller.jobs.intake.service import Service
+from controller.jobs.lifecycle.bundle_store import Bundles
+from controller.jobs.shop.certificate import verify
 from controller.keys import ensure_keys, load_keys
 from shared.events import make_event
 from shared.job import FOLDER, JOB_FILE, check_job

@@ -10,7 +10,7 @@ from http.client import HTTPConnection
 
 from controller.config import load_config
 from controller.db.engine import make_engine
-from controller.jobs.service import Service
+from controller.jobs.intake.service import Service
 from controller.keys import load_keys
 from controller.panels.cpanel.whm import Whm
 from tests.clock import Clock

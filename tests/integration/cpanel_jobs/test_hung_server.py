@@ -11,7 +11,7 @@ import pytest
 
 from controller.db import servers
 from controller.db.engine import transact
-from controller.jobs import worker
+from controller.jobs.engine import worker
 from controller.network.failures import BROKE, NetworkError
 from controller.network.http_client import HttpClient
 from controller.panels.cpanel import whm as calling

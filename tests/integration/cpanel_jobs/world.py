@@ -11,7 +11,7 @@ from controller.config import load_config
 from controller.db import servers
 from controller.db.engine import make_engine, transact
 from controller.db.migrate import upgrade
-from controller.jobs.service import Service
+from controller.jobs.intake.service import Service
 from controller.jobs.steps.drop import agent_files
 from controller.panels.registry import open_panel
 from shared.encoding import sha256_hex

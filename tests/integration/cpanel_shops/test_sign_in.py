@@ -2,7 +2,7 @@
 
 import pytest
 
-from controller.jobs import visits
+from controller.jobs.shop import visits
 from tests.cpanel_world import CLOCK_BEHIND
 from tests.integration.cpanel_shops.test_tls import lead_here, wait
 

@@ -14,7 +14,7 @@ from controller.db import bundles, jobs, tables
 from controller.db.bundles import Bundle
 from controller.db.engine import make_engine, transact
 from controller.installation import ensure_installation
-from controller.jobs.service import open_service
+from controller.jobs.intake.service import open_service
 from shared.encoding import sha256_hex
 from tests.ssh_server import SshServer
 

@@ -10,7 +10,7 @@ import pytest
 
 from controller.config import load_config
 from controller.installation import ensure_installation
-from controller.jobs.bundles import NAME
+from controller.jobs.lifecycle.bundle_store import NAME
 from tests.agent_box import small_manifest, write_bundle
 from tests.handmade import packed
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from controller.config import load_config
-from controller.jobs.service import open_service
+from controller.jobs.intake.service import open_service
 
 PROJECT = Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(PROJECT / "packaging" / "demo"))

@@ -5,7 +5,7 @@ import re
 import pytest
 import requests
 
-from controller.jobs.holding import holding_page
+from controller.jobs.agent_link.holding_page import holding_page
 
 TIMEOUT = 120
 

@@ -7,8 +7,8 @@ import requests
 
 from controller.db import jobs
 from controller.db.engine import transact
-from controller.jobs import credentials
-from controller.jobs.private import sealed
+from controller.jobs.lifecycle.sealed_values import sealed
+from controller.jobs.shop import credentials
 
 TIMEOUT = 120
 PASSWORD = "Kq7mVd3xTb9pWn2h"

@@ -17,7 +17,7 @@ from controller import installation
 from controller.config import load_config
 from controller.db import jobs
 from controller.db.engine import reading
-from controller.jobs.tokens import MAX_AGE_SECONDS, Tokens
+from controller.jobs.lifecycle.tokens import MAX_AGE_SECONDS, Tokens
 from controller.web.app import create_app
 from controller.web.signed import signature
 from shared.encoding import canonical_json

@@ -11,7 +11,7 @@ import requests
 from controller.db import bundles
 from controller.db.bundles import Bundle
 from controller.db.engine import transact
-from controller.jobs.holding import holding_page
+from controller.jobs.agent_link.holding_page import holding_page
 
 TIMEOUT = 120
 #: (language, noun) -> (what is said, what is not)

@@ -15,9 +15,9 @@ from controller.config import load_config
 from controller.db import bundles, events
 from controller.db.bundles import Bundle
 from controller.db.engine import reading, transact
-from controller.jobs import credentials
-from controller.jobs.dispatch import BUNDLE_PATH
-from controller.jobs.private import sealed
+from controller.jobs.agent_link.job_file import BUNDLE_PATH
+from controller.jobs.lifecycle.sealed_values import sealed
+from controller.jobs.shop import credentials
 from controller.web.app import create_app
 from shared.encoding import canonical_json
 from shared.errors import ShoplaunchError

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from controller.jobs import silence
+from controller.jobs.lifecycle import silence
 from shared.bundle import load_manifest
 from tests.agent_box import write_bundle
 from tests.bulk import full_shard

@@ -16,7 +16,7 @@ from tests.whole import wait_for
 
 def token_of(whole, text):
     """Return the callback token in a signed job file."""
-    from controller.jobs.certificate import verify
+    from controller.jobs.shop.certificate import verify
 
     return load_signed(PURPOSE_JOB, whole.service.keys.public_keys(), text, verify)["callback"]["token"]
 

@@ -5,7 +5,7 @@ import base64
 import pytest
 
 from agent.tree.edits import edited
-from controller.jobs.values import address
+from controller.jobs.shop.values import address
 from shared.placeholders import Renderer
 from tests.whole import wait_for
 

@@ -11,7 +11,7 @@ from email.policy import default
 
 import pytest
 
-from controller.jobs.passwords import hashed
+from controller.jobs.shop.password_formats import hashed
 from controller.recipes.wordpress import WordPress
 from tests.integration.wordpress.conftest import SITE_NAME, WORDPRESS
 from tests.traces import Traces

@@ -3,7 +3,7 @@
 import bcrypt
 import pytest
 
-from controller.jobs import billed
+from controller.jobs.intake import billing_services
 from shared.encoding import sha256_hex
 from tests.support.earlier import AGENT
 from tests.whole import wait_for
@@ -27,7 +27,7 @@ def by_cron(machine):
     """Jobs that nobody had begun with, and an order for a bundle of then: cron brings them while tests do the rest."""
     found = {key: machine.job(key) for key in ("received", "preparing", "cpanel")}
     accepted = {"event": "accepted", "service_id": "1042", "order_id": "77"}
-    status = billed.take(machine.service, accepted, machine.left.known["key"]["name"])
+    status = billing_services.take(machine.service, accepted, machine.left.known["key"]["name"])
     found["billed"] = machine.as_known(machine.service.get_job(status["id"]))
     order = {
         "server": "thishost", "bundle": "second", "domain": "slenew.localhost", "email": "new@shop.example",
@@ -185,5 +185,5 @@ def test_cron_brings_what_nobody_had_begun_with(machine, by_cron, key):
 
 
 def test_a_service_no_job_could_be_made_of_says_why(machine):
-    status = billed.status(machine.service, "1043", machine.left.known["key"]["name"])
+    status = billing_services.status(machine.service, "1043", machine.left.known["key"]["name"])
     assert (status["id"], status["error"]["code"]) == (None, "bundle_unknown")

@@ -12,9 +12,9 @@ from controller.cli import main
 from controller.db.engine import reading
 from controller.db.migrate import revisions
 from controller.db.tables import events, jobs, servers
-from controller.jobs.certificate import verify
-from controller.jobs.private import private_values
-from controller.jobs.states import STATES
+from controller.jobs.lifecycle.sealed_values import private_values
+from controller.jobs.lifecycle.states import STATES
+from controller.jobs.shop.certificate import verify
 from controller.web.signed import signature
 from shared.events import make_event
 from shared.job import check_job

@@ -2,7 +2,7 @@
 
 import pytest
 
-from controller.jobs import values
+from controller.jobs.shop import values
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import hashlib
 import bcrypt
 import pytest
 
-from controller.jobs import values
+from controller.jobs.shop import values
 from shared.errors import ShoplaunchError
 
 

@@ -7,8 +7,7 @@ import sqlalchemy as sa
 
 from controller.db import clock
 from controller.db.clock import DatabaseClock
-from controller.jobs import lease
-from controller.jobs.steps import plan
+from controller.jobs.lifecycle import lease, plan
 from controller.panels.cpanel import whm
 from controller.panels.local import as_account
 from shared.errors import ShoplaunchError

@@ -3,7 +3,7 @@
 import pytest
 
 from controller.db.bundles import Bundle
-from controller.jobs.orders import check_domain, check_email, checked, variant_of
+from controller.jobs.intake.orders import check_domain, check_email, checked, variant_of
 from shared.errors import ShoplaunchError
 from shared.schema import load_schema
 

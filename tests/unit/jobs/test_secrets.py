@@ -10,20 +10,20 @@ import pytest
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding
 
-from controller.jobs import secrets
+from controller.jobs.shop import shop_secrets
 from shared.errors import ShoplaunchError
 from shared.schema import load_schema
 
 
 def make(**row):
-    return secrets.make_all([{"name": "secret.one", **row}])["secret.one"]
+    return shop_secrets.make_all([{"name": "secret.one", **row}])["secret.one"]
 
 
 def test_every_format_a_manifest_may_name_can_be_made():
     formats = load_schema("manifest")["properties"]["secrets"]["items"]["properties"]["format"]["enum"]
     rows = [{"name": f"secret.{name}", "format": name} for name in formats]
     rows[formats.index("rsa_public")]["pair"] = "secret.rsa_private"
-    made = secrets.make_all(rows)
+    made = shop_secrets.make_all(rows)
     assert set(made) == {f"secret.{name}" for name in formats}
     assert all(made.values())
 
@@ -36,7 +36,7 @@ def test_a_defuse_key_is_header_random_bytes_and_their_checksum():
 
 
 def test_an_rsa_pair_belongs_together():
-    made = secrets.make_all(
+    made = shop_secrets.make_all(
         [
             {"name": "secret.public", "format": "rsa_public", "pair": "secret.private"},
             {"name": "secret.private", "format": "rsa_private"},
@@ -73,7 +73,7 @@ def test_a_uuid_is_a_random_one():
 
 
 def test_a_database_password_satisfies_servers_that_demand_a_mark_and_is_the_same_in_every_encoding():
-    seen = {secrets.database_password() for _ in range(200)}
+    seen = {shop_secrets.database_password() for _ in range(200)}
     assert len(seen) == 200
     for password in seen:
         assert len(password) == 24 and password.isascii() and password[0].isalnum() and password[-1].isalnum()
@@ -83,7 +83,7 @@ def test_a_database_password_satisfies_servers_that_demand_a_mark_and_is_the_sam
 
 def test_a_password_has_letters_of_both_sizes_and_digits_none_that_look_alike():
     for _ in range(50):
-        password = secrets.password()
+        password = shop_secrets.password()
         assert re.search("[a-z]", password) and re.search("[A-Z]", password) and re.search("[0-9]", password)
         assert not set(password) & set("0O1lI")
 
@@ -101,7 +101,7 @@ def test_no_two_are_alike():
 
 def test_fingerprints_tell_equal_from_different_but_not_what():
     salt, other = os.urandom(32), os.urandom(32)
-    assert secrets.fingerprint(salt, "s3cret") == secrets.fingerprint(salt, "s3cret")
-    assert secrets.fingerprint(salt, "s3cret") != secrets.fingerprint(salt, "s3cres")
-    assert secrets.fingerprint(salt, "s3cret") != secrets.fingerprint(other, "s3cret")
-    assert re.fullmatch("[0-9a-f]{64}", secrets.fingerprint(salt, "گذرواژه"))
+    assert shop_secrets.fingerprint(salt, "s3cret") == shop_secrets.fingerprint(salt, "s3cret")
+    assert shop_secrets.fingerprint(salt, "s3cret") != shop_secrets.fingerprint(salt, "s3cres")
+    assert shop_secrets.fingerprint(salt, "s3cret") != shop_secrets.fingerprint(other, "s3cret")
+    assert re.fullmatch("[0-9a-f]{64}", shop_secrets.fingerprint(salt, "گذرواژه"))

@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from controller.jobs import states
+from controller.jobs.lifecycle import states
 from shared.errors import ShoplaunchError
 from shared.schema import load_schema
 

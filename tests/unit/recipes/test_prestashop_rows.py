@@ -3,7 +3,7 @@
 import pytest
 
 from controller.bundles.template_plan import TemplatePlan
-from controller.jobs.values import address
+from controller.jobs.shop.values import address
 from controller.recipes.base import PackOptions
 from controller.recipes.prestashop import PrestaShop
 from controller.recipes.prestashop_settings import secrets_in, template_of

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import pytest
 import requests
 
-from controller.jobs.values import address
+from controller.jobs.shop.values import address
 from controller.panels.local.stack import free_port
 from controller.recipes import php_door
 from controller.recipes import wordpress_config as config

@@ -10,7 +10,7 @@ from urllib.parse import quote, quote_plus
 
 import pytest
 
-from controller.jobs import values
+from controller.jobs.shop import values
 from controller.recipes.base import Replacement
 from controller.recipes.surroundings import Replacements
 from shared.errors import ShoplaunchError

@@ -3,7 +3,7 @@
 from io import BytesIO
 from pathlib import Path
 
-from controller.jobs.downloads import Download
+from controller.jobs.agent_link.downloads import Download
 from controller.web.throttle import Bucket, Downloads, Pieces
 
 

@@ -94,7 +94,7 @@ def _refused_services(connection: sa.Connection) -> Iterator[dict[str, object]]:
     query = sa.select(services).where(services.c.error.is_not(None), services.c.terminated_at.is_(None))
     for row in connection.execute(query):
         wanted = json.loads(row.wanted or "{}")
-        # As controller.jobs.refused_orders names them
+        # As controller.jobs.intake.refused_orders names them
         key = hashlib.sha256(f"service {row.service_id}".encode()).hexdigest()
         yield {
             "order_key": key,

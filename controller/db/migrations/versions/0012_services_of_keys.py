@@ -18,7 +18,7 @@ depends_on = None
 
 _LONG = sa.Text().with_variant(mysql.LONGTEXT(), "mariadb").with_variant(mysql.LONGTEXT(), "mysql")
 _AT_ONCE = 500
-#: As controller.jobs.intake names it.
+#: As controller.jobs.intake.billing_events names it.
 _WHMCS = "whmcs"
 
 
@@ -141,7 +141,7 @@ def _give_refused_orders(whose: Whose) -> None:
     query = sa.select(refused).where(refused.c.source == _WHMCS, refused.c.service_id.is_not(None))
     for row in connection.execute(query).all():
         key = row.signed_by or whose.service(row.service_id)
-        # As controller.jobs.refused_orders names them
+        # As controller.jobs.intake.refused_orders names them
         named = hashlib.sha256(f"service {key} {row.service_id}".encode()).hexdigest()
         if key and row.order_key != named:
             op.execute(sa.update(refused).where(refused.c.id == row.id).values(signed_by=key, order_key=named))
@@ -169,7 +169,7 @@ def _of_parent(jobs: sa.TableClause, parent: str) -> str:
 
 
 def _order_key(key: str, order: dict[str, Any]) -> str:
-    """Return the order's key as controller.jobs.orders makes it."""
+    """Return the order's key as controller.jobs.intake.orders makes it."""
     named = {"by": key, "order": order}
     text = json.dumps(named, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(text.encode("utf-8")).hexdigest()

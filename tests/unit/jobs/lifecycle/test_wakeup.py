@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from controller.jobs import hints
-from controller.jobs.lifecycle import wakeup
+from controller.jobs.lifecycle import due_hint, wakeup
 from controller.jobs.lifecycle.wakeup import Wakeup
 
 PROJECT = Path(__file__).parents[4]
@@ -23,7 +22,7 @@ NOTIFY += "Wakeup(Path(sys.argv[1])).notify()"
 
 @pytest.fixture
 def folder(tmp_path):
-    hints.wait(0)
+    due_hint.wait(0)
     return tmp_path / "wakeups"
 
 
@@ -54,7 +53,7 @@ def left_by_a_killed_worker(folder, name="worker-00000000000000aa"):
 
 def test_another_process_wakes_who_listens(folder, listener):
     notified_by_another_process(folder)
-    assert hints.wait(SECONDS)
+    assert due_hint.wait(SECONDS)
 
 
 def test_every_listener_is_woken_by_each_notification(folder):
@@ -62,7 +61,7 @@ def test_every_listener_is_woken_by_each_notification(folder):
     try:
         for _ in range(3):
             notified_by_another_process(folder)
-            assert hints.wait(SECONDS)
+            assert due_hint.wait(SECONDS)
     finally:
         for one in receivers:
             one.close()
@@ -73,7 +72,7 @@ def test_the_own_process_is_woken_without_a_message(folder, listener, monkeypatc
     told = []
     monkeypatch.setattr(wakeup, "_tell", lambda _sender, _folder, name: told.append(name))
     Wakeup(folder).notify()
-    assert hints.wait(0)
+    assert due_hint.wait(0)
     assert told == []
 
 
@@ -99,7 +98,7 @@ def test_a_folder_that_others_can_enter_is_neither_listened_nor_sent_to(folder, 
         with pytest.raises(BlockingIOError):
             planted.recv(1)
     assert "find the job by their next look" in caplog.text
-    assert hints.wait(0)
+    assert due_hint.wait(0)
 
 
 def test_a_link_in_the_folders_place_is_not_followed(folder, tmp_path):
@@ -157,9 +156,9 @@ def test_a_folder_deeper_than_a_sockets_address_serves_all_the_same(tmp_path):
     deep.mkdir(parents=True)
     listener = Wakeup(deep / "wakeups").listen()
     try:
-        hints.wait(0)
+        due_hint.wait(0)
         notified_by_another_process(deep / "wakeups")
-        assert hints.wait(SECONDS)
+        assert due_hint.wait(SECONDS)
     finally:
         listener.close()
 

@@ -1,0 +1,226 @@
+"""What the agents report: whose report it is, whether it counts, and what it does to the job."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import sqlalchemy as sa
+
+from controller.db import jobs, steps
+from controller.db.jobs import Job
+from controller.db.together import Together
+from controller.jobs.agent_link import kept, rates
+from controller.jobs.agent_link.reports import checked, is_final
+from controller.jobs.engine import cancellation
+from controller.jobs.lifecycle import agent_trouble, changes, plan, silence, starting, states
+from controller.jobs.lifecycle.tokens import AgentToken
+from shared.errors import ShoplaunchError
+
+#: Until our own checks are done, the shop is not complete, whatever the agent says.
+MAX_AGENT_PERCENT = 97
+FINISHED_PERCENT = 98
+#: After these the worker has something to do.
+MOVING = ("finished", "failed", "cleaned")
+_OF_A_STAGE = ("stage_started", "stage_finished")
+#: An agent's clock may be wrong; what it says is not shown as later than this.
+CLOCK_SECONDS = 86400.0
+#: How long behind the validity of its job file an attempt's token is good for: a host that was away for days tells how
+#: the attempt ended.
+LATE_SECONDS = 7 * 86400.0
+#: Between two looks through the panel for what an agent says it has removed.
+CLEANED_SECONDS = 60.0
+
+
+def record(together: Together, holder: AgentToken, event: Mapping[str, Any], size: int, now: float) -> int:
+    """Take one event of `size` bytes; return the job's attempt.
+
+    An event that was taken before changes nothing, nor does one that comes behind the validity of its attempt and ends
+    nothing.
+
+    Raises ShoplaunchError `token_invalid` (401), `superseded` (409: a newer attempt exists), `cancelled` (410),
+    `event_invalid` (400), `events_too_fast` (429), `events_full` (413).
+    """
+    event = checked(event)
+    if (event["job"], event["attempt"]) != (holder.job, holder.attempt):
+        raise ShoplaunchError("token_invalid", "the token is of another job or attempt")
+    job = together.transact(lambda connection: _take(connection, holder, event, size, now))
+    return job.attempt
+
+
+def job_of(connection: sa.Connection, holder: AgentToken, *, lock: bool = False) -> Job:
+    """Return the job whose current attempt `holder` is. Raises ShoplaunchError `token_invalid`, `superseded`."""
+    try:
+        job = jobs.get(connection, holder.job, lock=lock)
+    except ShoplaunchError:
+        raise ShoplaunchError("token_invalid", "the token's job is not known here") from None
+    if holder.attempt > job.attempt:
+        raise ShoplaunchError("token_invalid", "the token is of an attempt that was never made")
+    if holder.attempt < job.attempt:
+        raise ShoplaunchError("superseded", f"attempt {job.attempt} has taken over")
+    return job
+
+
+def is_over(job: Job, now: float, late: float = 0.0) -> bool:
+    """Tell whether the validity of the job's current attempt ended `late` seconds ago.
+
+    The file of an attempt that is being prepared lies there before its validity is noted, and an agent that takes back
+    has a new one.
+    """
+    if job.state in (states.PREPARING, states.CANCELLED) or job.expires_at is None:
+        return False
+    return now >= job.expires_at + late
+
+
+def _take(connection: sa.Connection, holder: AgentToken, event: Mapping[str, Any], size: int, now: float) -> Job:
+    job = job_of(connection, holder, lock=True)
+    if job.state == states.CANCELLED and event["event"] != "cleaned":
+        raise ShoplaunchError("cancelled", "the job was cancelled")
+    if is_over(job, now, LATE_SECONDS):
+        raise ShoplaunchError("token_invalid", "the token is too old")
+    counted = _spend(job, event, size, now)
+    columns = _changes(connection, job, event, now)
+    if columns:
+        return jobs.update(connection, job, now, **counted, **columns)
+    return jobs.count(connection, job, **counted)
+
+
+def _spend(job: Job, event: Mapping[str, Any], size: int, now: float) -> dict[str, Any]:
+    """Return the column that counts the event. Raises ShoplaunchError `events_too_fast`."""
+    column = "heartbeats_until" if event["event"] == rates.HEARTBEAT else "reports_until"
+    until, wait = rates.rate_of(event["event"]).spend(getattr(job, column), rates.units(size), now)
+    if wait:
+        raise rates.too_fast(wait)
+    return {column: until}
+
+
+def _changes(connection: sa.Connection, job: Job, event: Mapping[str, Any], now: float) -> dict[str, Any]:
+    """Return the job's columns after `event`, {} when it means nothing (any more)."""
+    counts = is_final(event) and states.may(job.state, f"agent_{event['event']}")
+    if is_over(job, now) and not counts and event["event"] != "cleaned":
+        return {}
+    stored: dict[str, Any] = {}
+    if event["seq"]:
+        if not kept.is_known(connection, job, event):
+            stored = kept.keep(connection, job, event, now, counts=counts)
+        # An agent that was put there once more to take back counts from one again
+        elif job.state != states.CANCELLED:
+            return {}
+    columns = stored | _effect(connection, replace(job, **stored), event, now)
+    first = starting.first_event(replace(job, facts=columns.get("facts", job.facts)), event, now)
+    return columns if first is None or not states.may(job.state, "agent_works") else columns | {"facts": first}
+
+
+def _effect(connection: sa.Connection, job: Job, event: Mapping[str, Any], now: float) -> dict[str, Any]:
+    """Return the job's columns after `event`; reports that come late or out of turn leave the state alone."""
+    kind = event["event"]
+    # What lives needs no agent any more
+    if job.state == states.LIVE and kind != "cleaned":
+        return {}
+    columns: dict[str, Any] = {"heard_at": now, **_progress(job, event, now)}
+    if kind == "cleaned":
+        return columns | _cleaned(connection, job, now)
+    if kind == "finished":
+        return columns | finished(connection, job, now)
+    if kind == "failed" and event.get("error"):
+        return columns | _failed(connection, job, event, now)
+    return columns | _works(connection, job, event, now) if states.may(job.state, "agent_works") else columns
+
+
+def _works(connection: sa.Connection, job: Job, event: Mapping[str, Any], now: float) -> dict[str, Any]:
+    """The agent is at work. What it had met is shown until it gets further: every tick of cron starts it anew."""
+    _at_work(connection, job)
+    columns = {**changes.moved(job, "agent_works"), "step": "agent"}
+    known = agent_trouble.of(job)
+    finished_stage = event.get("stage") if event["event"] == "stage_finished" else None
+    if known is not None and agent_trouble.is_over(known, event.get("percent"), finished_stage):
+        columns |= changes.with_facts(job, trouble=None)
+        known = None
+    columns["error"] = None if known is None else known["error"]
+    columns["alarm"] = job.alarm if known is not None and job.state == states.RESTORING else ""
+    return columns | {"wake_at": now if columns["alarm"] == "wanted" else silence.deadline(job, now)}
+
+
+def _at_work(connection: sa.Connection, job: Job) -> None:
+    """The agent's step runs, as it does in every job that is being restored already."""
+    if job.state != states.RESTORING:
+        steps.update(connection, job.id, "agent", state=steps.RUNNING, error=None)
+
+
+def _progress(job: Job, event: Mapping[str, Any], now: float) -> dict[str, Any]:
+    columns: dict[str, Any] = {}
+    if not states.may(job.state, "agent_works"):
+        return columns
+    if event.get("percent") is not None:
+        # Heartbeats overtake what waits for its turn
+        columns["percent"] = max(job.percent, min(event["percent"], MAX_AGENT_PERCENT))
+    stage, kind = event.get("stage"), event["event"]
+    known = dict(job.progress)
+    at = min(event["at"], now + CLOCK_SECONDS)
+    if stage is None or at < _known_until(known.get(stage, {})):
+        return columns
+    columns["stage"] = stage
+    if kind == "stage_started":
+        known[stage] = {"state": "running", "started_at": at}
+    elif kind == "stage_finished":
+        known[stage] = {
+            "state": "done",
+            "started_at": known.get(stage, {}).get("started_at"),
+            "finished_at": at,
+            "seconds": event.get("seconds"),
+        }
+    elif kind == "failed" and not (event.get("error") or {}).get("retryable"):
+        known[stage] = {**known.get(stage, {}), "state": "failed", "finished_at": at}
+    return columns | {"progress": known} if kind in (*_OF_A_STAGE, "failed") else columns
+
+
+def _known_until(stage: Mapping[str, Any]) -> float:
+    """Return when the agent did what is known of the stage, by its own clock: what it did before is no news."""
+    return max(stage.get("started_at") or 0.0, stage.get("finished_at") or 0.0)
+
+
+def _failed(connection: sa.Connection, job: Job, event: Mapping[str, Any], now: float) -> dict[str, Any]:
+    error = dict(event["error"])
+    if error["retryable"]:
+        # Its cron line stays: the next tick goes on by itself
+        if not states.may(job.state, "agent_works"):
+            return {}
+        _at_work(connection, job)
+        kept, tell = agent_trouble.met(job, error, event.get("stage"), event.get("percent"), now)
+        alarm = "wanted" if tell else job.alarm
+        note = {**changes.moved(job, "agent_works"), "step": "agent", "error": error, "alarm": alarm}
+        note["wake_at"] = now if alarm == "wanted" else silence.deadline(job, now)
+        return note | changes.with_facts(job, trouble=kept)
+    if not states.may(job.state, "agent_failed"):
+        return {}
+    if error["code"] == "job_expired":
+        error["message"] += agent_trouble.before(job)
+    steps.update(connection, job.id, "agent", state=steps.FAILED, error=error, finished_at=now)
+    return changes.failed(job, "agent_failed", "agent", error, now)
+
+
+def finished(connection: sa.Connection, job: Job, now: float) -> dict[str, Any]:
+    """Return the columns of a job whose agent is done; {} where that means nothing any more."""
+    if not states.may(job.state, "agent_finished"):
+        return {}
+    steps.update(connection, job.id, "agent", state=steps.DONE, error=None, finished_at=now)
+    columns = {**changes.moved(job, "agent_finished"), "step": "check", "error": None, "alarm": ""}
+    columns |= {"percent": FINISHED_PERCENT, "wake_at": now}
+    return columns | changes.with_facts(job, finished_at=now, trouble=None)
+
+
+def _cleaned(connection: sa.Connection, job: Job, now: float) -> dict[str, Any]:
+    if job.state == states.CANCELLED:
+        heard, placed = (float(job.facts.get(name) or 0.0) for name in ("undo_heard_at", "undo_placed_at"))
+        was_just_heard = heard >= placed and 0.0 <= now - heard < CLEANED_SECONDS
+        if job.facts.get("undo") == cancellation.DONE or was_just_heard:
+            return {}
+        # Believed only after a look through the panel
+        return {"wake_at": now, **changes.with_facts(job, undo_heard_at=now)}
+    if job.state == states.FINISHING and not job.facts.get("cleaned"):
+        # Whatever looks whether it is gone need not wait for its next look
+        looks = next(step.name for step in plan.of(job.kind).values() if step.part == plan.FINISH)
+        steps.update(connection, job.id, looks, not_before=None)
+        return {"wake_at": now, **changes.with_facts(job, cleaned=True)}
+    return {}

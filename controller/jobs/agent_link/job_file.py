@@ -1,0 +1,161 @@
+"""The job file: what the agent is told, signed so that only it and only for this purpose believes it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from controller.config import Config
+from controller.db.bundles import Bundle
+from controller.db.jobs import Job
+from controller.jobs.agent_link.holding_page import holding_page
+from controller.panels.base import Account, DocumentRootRules
+from shared.errors import ShoplaunchError
+from shared.job import FORMAT, check_job
+from shared.signing import PURPOSE_JOB, serializer
+
+EVENTS_PATH = "/api/v1/agent/events"
+BUNDLE_PATH = "/api/v1/agent/bundle/"
+HEARTBEAT_SECONDS = 30
+LANGUAGES = ("en", "fa")
+
+
+def sign(key: bytes, data: bytes) -> bytes:
+    """Return the Ed25519 signature (64 bytes) of `data` by the private `key` (32 bytes)."""
+    return Ed25519PrivateKey.from_private_bytes(key).sign(data)
+
+
+def signed(purpose: str, payload: Mapping[str, Any], keys: Sequence[bytes]) -> bytes:
+    """Return `payload` signed for `purpose` by the newest of `keys`."""
+    text = serializer(purpose, list(keys), sign=sign).dumps(payload)
+    return text if isinstance(text, bytes) else str(text).encode("ascii")
+
+
+def payload(
+    config: Config,
+    job: Job,
+    account: Account,
+    rules: DocumentRootRules,
+    bundle: Bundle,
+    source: Mapping[str, str],
+    values: Mapping[str, str],
+    token: str,
+    now: float,
+) -> dict[str, Any]:
+    """Return the job file's payload for the job's current attempt, checked against its schema.
+
+    `source` is {"path": on the account's server} and/or {"url": …}, {} when the account holds the bundle itself.
+    """
+    pinned: dict[str, Any] = {
+        "name": bundle.name, "manifest_sha256": bundle.manifest_sha256, "size": bundle.size, **source,
+    }  # fmt: skip
+    more = {"bundle": pinned, "holding_page": holding_page(job.language, job.noun)}
+    if job.order.get("variant"):
+        more["variant"] = job.order["variant"]
+    return _checked(config, job, account, rules, values, token, now, more)
+
+
+def small_payload(
+    config: Config,
+    job: Job,
+    account: Account,
+    rules: DocumentRootRules,
+    values: Mapping[str, str],
+    token: str,
+    now: float,
+    *,
+    back: bool,
+) -> dict[str, Any]:
+    """Return the payload of a job without a bundle; `back`: it takes back what earlier attempts did."""
+    entry = (job.later or {})["entry"]
+    more = {name: list(entry.get(name, ())) for name in ("statements", "edits", "back")}
+    return _checked(config, job, account, rules, values, token, now, {**more, "direction": "back" if back else "forth"})
+
+
+def _checked(
+    config: Config,
+    job: Job,
+    account: Account,
+    rules: DocumentRootRules,
+    values: Mapping[str, str],
+    token: str,
+    now: float,
+    more: Mapping[str, Any],
+) -> dict[str, Any]:
+    document = {
+        "format": FORMAT,
+        "job": job.id,
+        "kind": job.kind,
+        "attempt": job.attempt,
+        "issued_at": int(now),
+        "expires_at": int(now) + config.job_hours * 3600,
+        "account": {"user": account.user, "home": account.home, "root": values["root"]},
+        "callback": {"url": config.public_url.rstrip("/") + EVENTS_PATH, "token": token, **_authority(config)},
+        "values": dict(values),
+        "lock_name": job.lock_name,
+        "heartbeat_seconds": HEARTBEAT_SECONDS,
+        "language": job.language if job.language in LANGUAGES else "en",
+        "document_root": _document_root(rules, job),
+        **more,
+    }
+    return dict(check_job(document))
+
+
+def with_socket(config: Config, document: dict[str, Any], *, same_machine: bool) -> dict[str, Any]:
+    """Return the payload `document` with the controller's socket, where its agent needs no network to reach us.
+
+    Plain http means this very machine, whose ports are anybody's while we restart. Behind https the socket counts once
+    it is there: `serve` may be on another machine.
+    """
+    by_port = urlsplit(config.public_url).scheme == "http"
+    if not (by_port or same_machine):
+        return document
+    path = config.agent_door
+    if not (by_port and same_machine) and not os.path.lexists(path):
+        return document
+    callback = {**document["callback"], "socket": str(path), **_user(config)}
+    return dict(check_job({**document, "callback": callback}))
+
+
+def _user(config: Config) -> dict[str, int]:
+    """Return whose process listens at the socket, {} when it is root's: whoever owns the keys is the controller."""
+    try:
+        uid = config.keys.stat().st_uid
+    except OSError as problem:
+        raise ShoplaunchError("config_invalid", f"{config.keys}: {problem.strerror}") from None
+    return {"uid": uid} if uid else {}
+
+
+def bundle_url(config: Config, name: str) -> str:
+    """Return the address at which an agent fetches the bundle `name` with its token."""
+    return config.public_url.rstrip("/") + BUNDLE_PATH + name
+
+
+def _document_root(rules: DocumentRootRules, job: Job) -> dict[str, Any]:
+    return {
+        "keep": list(rules.keep),
+        "default_pages": list(rules.default_pages),
+        "htaccess_blocks": [{"start": start, "end": end} for start, end in rules.htaccess_blocks],
+        "occupied": job.order.get("options", {}).get("occupied", "refuse"),
+        **({"folder": job.folder} if job.folder else {}),
+        **({"starters": list(rules.starters)} if rules.starters else {}),
+    }
+
+
+def job_file(document: Mapping[str, Any], keys: Sequence[bytes]) -> bytes:
+    """Return the signed job file."""
+    return signed(PURPOSE_JOB, document, keys)
+
+
+def _authority(config: Config) -> dict[str, str]:
+    if config.callback_ca is None:
+        return {}
+    try:
+        return {"ca": Path(config.callback_ca).read_text("ascii")}
+    except (OSError, UnicodeDecodeError) as problem:
+        raise ShoplaunchError("config_invalid", f"callback_ca: {problem}") from None

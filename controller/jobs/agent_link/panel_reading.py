@@ -1,0 +1,99 @@
+"""Looking through the panel: how far an agent says it is when it cannot be heard, and what is left of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from controller.db.jobs import Job
+from controller.jobs.lifecycle import sanitize
+from controller.panels.base import Account, Panel
+from shared.errors import ShoplaunchError
+from shared.job import FOLDER, STATE_FILE
+from shared.schema import validate
+
+#: What the launcher's state says where there is no Python to run the agent with.
+PYTHON_MISSING = "python_missing"
+#: Larger is no state: that of a shop with a thousand shards and tables has a tenth.
+STATE_BYTES = 1_000_000
+#: Those of one with a thousand shards and tables are a tenth.
+STATE_VALUES = 100_000
+#: What panels say where something else stands in the place of the agent's folder, or more lies there than they list: no
+#: agent of ours works from there.
+NO_FOLDER = ("path_refused", "panel_answer_too_large")
+_NO_STATE = b'{"format":1}'
+
+
+@dataclass(frozen=True)
+class Sight:
+    """What lies in the account; `state` is the agent's state.json, None when absent or unreadable.
+
+    Where the state already says all, the rest was not looked for and counts as there.
+    """
+
+    state: dict[str, Any] | None
+    cron_line: bool
+    folder: bool
+
+
+def marker(job_id: str) -> str:
+    """Return the comment that ends the job's cron line."""
+    return f"shoplaunch:{job_id}"
+
+
+def has_cron_line(panel: Panel, account: Account, job_id: str) -> bool:
+    """Tell whether the job's cron line is in the account's crontab."""
+    return any(line.rstrip().endswith(f"# {marker(job_id)}") for line in panel.cron_lines(account))
+
+
+def look(panel: Panel, account: Account, job: Job) -> Sight:
+    """Return what the agent of the job's current attempt says, and only where it says nothing what else is there.
+
+    Raises ShoplaunchError of the panel.
+    """
+    state = _state(panel, account)
+    if state is not None and (state.get("job"), state.get("attempt")) == (job.id, job.attempt):
+        return Sight(state, True, True)
+    return Sight(state, has_cron_line(panel, account, job.id), panel.list_folder(account, FOLDER) is not None)
+
+
+def forget_missing_python(panel: Panel, account: Account) -> None:
+    """What the launcher said of an account without Python counts no more: Python may have been installed since.
+
+    Raises ShoplaunchError of the panel.
+    """
+    state = _state(panel, account)
+    if state is not None and state.get("error") == PYTHON_MISSING:
+        panel.put_file(account, f"{FOLDER}/{STATE_FILE}", _NO_STATE, 0o600)
+
+
+def left(panel: Panel, account: Account, job_id: str) -> Sight:
+    """Return what is left of the job's agent, all of it looked for. Raises ShoplaunchError of the panel."""
+    try:
+        state, folder = _state(panel, account), panel.list_folder(account, FOLDER) is not None
+    except ShoplaunchError as error:
+        if error.code not in NO_FOLDER:
+            raise
+        # Whatever it is, it is to go
+        state, folder = None, True
+    return Sight(state, has_cron_line(panel, account, job_id), folder)
+
+
+def _state(panel: Panel, account: Account) -> dict[str, Any] | None:
+    try:
+        content = panel.read_file(account, f"{FOLDER}/{STATE_FILE}", limit=STATE_BYTES)
+    except ShoplaunchError as error:
+        if error.code != "file_too_large":
+            raise
+        content = None
+    return None if content is None else _state_in(content)
+
+
+def _state_in(content: bytes) -> dict[str, Any] | None:
+    try:
+        document = sanitize.harmless(sanitize.parsed(content, STATE_VALUES, "stale_state"), "stale_state")
+        validate("state", document, "stale_state")
+    except ShoplaunchError:
+        # The account can write there what it likes; what is no state tells us nothing
+        return None
+    return dict(document)

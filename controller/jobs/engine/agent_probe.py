@@ -1,0 +1,140 @@
+"""Looking through the panel for an agent that is not heard, and what follows for its job."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import sqlalchemy as sa
+
+from controller.db import steps
+from controller.db.jobs import Job
+from controller.jobs.agent_link import acknowledgements, delivery, panel_reading, panel_reports
+from controller.jobs.lifecycle import agent_trouble, changes, panel_lockout, silence, states
+from controller.jobs.lifecycle.step_context import Tools, Work
+from shared.errors import ShoplaunchError
+
+LOG = logging.getLogger(__name__)
+#: A panel that failed while we only looked is asked again after so long.
+LOOK_AGAIN_SECONDS = 60.0
+LONGEST_PAUSE_SECONDS = 900.0
+#: Of a panel that did not answer, forgotten when it does.
+_ANSWERS_AGAIN = {"look_failures": None, "look_at": None}
+WAITING = (states.DROPPED, states.RESTORING)
+
+
+def look(tools: Tools, job: Job, now: float) -> Job:
+    """Look once; return the job as it is afterwards. Raises job_unknown, database_busy."""
+    work = Work(job, {}, tools)
+
+    def change(columns_of: Any) -> Job:
+        def still(connection: sa.Connection, now_job: Job) -> Mapping[str, Any]:
+            if now_job.state not in WAITING or now_job.attempt != job.attempt:
+                return {}
+            if now_job.heard_at != job.heard_at:
+                # It was heard while we looked
+                return {"wake_at": silence.deadline(now_job)}
+            columns: Mapping[str, Any] = columns_of(connection, now_job)
+            return columns
+
+        return changes.change(tools.engine, job.id, now, still, tools.lease)
+
+    try:
+        sight, event, verdict = _sight(work, now)
+    except ShoplaunchError as error:
+        LOG.warning("job %s: the panel cannot be asked: %s", job.id, error.message)
+        document = changes.as_document(error)
+        # Without the panel's word only the end of the validity counts
+        if _is_final(document) or job.expires_at is None or now < job.expires_at:
+            return change(lambda connection, now_job: _unseen(connection, now_job, document, now))
+        sight, event = panel_reading.Sight(None, False, False), None
+        verdict = silence.verdict(job, sight, now)
+    if event is not None:
+        found = change(lambda connection, now_job: _finished(connection, now_job, event, sight.state or {}, now))
+        if found.state not in WAITING:
+            return found
+    found = change(lambda connection, now_job: _judged(connection, now_job, verdict, sight.state, now))
+    if verdict.kind == "failed" and found.state == states.FAILED and panel_reports.is_of(job, sight.state):
+        _answer(work, sight)
+    return found
+
+
+def _sight(work: Work, now: float) -> tuple[panel_reading.Sight, dict[str, Any] | None, silence.Verdict]:
+    """Return what lies in the account, the final event it tells of, and the verdict. Raises ShoplaunchError."""
+    panel, job = work.tools.panel, work.job
+    sight = panel_reading.look(panel, work.account, job)
+    event, verdict = panel_reports.final_event(job, sight.state), silence.verdict(job, sight, now)
+    if event is None and verdict.kind == "stalled":
+        # Nothing runs in an account that is suspended or gone, whatever still lies there
+        panel.ensure_account(job.account, job.domain, create=False, email=job.email)
+        verdict = replace(verdict, error=delivery.explained(panel, work.account, job, verdict.error))
+    return sight, event, verdict
+
+
+def _finished(
+    connection: sa.Connection, job: Job, event: Mapping[str, Any], state: Mapping[str, Any], now: float
+) -> dict[str, Any]:
+    columns = panel_reports.finish(connection, job, event, now)
+    return {**columns, "progress": panel_reports.progress(state, now)["progress"]} if columns else {}
+
+
+def _answer(work: Work, sight: panel_reading.Sight) -> None:
+    """An agent that gave up unheard needs no more ticks of cron; when it cannot be told now, they do no harm."""
+    try:
+        acknowledgements.accept(work, panel_reports.last_number(sight.state))
+    except ShoplaunchError as error:
+        LOG.warning("job %s: the agent is not answered: %s", work.job.id, error.message)
+
+
+def _is_final(error: Mapping[str, Any]) -> bool:
+    """Tell whether asking the panel again is of no use until somebody has seen to it."""
+    return not error["retryable"] and error["code"] != panel_lockout.CODE
+
+
+def _unseen(connection: sa.Connection, job: Job, error: Mapping[str, Any], now: float) -> Mapping[str, Any]:
+    """Nothing was seen: the job stalls where the panel will not have it otherwise; else it is asked again, and of a
+    server that locked us out the operator is told."""
+    if _is_final(error):
+        return _judged(connection, job, silence.Verdict("stalled", error), None, now)
+    if error["code"] == panel_lockout.CODE:
+        # Not asked at all: that costs nothing, and goes on as soon as the operator lets it
+        return {**panel_lockout.noted(connection, job, error, now), **_postponed(job, now, 0)}
+    return _postponed(job, now, int(job.facts.get("look_failures", 0)))
+
+
+def _postponed(job: Job, now: float, failures: int) -> dict[str, Any]:
+    """The panel did not answer: it is asked less and less often, so that a dead server holds no other's jobs up."""
+    pause = min(LOOK_AGAIN_SECONDS * 2 ** max(0, failures - 1), LONGEST_PAUSE_SECONDS)
+    facts = changes.with_facts(job, looked_at=now, look_failures=failures + 1, look_at=now + pause)
+    return {"wake_at": now + pause, **facts}
+
+
+def _judged(
+    connection: sa.Connection, job: Job, found: silence.Verdict, state: Mapping[str, Any] | None, now: float
+) -> Mapping[str, Any]:
+    if found.kind == "quiet":
+        return changes.with_facts(job, looked_at=now, **_ANSWERS_AGAIN)
+    if found.kind == "works":
+        return _works(connection, job, found, state or {}, now)
+    steps.update(connection, job.id, "agent", state=steps.FAILED, error=dict(found.error), finished_at=now)
+    return changes.failed(job, "agent_failed" if found.kind == "failed" else "stall", "agent", found.error, now)
+
+
+def _works(
+    connection: sa.Connection, job: Job, found: silence.Verdict, state: Mapping[str, Any], now: float
+) -> dict[str, Any]:
+    """The agent works unheard; the operator is told when that begins, and when what it has met lasts."""
+    tell, known = not silence.is_blocked(job), agent_trouble.of(job)
+    facts: dict[str, Any] = {"seen_at": now, "looked_at": now, "blocked_at": now, "state_updated_at": found.updated_at}
+    if found.error["code"] != silence.BLOCKED:
+        at = (state.get("stage"), state.get("percent"))
+        facts["trouble"], lasts = agent_trouble.met(job, found.error, *at, now, told=tell)
+        tell = tell or lasts
+    elif known is not None and agent_trouble.is_over(known, state.get("percent")):
+        facts["trouble"] = None
+    steps.update(connection, job.id, "agent", state=steps.RUNNING, error=None)
+    columns = {**changes.moved(job, "agent_works"), "step": "agent", "error": dict(found.error)}
+    columns |= {"alarm": "wanted"} if tell else {}
+    return columns | changes.with_facts(job, **facts, **_ANSWERS_AGAIN) | panel_reports.progress(state, now)

@@ -1,0 +1,92 @@
+"""Alarms: telling the operator of a job or an order that needs somebody; one counts as told once it is delivered."""
+
+from __future__ import annotations
+
+import json
+import logging
+from typing import Any
+
+import sqlalchemy as sa
+
+from controller.billing.base import Alarm, Billing
+from controller.db import health
+from controller.db.engine import reading
+from controller.db.jobs import Job
+from controller.jobs.lifecycle import changes, panel_lockout, sanitize
+from controller.jobs.lifecycle.domains import readable
+from controller.jobs.lifecycle.step_context import Tools
+from controller.jobs.shop import notifications
+from shared.errors import ShoplaunchError, advice, is_known
+
+LOG = logging.getLogger(__name__)
+#: Of a job whose alarm could not be delivered: {"code", "message"} of why.
+FACT = "alarm_problem"
+#: When the last alarm of a job was delivered; who tries again begins anew.
+TOLD_AT = "alarmed_at"
+#: Between two alarms of one job: an account's owner can make its job fail as often as he likes.
+APART_SECONDS = 3600.0
+#: Steps at which nothing in the account is read: what failed there is told in the panel's words. Whatever else fails
+#: may be told in words of the account's owner, who has no business in a mail or a ticket of ours.
+_TOLD_IN_WORDS = ("account", "database", "database_user", "privileges", "php")
+ELSEWHERE = "What exactly was met stands on the page named below, in the words of others."
+
+
+def due_at(job: Job, now: float) -> float:
+    """Return from when on the job's alarm may be delivered."""
+    told_at = job.facts.get(TOLD_AT)
+    # Of a locked server one job tells for all, once
+    if told_at is None or told_at > now or (job.error or {}).get("code") == panel_lockout.CODE:
+        return now
+    return float(told_at) + APART_SECONDS
+
+
+def of_job(tools: Tools, job: Job) -> Alarm:
+    """Return the alarm that says how the job is."""
+    error = dict(job.error or {})
+    code = str(error.get("code", ""))
+    code = code if is_known(code) else sanitize.UNKNOWN
+    return Alarm(
+        job=job.id,
+        domain=readable(job.domain, job.folder),
+        server=job.server,
+        state=job.state,
+        step=job.step,
+        code=code,
+        message=str(error.get("message", "")) if job.step in _TOLD_IN_WORDS else ELSEWHERE,
+        advice=advice(code),
+        admin_url=f"{tools.config.public_url.rstrip('/')}/admin/jobs/{job.id}",
+        about=notifications.about(tools, job),
+    )
+
+
+def deliver(billing: Billing, news: Alarm) -> dict[str, str] | None:
+    """Raise the alarm; return {"code", "message"} of what kept it from being delivered, None when it is."""
+    try:
+        billing.alarm(news)
+    except ShoplaunchError as problem:
+        LOG.warning("%s: the operator could not be told: %s", news.job, problem.message)
+        return {"code": problem.code, "message": problem.message}
+    except Exception as problem:
+        LOG.exception("%s: the operator could not be told", news.job)
+        document = changes.as_document(problem)
+        return {name: document[name] for name in ("code", "message")}
+    return None
+
+
+def undelivered(engine: sa.Engine, limit: int) -> list[dict[str, Any]]:
+    """Return [{"job", "domain", "server", "state", "since", "error", "problem"}] of jobs whose alarm is not delivered;
+    `problem` is {"code", "message"}, None when it was not tried yet."""
+    with reading(engine) as connection:
+        rows = health.jobs_wanting_alarm(connection, limit)
+    return [
+        {
+            "job": row.id,
+            "domain": readable(row.domain, row.folder),
+            "server": row.server,
+            "state": row.state,
+            "since": row.updated_at,
+            "error": json.loads(row.error) if row.error else None,
+            "problem": json.loads(row.facts).get(FACT),
+        }
+        for row in rows
+    ]

@@ -1,0 +1,210 @@
+"""Taking a cancelled job back: the agent does it, we make sure that it can, and see that it did."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from controller.db import steps
+from controller.db.engine import reading
+from controller.db.jobs import Job
+from controller.jobs.agent_link import acknowledgements, panel_reading, ring
+from controller.jobs.engine import follow_up
+from controller.jobs.lifecycle import changes, lease, silence, states
+from controller.jobs.lifecycle.step_context import Work
+from controller.jobs.steps import drop, rollback
+from shared.errors import ShoplaunchError
+from shared.job import FOLDER, JOB_FILE, RESTORE, cron_line
+
+LOG = logging.getLogger(__name__)
+WANTED, PLACED, DONE = "wanted", "placed", "done"
+#: Cron ticks an agent gets before it is put into the account once more.
+TICKS = 3
+GRACE_SECONDS = 60
+#: Between two times of putting it there, whatever the account says.
+SOONEST_SECONDS = 5
+#: How long an agent is waited for that never ran, and one that did: its shop may have to be taken back by hand.
+NEVER_RAN_SECONDS = 3600.0
+RAN_SECONDS = 24 * 3600.0
+_NEVER_RAN = "cron never started the agent, which was removed"
+_NO_TICKS = "cron starts the agent no more"
+_OVER = {"undo_placed_at": None, "undo_heard_at": None, "undo_began_at": None, "undo": DONE}
+#: What a panel says of an account that is no longer there under its name.
+_GONE = ("account_missing", "account_renamed")
+#: What is no account's doing and is mended by whoever runs the server; until then nothing in any account is known.
+_OF_THE_SERVER = (
+    "account_suspended", "database_busy", "database_full", "feature_missing", "panel_auth_failed",
+    "panel_unreachable", "panel_untrusted", "permission_denied", "privilege_missing",
+)  # fmt: skip
+
+
+def run(work: Work) -> dict[str, Any]:
+    """Take the next step of undoing; return {"facts", "kept" (what stays and why)}.
+
+    An account may refuse for good what we ask of it, as its owner closed its home or has no room: such a one is not
+    waited for longer than for an agent that cron does not start. Raises ShoplaunchError of the panel.
+    """
+    try:
+        return _next(work)
+    except lease.Lost:
+        raise
+    except Exception as error:
+        problem = changes.as_document(error)
+        if problem["code"] in _OF_THE_SERVER or not _is_overdue(work, _was_heard(work)):
+            raise
+        LOG.warning("job %s: what may be left there stays: %s", work.job.id, problem["message"], exc_info=error)
+        return _left(work, str(problem["message"]))
+
+
+def _next(work: Work) -> dict[str, Any]:
+    """Take the next step of undoing; return what `run` does.
+
+    Where the agent never was, or has gone (maybe with the whole account), only what we made ourselves is left to
+    remove; nothing of it goes with a shop that was complete before. Otherwise a valid job file and the cron line are
+    made sure of: the agent hears 410 at its first event, or reads it in the file that answers through the panel, puts
+    everything back and removes itself. One that cron does not start for too long is not waited for any more.
+    Raises ShoplaunchError of the panel.
+    """
+    facts, now = work.job.facts, work.tools.clock()
+    if "account" not in facts:
+        return _done(work)
+    try:
+        sight = panel_reading.left(work.tools.panel, work.account, work.job.id)
+        is_there = _is_anything_there(work, sight)
+    except ShoplaunchError as error:
+        if error.code in panel_reading.NO_FOLDER:
+            return _given_up(work, error.message)
+        if error.code not in _GONE:
+            raise
+        # Under its new name the agent hears at its next start that it is not wanted any more
+        return _done(work, error.message if error.code == "account_renamed" else "")
+    if not is_there:
+        return _done(work)
+    began, ran = float(facts.get("undo_began_at", now)), _ran(work, sight)
+    if _is_overdue(work, ran):
+        return _given_up(work, _NO_TICKS if ran else _NEVER_RAN)
+    placed = facts.get("undo_placed_at")
+    if now >= _due_at(work.job, facts):
+        if work.job.kind != RESTORE:
+            # The agent takes statements back in the database
+            follow_up.prepare_user(work)
+        try:
+            # One that was put there before and did not come may have been damaged
+            put = drop.place(work, needs_bundle=False, anew=placed is not None)
+            _answer(work)
+        except ShoplaunchError as error:
+            if error.code not in panel_reading.NO_FOLDER:
+                raise
+            return _given_up(work, error.message)
+        work.tools.panel.ensure_cron(work.account, cron_line(work.job.id))
+        ring.ring(work, put.unprepared)
+        placed = now
+    return {"facts": {"undo": PLACED, "undo_placed_at": placed, "undo_began_at": began}, "kept": ""}
+
+
+def _done(work: Work, also_kept: str = "") -> dict[str, Any]:
+    """Remove what we made ourselves; return what `run` does."""
+    found: dict[str, Any] = {"facts": {}, "kept": ""}
+    starter = _starters_ended(work)
+    if work.job.kind != RESTORE:
+        follow_up.forget_user(work)
+    elif not was_complete(work):
+        found = rollback.run(work)
+    kept = "; ".join(filter(None, [found["kept"], also_kept, starter]))
+    return {"facts": {**found["facts"], **_OVER}, "kept": kept}
+
+
+def _starters_ended(work: Work) -> str:
+    """No starter is left in an account that is there; return a note of one that stays."""
+    if "account" not in work.job.facts:
+        return ""
+    try:
+        return ring.end(work, again=True)
+    except ShoplaunchError as error:
+        if error.code not in _GONE:
+            raise
+        return ""
+
+
+def _given_up(work: Work, why: str) -> dict[str, Any]:
+    """Take agent and cron line away: nobody starts it. Domain and account are free again."""
+    panel, account = work.tools.panel, work.account
+    panel.remove_cron(account, panel_reading.marker(work.job.id))
+    panel.remove_agent(account)
+    kept = f"what it may have put into {account.document_root} and the database stays"
+    return _done(work, why if why == _NEVER_RAN else f"{why}; {kept}")
+
+
+def _left(work: Work, why: str) -> dict[str, Any]:
+    """Remove what can be removed all the same. Domain and account are free again."""
+    panel = work.tools.panel
+    kept = f"what this job may have left in the account {work.job.account} and its database stays: {why}"
+    for remove in (
+        lambda: panel.remove_cron(work.account, panel_reading.marker(work.job.id)),
+        lambda: panel.remove_agent(work.account),
+        lambda: _done(work),
+    ):
+        try:
+            remove()
+        except lease.Lost:
+            raise
+        except Exception as error:  # noqa: BLE001 - what is left is said, once
+            LOG.warning("job %s: taking back: %s", work.job.id, error)
+    return {"facts": dict(_OVER), "kept": kept}
+
+
+def _is_overdue(work: Work, ran: bool) -> bool:
+    """Tell whether the job has been taken back for as long as anything in its account is waited for."""
+    now = work.tools.clock()
+    return now - float(work.job.facts.get("undo_began_at", now)) >= (RAN_SECONDS if ran else NEVER_RAN_SECONDS)
+
+
+def _ran(work: Work, sight: panel_reading.Sight) -> bool:
+    """Tell whether the agent was ever at work in the account."""
+    ours = sight.state is not None and sight.state.get("job") == work.job.id
+    return ours or _was_heard(work)
+
+
+def _was_heard(work: Work) -> bool:
+    """Tell whether the agent was at work as far as the job knows."""
+    return work.job.facts.get("cancelled_from") not in (states.RECEIVED, states.PREPARING, states.DROPPED)
+
+
+def wake_at(job: Job, facts: Mapping[str, Any], now: float) -> float:
+    """Return when to go on with undoing `job`, whose agent was put into the account as `facts` tell."""
+    due = _due_at(job, facts)
+    # One that does not get through cannot tell us that it has left
+    return min(due, now + silence.LOOK_SECONDS) if silence.is_blocked(job) else due
+
+
+def _due_at(job: Job, facts: Mapping[str, Any]) -> float:
+    """Return when the agent is to be put into the account (once more)."""
+    if "undo_placed_at" not in facts:
+        return 0.0
+    placed = float(facts["undo_placed_at"])
+    if float(facts.get("undo_heard_at", 0.0)) >= placed:
+        # It left while or after we put it there, and may have taken half of that with it
+        return placed + SOONEST_SECONDS
+    return placed + TICKS * silence.cron_seconds(job) + GRACE_SECONDS
+
+
+def _answer(work: Work) -> None:
+    """The agent reads that the job is cancelled; one whose final report was taken already only has to leave."""
+    taken = work.job.facts.get("ack_seq")
+    if taken is not None and was_complete(work):
+        acknowledgements.accept(work, int(taken))
+    else:
+        acknowledgements.cancel(work)
+
+
+def was_complete(work: Work) -> bool:
+    """Tell whether the agent had finished the shop before the job was cancelled."""
+    with reading(work.tools.engine) as connection:
+        return steps.of_job(connection, work.job.id)["agent"].state == steps.DONE
+
+
+def _is_anything_there(work: Work, sight: panel_reading.Sight) -> bool:
+    panel, account = work.tools.panel, work.account
+    ours = sight.state is not None and sight.state.get("job") == work.job.id
+    return sight.cron_line or ours or JOB_FILE in (panel.list_folder(account, FOLDER) or ())

@@ -1,0 +1,228 @@
+"""Later jobs on a shop that lives: begun once, carried by what the shop's bundle said when it was restored."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
+
+from controller.db import jobs, steps
+from controller.db.access import Note
+from controller.db.engine import reading, transact
+from controller.db.jobs import Job
+from controller.jobs.intake import orders
+from controller.jobs.lifecycle import changes, plan, states
+from controller.jobs.lifecycle.bundle_store import Bundles
+from controller.jobs.lifecycle.step_context import Tools, Work
+from controller.jobs.shop import follow_up_parts, password_formats
+from controller.jobs.shop.shop_secrets import database_password
+from controller.keys import Keys
+from controller.recipes.base import BCRYPT
+from shared.errors import ShoplaunchError
+from shared.job import RESTORE, SMALL_KINDS
+
+LOG = logging.getLogger(__name__)
+HTTPS_ON, SET_ADMIN_PASSWORD, REMOVE = SMALL_KINDS
+FORTH, BACK = "forth", "back"
+SHORTEST_PASSWORD = 8
+#: Kinds that may fail in a way that only the outside sees: they must know the way back.
+NEED_BACK = (HTTPS_ON,)
+#: What the parent's row tells of a small job's success: kind -> facts.
+TOLD: Mapping[str, Mapping[str, Any]] = {
+    HTTPS_ON: {"tls": "on", "tls_next": None, "tls_reason": None},
+    REMOVE: {"removed": True},
+}
+
+
+def start(
+    engine: sa.Engine,
+    keys: Keys,
+    bundles: Bundles,
+    parent: Job,
+    kind: str,
+    given: Mapping[str, str],
+    now: float,
+    note: Note | None = None,
+) -> Job:
+    """Return the open job of `kind` on the shop of `parent`: the one under way, or a new one, written with `note`.
+
+    `given` are values the kind needs; `admin.password` is kept as its hash alone.
+    Raises ShoplaunchError `kind_unsupported`, `illegal_transition`, `order_invalid`, `domain_busy`, `bundle_*`.
+    """
+    check(parent, kind)
+    kept = parent.later or _of_bundle(bundles, parent)
+    entry = _entry(parent, kept, kind)
+    private = {
+        **_private(kind, given, kept.get("password_format", BCRYPT)),
+        "db.password": database_password(),
+    }
+    row = {**_row(parent, kind, kept, entry, now), **changes.sealed(keys, private)}
+    try:
+        return transact(engine, lambda connection: _insert(connection, parent.id, row, note))
+    except IntegrityError:
+        with reading(engine) as connection:
+            known = jobs.open_child(connection, parent.id, kind)
+        if known is None:
+            raise ShoplaunchError("domain_busy", f"another job is at work in account {parent.account}") from None
+        return known
+
+
+def _row(parent: Job, kind: str, kept: Mapping[str, Any], entry: Mapping[str, Any], now: float) -> dict[str, Any]:
+    """Return the new job's row without its private values; `kept` is what the shop's bundle says of later jobs, and
+    `entry` what it says of this kind."""
+    return {
+        "id": orders.new_id(),
+        "kind": kind,
+        "parent": parent.id,
+        "later": {
+            "nonce": kept["nonce"],
+            "checks": kept["checks"],
+            "entry": entry,
+            "admin_folder": kept["admin_folder"],
+            "scheme": "https" if parent.facts.get("tls") == "on" else "http",
+        },
+        "source": parent.source,
+        "signed_by": parent.signed_by,
+        **{
+            name: getattr(parent, name)
+            for name in ("server", "bundle", "domain", "folder", "email", "account", "language")
+        },
+        "order": {key: value for key, value in parent.order.items() if key != "create_account"},
+        **orders.keys(parent.server, parent.domain, parent.account),
+        "state": states.RECEIVED,
+        "step": next(iter(plan.of(kind))),
+        "facts": {name: parent.facts[name] for name in ("noun", "shop_url", "admin_url") if name in parent.facts},
+        "progress": {},
+        "lock_name": "shoplaunch_" + secrets.token_hex(8),
+        "created_at": now,
+        "updated_at": now,
+        "wake_at": now,
+    }
+
+
+def _of_bundle(bundles: Bundles, parent: Job) -> dict[str, Any]:
+    """Return what the bundle says now: of a shop restored before that was kept."""
+    admin_folder = urlsplit(str(parent.facts.get("admin_url", ""))).path.strip("/").rpartition("/")[2]
+    return follow_up_parts.of_manifest(bundles.manifest(bundles.get(parent.bundle)), admin_folder)
+
+
+def check(parent: Job, kind: str) -> None:
+    """Raise ShoplaunchError `kind_unsupported` or `illegal_transition` for a shop that takes no job of `kind`."""
+    if kind not in SMALL_KINDS or parent.kind != RESTORE:
+        raise ShoplaunchError("kind_unsupported", f"a job of kind {parent.kind} has no later job {kind[:30]!r}")
+    if parent.state != states.LIVE or parent.ended_at is not None:
+        state = "ended" if parent.state == states.LIVE else parent.state
+        raise ShoplaunchError("illegal_transition", f"the shop is {state}; later jobs are for shops that live")
+
+
+def _entry(parent: Job, kept: Mapping[str, Any], kind: str) -> Mapping[str, Any]:
+    entry: Mapping[str, Any] = kept["jobs"].get(kind, {})
+    if not entry.get("statements") and not entry.get("edits"):
+        raise ShoplaunchError("kind_unsupported", f"the bundle {parent.bundle} does not tell how to {kind}")
+    if kind in NEED_BACK and entry["statements"] and not entry.get("back"):
+        raise ShoplaunchError("kind_unsupported", f"the bundle {parent.bundle} does not tell how to take {kind} back")
+    return entry
+
+
+def _private(kind: str, given: Mapping[str, str], password_format: str) -> dict[str, str]:
+    found = dict(given)
+    plain = found.pop("admin.password", None)
+    if plain is not None:
+        if len(plain) < SHORTEST_PASSWORD:
+            raise ShoplaunchError("order_invalid", f"a password has at least {SHORTEST_PASSWORD} characters")
+        found["admin.password_hash"] = password_formats.hashed(plain, password_format, {})
+    if kind == SET_ADMIN_PASSWORD and "admin.password_hash" not in found:
+        raise ShoplaunchError("order_invalid", "a new password is needed")
+    return found
+
+
+def _insert(connection: sa.Connection, parent: str, row: Mapping[str, Any], note: Note | None) -> Job:
+    known = jobs.open_child(connection, parent, row["kind"])
+    if known is not None:
+        return known
+    jobs.insert(connection, row)
+    steps.insert(connection, row["id"], plan.of(row["kind"]))
+    if note is not None:
+        note.about(row["id"]).write(connection, row["created_at"], parent)
+    return jobs.get(connection, row["id"])
+
+
+def over(connection: sa.Connection, job: Job, now: float) -> dict[str, Any]:
+    """Return the columns of a small job whose last step is done: it is live, or failed when it was taken back."""
+    free: dict[str, Any] = {"domain_key": None, "account_key": None, "stage": None}
+    if is_back(job):
+        columns = {**changes.failed(job, "fail", "confirm", job.facts["failure"], now), **free}
+        return columns | changes.with_facts(job, direction=None, failure=None, taken_back=True)
+    told = TOLD.get(job.kind)
+    if told is not None and job.parent is not None:
+        parent = jobs.get(connection, job.parent, lock=True)
+        jobs.update(connection, parent, now, **changes.with_facts(parent, **told, **_new_urls(job)))
+    return {**changes.moved(job, "prove"), **free, "secrets_encrypted": None, "step": None, "percent": 100}
+
+
+def _new_urls(job: Job) -> dict[str, Any]:
+    if job.kind != HTTPS_ON:
+        return {}
+    return {name: job.facts[f"https_{name}"] for name in ("shop_url", "admin_url") if f"https_{name}" in job.facts}
+
+
+def is_back(job: Job) -> bool:
+    """Tell whether the job is taking back what it did."""
+    return job.facts.get("direction") == BACK
+
+
+def may_take_back(job: Job, step: str) -> bool:
+    """Tell whether a failure of `step` means that the shop is put back as it was."""
+    return job.kind in NEED_BACK and step == "confirm" and not is_back(job)
+
+
+def taken_back(connection: sa.Connection, job: Job, error: Mapping[str, Any], now: float) -> dict[str, Any]:
+    """Return the columns of a job whose change did not stand the look from outside: a new attempt takes it back."""
+    moved = changes.moved(job, "take_back")
+    again = changes.asked_again(connection, job, plan.following(["database_user"], plan.of(job.kind)), now)
+    facts = {**again["facts"], "direction": BACK, "failure": dict(error)}
+    return {**moved, **again, "facts": facts, "error": dict(error)}
+
+
+def prepare_user(work: Work) -> None:
+    """The small job's database user is there, with its password and its privileges. Raises panel_*."""
+    database, user = work.database_names
+    work.tools.panel.ensure_database_user(work.account, user, work.private["db.password"])
+    work.tools.panel.ensure_privileges(work.account, database, user)
+
+
+def has_idle_user(job: Job) -> bool:
+    """Tell whether a small job that nobody works on still has its database user."""
+    return job.kind != RESTORE and job.state in (states.FAILED, states.STALLED) and bool(job.facts.get("user_made"))
+
+
+def forget_idle_user(tools: Tools, job: Job) -> None:
+    """A small job that stopped keeps no way into the database; a retry makes it anew. A panel that is away is asked
+    again later. Raises database_busy."""
+    try:
+        forget_user(Work(job, {}, tools))
+    except ShoplaunchError as error:
+        LOG.warning("job %s: its database user stays for now: %s", job.id, error.message)
+        return
+
+    def work(_connection: sa.Connection, now_job: Job) -> Mapping[str, Any]:
+        return changes.with_facts(now_job, user_made=None) if has_idle_user(now_job) else {}
+
+    changes.change(tools.engine, job.id, tools.clock(), work, tools.lease)
+
+
+def forget_user(work: Work) -> None:
+    """No database user of the small job is left. Raises panel_*."""
+    if "account" not in work.job.facts:
+        return
+    try:
+        work.tools.panel.remove_database_user(work.account, work.database_names[1])
+    except ShoplaunchError as error:
+        # Gone with the account
+        if error.code != "account_missing":
+            raise

@@ -1,0 +1,197 @@
+"""What an operator's retry, cancel and its undoing do to a job."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
+
+from controller.db import steps
+from controller.db.access import Note
+from controller.db.jobs import Job
+from controller.db.steps import FAILED
+from controller.jobs.engine import cancellation
+from controller.jobs.intake import orders
+from controller.jobs.lifecycle import agent_trouble, changes, plan, states
+from controller.jobs.lifecycle.changes import change, moved
+from controller.jobs.lifecycle.plan import AFTER, AGENT, FINISH, PLAN, PREPARE, following
+from controller.jobs.shop import credentials
+from controller.jobs.shop.shop_secrets import database_password
+from controller.jobs.steps.drop import DISTRUSTED
+from controller.keys import Keys
+from shared.errors import ShoplaunchError
+from shared.job import RESTORE
+
+#: Where to begin again after the agent failed with a code that a step of ours may mend; else it is dropped anew.
+MENDED_BY = {
+    "account_missing": "account",
+    "db_access_denied": "database_user",
+    "db_auth_plugin": "database_user",
+    "db_missing": "database",
+    "db_privileges": "privileges",
+    "docroot_missing": "account",
+}
+
+
+#: After these no copy of the bundle on the account's server is trusted any more.
+DAMAGED_BUNDLE = ("bundle_digest", "bundle_damaged")
+
+
+def retry(engine: sa.Engine, keys: Keys, job_id: str, step: str | None, now: float, note: Note | None = None) -> Job:
+    """Run the failed step (or `step`) again, and what follows from it; return the job.
+
+    Where the agent has to work again it gets a new attempt. After a refused database login the user gets a new
+    password. A step that waits for its next try by itself is tried at once, in the same attempt.
+    Raises ShoplaunchError `illegal_transition`, `step_unknown`, `job_unknown`.
+    """
+
+    def work(connection: sa.Connection, job: Job) -> Mapping[str, Any]:
+        if job.state == states.RESTORING and agent_trouble.of(job) is None:
+            raise ShoplaunchError("illegal_transition", "the agent is at work and has met nothing")
+        known = plan.of(job.kind)
+        if step is not None and step not in known:
+            raise ShoplaunchError("step_unknown", f"there is no step {step[:40]!r}; there are: {', '.join(known)}")
+        rows = steps.of_job(connection, job.id)
+        waiting = _waiting(job, rows, step)
+        if waiting:
+            return _at_once(connection, job, waiting, now)
+        wanted = step or job.step or plan.first_open(known, rows) or ""
+        if job.kind != RESTORE:
+            return _small_again(connection, job, wanted, now)
+        if job.state == states.LIVE:
+            wanted = step or next((name for name, row in rows.items() if row.state == FAILED), "")
+        first = _first(job, wanted, asked=step is not None)
+        part = PLAN[first].part
+        _check_order(PLAN, rows, first)
+        columns = moved(job, "retry" if part in (PREPARE, AGENT) else "recheck")
+        if job.state == states.LIVE and part != AFTER:
+            raise ShoplaunchError("illegal_transition", f"the shop lives; step {first} cannot run again")
+        # One that failed beside it would keep the job from going on
+        beside = [name for name, row in rows.items() if row.state == FAILED and PLAN[name].part == part == PREPARE]
+        again = following([first, *beside])
+        if job.state == states.LIVE and "notify" in again and not credentials.may_be_offered(job):
+            raise ShoplaunchError("illegal_transition", "the client was told already; the password is forgotten")
+        columns |= changes.asked_again(connection, job, again, now)
+        code = (job.error or {}).get("code")
+        if code in DAMAGED_BUNDLE:
+            columns["facts"] = {**columns.get("facts", job.facts), DISTRUSTED: True}
+        if code == "db_access_denied" and first == "database_user":
+            columns |= _new_database_password(keys, job)
+        return columns
+
+    return _unless_busy(lambda: change(engine, job_id, now, work, note=note))
+
+
+def _waiting(job: Job, rows: Mapping[str, steps.StepRow], step: str | None) -> list[str]:
+    """Return the steps of a moving job (only `step`, when one is named) that wait for their time and nothing else."""
+    if job.state == states.RESTORING:
+        # There the agent is meant
+        return []
+    found = plan.ready(plan.of(job.kind), rows, plan.PARTS.get(job.state, ()), math.inf)
+    # A live job's mail may fail for good: then the failed step is what an operator means
+    if step is None and any(row.state == FAILED for row in rows.values()):
+        return []
+    names = [one.name for one in found if rows[one.name].state == steps.WAITING]
+    return names if step is None else [name for name in names if name == step]
+
+
+def _at_once(connection: sa.Connection, job: Job, names: list[str], now: float) -> dict[str, Any]:
+    """Let waiting steps be tried now, with all their repetitions before them; what they met stays until one is done."""
+    for name in names:
+        steps.update(connection, job.id, name, not_before=None, failures=0)
+    return {"step": names[0] if job.state != states.LIVE else job.step, "wake_at": now}
+
+
+def _small_again(connection: sa.Connection, job: Job, wanted: str, now: float) -> dict[str, Any]:
+    """Return the columns of a small job that is tried again: its database user is made anew for it."""
+    known = plan.of(job.kind)
+    if wanted not in known:
+        raise ShoplaunchError("illegal_transition", "no step of this job has failed")
+    looks = known[wanted].part == FINISH and not job.facts.get("taken_back")
+    first = wanted if looks or wanted == "account" else "database_user"
+    _check_order(known, steps.of_job(connection, job.id), first)
+    columns = moved(job, "recheck" if looks else "retry")
+    columns |= changes.asked_again(connection, job, following([first], known), now)
+    facts = {key: value for key, value in columns.get("facts", job.facts).items() if key != "taken_back"}
+    return columns | orders.keys(job.server, job.domain, job.account) | {"facts": facts}
+
+
+def _first(job: Job, wanted: str, *, asked: bool) -> str:
+    """Return the step to begin with; `asked`: the operator named it."""
+    if wanted not in PLAN:
+        raise ShoplaunchError("illegal_transition", "no step of this job has failed")
+    code = (job.error or {}).get("code", "")
+    if code == "account_missing" and PLAN[wanted].part == PREPARE and not asked:
+        # In an account that was made anew there is nothing of what earlier steps did
+        return MENDED_BY[code]
+    if PLAN[wanted].part != AGENT:
+        return wanted
+    return MENDED_BY.get(code, "drop")
+
+
+def _check_order(known: Mapping[str, plan.Step], rows: Mapping[str, steps.StepRow], first: str) -> None:
+    missing = [name for name in known[first].needs if rows[name].state not in steps.OVER]
+    if missing:
+        raise ShoplaunchError("illegal_transition", f"step {first} needs step {missing[0]} first")
+
+
+def _new_database_password(keys: Keys, job: Job) -> dict[str, Any]:
+    private = changes.private_values(keys, job)
+    if not private:
+        return {}
+    return changes.sealed(keys, {**private, "db.password": database_password()})
+
+
+def cancel(engine: sa.Engine, job_id: str, now: float, note: Note | None = None) -> Job:
+    """The job is cancelled; its account is put back. Raises ShoplaunchError `illegal_transition`, `job_unknown`."""
+
+    return change(engine, job_id, now, lambda _connection, job: cancelling(job, now), note=note)
+
+
+def cancelling(job: Job, now: float) -> dict[str, Any]:
+    """Return the columns of a job that is cancelled. Raises ShoplaunchError `illegal_transition`."""
+    columns = {**moved(job, "cancel"), "error": None, "alarm": "", "wake_at": now}
+    facts: dict[str, Any] = {
+        "undo": cancellation.WANTED,
+        "undo_placed_at": None,
+        "undo_heard_at": None,
+        "cancelled_from": job.state,
+    }
+    facts["undo_began_at"] = now
+    return columns | changes.with_facts(job, **facts)
+
+
+def undo_cancel(engine: sa.Engine, job_id: str, now: float, note: Note | None = None) -> Job:
+    """The job is prepared again, with a new attempt.
+
+    Raises ShoplaunchError `illegal_transition`, `domain_busy` when another job has taken the domain meanwhile.
+    """
+
+    def work(connection: sa.Connection, job: Job) -> Mapping[str, Any]:
+        if job.kind != RESTORE:
+            raise ShoplaunchError("illegal_transition", "what the job was given is forgotten; begin a new one")
+        columns = moved(job, "undo_cancel")
+        asked = changes.asked_again(connection, job, PLAN, now)
+        facts = {**asked["facts"], "undo": None, "undo_placed_at": None, "cancelled_from": None}
+        held = {
+            **orders.keys(job.server, job.domain, job.account),
+            "order_key": orders.order_key(job.order, job.signed_by),
+        }
+        return columns | asked | held | {"facts": {key: value for key, value in facts.items() if value is not None}}
+
+    return _unless_busy(lambda: change(engine, job_id, now, work, note=note))
+
+
+def _unless_busy(work: Callable[[], Job]) -> Job:
+    try:
+        return work()
+    except IntegrityError:
+        raise ShoplaunchError("domain_busy", "another job has taken domain or account meanwhile") from None
+
+
+def released() -> dict[str, Any]:
+    """Return the columns of a job that was taken back: domain, account and order are free, its secrets forgotten."""
+    return dict.fromkeys(("domain_key", "account_key", "order_key", "secrets_encrypted"))

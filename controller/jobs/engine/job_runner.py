@@ -1,0 +1,322 @@
+"""Moving one job on as far as it goes: by anyone, any number of times; the lease keeps two from doing it at once."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import sqlalchemy as sa
+
+from controller.db import jobs, proofs, servers, steps
+from controller.db.clock import Clock
+from controller.db.engine import reading, transact
+from controller.db.jobs import Job
+from controller.db.steps import StepRow
+from controller.jobs.engine import (
+    agent_probe,
+    alarms,
+    cancellation,
+    follow_up,
+    interventions,
+    step_runner,
+    tls_follow_up,
+)
+from controller.jobs.lifecycle import changes, due_hint, lease, panel_lockout, plan, silence, states
+from controller.jobs.lifecycle.step_context import Tools, Work
+from controller.jobs.shop import credentials, notification_log, notifications, shop_secrets, values
+from shared.errors import ShoplaunchError
+from shared.job import RESTORE
+
+LOG = logging.getLogger(__name__)
+#: A panel or mail server that failed is asked again after so long.
+AGAIN_SECONDS = 60.0
+#: What is done beside steps may be at longest: a mail is on its way, a panel answers, or removes an account.
+ASIDE_SECONDS, UNDO_SECONDS = 360.0, lease.LONGEST_SECONDS
+
+
+class Mover:
+    """Moves jobs on. `tools_for(job)` gives the tools of the job's server; `owner` names this worker in leases."""
+
+    def __init__(self, engine: sa.Engine, tools_for: Callable[[Job], Tools], owner: str, clock: Clock) -> None:
+        self._engine = engine
+        self._tools_for = tools_for
+        self._owner = owner
+        self._clock = clock
+        #: One panel for all a job does in one go: it may remember what it saw.
+        self._kept: dict[str, Tools] = {}
+        #: The leases of jobs that are worked on now.
+        self._held: dict[str, lease.Lease] = {}
+
+    def _tools(self, job: Job) -> Tools:
+        if job.id not in self._kept:
+            self._kept[job.id] = replace(self._tools_for(job), lease=self._held.get(job.id))
+        return self._kept[job.id]
+
+    def advance(self, job_id: str, is_stopping: Callable[[], bool] = lambda: False) -> bool:
+        """Move the job on; False when somebody else is at it. From when on `is_stopping` says so nothing more is begun.
+
+        Raises job_unknown, database_busy.
+        """
+        with lease.held(self._engine, job_id, self._owner, self._clock) as held:
+            if held is None:
+                return False
+            self._held[job_id] = held
+            try:
+                self._move_held(held, is_stopping)
+            finally:
+                self._kept.pop(job_id, None)
+                self._held.pop(job_id, None)
+        return True
+
+    def outlive(self, seconds: float = 0.0) -> None:
+        """This process is about to end: jobs that are worked on now stay held as long as a panel may still be at them.
+
+        Wait at most `seconds` until that is so.
+        """
+        end = time.monotonic() + seconds
+        under_way = list(self._held.values())
+        for one in under_way:
+            one.outlive()
+        for one in under_way:
+            one.is_long(max(0.0, end - time.monotonic()))
+
+    def _move_held(self, held: lease.Lease, is_stopping: Callable[[], bool]) -> None:
+        job = self._read(held.job)[0]
+        try:
+            job = self._move(held, is_stopping)
+            self._tools(job).bundles.leave(job, self._clock())
+        except lease.Lost as lost:
+            LOG.warning("%s: what was done for it meanwhile is not noted", lost)
+        finally:
+            held.end()
+            self._give_back(job, held.owner)
+
+    def _give_back(self, job: Job, owner: str) -> None:
+        now = self._clock()
+        wake_at = job.wake_at
+        if transact(self._engine, lambda connection: jobs.release_lease(connection, job, owner, now, wake_at)):
+            due_hint.give()
+
+    def _read(self, job_id: str) -> tuple[Job, dict[str, StepRow]]:
+        with reading(self._engine) as connection:
+            return jobs.get(connection, job_id), steps.of_job(connection, job_id)
+
+    def _change(self, job_id: str, work: Callable[[sa.Connection, Job], Mapping[str, Any]]) -> Job:
+        return changes.change(self._engine, job_id, self._clock(), work, self._held[job_id])
+
+    def _move(self, held: lease.Lease, is_stopping: Callable[[], bool]) -> Job:
+        """Do what there is to do now; return the job as it was read last, `wake_at` saying when it is due next.
+
+        Raises lease.Lost.
+        """
+        told = idle = False
+        posted: set[str] = set()
+        while True:
+            job, rows = self._read(held.job)
+            held.check(job)
+            held.longest = UNDO_SECONDS if job.state == states.CANCELLED else ASIDE_SECONDS
+            if is_stopping():
+                # Whoever works next goes on from here
+                return job
+            if job.alarm == "wanted" and not told and alarms.due_at(job, self._clock()) <= self._clock():
+                told = True
+                self._alarm(job)
+            elif job.state == states.RECEIVED:
+                self._prepare(job)
+            elif job.state in (states.DROPPED, states.RESTORING) and silence.is_due(job, self._clock()):
+                agent_probe.look(self._tools(job), job, self._clock())
+            elif follow_up.has_idle_user(job) and not idle:
+                idle = True
+                follow_up.forget_idle_user(self._tools(job), job)
+            elif job.state == states.CANCELLED:
+                return self._undo(job)
+            else:
+                found = plan.ready(plan.of(job.kind), rows, plan.PARTS.get(job.state, ()), self._clock())
+                if found:
+                    self._run(job, found)
+                elif not self._post(job, posted):
+                    return self._rest(job, rows)
+
+    def _post(self, job: Job, posted: set[str]) -> bool:
+        """Keep the client posted, when nothing is left to do for the shop; tell whether there was something to tell."""
+        now, tools = self._clock(), self._tools(job)
+        if (due := credentials.expires_at(job)) is not None and now >= due:
+            credentials.erase(self._engine, job.id, now, tools.lease)
+            return True
+        for what, at in notifications.times(job, tools).items():
+            if at <= now and what not in posted:
+                posted.add(what)
+                notifications.tell(job, tools, what)
+                return True
+        if (look_at := tls_follow_up.next_look(job)) is not None and look_at <= now:
+            tls_follow_up.look(tools, job)
+            return True
+        return False
+
+    def _rest(self, job: Job, rows: Mapping[str, StepRow]) -> Job:
+        """Nothing to do now: note when there is."""
+        waits = [
+            row.not_before
+            for step in plan.of(job.kind).values()
+            if step.part in plan.PARTS.get(job.state, ()) and (row := rows[step.name]).state == steps.WAITING
+            and row.not_before is not None
+        ]  # fmt: skip
+        now = self._clock()
+        if job.alarm == "wanted":
+            waits.append(max(now + AGAIN_SECONDS, alarms.due_at(job, now)))
+        if follow_up.has_idle_user(job):
+            waits.append(now + AGAIN_SECONDS)
+        waits += notifications.times(job, self._tools(job)).values()
+        waits += [due for due in (credentials.expires_at(job), tls_follow_up.next_look(job)) if due is not None]
+        wake_at = min(waits, default=None)
+        if job.state in (states.DROPPED, states.RESTORING):
+            wake_at = min([*waits, silence.deadline(job)])
+        if wake_at == job.wake_at:
+            return job
+        seen = job.version
+
+        def work(_connection: sa.Connection, now_job: Job) -> Mapping[str, Any]:
+            # An event that came meanwhile knows better
+            return {"wake_at": wake_at} if now_job.version == seen else {}
+
+        return self._change(job.id, work)
+
+    def _prepare(self, job: Job) -> None:
+        """The job's private values are made, and its first attempt begins."""
+        try:
+            tools = self._tools(job)
+            # A small job got its own when it was begun
+            private, prints = self._make_private(job, tools) if job.kind == RESTORE else ({}, {})
+
+            def work(connection: sa.Connection, now_job: Job) -> Mapping[str, Any]:
+                if now_job.state != states.RECEIVED:
+                    return {}
+                columns = {**changes.moved(now_job, "prepare"), "attempt": now_job.attempt + 1}
+                if now_job.kind != RESTORE:
+                    return columns
+                return columns | self._keep_private(connection, now_job, tools, private, prints)
+
+            self._change(job.id, work)
+        except lease.Lost:
+            raise
+        except Exception as error:
+            LOG.exception("job %s cannot begin", job.id)
+            document = changes.as_document(error)
+            self._change(job.id, lambda c, now_job: self._failed_early(c, now_job, document))
+
+    def _failed_early(self, connection: sa.Connection, job: Job, error: Mapping[str, Any]) -> Mapping[str, Any]:
+        if job.state != states.RECEIVED:
+            return {}
+        steps.update(connection, job.id, "account", state=steps.FAILED, error=error)
+        return changes.failed(job, "fail", "account", error, self._clock())
+
+    def _make_private(self, job: Job, tools: Tools) -> tuple[dict[str, str], dict[str, str]]:
+        manifest = tools.bundles.manifest(tools.bundles.get(job.bundle))
+        private = values.make_private(manifest)
+        salt = tools.keys.fingerprint_salt
+        wanted = values.fingerprinted(manifest, private)
+        return private, {name: shop_secrets.fingerprint(salt, value) for name, value in wanted.items()}
+
+    def _keep_private(
+        self,
+        connection: sa.Connection,
+        job: Job,
+        tools: Tools,
+        private: Mapping[str, str],
+        prints: Mapping[str, str],
+    ) -> dict[str, Any]:
+        taken = proofs.claim_fingerprints(connection, job.id, prints)
+        if taken is not None:
+            raise ShoplaunchError("secret_not_unique", f"{taken} exists in another shop")
+        return changes.sealed(tools.keys, private)
+
+    def _run(self, job: Job, found: list[plan.Step]) -> None:
+        """Run steps that do not need each other side by side."""
+        held = self._held[job.id]
+        held.longest = max(step.longest for step in found)
+        runs = step_runner.begin(self._engine, [step.name for step in found], held, self._clock())
+        results: list[step_runner.Result]
+        try:
+            work = self._work(job)
+        except lease.Lost:
+            raise
+        except Exception as error:
+            LOG.exception("job %s: no step can run", job.id)
+            results = [error] * len(found)
+        else:
+            results = step_runner.side_by_side(found, work)
+        step_runner.finish(self._engine, held, list(zip(found, results, strict=True)), runs, self._clock())
+
+    def _work(self, job: Job) -> Work:
+        """Return what steps of the job work with; its private values are made anew when they were forgotten."""
+        tools = self._tools(job)
+        if job.secrets_encrypted is None and job.state == states.PREPARING and job.kind == RESTORE:
+            private, prints = self._make_private(job, tools)
+            job = self._change(job.id, lambda c, now_job: self._keep_private(c, now_job, tools, private, prints))
+        return Work(job, changes.private_values(tools.keys, job), tools)
+
+    def _undo(self, job: Job) -> Job:
+        if job.facts.get("undo") == cancellation.DONE:
+            return self._change(job.id, lambda _c, _job: {"wake_at": None} if _job.wake_at is not None else {})
+        tools, now = self._tools(job), self._clock()
+        try:
+            done = cancellation.run(Work(job, changes.private_values(tools.keys, job), tools))
+        except lease.Lost:
+            raise
+        except Exception as error:
+            # What a panel says is no fault of ours: a line is enough, however often it is tried
+            known = isinstance(error, ShoplaunchError)
+            LOG.warning("job %s: taking back: %s", job.id, error, exc_info=None if known else error)
+            document = changes.as_document(error)
+            return self._change(job.id, lambda c, now_job: _not_undone(c, now_job, document, now))
+        return self._change(job.id, lambda connection, now_job: _undone(connection, now_job, done, now))
+
+    def _alarm(self, job: Job) -> None:
+        """Tell the operator; when that is not possible now, everything else goes on and it is tried again later."""
+        tools = self._tools(job)
+        tools.require_lease()
+        problem = alarms.deliver(tools.billing, alarms.of_job(tools, job))
+
+        def work(connection: sa.Connection, now_job: Job) -> Mapping[str, Any]:
+            if not now_job.alarm or now_job.state != job.state:
+                return {}
+            if problem is not None:
+                if now_job.facts.get(alarms.FACT) == problem:
+                    return {}
+                return {**changes.with_facts(now_job, **{alarms.FACT: problem}), "updated_at": now_job.updated_at}
+            servers.told_by(connection, job.id)
+            now = self._clock()
+            facts = {key: value for key, value in now_job.facts.items() if key != alarms.FACT}
+            since = notification_log.remembered(now_job, trouble_at=now)["facts"] if tools.billing.keeps_posted else {}
+            facts |= {alarms.TOLD_AT: now, **({notification_log.FACT: since[notification_log.FACT]} if since else {})}
+            return {"alarm": "told", "facts": facts}
+
+        self._change(job.id, work)
+
+
+def _not_undone(connection: sa.Connection, job: Job, error: Mapping[str, Any], now: float) -> dict[str, Any]:
+    told = (
+        panel_lockout.noted(connection, job, error, now)
+        if error["code"] == panel_lockout.CODE
+        else {"error": dict(error)}
+    )
+    # Jobs that were cancelled before this was noted are waited for from now on
+    began = {} if "undo_began_at" in job.facts else changes.with_facts(job, undo_began_at=now)
+    return {**began, **told, "wake_at": now + AGAIN_SECONDS}
+
+
+def _undone(connection: sa.Connection, job: Job, done: Mapping[str, Any], now: float) -> Mapping[str, Any]:
+    if job.state != states.CANCELLED:
+        return {}
+    columns = changes.with_facts(job, **done["facts"])
+    if done["facts"]["undo"] != cancellation.DONE:
+        # With what was heard meanwhile
+        return columns | {"error": None, "wake_at": cancellation.wake_at(job, columns["facts"], now)}
+    # It names files of the account's
+    error = changes.as_document(ShoplaunchError("cancelled_kept", done["kept"])) if done["kept"] else None
+    if steps.of_job(connection, job.id)["agent"].state == steps.DONE:
+        error = ShoplaunchError("cancelled_late", "the shop was complete before").as_dict()
+    return columns | interventions.released() | {"error": error, "wake_at": None}

@@ -1,0 +1,250 @@
+"""The worker: a thread that moves on every job that is due; any number of them may run, here or elsewhere."""
+
+from __future__ import annotations
+
+import functools
+import logging
+import os
+import secrets
+import socket
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+
+import sqlalchemy as sa
+
+from controller.db import jobs, workers
+from controller.db.clock import Clock, DatabaseClock, at
+from controller.db.engine import reading, transact
+from controller.db.jobs import Job
+from controller.jobs.engine.job_runner import Mover
+from controller.jobs.engine.watchdog import Pulse, Watchdog, end_process, report
+from controller.jobs.lifecycle import changes, due_hint
+from controller.jobs.lifecycle.step_context import Tools
+from controller.jobs.lifecycle.wakeup import Listener, Wakeup
+from shared.errors import ShoplaunchError
+
+LOG = logging.getLogger(__name__)
+POLL_SECONDS = 0.5
+#: Jobs moved at the same time, and of one server: one that gives no answer holds up its own jobs alone.
+THREADS = 16
+PER_SERVER = 4
+#: A job that cannot even be looked at is left alone for so long.
+TROUBLE_SECONDS = 30.0
+#: Between two signs of life in the database.
+BEAT_SECONDS = 10.0
+#: Until the next try, when there is none to write yet or it could not be written.
+FIRST_BEAT_SECONDS = 0.5
+#: How long it may take to make leases long before the process ends.
+LEASES_SECONDS = 5.0
+#: Between two rounds of what belongs to no job.
+CHORES_SECONDS = 30.0
+
+
+#: What belongs to no job; it is given what it calls whenever it gets further.
+Chores = Callable[[Callable[[], None]], None]
+
+
+class Worker:
+    """Moves due jobs on, several at a time. `clock` is by default the database's.
+
+    `chores` is called now and then beside the jobs, with what it calls whenever it gets further; `end(why)` when loop
+    or chores cannot go on, by default ending the process. `wakeup` lets it look at once when another process made a
+    job due.
+    """
+
+    def __init__(
+        self,
+        engine: sa.Engine,
+        tools_for: Callable[[Job], Tools],
+        clock: Clock | None = None,
+        chores: Chores | None = None,
+        end: Callable[[str], None] | None = None,
+        wakeup: Wakeup | None = None,
+    ) -> None:
+        self._engine = engine
+        self._wakeup = wakeup
+        self._listener: Listener | None = None
+        self._clock = clock = clock or DatabaseClock(engine)
+        self.name = f"{socket.gethostname()[:30]}:{os.getpid()}:{secrets.token_hex(4)}"
+        self._mover = Mover(engine, tools_for, self.name, clock)
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._beats_thread: threading.Thread | None = None
+        self._pulse = Pulse()
+        self._end = end or end_process
+        self._watchdog = Watchdog(lambda: self._thread, self._pulse, self._give_up, self._chores_under_way)
+        self._under_way: dict[str, tuple[str, threading.Thread]] = {}
+        self._chores = chores
+        self._chores_thread: threading.Thread | None = None
+        self._chores_pulse = Pulse()
+        self._chores_at = 0.0
+
+    def advance(self, job_id: str) -> bool:
+        """Move one job on as far as it goes now; False when somebody else is at it."""
+        return self._mover.advance(job_id)
+
+    def run_due(self) -> int:
+        """Move every due job on, one after the other; return how many there were."""
+        with reading(self._engine) as connection:
+            now = at(self._clock, connection)
+            found = jobs.due(connection, now.now, THREADS, (), now.leases)
+        for job_id, _server in found:
+            self._advance_safely(job_id)
+        return len(found)
+
+    def start(self) -> None:
+        """Begin to work in a thread, watched by another, with signs of life from a third."""
+        # Its own for each start: what an earlier one has not seen yet stays set for it
+        self._stopping = threading.Event()
+        self._listen()
+        self._thread = _thread("worker", self.run)
+        self._thread.start()
+        self._beats_thread = _thread("worker-beats", self._beats)
+        self._beats_thread.start()
+        _thread("worker-watch", self._watchdog.watch, self._stopping).start()
+
+    def stop(self, seconds: float = 60.0) -> bool:
+        """Take nothing new up and wait for what is under way; tell whether all of it ended within `seconds`."""
+        end = time.monotonic() + seconds
+        self.ask_to_stop()
+        # The loop first: it may be about to begin another job, or what belongs to no job
+        for first in (self._thread, self._beats_thread):
+            if first is not None:
+                first.join(max(0.0, end - time.monotonic()))
+        self._close_listener()
+        under_way = [self._thread, self._chores_thread, *(thread for _server, thread in self._under_way.values())]
+        for thread in under_way:
+            if thread is not None:
+                thread.join(max(0.0, end - time.monotonic()))
+        return not any(thread is not None and thread.is_alive() for thread in under_way)
+
+    def ask_to_stop(self) -> None:
+        """Take nothing new up from now on, and hold what is under way until nobody can be at it any more."""
+        self._stopping.set()
+        self._mover.outlive()
+        due_hint.give()
+
+    def _listen(self) -> None:
+        if self._wakeup is None:
+            return
+        try:
+            self._listener = self._wakeup.listen()
+        except OSError as problem:
+            LOG.warning("jobs of other processes are found by the next look: %s", problem)
+
+    def _close_listener(self) -> None:
+        if self._listener is not None:
+            self._listener.close()
+            self._listener = None
+
+    def _give_up(self, why: str) -> None:
+        """The loop cannot go on: the process ends in the middle of what is under way."""
+        self._mover.outlive(LEASES_SECONDS)
+        self._end(why)
+
+    def run(self) -> None:
+        """Work until `stop`, whatever a round meets: it is told, and the next round is made."""
+        stopping = self._stopping
+        while not stopping.is_set():
+            try:
+                self._round()
+                self._pulse.failures = 0
+                due_hint.wait(POLL_SECONDS)
+            except BaseException as problem:  # noqa: BLE001 - nothing may end the loop but `stop`
+                self._pulse.failures += 1
+                report("a round of the worker failed", problem)
+                time.sleep(POLL_SECONDS)
+            self._pulse.rounds += 1
+
+    def _round(self) -> None:
+        """Begin what is due and has room. Raises RuntimeError when the machine has no thread left."""
+        self._under_way = {key: found for key, found in self._under_way.items() if found[1].is_alive()}
+        busy = Counter(server for server, _thread in self._under_way.values())
+        for job_id, server in self._due([name for name in busy if not _has_room(busy, name)]):
+            if job_id not in self._under_way and _has_room(busy, server):
+                thread = _thread("job", self._advance_safely, job_id, self._stopping.is_set)
+                thread.start()
+                self._under_way[job_id] = server, thread
+                busy[server] += 1
+        self._begin_chores()
+
+    def _begin_chores(self) -> None:
+        if self._chores is None or self._chores_under_way() is not None or time.monotonic() < self._chores_at:
+            return
+        self._chores_at = time.monotonic() + CHORES_SECONDS
+        self._chores_thread = _thread("chores", self._do_chores, self._chores)
+        self._chores_thread.start()
+
+    def _chores_under_way(self) -> Pulse | None:
+        """Return the pulse of the chores under way, None between two rounds of them."""
+        return self._chores_pulse if self._chores_thread is not None and self._chores_thread.is_alive() else None
+
+    def _chores_move(self) -> None:
+        self._chores_pulse.rounds += 1
+
+    def _do_chores(self, chores: Chores) -> None:
+        try:
+            chores(self._chores_move)
+        except BaseException as problem:  # noqa: BLE001 - they are tried again
+            report("what belongs to no job could not be done", problem)
+
+    def _due(self, without: Sequence[str]) -> Sequence[tuple[str, str]]:
+        try:
+            with reading(self._engine) as connection:
+                now = at(self._clock, connection)
+                return jobs.due(connection, now.now, THREADS, without, now.leases)
+        except ShoplaunchError as error:
+            LOG.warning("%s: %s", error.code, error.message)
+            return []
+
+    def _advance_safely(self, job_id: str, is_stopping: Callable[[], bool] = lambda: False) -> None:
+        """Move one job on; a failure nobody foresaw stops neither the worker nor the other jobs."""
+        try:
+            self._mover.advance(job_id, is_stopping)
+        except BaseException as problem:  # noqa: BLE001 - a thread that ends untold leaves its job to be tried at once
+            report(f"job {job_id} could not be moved on", problem)
+            self._put_off(job_id)
+
+    def _put_off(self, job_id: str) -> None:
+        try:
+            now = self._clock()
+            changes.change(self._engine, job_id, now, lambda _c, _job: {"wake_at": now + TROUBLE_SECONDS})
+        except BaseException as problem:  # noqa: BLE001 - then it is tried again sooner
+            report(f"job {job_id} could not be put off", problem)
+
+    def _beats(self) -> None:
+        """Write a sign of life while the loop makes rounds; the last one stays, for a worker that is started again."""
+        seen, chores_seen, stopping = 0, -1, self._stopping
+        while not stopping.is_set():
+            rounds, moved = self._pulse.rounds, self._chores_pulse.rounds
+            go_on = self._chores is not None and (self._chores_under_way() is None or moved != chores_seen)
+            written = rounds != seen and self._tried(functools.partial(workers.beat, chores=go_on))
+            seen, chores_seen = (rounds, moved) if written else (seen, chores_seen)
+            stopping.wait(BEAT_SECONDS if written else FIRST_BEAT_SECONDS)
+        # The first two that ever end may meet
+        if not self._tried(workers.end):
+            self._tried(workers.end)
+
+    def _tried(self, work: Callable[[sa.Connection, str], None]) -> bool:
+        try:
+            transact(self._engine, lambda connection: work(connection, self.name))
+        except ShoplaunchError as error:
+            LOG.warning("the worker's sign of life could not be written: %s: %s", error.code, error.message)
+            return False
+        except BaseException as problem:  # noqa: BLE001 - the next one may succeed
+            report("the worker's sign of life could not be written", problem)
+            return False
+        return True
+
+
+def _thread(name: str, work: Callable[..., None], *given: object) -> threading.Thread:
+    """Return a thread that keeps no process from ending."""
+    return threading.Thread(target=work, args=given, name=name, daemon=True)
+
+
+def _has_room(busy: Counter[str], server: str) -> bool:
+    """Tell whether one more job of `server` may be taken up: half of the threads are for servers that have none."""
+    threads = THREADS // 2 if busy[server] else THREADS
+    return busy.total() < threads and busy[server] < PER_SERVER

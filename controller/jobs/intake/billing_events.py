@@ -1,0 +1,198 @@
+"""What billing tells of a service: created, accepted, terminated, in any order and any number of times."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
+
+from controller.db import api_keys, jobs, servers, services
+from controller.db.engine import reading, transact
+from controller.db.jobs import Job
+from controller.db.services import BilledService
+from controller.jobs.engine import cancellation
+from controller.jobs.intake import orders, refused_orders, termination
+from controller.jobs.intake.server_lookup import server_of_host
+from controller.jobs.lifecycle import states
+from shared.errors import ShoplaunchError
+from shared.schema import validate
+
+CREATED, ACCEPTED, TERMINATED = "module_created", "accepted", "terminated"
+EVENTS = (CREATED, ACCEPTED, TERMINATED)
+SOURCE = "whmcs"
+_NEEDED = ("server_host", "bundle", "domain", "email", "account")
+_TEXTS = ("first_name", "last_name")
+#: What turns the direction of a line around or has no width: pasted into names by phones and word processors.
+#: The joiners of Persian and of emoji stay.
+_INVISIBLE = re.compile("[\x00-\x1f\x7f-\x9f\xad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]")
+#: What an order takes; a longer name is no reason not to build a shop.
+TEXT_CHARS = 128
+#: How far ahead of ours billing's clock is believed to be.
+CLOCK_SECONDS = 86400.0
+_COUNTRY = re.compile(r"[A-Z]{2}\Z")
+
+
+def take(engine: sa.Engine, event: Mapping[str, Any], now: float, signed_by: str = "") -> None:
+    """Note the event; start the service's job when nothing is left to wait for, end it when it is terminated.
+
+    `signed_by` names the key of its signature: services of another key are others. Raises ShoplaunchError
+    `order_invalid`; and, when no job can be made of it (it is noted all the same, so that `start` can try again),
+    `domain_invalid`, `email_invalid`, `account_invalid`, `folder_*`, `server_unknown`, `server_ambiguous`,
+    `bundle_unknown`, `domain_busy`, `key_forbidden`, `service_ending` (retryable). Whatever is refused is an open row
+    of controller.db.refused_orders.
+    """
+    try:
+        validate("billing-event", event, "order_invalid")
+    except ShoplaunchError as error:
+        refused_orders.refuse(engine, SOURCE, signed_by, event, error, now)
+        raise
+    if event["event"] == TERMINATED:
+        _require_may_end(engine, event, now, signed_by)
+    service = _noted(engine, event, now, signed_by)
+    if event["event"] == TERMINATED:
+        # Told late, it is the end of the account before this one
+        since = service.module_created_at if service.terminated_at is None else None
+        termination.end(engine, service, now, since)
+        if service.terminated_at is not None:
+            refused_orders.end_service(engine, service, now)
+    elif waiting_for(service) is None and service.terminated_at is None:
+        start(engine, service, now)
+
+
+def _require_may_end(engine: sa.Engine, event: Mapping[str, Any], now: float, signed_by: str) -> None:
+    with reading(engine) as connection:
+        key = api_keys.find(connection, signed_by)
+    try:
+        if key is not None:
+            key.require("cancel")
+    except ShoplaunchError as error:
+        refused_orders.refuse(engine, SOURCE, signed_by, event, error, now)
+        raise
+
+
+def waiting_for(service: BilledService) -> str | None:
+    """Return the event that has to come before work begins, None when none has."""
+    if service.wanted is None:
+        return CREATED
+    return ACCEPTED if service.wanted.get("wait_for_acceptance") and service.accepted_at is None else None
+
+
+def start(engine: sa.Engine, service: BilledService, now: float) -> Job:
+    """Return the service's job, made when there is none yet. Raises as `take` does."""
+    with reading(engine) as connection:
+        job = jobs.find_service(connection, service.service_id, service.signed_by)
+        known = servers.listed(connection)
+    if job is not None and not _is_of_an_earlier_life(job):
+        # A kill came between the job and the note of it
+        _made(engine, service, job, now)
+        return job
+    try:
+        if job is not None and _is_being_taken_back(engine, job):
+            raise ShoplaunchError("service_ending", f"job {job.id} of the same service is still being taken back")
+        made = orders.place(engine, _order(service, known), SOURCE, now, service.signed_by)
+    except ShoplaunchError as error:
+        if refused_orders.is_refusal(error):
+            _note_error(engine, service, error.as_dict(), now)
+        raise
+    _made(engine, service, made, now)
+    return made
+
+
+def _made(engine: sa.Engine, service: BilledService, job: Job, now: float) -> None:
+    if service.error is not None:
+        _note_error(engine, service, None, now)
+    refused_orders.settle_service(engine, service, job, now)
+
+
+def _is_of_an_earlier_life(job: Job) -> bool:
+    return job.ended_at is not None or (job.state == states.CANCELLED and bool(job.facts.get("terminated")))
+
+
+def _is_being_taken_back(engine: sa.Engine, job: Job) -> bool:
+    with reading(engine) as connection:
+        found = [job, *jobs.children(connection, job.id)]
+    return any(one.state == states.CANCELLED and one.facts.get("undo") != cancellation.DONE for one in found)
+
+
+def _noted(engine: sa.Engine, event: Mapping[str, Any], now: float, signed_by: str = "") -> BilledService:
+    """Return the service's row with the event in it."""
+
+    def work(connection: sa.Connection) -> BilledService:
+        known = services.get(connection, signed_by, event["service_id"], lock=True)
+        service = known or BilledService(event["service_id"], signed_by)
+        service = replace(_with(service, event, now), updated_at=now)
+        services.put(connection, service)
+        return service
+
+    try:
+        return transact(engine, work)
+    except IntegrityError:
+        # Its first two events came at once: now there is a row to wait for
+        return transact(engine, work)
+
+
+def _with(service: BilledService, event: Mapping[str, Any], now: float) -> BilledService:
+    # A clock that is far ahead of ours must not keep what comes later from counting
+    at = min(float(event.get("at") or now), now + CLOCK_SECONDS)
+    for name in ("order_id", "client_id"):
+        if event.get(name):
+            service = replace(service, **{name: event[name]})
+    if event["event"] == ACCEPTED:
+        return replace(service, accepted_at=service.accepted_at or at)
+    if event["event"] == TERMINATED:
+        late = service.module_created_at is not None and event.get("at") and at < service.module_created_at
+        return service if late else replace(service, terminated_at=at)
+    if service.terminated_at is not None and at < service.terminated_at:
+        # Told late: what was created then is gone already
+        return service
+    # Created again after its end, it lives anew; its order stays accepted
+    return replace(service, module_created_at=at, terminated_at=None, wanted=dict(event), error=None)
+
+
+def _note_error(engine: sa.Engine, noted: BilledService, error: Mapping[str, Any] | None, now: float) -> None:
+    def work(connection: sa.Connection) -> None:
+        service = services.get(connection, noted.signed_by, noted.service_id, lock=True)
+        if service is None:
+            return
+        service = replace(service, error=error, updated_at=now if service.error != error else service.updated_at)
+        services.put(connection, service)
+        if error is not None:
+            refused_orders.note_service(connection, service, SOURCE, now)
+
+    transact(engine, work)
+
+
+def _order(service: BilledService, known: list[servers.Server]) -> dict[str, Any]:
+    """Return the order of what billing created."""
+    wanted = dict(service.wanted or {})
+    for name in _NEEDED:
+        if not str(wanted.get(name) or "").strip():
+            code = "domain_invalid" if name == "domain" else "order_invalid"
+            raise ShoplaunchError(code, f"the service has no {name.replace('_', ' ')}")
+    order = {name: wanted[name].strip() for name in ("bundle", "domain", "email", "account")}
+    order |= {"service_id": service.service_id, "server": server_of_host(known, wanted["server_host"])}
+    order["domain"] = _INVISIBLE.sub("", order["domain"])
+    folder = _INVISIBLE.sub("", str(wanted.get("folder") or "")).strip()
+    if folder:
+        order["folder"] = folder
+    for name in _TEXTS:
+        text = plain_text(wanted.get(name) or "")
+        if text:
+            order[name] = text
+    country = str(wanted.get("country") or "").upper()
+    if _COUNTRY.match(country):
+        order["country"] = country
+    for name in ("language", "variant"):
+        if wanted.get(name):
+            order[name] = wanted[name]
+    return order
+
+
+def plain_text(text: str) -> str:
+    """Return a name as people read it: entities resolved (billing keeps names as HTML), nothing invisible, cut."""
+    return " ".join(_INVISIBLE.sub(" ", html.unescape(text)).split())[:TEXT_CHARS].rstrip()

@@ -1,0 +1,69 @@
+"""Services as billing sees them: told, asked after, tried again; with a job or still without one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from controller.db import api_keys, bundles, jobs, servers, services
+from controller.db.engine import reading
+from controller.jobs.intake import billing_events, view
+from controller.jobs.intake.server_lookup import server_of_host
+from controller.nouns import SHOP
+from shared.errors import ShoplaunchError
+
+if TYPE_CHECKING:
+    from controller.jobs.intake.service import Service
+
+
+def take(service: Service, event: Mapping[str, Any], signed_by: str = "") -> dict[str, Any]:
+    """Take billing's event; return the service's status. Raises as controller.jobs.intake.billing_events.take does."""
+    billing_events.take(service.engine, event, service.now(), signed_by)
+    service.wakeup.notify()
+    return status(service, event["service_id"], signed_by)
+
+
+def status(service: Service, service_id: str, signed_by: str = "") -> dict[str, Any]:
+    """Return the document of shared/schemas/service.json for the service of the key. Raises service_unknown."""
+    with reading(service.engine) as connection:
+        job = jobs.find_service(connection, service_id, signed_by)
+        known = services.get(connection, signed_by, service_id)
+        all_servers = servers.listed(connection)
+        nouns = {bundle.name: bundle.noun for bundle in bundles.listed(connection)}
+    # A service that was created again has no job yet; the old one is another story
+    if job is not None and (known is None or known.error is None):
+        return service.service_status(job)
+    if known is None:
+        raise ShoplaunchError("service_unknown", f"there is no job of service {service_id[:64]!r}")
+    try:
+        server = server_of_host(all_servers, str((known.wanted or {}).get("server_host") or ""))
+    except ShoplaunchError:
+        server = ""
+    noun = nouns.get(str((known.wanted or {}).get("bundle")), SHOP)
+    return view.waiting_service(known, server, noun, billing_events.waiting_for(known))
+
+
+def retry(service: Service, service_id: str, step: str | None, signed_by: str = "") -> dict[str, Any]:
+    """Run the failed step again of the key's service, or try again to make the job; return the status.
+
+    Raises ShoplaunchError `service_unknown`, `illegal_transition`, `step_unknown`, `key_forbidden`, and as
+    `intake.take` does.
+    """
+    with reading(service.engine) as connection:
+        key = api_keys.find(connection, signed_by)
+        job = jobs.find_service(connection, service_id, signed_by)
+        known = services.get(connection, signed_by, service_id)
+    if key is not None:
+        key.require("retry")
+    if known is not None and known.terminated_at is not None:
+        raise ShoplaunchError("illegal_transition", "the service was terminated")
+    if known is not None and known.error is not None:
+        billing_events.start(service.engine, known, service.now())
+        service.wakeup.notify()
+    elif job is not None:
+        service.retry(job.id, step)
+    elif known is None:
+        raise ShoplaunchError("service_unknown", f"there is no job of service {service_id[:64]!r}")
+    else:
+        raise ShoplaunchError("illegal_transition", f"the service waits for {billing_events.waiting_for(known)}")
+    return status(service, service_id, signed_by)

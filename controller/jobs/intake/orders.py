@@ -1,0 +1,299 @@
+"""Taking an order: checked field by field, the same order once, one job at a time per domain and account."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Mapping
+from typing import Any
+
+import idna
+import sqlalchemy as sa
+from babel.core import get_global
+from sqlalchemy.exc import IntegrityError
+
+from controller.bundles.variants import spellings
+from controller.db import api_keys, bundles, jobs, servers, steps
+from controller.db.access import Note
+from controller.db.bundles import Bundle
+from controller.db.engine import reading, transact
+from controller.db.jobs import Job
+from controller.jobs.lifecycle import states
+from controller.jobs.lifecycle.domains import readable
+from controller.jobs.lifecycle.folders import check_folder
+from controller.jobs.lifecycle.plan import PLAN
+from controller.recipes.registry import RECIPES
+from shared.encoding import canonical_json, sha256_hex
+from shared.errors import ShoplaunchError
+from shared.schema import validate
+
+ACCOUNT = re.compile(r"[a-z][a-z0-9_]{0,30}\Z")
+#: What `--option` may say: name -> (the form of a value, how that is told).
+OPTIONS = {
+    "occupied": (re.compile(r"refuse|move"), "refuse|move"),
+    "time_zone": (re.compile("|".join(sorted(get_global("zone_territories")))), "Asia/Tehran"),
+    "currency": (re.compile(r"[A-Z]{3}"), "EUR"),
+}
+_EMAIL = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9.-]{1,253}\Z")
+_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\Z")
+#: Zero-width joiner and non-joiner (the half-space of Persian).
+_JOINERS = {0x200C: None, 0x200D: None}
+_TEXTS = ("shop_name", "first_name", "last_name")
+#: Fields that go into columns of the application -> the value a recipe limits.
+_LIMITED = {
+    "shop_name": "shop.name", "first_name": "admin.first_name", "last_name": "admin.last_name", "email": "admin.email",
+}  # fmt: skip
+#: The source of orders that operators place themselves.
+OPERATORS = "command"
+#: Of an order that names none.
+DEFAULT_LANGUAGE = "en"
+_ID_ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789"
+
+
+def check_domain(domain: str) -> str:
+    """Return the host name `domain` in its ASCII form, small letters. Raises ShoplaunchError `domain_invalid`."""
+    name = domain.strip().rstrip(".")
+    try:
+        name = name.lower() if name.isascii() else str(idna.encode(name, uts46=True), "ascii")
+        if any(label.startswith("xn--") for label in name.split(".")):
+            idna.decode(name)
+    except idna.IDNAError as problem:
+        raise ShoplaunchError("domain_invalid", f"{domain[:80]!r}: {problem}"[:300]) from None
+    labels = name.split(".")
+    if len(name) > 253 or len(labels) < 2 or labels[-1].isdigit() or not all(map(_LABEL.match, labels)):
+        raise ShoplaunchError("domain_invalid", f"not a host name: {domain[:80]!r}")
+    return name
+
+
+def check_email(email: str) -> str:
+    """Return the address. Raises ShoplaunchError `email_invalid`."""
+    address = email.strip()
+    local, _, domain = address.rpartition("@")
+    if len(address) > 254 or not _EMAIL.match(address) or local[0] == "." or local[-1] == "." or ".." in address:
+        raise ShoplaunchError("email_invalid", f"not an e-mail address: {email[:80]!r}")
+    labels = domain.lower().split(".")
+    if len(labels) < 2 or not all(map(_LABEL.match, labels)):
+        raise ShoplaunchError("email_invalid", f"not an e-mail address: {email[:80]!r}")
+    return address
+
+
+def checked(order: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the order with every field in its one form.
+
+    Raises ShoplaunchError `order_invalid`, `domain_invalid`, `email_invalid`, `account_invalid`, `folder_invalid`,
+    `folder_reserved`.
+    """
+    account = order.get("account")
+    if isinstance(account, str) and not ACCOUNT.match(account):
+        raise ShoplaunchError("account_invalid", f"not an account name: {account[:40]!r}")
+    validate("order", order, "order_invalid")
+    found = {key: value for key, value in order.items() if value not in (None, "", {}) and key != "event"}
+    found["domain"] = check_domain(order["domain"])
+    found["email"] = check_email(order["email"])
+    folder = check_folder(found.pop("folder", ""))
+    if folder:
+        found["folder"] = folder
+    for name in _TEXTS:
+        if name in found:
+            found[name] = _text(name, found[name])
+    for name, value in order.get("options", {}).items():
+        if name not in OPTIONS or not OPTIONS[name][0].fullmatch(value):
+            known = ", ".join(f"{key}={shown}" for key, (_, shown) in OPTIONS.items())
+            raise ShoplaunchError("order_invalid", f"option {name[:40]}={value[:40]} is not one of: {known}")
+    if not account:
+        if not order.get("create_account"):
+            raise ShoplaunchError("order_invalid", "the order names no account and does not ask to create one")
+        found["account"] = _account_for(found["domain"])
+    return found
+
+
+def variant_of(bundle: Bundle, wanted: str) -> str:
+    """Return the name of the bundle's variant that `wanted` is the name or, as clients choose it, the title of.
+
+    An order for another must not quietly become something else: raises ShoplaunchError `order_invalid`.
+    """
+    for text in spellings(wanted):
+        for variant in bundle.variants:
+            if text in (variant["name"].casefold(), variant["title"].casefold()):
+                return variant["name"]
+    known = ", ".join(f"{one['name']} ({one['title']})" for one in bundle.variants) or "none"
+    raise ShoplaunchError("order_invalid", f"bundle {bundle.name} has no variant {wanted[:80]!r}; it has: {known}")
+
+
+def language_of(bundle: Bundle, wanted: str | None) -> str:
+    """Return the shop's language: the order's, which the bundle must have; without one English, or the bundle's own.
+
+    An order in another must not quietly become something else: raises ShoplaunchError `language_missing`.
+    """
+    if not bundle.languages:
+        return wanted or DEFAULT_LANGUAGE
+    if wanted is None:
+        return DEFAULT_LANGUAGE if DEFAULT_LANGUAGE in bundle.languages else bundle.languages[0]
+    if wanted not in bundle.languages:
+        message = f"bundle {bundle.name} has no language {wanted!r}; it has: {', '.join(bundle.languages)}"
+        raise ShoplaunchError("language_missing", message)
+    return wanted
+
+
+def _require_currency(bundle: Bundle, order: Mapping[str, Any]) -> None:
+    wanted = order.get("options", {}).get("currency")
+    if wanted and bundle.currencies and wanted not in bundle.currencies:
+        message = f"bundle {bundle.name} has no currency {wanted}; it has: {', '.join(bundle.currencies)}"
+        raise ShoplaunchError("currency_missing", message)
+
+
+def _fit(order: dict[str, Any], limits: Mapping[str, int]) -> None:
+    """Refuse texts longer than the application takes; a shop named after a long domain gets its beginning."""
+    name = readable(order["domain"])
+    longest = limits.get("shop.name", len(name))
+    if "shop_name" not in order and len(name) > longest:
+        order["shop_name"] = name[:longest]
+    for field, value in _LIMITED.items():
+        text = order.get(field, "")
+        if len(text) > limits.get(value, len(text)):
+            raise ShoplaunchError("order_invalid", f"{field} is longer than {limits[value]} characters")
+
+
+def _text(name: str, value: str) -> str:
+    text = " ".join(value.split())
+    # Persian is written with them; Python counts them among what cannot be shown
+    if not text.translate(_JOINERS).isprintable():
+        raise ShoplaunchError("order_invalid", f"{name} holds characters that cannot be shown")
+    return text
+
+
+def _account_for(domain: str) -> str:
+    letters = "".join(c for c in domain.split(".")[0] if c.isalnum())[:12]
+    # Domains that begin alike get accounts of their own
+    return ("s" if not letters or letters[0].isdigit() else "") + letters + str(sha256_hex(domain.encode("ascii"))[:4])
+
+
+def place(
+    engine: sa.Engine,
+    order: Mapping[str, Any],
+    source: str,
+    now: float,
+    signed_by: str = "",
+    note: Note | None = None,
+) -> Job:
+    """Return the job of this order: a new one, written with `note`, or the one this very order of the key `signed_by`
+    made before.
+
+    Raises ShoplaunchError `order_invalid`, `domain_invalid`, `email_invalid`, `account_invalid`, `folder_invalid`,
+    `folder_reserved`, `folder_unsupported`, `server_unknown`, `bundle_unknown`, `language_missing`,
+    `currency_missing`, `domain_busy`, `key_forbidden`.
+    """
+    found = checked(order)
+    with reading(engine) as connection:
+        _require_allowed(connection, found, source, signed_by)
+        servers.get(connection, found["server"])
+        bundle = bundles.get(connection, found["bundle"])
+    if "folder" in found and not bundle.folders:
+        raise ShoplaunchError("folder_unsupported", f"bundle {bundle.name} knows the root of a domain only")
+    if "variant" in found:
+        found["variant"] = variant_of(bundle, found["variant"])
+    language = language_of(bundle, found.get("language"))
+    _require_currency(bundle, found)
+    recipe = RECIPES.get(bundle.application)
+    _fit(found, {} if recipe is None else recipe.limits_of(bundle.version))
+    key = order_key(found, signed_by)
+    whose = {"source": source, "signed_by": signed_by, "order_key": key}
+
+    def work(connection: sa.Connection) -> Job:
+        known = jobs.find_by_order(connection, key)
+        if known is not None:
+            return _counting(known)
+        made = _insert(connection, found, bundle, language, whose, now)
+        if note is not None:
+            note.about(made.domain).write(connection, now, made.id)
+        return made
+
+    try:
+        return transact(engine, work)
+    except IntegrityError:
+        # Somebody was faster; what is there now tells who
+        with reading(engine) as connection:
+            return _existing(connection, found, key)
+
+
+def _require_allowed(connection: sa.Connection, order: Mapping[str, Any], source: str, signed_by: str) -> None:
+    """Raise ShoplaunchError `key_forbidden` for what the key may not; an operator may everything."""
+    key = None if source == OPERATORS else api_keys.find(connection, signed_by)
+    if key is not None:
+        key.require_order(order)
+
+
+def _insert(
+    connection: sa.Connection,
+    order: Mapping[str, Any],
+    bundle: Bundle,
+    language: str,
+    whose: Mapping[str, str],
+    now: float,
+) -> Job:
+    _refuse_living(connection, order)
+    job_id = new_id()
+    values = {
+        "id": job_id,
+        "kind": "restore",
+        **whose,
+        "service_id": order.get("service_id"),
+        **{name: order[name] for name in ("server", "bundle", "domain", "email", "account")},
+        "folder": order.get("folder", ""),
+        "language": language,
+        "order": dict(order),
+        **keys(order["server"], order["domain"], order["account"]),
+        "state": states.RECEIVED,
+        "step": next(iter(PLAN)),
+        "facts": {"noun": bundle.noun},
+        "progress": {},
+        "lock_name": "shoplaunch_" + secrets.token_hex(8),
+        "created_at": now,
+        "updated_at": now,
+        "wake_at": now,
+    }
+    jobs.insert(connection, values)
+    steps.insert(connection, job_id, PLAN)
+    return jobs.get(connection, job_id)
+
+
+def _refuse_living(connection: sa.Connection, order: Mapping[str, Any]) -> None:
+    """Preparing the account again would take the living shop's database password away."""
+    living = jobs.lives_in(connection, order["server"], order["account"])
+    if living is not None and order.get("options", {}).get("occupied") != "move":
+        message = f"the shop of job {living} lives in account {order['account']}; option occupied=move gives it up"
+        raise ShoplaunchError("domain_busy", message)
+
+
+def _existing(connection: sa.Connection, order: Mapping[str, Any], key: str) -> Job:
+    known = jobs.find_by_order(connection, key)
+    if known is not None:
+        return _counting(known)
+    raise ShoplaunchError("domain_busy", f"another job for {order['domain']} or {order['account']} is under way")
+
+
+def _counting(known: Job) -> Job:
+    """Return the job this very order made. Raise ShoplaunchError `service_ending` when it is being taken back."""
+    if known.state == states.CANCELLED:
+        raise ShoplaunchError("service_ending", f"job {known.id} of this order was cancelled and is being taken back")
+    return known
+
+
+def order_key(order: Mapping[str, Any], signed_by: str) -> str:
+    """Return what tells this very order from every other; `order` has its fields in their one form."""
+    # As migration 0012 names stored ones
+    named = {"by": signed_by, "order": dict(order)} if signed_by else dict(order)
+    return str(sha256_hex(canonical_json(named)))
+
+
+def new_id() -> str:
+    """Return a new job's id."""
+    return "".join(secrets.choice(_ID_ALPHABET) for _ in range(10))
+
+
+def keys(server: str, domain: str, account: str) -> dict[str, str]:
+    """Return the columns that keep other jobs away from domain and account."""
+    return {
+        "domain_key": sha256_hex(domain.encode("utf-8")),
+        "account_key": sha256_hex(f"{server}/{account}".encode()),
+    }

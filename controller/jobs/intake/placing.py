@@ -1,0 +1,40 @@
+"""Takes an order: a job is made of it, or, where it was signed and is refused, it is kept for an operator."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import sqlalchemy as sa
+
+from controller.db import api_keys
+from controller.db.access import Note
+from controller.db.engine import reading
+from controller.db.jobs import Job
+from controller.jobs.intake import orders, refused_orders
+from shared.errors import ShoplaunchError
+
+
+def place(
+    engine: sa.Engine, order: Mapping[str, Any], source: str, signed_by: str, now: float, note: Note | None = None
+) -> Job:
+    """Return the order's job; see controller.jobs.intake.orders.place.
+
+    One that was signed (by the key `signed_by`) and is refused is kept: see controller.jobs.intake.refused_orders.
+    """
+    api = source == refused_orders.API
+    try:
+        job = orders.place(engine, order, source, now, signed_by or _only_key(engine), note)
+    except ShoplaunchError as error:
+        if api and refused_orders.is_refusal(error):
+            refused_orders.refuse(engine, source, signed_by, order, error, now)
+        raise
+    refused_orders.settle_order(engine, job, signed_by if api else None, now)
+    return job
+
+
+def _only_key(engine: sa.Engine) -> str:
+    """Return whose an operator's order is: the only billing system's, or nobody's."""
+    with reading(engine) as connection:
+        known = api_keys.names(connection)
+    return known[0] if len(known) == 1 else ""

@@ -1,0 +1,50 @@
+"""The end of a service by billing: what is under way is cancelled, a shop that lived is only noted as ended."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import sqlalchemy as sa
+
+from controller.db import jobs, steps
+from controller.db.engine import reading
+from controller.db.jobs import Job
+from controller.db.services import BilledService
+from controller.jobs.engine import interventions
+from controller.jobs.lifecycle import changes, states
+from shared.job import RESTORE
+
+#: Steps that would tell a client about a shop that is gone.
+_TELLING = ("notify", "unblock")
+
+
+def end(engine: sa.Engine, service: BilledService, now: float, since: float | None) -> None:
+    """Nothing more is done for the service, but for a job made `since` then (unix seconds; None: whenever it was made).
+
+    Harmless when it has no job, or one that is over.
+    """
+    with reading(engine) as connection:
+        job = jobs.find_service(connection, service.service_id, service.signed_by)
+        if job is not None and since is not None and job.created_at >= since:
+            return
+        children = jobs.children(connection, job.id) if job is not None else []
+    for one in [job, *children] if job is not None else []:
+        changes.change(engine, one.id, now, lambda connection, now_job: _ended(connection, now_job, now))
+
+
+def _ended(connection: sa.Connection, job: Job, now: float) -> Mapping[str, Any]:
+    if job.kind == RESTORE and job.state == states.LIVE and job.ended_at is None:
+        rows = steps.of_job(connection, job.id)
+        for name in _TELLING:
+            if name in rows and rows[name].state not in steps.OVER:
+                steps.update(connection, job.id, name, state=steps.SKIPPED, note="the service was terminated")
+        # The account may be given to somebody else; its secrets are nobody's any more
+        columns = {**interventions.released(), "ended_at": now, "error": None, "alarm": "", "wake_at": now}
+        return columns | changes.with_facts(job, terminated=True)
+    if states.may(job.state, "cancel"):
+        cancelled = interventions.cancelling(job, now)
+        return cancelled | {"facts": {**cancelled["facts"], "terminated": True}}
+    if job.state == states.CANCELLED and not job.facts.get("terminated"):
+        return changes.with_facts(job, terminated=True)
+    return {}

@@ -1,0 +1,133 @@
+"""A job as others see it: the service status, the agent's stages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from controller.db.jobs import Job
+from controller.db.services import BilledService
+from controller.db.steps import StepRow
+from controller.jobs.lifecycle import agent_trouble, plan, starting, states
+from shared.events import STAGES
+
+_WITH_URLS = (states.FINISHING, states.LIVE)
+
+
+def iso(seconds: float | None) -> str | None:
+    """Return unix seconds as ISO 8601 text in UTC."""
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
+
+
+def service_status(job: Job, rows: Mapping[str, StepRow], status_url: str) -> dict[str, Any]:
+    """Return the document of shared/schemas/service.json."""
+    return {
+        "id": job.id,
+        "kind": job.kind,
+        "server": job.server,
+        "account": job.account,
+        "domain": job.domain,
+        "folder": job.folder,
+        "bundle": job.bundle,
+        "variant": job.order.get("variant"),
+        "noun": job.noun,
+        "state": job.state,
+        "step": job.step,
+        "attempt": job.attempt,
+        "percent": job.percent,
+        "error": None if job.error is None else dict(job.error),
+        "service_id": job.service_id,
+        "created_at": iso(job.created_at),
+        "updated_at": iso(job.updated_at),
+        "shop_url": job.facts.get("shop_url"),
+        "admin_url": job.facts.get("admin_url") if job.state in _WITH_URLS else None,
+        "status_url": status_url,
+        "waiting_for": None,
+        "ended_at": iso(job.ended_at),
+        "parent": job.parent,
+        "start": _start(job),
+        "tls": job.facts.get("tls"),
+        "tls_reason": job.facts.get("tls_reason"),
+        "steps": [_step(rows[name]) for name in plan.of(job.kind) if name in rows],
+    }
+
+
+def _start(job: Job) -> dict[str, Any] | None:
+    found = starting.of(job)
+    if found is None:
+        return None
+    waited = None if found.waited is None else round(found.waited, 3)
+    return {"way": found.way, "reason": found.reason, "waited_seconds": waited}
+
+
+def waiting_service(service: BilledService, server: str, noun: str, waiting_for: str | None) -> dict[str, Any]:
+    """Return the document of shared/schemas/service.json for a service of billing without a job."""
+    wanted = dict(service.wanted or {})
+    ended = service.terminated_at is not None
+    return {
+        "id": None,
+        "kind": "restore",
+        "server": server,
+        "account": wanted.get("account"),
+        "domain": str(wanted.get("domain") or ""),
+        "folder": str(wanted.get("folder") or ""),
+        "bundle": str(wanted.get("bundle") or ""),
+        "variant": wanted.get("variant"),
+        "noun": noun,
+        "state": states.CANCELLED if ended else states.FAILED if service.error else states.RECEIVED,
+        "step": None,
+        "attempt": 0,
+        "percent": 0,
+        "error": None if ended or service.error is None else dict(service.error),
+        "service_id": service.service_id,
+        "created_at": iso(service.module_created_at or service.accepted_at),
+        "updated_at": iso(service.updated_at),
+        "shop_url": None,
+        "admin_url": None,
+        "status_url": None,
+        "waiting_for": None if ended else waiting_for,
+        "ended_at": iso(service.terminated_at),
+        "steps": [],
+    }
+
+
+def _step(row: StepRow) -> dict[str, Any]:
+    return {
+        "name": row.name,
+        "state": row.state,
+        "attempts": row.attempts,
+        "started_at": iso(row.started_at),
+        "finished_at": iso(row.finished_at),
+        "error": None if row.error is None else dict(row.error),
+        "note": row.note or None,
+    }
+
+
+def agent(job: Job, now: float) -> dict[str, Any]:
+    """Return {"heard_at": ISO text or None, "in_trouble": bool, "expected_seconds": number or None, "stages": [{"name",
+    "state", "seconds", ...}]} of the current attempt.
+
+    In trouble is an agent that tries again by itself; one that has not begun is expected in so many seconds, 0 once it
+    was started.
+    """
+    stages = []
+    for name in STAGES:
+        if name in job.progress:
+            found = job.progress[name]
+            stages.append(
+                {
+                    "name": name,
+                    "state": found["state"],
+                    "seconds": found.get("seconds"),
+                    "started_at": iso(found.get("started_at")),
+                    "finished_at": iso(found.get("finished_at")),
+                }
+            )
+    expected = starting.expected_in(job, now)
+    return {
+        "heard_at": iso(job.heard_at),
+        "in_trouble": agent_trouble.of(job) is not None,
+        "expected_seconds": None if expected is None else round(expected, 1),
+        "stages": stages,
+    }

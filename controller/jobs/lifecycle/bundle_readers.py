@@ -1,0 +1,135 @@
+"""Which accounts of this machine may read a bundle's file: those whose jobs need it, each while its agent works."""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import pwd
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from controller.access_lists import NotKept, close_to_all_but, readers
+from controller.db import jobs
+from controller.db.engine import reading
+from controller.db.jobs import Job
+from controller.jobs.lifecycle import states
+from shared.errors import ShoplaunchError
+from shared.job import RESTORE
+
+LOG = logging.getLogger(__name__)
+#: The id of the account's user, as the job's facts keep it.
+FACT = "bundle_reader"
+#: Panels whose accounts live on the controller's own machine.
+SAME_MACHINE = ("local",)
+#: Agents work so much longer than a job is valid: their clocks may be behind.
+LEEWAY_SECONDS = 600.0
+#: Below are users of the system.
+FIRST_ACCOUNT = 1000
+_LOCK = ".readers.lock"
+#: In these an agent may be at work, or is about to be; one that could tell nobody may come once more to tidy up.
+OPEN = (*(state for state in states.STATES if states.may(state, "agent_works")), states.FINISHING)
+
+
+def renew(engine: sa.Engine, folder: Path, now: float, name: str | None = None) -> Mapping[str, set[int]]:
+    """Each bundle in `folder` (or that called `name`) is open to the accounts whose jobs need it now, and closed to
+    all others; return bundle's name -> ids of the users that may read it.
+
+    An account that the file system's access lists have no room for stays outside. Raises OSError, database_busy.
+    """
+    found: dict[str, set[int]] = {}
+    with _exclusive(folder):
+        # Read under the lock: who comes later knows more
+        wanted = _wanted(engine, now)
+        for path in sorted(folder.glob("*.bundle")) if name is None else [folder / f"{name}.bundle"]:
+            if _is_ours(path):
+                found[path.stem] = _opened(path, wanted.get(path.stem, set()))
+    return found
+
+
+def keeps_lists(folder: Path) -> bool:
+    """Tell whether accounts can be let into files of `folder`, one by one; nothing stays of the trial."""
+    if not others_may_enter(folder):
+        return False
+    with tempfile.NamedTemporaryFile(dir=folder, prefix=".trial.") as file:
+        try:
+            close_to_all_but(Path(file.name), {os.geteuid() + 1})
+        except NotKept:
+            return False
+    return True
+
+
+def others_may_enter(folder: Path) -> bool:
+    """Tell whether whoever knows a file's name comes as far as `folder`."""
+    return all(one.stat().st_mode & 0o001 for one in (folder, *folder.parents))
+
+
+def leave(engine: sa.Engine, folder: Path, now: float, job: Job) -> None:
+    """The job's account reads its bundle no longer, once its agent has nothing to do any more.
+
+    What fails is done by the next `renew` of all bundles.
+    """
+    if job.kind != RESTORE or FACT not in job.facts or job.state in OPEN:
+        return
+    try:
+        renew(engine, folder, now, job.bundle)
+    except (OSError, ShoplaunchError) as problem:
+        LOG.warning("bundle %s is not closed to %s yet: %s", job.bundle, job.account, problem)
+
+
+def _wanted(engine: sa.Engine, now: float) -> dict[str, set[int]]:
+    found: dict[str, set[int]] = {}
+    with reading(engine) as connection:
+        for job in jobs.restoring_on(connection, SAME_MACHINE, OPEN):
+            over = job.expires_at is not None and now > job.expires_at + LEEWAY_SECONDS
+            user = _user_of(job)
+            if user is not None and (job.state == states.PREPARING or not over):
+                found.setdefault(job.bundle, set()).add(user)
+    return found
+
+
+def _user_of(job: Job) -> int | None:
+    """Return the id of the account's user, None when the job reads no file here."""
+    known = job.facts.get(FACT)
+    if known is not None or job.state == states.PREPARING:
+        return known if isinstance(known, int) else None
+    # Put there by a version that let every account read bundles
+    try:
+        user = pwd.getpwnam(job.account).pw_uid
+    except KeyError:
+        return None
+    return user if user >= FIRST_ACCOUNT else None
+
+
+def _opened(path: Path, users: set[int]) -> set[int]:
+    """Open the file to as many of `users` as can be, those first that may read it already; return them."""
+    for chosen in (users, users & readers(path), set[int]()):
+        try:
+            close_to_all_but(path, chosen)
+        except NotKept as problem:
+            LOG.warning("not every account can be let in: %s", problem)
+            continue
+        break
+    return chosen
+
+
+def _is_ours(path: Path) -> bool:
+    """Tell whether there is a file that we may open and close: `doctor` names the others."""
+    if not path.is_file() or path.is_symlink():
+        return False
+    return os.geteuid() in (0, path.stat().st_uid)
+
+
+@contextmanager
+def _exclusive(folder: Path) -> Iterator[None]:
+    """One process at a time; accounts cannot open the lock."""
+    descriptor = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)

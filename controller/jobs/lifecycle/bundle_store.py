@@ -1,0 +1,150 @@
+"""The bundles this installation knows: copied in after every member was checked, closed to accounts without a job."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from controller.bundles.reading import check_members, open_bundle
+from controller.config import Config
+from controller.db import access
+from controller.db import bundles as rows
+from controller.db.bundles import Bundle
+from controller.db.clock import DatabaseClock
+from controller.db.engine import reading, transact
+from controller.db.jobs import Job
+from controller.files import open_private, sync_folder
+from controller.jobs.lifecycle import bundle_readers
+from controller.nouns import SHOP
+from controller.recipes.registry import recipe_of
+from shared.encoding import sha256_file
+from shared.errors import ShoplaunchError
+
+_COPY_BYTES = 1024 * 1024
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}\Z")
+#: Accounts go through to a file whose name they know; they cannot list the folder.
+FOLDER_MODE = 0o711
+
+
+class Bundles:
+    """Bundles in SHOPLAUNCH_HOME/bundles and what the database says of them."""
+
+    def __init__(self, config: Config, engine: sa.Engine) -> None:
+        self._config = config
+        self._engine = engine
+
+    def path(self, name: str) -> Path:
+        """Return where the bundle's file is."""
+        return self._config.bundles / f"{name}.bundle"
+
+    def add(self, name: str, source: Path, paid: bool | None = None) -> Bundle:
+        """Copy the file in under `name` and return what is known of it; the same file again only changes whether it is
+        `paid` for, where that is said.
+
+        Raises ShoplaunchError `name_invalid`, `name_taken`, `bundle_missing`,
+        `bundle_damaged`, `bundle_digest`, `manifest_invalid`, `bundle_format`, `recipe_missing`, `disk_full`.
+        """
+        if not NAME.match(name):
+            raise ShoplaunchError("name_invalid", f"not a bundle's name: {name[:80]!r}")
+        if not source.is_file():
+            raise ShoplaunchError("bundle_missing", f"there is no file {source}")
+        folder = self._config.bundles
+        folder.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+        folder.chmod(FOLDER_MODE)
+        with _copied(source, folder / f".{name}.new") as copy:
+            bundle = _inspected(name, copy, DatabaseClock(self._engine)())
+            transact(self._engine, lambda connection: _noted(connection, bundle, paid))
+            copy.replace(self.path(name))
+        sync_folder(folder)
+        # Agents that read the file before go on with this one
+        bundle_readers.renew(self._engine, folder, DatabaseClock(self._engine)(), name)
+        return self.get(name)
+
+    def let_in(self, name: str, now: float) -> set[int]:
+        """Open the bundle to the accounts whose jobs need it now; return the ids of the users that may read it.
+
+        Raises OSError, ShoplaunchError `database_busy`.
+        """
+        return bundle_readers.renew(self._engine, self._config.bundles, now, name).get(name, set())
+
+    def leave(self, job: Job, now: float) -> None:
+        """See controller.jobs.lifecycle.bundle_readers.leave."""
+        bundle_readers.leave(self._engine, self._config.bundles, now, job)
+
+    def get(self, name: str) -> Bundle:
+        """Return what is known of the bundle. Raises ShoplaunchError `bundle_unknown`."""
+        with reading(self._engine) as connection:
+            return rows.get(connection, name)
+
+    def listed(self) -> list[Bundle]:
+        """Return all bundles by name."""
+        with reading(self._engine) as connection:
+            return rows.listed(connection)
+
+    def manifest(self, bundle: Bundle) -> dict[str, Any]:
+        """Return the bundle's manifest. Raises ShoplaunchError `bundle_missing`, `bundle_digest`, `bundle_damaged`."""
+        with open_bundle(self.path(bundle.name)) as opened:
+            if opened.manifest_sha256 != bundle.manifest_sha256:
+                raise ShoplaunchError("bundle_digest", f"{bundle.name}'s manifest is not the one that was added")
+            return opened.manifest
+
+
+@contextmanager
+def _copied(source: Path, target: Path) -> Iterator[Path]:
+    """Give a copy of `source`, its folder's owner's alone; it is gone afterwards unless it was moved away."""
+    try:
+        try:
+            target.unlink(missing_ok=True)
+            with source.open("rb") as stream, open_private(target) as copy:
+                shutil.copyfileobj(stream, copy, _COPY_BYTES)
+                copy.flush()
+                os.fsync(copy.fileno())
+        except OSError as problem:
+            code = "disk_full" if problem.errno == 28 else "file_error"
+            raise ShoplaunchError(code, f"{target}: {problem.strerror}") from None
+        yield target
+    finally:
+        target.unlink(missing_ok=True)
+
+
+def _noted(connection: sa.Connection, bundle: Bundle, paid: bool | None) -> None:
+    rows.add(connection, bundle)
+    if paid is not None:
+        rows.mark(connection, bundle.name, paid=paid)
+    access.add_audit(connection, bundle.added_at, "command line", "bundle add", None, f"{bundle.name} {bundle.sha256}")
+
+
+def _inspected(name: str, path: Path, now: float) -> Bundle:
+    with open_bundle(path) as opened:
+        check_members(opened)
+        # What a shop's password and back office become is the recipe's, not the bundle's
+        recipe_of(opened.manifest)
+        return Bundle(
+            name=name,
+            sha256=sha256_file(path),
+            size=opened.size,
+            manifest_sha256=opened.manifest_sha256,
+            application=opened.manifest["application"]["name"],
+            version=opened.manifest["application"]["version"],
+            added_at=now,
+            variants=[
+                {"name": one["name"], "title": one.get("title", one["name"])} for one in opened.manifest["variants"]
+            ],
+            noun=opened.manifest["application"].get("noun", SHOP),
+            folders=opened.manifest.get("folders", False),
+            languages=_codes(opened.manifest, "languages"),
+            currencies=_codes(opened.manifest, "currencies"),
+        )
+
+
+def _codes(manifest: Mapping[str, Any], key: str) -> list[str]:
+    """Return what the packing's report lists, empty for a bundle of a packer that told nothing."""
+    listed = manifest.get("report", {}).get(key, [])
+    return [code for code in listed if isinstance(code, str)] if isinstance(listed, list) else []

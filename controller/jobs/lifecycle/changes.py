@@ -1,0 +1,92 @@
+"""Changing a job: always on the locked row, along the transition table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import sqlalchemy as sa
+
+from controller.db import jobs, steps
+from controller.db.access import Note
+from controller.db.engine import transact
+from controller.db.jobs import Job
+from controller.jobs.lifecycle import plan, sanitize, states
+from controller.jobs.lifecycle.lease import Lease
+from controller.jobs.lifecycle.sealed_values import private_values as private_values
+from controller.jobs.lifecycle.sealed_values import sealed as sealed
+from shared.errors import ShoplaunchError
+
+#: Facts that are forgotten when a new attempt begins.
+_OF_AN_ATTEMPT = (
+    "seen_at", "looked_at", "look_failures", "look_at", "finished_at", "cleaned", "ack_seq", "placed_at", "trouble",
+    "events_dropped", "start", "first_event", "looked_early",
+)  # fmt: skip
+
+
+def change(
+    engine: sa.Engine,
+    job_id: str,
+    now: float,
+    work: Callable[[sa.Connection, Job], Mapping[str, Any]],
+    lease: Lease | None = None,
+    note: Note | None = None,
+) -> Job:
+    """Return the job after the columns that `work(connection, job)` returned were written; {} writes nothing.
+
+    `note` is written with them. With `lease` only while that is held: raises controller.jobs.lifecycle.lease.Lost. Raises what
+    `work` raises (nothing is written then), job_unknown, database_busy.
+    """
+
+    def within(connection: sa.Connection) -> Job:
+        job = jobs.get(connection, job_id, lock=True)
+        if lease is not None:
+            lease.check(job)
+        columns = work(connection, job)
+        if columns and note is not None:
+            note.write(connection, now, job_id)
+        return jobs.update(connection, job, now, **columns) if columns else job
+
+    return transact(engine, within)
+
+
+def moved(job: Job, event: str) -> dict[str, Any]:
+    """Return the columns of `event` happening to `job`. Raises ShoplaunchError `illegal_transition`."""
+    return {"state": states.after(job.state, event)}
+
+
+def failed(job: Job, event: str, step: str, error: Mapping[str, Any], now: float) -> dict[str, Any]:
+    """Return the columns of a job that needs somebody: `event` is `fail`, `agent_failed` or `stall`."""
+    return {**moved(job, event), "step": step, "error": dict(error), "alarm": "wanted", "wake_at": now}
+
+
+def with_facts(job: Job, **facts: Any) -> dict[str, Any]:
+    """Return the column `facts` with `facts` over what is known; None forgets."""
+    merged = {**job.facts, **facts}
+    return {"facts": {name: value for name, value in merged.items() if value is not None}}
+
+
+def asked_again(connection: sa.Connection, job: Job, names: Iterable[str], now: float) -> dict[str, Any]:
+    """Let the steps `names` run again; return the job's columns. A new attempt where the agent is among them."""
+    names = [name for name in plan.of(job.kind) if name in set(names)]
+    steps.reset(connection, job.id, names)
+    columns: dict[str, Any] = {"step": names[0], "error": None, "alarm": "", "wake_at": now}
+    if "drop" in names:
+        columns |= {"attempt": job.attempt + 1, "heard_at": None, "dropped_at": None, "percent": 0}
+        past = dict.fromkeys(_OF_AN_ATTEMPT)
+        columns |= {"reports_until": None, "heartbeats_until": None}
+        columns |= {"progress": {}, "stage": None, **with_facts(job, **past)}
+    if "alarmed_at" in job.facts:
+        # Who asked for it wants to hear how it ends
+        facts = columns.get("facts", job.facts)
+        columns["facts"] = {name: value for name, value in facts.items() if name != "alarmed_at"}
+    return columns
+
+
+def as_document(error: BaseException) -> dict[str, Any]:
+    """Return {"code", "message", "advice", "retryable"} of a failure; what nobody foresaw is `internal`."""
+    if isinstance(error, ShoplaunchError):
+        # Its message may repeat what a panel, a shop or an account said
+        return sanitize.error_of(error.as_dict())
+    # Never its text: it may hold what it was called with
+    return dict(ShoplaunchError("internal", f"{type(error).__name__}; see the controller's log").as_dict())

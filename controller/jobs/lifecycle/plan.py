@@ -1,0 +1,129 @@
+"""The plan of a job as data: which step needs which, in which part of the job's life, and how it is repeated."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from controller.db.steps import OVER, StepRow
+from controller.jobs.lifecycle import states
+from controller.jobs.lifecycle.step_context import Outcome, Work
+from controller.jobs.steps import (
+    account,
+    check,
+    confirm,
+    cron,
+    database,
+    database_user,
+    drop,
+    notify,
+    php,
+    privileges,
+    tidy,
+    tls,
+    unblock,
+)
+from shared.job import RESTORE
+
+PREPARE, AGENT, FINISH, AFTER = "prepare", "agent", "finish", "after"
+#: Parts of the plan that run in a state.
+PARTS: Mapping[str, tuple[str, ...]] = {
+    states.PREPARING: (PREPARE,),
+    # Cron may have fired before our own note of it
+    states.RESTORING: (PREPARE,),
+    states.FINISHING: (PREPARE, FINISH),
+    states.LIVE: (AFTER,),
+}
+#: Seconds before each repetition of a step that failed with an error that may pass by itself.
+DELAYS = (2, 5, 15, 60)
+#: While a change that may have broken the shop waits to be taken back.
+BRIEF = (2, 5, 10)
+#: Telling the client is tried for a day.
+PATIENT = (10, 60, 300, 900, *(3600,) * 24)
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step; `run` is None for the agent's, which is done in the account."""
+
+    name: str
+    part: str
+    needs: tuple[str, ...]
+    run: Callable[[Work], Outcome] | None
+    delays: tuple[int, ...] = DELAYS
+    #: So long a panel, a shop or a mail server may be at what the step asked for, seconds.
+    longest: float = 180.0
+
+
+PLAN: dict[str, Step] = {
+    step.name: step
+    for step in (
+        Step("account", PREPARE, (), account.run, longest=660.0),
+        Step("database", PREPARE, ("account",), database.run),
+        Step("database_user", PREPARE, ("account",), database_user.run),
+        Step("privileges", PREPARE, ("database", "database_user"), privileges.run),
+        Step("php", PREPARE, ("account",), php.run),
+        Step("drop", PREPARE, ("database", "database_user", "php"), drop.run, longest=960.0),
+        Step("cron", PREPARE, ("privileges", "drop"), cron.run),
+        Step("agent", AGENT, ("cron",), None),
+        Step("check", FINISH, ("agent",), check.run, longest=960.0),
+        Step("tls", FINISH, ("agent",), tls.run),
+        Step("notify", AFTER, ("check", "tls"), notify.run, PATIENT, longest=360.0),
+        Step("unblock", AFTER, ("notify",), unblock.run),
+    )
+}
+
+
+#: Of the small kinds: what an agent needs, and a look from outside at what it did.
+SMALL: dict[str, Step] = {
+    step.name: step
+    for step in (
+        Step("account", PREPARE, (), account.find),
+        Step("database_user", PREPARE, ("account",), database_user.run),
+        Step("privileges", PREPARE, ("database_user",), privileges.run),
+        Step("drop", PREPARE, ("privileges",), drop.run, longest=960.0),
+        Step("cron", PREPARE, ("drop",), cron.run),
+        Step("agent", AGENT, ("cron",), None),
+        Step("confirm", FINISH, ("agent",), confirm.run, BRIEF, longest=960.0),
+        Step("tidy", FINISH, ("confirm",), tidy.run),
+    )
+}
+
+
+def of(kind: str) -> Mapping[str, Step]:
+    """Return the plan of jobs of `kind`, step by name in order."""
+    return PLAN if kind == RESTORE else SMALL
+
+
+def following(names: Iterable[str], steps: Mapping[str, Step] = PLAN) -> list[str]:
+    """Return `names` and every step that needs one of them, in the plan's order."""
+    found = set(names)
+    for step in steps.values():
+        if found & set(step.needs):
+            found.add(step.name)
+    return [name for name in steps if name in found]
+
+
+def ready(steps: Mapping[str, Step], rows: Mapping[str, StepRow], parts: Iterable[str], now: float) -> list[Step]:
+    """Return the steps of `parts` that may run now: not over, not failed, everything they need is over.
+
+    A step that says `running` was left by a worker that is gone: the caller holds the job's lease.
+    """
+    found = []
+    for step in steps.values():
+        row = rows[step.name]
+        if step.run is None or step.part not in tuple(parts) or row.state not in ("waiting", "running"):
+            continue
+        if (row.not_before or 0) <= now and all(rows[name].state in OVER for name in step.needs):
+            found.append(step)
+    return found
+
+
+def all_over(steps: Mapping[str, Step], rows: Mapping[str, StepRow], part: str) -> bool:
+    """Tell whether every step of `part` is done or skipped."""
+    return all(rows[step.name].state in OVER for step in steps.values() if step.part == part)
+
+
+def first_open(steps: Mapping[str, Step], rows: Mapping[str, StepRow]) -> str | None:
+    """Return the first step that is not over, None when all are."""
+    return next((name for name in steps if rows[name].state not in OVER), None)

@@ -1,0 +1,156 @@
+"""What a step is given and what it gives back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import sqlalchemy as sa
+
+from controller.billing.base import Billing
+from controller.config import Config
+from controller.db import jobs
+from controller.db.bundles import Bundle
+from controller.db.engine import transact
+from controller.db.jobs import Job
+from controller.jobs.lifecycle.bundle_store import Bundles
+from controller.jobs.lifecycle.lease import Lease
+from controller.jobs.lifecycle.tokens import Tokens
+from controller.jobs.shop import values
+from controller.keys import Keys
+from controller.panels.base import Account, Panel
+from shared.errors import ShoplaunchError
+from shared.job import RESTORE
+
+
+@dataclass(frozen=True)
+class Tools:
+    """What the installation gives to every step."""
+
+    config: Config
+    engine: sa.Engine
+    keys: Keys
+    tokens: Tokens
+    bundles: Bundles
+    billing: Billing
+    open_panel: Callable[[], Panel]
+    clock: Callable[[], float]
+    #: Of the job that is worked on: what belongs to it is written while it is held.
+    lease: Lease | None = None
+
+    @cached_property
+    def panel(self) -> Panel:
+        """Return the panel of the job's server, opened at first use. Raises server_unknown, config_invalid."""
+        return self.open_panel()
+
+    def check(self, job: Job) -> None:
+        """Raise controller.jobs.lifecycle.lease.Lost when `job`, read with its lock, is another worker's by now."""
+        if self.lease is not None:
+            self.lease.check(job)
+
+    def require_lease(self) -> None:
+        """Raise controller.jobs.lifecycle.lease.Lost unless the job is still held; call it before people are told.
+
+        Raises database_busy.
+        """
+        if self.lease is not None:
+            self.lease.require()
+
+
+@dataclass(frozen=True)
+class Work:
+    """One run of a step: the job as it is now, its private values, the installation's tools."""
+
+    job: Job
+    private: Mapping[str, str] = field(repr=False)
+    tools: Tools
+
+    @property
+    def account(self) -> Account:
+        """The account as step `account` found it."""
+        facts = self.job.facts.get("account")
+        if facts is None:
+            raise ShoplaunchError("account_missing", "the account was not looked up yet")
+        return Account(**facts)
+
+    @property
+    def bundle(self) -> Bundle:
+        """What is known of the job's bundle. Raises bundle_unknown."""
+        return self.tools.bundles.get(self.job.bundle)
+
+    def remember(self, **facts: Any) -> None:
+        """Note facts durably before what they tell of is done: whoever goes on after an interruption finds them.
+
+        None forgets. Raises database_busy, controller.jobs.lifecycle.lease.Lost.
+        """
+
+        def note(connection: sa.Connection) -> None:
+            job = jobs.get(connection, self.job.id, lock=True)
+            self.tools.check(job)
+            known = {**job.facts, **facts}
+            kept = {name: value for name, value in known.items() if value is not None}
+            jobs.update(connection, job, self.tools.clock(), facts=kept)
+
+        transact(self.tools.engine, note)
+
+    @property
+    def later(self) -> Mapping[str, Any]:
+        """What a small job was given of its shop's bundle."""
+        return self.job.later or {}
+
+    @property
+    def is_back(self) -> bool:
+        """Tell whether a small job is taking back what it did."""
+        return self.job.facts.get("direction") == "back"
+
+    @property
+    def database_names(self) -> tuple[str, str]:
+        """(database, user): the shop's own, or for a small job a user of that job alone."""
+        panel, account = self.tools.panel, self.account
+        name, user = panel.database_names(account)
+        return (name, user) if self.job.kind == RESTORE else (name, panel.temporary_user(account, self.job.id))
+
+    def manifest(self) -> dict[str, Any]:
+        """Return the bundle's manifest. Raises bundle_*."""
+        return self.tools.bundles.manifest(self.bundle)
+
+    def values(self) -> dict[str, str]:
+        """Return the job's values (name -> text)."""
+        panel, account = self.tools.panel, self.account
+        private = (
+            self.private if self.job.kind == RESTORE else {"admin_folder": self.later["admin_folder"], **self.private}
+        )
+        return values.all_values(
+            self.job,
+            account,
+            panel.database_endpoint(account),
+            panel.site_address(account),
+            self.database_names,
+            private,
+        )
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a finished step leaves: facts for later steps, columns of the job, a note for people.
+
+    `effect(connection)` runs in the transaction that marks the step done. `skipped`: there was nothing to do, the
+    note says why.
+    """
+
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    columns: Mapping[str, Any] = field(default_factory=dict)
+    note: str = ""
+    skipped: bool = False
+    effect: Callable[[sa.Connection], None] | None = None
+
+
+class Later(Exception):
+    """The step has to wait for something that is on its way; nothing failed."""
+
+    def __init__(self, seconds: float, note: str) -> None:
+        super().__init__(note)
+        self.seconds = seconds
+        self.note = note

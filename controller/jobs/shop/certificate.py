@@ -1,0 +1,110 @@
+"""The birth certificate: the evidence that a shop lives, signed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from controller.db import proofs
+from controller.db.bundles import Bundle
+from controller.db.engine import reading
+from controller.db.jobs import Job
+from controller.jobs.agent_link.job_file import signed
+from controller.jobs.lifecycle import starting, states
+from shared.errors import ShoplaunchError
+from shared.events import STAGES
+from shared.signing import PURPOSE_CERTIFICATE, load_signed
+
+#: What the agent's evidence says under its own names, and what the certificate calls it.
+_FIGURES = {
+    "bytes_read": "bytes_read",
+    "bytes_written": "bytes_written",
+    "sql_bytes": "sql_bytes",
+    "peak_rss_bytes": "peak_memory_bytes",
+    "agent": "agent",
+    "python": "python",
+}
+
+
+def kept(engine: sa.Engine, job: Job) -> str:
+    """Return the job's certificate as it was signed. Raises ShoplaunchError `certificate_missing`."""
+    with reading(engine) as connection:
+        found = proofs.certificate_of(connection, job.id)
+    # One that is being proved anew, or was cancelled meanwhile, has none that counts
+    if found is None or job.state != states.LIVE:
+        raise ShoplaunchError("certificate_missing", f"the shop is {job.state}; it has no certificate yet")
+    return found
+
+
+def make(
+    job: Job,
+    bundle: Bundle,
+    values: Mapping[str, str],
+    evidence: Mapping[str, Any],
+    visits: Sequence[Mapping[str, Any]],
+    fingerprints: Mapping[str, str],
+    keys: Sequence[bytes],
+    now: float,
+) -> str:
+    """Return the signed certificate. `evidence` is that of the agent's final event."""
+    rest = {key: value for key, value in evidence.items() if key not in (*_FIGURES, "stages", "counters")}
+    seconds = evidence.get("stages") or {}
+    payload = {
+        "job": job.id,
+        "domain": values["domain"],
+        "server": job.server,
+        "account": job.account,
+        "attempt": job.attempt,
+        "issued_at": datetime.fromtimestamp(now, UTC).isoformat(timespec="seconds"),
+        "shop_url": str(job.facts["shop_url"]),
+        "admin_url": str(job.facts["admin_url"]),
+        "bundle": {
+            "name": bundle.name,
+            "application": bundle.application,
+            "version": bundle.version,
+            "manifest_sha256": bundle.manifest_sha256,
+            "bytes": bundle.size,
+            **({"variant": job.order["variant"]} if job.order.get("variant") else {}),
+        },
+        **{ours: evidence.get(theirs) for theirs, ours in _FIGURES.items()},
+        **_started(job),
+        "stages": {name: seconds[name] for name in STAGES if name in seconds},
+        "evidence": rest,
+        "probes": [dict(row) for row in visits],
+        "fingerprints": dict(fingerprints),
+    }
+    return signed(PURPOSE_CERTIFICATE, payload, keys).decode("ascii")
+
+
+def _started(job: Job) -> dict[str, Any]:
+    """Return how the agent was started and how long that was waited for, where it was heard."""
+    found = starting.of(job)
+    if found is None:
+        return {}
+    return {
+        "started_by": found.way,
+        **({"start_reason": found.reason} if found.reason else {}),
+        **({} if found.waited is None else {"start_waited_seconds": round(found.waited, 3)}),
+    }
+
+
+def verify(key: bytes, data: bytes, signature: bytes) -> bool:
+    """Tell whether `signature` over `data` was made by the owner of public `key` (32 bytes)."""
+    try:
+        Ed25519PublicKey.from_public_bytes(key).verify(signature, data)
+    except (InvalidSignature, ValueError):
+        return False
+    return True
+
+
+def read(text: str, public_keys: Sequence[bytes]) -> dict[str, Any]:
+    """Return the certificate's content. Raises ShoplaunchError `certificate_invalid`."""
+    try:
+        return dict(load_signed(PURPOSE_CERTIFICATE, list(public_keys), text, verify))
+    except ShoplaunchError:
+        raise ShoplaunchError("certificate_invalid", "it is not signed as a certificate by a key of ours") from None

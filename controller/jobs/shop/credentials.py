@@ -1,0 +1,211 @@
+"""The client's way to the back office's password: a link behind which it is shown once, or one is chosen."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import sqlalchemy as sa
+
+from controller.db import jobs
+from controller.db.access import Note
+from controller.db.engine import reading, transact
+from controller.db.jobs import Job
+from controller.db.tables import jobs as rows
+from controller.jobs.lifecycle.lease import Lease
+from controller.jobs.lifecycle.sealed_values import private_values, sealed
+from controller.keys import Keys
+from shared.errors import ShoplaunchError
+
+FACT = "credentials"
+PASSWORD = "admin.password"  # noqa: S105 - the name of a value
+DAYS = 7
+SECONDS = DAYS * 86400.0
+WAITING, SHOWN, GONE = "waiting", "shown", "gone"
+#: When a link was ended, in its fact; no other fact has this name.
+_ENDED = "link_ended_at"
+
+
+def offer(engine: sa.Engine, keys: Keys, job_id: str, mode: str, now: float, lease: Lease | None = None) -> str | None:
+    """The password waits behind a link; return the link's nonce, None when it was shown already.
+
+    Everything private but the password is forgotten (with mode `set` the password too). Asked again it is the same
+    link, but for one that `end_links` has ended. Raises ShoplaunchError `illegal_transition` when there is no password
+    any more, controller.jobs.lifecycle.lease.Lost when `lease` is.
+    """
+    found: list[str | None] = []
+
+    def work(_connection: sa.Connection, job: Job) -> Mapping[str, Any]:
+        known = job.facts.get(FACT)
+        if known is not None and known["mode"] == mode and not _is_ended(job):
+            found[:] = [known["nonce"] if state(job, now) == WAITING else None]
+            return {}
+        private = private_values(keys, job)
+        if PASSWORD not in private and not (mode == "set" and may_be_offered(job)):
+            raise ShoplaunchError("illegal_transition", "the client was told already; the password is forgotten")
+        nonce = secrets.token_urlsafe(9)
+        found[:] = [nonce]
+        kept = sealed(keys, {PASSWORD: private[PASSWORD]}) if mode == "link" else {"secrets_encrypted": None}
+        offered = {"mode": mode, "nonce": nonce, "offered_at": now, "expires_at": now + SECONDS}
+        return {**kept, **_fact(job, offered)}
+
+    _change(engine, job_id, now, work, lease)
+    return found[0]
+
+
+def may_be_chosen(job: Job) -> bool:
+    """Tell whether the shop's bundle says how a password is set later."""
+    return bool(((job.later or {}).get("jobs") or {}).get("set_admin_password"))
+
+
+def state(job: Job, now: float) -> str:
+    """Return whether the link still leads to something (`waiting`), did (`shown`), or is of no use (`gone`)."""
+    known = job.facts.get(FACT)
+    if known is None or job.ended_at is not None or _is_ended(job):
+        return GONE
+    if known.get("used_at") is not None:
+        return SHOWN
+    lost = known["mode"] == "link" and job.secrets_encrypted is None
+    return GONE if lost or now >= known["expires_at"] else WAITING
+
+
+def is_of(job: Job, nonce: str) -> bool:
+    """Tell whether `nonce` is that of the job's newest link."""
+    return secrets.compare_digest(str((job.facts.get(FACT) or {}).get("nonce", "")).encode(), nonce.encode("utf-8"))
+
+
+def show(engine: sa.Engine, keys: Keys, job_id: str, nonce: str, now: float, note: Note | None = None) -> str | None:
+    """Return the password and forget it, `note` with that; None when there is nothing to show (any more)."""
+    shown: list[str] = []
+
+    def work(connection: sa.Connection, job: Job) -> Mapping[str, Any]:
+        shown.clear()
+        if not is_of(job, nonce) or job.facts[FACT]["mode"] != "link" or state(job, now) != WAITING:
+            return {}
+        private = private_values(keys, job)
+        if PASSWORD not in private:
+            return {}
+        shown.append(private[PASSWORD])
+        if note is not None:
+            note.write(connection, now, job_id)
+        return used(job, now)
+
+    _change(engine, job_id, now, work)
+    return shown[0] if shown else None
+
+
+def claim(engine: sa.Engine, job_id: str, nonce: str, now: float, note: Note | None = None) -> bool:
+    """Take the right to choose a password, `note` with that; False when the link has served, or is of no use."""
+    taken: list[bool] = []
+
+    def work(connection: sa.Connection, job: Job) -> Mapping[str, Any]:
+        taken[:] = [is_of(job, nonce) and job.facts[FACT]["mode"] == "set" and state(job, now) == WAITING]
+        if taken[0] and note is not None:
+            note.write(connection, now, job_id)
+        return used(job, now) if taken[0] else {}
+
+    _change(engine, job_id, now, work)
+    return taken[0]
+
+
+def give_back(engine: sa.Engine, job_id: str, nonce: str, now: float) -> None:
+    """The link may be used after all."""
+
+    def work(_connection: sa.Connection, job: Job) -> Mapping[str, Any]:
+        known = {name: value for name, value in job.facts[FACT].items() if name != "used_at"}
+        return _fact(job, known) if is_of(job, nonce) else {}
+
+    _change(engine, job_id, now, work)
+
+
+def used(job: Job, now: float) -> dict[str, Any]:
+    """Return the columns of a job whose link has served."""
+    return {"secrets_encrypted": None, **_fact(job, {**job.facts[FACT], "used_at": now})}
+
+
+def end_links(connection: sa.Connection, now: float) -> None:
+    """No link that waits leads to anything any more; `offer` makes a new one of it."""
+    for job_id in connection.execute(sa.select(rows.c.id).where(_has_fact(FACT))).scalars().all():
+        job = jobs.get(connection, job_id)
+        if state(job, now) == WAITING:
+            ended = _fact(job, {**job.facts[FACT], _ENDED: now})
+            jobs.update(connection, job, now, updated_at=job.updated_at, **ended)
+
+
+def may_be_offered(job: Job) -> bool:
+    """Tell whether there is a password to tell the client; one that the client is to choose need not be known."""
+    return job.secrets_encrypted is not None or (_is_ended(job) and job.facts[FACT]["mode"] == "set")
+
+
+def _is_ended(job: Job) -> bool:
+    return _ENDED in (job.facts.get(FACT) or {})
+
+
+def ended_links(connection: sa.Connection) -> list[str]:
+    """Return "id domain" of each job whose link was ended, and that may be offered a new one."""
+    query = sa.select(rows.c.id).where(_has_fact(_ENDED)).order_by(rows.c.id)
+    ended = (jobs.get(connection, job_id) for job_id in connection.execute(query).scalars().all())
+    return [f"{job.id} {job.domain}" for job in ended if may_be_offered(job)]
+
+
+def _has_fact(name: str) -> sa.ColumnElement[bool]:
+    return sa.and_(rows.c.ended_at.is_(None), rows.c.facts.contains(f'"{name}": ', autoescape=True))
+
+
+def withdraw(engine: sa.Engine, job_id: str, now: float) -> None:
+    """A password that waits behind a link is forgotten: the shop gets another one."""
+    _change(engine, job_id, now, lambda _c, job: {} if expires_at(job) is None else {"secrets_encrypted": None})
+
+
+def expires_at(job: Job) -> float | None:
+    """Return when a password that still waits has to be erased, None when none does."""
+    known = job.facts.get(FACT)
+    if known is None or job.secrets_encrypted is None:
+        return None
+    return float(known["expires_at"])
+
+
+def erase(engine: sa.Engine, job_id: str, now: float, lease: Lease | None = None) -> Job:
+    """The password is forgotten when its time is over. Raises controller.jobs.lifecycle.lease.Lost when `lease` is."""
+
+    def work(_connection: sa.Connection, job: Job) -> Mapping[str, Any]:
+        due = expires_at(job)
+        return {"secrets_encrypted": None} if due is not None and now >= due else {}
+
+    return _change(engine, job_id, now, work, lease)
+
+
+def _change(
+    engine: sa.Engine,
+    job_id: str,
+    now: float,
+    work: Callable[[sa.Connection, Job], Mapping[str, Any]],
+    lease: Lease | None = None,
+) -> Job:
+    def within(connection: sa.Connection) -> Job:
+        job = jobs.get(connection, job_id, lock=True)
+        if lease is not None:
+            lease.check(job)
+        columns = work(connection, job)
+        return jobs.update(connection, job, now, **columns) if columns else job
+
+    return transact(engine, within)
+
+
+def _fact(job: Job, known: Mapping[str, Any]) -> dict[str, Any]:
+    return {"facts": {**job.facts, FACT: dict(known)}}
+
+
+def job_of(engine: sa.Engine, job_id: str, nonce: str) -> Job:
+    """Return the job whose newest link has this nonce. Raises ShoplaunchError `credentials_gone`."""
+    try:
+        with reading(engine) as connection:
+            job = jobs.get(connection, job_id)
+    except ShoplaunchError as error:
+        if error.code != "job_unknown":
+            raise
+        raise ShoplaunchError("credentials_gone", "the address is not one of ours") from None
+    if not is_of(job, nonce):
+        raise ShoplaunchError("credentials_gone", "the address was replaced by a newer one")
+    return job

@@ -1,0 +1,19 @@
+"""What a shop's later jobs need of its bundle, kept with its job: the bundle of that name may change."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from controller.jobs.shop import password_formats
+
+
+def of_manifest(manifest: Mapping[str, Any], admin_folder: str) -> dict[str, Any]:
+    """Return {"nonce", "jobs", "checks", "admin_folder", "password_format"}."""
+    return {
+        "nonce": manifest["nonce"],
+        "jobs": manifest["jobs"],
+        "checks": manifest["checks"],
+        "admin_folder": admin_folder,
+        "password_format": password_formats.format_of(manifest),
+    }

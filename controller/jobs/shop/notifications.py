@@ -1,0 +1,121 @@
+"""Keeping the client posted while the shop is built: the beginning, and when it takes longer. Never stops the shop."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import sqlalchemy as sa
+
+from controller.billing.base import About, Unsettled
+from controller.db import jobs, services
+from controller.db.engine import reading, transact
+from controller.db.jobs import Job
+from controller.jobs.lifecycle import states
+from controller.jobs.lifecycle.domains import readable
+from controller.jobs.lifecycle.step_context import Tools
+from controller.jobs.shop import notification_log
+from shared.errors import ShoplaunchError
+from shared.job import RESTORE
+
+LOG = logging.getLogger(__name__)
+ANNOUNCE, DELAYED = "announce", "delayed"
+#: A job that needs somebody for so long keeps its client waiting.
+DELAY_SECONDS = 600.0
+#: Seconds before each repetition; the last one is repeated.
+DELAYS = (20.0, 60.0, 300.0, 900.0, 3600.0)
+#: After so many failures in a row the news are old.
+MAX_TRIES = 24
+GIVEN_UP = "given up: "
+_BUILT = (states.PREPARING, states.DROPPED, states.RESTORING, states.FINISHING, states.FAILED, states.STALLED)
+_TROUBLED = (states.FAILED, states.STALLED)
+
+
+def about(tools: Tools, job: Job) -> About:
+    """Return what news of this job are about."""
+    with reading(tools.engine) as connection:
+        service = services.get(connection, job.signed_by, job.service_id) if job.service_id else None
+    return About(
+        job=job.id,
+        domain=readable(job.domain, job.folder),
+        email=job.email,
+        first_name=str(job.order.get("first_name") or ""),
+        language=job.language,
+        status_url=f"{tools.config.public_url.rstrip('/')}/status/{tools.tokens.for_status(job.id)}",
+        service_id=job.service_id or "",
+        client_id=(service.client_id if service else None) or "",
+        noun=job.noun,
+        memory=notification_log.JobMemory(tools.engine, job.id, tools.clock, tools.lease),
+    )
+
+
+def times(job: Job, tools: Tools) -> dict[str, float]:
+    """Return what is still to be told -> when (unix seconds)."""
+    found: dict[str, float] = {}
+    if not tools.billing.keeps_posted or job.ended_at is not None or job.kind != RESTORE:
+        return found
+    told = notification_log.known(job)
+    if job.state in _BUILT and not told.get(_done(ANNOUNCE)):
+        found[ANNOUNCE] = told.get(_later(ANNOUNCE), 0.0)
+    since = told.get("trouble_at")
+    if job.state in _TROUBLED and job.alarm == "told" and since is not None and not told.get(_done(DELAYED)):
+        found[DELAYED] = max(since + DELAY_SECONDS, told.get(_later(DELAYED), 0.0))
+    return found
+
+
+def ticket(job: Job) -> str:
+    """Return the number of the order's ticket as people know it, "" when there is none."""
+    return str((notification_log.known(job).get("ticket") or {}).get("tid", ""))
+
+
+def untold(job: Job) -> str:
+    """Return the code of why telling the beginning was given up, "" when it was not."""
+    _, given_up, code = str(notification_log.known(job).get(_done(ANNOUNCE), "")).partition(GIVEN_UP)
+    return code if given_up else ""
+
+
+def tell(job: Job, tools: Tools, what: str) -> None:
+    """Tell it now; note that it was told, or when it is tried again. Raises controller.jobs.lifecycle.lease.Lost."""
+    tools.require_lease()
+    billing, news = tools.billing, about(tools, job)
+    try:
+        note = billing.announce(news) if what == ANNOUNCE else billing.delayed(news)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the shop goes on
+        LOG.warning(
+            "job %s: %s: %s", job.id, what, error if isinstance(error, ShoplaunchError) else type(error).__name__
+        )
+        _keep(tools, job.id, **_failed(job, what, error, tools.clock()))
+        return
+    _keep(tools, job.id, **{_done(what): note or "told", _later(what): None, _tries(what): None})
+
+
+def _failed(job: Job, what: str, error: Exception, now: float) -> dict[str, Any]:
+    if isinstance(error, Unsettled):
+        return {_later(what): now + error.seconds}
+    tries = int(notification_log.known(job).get(_tries(what), 0))
+    may_pass = error.retryable if isinstance(error, ShoplaunchError) else False
+    if not may_pass or tries + 1 >= MAX_TRIES:
+        code = error.code if isinstance(error, ShoplaunchError) else "internal"
+        return {_done(what): GIVEN_UP + code, _later(what): None}
+    return {_later(what): now + DELAYS[min(tries, len(DELAYS) - 1)], _tries(what): tries + 1}
+
+
+def _keep(tools: Tools, job_id: str, **news: Any) -> None:
+    def work(connection: sa.Connection) -> None:
+        job = jobs.get(connection, job_id, lock=True)
+        tools.check(job)
+        jobs.update(connection, job, tools.clock(), **notification_log.remembered(job, **news))
+
+    transact(tools.engine, work)
+
+
+def _done(what: str) -> str:
+    return f"{what}_done"
+
+
+def _later(what: str) -> str:
+    return f"{what}_at"
+
+
+def _tries(what: str) -> str:
+    return f"{what}_tries"

@@ -1,0 +1,92 @@
+"""TLS as a visitor meets it: which certificates are believed, and whether a server has the right one for a name."""
+
+from __future__ import annotations
+
+import ssl
+from dataclasses import dataclass
+from typing import Any
+
+from controller.config import Config
+from controller.jobs.lifecycle import panel_lockout
+from controller.network import probes
+from controller.network.failures import UNTRUSTED, NetworkError
+from controller.network.resolver import resolve
+from controller.panels.base import Account, Panel, SiteAddress
+from shared.errors import ShoplaunchError
+
+TIMEOUT_SECONDS = 15
+REASON_CHARS = 300
+#: Values of the fact `tls`: nobody issues one; nobody could be asked yet, or the domain does not lead here; asked
+#: for; served; switched on.
+FACT = "tls"
+NONE, WAITING, ASKED, SERVED, ON = "none", "waiting", "asked", "served", "on"
+#: Seconds before each look; the last one is repeated.
+PAUSES = (60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0, 7200.0, 6 * 3600.0)
+#: Seconds before a certificate is asked for once more; the strictest authorities take five failures an hour.
+ASK_PAUSES = (3600.0, 6 * 3600.0, 24 * 3600.0)
+
+
+@dataclass(frozen=True)
+class Served:
+    """Whether a valid certificate for the name is served, and if not, why (one line)."""
+
+    valid: bool
+    reason: str = ""
+
+
+def begun(state: str, now: float) -> dict[str, Any]:
+    """Return the facts of a shop whose certificate is waited for."""
+    return {FACT: state, "tls_since": now, "tls_looks": 0, "tls_next": now + PAUSES[0]}
+
+
+def asked(panel: Panel, account: Account, asks: int, now: float) -> dict[str, Any] | None:
+    """Ask for a certificate; return the facts about that, None where the panel issues none at all.
+
+    A panel that will not have it is not asked more often than one that will. Raises what may pass by itself.
+    """
+    facts: dict[str, Any] = {"tls_asked_at": now, "tls_asks": asks + 1}
+    try:
+        if not panel.request_tls(account):
+            return None
+    except ShoplaunchError as error:
+        if error.retryable or error.code == panel_lockout.CODE:
+            raise
+        return {**facts, FACT: WAITING, "tls_refused": error.message[:REASON_CHARS]}
+    return {**facts, FACT: ASKED, "tls_refused": None}
+
+
+def context(config: Config) -> ssl.SSLContext:
+    """Return what certificates are verified with: this machine's authorities and those of `tls_ca`.
+
+    Raises ShoplaunchError `config_invalid`.
+    """
+    made = ssl.create_default_context()
+    if config.tls_ca is not None:
+        try:
+            made.load_verify_locations(config.tls_ca)
+        except OSError as problem:
+            raise ShoplaunchError("config_invalid", f"tls_ca: {problem.strerror or 'no certificates in it'}") from None
+    return made
+
+
+def addresses(host: str) -> set[str]:
+    """Return the addresses the world's name servers give for `host`; none when it is not known."""
+    try:
+        found = resolve(host, None, TIMEOUT_SECONDS)
+    except OSError:
+        return set()
+    return {str(entry[4][0]) for entry in found}
+
+
+def leads_to(address: SiteAddress, domain: str) -> bool:
+    """Tell whether the world finds the shop of `domain` where its server is."""
+    return (address.public_ip or address.ip) in addresses(domain)
+
+
+def look(ip: str, port: int, host: str, trusted: ssl.SSLContext, timeout: float = TIMEOUT_SECONDS) -> Served:
+    """Tell whether the server at `ip`:`port` serves a valid certificate for the name `host` (without a port)."""
+    try:
+        probes.handshake(ip, port, trusted, host, timeout)
+    except NetworkError as problem:
+        return Served(False, problem.reason if problem.kind == UNTRUSTED else f"no TLS: {problem.reason}")
+    return Served(True)
