@@ -15,7 +15,7 @@ from controller.db import access, api_keys, bundles, jobs, servers
 from controller.db.api_keys import Adopted, ApiKey
 from controller.db.clock import database_now
 from controller.db.engine import reading
-from controller.jobs.intake import orders
+from controller.jobs.lifecycle import claims
 from shared.errors import ShoplaunchError
 
 #: As signed requests name it.
@@ -94,7 +94,7 @@ def adopt(actor: Actor, name: str, former: str) -> Adopted:
                 connection,
                 job,
                 database_now(connection),
-                order_key=orders.order_key(job.order, name),
+                order_key=claims.order_key(job.order, name),
                 updated_at=job.updated_at,
             )
         return adopted

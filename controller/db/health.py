@@ -67,15 +67,15 @@ def _forgotten(before: float) -> sa.ColumnElement[bool]:
 
 
 def _waits() -> sa.ColumnElement[bool]:
-    """Return the condition that controller.jobs.intake.billing_events waits for acceptance; `wanted` is JSON as controller.db.services
-    writes it."""
+    """Return the condition that billing waits for acceptance (controller.jobs.intake.billing_events); `wanted` is
+    JSON as controller.db.services writes it."""
     asked = services.c.wanted.contains('"wait_for_acceptance": true', autoescape=True)
     return sa.and_(asked, services.c.accepted_at.is_(None))
 
 
 def _without_job() -> sa.ColumnElement[bool]:
     """Return the condition that a service was created, neither ended nor refused, and has no job."""
-    # As controller.jobs.intake.billing_events knows jobs of an earlier life; `facts` is JSON as controller.db.jobs writes it
+    # As controller.jobs.intake.billing_events knows jobs of an earlier life; `facts` is JSON of controller.db.jobs
     taken_back = sa.and_(jobs.c.state == "cancelled", jobs.c.facts.contains('"terminated": true', autoescape=True))
     same = sa.and_(jobs.c.service_id == services.c.service_id, jobs.c.signed_by == services.c.signed_by)
     has_job = sa.exists().where(same, jobs.c.ended_at.is_(None), ~taken_back)

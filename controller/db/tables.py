@@ -213,7 +213,7 @@ refused_orders = _table(
     "refused_orders",
     sa.Column("id", Id, primary_key=True, autoincrement=True),
     sa.Column("order_key", sa.String(64), nullable=False, unique=True),
-    #: Whose event (controller.jobs.intake.billing_events.SOURCE) or order ("api") it is, and signed by which key ("": unknown).
+    #: Whose event (billing_events.SOURCE) or order ("api") it is, and signed by which key ("": unknown).
     sa.Column("source", sa.String(20), nullable=False),
     sa.Column("signed_by", sa.String(64), nullable=False, server_default=""),
     sa.Column("service_id", sa.String(64), index=True),

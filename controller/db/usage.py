@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from controller.db import api_keys
 from controller.db.tables import jobs
 
-#: As controller.jobs.engine.cancellation notes a cancelled job that was taken back; controller.db.jobs writes `facts` as JSON.
+#: As controller.jobs.engine.cancellation notes a cancelled job that was taken back; `facts` is JSON.
 _TAKEN_BACK = '"undo": "done"'
 
 

@@ -13,8 +13,7 @@ from controller.db.jobs import Job
 from controller.db.together import Together
 from controller.jobs.agent_link import kept, rates
 from controller.jobs.agent_link.reports import checked, is_final
-from controller.jobs.engine import cancellation
-from controller.jobs.lifecycle import agent_trouble, changes, plan, silence, starting, states
+from controller.jobs.lifecycle import agent_trouble, changes, plan, silence, starting, states, undo
 from controller.jobs.lifecycle.tokens import AgentToken
 from shared.errors import ShoplaunchError
 
@@ -214,7 +213,7 @@ def _cleaned(connection: sa.Connection, job: Job, now: float) -> dict[str, Any]:
     if job.state == states.CANCELLED:
         heard, placed = (float(job.facts.get(name) or 0.0) for name in ("undo_heard_at", "undo_placed_at"))
         was_just_heard = heard >= placed and 0.0 <= now - heard < CLEANED_SECONDS
-        if job.facts.get("undo") == cancellation.DONE or was_just_heard:
+        if job.facts.get("undo") == undo.DONE or was_just_heard:
             return {}
         # Believed only after a look through the panel
         return {"wake_at": now, **changes.with_facts(job, undo_heard_at=now)}

@@ -14,6 +14,7 @@ from controller.config import Config
 from controller.db.bundles import Bundle
 from controller.db.jobs import Job
 from controller.jobs.agent_link.holding_page import holding_page
+from controller.jobs.lifecycle.silence import HEARTBEAT_SECONDS
 from controller.panels.base import Account, DocumentRootRules
 from shared.errors import ShoplaunchError
 from shared.job import FORMAT, check_job
@@ -21,7 +22,6 @@ from shared.signing import PURPOSE_JOB, serializer
 
 EVENTS_PATH = "/api/v1/agent/events"
 BUNDLE_PATH = "/api/v1/agent/bundle/"
-HEARTBEAT_SECONDS = 30
 LANGUAGES = ("en", "fa")
 
 

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from controller.db.jobs import Job
 from controller.jobs.lifecycle import sanitize
+from controller.jobs.lifecycle.sight import PYTHON_MISSING, Sight
 from controller.panels.base import Account, Panel
 from shared.errors import ShoplaunchError
 from shared.job import FOLDER, STATE_FILE
 from shared.schema import validate
 
-#: What the launcher's state says where there is no Python to run the agent with.
-PYTHON_MISSING = "python_missing"
 #: Larger is no state: that of a shop with a thousand shards and tables has a tenth.
 STATE_BYTES = 1_000_000
 #: Those of one with a thousand shards and tables are a tenth.
@@ -22,18 +20,6 @@ STATE_VALUES = 100_000
 #: agent of ours works from there.
 NO_FOLDER = ("path_refused", "panel_answer_too_large")
 _NO_STATE = b'{"format":1}'
-
-
-@dataclass(frozen=True)
-class Sight:
-    """What lies in the account; `state` is the agent's state.json, None when absent or unreadable.
-
-    Where the state already says all, the rest was not looked for and counts as there.
-    """
-
-    state: dict[str, Any] | None
-    cron_line: bool
-    folder: bool
 
 
 def marker(job_id: str) -> str:

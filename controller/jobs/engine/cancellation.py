@@ -11,14 +11,13 @@ from controller.db.engine import reading
 from controller.db.jobs import Job
 from controller.jobs.agent_link import acknowledgements, panel_reading, ring
 from controller.jobs.engine import follow_up
-from controller.jobs.lifecycle import changes, lease, silence, states
+from controller.jobs.lifecycle import changes, lease, silence, states, undo
 from controller.jobs.lifecycle.step_context import Work
 from controller.jobs.steps import drop, rollback
 from shared.errors import ShoplaunchError
 from shared.job import FOLDER, JOB_FILE, RESTORE, cron_line
 
 LOG = logging.getLogger(__name__)
-WANTED, PLACED, DONE = "wanted", "placed", "done"
 #: Cron ticks an agent gets before it is put into the account once more.
 TICKS = 3
 GRACE_SECONDS = 60
@@ -29,7 +28,7 @@ NEVER_RAN_SECONDS = 3600.0
 RAN_SECONDS = 24 * 3600.0
 _NEVER_RAN = "cron never started the agent, which was removed"
 _NO_TICKS = "cron starts the agent no more"
-_OVER = {"undo_placed_at": None, "undo_heard_at": None, "undo_began_at": None, "undo": DONE}
+_OVER = {"undo_placed_at": None, "undo_heard_at": None, "undo_began_at": None, "undo": undo.DONE}
 #: What a panel says of an account that is no longer there under its name.
 _GONE = ("account_missing", "account_renamed")
 #: What is no account's doing and is mended by whoever runs the server; until then nothing in any account is known.
@@ -100,7 +99,7 @@ def _next(work: Work) -> dict[str, Any]:
         work.tools.panel.ensure_cron(work.account, cron_line(work.job.id))
         ring.ring(work, put.unprepared)
         placed = now
-    return {"facts": {"undo": PLACED, "undo_placed_at": placed, "undo_began_at": began}, "kept": ""}
+    return {"facts": {"undo": undo.PLACED, "undo_placed_at": placed, "undo_began_at": began}, "kept": ""}
 
 
 def _done(work: Work, also_kept: str = "") -> dict[str, Any]:

@@ -15,8 +15,7 @@ from controller.db import jobs, steps
 from controller.db.access import Note
 from controller.db.engine import reading, transact
 from controller.db.jobs import Job
-from controller.jobs.intake import orders
-from controller.jobs.lifecycle import changes, plan, states
+from controller.jobs.lifecycle import changes, claims, plan, states
 from controller.jobs.lifecycle.bundle_store import Bundles
 from controller.jobs.lifecycle.step_context import Tools, Work
 from controller.jobs.shop import follow_up_parts, password_formats
@@ -76,7 +75,7 @@ def _row(parent: Job, kind: str, kept: Mapping[str, Any], entry: Mapping[str, An
     """Return the new job's row without its private values; `kept` is what the shop's bundle says of later jobs, and
     `entry` what it says of this kind."""
     return {
-        "id": orders.new_id(),
+        "id": claims.new_id(),
         "kind": kind,
         "parent": parent.id,
         "later": {
@@ -93,7 +92,7 @@ def _row(parent: Job, kind: str, kept: Mapping[str, Any], entry: Mapping[str, An
             for name in ("server", "bundle", "domain", "folder", "email", "account", "language")
         },
         "order": {key: value for key, value in parent.order.items() if key != "create_account"},
-        **orders.keys(parent.server, parent.domain, parent.account),
+        **claims.keys(parent.server, parent.domain, parent.account),
         "state": states.RECEIVED,
         "step": next(iter(plan.of(kind))),
         "facts": {name: parent.facts[name] for name in ("noun", "shop_url", "admin_url") if name in parent.facts},

@@ -13,9 +13,7 @@ from controller.db import steps
 from controller.db.access import Note
 from controller.db.jobs import Job
 from controller.db.steps import FAILED
-from controller.jobs.engine import cancellation
-from controller.jobs.intake import orders
-from controller.jobs.lifecycle import agent_trouble, changes, plan, states
+from controller.jobs.lifecycle import agent_trouble, changes, claims, plan, states, undo
 from controller.jobs.lifecycle.changes import change, moved
 from controller.jobs.lifecycle.plan import AFTER, AGENT, FINISH, PLAN, PREPARE, following
 from controller.jobs.shop import credentials
@@ -116,7 +114,7 @@ def _small_again(connection: sa.Connection, job: Job, wanted: str, now: float) -
     columns = moved(job, "recheck" if looks else "retry")
     columns |= changes.asked_again(connection, job, following([first], known), now)
     facts = {key: value for key, value in columns.get("facts", job.facts).items() if key != "taken_back"}
-    return columns | orders.keys(job.server, job.domain, job.account) | {"facts": facts}
+    return columns | claims.keys(job.server, job.domain, job.account) | {"facts": facts}
 
 
 def _first(job: Job, wanted: str, *, asked: bool) -> str:
@@ -155,7 +153,7 @@ def cancelling(job: Job, now: float) -> dict[str, Any]:
     """Return the columns of a job that is cancelled. Raises ShoplaunchError `illegal_transition`."""
     columns = {**moved(job, "cancel"), "error": None, "alarm": "", "wake_at": now}
     facts: dict[str, Any] = {
-        "undo": cancellation.WANTED,
+        "undo": undo.WANTED,
         "undo_placed_at": None,
         "undo_heard_at": None,
         "cancelled_from": job.state,
@@ -177,8 +175,8 @@ def undo_cancel(engine: sa.Engine, job_id: str, now: float, note: Note | None = 
         asked = changes.asked_again(connection, job, PLAN, now)
         facts = {**asked["facts"], "undo": None, "undo_placed_at": None, "cancelled_from": None}
         held = {
-            **orders.keys(job.server, job.domain, job.account),
-            "order_key": orders.order_key(job.order, job.signed_by),
+            **claims.keys(job.server, job.domain, job.account),
+            "order_key": claims.order_key(job.order, job.signed_by),
         }
         return columns | asked | held | {"facts": {key: value for key, value in facts.items() if value is not None}}
 

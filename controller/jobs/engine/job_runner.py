@@ -24,7 +24,7 @@ from controller.jobs.engine import (
     step_runner,
     tls_follow_up,
 )
-from controller.jobs.lifecycle import changes, due_hint, lease, panel_lockout, plan, silence, states
+from controller.jobs.lifecycle import changes, due_hint, lease, panel_lockout, plan, silence, states, undo
 from controller.jobs.lifecycle.step_context import Tools, Work
 from controller.jobs.shop import credentials, notification_log, notifications, shop_secrets, values
 from shared.errors import ShoplaunchError
@@ -259,7 +259,7 @@ class Mover:
         return Work(job, changes.private_values(tools.keys, job), tools)
 
     def _undo(self, job: Job) -> Job:
-        if job.facts.get("undo") == cancellation.DONE:
+        if job.facts.get("undo") == undo.DONE:
             return self._change(job.id, lambda _c, _job: {"wake_at": None} if _job.wake_at is not None else {})
         tools, now = self._tools(job), self._clock()
         try:
@@ -312,7 +312,7 @@ def _undone(connection: sa.Connection, job: Job, done: Mapping[str, Any], now: f
     if job.state != states.CANCELLED:
         return {}
     columns = changes.with_facts(job, **done["facts"])
-    if done["facts"]["undo"] != cancellation.DONE:
+    if done["facts"]["undo"] != undo.DONE:
         # With what was heard meanwhile
         return columns | {"error": None, "wake_at": cancellation.wake_at(job, columns["facts"], now)}
     # It names files of the account's

@@ -17,6 +17,7 @@ from controller.db.jobs import Job
 from controller.jobs.engine import follow_up
 from controller.jobs.lifecycle import changes, lease, panel_lockout, plan, silence, starting, states
 from controller.jobs.lifecycle.step_context import Later, Outcome, Work
+from controller.jobs.steps.registry import WORK
 from shared.errors import ShoplaunchError
 from shared.job import RESTORE
 
@@ -52,10 +53,10 @@ def begin(engine: sa.Engine, names: Sequence[str], held: lease.Lease, now: float
 
 def attempt(step: plan.Step, work: Work) -> Result:
     """Run the step; return its outcome, or what kept it from one."""
-    assert step.run is not None
+    assert step.work is not None
     LOG.info("job %s: step %s", work.job.id, step.name)
     try:
-        return step.run(work)
+        return WORK[step.work](work)
     except (Later, lease.Lost) as ended:
         return ended
     except ShoplaunchError as error:

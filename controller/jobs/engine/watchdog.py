@@ -7,6 +7,8 @@ import os
 import threading
 from collections.abc import Callable
 
+from controller.jobs.lifecycle.emergency_log import report
+
 LOG = logging.getLogger(__name__)
 #: How a process ends whose worker cannot go on: the service manager starts it again.
 EXIT_CODE = 70
@@ -95,11 +97,3 @@ def end_process(why: str) -> None:
     """End this process at once: hanging threads would keep it from ending in order."""
     report(f"the worker cannot go on: {why}; the process ends with code {EXIT_CODE} to be started again", None)
     os._exit(EXIT_CODE)
-
-
-def report(what: str, problem: BaseException | None) -> None:
-    """Log `what`; when not even that is possible (no memory), say so on standard error."""
-    try:
-        LOG.critical("%s", what, exc_info=problem)
-    except BaseException:  # noqa: BLE001 - what is told here must not stop who tells it
-        os.write(2, b"shoplaunch: the worker is in trouble that cannot be logged\n")

@@ -19,8 +19,9 @@ from controller.db.clock import Clock, DatabaseClock, at
 from controller.db.engine import reading, transact
 from controller.db.jobs import Job
 from controller.jobs.engine.job_runner import Mover
-from controller.jobs.engine.watchdog import Pulse, Watchdog, end_process, report
+from controller.jobs.engine.watchdog import Pulse, Watchdog, end_process
 from controller.jobs.lifecycle import changes, due_hint
+from controller.jobs.lifecycle.emergency_log import report
 from controller.jobs.lifecycle.step_context import Tools
 from controller.jobs.lifecycle.wakeup import Listener, Wakeup
 from shared.errors import ShoplaunchError

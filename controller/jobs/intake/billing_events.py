@@ -15,10 +15,9 @@ from controller.db import api_keys, jobs, servers, services
 from controller.db.engine import reading, transact
 from controller.db.jobs import Job
 from controller.db.services import BilledService
-from controller.jobs.engine import cancellation
 from controller.jobs.intake import orders, refused_orders, termination
 from controller.jobs.intake.server_lookup import server_of_host
-from controller.jobs.lifecycle import states
+from controller.jobs.lifecycle import states, undo
 from shared.errors import ShoplaunchError
 from shared.schema import validate
 
@@ -116,7 +115,7 @@ def _is_of_an_earlier_life(job: Job) -> bool:
 def _is_being_taken_back(engine: sa.Engine, job: Job) -> bool:
     with reading(engine) as connection:
         found = [job, *jobs.children(connection, job.id)]
-    return any(one.state == states.CANCELLED and one.facts.get("undo") != cancellation.DONE for one in found)
+    return any(one.state == states.CANCELLED and one.facts.get("undo") != undo.DONE for one in found)
 
 
 def _noted(engine: sa.Engine, event: Mapping[str, Any], now: float, signed_by: str = "") -> BilledService:

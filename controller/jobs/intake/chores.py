@@ -12,10 +12,10 @@ from controller.db import refused_orders, services
 from controller.db.engine import reading, transact
 from controller.db.refused_orders import RefusedOrder
 from controller.jobs.engine import alarms, health
-from controller.jobs.engine.watchdog import report
 from controller.jobs.intake import billing_events, orders
 from controller.jobs.lifecycle import bundle_readers
 from controller.jobs.lifecycle.domains import readable
+from controller.jobs.lifecycle.emergency_log import report
 from shared.errors import ShoplaunchError
 
 if TYPE_CHECKING:

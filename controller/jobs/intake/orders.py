@@ -18,12 +18,12 @@ from controller.db.access import Note
 from controller.db.bundles import Bundle
 from controller.db.engine import reading, transact
 from controller.db.jobs import Job
-from controller.jobs.lifecycle import states
+from controller.jobs.lifecycle import claims, states
 from controller.jobs.lifecycle.domains import readable
 from controller.jobs.lifecycle.folders import check_folder
 from controller.jobs.lifecycle.plan import PLAN
 from controller.recipes.registry import RECIPES
-from shared.encoding import canonical_json, sha256_hex
+from shared.encoding import sha256_hex
 from shared.errors import ShoplaunchError
 from shared.schema import validate
 
@@ -47,7 +47,6 @@ _LIMITED = {
 OPERATORS = "command"
 #: Of an order that names none.
 DEFAULT_LANGUAGE = "en"
-_ID_ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789"
 
 
 def check_domain(domain: str) -> str:
@@ -196,7 +195,7 @@ def place(
     _require_currency(bundle, found)
     recipe = RECIPES.get(bundle.application)
     _fit(found, {} if recipe is None else recipe.limits_of(bundle.version))
-    key = order_key(found, signed_by)
+    key = claims.order_key(found, signed_by)
     whose = {"source": source, "signed_by": signed_by, "order_key": key}
 
     def work(connection: sa.Connection) -> Job:
@@ -232,7 +231,7 @@ def _insert(
     now: float,
 ) -> Job:
     _refuse_living(connection, order)
-    job_id = new_id()
+    job_id = claims.new_id()
     values = {
         "id": job_id,
         "kind": "restore",
@@ -242,7 +241,7 @@ def _insert(
         "folder": order.get("folder", ""),
         "language": language,
         "order": dict(order),
-        **keys(order["server"], order["domain"], order["account"]),
+        **claims.keys(order["server"], order["domain"], order["account"]),
         "state": states.RECEIVED,
         "step": next(iter(PLAN)),
         "facts": {"noun": bundle.noun},
@@ -277,23 +276,3 @@ def _counting(known: Job) -> Job:
     if known.state == states.CANCELLED:
         raise ShoplaunchError("service_ending", f"job {known.id} of this order was cancelled and is being taken back")
     return known
-
-
-def order_key(order: Mapping[str, Any], signed_by: str) -> str:
-    """Return what tells this very order from every other; `order` has its fields in their one form."""
-    # As migration 0012 names stored ones
-    named = {"by": signed_by, "order": dict(order)} if signed_by else dict(order)
-    return str(sha256_hex(canonical_json(named)))
-
-
-def new_id() -> str:
-    """Return a new job's id."""
-    return "".join(secrets.choice(_ID_ALPHABET) for _ in range(10))
-
-
-def keys(server: str, domain: str, account: str) -> dict[str, str]:
-    """Return the columns that keep other jobs away from domain and account."""
-    return {
-        "domain_key": sha256_hex(domain.encode("utf-8")),
-        "account_key": sha256_hex(f"{server}/{account}".encode()),
-    }

@@ -151,7 +151,7 @@ class Service:
         self._tokens.read_agent(token)
 
     def record_event(self, token: str, event: Mapping[str, Any], size: int = 0) -> int:
-        """Take an agent's event of `size` bytes; return the job's attempt. See controller.jobs.agent_link.agent_events.record."""
+        """Take an agent's event of `size` bytes; return the job's attempt. See agent_events.record."""
         holder = self._tokens.read_agent(token)
         self._gate.spend(holder.job, holder.attempt, event.get("event"), size)
         attempt = agent_events.record(self._together, holder, event, size, self._clock())
@@ -176,7 +176,7 @@ class Service:
         return self._hinted(interventions.undo_cancel(self.engine, job_id, self._clock(), note))
 
     def start_kind(self, parent_id: str, kind: str, given: Mapping[str, str], note: Note | None = None) -> Job:
-        """Return the open later job of `kind` on the shop of job `parent_id`; see controller.jobs.engine.follow_up.start."""
+        """Return the open later job of `kind` on the shop of job `parent_id`; see follow_up.start."""
         parent = self.get_job(parent_id)
         job = follow_up.start(self.engine, self.keys, self.bundles, parent, kind, given, self._clock(), note)
         if kind == follow_up.SET_ADMIN_PASSWORD:

@@ -34,7 +34,7 @@ def change(
 ) -> Job:
     """Return the job after the columns that `work(connection, job)` returned were written; {} writes nothing.
 
-    `note` is written with them. With `lease` only while that is held: raises controller.jobs.lifecycle.lease.Lost. Raises what
+    `note` is written with them. With `lease` only while that is held: raises lease.Lost. Raises what
     `work` raises (nothing is written then), job_unknown, database_busy.
     """
 

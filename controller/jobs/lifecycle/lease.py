@@ -14,7 +14,7 @@ from controller.db import jobs
 from controller.db.clock import Clock, at
 from controller.db.engine import reading, transact
 from controller.db.jobs import Job
-from controller.jobs.engine.watchdog import report
+from controller.jobs.lifecycle.emergency_log import report
 from shared.errors import ShoplaunchError
 
 LOG = logging.getLogger(__name__)

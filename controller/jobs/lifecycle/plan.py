@@ -2,27 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from controller.db.steps import OVER, StepRow
 from controller.jobs.lifecycle import states
-from controller.jobs.lifecycle.step_context import Outcome, Work
-from controller.jobs.steps import (
-    account,
-    check,
-    confirm,
-    cron,
-    database,
-    database_user,
-    drop,
-    notify,
-    php,
-    privileges,
-    tidy,
-    tls,
-    unblock,
-)
 from shared.job import RESTORE
 
 PREPARE, AGENT, FINISH, AFTER = "prepare", "agent", "finish", "after"
@@ -44,12 +28,12 @@ PATIENT = (10, 60, 300, 900, *(3600,) * 24)
 
 @dataclass(frozen=True)
 class Step:
-    """One step; `run` is None for the agent's, which is done in the account."""
+    """One step; `work` names what controller.jobs.steps.registry runs, None for the agent's, done in the account."""
 
     name: str
     part: str
     needs: tuple[str, ...]
-    run: Callable[[Work], Outcome] | None
+    work: str | None
     delays: tuple[int, ...] = DELAYS
     #: So long a panel, a shop or a mail server may be at what the step asked for, seconds.
     longest: float = 180.0
@@ -58,18 +42,18 @@ class Step:
 PLAN: dict[str, Step] = {
     step.name: step
     for step in (
-        Step("account", PREPARE, (), account.run, longest=660.0),
-        Step("database", PREPARE, ("account",), database.run),
-        Step("database_user", PREPARE, ("account",), database_user.run),
-        Step("privileges", PREPARE, ("database", "database_user"), privileges.run),
-        Step("php", PREPARE, ("account",), php.run),
-        Step("drop", PREPARE, ("database", "database_user", "php"), drop.run, longest=960.0),
-        Step("cron", PREPARE, ("privileges", "drop"), cron.run),
+        Step("account", PREPARE, (), "account", longest=660.0),
+        Step("database", PREPARE, ("account",), "database"),
+        Step("database_user", PREPARE, ("account",), "database_user"),
+        Step("privileges", PREPARE, ("database", "database_user"), "privileges"),
+        Step("php", PREPARE, ("account",), "php"),
+        Step("drop", PREPARE, ("database", "database_user", "php"), "drop", longest=960.0),
+        Step("cron", PREPARE, ("privileges", "drop"), "cron"),
         Step("agent", AGENT, ("cron",), None),
-        Step("check", FINISH, ("agent",), check.run, longest=960.0),
-        Step("tls", FINISH, ("agent",), tls.run),
-        Step("notify", AFTER, ("check", "tls"), notify.run, PATIENT, longest=360.0),
-        Step("unblock", AFTER, ("notify",), unblock.run),
+        Step("check", FINISH, ("agent",), "check", longest=960.0),
+        Step("tls", FINISH, ("agent",), "tls"),
+        Step("notify", AFTER, ("check", "tls"), "notify", PATIENT, longest=360.0),
+        Step("unblock", AFTER, ("notify",), "unblock"),
     )
 }
 
@@ -78,14 +62,14 @@ PLAN: dict[str, Step] = {
 SMALL: dict[str, Step] = {
     step.name: step
     for step in (
-        Step("account", PREPARE, (), account.find),
-        Step("database_user", PREPARE, ("account",), database_user.run),
-        Step("privileges", PREPARE, ("database_user",), privileges.run),
-        Step("drop", PREPARE, ("privileges",), drop.run, longest=960.0),
-        Step("cron", PREPARE, ("drop",), cron.run),
+        Step("account", PREPARE, (), "find_account"),
+        Step("database_user", PREPARE, ("account",), "database_user"),
+        Step("privileges", PREPARE, ("database_user",), "privileges"),
+        Step("drop", PREPARE, ("privileges",), "drop", longest=960.0),
+        Step("cron", PREPARE, ("drop",), "cron"),
         Step("agent", AGENT, ("cron",), None),
-        Step("confirm", FINISH, ("agent",), confirm.run, BRIEF, longest=960.0),
-        Step("tidy", FINISH, ("confirm",), tidy.run),
+        Step("confirm", FINISH, ("agent",), "confirm", BRIEF, longest=960.0),
+        Step("tidy", FINISH, ("confirm",), "tidy"),
     )
 }
 
@@ -112,7 +96,7 @@ def ready(steps: Mapping[str, Step], rows: Mapping[str, StepRow], parts: Iterabl
     found = []
     for step in steps.values():
         row = rows[step.name]
-        if step.run is None or step.part not in tuple(parts) or row.state not in ("waiting", "running"):
+        if step.work is None or step.part not in tuple(parts) or row.state not in ("waiting", "running"):
             continue
         if (row.not_before or 0) <= now and all(rows[name].state in OVER for name in step.needs):
             found.append(step)

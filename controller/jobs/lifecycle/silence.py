@@ -8,14 +8,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from controller.db.jobs import Job
-from controller.jobs.agent_link.job_file import HEARTBEAT_SECONDS
-from controller.jobs.agent_link.panel_reading import PYTHON_MISSING, Sight
 from controller.jobs.lifecycle import agent_trouble, sanitize
+from controller.jobs.lifecycle.sight import PYTHON_MISSING, Sight
 from shared.errors import ShoplaunchError
 
 #: Ticks cron gets to start the agent, and the time the agent gets to say something.
 TICKS = 3
 START_SECONDS = 90
+#: Between two signs of life of an agent at work.
+HEARTBEAT_SECONDS = 30
 #: Heartbeats that may be lost; a killed agent is started again by the next tick.
 LOST_BEATS = 8
 DEFAULT_CRON_SECONDS = 60

@@ -18,7 +18,6 @@ from controller.db.jobs import Job
 from controller.jobs.lifecycle.bundle_store import Bundles
 from controller.jobs.lifecycle.lease import Lease
 from controller.jobs.lifecycle.tokens import Tokens
-from controller.jobs.shop import values
 from controller.keys import Keys
 from controller.panels.base import Account, Panel
 from shared.errors import ShoplaunchError
@@ -115,21 +114,6 @@ class Work:
     def manifest(self) -> dict[str, Any]:
         """Return the bundle's manifest. Raises bundle_*."""
         return self.tools.bundles.manifest(self.bundle)
-
-    def values(self) -> dict[str, str]:
-        """Return the job's values (name -> text)."""
-        panel, account = self.tools.panel, self.account
-        private = (
-            self.private if self.job.kind == RESTORE else {"admin_folder": self.later["admin_folder"], **self.private}
-        )
-        return values.all_values(
-            self.job,
-            account,
-            panel.database_endpoint(account),
-            panel.site_address(account),
-            self.database_names,
-            private,
-        )
 
 
 @dataclass(frozen=True)

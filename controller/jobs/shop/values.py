@@ -8,10 +8,12 @@ from typing import Any
 
 from controller.db.jobs import Job
 from controller.jobs.lifecycle.domains import readable
+from controller.jobs.lifecycle.step_context import Work
 from controller.jobs.shop import password_formats
 from controller.jobs.shop import shop_secrets as formats
 from controller.panels.base import Account, DatabaseEndpoint, SiteAddress
 from controller.recipes.registry import recipe_of
+from shared.job import RESTORE
 
 DEFAULT_COUNTRY = {"fa": "IR"}
 #: Of the private values, what never travels into the account.
@@ -123,3 +125,13 @@ def all_values(
         "shop.country": order.get("country") or DEFAULT_COUNTRY.get(job.language, "US"),
         **{name: value for name, value in private.items() if name not in NEVER_SENT},
     }
+
+
+def of(work: Work) -> dict[str, str]:
+    """Return the values (name -> text) of the job that `work` moves on. Raises ShoplaunchError of the panel."""
+    panel, account = work.tools.panel, work.account
+    private = work.private
+    if work.job.kind != RESTORE:
+        private = {"admin_folder": work.later["admin_folder"], **private}
+    endpoint, site = panel.database_endpoint(account), panel.site_address(account)
+    return all_values(work.job, account, endpoint, site, work.database_names, private)

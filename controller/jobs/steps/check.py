@@ -12,7 +12,7 @@ from controller.db.engine import reading
 from controller.jobs.agent_link import acknowledgements, panel_reading, ring
 from controller.jobs.lifecycle import expectation
 from controller.jobs.lifecycle.step_context import Later, Outcome, Work
-from controller.jobs.shop import certificate, follow_up_parts, office_proof, shop_checks, tls, visits
+from controller.jobs.shop import certificate, follow_up_parts, office_proof, shop_checks, tls, values, visits
 from controller.jobs.steps.php import chosen
 from shared.bundle import variant_of
 from shared.errors import ShoplaunchError
@@ -36,17 +36,17 @@ def run(work: Work) -> Outcome:
         evidence = events.final_evidence(connection, job.id, job.attempt)
         prints = proofs.fingerprints_of(connection, job.id)
     require_evidence(manifest, evidence, job.order.get("variant"))
-    values = work.values()
-    (php, answers, signed_in), removed = beside_cleaning(work, lambda: _visited(work, manifest, values))
+    filled = values.of(work)
+    (php, answers, signed_in), removed = beside_cleaning(work, lambda: _visited(work, manifest, filled))
     now = work.tools.clock()
-    signed = certificate.make(job, work.bundle, values, evidence, answers, prints, work.tools.keys.signing, now)
+    signed = certificate.make(job, work.bundle, filled, evidence, answers, prints, work.tools.keys.signing, now)
 
     def keep(connection: sa.Connection) -> None:
         proofs.put_certificate(connection, job.id, signed, now)
         expectation.note(connection, job, now)
 
     note = "; ".join(filter(None, [f"{len(answers)} visits", signed_in, removed]))
-    kept = follow_up_parts.of_manifest(manifest, values["admin_folder"])
+    kept = follow_up_parts.of_manifest(manifest, filled["admin_folder"])
     return Outcome(facts={"php": php}, columns={"later": kept}, note=note, effect=keep)
 
 
@@ -75,7 +75,7 @@ def _gone_or_later(work: Work) -> str:
 
 
 def _visited(
-    work: Work, manifest: Mapping[str, Any], values: Mapping[str, str]
+    work: Work, manifest: Mapping[str, Any], filled: Mapping[str, str]
 ) -> tuple[str, list[dict[str, Any]], str]:
     """Return (the PHP that serves the shop, the answers to all visits, a note about signing in).
 
@@ -84,8 +84,8 @@ def _visited(
     # Since the files came, the host's choice may be another, or what it keeps beside them gone
     php = chosen(work.tools.panel.mend_php, work.account, manifest)
     address = work.tools.panel.site_address(work.account)
-    site = visits.Site(address.ip, address.port, values["domain"], values["base_uri"])
-    password, renderer = work.private.get("admin.password", ""), Renderer(manifest["nonce"], values)
+    site = visits.Site(address.ip, address.port, filled["domain"], filled["base_uri"])
+    password, renderer = work.private.get("admin.password", ""), Renderer(manifest["nonce"], filled)
     answers = shop_checks.run_checks(site, manifest["checks"], renderer, password=password)
     signed_in = ""
     if not site.keeps_secrets:

@@ -65,7 +65,7 @@ def _signed_in(work: Work, secure: visits.Site) -> str:
     with reading(work.tools.engine) as connection:
         parent = jobs.get(connection, str(work.job.parent))
     password = private_values(work.tools.keys, parent).get(credentials.PASSWORD, "")
-    renderer = Renderer(work.later["nonce"], {**work.values(), "domain": secure.host})
+    renderer = Renderer(work.later["nonce"], {**values.of(work), "domain": secure.host})
     return office_proof.proved(secure, work.later.get("checks", []), renderer, password)[1]
 
 
@@ -101,5 +101,5 @@ def _front(work: Work) -> list[Mapping[str, Any]]:
 
 
 def _visit(work: Work, site: visits.Site, checks: Sequence[Mapping[str, Any]]) -> None:
-    filled = {**work.values(), "domain": site.host}
+    filled = {**values.of(work), "domain": site.host}
     shop_checks.run_checks(site, checks, Renderer(work.later["nonce"], filled))

@@ -12,6 +12,7 @@ from controller.db.engine import reading
 from controller.jobs.agent_link import delivery, job_file, panel_reading, ring
 from controller.jobs.lifecycle import bundle_readers
 from controller.jobs.lifecycle.step_context import Outcome, Work
+from controller.jobs.shop import values
 from controller.panels.base import SkeletonFiles
 from shared.errors import ShoplaunchError
 from shared.job import AGENT_FILE, FOLDER, JOB_FILE, LAUNCHER_FILE, RESTORE
@@ -81,9 +82,9 @@ def _payload(work: Work, needs_bundle: bool) -> dict[str, Any]:
     rules = replace(tools.panel.document_root_rules(), starters=starters)
     place = (tools.config, job, work.account, rules)
     if job.kind != RESTORE:
-        return job_file.small_payload(*place, work.values(), token, tools.clock(), back=work.is_back)
+        return job_file.small_payload(*place, values.of(work), token, tools.clock(), back=work.is_back)
     source = _source(work, needs_bundle)
-    return job_file.payload(*place, work.bundle, source, work.values(), token, tools.clock())
+    return job_file.payload(*place, work.bundle, source, values.of(work), token, tools.clock())
 
 
 def agent_files(folder: Path) -> SkeletonFiles:

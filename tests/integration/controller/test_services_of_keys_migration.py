@@ -7,7 +7,8 @@ import sqlalchemy as sa
 
 from controller.db import jobs, migrate, refused_orders, services
 from controller.db.engine import make_engine, reading
-from controller.jobs.intake import billing_events, orders
+from controller.jobs.intake import billing_events
+from controller.jobs.lifecycle import claims
 from shared.encoding import canonical_json, sha256_hex
 from shared.errors import ShoplaunchError
 from tests.attacks.table import attack
@@ -106,7 +107,7 @@ def test_the_only_key_gets_everything_wherever_the_migration_was_killed(engine):
 
 def jobs_of_the_same_order(engine, job):
     with reading(engine) as connection:
-        return jobs.find_by_order(connection, orders.order_key(job.order, job.signed_by)).id
+        return jobs.find_by_order(connection, claims.order_key(job.order, job.signed_by)).id
 
 
 @attack(

@@ -6,6 +6,7 @@ import pytest
 
 from controller.jobs.engine import watchdog
 from controller.jobs.engine.watchdog import MOST_FAILURES, MOST_STILL, MOST_STILL_BESIDE, Pulse, Watchdog
+from controller.jobs.lifecycle import emergency_log
 
 
 @pytest.fixture
@@ -84,8 +85,8 @@ def test_what_cannot_be_logged_is_said_on_standard_error(monkeypatch, capfd):
     def critical(*_about, **_more):
         raise MemoryError
 
-    monkeypatch.setattr(watchdog.LOG, "critical", critical)
-    watchdog.report("x", None)
+    monkeypatch.setattr(emergency_log.LOG, "critical", critical)
+    emergency_log.report("x", None)
     assert "cannot be logged" in capfd.readouterr().err
 
 

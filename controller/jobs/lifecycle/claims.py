@@ -1,0 +1,31 @@
+"""What a job claims for itself: its id, its order, its domain and account on a server."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from typing import Any
+
+from shared.encoding import canonical_json, sha256_hex
+
+_ID_ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789"
+
+
+def order_key(order: Mapping[str, Any], signed_by: str) -> str:
+    """Return what tells this very order from every other; `order` has its fields in their one form."""
+    # As migration 0012 names stored ones
+    named = {"by": signed_by, "order": dict(order)} if signed_by else dict(order)
+    return str(sha256_hex(canonical_json(named)))
+
+
+def new_id() -> str:
+    """Return a new job's id."""
+    return "".join(secrets.choice(_ID_ALPHABET) for _ in range(10))
+
+
+def keys(server: str, domain: str, account: str) -> dict[str, str]:
+    """Return the columns that keep other jobs away from domain and account."""
+    return {
+        "domain_key": sha256_hex(domain.encode("utf-8")),
+        "account_key": sha256_hex(f"{server}/{account}".encode()),
+    }
