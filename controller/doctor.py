@@ -9,10 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from controller.agent_archive.build import is_current, launcher
 from controller.backups import aftermath
 from controller.billing import whmcs_check
 from controller.billing.whmcs_settings import WhmcsSettings
-from controller.bundles.agent_build import is_current, launcher
 from controller.config import Config
 from controller.db import access, api_keys, bundles, health, migrate, servers
 from controller.db.clock import database_now

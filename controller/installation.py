@@ -9,8 +9,8 @@ import sqlalchemy as sa
 from controller import keys_of_billing
 from controller.access import operators as people
 from controller.access.actor import command_line
-from controller.bundles.agent_build import build_agent, launcher
-from controller.bundles.progress import Progress
+from controller.agent_archive.build import build_agent, launcher
+from controller.bundles.pack.progress import Progress
 from controller.config import FILE_NAME, Config
 from controller.db import access, migrate
 from controller.db.api_keys import ApiKey

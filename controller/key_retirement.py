@@ -13,7 +13,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from controller.bundles.progress import Progress
+from controller.bundles.pack.progress import Progress
 from controller.config import Config
 from controller.db import access, tables
 from controller.db.clock import database_now

@@ -2,7 +2,7 @@
 
 import zipfile
 
-from controller.bundles.bytecode import BYTECODE, compiled_modules
+from controller.agent_archive.bytecode import BYTECODE, compiled_modules
 
 
 def sources_of(path):

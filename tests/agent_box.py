@@ -18,7 +18,7 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from controller.bundles.agent_build import build_agent, launcher
+from controller.agent_archive.build import build_agent, launcher
 from shared.encoding import canonical_json
 from shared.job import cron_line
 from shared.signing import serializer

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import requests
 
-from controller.bundles import compile as compiler
-from controller.bundles.agent_build import build_agent, launcher
+from controller.agent_archive.build import build_agent, launcher
+from controller.bundles import pipeline as compiler
 from controller.bundles.template_plan import make_plan
 from controller.db import servers
 from controller.db.engine import transact
@@ -67,7 +67,7 @@ def install_template(folder, server, domain=TEMPLATE_DOMAIN):
 
 
 def pack_template(root, url, target, server):
-    """Pack the shop at `root` into `target`; return controller.bundles.compile.Packed."""
+    """Pack the shop at `root` into `target`; return controller.bundles.pipeline.Packed."""
     request = compiler.Request(root, target, url, scratch=server_url(server))
     return compiler.pack(request, lambda tree, source: make_plan(tree, source), Quiet())
 

@@ -5,7 +5,7 @@ import hashlib
 import shutil
 import zipfile
 
-from controller.bundles.source import TEXT
+from controller.bundles.source.database import TEXT
 from shared.placeholders import token
 
 
@@ -163,8 +163,8 @@ def small_shop(folder):
 
 
 def packed(docroot, target, plan=None, **more):
-    """Pack with a PlainPlan; return controller.bundles.compile.Packed."""
-    from controller.bundles.compile import Request, pack
+    """Pack with a PlainPlan; return controller.bundles.pipeline.Packed."""
+    from controller.bundles.pipeline import Request, pack
 
     plan = plan or PlainPlan()
     return pack(Request(docroot, target, **more), lambda tree, source: plan, Quiet())

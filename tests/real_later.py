@@ -11,9 +11,9 @@ from pathlib import Path
 
 import requests
 
-from controller.bundles.agent_build import build_agent, launcher
-from controller.bundles.connections import connect, parse_url
-from controller.bundles.source import Source
+from controller.agent_archive.build import build_agent, launcher
+from controller.bundles.source.connections import connect, parse_url
+from controller.bundles.source.database import Source
 from controller.jobs.lifecycle.sealed_values import private_values
 from controller.jobs.shop import tls
 from controller.panels.base import Account, DatabaseEndpoint

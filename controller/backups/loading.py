@@ -14,7 +14,7 @@ from controller.backups import aftermath, archive, snapshot
 from controller.backups.aftermath import ACTION
 from controller.backups.archive import Summary
 from controller.backups.reading import Nobody, Passphrase, read
-from controller.bundles.progress import Progress
+from controller.bundles.pack.progress import Progress
 from controller.db import access, migrate, workers
 from controller.db.clock import database_now
 from controller.db.engine import make_engine, transact

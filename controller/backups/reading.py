@@ -16,7 +16,7 @@ from typing import IO, Any, Protocol
 from controller.backups import archive, old_format
 from controller.backups.archive import Summary
 from controller.backups.sealing import MAGIC, SealedReader
-from controller.bundles.progress import NoProgress, Progress
+from controller.bundles.pack.progress import NoProgress, Progress
 from controller.db.tables import metadata
 from shared.errors import ShoplaunchError
 

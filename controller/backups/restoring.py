@@ -21,7 +21,7 @@ from controller.backups import aftermath, loading
 from controller.backups.aftermath import Review
 from controller.backups.loading import Source
 from controller.backups.reading import Nobody, Passphrase, read
-from controller.bundles.progress import NoProgress, Progress
+from controller.bundles.pack.progress import NoProgress, Progress
 from controller.config import FILE_NAME, Config, load_config
 from controller.db.engine import make_engine, reading
 from controller.files import sync_folder, write_durably

@@ -18,7 +18,7 @@ import sqlalchemy as sa
 
 from controller.backups import archive, snapshot
 from controller.backups.sealing import SealingWriter
-from controller.bundles.progress import NoProgress, Progress
+from controller.bundles.pack.progress import NoProgress, Progress
 from controller.config import FILE_NAME, Config
 from controller.db.engine import make_engine
 from controller.db.migrate import newest, revision

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from controller.nouns import SHOP
+from controller.product_kind import SHOP
 from shared.errors import ShoplaunchError
 
 
@@ -57,7 +57,7 @@ class About:
     status_url: str
     service_id: str = ""
     client_id: str = ""
-    #: What it is to its client (controller.nouns).
+    #: What it is to its client (controller.product_kind).
     noun: str = SHOP
     memory: Memory = field(default_factory=Forgetful, repr=False, compare=False)
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from string import Template
 
 from controller.jalali import MONTHS, to_jalali
-from controller.nouns import word
+from controller.product_kind import word
 
 LANGUAGES = ("en", "fa")
 #: What WHMCS calls languages -> ours.
@@ -94,7 +94,7 @@ def client_language(told: str, ordered: str) -> str:
 
 
 def named(noun: str, language: str) -> dict[str, str]:
-    """Return the values for `noun` (controller.nouns) within a sentence and at the beginning of one."""
+    """Return the values for `noun` (controller.product_kind) within a sentence and at the beginning of one."""
     found = word(noun, language)
     return {"noun": found, "Noun": found.capitalize()}
 

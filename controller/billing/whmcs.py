@@ -18,7 +18,7 @@ from controller.billing.base import About, Alarm, Billing, Handover, Unsettled
 from controller.billing.php_serialized import custom_variables
 from controller.billing.whmcs_api import GaveUp, NeverAsked, WhmcsApi, WhmcsError, is_off, items
 from controller.billing.whmcs_settings import LINK, MAIL, SET, WhmcsSettings
-from controller.nouns import SITE
+from controller.product_kind import SITE
 from shared.errors import ShoplaunchError
 
 LOG = logging.getLogger(__name__)

@@ -1,1 +1,1 @@
-"""The packer: a template shop becomes one bundle; `compile` is the pipeline."""
+"""The packer: a template shop becomes one bundle; `pipeline` is the way through its rooms."""

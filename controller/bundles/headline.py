@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from controller.bundles.rewrite.boundaries import SOMETHING_ELSE
+from controller.bundles.rewrite.contexts.boundaries import SOMETHING_ELSE
 from controller.bundles.summary import php_range, size
 
 LINES = 10

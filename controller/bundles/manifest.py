@@ -7,16 +7,16 @@ from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import Any
 
-from controller.bundles import residue
-from controller.bundles.datapack import DataFacts
-from controller.bundles.filepack import FileFacts
-from controller.bundles.names import Names
-from controller.bundles.plan import Plan
-from controller.bundles.proof import Cells, TableProof
-from controller.bundles.shards import zlib_version
-from controller.bundles.source import Routine
-from controller.bundles.variants import Variant
-from controller.bundles.writer import BundleWriter
+from controller.bundles.pack.data_packer import DataFacts
+from controller.bundles.pack.file_packer import FileFacts
+from controller.bundles.pack.plan import Plan
+from controller.bundles.pack.shards import zlib_version
+from controller.bundles.pack.writer import BundleWriter
+from controller.bundles.proof.scratch_load import Cells, TableProof
+from controller.bundles.residue import search
+from controller.bundles.rewrite.placeholder_names import Names
+from controller.bundles.source.database import Routine
+from controller.bundles.variants.declaration import Variant
 from shared.bundle import FORMAT
 from shared.schema import validate
 
@@ -161,7 +161,7 @@ def report_of(plan: Plan, files: FileFacts, data: DataFacts, evidence: Evidence,
         "columns_without_digest": unproved,
         "tables_without_key": sorted(data.unkeyed),
         "collation_fallbacks_refused": evidence.refused,
-        "not_searched": {**plan.unsearched(), **residue.unsearched(plan.forbidden())},
+        "not_searched": {**plan.unsearched(), **search.unsearched(plan.forbidden())},
         "compressed_files_not_searched": [
             *files.compressed, *(path for facts in variants.files.values() for path in facts.compressed)
         ],

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from controller.bundles.reading import check_members, open_bundle
+from controller.bundles.residue.bundle_reader import check_members, open_bundle
 
 
 def describe(path: Path) -> dict[str, Any]:

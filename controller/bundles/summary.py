@@ -55,7 +55,7 @@ def sections(manifest: Mapping[str, Any], bundle_size: int, report: Mapping[str,
 
 
 def survey_sections(template: Mapping[str, Any]) -> list[Section]:
-    """Return what to tell of a template that was looked over (controller.bundles.survey)."""
+    """Return what to tell of a template that was looked over (controller.bundles.source.survey)."""
     made = [Section("Template", _rows(template.get("application", {})))]
     for part in ("files", "database"):
         told = {key: size(value) if key == "bytes" else value for key, value in template.get(part, {}).items()}

@@ -9,19 +9,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from controller.bundles.connections import Row
-from controller.bundles.fragments import Fragments
-from controller.bundles.report import Report
-from controller.bundles.review.findings import CREDENTIAL, DOMAIN, PATH, PEOPLE, SECRET, SUSPECTED, Finding, Place
+from controller.bundles.residue.findings import CREDENTIAL, DOMAIN, PATH, PEOPLE, SECRET, SUSPECTED, Finding, Place
 from controller.bundles.review.known_forms import KnownForms
 from controller.bundles.review.passwords import Passwords
 from controller.bundles.rewrite import searched
-from controller.bundles.rewrite.examples import is_example
+from controller.bundles.rewrite.contexts.examples import is_example
+from controller.bundles.rewrite.fragments import Fragments
 from controller.bundles.rewrite.proportion import Proportion
-from controller.bundles.rewriting import Rewriter
-from controller.bundles.source import BINARY, TEXT, Source, Table
-from controller.bundles.tree import Tree
-from controller.nouns import SHOP
+from controller.bundles.rewrite.rewrite_report import Report
+from controller.bundles.rewrite.rewriter import Rewriter
+from controller.bundles.source.connections import Row
+from controller.bundles.source.database import BINARY, TEXT, Source, Table
+from controller.bundles.source.tree import Tree
+from controller.product_kind import SHOP
 from controller.recipes.base import PackOptions, People, Recipe, Replacement, Template
 from controller.recipes.location.held_root import named
 from controller.recipes.password_formats import FORMATS
@@ -82,7 +82,7 @@ class Seen:
 
 
 class TemplatePlan:
-    """A `Plan` (controller.bundles.plan): the recipe's template and one rewriter for all of it."""
+    """A `Plan` (controller.bundles.pack.plan): the recipe's template and one rewriter for all of it."""
 
     def __init__(self, template: Template, recipe: str, root: Path | None = None) -> None:
         self._template = template
@@ -238,7 +238,7 @@ class TemplatePlan:
         return {**{f"secret {label}": value for label, value in self._template.facts.weak.items()}, **self.forbidden()}
 
     def kinds(self) -> Mapping[str, str]:
-        """Return label -> kind of what is forbidden (controller.bundles.review.findings)."""
+        """Return label -> kind of what is forbidden (controller.bundles.residue.findings)."""
         facts = self._template.facts
         found = dict.fromkeys((f"secret {label}" for label in facts.weak), SUSPECTED)
         for label in self.forbidden():

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from controller.bundles.agent_build import build_agent, read_keys
+from controller.agent_archive.build import build_agent, read_keys
 from controller.cli.confirmation import confirm_replacing, replace_option
 from controller.cli.output import errors_shown
 from controller.config import load_config

@@ -10,11 +10,11 @@ from types import TracebackType
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
-from controller.bundles import progress
+from controller.bundles.pack import progress
 
 
 class Bars:
-    """A context that draws what it is told as controller.bundles.progress.Progress."""
+    """A context that draws what it is told as controller.bundles.pack.progress.Progress."""
 
     def __init__(self, console: Console) -> None:
         self._console = console

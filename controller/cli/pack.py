@@ -15,11 +15,11 @@ from typing import NoReturn
 import click
 from rich.console import Console
 
-from controller.bundles import compile as compiler
+from controller.bundles import pipeline as compiler
 from controller.bundles.review.decisions import Decisions
-from controller.bundles.source import Source
+from controller.bundles.source.database import Source
+from controller.bundles.source.tree import Tree
 from controller.bundles.template_plan import TemplatePlan, make_plan
-from controller.bundles.tree import Tree
 from controller.cli import pack_check as checking
 from controller.cli import pack_review as reviewing
 from controller.cli.bars import Bars

@@ -6,15 +6,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from controller.bundles import compile as compiler
-from controller.bundles.progress import Progress
+from controller.bundles import pipeline as compiler
+from controller.bundles.pack.progress import Progress
+from controller.bundles.residue.findings import Finding, ResidueFound
 from controller.bundles.review.decisions import choices_shown
-from controller.bundles.review.findings import Finding, ResidueFound
-from controller.bundles.source import Source
+from controller.bundles.source.database import Source
+from controller.bundles.source.survey import survey_database, survey_tree
+from controller.bundles.source.tree import Tree
 from controller.bundles.summary import Section, survey_sections
-from controller.bundles.survey import survey_database, survey_tree
 from controller.bundles.template_plan import TemplatePlan
-from controller.bundles.tree import Tree
 from shared.errors import ShoplaunchError
 
 Found = TypeVar("Found")

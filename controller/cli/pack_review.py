@@ -9,10 +9,10 @@ from typing import Any
 
 import click
 
-from controller.bundles.compile import Packed
+from controller.bundles.pipeline import Packed
+from controller.bundles.residue.findings import Finding, ResidueFound
 from controller.bundles.review import decisions as files
 from controller.bundles.review.decisions import REPLACE, Decision, Decisions, choices_of
-from controller.bundles.review.findings import Finding, ResidueFound
 from controller.cli.confirmation import require_name
 from controller.cli.pack_check import Checked
 

@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from controller.db.tables import bundles
-from controller.nouns import SHOP
+from controller.product_kind import SHOP
 from shared.errors import ShoplaunchError
 
 _LISTS = ("variants", "languages", "currencies")

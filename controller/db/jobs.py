@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from controller.db.tables import jobs, servers, steps
-from controller.nouns import SHOP
+from controller.product_kind import SHOP
 from shared.errors import ShoplaunchError
 from shared.job import RESTORE
 
@@ -69,7 +69,7 @@ class Job:
 
     @property
     def noun(self) -> str:
-        """What it makes, as its client calls it (controller.nouns)."""
+        """What it makes, as its client calls it (controller.product_kind)."""
         return str(self.facts.get("noun", SHOP))
 
 

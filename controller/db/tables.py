@@ -99,7 +99,7 @@ bundles = _table(
     sa.Column("added_at", sa.Double, nullable=False),
     #: Null: added when no bundle had any.
     sa.Column("variants", Long),
-    #: What it makes, as its clients call it (controller.nouns).
+    #: What it makes, as its clients call it (controller.product_kind).
     sa.Column("noun", sa.String(20), nullable=False, server_default="shop"),
     #: Whether shops below a folder of their domain can be made of it.
     sa.Column("folders", sa.Boolean, nullable=False, server_default=sa.false()),

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
-from controller.nouns import SHOP
+from controller.product_kind import SHOP
 from shared.errors import ShoplaunchError
 
 #: Formats of passwords: bcrypt, and the MD5 of the shop's own key followed by the password.

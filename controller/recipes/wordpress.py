@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
-from controller.nouns import SHOP, SITE
+from controller.product_kind import SHOP, SITE
 from controller.recipes import missing_files, strangers, surroundings
 from controller.recipes import wordpress_config as config
 from controller.recipes import wordpress_facts as facts

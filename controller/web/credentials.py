@@ -9,7 +9,7 @@ from controller.db.jobs import Job
 from controller.jobs.intake import password_choice
 from controller.jobs.lifecycle.domains import readable
 from controller.jobs.shop import credentials
-from controller.nouns import word
+from controller.product_kind import word
 from controller.web.context import service
 from controller.web.i18n import gettext, language
 from shared.errors import ShoplaunchError, advice

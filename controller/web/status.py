@@ -6,7 +6,7 @@ from flask import Blueprint, g, render_template
 
 from controller.jobs.lifecycle import expectation
 from controller.jobs.lifecycle.domains import readable
-from controller.nouns import word
+from controller.product_kind import word
 from controller.web import labels
 from controller.web.context import service
 from controller.web.i18n import language

@@ -16,7 +16,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from controller.bundles.reading import check_members, open_bundle
+from controller.bundles.residue.bundle_reader import check_members, open_bundle
 from controller.cli.output import show_error
 from shared.encoding import sha256_hex
 from shared.errors import ShoplaunchError

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from controller.bundles.agent_build import PROJECT, fetch_wheels
+from controller.agent_archive.build import PROJECT, fetch_wheels
 from tests.mariadb import MariaDB
 
 _IMPOSTOR = Path(__file__).with_name("impostor.py").read_text("utf-8")

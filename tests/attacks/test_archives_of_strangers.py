@@ -11,8 +11,8 @@ import zlib
 
 import pytest
 
-from controller.bundles import dump_file
 from controller.bundles.review import inner_texts
+from controller.bundles.source import dump_file
 from controller.recipes import archive_streams, zip_names
 from controller.recipes.web_root_content import Content
 from shared.errors import ShoplaunchError

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from controller import doctor
 from controller.access_lists import readers
-from controller.bundles.reading import open_bundle
+from controller.bundles.residue.bundle_reader import open_bundle
 from controller.db import tables
 from controller.db.engine import make_engine, transact
 from controller.db.migrate import upgrade

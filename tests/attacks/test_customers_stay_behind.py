@@ -2,9 +2,9 @@
 
 import pytest
 
+from controller.bundles.residue.findings import PEOPLE, Place
 from controller.bundles.review.decided_plan import decided
 from controller.bundles.review.decisions import ACCEPT, BLANK, REMOVE, Decision, Decisions, choices_of
-from controller.bundles.review.findings import PEOPLE, Place
 from controller.bundles.template_plan import TemplatePlan
 from controller.recipes import wordpress_options, wordpress_tables
 from controller.recipes.base import PackOptions

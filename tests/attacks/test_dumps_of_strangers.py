@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from controller.bundles import connections, dump, opening, sql_judge
-from controller.bundles.private_server import private_server
-from controller.bundles.scratch import LOADER, open_scratch
-from controller.bundles.splitter import Statement
+from controller.bundles.source import connections, dump, open_source, sql_judge
+from controller.bundles.source.private_server import private_server
+from controller.bundles.source.scratch import LOADER, open_scratch
+from controller.bundles.source.splitter import Statement
 from shared.errors import ShoplaunchError
 from tests.attacks.table import attack
 from tests.packing import server_url
@@ -33,7 +33,7 @@ def load(scratch, tmp_path):
         path.write_bytes(content)
         if written is not None:
             os.utime(path, (written, written))
-        with opening.open_source(None, path, on, lambda _: None) as source:
+        with open_source.open_source(None, path, on, lambda _: None) as source:
             for table in source.tables.values():
                 source.create_text(table.name)
             return {name: list(source.rows(table)) for name, table in source.tables.items()}, source.routines()
@@ -119,7 +119,7 @@ HIDDEN = (
 @pytest.mark.parametrize("hidden", HIDDEN)
 def test_no_conditional_comment_takes_anything_past_the_judge(load, monkeypatch, mark, hidden):
     sent = []
-    monkeypatch.setattr(opening._Loader, "_send", lambda _, sql, kind: sent.append(sql))
+    monkeypatch.setattr(open_source._Loader, "_send", lambda _, sql, kind: sent.append(sql))
     try:
         rows, _ = load(TABLE + hidden % (mark, mark))
         assert rows == {}
@@ -388,5 +388,5 @@ def test_what_a_living_database_holds_is_judged_as_a_dump_is(mariadb_server):
 
 
 def _routines_of(url):
-    with opening.open_source(url, None, None, lambda _: None) as source:
+    with open_source.open_source(url, None, None, lambda _: None) as source:
         return source.routines()

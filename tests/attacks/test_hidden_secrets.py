@@ -5,11 +5,11 @@ import json
 
 import pytest
 
-from controller.bundles.opening import open_source
-from controller.bundles.residue import Searcher
+from controller.bundles.residue.search import Searcher
 from controller.bundles.review.definitions import in_definitions
 from controller.bundles.review.substitution import substituted
-from controller.bundles.schema import take_apart
+from controller.bundles.source.open_source import open_source
+from controller.bundles.source.schema import take_apart
 from tests.attacks.table import attack
 from tests.packing import server_url
 from tests.secret_samples import FORMS

@@ -6,8 +6,8 @@ import shutil
 
 import pytest
 
+from controller.bundles.source.tree import Tree
 from controller.bundles.template_plan import make_plan
-from controller.bundles.tree import Tree
 from shared.errors import ShoplaunchError
 from tests.attacks.table import attack
 from tests.unit.recipes.conftest import install

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from controller.bundles import connections, opening, scratch_room
-from controller.bundles.scratch import open_scratch
+from controller.bundles.source import connections, open_source, scratch_room
+from controller.bundles.source.scratch import open_scratch
 from shared.errors import ShoplaunchError
 from tests.attacks.table import attack
 
@@ -30,7 +30,7 @@ def load(tmp_path):
     def run(content, scratch):
         path = tmp_path / "shop.sql"
         path.write_bytes(content)
-        opening.load_dump(path, scratch, lambda _: None)
+        open_source.load_dump(path, scratch, lambda _: None)
 
     return run
 

@@ -13,7 +13,7 @@ import pytest
 import sqlalchemy as sa
 from click.testing import CliRunner
 
-from controller.bundles.writer import BundleWriter
+from controller.bundles.pack.writer import BundleWriter
 from controller.cli import main
 from controller.config import load_config
 from controller.db.engine import transact
@@ -90,7 +90,7 @@ def test_a_packing_that_is_killed_keeps_the_old_bundle(bundle, point):
     code = textwrap.dedent("""
         import os, sys
         from pathlib import Path
-        from controller.bundles.writer import BundleWriter
+        from controller.bundles.pack.writer import BundleWriter
         with BundleWriter(Path(sys.argv[1])) as bundle:
             bundle.add_document("tables", "db/tables.json.gz", b"[]", False)
             exec(sys.argv[2])

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from controller.bundles.agent_build import build_agent
+from controller.agent_archive.build import build_agent
+from controller.bundles.pack.writer import BundleWriter
 from controller.bundles.review import decisions
-from controller.bundles.writer import BundleWriter
 from tests.agent_box import sample_members, small_manifest, write_bundle
 from tests.attacks.table import attack
 

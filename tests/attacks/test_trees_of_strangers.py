@@ -5,9 +5,9 @@ import subprocess
 
 import pytest
 
-from controller.bundles import wrappings
+from controller.bundles.rewrite import encodings
 from controller.bundles.rewrite.embedded_strings import embedded_strings
-from controller.bundles.tree import DEEPEST, Tree
+from controller.bundles.source.tree import DEEPEST, Tree
 from controller.recipes import htaccess, living, php_definitions, php_literal, wordpress_facts
 from shared.errors import ShoplaunchError
 from tests.attacks.table import attack
@@ -59,7 +59,7 @@ LOOKS = {
     "passwords in .htaccess": living._ASKS_PASSWORD.search,
     "a version": wordpress_facts._VERSION.search,
     "the least PHP": wordpress_facts._PHP.search,
-    "base64 in lines": lambda text: wrappings.base64_other(text + b"!"),
+    "base64 in lines": lambda text: encodings.base64_other(text + b"!"),
 }
 
 

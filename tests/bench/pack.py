@@ -21,7 +21,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from rich.progress import track
 
-from controller.bundles.scratch import open_scratch
+from controller.bundles.source.scratch import open_scratch
 from tests.agent_box import PROJECT
 from tests.mariadb import start_private, stop_private
 from tests.real_shop import DATABASE, DOCROOT

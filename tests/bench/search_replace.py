@@ -5,9 +5,9 @@ any database comes with apt, pip or npm. This one goes the same way – ask for 
 the values, update the row by its key – with the packer's rewriter for the values.
 """
 
-from controller.bundles.fragments import Fragments
-from controller.bundles.report import Report
-from controller.bundles.rewriting import Rewriter
+from controller.bundles.rewrite.fragments import Fragments
+from controller.bundles.rewrite.rewrite_report import Report
+from controller.bundles.rewrite.rewriter import Rewriter
 from controller.recipes.base import Replacement
 from shared.placeholders import Renderer
 

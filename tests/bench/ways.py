@@ -10,7 +10,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from controller.bundles.agent_build import build_agent
+from controller.agent_archive.build import build_agent
 from tests.agent_box import Box, Keys
 from tests.bench import search_replace
 from tests.bench.disk import Disk

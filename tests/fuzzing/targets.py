@@ -22,9 +22,10 @@ from agent.session import follow_up_job, job_file
 from agent.stages import unpack
 from agent.tree.residue import Residue
 from agent.tree.writer import TreeWriter
-from controller.bundles import dump, reading
-from controller.bundles.names import Names
-from controller.bundles.splitter import split
+from controller.bundles.residue import bundle_reader
+from controller.bundles.rewrite.placeholder_names import Names
+from controller.bundles.source import dump
+from controller.bundles.source.splitter import split
 from controller.jobs.agent_link import panel_reading, panel_reports, reports
 from controller.jobs.intake import orders
 from controller.recipes import php_serialized as serialized
@@ -147,7 +148,7 @@ def _read_as_agent(path, data):
 
 
 def _read_as_controller(path, _data):
-    with reading.open_bundle(Path(path)) as opened:
+    with bundle_reader.open_bundle(Path(path)) as opened:
         for member in opened.manifest["members"]:
             opened.read(dict(member, sha256=AnyDigest()))
 

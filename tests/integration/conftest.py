@@ -2,7 +2,7 @@
 
 import pytest
 
-from controller.bundles.agent_build import build_agent
+from controller.agent_archive.build import build_agent
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,7 @@ from contextlib import closing
 import pymysql
 import pytest
 
-from controller.bundles.agent_build import build_agent
+from controller.agent_archive.build import build_agent
 from tests.agent_box import killing_agent
 from tests.controller_stub import Controller
 from tests.handmade import Handmade

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from controller.bundles.agent_build import build_agent
+from controller.agent_archive.build import build_agent
 from tests.agent_box import Keys
 from tests.interpreters import as_numbers, interpreters
 

@@ -8,17 +8,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, cast
 
-from controller.bundles import digests
-from controller.bundles.connections import Row
-from controller.bundles.plan import Plan
-from controller.bundles.residue import Searcher
+from controller.bundles.pack import digests
+from controller.bundles.pack.plan import Plan
+from controller.bundles.residue.findings import NUMBER, Finding, Place, base_label
+from controller.bundles.residue.search import Searcher
 from controller.bundles.review import references
 from controller.bundles.review.decisions import ACCEPT, BLANK, REMOVE, REPLACE, Decision, Decisions
-from controller.bundles.review.findings import NUMBER, Finding, Place, base_label
 from controller.bundles.review.known_forms import form_of
 from controller.bundles.review.locate import key_bytes, key_of
 from controller.bundles.review.substitution import substituted, without_form
-from controller.bundles.source import NUMBERS, Source, Table
+from controller.bundles.source.connections import Row
+from controller.bundles.source.database import NUMBERS, Source, Table
 from controller.recipes import secret_forms
 from shared.errors import ShoplaunchError
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from controller.bundles.review.findings import NUMBER, Finding, Place
-from controller.bundles.writer import disk_errors
+from controller.bundles.pack.writer import disk_errors
+from controller.bundles.residue.findings import NUMBER, Finding, Place
 from controller.files import write_durably
 from shared.errors import ShoplaunchError
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from controller.bundles.review.findings import DEFINITION, SECRET, Finding, Place, masked
+from controller.bundles.residue.findings import DEFINITION, SECRET, Finding, Place, masked
 from controller.bundles.review.known_forms import PREFIX
-from controller.bundles.schema import Definition
-from controller.bundles.source import Routine
+from controller.bundles.source.database import Routine
+from controller.bundles.source.schema import Definition
 from controller.recipes import secret_forms
 
 #: What is shorter may stand in a secret by chance.

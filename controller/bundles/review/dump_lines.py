@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from controller.bundles.dump_file import pieces
-from controller.bundles.residue import Searcher
-from controller.bundles.review.findings import DEFINITION, NUMBER, Finding, masked
+from controller.bundles.residue.findings import DEFINITION, NUMBER, Finding, masked
+from controller.bundles.residue.search import Searcher
 from controller.bundles.review.known_forms import PREFIX, form_of, forms_in
+from controller.bundles.source.dump_file import pieces
 from controller.recipes import secret_forms
 
 _INSERT = re.compile(

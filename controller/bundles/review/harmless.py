@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from controller.bundles.review.findings import CREDENTIAL, DOMAIN, PATH, SECRET, SUSPECTED, Finding
+from controller.bundles.residue.findings import CREDENTIAL, DOMAIN, PATH, SECRET, SUSPECTED, Finding
 from controller.bundles.review.known_forms import form_of
 from controller.recipes.secret_values import is_weak
 

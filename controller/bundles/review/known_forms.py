@@ -6,12 +6,12 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from controller.bundles.connections import Row
-from controller.bundles.residue import Searcher
-from controller.bundles.review.findings import SECRET, SUSPECTED, Finding, Place, masked
+from controller.bundles.residue.findings import SECRET, SUSPECTED, Finding, Place, masked
+from controller.bundles.residue.search import Searcher
 from controller.bundles.review.inner_texts import inner_texts
 from controller.bundles.review.locate import key_without, name_of
-from controller.bundles.source import Table
+from controller.bundles.source.connections import Row
+from controller.bundles.source.database import Table
 from controller.recipes import secret_forms
 from controller.recipes.secret_forms import Met
 

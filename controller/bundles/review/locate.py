@@ -7,11 +7,9 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from controller.bundles import literals
-from controller.bundles.connections import Row
-from controller.bundles.plan import Plan
-from controller.bundles.residue import Hit, Searcher
-from controller.bundles.review.findings import (
+from controller.bundles.pack import literals
+from controller.bundles.pack.plan import Plan
+from controller.bundles.residue.findings import (
     CREDENTIAL,
     NUMBER,
     SECRET,
@@ -22,8 +20,10 @@ from controller.bundles.review.findings import (
     kind_of,
     masked,
 )
-from controller.bundles.source import BINARY, NUMBERS, PLAIN_KEYS, Column, Source, Table
-from controller.bundles.tree import Entry, Tree
+from controller.bundles.residue.search import Hit, Searcher
+from controller.bundles.source.connections import Row
+from controller.bundles.source.database import BINARY, NUMBERS, PLAIN_KEYS, Column, Source, Table
+from controller.bundles.source.tree import Entry, Tree
 from controller.recipes import secret_forms
 from shared.bundle import SHARDS
 

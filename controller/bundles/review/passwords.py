@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from controller.bundles.review.findings import SUSPECTED, Finding, Place, masked
+from controller.bundles.residue.findings import SUSPECTED, Finding, Place, masked
 
 _SETTINGS = re.compile(
     rb"(?:^|/)[^/]*(?:\.(?:php[0-9]?|inc|ini|env|ya?ml|json|xml|cnf|conf|config|txt|sh|properties|neon|toml|bak|dist|old"

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 
-from controller.bundles import digests
-from controller.bundles.connections import name
+from controller.bundles.pack import digests
 from controller.bundles.review.decisions import Decision
-from controller.bundles.source import Source, Table
+from controller.bundles.source.connections import name
+from controller.bundles.source.database import Source, Table
 from shared.errors import ShoplaunchError
 
 _REFERENCES = (

@@ -8,14 +8,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from controller.bundles import residue
-from controller.bundles.residue import Hit, Searcher
+from controller.bundles.residue import search
+from controller.bundles.residue.findings import DOMAIN, PATH, Finding, Place, ResidueFound, base_label, kind_of
+from controller.bundles.residue.search import Hit, Searcher
 from controller.bundles.review import harmless
 from controller.bundles.review.decisions import ACCEPT, Decision, Decisions
 from controller.bundles.review.dump_lines import with_dump_lines
-from controller.bundles.review.findings import DOMAIN, PATH, Finding, Place, ResidueFound, base_label, kind_of
 from controller.bundles.review.locate import Locator, Template
-from controller.bundles.tree import Entry
+from controller.bundles.source.tree import Entry
 from shared.errors import ShoplaunchError
 
 #: What stands in for a domain or path that stays somewhere: it with a mark next to it, which is found anywhere else.
@@ -74,7 +74,7 @@ def settle(review: Review, bundle: Path, hits: Sequence[Hit]) -> Settled:
     locator = Locator(review.template, needles, kinds)
     fragments = sorted({hit.name for hit in hits if hit.kind == "fragments"})
     used = {name: f"fragment.{name}:".encode() for name in fragments}
-    met = residue.hits(bundle, used) if used else []
+    met = search.hits(bundle, used) if used else []
     by_fragment = {name: [replace(hit) for hit in met if hit.label == name] for name in fragments}
     found = [_plain(one) for one in locator.findings(hits, by_fragment)]
     found += [one for one in (*plan.noticed(), *review.noticed) if one not in found]

@@ -6,7 +6,7 @@ import base64
 import re
 from collections.abc import Callable
 
-from controller.bundles.residue import SPELLINGS, base64_forms
+from controller.bundles.residue.search import SPELLINGS, base64_forms
 from controller.recipes import escaped_signs, php_serialized, secret_forms, secret_parts
 
 _EMBEDDED = re.compile(rb"(?<![A-Za-z0-9_])(?:[sSOCa]):\+?[0-9]+:[\"{]")

@@ -1,1 +1,1 @@
-"""What a needle means where it stands: rules that the rewriter asks."""
+"""Replaces what of a template depends on the account by placeholders, in whatever it is wrapped."""

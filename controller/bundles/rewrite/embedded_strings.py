@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from controller.bundles import wrappings
-from controller.bundles.wrappings import Wrapped
+from controller.bundles.rewrite import encodings
+from controller.bundles.rewrite.encodings import Wrapped
 
 _HEAD = re.compile(
     rb"(?:(?<![A-Za-z0-9_])|(?<=%3[Bb])|(?<=%7[Bb]))s(?P<colon>:|%3[Aa])(?P<length>[0-9]{1,10})(?P=colon)"
@@ -70,7 +70,7 @@ def _closing(
 
 def _meaning(quote: bytes, body: bytes) -> Wrapped | None:
     if quote in (b'\\"', b"\\u0022"):
-        return wrappings.in_json(body)
+        return encodings.in_json(body)
     if quote == b"%22":
-        return wrappings.in_url_string(body)
-    return wrappings.in_html_string(body) if quote.startswith(b"&") else None
+        return encodings.in_url_string(body)
+    return encodings.in_html_string(body) if quote.startswith(b"&") else None

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from controller.bundles.report import Left
-from controller.bundles.rewrite.boundaries import SOMETHING_ELSE
-from controller.bundles.rewrite.host_contexts import is_weak
+from controller.bundles.rewrite.contexts.boundaries import SOMETHING_ELSE
+from controller.bundles.rewrite.contexts.hosts import is_weak
+from controller.bundles.rewrite.rewrite_report import Left
 from controller.recipes.base import Replacement
 from controller.recipes.location import paths
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from controller.armour import armoured
+from controller.agent_archive.ascii_armor import armoured
 from controller.db.jobs import Job
 from controller.jobs.agent_link.panel_reading import marker
 from controller.panels.base import Account, Panel, SkeletonFiles

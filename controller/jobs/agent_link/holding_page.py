@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import resources
 from string import Template
 
-from controller.nouns import word
+from controller.product_kind import word
 
 #: language -> (writing direction, title, text, link to the same page)
 _TEXTS = {
@@ -25,7 +25,7 @@ _TEXTS = {
 
 
 def holding_page(language: str, noun: str) -> str:
-    """Return the page of a `noun` (controller.nouns) in the client's `language` (two letters), else in English."""
+    """Return the page of a `noun` (controller.product_kind) in `language` (two letters), else in English."""
     language = language if language in _TEXTS else "en"
     direction, *texts = _TEXTS[language]
     title, text, again = (Template(one).substitute(noun=word(noun, language)) for one in texts)

@@ -9,7 +9,7 @@ from controller.db import api_keys, bundles, jobs, servers, services
 from controller.db.engine import reading
 from controller.jobs.intake import billing_events, view
 from controller.jobs.intake.server_lookup import server_of_host
-from controller.nouns import SHOP
+from controller.product_kind import SHOP
 from shared.errors import ShoplaunchError
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from babel.core import get_global
 from sqlalchemy.exc import IntegrityError
 
-from controller.bundles.variants import spellings
+from controller.bundles.variants.declaration import spellings
 from controller.db import api_keys, bundles, jobs, servers, steps
 from controller.db.access import Note
 from controller.db.bundles import Bundle

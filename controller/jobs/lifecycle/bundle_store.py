@@ -12,7 +12,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from controller.bundles.reading import check_members, open_bundle
+from controller.bundles.residue.bundle_reader import check_members, open_bundle
 from controller.config import Config
 from controller.db import access
 from controller.db import bundles as rows
@@ -22,7 +22,7 @@ from controller.db.engine import reading, transact
 from controller.db.jobs import Job
 from controller.files import open_private, sync_folder
 from controller.jobs.lifecycle import bundle_readers
-from controller.nouns import SHOP
+from controller.product_kind import SHOP
 from controller.recipes.registry import recipe_of
 from shared.encoding import sha256_file
 from shared.errors import ShoplaunchError

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from controller.armour import armoured
+from controller.agent_archive.ascii_armor import armoured
 from controller.panels.base import SkeletonFiles, SkeletonStatus
 from controller.panels.cpanel.file_rows import mode_of
 from controller.panels.cpanel.files import NEW

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from controller.armour import agent_digest
+from controller.agent_archive.ascii_armor import agent_digest
 from controller.config import home_folder
 from controller.panels.base import SkeletonFiles, SkeletonStatus
 from controller.panels.cpanel import agent_files

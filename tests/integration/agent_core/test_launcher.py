@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 from agent import VERSION
-from controller.bundles.agent_build import launcher
+from controller.agent_archive.build import launcher
 from shared.errors import CODES, advice
 from shared.events import check_event
 from shared.schema import validate

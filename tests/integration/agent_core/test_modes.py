@@ -5,7 +5,7 @@ import stat
 
 import pytest
 
-from controller.armour import armoured
+from controller.agent_archive.ascii_armor import armoured
 
 
 def mode_of(path):

@@ -6,7 +6,7 @@ import secrets
 import shutil
 from pathlib import Path
 
-from controller.bundles.agent_build import launcher
+from controller.agent_archive.build import launcher
 from tests.agent_box import Box
 from tests.integration.agent_work.conftest import Shop
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from agent.database.access import OPENING
-from controller.bundles.agent_build import PROJECT, fetch_wheels
+from controller.agent_archive.build import PROJECT, fetch_wheels
 from controller.panels.local.stack import free_port
 from shared.bundle import SESSION
 from tests.interpreters import interpreter

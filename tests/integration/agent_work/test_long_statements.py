@@ -11,7 +11,7 @@ import pytest
 from agent.base.log import Log
 from agent.database import access, statement_watch
 from agent.session.lock import acquire
-from controller.bundles.agent_build import build_agent
+from controller.agent_archive.build import build_agent
 from shared.errors import ShoplaunchError
 from tests.agent_archive import sources_of, write_members
 from tests.integration.agent_work.conftest import Shop

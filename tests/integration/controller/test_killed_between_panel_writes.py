@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from controller.bundles.agent_build import build_agent, launcher
+from controller.agent_archive.build import build_agent, launcher
 from controller.config import load_config
 from controller.db import servers
 from controller.db.engine import make_engine, transact

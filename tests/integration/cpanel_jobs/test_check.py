@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from controller.bundles.agent_build import build_agent, launcher
+from controller.agent_archive.build import build_agent, launcher
 from controller.jobs.steps.drop import agent_files
 from controller.panels.cpanel import skeleton
 from tests.agent_box import Keys

@@ -7,7 +7,7 @@ import signal
 
 import pytest
 
-from controller.bundles.agent_build import build_agent, launcher
+from controller.agent_archive.build import build_agent, launcher
 from controller.jobs.lifecycle import lease
 from tests.clock import START
 from tests.integration.cpanel_jobs import dying

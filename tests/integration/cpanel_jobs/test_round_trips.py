@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from controller.bundles.agent_build import build_agent, launcher
+from controller.agent_archive.build import build_agent, launcher
 from controller.db import servers
 from controller.db.engine import transact
 from controller.jobs.steps.drop import agent_files

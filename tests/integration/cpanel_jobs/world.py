@@ -6,7 +6,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from controller.armour import agent_digest
+from controller.agent_archive.ascii_armor import agent_digest
 from controller.config import load_config
 from controller.db import servers
 from controller.db.engine import make_engine, transact

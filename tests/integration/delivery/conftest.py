@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from controller.bundles.agent_build import build_agent, launcher
+from controller.agent_archive.build import build_agent, launcher
 from controller.panels.base import Account, SkeletonFiles
 from controller.panels.cpanel.driver import CpanelPanel
 from controller.panels.cpanel.gate import OpenGate

@@ -9,7 +9,7 @@ import threading
 
 import pytest
 
-from controller.armour import agent_digest, armoured
+from controller.agent_archive.ascii_armor import agent_digest, armoured
 from controller.panels.base import SkeletonFiles
 from shared.encoding import sha256_hex
 from shared.errors import ShoplaunchError

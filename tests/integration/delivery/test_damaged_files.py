@@ -2,7 +2,7 @@
 
 import pytest
 
-from controller.armour import armoured
+from controller.agent_archive.ascii_armor import armoured
 from controller.jobs.agent_link import delivery
 from shared.job import cron_line
 

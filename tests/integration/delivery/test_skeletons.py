@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from controller.armour import agent_digest
+from controller.agent_archive.ascii_armor import agent_digest
 from controller.panels.base import SkeletonFiles, SkeletonStatus
 from controller.panels.cpanel import skeleton as module
 from shared.encoding import sha256_hex

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from controller.armour import armoured
+from controller.agent_archive.ascii_armor import armoured
 from controller.panels.base import SkeletonFiles
 from controller.panels.cpanel import agent_files
 from shared.encoding import sha256_hex

@@ -6,7 +6,7 @@ import zipfile
 
 import pytest
 
-from controller.bundles import agent_build, bytecode
+from controller.agent_archive import build, bytecode
 from controller.config import load_config
 from controller.installation import ensure_installation
 from shared.errors import ShoplaunchError
@@ -76,12 +76,12 @@ def test_an_agent_of_another_version_is_told_and_built_anew_by_migrate(commands,
     assert "skeleton install" in said
     assert version(commands)["ok"]
     assert (folder / "agent.pyz").read_bytes() == new
-    assert (folder / "run").read_bytes() == agent_build.launcher()
+    assert (folder / "run").read_bytes() == build.launcher()
 
 
 def test_where_the_agent_cannot_be_built_migrate_does_the_rest_and_says_so(commands, monkeypatch, tmp_path):
-    fetch = agent_build.fetch_wheels
-    monkeypatch.setattr(agent_build, "fetch_wheels", lambda: fetch(tmp_path / "wheels"))
+    fetch = build.fetch_wheels
+    monkeypatch.setattr(build, "fetch_wheels", lambda: fetch(tmp_path / "wheels"))
     done = commands.run("migrate", code=3, PIP_NO_INDEX="1")
     assert "The database is of this version" in done.stdout
     assert "agent_not_built" in done.stderr

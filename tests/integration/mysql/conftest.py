@@ -2,7 +2,7 @@
 
 import pytest
 
-from controller.bundles.reading import open_bundle
+from controller.bundles.residue.bundle_reader import open_bundle
 from tests.agent_box import Box
 from tests.mariadb import stop_private
 from tests.mysql import HINT, find, start_private

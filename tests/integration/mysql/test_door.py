@@ -9,7 +9,7 @@ import threading
 import pytest
 
 from agent.database import access, ledger
-from controller.bundles.agent_build import PROJECT, fetch_wheels
+from controller.agent_archive.build import PROJECT, fetch_wheels
 from controller.panels.local.stack import free_port
 from shared.errors import ShoplaunchError
 from tests.mariadb import stop_private

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from controller.bundles.compile import Request, pack
+from controller.bundles.pipeline import Request, pack
+from controller.bundles.residue.findings import Place, ResidueFound
 from controller.bundles.review import decisions as files
 from controller.bundles.review.decisions import Decision, Decisions
-from controller.bundles.review.findings import Place, ResidueFound
 from shared.errors import ShoplaunchError
 from tests.integration.packing.test_findings import Leaky, decided, everything_in
 from tests.packing import Quiet
@@ -19,7 +19,7 @@ FIRST, SECOND = (("id", "1"),), (("id", "2"),)
 
 @pytest.fixture
 def packing(docroot, tmp_path, url_of):
-    """A function: pack the document root and a dump with `decisions`; return controller.bundles.compile.Packed."""
+    """A function: pack the document root and a dump with `decisions`; return controller.bundles.pipeline.Packed."""
 
     def attempt(dump, decisions=None, name="x.bundle"):
         (tmp_path / "shop.sql").write_text(dump)

@@ -10,8 +10,8 @@ import zipfile
 import pymysql
 import pytest
 
-from controller.bundles.opening import load_dump
-from controller.bundles.scratch import open_scratch
+from controller.bundles.source.open_source import load_dump
+from controller.bundles.source.scratch import open_scratch
 from shared.errors import ShoplaunchError
 from tests.dump_styles import NOTES, STYLES
 from tests.packing import packed, server_url

@@ -5,8 +5,9 @@ import json
 
 import pytest
 
-from controller.bundles import chunks, schema
-from controller.bundles.reading import open_bundle
+from controller.bundles.pack import chunks
+from controller.bundles.residue.bundle_reader import open_bundle
+from controller.bundles.source import schema
 from shared.errors import ShoplaunchError
 from shared.placeholders import token
 from tests.packing import PlainPlan, packed

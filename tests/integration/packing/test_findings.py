@@ -7,10 +7,10 @@ import zipfile
 
 import pytest
 
-from controller.bundles.compile import Request, pack
+from controller.bundles.pipeline import Request, pack
+from controller.bundles.residue.findings import Place, ResidueFound
 from controller.bundles.review import decisions as files
 from controller.bundles.review.decisions import Decision, Decisions
-from controller.bundles.review.findings import Place, ResidueFound
 from shared.errors import ShoplaunchError
 from tests.packing import PlainPlan, Quiet
 
@@ -42,7 +42,7 @@ class Leaky(PlainPlan):
 
 @pytest.fixture
 def packing(docroot, tmp_path, url_of):
-    """A function: pack the document root and DUMP with `decisions`; return controller.bundles.compile.Packed."""
+    """A function: pack the document root and DUMP with `decisions`; return controller.bundles.pipeline.Packed."""
     (tmp_path / "shop.sql").write_bytes(DUMP)
 
     def attempt(decisions=None, plan=None, name="x.bundle", **more):

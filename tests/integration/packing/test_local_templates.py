@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from controller.bundles.reading import open_bundle
+from controller.bundles.residue.bundle_reader import open_bundle
 
 PROJECT = Path(__file__).resolve().parents[3]
 SHOPLAUNCH = str(Path(sys.executable).with_name("shoplaunch"))

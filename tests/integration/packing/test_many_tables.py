@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from controller.bundles import compile as compiling
-from controller.bundles import datapack
+from controller.bundles import pipeline as compiling
+from controller.bundles.pack import data_packer
 from shared.errors import ShoplaunchError
 from tests.many_tables import make_tables
 from tests.packing import packed, server_url
@@ -57,7 +57,9 @@ def test_four_times_the_tables_are_four_times_the_questions_and_none_pairs_all_w
 
 @pytest.mark.parametrize("check", [False, True], ids=["packed", "checked"])
 @pytest.mark.parametrize(
-    ("module", "limit"), [(datapack, "MAX_TABLES_BYTES"), (compiling, "MAX_MANIFEST_BYTES")], ids=["report", "manifest"]
+    ("module", "limit"),
+    [(data_packer, "MAX_TABLES_BYTES"), (compiling, "MAX_MANIFEST_BYTES")],
+    ids=["report", "manifest"],
 )
 def test_more_tables_than_can_be_proved_are_refused(template, monkeypatch, docroot, module, limit, check):
     monkeypatch.setattr(module, limit, 600)

@@ -12,10 +12,10 @@ from urllib.parse import quote
 
 import pytest
 
-from controller.bundles.compile import Request, pack
-from controller.bundles.residue import base64_forms, forms
+from controller.bundles.pipeline import Request, pack
+from controller.bundles.residue.findings import ResidueFound
+from controller.bundles.residue.search import base64_forms, forms
 from controller.bundles.review.decisions import BLANK, REMOVE, Decision, Decisions, choices_of
-from controller.bundles.review.findings import ResidueFound
 from controller.bundles.template_plan import make_plan
 from tests.integration.packing.test_command import DOMAIN, installed_sample
 from tests.packing import Quiet, server_url, unpacked

@@ -5,7 +5,7 @@ import zipfile
 
 import pytest
 
-from controller.bundles.reading import open_bundle
+from controller.bundles.residue.bundle_reader import open_bundle
 from controller.bundles.show import describe
 from shared.errors import ShoplaunchError
 from tests.packing import packed

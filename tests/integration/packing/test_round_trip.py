@@ -8,7 +8,7 @@ import tarfile
 
 import pytest
 
-from controller.bundles.reading import open_bundle
+from controller.bundles.residue.bundle_reader import open_bundle
 from shared.bundle import SESSION
 from shared.placeholders import Renderer
 from tests.packing import PlainPlan, packed

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from controller.bundles.compile import Request, pack
+from controller.bundles.pipeline import Request, pack
 from shared.errors import ShoplaunchError
 from tests.integration.packing.test_bad_templates import DUMP
 from tests.packing import PlainPlan, Quiet, server_url

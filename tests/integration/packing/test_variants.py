@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from controller.bundles.reading import open_bundle
+from controller.bundles.residue.bundle_reader import open_bundle
 from controller.bundles.summary import sections
 from shared.errors import ShoplaunchError
 from tests.packing import PlainPlan, packed
@@ -38,7 +38,7 @@ def shop(mariadb_server):
 
 @pytest.fixture
 def pack(docroot, shop, url_of, tmp_path):
-    """A function: the text of a variants file -> (controller.bundles.compile.Packed, the bundle's path)."""
+    """A function: the text of a variants file -> (controller.bundles.pipeline.Packed, the bundle's path)."""
 
     def packing(text, target="v.bundle"):
         declared = tmp_path / "variants.toml"

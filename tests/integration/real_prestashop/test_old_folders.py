@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from selenium.webdriver.common.by import By
 
-from controller.bundles.agent_build import build_agent
+from controller.agent_archive.build import build_agent
 from tests.agent_box import Keys
 from tests.browser.chrome import chrome
 from tests.controller_stub import Controller

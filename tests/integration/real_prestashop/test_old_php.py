@@ -17,7 +17,7 @@ import pytest
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support import expected_conditions as expected
 
-from controller.bundles.agent_build import build_agent
+from controller.agent_archive.build import build_agent
 from controller.jobs.shop.values import address, admin_url, make_private, shop_url
 from controller.panels.local.stack import free_port
 from shared.encoding import sha256_hex

@@ -6,8 +6,8 @@ from contextlib import ExitStack, contextmanager
 
 import pytest
 
-from controller.bundles.connections import connect, parse_url
-from controller.bundles.source import Source
+from controller.bundles.source.connections import connect, parse_url
+from controller.bundles.source.database import Source
 from controller.bundles.template_plan import TemplatePlan
 from controller.recipes.base import PackOptions
 from controller.recipes.wordpress import WordPress

@@ -9,7 +9,7 @@ from contextlib import ExitStack, suppress
 import pymysql
 
 from agent.session.lock import RECORD_BYTES
-from controller.bundles.agent_build import launcher
+from controller.agent_archive.build import launcher
 from shared.events import MAX_KEPT_SEQ
 from shared.job import BUNDLE_FILE
 from tests.controller_stub import Controller

@@ -15,7 +15,7 @@ import pytest
 
 from agent.bundle import tar
 from agent.bundle.reader import Bundle
-from controller.bundles.reading import check_members, open_bundle
+from controller.bundles.residue.bundle_reader import check_members, open_bundle
 from shared.archive import MAX_DIRECTORY_BYTES
 from shared.bundle import MAX_MEMBER_BYTES, SHARD_UNPACKED_BYTES
 from shared.encoding import sha256_hex
@@ -85,7 +85,7 @@ OPENING = """
 import sys
 from pathlib import Path
 from agent.bundle.reader import Bundle
-from controller.bundles.reading import open_bundle
+from controller.bundles.residue.bundle_reader import open_bundle
 from shared.encoding import sha256_hex
 from shared.errors import ShoplaunchError
 def code_of(call):

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from controller.bundles import agent_build, bytecode
+from controller.agent_archive import build as agent_build
+from controller.agent_archive import bytecode
 from shared.encoding import canonical_json
 from shared.errors import CODES, ShoplaunchError
 from tests.interpreters import interpreters
@@ -55,7 +56,7 @@ def test_the_archive_is_small_enough_for_every_account(tmp_path):
 
 @pytest.mark.parametrize("seed", ["0", "1", "2"])
 def test_the_bytes_do_not_depend_on_the_process_that_builds_them(tmp_path, seed):
-    build = "import sys; from pathlib import Path; from controller.bundles.agent_build import build_agent;"
+    build = "import sys; from pathlib import Path; from controller.agent_archive.build import build_agent;"
     build += "build_agent(Path(sys.argv[1]), [bytes(32)])"
     environment = {**os.environ, "PYTHONHASHSEED": seed}
     subprocess.run([sys.executable, "-c", build, str(tmp_path / "a.pyz")], check=True, env=environment)

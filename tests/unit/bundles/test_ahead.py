@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from controller.bundles import absence
-from controller.bundles.absence import absent_from
-from controller.bundles.ahead import Ahead
-from controller.bundles.filework import PART
-from controller.bundles.residue import Searcher, search
-from controller.bundles.writer import BundleWriter
+from controller.bundles.pack.file_task import PART
+from controller.bundles.pack.prescan import Ahead
+from controller.bundles.pack.writer import BundleWriter
+from controller.bundles.residue import exclusion
+from controller.bundles.residue.exclusion import absent_from
+from controller.bundles.residue.search import Searcher, search
 from shared.encoding import sha256_hex
 from shared.errors import ShoplaunchError
 from tests.agent_box import small_manifest, write_bundle
@@ -69,7 +69,7 @@ def places_in(bundle, needles, ahead):
 def test_a_clean_member_is_not_decompressed_again(spool, bundle_of, monkeypatch):
     clean, chunk = shard(CLEAN)[0], packed(ROW % b"a word")
     ahead = looked_through(spool, NEEDLES, [clean], [chunk])
-    monkeypatch.setattr("controller.bundles.residue._places", lambda *_: pytest.fail("it was searched again"))
+    monkeypatch.setattr("controller.bundles.residue.search._places", lambda *_: pytest.fail("it was searched again"))
     search(bundle_of(("files/0001.tar.gz", "files", clean), ("db/data/0001.sql.gz", "data", chunk)), NEEDLES,
            ahead.misses)  # fmt: skip
 
@@ -119,7 +119,7 @@ def test_shards_are_not_vouched_for_in_base64_nobody_looked_for(spool):
 
 
 def test_a_secret_across_two_pieces_is_found_at_every_place(monkeypatch):
-    monkeypatch.setattr(absence, "_WINDOW_BYTES", 64)
+    monkeypatch.setattr(exclusion, "_WINDOW_BYTES", 64)
     wanted = Searcher(NEEDLES).wanted(False)
     for before in range(200):
         data = gzip.compress(b"." * before + SECRET + b"." * 100)
@@ -128,7 +128,7 @@ def test_a_secret_across_two_pieces_is_found_at_every_place(monkeypatch):
 
 @pytest.mark.parametrize("spelled", [str.lower, str.upper])
 def test_a_secret_in_hexadecimal_is_found_wherever_it_stands_among_other_digits(spelled, monkeypatch):
-    monkeypatch.setattr(absence, "_WINDOW_BYTES", 64)
+    monkeypatch.setattr(exclusion, "_WINDOW_BYTES", 64)
     coded = spelled(SECRET.hex() * 2).encode()
     wanted = Searcher({"secret": SECRET * 2}).wanted(False)
     for before in (b"", b"0", b"0aF" * 40, b"." * 50, b"." * 99, b"." + b"e" * 24 + b"."):

@@ -9,7 +9,7 @@ import zipfile
 
 import pytest
 
-from controller.armour import armoured
+from controller.agent_archive.ascii_armor import armoured
 from tests.interpreters import interpreters
 
 MAIN = """

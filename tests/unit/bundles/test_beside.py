@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from controller.bundles.beside import beside
+from controller.bundles.pack.forked_task import beside
 from shared.errors import ShoplaunchError
 from tests.agent_box import PROJECT
 from tests.packing import Quiet
@@ -18,7 +18,7 @@ from tests.packing import Quiet
 #: A packer whose work never ends; it prints the number of the process that works.
 ENDLESS = """
 import os, time
-from controller.bundles.beside import beside
+from controller.bundles.pack.forked_task import beside
 def work(progress):
     print(os.getpid(), flush=True)
     while True:

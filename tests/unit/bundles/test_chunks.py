@@ -2,7 +2,7 @@
 
 import types
 
-from controller.bundles.chunks import FIRST_CHUNK_BYTES, TABLE_CHUNK_BYTES, ChunkWriter
+from controller.bundles.pack.chunks import FIRST_CHUNK_BYTES, TABLE_CHUNK_BYTES, ChunkWriter
 from shared.bundle import CHUNK_UNPACKED_BYTES
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from controller.bundles.digests import CELL_BYTES_PER_QUERY, CELLS_PER_QUERY, by_query
+from controller.bundles.pack.digests import CELL_BYTES_PER_QUERY, CELLS_PER_QUERY, by_query
 
 
 def cells(*sizes):

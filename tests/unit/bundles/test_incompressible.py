@@ -8,8 +8,8 @@ import zlib
 import pytest
 
 from agent.bundle.inflate import gunzip_large, unpacking
-from controller.bundles.gzip_member import GzipWriter
-from controller.bundles.incompressible import LEAST_BYTES, is_incompressible
+from controller.bundles.pack.gzip_member import GzipWriter
+from controller.bundles.pack.incompressible import LEAST_BYTES, is_incompressible
 
 DRAW = random.Random(4)
 KB = 1024

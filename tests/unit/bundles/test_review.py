@@ -6,10 +6,10 @@ from urllib.parse import quote
 
 import pytest
 
+from controller.bundles.residue.findings import DOMAIN, PATH, SECRET, SUSPECTED, Finding, Place, in_context, masked
 from controller.bundles.review import decisions as files
 from controller.bundles.review import harmless
 from controller.bundles.review.decisions import Decision, Decisions, choices_of
-from controller.bundles.review.findings import DOMAIN, PATH, SECRET, SUSPECTED, Finding, Place, in_context, masked
 from controller.bundles.review.passwords import Passwords
 from controller.bundles.review.substitution import substituted
 from shared.errors import ShoplaunchError

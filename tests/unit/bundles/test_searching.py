@@ -2,8 +2,8 @@
 
 import pytest
 
-from controller.bundles.forms import Needles, spellings
-from controller.bundles.residue import Searcher, base64_forms, forms
+from controller.bundles.residue.search import Searcher, base64_forms, forms
+from controller.bundles.rewrite.needles import Needles, spellings
 from controller.recipes.base import Replacement
 
 SECRETS = [

@@ -6,10 +6,10 @@ import random
 
 import pytest
 
-from controller.bundles import shards
-from controller.bundles.gzip_member import GzipWriter
-from controller.bundles.incompressible import is_incompressible
-from controller.bundles.shards import Background, ShardWriter
+from controller.bundles.pack import shards
+from controller.bundles.pack.gzip_member import GzipWriter
+from controller.bundles.pack.incompressible import is_incompressible
+from controller.bundles.pack.shards import Background, ShardWriter
 from shared.bundle import SHARD_PACKED_BYTES, SHARD_UNPACKED_BYTES
 
 HEADER = bytes(512)

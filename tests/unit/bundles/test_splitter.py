@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.bundles.splitter import split
+from controller.bundles.source.splitter import split
 
 
 def statements(dump, piece=1 << 20):

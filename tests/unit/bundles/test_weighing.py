@@ -2,11 +2,11 @@
 
 import pytest
 
+from controller.bundles.residue.findings import SECRET, Finding, Place
 from controller.bundles.review import harmless
-from controller.bundles.review.findings import SECRET, Finding, Place
 from controller.bundles.review.locate import Template
 from controller.bundles.review.settle import Contents
-from controller.bundles.tree import Tree
+from controller.bundles.source.tree import Tree
 from tests.packing import PlainPlan
 
 

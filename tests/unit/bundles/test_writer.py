@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from controller.bundles.writer import BundleWriter
+from controller.bundles.pack.writer import BundleWriter
 from shared.encoding import sha256_hex
 
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from controller.bundles.connections import connect, parse_url
-from controller.bundles.source import Source
+from controller.bundles.source.connections import connect, parse_url
+from controller.bundles.source.database import Source
 from controller.recipes.prestashop_checks import checks_of
 from controller.recipes.prestashop_database import Database
 from controller.recipes.prestashop_facts import series_of

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from controller.bundles.tree import Tree
+from controller.bundles.source.tree import Tree
 from controller.recipes.base import PackOptions
 from controller.recipes.known_secrets import KEPT, NEAR_ITS_USER
 from controller.recipes.prestashop import PrestaShop

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from controller.bundles.tree import Tree
+from controller.bundles.source.tree import Tree
 from controller.recipes import prestashop_living as living
 from controller.recipes import prestashop_settings as settings
 from controller.recipes.base import PackOptions

@@ -5,10 +5,10 @@ import subprocess
 
 import pytest
 
-from controller.bundles.connections import connect, parse_url
-from controller.bundles.source import Source
+from controller.bundles.source.connections import connect, parse_url
+from controller.bundles.source.database import Source
+from controller.bundles.source.tree import Tree
 from controller.bundles.template_plan import TemplatePlan
-from controller.bundles.tree import Tree
 from controller.recipes.base import PackOptions
 from controller.recipes.prestashop import PrestaShop
 from controller.recipes.prestashop_catalogue import Catalogue

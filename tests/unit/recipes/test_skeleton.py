@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from agent.tree.edits import edited
-from controller.bundles.compile import Request, pack
-from controller.bundles.connections import connect, parse_url
-from controller.bundles.source import Source
+from controller.bundles.pipeline import Request, pack
+from controller.bundles.source.connections import connect, parse_url
+from controller.bundles.source.database import Source
+from controller.bundles.source.tree import Tree
 from controller.bundles.template_plan import TemplatePlan, make_plan
-from controller.bundles.tree import Tree
 from controller.recipes import registry
 from controller.recipes.base import PackOptions
 from shared.errors import ShoplaunchError

@@ -2,8 +2,8 @@
 
 import pytest
 
+from controller.bundles.source.tree import Tree
 from controller.bundles.template_plan import make_plan
-from controller.bundles.tree import Tree
 from controller.recipes.base import PackOptions
 from controller.recipes.prestashop import PrestaShop
 from controller.recipes.table_secrets import MANY, MOST

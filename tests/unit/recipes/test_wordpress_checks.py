@@ -5,8 +5,8 @@ from urllib.parse import unquote
 
 import pytest
 
-from controller.bundles.connections import connect, parse_url
-from controller.bundles.source import Source
+from controller.bundles.source.connections import connect, parse_url
+from controller.bundles.source.database import Source
 from controller.recipes.wordpress_checks import checks_of
 from controller.recipes.wordpress_database import Database
 from shared.placeholders import token

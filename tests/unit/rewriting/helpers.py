@@ -1,8 +1,8 @@
 """A rewriter over a made-up template, and its templates filled with a job's values."""
 
-from controller.bundles.fragments import Fragments
-from controller.bundles.report import Report
-from controller.bundles.rewriting import Rewriter
+from controller.bundles.rewrite.fragments import Fragments
+from controller.bundles.rewrite.rewrite_report import Report
+from controller.bundles.rewrite.rewriter import Rewriter
 from controller.recipes.base import Replacement
 from shared.placeholders import Renderer
 

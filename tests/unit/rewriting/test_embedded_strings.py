@@ -2,7 +2,7 @@
 
 import pytest
 
-from controller.bundles import wrappings
+from controller.bundles.rewrite import encodings
 from controller.bundles.rewrite.embedded_strings import embedded_strings
 
 
@@ -23,11 +23,11 @@ def test_a_whole_one_is_read(text, meaning):
 def test_strings_that_never_end_are_not_read_to_the_end_of_the_text_each(monkeypatch):
     read = []
 
-    def counted(body, plain=wrappings.in_url_string):
+    def counted(body, plain=encodings.in_url_string):
         read.append(len(body))
         return plain(body)
 
-    monkeypatch.setattr(wrappings, "in_url_string", counted)
+    monkeypatch.setattr(encodings, "in_url_string", counted)
     found = list(embedded_strings(b"s%3A1%3A%22x%7B" * 5000 + b"%22%3B"))
     assert len(found) == 5000 and all(one.wrapped is None for one in found)
     assert sum(read) < 1000

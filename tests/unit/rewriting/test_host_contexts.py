@@ -155,7 +155,7 @@ def test_what_stays_is_not_searched_for_and_every_address_is(template):
     ],
 )
 def test_an_example_in_a_library_or_in_documentation_stays(path):
-    from controller.bundles.rewrite.examples import is_example
+    from controller.bundles.rewrite.contexts.examples import is_example
 
     assert is_example(path.encode())
     shop = shop_at("localhost")
@@ -169,7 +169,7 @@ def test_an_example_in_a_library_or_in_documentation_stays(path):
 
 @pytest.mark.parametrize("path", ["themes/classic/a.tpl", "modules/docs.php", "wp-content/uploads/a.css", ".htaccess"])
 def test_other_files_are_the_templates(path):
-    from controller.bundles.rewrite.examples import is_example
+    from controller.bundles.rewrite.contexts.examples import is_example
 
     assert not is_example(path.encode())
 

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from controller.bundles.forms import Needles
+from controller.bundles.rewrite.needles import Needles
 from controller.recipes.base import Replacement
 from controller.recipes.surroundings import Replacements
 from shared.errors import ShoplaunchError

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.bundles.fragments import Fragments
-from controller.bundles.templates import append_step, encoded, length_token, marks
+from controller.bundles.rewrite.fragments import Fragments
+from controller.bundles.rewrite.templates import append_step, encoded, length_token, marks
 from shared.placeholders import Renderer, sql_escape, token
 
 NONCE = "1a2b3c4d"

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from controller.bundles.reading import open_bundle
+from controller.bundles.residue.bundle_reader import open_bundle
 from shared.archive import directory
 from shared.errors import ShoplaunchError
 from tests.agent_box import sample_members, small_manifest, write_bundle

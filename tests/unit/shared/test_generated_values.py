@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from controller.bundles.templates import append_step, encoded
+from controller.bundles.rewrite.templates import append_step, encoded
 from shared.errors import ShoplaunchError
 from shared.placeholders import ENCODERS, MAX_FILLED_BYTES, Renderer, encode, sql_escape, token
 from tests.unit.rewriting.php_judge import judge

@@ -1,0 +1,1 @@
+"""The agent as one file: built, compiled, and in a form that survives panels which change bytes."""

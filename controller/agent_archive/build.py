@@ -1,0 +1,211 @@
+"""Builds the agent: own sources, pinned libraries, their bytecode and the public keys in one reproducible zipapp."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import re
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from controller.agent_archive.bytecode import BYTECODE, code_names, compiled_modules
+from controller.files import write_durably
+from shared.errors import ShoplaunchError
+
+PROJECT = Path(__file__).resolve().parents[2]
+PACKAGING = PROJECT / "packaging" / "agent"
+VENDOR_LIST = PACKAGING / "vendor.txt"
+LAUNCHER = PACKAGING / "run"
+WHEELS = PROJECT / "build" / "vendor"
+#: The oldest date a ZIP can hold.
+EPOCH = (1980, 1, 1, 0, 0, 0)
+PUBLIC_KEY_BYTES = 32
+CATALOGUE = "error_codes.json"
+_PIN = re.compile(r"^([A-Za-z0-9_.-]+)==([0-9.]+) --hash=sha256:([0-9a-f]{64})$")
+_MAIN = '''"""Where the archive starts. Every Python there is must understand this file."""
+
+import gc
+import os
+import sys
+
+if sys.version_info < (3, 6):
+    sys.stderr.write("Python 3.6 or newer is needed\\n")
+    sys.exit(3)
+
+if sys.argv[1:] == ["run"] and not os.environ.get("SHOPLAUNCH_CAME_BACK"):
+    try:
+        import _ssl, fcntl, zlib
+    except ImportError:
+        # The launcher has looked at nothing but the version; asked again, it takes another Python, or finds none
+        os.environ["SHOPLAUNCH_CAME_BACK"] = "1"
+        os.execv("/bin/sh", ["sh", os.path.join(os.path.dirname(os.path.abspath(sys.argv[0])), "run")])
+
+# Modules stay: to look for garbage while they are loaded takes a tenth of that time
+gc.disable()
+
+from agent.base.module_finder import install
+
+install(sys.path[0], "@BYTECODE@")
+
+from agent.run.command_line import leave, main
+
+leave(main())
+'''.replace("@BYTECODE@", BYTECODE)
+
+
+#: Nothing in it is secret; nobody else may write it.
+FILE_MODE = 0o644
+
+
+def launcher() -> bytes:
+    """Return the launcher script `run`."""
+    return LAUNCHER.read_bytes()
+
+
+def pins() -> dict[str, str]:
+    """Return project name (as in vendor.txt) -> SHA-256 of its wheel."""
+    matches = [_PIN.match(line) for line in VENDOR_LIST.read_text().splitlines() if line and not line.startswith("#")]
+    if not all(matches):
+        raise ShoplaunchError("vendor_digest", "vendor.txt holds a line without a version and digest")
+    return {match[1]: match[3] for match in matches if match}
+
+
+def fetch_wheels(folder: Path = WHEELS) -> list[Path]:
+    """Return the pinned wheels, fetched into `folder` where they are not there yet.
+
+    Raises ShoplaunchError `vendor_digest` when one is not as pinned, `agent_not_built` when it cannot be fetched.
+    """
+    wanted = pins()
+    folder.mkdir(parents=True, exist_ok=True)
+    present = _wheels_by_digest(folder)
+    if not set(wanted.values()) <= set(present):
+        _download(folder)
+        present = _wheels_by_digest(folder)
+    missing = sorted(name for name, digest in wanted.items() if digest not in present)
+    if missing:
+        raise ShoplaunchError("vendor_digest", f"not as pinned: {', '.join(missing)}")
+    return [present[digest] for digest in wanted.values()]
+
+
+def _wheels_by_digest(folder: Path) -> dict[str, Path]:
+    return {hashlib.sha256(path.read_bytes()).hexdigest(): path for path in sorted(folder.glob("*.whl"))}
+
+
+def _download(folder: Path) -> None:
+    # Elsewhere first: several may be at it, and none must find half a wheel of another's
+    with tempfile.TemporaryDirectory(dir=folder) as new:
+        command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
+        command += ["--only-binary=:all:", "--require-hashes", "-r", str(VENDOR_LIST), "-d", new]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            code = "vendor_digest" if "DO NOT MATCH THE HASHES" in done.stderr else "agent_not_built"
+            last = ((done.stderr.strip() or done.stdout.strip()).splitlines() or ["pip failed"])[-1]
+            raise ShoplaunchError(code, last[:300])
+        for wheel in Path(new).glob("*.whl"):
+            wheel.replace(folder / wheel.name)
+
+
+def build_agent(
+    output: Path, public_keys: Sequence[bytes], wheels: Sequence[Path] | None = None, pythons: Sequence[str] = ()
+) -> str:
+    """Write the agent to `output` and return its SHA-256; same inputs, same bytes.
+
+    `public_keys` are the controller's Ed25519 keys, 32 bytes each, newest last; `pythons` the paths of those for which
+    it is compiled besides the one that runs this. Raises ShoplaunchError `config_invalid` for keys that are none, and
+    for what is no Python; `vendor_digest`, `agent_not_built`.
+    """
+    if not public_keys or any(len(key) != PUBLIC_KEY_BYTES for key in public_keys):
+        raise ShoplaunchError("config_invalid", "the agent needs at least one Ed25519 public key of 32 bytes")
+    files = _own_files()
+    files["agent/keys.json"] = json.dumps({"keys": [key.hex() for key in public_keys]}).encode()
+    for wheel in fetch_wheels() if wheels is None else wheels:
+        files.update(_vendored(wheel))
+    files.update(compiled_modules(files, [sys.executable, *pythons]))
+    data = _archive(files)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    write_durably(output, data, FILE_MODE)
+    return hashlib.sha256(data).hexdigest()
+
+
+def is_current(archive: zipfile.ZipFile, pythons: Sequence[str]) -> bool:
+    """Tell whether an agent was built from this version's sources and list of libraries, compiled for this very Python
+    and `pythons` (paths) and no other, with whichever keys. Raises as `build_agent` for what is no Python."""
+    compiled = {name for name in archive.namelist() if name.startswith(f"{BYTECODE}/")}
+    if compiled != code_names(pythons):
+        return False
+    wanted = _own_files()
+    held = {name for name in archive.namelist() if name.startswith(("agent/", "shared/"))} - {"agent/keys.json"}
+    return held <= set(wanted) <= set(archive.namelist()) and all(
+        archive.read(name) == content for name, content in wanted.items()
+    )
+
+
+def _own_files() -> dict[str, bytes]:
+    files = {"__main__.py": _MAIN.encode(), VENDOR_LIST.name: VENDOR_LIST.read_bytes()}
+    for package in ("agent", "shared"):
+        files.update(_sources(package))
+    return files
+
+
+def _sources(package: str) -> Iterator[tuple[str, bytes]]:
+    """Yield (name in the archive, content) of our own package; the schemas' examples stay behind."""
+    root = PROJECT / package
+    for path in root.rglob("*"):
+        name = path.relative_to(PROJECT)
+        if path.suffix in (".py", ".json") and "examples" not in name.parts and path.name != "keys.json":
+            content = path.read_bytes()
+            yield name.as_posix(), _in_english(content) if path.name == CATALOGUE else content
+
+
+def _in_english(catalogue: bytes) -> bytes:
+    """Return the catalogue of error codes with the only advice an agent gives; it reads it at each start."""
+    document = json.loads(catalogue)
+    for entry in document["codes"].values():
+        entry["advice"] = {"en": entry["advice"]["en"]}
+    return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _vendored(wheel: Path) -> Iterator[tuple[str, bytes]]:
+    """Yield the library's modules, unmodified, and its licence; its own tests stay behind."""
+    with zipfile.ZipFile(wheel) as archive:
+        for name in archive.namelist():
+            folder, _, last = name.partition("/")
+            if folder.endswith(".dist-info"):
+                if "license" in last.lower():
+                    yield f"licenses/{folder.removesuffix('.dist-info')}.txt", archive.read(name)
+            elif name.endswith(".py") and not name.rpartition("/")[2].startswith("test_"):
+                yield name, archive.read(name)
+
+
+def _archive(files: dict[str, bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+        for name in sorted(files):
+            entry = zipfile.ZipInfo(name, EPOCH)
+            # What is packed already only takes time to unpack; and a Python without zlib has to find the way back
+            is_stored = name == "__main__.py" or name.startswith(f"{BYTECODE}/")
+            entry.compress_type = zipfile.ZIP_STORED if is_stored else zipfile.ZIP_DEFLATED
+            entry.create_system = 3
+            entry.external_attr = 0o100644 << 16
+            archive.writestr(entry, files[name])
+    return buffer.getvalue()
+
+
+def read_keys(path: Path) -> list[bytes]:
+    """Return the public keys in `path`: one in hexadecimal a line, newest last; `#` begins a comment.
+
+    Raises ShoplaunchError `config_invalid`.
+    """
+    lines = [line.split("#")[0].strip() for line in path.read_text("utf-8", "replace").splitlines()]
+    try:
+        keys = [bytes.fromhex(line) for line in lines if line]
+    except ValueError:
+        raise ShoplaunchError("config_invalid", f"{path} holds a line that is no hexadecimal key") from None
+    if any(len(key) != PUBLIC_KEY_BYTES for key in keys):
+        raise ShoplaunchError("config_invalid", f"{path} holds a key that is not 32 bytes long")
+    return keys

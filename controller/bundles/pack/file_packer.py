@@ -1,0 +1,141 @@
+"""Packs a document root: each file read once, rewritten, and put into a shard of its kind."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Container
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import Any
+
+from controller.bundles.pack.plan import Plan
+from controller.bundles.pack.progress import Progress
+from controller.bundles.pack.shards import Background, Shard, ShardWriter, header_of
+from controller.bundles.pack.writer import BundleWriter, disk_errors
+from controller.bundles.rewrite.placeholder_names import Names
+from controller.bundles.source.entry_spool import Listing
+from controller.bundles.source.left_out import LeftOut
+from controller.bundles.source.tree import Entry, Status, Tree
+
+_DISK_BLOCK = 4096
+#: Within FileFacts `bytes` is a number.
+PathBytes = bytes
+#: How compressed files begin: gzip, ZIP, bzip2, xz, 7z, Zstandard, RAR.
+_COMPRESSED = (b"\x1f\x8b", b"PK\x03\x04", b"BZh", b"\xfd7zXZ", b"7z\xbc\xaf", b"\x28\xb5\x2f\xfd", b"Rar!")
+
+
+@dataclass
+class FileFacts:
+    """What the packed tree takes: files, directories and links, bytes on disk, files with placeholders."""
+
+    files: int = 0
+    directories: int = 0
+    links: int = 0
+    bytes: int = 0
+    disk_bytes: int = 0
+    filled: int = 0
+    #: Paths of files that nobody looks into.
+    compressed: list[str] = field(default_factory=list)
+    #: Path -> kind of the entries that variants replace.
+    kinds: dict[PathBytes, str] = field(default_factory=dict)
+    #: Entries of a variant that replace none of the template's.
+    added: int = 0
+    #: What stayed out, by reason (left_out.LeftOut.as_json).
+    left_out: dict[str, Any] = field(default_factory=dict)
+    #: The same as LeftOut.paths: too much for a manifest.
+    left_out_paths: dict[str, list[str]] = field(default_factory=dict)
+
+    @property
+    def inodes(self) -> int:
+        """Entries of the file system."""
+        return self.files + self.directories + self.links
+
+
+def pack_files(
+    tree: Tree, plan: Plan, names: Names, bundle: BundleWriter, replaced: Container[bytes], progress: Progress
+) -> FileFacts:
+    """Add the tree's shards to `bundle`; `replaced` are the paths whose kind is to be told.
+
+    Raises ShoplaunchError `tree_*`, `template_occupied`, `disk_full`.
+    """
+    left_out = LeftOut(os.fsencode(tree.held))
+    with ExitStack() as stack:
+        with disk_errors(bundle.target):
+            entries = stack.enter_context(Listing(tree.entries(plan.left_out, left_out), bundle.spool))
+        progress.phase("files", entries.bytes)
+        facts = _pack(entries, tree, plan, names, bundle, replaced, progress)
+        tree.check_unchanged(entries)
+        facts.left_out, facts.left_out_paths = left_out.as_json(), left_out.paths()
+        return facts
+
+
+def _pack(
+    entries: Listing, tree: Tree, plan: Plan, names: Names, bundle: BundleWriter, replaced: Container[bytes],
+    progress: Progress,
+) -> FileFacts:  # fmt: skip
+    facts = FileFacts()
+    plain = Background(ShardWriter(lambda shard: _add(bundle, shard, False)))
+    filled = ShardWriter(lambda shard: _add(bundle, shard, True))
+    try:
+        for entry in entries:
+            header, content, has_placeholders = packed(entry, tree, plan, names)
+            count(facts, entry, content, has_placeholders)
+            if entry.path in replaced:
+                facts.kinds[entry.path] = entry.kind
+            (filled if has_placeholders else plain).add(header, content)
+            progress.advance(entry.size)
+        for path, template in sorted(plan.added().items()):
+            entry = _added(path, template)
+            count(facts, entry, template, names.take(template))
+            if path in replaced:
+                facts.kinds[path] = entry.kind
+            filled.add(header_of(entry, path, len(template)), template)
+    finally:
+        plain.finish()
+    filled.finish()
+    return facts
+
+
+def _added(path: bytes, content: bytes) -> Entry:
+    # Of no time, as the same template has to give the same bytes
+    return Entry(path, "file", Status(0, stat.S_IFREG | 0o644, len(content), 0, 0))
+
+
+def packed(entry: Entry, tree: Tree, plan: Plan, names: Names) -> tuple[bytes, bytes, bool]:
+    """Return (tar header, content, whether the content has placeholders). Raises as `pack_files` does."""
+    shown = entry.path.decode("utf-8")
+    names.check_free(entry.path, shown)
+    path = plan.path(entry.path)
+    names.take(path)
+    if entry.kind == "link":
+        target = plan.path(entry.target)
+        names.take(target)
+        return header_of(entry, path, 0, target), b"", False
+    if entry.kind == "directory":
+        return header_of(entry, path, 0), b"", False
+    content = tree.read(entry)
+    names.check_free(content, shown)
+    template = plan.file(entry.path, content)
+    has_placeholders = template is not content and names.take(template)
+    return header_of(entry, path, len(template)), template, has_placeholders
+
+
+def count(facts: FileFacts, entry: Entry, content: bytes, has_placeholders: bool) -> None:
+    """Add one packed entry to `facts`."""
+    if entry.kind == "file":
+        facts.files += 1
+        facts.bytes += len(content)
+        facts.disk_bytes += -(-len(content) // _DISK_BLOCK) * _DISK_BLOCK
+        if content.startswith(_COMPRESSED):
+            facts.compressed.append(entry.path.decode("utf-8"))
+        facts.filled += has_placeholders
+    elif entry.kind == "directory":
+        facts.directories += 1
+        facts.disk_bytes += _DISK_BLOCK
+    else:
+        facts.links += 1
+
+
+def _add(bundle: BundleWriter, shard: Shard, placeholders: bool) -> None:
+    bundle.add("files", shard.packed, placeholders, shard.unpacked, entries=shard.entries)

@@ -1,0 +1,61 @@
+"""Packs the document root in a process of its own, beside the work on the database."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from controller.bundles.pack.file_packer import FileFacts, pack_files
+from controller.bundles.pack.forked_task import Beside, beside
+from controller.bundles.pack.plan import Plan
+from controller.bundles.pack.progress import Progress
+from controller.bundles.pack.writer import BundleWriter, Member
+from controller.bundles.rewrite.placeholder_names import Names
+from controller.bundles.source.tree import Tree
+
+#: The part of the bundle's members that comes from here.
+PART = "files"
+
+
+@dataclass(frozen=True)
+class _Packed:
+    """What comes back: facts, members in the spool, names of values used, what the plan has seen."""
+
+    facts: FileFacts
+    members: list[Member]
+    used: set[str]
+    seen: object
+
+
+class FileWork:
+    """A document root that is being packed."""
+
+    def __init__(self, work: Beside[_Packed]) -> None:
+        self._work = work
+
+    def finish(
+        self, plan: Plan, names: Names, bundle: BundleWriter, progress: Progress, meanwhile: Callable[[], bool]
+    ) -> FileFacts:
+        """Wait for the shards and add them to `bundle`, what was seen to `plan` and `names`.
+
+        `meanwhile` is other work (see `Beside.outcome`). Raises ShoplaunchError as `pack_files` does.
+        """
+        packed = self._work.outcome(progress, meanwhile)
+        bundle.members += packed.members
+        names.used |= packed.used
+        plan.absorb(packed.seen)
+        return packed.facts
+
+
+@contextmanager
+def files_beside(tree: Tree, plan: Plan, bundle: BundleWriter, replaced: Container[bytes]) -> Iterator[FileWork]:
+    """Begin to pack the files of `tree`; `replaced` are the paths whose kind is to be told."""
+
+    def work(progress: Progress) -> _Packed:
+        own, names, part = plan.branch(), Names(plan.nonce), bundle.part(PART)
+        facts = pack_files(tree, own, names, part, replaced, progress)
+        return _Packed(facts, part.members, names.used, own.seen())
+
+    with beside(work) as started:
+        yield FileWork(started)

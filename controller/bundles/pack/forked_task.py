@@ -1,0 +1,124 @@
+"""Runs a piece of the packing in a process of its own: other work goes on here until its outcome is wanted."""
+
+from __future__ import annotations
+
+import gc
+import multiprocessing
+import os
+import signal
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from multiprocessing.connection import Connection
+from typing import Any, Generic, TypeVar
+
+from controller.bundles.pack.progress import Progress
+from shared.errors import ShoplaunchError
+
+T = TypeVar("T")
+#: Seconds between two looks at how far the work is.
+_LOOK_SECONDS = 0.1
+#: A copy of this process: it knows all we know, and reads what we may read.
+_FORK = multiprocessing.get_context("fork")
+
+
+class Beside(Generic[T]):
+    """Work that goes on in another process."""
+
+    def __init__(self, receiver: Connection, steps: Any) -> None:
+        self._receiver = receiver
+        self._steps = steps
+        self._shown = 0
+
+    def outcome(self, progress: Progress, meanwhile: Callable[[], bool] = lambda: False) -> T:
+        """Wait for the work and return what it returned; `progress` is told how far it is already.
+
+        `meanwhile` does a piece of other work, if there is any, and tells whether there was: it is called until the
+        outcome is there. Raises what the work raised, and ShoplaunchError `internal` when it ended without a word.
+        """
+        busy = True
+        while True:
+            arrived = self._receiver.poll(0 if busy else _LOOK_SECONDS)
+            self._show(progress)
+            if not arrived:
+                busy = meanwhile()
+                continue
+            try:
+                kind, *said = self._receiver.recv()
+            except EOFError:
+                raise ShoplaunchError("internal", "a process of the packer was ended from outside") from None
+            if kind == "phase":
+                progress.phase(*said)
+            elif kind == "failed":
+                raise said[0]
+            elif kind == "refused":
+                code, message, retryable, details = said
+                raise ShoplaunchError(code, message, retryable, **details)
+            else:
+                self._show(progress)
+                done: T = said[0]
+                return done
+
+    def _show(self, progress: Progress) -> None:
+        steps = self._steps.value
+        progress.advance(steps - self._shown)
+        self._shown = steps
+
+
+class _Told:
+    """The progress of the work, told to the process that waits for it."""
+
+    def __init__(self, sender: Connection, steps: Any, parent: int) -> None:
+        self._sender = sender
+        self._steps = steps
+        self._parent = parent
+
+    def phase(self, name: str, total: int | None = None) -> None:
+        self._sender.send(("phase", name, total))
+
+    def advance(self, steps: int = 1) -> None:
+        self._steps.value += steps
+        if os.getppid() != self._parent:
+            # Nobody waits any more
+            os._exit(1)
+
+
+@contextmanager
+def beside(work: Callable[[Progress], T]) -> Iterator[Beside[T]]:
+    """Start `work(progress)` and give it as Beside; whatever is left of it ends with the context.
+
+    Its result and its exceptions are sent: they are pickled, and what it changes in memory is lost.
+    """
+    receiver, sender = _FORK.Pipe(duplex=False)
+    steps = _FORK.Value("Q", 0, lock=False)
+    process = _FORK.Process(target=_run, args=(work, sender, receiver, steps, os.getpid()), daemon=True)
+    # A collection of garbage writes into all it looks at: each process would soon have a copy of everything there is
+    gc.freeze()
+    try:
+        process.start()
+        sender.close()
+        yield Beside(receiver, steps)
+    finally:
+        gc.unfreeze()
+        receiver.close()
+        if process.pid is not None:
+            process.kill()
+            process.join()
+
+
+def _run(work: Callable[[Progress], T], sender: Connection, receiver: Connection, steps: Any, parent: int) -> None:
+    # A Ctrl-C in the terminal reaches both: the other process decides what becomes of us
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+    receiver.close()
+    try:
+        sender.send(("done", work(_Told(sender, steps, parent))))
+    except ShoplaunchError as problem:
+        sender.send(("refused", problem.code, problem.message, problem.retryable, problem.details))
+    except Exception as problem:  # noqa: BLE001 - raised again in the process that waits for us
+        problem.add_note(traceback.format_exc())
+        sender.send(("failed", problem))
+    finally:
+        # Nothing of what the other process would do at its end is to be done here
+        os._exit(0)

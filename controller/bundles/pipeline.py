@@ -1,0 +1,258 @@
+"""The packer's pipeline: template shop in, proved bundle out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from controller.bundles.manifest import Evidence, Variants, manifest_of, report_of
+from controller.bundles.pack.data_packer import DataFacts, pack_data
+from controller.bundles.pack.file_packer import FileFacts
+from controller.bundles.pack.file_task import files_beside
+from controller.bundles.pack.plan import Plan
+from controller.bundles.pack.prescan import Ahead
+from controller.bundles.pack.progress import Progress
+from controller.bundles.pack.writer import BundleWriter
+from controller.bundles.proof import follow_up_trial, scratch_load
+from controller.bundles.proof.probe_values import probe_values
+from controller.bundles.residue import search
+from controller.bundles.review.decided_plan import decided, explained
+from controller.bundles.review.decisions import Decisions
+from controller.bundles.review.definitions import in_definitions
+from controller.bundles.review.locate import Template
+from controller.bundles.review.settle import Review, covered, settle
+from controller.bundles.rewrite.placeholder_names import Names
+from controller.bundles.source import collations
+from controller.bundles.source.database import Routine, Source, read_tables
+from controller.bundles.source.open_source import open_source
+from controller.bundles.source.scratch import Scratch, open_scratch
+from controller.bundles.source.tree import Tree
+from controller.bundles.variants import declaration
+from controller.bundles.variants import proof as variant_proof
+from controller.bundles.variants.declaration import Variant
+from controller.bundles.variants.files import pack_variant_files, replaced_paths
+from shared.bundle import MAX_MANIFEST_BYTES
+from shared.encoding import canonical_json, sha256_hex
+from shared.errors import ShoplaunchError
+from shared.placeholders import Renderer
+
+_INDEXES = "SELECT DISTINCT TABLE_NAME, INDEX_NAME FROM information_schema.STATISTICS WHERE TABLE_SCHEMA = DATABASE()"
+#: Builds a recipe's plan from tree and source. Raises ShoplaunchError of the recipe.
+MakePlan = Callable[[Tree, Source], Plan]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to pack: exactly one of `database` (URL) and `dump`; `check` does everything but leave a bundle."""
+
+    docroot: Path
+    target: Path
+    database: str | None = field(default=None, repr=False)
+    dump: Path | None = None
+    scratch: str | None = field(default=None, repr=False)
+    check: bool = False
+    #: The file that declares the variants.
+    declaration: Path | None = None
+    #: What was decided about findings of an earlier packing.
+    decisions: Decisions | None = None
+    #: Whether a file that is `target` already gives way.
+    replace: bool = True
+
+
+@dataclass(frozen=True)
+class Packed:
+    """A finished bundle: manifest, its digest, the size in bytes, and the report with all that was left out."""
+
+    manifest: dict[str, Any]
+    manifest_sha256: str
+    size: int
+    report: dict[str, Any]
+
+
+def pack(request: Request, make_plan: MakePlan, progress: Progress) -> Packed:
+    """Pack a template into `request.target`; on any error nothing is left there.
+
+    Raises ShoplaunchError with what is wrong with template, dump, scratch server or disk.
+    """
+    tree = Tree(request.docroot)
+    with ExitStack() as stack:
+        bundle = stack.enter_context(BundleWriter(request.target))
+        tree.ignore(request.dump, request.target, request.variants, bundle.spool)
+        scratch = stack.enter_context(open_scratch(request.scratch, progress.phase))
+        source = stack.enter_context(open_source(request.database, request.dump, scratch, progress.phase))
+        if request.dump is None:
+            scratch.room.bound(source.size())
+        plan = decided(make_plan(tree, source), request.decisions, source)
+        names = Names(plan.nonce)
+        chosen = declaration.read(request.variants, plan, source, names) if request.variants else []
+        routines = source.routines()
+        work = stack.enter_context(files_beside(tree, plan, bundle, replaced_paths(chosen)))
+        with _trial(scratch) as trial:
+            data = pack_data(source, plan, names, bundle, trial, progress)
+        _take_names(plan, names, chosen)
+        bundle.number()
+        with explained(plan):
+            evidence = _prove(bundle, scratch, plan, names, data, routines, chosen, progress)
+        ahead = Ahead(bundle, search.Searcher(plan.forbidden()))
+        files = work.finish(plan, names, bundle, progress, ahead.look)
+        plan.require_plausible()
+        follow_up_trial.require_edits(plan.manifest()["jobs"], tree, plan.branch())
+        extra = pack_variant_files(chosen, files, plan, names, bundle)
+        _add_documents(bundle, plan, names, data)
+        bundle.number()
+        added = Variants(chosen, extra)
+        noticed = in_definitions(data.definitions, routines, plan.forbidden().values())
+        review = Review(Template(tree, source, plan), request.decisions, request.dump, noticed)
+        return _finish(request, bundle, review, names, files, data, evidence, added, ahead, progress)
+
+
+@contextmanager
+def _trial(scratch: Scratch) -> Iterator[Any]:
+    with scratch.connection(scratch.new_database()) as connection:
+        yield connection
+
+
+def _take_names(plan: Plan, names: Names, chosen: Sequence[Variant]) -> None:
+    """Take the names in what the proof fills besides the data."""
+    for fragment in plan.fragments().values():
+        names.take(fragment)
+    known = plan.manifest()
+    statements = [step.statement for variant in chosen for step in variant.steps]
+    names.take_document([list(plan.configure()), known["checks"], known["jobs"], statements])
+
+
+def _add_documents(bundle: BundleWriter, plan: Plan, names: Names, data: DataFacts) -> None:
+    """Add what does not depend on the proof: tables, fragments, configure statements."""
+    tables = [definition.as_json() for definition in data.definitions.values()]
+    bundle.add_document("tables", "db/tables.json.gz", _document(tables), False)
+    fragments = dict(plan.fragments())
+    filled = any([names.take(fragment) for fragment in fragments.values()])  # noqa: C419 - all are to be taken
+    coded = {key: scratch_load.coded(fragment) for key, fragment in fragments.items()}
+    bundle.add_document("fragments", "db/fragments.json.gz", _document(coded), filled)
+    configure = list(plan.configure())
+    filled = names.take_document(configure)
+    bundle.add_document("configure", "db/configure.json.gz", _document(configure), filled)
+
+
+def _prove(
+    bundle: BundleWriter, scratch: Scratch, plan: Plan, names: Names, data: DataFacts,
+    routines: list[Routine], chosen: Sequence[Variant], progress: Progress,
+) -> Evidence:  # fmt: skip
+    """Load the bundle twice with different values and take the evidence; add cells and routines."""
+    progress.phase("proof", 2)
+    load = scratch_load.Load(data.definitions, _load_chunks(bundle), routines, plan.configure())
+    secrets = plan.manifest()["secrets"]
+    databases = (scratch.new_database(), scratch.new_database())
+    renderers = []
+    # As the agent counts
+    first_one, second_one = (scratch.connection(database, counts_found=True) for database in databases)
+    with first_one as first, second_one as second:
+        evidence = Evidence(ordered=routines)
+        for which, connection in enumerate((first, second)):
+            values = probe_values(names.used, secrets, which, plan.probes())
+            renderer = Renderer(plan.nonce, values, dict(plan.fragments()))
+            renderers.append(renderer)
+            sent = scratch_load.load_data(connection, load, renderer)
+            evidence.largest_statement = max(evidence.largest_statement, sent)
+            if which == 0:
+                _compare_with_source(connection, data)
+                evidence.ordered = scratch_load.finish_schema(connection, load)
+            else:
+                scratch_load.finish_schema(connection, load)
+            tables = read_tables(connection)
+            scratch_load.require_cells(connection, data.cells, renderer, tables)
+            scratch_load.configure(connection, load, renderer, scratch_load.MOMENTS[which])
+            evidence.cells = scratch_load.matching_cells(connection, evidence.cells or data.cells, renderer, tables)
+            progress.advance()
+        evidence.tables = scratch_load.take(first, second, databases, tables)
+        evidence.indexes = len(first.rows(_INDEXES))
+        evidence.longest_key = collations.longest_key_bytes(first, tables)
+        with _trial(scratch) as trial:
+            evidence.collations, evidence.refused = collations.fallbacks(first, trial, data.definitions, tables)
+    _prove_variants(bundle, scratch, plan, databases, renderers, chosen, evidence, progress)
+    with scratch.connection(databases[1], counts_found=True) as connection:
+        follow_up_trial.try_statements(connection, plan.manifest()["jobs"], renderers[1])
+    tables = {name: table.table for name, table in evidence.tables.items()}
+    cells = scratch_load.cells_documents(evidence.cells, tables)
+    bundle.add_document("cells", "db/cells.json.gz", _document(cells), bool(cells))
+    made = [{"kind": one.kind, "name": one.name, "create": one.create} for one in evidence.ordered]
+    bundle.add_document("routines", "db/routines.json.gz", _document(made), False)
+    return evidence
+
+
+def _prove_variants(
+    bundle: BundleWriter, scratch: Scratch, plan: Plan, databases: tuple[str, str], renderers: Sequence[Renderer],
+    chosen: Sequence[Variant], evidence: Evidence, progress: Progress,
+) -> None:  # fmt: skip
+    if not chosen:
+        return
+    progress.phase("variants", len(chosen))
+    trial = variant_proof.Trial(
+        databases, (renderers[0], renderers[1]), plan.configure(), evidence.tables, evidence.cells, plan.nonce,
+        plan.cells, any(routine.kind == "trigger" for routine in evidence.ordered),
+    )  # fmt: skip
+    made = {}
+    with scratch.connection(databases[0]) as connection:
+        for variant in chosen:
+            proved = variant_proof.prove(connection, variant, trial)
+            made[variant.name] = said = proved.entry
+            evidence.largest_statement = max(evidence.largest_statement, proved.largest_statement)
+            evidence.variant_rows[variant.name] = {
+                table["name"]: table["rows"]
+                for table in said["tables"]
+                if table["rows"] != evidence.tables[table["name"]].rows
+            }
+            progress.advance()
+    bundle.add_document("variants", "db/variants.json.gz", _document(made), True)
+
+
+def _compare_with_source(connection: Any, data: DataFacts) -> None:
+    tables = read_tables(connection)
+    for table, digest in data.source_digests.items():
+        scratch_load.same_as_source(connection, tables[table], digest, data.changed.get(table, set()))
+
+
+def _load_chunks(bundle: BundleWriter) -> list[scratch_load.LoadChunk]:
+    chunks = [member for member in bundle.members if member.kind == "data"]
+    return [scratch_load.LoadChunk(one.name, one.path, int(str(one.more["rows"])), one.placeholders) for one in chunks]
+
+
+def _finish(
+    request: Request, bundle: BundleWriter, review: Review, names: Names, files: FileFacts, data: DataFacts,
+    evidence: Evidence, added: Variants, ahead: Ahead, progress: Progress,
+) -> Packed:  # fmt: skip
+    progress.phase("writing")
+    plan = review.template.plan
+    report = report_of(plan, files, data, evidence, added)
+    manifest = manifest_of(bundle, plan, names, files, data, evidence, added, covered(report, plan.forbidden()))
+    path = bundle.assemble(_manifest(manifest, bundle))
+    progress.phase("search for residue")
+    hits = search.hits(path, plan.forbidden(), ahead.misses)
+    if hits or plan.noticed() or review.noticed:
+        settled = settle(review, path, hits)
+        report = settled.report(report)
+        manifest = manifest_of(bundle, plan, names, files, data, evidence, added, covered(report, plan.forbidden()))
+        manifest["residue"] = settled.residue(manifest["residue"])
+        path = bundle.assemble(_manifest(manifest, bundle))
+    content, size = canonical_json(manifest), path.stat().st_size
+    if not request.check:
+        bundle.publish(path, replace=request.replace)
+    return Packed(manifest, sha256_hex(content), size, {**report, "left_out_paths": files.left_out_paths})
+
+
+def _manifest(manifest: Mapping[str, Any], bundle: BundleWriter) -> bytes:
+    """Return the manifest as it is written. Raises ShoplaunchError `template_too_large`."""
+    content: bytes = canonical_json(manifest)
+    if len(content) > MAX_MANIFEST_BYTES:
+        told = f"{len(content)} bytes, {MAX_MANIFEST_BYTES} at most"
+        message = f"the manifest of {len(manifest['tables'])} tables and {len(bundle.members)} members has {told}"
+        raise ShoplaunchError("template_too_large", message)
+    return content
+
+
+def _document(value: Any) -> bytes:
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode("utf-8")

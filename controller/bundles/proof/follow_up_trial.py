@@ -1,0 +1,78 @@
+"""What later jobs will do to a client's shop is tried at packing, when a mistake of the recipe still harms nobody."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from controller.bundles.pack.plan import Plan
+from controller.bundles.proof import scratch_load
+from controller.bundles.source.connections import Connection
+from controller.bundles.source.tree import Tree
+from shared.errors import ShoplaunchError
+from shared.job import SMALL_KINDS
+from shared.placeholders import Renderer
+
+#: Kind -> {"statements", "edits", "back"}, as in the manifest.
+Jobs = Mapping[str, Mapping[str, Any]]
+#: What only a visitor sees fail has to be taken back, its edits by themselves.
+_NEEDS_BACK = "https_on"
+
+
+def try_statements(connection: Connection, jobs: Jobs, renderer: Renderer) -> None:
+    """Carry out what each of `jobs` does in a database, and what takes it back; nothing of it stays.
+
+    Raises ShoplaunchError `recipe_invalid`.
+    """
+    for kind, job in jobs.items():
+        _require_whole(kind, job)
+        connection.query("BEGIN")
+        try:
+            scratch_load.carry_out(connection, job["statements"], renderer)
+            scratch_load.carry_out(connection, job.get("back", ()), renderer)
+        except ShoplaunchError as problem:
+            if problem.code != "configure_failed":
+                raise
+            raise _wrong(kind, problem.message) from problem
+        finally:
+            connection.query("ROLLBACK")
+
+
+def require_edits(jobs: Jobs, tree: Tree, plan: Plan) -> None:
+    """Raise ShoplaunchError `recipe_invalid` unless the packed files hold what each of `jobs` will look for."""
+    for kind, job in jobs.items():
+        for edit in job["edits"]:
+            _require_edit(kind, edit, tree, plan)
+
+
+def _require_whole(kind: str, job: Mapping[str, Any]) -> None:
+    if kind not in SMALL_KINDS:
+        raise _wrong(kind, f"there is no later job of that name, but {', '.join(SMALL_KINDS)}")
+    if not job["statements"] and not job["edits"]:
+        raise _wrong(kind, "it does nothing")
+    if kind == _NEEDS_BACK and job["statements"] and not job.get("back"):
+        raise _wrong(kind, "it does not tell how it is taken back")
+
+
+def _require_edit(kind: str, edit: Mapping[str, Any], tree: Tree, plan: Plan) -> None:
+    path, wanted = edit["path"], edit.get("count", 1)
+    content = _packed(path.encode("utf-8"), tree, plan)
+    if content is None:
+        raise _wrong(kind, f"no file {path} is packed")
+    found = content.count(edit["old"].encode("utf-8"))
+    if not found or (wanted and found != wanted):
+        message = f"what it replaces is {found} times in {path}, not {wanted or 'at least once'}: {edit['old']}"
+        raise _wrong(kind, message[:500])
+
+
+def _packed(path: bytes, tree: Tree, plan: Plan) -> bytes | None:
+    """Return a file as a template, None when there is none; `path` is a template, too."""
+    last = path.rpartition(b"/")[2]
+    for entry in tree.entries(plan.left_out):
+        if entry.kind == "file" and entry.path.rpartition(b"/")[2] == last and plan.path(entry.path) == path:
+            return plan.file(entry.path, tree.read(entry))
+    return None
+
+
+def _wrong(kind: str, what: str) -> ShoplaunchError:
+    return ShoplaunchError("recipe_invalid", f"job {kind}: {what}")

@@ -1,0 +1,284 @@
+"""Searches the finished bundle, unpacked, for what must not leave the template: its secrets, domain and paths."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import html
+import io
+import json
+import re
+import tarfile
+import zlib
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from controller.bundles.residue.bundle_reader import open_bundle
+from controller.bundles.residue.exclusion import Wanted, absent_from, is_ruled_out
+from controller.recipes import escaped_signs
+from shared.bundle import SHARDS
+from shared.errors import ShoplaunchError
+from shared.placeholders import sql_escape
+
+#: Told a member's SHA-256 and what is wanted: whether it is known that the member holds none of that.
+Misses = Callable[[str, list[Wanted]], bool]
+#: Places named in the message.
+SHOWN_PLACES = 20
+Spell = Callable[[bytes], bytes]
+
+
+def _json(value: bytes) -> bytes:
+    return json.dumps(value.decode("utf-8", "replace"))[1:-1].encode("ascii")
+
+
+def _json_slashes(value: bytes) -> bytes:
+    return _json(value).replace(b"/", b"\\/")
+
+
+def _json_numbered(value: bytes) -> bytes:
+    """Return what programs write that number all signs which mean something to a page."""
+    coded = _json_slashes(value).replace(b'\\"', b"\\u0022").replace(b"\\/", b"\\u002F")
+    return re.sub(rb"[<>&'+]", lambda sign: b"\\u%04X" % ord(sign.group()), coded)
+
+
+def _small(value: bytes) -> bytes:
+    return re.sub(rb"\\u00..", lambda number: number.group().lower(), value)
+
+
+def _url(value: bytes) -> bytes:
+    return quote(value, safe="").encode("ascii")
+
+
+#: How one byte string is spelled by those who wrote it into a text, in the order in which these are tried.
+_WRITTEN: tuple[Spell, ...] = (
+    lambda value: value,
+    lambda value: value.replace(b"%", b"%%"),
+    _json,
+    _json_slashes,
+    lambda value: _json(_json(value)),
+    lambda value: _json_slashes(_json_slashes(value)),
+    lambda value: _json(value).replace(b"/", b"\\u002f"),
+    lambda value: _json(value).replace(b"/", b"\\u002F"),
+    lambda value: re.sub(rb"[<>&]", lambda sign: b"\\u%04x" % ord(sign.group()), _json(value)),
+    # As PHP does it when it is asked to: slashes as before
+    lambda value: _json_numbered(value).replace(b"\\u002F", b"\\/").replace(b"\\u002B", b"+"),
+    _json_numbered,
+    lambda value: _small(_json_numbered(value)),
+    _url,
+    lambda value: re.sub(rb"%..", lambda hit: hit.group().lower(), _url(value)),
+    lambda value: html.escape(value.decode("utf-8", "surrogateescape"), quote=True).encode("utf-8", "surrogateescape"),
+    lambda value: value.hex().encode("ascii"),
+    lambda value: value.hex().upper().encode("ascii"),
+)
+#: The same, and as PHP and SQL have it between quotes.
+SPELLINGS: tuple[Spell, ...] = tuple(
+    spell
+    for written in _WRITTEN
+    for spell in (
+        written,
+        lambda value, written=written: written(value).replace(b"\\", b"\\\\").replace(b"'", b"\\'"),
+        lambda value, written=written: sql_escape(written(value)),
+    )
+)
+#: Kinds of members in which every needle stands as it is: nothing in them is decoded once more.
+_LARGE = (*SHARDS, "data")
+#: What is handed over at once to be decompressed.
+_PIECE_BYTES = 256 * 1024
+#: Members searched at once: decompressing one and searching another go on at the same time.
+_AT_ONCE = 2
+#: base64 is searched by its middle: the ends depend on what stands beside it.
+_SHORTEST_FOR_BASE64 = 8
+
+
+def forms(needle: bytes) -> list[bytes]:
+    """Return the spellings under which `needle` is searched, besides base64."""
+    return list(dict.fromkeys(spell(needle) for spell in SPELLINGS))
+
+
+def base64_forms(needle: bytes) -> list[bytes]:
+    """Return what base64 makes of `needle` at each of its three alignments."""
+    if len(needle) < _SHORTEST_FOR_BASE64:
+        return []
+    found = []
+    for shift in range(3):
+        coded = base64.b64encode(bytes(shift) + needle)
+        # Without the characters that also carry bits of the neighbours
+        found.append(coded[(0, 2, 3)[shift] : len(coded) - (4 if (shift + len(needle)) % 3 else 0)])
+    return found
+
+
+def unsearched(needles: Mapping[str, bytes]) -> dict[str, str]:
+    """Return label -> reason of where `search` does not look for the needles."""
+    short = [label for label, needle in needles.items() if not base64_forms(needle)]
+    return {**dict.fromkeys(short, "in base64: too short"), "files without placeholders": "in base64"}
+
+
+class Searcher:
+    """Finds needles; `needles` maps a label for the operator to the bytes that must not occur."""
+
+    def __init__(self, needles: Mapping[str, bytes]) -> None:
+        self._plain = [(label, core, form) for label, one in needles.items() for core, form in _with_cores(one)]
+        self._coded = [(label, core, form) for label, one in needles.items() for core, form in _coded(one)]
+
+    def wanted(self, thorough: bool) -> list[Wanted]:
+        """Return all that is searched for; `thorough` with what base64 makes of it."""
+        return [(core, form) for _, core, form in self._needles(thorough)]
+
+    def found_in(self, data: bytes, thorough: bool) -> list[str]:
+        """Return the labels of the needles in `data`; `thorough` looks into base64 too."""
+        needles = self._needles(thorough)
+        present = {core for core in dict.fromkeys(core for _, core, _ in needles) if core in data}
+        return list(dict.fromkeys(label for label, core, form in needles if core in present and form in data))
+
+    def spots(self, data: bytes, thorough: bool) -> Iterator[tuple[str, int, int]]:
+        """Yield (label, start, end) of the needles in `data`; of forms within one another the first."""
+        taken: dict[str, list[tuple[int, int]]] = {}
+        for label, core, form in self._needles(thorough):
+            at = data.find(form) if core in data else -1
+            while at >= 0:
+                end = at + len(form)
+                if not any(at < last and first < end for first, last in taken.setdefault(label, [])):
+                    taken[label].append((at, end))
+                    yield label, at, end
+                at = data.find(form, end)
+
+    def _needles(self, thorough: bool) -> list[tuple[str, bytes, bytes]]:
+        return self._plain + self._coded if thorough else self._plain
+
+
+def _coded(needle: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Yield (core, form) of what base64 makes of a needle, also as it stands in JSON and addresses."""
+    for form in base64_forms(needle):
+        core = max(re.split(rb"[+/]", form), key=len)
+        yield from ((core, spelled) for spelled in escaped_signs.spellings(form))
+
+
+def _with_cores(needle: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Yield (core, form): without the core, which several forms share, none of them is there."""
+    # What no spelling but hexadecimal changes: the longer it is, the quicker it is looked for, and the rarer
+    longest = max(re.split(rb"[^A-Za-z0-9_.~-]+", needle), key=len)
+    for form in forms(needle):
+        yield longest if longest in form else form, form
+
+
+@dataclass(frozen=True)
+class Hit:
+    """A needle in a member of a bundle (`kind` as in the manifest, or "manifest"): `place` is for people.
+
+    `name` is the path of a file, the key of a fragment or of the manifest, or the member's name.
+    """
+
+    place: str
+    label: str
+    kind: str
+    name: str
+    is_name: bool = False
+    table: str = ""
+
+
+def search(bundle_path: Path, needles: Mapping[str, bytes], misses: Misses = lambda _digest, _wanted: False) -> None:
+    """Raise ShoplaunchError `residue_in_bundle`, naming the places, when the bundle holds one of `needles`.
+
+    `misses` is asked of every member by the digest it has in the bundle, and spares the search when it is True.
+    """
+    places = [f"{hit.place}: {hit.label}" for hit in hits(bundle_path, needles, misses)]
+    if places:
+        shown = "; ".join(places[:SHOWN_PLACES])
+        more = f" and {len(places) - SHOWN_PLACES} more" if len(places) > SHOWN_PLACES else ""
+        raise ShoplaunchError("residue_in_bundle", shown + more, places=places)
+
+
+def hits(bundle_path: Path, needles: Mapping[str, bytes], misses: Misses = lambda _digest, _wanted: False) -> list[Hit]:
+    """Return where the bundle holds one of `needles`; `misses` as for `search`."""
+    searcher = Searcher(needles)
+    found: list[Hit] = []
+    with open_bundle(bundle_path) as bundle, ThreadPoolExecutor(_AT_ONCE) as threads:
+        # What the agent will search for stands in the manifest in hexadecimal, on purpose
+        for key, value in bundle.manifest.items():
+            if key != "residue":
+                labels = searcher.found_in(json.dumps(value).encode(), True)
+                found += [Hit(f"manifest.json {key}", label, "manifest", key) for label in labels]
+        searched: deque[Future[list[Hit]]] = deque()
+        for member, packed in bundle.members():
+            if misses(member["sha256"], searcher.wanted(_thorough(member))):
+                continue
+            # No more than what is worked at is in memory
+            if len(searched) == _AT_ONCE:
+                found += searched.popleft().result()
+            searched.append(threads.submit(_places, member, packed, searcher))
+        for one in searched:
+            found += one.result()
+    return found
+
+
+def _places(member: Mapping[str, Any], packed: bytes, searcher: Searcher) -> list[Hit]:
+    wanted = searcher.wanted(_thorough(member))
+    if member["kind"] in _LARGE and is_ruled_out(wanted, absent_from(_pieces(packed), wanted)):
+        return []
+    # As a whole only to name the places
+    contents = _contents(member, zlib.decompress(packed, zlib.MAX_WBITS | 16, member["unpacked"]))
+    return [replace(hit, label=label) for hit, data in contents for label in searcher.found_in(data, _thorough(member))]
+
+
+def _pieces(packed: bytes) -> Iterator[bytes]:
+    return (packed[start : start + _PIECE_BYTES] for start in range(0, len(packed), _PIECE_BYTES))
+
+
+def _thorough(member: Mapping[str, Any]) -> bool:
+    return member["kind"] not in SHARDS or bool(member["placeholders"])
+
+
+def _contents(member: Mapping[str, Any], data: bytes) -> Iterator[tuple[Hit, bytes]]:
+    """Yield (hit without its label, bytes) of a member's parts."""
+    kind, name = member["kind"], member["name"]
+    if kind in SHARDS:
+        for path, is_name, content in _files(data):
+            yield Hit(f"{path} (name)" if is_name else path, "", kind, path, is_name), content
+    elif kind == "data":
+        for number, line in enumerate(data.split(b"\n"), 1):
+            shown = line[:60].decode("utf-8", "replace").split(" (")[0]
+            yield Hit(f"{name} line {number} ({shown})", "", kind, name, table=_table_of(line)), line
+    else:
+        yield Hit(name, "", kind, name), data
+        document = json.loads(data)
+        if kind == "fragments":
+            for key, value in document.items():
+                for part in _coded_strings(value):
+                    yield Hit(f"{name} {key}", "", kind, key), part
+        else:
+            for number, part in enumerate(_coded_strings(document)):
+                yield Hit(f"{name} value {number}", "", kind, name), part
+
+
+def _table_of(line: bytes) -> str:
+    named = re.match(rb"INSERT INTO `((?:[^`]|``)+)`", line)
+    return named.group(1).replace(b"``", b"`").decode("utf-8", "replace") if named else ""
+
+
+def _files(data: bytes) -> Iterator[tuple[str, bool, bytes]]:
+    """Yield (path, whether it is the name that follows, bytes) of a shard's files."""
+    with tarfile.open(fileobj=io.BytesIO(data)) as archive:
+        for item in archive:
+            yield item.name, True, f"{item.name} {item.linkname}".encode()
+            content = archive.extractfile(item) if item.isfile() else None
+            if content is not None:
+                yield item.name, False, content.read()
+
+
+def _coded_strings(value: Any) -> Iterator[bytes]:
+    if isinstance(value, str):
+        try:
+            yield base64.b64decode(value, validate=True)
+        except (binascii.Error, ValueError):
+            return
+    elif isinstance(value, dict):
+        for part in value.values():
+            yield from _coded_strings(part)
+    elif isinstance(value, list):
+        for part in value:
+            yield from _coded_strings(part)

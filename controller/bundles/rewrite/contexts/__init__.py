@@ -1,0 +1,1 @@
+"""What a needle means where it stands: rules that the rewriter asks."""

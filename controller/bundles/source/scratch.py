@@ -1,0 +1,195 @@
+"""Throw-away databases for packing, on a private server or the operator's, and users that reach nothing else there."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, replace
+from functools import cache
+
+from controller.bundles.source.connections import (
+    SCRATCH,
+    SCRATCH_PASSWORD_VARIABLE,
+    Address,
+    Connection,
+    Refused,
+    Work,
+    connect,
+    parse_url,
+    text,
+)
+from controller.bundles.source.private_server import private_server
+from controller.bundles.source.scratch_room import Room
+from controller.bundles.source.splitter import Server
+from shared.errors import ShoplaunchError
+
+_PREFIX = "shoplaunch_scratch_"
+#: Who loads a stranger's dump, and who tries what was packed of it.
+LOADER, TRIAL = "dump", "trial"
+_RIGHTS = (
+    "SELECT, INSERT, UPDATE, DELETE, CREATE, DROP, REFERENCES, INDEX, ALTER, CREATE TEMPORARY TABLES, LOCK TABLES,"
+    " CREATE VIEW, SHOW VIEW, CREATE ROUTINE, ALTER ROUTINE, EXECUTE, TRIGGER"
+)
+#: Rights on the whole server with which nobody gets at files or other databases.
+_HARMLESS = frozenset({"USAGE", "PROCESS", "SHOW DATABASES", "RELOAD", "REPLICATION CLIENT", "BINLOG MONITOR"})
+_VERSION = re.compile(r"(\d+)\.(\d+)\.(\d+)")
+_GRANT = re.compile(r"GRANT (.*?) ON (?:(?:TABLE|FUNCTION|PROCEDURE) )?(\S+) TO ")
+
+
+@dataclass(frozen=True)
+class _User:
+    """Who may use a database: its address, and its name in statements; "" for one that was there before."""
+
+    address: Address
+    account: str = ""
+
+
+class Scratch:
+    """Throw-away databases on a server; every one made here is dropped by `close`, and so are their users.
+
+    `address` is the administrator's: it is asked when the server is needed for the first time, and may start it then.
+    """
+
+    def __init__(self, address: Callable[[], Address], *, is_private: bool, room: Room | None = None) -> None:
+        #: Of the server, where it is the packer's own.
+        self.room = room or Room()
+        self._address = cache(address)
+        self._is_private = is_private
+        self._made: dict[str, str] = {}
+        self._users: dict[str, _User] = {}
+
+    def server(self) -> Server:
+        """Return what kind of server it is, and which version."""
+        with self._administrator() as connection:
+            said = text(connection.one("SELECT VERSION()")[0])
+        # MariaDB may call itself 5.5.5 first, for programs of old
+        found = _VERSION.search(said.removeprefix("5.5.5-"))
+        major, minor, patch = map(int, found.groups()) if found else (5, 5, 5)
+        return Server("mariadb" in said.lower(), major * 10000 + minor * 100 + patch)
+
+    def new_database(self, collation: str = "utf8mb4_general_ci", role: str = TRIAL) -> str:
+        """Make an empty database for the user of `role` and return its name.
+
+        Raises ShoplaunchError `scratch_failed`, `scratch_too_powerful`.
+        """
+        name = f"{_PREFIX}{secrets.token_hex(6)}"
+        with self._administrator() as connection:
+            charset = collation.split("_", 1)[0]
+            connection.query(f"CREATE DATABASE `{name}` CHARACTER SET {charset} COLLATE {collation}")
+            self._made[name] = role
+            self._grant(connection, name, role)
+        return name
+
+    @contextmanager
+    def connection(self, database: str, *, counts_found: bool = False) -> Iterator[Connection]:
+        """Give a connection to one of the databases as its user, as `connections.connect` makes it."""
+        user = self._users[self._made[database]]
+        connection = connect(user.address.with_database(database), SCRATCH, counts_found=counts_found)
+        try:
+            yield connection
+        finally:
+            connection.close()
+
+    def close(self) -> None:
+        """Drop every database and user made here."""
+        if not self._made:
+            return
+        with self._administrator() as connection:
+            for user in self._users.values():
+                _end_statements(connection, user)
+            while self._made:
+                connection.query(f"DROP DATABASE IF EXISTS `{self._made.popitem()[0]}`")
+            for role in list(self._users):
+                self._drop(connection, role)
+
+    @contextmanager
+    def _administrator(self) -> Iterator[Connection]:
+        connection = connect(self._address(), SCRATCH)
+        try:
+            yield connection
+        finally:
+            connection.close()
+
+    def _grant(self, connection: Connection, database: str, role: str) -> None:
+        """Let the user of `role` into a database, and make that user first."""
+        try:
+            if role not in self._users:
+                self._users[role] = self._new_user(connection, role)
+            user = self._users[role]
+            if user.account:
+                pattern = database.replace("_", "\\_")
+                connection.query(f"GRANT {_RIGHTS} ON `{pattern}`.* TO {user.account}")
+                connect(user.address.with_database(database), SCRATCH).close()
+        except ShoplaunchError as problem:
+            if self._is_private or problem.code != SCRATCH:
+                raise
+            require_harmless(connection, problem.message)
+            # It may make nobody, and can do no more than such a user could
+            self._drop(connection, role)
+            self._users[role] = _User(self._address())
+
+    def _new_user(self, connection: Connection, role: str) -> _User:
+        name = f"shoplaunch_{role}_{secrets.token_hex(4)}"
+        # Capitals, digits and signs are what servers that judge passwords want
+        password = "" if self._is_private else f"Aa1!{secrets.token_hex(24)}"
+        host = text(connection.one("SELECT SUBSTRING_INDEX(USER(), '@', -1)")[0])
+        user = _User(replace(self._address(), user=name, password=password), f"'{name}'@'{host}'")
+        connection.run(f"CREATE USER {user.account} IDENTIFIED BY %s", (password,))
+        return user
+
+    def _drop(self, connection: Connection, role: str) -> None:
+        user = self._users.pop(role, None)
+        if user is not None and user.account:
+            connection.query(f"DROP USER IF EXISTS {user.account}")
+
+
+def _end_statements(connection: Connection, user: _User) -> None:
+    """End what still runs for a user made here: it would hold the tables that are to go."""
+    if not user.account:
+        return
+    ids = connection.names("SELECT ID FROM information_schema.PROCESSLIST WHERE USER = %s", (user.address.user,))
+    for one in ids:
+        # It has ended by itself meanwhile, or we may not: then dropping says so
+        with suppress(Refused):
+            connection.query(f"KILL {int(one)}")
+
+
+def require_harmless(connection: Connection, reason: str) -> None:
+    """Raise ShoplaunchError `scratch_too_powerful` when the connection's user gets at more than scratch databases.
+
+    `reason` is why no other user can be made.
+    """
+    for grant in connection.names("SHOW GRANTS"):
+        found = _GRANT.match(grant)
+        if found is None or not _is_harmless(*found.groups()):
+            shown = grant.partition(" TO ")[0][:120]
+            message = f"a dump would be loaded with {shown!r}, and no user with fewer rights can be made: {reason}"
+            raise ShoplaunchError("scratch_too_powerful", message[:500])
+
+
+def _is_harmless(rights: str, place: str) -> bool:
+    named = {one.strip() for one in rights.split(",")}
+    if place == "*.*":
+        return named <= _HARMLESS
+    return place.replace("\\", "").strip("`'\"").startswith(_PREFIX)
+
+
+@contextmanager
+def open_scratch(url: str | None, work: Work) -> Iterator[Scratch]:
+    """Give a Scratch on the server at `url`, or on a private server started when needed; nothing of it stays behind.
+
+    `work(phase)` is told what takes long. Raises ShoplaunchError `scratch_failed`, also when it is used first.
+    """
+    if url is None:
+        with ExitStack() as stack:
+            room = Room()
+            yield Scratch(lambda: stack.enter_context(private_server(work, room)), is_private=True, room=room)
+        return
+    address = parse_url(url, SCRATCH, SCRATCH_PASSWORD_VARIABLE)
+    scratch = Scratch(lambda: address, is_private=False)
+    try:
+        yield scratch
+    finally:
+        scratch.close()

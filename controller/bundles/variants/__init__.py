@@ -1,0 +1,1 @@
+"""Variants of a template: declared in one file, packed beside it, each proved."""
