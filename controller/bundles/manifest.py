@@ -8,11 +8,12 @@ from importlib.metadata import version
 from typing import Any
 
 from controller.bundles.pack.data_packer import DataFacts
+from controller.bundles.pack.digests import Cells
 from controller.bundles.pack.file_packer import FileFacts
 from controller.bundles.pack.plan import Plan
 from controller.bundles.pack.shards import zlib_version
 from controller.bundles.pack.writer import BundleWriter
-from controller.bundles.proof.scratch_load import Cells, TableProof
+from controller.bundles.proof.scratch_load import TableProof
 from controller.bundles.residue import search
 from controller.bundles.rewrite.placeholder_names import Names
 from controller.bundles.source.database import Routine

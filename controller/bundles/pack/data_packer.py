@@ -8,12 +8,11 @@ from dataclasses import dataclass, field
 
 from controller.bundles.pack import digests, literals
 from controller.bundles.pack.chunks import Chunk, ChunkWriter
-from controller.bundles.pack.digests import Key, by_query
+from controller.bundles.pack.digests import Cells, Key, by_query
 from controller.bundles.pack.gzip_member import gzipped
 from controller.bundles.pack.plan import Plan
 from controller.bundles.pack.progress import Progress
 from controller.bundles.pack.writer import BundleWriter
-from controller.bundles.proof.scratch_load import Cells
 from controller.bundles.rewrite.placeholder_names import Names
 from controller.bundles.rewrite.templates import append_step
 from controller.bundles.source import empty_choices, schema

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 from controller.bundles.source.connections import Row, name, text
 from controller.bundles.source.database import (
@@ -28,6 +29,16 @@ MAX_MASKED_ROWS = 200
 CELLS_PER_QUERY = 100
 #: Bytes of the templates these are filled from: whoever reads them back holds one query's cells at a time.
 CELL_BYTES_PER_QUERY = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Cells:
+    """Filled cells of one column: their rows' keys in the table's order, and what each was made from."""
+
+    table: str
+    column: str
+    keys: tuple[Key, ...]
+    templates: tuple[bytes | None, ...]
 
 
 def digest_columns(table: Table) -> list[Column]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from controller.bundles.pack import digests
-from controller.bundles.pack.digests import Key, Masks
+from controller.bundles.pack.digests import Cells, Masks
 from controller.bundles.source.connections import Connection, Refused, Row, name
 from controller.bundles.source.database import Routine, Table
 from controller.bundles.source.schema import Definition
@@ -39,16 +39,6 @@ class LoadChunk:
     path: Path
     rows: int
     placeholders: bool
-
-
-@dataclass(frozen=True)
-class Cells:
-    """Filled cells of one column: their rows' keys in the table's order, and what each was made from."""
-
-    table: str
-    column: str
-    keys: tuple[Key, ...]
-    templates: tuple[bytes | None, ...]
 
 
 @dataclass

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from controller.bundles.pack import digests
+from controller.bundles.pack.digests import Cells
 from controller.bundles.proof import scratch_load
-from controller.bundles.proof.scratch_load import Cells, TableProof
+from controller.bundles.proof.scratch_load import TableProof
 from controller.bundles.rewrite.templates import marks
 from controller.bundles.source.connections import Connection, Refused, Row, name
 from controller.bundles.source.database import Table
