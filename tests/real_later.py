@@ -19,7 +19,7 @@ from controller.jobs.shop import tls
 from controller.panels.base import Account, DatabaseEndpoint
 from controller.panels.local.stack import free_port
 from controller.recipes.base import PackOptions
-from controller.recipes.prestashop import PrestaShop
+from controller.recipes.prestashop.recipe import PrestaShop
 from tests.agent_box import Box
 from tests.controller_stub import Controller
 from tests.fakes.folder_panel import FolderPanel

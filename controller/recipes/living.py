@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from controller.recipes.htaccess import HTACCESS, Adapted
+from controller.recipes.tree.htaccess import HTACCESS, Adapted
 
 DEVELOPMENT = "a developer's environment and shown errors are switched off"
 PASSWORD = "the password before the pages is taken away: its file stays behind, and a new client does not know it"  # noqa: S105

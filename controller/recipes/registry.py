@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from controller.recipes.base import Recipe
-from controller.recipes.prestashop import PrestaShop
-from controller.recipes.wordpress import WordPress
+from controller.recipes.prestashop.recipe import PrestaShop
+from controller.recipes.wordpress.recipe import WordPress
 from shared.errors import ShoplaunchError
 
 RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in (PrestaShop(), WordPress())}

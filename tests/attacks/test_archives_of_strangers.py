@@ -13,8 +13,8 @@ import pytest
 
 from controller.bundles.review import inner_texts
 from controller.bundles.source import dump_file
-from controller.recipes import archive_streams, zip_names
-from controller.recipes.web_root_content import Content
+from controller.recipes.tree import archive_streams, zip_names
+from controller.recipes.tree.web_root_content import Content
 from shared.errors import ShoplaunchError
 from tests.attacks.table import attack
 from tests.support.measured import ended

@@ -6,9 +6,10 @@ from controller.bundles.residue.findings import PEOPLE, Place
 from controller.bundles.review.decided_plan import decided
 from controller.bundles.review.decisions import ACCEPT, BLANK, REMOVE, Decision, Decisions, choices_of
 from controller.bundles.template_plan import TemplatePlan
-from controller.recipes import wordpress_options, wordpress_tables
 from controller.recipes.base import PackOptions
-from controller.recipes.prestashop import PrestaShop
+from controller.recipes.prestashop.recipe import PrestaShop
+from controller.recipes.wordpress import options as wordpress_options
+from controller.recipes.wordpress import tables
 from tests.attacks.table import attack
 from tests.unit.recipes.conftest import install
 
@@ -103,8 +104,8 @@ def test_what_newer_releases_of_woocommerce_and_wordpress_keep_of_people_stays_b
         "wc_stock_notifications",
         "wc_stock_notificationmeta",
     ):
-        assert name in wordpress_tables.CUSTOMERS
-    assert "wp_sync_storage" in wordpress_tables.SCRAP_POSTS
+        assert name in tables.CUSTOMERS
+    assert "wp_sync_storage" in tables.SCRAP_POSTS
     assert "'woocommerce_store_id'" in wordpress_options.CONDITION
 
 

@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 
 from controller import recipes
-from controller.recipes import prestashop_tree, template_files, wordpress_config
 from controller.recipes.location import evidence
-from controller.recipes.prestashop_facts import SERIES
+from controller.recipes.prestashop import tree
+from controller.recipes.prestashop.facts import SERIES
+from controller.recipes.tree import template_files
+from controller.recipes.wordpress import config
 from shared.errors import ShoplaunchError
 from tests.attacks.table import attack
 from tests.support.measured import ended
@@ -46,7 +48,7 @@ def test_only_plain_files_of_a_size_are_read(tmp_path, kind):
     with pytest.raises(OSError):
         template_files.read(tmp_path / "wp-config.php")
     with pytest.raises(ShoplaunchError) as problem:
-        wordpress_config.read(tmp_path)
+        config.read(tmp_path)
     assert problem.value.code == "config_unreadable"
 
 
@@ -64,7 +66,7 @@ def test_a_record_nested_without_end_is_none(tmp_path):
     place = tmp_path / "config" / "themes" / "classic"
     place.mkdir(parents=True)
     (place / "shop1.json").write_text("[" * 500_000)
-    assert prestashop_tree.former_roots(tmp_path, SERIES[-1], [], "") == []
+    assert tree.former_roots(tmp_path, SERIES[-1], [], "") == []
 
 
 def _readers(path):

@@ -8,7 +8,10 @@ import pytest
 from controller.bundles.rewrite import encodings
 from controller.bundles.rewrite.embedded_strings import embedded_strings
 from controller.bundles.source.tree import DEEPEST, Tree
-from controller.recipes import htaccess, living, php_definitions, php_literal, wordpress_facts
+from controller.recipes import living
+from controller.recipes.php import definitions, literal
+from controller.recipes.tree import htaccess
+from controller.recipes.wordpress import facts
 from shared.errors import ShoplaunchError
 from tests.attacks.table import attack
 
@@ -54,11 +57,11 @@ def test_a_tree_as_deep_as_is_allowed_is_walked(root):
 MEGABYTES = 4_000_000
 LOOKS = {
     "serialized strings in text": lambda text: list(embedded_strings(text)),
-    "PHP's definitions": lambda text: list(php_definitions.definitions(b"<?php " + text, "wp-config.php")),
+    "PHP's definitions": lambda text: list(definitions.definitions(b"<?php " + text, "wp-config.php")),
     "files outside in .htaccess": htaccess.names_outside,
     "passwords in .htaccess": living._ASKS_PASSWORD.search,
-    "a version": wordpress_facts._VERSION.search,
-    "the least PHP": wordpress_facts._PHP.search,
+    "a version": facts._VERSION.search,
+    "the least PHP": facts._PHP.search,
     "base64 in lines": lambda text: encodings.base64_other(text + b"!"),
 }
 
@@ -72,10 +75,10 @@ def test_looking_through_a_text_takes_no_longer_than_reading_it(look, piece):
 
 
 def test_a_version_of_thousands_of_digits_is_no_version(tmp_path):
-    file = tmp_path / wordpress_facts.VERSION_FILE
+    file = tmp_path / facts.VERSION_FILE
     file.parent.mkdir(parents=True)
     file.write_bytes(b"<?php\n$wp_version = '%b';\n" % (b"6" * 5000))
-    assert wordpress_facts.find_version(tmp_path) is None
+    assert facts.find_version(tmp_path) is None
 
 
 @attack("A template's settings hold a number of more digits than any program turns into one",
@@ -83,5 +86,5 @@ def test_a_version_of_thousands_of_digits_is_no_version(tmp_path):
 @pytest.mark.parametrize("number", [b"1" * 5000, b"-" + b"1" * 5000, b"1." + b"1" * 5000])
 def test_a_number_of_thousands_of_digits_is_told(number):
     with pytest.raises(ShoplaunchError, match="digits") as problem:
-        php_literal.read_returned(b"<?php return ['a' => %b];" % number, "parameters.php")
+        literal.read_returned(b"<?php return ['a' => %b];" % number, "parameters.php")
     assert problem.value.code == "config_unreadable"

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from controller.recipes import secret_forms
+from controller.recipes.secrets import forms
 from shared.errors import ShoplaunchError
 
 #: Kinds of what is searched for (`Plan.kinds`).
@@ -143,7 +143,7 @@ def masked(value: bytes) -> str:
 def in_context(data: bytes, start: int, end: int, secrets: Iterable[bytes]) -> str:
     """Return what stands at `start` with something around it; `secrets` that stand there as well are covered."""
     first = max(0, start - _FAR_BYTES)
-    hidden = [(first + one.start, first + one.end) for one in secret_forms.met(data[first : end + _FAR_BYTES])]
+    hidden = [(first + one.start, first + one.end) for one in forms.met(data[first : end + _FAR_BYTES])]
     hidden += [hit.span() for hit in _ACCESS.finditer(data, first, end + _FAR_BYTES)]
     around = _hidden(data, max(0, start - _AROUND_BYTES), min(len(data), end + _AROUND_BYTES), hidden, (start, end))
     for secret in secrets:

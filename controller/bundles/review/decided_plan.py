@@ -19,7 +19,7 @@ from controller.bundles.review.locate import key_bytes, key_of
 from controller.bundles.review.substitution import substituted, without_form
 from controller.bundles.source.connections import Row
 from controller.bundles.source.database import NUMBERS, Source, Table
-from controller.recipes import secret_forms
+from controller.recipes.secrets import forms
 from shared.errors import ShoplaunchError
 
 #: A private key has fewer.
@@ -163,7 +163,7 @@ class DecidedPlan:
     def _holds(self, one: Decision, cell: bytes) -> bool:
         form = form_of(one.what)
         if form is not None:
-            return any(met.label == form for met in secret_forms.met(cell))
+            return any(met.label == form for met in forms.met(cell))
         olds = {str(number): old for number, old in enumerate(self._needles.get(one.what, ()))}
         return bool(olds and Searcher(olds).found_in(cell, True))
 
@@ -193,7 +193,7 @@ class DecidedPlan:
         if form_of(one.what) is None:
             return max((old.count(b"\n") for old in self._needles.get(one.what, ())), default=0)
         part = b"\n".join(lines[:_MOST_LINES])
-        ends = [met.end for met in secret_forms.met(part) if met.start <= len(lines[0])] if lines else []
+        ends = [met.end for met in forms.met(part) if met.start <= len(lines[0])] if lines else []
         return part.count(b"\n", 0, max(ends, default=0))
 
 

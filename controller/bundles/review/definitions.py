@@ -9,7 +9,7 @@ from controller.bundles.residue.findings import DEFINITION, SECRET, Finding, Pla
 from controller.bundles.review.known_forms import PREFIX
 from controller.bundles.source.database import Routine
 from controller.bundles.source.schema import Definition
-from controller.recipes import secret_forms
+from controller.recipes.secrets import forms
 
 #: What is shorter may stand in a secret by chance.
 _SHORTEST = 12
@@ -27,7 +27,7 @@ def in_definitions(
     found: dict[Finding, None] = {}
     secrets = [value for value in known if len(value) >= _SHORTEST]
     for name, text in _texts(tables, routines):
-        for one in secret_forms.met(text) if secret_forms.may_hold(text) else ():
+        for one in forms.met(text) if forms.may_hold(text) else ():
             if any(value in one.value for value in secrets):
                 continue
             line = text[text.rfind(b"\n", 0, one.start) + 1 : one.end]

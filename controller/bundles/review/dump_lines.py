@@ -12,7 +12,7 @@ from controller.bundles.residue.findings import DEFINITION, NUMBER, Finding, mas
 from controller.bundles.residue.search import Searcher
 from controller.bundles.review.known_forms import PREFIX, form_of, forms_in
 from controller.bundles.source.dump_file import pieces
-from controller.recipes import secret_forms
+from controller.recipes.secrets import forms
 
 _INSERT = re.compile(
     rb"\s*(?:INSERT|REPLACE)\s+(?:(?:DELAYED|LOW_PRIORITY|IGNORE)\s+)*(?:INTO\s+)?[`\"]?([^`\"\s(]+)", re.IGNORECASE
@@ -64,7 +64,7 @@ def _with_definitions(dump: Path, findings: Sequence[Finding]) -> list[Finding]:
         for line in whole:
             number += 1
             is_row = is_row or _INSERT.match(line) is not None
-            for one in () if is_row or not secret_forms.may_hold(line) else secret_forms.met(line):
+            for one in () if is_row or not forms.may_hold(line) else forms.met(line):
                 found.setdefault((f"{PREFIX}{one.label}", masked(one.value)), number)
             is_row = is_row and not line.rstrip().endswith(b";")
     return [

@@ -6,7 +6,7 @@ import re
 
 from controller.bundles.residue.findings import CREDENTIAL, DOMAIN, PATH, SECRET, SUSPECTED, Finding
 from controller.bundles.review.known_forms import form_of
-from controller.recipes.secret_values import is_weak
+from controller.recipes.secrets.values import is_weak
 
 MEDIA = "notes of an editor in a picture, font, film or document"
 DOCUMENT = "a document of a library, module or theme"

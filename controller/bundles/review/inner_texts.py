@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import IO, cast
 
-from controller.recipes.archive_streams import ZipStream, is_bounded
+from controller.recipes.tree.archive_streams import ZipStream, is_bounded
 
 #: Of one archive no more is unpacked, however much it would be, and no more members are looked at.
 MOST_BYTES = 8 * 1024 * 1024

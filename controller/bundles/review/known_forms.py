@@ -12,8 +12,8 @@ from controller.bundles.review.inner_texts import inner_texts
 from controller.bundles.review.locate import key_without, name_of
 from controller.bundles.source.connections import Row
 from controller.bundles.source.database import Table
-from controller.recipes import secret_forms
-from controller.recipes.secret_forms import Met
+from controller.recipes.secrets import forms
+from controller.recipes.secrets.forms import Met
 
 #: Rows are looked through together: a row alone is too short to be worth a question of its own. All are in memory.
 _TOGETHER_BYTES = 64 * 1024
@@ -68,22 +68,22 @@ class KnownForms:
         if _LIBRARY.search(path) or _DRAWN.search(path):
             return []
         inside = self._in_texts(_place(path), inner_texts(content))
-        if inside or not secret_forms.has_run(content):
+        if inside or not forms.has_run(content):
             return inside
         if b"\0" in content[:_BINARY_HEAD]:
-            found = self._unknown(secret_forms.met(content, secret_forms.WRITTEN))
+            found = self._unknown(forms.met(content, forms.WRITTEN))
             return list(dict.fromkeys(_finding(one, _place(path)) for one in found))
         return [
             _finding(one, _place(path, content.count(b"\n", 0, one.start) + 1))
-            for one in self._unknown(secret_forms.met(content, _care(path, content)))
+            for one in self._unknown(forms.met(content, _care(path, content)))
         ]
 
     def in_name(self, path: bytes) -> list[Finding]:
         """Return the secrets in the last part of a path: of the others the folders' own are told."""
         name = path.rpartition(b"/")[2]
-        if not secret_forms.has_run(name) or _LIBRARY.search(path):
+        if not forms.has_run(name) or _LIBRARY.search(path):
             return []
-        found = self._unknown(secret_forms.met(name, secret_forms.WRITTEN))
+        found = self._unknown(forms.met(name, forms.WRITTEN))
         return [_finding(one, _place(path, is_name=True)) for one in found]
 
     def _in_texts(self, place: Place, texts: Iterable[tuple[str, bytes]]) -> list[Finding]:
@@ -92,7 +92,7 @@ class KnownForms:
             if _LIBRARY.search(name.encode()) or _DRAWN.search(name.encode()):
                 continue
             about = "" if _is_secret(name.encode()) else name
-            met = secret_forms.met(text, secret_forms.WRITTEN) if secret_forms.has_run(text) else []
+            met = forms.met(text, forms.WRITTEN) if forms.has_run(text) else []
             for one in self._unknown(met):
                 finding = _finding(one, place, about)
                 found.setdefault(finding.what, finding)
@@ -119,16 +119,16 @@ class KnownForms:
         return self._found
 
     def _look(self) -> None:
-        if self._texts and secret_forms.may_hold(b"\0".join(self._texts)):
+        if self._texts and forms.may_hold(b"\0".join(self._texts)):
             for (table, number, row, cells), text in zip(self._waiting, self._texts, strict=True):
-                if secret_forms.may_hold(text):
+                if forms.may_hold(text):
                     self._found += self._in_row(table, number, row, cells)
         self._waiting, self._texts, self._bytes = [], [], 0
 
     def _in_row(self, table: Table, number: int, row: Row, cells: Sequence[tuple[str, bytes]]) -> list[Finding]:
         found: dict[tuple[str, Place], Finding] = {}
         for column, cell in cells:
-            for one in self._unknown(secret_forms.met(cell)):
+            for one in self._unknown(forms.met(cell)):
                 place = Place(table.name, column, key_without(table, row, number, _is_secret))
                 name = name_of(table, row)
                 finding = _finding(one, place, "" if _is_secret(name.encode()) else name)
@@ -146,15 +146,15 @@ def _place(path: bytes, line: int = 0, is_name: bool = False) -> Place:
 
 
 def _is_secret(shown: bytes) -> bool:
-    return bool(secret_forms.met(shown))
+    return bool(forms.met(shown))
 
 
 def _care(path: bytes, content: bytes) -> str:
     if _RELEASE.search(path) or (len(content) > _LARGE and _PUBLIC.search(path)):
-        return secret_forms.COMMON
+        return forms.COMMON
     if _SETTINGS.search(path) or (path.endswith(b".php") and _UNWRAPS in content):
-        return secret_forms.WRAPPED
-    return secret_forms.WRITTEN
+        return forms.WRAPPED
+    return forms.WRITTEN
 
 
 def _bare(value: bytes) -> bytes:
@@ -168,9 +168,9 @@ def _finding(one: Met, place: Place, about: str = "") -> Finding:
 def form_of(what: str) -> str | None:
     """Return the label of the form that a finding is about, None when it is about something else."""
     label = what.removeprefix(PREFIX)
-    return label if what.startswith(PREFIX) and label in secret_forms.labels() else None
+    return label if what.startswith(PREFIX) and label in forms.labels() else None
 
 
 def forms_in(data: bytes) -> list[str]:
     """Return what findings call the secrets of a known form in `data`."""
-    return list(dict.fromkeys(f"{PREFIX}{one.label}" for one in secret_forms.met(data)))
+    return list(dict.fromkeys(f"{PREFIX}{one.label}" for one in forms.met(data)))

@@ -24,7 +24,7 @@ from controller.bundles.residue.search import Hit, Searcher
 from controller.bundles.source.connections import Row
 from controller.bundles.source.database import BINARY, NUMBERS, PLAIN_KEYS, Column, Source, Table
 from controller.bundles.source.tree import Entry, Tree
-from controller.recipes import secret_forms
+from controller.recipes.secrets import forms
 from shared.bundle import SHARDS
 
 _BINARY_HEAD = 8192
@@ -181,7 +181,7 @@ class Locator:
         return "" if self._is_secret(shown.encode()) else shown
 
     def _is_secret(self, shown: bytes) -> bool:
-        return bool(self._hidden.found_in(shown, True)) or bool(secret_forms.met(shown))
+        return bool(self._hidden.found_in(shown, True)) or bool(forms.met(shown))
 
     def _finding(self, label: str, place: Place, data: bytes, start: int, end: int, about: str = "") -> Finding:
         value = self._needles.get(label, b"")

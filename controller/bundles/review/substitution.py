@@ -7,7 +7,10 @@ import re
 from collections.abc import Callable
 
 from controller.bundles.residue.search import SPELLINGS, base64_forms
-from controller.recipes import escaped_signs, php_serialized, secret_forms, secret_parts
+from controller.recipes import escaped_signs
+from controller.recipes.php import serialized
+from controller.recipes.secrets import forms as secret_forms
+from controller.recipes.secrets import parts as secret_parts
 
 _EMBEDDED = re.compile(rb"(?<![A-Za-z0-9_])(?:[sSOCa]):\+?[0-9]+:[\"{]")
 
@@ -36,8 +39,8 @@ def _in_text(text: bytes, change: Callable[[bytes], bytes]) -> bytes:
         if found.start() < last:
             continue
         try:
-            _, end = php_serialized.scan(text, found.start())
-        except php_serialized.Broken:
+            _, end = serialized.scan(text, found.start())
+        except serialized.Broken:
             continue
         if (found.start(), end) == (0, len(text)):
             break

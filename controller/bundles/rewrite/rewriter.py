@@ -19,8 +19,8 @@ from controller.bundles.rewrite.needles import Hit, Needles, nothing
 from controller.bundles.rewrite.placeholder_names import Names
 from controller.bundles.rewrite.rewrite_report import Report
 from controller.bundles.rewrite.templates import encoded, length_token
-from controller.recipes import php_serialized as serialized
 from controller.recipes.base import Replacement
+from controller.recipes.php import serialized
 from shared.placeholders import token
 
 #: Wrappings inside one another beyond this are not taken off (fragments may nest 32 deep).

@@ -11,7 +11,7 @@ from pathlib import Path
 from controller.bundles.source import sql_judge
 from controller.bundles.source.dump_file import pieces
 from controller.bundles.source.splitter import Server, Splitter, Statement
-from controller.recipes.neighbours import holds_shop
+from controller.recipes.foreign_tables import holds_shop
 from shared.errors import ShoplaunchError
 
 #: As far into a statement as its kind can be told.

@@ -16,7 +16,15 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Any, cast
 
-from controller.recipes.archive_streams import METHOD_NAMES, PIECE_BYTES, TarStream, Xz, ZipStream, files_of, is_bounded
+from controller.recipes.tree.archive_streams import (
+    METHOD_NAMES,
+    PIECE_BYTES,
+    TarStream,
+    Xz,
+    ZipStream,
+    files_of,
+    is_bounded,
+)
 from shared.errors import ShoplaunchError
 
 _EDGE_BYTES = 4096

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
-from controller.recipes import template_files
 from controller.recipes.location import paths
+from controller.recipes.tree import template_files
 
 _LOG_BYTES = 256 * 1024
 _LOGS = 12

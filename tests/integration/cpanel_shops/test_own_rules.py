@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from controller.recipes.htaccess import OwnersRules
-from controller.recipes.prestashop_htaccess import OwnBlock
+from controller.recipes.prestashop.htaccess import OwnBlock
+from controller.recipes.tree.htaccess import OwnersRules
 from shared.placeholders import Renderer
 
 pytestmark = pytest.mark.root

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from controller.recipes.web_root import DEVELOPMENT
+from controller.recipes.tree.web_root import DEVELOPMENT
 from tests.resources import descendants
 
 PROJECT = Path(__file__).resolve().parents[3]

@@ -10,7 +10,7 @@ from controller.bundles.source.connections import connect, parse_url
 from controller.bundles.source.database import Source
 from controller.bundles.template_plan import TemplatePlan
 from controller.recipes.base import PackOptions
-from controller.recipes.wordpress import WordPress
+from controller.recipes.wordpress.recipe import WordPress
 from shared.errors import ShoplaunchError
 
 COPY = "slwp_7_copy"

@@ -12,7 +12,7 @@ from email.policy import default
 import pytest
 
 from controller.jobs.shop.password_formats import hashed
-from controller.recipes.wordpress import WordPress
+from controller.recipes.wordpress.recipe import WordPress
 from tests.integration.wordpress.conftest import SITE_NAME, WORDPRESS
 from tests.traces import Traces
 from tests.wordpress_site import DOMAIN, SALTS

@@ -6,8 +6,8 @@ from pathlib import PurePosixPath
 from controller.bundles.source.left_out import LeftOut
 from controller.bundles.source.tree import Tree
 from controller.recipes.base import PackOptions
-from controller.recipes.prestashop_facts import series_of
-from controller.recipes.prestashop_tree import TreeRules
+from controller.recipes.prestashop.facts import series_of
+from controller.recipes.prestashop.tree import TreeRules
 
 FILES = [
     "index.php",

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from controller.recipes.customer_columns import rows_to_keep
+from controller.recipes.customers.columns import rows_to_keep
 
 
 def table(*columns, key=()):

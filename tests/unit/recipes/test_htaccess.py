@@ -2,7 +2,7 @@
 
 import pytest
 
-from controller.recipes.htaccess import LEFT_OUT, OVER_HTTPS, PROOFS, SHORTENED, adapted, in_folder, with_proofs
+from controller.recipes.tree.htaccess import LEFT_OUT, OVER_HTTPS, PROOFS, SHORTENED, adapted, in_folder, with_proofs
 
 HOSTS = ["www.shop.example", "shop.example:8080"]
 #: As owners write them; nothing of a whole file is left.

@@ -2,7 +2,7 @@
 
 import pytest
 
-from controller.recipes import missing_files
+from controller.recipes.tree import missing_files
 
 
 def sentences(tmp_path, source, left_out=lambda path, is_directory: None, *there):

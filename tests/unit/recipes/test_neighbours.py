@@ -2,7 +2,7 @@
 
 import pytest
 
-from controller.recipes.neighbours import foreign_tables
+from controller.recipes.foreign_tables import foreign_tables
 
 SHOP = ("configuration", "employee", "shop", "lang", "orders")
 BLOG = ("options", "posts", "users", "usermeta", "comments")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from controller.recipes.php_definitions import definitions
+from controller.recipes.php.definitions import definitions
 
 
 def found(source):

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from controller.recipes import php_literal
+from controller.recipes.php import literal
 from shared.errors import ShoplaunchError
 
 _EXPORT = r"""
@@ -61,13 +61,13 @@ def test_what_is_written_reads_the_same_for_php_and_for_us():
         values.append(value)
 
     collect()
-    sources = [b"<?php return " + php_literal.write(value) + b";" for value in values]
+    sources = [b"<?php return " + literal.write(value) + b";" for value in values]
     for value, source, (exported, seen) in zip(values, sources, by_php(sources), strict=True):
         assert seen == plain(value)
-        assert php_literal.read_returned(source, "x") == value
+        assert literal.read_returned(source, "x") == value
         # What PHP's own var_export writes is read too
         if b"\x00" not in base64.b64decode(exported):
-            assert php_literal.read_returned(b"<?php return " + base64.b64decode(exported) + b";", "x") == value
+            assert literal.read_returned(b"<?php return " + base64.b64decode(exported) + b";", "x") == value
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_what_is_written_reads_the_same_for_php_and_for_us():
 )
 def test_hand_edited_files_are_read_as_php_reads_them(source):
     expected = by_php([source.removeprefix(b"\xef\xbb\xbf")])[0][1]
-    assert plain(php_literal.read_returned(source, "x")) == expected
+    assert plain(literal.read_returned(source, "x")) == expected
 
 
 @pytest.mark.parametrize(
@@ -101,6 +101,6 @@ def test_hand_edited_files_are_read_as_php_reads_them(source):
 )
 def test_what_would_have_to_be_run_is_refused_with_its_line(source, line):
     with pytest.raises(ShoplaunchError) as caught:
-        php_literal.read_returned(source, "parameters.php")
+        literal.read_returned(source, "parameters.php")
     assert caught.value.code == "config_unreadable"
     assert f"parameters.php line {line}:" in caught.value.message

@@ -4,9 +4,9 @@ import pytest
 
 from controller.bundles.source.connections import connect, parse_url
 from controller.bundles.source.database import Source
-from controller.recipes.prestashop_checks import checks_of
-from controller.recipes.prestashop_database import Database
-from controller.recipes.prestashop_facts import series_of
+from controller.recipes.prestashop.checks import checks_of
+from controller.recipes.prestashop.database import Database
+from controller.recipes.prestashop.facts import series_of
 from shared.placeholders import token
 from shared.schema import load_schema
 

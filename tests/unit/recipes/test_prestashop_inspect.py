@@ -6,11 +6,11 @@ import pytest
 
 from controller.bundles.source.tree import Tree
 from controller.recipes.base import PackOptions
-from controller.recipes.known_secrets import KEPT, NEAR_ITS_USER
-from controller.recipes.prestashop import PrestaShop
-from controller.recipes.prestashop_database import require_same_release
-from controller.recipes.prestashop_facts import series_of
+from controller.recipes.prestashop.database import require_same_release
+from controller.recipes.prestashop.facts import series_of
+from controller.recipes.prestashop.recipe import PrestaShop
 from controller.recipes.registry import recipe_for
+from controller.recipes.secrets.known import KEPT, NEAR_ITS_USER
 from shared.errors import ShoplaunchError
 from tests.unit.recipes.conftest import ADMIN, DOMAIN, PASSWORD, install
 

@@ -5,12 +5,11 @@ from pathlib import Path
 import pytest
 
 from controller.bundles.source.tree import Tree
-from controller.recipes import prestashop_living as living
-from controller.recipes import prestashop_settings as settings
 from controller.recipes.base import PackOptions
-from controller.recipes.prestashop import PrestaShop
-from controller.recipes.prestashop_config import Configuration
-from controller.recipes.prestashop_defines import Defines
+from controller.recipes.prestashop import living, settings
+from controller.recipes.prestashop.config import Configuration
+from controller.recipes.prestashop.defines import Defines
+from controller.recipes.prestashop.recipe import PrestaShop
 
 NONCE = "1a2b3c4d"
 DEFINES = b"config/defines.inc.php"

@@ -4,7 +4,7 @@ import pytest
 
 from controller.bundles.template_plan import TemplatePlan
 from controller.recipes.base import PackOptions
-from controller.recipes.prestashop import PrestaShop
+from controller.recipes.prestashop.recipe import PrestaShop
 
 TABLES = """
 CREATE TABLE ps_pscheckout_funding_source (id_source int AUTO_INCREMENT PRIMARY KEY, name varchar(20), active int);

@@ -2,8 +2,8 @@
 
 import pytest
 
-from controller.recipes.prestashop_facts import SERIES
-from controller.recipes.prestashop_php import php_of, release_of
+from controller.recipes.prestashop.facts import SERIES
+from controller.recipes.prestashop.php_versions import php_of, release_of
 
 #: Version: (least, made for, newest), as the releases' trees and their makers say.
 KNOWN = {

@@ -10,11 +10,11 @@ from controller.bundles.source.database import Source
 from controller.bundles.source.tree import Tree
 from controller.bundles.template_plan import TemplatePlan
 from controller.recipes.base import PackOptions
-from controller.recipes.prestashop import PrestaShop
-from controller.recipes.prestashop_catalogue import Catalogue
-from controller.recipes.prestashop_database import Database
-from controller.recipes.prestashop_rows import RowRules
-from controller.recipes.prestashop_statements import Statements
+from controller.recipes.prestashop.catalogue import Catalogue
+from controller.recipes.prestashop.database import Database
+from controller.recipes.prestashop.recipe import PrestaShop
+from controller.recipes.prestashop.rows import RowRules
+from controller.recipes.prestashop.statements import Statements
 from shared.errors import ShoplaunchError
 from shared.placeholders import Renderer
 

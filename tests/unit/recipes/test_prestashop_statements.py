@@ -3,7 +3,7 @@
 import pytest
 
 from controller.recipes.base import PackOptions
-from controller.recipes.prestashop import PrestaShop
+from controller.recipes.prestashop.recipe import PrestaShop
 from shared.errors import ShoplaunchError
 from shared.placeholders import Renderer
 from shared.schema import load_schema

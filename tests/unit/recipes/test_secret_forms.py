@@ -6,7 +6,7 @@ from hashlib import sha256
 
 import pytest
 
-from controller.recipes import secret_forms
+from controller.recipes.secrets import forms
 from tests.secret_samples import FORMS, WRITTEN, drawn
 
 _LINES = "\n".join(drawn(n, 64) for n in range(6))
@@ -16,11 +16,11 @@ _LINES = "\n".join(drawn(n, 64) for n in range(6))
 @pytest.mark.parametrize("way", WRITTEN)
 def test_a_secret_is_known_in_whatever_it_is_written_and_can_be_taken_out(label, way):
     written = WRITTEN[way](FORMS[label])
-    assert [one.label for one in secret_forms.met(written)] == [label]
-    assert secret_forms.may_hold(written) and secret_forms.has_run(written)
-    left = secret_forms.without(written, label, b"")
-    assert secret_forms.met(left) == [] and len(left) < len(written)
-    assert secret_forms.without(written, "key of nobody", b"") is written
+    assert [one.label for one in forms.met(written)] == [label]
+    assert forms.may_hold(written) and forms.has_run(written)
+    left = forms.without(written, label, b"")
+    assert forms.met(left) == [] and len(left) < len(written)
+    assert forms.without(written, "key of nobody", b"") is written
 
 
 @pytest.mark.parametrize("ways", [("base64", "base64"), ("hex", "base64"), ("base64", "hex"), ("base64",) * 3])
@@ -29,30 +29,30 @@ def test_a_secret_wrapped_several_times_is_known_and_can_be_taken_out(ways):
     for way in ways:
         written = base64.b64encode(b"k=" + written) if way == "base64" else written.hex().encode()
     data = b's:3:"a";' + written + b";"
-    assert secret_forms.may_hold(data) and [one.label for one in secret_forms.met(data)] == [label]
-    left = secret_forms.without(data, label, b"")
-    assert secret_forms.met(left) == [] and left.startswith(b's:3:"a";')
+    assert forms.may_hold(data) and [one.label for one in forms.met(data)] == [label]
+    left = forms.without(data, label, b"")
+    assert forms.met(left) == [] and left.startswith(b's:3:"a";')
 
 
 def test_what_is_wrapped_without_end_is_not_taken_off_without_end(monkeypatch):
     asked = []
-    real = secret_forms._unwrapped
-    monkeypatch.setattr(secret_forms, "_unwrapped", lambda run: asked.append(len(run)) or real(run))
+    real = forms._unwrapped
+    monkeypatch.setattr(forms, "_unwrapped", lambda run: asked.append(len(run)) or real(run))
     written = b"nothing that is a secret 0123456789" * 3
     for _ in range(9):
         written = base64.b64encode(written)
-    assert not secret_forms.may_hold(written)
+    assert not forms.may_hold(written)
     assert len(asked) == 3
-    assert secret_forms.met(written) == []
+    assert forms.met(written) == []
 
 
 def test_words_alone_are_passed_over_at_once():
-    assert not secret_forms.has_run(b"<?php // words, an_identifier(a.method); $and->another\n" * 9)
+    assert not forms.has_run(b"<?php // words, an_identifier(a.method); $and->another\n" * 9)
 
 
 def test_two_secrets_of_one_kind_are_two():
     data = b"a=sk_live_" + drawn(50, 24).encode() + b"\nb=sk_live_" + drawn(51, 24).encode() + b"\n"
-    assert [data[one.start : one.end] for one in secret_forms.met(data)] == [data[2:34], data[37:69]]
+    assert [data[one.start : one.end] for one in forms.met(data)] == [data[2:34], data[37:69]]
 
 
 @pytest.mark.parametrize(
@@ -77,17 +77,17 @@ def test_two_secrets_of_one_kind_are_two():
     ],
 )  # fmt: skip
 def test_what_handbooks_show_and_code_speaks_of_is_none(data):
-    assert secret_forms.met(data) == []
+    assert forms.met(data) == []
 
 
 def test_a_private_key_that_breaks_off_ends_with_its_last_line():
     data = b"-----BEGIN PRIVATE KEY-----\n" + drawn(70, 64).encode() + b"\n?>\n" + b"and the rest of it\n" * 50
-    (found,) = secret_forms.met(data)
+    (found,) = forms.met(data)
     assert data[found.end :].startswith(b"\n?>")
 
 
 def test_a_private_key_that_a_library_publishes_is_an_example_however_it_is_written(monkeypatch):
     key = FORMS["private key"]
     digest = sha256(re.sub("[^0-9A-Za-z]", "", key).encode()).hexdigest()
-    monkeypatch.setattr(secret_forms, "PUBLISHED", frozenset({digest}))
-    assert secret_forms.met(WRITTEN["alone"](key)) == secret_forms.met(WRITTEN["json"](key)) == []
+    monkeypatch.setattr(forms, "PUBLISHED", frozenset({digest}))
+    assert forms.met(WRITTEN["alone"](key)) == forms.met(WRITTEN["json"](key)) == []

@@ -5,11 +5,11 @@ import json
 
 import pytest
 
-from controller.recipes import secret_parts
-from controller.recipes import wordpress_options as options
-from controller.recipes.known_secrets import NEAR_ITS_USER, KnownSecrets
-from controller.recipes.prestashop_settings import template_of
-from controller.recipes.secret_values import NONE, PROVEN, SUSPECTED, is_doubtful, is_weak, judge
+from controller.recipes.prestashop.settings import template_of
+from controller.recipes.secrets import parts
+from controller.recipes.secrets.known import NEAR_ITS_USER, KnownSecrets
+from controller.recipes.secrets.values import NONE, PROVEN, SUSPECTED, is_doubtful, is_weak, judge
+from controller.recipes.wordpress import options
 from tests.unit.rewriting.helpers import serialize
 
 NONCE = "1a2b3c4d"
@@ -183,7 +183,7 @@ def as_json(value):
 )
 def test_a_structure_loses_its_secrets_and_nothing_else(wrapped):
     value = wrapped(WITH_SECRET)
-    left, held = secret_parts.taken_out("woocommerce_paying_settings", value)
+    left, held = parts.taken_out("woocommerce_paying_settings", value)
     assert left == wrapped(WITHOUT_SECRET)
     assert [one.value for one in held] == [HEX, HEX[::-1], HEX[2:] + b"zq", HEX[4:] + b"zqw"]
     assert not any(one.proven for one in held)
@@ -211,19 +211,19 @@ def test_other_languages_words_for_keys_and_passwords_are_known(name, value):
 
 def test_a_structure_without_a_secret_stays_the_same_object():
     value = serialize(WITHOUT_SECRET)
-    assert secret_parts.taken_out("x_licenses", value)[0] is value
+    assert parts.taken_out("x_licenses", value)[0] is value
 
 
 def test_a_licence_in_base64_goes_as_a_whole_and_what_is_in_it_is_searched_for_too():
     value = base64.b64encode(serialize({b"key": HEX + HEX, b"url": b"https://a.example"}))
-    left, held = secret_parts.taken_out("acf_pro_license", value)
+    left, held = parts.taken_out("acf_pro_license", value)
     assert left == b""
     assert [one.value for one in held] == [HEX + HEX, value]
 
 
 def test_pairs_of_name_and_value_name_one_another():
     value = as_json({b"name": b"api_key", b"value": HEX})
-    assert secret_parts.taken_out("x", value)[0] == as_json({b"name": b"api_key", b"value": b""})
+    assert parts.taken_out("x", value)[0] == as_json({b"name": b"api_key", b"value": b""})
 
 
 def test_a_word_under_a_secrets_name_is_kept_and_told():
@@ -253,7 +253,7 @@ def test_any_other_is_looked_for_everywhere(value):
 def test_secrets_that_only_their_name_makes_are_marked_as_suspected():
     known = KnownSecrets()
     known.add("cookie_key", HEX)
-    known.add_held("X_API_KEY", secret_parts.secrets_in("X_API_KEY", HEX[::-1]))
-    known.add_held("X_API_KEY", secret_parts.secrets_in("X_API_KEY", HEX[2:]))
+    known.add_held("X_API_KEY", parts.secrets_in("X_API_KEY", HEX[::-1]))
+    known.add_held("X_API_KEY", parts.secrets_in("X_API_KEY", HEX[2:]))
     assert set(known.searched()) == {"cookie_key", "X_API_KEY", "X_API_KEY (2)"}
     assert known.suspected() == {"X_API_KEY", "X_API_KEY (2)"}

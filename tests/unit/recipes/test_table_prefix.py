@@ -4,7 +4,7 @@ import pytest
 
 from controller.recipes import table_prefix
 from controller.recipes.base import PackOptions
-from controller.recipes.prestashop import PrestaShop
+from controller.recipes.prestashop.recipe import PrestaShop
 from shared.errors import ShoplaunchError
 
 NEEDED = ("shop_url", "shop", "lang")

@@ -5,8 +5,8 @@ import pytest
 from controller.bundles.source.tree import Tree
 from controller.bundles.template_plan import make_plan
 from controller.recipes.base import PackOptions
-from controller.recipes.prestashop import PrestaShop
-from controller.recipes.table_secrets import MANY, MOST
+from controller.recipes.prestashop.recipe import PrestaShop
+from controller.recipes.secrets.tables import MANY, MOST
 from tests.unit.recipes.test_prestashop_modules import fill
 
 TABLES = """

@@ -5,8 +5,8 @@ import pytest
 from controller.bundles.source.tree import Tree
 from controller.bundles.template_plan import TemplatePlan, make_plan
 from controller.recipes.base import PackOptions
-from controller.recipes.htaccess import LEFT_OUT, PROOFS
-from controller.recipes.prestashop import PrestaShop
+from controller.recipes.prestashop.recipe import PrestaShop
+from controller.recipes.tree.htaccess import LEFT_OUT, PROOFS
 from shared.placeholders import token
 from tests.unit.recipes.conftest import DOMAIN
 

@@ -8,10 +8,10 @@ import zipfile
 
 import pytest
 
-from controller.recipes import web_root
 from controller.recipes.base import PackOptions
-from controller.recipes.web_root import WebRoot
-from controller.recipes.web_root_content import Content
+from controller.recipes.tree import web_root
+from controller.recipes.tree.web_root import WebRoot
+from controller.recipes.tree.web_root_content import Content
 
 KEY = "-----BEGIN RSA PRIVATE KEY-----\nMIIE\n"
 DUMP = "-- MySQL dump 10.13\n" + "".join(

@@ -7,8 +7,8 @@ import pytest
 
 from controller.bundles.source.connections import connect, parse_url
 from controller.bundles.source.database import Source
-from controller.recipes.wordpress_checks import checks_of
-from controller.recipes.wordpress_database import Database
+from controller.recipes.wordpress.checks import checks_of
+from controller.recipes.wordpress.database import Database
 from shared.placeholders import token
 from shared.schema import load_schema
 

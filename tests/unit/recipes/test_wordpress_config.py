@@ -10,8 +10,8 @@ import requests
 
 from controller.jobs.shop.values import address
 from controller.panels.local.stack import free_port
-from controller.recipes import php_door
-from controller.recipes import wordpress_config as config
+from controller.recipes.php import guard
+from controller.recipes.wordpress import config
 from shared.errors import ShoplaunchError
 from shared.placeholders import Renderer
 
@@ -222,11 +222,11 @@ def served(tmp_path, content):
 def test_https_only_leads_there_once_and_a_closed_site_answers_503(tmp_path):
     plain = filled(config.read(site_with(tmp_path, SOURCE)))
     host = VALUES["domain_ssl"].encode()
-    assert plain.count(php_door.HTTPS_MARK) == plain.count(php_door.OPEN_MARK) == 1
+    assert plain.count(guard.HTTPS_MARK) == plain.count(guard.OPEN_MARK) == 1
     with served(tmp_path, plain) as ask:
         assert ask() == (200, None)
-        (tmp_path / "site.php").write_bytes(plain.replace(php_door.HTTPS_MARK, php_door.HTTPS_ONLY % host))
+        (tmp_path / "site.php").write_bytes(plain.replace(guard.HTTPS_MARK, guard.HTTPS_ONLY % host))
         assert ask() == (301, "https://new.site.test:8443/?a=1")
         assert ask(**{"X-Forwarded-Proto": "https"}) == (200, None)
-        (tmp_path / "site.php").write_bytes(plain.replace(php_door.OPEN_MARK, php_door.CLOSED))
+        (tmp_path / "site.php").write_bytes(plain.replace(guard.OPEN_MARK, guard.CLOSED))
         assert ask() == (503, None)

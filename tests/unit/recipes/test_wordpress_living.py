@@ -4,9 +4,8 @@ import time
 
 import pytest
 
-from controller.recipes import wordpress_living as living
-from controller.recipes import wordpress_options as options
-from controller.recipes.php_definitions import definitions
+from controller.recipes.php.definitions import definitions
+from controller.recipes.wordpress import living, options
 from tests.unit.rewriting.helpers import serialize
 
 NONCE = "1a2b3c4d"

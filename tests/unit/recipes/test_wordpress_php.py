@@ -2,7 +2,7 @@
 
 import pytest
 
-from controller.recipes import wordpress_php
+from controller.recipes.wordpress import php_versions
 from tests.unit.rewriting.helpers import serialize
 
 #: Release, the oldest PHP it is for, the newest its plug-ins of then are fit for (None: the same as), and the newest.
@@ -49,7 +49,7 @@ class Site:
         path.write_text(text)
 
     def php(self):
-        return wordpress_php.needs_of(self.root, self.options)
+        return php_versions.needs_of(self.root, self.options)
 
     def span(self):
         found = self.php().needs

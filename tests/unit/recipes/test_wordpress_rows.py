@@ -4,10 +4,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from controller.recipes.wordpress import WordPress
-from controller.recipes.wordpress_database import Administrator
-from controller.recipes.wordpress_facts import signs_in_by_email
-from controller.recipes.wordpress_rows import RowRules
+from controller.recipes.wordpress.database import Administrator
+from controller.recipes.wordpress.facts import signs_in_by_email
+from controller.recipes.wordpress.recipe import WordPress
+from controller.recipes.wordpress.rows import RowRules
 from shared.placeholders import token
 from tests.unit.rewriting.helpers import serialize
 

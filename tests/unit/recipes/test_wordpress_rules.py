@@ -4,15 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from controller.recipes import web_root
-from controller.recipes import wordpress_options as options
 from controller.recipes.base import PackOptions
-from controller.recipes.wordpress import WordPress
-from controller.recipes.wordpress_database import Administrator, address
-from controller.recipes.wordpress_facts import find_version, series_of
-from controller.recipes.wordpress_languages import packs, time_zones
-from controller.recipes.wordpress_rows import RowRules
-from controller.recipes.wordpress_tree import TreeRules
+from controller.recipes.tree import web_root
+from controller.recipes.wordpress import options
+from controller.recipes.wordpress.database import Administrator, address
+from controller.recipes.wordpress.facts import find_version, series_of
+from controller.recipes.wordpress.languages import packs, time_zones
+from controller.recipes.wordpress.recipe import WordPress
+from controller.recipes.wordpress.rows import RowRules
+from controller.recipes.wordpress.tree import TreeRules
 from shared.errors import ShoplaunchError
 from tests.unit.rewriting.helpers import serialize
 

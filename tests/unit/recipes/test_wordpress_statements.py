@@ -4,8 +4,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from controller.recipes.wordpress_database import Administrator
-from controller.recipes.wordpress_statements import Statements
+from controller.recipes.wordpress.database import Administrator
+from controller.recipes.wordpress.statements import Statements
 from shared.placeholders import Renderer
 
 NONCE = "1a2b3c4d"

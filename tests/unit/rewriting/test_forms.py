@@ -12,7 +12,7 @@ import pytest
 
 from controller.jobs.shop import values
 from controller.recipes.base import Replacement
-from controller.recipes.surroundings import Replacements
+from controller.recipes.template_location import Replacements
 from shared.errors import ShoplaunchError
 from tests.unit.rewriting.helpers import NONCE, REPLACEMENTS, VALUES, Shop, serialize, string
 

@@ -9,7 +9,7 @@ import pytest
 
 from controller.bundles.rewrite import searched
 from controller.recipes.location import hosts
-from controller.recipes.surroundings import Replacements
+from controller.recipes.template_location import Replacements
 from tests.unit.rewriting.helpers import VALUES, Shop, serialize
 
 NEW = {

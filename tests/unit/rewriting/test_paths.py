@@ -7,7 +7,7 @@ import pytest
 
 from controller.bundles.rewrite.needles import Needles
 from controller.recipes.base import Replacement
-from controller.recipes.surroundings import Replacements
+from controller.recipes.template_location import Replacements
 from shared.errors import ShoplaunchError
 from tests.unit.rewriting.helpers import VALUES, Shop, serialize
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from controller.recipes import php_serialized as serialized
+from controller.recipes.php import serialized
 from tests.unit.rewriting.helpers import VALUES, Shop, serialize, string
 from tests.unit.rewriting.php_judge import judge, made_by_php
 

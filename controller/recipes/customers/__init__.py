@@ -1,0 +1,1 @@
+"""Customers' rows: which tables and columns hold them, and what is kept of those."""

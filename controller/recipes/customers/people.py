@@ -1,0 +1,152 @@
+"""Finds tables no recipe knows whose columns hold e-mail addresses, phone numbers or IP addresses of people."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from controller.recipes.base import People, TemplateDatabase
+from controller.recipes.customers import unknown_tables
+
+#: Values of a column that are looked at; a table of people shows one among them.
+_LOOKED_AT = 200
+_TEXTS = frozenset({"char", "varchar", "tinytext", "text"})
+_NUMBERS = frozenset({"int", "bigint"})
+_BYTES = frozenset({"binary", "varbinary"})
+_EMAIL = re.compile(r".*mail(?:address|addr)?")
+_PHONE = re.compile(
+    r"(?:.*(?:phone|mobile|whatsapp|telefono|telefon|telephone)(?:number|no|num|mobile|home|work|pro|perso)?"
+    r"|tel|telno|gsm|cell|fax|faxnumber)"
+)
+_IP = re.compile(r".*ip(?:address|addr|v4|v6)?|.*remoteaddr(?:ess)?")
+#: The same where it has to be the whole name: numbers that only end so may be anything.
+_PLAIN_IP = re.compile(r"(?:customer|user|guest|client|visitor|remote|author)?ip(?:address|addr)?|remoteaddr")
+_A_PHONE = re.compile(r"[+(]{0,2}[0-9][0-9 ()./-]{5,24}")
+_DIGITS = re.compile(r"[^0-9]")
+_LEAST_DIGITS = 6
+#: Below are networks that nobody comes from.
+_FIRST_ADDRESS = 2**24
+#: Lists of places that an owner refuses or lets in.
+_LIST_OF_PLACES = re.compile(r"ban|black|block|deny|denied|white|allow|trust|except", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Own:
+    """What is the owner's: e-mail addresses and hosts (small letters), phone numbers (digits)."""
+
+    addresses: frozenset[str]
+    phones: frozenset[str]
+
+    @classmethod
+    def of(cls, values: Iterable[str], hosts: Iterable[str]) -> Own:
+        """Return what is the owner's among `values` of settings, and the shop's hosts."""
+        told = {value.strip().lower() for value in values}
+        phones = {_digits(value) for value in told if _A_PHONE.fullmatch(value)}
+        return cls(frozenset({*(value for value in told if "@" in value), *hosts}), frozenset(phones))
+
+
+@dataclass(frozen=True)
+class Known:
+    """Where addresses and numbers of customers are: queries for one column each."""
+
+    emails: tuple[str, ...] = ()
+    phones: tuple[str, ...] = ()
+
+
+class Search:
+    """Looks through tables of a template's database."""
+
+    def __init__(self, database: TemplateDatabase, own: Own, known: Known) -> None:
+        self._database = database
+        self._own = own
+        self._known = known
+
+    def of_customers(self, tables: Collection[str], condition: Callable[[str], str | None]) -> list[str]:
+        """Return those of `tables` in which a row that would be packed has a customer's address or number."""
+        found = []
+        for name in sorted(tables):
+            where = condition(name)
+            if where is not None and any(self._refers(name, *one, where) for one in self._columns(name)):
+                found.append(name)
+        return found
+
+    def undecided(self, tables: Collection[str], condition: Callable[[str], str | None]) -> list[People]:
+        """Return those of `tables` that speak of people who are not the owner, by name."""
+        found = []
+        for name in sorted(tables):
+            where = condition(name)
+            columns = () if where is None else tuple(
+                column for column, kind, data in self._columns(name)
+                if any(self._is_somebodys(kind, data, value) for value in self._values(name, column, where))
+            )  # fmt: skip
+            if columns:
+                filled = " OR ".join(f"COALESCE(`{column}`, '') NOT IN ('', '0')" for column in columns)
+                found.append(People(name, columns, self._count(name, f"({where or '1'}) AND ({filled})")))
+        return found
+
+    def _columns(self, table: str) -> Iterator[tuple[str, str, str]]:
+        """Yield (column, what it speaks of, data type)."""
+        for column in self._database.tables[table].columns:
+            plain, data = column.name.replace("_", "").lower(), getattr(column, "kind", "")
+            if data in _TEXTS and _EMAIL.fullmatch(plain):
+                yield column.name, "email", data
+            elif data in _TEXTS | _NUMBERS and _PHONE.fullmatch(plain):
+                yield column.name, "phone", data
+            elif not _LIST_OF_PLACES.search(table) and (
+                (data in _TEXTS and _IP.fullmatch(plain)) or (data in _NUMBERS | _BYTES and _PLAIN_IP.fullmatch(plain))
+            ):
+                yield column.name, "ip", data
+
+    def _values(self, table: str, column: str, where: str) -> Sequence[bytes]:
+        condition = f"({where or '1'}) AND COALESCE(`{column}`, '') NOT IN ('', '0')"
+        rows = self._database.query(f"SELECT DISTINCT `{column}` FROM `{table}` WHERE {condition} LIMIT {_LOOKED_AT}")
+        return [row[0] for row in rows if row[0]]
+
+    def _count(self, table: str, where: str) -> int:
+        return int(self._database.query(f"SELECT COUNT(*) FROM `{table}` WHERE {where}")[0][0] or 0)
+
+    def _refers(self, table: str, column: str, kind: str, data: str, where: str) -> bool:
+        known = {"email": self._known.emails, "phone": self._known.phones}.get(kind, ())
+        values = [one for one in self._values(table, column, where) if self._is_somebodys(kind, data, one)]
+        listed = ", ".join(["%s"] * len(values))
+        texts = [value.decode("utf-8", "replace").strip() for value in values]
+        among = f"WHERE of_customers.value IN ({listed}) LIMIT 1"
+        return bool(values) and any(
+            self._database.query(f"SELECT 1 FROM ({query}) AS of_customers {among}",
+                                 texts)
+            for query in known
+        )  # fmt: skip
+
+    def _is_somebodys(self, kind: str, data: str, value: bytes) -> bool:
+        if kind == "email":
+            return unknown_tables.is_strangers(value, self._own.addresses)
+        text = value.decode("utf-8", "replace").strip()
+        if kind == "phone":
+            digits = _digits(text)
+            return bool(_A_PHONE.fullmatch(text)) and len(digits) >= _LEAST_DIGITS and digits not in self._own.phones
+        return _is_visitors(value if data in _BYTES else text, data)
+
+
+def unprefixed(tables: Mapping[str, Any], prefix: str, foreign: Collection[str]) -> dict[str, Any]:
+    """Return the tables that no installation's prefix begins: modules and owners make such."""
+    return {name: table for name, table in tables.items() if not name.startswith(prefix) and name not in foreign}
+
+
+def _digits(text: str) -> str:
+    return _DIGITS.sub("", text)
+
+
+def _is_visitors(value: bytes | str, data: str) -> bool:
+    """Tell whether a value is an address that somebody came from: none of the machine itself."""
+    try:
+        if data in _NUMBERS:
+            number = int(value)
+            address = ipaddress.ip_address(number) if number >= _FIRST_ADDRESS else None
+        else:
+            address = ipaddress.ip_address(value)
+    except ValueError:
+        return False
+    return address is not None and not (address.is_loopback or address.is_unspecified)

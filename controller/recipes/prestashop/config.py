@@ -1,0 +1,123 @@
+"""PrestaShop 1.7 to 9: app/config/parameters.php read without running it, and written anew as a template."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, ClassVar
+
+from controller.recipes.base import Secret
+from controller.recipes.php import literal
+from controller.recipes.prestashop import living
+from controller.recipes.secrets import parts
+from controller.recipes.secrets.parts import Held
+from controller.recipes.tree import template_files
+from shared.errors import ShoplaunchError
+from shared.placeholders import token
+
+PARAMETERS = "app/config/parameters.php"
+#: Files that other files replace completely.
+STUBS = {
+    b"app/config/parameters.yml": b"parameters:\n",
+    b"config/settings.inc.php": b"<?php\n//@deprecated 1.7\n",
+}
+_DATABASE = {
+    "database_host": "db.host", "database_port": "db.port", "database_name": "db.name", "database_user": "db.user",
+    "database_password": "db.password",
+}  # fmt: skip
+_SECRETS = (
+    Secret("secret.secret", "alnum", 64),
+    Secret("secret.cookie_key", "alnum", 64),
+    Secret("secret.cookie_iv", "alnum", 32),
+    Secret("secret.new_cookie_key", "defuse_key"),
+    Secret("secret.api_private_key", "rsa_private", 2048),
+    Secret("secret.api_public_key", "rsa_public", pair="secret.api_private_key"),
+)
+#: Access to services the template used; a new shop begins without.
+_CLEARED = {
+    "mailer_host": b"127.0.0.1", "mailer_user": None, "mailer_password": None,
+    **{name: value for name, (value, _) in living.PARAMETERS.items()},
+}  # fmt: skip
+#: Access of one account: containers take it from their environment, and new shops have their own.
+_OF_ENVIRONMENT = frozenset(name.encode() for name in (*_DATABASE, "mailer_host", "mailer_user", "mailer_password"))
+_REQUIRED = ("database_host", "database_name", "database_user", "database_password", "database_prefix", "cookie_key")
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """The parameters as PHP sees them: percent signs still doubled, strings as bytes."""
+
+    path: ClassVar[str] = PARAMETERS
+    stubs: ClassVar[Mapping[bytes, bytes]] = STUBS
+    values: Mapping[str, Any] = field(repr=False)
+
+    @property
+    def prefix(self) -> str:
+        """Prefix of the tables' names."""
+        return self.text("database_prefix")
+
+    def with_prefix(self, prefix: str) -> Configuration:
+        """Return the same with another prefix of the tables' names."""
+        return replace(self, values={**self.values, "database_prefix": prefix.encode("utf-8")})
+
+    def text(self, name: str) -> str:
+        """Return a parameter as text, percent signs halved; "" when it is absent or null."""
+        value = self.values.get(name)
+        if isinstance(value, bytes):
+            return value.replace(b"%%", b"%").decode("utf-8", "surrogateescape")
+        return "" if value is None else str(value)
+
+    def secrets(self) -> list[Secret]:
+        """Return the secrets this configuration has, in the formats PrestaShop wants."""
+        return [secret for secret in _SECRETS if self.text(_parameter(secret))]
+
+    def secret_values(self) -> dict[str, bytes]:
+        """Return label -> the template's own secrets and the database's password."""
+        names = [_parameter(secret) for secret in self.secrets()] + ["database_password", "mailer_password"]
+        return {name: self.text(name).encode("utf-8", "surrogateescape") for name in names if self.text(name)}
+
+    def more_secrets(self) -> list[tuple[str, list[Held]]]:
+        """Return (parameter, secrets in it) of those that the application does not know itself."""
+        found = [(name, parts.secrets_in(name, value)) for name, value in self._others()]
+        return [(name, held) for name, held in found if held]
+
+    def _others(self) -> list[tuple[str, bytes]]:
+        known = {*_DATABASE, *_CLEARED, *(_parameter(secret) for secret in _SECRETS)}
+        return [(name, value) for name, value in self.values.items() if isinstance(value, bytes) and name not in known]
+
+    def template(self, nonce: str) -> bytes:
+        """Return parameters.php with every value of the account as a placeholder."""
+        filled = _DATABASE | {_parameter(secret): secret.name for secret in self.secrets()}
+        emptied = {name: parts.taken_out(name, value)[0] for name, value in self._others()}
+        lines = []
+        for name, value in self.values.items():
+            if name in filled:
+                shown = b"'" + token(nonce, filled[name], "symfony") + b"'"
+            else:
+                shown = literal.write(_CLEARED.get(name, emptied.get(name, value)))
+            lines.append(b"    " + literal.write(name.encode("utf-8")) + b" => " + shown + b",\n")
+        return b"<?php return array (\n  'parameters' => \n  array (\n" + b"".join(lines) + b"  ),\n);\n"
+
+
+def read(root: Path) -> Configuration:
+    """Return the configuration of the shop at `root`. Raises ShoplaunchError `config_unreadable`."""
+    path = root / PARAMETERS
+    try:
+        data = template_files.read(path)
+    except OSError as problem:
+        raise ShoplaunchError("config_unreadable", f"{PARAMETERS}: {problem.strerror}") from None
+    document = literal.read_returned(data, PARAMETERS, _OF_ENVIRONMENT)
+    parameters = document.get(b"parameters") if isinstance(document, dict) else None
+    if not isinstance(parameters, dict):
+        raise ShoplaunchError("config_unreadable", f"{PARAMETERS} has no 'parameters'")
+    values = {key.decode("utf-8"): value for key, value in parameters.items() if isinstance(key, bytes)}
+    missing = [name for name in _REQUIRED if name not in values]
+    if missing:
+        raise ShoplaunchError("config_unreadable", f"{PARAMETERS} lacks {', '.join(missing)}")
+    values.setdefault("database_port", b"")
+    return Configuration(values)
+
+
+def _parameter(secret: Secret) -> str:
+    return secret.name.removeprefix("secret.")

@@ -1,0 +1,230 @@
+"""Reads what the recipe must know from a PrestaShop database: domain, administrator, settings, products."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from controller.recipes.base import TemplateDatabase
+from controller.recipes.customers.people import Known, Own, Search
+from controller.recipes.location.hosts import are_one_site, plain
+from controller.recipes.table_prefix import chosen, require_tables
+from shared.errors import ShoplaunchError
+
+_NEEDED = ("shop_url", "shop", "configuration", "employee", "lang", "product")
+_SUPER_ADMIN = 1
+#: Where the database names a folder: (table, column, folder above). 1.6 has its themes in a table of their own.
+_IN_USE = (("shop", "theme_name", "themes"), ("theme", "directory", "themes"), ("module", "name", "modules"))
+
+#: Columns with addresses and numbers of the owner.
+_OF_OWNER = frozenset({"email", "phone", "phone_mobile", "fax"})
+_OF_CUSTOMERS = " WHERE id_customer <> 0"
+#: Where customers left theirs: (table, column, condition).
+_EMAILS = (("customer", "email", ""), ("customer_thread", "email", ""))
+_PHONES = (("address", "phone", _OF_CUSTOMERS), ("address", "phone_mobile", _OF_CUSTOMERS))
+
+
+@dataclass(frozen=True)
+class Administrator:
+    """The employee whose row becomes the new shop's administrator."""
+
+    number: int
+    email: str
+
+
+def prefix_of(database: TemplateDatabase, configured: str) -> str:
+    """Return the prefix of the application's tables: the one configured, or that of the only complete set there is."""
+    return chosen(database.tables, configured, _NEEDED)
+
+
+class Database:
+    """Questions to one template's database. `prefix` is that of its tables."""
+
+    def __init__(self, database: TemplateDatabase, prefix: str) -> None:
+        self._database = self.template = database
+        self.prefix = prefix
+        self.all_tables = frozenset(database.tables)
+        self.tables = {name[len(prefix) :]: name for name in database.tables if name.startswith(prefix)}
+        self._all_settings: list[tuple[str, bytes]] | None = None
+        require_tables(database.tables, prefix, _NEEDED)
+
+    def columns(self, table: str) -> frozenset[str]:
+        """Return the columns of a table named without prefix."""
+        return frozenset(column.name for column in self._database.tables[self.tables[table]].columns)
+
+    def own_tables(self) -> Mapping[str, Any]:
+        """Return table (in full) -> its columns and key, for the tables with this shop's prefix."""
+        return {full: self._database.tables[full] for full in self.tables.values()}
+
+    def text(self, sql: str) -> list[tuple[str, ...]]:
+        """Return a query's rows as text, NULL as "". `{name}` stands for the table `name` in full."""
+        rows = self._database.query(sql.format_map(self._names()))
+        return [tuple("" if cell is None else cell.decode("utf-8", "replace") for cell in row) for row in rows]
+
+    def count(self, full: str, where: str = "") -> int:
+        """Return the number of rows that meet `where` in a table named in full."""
+        condition = f" WHERE {where}" if where else ""
+        return int(self.text(f"SELECT COUNT(*) FROM `{full}`{condition}")[0][0])
+
+    def address(self) -> tuple[list[str], str]:
+        """Return (hosts, base URI). Raises ShoplaunchError `several_domains`, `domain_unknown`."""
+        columns = "domain, domain_ssl, physical_uri, virtual_uri, id_shop"
+        # The one visitors are led to comes first
+        rows = self.text(f"SELECT {columns} FROM {{shop_url}} ORDER BY main DESC, id_shop_url")
+        hosts = list(dict.fromkeys(plain(host) for row in rows for host in row[:2] if host.strip()))
+        uris = {(row[2] or "/", row[3]) for row in rows}
+        # Of one shop they are other names: of https, or led to the first
+        if len({row[4] for row in rows}) > 1 and not are_one_site(hosts):
+            raise ShoplaunchError("several_domains", f"ps_shop_url names {', '.join(hosts)}")
+        if len(uris) > 1:
+            raise ShoplaunchError("several_domains", "ps_shop_url names several addresses: a multistore")
+        if not hosts:
+            raise ShoplaunchError("domain_unknown", "ps_shop_url names no domain")
+        uri = "/" + rows[0][2].strip("/") + "/" if rows[0][2].strip("/") else "/"
+        return hosts, uri
+
+    def main_address(self) -> int:
+        """Return the number of the row of the shop's main address, of the first one where none is called that.
+
+        Raises ShoplaunchError `several_domains`.
+        """
+        rows = self.text("SELECT id_shop_url, main FROM {shop_url} ORDER BY main DESC, id_shop_url")
+        main = [is_main for _, is_main in rows if is_main == "1"]
+        if len(main) > 1:
+            raise ShoplaunchError("several_domains", f"ps_shop_url names {len(main)} main addresses")
+        return int(rows[0][0])
+
+    def administrator(self) -> Administrator:
+        """Return the first active super administrator. Raises ShoplaunchError `admin_missing`."""
+        rows = self.text(
+            "SELECT id_employee, email FROM {employee}"
+            f" WHERE id_profile = {_SUPER_ADMIN} AND active = 1 ORDER BY id_employee LIMIT 1"
+        )
+        if not rows:
+            raise ShoplaunchError("admin_missing", "no active employee has the profile SuperAdmin")
+        return Administrator(int(rows[0][0]), rows[0][1])
+
+    def settings(self) -> Mapping[str, str]:
+        """Return name -> value; a shop's own value wins over the general one."""
+        rows = self.text("SELECT name, value FROM {configuration} ORDER BY id_shop IS NOT NULL, id_configuration")
+        return {row[0]: row[1] for row in rows}
+
+    def anonymous_customer(self) -> int | None:
+        """Return the number of the customer whom psgdpr gives the orders of those it forgets, None without one.
+
+        The module makes it only when it is installed. A number that has become a real customer's does not count.
+        """
+        wanted = self.settings().get("PSGDPR_ANONYMOUS_CUSTOMER", "")
+        if not wanted.isdigit() or "customer" not in self.tables:
+            return None
+        found = self.text(
+            f"SELECT id_customer FROM {{customer}} WHERE id_customer = {int(wanted)} AND email LIKE 'anonymous@%'"
+        )
+        return int(found[0][0]) if found else None
+
+    def all_settings(self) -> list[tuple[str, bytes]]:
+        """Return (name, value) of every setting: those of single shops, and those with a text per language, too."""
+        if self._all_settings is None:
+            rows = self._database.query(
+                "SELECT name, value FROM {configuration} ORDER BY id_configuration".format_map(self._names())
+            )
+            if "configuration_lang" in self.tables:
+                rows = rows + self._database.query(
+                    "SELECT c.name, l.value FROM {configuration} c JOIN {configuration_lang} l"
+                    " ON l.id_configuration = c.id_configuration"
+                    " ORDER BY c.id_configuration, l.id_lang".format_map(self._names())
+                )
+            self._all_settings = [(name.decode("utf-8", "replace"), value) for name, value in rows if name and value]
+        return self._all_settings
+
+    def people(self, hosts: Sequence[str]) -> Search:
+        """Return a search for people who are neither the owner nor at one of the shop's `hosts`."""
+        values = [value.decode("utf-8", "replace") for _, value in self.all_settings()]
+        for table, condition in (
+            ("contact", ""),
+            ("employee", ""),
+            ("store", ""),
+            ("address", " WHERE id_customer = 0"),
+        ):
+            told = sorted(_OF_OWNER & self.columns(table)) if table in self.tables else []
+            if told:
+                rows = self.text(f"SELECT {', '.join(told)} FROM {{{table}}}{condition}")
+                values += [cell for row in rows for cell in row if cell]
+        return Search(self.template, Own.of(values, hosts), Known(self._listed(_EMAILS), self._listed(_PHONES)))
+
+    def _listed(self, columns: Sequence[tuple[str, str, str]]) -> tuple[str, ...]:
+        found = []
+        for table, column, condition in columns:
+            if table in self.tables and column in self.columns(table):
+                found.append(f"SELECT `{column}` AS value FROM `{self.tables[table]}`{condition}")
+        return tuple(found)
+
+    def setting_names(self) -> Mapping[bytes, str]:
+        """Return number -> name of the settings."""
+        rows = self._database.query("SELECT id_configuration, name FROM {configuration}".format_map(self._names()))
+        return {number: (name or b"").decode("utf-8", "replace") for number, name in rows if number is not None}
+
+    def translated_settings(self) -> frozenset[str]:
+        """Return the names of the settings that have a text per language."""
+        if "configuration_lang" not in self.tables:
+            return frozenset()
+        rows = self.text(
+            "SELECT DISTINCT c.name FROM {configuration} c"
+            " JOIN {configuration_lang} l ON l.id_configuration = c.id_configuration"
+        )
+        return frozenset(row[0] for row in rows)
+
+    def languages(self) -> list[str]:
+        """Return the ISO codes of the active languages, the first one first."""
+        return [row[0] for row in self.text("SELECT iso_code FROM {lang} WHERE active = 1 ORDER BY id_lang")]
+
+    def order_languages(self) -> list[str]:
+        """Return the codes an order may name its language by, the shop's own first.
+
+        PrestaShop's code of British English is `gb`: `en` finds it as well.
+        """
+        default = self.settings().get("PS_LANG_DEFAULT", "")
+        code = "LEFT(language_code, 2)" if "language_code" in self.columns("lang") else "iso_code"
+        rows = self.text(f"SELECT id_lang, iso_code, {code} FROM {{lang}} WHERE active = 1 ORDER BY id_lang")
+        rows.sort(key=lambda row: row[0] != default)
+        codes = dict.fromkeys(code.lower() for row in rows for code in row[1:])
+        return [code for code in codes if len(code) == 2 and code.isalpha() and code.isascii()]
+
+    def countries(self) -> list[str]:
+        """Return the ISO codes of the countries the shop sells to."""
+        if "country" not in self.tables:
+            return []
+        return [row[0] for row in self.text("SELECT iso_code FROM {country} WHERE active = 1 ORDER BY id_country")]
+
+    def currencies(self) -> list[str]:
+        """Return the ISO codes of the active currencies."""
+        if "currency" not in self.tables or "conversion_rate" not in self.columns("currency"):
+            return []
+        return [row[0] for row in self.text("SELECT iso_code FROM {currency} WHERE active = 1 ORDER BY id_currency")]
+
+    def folders_in_use(self) -> set[str]:
+        """Return the folders of themes and modules that the shop uses."""
+        used = set()
+        for table, column, folder in _IN_USE:
+            if table in self.tables and column in self.columns(table):
+                used |= {f"{folder}/{name}" for (name,) in self.text(f"SELECT {column} FROM {{{table}}}") if name}
+        return used
+
+    def _names(self) -> Mapping[str, str]:
+        return {name: f"`{full}`" for name, full in self.tables.items()}
+
+
+def require_same_release(tree: str, database: str) -> None:
+    """Fail when a database was last brought up to date by another release than the tree's. Versions as "8.2.1".
+
+    The last number may differ: such updates change no tables. Without a version in the database (`PS_VERSION_DB`,
+    written by installer and upgrades) nothing is known. Raises ShoplaunchError `database_of_another_tree`.
+    """
+    if database and _release(tree) != _release(database):
+        raise ShoplaunchError("database_of_another_tree", f"files of {tree}, database of {database}")
+
+
+def _release(version: str) -> list[str]:
+    numbers = version.split(".")
+    return numbers[:3] if numbers[0] == "1" else numbers[:2]

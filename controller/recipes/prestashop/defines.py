@@ -1,0 +1,110 @@
+"""PrestaShop 1.6: config/settings.inc.php read without running it, and written anew as a template."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, ClassVar
+
+from controller.recipes.base import Secret
+from controller.recipes.php import literal
+from controller.recipes.prestashop import living
+from controller.recipes.secrets import parts
+from controller.recipes.secrets.parts import Held
+from controller.recipes.tree import template_files
+from shared.errors import ShoplaunchError
+from shared.placeholders import token
+
+SETTINGS = "config/settings.inc.php"
+#: Constants by the names of the same parameters in later series.
+_NAMES = {
+    "database_host": "_DB_SERVER_", "database_name": "_DB_NAME_", "database_user": "_DB_USER_",
+    "database_password": "_DB_PASSWD_", "database_prefix": "_DB_PREFIX_", "cookie_key": "_COOKIE_KEY_",
+    "cookie_iv": "_COOKIE_IV_", "rijndael_key": "_RIJNDAEL_KEY_", "rijndael_iv": "_RIJNDAEL_IV_",
+}  # fmt: skip
+#: In one constant host and port together, as the class Db takes them apart.
+_DATABASE = {
+    "_DB_SERVER_": "db.address", "_DB_NAME_": "db.name", "_DB_USER_": "db.user", "_DB_PASSWD_": "db.password",
+}  # fmt: skip
+#: Lengths as the installer makes them. The last is Base64 of 16 bytes: 22 characters, and two for their end.
+_SECRETS = {
+    "_COOKIE_KEY_": Secret("secret.cookie_key", "alnum", 56),
+    "_COOKIE_IV_": Secret("secret.cookie_iv", "alnum", 8),
+    "_RIJNDAEL_KEY_": Secret("secret.rijndael_key", "alnum", 32),
+    "_RIJNDAEL_IV_": Secret("secret.rijndael_iv", "alnum", 22),
+}
+_ENDS = {"_RIJNDAEL_IV_": b"=="}
+#: A new shop begins without a cache that may not be there.
+_CLEARED = {living.CACHE_CONSTANT: b"0", **dict.fromkeys(living.SWITCHES, False)}
+_VERSION = "_PS_VERSION_"
+_REQUIRED = ("_DB_SERVER_", "_DB_NAME_", "_DB_USER_", "_DB_PASSWD_", "_DB_PREFIX_", "_COOKIE_KEY_", "_COOKIE_IV_")
+
+
+@dataclass(frozen=True)
+class Defines:
+    """The constants as PHP sees them, strings as bytes."""
+
+    path: ClassVar[str] = SETTINGS
+    stubs: ClassVar[Mapping[bytes, bytes]] = {}
+    values: Mapping[str, Any] = field(repr=False)
+
+    @property
+    def prefix(self) -> str:
+        """Prefix of the tables' names."""
+        return self.text("database_prefix")
+
+    def with_prefix(self, prefix: str) -> Defines:
+        """Return the same with another prefix of the tables' names."""
+        return replace(self, values={**self.values, _NAMES["database_prefix"]: prefix.encode("utf-8")})
+
+    def text(self, name: str) -> str:
+        """Return a constant, named as in later series, as text; "" when it is absent."""
+        value = self.values.get(_NAMES[name])
+        return value.decode("utf-8", "surrogateescape") if isinstance(value, bytes) else str(value or "")
+
+    def secrets(self) -> list[Secret]:
+        """Return the secrets of a shop: without the last two its cookies would be signed with a word all know."""
+        return list(_SECRETS.values())
+
+    def secret_values(self) -> dict[str, bytes]:
+        """Return label -> the template's own secrets and the database's password."""
+        names = ("cookie_key", "cookie_iv", "rijndael_key", "rijndael_iv", "database_password")
+        return {name: self.text(name).encode("utf-8", "surrogateescape") for name in names if self.text(name)}
+
+    def more_secrets(self) -> list[tuple[str, list[Held]]]:
+        """Return (constant, secrets in it) of those that the application does not know itself."""
+        found = [(name, parts.secrets_in(name, value)) for name, value in self._others()]
+        return [(name, held) for name, held in found if held]
+
+    def _others(self) -> list[tuple[str, bytes]]:
+        known = {*_NAMES.values(), *_CLEARED, _VERSION}
+        return [(name, value) for name, value in self.values.items() if isinstance(value, bytes) and name not in known]
+
+    def template(self, nonce: str) -> bytes:
+        """Return settings.inc.php with every value of the account as a placeholder."""
+        filled = _DATABASE | {name: secret.name for name, secret in _SECRETS.items()}
+        emptied = {name: parts.taken_out(name, value)[0] for name, value in self._others()}
+        lines = []
+        for name in dict.fromkeys([*self.values, *_SECRETS]):
+            if name in filled:
+                shown = b"'" + token(nonce, filled[name], "php") + _ENDS.get(name, b"") + b"'"
+            else:
+                shown = literal.write(_CLEARED.get(name, emptied.get(name, self.values[name])))
+            # An upgrade of the shop has defined it by then
+            unless = b"if (!defined('_PS_VERSION_'))\n    " if name == _VERSION else b""
+            lines.append(b"%sdefine(%s, %s);\n" % (unless, literal.write(name.encode("utf-8")), shown))
+        return b"<?php\n" + b"".join(lines)
+
+
+def read(root: Path) -> Defines:
+    """Return the configuration of the shop at `root`. Raises ShoplaunchError `config_unreadable`."""
+    try:
+        data = template_files.read(root / SETTINGS)
+    except OSError as problem:
+        raise ShoplaunchError("config_unreadable", f"{SETTINGS}: {problem.strerror}") from None
+    values = literal.read_defines(data, SETTINGS, frozenset(name.encode() for name in _DATABASE))
+    missing = [name for name in _REQUIRED if name not in values]
+    if missing:
+        raise ShoplaunchError("config_unreadable", f"{SETTINGS} lacks {', '.join(missing)}")
+    return Defines(values)

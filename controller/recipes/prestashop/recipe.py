@@ -1,0 +1,350 @@
+"""PrestaShop 1.6, 1.7, 8 and 9 as the packer and the controller see it."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+from controller.recipes.base import (
+    BCRYPT,
+    Cells,
+    Dropped,
+    PackOptions,
+    People,
+    PhpNeeds,
+    Recipe,
+    Replacement,
+    Secret,
+    Template,
+    TemplateDatabase,
+    TemplateFacts,
+)
+from controller.recipes.living import opened
+from controller.recipes.location import hosts
+from controller.recipes.location.paths import home_in, home_of, roots_of
+from controller.recipes.prestashop import config as parameters
+from controller.recipes.prestashop import defines, living, settings
+from controller.recipes.prestashop.checks import checks_of
+from controller.recipes.prestashop.database import Database, prefix_of, require_same_release
+from controller.recipes.prestashop.facts import KNOWN, Series, series_of
+from controller.recipes.prestashop.htaccess import OwnBlock, split
+from controller.recipes.prestashop.php_versions import php_of
+from controller.recipes.prestashop.rows import RowRules
+from controller.recipes.prestashop.statements import Statements
+from controller.recipes.prestashop.tree import TreeRules, find_admin_folder, find_version, former_roots
+from controller.recipes.secrets.known import KEPT, KnownSecrets
+from controller.recipes.secrets.tables import secrets_of
+from controller.recipes.table_prefix import other_prefix
+from controller.recipes.template_location import Replacements, is_no_word, unsearched
+from controller.recipes.tree import missing_files
+from controller.recipes.tree.htaccess import HTACCESS, OwnersRules, in_folder, is_htaccess
+from shared.errors import ShoplaunchError
+from shared.placeholders import token
+
+_DIGITS = "0123456789"
+_LETTERS = "abcdefghijkmnpqrstuvwxyz"
+ROBOTS = b"robots.txt"
+DATABASE_ACCESS = "database_password"
+
+
+class PrestaShop(Recipe):
+    """The recipe. Other series are lines in `prestashop_facts`."""
+
+    name: ClassVar[str] = "prestashop"
+    #: What PrestaShop's columns take at most.
+    limits: ClassVar[Mapping[str, int]] = {
+        "shop.name": 64, "shop.email": 255, "admin.email": 255, "admin.first_name": 255, "admin.last_name": 255,
+    }  # fmt: skip
+
+    def detect(self, root: Path) -> bool:
+        """Tell whether the tree at `root` is a PrestaShop, of whatever version."""
+        has_config = any((root / name).is_file() for name in (parameters.PARAMETERS, defines.SETTINGS))
+        return has_config and (root / "classes").is_dir() and (root / "index.php").is_file()
+
+    def inspect(self, root: Path, database: TemplateDatabase, options: PackOptions) -> Template:
+        """Return the template at `root`, understood. Raises as `Recipe.inspect` says."""
+        if not self.detect(root):
+            raise ShoplaunchError("not_this_application", f"{root} is not a PrestaShop")
+        version = find_version(root)
+        series = series_of(version) if version else None
+        if version is None or series is None:
+            raise ShoplaunchError("unknown_version", f"PrestaShop {version or 'of unknown version'}; known: {KNOWN}")
+        configuration = defines.read(root) if series.defines else parameters.read(root)
+        return PrestaShopTemplate(root, version, series, configuration, database, options)
+
+    def password_format(self, version: str) -> str:
+        """Return how shops of `version` keep an employee's password."""
+        series = series_of(version)
+        return series.password_format if series else BCRYPT
+
+    def new_admin_folder(self, choose: Callable[[str], str]) -> str:
+        """Return a name as PrestaShop 8 makes them: never `admin` alone, which the login page would rename."""
+        digits = "".join(choose(_DIGITS) for _ in range(3))
+        return f"admin{digits}" + "".join(choose(_LETTERS + _DIGITS) for _ in range(12))
+
+
+class PrestaShopTemplate(Template):
+    """One inspected PrestaShop."""
+
+    folders = True
+
+    def __init__(
+        self,
+        root: Path,
+        version: str,
+        series: Series,
+        configuration: parameters.Configuration | defines.Defines,
+        database: TemplateDatabase,
+        options: PackOptions,
+    ) -> None:
+        self._series = series
+        prefix = prefix_of(database, configuration.prefix)
+        self._notes = other_prefix(configuration.path, configuration.prefix, prefix)
+        configuration = configuration if prefix == configuration.prefix else configuration.with_prefix(prefix)
+        self._configuration = configuration
+        self._database = Database(database, configuration.prefix)
+        self._hosts, base_uri = self._address(options)
+        if not hosts.are_one_site(self._hosts):
+            self._notes = [
+                *self._notes,
+                f"addresses of the same shop, all become the new one's: {', '.join(self._hosts)}",
+            ]
+        self._admin = self._database.administrator()
+        self._settings = self._database.settings()
+        require_same_release(version, self._settings.get("PS_VERSION_DB", ""))
+        admin_folder = find_admin_folder(root, options)
+        former = former_roots(root, series, self._settings.values(), base_uri.rstrip("/"))
+        self._roots = list(dict.fromkeys([*roots_of(root), *former]))
+        resolved = self._roots[0]
+        self.nonce = hashlib.sha256(f"{version}\0{self._hosts[0]}\0{base_uri}\0{resolved}".encode()).hexdigest()[:8]
+        self._rows = RowRules(self._database, self._admin, self.nonce, options.keep_customers, self._hosts)
+        secrets, credentials = self._secrets(), self._credentials()
+        self.facts = TemplateFacts(
+            application="prestashop",
+            version=version,
+            domain=self._hosts[0],
+            base_uri=base_uri,
+            root=resolved,
+            home=options.home or home_of(resolved),
+            table_prefix=configuration.prefix,
+            admin_folder=admin_folder,
+            secrets=secrets.searched(),
+            credentials={label: value for label, value in credentials.items() if is_no_word(value)},
+            unsearched=self._unsearched(secrets, credentials),
+            suspected=secrets.suspected(),
+            weak={label: value for label, value in secrets.weak().items() if label == DATABASE_ACCESS},
+            credentials_of=tuple(filter(None, credentials.values())),
+        )
+        self._homes = list(dict.fromkeys(filter(None, [self.facts.home, *map(home_in, former)])))
+        names = [name for host in self._hosts for name in hosts.names_of(host)]
+        self._owners_rules = OwnersRules(names, base_uri, self.nonce)
+        self._own_block = OwnBlock(tuple(map(int, version.split("."))), self._settings, self.nonce)
+        self._has_rules = (root / ".htaccess").is_file()
+        self._adjustments = living.adjustments(root, self._settings, configuration.values)
+        in_use = self._database.folders_in_use()
+        self._php = php_of(root, version, {one.removeprefix("modules/") for one in in_use if "modules/" in one})
+        self._tree = TreeRules(root, series, admin_folder, options, in_use)
+        modules = (one for one in in_use if one.startswith("modules/"))
+        programs = [f"{one}/{one.removeprefix('modules/')}.php" for one in modules]
+        self._notes = [*self._notes, *missing_files.sentences(root, programs, self.left_out)]
+        self._statements = Statements(self._database, self._admin, self.nonce, series.password_format)
+        self._checks = checks_of(self._database, root, self._settings, series, self.nonce, version)
+
+    def replacements(self) -> Sequence[Replacement]:
+        """Return domain, paths, e-mail addresses, and the base URI when the shop lives in a folder."""
+        found = Replacements()
+        folder = self.facts.base_uri.rstrip("/")
+        found.add_hosts(self._hosts, folder)
+        # What else this shop's files were served as; new shops begin without
+        found.add_hosts(settings.media_servers(self._settings), folder)
+        for host, below in settings.former_addresses(self._settings):
+            found.add_former(host, below or folder)
+        found.add_paths(self._roots, self._homes)
+        if folder:
+            found.add(self.facts.base_uri, "base_uri", "uri")
+        found.add(self._settings.get("PS_SHOP_EMAIL", ""), "shop.email", "email")
+        found.add(self._admin.email, "admin.email", "email")
+        found.add_access(self.facts.credentials)
+        for value, name in settings.numbers_remade(self._settings):
+            found.add(value, name, "secret")
+        return found.all()
+
+    def left_out(self, path: bytes, is_directory: bool) -> str | None:
+        """Return why an entry stays out, None for what is packed."""
+        return self._tree.left_out(path, is_directory)
+
+    def path(self, path: bytes) -> bytes:
+        """Return a path or relative link target with the back office's folder as a placeholder."""
+        folder = str(self.facts.admin_folder).encode("utf-8")
+        parts = path.split(b"/")
+        first = next((i for i, part in enumerate(parts) if part not in (b"..", b".")), 0)
+        if parts[first] == folder:
+            parts[first] = token(self.nonce, "admin_folder")
+        return b"/".join(parts)
+
+    def file(self, path: bytes, content: bytes) -> bytes | None:
+        """Return the complete template of a configuration file, or a file with the back office's folder filled in."""
+        if path == self._configuration.path.encode():
+            return self._configuration.template(self.nonce)
+        stub = self._configuration.stubs.get(path)
+        if stub is not None:
+            return None if content.strip() == stub.strip() else stub
+        if path == HTACCESS:
+            return self._own_block.put_into(opened(path, content).content, self._owners)
+        if is_htaccess(path):
+            plain = opened(path, content).content
+            own = self._owners_rules.template(path, plain, self._with_names)
+            return own if own is not None or plain == content else plain
+        return self._with_names(content) if path == ROBOTS else living.file(path, content)
+
+    def added(self) -> Mapping[bytes, bytes]:
+        """Return the web server's rules where the shop's addresses need them and the tree has none."""
+        if self._has_rules or not self._own_block.is_needed:
+            return {}
+        return {HTACCESS: self._own_block.put_into(b"", self._owners)}
+
+    def warnings(self, path: bytes, content: bytes) -> Sequence[str]:
+        """Return what becomes of the lines in a `.htaccess`, and what the owner's may do."""
+        if not is_htaccess(path):
+            return ()
+        plain = opened(path, content)
+        if path != HTACCESS:
+            return [*plain.notes, *self._owners_rules.warnings(path, plain.content)]
+        before, _, after = split(plain.content)
+        said = [*self._owners_rules.warnings(path, before + after), *self._own_block.warnings(plain.content)]
+        return [*plain.notes, *said]
+
+    def adjustments(self) -> Sequence[tuple[str, str]]:
+        """Return what is set for a living shop and was a developer's."""
+        return self._adjustments
+
+    def condition(self, table: str) -> str | None:
+        """Return the condition of the rows to keep."""
+        return self._rows.condition(table)
+
+    def goes_on(self, table: str) -> bool:
+        """Tell whether an emptied table goes on counting."""
+        return self._rows.goes_on(table)
+
+    def cells(self, table: str, row: Cells) -> Cells:
+        """Return the cells the recipe sets."""
+        return self._rows.cells(table, row)
+
+    def configure(self) -> Sequence[Mapping[str, Any]]:
+        """Return the statements run after the data."""
+        return self._statements.configure()
+
+    def setting(self, name: str, value: str) -> Sequence[tuple[str, Mapping[str, Any]]]:
+        """Return the statements that give a setting a value, for all shops and languages."""
+        # The database takes either spelling for the same setting
+        if settings.template_of(name.upper(), value.encode("utf-8"), self.nonce) != value.encode("utf-8"):
+            raise ShoplaunchError("variant_invalid", "a new shop begins with a safe value, or one of its own")
+        return self._statements.setting(name, value)
+
+    def owns(self, path: bytes) -> bool:
+        """Tell whether a file is the configuration, which is written anew."""
+        return path == self._configuration.path.encode() or path in self._configuration.stubs
+
+    def secrets(self) -> Sequence[Secret]:
+        """Return the configuration's keys and those settings that are made anew."""
+        found = {secret.name: secret for secret in self._configuration.secrets()}
+        for name, value in self._settings.items():
+            secret = settings.remade(name, value.encode("utf-8"))
+            if secret is not None:
+                found[secret.name] = secret
+        return list(found.values())
+
+    def checks(self) -> Sequence[Mapping[str, Any]]:
+        """Return the visits that show the shop lives."""
+        return self._checks
+
+    def jobs(self) -> Mapping[str, Any]:
+        """Return statements of the later job kinds."""
+        return self._statements.jobs()
+
+    def php(self) -> PhpNeeds:
+        """Return the PHP of this release and its modules."""
+        return self._php
+
+    def entry_points(self) -> Sequence[str]:
+        """Return what makes the shop reachable."""
+        return ("index.php", ".htaccess")
+
+    def personal_data(self) -> Sequence[str]:
+        """Return where personal data remains."""
+        own = {self._settings.get("PS_SHOP_EMAIL", "").lower(), self._admin.email.lower(), *self._hosts}
+        return [*self._rows.personal_data(), *self._rows.strangers(own)]
+
+    def people(self) -> Sequence[People]:
+        """Return the tables of modules and others that may be of people."""
+        return self._rows.people
+
+    def notes(self) -> Sequence[str]:
+        """Return what was found to be other than configured."""
+        return self._notes
+
+    def dropped(self) -> Sequence[Dropped]:
+        """Return the rows left out."""
+        return self._rows.dropped()
+
+    def languages(self) -> Sequence[str]:
+        """Return the codes of the active languages, the shop's own first."""
+        return self._statements.order_languages
+
+    def currencies(self) -> Sequence[str]:
+        """Return the codes of the active currencies."""
+        return self._statements.currencies()
+
+    def probes(self) -> Mapping[str, tuple[str, str]]:
+        """Return languages and countries of the template, so that two trials really choose different ones."""
+        return self._statements.probes()
+
+    def _address(self, options: PackOptions) -> tuple[list[str], str]:
+        try:
+            found, base_uri = self._database.address()
+        except ShoplaunchError as problem:
+            if problem.code != "domain_unknown" or not options.domain:
+                raise
+            found, base_uri = [], "/"
+        if options.domain:
+            found = list(dict.fromkeys([hosts.plain(options.domain), *found]))
+        return found, base_uri
+
+    def _secrets(self) -> KnownSecrets:
+        found = KnownSecrets()
+        for label, value in self._configuration.secret_values().items():
+            found.add(label, value)
+        for label, held in self._configuration.more_secrets():
+            found.add_held(label, held)
+        for name, text in self._database.all_settings():
+            found.add_held(name, settings.secrets_in(name, text))
+        for table, column in (("webservice_account", "key"), ("employee", "passwd")):
+            if table in self._database.tables:
+                rows = self._database.text(f"SELECT `{column}` FROM {{{table}}}")
+                for number, row in enumerate(rows, 1):
+                    found.add(f"{table}.{column} {number}", row[0].encode())
+        found.add_places(secrets_of(self._database.template, self._rows.of_modules(), self._rows.condition))
+        return found
+
+    def _credentials(self) -> dict[str, bytes]:
+        names = ("database_name", "database_user")
+        return {name: self._configuration.text(name).encode("utf-8", "surrogateescape") for name in names}
+
+    def _unsearched(self, secrets: KnownSecrets, credentials: Mapping[str, bytes]) -> dict[str, str]:
+        """Return label -> reason of what is not searched for."""
+        kept = sorted({name for name, text in self._database.all_settings() if settings.is_doubtful(name, text)})
+        places = unsearched({}, credentials, self._roots)
+        return secrets.unsearched(DATABASE_ACCESS) | places | {f"setting {name}": KEPT for name in kept}
+
+    def _owners(self, content: bytes) -> bytes:
+        """Return the owner's lines of the document root's `.htaccess` as a template."""
+        return self._owners_rules.template(HTACCESS, content, self._with_names) or content
+
+    def _with_names(self, content: bytes) -> bytes | None:
+        folder = re.escape(str(self.facts.admin_folder).encode("utf-8"))
+        filled = re.sub(rb"(?<![\w-])" + folder + rb"(?![\w-])", token(self.nonce, "admin_folder"), content)
+        filled = in_folder(filled, self.facts.base_uri, self.nonce)
+        return None if filled == content else filled

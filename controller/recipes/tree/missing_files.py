@@ -1,0 +1,54 @@
+"""Programs in use that load a file the tree lacks: every page that loads them ends with an error."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from controller.recipes.tree import template_files
+
+_HEAD_BYTES = 256 * 1024
+#: Loaded whatever happens: at the begin of a line, behind no condition.
+_LOADED = re.compile(
+    rb"^(?:require|require_once)\b[ \t]*\(?[ \t]*"
+    rb"(?P<base>__DIR__|dirname\([ \t]*__FILE__[ \t]*\)|plugin_dir_path\([ \t]*__FILE__[ \t]*\)"
+    rb"|get_stylesheet_directory\([ \t]*\))[ \t]*\.[ \t]*"
+    rb"(?:'(?P<single>[^'\\\r\n]+)'|\"(?P<double>[^\"\\$\r\n]+)\")[ \t]*\)?[ \t]*;",
+    re.MULTILINE,
+)
+_SHOWN = 3
+
+
+def sentences(root: Path, programs: Iterable[str], left_out: Callable[[bytes, bool], str | None]) -> list[str]:
+    """Return a sentence for each of `programs` (paths below `root`) that loads what will not be there."""
+    found = []
+    for program in sorted(set(programs)):
+        missing = [path for path in _loaded(root, program) if not _is_there(root, path, left_out)]
+        if missing:
+            listed = ", ".join(missing[:_SHOWN]) + (" …" if len(missing) > _SHOWN else "")
+            found.append(
+                f"{program} loads {listed}, which is missing: its pages, and those that load it, end with an error"
+            )
+    return found
+
+
+def _loaded(root: Path, program: str) -> list[str]:
+    """Return the files, below the root, that a program loads in any case."""
+    try:
+        source = template_files.head(root / program, _HEAD_BYTES)
+    except OSError:
+        return []
+    folder = program.rpartition("/")[0]
+    names = [
+        (one.group("single") or one.group("double")).decode("utf-8", "replace") for one in _LOADED.finditer(source)
+    ]
+    return [f"{folder}/{name.lstrip('/')}" for name in names if ".." not in name]
+
+
+def _is_there(root: Path, path: str, left_out: Callable[[bytes, bool], str | None]) -> bool:
+    above = path.split("/")
+    folders = ("/".join(above[:count]) for count in range(1, len(above)))
+    if not (root / path).is_file():
+        return False
+    return not any(left_out(one.encode(), True) for one in folders) and not left_out(path.encode(), False)

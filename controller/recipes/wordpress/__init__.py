@@ -1,0 +1,1 @@
+"""WordPress and WooCommerce: what their templates hold, how they are packed, set up and checked."""

@@ -1,0 +1,116 @@
+"""Visits that show a WordPress lives: one for each promise, made from what it publishes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from controller.recipes.php.page_errors import PHP_ERRORS, RULES
+from controller.recipes.wordpress import living
+from controller.recipes.wordpress.database import Database, Page
+from controller.recipes.wordpress.plugins import Plugins
+from shared.placeholders import token
+
+#: Kind of post -> how WordPress finds one by its number; with rules for addresses it leads on to its own.
+_BY_NUMBER = {"post": "/?p={}", "page": "/?page_id={}", "product": "/?post_type=product&p={}"}
+#: Pages of a shop by the options that name them.
+_SHOP_PAGES = {"shop": "woocommerce_shop_page_id", "cart": "woocommerce_cart_page_id"}
+_UPLOADS = "wp-content/uploads"
+#: WordPress's own, for a site that shows none.
+_OWN_PICTURES = (
+    "wp-includes/images/w-logo-blue.png",
+    "wp-includes/images/blank.gif",
+    "wp-admin/images/wordpress-logo.png",
+)
+_TYPED = (".jpg", ".jpeg", ".png", ".gif", ".svg")
+_LARGEST = 4 * 1024 * 1024
+#: The page on which WordPress itself gives up has this in every language.
+_ABSENT = (*PHP_ERRORS, '<body id="error-page">')
+_ASSETS = {"img": 12, "link": 6, "script": 6, "a": 4}
+
+
+def checks_of(database: Database, root: Path, options: Mapping[str, bytes], nonce: str) -> list[dict[str, Any]]:
+    """Return the manifest's checks. Redirects on the site's own host are followed by who runs them: a site that shows
+    nothing before signing in leads to that page."""
+    plugins = Plugins(root, {name: living.option(name, value) for name, value in options.items()})
+    closed = plugins.closes
+    kinds = [page for page in database.pages() if page.kind != "product" or plugins.has_shop]
+    shop = {name: _number(options.get(option, b"")) for name, option in _SHOP_PAGES.items() if plugins.has_shop}
+    published = database.published([number for number in shop.values() if number])
+    hint = {"hint": RULES} if options.get("permalink_structure") else {}
+    missing = {"status": [404, 200] if plugins.answers_anything else [404], "after_redirect": [200]}
+    if closed:
+        missing["status"] += [503]
+    return [
+        _page("front", "/", closed=closed, assets=dict(_ASSETS), **hint),
+        *(
+            _page(one.kind, _BY_NUMBER[one.kind].format(one.number), closed=closed, **hint)
+            for one in _distinct(kinds, shop)
+        ),
+        *(_page(name, f"/?page_id={number}", closed=closed) for name, number in shop.items() if number in published),
+        *_pictures(database, root),
+        *_office(plugins, nonce),
+        {"name": "missing", "path": "/there-is-no-such-page-here", **missing, "absent": list(PHP_ERRORS)},
+    ]
+
+
+def _distinct(pages: Iterable[Page], shop: Mapping[str, int]) -> list[Page]:
+    """Return the pages but those that are visited as the shop's own."""
+    return [page for page in pages if page.number not in shop.values()]
+
+
+def _page(name: str, path: str, *, closed: bool = False, **more: Any) -> dict[str, Any]:
+    # What closes a site may say so by a page of WordPress's own
+    texts = PHP_ERRORS if closed else _ABSENT
+    status = [200, 503] if closed else [200]
+    return {"name": name, "path": path, "status": status, "content_type": "text/html", "absent": list(texts), **more}
+
+
+def _pictures(database: Database, root: Path) -> list[dict[str, Any]]:
+    """Return visits to a picture that was uploaded, or to one of WordPress's own, and to one with a name that is not
+    ASCII."""
+    found = next((f"{_UPLOADS}/{name}" for name in database.uploads() if _is_picture(root / _UPLOADS / name)), None)
+    found = found or next((name for name in _OWN_PICTURES if _is_picture(root / name)), None)
+    odd = next((name for name in database.oddly_named() if _is_picture(root / _UPLOADS / name)), None)
+    rows = [("picture", found), ("picture_of_any_script", odd and f"{_UPLOADS}/{odd}")]
+    return [_picture(name, path) for name, path in rows if path]
+
+
+def _picture(name: str, path: str) -> dict[str, Any]:
+    kind = {"content_type": "image/"} if path.lower().endswith(_TYPED) else {}
+    return {"name": name, "path": "/" + quote(path), "status": [200], **kind}
+
+
+def _is_picture(path: Path) -> bool:
+    try:
+        return path.is_file() and 0 < path.stat().st_size <= _LARGEST
+    except (OSError, ValueError):
+        return False
+
+
+def _office(plugins: Plugins, nonce: str) -> list[dict[str, Any]]:
+    """Return visits to the form for signing in, with a look inside, or to what answers beside a hidden one."""
+    path = plugins.login()
+    if path is None:
+        beside = {"name": "office", "path": "/wp-admin/admin-ajax.php", "status": [400, 403, 200, 404]}
+        return [{**beside, "absent": list(_ABSENT)}]
+    form = _page("login", path, contains=['type="password"'])
+    if plugins.guards_login:
+        return [form]
+    pages = {"dashboard": "/wp-admin/", "posts": "/wp-admin/edit.php", "settings": "/wp-admin/options-general.php"}
+    if plugins.has_shop:
+        pages["products"] = "/wp-admin/edit.php?post_type=product"
+    inside = {
+        "user": token(nonce, "admin.email").decode("ascii"),
+        "pages": [{"name": name, "path": path} for name, path in pages.items()],
+        "leave": ["action=logout"],
+        "contains": ["</html>"],
+        "absent": list(_ABSENT),
+    }
+    return [{**form, "sign_in": inside}]
+
+
+def _number(value: bytes) -> int:
+    return int(value) if value.strip().isdigit() else 0

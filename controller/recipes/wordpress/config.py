@@ -1,0 +1,174 @@
+"""wp-config.php: what it defines, found in its source without running it, and the same file as a template."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from controller.recipes.base import Secret
+from controller.recipes.php import literal
+from controller.recipes.php.definitions import TABLE_PREFIX, Definition, definitions, redefined
+from controller.recipes.php.guard import with_door
+from controller.recipes.secrets import parts
+from controller.recipes.secrets.parts import Held
+from controller.recipes.tree import template_files
+from controller.recipes.wordpress import living
+from shared.errors import ShoplaunchError
+from shared.placeholders import token
+
+CONFIG = "wp-config.php"
+#: The keys of cookies and nonces, as wp-config.php has them.
+SALTS = (
+    "AUTH_KEY", "SECURE_AUTH_KEY", "LOGGED_IN_KEY", "NONCE_KEY", "AUTH_SALT", "SECURE_AUTH_SALT", "LOGGED_IN_SALT",
+    "NONCE_SALT",
+)  # fmt: skip
+_SALT_LENGTH = 64
+#: Keeps the sites on one cache server apart.
+_CACHE_SALT = "WP_CACHE_KEY_SALT"
+ACCESS = "DB_PASSWORD"
+_DATABASE = {"DB_NAME": "db.name", "DB_USER": "db.user", ACCESS: "db.password", "DB_HOST": "db.address"}
+#: The site's address, where the file overrides the options.
+ADDRESSES = ("WP_HOME", "WP_SITEURL")
+#: What a new site begins with, whatever the template had: it answers over http, under its own name.
+_FIXED = {"FORCE_SSL_ADMIN": b"false", "FORCE_SSL_LOGIN": b"false", "COOKIE_DOMAIN": b"''"}
+#: Below which path browsers send the cookies back, where the file says so: what follows the site's own.
+_PATHS = {"COOKIEPATH": b"", "SITECOOKIEPATH": b"", "ADMIN_COOKIE_PATH": b"wp-admin"}
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """What wp-config.php says."""
+
+    source: bytes = field(repr=False)
+    definitions: Sequence[Definition] = field(repr=False)
+    #: The tables' own, where the file says another.
+    other_prefix: str = ""
+
+    @property
+    def prefix(self) -> str:
+        """Prefix of the tables' names."""
+        return self.other_prefix or self.text(TABLE_PREFIX)
+
+    def with_prefix(self, prefix: str) -> Configuration:
+        """Return the same with another prefix of the tables' names."""
+        return replace(self, other_prefix=prefix)
+
+    def text(self, name: str) -> str:
+        """Return a constant as text, of the environment's its default; "" when it is absent, no text or unknown."""
+        value = next((one.written for one in self.definitions if one.name == name), None)
+        return value.decode("utf-8", "surrogateescape") if isinstance(value, bytes) else ""
+
+    def is_on(self, name: str) -> bool:
+        """Tell whether a constant is there and counts as true; what would have to be run does."""
+        return any(one.name == name and one.value not in (False, 0, b"", b"0") for one in self.definitions)
+
+    def has(self, name: str) -> bool:
+        """Tell whether a constant is defined."""
+        return any(one.name == name for one in self.definitions)
+
+    def secrets(self) -> list[Secret]:
+        """Return the eight salts, which every new site has, and the cache's where the template has one."""
+        names = [*SALTS, *([_CACHE_SALT] if self.has(_CACHE_SALT) else [])]
+        return [Secret(_secret_name(name), "alnum", _SALT_LENGTH) for name in names]
+
+    def secret_values(self) -> dict[str, bytes]:
+        """Return label -> the template's own salts and the database's password."""
+        names = sorted({*SALTS, _CACHE_SALT, ACCESS})
+        found = {name: self.text(name).encode("utf-8", "surrogateescape") for name in names}
+        return {name: value for name, value in found.items() if value and value != b"put your unique phrase here"}
+
+    def more_secrets(self) -> list[tuple[str, list[Held]]]:
+        """Return (constant, secrets in it) of those that WordPress does not know itself."""
+        found = [(one.name, parts.secrets_in(one.name, one.written)) for one in self._others()]
+        return [(name, held) for name, held in found if held]
+
+    def _others(self) -> list[Definition]:
+        known = {*SALTS, _CACHE_SALT, *_DATABASE, *ADDRESSES, *_PATHS, *_FIXED, TABLE_PREFIX}
+        return [one for one in self.definitions if isinstance(one.written, bytes) and one.name not in known]
+
+    def template(self, nonce: str) -> bytes:
+        """Return the file with every value of the account as a placeholder."""
+        filled = redefined(self.source, CONFIG, lambda one: self._value(one, nonce))
+        missing = [name for name in SALTS if not self.has(name)]
+        added = [b"define( '%b', %b );" % (name.encode(), _quoted(nonce, _secret_name(name))) for name in missing]
+        return with_door(living.without_shown_errors(filled), *added)
+
+    def _value(self, one: Definition, nonce: str) -> bytes | None:
+        """Return what takes the place of a definition's value, None when it stays."""
+        if one.name in _DATABASE:
+            return _quoted(nonce, _DATABASE[one.name])
+        if one.name in (*SALTS, _CACHE_SALT):
+            return _quoted(nonce, _secret_name(one.name))
+        if one.name in ADDRESSES:
+            return address(nonce, "http", "domain")
+        if one.name in _PATHS and isinstance(one.value, bytes):
+            return _quoted(nonce, "base_uri")[:-1] + _PATHS[one.name] + b"'"
+        if one.name == TABLE_PREFIX and (self.other_prefix or one.of_environment):
+            return b"'%b'" % self.prefix.encode("ascii")
+        if one.name in _FIXED:
+            return _FIXED[one.name]
+        lively = living.constant(one)
+        if lively is not None:
+            return lively
+        if one.name == TABLE_PREFIX or not isinstance(one.written, bytes):
+            return None
+        emptied = parts.taken_out(one.name, one.written)[0]
+        return None if emptied is one.written else literal.write(emptied)
+
+
+def address(nonce: str, scheme: str, host: str) -> bytes:
+    """Return the site's address as it stands in the file; `host` is the value that names it."""
+    named, below = (token(nonce, name, "php") for name in (host, "base_path"))
+    return b"'%b://%b%b'" % (scheme.encode("ascii"), named, below)
+
+
+def _is_above(root: Path) -> bool:
+    return (root / ".." / CONFIG).is_file()
+
+
+def read(root: Path) -> Configuration:
+    """Return the configuration of the site at `root`. Raises ShoplaunchError `config_unreadable`, `multisite`."""
+    try:
+        source = template_files.read(root / CONFIG)
+    except FileNotFoundError:
+        above = " (it stands one folder above: move it beside wp-load.php)" if _is_above(root) else ""
+        raise ShoplaunchError("config_unreadable", f"there is no {CONFIG}{above}") from None
+    except OSError as problem:
+        raise ShoplaunchError("config_unreadable", f"{CONFIG}: {problem.strerror}") from None
+    found = Configuration(source, list(definitions(source, CONFIG)))
+    if found.is_on("MULTISITE"):
+        raise ShoplaunchError("multisite", f"{CONFIG} defines MULTISITE")
+    for name in ("DB_NAME", "DB_USER", "DB_PASSWORD", "DB_HOST", TABLE_PREFIX):
+        _require_one(found, name)
+    if not re.fullmatch(r"[A-Za-z0-9_]+", found.prefix) and not _unsaid(found, TABLE_PREFIX):
+        raise ShoplaunchError("config_unreadable", f"{CONFIG}: {found.prefix!r} is no prefix of tables")
+    return found
+
+
+def _require_one(found: Configuration, name: str) -> None:
+    values = [one for one in found.definitions if one.name == name]
+    if not values:
+        raise ShoplaunchError("config_unreadable", f"{CONFIG} does not say {name}")
+    for one in values:
+        if isinstance(one.written, dict) or not (one.of_environment or isinstance(one.value, bytes)):
+            line = found.source.count(b"\n", 0, one.start) + 1
+            message = f"{CONFIG} line {line}: {name} would have to be run to know it; write the value itself there"
+            raise ShoplaunchError("config_unreadable", message)
+    if len({one.written for one in values}) > 1:
+        raise ShoplaunchError("config_unreadable", f"{CONFIG} says {name} twice, and not the same")
+
+
+def _unsaid(found: Configuration, name: str) -> bool:
+    """Tell whether only the environment says `name`."""
+    return any(one.name == name and one.of_environment and one.default is None for one in found.definitions)
+
+
+def _secret_name(constant: str) -> str:
+    return "secret." + constant.lower()
+
+
+def _quoted(nonce: str, name: str) -> bytes:
+    filled: bytes = token(nonce, name, "php")
+    return b"'" + filled + b"'"

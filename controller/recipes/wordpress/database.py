@@ -1,0 +1,200 @@
+"""Reads what the recipe must know from a WordPress database: address, administrator, options, pages to visit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from controller.recipes.base import TemplateDatabase
+from controller.recipes.customers.people import Known, Own, Search, unprefixed
+from controller.recipes.foreign_tables import foreign_tables
+from controller.recipes.location.hosts import plain
+from controller.recipes.location.paths import absolute, is_weak
+from controller.recipes.table_prefix import chosen, require_tables
+from shared.errors import ShoplaunchError
+
+_NEEDED = ("options", "users", "usermeta", "posts", "postmeta")
+#: WordPress finds by its name what has an ASCII one: names of other scripts are percent-encoded, but for those of the
+#: pages that its own installer makes in such a language. Pages below such a page are not found either.
+_FOUND = "HEX(post_name) NOT REGEXP '^(..)*[89A-F]' AND (post_type <> 'page' OR post_parent = 0)"
+_ADMINISTRATOR = '"administrator";b:1;'
+#: Where customers and visitors left their address: (table, column, condition).
+_EMAILS = (
+    ("users", "user_email", " WHERE ID <> {0}"),
+    ("postmeta", "meta_value", " WHERE meta_key = '_billing_email'"),
+    ("comments", "comment_author_email", " WHERE user_id <> {0}"),
+    ("wc_customer_lookup", "email", " WHERE COALESCE(user_id, 0) <> {0}"),
+    ("wc_orders", "billing_email", ""),
+    ("wc_order_addresses", "email", ""),
+)
+
+
+@dataclass(frozen=True)
+class Administrator:
+    """The user whose row becomes the new site's administrator."""
+
+    number: int
+    email: str
+
+
+@dataclass(frozen=True)
+class Page:
+    """Something published to visit: its number and kind."""
+
+    number: int
+    kind: str
+
+
+def prefix_of(database: TemplateDatabase, configured: str) -> str:
+    """Return the prefix of the application's tables: the one configured, or that of the only complete set there is."""
+    return chosen(database.tables, configured, _NEEDED)
+
+
+class Database:
+    """Questions to one template's database. `prefix` is that of its tables."""
+
+    def __init__(self, database: TemplateDatabase, prefix: str) -> None:
+        self._database = self.template = database
+        self.prefix = prefix
+        #: Tables of another installation in the same database.
+        self.foreign = foreign_tables(database.tables, prefix)
+        own = (name for name in database.tables if name.startswith(prefix) and name not in self.foreign)
+        #: Name without prefix -> name.
+        self.tables = {name[len(prefix) :]: name for name in own}
+        #: Tables without the prefix: name -> columns and key.
+        self.others = unprefixed(database.tables, prefix, self.foreign)
+        require_tables(database.tables, prefix, _NEEDED)
+        if "blogs" in self.tables:
+            raise ShoplaunchError("multisite", f"the database has the table {prefix}blogs")
+
+    def people(self, own: Own, administrator: int) -> Search:
+        """Return a search for people other than the owner, who is the user `administrator`."""
+        emails = [
+            f"SELECT `{column}` AS value FROM `{self.tables[table]}`{condition.format(administrator)}"
+            for table, column, condition in _EMAILS
+            if table in self.tables
+        ]
+        phones = ["SELECT phone AS value FROM {wc_order_addresses}"] if "wc_order_addresses" in self.tables else []
+        phones.append("SELECT meta_value AS value FROM {postmeta} WHERE meta_key = '_billing_phone'")
+        names = {name: f"`{full}`" for name, full in self.tables.items()}
+        return Search(self._database, own, Known(tuple(emails), tuple(one.format_map(names) for one in phones)))
+
+    def own_tables(self) -> Mapping[str, Any]:
+        """Return table (in full) -> its columns and key, for this site's tables."""
+        return {full: self._database.tables[full] for full in self.tables.values()}
+
+    def rows(self, sql: str) -> list[tuple[str, ...]]:
+        """Return a query's rows as text, NULL as "". `{name}` stands for the table `name` in full."""
+        names = {name: f"`{full}`" for name, full in self.tables.items()}
+        found = self._database.query(sql.format_map(names))
+        return [tuple("" if cell is None else cell.decode("utf-8", "replace") for cell in row) for row in found]
+
+    def count(self, full: str, where: str = "") -> int:
+        """Return the number of rows of a table, named in full, that meet `where`."""
+        condition = f" WHERE {where}" if where else ""
+        return int(self._database.query(f"SELECT COUNT(*) FROM `{full}`{condition}")[0][0] or 0)
+
+    def options(self) -> Mapping[str, bytes]:
+        """Return name -> value."""
+        rows = self._database.query(f"SELECT option_name, option_value FROM `{self.tables['options']}`")
+        return {(row[0] or b"").decode("utf-8", "replace"): row[1] or b"" for row in rows}
+
+    def administrator(self) -> Administrator:
+        """Return the first user with the role administrator. Raises ShoplaunchError `admin_missing`."""
+        rows = self.rows(
+            "SELECT u.ID, u.user_email FROM {users} u JOIN {usermeta} m ON m.user_id = u.ID"
+            f" WHERE m.meta_key = '{self.prefix}capabilities' AND INSTR(m.meta_value, '{_ADMINISTRATOR}') > 0"
+            " ORDER BY u.ID LIMIT 1"
+        )
+        if not rows:
+            raise ShoplaunchError("admin_missing", "no user has the role administrator")
+        return Administrator(int(rows[0][0]), rows[0][1])
+
+    def pages(self) -> list[Page]:
+        """Return one published post of each kind visitors look at: the oldest product, post and page.
+
+        Of products one that the catalogue shows, if there is one.
+        """
+        shown = f"post_status = 'publish' AND post_password = '' AND {_FOUND}"
+        rows = self.rows(
+            f"SELECT MIN(ID), post_type FROM {{posts}} WHERE {shown} AND post_type IN ('post', 'page', 'product')"
+            " GROUP BY post_type ORDER BY post_type"
+        )
+        found = {kind: int(number) for number, kind in rows}
+        if "product" in found and {"terms", "term_taxonomy", "term_relationships"} <= set(self.tables):
+            listed = self.rows(
+                f"SELECT MIN(ID) FROM {{posts}} WHERE {shown} AND post_type = 'product' AND ID NOT IN ("
+                "SELECT r.object_id FROM {term_relationships} r JOIN {term_taxonomy} x USING (term_taxonomy_id)"
+                " JOIN {terms} t USING (term_id) WHERE x.taxonomy = 'product_visibility'"
+                " AND t.slug IN ('exclude-from-catalog', 'exclude-from-search'))"
+            )
+            found["product"] = int(listed[0][0] or found["product"])
+        return [Page(number, kind) for kind, number in found.items()]
+
+    def published(self, numbers: Sequence[int]) -> frozenset[int]:
+        """Return those of `numbers` that are published pages anybody may read."""
+        if not numbers:
+            return frozenset()
+        rows = self.rows(
+            f"SELECT ID FROM {{posts}} WHERE ID IN ({', '.join(str(number) for number in numbers)})"
+            " AND post_type = 'page' AND post_status = 'publish' AND post_password = ''"
+        )
+        return frozenset(int(row[0]) for row in rows)
+
+    def uploads(self) -> list[str]:
+        """Return the files of the first attachments that are pictures, below the folder of uploads."""
+        return self._attached("")
+
+    def oddly_named(self) -> list[str]:
+        """Return the files of the first attached pictures whose names are not all ASCII."""
+        return self._attached(" AND CHAR_LENGTH(m.meta_value) <> LENGTH(m.meta_value)")
+
+    def download_roots(self) -> list[str]:
+        """Return the document roots WooCommerce has written down with the folders it lets customers download from."""
+        if "wc_product_download_directories" not in self.tables:
+            return []
+        rows = self.rows("SELECT url FROM {wc_product_download_directories} WHERE url LIKE 'file://%' LIMIT 20")
+        named = (row[0].removeprefix("file://").partition("/wp-content/") for row in rows)
+        roots = (absolute(above.lstrip("/") if above[2:3] == ":" else above) for above, mark, _ in named if mark)
+        return list(dict.fromkeys(root for root in roots if root and not is_weak(root)))
+
+    def recorded_paths(self) -> list[bytes]:
+        """Return the cells in which Yoast has written down where the pictures of pages lie."""
+        if "yoast_indexable" not in self.tables:
+            return []
+        rows = self.rows(
+            "SELECT open_graph_image_meta FROM {yoast_indexable} WHERE open_graph_image_meta <> '' LIMIT 50"
+        )
+        return [row[0].encode("utf-8") for row in rows]
+
+    def _attached(self, condition: str) -> list[str]:
+        rows = self.rows(
+            "SELECT m.meta_value FROM {posts} p JOIN {postmeta} m ON m.post_id = p.ID"
+            " WHERE p.post_type = 'attachment' AND LEFT(p.post_mime_type, 6) = 'image/'"
+            f" AND m.meta_key = '_wp_attached_file'{condition} ORDER BY p.ID LIMIT 20"
+        )
+        return [row[0] for row in rows]
+
+
+def address(options: Mapping[str, bytes], overridden: Mapping[str, str]) -> tuple[str, str]:
+    """Return (host, folder with a slash before it or "") of the site.
+
+    `overridden` are the addresses wp-config.php gives, which count before the options.
+    Raises ShoplaunchError `domain_unknown`, `several_domains`.
+    """
+    told = {
+        name: overridden.get(constant) or options.get(name, b"").decode("utf-8", "replace")
+        for name, constant in (("siteurl", "WP_SITEURL"), ("home", "WP_HOME"))
+    }
+    found = {}
+    for name, url in told.items():
+        parts = urlsplit(url.strip())
+        if not parts.hostname:
+            raise ShoplaunchError("domain_unknown", f"{name} names no address: {url[:80]!r}")
+        found[name] = (plain(parts.netloc.rpartition("@")[2]), parts.path.rstrip("/"))
+    bare = {host.removeprefix("www.") for host, _ in found.values()}
+    if len(bare) > 1 or len({folder for _, folder in found.values()}) > 1:
+        raise ShoplaunchError("several_domains", f"siteurl is {told['siteurl']}, home is {told['home']}")
+    return found["home"]

@@ -1,0 +1,81 @@
+"""What differs between WordPress's versions: one table, and what a tree says of itself."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from controller.recipes.tree import template_files
+
+VERSION_FILE = "wp-includes/version.php"
+_VERSION = re.compile(rb"^[^\S\n]*+\$wp_version\s*=\s*'([0-9]{1,9}(?:\.[0-9]{1,9})*)(?:[-+][^']*)?'", re.MULTILINE)
+_PHP = re.compile(rb"^[^\S\n]*+\$required_php_version\s*=\s*'([0-9.]+)'", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Series:
+    """One series of releases; `below` is the first version that is not of it any more.
+
+    `minimum` and `maximum` are the PHP it is meant for, where the table of WordPress's own handbook says "beta", too;
+    `preferred` is the newest without that word, which stands there for as long as many plug-ins are not fit for a PHP
+    (make.wordpress.org/core/handbook/references/php-compatibility-and-wordpress-versions).
+    """
+
+    since: tuple[int, ...]
+    below: tuple[int, ...]
+    minimum: str
+    preferred: str
+    maximum: str
+    password_format: str
+
+
+SERIES = (
+    Series((4, 0), (4, 1), "5.2.4", "5.5", "5.5", "phpass"),
+    Series((4, 1), (4, 4), "5.2.4", "5.6", "5.6", "phpass"),
+    Series((4, 4), (4, 7), "5.2.4", "7.0", "7.0", "phpass"),
+    Series((4, 7), (4, 9), "5.2.4", "7.1", "7.1", "phpass"),
+    Series((4, 9), (5,), "5.2.4", "7.2", "7.2", "phpass"),
+    Series((5,), (5, 2), "5.2.4", "7.3", "7.3", "phpass"),
+    Series((5, 2), (5, 3), "5.6.20", "7.3", "7.3", "phpass"),
+    Series((5, 3), (5, 6), "5.6.20", "7.4", "7.4", "phpass"),
+    Series((5, 6), (5, 9), "5.6.20", "7.4", "8.0", "phpass"),
+    Series((5, 9), (6, 1), "5.6.20", "7.4", "8.1", "phpass"),
+    Series((6, 1), (6, 3), "5.6.20", "7.4", "8.2", "phpass"),
+    Series((6, 3), (6, 4), "7.0.0", "8.1", "8.2", "phpass"),
+    Series((6, 4), (6, 6), "7.0.0", "8.1", "8.3", "phpass"),
+    Series((6, 6), (6, 7), "7.2.24", "8.2", "8.3", "phpass"),
+    Series((6, 7), (6, 8), "7.2.24", "8.2", "8.4", "phpass"),
+    # Proven with 6.8.12 of Debian 13
+    Series((6, 8), (6, 9), "7.2.24", "8.3", "8.4", "wordpress"),
+    Series((6, 9), (7,), "7.2.24", "8.3", "8.5", "wordpress"),
+)
+#: Said to whoever has another one.
+KNOWN = "4.0 to 6.9"
+
+
+def find_version(root: Path) -> str | None:
+    """Return the version the tree's own code says it has, without what a distribution or a beta adds; else None."""
+    found = _VERSION.search(template_files.read(root / VERSION_FILE))
+    return found.group(1).decode("ascii") if found else None
+
+
+def series_of(version: str) -> Series | None:
+    """Return the series of a version such as "6.8.1", None when it is none this recipe knows."""
+    numbers = _numbers(version)
+    return next((series for series in SERIES if series.since <= numbers < series.below), None)
+
+
+def signs_in_by_email(version: str) -> bool:
+    """Tell whether users of that version may sign in with their e-mail address: clients are told nothing else."""
+    return _numbers(version) >= (4, 5)
+
+
+def least_php(root: Path, series: Series) -> str:
+    """Return the oldest PHP this tree's own code runs on, as it says itself; its series's where it does not."""
+    found = _PHP.search(template_files.read(root / VERSION_FILE))
+    return found.group(1).decode("ascii") if found else series.minimum
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split("."))

@@ -1,0 +1,308 @@
+"""WordPress, with or without WooCommerce, as the packer and the controller see it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+from controller.product_kind import SHOP, SITE
+from controller.recipes import template_location
+from controller.recipes.base import (
+    Cells,
+    Dropped,
+    PackOptions,
+    People,
+    PhpNeeds,
+    Recipe,
+    Replacement,
+    Secret,
+    Template,
+    TemplateDatabase,
+    TemplateFacts,
+)
+from controller.recipes.customers import unknown_tables
+from controller.recipes.customers.people import Own
+from controller.recipes.living import opened
+from controller.recipes.location import hosts
+from controller.recipes.location.evidence import ends_of_logs, former_roots
+from controller.recipes.location.paths import home_in, home_of, roots_of
+from controller.recipes.secrets.known import KnownSecrets
+from controller.recipes.secrets.tables import secrets_of
+from controller.recipes.table_prefix import other_prefix
+from controller.recipes.tree import missing_files
+from controller.recipes.tree.htaccess import HTACCESS, OwnersRules, is_htaccess
+from controller.recipes.wordpress import config, facts, living, options, tables
+from controller.recipes.wordpress.checks import checks_of
+from controller.recipes.wordpress.database import Database, address, prefix_of
+from controller.recipes.wordpress.htaccess import OwnBlock
+from controller.recipes.wordpress.languages import packs
+from controller.recipes.wordpress.php_versions import active_plugins, needs_of, themes_of
+from controller.recipes.wordpress.rows import RowRules
+from controller.recipes.wordpress.statements import Statements
+from controller.recipes.wordpress.tree import TreeRules
+from shared.errors import ShoplaunchError
+
+ADMIN_FOLDER = "wp-admin"
+#: Characters of a user's name.
+_NAME_LENGTH = 60
+_LOGS = ("error_log", "wp-content/debug.log", "wp-content/advanced-cache.php", "wp-config.php")
+_ACCESS = f"{config.CONFIG} {config.ACCESS}"
+#: Set by every new site's own statements, or for its safety.
+#: Options that no new site gets.
+_PASSING = ("_transient_", "_site_transient_", "_wp_session_", "_wc_session_")
+_SHOWN = 6
+#: An option longer than this is no address.
+_LONGEST_OWN = 300
+_NOT_FOR_VARIANTS = {*options.FROM_JOB, *options.FIXED, "WPLANG", "timezone_string", "active_plugins"}
+
+
+class WordPress(Recipe):
+    """The recipe. Other series are lines in `wordpress_facts`."""
+
+    name: ClassVar[str] = "wordpress"
+    #: What WordPress's columns take at most; both names share one.
+    limits: ClassVar[Mapping[str, int]] = {
+        "shop.name": 255, "admin.email": 100, "admin.first_name": 120, "admin.last_name": 120,
+    }  # fmt: skip
+
+    def detect(self, root: Path) -> bool:
+        """Tell whether the tree at `root` is a WordPress, of whatever version."""
+        return (root / facts.VERSION_FILE).is_file() and (root / "wp-load.php").is_file()
+
+    def inspect(self, root: Path, database: TemplateDatabase, options: PackOptions) -> Template:
+        """Return the template at `root`, understood. Raises as `Recipe.inspect` says."""
+        if not self.detect(root):
+            raise ShoplaunchError("not_this_application", f"{root} is not a WordPress")
+        version = facts.find_version(root)
+        if version is None or facts.series_of(version) is None:
+            message = f"WordPress {version or 'of unknown version'}; known: {facts.KNOWN}"
+            raise ShoplaunchError("unknown_version", message)
+        return WordPressTemplate(root, version, database, options)
+
+    def password_format(self, version: str) -> str:
+        """Return what that version itself makes of a password."""
+        series = facts.series_of(version)
+        return "phpass" if series is None else series.password_format
+
+    def limits_of(self, version: str) -> Mapping[str, int]:
+        """Return what the columns of that version take."""
+        return self.limits if facts.signs_in_by_email(version) else {**self.limits, "admin.email": _NAME_LENGTH}
+
+    def new_admin_folder(self, choose: Callable[[str], str]) -> str:
+        """Return WordPress's own: it is the same everywhere."""
+        return ADMIN_FOLDER
+
+
+class WordPressTemplate(Template):
+    """One inspected WordPress."""
+
+    folders = True
+
+    def __init__(self, root: Path, version: str, database: TemplateDatabase, pack: PackOptions) -> None:
+        configuration = config.read(root)
+        prefix = prefix_of(database, configuration.prefix)
+        self._notes = other_prefix(config.CONFIG, configuration.prefix, prefix)
+        configuration = configuration if prefix == configuration.prefix else configuration.with_prefix(prefix)
+        self._configuration = configuration
+        self._database = Database(database, configuration.prefix)
+        self._options = self._database.options()
+        self._admin = self._database.administrator()
+        host, self._folder = address(self._options, {name: configuration.text(name) for name in config.ADDRESSES})
+        self._hosts = list(dict.fromkeys(filter(None, [hosts.plain(pack.domain or ""), host])))
+        texts = [*ends_of_logs(root, _LOGS), *self._options.values(), *self._database.recorded_paths()]
+        former = [*self._database.download_roots(), *former_roots(root, texts, self._folder)]
+        self._roots = list(dict.fromkeys([*roots_of(root), *former]))
+        resolved = self._roots[0]
+        self.nonce = hashlib.sha256(f"{version}\0{host}\0{self._folder}\0{resolved}".encode()).hexdigest()[:8]
+        self._rows = RowRules(
+            self._database, self._admin, self.nonce, pack.keep_customers, facts.signs_in_by_email(version), self._own()
+        )
+        secrets = self._secrets()
+        credentials = {name: configuration.text(name).encode("utf-8", "replace") for name in ("DB_NAME", "DB_USER")}
+        self.facts = TemplateFacts(
+            application="wordpress",
+            version=version,
+            domain=self._hosts[0],
+            base_uri=self._folder + "/",
+            root=resolved,
+            home=pack.home or home_of(resolved),
+            table_prefix=configuration.prefix,
+            admin_folder=ADMIN_FOLDER,
+            secrets=secrets.searched(),
+            credentials={label: value for label, value in credentials.items() if template_location.is_no_word(value)},
+            unsearched=secrets.unsearched(_ACCESS) | template_location.unsearched({}, credentials, self._roots),
+            suspected=secrets.suspected(),
+            weak={label: value for label, value in secrets.weak().items() if label == _ACCESS},
+            credentials_of=tuple(filter(None, credentials.values())),
+            noun=SHOP if tables.SHOP_MARK in self._database.tables else SITE,
+        )
+        self._homes = list(dict.fromkeys(filter(None, [self.facts.home, *map(home_in, former)])))
+        names = [name for host in self._hosts for name in hosts.names_of(host)]
+        self._owners_rules = OwnersRules(names, self.facts.base_uri, self.nonce)
+        permalinks = self._options.get("permalink_structure", b"")
+        self._own_block = OwnBlock(tuple(map(int, version.split("."))), self.facts.base_uri, permalinks)
+        self._has_rules = os.path.lexists(root / ".htaccess")
+        self._tree = TreeRules(root, pack, options.folders_in_use(self._options))
+        self._php = needs_of(root, self._options)
+        themes = (one / "functions.php" for one in themes_of(root, self._options))
+        programs = [str(one.relative_to(root)) for one in (*active_plugins(root, self._options), *themes)]
+        self._notes = [*self._notes, *missing_files.sentences(root, programs, self.left_out)]
+        self._languages = packs(root)
+        self._statements = Statements(self._database, self._admin, configuration, self._languages, self.nonce)
+        self._checks = checks_of(self._database, root, self._options, self.nonce)
+
+    def replacements(self) -> Sequence[Replacement]:
+        """Return the site's address with https, its host, paths and e-mail addresses.
+
+        Texts name the site with its scheme, and a new one answers over http first.
+        """
+        found = template_location.Replacements()
+        for name in dict.fromkeys(one for host in self._hosts for one in hosts.names_of(host)):
+            # In the comments that hold a block's attributes, two dashes are written as escapes
+            for written in dict.fromkeys([name, name.replace("--", "\\u002d\\u002d")]):
+                is_derived = name not in self._hosts
+                if not (is_derived and hosts.is_weak(name)):
+                    found.add(f"https://{written}{self._folder}", "shop.url", "domain")
+                found.add_host(written, self._folder, is_derived)
+        found.add_paths(self._roots, self._homes)
+        if self._folder:
+            found.add(self._folder + "/", "base_uri", "uri")
+        found.add(self._options.get("admin_email", b"").decode("utf-8", "replace"), "shop.email", "email")
+        found.add(self._admin.email, "admin.email", "email")
+        found.add_access(self.facts.credentials)
+        return found.all()
+
+    def left_out(self, path: bytes, is_directory: bool) -> str | None:
+        """Return why an entry stays out, None for what is packed."""
+        return self._tree.left_out(path, is_directory)
+
+    def file(self, path: bytes, content: bytes) -> bytes | None:
+        """Return the complete template of the configuration, or of the web server's rules."""
+        if path == config.CONFIG.encode():
+            return self._configuration.template(self.nonce)
+        if not is_htaccess(path):
+            return None
+        plain = opened(path, content).content
+        if path == HTACCESS:
+            plain = self._own_block.put_into(plain)
+        own = self._owners_rules.template(path, plain, bytes)
+        return own if own is not None or plain == content else plain
+
+    def added(self) -> Mapping[bytes, bytes]:
+        """Return the web server's rules where the site's addresses need them and the tree has none."""
+        if self._has_rules or not self._own_block.is_needed:
+            return {}
+        block = self._own_block.put_into(b"")
+        return {HTACCESS: self._owners_rules.template(HTACCESS, block, bytes) or block}
+
+    def warnings(self, path: bytes, content: bytes) -> Sequence[str]:
+        """Return what becomes of the owner's lines in a `.htaccess`, and which plug-ins need a PHP before 8."""
+        if path in self._php.outdated:
+            return (f"calls what PHP 8 does not have: new sites get PHP {self._php.needs.maximum} at most",)
+        if not is_htaccess(path):
+            return ()
+        plain = opened(path, content)
+        own = self._own_block.warnings(plain.content) if path == HTACCESS else []
+        return [*plain.notes, *self._owners_rules.warnings(path, plain.content), *own]
+
+    def adjustments(self) -> Sequence[tuple[str, str]]:
+        """Return what is set for a living site and was a developer's or unfinished one's."""
+        configuration = self._configuration
+        return list(living.adjustments(configuration.source, configuration.definitions, self._options))
+
+    def condition(self, table: str) -> str | None:
+        """Return the condition of the rows to keep."""
+        return self._rows.condition(table)
+
+    def cells(self, table: str, row: Cells) -> Cells:
+        """Return the cells the recipe sets."""
+        return self._rows.cells(table, row)
+
+    def configure(self) -> Sequence[Mapping[str, Any]]:
+        """Return the statements run after the data."""
+        return self._statements.configure()
+
+    def setting(self, name: str, value: str) -> Sequence[tuple[str, Mapping[str, Any]]]:
+        """Return the statements that give an option a value."""
+        coded = value.encode("utf-8")
+        own = name in _NOT_FOR_VARIANTS or options.template_of(name, coded, self.nonce) != coded
+        if own:
+            raise ShoplaunchError("variant_invalid", "a new site begins with a safe value, or one of its own")
+        return self._statements.setting(name, value)
+
+    def owns(self, path: bytes) -> bool:
+        """Tell whether a file is the configuration, which is written anew."""
+        return path == config.CONFIG.encode()
+
+    def secrets(self) -> Sequence[Secret]:
+        """Return the configuration's salts."""
+        return self._configuration.secrets()
+
+    def checks(self) -> Sequence[Mapping[str, Any]]:
+        """Return the visits that show the site lives."""
+        return self._checks
+
+    def jobs(self) -> Mapping[str, Any]:
+        """Return statements and edits of the later job kinds."""
+        return self._statements.jobs()
+
+    def php(self) -> PhpNeeds:
+        """Return the PHP of this version."""
+        return self._php.needs
+
+    def entry_points(self) -> Sequence[str]:
+        """Return what makes the site reachable."""
+        return ("index.php", ".htaccess")
+
+    def personal_data(self) -> Sequence[str]:
+        """Return where personal data remains."""
+        known = (self._options.get("admin_email", b"").decode("utf-8", "replace"), self._admin.email)
+        own = {*(address.lower() for address in known), *self._hosts}
+        values = [(name, options.template_of(name, value, self.nonce)) for name, value in self._options.items()]
+        named = unknown_tables.names_of_values((one for one in values if not one[0].startswith(_PASSING)), own)
+        listed = ", ".join(named[:_SHOWN]) + (" …" if len(named) > _SHOWN else "")
+        settings = [f"{self._database.tables['options']}: e-mail addresses of others in {listed}"] if named else []
+        return [*self._rows.personal_data(), *settings, *self._rows.strangers(own)]
+
+    def people(self) -> Sequence[People]:
+        """Return the tables of plug-ins and others that may be of people."""
+        return self._rows.people
+
+    def notes(self) -> Sequence[str]:
+        """Return what was found to be other than configured."""
+        return self._notes
+
+    def dropped(self) -> Sequence[Dropped]:
+        """Return the rows left out."""
+        return self._rows.dropped()
+
+    def languages(self) -> Sequence[str]:
+        """Return the codes of the languages WordPress has texts in here."""
+        return sorted(self._languages)
+
+    def probes(self) -> Mapping[str, tuple[str, str]]:
+        """Return two languages and countries that really choose different values."""
+        other = next((code for code, locale in self._languages.items() if locale), None)
+        zones = {"shop.country": ("US", "IR"), "shop.time_zone": ("Europe/Berlin", "")}
+        return {**zones, **({} if other is None else {"shop.language": ("en", other)})}
+
+    def _own(self) -> Own:
+        """Return what is the owner's: what stands in options as a whole, and the administrator's address."""
+        values = (value.decode("utf-8", "replace") for value in self._options.values() if len(value) <= _LONGEST_OWN)
+        return Own.of([*values, self._admin.email], self._hosts)
+
+    def _secrets(self) -> KnownSecrets:
+        found = KnownSecrets()
+        for name, value in self._configuration.secret_values().items():
+            found.add(f"{config.CONFIG} {name}", value)
+        for name, held in self._configuration.more_secrets():
+            found.add_held(f"{config.CONFIG} {name}", held)
+        for name, value in self._options.items():
+            found.add_held(f"option {name}", options.secrets_in(name, value))
+        for number, row in enumerate(self._database.rows("SELECT user_pass FROM {users} ORDER BY ID"), 1):
+            found.add(f"users.user_pass {number}", row[0].encode())
+        found.add_places(secrets_of(self._database.template, self._rows.of_modules(), self._rows.condition))
+        return found
