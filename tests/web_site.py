@@ -24,8 +24,8 @@ from controller.db.servers import Server
 from controller.jobs.intake.service import open_service
 from controller.jobs.shop import certificate
 from controller.panels.local.stack import free_port
+from controller.web.api.signed_requests import signature
 from controller.web.app import create_app
-from controller.web.signed import signature
 
 OPERATOR = "nora"
 PASSWORD = "correct horse battery"

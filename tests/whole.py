@@ -25,7 +25,7 @@ from controller.db import jobs
 from controller.db.engine import transact
 from controller.jobs.engine.worker import Worker
 from controller.jobs.intake.service import open_service
-from controller.web.signed import signature
+from controller.web.api.signed_requests import signature
 from shared.bundle import LEDGER_TABLE, MANIFEST
 from tests.accounts import remove_account
 from tests.local_server import SMALL_DATABASE

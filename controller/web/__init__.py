@@ -1,1 +1,1 @@
-"""Everything the controller says by HTTP; `app` puts the blueprints together."""
+"""Everything the controller says by HTTP; `app` puts it together from api, pages and support."""

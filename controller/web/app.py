@@ -15,25 +15,14 @@ from controller.config import LOOPBACK, Config
 from controller.db.sessions import LIFETIME_SECONDS
 from controller.jobs.intake.service import Service, open_service
 from controller.jobs.lifecycle.domains import readable
-from controller.web import (
-    admin,
-    bundles,
-    callbacks,
-    context,
-    credentials,
-    csrf,
-    errors,
-    i18n,
-    labels,
-    ops,
-    orders,
-    security,
-    starts,
-    status,
-)
-from controller.web.parsing import MAX_BODY_BYTES
-from controller.web.session_cookies import SessionCookies
+from controller.web.api import agent_events, bundles, monitoring, orders
+from controller.web.pages import operator
+from controller.web.pages.client import credentials, status
+from controller.web.pages.operator import starts
+from controller.web.support import context, csrf, errors, i18n, labels, security
 from controller.web.support.agent_socket import agents_only
+from controller.web.support.parsing import MAX_BODY_BYTES
+from controller.web.support.session_cookies import SessionCookies
 
 STATIC_DAYS = 30
 
@@ -54,7 +43,15 @@ def create_app(config: Config, service: Service | None = None) -> Flask:
     errors.init_app(app)
     labels.init_app(app)
     starts.init_app(app)
-    for blueprint in (orders.bp, callbacks.bp, bundles.bp, status.bp, credentials.bp, ops.bp, admin.make_blueprint()):
+    for blueprint in (
+        orders.bp,
+        agent_events.bp,
+        bundles.bp,
+        status.bp,
+        credentials.bp,
+        monitoring.bp,
+        operator.make_blueprint(),
+    ):
         app.register_blueprint(blueprint)
     app.add_url_rule("/", "home", _home)
     return app

@@ -8,8 +8,8 @@ from controller.db import access, api_keys
 from controller.db.api_keys import ApiKey
 from controller.db.engine import transact
 from controller.jobs.intake.service import Service
+from controller.web.api.signed_requests import signature
 from controller.web.app import create_app
-from controller.web.signed import signature
 from tests.attacks.table import attack
 
 BASE = "http://127.0.0.1:8000"

@@ -17,8 +17,8 @@ from controller.db.bundles import Bundle
 from controller.db.engine import transact
 from controller.db.servers import Server
 from controller.jobs.agent_link.downloads import Download
-from controller.web import throttle
-from controller.web.throttle import AT_ONCE, OF_A_SERVER, Downloads, Pieces
+from controller.web.api import throttle
+from controller.web.api.throttle import AT_ONCE, OF_A_SERVER, Downloads, Pieces
 from shared.events import make_event
 from tests.attacks.table import attack
 from tests.clock import Clock

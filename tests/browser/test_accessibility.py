@@ -11,9 +11,9 @@ from controller.access import operators
 from controller.access.actor import command_line
 from controller.config import load_config
 from controller.jobs.agent_link.holding_page import holding_page
-from controller.web import labels
 from controller.web.app import create_app
-from controller.web.i18n import COOKIE
+from controller.web.support import labels
+from controller.web.support.i18n import COOKIE
 from tests.browser import access_states, client_states  # noqa: F401 - they register their states
 from tests.browser.axe import barriers
 from tests.browser.chrome import chrome

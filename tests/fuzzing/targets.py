@@ -29,7 +29,7 @@ from controller.bundles.source.splitter import split
 from controller.jobs.agent_link import panel_reading, panel_reports, reports
 from controller.jobs.intake import orders
 from controller.recipes.php import serialized
-from controller.web.parsing import json_body
+from controller.web.support.parsing import json_body
 from shared import ack, bundle, schema
 from shared.errors import ShoplaunchError
 from shared.job import check_job, values_sha256

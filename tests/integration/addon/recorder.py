@@ -5,7 +5,7 @@ import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from controller.web.signed import signature
+from controller.web.api.signed_requests import signature
 
 KEY = "whmcs"
 SECRET = "5e" * 32

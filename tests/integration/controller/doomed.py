@@ -15,8 +15,8 @@ from controller.db.engine import reading, transact
 from controller.jobs.intake import service
 from controller.jobs.lifecycle.sealed_values import sealed
 from controller.jobs.shop import credentials
+from controller.web.api.signed_requests import signature
 from controller.web.app import create_app
-from controller.web.signed import signature
 from shared.encoding import canonical_json
 from shared.errors import ShoplaunchError
 from tests.integration.controller.mortal import die_at

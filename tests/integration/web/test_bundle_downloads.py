@@ -13,7 +13,7 @@ from controller.db import bundles, servers
 from controller.db.bundles import Bundle
 from controller.db.engine import transact
 from controller.db.servers import Server
-from controller.web.throttle import AT_ONCE
+from controller.web.api.throttle import AT_ONCE
 from shared.bundle import LEAST_RATE_HEADER
 from tests.agent_box import Box, Keys, sample_members, write_bundle
 from tests.controller_stub import Controller

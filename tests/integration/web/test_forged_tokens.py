@@ -18,8 +18,8 @@ from controller.config import load_config
 from controller.db import jobs
 from controller.db.engine import reading
 from controller.jobs.lifecycle.tokens import MAX_AGE_SECONDS, Tokens
+from controller.web.api.signed_requests import signature
 from controller.web.app import create_app
-from controller.web.signed import signature
 from shared.encoding import canonical_json
 from shared.events import make_event
 from shared.signing import serializer

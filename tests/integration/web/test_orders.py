@@ -111,7 +111,7 @@ def test_a_request_that_is_not_signed_rightly_is_refused(site, changes):
 
 def test_a_signature_is_for_one_path_only(site):
     event, stamp = str(uuid.uuid4()), str(int(time.time()))
-    from controller.web.signed import signature
+    from controller.web.api.signed_requests import signature
 
     made = signature(site.secret.encode(), stamp, event, "POST", PATH + "?dry=1", as_body(an_order()))
     answer = site.signed("POST", PATH, as_body(an_order()), event=event, timestamp=int(stamp), signature=made)

@@ -15,7 +15,7 @@ from controller.db.tables import events, jobs, servers
 from controller.jobs.lifecycle.sealed_values import private_values
 from controller.jobs.lifecycle.states import STATES
 from controller.jobs.shop.certificate import verify
-from controller.web.signed import signature
+from controller.web.api.signed_requests import signature
 from shared.events import make_event
 from shared.job import check_job
 from shared.schema import validate

@@ -1,7 +1,7 @@
 """Every way and every reason of a start has the words that the panels give it, in both languages."""
 
 from controller.panels.start import REASONS, WAYS
-from controller.web import starts
+from controller.web.pages.operator import starts
 
 
 def test_every_way_has_words():

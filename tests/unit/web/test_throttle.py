@@ -4,7 +4,7 @@ from io import BytesIO
 from pathlib import Path
 
 from controller.jobs.agent_link.downloads import Download
-from controller.web.throttle import Bucket, Downloads, Pieces
+from controller.web.api.throttle import Bucket, Downloads, Pieces
 
 
 class Clock:

@@ -14,11 +14,11 @@ from controller import second_factor
 from controller.access import operators
 from controller.access.actor import Actor
 from controller.db.operators import LOOK, ROLES
-from controller.web import labels
-from controller.web.admin import asking, view
-from controller.web.admin.session import page
-from controller.web.context import actor, service
-from controller.web.i18n import gettext
+from controller.web.pages.operator import asking, view
+from controller.web.pages.operator.session import page
+from controller.web.support import labels
+from controller.web.support.context import actor, service
+from controller.web.support.i18n import gettext
 from shared.errors import ShoplaunchError
 
 #: What somebody did last is shown with them; the audit log has the rest.

@@ -5,10 +5,10 @@ from __future__ import annotations
 from flask import Blueprint, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from controller.web.admin import device
-from controller.web.admin.session import sign_in, sign_out
-from controller.web.context import service
-from controller.web.i18n import gettext
+from controller.web.pages.operator import device
+from controller.web.pages.operator.session import sign_in, sign_out
+from controller.web.support.context import service
+from controller.web.support.i18n import gettext
 from shared.errors import ShoplaunchError
 
 

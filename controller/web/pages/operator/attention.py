@@ -9,10 +9,10 @@ from werkzeug.wrappers import Response
 
 from controller.db.refused_orders import RefusedOrder
 from controller.jobs.intake.refused_orders import shown_domain
-from controller.web.admin import view
-from controller.web.admin.session import page
-from controller.web.context import service
-from controller.web.i18n import gettext
+from controller.web.pages.operator import view
+from controller.web.pages.operator.session import page
+from controller.web.support.context import service
+from controller.web.support.i18n import gettext
 from shared.errors import ShoplaunchError
 
 #: More of them have one cause.

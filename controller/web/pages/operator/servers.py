@@ -5,9 +5,9 @@ from __future__ import annotations
 from flask import Blueprint
 
 from controller.jobs.lifecycle import panel_lockout
-from controller.web.admin import view
-from controller.web.admin.session import page
-from controller.web.context import service
+from controller.web.pages.operator import view
+from controller.web.pages.operator.session import page
+from controller.web.support.context import service
 
 
 def register(bp: Blueprint) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from flask import Blueprint, Response, jsonify, make_response
 
 from controller.jobs.agent_link import reports
-from controller.web.context import service
-from controller.web.parsing import bearer_token, body, refuse_larger
+from controller.web.support.context import service
+from controller.web.support.parsing import bearer_token, body, refuse_larger
 
 bp = Blueprint("callbacks", __name__)
 

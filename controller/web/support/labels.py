@@ -9,7 +9,7 @@ from flask import Flask
 from flask_babel import lazy_gettext
 from markupsafe import Markup, escape
 
-from controller.web.i18n import gettext
+from controller.web.support.i18n import gettext
 
 #: state -> (label, tone: how it is coloured)
 STATES: dict[str, tuple[Any, str]] = {

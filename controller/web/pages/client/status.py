@@ -7,9 +7,9 @@ from flask import Blueprint, g, render_template
 from controller.jobs.lifecycle import expectation
 from controller.jobs.lifecycle.domains import readable
 from controller.product_kind import word
-from controller.web import labels
-from controller.web.context import service
-from controller.web.i18n import language
+from controller.web.support import labels
+from controller.web.support.context import service
+from controller.web.support.i18n import language
 
 bp = Blueprint("status", __name__)
 

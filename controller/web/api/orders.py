@@ -5,9 +5,9 @@ from __future__ import annotations
 from flask import Blueprint, Response, jsonify, make_response
 
 from controller.jobs.intake import billing_events, billing_services, refused_orders
-from controller.web.context import service
-from controller.web.parsing import json_body
-from controller.web.signed import signed, signed_by
+from controller.web.api.signed_requests import signed, signed_by
+from controller.web.support.context import service
+from controller.web.support.parsing import json_body
 from shared.errors import ShoplaunchError
 
 bp = Blueprint("orders", __name__)

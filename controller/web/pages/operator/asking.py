@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from flask import make_response
 from werkzeug.wrappers import Response
 
-from controller.web import problems
-from controller.web.admin.session import is_own_password, page
-from controller.web.i18n import gettext, language
+from controller.web.pages.operator.session import is_own_password, page
+from controller.web.support import problems
+from controller.web.support.i18n import gettext, language
 from shared.errors import ShoplaunchError, advice
 
 #: What a form may be wrong about; anything else has a page of its own.

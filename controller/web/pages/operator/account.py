@@ -10,10 +10,10 @@ from werkzeug.wrappers import Response
 
 from controller import second_factor, totp
 from controller.access import operators, qr_code
-from controller.web.admin import asking
-from controller.web.admin.session import go_on, page
-from controller.web.context import actor, service
-from controller.web.i18n import gettext
+from controller.web.pages.operator import asking
+from controller.web.pages.operator.session import go_on, page
+from controller.web.support.context import actor, service
+from controller.web.support.i18n import gettext
 
 #: Letters of the key that are shown together.
 _GROUP = 4

@@ -14,9 +14,9 @@ from flask import Response, current_app, g, request
 
 from controller.db.requests import Answer, RequestLog
 from controller.network.words import shown
-from controller.web import problems
-from controller.web.context import request_log, service
-from controller.web.parsing import body, json_body
+from controller.web.support import problems
+from controller.web.support.context import request_log, service
+from controller.web.support.parsing import body, json_body
 from shared.encoding import sha256_hex
 from shared.errors import ShoplaunchError
 

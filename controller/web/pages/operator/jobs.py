@@ -12,12 +12,12 @@ from controller.jobs.engine import follow_up
 from controller.jobs.lifecycle import expectation
 from controller.jobs.lifecycle.states import may
 from controller.jobs.shop import notifications
-from controller.web import labels
-from controller.web.admin import evidence, roles, view
-from controller.web.admin.session import page
-from controller.web.context import service
-from controller.web.i18n import gettext, number
-from controller.web.parsing import page_number
+from controller.web.pages.operator import evidence, roles, view
+from controller.web.pages.operator.session import page
+from controller.web.support import labels
+from controller.web.support.context import service
+from controller.web.support.i18n import gettext, number
+from controller.web.support.parsing import page_number
 from shared.errors import ShoplaunchError
 from shared.job import RESTORE
 

@@ -7,8 +7,9 @@ from typing import Any
 
 from flask_babel import lazy_gettext
 
-from controller.web import labels, starts
-from controller.web.i18n import amount, duration, gettext
+from controller.web.pages.operator import starts
+from controller.web.support import labels
+from controller.web.support.i18n import amount, duration, gettext
 from shared.events import STAGES
 
 NAMES: dict[str, Any] = {

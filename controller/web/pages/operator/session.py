@@ -9,8 +9,8 @@ from werkzeug.wrappers import Response
 
 from controller.db.operators import ADMINISTER, OPERATE, allows
 from controller.db.sessions import IDLE_SECONDS, LIFETIME_SECONDS
-from controller.web.admin import device, roles
-from controller.web.context import service
+from controller.web.pages.operator import device, roles
+from controller.web.support.context import service
 from shared.errors import ShoplaunchError
 
 #: Sent by static/shoplaunch.js, where a page looks how things stand by itself.

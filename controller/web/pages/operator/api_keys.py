@@ -9,10 +9,10 @@ from werkzeug.wrappers import Response
 from controller import keys_of_billing
 from controller.db.api_keys import OPERATIONS, RATE, ApiKey
 from controller.digits import latin
-from controller.web.admin import asking, view
-from controller.web.admin.session import page
-from controller.web.context import actor
-from controller.web.i18n import amount, gettext
+from controller.web.pages.operator import asking, view
+from controller.web.pages.operator.session import page
+from controller.web.support.context import actor
+from controller.web.support.i18n import amount, gettext
 from shared.errors import ShoplaunchError
 
 LAST = 50

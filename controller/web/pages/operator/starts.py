@@ -8,7 +8,7 @@ from typing import Any
 from flask import Flask
 from flask_babel import lazy_gettext
 
-from controller.web.i18n import duration
+from controller.web.support.i18n import duration
 
 #: How an agent was started.
 WAYS: dict[str, Any] = {

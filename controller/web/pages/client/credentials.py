@@ -10,8 +10,8 @@ from controller.jobs.intake import password_choice
 from controller.jobs.lifecycle.domains import readable
 from controller.jobs.shop import credentials
 from controller.product_kind import word
-from controller.web.context import service
-from controller.web.i18n import gettext, language
+from controller.web.support.context import service
+from controller.web.support.i18n import gettext, language
 from shared.errors import ShoplaunchError, advice
 
 bp = Blueprint("credentials", __name__)

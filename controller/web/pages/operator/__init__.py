@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from flask import Blueprint
 
-from controller.web import csrf
-from controller.web.admin import account, api_keys, attention, audit, jobs, login, operators, servers
-from controller.web.admin.session import require_operator
+from controller.web.pages.operator import account, api_keys, attention, audit, jobs, login, operators, servers
+from controller.web.pages.operator.session import require_operator
+from controller.web.support import csrf
 
 
 def make_blueprint() -> Blueprint:

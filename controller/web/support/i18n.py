@@ -14,7 +14,7 @@ from markupsafe import Markup
 from werkzeug.exceptions import HTTPException
 
 from controller.jalali import MONTHS, to_jalali
-from controller.web.context import service
+from controller.web.support.context import service
 
 LANGUAGES = {"en": "English", "fa": "فارسی"}
 RIGHT_TO_LEFT = ("fa",)

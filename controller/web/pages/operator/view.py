@@ -10,8 +10,8 @@ from flask_babel import lazy_gettext
 
 from controller.jobs.engine.follow_up import HTTPS_ON, REMOVE, SET_ADMIN_PASSWORD
 from controller.jobs.lifecycle.states import FINISHING, LIVE, PREPARING, may
-from controller.web import labels
-from controller.web.i18n import duration, gettext, language
+from controller.web.support import labels
+from controller.web.support.i18n import duration, gettext, language
 from shared.errors import advice, is_known
 from shared.job import RESTORE
 

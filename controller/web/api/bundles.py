@@ -10,10 +10,10 @@ from werkzeug.http import parse_if_range_header, parse_range_header
 
 from controller.jobs.agent_link.downloads import Download
 from controller.jobs.agent_link.job_file import BUNDLE_PATH
-from controller.web import problems
-from controller.web.context import service
-from controller.web.parsing import bearer_token
-from controller.web.throttle import OF_A_SERVER, Downloads, Pieces
+from controller.web.api.throttle import OF_A_SERVER, Downloads, Pieces
+from controller.web.support import problems
+from controller.web.support.context import service
+from controller.web.support.parsing import bearer_token
 from shared.bundle import LEAST_RATE_HEADER
 from shared.errors import ShoplaunchError
 

@@ -7,8 +7,8 @@ from typing import Any
 from flask import Blueprint, Response, jsonify, make_response
 
 from controller.jobs.engine.health import Health
-from controller.web.context import service
-from controller.web.labels import STATES
+from controller.web.support.context import service
+from controller.web.support.labels import STATES
 
 bp = Blueprint("ops", __name__)
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from flask import Blueprint, request
 
 from controller.db.tables import AUDIT_NAME_CHARS
-from controller.web.admin import view
-from controller.web.admin.session import page
-from controller.web.context import service
-from controller.web.parsing import page_number
+from controller.web.pages.operator import view
+from controller.web.pages.operator.session import page
+from controller.web.support.context import service
+from controller.web.support.parsing import page_number
 
 PER_PAGE = 50
 

@@ -9,8 +9,8 @@ from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import BadRequest, HTTPException, InternalServerError
 from werkzeug.wrappers import Response
 
-from controller.web import problems
-from controller.web.i18n import gettext, language
+from controller.web.support import problems
+from controller.web.support.i18n import gettext, language
 from shared.errors import ShoplaunchError, advice
 
 LOG = logging.getLogger(__name__)

@@ -1,0 +1,1 @@
+"""What programs ask: orders and services, agents' events, bundles, monitoring."""

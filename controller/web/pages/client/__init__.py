@@ -1,0 +1,1 @@
+"""The client's pages: how far the shop is, and its password."""
