@@ -6,7 +6,7 @@ import socketserver
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from controller.panels.local.stack import free_port
+from controller.panels.local.private_stack.stack import free_port
 from tests.support.answers import send_answer
 
 

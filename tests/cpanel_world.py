@@ -12,14 +12,14 @@ from controller.agent_archive.build import build_agent, launcher
 from controller.bundles import pipeline as compiler
 from controller.bundles.template_plan import make_plan
 from controller.db import servers
-from controller.db.engine import transact
+from controller.db.connection.engine import transact
 from controller.jobs.lifecycle.bundle_store import Bundles
 from controller.panels.base import Account
+from controller.panels.cpanel.api.gate import ServerGate
+from controller.panels.cpanel.api.whm import Login
 from controller.panels.cpanel.driver import CpanelPanel, Known
-from controller.panels.cpanel.gate import ServerGate
 from controller.panels.cpanel.settings import CpanelSettings
-from controller.panels.cpanel.starter import starter_key
-from controller.panels.cpanel.whm import Login
+from controller.panels.cpanel.start.starter import starter_key
 from shared.errors import ShoplaunchError
 from shared.events import make_event
 from tests.controller_stub import Controller

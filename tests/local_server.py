@@ -13,8 +13,8 @@ from pathlib import Path
 from controller.panels.base import SkeletonFiles
 from controller.panels.local import commands
 from controller.panels.local.driver import LocalPanel
+from controller.panels.local.private_stack.stack import Stack
 from controller.panels.local.settings import LocalSettings
-from controller.panels.local.stack import Stack
 
 FILES = SkeletonFiles(launcher=b"#!/bin/sh\nexit 0\n", agent=b"PK not really an agent\n" * 500)
 #: Hundreds of shops are made in a run: each is 14 MB on the disk instead of 40, the log 32 MB instead of 96.

@@ -17,7 +17,7 @@ from controller.bundles.source.database import Source
 from controller.jobs.lifecycle.sealed_values import private_values
 from controller.jobs.shop import tls
 from controller.panels.base import Account, DatabaseEndpoint
-from controller.panels.local.stack import free_port
+from controller.panels.local.private_stack.stack import free_port
 from controller.recipes.base import PackOptions
 from controller.recipes.prestashop.recipe import PrestaShop
 from tests.agent_box import Box

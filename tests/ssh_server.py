@@ -9,7 +9,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from controller.panels.local.stack import free_port
+from controller.panels.local.private_stack.stack import free_port
 
 SSHD = "/usr/sbin/sshd"
 #: sshd wants it whatever its configuration says.

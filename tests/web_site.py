@@ -15,15 +15,15 @@ from urllib.parse import urlsplit
 
 import requests
 
-from controller import installation
 from controller.config import load_config
 from controller.db import bundles, jobs, proofs, servers, steps
 from controller.db.bundles import Bundle
-from controller.db.engine import reading, transact
+from controller.db.connection.engine import reading, transact
 from controller.db.servers import Server
 from controller.jobs.intake.service import open_service
 from controller.jobs.shop import certificate
-from controller.panels.local.stack import free_port
+from controller.panels.local.private_stack.stack import free_port
+from controller.setup import installation
 from controller.web.api.signed_requests import signature
 from controller.web.app import create_app
 

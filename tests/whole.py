@@ -22,7 +22,7 @@ import requests
 
 from controller.config import load_config
 from controller.db import jobs
-from controller.db.engine import transact
+from controller.db.connection.engine import transact
 from controller.jobs.engine.worker import Worker
 from controller.jobs.intake.service import open_service
 from controller.web.api.signed_requests import signature

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from controller.panels.local.stack import free_port
+from controller.panels.local.private_stack.stack import free_port
 
 SOURCE = Path("/usr/share/wordpress")
 CONTENT = Path(__file__).resolve().parent / "wordpress_content.php"

@@ -9,9 +9,9 @@ from typing import TypeVar
 import sqlalchemy as sa
 
 from controller.config import Config
-from controller.db import access
-from controller.db.clock import database_now
-from controller.db.engine import make_engine, transact
+from controller.db.connection.clock import database_now
+from controller.db.connection.engine import make_engine, transact
+from controller.db.identities import access
 from controller.keys import Keys, load_keys
 
 COMMAND_LINE = "command line"

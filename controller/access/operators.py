@@ -9,11 +9,11 @@ import sqlalchemy as sa
 
 from controller.access import alike, passwords
 from controller.access.actor import Actor
-from controller.db import access, sessions
-from controller.db import operators as rows
-from controller.db.clock import database_now
-from controller.db.engine import reading
-from controller.db.operators import ADMINISTER, ROLES, Operator
+from controller.db.connection.clock import database_now
+from controller.db.connection.engine import reading
+from controller.db.identities import access, sessions
+from controller.db.identities import operators as rows
+from controller.db.identities.operators import ADMINISTER, ROLES, Operator
 from shared.errors import ShoplaunchError
 
 NAME_CHARS = 64

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field, replace
 
 import sqlalchemy as sa
 
-from controller import totp
-from controller.db import access, api_keys, operators, servers
+from controller.access import totp
+from controller.db import servers
+from controller.db.identities import access, api_keys, operators
 from controller.db.tables import api_keys as key_rows
 from controller.db.tables import audit, bundles, metadata, operator_sessions
 from controller.db.tables import operators as operator_rows

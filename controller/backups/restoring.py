@@ -16,15 +16,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from controller import installation
 from controller.backups import aftermath, loading
 from controller.backups.aftermath import Review
 from controller.backups.loading import Source
 from controller.backups.reading import Nobody, Passphrase, read
 from controller.bundles.pack.progress import NoProgress, Progress
 from controller.config import FILE_NAME, Config, load_config
-from controller.db.engine import make_engine, reading
+from controller.db.connection.engine import make_engine, reading
 from controller.files import sync_folder, write_durably
+from controller.setup import installation
 from shared.errors import ShoplaunchError
 
 #: Where a backup's settings go when this machine has settings of its own.

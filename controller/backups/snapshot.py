@@ -8,7 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from controller.db.engine import reading
+from controller.db.connection.engine import reading
 
 PAGE_ROWS = 500
 #: Rows the driver may hold at once.

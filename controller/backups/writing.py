@@ -20,7 +20,7 @@ from controller.backups import archive, snapshot
 from controller.backups.sealing import SealingWriter
 from controller.bundles.pack.progress import NoProgress, Progress
 from controller.config import FILE_NAME, Config
-from controller.db.engine import make_engine
+from controller.db.connection.engine import make_engine
 from controller.db.migrate import newest, revision
 from controller.db.tables import metadata
 from controller.files import give_new_name, sync_folder

@@ -6,7 +6,7 @@ import importlib
 
 import click
 
-from controller.cli.output import errors_shown
+from controller.cli.terminal.output import errors_shown
 from controller.config import home_folder, load_config
 
 #: As controller.backups.restoring calls it; to load that takes longer than many a command.
@@ -17,7 +17,7 @@ MODULES = {
     "users": ("user",),
     "keys": ("key",),
     "run": ("serve", "worker"),
-    "pack": ("pack",),
+    "packing.pack": ("pack",),
     "bundles": ("bundle",),
     "servers": ("server",),
     "skeletons": ("skeleton",),
@@ -25,9 +25,9 @@ MODULES = {
     "orders": ("order",),
     "refused": ("refused",),
     "jobs": ("jobs", "show", "watch", "retry", "cancel", "certificate"),
-    "later": ("https-on", "set-admin-password", "remove"),
+    "follow_up": ("https-on", "set-admin-password", "remove"),
     "errors": ("errors",),
-    "operation": ("backup", "restore"),
+    "backups": ("backup", "restore"),
 }
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 
 from controller.agent_archive.build import build_agent, read_keys
-from controller.cli.confirmation import confirm_replacing, replace_option
-from controller.cli.output import errors_shown
+from controller.cli.terminal.confirmation import confirm_replacing, replace_option
+from controller.cli.terminal.output import errors_shown
 from controller.config import load_config
 from controller.keys import load_keys
 

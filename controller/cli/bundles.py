@@ -8,18 +8,18 @@ from typing import Any
 
 import click
 
-from controller import removal
 from controller.bundles.headline import headline
 from controller.bundles.show import describe
 from controller.bundles.summary import sections
-from controller.cli.confirmation import confirm, yes_option
-from controller.cli.output import errors_shown, json_option, print_facts, print_json, print_rows
-from controller.cli.pack_next import after_packing
-from controller.cli.pack_report import print_headline, print_sections
+from controller.cli.packing.next_command import after_packing
+from controller.cli.packing.report import print_headline, print_sections
 from controller.cli.servers import open_database
+from controller.cli.terminal.confirmation import confirm, yes_option
+from controller.cli.terminal.output import errors_shown, json_option, print_facts, print_json, print_rows
 from controller.config import load_config
 from controller.db.bundles import Bundle
 from controller.jobs.lifecycle.bundle_store import Bundles
+from controller.setup import removal
 
 _COLUMNS = (
     ("name", "Name"), ("application", "Application"), ("version", "Version"), ("size", "Bytes"), ("added_at", "Added"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from controller.cli.output import errors_shown, json_option, print_rows
+from controller.cli.terminal.output import errors_shown, json_option, print_rows
 from shared.errors import CODES, LANGUAGES, advice
 
 _COLUMNS = (("code", "Code"), ("retry", "Retried by itself"), ("advice", "What to do"))

@@ -8,11 +8,19 @@ from typing import Any, TextIO
 
 import click
 
-from controller.cli.confirmation import confirm, yes_option
-from controller.cli.output import FAILED, errors_shown, json_option, print_facts, print_json, print_rows, show_error
-from controller.cli.watching import follow
+from controller.cli.terminal.confirmation import confirm, yes_option
+from controller.cli.terminal.output import (
+    FAILED,
+    errors_shown,
+    json_option,
+    print_facts,
+    print_json,
+    print_rows,
+    show_error,
+)
+from controller.cli.terminal.watching import follow
 from controller.config import load_config
-from controller.db.access import Note
+from controller.db.identities.access import Note
 from controller.jobs.intake.service import MANY, Service, open_service
 from controller.jobs.lifecycle import starting, states
 from controller.jobs.lifecycle.domains import readable

@@ -7,14 +7,16 @@ from typing import Any
 
 import click
 
-from controller import installation, key_retirement, keys, keys_of_billing
+from controller import keys
+from controller.access import billing_keys
 from controller.access.actor import command_line
-from controller.cli.bars import Bars
-from controller.cli.confirmation import confirm, yes_option
-from controller.cli.output import console, errors_shown, json_option, print_json, print_rows
+from controller.cli.terminal.bars import Bars
+from controller.cli.terminal.confirmation import confirm, yes_option
+from controller.cli.terminal.output import console, errors_shown, json_option, print_json, print_rows
 from controller.config import load_config
-from controller.db.api_keys import OPERATIONS, RATE, ApiKey
+from controller.db.identities.api_keys import OPERATIONS, RATE, ApiKey
 from controller.jobs.intake.view import iso
+from controller.setup import installation, key_retirement
 
 #: Of `--may`: nothing but ordering and asking.
 _NOTHING = "nothing"
@@ -131,7 +133,7 @@ def add_key(name: str, as_json: bool, **scope: Any) -> None:
 
     Without --server, --bundle and --may it may do everything that billing systems do.
     """
-    secret = keys_of_billing.add(command_line(load_config()), ApiKey(name, **_scope(**scope)))
+    secret = billing_keys.add(command_line(load_config()), ApiKey(name, **_scope(**scope)))
     _show_secret(name, secret, as_json)
 
 
@@ -144,7 +146,7 @@ def set_key(name: str, **scope: Any) -> None:
     config, changes = load_config(), _scope(**scope)
     if not changes:
         raise click.UsageError("say what changes: --server, --bundle, --may or --rate")
-    keys_of_billing.change(command_line(config), name, **changes)
+    billing_keys.change(command_line(config), name, **changes)
     click.echo(f"{name} changed. See `shoplaunch key list`.")
 
 
@@ -153,7 +155,7 @@ def set_key(name: str, **scope: Any) -> None:
 @errors_shown
 def list_keys(as_json: bool) -> None:
     """List the keys of billing systems, what each may do, and when it was used last."""
-    rows = [_row(found, as_json) for found in keys_of_billing.listed(command_line(load_config()))]
+    rows = [_row(found, as_json) for found in billing_keys.listed(command_line(load_config()))]
     print_rows(rows, _COLUMNS, as_json=as_json, empty="No key yet. Add one: shoplaunch key add NAME")
 
 
@@ -181,9 +183,9 @@ def _list(values: tuple[str, ...] | None, as_json: bool) -> Any:
 def renew(name: str, yes: bool, as_json: bool) -> None:
     """Give the key NAME another secret, shown this once; its services stay, and the secret before ends at once."""
     config = load_config()
-    keys_of_billing.in_use(command_line(config), name)
+    billing_keys.in_use(command_line(config), name)
     confirm(f"What signs as {name} is refused until it has the new secret. Go on?", yes)
-    _show_secret(name, keys_of_billing.renew(command_line(config), name), as_json)
+    _show_secret(name, billing_keys.renew(command_line(config), name), as_json)
 
 
 @key.command()
@@ -193,9 +195,9 @@ def renew(name: str, yes: bool, as_json: bool) -> None:
 def revoke(name: str, yes: bool) -> None:
     """End the key NAME for good: what it signs is refused at once. Its jobs go on."""
     config = load_config()
-    keys_of_billing.in_use(command_line(config), name)
+    billing_keys.in_use(command_line(config), name)
     confirm(f"Nothing that {name} signs is taken any more, for good. Go on?", yes)
-    keys_of_billing.revoke(command_line(config), name)
+    billing_keys.revoke(command_line(config), name)
     click.echo(
         f"{name} is revoked. A key with another name takes its services over: `shoplaunch key adopt NEW --of {name}`."
     )
@@ -209,9 +211,9 @@ def revoke(name: str, yes: bool) -> None:
 def adopt(name: str, former: str, yes: bool) -> None:
     """Let the key NAME have the services and jobs of a revoked key, or those that are no key's."""
     config = load_config()
-    keys_of_billing.require_adoptable(command_line(config), name, former)
+    billing_keys.require_adoptable(command_line(config), name, former)
     confirm(f"{name} sees, retries and ends what is of {former or 'no key'} from now on. Go on?", yes)
-    adopted = keys_of_billing.adopt(command_line(config), name, former)
+    adopted = billing_keys.adopt(command_line(config), name, former)
     click.echo(f"{name} has {adopted.count} more services.")
     if adopted.left:
         click.echo(f"Left, for {name} has services of these numbers: {', '.join(adopted.left)}")
@@ -224,6 +226,6 @@ def adopt(name: str, former: str, yes: bool) -> None:
 @errors_shown
 def trail(name: str, limit: int, as_json: bool) -> None:
     """Show what the key NAME did and was refused, newest first."""
-    found = keys_of_billing.trail(command_line(load_config()), name, limit)
+    found = billing_keys.trail(command_line(load_config()), name, limit)
     rows = [{**row._mapping, "at": iso(row.at)} for row in found]
     print_rows(rows, _TRAIL_COLUMNS, as_json=as_json, empty="Nothing yet.")

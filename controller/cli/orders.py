@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import click
 
-from controller.cli.output import errors_shown, json_option, print_json
+from controller.cli.terminal.output import errors_shown, json_option, print_json
 from controller.config import load_config
-from controller.db.access import Note
+from controller.db.identities.access import Note
 from controller.jobs.intake.service import open_service
 from shared.errors import ShoplaunchError
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import click
 
-from controller.cli.confirmation import confirm, yes_option
-from controller.cli.output import errors_shown, json_option, print_json, print_rows
+from controller.cli.terminal.confirmation import confirm, yes_option
+from controller.cli.terminal.output import errors_shown, json_option, print_json, print_rows
 from controller.config import load_config
 from controller.db.refused_orders import RefusedOrder
 from controller.jobs.intake.refused_orders import shown_domain

@@ -19,7 +19,7 @@ from gunicorn.app.base import BaseApplication
 from gunicorn.errors import HaltServer
 from gunicorn.sock import UnixSocket
 
-from controller.cli.output import errors_shown
+from controller.cli.terminal.output import errors_shown
 from controller.config import Config, load_config
 from controller.jobs.engine.watchdog import EXIT_CODE, end_process
 from controller.jobs.engine.worker import Worker

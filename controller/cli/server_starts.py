@@ -7,7 +7,7 @@ import sys
 import click
 import sqlalchemy as sa
 
-from controller.cli.confirmation import chosen
+from controller.cli.terminal.confirmation import chosen
 from controller.db import servers
 from controller.db.servers import Server
 from controller.panels.base import Check

@@ -12,19 +12,19 @@ from urllib.parse import urlsplit
 import click
 import sqlalchemy as sa
 
-from controller import removal
 from controller.access.actor import command_line
 from controller.cli import server_rows, server_starts
-from controller.cli.confirmation import confirm, yes_option
-from controller.cli.output import FAILED, OK, PARTLY_DONE, errors_shown, json_option, print_json, print_rows
+from controller.cli.terminal.confirmation import confirm, yes_option
+from controller.cli.terminal.output import FAILED, OK, PARTLY_DONE, errors_shown, json_option, print_json, print_rows
 from controller.config import Config, load_config
 from controller.db import servers as rows
-from controller.db.clock import database_now
-from controller.db.engine import make_engine, reading
+from controller.db.connection.clock import database_now
+from controller.db.connection.engine import make_engine, reading
 from controller.db.migrate import revisions
 from controller.db.servers import Server
 from controller.panels.base import Check, Panel
 from controller.panels.registry import open_panel
+from controller.setup import removal
 from shared.errors import ShoplaunchError
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}\Z")

@@ -6,12 +6,21 @@ import sys
 
 import click
 
-from controller import doctor as examination
-from controller import installation, keys, operator_address
+from controller import keys
 from controller.access import operators
-from controller.cli.bars import bars_on_terminal
-from controller.cli.output import FAILED, PARTLY_DONE, errors_shown, json_option, print_json, print_rows, show_error
+from controller.cli.terminal.bars import bars_on_terminal
+from controller.cli.terminal.output import (
+    FAILED,
+    PARTLY_DONE,
+    errors_shown,
+    json_option,
+    print_json,
+    print_rows,
+    show_error,
+)
 from controller.config import load_config
+from controller.setup import doctor as examination
+from controller.setup import installation, operator_address
 from shared.errors import ShoplaunchError, advice
 
 

@@ -6,8 +6,9 @@ import sys
 
 import click
 
-from controller.cli.confirmation import confirm, yes_option
-from controller.cli.output import (
+from controller.cli.servers import open_database, panel_of
+from controller.cli.terminal.confirmation import confirm, yes_option
+from controller.cli.terminal.output import (
     PARTLY_DONE,
     errors_shown,
     json_option,
@@ -16,11 +17,10 @@ from controller.cli.output import (
     print_rows,
     show_error,
 )
-from controller.cli.servers import open_database, panel_of
 from controller.config import Config, load_config
 from controller.db import bundles, jobs
 from controller.db.bundles import Bundle
-from controller.db.engine import reading
+from controller.db.connection.engine import reading
 from controller.panels.base import Panel, SkeletonFiles, SkeletonStatus
 from shared.encoding import sha256_hex
 from shared.errors import ShoplaunchError

@@ -8,15 +8,14 @@ from urllib.parse import urlsplit
 
 import click
 
-from controller import second_factor
-from controller import totp as codes_of_time
-from controller.access import operators, qr_code
+from controller.access import operators, qr_code, second_factor
+from controller.access import totp as codes_of_time
 from controller.access.actor import Actor, command_line
-from controller.cli.confirmation import confirm, yes_option
-from controller.cli.output import errors_shown, json_option, print_json, print_rows
+from controller.cli.terminal.confirmation import confirm, yes_option
+from controller.cli.terminal.output import errors_shown, json_option, print_json, print_rows
 from controller.config import load_config
-from controller.db.clock import DatabaseClock
-from controller.db.operators import ADMINISTER, ROLES, Operator
+from controller.db.connection.clock import DatabaseClock
+from controller.db.identities.operators import ADMINISTER, ROLES, Operator
 from controller.jobs.intake.view import iso
 
 _COLUMNS = (

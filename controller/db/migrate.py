@@ -15,7 +15,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy.exc import DBAPIError
 
-from controller.db.engine import reading
+from controller.db.connection.engine import reading
 from shared.errors import ShoplaunchError
 
 #: How long another process that migrates the same database is waited for.

@@ -37,7 +37,7 @@ operators = _table(
     sa.Column("created_at", sa.Double, nullable=False),
     #: Sessions of an earlier one are over: it is counted up by each sign-out and each new password.
     sa.Column("generation", sa.Integer, nullable=False, server_default="0"),
-    #: One of controller.db.operators.ROLES.
+    #: One of controller.db.identities.operators.ROLES.
     sa.Column("role", sa.String(20), nullable=False, server_default="administer"),
     #: The second factor: the app's secret, the last time step that was used, digests of recovery codes (JSON).
     sa.Column("totp_encrypted", Long),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from controller.db import api_keys
+from controller.db.identities import api_keys
 from controller.db.tables import jobs
 
 #: As controller.jobs.engine.cancellation notes a cancelled job that was taken back; `facts` is JSON.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from controller.db.clock import database_now
+from controller.db.connection.clock import database_now
 from controller.db.tables import workers
 
 #: What a worker left that has ended is forgotten after so long.

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from controller.config import Config
 from controller.db import jobs
-from controller.db.engine import make_engine, reading
+from controller.db.connection.engine import make_engine, reading
 from controller.db.servers import Server
 from controller.keys import load_keys
 from controller.panels.base import Panel
@@ -24,11 +24,11 @@ def _local(config: Config, server: Server) -> Panel:
 
 
 def _cpanel(config: Config, server: Server) -> Panel:
+    from controller.panels.cpanel.api.gate import ServerGate
+    from controller.panels.cpanel.api.whm import Login
     from controller.panels.cpanel.driver import CpanelPanel, Known
-    from controller.panels.cpanel.gate import ServerGate
     from controller.panels.cpanel.settings import CpanelSettings
-    from controller.panels.cpanel.starter import starter_key
-    from controller.panels.cpanel.whm import Login
+    from controller.panels.cpanel.start.starter import starter_key
 
     settings = CpanelSettings.from_dict(server.settings)
     if not server.url or not server.user or server.token_encrypted is None:

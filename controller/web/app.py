@@ -12,7 +12,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.wrappers import Response
 
 from controller.config import LOOPBACK, Config
-from controller.db.sessions import LIFETIME_SECONDS
+from controller.db.identities.sessions import LIFETIME_SECONDS
 from controller.jobs.intake.service import Service, open_service
 from controller.jobs.lifecycle.domains import readable
 from controller.web.api import agent_events, bundles, monitoring, orders

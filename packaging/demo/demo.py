@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from controller.bundles.residue.bundle_reader import check_members, open_bundle
-from controller.cli.output import show_error
+from controller.cli.terminal.output import show_error
 from shared.encoding import sha256_hex
 from shared.errors import ShoplaunchError
 

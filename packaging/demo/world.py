@@ -28,7 +28,7 @@ from controller.files import write_durably
 from controller.network.failures import NetworkError
 from controller.network.http_client import HttpClient, HttpRequest, Limits, Origin
 from controller.network.trust import trusted
-from controller.panels.local.stack import Stack, free_port
+from controller.panels.local.private_stack.stack import Stack, free_port
 
 PROJECT = Path(__file__).resolve().parents[2]
 SAMPLE_SHOP = PROJECT / "packaging" / "demo" / "sample-shop"

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from controller.billing.base import Billing
 from controller.config import load_config
-from controller.db.engine import make_engine
+from controller.db.connection.engine import make_engine
 from controller.jobs.intake.service import Service
 from controller.keys import load_keys
 from tests.fakes.folder_panel import FolderPanel

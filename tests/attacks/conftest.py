@@ -2,7 +2,7 @@
 
 import pytest
 
-from controller.db.engine import make_engine
+from controller.db.connection.engine import make_engine
 from controller.db.migrate import upgrade
 from controller.jobs.engine import worker
 from tests.integration.controller.world import World

@@ -78,7 +78,7 @@ def main(folder, trick, *command):
     """Be `shoplaunch COMMAND` of the installation in `folder`."""
     from controller.cli import main as shoplaunch
     from controller.cli import run
-    from controller.db.engine import make_engine
+    from controller.db.connection.engine import make_engine
     from controller.jobs.intake.service import Service
     from controller.web import app
     from tests.integration.controller.mortal import Mortal

@@ -6,11 +6,10 @@ import re
 
 import pytest
 
-from controller import keys_of_billing, second_factor, totp
-from controller.access import operators
-from controller.db import access
-from controller.db.api_keys import ApiKey
-from controller.db.engine import reading
+from controller.access import billing_keys, operators, second_factor, totp
+from controller.db.connection.engine import reading
+from controller.db.identities import access
+from controller.db.identities.api_keys import ApiKey
 from tests.attacks.table import attack
 from tests.support.people import PASSWORD, People, prepare
 
@@ -41,7 +40,7 @@ def prepared(tmp_path_factory):
 @pytest.fixture
 def people(prepared, tmp_path):
     made = People(prepared, tmp_path / "home")
-    keys_of_billing.add(made.actor, ApiKey("billing"))
+    billing_keys.add(made.actor, ApiKey("billing"))
     yield made
     made.close()
 
@@ -52,7 +51,7 @@ def everything(people):
     rows = [(one.user, one.role, one.second_factor) for one in operators.listed(people.actor, known.now())]
     with reading(known.engine) as connection:
         passwords = [access.password_hash(connection, name) for name in ("omid", "nora")]
-    return rows, passwords, [key.name for key in keys_of_billing.listed(people.actor)], secret
+    return rows, passwords, [key.name for key in billing_keys.listed(people.actor)], secret
 
 
 def with_factor(people, user):

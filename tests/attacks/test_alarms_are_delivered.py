@@ -2,7 +2,7 @@
 
 from controller.config import MailConfig
 from controller.db import servers
-from controller.db.engine import transact
+from controller.db.connection.engine import transact
 from controller.jobs.intake.service import Service
 from controller.web.app import create_app
 from shared.errors import ShoplaunchError

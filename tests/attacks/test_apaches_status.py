@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from controller.panels.local import check
-from controller.panels.local.apache import SHARED_MODULES, hides_requests
-from controller.panels.local.stack_config import APACHE_MODULES
+from controller.panels.local.private_stack.config import APACHE_MODULES
+from controller.panels.local.services.apache import SHARED_MODULES, hides_requests
 from tests.attacks.table import attack
 from tests.local_server import LocalServer
 

@@ -13,13 +13,14 @@ import sqlalchemy as sa
 from click.testing import CliRunner
 from cryptography.fernet import Fernet
 
-from controller import backups, installation
+from controller import backups
 from controller.backups import snapshot
 from controller.cli import main
 from controller.db import steps, workers
-from controller.db.engine import reading, transact
+from controller.db.connection.engine import reading, transact
 from controller.db.tables import jobs, metadata
 from controller.keys import load_keys
+from controller.setup import installation
 from tests.attacks.table import attack
 from tests.integration.controller.rows import add_job, read
 from tests.support.saved import EVENTS, KINDS, add_jobs, closing_engine, content, keys_of

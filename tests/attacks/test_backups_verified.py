@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from controller import backups, installation
+from controller import backups
 from controller.backups import archive
+from controller.setup import installation
 from tests.attacks.table import attack
 from tests.integration.controller.rows import add_job
 from tests.support.saved import closing_engine, content, keys_of

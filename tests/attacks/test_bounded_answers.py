@@ -11,18 +11,18 @@ import pytest
 
 from agent.bundle.fetch import fetch
 from agent.reporting.http import Door
-from controller import doctor
 from controller.billing import mail
 from controller.billing.base import Alarm
 from controller.billing.whmcs_api import WhmcsApi
 from controller.billing.whmcs_settings import WhmcsSettings
 from controller.config import Config, MailConfig
 from controller.jobs.shop import tls, visits
-from controller.panels.cpanel import own_account, whm
-from controller.panels.cpanel.gate import OpenGate
-from controller.panels.cpanel.ssh_store import SshStore
-from controller.panels.local.apache import Sites
+from controller.panels.cpanel.api import own_account, whm
+from controller.panels.cpanel.api.gate import OpenGate
+from controller.panels.cpanel.skeleton.ssh_store import SshStore
 from controller.panels.local.crontab import Crontab
+from controller.panels.local.services.apache import Sites
+from controller.setup import doctor
 from shared.errors import LANGUAGES, ShoplaunchError, advice
 from tests.attacks.table import attack
 from tests.fakes.whm.certificates import Authority

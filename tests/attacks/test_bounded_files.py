@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from controller.jobs.agent_link import panel_reading
-from controller.panels.local.as_account import AsAccount, Identity
+from controller.panels.local.as_account.run import AsAccount, Identity
 from shared.errors import ShoplaunchError
 from tests.attacks.table import attack
 from tests.contract.conftest import CpanelDriver

@@ -4,9 +4,9 @@ import uuid
 
 import pytest
 
-from controller.db import access, api_keys
-from controller.db.api_keys import ApiKey
-from controller.db.engine import transact
+from controller.db.connection.engine import transact
+from controller.db.identities import access, api_keys
+from controller.db.identities.api_keys import ApiKey
 from controller.jobs.intake.service import Service
 from controller.web.api.signed_requests import signature
 from controller.web.app import create_app

@@ -9,11 +9,11 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from controller.bundles.source import connections
-from controller.db.engine import make_engine
+from controller.db.connection.engine import make_engine
 from controller.panels.local.check import _mariadb
-from controller.panels.local.mariadb import Databases
+from controller.panels.local.private_stack.stack import free_port
+from controller.panels.local.services.mariadb import Databases
 from controller.panels.local.settings import LocalSettings
-from controller.panels.local.stack import free_port
 from shared.errors import ShoplaunchError
 from tests.attacks.database_machine import MALLORY, Impostor
 from tests.attacks.table import attack

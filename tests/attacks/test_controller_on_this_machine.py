@@ -12,7 +12,7 @@ import pytest
 from agent.bundle.fetch import fetch
 from agent.run import session
 from controller.agent_archive.build import launcher
-from controller.panels.local.stack import free_port
+from controller.panels.local.private_stack.stack import free_port
 from shared.errors import ShoplaunchError
 from tests.agent_box import Box, Keys, core_agent
 from tests.attacks.false_controller import MALLORY, FalseController, squat

@@ -3,8 +3,7 @@ right a moment ago."""
 
 import pytest
 
-from controller import second_factor
-from controller.access import operators
+from controller.access import operators, second_factor
 from controller.jobs.intake.service import Service
 from tests.attacks.table import attack
 
@@ -54,7 +53,7 @@ def test_a_change_that_was_under_way_goes_on_in_no_new_session(people, monkeypat
     monkeypatch.setattr(second_factor, change, done)
     if change == "confirm":
         monkeypatch.setattr(second_factor, "offered", lambda *_given: "JBSWY3DPEHPK3PXP")
-        monkeypatch.setattr("controller.totp.step_of", lambda *_given: 1)
+        monkeypatch.setattr("controller.access.totp.step_of", lambda *_given: 1)
         answer = people.post(browser, "/admin/account/second-factor/code", sealed="x", code="123456")
     else:
         answer = people.post(browser, "/admin/account/second-factor/end")

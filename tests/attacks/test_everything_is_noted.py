@@ -4,11 +4,11 @@ import pytest
 import sqlalchemy as sa
 from click.testing import CliRunner
 
-from controller import keys_of_billing, second_factor
+from controller.access import billing_keys, second_factor
 from controller.cli import main
-from controller.db import access
-from controller.db.api_keys import ApiKey
-from controller.db.engine import make_engine, reading, transact
+from controller.db.connection.engine import make_engine, reading, transact
+from controller.db.identities import access
+from controller.db.identities.api_keys import ApiKey
 from controller.db.migrate import upgrade
 from controller.db.tables import audit
 from tests.attacks.table import attack
@@ -56,10 +56,10 @@ def test_signing_out_is_noted(people):
 @attack("two keys have names that are alike in their first sixty letters", "each has its own trail")
 def test_long_names_of_keys_have_trails_of_their_own(people):
     for name in LONG:
-        keys_of_billing.add(people.actor, ApiKey(name))
+        billing_keys.add(people.actor, ApiKey(name))
         people.service.audit(f"key {name}", "order", None, name)
     for name in LONG:
-        assert [row.detail for row in keys_of_billing.trail(people.actor, name, 9)] == [name]
+        assert [row.detail for row in billing_keys.trail(people.actor, name, 9)] == [name]
         page = people.signed_in("nora").get("/admin/audit", query_string={"user": f"key {name}"}).text
         assert page.count(f"<bdi>{name}</bdi>") or name in page
         other = next(one for one in LONG if one != name)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from controller.panels.local import starting
+from controller.panels.local.as_account import starting
 from shared.job import FOLDER
 from tests.attacks.table import attack
 from tests.local_server import LocalServer
@@ -127,7 +127,7 @@ def children():
     for process in Path("/proc").glob("[0-9]*"):
         try:
             parent = int((process / "stat").read_text().rpartition(")")[2].split()[1])
-            if parent == os.getpid() and b"start_child.py" in (process / "cmdline").read_bytes():
+            if parent == os.getpid() and b"start_helper.py" in (process / "cmdline").read_bytes():
                 found.append(process.name)
         except (FileNotFoundError, ProcessLookupError):
             continue

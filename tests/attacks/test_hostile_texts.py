@@ -8,14 +8,14 @@ import pytest
 
 from controller.billing.whmcs_api import WhmcsApi, WhmcsError
 from controller.billing.whmcs_settings import WhmcsSettings
-from controller.cli import output
+from controller.cli.terminal import output
 from controller.jobs.agent_link import panel_reading, reports
 from controller.jobs.lifecycle import changes, silence
 from controller.jobs.shop import visits
-from controller.panels.cpanel import whm
+from controller.panels.cpanel.account_cache import Looks
 from controller.panels.cpanel.accounts import Accounts
-from controller.panels.cpanel.gate import OpenGate
-from controller.panels.cpanel.looks import Looks
+from controller.panels.cpanel.api import whm
+from controller.panels.cpanel.api.gate import OpenGate
 from controller.panels.cpanel.settings import CpanelSettings
 from shared import events
 from shared.errors import ShoplaunchError, advice

@@ -6,7 +6,7 @@ import pytest
 import sqlalchemy as sa
 
 from controller.db import jobs
-from controller.db.engine import transact
+from controller.db.connection.engine import transact
 from controller.jobs.lifecycle import lease
 from tests.attacks.table import attack
 from tests.clock import START

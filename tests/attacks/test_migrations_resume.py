@@ -7,7 +7,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 
 from controller.db import migrate
-from controller.db.engine import make_engine
+from controller.db.connection.engine import make_engine
 from controller.db.tables import metadata
 from shared.errors import ShoplaunchError
 from tests import mysql
@@ -110,7 +110,7 @@ def test_tables_that_are_others_stop_the_migration(tmp_path):
 
 
 def test_a_database_that_is_locked_is_busy_and_no_more(tmp_path, monkeypatch):
-    monkeypatch.setattr("controller.db.engine.BUSY_SECONDS", 0)
+    monkeypatch.setattr("controller.db.connection.engine.BUSY_SECONDS", 0)
     engine = make_engine(f"sqlite:///{tmp_path}/state.db")
     other = make_engine(f"sqlite:///{tmp_path}/state.db")
     bring_to(engine, STEPS[3][1])

@@ -10,7 +10,7 @@ from alembic.script import ScriptDirectory
 
 from controller.db import health as health_rows
 from controller.db import services, tables, workers
-from controller.db.engine import transact
+from controller.db.connection.engine import transact
 from controller.db.services import BilledService
 from controller.jobs.engine import health, worker
 from controller.jobs.intake.service import Service

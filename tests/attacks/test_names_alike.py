@@ -2,12 +2,11 @@
 
 import pytest
 
-from controller import keys_of_billing
-from controller.access import operators
+from controller.access import billing_keys, operators
 from controller.access.actor import Actor
-from controller.db import access, api_keys
-from controller.db.api_keys import ApiKey
-from controller.db.engine import make_engine, reading, transact
+from controller.db.connection.engine import make_engine, reading, transact
+from controller.db.identities import access, api_keys
+from controller.db.identities.api_keys import ApiKey
 from controller.db.migrate import upgrade
 from controller.keys import ensure_keys, load_keys
 from shared.errors import ShoplaunchError
@@ -80,11 +79,11 @@ def test_operators_who_were_called_alike_before_go_on(actor):
 )
 @pytest.mark.parametrize("revoked", [False, True])
 def test_a_key_is_not_called_like_another(actor, revoked):
-    keys_of_billing.add(actor, ApiKey("whmcs"))
+    billing_keys.add(actor, ApiKey("whmcs"))
     if revoked:
-        keys_of_billing.revoke(actor, "whmcs")
+        billing_keys.revoke(actor, "whmcs")
     with pytest.raises(ShoplaunchError) as refused:
-        keys_of_billing.add(actor, ApiKey("WHMCS"))
+        billing_keys.add(actor, ApiKey("WHMCS"))
     assert refused.value.code == "name_taken" and "whmcs" in refused.value.message
     with reading(actor.engine) as connection:
         assert [one.name for one in api_keys.listed(connection)] == ["whmcs"]

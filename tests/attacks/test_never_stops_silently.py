@@ -8,11 +8,11 @@ import pytest
 import sqlalchemy as sa
 
 from controller.db import jobs
-from controller.db.engine import make_engine
+from controller.db.connection.engine import make_engine
 from controller.db.migrate import upgrade
 from controller.jobs.engine import worker
 from controller.jobs.lifecycle import lease, plan
-from controller.panels.cpanel import whm
+from controller.panels.cpanel.api import whm
 from shared.errors import ShoplaunchError
 from tests.attacks.service_process import SECONDS, Process
 from tests.attacks.table import attack

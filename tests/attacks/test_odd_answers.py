@@ -6,9 +6,9 @@ import re
 import pytest
 
 from controller.panels.base import Account, Prepared, SkeletonFiles
-from controller.panels.cpanel import whm
+from controller.panels.cpanel.api import whm
+from controller.panels.cpanel.api.gate import OpenGate
 from controller.panels.cpanel.driver import CpanelPanel
-from controller.panels.cpanel.gate import OpenGate
 from controller.panels.cpanel.settings import CpanelSettings
 from shared.errors import ShoplaunchError
 from tests.attacks.table import attack

@@ -10,12 +10,12 @@ from controller.access import operators
 from controller.access.actor import Actor
 from controller.cli import main
 from controller.config import load_config
-from controller.db import access, api_keys
-from controller.db import operators as rows
-from controller.db.api_keys import ApiKey
-from controller.db.engine import make_engine, reading, transact
+from controller.db.connection.engine import make_engine, reading, transact
+from controller.db.identities import access, api_keys
+from controller.db.identities import operators as rows
+from controller.db.identities.api_keys import ApiKey
 from controller.db.migrate import upgrade
-from controller.installation import ensure_installation
+from controller.setup.installation import ensure_installation
 from shared.errors import ShoplaunchError
 from tests.attacks.table import attack
 from tests.support.people import People, prepare

@@ -7,7 +7,7 @@ from urllib.parse import quote_plus
 
 import pytest
 
-from controller.db.engine import make_engine
+from controller.db.connection.engine import make_engine
 from controller.db.migrate import upgrade
 from tests.attacks.clock_process import SECONDS, SharedWorld
 from tests.attacks.table import attack

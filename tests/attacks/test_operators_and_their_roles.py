@@ -5,15 +5,16 @@ import json
 import pytest
 from click.testing import CliRunner
 
-from controller import installation, totp
-from controller.access import operators
+from controller.access import operators, totp
 from controller.access.actor import command_line
 from controller.cli import main
 from controller.config import load_config
-from controller.db import jobs, logins, sessions, steps
-from controller.db.engine import transact
+from controller.db import jobs, steps
+from controller.db.connection.engine import transact
+from controller.db.identities import logins, sessions
 from controller.jobs.intake.service import open_service
 from controller.jobs.lifecycle import plan
+from controller.setup import installation
 from controller.web.app import create_app
 from tests.attacks.table import attack
 from tests.web_site import an_order, csrf_of, furnish
@@ -296,8 +297,8 @@ def test_a_recovery_code_counts_once(house, factor):
     assert house.try_in("two", code)[0] == 303
     assert house.try_in("two", code)[0] == 401
     assert house.try_in("two", factor["recovery_codes"][1])[0] == 303
-    from controller.db import operators
-    from controller.db.engine import reading
+    from controller.db.connection.engine import reading
+    from controller.db.identities import operators
 
     with reading(house.service.engine) as connection:
         encrypted, left = operators.second_factor(connection, "two")

@@ -3,9 +3,9 @@
 import pytest
 
 from controller.panels.base import Account
-from controller.panels.cpanel import whm
+from controller.panels.cpanel.api import whm
+from controller.panels.cpanel.api.gate import OpenGate
 from controller.panels.cpanel.driver import CpanelPanel
-from controller.panels.cpanel.gate import OpenGate
 from controller.panels.cpanel.settings import CpanelSettings
 from tests.attacks.table import attack
 

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from click.testing import CliRunner
 
 from controller.cli import main
-from controller.db.engine import reading, transact
+from controller.db.connection.engine import reading, transact
 from controller.db.tables import api_keys, refused_orders, services
 from controller.jobs.intake import billing_events, chores
 from tests.attacks.table import attack

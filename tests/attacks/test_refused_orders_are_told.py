@@ -3,7 +3,7 @@
 import pytest
 
 from controller.db import refused_orders as rows
-from controller.db.engine import reading, transact
+from controller.db.connection.engine import reading, transact
 from controller.jobs.intake import chores, refused_orders
 from shared.errors import ShoplaunchError
 from tests.attacks.table import attack

@@ -6,7 +6,7 @@ import pytest
 from click.testing import CliRunner
 
 from controller.cli import main
-from controller.db.engine import transact
+from controller.db.connection.engine import transact
 from controller.db.jobs import get, update
 from tests.attacks.table import attack
 from tests.web_site import Site

@@ -8,7 +8,8 @@ from pathlib import Path
 import pymysql
 import pytest
 
-from controller.panels.local import as_account, uids
+from controller.panels.local import uids
+from controller.panels.local.as_account import run
 from tests.attacks.table import attack
 from tests.local_server import LocalServer
 
@@ -99,7 +100,7 @@ def test_a_process_that_shows_as_ended_is_ended(server, program):
 @pytest.mark.parametrize("signal", ["9", "19"])
 def test_a_process_that_fights_back_is_ended(server, program, monkeypatch, signal):
     # Only stops a test that would hang
-    monkeypatch.setattr(as_account, "LONG_SECONDS", 60)
+    monkeypatch.setattr(run, "LONG_SECONDS", 60)
     account = server.new_account()
     process = program(account.user, FIGHTER, signal)
     panel = server.panel()

@@ -4,14 +4,14 @@ import pytest
 import sqlalchemy as sa
 from click.testing import CliRunner
 
-from controller import backups, keys_of_billing, second_factor, totp
-from controller.access import operators
+from controller import backups
+from controller.access import billing_keys, operators, second_factor, totp
 from controller.backups import aftermath
 from controller.cli import main
 from controller.config import load_config
 from controller.db import steps
-from controller.db.api_keys import ApiKey
-from controller.db.engine import reading, transact
+from controller.db.connection.engine import reading, transact
+from controller.db.identities.api_keys import ApiKey
 from controller.db.tables import audit
 from controller.jobs.intake.service import open_service
 from controller.jobs.lifecycle import plan
@@ -123,9 +123,9 @@ def test_no_used_code_comes_back(people, again):
     "the restore, and doctor for two weeks, names every key, operator and server that is in use again",
 )
 def test_what_may_have_been_revoked_is_named(people, tmp_path):
-    keys_of_billing.add(people.actor, ApiKey("leaked"))
+    billing_keys.add(people.actor, ApiKey("leaked"))
     backups.backup(people.config, tmp_path / "saved")
-    keys_of_billing.revoke(people.actor, "leaked")
+    billing_keys.revoke(people.actor, "leaked")
     environment = {"SHOPLAUNCH_HOME": str(tmp_path / "other")}
     done = CliRunner(env=environment).invoke(main, ["restore", str(tmp_path / "saved")])
     assert done.exit_code == 3, done.output
@@ -150,14 +150,14 @@ def test_what_may_have_been_revoked_is_named(people, tmp_path):
 )
 def test_what_is_there_is_replaced_by_no_single_stroke(people, tmp_path):
     backups.backup(people.config, tmp_path / "saved")
-    keys_of_billing.add(people.actor, ApiKey("made-since"))
+    billing_keys.add(people.actor, ApiKey("made-since"))
     words = ["restore", str(tmp_path / "saved")]
     done = CliRunner(env=people.environment).invoke(main, words)
     assert done.exit_code == 1 and "not_confirmed" in done.output and "--yes" in done.output
     assert "keys: 1" in done.output and "operators: 2" in done.output and "servers: 1" in done.output
-    assert [key.name for key in keys_of_billing.listed(people.actor)] == ["made-since"]
+    assert [key.name for key in billing_keys.listed(people.actor)] == ["made-since"]
     done = CliRunner(env=people.environment).invoke(main, [*words, "--yes"])
-    assert done.exit_code == 3 and keys_of_billing.listed(people.actor) == []
+    assert done.exit_code == 3 and billing_keys.listed(people.actor) == []
     assert PASSWORD not in done.output
 
 

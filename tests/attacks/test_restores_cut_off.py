@@ -7,9 +7,10 @@ import os
 import pytest
 from click.testing import CliRunner
 
-from controller import backups, installation
+from controller import backups
 from controller.cli import main
 from controller.keys import load_keys
+from controller.setup import installation
 from shared.errors import ShoplaunchError
 from tests.attacks.table import attack
 from tests.integration.controller.rows import add_job, read

@@ -7,11 +7,11 @@ import sqlalchemy as sa
 from click.testing import CliRunner
 from cryptography.fernet import Fernet, InvalidToken
 
-from controller import installation, key_retirement, keys
+from controller import keys
 from controller.cli import main
 from controller.config import load_config
 from controller.db import servers
-from controller.db.engine import reading, transact
+from controller.db.connection.engine import reading, transact
 from controller.db.servers import Server
 from controller.db.tables import jobs, metadata, workers
 from controller.jobs.intake.service import Service, open_service
@@ -19,6 +19,7 @@ from controller.jobs.lifecycle.sealed_values import private_values, sealed
 from controller.jobs.lifecycle.tokens import Tokens
 from controller.jobs.shop import certificate
 from controller.keys import load_keys
+from controller.setup import installation, key_retirement
 from controller.web.app import create_app
 from shared.errors import ShoplaunchError
 from tests.attacks.table import attack

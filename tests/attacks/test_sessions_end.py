@@ -5,13 +5,13 @@ import time
 import pytest
 from click.testing import CliRunner
 
-from controller import installation
 from controller.cli import main
 from controller.config import load_config
-from controller.db.engine import make_engine
-from controller.db.sessions import IDLE_SECONDS
+from controller.db.connection.engine import make_engine
+from controller.db.identities.sessions import IDLE_SECONDS
 from controller.jobs.intake.service import Service, open_service
 from controller.keys import load_keys
+from controller.setup import installation
 from controller.web.app import create_app
 from shared.errors import ShoplaunchError
 from tests.attacks.table import attack

@@ -6,7 +6,7 @@ import uuid
 import pytest
 from sqlalchemy import delete
 
-from controller.db.engine import transact
+from controller.db.connection.engine import transact
 from controller.db.tables import refused_orders
 from tests.attacks.table import attack
 from tests.integration.billing.events import created

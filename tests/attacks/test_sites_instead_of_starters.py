@@ -8,8 +8,8 @@ import time
 import pytest
 
 from controller.network.http_client import Origin
-from controller.panels.cpanel import web_start
-from controller.panels.cpanel.starter import Starter
+from controller.panels.cpanel.start import web_start
+from controller.panels.cpanel.start.starter import Starter
 from tests.attacks.table import attack
 
 STARTER = Starter(b"key", "abcdefgh", 1)

@@ -7,7 +7,7 @@ import pytest
 import requests
 
 from controller.db import servers, steps
-from controller.db.engine import transact
+from controller.db.connection.engine import transact
 from controller.db.servers import Server
 from controller.jobs.lifecycle import plan
 from tests.attacks.table import attack

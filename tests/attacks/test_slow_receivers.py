@@ -14,7 +14,7 @@ import requests
 from controller.cli.run import THREADS
 from controller.db import bundles, servers
 from controller.db.bundles import Bundle
-from controller.db.engine import transact
+from controller.db.connection.engine import transact
 from controller.db.servers import Server
 from controller.jobs.agent_link.downloads import Download
 from controller.web.api import throttle

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from controller.jobs.agent_link import ring
-from controller.panels.cpanel import web_start
-from controller.panels.cpanel.starter import Starter
+from controller.panels.cpanel.start import web_start
+from controller.panels.cpanel.start.starter import Starter
 from tests.attacks.table import attack
 from tests.integration.cpanel_shops.conftest import bundle, template, whm, whm_server, world  # noqa: F401
 from tests.integration.cpanel_shops.test_start_at_once import key_of, rung, start_of, starters  # noqa: F401

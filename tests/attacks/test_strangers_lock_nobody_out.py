@@ -5,13 +5,13 @@ import json
 import pytest
 from click.testing import CliRunner
 
-from controller import installation
 from controller.cli import main
 from controller.config import load_config
-from controller.db.engine import make_engine
-from controller.db.logins import MAX_PER_ADDRESS, MAX_PER_USER, LoginThrottle, network
+from controller.db.connection.engine import make_engine
+from controller.db.identities.logins import MAX_PER_ADDRESS, MAX_PER_USER, LoginThrottle, network
 from controller.db.migrate import upgrade
 from controller.jobs.intake.service import open_service
+from controller.setup import installation
 from controller.web.app import create_app
 from shared.errors import ShoplaunchError
 from tests.attacks.table import attack

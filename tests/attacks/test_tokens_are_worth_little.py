@@ -5,7 +5,7 @@ import json
 import pytest
 
 from controller.db import events, jobs
-from controller.db.engine import reading, transact
+from controller.db.connection.engine import reading, transact
 from controller.jobs.intake.service import Service
 from controller.jobs.lifecycle import sanitize
 from shared.errors import ShoplaunchError

@@ -7,16 +7,17 @@ from functools import partial
 import pytest
 import sqlalchemy as sa
 
-from controller import installation, keys_of_billing, second_factor
-from controller.access import operators
+from controller.access import billing_keys, operators, second_factor
 from controller.access.actor import command_line
-from controller.db import bundles, logins, servers
-from controller.db.api_keys import ApiKey
+from controller.db import bundles, servers
 from controller.db.bundles import Bundle
-from controller.db.engine import transact
-from controller.db.logins import LoginThrottle
-from controller.db.requests import RequestLog
+from controller.db.connection.engine import transact
+from controller.db.identities import logins
+from controller.db.identities.api_keys import ApiKey
+from controller.db.identities.logins import LoginThrottle
+from controller.db.request_log import RequestLog
 from controller.db.servers import Server
+from controller.setup import installation
 from tests.attacks.table import attack
 
 PASSWORD = "correct horse battery"
@@ -71,7 +72,7 @@ BUNDLE = Bundle("classic", "0" * 64, 1, "0" * 64, "prestashop", "8", 0.0)
 #: What is added by name -> (how, where its row goes). Of a bundle the very same is there: nobody is refused.
 ADDED = {
     "an operator": (lambda actor: operators.add(actor, "nora", PASSWORD), "operators"),
-    "a key": (lambda actor: len(keys_of_billing.add(actor, ApiKey("billing"))), "api_keys"),
+    "a key": (lambda actor: len(billing_keys.add(actor, ApiKey("billing"))), "api_keys"),
     "a server": (
         lambda actor: transact(actor.engine, lambda made: servers.add(made, Server("web1", "local"), 0.0)),
         "servers",
@@ -125,7 +126,7 @@ def test_logins_of_several_servers_are_counted_one_by_one(config, actors, what):
 
 @attack("a billing's requests come to several servers at the same instant", "its rate holds over all of them")
 def test_the_rate_of_a_key_holds_over_several_servers(actors):
-    keys_of_billing.add(actors[0], ApiKey("billing", rate=1))
+    billing_keys.add(actors[0], ApiKey("billing", rate=1))
     engines = [actor.engine for actor in actors]
     logs = [RequestLog(engine, lambda: NOW) for engine in engines]
     meet_before(engines, "INSERT INTO used_signatures")

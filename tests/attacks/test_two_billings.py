@@ -5,12 +5,12 @@ import json
 import pytest
 import sqlalchemy as sa
 
-from controller import installation
 from controller.billing.channels import channels
 from controller.config import load_config
 from controller.db import services
-from controller.db.engine import reading, transact
+from controller.db.connection.engine import reading, transact
 from controller.db.tables import refused_orders
+from controller.setup import installation
 from shared.errors import ShoplaunchError
 from tests.attacks.table import attack
 from tests.integration.billing.events import created, terminated

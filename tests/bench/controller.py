@@ -21,11 +21,11 @@ import requests
 from rich.console import Console
 from rich.table import Table
 
-from controller import installation
 from controller.config import load_config
-from controller.db.engine import transact
+from controller.db.connection.engine import transact
 from controller.jobs.intake.service import open_service
-from controller.panels.local.stack import free_port
+from controller.panels.local.private_stack.stack import free_port
+from controller.setup import installation
 from tests.bench.many_jobs import fill
 from tests.resources import cpu_so_far
 from tests.web_site import OPERATOR, PASSWORD, csrf_of, furnish

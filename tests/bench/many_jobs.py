@@ -7,7 +7,7 @@ import secrets
 import sqlalchemy as sa
 
 from controller.db import tables
-from controller.db.engine import transact
+from controller.db.connection.engine import transact
 from controller.jobs.lifecycle.plan import PLAN
 from shared.encoding import sha256_hex
 from shared.events import PERCENT_AFTER, STAGES, make_event

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 from controller.db import events, steps
-from controller.db.engine import reading
+from controller.db.connection.engine import reading
 from shared.errors import ShoplaunchError
 from tests.integration.cpanel_live.shops import Shops
 from tests.whole import ENDED, SERVER, Whole, wait_for

@@ -3,11 +3,10 @@
 import sqlalchemy as sa
 from selenium.webdriver.common.by import By
 
-from controller import keys_of_billing, second_factor, totp
-from controller.access import operators
+from controller.access import billing_keys, operators, second_factor, totp
 from controller.access.actor import Actor
-from controller.db.api_keys import ApiKey
-from controller.db.engine import transact
+from controller.db.connection.engine import transact
+from controller.db.identities.api_keys import ApiKey
 from controller.db.tables import api_keys
 from controller.db.tables import operators as operator_rows
 from tests.browser.states import LOOKER, open_path, state
@@ -22,15 +21,15 @@ LIMITED = ApiKey("whmcs-limited", ("web-1",), ("boutique",), ("retry", "cancel")
 def furnish(site):
     """There are two more operators and two more keys; return who made them."""
     actor = Actor("command line", site.service.engine, lambda: site.service.keys)
-    if "old-one" in {key.name for key in keys_of_billing.listed(actor)}:
+    if "old-one" in {key.name for key in billing_keys.listed(actor)}:
         return actor
     for name, role in ((ENROLLED, "administer"), (CHANGED, "operate")):
         operators.add(actor, name, PASSWORD, role)
     second_factor.begin(actor, CHANGED)
     for key in (LIMITED, ApiKey("old-one", operations=())):
-        keys_of_billing.add(actor, key)
+        billing_keys.add(actor, key)
         site.service.audit(f"key {key.name}", "order", None, "7 shop.example key_forbidden")
-    keys_of_billing.revoke(actor, "old-one")
+    billing_keys.revoke(actor, "old-one")
     return actor
 
 

@@ -11,7 +11,7 @@ from selenium.common.exceptions import StaleElementReferenceException, WebDriver
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.remote.errorhandler import ErrorHandler
 
-from controller.panels.local.stack import free_port
+from controller.panels.local.private_stack.stack import free_port
 
 #: The second where there is no such package (Ubuntu). A snap would not see the profile.
 BROWSERS = ("/usr/bin/chromium", "/usr/bin/google-chrome")

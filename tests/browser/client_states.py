@@ -6,7 +6,7 @@ import requests
 from selenium.webdriver.common.by import By
 
 from controller.db import proofs
-from controller.db.engine import transact
+from controller.db.connection.engine import transact
 from controller.jobs.lifecycle.sealed_values import sealed
 from controller.jobs.shop import credentials
 from tests.browser.states import JOBS, LOOKER, TIMEOUT, appears, live, open_path, state

@@ -8,8 +8,9 @@ import requests
 import sqlalchemy as sa
 from selenium.webdriver.common.by import By
 
-from controller.db import access, servers, workers
-from controller.db.engine import transact
+from controller.db import servers, workers
+from controller.db.connection.engine import transact
+from controller.db.identities import access
 from controller.db.servers import Server
 from controller.db.tables import audit as audit_table
 from controller.jobs.engine import alarms

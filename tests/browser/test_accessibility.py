@@ -6,11 +6,11 @@ from functools import cache
 import pytest
 from werkzeug.exceptions import HTTPException
 
-from controller import installation
 from controller.access import operators
 from controller.access.actor import command_line
 from controller.config import load_config
 from controller.jobs.agent_link.holding_page import holding_page
+from controller.setup import installation
 from controller.web.app import create_app
 from controller.web.support import labels
 from controller.web.support.i18n import COOKIE

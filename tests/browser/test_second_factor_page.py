@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from selenium.webdriver.common.by import By
 
-from controller import second_factor, totp
+from controller.access import second_factor, totp
 from controller.access.actor import Actor
 from tests.browser.chrome import chrome, complaints
 from tests.browser.test_operator_pages import overflow, sign_in

@@ -4,11 +4,11 @@ import http.client
 
 import pytest
 
-from controller.panels.cpanel import skeleton
+from controller.panels.cpanel.api.gate import OpenGate
+from controller.panels.cpanel.api.whm import Login
 from controller.panels.cpanel.driver import CpanelPanel, Known
-from controller.panels.cpanel.gate import OpenGate
 from controller.panels.cpanel.settings import CpanelSettings
-from controller.panels.cpanel.whm import Login
+from controller.panels.cpanel.skeleton import skeleton
 from tests.fakes.whm import Quirks, WhmDouble, hands
 from tests.local_server import FILES, LocalServer
 

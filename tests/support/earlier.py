@@ -20,7 +20,7 @@ import sqlalchemy as sa
 from werkzeug.serving import make_server
 
 from controller.config import load_config
-from controller.db.engine import make_engine, transact
+from controller.db.connection.engine import make_engine, transact
 from controller.db.tables import servers
 from controller.jobs.intake.service import Service
 from controller.keys import load_keys

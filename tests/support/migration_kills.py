@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from alembic.script import ScriptDirectory
 
 from controller.db import migrate
-from controller.db.engine import make_engine
+from controller.db.connection.engine import make_engine
 from tests import mariadb
 
 #: What changes nothing.

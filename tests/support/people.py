@@ -2,12 +2,12 @@
 
 import shutil
 
-from controller import installation
 from controller.access import operators
 from controller.access.actor import command_line
 from controller.config import load_config
-from controller.db.engine import transact
+from controller.db.connection.engine import transact
 from controller.jobs.intake.service import open_service
+from controller.setup import installation
 from controller.web.app import create_app
 from tests.web_site import csrf_of, furnish
 
@@ -60,7 +60,7 @@ class People:
         return browser.post(path, data={"csrf_token": token, "own_password": own_password, **form})
 
     def get(self, name):
-        """Return the operator (controller.db.operators.Operator)."""
+        """Return the operator (controller.db.identities.operators.Operator)."""
         return operators.get(self.actor, name, self.service.now())
 
     def roles(self):

@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 
 from controller.network.http_client import HttpClient, HttpRequest, Limits, Origin
-from controller.panels.local.stack import free_port
+from controller.panels.local.private_stack.stack import free_port
 from tests.accounts import remove_account
 
 WAIT_SECONDS = 60

@@ -6,11 +6,11 @@ from urllib.parse import quote_plus
 
 import sqlalchemy as sa
 
-from controller import installation
 from controller.backups.loading import ACTION
 from controller.config import load_config
-from controller.db.engine import make_engine, reading
+from controller.db.connection.engine import make_engine, reading
 from controller.db.tables import audit, events, jobs, metadata, operators
+from controller.setup import installation
 from tests.integration.controller.rows import NOW
 from tests.support.migration_kills import fill
 

@@ -6,12 +6,13 @@ import tarfile
 
 import pytest
 
-from controller import backups, installation
+from controller import backups
 from controller.backups import loading
 from controller.config import load_config
-from controller.db import access, api_keys
-from controller.db.engine import make_engine, reading
+from controller.db.connection.engine import make_engine, reading
+from controller.db.identities import access, api_keys
 from controller.keys import load_keys
+from controller.setup import installation
 from shared.errors import ShoplaunchError
 from tests.integration.controller.rows import add_job, read
 

@@ -1,9 +1,9 @@
 """The command line loads what the command at hand needs, and knows every command without loading any."""
 
 import importlib
+import pkgutil
 import subprocess
 import sys
-from pathlib import Path
 
 import click
 import pytest
@@ -44,7 +44,6 @@ def test_a_module_adds_the_commands_it_is_listed_with(module):
 
 
 def test_every_module_with_commands_is_listed():
-    folder = next(iter(cli.__path__))
-    names = {one.stem for one in Path(folder).glob("*.py")} - {"__init__"}
-    modules = {name: importlib.import_module(f"controller.cli.{name}") for name in names}
+    names = {one.name for one in pkgutil.walk_packages(cli.__path__, "controller.cli.") if not one.ispkg}
+    modules = {name.removeprefix("controller.cli."): importlib.import_module(name) for name in names}
     assert {name for name, module in modules.items() if hasattr(module, "register")} == set(cli.MODULES)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from controller.cli.output import as_failure
+from controller.cli.terminal.output import as_failure
 
 
 @pytest.mark.parametrize("kind", [str, Path])

@@ -3,7 +3,7 @@
 import pytest
 
 from controller.config import load_config
-from controller.db.engine import make_engine
+from controller.db.connection.engine import make_engine
 from shared.errors import ShoplaunchError
 
 

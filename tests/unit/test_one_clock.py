@@ -6,7 +6,12 @@ from pathlib import Path
 CONTROLLER = Path(__file__).parents[2] / "controller"
 #: The date a mail bears; a stand-in where somebody makes that channel without the installation's clock; whether an
 #: account of this machine is closed today.
-MAY_READ_IT = {"db/clock.py", "billing/mail.py", "billing/whmcs.py", "panels/local/start_child.py"}
+MAY_READ_IT = {
+    "db/connection/clock.py",
+    "billing/mail.py",
+    "billing/whmcs.py",
+    "panels/local/as_account/start_helper.py",
+}
 CLOCKS = {("time", "time"), ("datetime", "now"), ("datetime", "utcnow")}
 
 

@@ -7,9 +7,9 @@ import tomllib
 import pytest
 from click.testing import CliRunner
 
-from controller import doctor, installation, operator_address
 from controller.cli import main, setup
 from controller.config import load_config
+from controller.setup import doctor, installation, operator_address
 from shared.errors import ShoplaunchError
 
 ADDRESS = "op@example.com"

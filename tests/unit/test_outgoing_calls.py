@@ -28,9 +28,9 @@ OWN_MACHINE = {
     "controller/web/support/agent_socket.py": "listens at a Unix socket, and sees whether one still listens",
     "controller/jobs/lifecycle/wakeup.py": "Unix datagrams in a folder that is closed; a message says nothing",
     "controller/bundles/source/private_server.py": "holds a name of a socket: no other takes the same user",
-    "controller/panels/local/stack.py": "finds a free port",
-    "controller/panels/local/stack_processes.py": "sees whether a daemon of its own listens",
-    "controller/panels/local/php_fpm.py": "sees whether PHP listens",
+    "controller/panels/local/private_stack/stack.py": "finds a free port",
+    "controller/panels/local/private_stack/processes.py": "sees whether a daemon of its own listens",
+    "controller/panels/local/services/php_fpm.py": "sees whether PHP listens",
 }
 #: Names that only read what a library found, or name its failures.
 HARMLESS = {"controller/jobs/shop/visits.py": {"http.client"}}
@@ -96,8 +96,14 @@ def test_the_scan_sees_every_way_to_write_it(text, monkeypatch):
 
 
 #: Whose words are not the controller's own: accounts, other machines, their files.
-OTHERS = ("controller/panels/cpanel/", "controller/panels/local/as_account.py", "controller/panels/local/commands.py",
-          "controller/panels/local/crontab.py", "controller/jobs/", "controller/billing/")  # fmt: skip
+OTHERS = (
+    "controller/panels/cpanel/",
+    "controller/panels/local/as_account/run.py",
+    "controller/panels/local/commands.py",
+    "controller/panels/local/crontab.py",
+    "controller/jobs/",
+    "controller/billing/",
+)
 
 
 @pytest.mark.parametrize("path", [path for path in SOURCES if path.startswith(OTHERS)])

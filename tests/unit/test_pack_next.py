@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from controller.cli.pack_next import after_check, after_failure, after_packing
+from controller.cli.packing.next_command import after_check, after_failure, after_packing
 
 ROOT = Path("/shops/my shop")
 

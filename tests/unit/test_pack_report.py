@@ -4,7 +4,8 @@ import pytest
 
 from controller.bundles import summary
 from controller.bundles.summary import Section
-from controller.cli import pack_report, tables
+from controller.cli.packing import report
+from controller.cli.terminal import tables
 
 PATH = "modules/a-module-of-somebody/views/templates/front/a-page-with-a-very-long-name-of-its-own.tpl"
 ADDRESS = "https://a-template-with-a-long-name.shops.example.com/admin123/index.php"
@@ -16,7 +17,7 @@ HEADLINE = [("Application", "PrestaShop 8.2.1"), ("Attention", f"{ADDRESS} is na
 @pytest.fixture(params=[60, 80, None])
 def width(request, monkeypatch):
     """How wide the terminal is, None without one."""
-    for module in (tables, pack_report):
+    for module in (tables, report):
         monkeypatch.setattr(module, "terminal_width", lambda: request.param)
     return request.param
 
@@ -26,7 +27,7 @@ def words(text):
 
 
 def test_what_matters_is_whole(width, capsys):
-    pack_report.print_headline(HEADLINE)
+    report.print_headline(HEADLINE)
     said = capsys.readouterr().out
     assert words(" ".join(f"{what} {told}" for what, told in HEADLINE)) <= words(said)
     if width is None:
@@ -34,7 +35,7 @@ def test_what_matters_is_whole(width, capsys):
 
 
 def test_all_rows_of_a_section_are_whole(width, capsys):
-    pack_report.print_sections([Section("Findings", ROWS), Section("Names", [PERSIAN])])
+    report.print_sections([Section("Findings", ROWS), Section("Names", [PERSIAN])])
     said = capsys.readouterr().out
     for row in (*ROWS, PERSIAN):
         assert words(" ".join(row)) <= words(said)
@@ -43,7 +44,7 @@ def test_all_rows_of_a_section_are_whole(width, capsys):
 
 def test_how_a_section_begins_is_one_line_cut_between_words(width, capsys):
     told = [Section("Findings", ROWS), Section("A title that is longer than any that is shown whole", [PERSIAN])]
-    pack_report.print_folded(told)
+    report.print_folded(told)
     lines = capsys.readouterr().out.splitlines()
     known = words(" ".join(f"{what} {told};" for section in told for what, told in section.rows))
     for line, section in zip(lines, told, strict=False):

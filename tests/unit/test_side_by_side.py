@@ -3,7 +3,7 @@
 import threading
 import time
 
-from controller.panels.cpanel.looks import THREADS, side_by_side
+from controller.panels.cpanel.account_cache import THREADS, side_by_side
 
 
 def test_a_thousand_calls_take_no_more_threads_than_a_server_may_be_asked_by():

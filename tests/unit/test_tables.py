@@ -9,7 +9,7 @@ import pytest
 from rich.cells import cell_len
 
 from controller import cli
-from controller.cli import tables
+from controller.cli.terminal import tables
 from tests.command_tree import commands_of
 
 LONG = "https://a-domain-of-sixty-and-more-characters-that-nobody-types.shops.example.com/shop/"

@@ -4,7 +4,7 @@ import base64
 
 import pytest
 
-from controller import totp
+from controller.access import totp
 
 RFC = base64.b32encode(b"12345678901234567890").decode()
 #: Appendix B of the RFC, its last six digits.

@@ -2,7 +2,7 @@
 
 import pytest
 
-from controller.panels.cpanel import answers
+from controller.panels.cpanel.api import answers
 
 
 def fileop(*rows):

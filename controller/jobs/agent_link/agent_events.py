@@ -9,8 +9,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from controller.db import jobs, steps
+from controller.db.connection.group_commit import Together
 from controller.db.jobs import Job
-from controller.db.together import Together
 from controller.jobs.agent_link import kept, rates
 from controller.jobs.agent_link.reports import checked, is_final
 from controller.jobs.lifecycle import agent_trouble, changes, plan, silence, starting, states, undo

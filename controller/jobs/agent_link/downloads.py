@@ -8,7 +8,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from controller.db import bundles, servers
-from controller.db.engine import reading
+from controller.db.connection.engine import reading
 from controller.jobs.agent_link import agent_events
 from controller.jobs.lifecycle import states
 from controller.jobs.lifecycle.tokens import Tokens

@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from controller.db import servers
-from controller.db.engine import reading
+from controller.db.connection.engine import reading
 from controller.jobs.lifecycle.step_context import Work
 from controller.panels.start import OF_THE_SERVER, REASONS, WAYS, Started
 from shared.errors import ShoplaunchError

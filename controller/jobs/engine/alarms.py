@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from controller.billing.base import Alarm, Billing
 from controller.db import health
-from controller.db.engine import reading
+from controller.db.connection.engine import reading
 from controller.db.jobs import Job
 from controller.jobs.lifecycle import changes, panel_lockout, sanitize
 from controller.jobs.lifecycle.domains import readable

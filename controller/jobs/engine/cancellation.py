@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from controller.db import steps
-from controller.db.engine import reading
+from controller.db.connection.engine import reading
 from controller.db.jobs import Job
 from controller.jobs.agent_link import acknowledgements, panel_reading, ring
 from controller.jobs.engine import follow_up

@@ -12,8 +12,8 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
 from controller.db import jobs, steps
-from controller.db.access import Note
-from controller.db.engine import reading, transact
+from controller.db.connection.engine import reading, transact
+from controller.db.identities.access import Note
 from controller.db.jobs import Job
 from controller.jobs.lifecycle import changes, claims, plan, states
 from controller.jobs.lifecycle.bundle_store import Bundles

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from controller.db import health, jobs, migrate, starts, workers
-from controller.db.engine import reading
+from controller.db.connection.engine import reading
 from controller.db.services import BilledService
 from controller.db.starts import Counted
 from shared.errors import ShoplaunchError

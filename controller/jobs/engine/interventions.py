@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
 from controller.db import steps
-from controller.db.access import Note
+from controller.db.identities.access import Note
 from controller.db.jobs import Job
 from controller.db.steps import FAILED
 from controller.jobs.lifecycle import agent_trouble, changes, claims, plan, states, undo

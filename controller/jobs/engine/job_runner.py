@@ -11,8 +11,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from controller.db import jobs, proofs, servers, steps
-from controller.db.clock import Clock
-from controller.db.engine import reading, transact
+from controller.db.connection.clock import Clock
+from controller.db.connection.engine import reading, transact
 from controller.db.jobs import Job
 from controller.db.steps import StepRow
 from controller.jobs.engine import (

@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from controller.db import jobs, steps
-from controller.db.engine import transact
+from controller.db.connection.engine import transact
 from controller.db.jobs import Job
 from controller.jobs.engine import follow_up
 from controller.jobs.lifecycle import changes, lease, panel_lockout, plan, silence, starting, states

@@ -15,8 +15,8 @@ from collections.abc import Callable, Sequence
 import sqlalchemy as sa
 
 from controller.db import jobs, workers
-from controller.db.clock import Clock, DatabaseClock, at
-from controller.db.engine import reading, transact
+from controller.db.connection.clock import Clock, DatabaseClock, at
+from controller.db.connection.engine import reading, transact
 from controller.db.jobs import Job
 from controller.jobs.engine.job_runner import Mover
 from controller.jobs.engine.watchdog import Pulse, Watchdog, end_process

@@ -11,8 +11,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
-from controller.db import api_keys, jobs, servers, services
-from controller.db.engine import reading, transact
+from controller.db import jobs, servers, services
+from controller.db.connection.engine import reading, transact
+from controller.db.identities import api_keys
 from controller.db.jobs import Job
 from controller.db.services import BilledService
 from controller.jobs.intake import orders, refused_orders, termination

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from controller.db import api_keys, bundles, jobs, servers, services
-from controller.db.engine import reading
+from controller.db import bundles, jobs, servers, services
+from controller.db.connection.engine import reading
+from controller.db.identities import api_keys
 from controller.jobs.intake import billing_events, view
 from controller.jobs.intake.server_lookup import server_of_host
 from controller.product_kind import SHOP

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from controller.billing.base import REFUSED, Alarm
 from controller.db import refused_orders, services
-from controller.db.engine import reading, transact
+from controller.db.connection.engine import reading, transact
 from controller.db.refused_orders import RefusedOrder
 from controller.jobs.engine import alarms, health
 from controller.jobs.intake import billing_events, orders

@@ -13,10 +13,11 @@ from babel.core import get_global
 from sqlalchemy.exc import IntegrityError
 
 from controller.bundles.variants.declaration import spellings
-from controller.db import api_keys, bundles, jobs, servers, steps
-from controller.db.access import Note
+from controller.db import bundles, jobs, servers, steps
 from controller.db.bundles import Bundle
-from controller.db.engine import reading, transact
+from controller.db.connection.engine import reading, transact
+from controller.db.identities import api_keys
+from controller.db.identities.access import Note
 from controller.db.jobs import Job
 from controller.jobs.lifecycle import claims, states
 from controller.jobs.lifecycle.domains import readable

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from controller.db.access import Note
+from controller.db.identities.access import Note
 from controller.db.jobs import Job
 from controller.jobs.engine.follow_up import SET_ADMIN_PASSWORD
 from controller.jobs.lifecycle import states

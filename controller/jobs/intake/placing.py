@@ -7,9 +7,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from controller.db import api_keys
-from controller.db.access import Note
-from controller.db.engine import reading
+from controller.db.connection.engine import reading
+from controller.db.identities import api_keys
+from controller.db.identities.access import Note
 from controller.db.jobs import Job
 from controller.jobs.intake import orders, refused_orders
 from shared.errors import ShoplaunchError

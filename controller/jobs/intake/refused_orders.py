@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
 from controller.db import refused_orders
-from controller.db.engine import reading, transact
+from controller.db.connection.engine import reading, transact
 from controller.db.jobs import Job
 from controller.db.services import BilledService
 from controller.jobs.intake import orders

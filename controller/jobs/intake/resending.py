@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from controller.db import api_keys, jobs, refused_orders, services
-from controller.db.access import Note
-from controller.db.engine import reading, transact
+from controller.db import jobs, refused_orders, services
+from controller.db.connection.engine import reading, transact
+from controller.db.identities import api_keys
+from controller.db.identities.access import Note
 from controller.db.jobs import Job
 from controller.db.refused_orders import RefusedOrder
 from controller.jobs.intake import billing_events

@@ -8,23 +8,23 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from controller import second_factor
-from controller.access import passwords
+from controller.access import passwords, second_factor
 from controller.billing.base import Billing
 from controller.billing.channels import Way, channels
 from controller.config import Config
-from controller.db import access, api_keys, jobs, operators, servers, sessions, steps
+from controller.db import jobs, servers, steps
 from controller.db import refused_orders as refused_rows
-from controller.db.access import Note
-from controller.db.api_keys import ApiKey
-from controller.db.clock import Clock, DatabaseClock
-from controller.db.engine import make_engine, reading, transact
+from controller.db.connection.clock import Clock, DatabaseClock
+from controller.db.connection.engine import make_engine, reading, transact
+from controller.db.connection.group_commit import Together
+from controller.db.identities import access, api_keys, operators, sessions
+from controller.db.identities.access import Note
+from controller.db.identities.api_keys import ApiKey
+from controller.db.identities.logins import LoginThrottle
 from controller.db.jobs import Job
-from controller.db.logins import LoginThrottle
 from controller.db.migrate import revisions
 from controller.db.refused_orders import RefusedOrder
 from controller.db.servers import Server
-from controller.db.together import Together
 from controller.jobs.agent_link import agent_events, downloads, rates
 from controller.jobs.agent_link.downloads import Download
 from controller.jobs.engine import alarms, follow_up, interventions

@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from controller.db import jobs, steps
-from controller.db.engine import reading
+from controller.db.connection.engine import reading
 from controller.db.jobs import Job
 from controller.db.services import BilledService
 from controller.jobs.engine import interventions

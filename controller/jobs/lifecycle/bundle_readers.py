@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from controller.access_lists import NotKept, close_to_all_but, readers
 from controller.db import jobs
-from controller.db.engine import reading
+from controller.db.connection.engine import reading
 from controller.db.jobs import Job
 from controller.jobs.lifecycle import states
 from shared.errors import ShoplaunchError

@@ -14,11 +14,11 @@ import sqlalchemy as sa
 
 from controller.bundles.residue.bundle_reader import check_members, open_bundle
 from controller.config import Config
-from controller.db import access
 from controller.db import bundles as rows
 from controller.db.bundles import Bundle
-from controller.db.clock import DatabaseClock
-from controller.db.engine import reading, transact
+from controller.db.connection.clock import DatabaseClock
+from controller.db.connection.engine import reading, transact
+from controller.db.identities import access
 from controller.db.jobs import Job
 from controller.files import open_private, sync_folder
 from controller.jobs.lifecycle import bundle_readers

@@ -8,8 +8,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from controller.db import jobs, steps
-from controller.db.access import Note
-from controller.db.engine import transact
+from controller.db.connection.engine import transact
+from controller.db.identities.access import Note
 from controller.db.jobs import Job
 from controller.jobs.lifecycle import plan, sanitize, states
 from controller.jobs.lifecycle.lease import Lease

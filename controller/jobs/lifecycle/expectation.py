@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from controller.db import starts
-from controller.db.engine import reading
+from controller.db.connection.engine import reading
 from controller.db.jobs import Job
 from controller.jobs.lifecycle import starting, states
 from shared.job import RESTORE

@@ -11,8 +11,8 @@ from contextlib import contextmanager
 import sqlalchemy as sa
 
 from controller.db import jobs
-from controller.db.clock import Clock, at
-from controller.db.engine import reading, transact
+from controller.db.connection.clock import Clock, at
+from controller.db.connection.engine import reading, transact
 from controller.db.jobs import Job
 from controller.jobs.lifecycle.emergency_log import report
 from shared.errors import ShoplaunchError

@@ -13,7 +13,7 @@ from controller.billing.base import Billing
 from controller.config import Config
 from controller.db import jobs
 from controller.db.bundles import Bundle
-from controller.db.engine import transact
+from controller.db.connection.engine import transact
 from controller.db.jobs import Job
 from controller.jobs.lifecycle.bundle_store import Bundles
 from controller.jobs.lifecycle.lease import Lease

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from controller.db import proofs
 from controller.db.bundles import Bundle
-from controller.db.engine import reading
+from controller.db.connection.engine import reading
 from controller.db.jobs import Job
 from controller.jobs.agent_link.job_file import signed
 from controller.jobs.lifecycle import starting, states

@@ -9,8 +9,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from controller.db import jobs
-from controller.db.access import Note
-from controller.db.engine import reading, transact
+from controller.db.connection.engine import reading, transact
+from controller.db.identities.access import Note
 from controller.db.jobs import Job
 from controller.db.tables import jobs as rows
 from controller.jobs.lifecycle.lease import Lease

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from controller.billing.base import Memory
 from controller.db import jobs
-from controller.db.engine import reading, transact
+from controller.db.connection.engine import reading, transact
 from controller.db.jobs import Job
 from controller.jobs.lifecycle.lease import Lease
 

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from controller.billing.base import About, Unsettled
 from controller.db import jobs, services
-from controller.db.engine import reading, transact
+from controller.db.connection.engine import reading, transact
 from controller.db.jobs import Job
 from controller.jobs.lifecycle import states
 from controller.jobs.lifecycle.domains import readable

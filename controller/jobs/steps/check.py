@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 
 from controller.db import events, proofs
-from controller.db.engine import reading
+from controller.db.connection.engine import reading
 from controller.jobs.agent_link import acknowledgements, panel_reading, ring
 from controller.jobs.lifecycle import expectation
 from controller.jobs.lifecycle.step_context import Later, Outcome, Work

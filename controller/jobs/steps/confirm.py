@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from controller.db import jobs
-from controller.db.engine import reading
+from controller.db.connection.engine import reading
 from controller.jobs.lifecycle import expectation
 from controller.jobs.lifecycle.sealed_values import private_values
 from controller.jobs.lifecycle.step_context import Outcome, Work

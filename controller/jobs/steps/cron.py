@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from controller.db import jobs
-from controller.db.engine import reading
+from controller.db.connection.engine import reading
 from controller.jobs.agent_link import ring
 from controller.jobs.lifecycle.step_context import Outcome, Work
 from controller.jobs.steps import drop

@@ -12,12 +12,13 @@ from ipaddress import ip_address
 from typing import Any
 
 from controller.panels.base import Account
-from controller.panels.cpanel import acts, privileges
-from controller.panels.cpanel.acts import Deed, Reasons
-from controller.panels.cpanel.answers import is_on, listed, rows
-from controller.panels.cpanel.looks import Looks, side_by_side
+from controller.panels.cpanel import operations
+from controller.panels.cpanel.account_cache import Looks, side_by_side
+from controller.panels.cpanel.api import privileges
+from controller.panels.cpanel.api.answers import is_on, listed, rows
+from controller.panels.cpanel.api.whm import LONG_SECONDS, Whm
+from controller.panels.cpanel.operations import Deed, Reasons
 from controller.panels.cpanel.settings import DOMAIN, CpanelSettings
-from controller.panels.cpanel.whm import LONG_SECONDS, Whm
 from shared.errors import ShoplaunchError
 
 USER = re.compile(r"[a-z][a-z0-9_]{0,30}\Z")
@@ -77,7 +78,7 @@ class Accounts:
             named = self._create(user, domain, email)
         found = _summary(looks)
         if found is not None and is_on(found.get("suspended")):
-            raise acts.suspended(user, found)
+            raise operations.suspended(user, found)
         return replace(self._account(user, domain), name_servers=named)
 
     def all(self) -> list[Account]:

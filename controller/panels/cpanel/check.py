@@ -8,11 +8,12 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from controller.panels.base import Check, SkeletonStatus
-from controller.panels.cpanel import database_door, privileges
-from controller.panels.cpanel.answers import Answer, is_on, rows
+from controller.panels.cpanel import database_door
+from controller.panels.cpanel.account_cache import Looks, side_by_side
+from controller.panels.cpanel.api import privileges
+from controller.panels.cpanel.api.answers import Answer, is_on, rows
 from controller.panels.cpanel.cron import OURS, Crontab
-from controller.panels.cpanel.looks import Looks, side_by_side
-from controller.panels.cpanel.skeleton import Skeleton, open_skeleton
+from controller.panels.cpanel.skeleton.skeleton import Skeleton, open_skeleton
 from shared.encoding import sha256_file
 from shared.errors import ShoplaunchError, advice
 from shared.job import AGENT_FILE, LAUNCHER_FILE

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from controller.panels.cpanel.acts import Deed, Failure, Reasons
-from controller.panels.cpanel.answers import Answer
-from controller.panels.cpanel.looks import Looks
-from controller.panels.cpanel.whm import Whm
+from controller.panels.cpanel.account_cache import Looks
+from controller.panels.cpanel.api.answers import Answer
+from controller.panels.cpanel.api.whm import Whm
+from controller.panels.cpanel.operations import Deed, Failure, Reasons
 from shared.errors import ShoplaunchError
 
 FEATURE = "cron"

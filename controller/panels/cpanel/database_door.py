@@ -7,7 +7,7 @@ from pathlib import Path
 
 from controller.panels.base import Check, DatabaseEndpoint
 from controller.panels.cpanel import database_probe
-from controller.panels.cpanel.answers import Answer, is_on
+from controller.panels.cpanel.api.answers import Answer, is_on
 from controller.panels.cpanel.settings import CpanelSettings
 from shared.errors import ShoplaunchError, advice
 

@@ -6,12 +6,12 @@ import hashlib
 from typing import Any
 
 from controller.panels.base import DatabaseEndpoint
-from controller.panels.cpanel import acts, database_door
-from controller.panels.cpanel.acts import Deed, Reasons
-from controller.panels.cpanel.answers import rows
-from controller.panels.cpanel.looks import Looks
+from controller.panels.cpanel import database_door, operations
+from controller.panels.cpanel.account_cache import Looks
+from controller.panels.cpanel.api.answers import rows
+from controller.panels.cpanel.api.whm import Whm
+from controller.panels.cpanel.operations import Deed, Reasons
 from controller.panels.cpanel.settings import CpanelSettings
-from controller.panels.cpanel.whm import Whm
 from shared.errors import ShoplaunchError
 
 FEATURE = "mysql"
@@ -58,7 +58,7 @@ class Databases:
     def ensure_database(self, name: str) -> None:
         """The database is there. Raises panel_refused, database_limit, feature_missing, account_*."""
         self._check_prefix(name)
-        acts.ensure(
+        operations.ensure(
             self._looks, ("databases",), lambda: name in self.databases(),
             lambda: self._whm.uapi(self._user, "Mysql", "create_database", name=name),
             lambda text: self._too_many() or self._why(f"the database {name}")(text),
@@ -117,7 +117,7 @@ class Databases:
     def remove_database(self, name: str) -> None:
         """The database is not there."""
         self._check_prefix(name)
-        acts.ensure(
+        operations.ensure(
             self._looks, ("databases",), lambda: name not in self.databases(),
             lambda: self._whm.uapi(self._user, "Mysql", "delete_database", name=name),
             self._why(f"removing the database {name}"),
@@ -126,13 +126,13 @@ class Databases:
     def remove_user(self, name: str) -> None:
         """The database user is not there."""
         self._check_prefix(name)
-        acts.ensure(
+        operations.ensure(
             self._looks, ("users",), lambda: name not in self.users(),
             lambda: self._whm.uapi(self._user, "Mysql", "delete_user", name=name),
             self._why(f"removing the database user {name}"),
         )  # fmt: skip
 
-    def _why(self, what: str) -> acts.Failure:
+    def _why(self, what: str) -> operations.Failure:
         return self._reasons.of(what, FEATURE, files=True)
 
     def _names(self, look: str, key: str) -> set[str]:
@@ -160,7 +160,7 @@ class Databases:
     def _too_many(self) -> ShoplaunchError | None:
         """Return the error of a package whose databases are used up, None when that is not the reason."""
         found = rows(self._looks.see("summary").data, "acct")
-        most = acts.allowed(found[0], "maxsql") if found else None
+        most = operations.allowed(found[0], "maxsql") if found else None
         if most is None or len(self.databases()) < most:
             return None
         return ShoplaunchError("database_limit", f"the account {self._user} may have {most} databases and has them")

@@ -20,20 +20,22 @@ from controller.panels.base import (
     SkeletonFiles,
     SkeletonStatus,
 )
-from controller.panels.cpanel import agent_files, at_once, check, packages, verify
+from controller.panels.cpanel import check, packages, verify
+from controller.panels.cpanel.account_cache import Looks
 from controller.panels.cpanel.accounts import Accounts, check_name, place_of, told_address
-from controller.panels.cpanel.acts import Reasons
+from controller.panels.cpanel.api.gate import Gate, OpenGate
+from controller.panels.cpanel.api.own_account import OwnAccount
+from controller.panels.cpanel.api.whm import Login, Whm
 from controller.panels.cpanel.cron import Crontab
 from controller.panels.cpanel.databases import Databases
 from controller.panels.cpanel.files import Files
-from controller.panels.cpanel.gate import Gate, OpenGate
-from controller.panels.cpanel.looks import Looks
-from controller.panels.cpanel.own_account import OwnAccount
+from controller.panels.cpanel.operations import Reasons
 from controller.panels.cpanel.php import Php
 from controller.panels.cpanel.settings import CpanelSettings
-from controller.panels.cpanel.skeleton import open_skeleton
+from controller.panels.cpanel.skeleton import agent_files
+from controller.panels.cpanel.skeleton.skeleton import open_skeleton
+from controller.panels.cpanel.start import at_once
 from controller.panels.cpanel.tls import AutoSsl
-from controller.panels.cpanel.whm import Login, Whm
 from controller.panels.start import Started
 
 #: Made by cPanel itself in document roots.

@@ -6,7 +6,7 @@ import posixpath
 from collections.abc import Mapping
 from typing import Any
 
-from controller.panels.cpanel.answers import listed
+from controller.panels.cpanel.api.answers import listed
 
 
 def mode_of(row: Mapping[str, Any]) -> int | None:

@@ -6,8 +6,8 @@ from collections import Counter
 from typing import Any
 
 from controller.panels.base import Package
-from controller.panels.cpanel.answers import rows, unlimited
-from controller.panels.cpanel.whm import Whm
+from controller.panels.cpanel.api.answers import rows, unlimited
+from controller.panels.cpanel.api.whm import Whm
 from shared.errors import ShoplaunchError
 
 MEGABYTE = 1024 * 1024

@@ -6,10 +6,10 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from controller.panels.cpanel.acts import Deed, Reasons
-from controller.panels.cpanel.answers import listed, rows
-from controller.panels.cpanel.looks import Looks
-from controller.panels.cpanel.whm import Whm
+from controller.panels.cpanel.account_cache import Looks
+from controller.panels.cpanel.api.answers import listed, rows
+from controller.panels.cpanel.api.whm import Whm
+from controller.panels.cpanel.operations import Deed, Reasons
 from shared.errors import ShoplaunchError
 
 FEATURE = "multiphp"

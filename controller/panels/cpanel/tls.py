@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from controller.panels.cpanel.acts import Deed, Reasons
-from controller.panels.cpanel.answers import clean, is_on, rows
-from controller.panels.cpanel.whm import Whm
+from controller.panels.cpanel.api.answers import clean, is_on, rows
+from controller.panels.cpanel.api.whm import Whm
+from controller.panels.cpanel.operations import Deed, Reasons
 
 FEATURE = "autossl"
 

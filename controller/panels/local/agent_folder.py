@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from controller.panels.base import SkeletonFiles
-from controller.panels.local.as_account import AsAccount
+from controller.panels.local.as_account.run import AsAccount
 from controller.panels.local.skeleton import FILE_MODE, FOLDER_MODE, LAUNCHER_MODE
 from shared.encoding import sha256_file
 from shared.job import AGENT_FILE, BUNDLE_FILE, FOLDER, LAUNCHER_FILE

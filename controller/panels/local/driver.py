@@ -16,12 +16,14 @@ from controller.panels.base import (
     SkeletonFiles,
     SkeletonStatus,
 )
-from controller.panels.local import agent_folder, check, commands, mariadb, starting
+from controller.panels.local import agent_folder, check, commands
 from controller.panels.local.accounts import PHP_FOLDER, Accounts, SystemAccount
-from controller.panels.local.apache import Sites
-from controller.panels.local.as_account import AsAccount
+from controller.panels.local.as_account import starting
+from controller.panels.local.as_account.run import AsAccount
 from controller.panels.local.crontab import Crontab
-from controller.panels.local.php_fpm import Pools
+from controller.panels.local.services import mariadb
+from controller.panels.local.services.apache import Sites
+from controller.panels.local.services.php_fpm import Pools
 from controller.panels.local.settings import LocalSettings
 from controller.panels.local.skeleton import Skeleton
 from controller.panels.start import Started

@@ -12,7 +12,7 @@ from typing import Any
 
 from flask import Response, current_app, g, request
 
-from controller.db.requests import Answer, RequestLog
+from controller.db.request_log import Answer, RequestLog
 from controller.network.words import shown
 from controller.web.support import problems
 from controller.web.support.context import request_log, service

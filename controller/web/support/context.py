@@ -8,7 +8,7 @@ from typing import cast
 from flask import Flask, current_app, g
 
 from controller.access.actor import Actor
-from controller.db.requests import RequestLog
+from controller.db.request_log import RequestLog
 from controller.jobs.intake.service import Service
 
 _EXTENSION = "shoplaunch"

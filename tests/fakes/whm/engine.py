@@ -10,10 +10,10 @@ import pymysql
 from controller.panels.base import Account
 from controller.panels.local import commands
 from controller.panels.local.accounts import Accounts
-from controller.panels.local.apache import Sites
 from controller.panels.local.crontab import Crontab
-from controller.panels.local.php_fpm import Pools
-from controller.panels.local.stack import free_port
+from controller.panels.local.private_stack.stack import free_port
+from controller.panels.local.services.apache import Sites
+from controller.panels.local.services.php_fpm import Pools
 from tests.fakes.whm import hands
 from tests.fakes.whm.more_sites import MoreSites
 from tests.fakes.whm.tls_sites import TlsSites

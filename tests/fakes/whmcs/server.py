@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qsl
 
-from controller.panels.local.stack import free_port
+from controller.panels.local.private_stack.stack import free_port
 from tests.fakes.whmcs.actions import ACTIONS, CHANGES, UNMARKED
 from tests.fakes.whmcs.books import Books, Refused
 

@@ -16,7 +16,7 @@ from urllib.parse import urlencode
 
 import requests
 
-from controller.panels.local.stack import free_port
+from controller.panels.local.private_stack.stack import free_port
 
 HERE = Path(__file__).resolve().parent
 ADDON = HERE.parents[2] / "packaging" / "whmcs" / "modules" / "addons" / "shoplaunch"

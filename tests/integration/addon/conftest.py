@@ -5,7 +5,7 @@ import time
 import pytest
 
 from controller.db import servers
-from controller.db.engine import transact
+from controller.db.connection.engine import transact
 from controller.db.servers import Server
 from tests.fakes.whmcs_php.harness import Whmcs
 from tests.integration.addon import recorder

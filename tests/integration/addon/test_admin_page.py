@@ -89,7 +89,7 @@ def test_a_service_whose_server_is_unknown_can_be_retried_once_it_is_known(whmcs
     import time
 
     from controller.db import servers
-    from controller.db.engine import transact
+    from controller.db.connection.engine import transact
     from controller.db.servers import Server
 
     whmcs.query("UPDATE tblservers SET hostname = 'web7.example.net'")

@@ -5,7 +5,7 @@ import json
 import pytest
 import sqlalchemy as sa
 
-from controller.db.engine import reading
+from controller.db.connection.engine import reading
 from controller.db.tables import jobs
 from tests.integration.addon.conftest import PRODUCTS
 from tests.integration.addon.forms import form

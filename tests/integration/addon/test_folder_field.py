@@ -5,7 +5,7 @@ import json
 import pytest
 from sqlalchemy import select
 
-from controller.db.engine import reading
+from controller.db.connection.engine import reading
 from controller.db.tables import jobs
 from tests.integration.addon.test_admin_page import admin_page
 from tests.integration.addon.test_corrections import create_again, press

@@ -12,7 +12,7 @@ import pytest
 
 from agent.database.access import OPENING
 from controller.agent_archive.build import PROJECT, fetch_wheels
-from controller.panels.local.stack import free_port
+from controller.panels.local.private_stack.stack import free_port
 from shared.bundle import SESSION
 from tests.interpreters import interpreter
 from tests.mariadb import start_private, stop_private

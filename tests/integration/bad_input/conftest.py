@@ -8,7 +8,7 @@ from click.testing import CliRunner
 
 from controller.cli import main
 from controller.config import load_config
-from controller.installation import ensure_installation
+from controller.setup.installation import ensure_installation
 
 
 class Commands:

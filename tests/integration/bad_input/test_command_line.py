@@ -8,9 +8,9 @@ import pytest
 from click.testing import CliRunner
 
 from controller.cli import main
-from controller.cli.output import errors_shown, json_option
+from controller.cli.terminal.output import errors_shown, json_option
 from controller.config import load_config
-from controller.db.engine import transact
+from controller.db.connection.engine import transact
 from controller.jobs.intake.service import open_service
 from tests.command_tree import commands_of
 from tests.web_site import an_order, furnish

@@ -7,7 +7,7 @@ import pytest
 
 from controller.config import load_config
 from controller.db import servers
-from controller.db.engine import make_engine, transact
+from controller.db.connection.engine import make_engine, transact
 from tests.agent_box import sample_members, write_bundle
 
 ORDER = {

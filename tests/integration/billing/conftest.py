@@ -6,7 +6,7 @@ from urllib.parse import quote_plus
 import pytest
 
 from controller.db import servers
-from controller.db.engine import make_engine, transact
+from controller.db.connection.engine import make_engine, transact
 from controller.db.migrate import upgrade
 from controller.db.servers import Server
 

@@ -17,7 +17,7 @@ from controller.billing.mail import Mail
 from controller.config import MailConfig
 from controller.network import smtp
 from controller.network.exchange import Exchange
-from controller.panels.local.stack import free_port
+from controller.panels.local.private_stack.stack import free_port
 from shared.errors import ShoplaunchError
 from tests.clock import Clock
 

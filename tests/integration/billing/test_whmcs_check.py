@@ -8,7 +8,7 @@ from controller.billing.whmcs_api import WhmcsApi
 from controller.billing.whmcs_check import ACTIONS, look
 from controller.billing.whmcs_settings import WhmcsSettings
 from controller.config import load_config
-from controller.doctor import IN_VAIN, examine
+from controller.setup.doctor import IN_VAIN, examine
 from shared.errors import ShoplaunchError
 from tests.fakes.whmcs.server import IDENTIFIER, SECRET, Whmcs
 

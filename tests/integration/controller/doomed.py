@@ -5,16 +5,18 @@ import uuid
 
 from click.testing import CliRunner
 
-from controller import installation, keys_of_billing
+from controller.access import billing_keys
 from controller.access.actor import command_line
 from controller.cli import main
 from controller.config import load_config
-from controller.db import jobs, operators, refused_orders
-from controller.db.api_keys import ApiKey
-from controller.db.engine import reading, transact
+from controller.db import jobs, refused_orders
+from controller.db.connection.engine import reading, transact
+from controller.db.identities import operators
+from controller.db.identities.api_keys import ApiKey
 from controller.jobs.intake import service
 from controller.jobs.lifecycle.sealed_values import sealed
 from controller.jobs.shop import credentials
+from controller.setup import installation
 from controller.web.api.signed_requests import signature
 from controller.web.app import create_app
 from shared.encoding import canonical_json
@@ -47,7 +49,7 @@ def prepare(home):
     config = load_config({"SHOPLAUNCH_HOME": str(home)})
     installation.ensure_installation(config)
     installation.set_operator(config, OPERATOR, PASSWORD)
-    secret = keys_of_billing.add(command_line(config), ApiKey(KEY))
+    secret = billing_keys.add(command_line(config), ApiKey(KEY))
     opened = service.open_service(config)
     transact(opened.engine, furnish)
     found = {"secret": secret}

@@ -8,7 +8,7 @@ import signal
 import sqlalchemy as sa
 
 from controller.config import load_config
-from controller.db.engine import make_engine
+from controller.db.connection.engine import make_engine
 from controller.jobs.intake.service import Service
 from controller.keys import load_keys
 from shared.job import JOB_FILE

@@ -7,10 +7,10 @@ import signal
 import subprocess
 
 from controller.config import load_config
-from controller.db.engine import make_engine
+from controller.db.connection.engine import make_engine
 from controller.jobs.intake.service import Service
 from controller.keys import load_keys
-from controller.panels.local.as_account import AsAccount
+from controller.panels.local.as_account.run import AsAccount
 from controller.panels.local.crontab import Crontab
 from controller.panels.local.driver import LocalPanel
 from controller.panels.local.settings import LocalSettings

@@ -1,7 +1,7 @@
 """Rows for tests of the state database."""
 
 from controller.db import jobs
-from controller.db.engine import reading, transact
+from controller.db.connection.engine import reading, transact
 
 NOW = 1_800_000_000.0
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from controller.db import events
-from controller.db.engine import reading
+from controller.db.connection.engine import reading
 from controller.jobs.lifecycle.tokens import Tokens
 from shared.errors import ShoplaunchError
 from tests.integration.controller.world import EVIDENCE, Agent

@@ -4,7 +4,7 @@ import pytest
 import sqlalchemy as sa
 
 from controller.db import tables
-from controller.db.engine import transact
+from controller.db.connection.engine import transact
 from controller.jobs.lifecycle import bundle_readers
 from tests.integration.controller.world import DOMAIN, Agent
 

@@ -10,7 +10,7 @@ import pymysql
 import pytest
 import sqlalchemy as sa
 
-from controller.db.engine import make_engine, transact
+from controller.db.connection.engine import make_engine, transact
 from controller.db.migrate import upgrade
 from shared.errors import CODES, ShoplaunchError
 
@@ -132,7 +132,7 @@ def said(monkeypatch):
         def connect(*_arguments, **_how):
             raise problem
 
-        monkeypatch.setattr("controller.db.engine.ProvenConnection", connect)
+        monkeypatch.setattr("controller.db.connection.engine.ProvenConnection", connect)
         with pytest.raises(ShoplaunchError) as caught:
             make_engine("mysql://nobody@localhost/nothing").connect()
         return caught.value.code

@@ -4,7 +4,7 @@ from contextlib import suppress
 
 import pytest
 
-from controller.db.engine import make_engine
+from controller.db.connection.engine import make_engine
 from controller.db.migrate import upgrade
 from controller.jobs.lifecycle import lease
 from shared.errors import ShoplaunchError

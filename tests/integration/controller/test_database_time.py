@@ -2,8 +2,8 @@
 
 import sqlalchemy as sa
 
-from controller.db import clock
-from controller.db.engine import make_engine
+from controller.db.connection import clock
+from controller.db.connection.engine import make_engine
 
 #: When the zone below goes from summer to winter time; local times of the hour before come twice.
 CHANGE = 1_792_890_000

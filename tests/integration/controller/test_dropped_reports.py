@@ -1,7 +1,7 @@
 """On every kind of state database the oldest reports give way to new ones, and what ended an attempt stays."""
 
 from controller.db import events
-from controller.db.engine import reading
+from controller.db.connection.engine import reading
 from controller.jobs.agent_link import kept
 from tests.integration.controller.world import EVIDENCE
 

@@ -5,11 +5,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from controller import installation
 from controller.config import load_config
 from controller.db import jobs
-from controller.db.engine import transact
+from controller.db.connection.engine import transact
 from controller.jobs.intake.service import open_service
+from controller.setup import installation
 from controller.web.app import create_app
 from shared.events import make_event
 from tests.integration.controller.asking import asked

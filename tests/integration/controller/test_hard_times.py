@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 
 from controller.db import jobs
-from controller.db.engine import make_engine, reading, transact
+from controller.db.connection.engine import make_engine, reading, transact
 from controller.db.tables import servers
 from controller.jobs.lifecycle import lease
 from shared.errors import ShoplaunchError

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from controller.db import events
-from controller.db.engine import reading
+from controller.db.connection.engine import reading
 from controller.jobs.shop import shop_checks, visits
 from shared.errors import ShoplaunchError, advice
 from shared.placeholders import Renderer

@@ -7,7 +7,7 @@ import signal
 
 import pytest
 
-from controller.db.engine import make_engine
+from controller.db.connection.engine import make_engine
 from controller.db.migrate import upgrade
 from controller.jobs.lifecycle import lease
 from shared.job import cron_line

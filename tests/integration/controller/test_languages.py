@@ -2,7 +2,7 @@
 
 import pytest
 
-from controller.db.engine import transact
+from controller.db.connection.engine import transact
 from controller.jobs.intake import billing_events
 from shared.errors import ShoplaunchError
 from tests.integration.billing.events import created

@@ -13,8 +13,8 @@ from tests.integration.controller.later import JOBS, begin
 @pytest.fixture
 def shop(world, monkeypatch):
     """A shop that lives; commands work on its controller."""
-    monkeypatch.setattr("controller.cli.later.load_config", lambda: world.config)
-    monkeypatch.setattr("controller.cli.later.open_service", lambda _config: world.service)
+    monkeypatch.setattr("controller.cli.follow_up.load_config", lambda: world.config)
+    monkeypatch.setattr("controller.cli.follow_up.open_service", lambda _config: world.service)
     world.add_bundle("later", jobs=JOBS)
     return world.live(bundle="later")
 

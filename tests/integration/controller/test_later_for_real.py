@@ -8,7 +8,7 @@ import time
 import bcrypt
 import pytest
 
-from controller.db.engine import make_engine
+from controller.db.connection.engine import make_engine
 from controller.db.migrate import upgrade
 from tests.integration.controller.world import DOMAIN
 from tests.real_later import RealWorld

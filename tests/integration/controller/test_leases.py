@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from controller.db import jobs
-from controller.db.engine import transact
+from controller.db.connection.engine import transact
 from controller.jobs.engine import worker
 from controller.jobs.lifecycle import lease
 from tests.integration.controller.world import Agent, eventually

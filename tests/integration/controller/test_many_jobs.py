@@ -2,8 +2,9 @@
 
 import pytest
 
-from controller.db import access, jobs, steps
-from controller.db.engine import make_engine, reading, transact
+from controller.db import jobs, steps
+from controller.db.connection.engine import make_engine, reading, transact
+from controller.db.identities import access
 from controller.db.migrate import upgrade
 from controller.jobs.lifecycle.plan import PLAN
 from tests.integration.controller.asking import asked

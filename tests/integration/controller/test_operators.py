@@ -6,13 +6,13 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from controller import installation, second_factor, totp
-from controller.access import operators, qr_code
+from controller.access import operators, qr_code, second_factor, totp
 from controller.access.actor import Actor
 from controller.cli import main
 from controller.config import load_config
-from controller.db import sessions
-from controller.db.engine import reading, transact
+from controller.db.connection.engine import reading, transact
+from controller.db.identities import sessions
+from controller.setup import installation
 from shared.errors import ShoplaunchError
 from tests.support.qr_reader import blocks_in, read_blocks
 

@@ -3,7 +3,7 @@
 import pytest
 
 from controller.db import events
-from controller.db.engine import reading
+from controller.db.connection.engine import reading
 from shared.errors import ShoplaunchError, advice
 from tests.integration.controller.deaf import blocked, deaf
 from tests.integration.controller.world import EVIDENCE

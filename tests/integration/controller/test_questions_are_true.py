@@ -3,14 +3,14 @@
 import pytest
 from click.testing import CliRunner
 
-from controller import installation, keys_of_billing, second_factor
-from controller.access import operators
+from controller.access import billing_keys, operators, second_factor
 from controller.access.actor import command_line
 from controller.cli import main
 from controller.config import load_config
 from controller.db import servers
-from controller.db.api_keys import ApiKey
-from controller.db.engine import transact
+from controller.db.connection.engine import transact
+from controller.db.identities.api_keys import ApiKey
+from controller.setup import installation
 
 PASSWORD = "correct horse battery"
 UNKNOWN = {
@@ -51,7 +51,7 @@ def test_nobody_is_asked_about_what_is_not_there(home, words):
 
 def test_nobody_is_asked_about_what_is_needed(home, actor):
     transact(actor.engine, lambda connection: servers.add(connection, servers.Server("web-1", "local"), 1.0))
-    keys_of_billing.add(actor, ApiKey("billing", servers=("web-1",)))
+    billing_keys.add(actor, ApiKey("billing", servers=("web-1",)))
     for words in (("server", "remove", "web-1"), ("user", "remove", "nora")):
         done = command(home, *words)
         assert done.exit_code == 1 and done.stderr.startswith("in_use"), done.stderr
@@ -85,7 +85,7 @@ def test_a_role_is_changed_by_no_single_stroke(home, actor):
 
 @pytest.mark.parametrize("kind", ["key", "server"])
 def test_a_change_of_nothing_is_not_called_one(home, actor, kind):
-    keys_of_billing.add(actor, ApiKey("web-1"))
+    billing_keys.add(actor, ApiKey("web-1"))
     cpanel = servers.Server("web-1", "cpanel", url="https://host.example:2087", user="root")
     transact(actor.engine, lambda connection: servers.add(connection, cpanel, 1.0))
     done = command(home, kind, "set", "web-1")

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from alembic import command
 
 from controller.db import migrate, refused_orders
-from controller.db.engine import make_engine, reading
+from controller.db.connection.engine import make_engine, reading
 from controller.jobs.intake import billing_events
 from shared.errors import ShoplaunchError
 from tests.integration.billing.events import created

@@ -9,10 +9,10 @@ import pytest
 from controller.jobs.shop.values import _proof
 from controller.panels.base import DatabaseEndpoint
 from controller.panels.cpanel import database_door
-from controller.panels.cpanel.answers import Answer
+from controller.panels.cpanel.api.answers import Answer
 from controller.panels.cpanel.settings import CpanelSettings
+from controller.panels.local.private_stack.stack import free_port
 from controller.panels.local.settings import LocalSettings
-from controller.panels.local.stack import free_port
 from shared.errors import ShoplaunchError
 from tests.attacks.database_machine import MALLORY, Impostor
 from tests.tls_site import Authority

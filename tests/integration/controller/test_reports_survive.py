@@ -9,7 +9,7 @@ import pytest
 import requests
 
 from controller.db import events
-from controller.db.engine import reading
+from controller.db.connection.engine import reading
 from shared.events import make_event
 from tests.web_site import Site
 

@@ -6,7 +6,7 @@ import pytest
 import sqlalchemy as sa
 
 from controller.db import jobs, migrate, refused_orders, services
-from controller.db.engine import make_engine, reading
+from controller.db.connection.engine import make_engine, reading
 from controller.jobs.intake import billing_events
 from controller.jobs.lifecycle import claims
 from shared.encoding import canonical_json, sha256_hex

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from controller.db import jobs as job_rows
-from controller.db.engine import reading
+from controller.db.connection.engine import reading
 from shared.errors import ShoplaunchError
 from tests.integration.controller.later import JOBS, begin, finish, leads_to_https, temporary_user
 from tests.integration.controller.world import CHECKS, Agent

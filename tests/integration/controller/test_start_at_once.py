@@ -7,7 +7,7 @@ import pytest
 
 from controller.db import jobs as job_rows
 from controller.db import servers
-from controller.db.engine import reading, transact
+from controller.db.connection.engine import reading, transact
 from controller.jobs.agent_link import ring
 from controller.panels.start import Started
 from tests.integration.controller.later import JOBS, begin

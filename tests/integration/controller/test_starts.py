@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import text
 
 from controller.db import servers
-from controller.db.engine import reading, transact
+from controller.db.connection.engine import reading, transact
 from controller.jobs.lifecycle import changes, expectation
 from controller.jobs.shop import certificate
 from controller.panels.start import Started

@@ -10,7 +10,7 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy.exc import IntegrityError
 
 from controller.db import jobs, proofs, steps
-from controller.db.engine import make_engine, reading, transact
+from controller.db.connection.engine import make_engine, reading, transact
 from controller.db.migrate import revisions, upgrade
 from controller.db.tables import metadata
 from controller.jobs.engine import worker

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from controller.cli import main
-from controller.db import refused_orders, sessions
-from controller.db.engine import transact
+from controller.db import refused_orders
+from controller.db.connection.engine import transact
+from controller.db.identities import sessions
 from shared.job import AGENT_FILE, LAUNCHER_FILE
 from tests.agent_box import sample_members, write_bundle
 from tests.command_tree import commands_of

@@ -7,9 +7,9 @@ import pytest
 import sqlalchemy as sa
 
 from controller.db import jobs
-from controller.db.engine import make_engine, transact
+from controller.db.connection.engine import make_engine, transact
+from controller.db.connection.group_commit import Together
 from controller.db.migrate import upgrade
-from controller.db.together import Together
 from shared.errors import ShoplaunchError
 from tests.integration.controller.rows import NOW, add_job, read
 

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from controller import installation
 from controller.config import load_config
 from controller.db import jobs, steps
-from controller.db.engine import reading, transact
+from controller.db.connection.engine import reading, transact
 from controller.jobs.intake.service import open_service
+from controller.setup import installation
 from shared.events import make_event
 from tests.web_site import an_order, furnish
 

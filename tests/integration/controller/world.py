@@ -6,7 +6,7 @@ import time
 from controller.billing.base import Billing
 from controller.config import load_config
 from controller.db import servers, steps
-from controller.db.engine import reading, transact
+from controller.db.connection.engine import reading, transact
 from controller.jobs.intake.service import Service
 from controller.jobs.lifecycle.bundle_store import Bundles
 from controller.jobs.shop.certificate import verify

@@ -9,10 +9,10 @@ import time
 from http.client import HTTPConnection
 
 from controller.config import load_config
-from controller.db.engine import make_engine
+from controller.db.connection.engine import make_engine
 from controller.jobs.intake.service import Service
 from controller.keys import load_keys
-from controller.panels.cpanel.whm import Whm
+from controller.panels.cpanel.api.whm import Whm
 from tests.clock import Clock
 from tests.integration.controller.placing import place
 from tests.integration.controller.world import Outbox

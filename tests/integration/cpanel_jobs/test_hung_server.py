@@ -10,13 +10,13 @@ from dataclasses import replace
 import pytest
 
 from controller.db import servers
-from controller.db.engine import transact
+from controller.db.connection.engine import transact
 from controller.jobs.engine import worker
 from controller.network.failures import BROKE, NetworkError
 from controller.network.http_client import HttpClient
-from controller.panels.cpanel import whm as calling
-from controller.panels.cpanel.gate import OpenGate
-from controller.panels.cpanel.whm import Login, Request, Whm
+from controller.panels.cpanel.api import whm as calling
+from controller.panels.cpanel.api.gate import OpenGate
+from controller.panels.cpanel.api.whm import Login, Request, Whm
 from tests.clock import START
 from tests.integration.controller.world import eventually
 

@@ -10,11 +10,11 @@ import pytest
 
 from controller.agent_archive.build import build_agent, launcher
 from controller.db import servers
-from controller.db.engine import transact
+from controller.db.connection.engine import transact
 from controller.jobs.steps.drop import agent_files
 from controller.panels.base import SkeletonFiles
-from controller.panels.cpanel.local_store import LocalStore
-from controller.panels.cpanel.skeleton import Skeleton
+from controller.panels.cpanel.skeleton.local_store import LocalStore
+from controller.panels.cpanel.skeleton.skeleton import Skeleton
 from tests.agent_box import Keys
 from tests.integration.cpanel_jobs.world import MODES, prepared
 

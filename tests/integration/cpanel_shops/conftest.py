@@ -5,7 +5,7 @@ import socket
 
 import pytest
 
-from controller.db.engine import make_engine
+from controller.db.connection.engine import make_engine
 from controller.db.migrate import upgrade
 from tests.cpanel_world import CpanelWorld, install_template, pack_template
 from tests.fakes.whm.double import WhmDouble

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from controller.panels.local.php_fpm import Pools
+from controller.panels.local.services.php_fpm import Pools
 from tests.cpanel_world import OLD_BLOCKS
 
 pytestmark = pytest.mark.root

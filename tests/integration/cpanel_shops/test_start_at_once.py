@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from controller.panels.cpanel import web_start
-from controller.panels.cpanel.starter import Starter, starter_key
+from controller.panels.cpanel.start import web_start
+from controller.panels.cpanel.start.starter import Starter, starter_key
 
 pytestmark = pytest.mark.root
 TICKS = 60

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from controller.network.http_client import Origin
-from controller.panels.cpanel import at_once, web_start
+from controller.panels.cpanel.start import at_once, web_start
 from tests.integration.cpanel_shops.test_start_at_once import rung, start_of, starters  # noqa: F401
 from tests.support.php_hosts import PhpHost
 

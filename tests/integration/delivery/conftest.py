@@ -7,10 +7,10 @@ import pytest
 
 from controller.agent_archive.build import build_agent, launcher
 from controller.panels.base import Account, SkeletonFiles
+from controller.panels.cpanel.api.gate import OpenGate
+from controller.panels.cpanel.api.whm import Login
 from controller.panels.cpanel.driver import CpanelPanel
-from controller.panels.cpanel.gate import OpenGate
 from controller.panels.cpanel.settings import CpanelSettings
-from controller.panels.cpanel.whm import Login
 from tests.agent_box import Keys
 from tests.fakes.whm.double import WhmDouble
 from tests.fakes.whm.quirks import Quirks

@@ -12,9 +12,9 @@ import sqlalchemy as sa
 from controller.config import load_config
 from controller.db import bundles, jobs, tables
 from controller.db.bundles import Bundle
-from controller.db.engine import make_engine, transact
-from controller.installation import ensure_installation
+from controller.db.connection.engine import make_engine, transact
 from controller.jobs.intake.service import open_service
+from controller.setup.installation import ensure_installation
 from shared.encoding import sha256_hex
 from tests.ssh_server import SshServer
 

@@ -10,7 +10,7 @@ import pytest
 
 from controller.agent_archive.ascii_armor import agent_digest
 from controller.panels.base import SkeletonFiles, SkeletonStatus
-from controller.panels.cpanel import skeleton as module
+from controller.panels.cpanel.skeleton import skeleton as module
 from shared.encoding import sha256_hex
 from shared.errors import ShoplaunchError
 from tests.ssh_server import SshServer

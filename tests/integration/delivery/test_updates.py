@@ -8,7 +8,7 @@ import pytest
 
 from controller.agent_archive import build, bytecode
 from controller.config import load_config
-from controller.installation import ensure_installation
+from controller.setup.installation import ensure_installation
 from shared.errors import ShoplaunchError
 from tests.agent_archive import sources_of, write_members
 from tests.integration.bad_input.conftest import Commands

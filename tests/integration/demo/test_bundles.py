@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from controller.config import load_config
-from controller.installation import ensure_installation
 from controller.jobs.lifecycle.bundle_store import NAME
+from controller.setup.installation import ensure_installation
 from tests.agent_box import small_manifest, write_bundle
 from tests.handmade import packed
 

@@ -287,8 +287,9 @@ def test_removing_an_account_spares_the_one_whose_name_begins_alike(server):
 
 @pytest.mark.parametrize("step", ["sites", "pools", "databases", "crontab", "kill", "files", "rmdir", "userdel"])
 def test_a_removal_interrupted_anywhere_is_finished_by_the_next_call(server, monkeypatch, resident, step):
-    from controller.panels.local import commands, crontab, mariadb, php_fpm
-    from controller.panels.local.as_account import AsAccount
+    from controller.panels.local import commands, crontab
+    from controller.panels.local.as_account.run import AsAccount
+    from controller.panels.local.services import mariadb, php_fpm
 
     class Interrupted(BaseException):
         pass

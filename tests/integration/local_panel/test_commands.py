@@ -11,8 +11,8 @@ import sqlalchemy as sa
 
 from controller.config import load_config
 from controller.db import tables
-from controller.db.engine import make_engine
-from controller.installation import ensure_installation
+from controller.db.connection.engine import make_engine
+from controller.setup.installation import ensure_installation
 from shared.encoding import sha256_hex
 
 pytestmark = pytest.mark.root

@@ -3,7 +3,7 @@
 import pymysql
 import pytest
 
-from controller.panels.local import mariadb
+from controller.panels.local.services import mariadb
 from shared.errors import ShoplaunchError
 from tests.mariadb import start_private, stop_private
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from controller.panels.local import accounts, config_files
+from controller.panels.local import accounts
+from controller.panels.local.services import config_files
 from shared.errors import ShoplaunchError
 from tests.local_server import as_user, reload
 

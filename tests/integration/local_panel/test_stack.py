@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from controller.panels.local.stack import Stack, free_port
+from controller.panels.local.private_stack.stack import Stack, free_port
 from shared.errors import ShoplaunchError
 from tests.local_server import as_user
 

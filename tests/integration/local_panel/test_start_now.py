@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from controller.panels.local import starting
+from controller.panels.local.as_account import starting
 from shared.job import FOLDER, cron_line
 from tests.local_server import as_user
 

@@ -10,7 +10,7 @@ import pytest
 
 from agent.database import access, ledger
 from controller.agent_archive.build import PROJECT, fetch_wheels
-from controller.panels.local.stack import free_port
+from controller.panels.local.private_stack.stack import free_port
 from shared.errors import ShoplaunchError
 from tests.mariadb import stop_private
 from tests.mysql import HINT, find, start_private

@@ -19,7 +19,7 @@ from selenium.webdriver.support import expected_conditions as expected
 
 from controller.agent_archive.build import build_agent
 from controller.jobs.shop.values import address, admin_url, make_private, shop_url
-from controller.panels.local.stack import free_port
+from controller.panels.local.private_stack.stack import free_port
 from shared.encoding import sha256_hex
 from tests.agent_box import Box, Keys
 from tests.browser.chrome import chrome

@@ -2,7 +2,7 @@
 
 import pytest
 
-from controller.panels.cpanel.starter import Starter
+from controller.panels.cpanel.start.starter import Starter
 from tests.integration.starter.launched import put_launcher
 from tests.support.php_hosts import PhpHost
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from controller.panels.cpanel import ssh_start
+from controller.panels.cpanel.start import ssh_start
 from controller.panels.start import Started
 from tests.accounts import remove_account
 from tests.attacks.table import attack

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from controller.panels.cpanel.starter import Starter, names, starter_key
+from controller.panels.cpanel.start.starter import Starter, names, starter_key
 from shared.starter import MARK, NAME
 from tests.integration.starter.launched import put_launcher, starts, wait_for_start
 from tests.php_versions import VERSIONS, complaints

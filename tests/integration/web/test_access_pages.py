@@ -4,10 +4,10 @@ import re
 
 import pytest
 
-from controller import keys_of_billing, second_factor, totp
-from controller.db import sessions
-from controller.db.api_keys import ApiKey
-from controller.db.engine import transact
+from controller.access import billing_keys, second_factor, totp
+from controller.db.connection.engine import transact
+from controller.db.identities import sessions
+from controller.db.identities.api_keys import ApiKey
 from tests.support.people import People, prepare
 
 _ONCE = re.compile(r"<dt>(?:Password|Secret)</dt><dd><bdi[^>]*>([^<]+)</bdi>")
@@ -191,15 +191,15 @@ def test_a_key_without_limits_is_asked_for_by_its_boxes(people, browser):
     ],
 )
 def test_a_key_that_cannot_be_is_not_added(people, browser, form, status, words):
-    keys_of_billing.add(people.actor, ApiKey("taken"))
+    billing_keys.add(people.actor, ApiKey("taken"))
     answer = people.post(browser, "/admin/keys/add", **form)
     assert answer.status_code == status and 'role="alert"' in answer.text
     assert words in answer.text and "password has" not in answer.text
-    assert [key.name for key in keys_of_billing.listed(people.actor)] == ["taken"]
+    assert [key.name for key in billing_keys.listed(people.actor)] == ["taken"]
 
 
 def test_a_key_is_renewed_and_revoked_and_has_its_trail(people, browser):
-    secret = keys_of_billing.add(people.actor, ApiKey("billing"))
+    secret = billing_keys.add(people.actor, ApiKey("billing"))
     people.service.audit("key billing", "retry", None, "77 key_forbidden")
     people.post(browser, "/admin/key/billing/renew")
     assert people.service.signing_secret("billing").decode() != secret
@@ -237,7 +237,7 @@ PATHS = (
 
 @pytest.mark.parametrize("path", PATHS)
 def test_every_page_is_in_persian_too(people, browser, path):
-    keys_of_billing.add(people.actor, ApiKey("billing"))
+    billing_keys.add(people.actor, ApiKey("billing"))
     page = browser.get(f"{path}{'&' if '?' in path else '?'}lang=fa")
     assert page.status_code == 200 and 'dir="rtl"' in page.text
     words = re.sub(

@@ -11,7 +11,7 @@ import requests
 
 from controller.db import bundles, servers
 from controller.db.bundles import Bundle
-from controller.db.engine import transact
+from controller.db.connection.engine import transact
 from controller.db.servers import Server
 from controller.web.api.throttle import AT_ONCE
 from shared.bundle import LEAST_RATE_HEADER

@@ -6,7 +6,7 @@ import pytest
 import requests
 
 from controller.db import jobs
-from controller.db.engine import transact
+from controller.db.connection.engine import transact
 from controller.jobs.lifecycle.sealed_values import sealed
 from controller.jobs.shop import credentials
 

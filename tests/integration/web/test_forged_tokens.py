@@ -13,11 +13,11 @@ from urllib.parse import quote
 import pytest
 from itsdangerous.timed import TimestampSigner
 
-from controller import installation
 from controller.config import load_config
 from controller.db import jobs
-from controller.db.engine import reading
+from controller.db.connection.engine import reading
 from controller.jobs.lifecycle.tokens import MAX_AGE_SECONDS, Tokens
+from controller.setup import installation
 from controller.web.api.signed_requests import signature
 from controller.web.app import create_app
 from shared.encoding import canonical_json

@@ -4,8 +4,14 @@ import threading
 
 import pytest
 
-from controller.db.engine import make_engine
-from controller.db.logins import MAX_PER_ADDRESS, MAX_PER_USER, USER_DELAY_SECONDS, WINDOW_SECONDS, LoginThrottle
+from controller.db.connection.engine import make_engine
+from controller.db.identities.logins import (
+    MAX_PER_ADDRESS,
+    MAX_PER_USER,
+    USER_DELAY_SECONDS,
+    WINDOW_SECONDS,
+    LoginThrottle,
+)
 from controller.db.migrate import upgrade
 from shared.errors import ShoplaunchError
 from tests.clock import Clock

@@ -10,7 +10,7 @@ import requests
 
 from controller.db import bundles
 from controller.db.bundles import Bundle
-from controller.db.engine import transact
+from controller.db.connection.engine import transact
 from controller.jobs.agent_link.holding_page import holding_page
 
 TIMEOUT = 120

@@ -6,7 +6,7 @@ import requests
 import sqlalchemy as sa
 
 from controller.db import starts, workers
-from controller.db.engine import transact
+from controller.db.connection.engine import transact
 from controller.db.tables import agent_starts
 from tests.integration.controller.world import eventually
 from tests.web_site import Site

@@ -6,7 +6,7 @@ import time
 import pytest
 import requests
 
-from controller.db.logins import MAX_PER_ADDRESS
+from controller.db.identities.logins import MAX_PER_ADDRESS
 from tests.web_site import OPERATOR, PASSWORD, Site, csrf_of
 
 TIMEOUT = 120

@@ -4,9 +4,9 @@ import threading
 
 import pytest
 
-from controller.db.engine import make_engine
+from controller.db.connection.engine import make_engine
 from controller.db.migrate import upgrade
-from controller.db.requests import ANSWER_SECONDS, CLAIM_SECONDS, SIGNATURE_SECONDS, Answer, RequestLog
+from controller.db.request_log import ANSWER_SECONDS, CLAIM_SECONDS, SIGNATURE_SECONDS, Answer, RequestLog
 from shared.errors import ShoplaunchError
 from tests.clock import Clock
 

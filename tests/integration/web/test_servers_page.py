@@ -3,7 +3,7 @@
 import requests
 
 from controller.db import servers
-from controller.db.engine import transact
+from controller.db.connection.engine import transact
 from tests.integration.web.test_pages import TIMEOUT, sign_in
 
 

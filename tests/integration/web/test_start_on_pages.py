@@ -6,7 +6,7 @@ import pytest
 import requests
 
 from controller.db import starts
-from controller.db.engine import transact
+from controller.db.connection.engine import transact
 
 TIMEOUT = 120
 

@@ -14,7 +14,7 @@ from agent.base.ed25519 import verify
 from controller.config import load_config
 from controller.db import bundles, events
 from controller.db.bundles import Bundle
-from controller.db.engine import reading, transact
+from controller.db.connection.engine import reading, transact
 from controller.jobs.agent_link.job_file import BUNDLE_PATH
 from controller.jobs.lifecycle.sealed_values import sealed
 from controller.jobs.shop import credentials

@@ -3,7 +3,7 @@
 import dataclasses
 
 from controller.db import bundles
-from controller.db.engine import transact
+from controller.db.connection.engine import transact
 
 TIMEOUT = 120
 

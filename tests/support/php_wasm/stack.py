@@ -8,10 +8,9 @@ import sys
 import time
 from pathlib import Path
 
-from controller.panels.local import stack_config
-from controller.panels.local import stack_processes as processes
-from controller.panels.local.php_versions import PhpFpm, installed_binaries, version_number
-from controller.panels.local.stack import Stack
+from controller.panels.local.private_stack import config, processes
+from controller.panels.local.private_stack.stack import Stack
+from controller.panels.local.services.php_versions import PhpFpm, installed_binaries, version_number
 from tests.support.php_wasm import fpm
 
 END_SECONDS = 30
@@ -70,7 +69,7 @@ class WasmStack(Stack):
             super()._start_php(php)
             return
         folder = Path(php.pools).parent
-        idle = stack_config.write_php(folder)
+        idle = config.write_php(folder)
         log = folder / "php-fpm.log"
         if not processes.accepts(idle):
             with open(log, "ab") as stream:

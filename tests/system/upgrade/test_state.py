@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from click.testing import CliRunner
 
 from controller.cli import main
-from controller.db.engine import reading
+from controller.db.connection.engine import reading
 from controller.db.migrate import revisions
 from controller.db.tables import events, jobs, servers
 from controller.jobs.lifecycle.sealed_values import private_values

@@ -8,7 +8,7 @@ import pytest
 
 from agent.stages import cleanup
 from agent.tree import document_root, starters
-from controller.panels.cpanel.starter import Starter
+from controller.panels.cpanel.start.starter import Starter
 from shared.starter import MARK, is_starter
 
 LOG = logging.getLogger("test")

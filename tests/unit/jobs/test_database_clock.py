@@ -5,11 +5,11 @@ import logging
 import pytest
 import sqlalchemy as sa
 
-from controller.db import clock
-from controller.db.clock import DatabaseClock
+from controller.db.connection import clock
+from controller.db.connection.clock import DatabaseClock
 from controller.jobs.lifecycle import lease, plan
-from controller.panels.cpanel import whm
-from controller.panels.local import as_account
+from controller.panels.cpanel.api import whm
+from controller.panels.local.as_account import run
 from shared.errors import ShoplaunchError
 from tests.clock import START
 
@@ -115,7 +115,7 @@ def test_every_holder_has_renewed_its_lease_before_it_is_judged_by_a_clock_that_
 @pytest.mark.parametrize("steps", [plan.PLAN, plan.SMALL], ids=["restore", "small"])
 def test_no_step_is_taken_for_over_while_a_panel_may_still_be_at_it(steps):
     assert steps["account"].longest > whm.LONG_SECONDS or steps is plan.SMALL
-    assert steps["drop"].longest > as_account.LONG_SECONDS
+    assert steps["drop"].longest > run.LONG_SECONDS
     for step in steps.values():
         assert step.longest > whm.ANSWER_SECONDS
     assert lease.LONGEST_SECONDS > whm.LONG_SECONDS

@@ -9,7 +9,7 @@ import pytest
 import requests
 
 from controller.jobs.shop.values import address
-from controller.panels.local.stack import free_port
+from controller.panels.local.private_stack.stack import free_port
 from controller.recipes.php import guard
 from controller.recipes.wordpress import config
 from shared.errors import ShoplaunchError

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from controller.panels.local import php_versions
-from controller.panels.local.php_fpm import _POOL
+from controller.panels.local.services import php_versions
+from controller.panels.local.services.php_fpm import _POOL
 from tests.support.php_wasm import fpm, stack
 
 VALUES = {"user": "alice", "group": "alice", "socket": "/run/alice.sock", "home": "/home/alice", "memory_limit": "512M",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, g, make_response, render_template, request
 
-from controller.db.access import Note
+from controller.db.identities.access import Note
 from controller.db.jobs import Job
 from controller.jobs.intake import password_choice
 from controller.jobs.lifecycle.domains import readable

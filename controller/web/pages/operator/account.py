@@ -8,8 +8,7 @@ from flask import Blueprint, flash, g, make_response, redirect, request, url_for
 from markupsafe import Markup
 from werkzeug.wrappers import Response
 
-from controller import second_factor, totp
-from controller.access import operators, qr_code
+from controller.access import operators, qr_code, second_factor, totp
 from controller.web.pages.operator import asking
 from controller.web.pages.operator.session import go_on, page
 from controller.web.support.context import actor, service

@@ -6,8 +6,8 @@ from flask import Blueprint, flash, make_response, redirect, request, url_for
 from flask_babel import lazy_gettext
 from werkzeug.wrappers import Response
 
-from controller import keys_of_billing
-from controller.db.api_keys import OPERATIONS, RATE, ApiKey
+from controller.access import billing_keys
+from controller.db.identities.api_keys import OPERATIONS, RATE, ApiKey
 from controller.digits import latin
 from controller.web.pages.operator import asking, view
 from controller.web.pages.operator.session import page
@@ -49,7 +49,7 @@ def register(bp: Blueprint) -> None:
 
 def list_keys() -> str:
     """List the keys: what each may do, how often, when it was used last."""
-    return page("keys.html", "keys", keys=keys_of_billing.listed(actor()))
+    return page("keys.html", "keys", keys=billing_keys.listed(actor()))
 
 
 def ask_key() -> Response:
@@ -71,7 +71,7 @@ def add_key() -> Response:
         return _add_form(gettext("Either all, or the chosen ones: take one of both marks away."), 422)
     key = _asked_for(rate)
     try:
-        secret = keys_of_billing.add(actor(), key)
+        secret = billing_keys.add(actor(), key)
     except ShoplaunchError as error:
         return _add_form(*asking.problem_of(error))
     return _show_secret(key.name, secret)
@@ -79,8 +79,8 @@ def add_key() -> Response:
 
 def show(name: str) -> str:
     """Show one key: what it may do, and what it did and was refused last."""
-    entries = view.of_audit(keys_of_billing.trail(actor(), name, LAST))
-    return page("key.html", "keys", key=keys_of_billing.get(actor(), name), entries=entries)
+    entries = view.of_audit(billing_keys.trail(actor(), name, LAST))
+    return page("key.html", "keys", key=billing_keys.get(actor(), name), entries=entries)
 
 
 def confirm(name: str, change: str) -> Response:
@@ -94,8 +94,8 @@ def change_key(name: str, change: str) -> Response:
     if problem:
         return _confirm(name, change, problem, status)
     if change == "renew":
-        return _show_secret(name, keys_of_billing.renew(actor(), name))
-    keys_of_billing.revoke(actor(), name)
+        return _show_secret(name, billing_keys.renew(actor(), name))
+    billing_keys.revoke(actor(), name)
     flash(gettext("The key %(name)s is revoked.", name=name))
     return redirect(url_for("admin.key", name=name), 303)
 
@@ -131,7 +131,7 @@ def _show_secret(name: str, secret: str) -> Response:
 
 
 def _confirm(name: str, change: str, problem: str, status: int) -> Response:
-    keys_of_billing.in_use(actor(), name)
+    billing_keys.in_use(actor(), name)
     title, text, button = (str(words) % {"name": name} for words in CHANGES[change])
     back = url_for("admin.key", name=name)
     return asking.confirmation("keys", title, text, button, back, problem=problem, status=status)
@@ -142,6 +142,6 @@ def _add_form(problem: str, status: int) -> Response:
     first = request.method == "GET"
     every = {field: first or bool(request.form.get(f"all_{field}")) for field in chosen}
     given = {"name": request.form.get("name", "")[:64], "rate": request.form.get("rate", str(RATE))[:9]}
-    choices = {**keys_of_billing.choices(actor()), "operations": OPERATIONS}
+    choices = {**billing_keys.choices(actor()), "operations": OPERATIONS}
     values = {**given, "choices": choices, "chosen": chosen, "every": every, "problem": problem}
     return make_response(page("key_add.html", "keys", **values), status)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from flask import Blueprint, flash, g, make_response, redirect, request, url_for
 from werkzeug.wrappers import Response
 
-from controller.db.access import Note
+from controller.db.identities.access import Note
+from controller.db.identities.operators import allows
 from controller.db.jobs import Job
-from controller.db.operators import allows
 from controller.jobs.engine import follow_up
 from controller.jobs.lifecycle import expectation
 from controller.jobs.lifecycle.states import may

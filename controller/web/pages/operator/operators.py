@@ -10,10 +10,9 @@ from flask import Blueprint, flash, g, make_response, redirect, request, url_for
 from flask_babel import lazy_gettext
 from werkzeug.wrappers import Response
 
-from controller import second_factor
-from controller.access import operators
+from controller.access import operators, second_factor
 from controller.access.actor import Actor
-from controller.db.operators import LOOK, ROLES
+from controller.db.identities.operators import LOOK, ROLES
 from controller.web.pages.operator import asking, view
 from controller.web.pages.operator.session import page
 from controller.web.support import labels

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import request
 
-from controller.db.operators import ADMINISTER, LOOK, OPERATE
+from controller.db.identities.operators import ADMINISTER, LOOK, OPERATE
 from controller.jobs.engine.follow_up import REMOVE, SET_ADMIN_PASSWORD
 
 #: Pages that nobody has to be signed in for.

@@ -7,8 +7,8 @@ from typing import Any
 from flask import g, redirect, render_template, request, session, url_for
 from werkzeug.wrappers import Response
 
-from controller.db.operators import ADMINISTER, OPERATE, allows
-from controller.db.sessions import IDLE_SECONDS, LIFETIME_SECONDS
+from controller.db.identities.operators import ADMINISTER, OPERATE, allows
+from controller.db.identities.sessions import IDLE_SECONDS, LIFETIME_SECONDS
 from controller.web.pages.operator import device, roles
 from controller.web.support.context import service
 from shared.errors import ShoplaunchError

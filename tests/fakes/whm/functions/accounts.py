@@ -7,7 +7,7 @@ import secrets
 import time
 from pathlib import Path
 
-from controller.panels.local.apache import DOMAIN
+from controller.panels.local.services.apache import DOMAIN
 from tests.fakes.whm.functions.passwords import strength
 from tests.fakes.whm.registry import Answer, whm
 from tests.fakes.whm.state import Hosting

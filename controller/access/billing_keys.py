@@ -1,0 +1,160 @@
+"""Keys of billing systems: made, changed, renewed, handed on and revoked, each noted in the audit log."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from dataclasses import replace
+from typing import Any
+
+import sqlalchemy as sa
+
+from controller.access import alike
+from controller.access.actor import Actor
+from controller.db import bundles, jobs, servers
+from controller.db.connection.clock import database_now
+from controller.db.connection.engine import reading
+from controller.db.identities import access, api_keys
+from controller.db.identities.api_keys import Adopted, ApiKey
+from controller.jobs.lifecycle import claims
+from shared.errors import ShoplaunchError
+
+#: As signed requests name it.
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}\Z")
+
+
+def add(actor: Actor, key: ApiKey) -> str:
+    """Add the key; return its secret (hexadecimal), which is shown this once.
+
+    Raises ShoplaunchError `name_taken`, `name_invalid`, and `server_unknown`, `bundle_unknown` for what it names.
+    """
+    if not NAME.match(key.name):
+        raise ShoplaunchError("name_invalid", f"{key.name[:80]!r} is no name of a key")
+    secret = secrets.token_hex(32)
+    encrypted = actor.keys().encrypt(secret)
+
+    def work(connection: sa.Connection) -> str:
+        _require_known(connection, key)
+        there = alike.find(key.name, (one.name for one in api_keys.listed(connection)))
+        if there is not None:
+            raise ShoplaunchError("name_taken", f"there is, or was, a key {there!r}")
+        api_keys.add(connection, replace(key, created_at=database_now(connection)), encrypted)
+        return secret
+
+    return actor.change("key add", key.name, work)
+
+
+def change(actor: Actor, name: str, **changes: Any) -> ApiKey:
+    """The key may do what `changes` (fields of ApiKey) say; return it. Raises ShoplaunchError `key_unknown`."""
+
+    def work(connection: sa.Connection) -> ApiKey:
+        key = replace(api_keys.get(connection, name), **changes)
+        _require_known(connection, key)
+        api_keys.change(connection, key)
+        return key
+
+    return actor.change("key set", name, work)
+
+
+def renew(actor: Actor, name: str) -> str:
+    """Return another secret of the key, whose services stay; the one before ends. Raises `key_unknown`."""
+    secret = secrets.token_hex(32)
+    encrypted = actor.keys().encrypt(secret)
+
+    def work(connection: sa.Connection) -> str:
+        api_keys.get(connection, name)
+        api_keys.renew(connection, name, encrypted)
+        return secret
+
+    return actor.change("key renew", name, work)
+
+
+def revoke(actor: Actor, name: str) -> None:
+    """The key signs nothing any more. Raises ShoplaunchError `key_unknown`."""
+
+    def work(connection: sa.Connection) -> None:
+        api_keys.get(connection, name)
+        api_keys.revoke(connection, name, database_now(connection))
+
+    actor.change("key revoke", name, work)
+
+
+def adopt(actor: Actor, name: str, former: str) -> Adopted:
+    """Give what is `former`'s ("": nobody's) to `name`.
+
+    Raises ShoplaunchError `key_unknown`; `illegal_transition` while `former` is in use.
+    """
+
+    def work(connection: sa.Connection) -> Adopted:
+        _require_adoptable(connection, name, former)
+        adopted = api_keys.adopt(connection, name, former)
+        for job_id in adopted.orders:
+            # The same order told again by its new key is still the same
+            job = jobs.get(connection, job_id, lock=True)
+            jobs.update(
+                connection,
+                job,
+                database_now(connection),
+                order_key=claims.order_key(job.order, name),
+                updated_at=job.updated_at,
+            )
+        return adopted
+
+    return actor.change("key adopt", f"{name} {former}".strip(), work)
+
+
+def listed(actor: Actor) -> list[ApiKey]:
+    """Return all keys by name, revoked ones too."""
+    with reading(actor.engine) as connection:
+        return api_keys.listed(connection)
+
+
+def get(actor: Actor, name: str) -> ApiKey:
+    """Return the key, a revoked one too. Raises ShoplaunchError `key_unknown`."""
+    with reading(actor.engine) as connection:
+        found = api_keys.find(connection, name)
+    if found is None:
+        raise ShoplaunchError("key_unknown", f"there was no key {name[:80]!r}")
+    return found
+
+
+def in_use(actor: Actor, name: str) -> ApiKey:
+    """Return the key. Raises ShoplaunchError `key_unknown`, for a revoked one too."""
+    with reading(actor.engine) as connection:
+        return api_keys.get(connection, name)
+
+
+def choices(actor: Actor) -> dict[str, list[str]]:
+    """Return the names of the servers and bundles that a key may be limited to."""
+    with reading(actor.engine) as connection:
+        known = servers.listed(connection), bundles.listed(connection)
+    return {"servers": [row.name for row in known[0]], "bundles": [row.name for row in known[1]]}
+
+
+def trail(actor: Actor, name: str, limit: int) -> list[sa.Row[Any]]:
+    """Return rows (at, user, action, job, detail) of what the key did, newest first."""
+    get(actor, name)
+    with reading(actor.engine) as connection:
+        return access.list_audit(connection, limit, 0, f"key {name}")
+
+
+def require_adoptable(actor: Actor, name: str, former: str) -> None:
+    """Raise what `adopt` would."""
+    with reading(actor.engine) as connection:
+        _require_adoptable(connection, name, former)
+
+
+def _require_adoptable(connection: sa.Connection, name: str, former: str) -> None:
+    api_keys.get(connection, name)
+    before = api_keys.find(connection, former) if former else None
+    if former and before is None:
+        raise ShoplaunchError("key_unknown", f"there was no key {former[:80]!r}")
+    if before is not None and before.revoked_at is None:
+        raise ShoplaunchError("illegal_transition", f"the key {former} is in use; revoke it first")
+
+
+def _require_known(connection: sa.Connection, key: ApiKey) -> None:
+    for server in key.servers or ():
+        servers.get(connection, server)
+    for bundle in key.bundles or ():
+        bundles.get(connection, bundle)

@@ -1,0 +1,138 @@
+"""`shoplaunch backup|restore`: the installation in one file."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from controller import backups
+from controller.cli.terminal.bars import bars_on_terminal
+from controller.cli.terminal.confirmation import confirm, yes_option
+from controller.cli.terminal.output import PARTLY_DONE, errors_shown
+from controller.config import PREFIX, load_config
+from controller.setup.installation import ensure_folders
+from shared.errors import ShoplaunchError
+
+#: Standard output.
+STANDARD = Path("-")
+VARIABLE = PREFIX + "BACKUP_PASSPHRASE"
+passphrase_option = click.option(
+    "--passphrase-file",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help=f"Where the passphrase stands; default: the variable {VARIABLE}, then the terminal.",
+)
+
+
+def register(group: click.Group) -> None:
+    """Add this module's commands to `group`."""
+    group.add_command(backup)
+    group.add_command(restore)
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False, allow_dash=True))
+@click.option(
+    "--encrypt", is_flag=True, help="Seal it with a passphrase; so does a passphrase given as file or variable."
+)
+@passphrase_option
+@click.option("--verify", is_flag=True, help="Read the backup FILE from end to end instead; nothing is changed.")
+@errors_shown
+def backup(file: Path, *, encrypt: bool, passphrase_file: Path | None, verify: bool) -> None:
+    """Write settings, keys and database into FILE, or to standard output (-). It holds every key: keep it closed."""
+    config = load_config()
+    if verify:
+        _verify(file, passphrase_file)
+        return
+    if file == STANDARD and sys.stdout.isatty():
+        raise click.UsageError(
+            "a backup is no text for a terminal; name a file, or send it on: shoplaunch backup - | …"
+        )
+    given = _given(passphrase_file)
+    if given is None and encrypt:
+        given = _ask(twice=True)
+    with bars_on_terminal() as progress:
+        if file == STANDARD:
+            with click.open_file("-", "wb") as stream:
+                backups.write_backup(config, stream, given, progress)
+        else:
+            backups.backup(config, file, given, progress)
+    if file != STANDARD:
+        click.echo(f"{file}: {file.stat().st_size} bytes. Bundles are not in it; keep their files too.")
+
+
+def _verify(file: Path, passphrase_file: Path | None) -> None:
+    if not file.is_file():
+        raise click.UsageError(f"there is no file {file}")
+    with bars_on_terminal() as progress:
+        progress.phase("Checking the backup", file.stat().st_size)
+        found = backups.read(file, lambda: _passphrase(passphrase_file), backups.Nobody(), progress)
+    rows = sum(found.tables.values())
+    click.echo(
+        f"{file} is whole: {found.tables.get('jobs', 0)} jobs, {rows} rows in {len(found.tables)} tables of revision "
+        f"{found.revision}, {len(found.files)} files."
+    )
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@passphrase_option
+@yes_option
+@errors_shown
+def restore(file: Path, passphrase_file: Path | None, yes: bool) -> None:
+    """Bring an installation back from FILE, into one without jobs; exit code 3 when bundles have to be added again.
+
+    Every operator's session ends, recovery codes and clients' links to passwords as well. What was revoked, removed or
+    changed since FILE was made is as it was: it is listed, for you to look through. Asks where there are operators,
+    keys, servers or bundles already.
+    """
+    config = load_config()
+    ensure_folders(config)
+    there = backups.replaced(config)
+    if there:
+        listed = ", ".join(f"{kind}: {count}" for kind, count in there.items())
+        confirm(f"What this installation has is replaced by what {file} holds ({listed}). Go on?", yes)
+    with bars_on_terminal() as progress:
+        missing = backups.restore(config, file, lambda: _passphrase(passphrase_file), progress)
+    click.echo("Restored.")
+    _tell(backups.reviewed(load_config()))
+    if missing:
+        click.echo(f"These bundles' files are missing, add them again: {', '.join(missing)}", err=True)
+        sys.exit(PARTLY_DONE)
+
+
+def _tell(found: backups.Review) -> None:
+    """Say what ended, and what has come back that may have been revoked."""
+    click.echo(
+        "Every session of operators is over. Recovery codes are no longer taken: whoever has an app sets the second "
+        "factor up anew for others. An app's code counts again after a minute. Links to passwords that clients had not "
+        "used when the backup was made open nothing any more."
+    )
+    click.echo("No backup says what was revoked, removed or changed after it was made. Look through what is back:")
+    for line in found.lines():
+        click.echo(f"  {line}")
+
+
+def _passphrase(file: Path | None) -> str:
+    """Return the passphrase of a sealed backup. Raises ShoplaunchError `passphrase_missing`."""
+    given = _given(file)
+    return _ask(twice=False) if given is None else given
+
+
+def _given(file: Path | None) -> str | None:
+    """Return the passphrase of file or variable, None without any. Raises passphrase_missing for an empty one."""
+    text = os.environ.get(VARIABLE) if file is None else file.read_text("utf-8").rstrip("\r\n")
+    if text is None:
+        return None
+    if not text:
+        raise ShoplaunchError("passphrase_missing", "the passphrase is empty")
+    return text
+
+
+def _ask(*, twice: bool) -> str:
+    if not sys.stdin.isatty():
+        raise ShoplaunchError("passphrase_missing", "nobody is there to ask for the passphrase")
+    # Standard output may be the backup
+    return str(click.prompt("Passphrase", hide_input=True, confirmation_prompt=twice, err=True))

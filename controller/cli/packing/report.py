@@ -1,0 +1,69 @@
+"""How a packing's report is printed: what matters first, the rest a line per group, and all of it when asked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import click
+
+from controller.bundles.headline import headline
+from controller.bundles.summary import SHOWN_ROWS, Section, sections
+from controller.cli.terminal.output import print_facts, printable
+from controller.cli.terminal.tables import shortened, terminal_width
+
+_PROGRAM_WIDTH = 120
+_TITLE_WIDTH = 30
+_COUNT_WIDTH = 4
+#: What asks for something to be done.
+_ALWAYS_WHOLE = ("Problems", "Findings")
+
+
+def print_packed(manifest: Mapping[str, Any], size: int, report: Mapping[str, Any], *, full: bool) -> None:
+    """Print what is to be told of a bundle."""
+    print_headline(headline(manifest, size, report))
+    told = sections(manifest, size, report)
+    print_sections(told) if full else print_folded(told)
+
+
+def print_checked(told: Sequence[Section], *, full: bool) -> None:
+    """Print what a check says of a template: its numbers folded, what is to be done about it whole."""
+    if full:
+        print_sections(told)
+        return
+    print_folded([section for section in told if section.title not in _ALWAYS_WHOLE])
+    print_sections([section for section in told if section.title in _ALWAYS_WHOLE])
+
+
+def print_headline(lines: Sequence[tuple[str, str]]) -> None:
+    """Print what matters, a line each."""
+    print_facts(lines)
+    click.echo()
+
+
+def print_folded(told: Sequence[Section]) -> None:
+    """Print each section as one line: how many rows it has, and how it begins."""
+    if not told:
+        return
+    width = terminal_width() or _PROGRAM_WIDTH
+    widest = min(_TITLE_WIDTH, max(len(section.title) for section in told))
+    for section in told:
+        title, count = shortened(section.title, widest), f"{len(section.rows):>{_COUNT_WIDTH}}"
+        beginning = shortened(_beginning(section), width - widest - _COUNT_WIDTH - 4)
+        click.echo(f"{title:<{widest}}  {count}  {click.style(beginning, dim=True)}".rstrip())
+    click.echo("--full shows all of it, --json for programs.")
+    click.echo()
+
+
+def print_sections(told: Sequence[Section]) -> None:
+    """Print all rows of each section as tables."""
+    for section in told:
+        click.echo(click.style(section.title, italic=True))
+        print_facts(section.rows[:SHOWN_ROWS], bold=False, indent="  ")
+        if len(section.rows) > SHOWN_ROWS:
+            click.echo(f"  … and {len(section.rows) - SHOWN_ROWS} more (see --json)")
+        click.echo()
+
+
+def _beginning(section: Section) -> str:
+    return printable("; ".join(f"{what} {told}".strip() for what, told in section.rows[:3]).replace("\n", " "))

@@ -1,0 +1,149 @@
+"""What commands print: tables for people, JSON for programs, failures with their advice; and their exit codes."""
+
+from __future__ import annotations
+
+import errno
+import functools
+import json
+import os
+import sys
+import traceback
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+
+import click
+from rich.console import Console
+
+from controller.cli.terminal import tables
+from shared.errors import ShoplaunchError, advice
+
+OK = 0
+FAILED = 1
+WRONG_USAGE = 2
+PARTLY_DONE = 3
+
+#: What the operating system refused -> code.
+_REFUSALS = {
+    errno.ENOSPC: "disk_full",
+    errno.EDQUOT: "disk_full",
+    errno.EROFS: "read_only",
+    errno.EACCES: "permission_denied",
+    errno.EPERM: "permission_denied",
+}
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+#: The option every listing has.
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+def show_error(code: str, message: str, what_to_do: str = "") -> None:
+    """Print a failure with its code and advice to standard error."""
+    click.echo(f"{code}: {printable(message)}", err=True)
+    what_to_do = what_to_do or advice(code)
+    if what_to_do and what_to_do != message:
+        click.echo(f"What to do: {what_to_do}", err=True)
+
+
+def errors_shown(command: Callable[P, R]) -> Callable[P, R]:
+    """Make a command end with exit code 1 and the failure's code and advice, whatever it raises.
+
+    With --json standard output gets {"error": {"code", "message", "advice", "retryable"}}: what a program reads there
+    is always JSON.
+    """
+
+    @functools.wraps(command)
+    def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return command(*args, **kwargs)
+        except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
+            raise
+        except Exception as problem:  # noqa: BLE001 - nobody at a terminal is helped by a stack of calls
+            failure = as_failure(problem)
+            document = failure.as_dict()
+            if kwargs.get("as_json"):
+                found = {"findings": failure.details["findings"]} if "findings" in failure.details else {}
+                # What cannot be written there is said on standard error all the same
+                with suppress(OSError):
+                    print_json({"error": document, **found})
+            show_error(document["code"], document["message"], document["advice"])
+            _forget_unwritten()
+            sys.exit(FAILED)
+
+    return guarded
+
+
+def _forget_unwritten() -> None:
+    """What standard output had no room for is not tried once more when the process ends: nobody could catch that."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        # Without a number it is none of the system's files
+        with suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def as_failure(problem: Exception) -> ShoplaunchError:
+    """Return `problem` as a ShoplaunchError: an OSError by its number, what nobody foresaw as `internal`."""
+    if isinstance(problem, ShoplaunchError):
+        return problem
+    if isinstance(problem, OSError) and problem.strerror:
+        code = _REFUSALS.get(problem.errno or 0, "file_error")
+        # The library names some files by their Path
+        place = f"{problem.filename}: " if isinstance(problem.filename, str | Path) else ""
+        return ShoplaunchError(code, f"{place}{problem.strerror}")
+    frames = traceback.extract_tb(problem.__traceback__)
+    place = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno} ({frames[-1].name})" if frames else ""
+    # Not its text: that may hold anything, secrets too
+    return ShoplaunchError("internal", type(problem).__name__ + place)
+
+
+def print_json(document: Any) -> None:
+    """Print `document` as JSON."""
+    click.echo(json.dumps(document, ensure_ascii=False, indent=2, sort_keys=False))
+
+
+def print_rows(
+    rows: Iterable[Mapping[str, Any]], columns: Sequence[tuple[str, str]], *, as_json: bool, empty: str
+) -> None:
+    """Print `rows` as JSON or as a table of `columns` [(key, heading)]; `empty` where there are none."""
+    listed = list(rows)
+    if as_json:
+        print_json(listed)
+        return
+    if not listed:
+        click.echo(empty)
+        return
+    headings = [heading for _key, heading in columns]
+    cells = ([_text(row.get(key)) for key, _heading in columns] for row in listed)
+    _print(tables.table(headings, cells, tables.terminal_width()))
+
+
+def print_facts(facts: Iterable[tuple[str, Any]], *, bold: bool = True, indent: str = "") -> None:
+    """Print `label  value` lines."""
+    known = [(printable(label), _text(value)) for label, value in facts]
+    _print(tables.labelled(known, tables.terminal_width(), bold=bold, indent=indent))
+
+
+def _print(lines: Iterable[str]) -> None:
+    for line in lines:
+        click.echo(line)
+
+
+def console() -> Console:
+    """Return a console for standard output that neither guesses markup nor wraps what a program reads."""
+    return Console(width=None if sys.stdout.isatty() else 160, markup=False, highlight=False)
+
+
+def _text(value: Any) -> str:
+    if value is None or value == "":
+        return tables.NOTHING
+    return "yes" if value is True else "no" if value is False else printable(str(value))
+
+
+def printable(text: str) -> str:
+    """Return `text` without what would steer the terminal: others may have written it."""
+    return "".join(letter if letter.isprintable() or letter in "\n\u200c" else "?" for letter in text)

@@ -1,0 +1,177 @@
+"""The connection to the controller's own database: SQLite by default, MySQL/MariaDB the same way."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.exc import ArgumentError, IntegrityError, OperationalError
+
+from controller.database_client import ProvenConnection
+from controller.db.connection.full_disk import is_full
+from shared.errors import ShoplaunchError
+
+BUSY_SECONDS = 30
+#: MySQL's "deadlock" and "lock wait timeout": the transaction was rolled back and may be repeated as a whole.
+_REPEATABLE = (1213, 1205)
+#: What MySQL and MariaDB say while they are away, full, or end; their numbers from 2000 on are the connection's own.
+_PASSING = (*_REPEATABLE, 1040, 1053, 1152, 1158, 1159, 1160, 1161, 1203, 1226, 1317, 1927, 3024, 4031)
+_CLIENT_NUMBERS = range(2000, 3000)
+#: MySQL's "duplicate entry": somebody else has added what was not there yet a moment ago.
+_DUPLICATE = 1062
+TRIES = 5
+_READ = "shoplaunch_read"
+Result = TypeVar("Result")
+#: database -> held by the thread of this process that writes to it.
+_turns: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+
+
+def make_engine(url: str) -> sa.Engine:
+    """Return an engine for `url`. Failures of the server reach callers as ShoplaunchError `database_busy`, of
+    its disk as `database_full`.
+
+    Raises config_invalid for a URL that is none.
+    """
+    try:
+        parsed = sa.make_url(url)
+    except (ArgumentError, ValueError):
+        raise ShoplaunchError("config_invalid", "database_url is not a database URL") from None
+    if parsed.drivername in ("mysql", "mariadb"):
+        parsed = parsed.set(drivername="mysql+pymysql")
+    if parsed.get_backend_name() not in ("sqlite", "mysql"):
+        raise ShoplaunchError("config_invalid", "database_url must begin with sqlite:// or mysql://")
+    # As many connections as there are threads that ask: at any other limit some would wait, and fail
+    common: dict[str, Any] = {"hide_parameters": True, "poolclass": sa.QueuePool, "max_overflow": -1}
+    if parsed.get_backend_name() == "sqlite":
+        engine = sa.create_engine(parsed, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False}, **common)
+        _prepare_sqlite(engine)
+        sa.event.listen(engine, "do_connect", _born_closed)
+    else:
+        parsed = parsed.update_query_dict({"charset": "utf8mb4"})
+        engine = sa.create_engine(
+            parsed, isolation_level="READ COMMITTED", pool_pre_ping=True, pool_recycle=600, **common
+        )
+        sa.event.listen(engine, "do_connect", _proven)
+    sa.event.listen(engine, "handle_error", _as_known, retval=True)
+    return engine
+
+
+def _proven(_dialect: Any, _record: Any, arguments: tuple[Any, ...], how: dict[str, Any]) -> Any:
+    """Return a connection whose password no stand-in for the server hears. Raises database_busy: the server is away, as
+    long as somebody else answers in its place."""
+    try:
+        return ProvenConnection(*arguments, own=True, **how)
+    except ShoplaunchError as error:
+        what = "its socket (?unix_socket=PATH, with &socket_uid=NUMBER for a user of another name) or ?ssl_ca=FILE"
+        message = f"the controller's database: {error.message}; nothing was sent. Name {what} in database_url"
+        raise ShoplaunchError("database_busy", message) from None
+
+
+def _born_closed(_dialect: Any, _record: Any, arguments: tuple[Any, ...], _how: dict[str, Any]) -> None:
+    """A database that SQLite would make now is its owner's alone; files that SQLite puts there later take its mode."""
+    path = str(arguments[0])
+    if path and path != ":memory:" and not os.path.lexists(path):
+        # Without a folder for it SQLite says what is wrong; somebody else may have made it meanwhile
+        with suppress(OSError):
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+
+
+def _prepare_sqlite(engine: sa.Engine) -> None:
+    @sa.event.listens_for(engine, "connect")
+    def connect(connection: Any, _record: Any) -> None:
+        # BEGIN is ours to send
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={BUSY_SECONDS}000"):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @sa.event.listens_for(engine, "begin")
+    def begin(connection: sa.Connection) -> None:
+        # A transaction that reads before it writes must hold the write lock from the start
+        reads = connection.get_execution_options().get(_READ)
+        connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+
+
+def _as_known(context: sa.engine.ExceptionContext) -> BaseException | None:
+    if context.is_pre_ping:
+        # A connection that outlived its server: the pool opens another one
+        return None
+    # The driver's text may name host and user, never a password
+    text = str(context.original_exception)[:200]
+    if context.engine is not None and is_full(context.original_exception, context.engine.url):
+        return ShoplaunchError("database_full", f"the controller's database: {text}")
+    if isinstance(context.sqlalchemy_exception, OperationalError):
+        numbers: tuple[Any, ...] = getattr(context.original_exception, "args", ())
+        repeatable = bool(numbers) and numbers[0] in _REPEATABLE
+        passing = _passes(context.original_exception)
+        message = f"the controller's database: {text}"
+        return ShoplaunchError("database_busy", message, repeatable=repeatable, passing=passing)
+    # Of this very class, and of none below it, when the file itself is no (whole) database
+    if type(context.original_exception) is sqlite3.DatabaseError:
+        return ShoplaunchError("database_damaged", f"the controller's database: {text}"[:200])
+    return None
+
+
+def _passes(problem: BaseException) -> bool:
+    """Tell whether the database may answer otherwise at the next try."""
+    if isinstance(problem, sqlite3.Error):
+        return getattr(problem, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+    number = problem.args[0] if problem.args else 0
+    return number in _PASSING or number in _CLIENT_NUMBERS
+
+
+def transact(engine: sa.Engine, work: Callable[[sa.Connection], Result]) -> Result:
+    """Return what `work(connection)` returns, its changes committed; nothing is left of it when it raises.
+
+    A deadlock repeats it as a whole: `work` must have no other effect than in the database. So does, once, a row that
+    somebody else added after `work` had looked for it: the second look finds it. Raises what `work` raises,
+    ShoplaunchError `database_busy`.
+    """
+    looked_again = False
+    for left in reversed(range(TRIES)):
+        try:
+            with _turn(engine), engine.begin() as connection:
+                return work(connection)
+        except ShoplaunchError as error:
+            if left == 0 or not (error.code == "database_busy" and error.details.get("repeatable")):
+                raise
+        except IntegrityError as error:
+            if left == 0 or looked_again or not _is_duplicate(error):
+                raise
+            looked_again = True
+    raise AssertionError("unreachable")
+
+
+def _is_duplicate(error: IntegrityError) -> bool:
+    """Tell whether two came with the same at once: where one writes at a time no look is outdated."""
+    numbers: tuple[Any, ...] = getattr(error.orig, "args", ())
+    return bool(numbers) and numbers[0] == _DUPLICATE
+
+
+@contextmanager
+def _turn(engine: sa.Engine) -> Iterator[None]:
+    """SQLite lets one write at a time, and who finds it busy sleeps for up to 100 ms: threads of ours wait here."""
+    if engine.dialect.name != "sqlite":
+        yield
+        return
+    turn = _turns[engine.url.database or ""]
+    if not turn.acquire(timeout=BUSY_SECONDS):
+        raise ShoplaunchError("database_busy", "the controller's database: another thread has been writing for long")
+    try:
+        yield
+    finally:
+        turn.release()
+
+
+@contextmanager
+def reading(engine: sa.Engine) -> Iterator[sa.Connection]:
+    """Give a connection for looking only; it keeps no writer waiting."""
+    with engine.connect().execution_options(**{_READ: True}) as connection, connection.begin():
+        yield connection

@@ -1,0 +1,101 @@
+"""What several threads want changed at the same time reaches the disk in one transaction of SQLite."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+import sqlalchemy as sa
+
+from controller.db.connection.engine import transact
+from shared.errors import ShoplaunchError
+
+Work = Callable[[sa.Connection], Any]
+Result = TypeVar("Result")
+#: Changes in one transaction at most: others have to wait for the whole of it.
+AT_ONCE = 50
+
+
+class _Wish:
+    """A change one thread wants, and how it ended."""
+
+    def __init__(self, work: Work) -> None:
+        self.work = work
+        self.result: Any = None
+        self.error: Exception | None = None
+        self.settled = False
+        #: Set when it is settled, or when its thread is the one to work now.
+        self.news = threading.Event()
+
+    def settle(self, result: Any = None, error: Exception | None = None) -> None:
+        self.result, self.error, self.settled = result, error, True
+        self.news.set()
+
+
+class Together:
+    """Makes changes in the order in which they are asked for; whoever finds nobody at work does it for all who wait.
+
+    SQLite lets one write at a time and brings every transaction to the disk by itself. Other databases let many.
+    """
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+        self._guard = threading.Lock()
+        self._waiting: list[_Wish] = []
+        self._at_work = False
+
+    def transact(self, work: Callable[[sa.Connection], Result]) -> Result:
+        """As engine.transact: what it returns is on the disk, and of what raises nothing is left.
+
+        `work` may be run several times: it must have no other effect than in the database.
+        """
+        if self._engine.dialect.name != "sqlite":
+            return transact(self._engine, work)
+        mine = _Wish(work)
+        with self._guard:
+            self._waiting.append(mine)
+            begins, self._at_work = not self._at_work, True
+        if not begins:
+            mine.news.wait()
+        if not mine.settled:
+            self._work()
+        if mine.error is not None:
+            raise mine.error
+        return cast(Result, mine.result)
+
+    def _work(self) -> None:
+        """Do what waits, then leave the rest to the one who waits longest."""
+        with self._guard:
+            now, self._waiting = self._waiting[:AT_ONCE], self._waiting[AT_ONCE:]
+        try:
+            self._do(now)
+        finally:
+            for wish in now:
+                if not wish.settled:
+                    # Their thread is being ended
+                    wish.settle(error=ShoplaunchError("database_busy", "the change was broken off"))
+            with self._guard:
+                self._at_work = bool(self._waiting)
+                if self._waiting:
+                    self._waiting[0].news.set()
+
+    def _do(self, wishes: list[_Wish]) -> None:
+        try:
+            results = transact(self._engine, lambda connection: [wish.work(connection) for wish in wishes])
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is raised where it was asked for
+            if len(wishes) == 1 or _is_everybodys(error):
+                for wish in wishes:
+                    wish.settle(error=error)
+                return
+        else:
+            for wish, result in zip(wishes, results, strict=True):
+                wish.settle(result)
+            return
+        # One was refused, and with it everything was taken back: now each stands for itself
+        for wish in wishes:
+            self._do([wish])
+
+
+def _is_everybodys(error: Exception) -> bool:
+    return isinstance(error, ShoplaunchError) and error.code in ("database_busy", "database_full")

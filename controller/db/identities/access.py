@@ -1,0 +1,98 @@
+"""Queries on operators and on the audit log."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass, replace
+from typing import Any
+
+import sqlalchemy as sa
+
+from controller.db.identities import sessions
+from controller.db.tables import AUDIT_NAME_CHARS, audit, operators
+
+
+def password_hash(connection: sa.Connection, user: str) -> str | None:
+    """Return the operator's password hash, None when there is no such operator."""
+    query = sa.select(operators.c.user, operators.c.password_hash).where(operators.c.user == user)
+    found = connection.execute(query).first()
+    # MariaDB takes a name with blanks behind it for the same
+    return str(found.password_hash) if found is not None and found.user == user else None
+
+
+def generation(connection: sa.Connection, user: str) -> int | None:
+    """Return which sessions of the operator count, None when there is no such operator."""
+    return connection.execute(sa.select(operators.c.generation).where(operators.c.user == user)).scalar()
+
+
+def end_sessions(connection: sa.Connection, user: str) -> None:
+    """Every session of the operator is over."""
+    query = sa.update(operators).where(operators.c.user == user)
+    connection.execute(query.values(generation=operators.c.generation + 1))
+    sessions.end_all(connection, user)
+
+
+def remove_operator(connection: sa.Connection, user: str) -> None:
+    """There is no such operator any more, nor a session of theirs."""
+    connection.execute(sa.delete(operators).where(operators.c.user == user))
+    sessions.end_all(connection, user)
+
+
+def set_operator(connection: sa.Connection, user: str, hashed: str, now: float) -> None:
+    """The operator exists and has this password; sessions begun with another are over."""
+    if password_hash(connection, user) is None:
+        # One that was removed and comes again takes no old session over
+        first = {"generation": secrets.randbelow(2**30)}
+        connection.execute(sa.insert(operators).values(user=user, password_hash=hashed, created_at=now, **first))
+    else:
+        connection.execute(sa.update(operators).where(operators.c.user == user).values(password_hash=hashed))
+        end_sessions(connection, user)
+
+
+def list_operators(connection: sa.Connection, *, lock: bool = False) -> list[str]:
+    """Return the operators' names; with `lock` nobody who asks the same way adds one before the transaction ends."""
+    query = sa.select(operators.c.user).order_by(operators.c.user)
+    return list(connection.execute(query.with_for_update() if lock else query).scalars())
+
+
+@dataclass(frozen=True)
+class Note:
+    """Who does what: the row of the audit log that is written with the change itself, or not at all."""
+
+    user: str
+    action: str
+    detail: str = ""
+
+    def write(self, connection: sa.Connection, now: float, job: str | None) -> int:
+        """Add the row; return its number."""
+        return add_audit(connection, now, self.user, self.action, job, self.detail)
+
+    def about(self, detail: str) -> Note:
+        """Return the same with this detail where it has none."""
+        return self if self.detail else replace(self, detail=detail)
+
+
+def add_audit(connection: sa.Connection, now: float, user: str, action: str, job: str | None, detail: str) -> int:
+    """Note who did what; return the row's number."""
+    values = {"user": user[:AUDIT_NAME_CHARS], "action": action[:40], "job": job, "detail": detail[:500]}
+    (number,) = connection.execute(sa.insert(audit).values(at=now, **values)).inserted_primary_key or (0,)
+    return int(number)
+
+
+def complete_audit(connection: sa.Connection, number: int, job: str | None, detail: str) -> None:
+    """The row says what came of it, too."""
+    connection.execute(sa.update(audit).where(audit.c.id == number).values(job=job, detail=detail[:500]))
+
+
+def list_audit(connection: sa.Connection, limit: int, offset: int, user: str | None = None) -> list[sa.Row[Any]]:
+    """Return rows (at, user, action, job, detail), newest first; only those of `user` when it is given."""
+    query = sa.select(audit.c.at, audit.c.user, audit.c.action, audit.c.job, audit.c.detail)
+    if user is not None:
+        query = query.where(audit.c.user == user)
+    return list(connection.execute(query.order_by(audit.c.id.desc()).limit(limit).offset(offset)))
+
+
+def count_audit(connection: sa.Connection, user: str | None = None) -> int:
+    """Return how many entries the audit log has; only those of `user` when it is given."""
+    query = sa.select(sa.func.count()).select_from(audit)
+    return connection.execute(query if user is None else query.where(audit.c.user == user)).scalar_one()

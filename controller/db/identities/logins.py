@@ -1,0 +1,128 @@
+"""Failed logins: how often a network, a user or a known device may be wrong before it has to wait."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable
+
+import sqlalchemy as sa
+
+from controller.db.connection.engine import transact
+from controller.db.tables import login_failures, operators
+from shared.errors import ShoplaunchError
+
+WINDOW_SECONDS = 900
+#: Of an IPv4 address, an IPv6 network of 64 bits, or a device that has signed in before.
+MAX_PER_ADDRESS = 10
+#: After so many for one user, whoever tries, there is one attempt in so many seconds: a delay and no lock, or strangers
+#: could keep an operator out.
+MAX_PER_USER = 30
+USER_DELAY_SECONDS = 10
+_V6_NETWORK_BITS = 64
+#: Codes of a second factor are short. Who has the password may try so many within a day from devices that have never
+#: signed in, and then one in so many seconds; so may each device that has, which is counted by itself.
+CODES_SECONDS = 86_400
+MAX_CODES = 20
+CODE_DELAY_SECONDS = 600
+
+
+def network(address: str) -> str:
+    """Return what counts as one sender: an IPv4 address, or the 64 bits that one owner of IPv6 has."""
+    try:
+        found = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return address[:64]
+    if isinstance(found, ipaddress.IPv4Address):
+        return str(found)
+    if found.ipv4_mapped is not None:
+        return str(found.ipv4_mapped)
+    return str(ipaddress.ip_network((found, _V6_NETWORK_BITS), strict=False))
+
+
+class LoginThrottle:
+    """Counts failures in the controller's database. Times are unix seconds of `clock`.
+
+    `device` names a device that has signed in as the user before: it is counted by itself, and what strangers do, of
+    the same proxy or to the same user, does not keep it waiting.
+    """
+
+    def __init__(self, engine: sa.Engine, clock: Callable[[], float]) -> None:
+        self._engine = engine
+        self._clock = clock
+
+    def begin(self, user: str, address: str, device: str = "") -> None:
+        """Note an attempt as failed before it is tried, so that many at once count too.
+
+        Raises ShoplaunchError `login_throttled` with `retry_after_seconds` when there were too many; such attempts
+        are not noted.
+        """
+        now = self._clock()
+        subjects = _subjects(user, address, device)
+
+        def note(connection: sa.Connection) -> None:
+            _take_turns(connection)
+            _forget_old(connection, now)
+            _refuse_too_many(connection, subjects[0], now)
+            for subject in subjects[1:]:
+                _refuse_too_soon(connection, subject, now, MAX_PER_USER, USER_DELAY_SECONDS)
+            rows = [{"subject": subject, "at": now} for subject in subjects]
+            connection.execute(sa.insert(login_failures), rows)
+
+        transact(self._engine, note)
+
+    def begin_code(self, user: str, device: str = "") -> None:
+        """Note that somebody who has the user's password tries a code; as `begin`."""
+        now, subject = self._clock(), _code_of(user, device)
+
+        def note(connection: sa.Connection) -> None:
+            _take_turns(connection)
+            _refuse_too_soon(connection, subject, now, MAX_CODES, CODE_DELAY_SECONDS)
+            connection.execute(sa.insert(login_failures).values(subject=subject, at=now))
+
+        transact(self._engine, note)
+
+    def succeeded(self, user: str, address: str, device: str = "") -> None:
+        """Forget the failures and the codes of the user and of the address, or those of the device."""
+        subjects = [*_subjects(user, address, device), _code_of(user, device)]
+        gone = sa.delete(login_failures).where(login_failures.c.subject.in_(subjects))
+        transact(self._engine, lambda connection: connection.execute(gone))
+
+
+def _subjects(user: str, address: str, device: str) -> list[str]:
+    """Return what is counted: first what may be wrong so often, then the user, whose attempts are delayed."""
+    return [f"device:{device}"] if device else [f"address:{network(address)}", f"user:{user}"]
+
+
+def _code_of(user: str, device: str) -> str:
+    return f"code:device:{device}" if device else f"code:{user}"
+
+
+def _take_turns(connection: sa.Connection) -> None:
+    """Count one attempt after another, at however many servers of the installation they come."""
+    # There is no row of what has not been counted yet; those of operators are few, and there is one at least
+    connection.execute(sa.select(operators.c.user).order_by(operators.c.user).with_for_update()).all()
+
+
+def _forget_old(connection: sa.Connection, now: float) -> None:
+    subject, at = login_failures.c.subject, login_failures.c.at
+    of_code = subject.startswith("code:")
+    old = sa.or_(at < now - CODES_SECONDS, sa.and_(at < now - WINDOW_SECONDS, sa.not_(of_code)))
+    connection.execute(sa.delete(login_failures).where(old))
+
+
+def _refuse_too_many(connection: sa.Connection, subject: str, now: float) -> None:
+    found = sa.select(sa.func.count(), sa.func.min(login_failures.c.at)).where(login_failures.c.subject == subject)
+    count, oldest = connection.execute(found).one()
+    if count >= MAX_PER_ADDRESS:
+        _refuse(oldest + WINDOW_SECONDS - now)
+
+
+def _refuse_too_soon(connection: sa.Connection, subject: str, now: float, most: int, delay: float) -> None:
+    found = sa.select(sa.func.count(), sa.func.max(login_failures.c.at)).where(login_failures.c.subject == subject)
+    count, newest = connection.execute(found).one()
+    if count >= most and newest > now - delay:
+        _refuse(newest + delay - now)
+
+
+def _refuse(seconds: float) -> None:
+    raise ShoplaunchError("login_throttled", "too many failed logins", retry_after_seconds=max(1, round(seconds)))

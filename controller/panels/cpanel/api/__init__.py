@@ -1,0 +1,1 @@
+"""Calling a cPanel/WHM server: one request, its answer read, within limits and behind a lock."""

@@ -1,0 +1,138 @@
+"""What stands between a server and our calls: its lock after a refused login, and how many calls may be in flight."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+import sqlalchemy as sa
+
+from controller.db import servers
+from controller.db.connection.clock import database_now
+from controller.db.connection.engine import reading, transact
+
+#: So long after an answer the next calls go side by side: a job makes its own one soon after another.
+LATELY_SECONDS = 10.0
+#: An address, a user and a token.
+Login = tuple[str, str, str]
+
+
+class Gate(Protocol):
+    """Whether a server may be called. Closing it concerns every process of the installation."""
+
+    def closed(self) -> str | None:
+        """Return why the server must not be called, None when it may be."""
+
+    def close(self, reason: str) -> None:
+        """No call goes to the server any more."""
+
+    def open(self) -> None:
+        """Calls may go to the server again."""
+
+
+class ServerGate:
+    """The lock in the server's row: the first refused login closes it, a login that works opens it."""
+
+    def __init__(self, engine: Callable[[], sa.Engine], server: str) -> None:
+        self._engine = engine
+        self._server = server
+
+    def closed(self) -> str | None:
+        """See Gate.closed."""
+        with reading(self._engine()) as connection:
+            return servers.locked(connection, self._server)
+
+    def close(self, reason: str) -> None:
+        """See Gate.close; the first reason stays."""
+
+        def lock(connection: sa.Connection) -> None:
+            servers.lock(connection, self._server, reason, database_now(connection))
+
+        transact(self._engine(), lock)
+
+    def open(self) -> None:
+        """See Gate.open."""
+        if self.closed() is not None:
+            transact(self._engine(), lambda connection: servers.unlock(connection, self._server))
+
+
+class OpenGate:
+    """A gate of one process alone, for a server that is not in the database (yet)."""
+
+    def __init__(self) -> None:
+        self._reason: str | None = None
+
+    def closed(self) -> str | None:
+        """See Gate.closed."""
+        return self._reason
+
+    def close(self, reason: str) -> None:
+        """See Gate.close."""
+        self._reason = self._reason or reason
+
+    def open(self) -> None:
+        """See Gate.open."""
+        self._reason = None
+
+
+class Entrance:
+    """What every call of this process with one login goes through: at most as many at a time as there are `places`.
+
+    When the login has not worked lately, one call goes ahead and the others wait for its end: several refused at once
+    could get our address locked out.
+    """
+
+    def __init__(self, places: threading.BoundedSemaphore, clock: Callable[[], float] = time.monotonic) -> None:
+        self._places = places
+        self._clock = clock
+        self._changed = threading.Condition()
+        self._is_tried = False
+        self._tries = 0
+        self._let_in_at: float | None = None
+
+    @contextmanager
+    def passed(self) -> Iterator[None]:
+        """Wait for a place; what follows happens in it."""
+        is_first = self._goes_first()
+        try:
+            with self._places:
+                yield
+        finally:
+            if is_first:
+                with self._changed:
+                    self._is_tried = False
+                    self._tries += 1
+                    self._changed.notify_all()
+
+    def let_in(self) -> None:
+        """The login works."""
+        with self._changed:
+            self._let_in_at = self._clock()
+
+    def _goes_first(self) -> bool:
+        """Tell whether this call tries the login; when another does, wait for its end, however that was."""
+        with self._changed:
+            if self._let_in_at is not None and self._clock() - self._let_in_at <= LATELY_SECONDS:
+                return False
+            if not self._is_tried:
+                self._is_tried = True
+                return True
+            tries = self._tries
+            self._changed.wait_for(lambda: self._tries != tries)
+            return False
+
+
+_guard = threading.Lock()
+_places: dict[tuple[str, int], threading.BoundedSemaphore] = {}
+_entrances: dict[tuple[str, Login, int], Entrance] = {}
+
+
+def entrance(server: str, login: Login, limit: int) -> Entrance:
+    """Return what every call to `server` with `login` in this process goes through, whichever panel object makes it;
+    the limit counts for all logins together."""
+    with _guard:
+        places = _places.setdefault((server, limit), threading.BoundedSemaphore(limit))
+        return _entrances.setdefault((server, login, limit), Entrance(places))

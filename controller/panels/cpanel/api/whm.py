@@ -1,0 +1,273 @@
+"""Calling a WHM server: token, POST only, certificates verified, every answer read as its outcome."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+from urllib.parse import urlencode
+
+from controller.network import json_body
+from controller.network.failures import LARGE, UNTRUSTED, NetworkError
+from controller.network.http_client import Body, HttpAnswer, HttpClient, HttpRequest, Limits, Origin
+from controller.network.trust import trusted
+from controller.panels.cpanel.api import answers
+from controller.panels.cpanel.api.answers import Answer
+from controller.panels.cpanel.api.gate import Gate, entrance
+from shared.errors import ShoplaunchError
+
+LOG = logging.getLogger(__name__)
+#: For a whole call: from the first packet to the last byte of its answer.
+ANSWER_SECONDS = 120
+#: Making or removing an account takes its time.
+LONG_SECONDS = 600
+#: A look that got no answer is repeated: it changes nothing.
+LOOKS = 3
+LOOK_PAUSE_SECONDS = 1.0
+#: Arguments whose values are never shown, even where the panel repeats them.
+SECRET_ARGUMENTS = ("password", "pass", "content")
+#: How large an answer may be; a function says what was done, or lists what one account has.
+ANSWER_BYTES = 4 * 1024 * 1024
+#: Function -> the same where it lists all accounts or plans of a server.
+LISTING_BYTES: Mapping[str, int] = {"listaccts": 16 * 1024 * 1024, "listpkgs": 16 * 1024 * 1024}
+#: What several looks are answered together with.
+BATCH_BYTES = 16 * 1024 * 1024
+_REFUSED = (401, 403)
+_FORM = "application/x-www-form-urlencoded"
+#: What no answer that can be used comes to: whether a change was made is unknown.
+SILENT = ("panel_unreachable", "panel_answer_too_large")
+
+
+@dataclass(frozen=True)
+class Login:
+    """Where a server's WHM is and as whom we work there; `url` is https://host:port without a path."""
+
+    server: str
+    url: str
+    user: str
+    token: str = field(repr=False)
+    ca_file: str = ""
+
+
+@dataclass(frozen=True)
+class Request:
+    """A call of WHM API 1, or with an `account` of UAPI as that account."""
+
+    function: str
+    arguments: Mapping[str, object] = field(repr=False)
+    account: str = ""
+    #: How large the answer may be, 0 for what is usual.
+    limit: int = 0
+
+    @property
+    def answer_bytes(self) -> int:
+        """How large the answer may be."""
+        return self.limit or LISTING_BYTES.get(self.function, ANSWER_BYTES)
+
+    @property
+    def name(self) -> str:
+        """The function of WHM that is called."""
+        return "uapi_cpanel" if self.account else self.function
+
+    @property
+    def fields(self) -> dict[str, str]:
+        """The form's fields."""
+        about: dict[str, str] = {}
+        if self.account:
+            module, _, function = self.function.partition("::")
+            about = {"cpanel.user": self.account, "cpanel.module": module, "cpanel.function": function}
+        return {**about, **_fields(self.arguments)}
+
+    @property
+    def hidden(self) -> list[str]:
+        """What must not be shown of the answer's words."""
+        return _hidden(self.arguments)
+
+    def read(self, document: Any) -> Answer:
+        """Return the answer in `document`; of UAPI's both envelopes must say yes."""
+        outer = answers.whm(document, self.hidden)
+        if not self.account:
+            return outer
+        return answers.uapi(outer.data, self.hidden) if outer.ok else Answer(False, None, outer.text)
+
+
+class Whm:
+    """One server's WHM API. Safe for threads. A call either gives an Answer or raises ShoplaunchError:
+
+    panel_auth_failed (login refused: the gate is closed, nothing goes out any more), panel_untrusted (its certificate),
+    panel_refused (no WHM there), panel_unreachable (no answer), panel_answer_too_large; after the last two it is
+    unknown whether a change was made.
+    """
+
+    #: How the token is named in the `Authorization` header, and where such a server answers.
+    door: ClassVar[str] = "whm"
+    port: ClassVar[int] = 2087
+
+    def __init__(self, login: Login, gate: Gate, calls_in_flight: int) -> None:
+        self._login = login
+        self._gate = gate
+        self._entrance = entrance(login.server, (login.url, login.user, login.token), calls_in_flight)
+        self._calls_in_flight = calls_in_flight
+        self._made: HttpClient | None = None
+        self._headers = {"Authorization": f"{self.door} {login.user}:{login.token}", "Accept": "application/json"}
+
+    @property
+    def server(self) -> str:
+        """The server's name."""
+        return self._login.server
+
+    @property
+    def user(self) -> str:
+        """Who we are there: root or a reseller."""
+        return self._login.user
+
+    def call(
+        self, function: str, /, *, look: bool = False, seconds: int = ANSWER_SECONDS, **arguments: object
+    ) -> Answer:
+        """Call WHM API 1. `look`: it only reads, and may be repeated when no answer comes."""
+        return self._send(Request(function, arguments), look, seconds)
+
+    def uapi(
+        self, account: str, module: str, function: str, /, *, look: bool = False, limit: int = 0, **arguments: object
+    ) -> Answer:
+        """Call UAPI as `account`: both envelopes must say yes. `limit`: how large the answer may be."""
+        return self._send(Request(f"{module}::{function}", arguments, account, limit), look, ANSWER_SECONDS)
+
+    def _send(self, request: Request, look: bool, seconds: int) -> Answer:
+        call = Call(f"json-api/{request.name}", {"api.version": "1", **request.fields}, seconds, request.answer_bytes)
+        return request.read(self._ask(call, look))
+
+    def look(self, request: Request) -> Answer:
+        """Return the answer to something that only reads, repeated when none comes."""
+        return self._send(request, True, ANSWER_SECONDS)
+
+    def batch(self, looks: Sequence[Request]) -> list[Answer] | None:
+        """Return the answers to all `looks`, made in one call; None where the server carries out no such call."""
+        commands = [f"{one.name}?{urlencode(one.fields)}" for one in looks]
+        most = sum(one.answer_bytes for one in looks)
+        call = Call("json-api/batch", {"api.version": "1", "command": commands}, ANSWER_SECONDS, min(most, BATCH_BYTES))
+        answer = answers.whm(self._ask(call, True))
+        found = answer.data.get("result") if answer.ok and isinstance(answer.data, dict) else None
+        if not isinstance(found, list) or len(found) != len(looks):
+            return None
+        return [one.read(inner) for one, inner in zip(looks, found, strict=True)]
+
+    def api2(self, account: str, module: str, function: str, /, *, look: bool = False, **arguments: object) -> Answer:
+        """Call API 2 as `account`; `data` is a list of objects."""
+        about = {
+            "api.version": "1",
+            "cpanel_jsonapi_user": account,
+            "cpanel_jsonapi_apiversion": "2",
+            "cpanel_jsonapi_module": module,
+            "cpanel_jsonapi_func": function,
+        }
+        call = Call("json-api/cpanel", {**about, **_fields(arguments)}, ANSWER_SECONDS, ANSWER_BYTES)
+        return answers.api2(self._ask(call, look), _hidden(arguments))
+
+    def probe(self) -> Answer:
+        """Try the login although the gate may be closed; open it when it works. Returns the answer of `myprivs`."""
+        with self._entrance.passed():
+            document = self._post(Call("json-api/myprivs", {"api.version": "1"}, ANSWER_SECONDS, ANSWER_BYTES))
+        self._gate.open()
+        return answers.whm(document)
+
+    def _ask(self, call: Call, look: bool) -> Any:
+        """Return the document that is answered."""
+        for left in reversed(range(LOOKS if look else 1)):
+            try:
+                with self._entrance.passed():
+                    # Only now: it may have been closed while we waited
+                    reason = self._gate.closed()
+                    if reason is not None:
+                        raise self._shut_out(reason)
+                    return self._post(call)
+            except ShoplaunchError as error:
+                if error.code != "panel_unreachable" or left == 0:
+                    raise
+                LOG.info("%s: %s is asked again: %s", self.server, call.path, error.message)
+                time.sleep(LOOK_PAUSE_SECONDS)
+        raise AssertionError("unreachable")
+
+    def _post(self, call: Call) -> Any:
+        """Everything travels in the body: addresses end up in logs."""
+        headers = {**self._headers, "Content-Type": call.kind}
+        limits = Limits(call.seconds, call.answer_bytes)
+        try:
+            answer = self._client().ask(HttpRequest("POST", f"/{call.path}", headers, call.body()), limits)
+        except NetworkError as problem:
+            raise self._silence(call.path, problem) from None
+        return self._read(call.path, answer)
+
+    def _client(self) -> HttpClient:
+        if self._made is None:
+            try:
+                context = trusted(self._login.ca_file)
+            except OSError:
+                message = f"{self._login.ca_file} holds no certificates (PEM)"
+                raise ShoplaunchError("panel_untrusted", message) from None
+            self._made = HttpClient(Origin.of(self._login.url, context), kept=self._calls_in_flight)
+        return self._made
+
+    def _silence(self, path: str, problem: NetworkError) -> ShoplaunchError:
+        """Say why no answer came."""
+        if problem.kind == UNTRUSTED:
+            return ShoplaunchError("panel_untrusted", f"{self._login.url}: its certificate cannot be verified")
+        if problem.kind == LARGE:
+            return ShoplaunchError("panel_answer_too_large", f"{self._login.url} answered {path}: {problem.reason}")
+        return ShoplaunchError("panel_unreachable", f"{self._login.url} gave no answer to {path}: {problem.reason}")
+
+    def _read(self, path: str, answer: HttpAnswer) -> Any:
+        page = answer.body.lstrip()[:1] == b"<"
+        if answer.status in _REFUSED or (answer.status == 200 and page):
+            self._refused(answer.status, page)
+        if 300 <= answer.status < 400:
+            message = f"{self._login.url} sends us elsewhere; the address must be https://host:{self.port}"
+            raise ShoplaunchError("panel_refused", message)
+        try:
+            document = json_body.parse(answer.body)
+        except ValueError:
+            message = f"{self._login.url} answered {path} with {answer.status} and no JSON"
+            raise ShoplaunchError("panel_unreachable", message) from None
+        self._entrance.let_in()
+        return document
+
+    def _refused(self, status: int, page: bool) -> None:
+        """One refused login is enough: more of them get our address locked out."""
+        how = f"HTTP {status}" + (", a login page" if page else "")
+        reason = f"{self._login.url} does not accept the token of {self._login.user} ({how})"
+        LOG.error("%s: %s; no more calls until that is mended", self.server, reason)
+        self._gate.close(reason)
+        raise self._shut_out(reason)
+
+    def _shut_out(self, reason: str) -> ShoplaunchError:
+        return ShoplaunchError("panel_auth_failed", reason)
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call: a form's fields, or a body of the content type `kind`."""
+
+    path: str
+    fields: Any = field(repr=False)
+    seconds: int
+    answer_bytes: int
+    kind: str = _FORM
+
+    def body(self) -> bytes | Body:
+        """Return what is sent."""
+        return urlencode(self.fields, doseq=True).encode("ascii") if self.kind == _FORM else self.fields
+
+
+def _fields(arguments: Mapping[str, object]) -> dict[str, str]:
+    """Return the arguments as form fields: yes and no as 1 and 0, None left out."""
+    return {
+        name: str(int(value)) if isinstance(value, bool) else str(value)
+        for name, value in arguments.items()
+        if value is not None
+    }
+
+
+def _hidden(arguments: Mapping[str, object]) -> list[str]:
+    return [str(arguments[name]) for name in SECRET_ARGUMENTS if arguments.get(name)]

@@ -1,0 +1,146 @@
+"""Changing something: acted once, judged by looking, explained by looking; texts of the panel are only shown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from controller.panels.cpanel.account_cache import Looks, side_by_side
+from controller.panels.cpanel.api import privileges
+from controller.panels.cpanel.api.answers import Answer, is_on, rows, unlimited
+from controller.panels.cpanel.api.whm import SILENT, Whm
+from shared.errors import ShoplaunchError
+
+#: feature of cPanel -> what it is to people
+FEATURES = {
+    "mysql": "databases (mysql)",
+    "cron": "cron jobs (cron)",
+    "filemanager": "files (filemanager)",
+    "multiphp": "the choice of PHP (multiphp)",
+    "autossl": "AutoSSL (autossl)",
+}
+
+#: Makes an error of the panel's words.
+Failure = Callable[[str], ShoplaunchError]
+
+
+class Deed:
+    """How an act ended: said to be done, refused in words, or unknown because no answer came."""
+
+    def __init__(self, act: Callable[[], Answer]) -> None:
+        self.silence: ShoplaunchError | None = None
+        self.answer = Answer(False, None)
+        try:
+            self.answer = act()
+        except ShoplaunchError as error:
+            if error.code not in SILENT:
+                raise
+            self.silence = error
+
+    @property
+    def said_done(self) -> bool:
+        """The panel says it was done."""
+        return self.answer.ok
+
+
+def ensure(
+    looks: Looks, keys: tuple[str, ...], there: Callable[[], bool], act: Callable[[], Answer], failed: Failure
+) -> None:
+    """`there()` holds: acted when it does not, and looked again, at the latest in `verify_prepared`.
+
+    Raises what `failed` makes of a refusal, panel_unreachable when no answer came and nothing is there.
+    """
+    if there():
+        return
+    deed = Deed(act)
+    looks.forget(*keys)
+    if (deed.said_done and looks.sharing) or there():
+        return
+    raise deed.silence or failed(deed.answer.text)
+
+
+class Reasons:
+    """Why the panel refused something for the account: found by looking, the panel's words only shown."""
+
+    def __init__(self, whm: Whm, looks: Looks, user: str, domain: str = "") -> None:
+        self._whm = whm
+        self._looks = looks
+        self._user = user
+        self._domain = domain
+
+    def of(self, what: str, feature: str = "", *, files: bool = False) -> Failure:
+        """Return what makes an error of the panel's words for the refusal of `what`."""
+        return lambda text: self._reason(what, text, feature, files)
+
+    def of_home(self, home: str, feature: str) -> Failure:
+        """Return what makes an error of the panel's words where not even the names in the home are told."""
+
+        def reason(text: str) -> ShoplaunchError:
+            problem = self._reason("the files of the home", text, feature, files=False)
+            # Everything else that it can be was looked at
+            code = "home_closed" if problem.code == "panel_refused" else problem.code
+            return ShoplaunchError(code, f"{home}: {problem.message}")
+
+        return reason
+
+    def _reason(self, what: str, text: str, feature: str, files: bool) -> ShoplaunchError:
+        self._looks.forget("summary", "features", "quota")
+        summary, features, quota = side_by_side(
+            [lambda key=key: self._looks.see(key) for key in ("summary", "features", "quota")]  # type: ignore[misc]
+        )
+        found = rows(summary.data, "acct") if summary.ok else []
+        words = f"{what}: {text or 'refused without a word'}"
+        if not found and not features.ok and not quota.ok:
+            return self.gone(words)
+        if found and is_on(found[0].get("suspended")):
+            return suspended(self._user, found[0])
+        known = features.data if features.ok and isinstance(features.data, dict) else {}
+        if feature in known and not is_on(known[feature]):
+            message = f"the account {self._user} may not use {FEATURES.get(feature, feature)}; {words}"
+            return ShoplaunchError("feature_missing", message)
+        full = _full(quota.data) if quota.ok and files else None
+        if full is not None:
+            return ShoplaunchError(full, words)
+        return ShoplaunchError("panel_refused", words)
+
+    def gone(self, words: str) -> ShoplaunchError:
+        """Say that the account is not there (for us), and where its domain is now."""
+        privileges.require(self._whm, "cpanel-api", words)
+        if self._domain:
+            answer = self._whm.call("accountsummary", look=True, domain=self._domain)
+            found = rows(answer.data, "acct") if answer.ok else []
+            now = str(found[0].get("user") or "") if found else ""
+            if now and now != self._user:
+                message = f"{self._domain} belongs to the account {now} now, not to {self._user}"
+                return ShoplaunchError("account_renamed", message)
+        return ShoplaunchError("account_missing", f"{self._whm.user} sees no account {self._user} ({words})")
+
+
+def suspended(user: str, summary: dict[str, object]) -> ShoplaunchError:
+    """Return the error of a suspended account."""
+    why = str(summary.get("suspendreason") or "no reason given")[:200]
+    return ShoplaunchError("account_suspended", f"the account {user} is suspended: {why}")
+
+
+def allowed(summary: dict[str, object], key: str) -> int | None:
+    """Return a limit of the account's package, None for no limit or none told."""
+    value = summary.get(key)
+    try:
+        return None if unlimited(value) else int(str(value))
+    except ValueError:
+        return None
+
+
+def _full(quota: object) -> str | None:
+    """Return the code of what is used up, None when there is room or nobody knows."""
+    if not isinstance(quota, dict):
+        return None
+    for limit, remain, code in (
+        ("megabyte_limit", "megabytes_remain", "disk_space"),
+        ("inode_limit", "inodes_remain", "inodes"),
+    ):
+        try:
+            if float(quota.get(limit) or 0) > 0 and float(quota.get(remain) or 0) < 1:
+                return code
+        except (TypeError, ValueError):
+            continue
+    return None

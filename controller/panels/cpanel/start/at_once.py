@@ -1,0 +1,151 @@
+"""Starting an account's agent at once on a cPanel server: by SSH as root where there is one, else by the site's PHP."""
+
+from __future__ import annotations
+
+import posixpath
+import ssl
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from controller.network.http_client import Origin
+from controller.panels.base import Account
+from controller.panels.cpanel.account_cache import Started as Call
+from controller.panels.cpanel.api.answers import Answer
+from controller.panels.cpanel.files import Files
+from controller.panels.cpanel.skeleton import agent_files
+from controller.panels.cpanel.skeleton.skeleton import ssh_settings
+from controller.panels.cpanel.start import ssh_start, starter, web_start
+from controller.panels.cpanel.start.starter import Starter
+from controller.panels.start import NOT_OFFERED, WEB, Started
+from shared.job import FOLDER
+from shared.starter import MARK, NAME, is_starter, with_probes
+
+if TYPE_CHECKING:
+    from controller.panels.cpanel.driver import CpanelPanel
+
+#: Kept of the time for looking why nothing was started, and for what comes after.
+LOOK_SECONDS, SPARE_SECONDS = 1.5, 0.25
+HTACCESS = ".htaccess"
+
+
+@dataclass(frozen=True)
+class Ring:
+    """One attempt to be started at once in `account`."""
+
+    panel: CpanelPanel
+    account: Account
+    job_id: str
+    attempt: int
+
+    @property
+    def starter(self) -> Starter:
+        """The starter of this attempt."""
+        return Starter(self.panel.known.starter_key, self.job_id, self.attempt)
+
+    @property
+    def by_ssh(self) -> bool:
+        """Tell whether the server has SSH as root: then nothing is put into the document root."""
+        return ssh_start.is_root(self.panel.settings.ssh)
+
+    def folder(self) -> str | None:
+        """Return the document root below the home, None where it is not there."""
+        home, root = self.account.home, self.account.document_root
+        return root.removeprefix(f"{home}/") if root.startswith(f"{home}/") else None
+
+    def files(self) -> dict[str, tuple[bytes, int]]:
+        """Return path -> (content, mode) of the starter, {} where there is to be none."""
+        folder, content = self.folder(), self.starter.content(self.account.user, self.account.home)
+        if self.by_ssh or folder is None or content is None or not self.panel.known.starter_key:
+            return {}
+        return {f"{folder}/{self.starter.name}": (content, starter.MODE)}
+
+    def names(self) -> list[str]:
+        """Return the names of this and earlier attempts' starters."""
+        key = self.panel.known.starter_key
+        return starter.names(key, self.job_id, self.attempt) if key else []
+
+    def start(self, within_seconds: float) -> Started:
+        """See Panel.start_now."""
+        began = time.monotonic()
+        if self.by_ssh:
+            if self.starter.content(self.account.user, self.account.home) is None:
+                return NOT_OFFERED
+            target, account = self.panel.settings.ssh, self.account
+            seconds = within_seconds - SPARE_SECONDS
+            return ssh_start.start(target, ssh_settings(), account.user, account.home, seconds)
+        if not self.files():
+            return NOT_OFFERED
+        way, reason = self._by_the_site(began + within_seconds - SPARE_SECONDS)
+        return Started(way, reason, time.monotonic() - began)
+
+    def _by_the_site(self, end: float) -> tuple[str, str]:
+        if self.panel.files(self.account).wait_for_extra(end - time.monotonic()) is False:
+            return "", "not_written"
+        found = web_start.ask(self._place(), self.starter, end - LOOK_SECONDS)
+        if found.started:
+            return WEB, ""
+        if not (found.gone or found.unsure or found.reason == "refused_by_site"):
+            return "", found.reason
+        return "", self._explained(found, end)
+
+    def _explained(self, found: web_start.Outcome, end: float) -> str:
+        """Return why it was not started, where looking into the account tells more than the site's answers."""
+        folder, files = str(self.folder()), self.panel.files(self.account)
+        looks = [Call(lambda place=place: _entries(files, place)) for place in (folder, FOLDER)]  # type: ignore[misc]
+        answers = [call.within(end - time.monotonic()) for call in looks]
+        site, agent = (answer.data if answer is not None and answer.ok else None for answer in answers)
+        if site is None:
+            return found.reason
+        if found.reason == "refused_by_site":
+            # Rules of the account's own may refuse as well
+            return "refused_by_site" if HTACCESS in site else "refused_by_firewall"
+        if self.starter.name in site:
+            return found.reason
+        if not agent or agent_files.has_begun(agent):
+            # An agent takes starters away, and nothing else is left of one that has ended
+            return "overtaken"
+        return "took_too_long" if found.unsure else "vanished"
+
+    def _place(self) -> web_start.Place:
+        address, domain = self.panel.site_address(self.account), self.account.domain
+
+        def secure() -> Origin:
+            context = ssl.create_default_context()
+            if self.panel.known.tls_ca is not None:
+                context.load_verify_locations(self.panel.known.tls_ca)
+            return Origin(address.ip, address.tls_port, context, domain)
+
+        names = _name(domain, address.port, 80), _name(domain, address.tls_port, 443)
+        return web_start.Place(domain, Origin(address.ip, address.port), secure, address.tls_port, *names)
+
+    def end(self) -> None:
+        """See Panel.end_start. A file the account has put there under such a name is its own."""
+        folder, names = self.folder(), with_probes(self.names())
+        if self.by_ssh or folder is None or not names:
+            return
+        files = self.panel.files(self.account)
+        for name in (files.entries(folder) or {}).keys() & set(names):
+            content = files.read(f"{folder}/{name}", len(MARK))
+            if content is not None and is_starter(content):
+                files.remove(f"{folder}/{name}")
+
+
+def put_files(files: Files, wanted: Mapping[str, tuple[bytes, int]]) -> None:
+    """All of `wanted` is there, written at the same time; a starter without anybody looking or waiting for it."""
+    for path, (content, mode) in wanted.items():
+        if NAME.match(posixpath.basename(path)):
+            files.put_extra(path, content)
+        else:
+            files.put(path, content, mode)
+    files.finish()
+
+
+def _entries(files: Files, folder: str) -> Answer:
+    found: dict[str, Any] | None = files.entries(folder)
+    return Answer(True, found or {})
+
+
+def _name(domain: str, port: int, usual: int) -> str:
+    return domain if port == usual else f"{domain}:{port}"

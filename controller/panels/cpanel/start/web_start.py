@@ -1,0 +1,108 @@
+"""Asking an account's starter through its site: at the server's own address, as visits do, for a few seconds."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from urllib.parse import urlsplit
+
+from controller.network.failures import NetworkError
+from controller.network.http_client import HttpAnswer, HttpClient, HttpRequest, Limits, Origin
+from controller.network.unpacking import unpacked
+from controller.panels.cpanel.start.starter import ANSWER_BYTES, Starter
+from shared.errors import ShoplaunchError
+
+#: Between two questions to a site that does not serve the starter yet.
+PAUSE_SECONDS = 0.4
+REDIRECTS = (301, 302, 303, 307, 308)
+#: What comes of a site that is not there yet, or whose server is being told of it.
+_NOT_YET = (404, 421, 429)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a site answers; over `secure`, where there is a certificate, once the site leads there itself."""
+
+    host: str
+    plain: Origin
+    secure: Callable[[], Origin]
+    secure_port: int
+    plain_name: str
+    secure_name: str
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """`started`, or the `reason`; `gone`: every answer said that there is no such file; `unsure`: one may have run."""
+
+    started: bool = False
+    reason: str = "no_answer"
+    gone: bool = False
+    unsure: bool = False
+
+
+def ask(place: Place, starter: Starter, until: float) -> Outcome:
+    """Ask until something certain is answered, at most until the moment `until` (monotonic)."""
+    origin, name, found = place.plain, place.plain_name, Outcome()
+    while (left := until - time.monotonic()) > 0:
+        try:
+            answer = _asked(origin, name, starter, left)
+        except NetworkError as problem:
+            # A line that breaks may have carried the question
+            found = replace(found, reason="no_answer", gone=False, unsure=found.unsure or problem.was_connected)
+        else:
+            if origin is place.plain and _leads_to(answer, place, starter):
+                origin, name = place.secure(), place.secure_name
+                continue
+            found, is_certain = _judged(answer, starter, found)
+            if is_certain:
+                return found
+        time.sleep(max(0.0, min(PAUSE_SECONDS, until - time.monotonic())))
+    return found
+
+
+def _asked(origin: Origin, name: str, starter: Starter, seconds: float) -> HttpAnswer:
+    request = HttpRequest("POST", f"/{starter.name}", {"Host": name, "Accept": "application/json"}, b"")
+    return HttpClient(origin).ask(request, Limits(seconds, ANSWER_BYTES, is_cut=True))
+
+
+def _leads_to(answer: HttpAnswer, place: Place, starter: Starter) -> bool:
+    """Tell whether the site sends everybody to itself over TLS, and to no other file."""
+    if answer.status not in REDIRECTS:
+        return False
+    try:
+        url = urlsplit(answer.headers.get("Location") or "")
+        port = url.port or 443
+    except ValueError:
+        return False
+    same = url.scheme == "https" and (url.hostname or "") == place.host and port == place.secure_port
+    return same and url.path == f"/{starter.name}"
+
+
+def _judged(answer: HttpAnswer, starter: Starter, before: Outcome) -> tuple[Outcome, bool]:
+    """Return what an answer says, and whether asking again can say nothing else."""
+    outcome = starter.outcome(_body(answer))
+    if outcome is not None:
+        started, reason = outcome
+        return Outcome(started, reason, unsure=before.unsure), True
+    if answer.status in REDIRECTS:
+        return replace(before, reason="redirected", gone=False), False
+    if answer.status in _NOT_YET:
+        return replace(before, reason="no_answer", gone=answer.status == 404), False
+    if 400 <= answer.status < 500:
+        # Firewalls count what they refuse, and shut out whoever goes on asking
+        return replace(before, reason="refused_by_site", gone=False), True
+    if answer.status >= 500:
+        # Its PHP may have come as far as the start
+        return replace(before, reason="no_answer", gone=False, unsure=True), False
+    return replace(before, reason="wrong_answer", gone=False), False
+
+
+def _body(answer: HttpAnswer) -> bytes:
+    encoding = ", ".join(answer.headers.get_all("Content-Encoding", []))
+    try:
+        return unpacked(answer.body, encoding, ANSWER_BYTES, is_cut=True)
+    except ShoplaunchError:
+        # Packed as no starter's answer is
+        return b""

@@ -1,0 +1,349 @@
+"""What runs as the account: one file operation below its home, never through a link.
+
+Started by run.py as root with `python -I -S -c SOURCE`; everything it needs is imported before the rights are
+dropped, because the interpreter itself may not be readable for the account. It reads one JSON line and then raw
+bytes from its input, and answers with one JSON line and then raw bytes. Standard library only.
+"""
+
+import contextlib
+import errno
+import hashlib
+import itertools
+import json
+import os
+import secrets
+import signal
+import stat
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+PIECE_BYTES, MAX_NAMES = 1024 * 1024, 10_000
+#: More are in no account that was just made.
+MAX_ENTRIES = 500
+#: Folders deeper than this are in no account that was just made.
+MAX_DEPTH = 64
+FIRST_UID = 1000
+#: Added to an account's number: a number of nobody's on this machine.
+UNSEEN = 0x7F000000
+FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+#: Why a name is no folder of the account's that can be used.
+NO_FOLDER = dict.fromkeys((errno.ELOOP, errno.ENOTDIR), "is a link or no folder")
+NO_FOLDER[errno.EACCES] = "is closed to the account itself"
+NO_FOLDER[errno.ENOTCONN] = "is on a file system that is gone"
+CODES = {errno.ENOSPC: "disk_space", errno.EDQUOT: "quota_reached", errno.EROFS: "read_only"}
+
+Request = dict[str, Any]
+
+
+class Refused(Exception):
+    """A link, a foreign file or something that is no file stands in the way."""
+
+    code = "path_refused"
+
+
+class Missing(Exception):
+    """There is nothing of that name."""
+
+
+class TooLarge(Refused):
+    """A file has more bytes than was said; one of nothing but holes may be larger than any disk."""
+
+    code = "file_too_large"
+
+
+def drop_rights(uid: int, gid: int, groups: list[int]) -> None:
+    """Act as the account for good. Raises PermissionError when any trace of another identity is left.
+
+    Who really is here is nobody of this machine, so that no process of the account may end, stop or trace us.
+    """
+    if uid < FIRST_UID or gid == 0 or 0 in groups:
+        raise PermissionError("not a hosting account")
+    os.setgroups(groups)
+    os.setresgid(gid, gid, gid)
+    for really in (UNSEEN + uid, uid):
+        # A container may have few numbers.
+        with contextlib.suppress(OSError):
+            os.setresuid(really, uid, really)
+            break
+    os.umask(0o077)
+    if os.getresuid() != (really, uid, really) or os.getresgid() != (gid,) * 3 or set(os.getgroups()) != set(groups):
+        raise PermissionError("the rights were not dropped")
+
+
+def open_home(base: str, name: str) -> int:
+    """Return a descriptor of `base`/`name`, a real folder of the account, which may have closed it to itself."""
+    above = os.open(base, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    os.close(enter(above, name, os.O_PATH))
+    return open_for_removal(above, name)
+
+
+def enter(above: int, name: str, more: int = 0) -> int:
+    """Return a descriptor of the folder `name` in `above`; `more` are flags. Raises Missing, Refused."""
+    try:
+        folder = os.open(name, FOLDER_FLAGS | more, dir_fd=above)
+    except FileNotFoundError:
+        raise Missing(name) from None
+    except OSError as error:
+        if error.errno in NO_FOLDER:
+            raise Refused(f"{name} {NO_FOLDER[error.errno]}") from None
+        raise
+    if os.fstat(folder).st_uid != os.geteuid():
+        raise Refused(f"{name} belongs to somebody else")
+    return folder
+
+
+def open_for_removal(above: int, name: str) -> int:
+    """Return a descriptor of the folder `name`, first made readable and writable for its owner."""
+    handle = os.open(name, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=above)
+    try:
+        status = os.fstat(handle)
+        if status.st_uid == os.geteuid() and status.st_mode & 0o700 != 0o700:
+            # A descriptor of this kind takes no fchmod, but its name in /proc leads to exactly this folder.
+            os.chmod(f"/proc/self/fd/{handle}", stat.S_IMODE(status.st_mode) | 0o700)  # noqa: PTH101 - pathlib has no descriptors
+    finally:
+        os.close(handle)
+    return enter(above, name)
+
+
+def walk(home: int, parts: list[str], make_mode: int | None = None) -> int:
+    """Return a descriptor of the folder `parts` below `home`; missing ones are made when `make_mode` is given."""
+    folder = os.dup(home)
+    for part in parts:
+        try:
+            inner = enter(folder, part)
+        except Missing:
+            if make_mode is None:
+                raise
+            with contextlib.suppress(FileExistsError):
+                # Somebody else was faster; what they made is looked at like anything that was there before.
+                os.mkdir(part, make_mode, dir_fd=folder)
+            inner = enter(folder, part)
+            os.fchmod(inner, make_mode)
+            os.fsync(folder)
+        os.close(folder)
+        folder = inner
+    return folder
+
+
+def open_file(folder: int, name: str) -> int | None:
+    """Return a descriptor for reading the account's own plain file, None when there is none. Raises Refused."""
+    try:
+        # Without O_NONBLOCK a named pipe would hold us for ever.
+        file = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.ENXIO, errno.EACCES):
+            raise Refused(f"{name} is a link, closed, or no file") from None
+        raise
+    status = os.fstat(file)
+    if not stat.S_ISREG(status.st_mode) or status.st_uid != os.geteuid():
+        raise Refused(f"{name} is no plain file of the account")
+    return file
+
+
+def pieces(file: int, limit: int) -> Iterator[bytes]:
+    """Yield an open file's bytes from its beginning. Raises TooLarge above `limit`, its size looked at first."""
+    read = 0
+    os.lseek(file, 0, os.SEEK_SET)
+    while max(read, os.fstat(file).st_size) <= limit and (piece := os.read(file, min(PIECE_BYTES, limit + 1 - read))):
+        read += len(piece)
+        yield piece
+    if max(read, os.fstat(file).st_size) > limit:
+        raise TooLarge(f"the file has more than {limit} bytes")
+
+
+def hash_file(file: int, limit: int) -> str:
+    """Return the SHA-256 of an open file. Raises TooLarge."""
+    digest = hashlib.sha256()
+    for piece in pieces(file, limit):
+        digest.update(piece)
+    return digest.hexdigest()
+
+
+def _open(home: int, request: Request) -> int | None:
+    """Return the file at `parts` opened, None where there is none."""
+    *above, name = request["parts"]
+    try:
+        folder = walk(home, above)
+    except Missing:
+        return None
+    return open_file(folder, name)
+
+
+def do_read(home: int, request: Request) -> tuple[Request, bytes]:
+    """Answer with the bytes of the file at `parts`, `limit` at most; `found` is false where there is none."""
+    file = _open(home, request)
+    return ({"found": False}, b"") if file is None else ({"found": True}, b"".join(pieces(file, request["limit"])))
+
+
+def do_sha256(home: int, request: Request) -> tuple[Request, bytes]:
+    """Answer with the file's digest, `sha256` null where there is none."""
+    file = _open(home, request)
+    return {"sha256": None if file is None else hash_file(file, request["limit"])}, b""
+
+
+def names_in(folder: int, limit: int) -> list[str]:
+    """Return the names of a folder's first entries, `limit` at most: there may be millions."""
+    with os.scandir(folder) as entries:
+        return [entry.name for entry in itertools.islice(entries, limit)]
+
+
+def do_list(home: int, request: Request) -> tuple[Request, bytes]:
+    """Answer with the names in the folder at `parts`, null where there is none."""
+    try:
+        folder = walk(home, request["parts"])
+    except Missing:
+        return {"names": None}, b""
+    names = names_in(folder, MAX_NAMES + 1)
+    if len(names) > MAX_NAMES:
+        raise Refused(f"the folder holds more than {MAX_NAMES} entries")
+    return {"names": sorted(names)}, b""
+
+
+def do_entries(home: int, request: Request) -> tuple[Request, bytes]:
+    """Answer with path -> what it is, of everything in the home but the names `without`; null for too many."""
+    found: dict[str, str] = {}
+    waiting = [("", os.dup(home))]
+    while waiting:
+        path, folder = waiting.pop()
+        for name in names_in(folder, MAX_ENTRIES + len(request["without"]) + 1):
+            inner = f"{path}{name}"
+            if inner in request["without"]:
+                continue
+            try:
+                status = os.stat(name, dir_fd=folder, follow_symlinks=False)
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                # A file system of the account's own is mounted there
+                found[inner] = f"{error.strerror}"
+                continue
+            found[inner] = f"{status.st_mode:o}"
+            if stat.S_ISDIR(status.st_mode):
+                if inner.count("/") == MAX_DEPTH:
+                    return {"entries": None}, b""
+                if status.st_uid == os.geteuid():
+                    found[inner] += " closed"
+                    with contextlib.suppress(Missing, Refused):
+                        waiting.append((f"{inner}/", enter(folder, name)))
+                        found[inner] = f"{status.st_mode:o}"
+            else:
+                found[inner] += f" {status.st_size} {status.st_mtime_ns}"
+            if len(found) > MAX_ENTRIES:
+                return {"entries": None}, b""
+        os.close(folder)
+    return {"entries": found}, b""
+
+
+def check_replaceable(folder: int, name: str) -> None:
+    """Raises Refused when what stands at `name` is anything but a plain file of the account with that one name."""
+    try:
+        status = os.stat(name, dir_fd=folder, follow_symlinks=False)
+    except FileNotFoundError:
+        return
+    if not stat.S_ISREG(status.st_mode):
+        raise Refused(f"{name} is a link or no file")
+    if status.st_uid != os.geteuid() or status.st_nlink > 1:
+        raise Refused(f"{name} is not the account's alone")
+
+
+def do_put(home: int, request: Request) -> tuple[Request, bytes]:
+    """The file at `parts` holds the bytes of descriptor `source` (digest `sha256`) with `mode`."""
+    *above, name = request["parts"]
+    folder = walk(home, above, request["folder_mode"])
+    check_replaceable(folder, name)
+    present, size = open_file(folder, name), os.fstat(request["source"]).st_size
+    if present is not None:
+        same = (stat.S_IMODE(os.fstat(present).st_mode), os.fstat(present).st_size) == (request["mode"], size)
+        if same and hash_file(present, size) == request["sha256"]:
+            return {"changed": False}, b""
+    temporary = f".{name[:100]}.{secrets.token_hex(8)}.new"
+    file = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=folder)
+    try:
+        copy(request["source"], file)
+        if hash_file(file, size) != request["sha256"]:
+            raise OSError(errno.EIO, "the file does not read back as it was written")
+        os.fchmod(file, request["mode"])
+        os.fsync(file)
+        # Renaming replaces whatever stands there by then; it never writes through it.
+        os.rename(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
+    except BaseException:
+        os.unlink(temporary, dir_fd=folder)
+        raise
+    os.fsync(folder)
+    return {"changed": True}, b""
+
+
+def copy(source: int, file: int) -> None:
+    """Append everything `source` still holds to `file`."""
+    for piece in iter(lambda: os.read(source, PIECE_BYTES), b""):
+        rest = memoryview(piece)
+        while rest:
+            rest = rest[os.write(file, rest) :]
+
+
+def do_folders(home: int, request: Request) -> tuple[Request, bytes]:
+    """Each of `folders` ({"parts", "mode", "group"}) is a folder of the account; group null is its own."""
+    changed = False
+    for wanted in request["folders"]:
+        parts = wanted["parts"]
+        try:
+            folder = walk(home, parts)
+        except Missing:
+            folder = walk(home, parts, 0o700)
+            changed = True
+        status = os.fstat(folder)
+        group = os.getgid() if wanted["group"] is None else wanted["group"]
+        if status.st_gid != group:
+            os.fchown(folder, -1, group)
+            changed = True
+        if stat.S_IMODE(status.st_mode) != wanted["mode"]:
+            os.fchmod(folder, wanted["mode"])
+            changed = True
+    return {"changed": changed}, b""
+
+
+def do_kill(home: int, request: Request) -> tuple[Request, bytes]:
+    """Every other process of the account is ended."""
+    if os.geteuid() != request["uid"] or min(os.getresuid()) < FIRST_UID:
+        raise PermissionError("the rights were not dropped")
+    try:
+        os.kill(-1, signal.SIGKILL)
+    except ProcessLookupError:
+        return {"killed": False}, b""
+    return {"killed": True}, b""
+
+
+OPERATIONS = {
+    "read": do_read, "sha256": do_sha256, "list": do_list, "entries": do_entries, "put": do_put,
+    "folders": do_folders, "kill": do_kill,
+}  # fmt: skip
+
+
+def answer(request: Request) -> tuple[Request, bytes]:
+    """Carry `request` out as the account; failures become {"error", "message"}."""
+    try:
+        drop_rights(request["uid"], request["gid"], request["groups"])
+        # Killing needs no home, and an account whose home is half removed must still be killable.
+        home = -1 if request["operation"] == "kill" else open_home(request["base"], request["name"])
+        return OPERATIONS[request["operation"]](home, request)
+    except Refused as error:
+        return {"error": error.code, "message": str(error)}, b""
+    except Missing as error:
+        return {"error": "file_error", "message": f"there is no {error}"}, b""
+    except OSError as error:
+        code = CODES.get(error.errno or 0, "file_error")
+        return {"error": code, "message": f"{error.strerror or error} ({error.filename or request['operation']})"}, b""
+
+
+def main() -> None:
+    """Answer the one request on standard input."""
+    request = json.loads(sys.stdin.buffer.readline())
+    result, content = answer(request)
+    sys.stdout.buffer.write(json.dumps(result).encode("ascii") + b"\n" + content)
+
+
+if __name__ == "__main__":
+    main()

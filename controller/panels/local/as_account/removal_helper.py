@@ -1,0 +1,96 @@
+"""What removes files and folders as the account: never through a link, never beyond its file system.
+
+Started by run.py as root, like helper.py, which is handed over with it and whose operations these join. Standard
+library only.
+"""
+
+import contextlib
+import itertools
+import os
+import secrets
+import stat
+
+from controller.panels.local.as_account.helper import (
+    MAX_NAMES,
+    OPERATIONS,
+    Missing,
+    Refused,
+    Request,
+    main,
+    names_in,
+    open_for_removal,
+    walk,
+)
+
+#: Deeper folders are first moved up, so that no tree exhausts descriptors or the interpreter's stack.
+MAX_DEPTH, MAX_PASSES = 64, 100_000
+
+
+def do_remove(home: int, request: Request) -> tuple[Request, bytes]:
+    """Nothing is left at `parts` (with no parts: in the home itself, which stays). A link goes, its target stays."""
+    parts = request["parts"]
+    if not parts:
+        return {"removed": clear(home)}, b""
+    name = parts[-1]
+    try:
+        above = walk(home, parts[:-1])
+        status = os.stat(name, dir_fd=above, follow_symlinks=False)
+    except (Missing, FileNotFoundError):
+        return {"removed": 0}, b""
+    if not stat.S_ISDIR(status.st_mode):
+        os.unlink(name, dir_fd=above)
+        return {"removed": 1}, b""
+    removed = clear(open_for_removal(above, name))
+    os.rmdir(name, dir_fd=above)
+    return {"removed": removed + 1}, b""
+
+
+def clear(top: int) -> int:
+    """Remove everything in the folder `top`; return how many entries went. Never leaves its file system."""
+    removed = 0
+    for _ in range(MAX_PASSES):
+        removed += clear_level(top, top, 0)
+        if not names_in(top, 1):
+            return removed
+    raise Refused("the folder is filled faster than it can be emptied")
+
+
+def clear_level(top: int, folder: int, depth: int) -> int:
+    """Remove the entries of `folder`, moving what lies deeper than MAX_DEPTH up to `top` for the next pass."""
+    removed = 0
+    with os.scandir(folder) as entries:
+        some = itertools.islice(entries, MAX_NAMES)
+        names = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in some]
+    for name, is_folder in names:
+        try:
+            if not is_folder:
+                os.unlink(name, dir_fd=folder)
+            elif depth == MAX_DEPTH:
+                os.rename(name, f".shoplaunch-removing-{secrets.token_hex(8)}", src_dir_fd=folder, dst_dir_fd=top)
+            else:
+                removed += clear_folder(top, folder, name, depth)
+        except (Missing, FileNotFoundError, NotADirectoryError, IsADirectoryError):
+            # It became something else meanwhile; the next pass meets what it is then.
+            continue
+        removed += 1
+    return removed
+
+
+def clear_folder(top: int, above: int, name: str, depth: int) -> int:
+    """Remove the folder `name` in `above` with its content, as far as its depth allows."""
+    inner = open_for_removal(above, name)
+    try:
+        if os.fstat(inner).st_dev != os.fstat(top).st_dev:
+            raise Refused(f"{name} is another file system")
+        removed = clear_level(top, inner, depth + 1)
+    finally:
+        os.close(inner)
+    with contextlib.suppress(OSError):
+        # What was moved away or came in meanwhile is the next pass's.
+        os.rmdir(name, dir_fd=above)
+    return removed
+
+
+if __name__ == "__main__":
+    OPERATIONS["remove"] = do_remove
+    main()

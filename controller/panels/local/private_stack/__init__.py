@@ -1,0 +1,1 @@
+"""A private MariaDB, PHP-FPM and Apache below one directory."""

@@ -1,0 +1,1 @@
+"""The services of one machine that accounts use: database, PHP, web server, and their files."""

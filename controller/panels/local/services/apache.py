@@ -1,0 +1,241 @@
+"""One Apache virtual host per account, served as the account; its first line remembers account and domain.
+
+Apache's module mpm_itk gives every connection a process of its own, which becomes the account and can never go back.
+By itself it does so only after `.htaccess` was read, with rights to read every file; a condition in it would be
+evaluated with those rights. So the first rule of each site makes a subrequest to a place where nobody can put a
+`.htaccess`: the process has become the account before it looks at anything of the account's.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from controller.network.failures import NetworkError
+from controller.network.http_client import HttpClient, HttpRequest, Limits, Origin
+from controller.panels.local import commands
+from controller.panels.local.accounts import SystemAccount
+from controller.panels.local.services import blocks, config_files
+from controller.panels.local.settings import LocalSettings
+from shared.errors import ShoplaunchError
+
+DOMAIN = re.compile(r"(?=.{4,253}\Z)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\Z")
+REQUIRED_MODULES = frozenset(
+    f"{name}_module"
+    for name in (
+        "alias",
+        "rewrite",
+        "headers",
+        "expires",
+        "proxy",
+        "proxy_fcgi",
+        "dir",
+        "mime",
+        "authz_core",
+        "setenvif",
+    )
+)
+#: Without it all sites would be served by one user, and every account could use the others' PHP through it.
+ISOLATION_MODULE = "mpm_itk_module"
+#: What a `.htaccess` may ask of these concerns all accounts: every site's text, or code inside of Apache's processes,
+#: which hold every site's logs open.
+SHARED_MODULES = frozenset(
+    f"{name}_module" for name in ("info", "proxy_balancer", "php", "php5", "php7", "perl", "lua", "python")
+)
+#: What it shows concerns all accounts too, unless requests are kept out of it: for the whole server, by any site.
+STATUS_MODULE = "status_module"
+_STATUS = "ExtendedStatus Off"
+LOG_MODE = 0o640
+GONE = 410
+#: An account's own site may answer, before Apache has read the new text.
+_LIMITS = Limits(seconds=5, body_bytes=64 * 1024, is_cut=True)
+_MARK = re.compile(rb"\.shoplaunch-site-([0-9a-f]{16})\$")
+_FIRST_LINE = re.compile(r"# shoplaunch account=([a-z][a-z0-9_]{0,30}) domain=([a-z0-9.-]+)\n")
+#: `apache -D DUMP_VHOSTS`: several hosts on an address are listed by these words, a single one beside its address.
+_LISTED = re.compile(r"(?:namevhost|alias|default server)\s+(\S+)|^\S+:(?:\d+|\*)\s+(\S+)\s+\(", re.MULTILINE)
+
+_SITE = """# shoplaunch account={user} domain={domain}
+# Any .htaccess may ask for the server's status: with this nobody's requests are in it.
+{status}
+<VirtualHost *:{port}>
+    ServerName {domain}
+{alias}    AssignUserID {user} {group}
+    AliasMatch "^/\\.shoplaunch-identity$" "/nonexistent"
+    <Location "/.shoplaunch-identity">
+        Require all granted
+    </Location>
+    # The subrequest makes this process the account's before any .htaccess is read; its answer does not matter.
+    RewriteEngine On
+    RewriteCond %{{IS_SUBREQ}} false
+    RewriteCond /.shoplaunch-identity -U
+    RewriteRule ^ -
+    # By this answer is seen whether Apache has read this very text.
+    RedirectMatch 410 "^/\\.shoplaunch-site-{mark}$"
+    DocumentRoot {root}
+    ErrorLog {logs}/{user}.error.log
+    CustomLog {logs}/{user}.access.log common
+    <Directory {root}>
+        AllowOverride All
+        Options SymLinksIfOwnerMatch
+        Require all granted
+        CGIPassAuth On
+    </Directory>
+    DirectoryIndex index.php index.html
+    # A missing file is Apache's 404 and never reaches PHP.
+    <FilesMatch "\\.php$">
+        <If "-f %{{REQUEST_FILENAME}}">
+            SetHandler "proxy:unix:{socket}|fcgi://localhost/"
+        </If>
+    </FilesMatch>
+    # Other endings of PHP source are neither run nor shown.
+    <FilesMatch "\\.(phar|phtml|phps|php[0-9])$">
+        Require all denied
+    </FilesMatch>
+    ProxyTimeout 310
+</VirtualHost>
+"""
+
+
+@dataclass(frozen=True)
+class Site:
+    """What a virtual host of ours serves, and the mark by which its text is known; empty in a text without one."""
+
+    user: str
+    domain: str
+    mark: str
+
+
+class Sites:
+    """The virtual hosts this panel wrote."""
+
+    def __init__(self, settings: LocalSettings) -> None:
+        self._settings = settings
+
+    def all(self) -> Iterator[Site]:
+        """Yield every site of ours."""
+        for part in self._service().parts().values():
+            site = _site(part)
+            if site is not None:
+                yield site
+
+    def of(self, user: str) -> Site | None:
+        """Return the account's site, None when it has none."""
+        part = self._service().parts().get(user)
+        return None if part is None else _site(part)
+
+    def check_domain(self, user: str, domain: str) -> None:
+        """Raises domain_invalid for what is no host name, name_taken when another site answers to it."""
+        if not DOMAIN.match(domain):
+            raise ShoplaunchError("domain_invalid", f"not a host name: {domain[:80]!r}")
+        own = self.of(user)
+        if own is not None and own.domain != domain:
+            raise ShoplaunchError("name_taken", f"the account {user} already serves {own.domain}")
+        if own is None and self._listed() & {domain, *_aliases(domain)}:
+            raise ShoplaunchError("name_taken", f"another site of the server answers to {domain}")
+
+    def _listed(self) -> set[str]:
+        """Return every host name Apache's configuration knows for our port, also those of others."""
+        output = commands.run([*self._settings.apache, "-t", "-D", "DUMP_VHOSTS"]).decode("utf-8", "replace")
+        return {(several or single).lower() for several, single in _LISTED.findall(output)}
+
+    def ensure(self, account: SystemAccount, domain: str, socket: str) -> None:
+        """Apache serves `domain` from the account's document root, PHP through `socket`."""
+        content, mark = self._content(account, domain, socket)
+        with config_files.exclusive(self._settings.state_folder, "apache"):
+            self.check_domain(account.user, domain)
+            for log in self._logs(account.user):
+                _make_log(log)
+            config_files.ensure(
+                self._service(), account.user, content.encode("utf-8"), lambda: self._answer(domain, mark) == GONE
+            )
+
+    def remove(self, user: str) -> None:
+        """The account has no site, and no logs of one."""
+        with config_files.exclusive(self._settings.state_folder, "apache"):
+            site = self.of(user)
+            config_files.remove(
+                self._service(),
+                user,
+                lambda: site is None or self._answer(site.domain, site.mark) not in (None, GONE),
+            )
+        for kind in ("error", "access"):
+            for path in Path(self._settings.apache_logs).glob(f"{user}.{kind}.log*"):
+                path.unlink()
+
+    def _answer(self, domain: str, mark: str) -> int | None:
+        """Return what Apache answers for the text `mark` of the site: GONE when it has read it. None: no answer."""
+        settings = self._settings
+        client = HttpClient(Origin(settings.http_ip, settings.http_port))
+        request = HttpRequest("GET", f"/.shoplaunch-site-{mark}", {"Host": domain})
+        try:
+            return client.ask(request, _LIMITS).status
+        except NetworkError:
+            # Connections may be cut while it reads its files again.
+            return None
+
+    def _service(self) -> config_files.Service:
+        settings = self._settings
+        aside = Path(settings.state_folder) / "apache-candidate.conf"
+        test = [*settings.apache, "-t"]
+        return config_files.Service(
+            name="Apache",
+            path=Path(settings.apache_sites) / blocks.FILE_NAME,
+            comment="#",
+            test=test,
+            reload=settings.apache_reload,
+            aside=aside,
+            test_aside=[*test, "-c", f"Include {aside}"],
+        )
+
+    def _logs(self, user: str) -> list[Path]:
+        return [Path(self._settings.apache_logs) / f"{user}.{kind}.log" for kind in ("error", "access")]
+
+    def _content(self, account: SystemAccount, domain: str, socket: str) -> tuple[str, str]:
+        """Return the site's text and the mark in it."""
+        settings = self._settings
+        values = {
+            "user": account.user,
+            "status": _STATUS,
+            "group": account.group,
+            "domain": domain,
+            "alias": "".join(f"    ServerAlias {name}\n" for name in _aliases(domain)),
+            "port": settings.http_port,
+            "root": f"{account.home}/{settings.document_root}",
+            "logs": settings.apache_logs,
+            "socket": socket,
+        }
+        mark = hashlib.sha256(_SITE.format(**values, mark="").encode("utf-8")).hexdigest()[:16]
+        return _SITE.format(**values, mark=mark), mark
+
+
+def hides_requests(path: Path) -> bool:
+    """Tell whether the sites in the file `path` keep requests out of the server's status; one without sites will."""
+    content = config_files.read(path)
+    return content is None or f"\n{_STATUS}\n".encode("ascii") in content
+
+
+def _make_log(path: Path) -> None:
+    """The log is closed to all accounts: their Apache processes hold every site's logs open, by name in /proc."""
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, LOG_MODE)
+    except OSError as error:
+        raise ShoplaunchError("panel_refused", f"{path} cannot be opened: {error.strerror}") from None
+    try:
+        os.fchmod(descriptor, LOG_MODE)
+    finally:
+        os.close(descriptor)
+
+
+def _aliases(domain: str) -> tuple[str, ...]:
+    return () if domain.startswith("www.") else (f"www.{domain}",)
+
+
+def _site(part: bytes) -> Site | None:
+    found, mark = _FIRST_LINE.match(part.decode("utf-8", "replace")), _MARK.search(part)
+    if found is None:
+        return None
+    return Site(user=found.group(1), domain=found.group(2), mark=mark.group(1).decode() if mark else "")

@@ -1,0 +1,154 @@
+"""One PHP-FPM pool per account: PHP runs as the account, answers the account alone, with settings a shop needs."""
+
+from __future__ import annotations
+
+import socket
+import stat
+from collections.abc import Sequence
+from pathlib import Path
+
+from controller.panels.local.accounts import SystemAccount
+from controller.panels.local.services import blocks, config_files, php_versions
+from controller.panels.local.services.php_versions import PhpFpm, version_number
+from controller.panels.local.settings import LocalSettings
+from shared.errors import ShoplaunchError
+
+_POOL = """[shoplaunch-{user}]
+user = {user}
+group = {group}
+listen = {socket}
+listen.owner = {user}
+listen.group = {group}
+listen.mode = 0600
+pm = ondemand
+pm.max_children = 8
+pm.process_idle_timeout = 60s
+pm.max_requests = 500
+catch_workers_output = no
+security.limit_extensions = .php
+env[HOME] = {home}
+env[TMPDIR] = {home}/.php/tmp
+php_admin_flag[display_errors] = off
+php_admin_flag[log_errors] = on
+php_admin_flag[expose_php] = off
+php_admin_value[error_log] = {home}/.php/error.log
+php_admin_value[open_basedir] = {home}/:/usr/share/:/etc/ssl/:/dev/urandom
+php_admin_value[session.save_path] = {home}/.php/sessions
+php_admin_value[session.gc_probability] = 1
+php_admin_value[session.gc_divisor] = 1000
+php_admin_value[sys_temp_dir] = {home}/.php/tmp
+php_admin_value[upload_tmp_dir] = {home}/.php/tmp
+php_admin_value[opcache.validate_permission] = 1
+php_value[mysqli.default_socket] = {database_socket}
+php_value[pdo_mysql.default_socket] = {database_socket}
+php_value[memory_limit] = {memory_limit}
+php_value[upload_max_filesize] = {upload_limit}
+php_value[post_max_size] = {upload_limit}
+php_value[max_execution_time] = 300
+php_value[max_input_vars] = 20000
+"""
+
+
+class Pools:
+    """The accounts' pools over all PHP versions of the server; an account has one."""
+
+    def __init__(self, settings: LocalSettings) -> None:
+        self._settings = settings
+
+    def choose(self, minimum: str, maximum: str | None, extensions: Sequence[str]) -> PhpFpm:
+        """Return the newest PHP from `minimum` to `maximum` (as far as given) that has all `extensions`.
+
+        Raises panel_refused and says what each version lacks.
+        """
+        reasons = []
+        for php in self._settings.php:
+            if php.number() < version_number(minimum):
+                reasons.append(f"{php.version} is older than {minimum}")
+            elif maximum is not None and php.number() > version_number(maximum):
+                reasons.append(f"{php.version} is newer than {maximum}")
+            else:
+                missing = {name.lower() for name in extensions} - php_versions.extensions_of(php)
+                if not missing:
+                    return php
+                reasons.append(f"{php.version} lacks {', '.join(sorted(missing))}")
+        raise ShoplaunchError("panel_refused", f"no PHP fits: {'; '.join(reasons) or 'none is installed'}")
+
+    def current(self, user: str) -> PhpFpm | None:
+        """Return the PHP whose pool the account has, None when it has none."""
+        return next((php for php in self._settings.php if user in self._service(php).parts()), None)
+
+    def ensure(self, account: SystemAccount, php: PhpFpm) -> str:
+        """The account's pool runs under `php` and under no other; return its socket."""
+        socket_path = self.socket(php, account.user)
+        with config_files.exclusive(self._settings.state_folder, "php"):
+            _ensure_sockets(Path(php.sockets))
+            content = self._content(account, socket_path).encode("utf-8")
+            config_files.ensure(self._service(php, write=True), account.user, content, lambda: _accepts(socket_path))
+        return socket_path
+
+    def remove(self, user: str, keep: PhpFpm | None = None) -> None:
+        """The account has no pool, other than that under `keep`."""
+        with config_files.exclusive(self._settings.state_folder, "php"):
+            for php in self._settings.php:
+                if keep is None or php.version != keep.version:
+                    self._remove(php, user)
+
+    def _remove(self, php: PhpFpm, user: str) -> None:
+        path = self.socket(php, user)
+        # A socket that goes while PHP still hands it on would be missed by the account's next pool.
+        config_files.remove(self._service(php, write=True), user, lambda: not _accepts(path))
+        Path(path).unlink(missing_ok=True)
+
+    def socket(self, php: PhpFpm, user: str) -> str:
+        """Return the path of the account's socket under `php`."""
+        return f"{php.sockets}/shoplaunch-{user}-{php.version}.sock"
+
+    def _service(self, php: PhpFpm, *, write: bool = False) -> config_files.Service:
+        folder = Path(self._settings.state_folder)
+        main, pool = folder / "php-candidate-main.conf", folder / "php-candidate.conf"
+        if write:
+            main.write_text(f"[global]\nerror_log = {folder}/php-candidate.log\ninclude = {pool}\n")
+        return config_files.Service(
+            name=f"PHP {php.version}",
+            path=Path(php.pools) / blocks.FILE_NAME,
+            comment=";",
+            test=[*php.command, "-t"],
+            reload=php.reload,
+            aside=pool,
+            test_aside=[php.command[0], "--fpm-config", str(main), "-t"],
+        )
+
+    def _content(self, account: SystemAccount, socket_path: str) -> str:
+        settings = self._settings
+        return _POOL.format(
+            user=account.user,
+            group=account.group.removeprefix("#"),
+            socket=socket_path,
+            home=account.home,
+            database_socket=settings.mariadb_socket,
+            memory_limit=settings.php_memory_limit,
+            upload_limit=settings.php_upload_limit,
+        )
+
+
+def sockets_are_safe(folder: Path) -> bool:
+    """Tell whether nobody but root can put a socket of their own in another's place."""
+    try:
+        status = folder.lstat()
+    except FileNotFoundError:
+        return False
+    return stat.S_ISDIR(status.st_mode) and status.st_uid == 0 and not status.st_mode & 0o022
+
+
+def _ensure_sockets(folder: Path) -> None:
+    if not folder.exists():
+        folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+        folder.chmod(0o755)
+    if not sockets_are_safe(folder):
+        raise ShoplaunchError("panel_refused", f"others than root can change the sockets in {folder}")
+
+
+def _accepts(path: str) -> bool:
+    with socket.socket(socket.AF_UNIX) as probe:
+        probe.settimeout(5)
+        return probe.connect_ex(path) == 0

@@ -1,0 +1,276 @@
+"""What an installation needs to work, looked at one by one; nothing is changed."""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from controller.agent_archive.build import is_current, launcher
+from controller.backups import aftermath
+from controller.billing import whmcs_check
+from controller.billing.whmcs_settings import WhmcsSettings
+from controller.config import Config
+from controller.db import bundles, health, migrate, servers
+from controller.db.connection.clock import database_now
+from controller.db.connection.engine import make_engine, reading
+from controller.db.identities import access, api_keys
+from controller.jobs.intake.view import iso
+from controller.jobs.lifecycle import bundle_readers
+from controller.keys import load_keys
+from controller.network import probes
+from controller.network.failures import NetworkError
+from controller.network.http_client import HttpClient, HttpRequest, Limits, Origin
+from controller.network.json_body import parse
+from controller.network.trust import trusted
+from controller.panels.base import Check
+from controller.panels.registry import open_panel
+from shared import controller_socket
+from shared.errors import ShoplaunchError, advice, is_known
+from shared.job import AGENT_FILE, LAUNCHER_FILE
+
+TIMEOUT_SECONDS = 10
+#: Variables that other programs heed and nothing here does.
+IN_VAIN = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+_READY_BYTES = 64 * 1024
+
+
+def examine(config: Config) -> list[Check]:
+    """Return a row for everything that was looked at."""
+    rows: list[Check] = []
+    for name, look in _LOOKS.items():
+        try:
+            rows += [replace(row, name=row.name or name) for row in look(config)]
+        except ShoplaunchError as error:
+            rows.append(Check(name, False, error.message, advice(error.code)))
+        except OSError as error:
+            rows.append(Check(name, False, str(error), "Check the file's owner and mode."))
+    return rows
+
+
+def _keys(config: Config) -> Iterator[Check]:
+    keys = load_keys(config.keys)
+    mode = config.keys.stat().st_mode & 0o077
+    yield Check("", mode == 0, f"{len(keys.signing)} signing key(s)", f"chmod 700 {config.keys}" if mode else "")
+
+
+def _database(config: Config) -> Iterator[Check]:
+    revision, head = migrate.revisions(make_engine(config.database_url))
+    yield Check("", revision == head, f"schema {revision or 'none'} of {head}", "Run `shoplaunch migrate`.")
+    if revision == head:
+        with reading(make_engine(config.database_url)) as connection:
+            users = access.list_operators(connection)
+        yield Check("operators", bool(users), ", ".join(users) or "none", "Run `shoplaunch user add NAME`.")
+
+
+def _agent(config: Config) -> Iterator[Check]:
+    path = config.agent / AGENT_FILE
+    if not path.is_file() or not (config.agent / LAUNCHER_FILE).is_file():
+        raise ShoplaunchError("agent_not_built", f"there is no agent in {config.agent}")
+    try:
+        with zipfile.ZipFile(path) as archive:
+            known = archive.read("agent/keys.json").decode("ascii")
+            yield _version(config, archive)
+    except (zipfile.BadZipFile, KeyError, UnicodeDecodeError) as problem:
+        raise ShoplaunchError("agent_not_built", f"{path} is damaged: {problem}") from None
+    newest = load_keys(config.keys).public_keys()[-1].hex()
+    fits = newest in known
+    yield Check("", fits, "knows the newest key" if fits else "does not know the newest key", "Run `shoplaunch init`.")
+
+
+def _version(config: Config, archive: zipfile.ZipFile) -> Check:
+    name = "agent's version"
+    try:
+        current = is_current(archive, config.agent_pythons)
+    except ShoplaunchError as error:
+        return Check(name, False, f"agent_pythons: {error.message}", "Mend agent_pythons in shoplaunch.toml.")
+    current = current and (config.agent / LAUNCHER_FILE).read_bytes() == launcher()
+    told = "of this version" if current else "not of this version, or compiled for other Pythons than agent_pythons"
+    return Check(name, current, told, "Run `shoplaunch migrate`, then `skeleton install` per server.")
+
+
+def _bundles(config: Config) -> Iterator[Check]:
+    with reading(make_engine(config.database_url)) as connection:
+        known = bundles.listed(connection)
+    for bundle in known:
+        path = config.bundles / f"{bundle.name}.bundle"
+        name = f"bundle {bundle.name}"
+        if not path.is_file() or path.stat().st_size != bundle.size:
+            yield Check(name, False, "missing or cut short", f"Add it again: `bundle add {bundle.name} FILE`.")
+        elif path.stat().st_mode & 0o007:
+            advice_of_mode = f"chmod 600 {path}, and chown it to the user of the service, which then keeps it closed."
+            yield Check(name, False, "every user of this machine can copy it", advice_of_mode)
+        else:
+            yield Check(name, True, "there")
+    if known and any(server.panel in bundle_readers.SAME_MACHINE for server in servers_of(config)):
+        near = bundle_readers.keeps_lists(config.bundles)
+        far = "fetched from here: the file system keeps no access lists, or accounts may not enter the folders above"
+        yield Check("bundles", True, "read where they lie, each by accounts whose jobs need it" if near else far)
+
+
+def servers_of(config: Config) -> list[servers.Server]:
+    """Return the servers this installation knows."""
+    with reading(make_engine(config.database_url)) as connection:
+        return servers.listed(connection)
+
+
+def _operator(config: Config) -> Iterator[Check]:
+    known = bool(config.mail.operator)
+    told = f"alarms go to {config.mail.operator}" if known else "nobody is told of failures: [mail] operator is not set"
+    yield Check("", known, told, advice("operator_missing"))
+
+
+def _alarms(config: Config) -> Iterator[Check]:
+    with reading(make_engine(config.database_url)) as connection:
+        wanted = sum(health.alarms_wanted(connection))
+    told = f"{wanted} not delivered" if wanted else "all are delivered"
+    yield Check("", not wanted, told, "Mend [mail], then restart the service: they are delivered within a minute.")
+
+
+def _refused(config: Config) -> Iterator[Check]:
+    with reading(make_engine(config.database_url)) as connection:
+        found = health.open_refused(connection)
+    told = f"{found} wait for somebody" if found else "none"
+    yield Check("", not found, told, "Run `shoplaunch refused list`.")
+
+
+def _restored(config: Config) -> Iterator[Check]:
+    with reading(make_engine(config.database_url)) as connection:
+        found = aftermath.to_review(connection, database_now(connection))
+    if found is None:
+        return
+    at, back = found
+    told = f"a backup was brought back on {iso(at)}; as it was when that was made: {'; '.join(back.lines())}"
+    what = "End what had been revoked or removed since, as README.md says; this is told for two weeks."
+    yield Check("", False, told, what, optional=True)
+
+
+def _mail(config: Config) -> Iterator[Check]:
+    if config.mail.folder:
+        yield Check("", Path(config.mail.folder).is_dir(), f"into {config.mail.folder}", "Make the folder.")
+        return
+    where = (config.mail.host, config.mail.port)
+    try:
+        probes.connect(*where, TIMEOUT_SECONDS)
+    except NetworkError as problem:
+        yield Check("", False, f"{where[0]}:{where[1]}: {problem.reason}", advice("mail_failed"))
+    else:
+        yield Check("", True, f"{where[0]}:{where[1]} answers")
+
+
+def _whmcs(config: Config) -> Iterator[Check]:
+    if not config.whmcs:
+        return
+    for key, settings in WhmcsSettings.sections(config.whmcs).items():
+        for name, ok, message, told in whmcs_check.look(settings):
+            yield Check(" ".join(filter(None, ("whmcs", key, name))), ok, message, told)
+    in_vain = ", ".join(name for name in IN_VAIN if os.environ.get(name))
+    if in_vain:
+        told = f"{in_vain}: not read; calls go straight, authorities are this machine's or those of SSL_CERT_FILE"
+        yield Check("whmcs environment", True, told)
+
+
+def _web(config: Config) -> Iterator[Check]:
+    url = config.public_url.rstrip("/") + "/readyz"
+    try:
+        client = HttpClient(Origin.of(url, trusted(config.callback_ca or "")))
+        answer = client.ask(HttpRequest("GET", urlsplit(url).path), Limits(TIMEOUT_SECONDS, _READY_BYTES))
+        ready = answer.status == 200
+        code = "" if ready else _code_of(answer.body)
+        what = advice(code) if is_known(code) else "Look at the server's log."
+        yield Check("", ready, f"{url} answered {answer.status} {code}".strip(), what)
+    except NetworkError as problem:
+        yield Check("", False, f"{url}: {problem.reason}", "Start it: `shoplaunch serve`; check public_url.")
+
+
+def _keys_of_whmcs(config: Config) -> Iterator[Check]:
+    sections = WhmcsSettings.sections(config.whmcs)
+    if not sections:
+        return
+    with reading(make_engine(config.database_url)) as connection:
+        known = api_keys.names(connection)
+    if "" in sections and len(known) > 1:
+        told = f"[whmcs] does not say which of the keys {', '.join(known)} is its own: its clients are told by mail"
+        yield Check("", False, told, 'Write key = "NAME" into [whmcs]; another WHMCS gets a section [whmcs.NAME].')
+    unknown = sorted(set(sections) - {"", *known})
+    if unknown:
+        yield Check("", False, f"there is no key {unknown[0]}", "See `shoplaunch key list`.")
+
+
+def _agents(config: Config) -> Iterator[Check]:
+    with reading(make_engine(config.database_url)) as connection:
+        is_shared = any(server.panel == "local" for server in servers.listed(connection))
+    if not is_shared and urlsplit(config.public_url).scheme != "http":
+        return
+    path, owner = config.agent_door, config.keys.stat().st_uid
+    try:
+        controller_socket.connect(str(path), TIMEOUT_SECONDS, owner).close()
+    except OSError as problem:
+        yield Check("", False, f"{path}: {problem.strerror}", "Start it: `shoplaunch serve`.")
+    else:
+        may_enter = bundle_readers.others_may_enter(path.parent)
+        told = "this controller's own" if may_enter else "where accounts may not enter"
+        yield Check("", may_enter, f"{path} is {told}", "Let accounts pass through its folders (mode 711).")
+    if is_shared and not config.bind.startswith("unix:"):
+        told = f"{config.bind}: while `serve` restarts, any account may hold this port and hear who signs in or orders"
+        what = 'Behind a web server on this machine set bind = "unix:PATH" in a folder of root\'s.'
+        yield Check("port", True, told, what)
+
+
+def _code_of(body: bytes) -> str:
+    """Return the error code that /readyz told, "" when it told none that is known."""
+    try:
+        code = parse(body)["code"]
+    except (ValueError, TypeError, KeyError):
+        return ""
+    return code if isinstance(code, str) and is_known(code) else ""
+
+
+def _proxies(config: Config) -> Iterator[Check]:
+    hops = config.trusted_proxies
+    # `serve` speaks plain http: what is reached by https is reached through a proxy
+    missing = not hops and urlsplit(config.public_url).scheme == "https"
+    told = "not set: everybody who signs in seems to come from the proxy" if missing else f"{hops}"
+    what = "Set trusted_proxies in shoplaunch.toml to how many proxies are in front (mostly 1), then restart `serve`."
+    yield Check("", not missing, told, what)
+
+
+def _servers(config: Config) -> Iterator[Check]:
+    known = servers_of(config)
+    if not known:
+        yield Check("servers", False, "none", "Run `shoplaunch server add`.")
+    for server in known:
+        if server.locked_at is not None:
+            # Another login with a token that was refused is what locks an address out
+            reason = f"locked, not looked at: {server.locked_reason}"
+            what = f"Mend it, then `shoplaunch server check {server.name}`."
+            yield Check(f"{server.name}: login", False, reason, what)
+            continue
+        try:
+            rows = open_panel(config, server).check()
+        except ShoplaunchError as error:
+            rows = [Check("panel", False, error.message, advice(error.code))]
+        for row in rows:
+            yield replace(row, name=f"{server.name}: {row.name}")
+
+
+_LOOKS: dict[str, Callable[[Config], Iterator[Check]]] = {
+    "keys": _keys,
+    "database": _database,
+    "agent": _agent,
+    "bundles": _bundles,
+    "operator's address": _operator,
+    "restored": _restored,
+    "mail": _mail,
+    "alarms": _alarms,
+    "refused orders": _refused,
+    "whmcs": _whmcs,
+    "whmcs key": _keys_of_whmcs,
+    "trusted proxies": _proxies,
+    "web": _web,
+    "agents' socket": _agents,
+    "servers": _servers,
+}

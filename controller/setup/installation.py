@@ -1,0 +1,130 @@
+"""Makes an installation: folders, keys, settings, database, agent, first operator; safe to repeat."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from controller.access import billing_keys
+from controller.access import operators as people
+from controller.access.actor import command_line
+from controller.agent_archive.build import build_agent, launcher
+from controller.bundles.pack.progress import Progress
+from controller.config import FILE_NAME, Config
+from controller.db import migrate
+from controller.db.connection.engine import make_engine, reading
+from controller.db.identities import access
+from controller.db.identities.api_keys import ApiKey
+from controller.files import write_durably
+from controller.keys import Keys, ensure_keys
+from shared.job import AGENT_FILE, LAUNCHER_FILE
+
+_SETTINGS = """\
+# Settings of Shoplaunch; those that are no list and in no section may also be given as a variable SHOPLAUNCH_NAME.
+
+# Where accounts and clients reach the controller; https unless it is this very machine.
+#public_url = "https://control.example.com"
+#bind = "127.0.0.1:8000"
+# How many reverse proxies are in front, each of which sets X-Forwarded-For: with https mostly one.
+#trusted_proxies = 1
+# Where agents of this very machine reach it; agents/socket in this folder unless named.
+#agent_socket = "/run/shoplaunch/socket"
+# SQLite below this folder unless a MySQL or MariaDB is given.
+#database_url = "mysql://user:password@localhost/shoplaunch"
+# Pythons of this machine whose versions your servers have: agents start faster there. After a change: `migrate`.
+#agent_pythons = ["/usr/bin/python3.9"]
+
+#[mail]
+#sender = "shops@example.com"
+#host = "localhost"
+#operator = "you@example.com"
+
+# Orders of WHMCS are told through it: a ticket and mails. Without this section they are told by mail.
+#[whmcs]
+#url = "https://billing.example.com"
+#identifier = "the API credential's"
+#secret_file = "/etc/shoplaunch/whmcs-secret"
+# Where WHMCS's list of addresses cannot name this machine: $api_access_key of its configuration.php
+#access_key_file = "/etc/shoplaunch/whmcs-access-key"
+# Number of the support department, and the administrator that answers are signed by
+#department = 1
+#admin = "support"
+# link: a page shows the password once; set: the client chooses one there; mail: it stands in the mail
+#credentials = "link"
+"""
+
+
+def ensure_folders(config: Config) -> None:
+    """The folders exist: accounts of this machine may read bundles there by name, nothing else."""
+    config.home.mkdir(parents=True, exist_ok=True)
+    for folder, mode in ((config.home, 0o711), (config.bundles, 0o711), (config.agent, 0o700)):
+        folder.mkdir(exist_ok=True)
+        folder.chmod(mode)
+
+
+def ensure_settings(config: Config) -> None:
+    """There is a settings file; a new one only tells what could be set."""
+    settings = config.home / FILE_NAME
+    if not settings.exists():
+        write_durably(settings, _SETTINGS.encode("utf-8"), 0o600)
+
+
+def ensure_installation(config: Config) -> None:
+    """Folders, settings, keys and database are there. Raises OSError, config_invalid, database_busy."""
+    ensure_folders(config)
+    ensure_settings(config)
+    ensure_keys(config.keys)
+    migrate_database(config)
+
+
+def migrate_database(config: Config, progress: Progress | None = None) -> None:
+    """The database has this version's tables; one on SQLite is for us alone to read.
+
+    Raises as controller.db.migrate.upgrade does.
+    """
+    engine = make_engine(config.database_url)
+    try:
+        _close_to_others(engine)
+        if progress is not None:
+            with reading(engine) as connection:
+                progress.phase("Migrating the database", len(migrate.pending(connection)))
+        migrate.upgrade(engine, applied=None if progress is None else progress.advance)
+    finally:
+        engine.dispose()
+
+
+def _close_to_others(engine: sa.Engine) -> None:
+    path = engine.url.database
+    if engine.dialect.name == "sqlite" and path and path != ":memory:":
+        Path(path).touch(mode=0o600)
+        # The files SQLite puts beside it take over its mode
+        Path(path).chmod(0o600)
+
+
+def install_agent(config: Config, keys: Keys) -> str:
+    """Launcher and agent lie in the agent's folder; return the agent's SHA-256.
+
+    Raises ShoplaunchError `agent_not_built` when the pinned libraries cannot be fetched, `vendor_digest`,
+    `config_invalid` for a Python of the configuration that does not work.
+    """
+    write_durably(config.agent / LAUNCHER_FILE, launcher(), 0o644)
+    return build_agent(config.agent / AGENT_FILE, keys.public_keys(), pythons=config.agent_pythons)
+
+
+def set_operator(config: Config, user: str, password: str) -> None:
+    """The operator exists and has this password. Raises ShoplaunchError `login_invalid` for unusable ones."""
+    actor = command_line(config)
+    change = people.set_password if user in operators(config) else people.add
+    change(actor, user, password)
+
+
+def operators(config: Config) -> list[str]:
+    """Return the operators' names."""
+    with reading(make_engine(config.database_url)) as connection:
+        return access.list_operators(connection)
+
+
+def add_api_key(config: Config, name: str) -> str:
+    """Add a key that may do everything; return its secret. Raises as controller.access.billing_keys.add does."""
+    return billing_keys.add(command_line(config), ApiKey(name))

@@ -1,0 +1,181 @@
+"""Ends the keys before the newest: what they sealed is sealed anew, what they signed is no longer believed.
+
+It may be killed at any instant and begun again: values are sealed anew one by one, each readable before and after; the
+old keys go when nothing needs them any more, file by file.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from controller.bundles.pack.progress import Progress
+from controller.config import Config
+from controller.db import tables
+from controller.db.connection.clock import database_now
+from controller.db.connection.engine import make_engine, reading, transact
+from controller.db.identities import access
+from controller.db.tables import jobs, workers
+from controller.db.workers import ENDED
+from controller.jobs.agent_link.job_file import signed
+from controller.jobs.lifecycle import states
+from controller.jobs.shop import certificate
+from controller.keys import Keys, load_keys, old_files, trim
+from shared.errors import ShoplaunchError
+from shared.signing import PURPOSE_CERTIFICATE
+
+#: Tables and columns that hold sealed text; with a name in it a sealed text within the JSON there.
+SEALED: tuple[tuple[str, str, str], ...] = (
+    ("api_keys", "secret_encrypted", ""),
+    ("servers", "token_encrypted", ""),
+    ("servers", "settings", "cpanel_token"),
+    ("jobs", "secrets_encrypted", ""),
+    ("operators", "totp_encrypted", ""),
+)
+ROWS_AT_ONCE = 200
+#: What is sealed by an old key while the rows are passed through needs another pass; a process that goes on doing so
+#: was not started again.
+PASSES = 5
+#: Their agents hold tokens.
+_UNDER_WAY = (states.DROPPED, states.RESTORING, states.FINISHING)
+
+
+@dataclass(frozen=True)
+class Retired:
+    """How many values were sealed anew, certificates signed anew, and values no key opens (they stay as they are)."""
+
+    sealed: int
+    signed: int
+    unreadable: int
+
+
+def retire(
+    config: Config, install_agent: Callable[[Keys], object], progress: Progress, *, at_once: bool
+) -> Retired | None:
+    """Only the newest keys are left; return what was done, None when there were no others.
+
+    `install_agent` builds the agent that knows the keys it is given. With `at_once` nobody waits for jobs under way:
+    their agents are refused, and they need a retry. Raises ShoplaunchError `keys_in_use`.
+    """
+    old = old_files(config.keys)
+    if not old:
+        return None
+    engine = make_engine(config.database_url)
+    _require_unused(engine, max(path.stat().st_mtime for path in old), at_once)
+    keys = load_keys(config.keys)
+    sealed, unreadable = _seal_anew(engine, keys, progress)
+    resigned = _sign_anew(engine, keys, progress)
+    # An agent that knows no old key goes out before the controller forgets it: they are signed for by the newest
+    install_agent(keys.newest())
+    for name in ("encryption", "signing", "tokens", "sessions"):
+        trim(config.keys, name)
+    noted = ("command line", "key retire", None, "")
+    transact(engine, lambda connection: access.add_audit(connection, database_now(connection), *noted))
+    return Retired(sealed, resigned, unreadable)
+
+
+def _require_unused(engine: sa.Engine, rotated_at: float, at_once: bool) -> None:
+    with reading(engine) as connection:
+        running = sa.select(sa.func.min(workers.c.started_at)).where(workers.c.name != ENDED)
+        oldest = connection.execute(running).scalar()
+        if oldest is not None and oldest < rotated_at:
+            raise ShoplaunchError("keys_in_use", "a worker runs that was started before the newest keys were made")
+        since = database_now(connection) if oldest is None else oldest
+        query = sa.select(jobs.c.id).where(jobs.c.state.in_(_UNDER_WAY), jobs.c.dropped_at < since)
+        found = list(connection.execute(query.order_by(jobs.c.dropped_at)).scalars())
+    if found and not at_once:
+        shown = ", ".join(found[:5])
+        raise ShoplaunchError("keys_in_use", f"{len(found)} jobs are under way with tokens of old keys: {shown}")
+
+
+def _seal_anew(engine: sa.Engine, keys: Keys, progress: Progress) -> tuple[int, int]:
+    """Return how many values were sealed anew, and how many no key opens."""
+    total = 0
+    for turn in range(PASSES):
+        done = unreadable = 0
+        for table, column, member in SEALED:
+            progress.phase(f"{table}.{column}" + (f" ({turn + 1})" if turn else ""), _count(engine, table, column))
+            for changed, lost in _column_anew(engine, keys, tables.metadata.tables[table], column, member):
+                done, unreadable = done + changed, unreadable + lost
+                progress.advance(1)
+        total += done
+        if not done:
+            return total, unreadable
+    raise ShoplaunchError("keys_in_use", "values are still being sealed by an old key: a process was not started again")
+
+
+def _count(engine: sa.Engine, table: str, column: str) -> int:
+    which = tables.metadata.tables[table]
+    with reading(engine) as connection:
+        query = sa.select(sa.func.count()).select_from(which).where(which.c[column].is_not(None))
+        return connection.execute(query).scalar_one()
+
+
+def _column_anew(
+    engine: sa.Engine, keys: Keys, table: sa.Table, column: str, member: str
+) -> Iterator[tuple[bool, bool]]:
+    """Seal every value of the column by the newest key; yield (was it changed, is it unreadable) for each."""
+    for row_key, value in _rows(engine, table, column):
+        try:
+            anew = _anew(keys, value, member)
+        except ShoplaunchError:
+            yield False, True
+            continue
+        yield anew != value and _put(engine, table, row_key, column, value, anew), False
+
+
+def _anew(keys: Keys, value: str, member: str) -> str:
+    if not member:
+        return keys.sealed_anew(value) if value else value
+    document = json.loads(value)
+    if not document.get(member):
+        return value
+    fresh = keys.sealed_anew(document[member])
+    return value if fresh == document[member] else json.dumps({**document, member: fresh}, sort_keys=True)
+
+
+def _rows(engine: sa.Engine, table: sa.Table, column: str) -> Iterator[tuple[str, str]]:
+    (primary,) = table.primary_key.columns
+    last = ""
+    while True:
+        with reading(engine) as connection:
+            query = sa.select(primary, table.c[column]).where(primary > last, table.c[column].is_not(None))
+            found = connection.execute(query.order_by(primary).limit(ROWS_AT_ONCE)).all()
+        if not found:
+            return
+        yield from ((row[0], row[1]) for row in found)
+        last = found[-1][0]
+
+
+def _put(engine: sa.Engine, table: sa.Table, row_key: str, column: str, before: str, anew: str) -> bool:
+    """Write the value unless somebody wrote another one meanwhile: the next pass finds that."""
+    (primary,) = table.primary_key.columns
+    same = sa.and_(primary == row_key, table.c[column] == before)
+    change = sa.update(table).where(same).values({column: anew})
+    transact(engine, lambda connection: connection.execute(change))
+    return True
+
+
+def _sign_anew(engine: sa.Engine, keys: Keys, progress: Progress) -> int:
+    """Sign the birth certificates that are kept by the newest key; return how many."""
+    table, done = tables.certificates, 0
+    progress.phase("certificates", _count(engine, "certificates", "signed"))
+    for job_id, text in _rows(engine, table, "signed"):
+        progress.advance(1)
+        content = _content(text, keys)
+        if content is not None and _content(text, keys.newest()) is None:
+            anew = signed(PURPOSE_CERTIFICATE, content, keys.newest().signing).decode("ascii")
+            done += _put(engine, table, job_id, "signed", text, anew)
+    return done
+
+
+def _content(text: str, keys: Keys) -> dict[str, Any] | None:
+    """Return what the certificate says, None for one that none of the keys signed: it stays as it is."""
+    try:
+        return certificate.read(text, keys.public_keys())
+    except ShoplaunchError:
+        return None

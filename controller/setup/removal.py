@@ -1,0 +1,73 @@
+"""Removes servers and bundles, unless something still needs them; each is noted in the audit log."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from typing import Protocol
+
+import sqlalchemy as sa
+
+from controller.access.actor import command_line
+from controller.config import Config
+from controller.db import bundles, servers, usage
+from controller.db.connection.engine import reading
+from controller.files import sync_folder
+from shared.errors import ShoplaunchError
+
+_SHOWN = 5
+#: Names what needs a thing.
+Users = Callable[[sa.Connection, str], Collection[str]]
+
+
+def require_unused_server(config: Config, name: str) -> None:
+    """Raise ShoplaunchError `server_unknown`, or `in_use` while something needs the server."""
+    _look(config, "server", name, servers, usage.of_server)
+
+
+def require_unused_bundle(config: Config, name: str) -> None:
+    """Raise ShoplaunchError `bundle_unknown`, or `in_use` while something needs the bundle."""
+    _look(config, "bundle", name, bundles, usage.of_bundle)
+
+
+def server(config: Config, name: str) -> None:
+    """The server is forgotten. Raises ShoplaunchError `server_unknown`, `in_use`."""
+    _remove(config, "server", name, servers, usage.of_server)
+
+
+def bundle(config: Config, name: str) -> None:
+    """The bundle is forgotten, and its file gone. Raises ShoplaunchError `bundle_unknown`, `in_use`, OSError."""
+    _remove(config, "bundle", name, bundles, usage.of_bundle)
+    # After the row: a file without one is in nobody's way, and `bundle add` writes over it
+    (config.bundles / f"{name}.bundle").unlink(missing_ok=True)
+    sync_folder(config.bundles)
+
+
+class _Rows(Protocol):
+    """The queries of a kind of thing that has a name."""
+
+    def get(self, connection: sa.Connection, name: str) -> object: ...
+
+    def remove(self, connection: sa.Connection, name: str) -> None: ...
+
+
+def _look(config: Config, what: str, name: str, rows: _Rows, users: Users) -> None:
+    with reading(command_line(config).engine) as connection:
+        rows.get(connection, name)
+        _require_unused(f"{what} {name}", users(connection, name))
+
+
+def _remove(config: Config, what: str, name: str, rows: _Rows, users: Users) -> None:
+    """The `what` called `name` has no row any more. Raises ShoplaunchError `in_use`, and as rows.get does."""
+
+    def work(connection: sa.Connection) -> None:
+        rows.get(connection, name)
+        _require_unused(f"{what} {name}", users(connection, name))
+        rows.remove(connection, name)
+
+    command_line(config).change(f"{what} remove", name, work)
+
+
+def _require_unused(what: str, users: Collection[str]) -> None:
+    if users:
+        more = f" and {len(users) - _SHOWN} more" if len(users) > _SHOWN else ""
+        raise ShoplaunchError("in_use", f"{what} is needed by {', '.join(list(users)[:_SHOWN])}{more}")
