@@ -36,7 +36,7 @@ STAGES = {
     "switch": "switch",
 }
 #: The same of small jobs.
-SMALL_STAGES = {"preflight": "small_preflight", "configure": "small_configure", "edit": "edit"}
+SMALL_STAGES = {"preflight": "follow_up_preflight", "configure": "follow_up_configure", "edit": "edit"}
 NONCE = "1a2b3c4d"
 
 
@@ -61,8 +61,8 @@ def core_agent(path, keys):
     stage = (OVERLAY / "stage.py").read_text()
     for name, module in (*STAGES.items(), *SMALL_STAGES.items()):
         files[f"agent/stages/{module}.py"] = stage.replace("@NAME@", name).encode()
-    for name in ("database", "ledger"):
-        files[f"agent/{name}.py"] = (OVERLAY / f"{name}.py").read_bytes()
+    for name in ("access", "ledger"):
+        files[f"agent/database/{name}.py"] = (OVERLAY / f"{name}.py").read_bytes()
     write_members(path, files)
 
 
