@@ -138,7 +138,7 @@ class Chain:
     def _restart(self):
         self.whole.world.stop_controller()
         # This process reads the settings anew, too
-        self.whole.let_go()
+        self.whole.release()
         self.whole.world.start()
 
     # -- servers -----------------------------------------------------------------------------------------------------

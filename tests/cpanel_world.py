@@ -15,7 +15,7 @@ from controller.db import servers
 from controller.db.connection.engine import transact
 from controller.jobs.lifecycle.bundle_store import Bundles
 from controller.panels.base import Account
-from controller.panels.cpanel.api.gate import ServerGate
+from controller.panels.cpanel.api.call_limits import ServerBreaker
 from controller.panels.cpanel.api.whm import Login
 from controller.panels.cpanel.driver import CpanelPanel, Known
 from controller.panels.cpanel.settings import CpanelSettings
@@ -113,7 +113,7 @@ class CpanelWorld(World):
         """Return a new driver object, as every job gets one."""
         login = Login(SERVER, self.whm.url, "root", self.whm.root_token, self.whm.ca_file)
         known = Known(starter_key=starter_key(self.keys.fingerprint_salt), tls_ca=self.whm.ca_file)
-        gate = ServerGate(lambda: self.engine, SERVER)
+        gate = ServerBreaker(lambda: self.engine, SERVER)
         return CpanelPanel(login, CpanelSettings.from_dict(self.settings), gate, known=known)
 
     def rings(self):

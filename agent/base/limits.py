@@ -23,7 +23,7 @@ def is_rung():
     return bool(os.environ.get(VARIABLE))
 
 
-def let_go():
+def release():
     """Hold nothing of whatever started this: neither its files and pipes nor the signals it had blocked."""
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
     try:

@@ -116,7 +116,7 @@ def open_bundle(job, folder, door=None, check=None, progress=None):
     """Return the job's Bundle: at the path the job names, the account's own, or fetched from the job's address.
 
     Where the job names an address, a place without the right bundle only means to go on to the next.
-    `door` (http.Door) is needed to fetch; `check()` is called and `progress(fraction)` told while fetching.
+    `door` (http.HttpClient) is needed to fetch; `check()` is called and `progress(fraction)` told while fetching.
     Raises ShoplaunchError `bundle_missing` and those of Bundle; OSError.
     """
     pinned = job["bundle"]

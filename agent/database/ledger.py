@@ -33,7 +33,7 @@ def locked(ctx, look=None):
     """Within this, a connection that holds the job's lock, with this attempt raised in the ledger.
 
     A new connection is shown to `look(connection)` before anything is taken or changed. What went well leaves it to the
-    stage that comes next (`kept`, `let_go`). Raises ShoplaunchError `superseded`, `db_locked`, `db_not_empty`, `db_*`.
+    stage that comes next (`kept`, `release`). Raises ShoplaunchError `superseded`, `db_locked`, `db_not_empty`, `db_*`.
     """
     connection = kept(ctx) or open_locked(ctx, look)
     try:
@@ -58,7 +58,7 @@ def kept(ctx):
     return None
 
 
-def let_go(ctx):
+def release(ctx):
     """The lock, if a stage has left it to the next one, is free."""
     connection = _taken(ctx)
     if connection is not None:

@@ -155,7 +155,7 @@ def _whole(response):
     return body
 
 
-class Door:
+class HttpClient:
     """Requests to the controller and to bundle servers; `ca` is PEM text of certificates to trust too.
 
     `callback` (of the job) names the controller's socket, where there is one: then nothing for the controller goes

@@ -49,7 +49,7 @@ def leave_at_once():
 
 
 class Reporter:
-    """Reports one attempt of `job` (payload). `door` is http.Door; `lock` is told of progress; `ack` is an
+    """Reports one attempt of `job` (payload). `door` is http.HttpClient; `lock` is told of progress; `ack` is an
     agent.reporting.acknowledgement.AckFile.
 
     `on_superseded` is called in the reporter's thread when the controller knows a newer attempt.

@@ -74,7 +74,7 @@ def _run(folder):
 
     _as_usual()
     if limits.is_rung():
-        limits.let_go()
+        limits.release()
         limits.detach()
         limits.raise_all()
     try:

@@ -11,7 +11,7 @@ from agent.bundle.reader import forget_fetched
 from agent.database import ledger
 from agent.database.statement_watch import Watch
 from agent.reporting.acknowledgement import AckFile
-from agent.reporting.http import Door, check_address
+from agent.reporting.http import HttpClient, check_address
 from agent.reporting.outbox import Outbox
 from agent.reporting.reporter import Reporter
 from agent.run import runner
@@ -27,9 +27,9 @@ DELIVER_SECONDS = 30.0
 
 
 def door_of(job):
-    """Return the http.Door to the controller of `job`. Raises ShoplaunchError for an address nobody may call."""
+    """Return the http.HttpClient to the controller of `job`. Raises ShoplaunchError for an address nobody may call."""
     check_address(job["callback"]["url"])
-    return Door(job["callback"].get("ca"), job["callback"])
+    return HttpClient(job["callback"].get("ca"), job["callback"])
 
 
 def run(ctx, door, helper, shortage=None):
@@ -92,7 +92,7 @@ def _do_stages(ctx, helper, is_told):
         ctx.state.note(agent=VERSION, python=python_version())
         runner.run(ctx, helper)
     finally:
-        ledger.let_go(ctx)
+        ledger.release(ctx)
         # It holds the lock as well
         if helper is not None:
             helper.end()

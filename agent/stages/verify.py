@@ -3,7 +3,7 @@
 import time
 
 from agent.bundle.reader import open_bundle
-from agent.reporting.http import Door, check_address
+from agent.reporting.http import HttpClient, check_address
 from agent.session import follow_up_job, resume
 from shared.errors import ShoplaunchError
 from shared.job import SMALL_KINDS
@@ -30,7 +30,7 @@ def run(ctx):
     door = None
     if "url" in ctx.job["bundle"]:
         check_address(ctx.job["bundle"]["url"])
-        door = Door(ctx.job["callback"].get("ca"), ctx.job["callback"])
+        door = HttpClient(ctx.job["callback"].get("ca"), ctx.job["callback"])
     if ctx.bundle is None:
         ctx.bundle = open_bundle(
             ctx.job, ctx.folder, door, ctx.check_current, lambda fraction: ctx.progress(NAME, fraction)

@@ -18,7 +18,7 @@ class Unsettled(ShoplaunchError):
         self.seconds = seconds
 
 
-class Memory(ABC):
+class NotificationLog(ABC):
     """What was told about a job already; kept at once, so that nobody is told twice."""
 
     @abstractmethod
@@ -30,7 +30,7 @@ class Memory(ABC):
         """Keep `value` (JSON) under `name`; it is durable when this returns."""
 
 
-class Forgetful(Memory):
+class NullLog(NotificationLog):
     """A memory for news that need none."""
 
     def __init__(self) -> None:
@@ -59,7 +59,7 @@ class About:
     client_id: str = ""
     #: What it is to its client (controller.product_kind).
     noun: str = SHOP
-    memory: Memory = field(default_factory=Forgetful, repr=False, compare=False)
+    memory: NotificationLog = field(default_factory=NullLog, repr=False, compare=False)
 
 
 @dataclass(frozen=True)

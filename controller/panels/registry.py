@@ -24,7 +24,7 @@ def _local(config: Config, server: Server) -> Panel:
 
 
 def _cpanel(config: Config, server: Server) -> Panel:
-    from controller.panels.cpanel.api.gate import ServerGate
+    from controller.panels.cpanel.api.call_limits import ServerBreaker
     from controller.panels.cpanel.api.whm import Login
     from controller.panels.cpanel.driver import CpanelPanel, Known
     from controller.panels.cpanel.settings import CpanelSettings
@@ -44,7 +44,7 @@ def _cpanel(config: Config, server: Server) -> Panel:
 
     tls_ca = None if config.tls_ca is None else str(config.tls_ca)
     known = Known(config.agent, cron_seconds, starter_key(keys.fingerprint_salt), tls_ca)
-    gate = ServerGate(database, server.name)
+    gate = ServerBreaker(database, server.name)
     return CpanelPanel(login, settings, gate, own_token, known)
 
 

@@ -30,11 +30,11 @@ class NotPlain(Exception):
 
 @dataclass(frozen=True)
 class Attack:
-    """A marked `test` of `module` (file's name): somebody does `deed`, and `outcome` happens."""
+    """A marked `test` of `module` (file's name): somebody does `operation`, and `outcome` happens."""
 
     module: str
     test: str
-    deed: str
+    operation: str
     outcome: str
 
     @property
@@ -61,10 +61,10 @@ def attacks_of(path):
 
 def _mark(path, function, mark):
     try:
-        deed, outcome = (ast.literal_eval(argument) for argument in mark.args)
+        operation, outcome = (ast.literal_eval(argument) for argument in mark.args)
     except ValueError:
         raise NotPlain(f"{path.name}: @attack of {function.name} takes two plain texts") from None
-    return deed, outcome
+    return operation, outcome
 
 
 def mutants_by_test():
@@ -95,7 +95,9 @@ def page():
 
 def _row(attack, names, reason):
     away = ", ".join(f"`{name}`" for name in names) or reason
-    return "| " + " | ".join(_cell(text) for text in (attack.deed, attack.outcome, f"`{attack.test}`", away)) + " |"
+    return (
+        "| " + " | ".join(_cell(text) for text in (attack.operation, attack.outcome, f"`{attack.test}`", away)) + " |"
+    )
 
 
 def _cell(text):

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from agent.bundle.fetch import fetch
-from agent.reporting.http import Door
+from agent.reporting.http import HttpClient
 from controller.billing import mail
 from controller.billing.base import Alarm
 from controller.billing.whmcs_api import WhmcsApi
@@ -18,7 +18,7 @@ from controller.billing.whmcs_settings import WhmcsSettings
 from controller.config import Config, MailConfig
 from controller.jobs.shop import tls, visits
 from controller.panels.cpanel.api import own_account, whm
-from controller.panels.cpanel.api.gate import OpenGate
+from controller.panels.cpanel.api.call_limits import ProcessBreaker
 from controller.panels.cpanel.skeleton.ssh_store import SshStore
 from controller.panels.local.crontab import Crontab
 from controller.panels.local.services.apache import Sites
@@ -51,7 +51,7 @@ class Callers:
 
     @property
     def _whm(self):
-        return whm.Whm(self._login, OpenGate(), 4)
+        return whm.Whm(self._login, ProcessBreaker(), 4)
 
     @property
     def _site(self):
@@ -84,7 +84,7 @@ class Callers:
     def upload(self):
         source = self.folder / "shop.bundle"
         source.write_bytes(b"bundle")
-        return own_account.OwnAccount(self._login, OpenGate(), 4).upload("/home/alice", "shop.bundle", source)
+        return own_account.OwnAccount(self._login, ProcessBreaker(), 4).upload("/home/alice", "shop.bundle", source)
 
     def whmcs(self):
         secret = self.folder / "secret"
@@ -114,11 +114,11 @@ class Callers:
         return Sites(settings)._answer("shop.example", "0123456789abcdef")
 
     def agent_report(self):
-        return Door().post(self.address + "/api/v1/agent/events", b"{}", {}, deadline=self.seconds)
+        return HttpClient().post(self.address + "/api/v1/agent/events", b"{}", {}, deadline=self.seconds)
 
     def agent_fetch(self):
         pinned = {"url": self.address + "/shop.bundle", "size": 1_000_000, "manifest_sha256": "0" * 64}
-        return fetch(pinned, str(self.folder / "fetched"), Door(), idle_seconds=0, sleep=lambda _: None)
+        return fetch(pinned, str(self.folder / "fetched"), HttpClient(), idle_seconds=0, sleep=lambda _: None)
 
 
 CALLERS = [name for name in vars(Callers) if not name.startswith("_")]
@@ -294,7 +294,9 @@ def test_name_servers_hold_nobody_up(monkeypatch):
     try:
         for call in (
             lambda: visits.visit(visits.Site("shop.example", 80, "shop.example"), "/", "front", timeout=DEADLINE),
-            lambda: whm.Whm(whm.Login("w", "https://web1.example", "root", "T"), OpenGate(), 1).call("x", seconds=1),
+            lambda: whm.Whm(whm.Login("w", "https://web1.example", "root", "T"), ProcessBreaker(), 1).call(
+                "x", seconds=1
+            ),
         ):
             result, _ = ended(call)
             assert result.retryable and "name servers" in result.message

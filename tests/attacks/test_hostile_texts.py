@@ -15,7 +15,7 @@ from controller.jobs.shop import visits
 from controller.panels.cpanel.account_cache import Looks
 from controller.panels.cpanel.accounts import Accounts
 from controller.panels.cpanel.api import whm
-from controller.panels.cpanel.api.gate import OpenGate
+from controller.panels.cpanel.api.call_limits import ProcessBreaker
 from controller.panels.cpanel.settings import CpanelSettings
 from shared import events
 from shared.errors import ShoplaunchError, advice
@@ -46,7 +46,7 @@ def answering(document, status=200):
 
 def panel_says(document, call):
     with HostileServer(answering(document)) as server:
-        return call(whm.Whm(whm.Login("web1", server.address, "root", "TOKEN"), OpenGate(), 1))
+        return call(whm.Whm(whm.Login("web1", server.address, "root", "TOKEN"), ProcessBreaker(), 1))
 
 
 DOCUMENTS = {

@@ -7,7 +7,7 @@ import pytest
 
 from controller.panels.base import Account, Prepared, SkeletonFiles
 from controller.panels.cpanel.api import whm
-from controller.panels.cpanel.api.gate import OpenGate
+from controller.panels.cpanel.api.call_limits import ProcessBreaker
 from controller.panels.cpanel.driver import CpanelPanel
 from controller.panels.cpanel.settings import CpanelSettings
 from shared.errors import ShoplaunchError
@@ -112,7 +112,9 @@ def test_answers_of_any_shape_end_in_a_result_or_an_error_of_the_catalogue(name,
         dice = random.Random(f"{name} {seed}")
         monkeypatch.setattr(whm.Whm, "_post", lambda *_call, dice=dice: document(dice))
         panel = CpanelPanel(
-            whm.Login("web1", "https://web1.example:2087", "root", "TOKEN"), CpanelSettings.from_dict({}), OpenGate()
+            whm.Login("web1", "https://web1.example:2087", "root", "TOKEN"),
+            CpanelSettings.from_dict({}),
+            ProcessBreaker(),
         )
         try:
             CALLS[name](panel)

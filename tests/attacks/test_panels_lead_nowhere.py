@@ -4,7 +4,7 @@ import pytest
 
 from controller.panels.base import Account
 from controller.panels.cpanel.api import whm
-from controller.panels.cpanel.api.gate import OpenGate
+from controller.panels.cpanel.api.call_limits import ProcessBreaker
 from controller.panels.cpanel.driver import CpanelPanel
 from controller.panels.cpanel.settings import CpanelSettings
 from tests.attacks.table import attack
@@ -25,7 +25,7 @@ def visited(monkeypatch, told, **settings):
     answer = {"metadata": {"result": 1}, "data": {"uapi": {"status": 1, "data": data}}}
     monkeypatch.setattr(whm.Whm, "_post", lambda *_call: answer)
     login = whm.Login("web1", f"https://{HOST}:2087", "root", "TOKEN")
-    return CpanelPanel(login, CpanelSettings.from_dict(settings), OpenGate()).site_address(ACCOUNT).ip
+    return CpanelPanel(login, CpanelSettings.from_dict(settings), ProcessBreaker()).site_address(ACCOUNT).ip
 
 
 @attack(

@@ -4,7 +4,7 @@ import http.client
 
 import pytest
 
-from controller.panels.cpanel.api.gate import OpenGate
+from controller.panels.cpanel.api.call_limits import ProcessBreaker
 from controller.panels.cpanel.api.whm import Login
 from controller.panels.cpanel.driver import CpanelPanel, Known
 from controller.panels.cpanel.settings import CpanelSettings
@@ -62,7 +62,7 @@ class CpanelDriver:
     def __init__(self):
         # The contract's passwords are weak.
         self._whm = WhmDouble(Quirks(mysql_strength=0)).start()
-        self._gate = OpenGate()
+        self._gate = ProcessBreaker()
         self._user, self._token = self._login()
         # The controller runs on this very server, for the skeleton of root.
         self._patches = pytest.MonkeyPatch()

@@ -17,7 +17,7 @@ Result = TypeVar("Result")
 AT_ONCE = 50
 
 
-class _Wish:
+class _Pending:
     """A change one thread wants, and how it ended."""
 
     def __init__(self, work: Work) -> None:
@@ -42,7 +42,7 @@ class Together:
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
         self._guard = threading.Lock()
-        self._waiting: list[_Wish] = []
+        self._waiting: list[_Pending] = []
         self._at_work = False
 
     def transact(self, work: Callable[[sa.Connection], Result]) -> Result:
@@ -52,7 +52,7 @@ class Together:
         """
         if self._engine.dialect.name != "sqlite":
             return transact(self._engine, work)
-        mine = _Wish(work)
+        mine = _Pending(work)
         with self._guard:
             self._waiting.append(mine)
             begins, self._at_work = not self._at_work, True
@@ -80,7 +80,7 @@ class Together:
                 if self._waiting:
                     self._waiting[0].news.set()
 
-    def _do(self, wishes: list[_Wish]) -> None:
+    def _do(self, wishes: list[_Pending]) -> None:
         try:
             results = transact(self._engine, lambda connection: [wish.work(connection) for wish in wishes])
         except Exception as error:  # noqa: BLE001 - whatever it is, it is raised where it was asked for

@@ -77,7 +77,7 @@ def _state(panel: Panel, account: Account) -> dict[str, Any] | None:
 
 def _state_in(content: bytes) -> dict[str, Any] | None:
     try:
-        document = sanitize.harmless(sanitize.parsed(content, STATE_VALUES, "stale_state"), "stale_state")
+        document = sanitize.sanitized(sanitize.parsed(content, STATE_VALUES, "stale_state"), "stale_state")
         validate("state", document, "stale_state")
     except ShoplaunchError:
         # The account can write there what it likes; what is no state tells us nothing

@@ -59,7 +59,7 @@ def too_fast(seconds: float) -> ShoplaunchError:
     return ShoplaunchError("events_too_fast", message, retry_after_seconds=max(1, math.ceil(seconds)))
 
 
-class Gate:
+class ReportLimiter:
     """What this process lets through: a flood is refused before it reaches the database. Safe for several threads.
 
     Where several processes serve, the database holds the bound (controller.jobs.agent_link.agent_events).

@@ -43,7 +43,7 @@ def _check_size(size: int, most: int) -> None:
 
 def checked(event: Mapping[str, Any]) -> dict[str, Any]:
     """Return the event, harmless. Raises ShoplaunchError `event_invalid`."""
-    found: dict[str, Any] = sanitize.harmless(event, "event_invalid")
+    found: dict[str, Any] = sanitize.sanitized(event, "event_invalid")
     check_event(found)
     if found["seq"] > MAX_SEQ or (found["seq"] == 0 and found["event"] in STORED):
         raise ShoplaunchError("event_invalid", f"event: a {found['event']} event cannot have number {found['seq']}")

@@ -37,7 +37,7 @@ AGAIN_SECONDS = 60.0
 ASIDE_SECONDS, UNDO_SECONDS = 360.0, lease.LONGEST_SECONDS
 
 
-class Mover:
+class JobRunner:
     """Moves jobs on. `tools_for(job)` gives the tools of the job's server; `owner` names this worker in leases."""
 
     def __init__(self, engine: sa.Engine, tools_for: Callable[[Job], Tools], owner: str, clock: Clock) -> None:
@@ -98,7 +98,7 @@ class Mover:
         now = self._clock()
         wake_at = job.wake_at
         if transact(self._engine, lambda connection: jobs.release_lease(connection, job, owner, now, wake_at)):
-            due_hint.give()
+            due_hint.notify()
 
     def _read(self, job_id: str) -> tuple[Job, dict[str, StepRow]]:
         with reading(self._engine) as connection:

@@ -18,7 +18,7 @@ from controller.db import jobs, workers
 from controller.db.connection.clock import Clock, DatabaseClock, at
 from controller.db.connection.engine import reading, transact
 from controller.db.jobs import Job
-from controller.jobs.engine.job_runner import Mover
+from controller.jobs.engine.job_runner import JobRunner
 from controller.jobs.engine.watchdog import Pulse, Watchdog, end_process
 from controller.jobs.lifecycle import changes, due_hint
 from controller.jobs.lifecycle.emergency_log import report
@@ -69,7 +69,7 @@ class Worker:
         self._listener: Listener | None = None
         self._clock = clock = clock or DatabaseClock(engine)
         self.name = f"{socket.gethostname()[:30]}:{os.getpid()}:{secrets.token_hex(4)}"
-        self._mover = Mover(engine, tools_for, self.name, clock)
+        self._mover = JobRunner(engine, tools_for, self.name, clock)
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         self._beats_thread: threading.Thread | None = None
@@ -125,7 +125,7 @@ class Worker:
         """Take nothing new up from now on, and hold what is under way until nobody can be at it any more."""
         self._stopping.set()
         self._mover.outlive()
-        due_hint.give()
+        due_hint.notify()
 
     def _listen(self) -> None:
         if self._wakeup is None:

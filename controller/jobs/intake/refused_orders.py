@@ -125,4 +125,4 @@ def _domain(value: Any) -> str:
 
 
 def _text(value: Any, length: int) -> str:
-    return sanitize.one_line(str(sanitize.harmless(value, "order_invalid")))[:length] if isinstance(value, str) else ""
+    return sanitize.one_line(str(sanitize.sanitized(value, "order_invalid")))[:length] if isinstance(value, str) else ""

@@ -69,7 +69,7 @@ class Service:
         if billing is not None:
             self._billing = lambda _source, _key: billing
         self._together = Together(engine)
-        self._gate = rates.Gate(clock)
+        self._gate = rates.ReportLimiter(clock)
         self.wakeup = Wakeup(config.wakeups)
         self._readiness = Readiness(engine, clock)
         self._throttle = LoginThrottle(engine, clock)

@@ -7,7 +7,7 @@ import threading
 _NEWS = threading.Event()
 
 
-def give() -> None:
+def notify() -> None:
     """Let a waiting worker look at once. To be called after the commit of what made the job due."""
     _NEWS.set()
 

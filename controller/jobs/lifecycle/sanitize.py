@@ -43,7 +43,7 @@ def parsed(data: bytes, most: int, code: str) -> dict[str, Any]:
     return document
 
 
-def harmless(value: Any, code: str, depth: int = 0) -> Any:
+def sanitized(value: Any, code: str, depth: int = 0) -> Any:
     """Return the JSON document `value` with every text made harmless.
 
     Raises ShoplaunchError `code` for a number no database or page can hold, and for a document nested too deeply.
@@ -53,9 +53,9 @@ def harmless(value: Any, code: str, depth: int = 0) -> Any:
     if depth > MAX_DEPTH:
         raise ShoplaunchError(code, f"nested more than {MAX_DEPTH} levels deep")
     if isinstance(value, Mapping):
-        return {harmless(key, code): harmless(item, code, depth + 1) for key, item in value.items()}
+        return {sanitized(key, code): sanitized(item, code, depth + 1) for key, item in value.items()}
     if isinstance(value, list):
-        return [harmless(item, code, depth + 1) for item in value]
+        return [sanitized(item, code, depth + 1) for item in value]
     if isinstance(value, float) and not math.isfinite(value):
         raise ShoplaunchError(code, "a number is not finite")
     if isinstance(value, int) and abs(value) > MAX_NUMBER:

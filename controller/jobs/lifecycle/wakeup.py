@@ -61,7 +61,7 @@ class Listener:
                 if not self._closed:
                     LOG.warning("jobs of other processes are found by the next look: %s", problem)
                 return
-            due_hint.give()
+            due_hint.notify()
 
 
 class Wakeup:
@@ -72,7 +72,7 @@ class Wakeup:
 
     def notify(self) -> None:
         """Let every worker look at once. To be called after the commit of what made a job due."""
-        due_hint.give()
+        due_hint.notify()
         try:
             self._send()
         except FileNotFoundError:

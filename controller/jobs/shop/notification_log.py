@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from controller.billing.base import Memory
+from controller.billing.base import NotificationLog
 from controller.db import jobs
 from controller.db.connection.engine import reading, transact
 from controller.db.jobs import Job
@@ -16,7 +16,7 @@ from controller.jobs.lifecycle.lease import Lease
 FACT = "billing"
 
 
-class JobMemory(Memory):
+class JobMemory(NotificationLog):
     """The memory of one job; every `put` is a transaction of its own."""
 
     def __init__(self, engine: sa.Engine, job_id: str, clock: Callable[[], float], lease: Lease | None = None) -> None:

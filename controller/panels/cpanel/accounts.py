@@ -17,7 +17,7 @@ from controller.panels.cpanel.account_cache import Looks, side_by_side
 from controller.panels.cpanel.api import privileges
 from controller.panels.cpanel.api.answers import is_on, listed, rows
 from controller.panels.cpanel.api.whm import LONG_SECONDS, Whm
-from controller.panels.cpanel.operations import Deed, Reasons
+from controller.panels.cpanel.operations import Operation, Reasons
 from controller.panels.cpanel.settings import DOMAIN, CpanelSettings
 from shared.errors import ShoplaunchError
 
@@ -106,10 +106,10 @@ class Accounts:
         looks.forget_all()
         if _summary(looks) is None:
             return
-        deed = Deed(lambda: self._whm.call("removeacct", seconds=LONG_SECONDS, username=account.user))
+        operation = Operation(lambda: self._whm.call("removeacct", seconds=LONG_SECONDS, username=account.user))
         if _summary(looks) is not None:
-            words = f"removing the account {account.user}: {deed.answer.text}"
-            raise deed.silence or ShoplaunchError("panel_refused", words)
+            words = f"removing the account {account.user}: {operation.answer.text}"
+            raise operation.silence or ShoplaunchError("panel_refused", words)
 
     def name_servers(self, account: Account) -> list[str]:
         """Return the name servers of the account's domain: set, told when it was made, else those of whoever we are
@@ -124,7 +124,7 @@ class Accounts:
     def _create(self, user: str, domain: str, email: str) -> tuple[str, ...]:
         """Make the account; return the name servers the panel named."""
         looks = self._looks_of(user)
-        deed = Deed(
+        operation = Operation(
             lambda: self._whm.call(
                 "createacct", seconds=LONG_SECONDS, username=user, domain=domain, password=_password(), showpass="n",
                 contactemail=email or None, plan=self._settings.package or None,
@@ -133,21 +133,21 @@ class Accounts:
         looks.forget_seen()
         if looks.sharing:
             self.see_first(user, domain)
-        if deed.said_done:
+        if operation.said_done:
             self._await(looks)
         if _summary(looks) is not None:
-            told = deed.answer.data if isinstance(deed.answer.data, dict) else {}
+            told = operation.answer.data if isinstance(operation.answer.data, dict) else {}
             return tuple(_host_names([told.get(f"nameserver{number}") for number in ("", "2", "3", "4")]))
-        if deed.silence is not None:
-            raise deed.silence
-        if deed.said_done:
+        if operation.silence is not None:
+            raise operation.silence
+        if operation.said_done:
             words = f"the panel said that the account {user} was made and does not show it"
             raise ShoplaunchError("panel_unverified", words)
         other = self._whm.call("accountsummary", look=True, domain=domain)
         owners = [str(one.get("user")) for one in rows(other.data, "acct")] if other.ok else []
         if owners:
-            raise ShoplaunchError("name_taken", f"{domain} belongs to the account {owners[0]}: {deed.answer.text}")
-        raise ShoplaunchError("panel_refused", f"making the account {user}: {deed.answer.text}")
+            raise ShoplaunchError("name_taken", f"{domain} belongs to the account {owners[0]}: {operation.answer.text}")
+        raise ShoplaunchError("panel_refused", f"making the account {user}: {operation.answer.text}")
 
     def _await(self, looks: Looks) -> None:
         """Wait until the panel shows the account it made, LATE_SECONDS at most."""

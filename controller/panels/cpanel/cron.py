@@ -11,7 +11,7 @@ from typing import Any
 from controller.panels.cpanel.account_cache import Looks
 from controller.panels.cpanel.api.answers import Answer
 from controller.panels.cpanel.api.whm import Whm
-from controller.panels.cpanel.operations import Deed, Failure, Reasons
+from controller.panels.cpanel.operations import Failure, Operation, Reasons
 from shared.errors import ShoplaunchError
 
 FEATURE = "cron"
@@ -88,13 +88,13 @@ class Crontab:
         words = ""
         for minutes in (self._minutes, *(one for one in COARSER if one > self._minutes)):
             fields: dict[str, Any] = dict(zip(_TIMES, _parts(line, minutes)[0], strict=True))
-            deed = Deed(lambda: self._whm.api2(self._user, "Cron", "add_line", command=command, **fields))  # noqa: B023
+            operation = Operation(lambda: self._whm.api2(self._user, "Cron", "add_line", command=command, **fields))  # noqa: B023
             self._looks.forget("crontab")
-            if (deed.said_done and self._looks.sharing) or self._of(command):
+            if (operation.said_done and self._looks.sharing) or self._of(command):
                 return
-            if deed.silence is not None:
-                raise deed.silence
-            words = words or deed.answer.text
+            if operation.silence is not None:
+                raise operation.silence
+            words = words or operation.answer.text
         raise self._why(words)
 
     def remove(self, marker: str) -> None:
@@ -131,16 +131,16 @@ class Crontab:
     def _take_out(self, line: Line) -> None:
         """One line goes: by its key, where that does not work by its number."""
         before = len(self._same(line))
-        deed = Deed(lambda: self._whm.api2(self._user, "Cron", "remove_line", linekey=line.key))
+        operation = Operation(lambda: self._whm.api2(self._user, "Cron", "remove_line", linekey=line.key))
         self._looks.forget("crontab")
         left = self._same(line)
-        if len(left) >= before and deed.silence is None:
+        if len(left) >= before and operation.silence is None:
             number = left[-1].number
-            deed = Deed(lambda: self._whm.api2(self._user, "Cron", "remove_line", line=number))
+            operation = Operation(lambda: self._whm.api2(self._user, "Cron", "remove_line", line=number))
             self._looks.forget("crontab")
             left = self._same(line)
         if len(left) >= before:
-            raise deed.silence or self._why(deed.answer.text)
+            raise operation.silence or self._why(operation.answer.text)
 
     def _same(self, line: Line) -> list[Line]:
         return [one for one in self.lines() if str(one) == str(line)]

@@ -10,7 +10,7 @@ from controller.panels.cpanel import database_door, operations
 from controller.panels.cpanel.account_cache import Looks
 from controller.panels.cpanel.api.answers import rows
 from controller.panels.cpanel.api.whm import Whm
-from controller.panels.cpanel.operations import Deed, Reasons
+from controller.panels.cpanel.operations import Operation, Reasons
 from controller.panels.cpanel.settings import CpanelSettings
 from shared.errors import ShoplaunchError
 
@@ -69,36 +69,38 @@ class Databases:
         self._check_prefix(name)
         why = self._why(f"the database user {name}")
         if name not in self.users():
-            deed = Deed(lambda: self._whm.uapi(self._user, "Mysql", "create_user", name=name, password=password))
+            operation = Operation(
+                lambda: self._whm.uapi(self._user, "Mysql", "create_user", name=name, password=password)
+            )
             self._looks.forget("users")
-            if deed.said_done and (self._looks.sharing or name in self.users()):
+            if operation.said_done and (self._looks.sharing or name in self.users()):
                 return
             if name not in self.users():
-                raise deed.silence or why(deed.answer.text)
+                raise operation.silence or why(operation.answer.text)
         self._set_password(name, password)
 
     def _set_password(self, name: str, password: str) -> None:
-        deed = Deed(lambda: self._whm.uapi(self._user, "Mysql", "set_password", user=name, password=password))
-        failures = rows(deed.answer.data, "failures") if deed.said_done else []
+        operation = Operation(lambda: self._whm.uapi(self._user, "Mysql", "set_password", user=name, password=password))
+        failures = rows(operation.answer.data, "failures") if operation.said_done else []
         if failures:
             text = str(failures[0].get("error") or "the password was not set").replace(password, "•••")
             raise self._why(f"the password of {name}")(text)
-        if not deed.said_done:
+        if not operation.said_done:
             # Whether it was set cannot be seen: it is set again when the step is
-            raise deed.silence or self._why(f"the password of {name}")(deed.answer.text)
+            raise operation.silence or self._why(f"the password of {name}")(operation.answer.text)
 
     def ensure_privileges(self, database: str, user: str) -> None:
         """The user may do everything in the database: set anyway, because setting replaces what was there."""
-        deed = Deed(
+        operation = Operation(
             lambda: self._whm.uapi(
                 self._user, "Mysql", "set_privileges_on_database",
                 database=database, user=user, privileges="ALL PRIVILEGES",
             )
         )  # fmt: skip
-        if deed.said_done and self._looks.sharing:
+        if operation.said_done and self._looks.sharing:
             return
         if not self.may_do_all(database, user):
-            raise deed.silence or self._why(f"the privileges of {user} on {database}")(deed.answer.text)
+            raise operation.silence or self._why(f"the privileges of {user} on {database}")(operation.answer.text)
 
     def may_do_all(self, database: str, user: str) -> bool:
         """Tell whether the user may do in the database what a shop needs."""

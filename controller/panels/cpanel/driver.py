@@ -23,7 +23,7 @@ from controller.panels.base import (
 from controller.panels.cpanel import check, packages, verify
 from controller.panels.cpanel.account_cache import Looks
 from controller.panels.cpanel.accounts import Accounts, check_name, place_of, told_address
-from controller.panels.cpanel.api.gate import Gate, OpenGate
+from controller.panels.cpanel.api.call_limits import CircuitBreaker, ProcessBreaker
 from controller.panels.cpanel.api.own_account import OwnAccount
 from controller.panels.cpanel.api.whm import Login, Whm
 from controller.panels.cpanel.cron import Crontab
@@ -66,7 +66,12 @@ class CpanelPanel(Panel):
     kind: ClassVar[str] = "cpanel"
 
     def __init__(
-        self, login: Login, settings: CpanelSettings, gate: Gate, own_token: str = "", known: Known | None = None
+        self,
+        login: Login,
+        settings: CpanelSettings,
+        gate: CircuitBreaker,
+        own_token: str = "",
+        known: Known | None = None,
     ) -> None:
         """`own_token` is one of the reseller's own cPanel account."""
         self.whm = Whm(login, gate, settings.calls_in_flight)
@@ -332,7 +337,7 @@ class CpanelPanel(Panel):
         )
         login = replace(self._login, url=url, token=self._own_token)
         # Whoever is refused there is not asked again by this object; accounts are served as before
-        return OwnAccount(login, OpenGate(), self.settings.calls_in_flight)
+        return OwnAccount(login, ProcessBreaker(), self.settings.calls_in_flight)
 
     def ensure_skeleton(self, files: SkeletonFiles) -> SkeletonStatus:
         """See Panel.ensure_skeleton."""

@@ -11,7 +11,7 @@ from controller.panels.cpanel.api.answers import Answer
 from controller.panels.cpanel.api.whm import Whm
 from controller.panels.cpanel.cron import OURS, Crontab
 from controller.panels.cpanel.file_rows import is_link, mode_of, name_of, rows_of, size_of
-from controller.panels.cpanel.operations import Deed, Reasons
+from controller.panels.cpanel.operations import Operation, Reasons
 from shared.errors import ShoplaunchError
 from shared.job import AGENT_FILE, BUNDLE_FILE, FOLDER, LAUNCHER_FILE, STAMP_FILE
 
@@ -157,10 +157,12 @@ class Files:
             above = posixpath.dirname(checked(path))
             if above:
                 self.ensure_folder(above)
-            deed = Deed(lambda: self._mkdir(path, mode))
+            operation = Operation(lambda: self._mkdir(path, mode))
             self._looks.forget("folder")
             if self.entry(path) is None:
-                raise deed.silence or self._reasons.of(f"the folder {path}", FEATURE, files=True)(deed.answer.text)
+                raise operation.silence or self._reasons.of(f"the folder {path}", FEATURE, files=True)(
+                    operation.answer.text
+                )
         elif is_link(found):
             raise ShoplaunchError("path_refused", f"{path} is a link")
         if mode == FOLDER_MODE:
@@ -257,14 +259,16 @@ class Files:
 
     def _put(self, file: _File) -> None:
         for left in reversed(range(TRIES if file.whole else 1)):
-            deed = Deed(lambda: self._write(file))
+            operation = Operation(lambda: self._write(file))
             self._looks.forget("folder", "stamp")
             if self.read(file.path, len(file.content) + 1) == file.content:
-                if file.whole and deed.silence is not None:
-                    Deed(lambda: self._fileop("unlink", file.path + NEW))
+                if file.whole and operation.silence is not None:
+                    Operation(lambda: self._fileop("unlink", file.path + NEW))
                 break
-            if deed.silence is None or not left:
-                raise deed.silence or self._reasons.of(f"writing {file.path}", FEATURE, files=True)(deed.answer.text)
+            if operation.silence is None or not left:
+                raise operation.silence or self._reasons.of(f"writing {file.path}", FEATURE, files=True)(
+                    operation.answer.text
+                )
         self._ensure_mode(file.path, file.mode)
 
     def _write(self, file: _File) -> Answer:
@@ -296,12 +300,12 @@ class Files:
         """The file or folder, with all that is in it, is not there."""
         self._closed.clear()
         if self._there(path):
-            deed = Deed(lambda: self._fileop("unlink", path))
+            operation = Operation(lambda: self._fileop("unlink", path))
             self._looks.forget("folder")
             if self._there(path):
                 self._remove_piecewise(path, MOST_AT_ONCE)
             if self._there(path):
-                raise deed.silence or self._reasons.of(f"removing {path}", FEATURE)(deed.answer.text)
+                raise operation.silence or self._reasons.of(f"removing {path}", FEATURE)(operation.answer.text)
 
     def _remove_piecewise(self, path: str, most: int) -> int:
         """Some servers unlink no folder that is not empty: first what is in it, an entry a call. Return how many of
@@ -313,9 +317,9 @@ class Files:
             if str(row.get("type")) == "dir":
                 most = self._remove_piecewise(inner, most - 1)
             else:
-                Deed(lambda inner=inner: self._fileop("unlink", inner))  # type: ignore[misc]
+                Operation(lambda inner=inner: self._fileop("unlink", inner))  # type: ignore[misc]
                 most -= 1
-        Deed(lambda: self._fileop("unlink", path))
+        Operation(lambda: self._fileop("unlink", path))
         self._looks.forget("folder")
         return most
 
@@ -331,11 +335,11 @@ class Files:
         found = self.entry(path)
         if found is not None and mode_of(found) == mode:
             return
-        deed = Deed(lambda: self._chmod(mode, path))
+        operation = Operation(lambda: self._chmod(mode, path))
         self._looks.forget("folder")
         found = self.entry(path)
         if needed if found is None else mode_of(found) not in (None, mode):
-            raise deed.silence or self._reasons.of(f"the mode of {path}", FEATURE)(deed.answer.text)
+            raise operation.silence or self._reasons.of(f"the mode of {path}", FEATURE)(operation.answer.text)
 
     def _mkdir(self, path: str, mode: int) -> Answer:
         above, name = posixpath.split(path)

@@ -23,7 +23,7 @@ FEATURES = {
 Failure = Callable[[str], ShoplaunchError]
 
 
-class Deed:
+class Operation:
     """How an act ended: said to be done, refused in words, or unknown because no answer came."""
 
     def __init__(self, act: Callable[[], Answer]) -> None:
@@ -51,11 +51,11 @@ def ensure(
     """
     if there():
         return
-    deed = Deed(act)
+    operation = Operation(act)
     looks.forget(*keys)
-    if (deed.said_done and looks.sharing) or there():
+    if (operation.said_done and looks.sharing) or there():
         return
-    raise deed.silence or failed(deed.answer.text)
+    raise operation.silence or failed(operation.answer.text)
 
 
 class Reasons:

@@ -9,7 +9,7 @@ from typing import Any
 from controller.panels.cpanel.account_cache import Looks
 from controller.panels.cpanel.api.answers import listed, rows
 from controller.panels.cpanel.api.whm import Whm
-from controller.panels.cpanel.operations import Deed, Reasons
+from controller.panels.cpanel.operations import Operation, Reasons
 from shared.errors import ShoplaunchError
 
 FEATURE = "multiphp"
@@ -50,9 +50,9 @@ class Php:
         if current is not None and _fits(current, minimum, maximum):
             return _version(current)
         package = self._choose(minimum, maximum)
-        deed = self._set(package)
-        if not (deed.said_done and self._looks.sharing) and self.current() != package:
-            raise deed.silence or self._why(deed.answer.text)
+        operation = self._set(package)
+        if not (operation.said_done and self._looks.sharing) and self.current() != package:
+            raise operation.silence or self._why(operation.answer.text)
         return _version(package)
 
     def ensure_block(self, htaccess: Callable[[], bytes]) -> None:
@@ -83,12 +83,12 @@ class Php:
                 return row
         return {}
 
-    def _set(self, package: str) -> Deed:
-        deed = Deed(
+    def _set(self, package: str) -> Operation:
+        operation = Operation(
             lambda: self._whm.uapi(self._user, "LangPHP", "php_set_vhost_versions", version=package, vhost=self._host)
         )
         self._looks.forget("vhosts")
-        return deed
+        return operation
 
     def installed(self) -> list[str]:
         """Return the packages the server offers, newest first."""

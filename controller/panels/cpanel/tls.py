@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from controller.panels.cpanel.api.answers import clean, is_on, rows
 from controller.panels.cpanel.api.whm import Whm
-from controller.panels.cpanel.operations import Deed, Reasons
+from controller.panels.cpanel.operations import Operation, Reasons
 
 FEATURE = "autossl"
 
@@ -21,9 +21,9 @@ class AutoSsl:
         """AutoSSL checks the account's domains, or was about to. Raises feature_missing, panel_*, account_*."""
         if self._is_checking():
             return
-        deed = Deed(lambda: self._whm.uapi(self._user, "SSL", "start_autossl_check"))
-        if not deed.said_done:
-            raise deed.silence or self._why(deed.answer.text)
+        operation = Operation(lambda: self._whm.uapi(self._user, "SSL", "start_autossl_check"))
+        if not operation.said_done:
+            raise operation.silence or self._why(operation.answer.text)
 
     def problems(self, domain: str) -> list[str]:
         """Return what its last check found wrong, of `domain` first. Raises as `request` does."""

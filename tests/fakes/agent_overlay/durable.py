@@ -130,16 +130,16 @@ def _wrap_database(points):
 
 
 def _wrap_others(points):
-    from agent.reporting.http import Door
+    from agent.reporting.http import HttpClient
     from agent.session import crontab
 
-    post, call = Door.post, crontab._call
+    post, call = HttpClient.post, crontab._call
 
     def posting(self, url, body, *more, **options):
         event = json.loads(body.decode("utf-8"))["event"]
         return points.passing("report " + event, lambda: post(self, url, body, *more, **options))
 
-    Door.post = posting
+    HttpClient.post = posting
     crontab._call = lambda command, *text: points.passing("cron " + command[1], lambda: call(command, *text))
 
 

@@ -81,7 +81,7 @@ def _moments(meeting):
         "index": (import_, "execute", 1, lambda _, statement, *more: statement.startswith("ALTER TABLE")),
         "configure": (configure, "change", 1, lambda _, statement, *more: statement == b"COMMIT"),
         "prove": (prove, "prove_cells"),
-        "report": (http.Door, "post", 1, lambda _, url, body, *more: b'"event": "finished"' in body),
+        "report": (http.HttpClient, "post", 1, lambda _, url, body, *more: b'"event": "finished"' in body),
         "cleanup": (ledger, "drop_ledger"),
     }
 

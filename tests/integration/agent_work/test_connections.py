@@ -98,7 +98,7 @@ def test_what_a_stage_leaves_is_what_the_next_one_works_with(site):
         assert second is first and ledger.holds_lock(second, ctx.job["lock_name"])
         # Only the next stage is to have it
         assert ctx.locked_connection is None
-    ledger.let_go(ctx)
+    ledger.release(ctx)
     assert ctx.locked_connection is None and not first.open
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from controller.billing.base import About, Handover, Memory
+from controller.billing.base import About, Handover, NotificationLog
 from controller.config import MailConfig
 from controller.jobs.intake import billing_services
 from controller.jobs.intake.service import Service
@@ -59,7 +59,7 @@ class BilledWorld(World):
         return self.job(job).facts.get("billing", {})
 
 
-class Notebook(Memory):
+class Notebook(NotificationLog):
     """A memory that outlives the driver under test."""
 
     def __init__(self):

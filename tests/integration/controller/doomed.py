@@ -45,7 +45,7 @@ COMMANDS = {
 
 
 def prepare(home):
-    """Make an installation in `home` with what each deed is about; return {name: id, "secret": a key's}."""
+    """Make an installation in `home` with what each operation is about; return {name: id, "secret": a key's}."""
     config = load_config({"SHOPLAUNCH_HOME": str(home)})
     installation.ensure_installation(config)
     installation.set_operator(config, OPERATOR, PASSWORD)
@@ -89,10 +89,10 @@ def _states(opened):
     }
 
 
-def run(home, known, way, deed, number):
-    """Do the `deed` by the `way`, and die right after the write `number`."""
+def run(home, known, way, operation, number):
+    """Do the `operation` by the `way`, and die right after the write `number`."""
     if way == "command":
-        return _command(home, known, deed, number)
+        return _command(home, known, operation, number)
     config = load_config({"SHOPLAUNCH_HOME": str(home)})
     opened = service.open_service(config)
     browser = create_app(config, opened).test_client()
@@ -103,14 +103,14 @@ def run(home, known, way, deed, number):
     if way == "signed":
         answer = _signed(browser, known)
     elif way == "client":
-        form = {"password": CHOSEN, "again": CHOSEN} if deed == "set" else {}
-        answer = browser.post(known[f"{deed} page"], data=form)
-    elif deed == "logout":
+        form = {"password": CHOSEN, "again": CHOSEN} if operation == "set" else {}
+        answer = browser.post(known[f"{operation} page"], data=form)
+    elif operation == "logout":
         answer = browser.post("/admin/logout", data={"csrf_token": token})
     else:
-        name, path = DEEDS[deed]
+        name, path = DEEDS[operation]
         folder = "refused" if name == "refused" else "jobs"
-        answer = browser.post(f"/admin/{folder}/{known[name]}/{path}", data={"csrf_token": token, "kind": deed})
+        answer = browser.post(f"/admin/{folder}/{known[name]}/{path}", data={"csrf_token": token, "kind": operation})
     assert answer.status_code < 400, answer.text
     return None
 
@@ -120,7 +120,7 @@ def _sign_in(browser):
     assert browser.post("/admin/login", data=form).status_code == 303
 
 
-def _command(home, known, deed, number):
+def _command(home, known, operation, number):
     real = service.make_engine
 
     def doomed(url):
@@ -129,7 +129,7 @@ def _command(home, known, deed, number):
         return engine
 
     service.make_engine = doomed
-    if deed == "order":
+    if operation == "order":
         order = an_order("ordered.example")
         words = [
             "order",
@@ -140,7 +140,7 @@ def _command(home, known, deed, number):
             ),
         ]
     else:
-        name, command = COMMANDS[deed]
+        name, command = COMMANDS[operation]
         words = [*command, "--yes", str(known[name])]
     done = CliRunner(env={"SHOPLAUNCH_HOME": str(home)}).invoke(main, words)
     assert done.exit_code == 0, done.output
@@ -157,7 +157,7 @@ def _signed(browser, known):
 
 
 def seen(home):
-    """Return (what deeds change, the actions in the audit log, newest first)."""
+    """Return (what operations change, the actions in the audit log, newest first)."""
     opened = service.open_service(load_config({"SHOPLAUNCH_HOME": str(home)}))
     with reading(opened.engine) as connection:
         states = [

@@ -11,11 +11,11 @@ from tests.integration.controller import doomed
 PROCESSES = multiprocessing.get_context("forkserver")
 PROCESSES.set_forkserver_preload(["tests.integration.controller.doomed"])
 SECONDS = 120
-#: More writes no deed has.
+#: More writes no operation has.
 MOST_WRITES = 30
 WAYS = [
-    *(("page", deed) for deed in (*doomed.DEEDS, "logout")),
-    *(("command", deed) for deed in (*doomed.COMMANDS, "order")),
+    *(("page", operation) for operation in (*doomed.DEEDS, "logout")),
+    *(("command", operation) for operation in (*doomed.COMMANDS, "order")),
     ("signed", "ordered"), ("client", "link"), ("client", "set"),
 ]  # fmt: skip
 #: As the audit log calls what clients and billing systems do.
@@ -28,23 +28,23 @@ def prepared(tmp_path_factory):
     return home, doomed.prepare(home)
 
 
-def ended(home, known, way, deed, number):
-    """Do the deed, and die right after the write `number`; return what the process ended with."""
-    process = PROCESSES.Process(target=doomed.run, args=(home, known, way, deed, number))
+def ended(home, known, way, operation, number):
+    """Do the operation, and die right after the write `number`; return what the process ended with."""
+    process = PROCESSES.Process(target=doomed.run, args=(home, known, way, operation, number))
     process.start()
     process.join(SECONDS)
     return process.exitcode
 
 
-@pytest.mark.parametrize(("way", "deed"), WAYS)
-def test_no_change_is_without_its_row_wherever_it_is_killed(prepared, tmp_path, way, deed):
+@pytest.mark.parametrize(("way", "operation"), WAYS)
+def test_no_change_is_without_its_row_wherever_it_is_killed(prepared, tmp_path, way, operation):
     first, known = prepared
     before, rows = doomed.seen(first)
-    action, changes = ACTIONS.get(deed, deed), []
+    action, changes = ACTIONS.get(operation, operation), []
     for number in range(1, MOST_WRITES):
         home = tmp_path / f"home{number}"
         shutil.copytree(first, home)
-        code = ended(home, known, way, deed, number)
+        code = ended(home, known, way, operation, number)
         after, entries = doomed.seen(home)
         noted = [row for row in entries[: len(entries) - len(rows)] if row[1] == action]
         assert after == before or noted, f"killed after write {number}"

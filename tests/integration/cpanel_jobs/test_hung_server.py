@@ -15,7 +15,7 @@ from controller.jobs.engine import worker
 from controller.network.failures import BROKE, NetworkError
 from controller.network.http_client import HttpClient
 from controller.panels.cpanel.api import whm as calling
-from controller.panels.cpanel.api.gate import OpenGate
+from controller.panels.cpanel.api.call_limits import ProcessBreaker
 from controller.panels.cpanel.api.whm import Login, Request, Whm
 from tests.clock import START
 from tests.integration.controller.world import eventually
@@ -132,7 +132,7 @@ def test_a_look_is_waited_for_no_longer_among_others_than_alone(whm, monkeypatch
 
     monkeypatch.setattr(HttpClient, "ask", ask)
     monkeypatch.setattr(calling, "LOOK_PAUSE_SECONDS", 0)
-    panel = Whm(Login("cp1", whm.url, "root", whm.token(), whm.ca_file), OpenGate(), 1)
+    panel = Whm(Login("cp1", whm.url, "root", whm.token(), whm.ca_file), ProcessBreaker(), 1)
     look = Request("accountsummary", {"user": "alice"})
     for ask in (lambda: panel.look(look), lambda: panel.batch([look, look])):
         with pytest.raises(calling.ShoplaunchError):

@@ -3,7 +3,7 @@
 import pytest
 
 from controller.panels.cpanel.account_cache import side_by_side
-from controller.panels.cpanel.api.gate import OpenGate
+from controller.panels.cpanel.api.call_limits import ProcessBreaker
 from controller.panels.cpanel.api.whm import Login
 from controller.panels.cpanel.driver import CpanelPanel
 from controller.panels.cpanel.settings import CpanelSettings
@@ -25,7 +25,9 @@ def waits(world, job):
 def panel(whm):
     """A panel with a token nobody has used yet, on a server that is asked two things at once."""
     token = whm.token()
-    made = CpanelPanel(Login("cp1", whm.url, "root", token, whm.ca_file), CpanelSettings(calls_in_flight=2), OpenGate())
+    made = CpanelPanel(
+        Login("cp1", whm.url, "root", token, whm.ca_file), CpanelSettings(calls_in_flight=2), ProcessBreaker()
+    )
     whm.state.find_token("whm", "root", token).everything = True
     return made
 

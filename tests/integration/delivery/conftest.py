@@ -7,7 +7,7 @@ import pytest
 
 from controller.agent_archive.build import build_agent, launcher
 from controller.panels.base import Account, SkeletonFiles
-from controller.panels.cpanel.api.gate import OpenGate
+from controller.panels.cpanel.api.call_limits import ProcessBreaker
 from controller.panels.cpanel.api.whm import Login
 from controller.panels.cpanel.driver import CpanelPanel
 from controller.panels.cpanel.settings import CpanelSettings
@@ -37,7 +37,7 @@ def panel_of(whm):
 
     def make(user="root", token=None, own_token="", **settings):
         login = Login("web1", whm.url, user, token or whm.root_token, whm.ca_file)
-        return CpanelPanel(login, CpanelSettings.from_dict(settings), OpenGate(), own_token)
+        return CpanelPanel(login, CpanelSettings.from_dict(settings), ProcessBreaker(), own_token)
 
     return make
 

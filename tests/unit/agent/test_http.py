@@ -17,7 +17,7 @@ from cryptography.x509.oid import NameOID
 
 from agent.base.deadline_socket import Exchange
 from agent.reporting.downloads import GRACE_SECONDS, LEAST_RATE, Pace
-from agent.reporting.http import MAX_DELAY_SECONDS, Answer, Backoff, Door, check_address, safe_address
+from agent.reporting.http import MAX_DELAY_SECONDS, Answer, Backoff, HttpClient, check_address, safe_address
 from shared.errors import ShoplaunchError
 from tests.agent_box import PROJECT
 from tests.clock import Clock
@@ -94,7 +94,7 @@ def secure(tmp_path):
 
 @pytest.mark.parametrize("status", [200, 202, 301, 307, 401, 409, 410, 500, 503])
 def test_every_answer_is_handed_back_and_no_redirect_followed(plain, status):
-    answer = Door().post(f"http://127.0.0.1:{plain.server_port}/{status}", b"{}", {"Authorization": "Bearer x"})
+    answer = HttpClient().post(f"http://127.0.0.1:{plain.server_port}/{status}", b"{}", {"Authorization": "Bearer x"})
     assert (answer.status, answer.body) == (status, b"ok")
     assert [path for path, _, _ in plain.seen] == [f"/{status}"]
 
@@ -114,19 +114,19 @@ both_ways = pytest.mark.parametrize("ask", [report, fetch])
 @both_ways
 def test_a_certificate_of_an_unknown_authority_is_refused_before_anything_is_sent(secure, ask):
     with pytest.raises(ShoplaunchError, match="tls_untrusted"):
-        ask(Door(), f"https://localhost:{secure.server_port}/202")
+        ask(HttpClient(), f"https://localhost:{secure.server_port}/202")
     assert secure.seen == []
 
 
 @both_ways
 def test_the_jobs_own_authority_is_believed(secure, ask):
-    assert ask(Door(secure.ca), f"https://localhost:{secure.server_port}/202") == 202
+    assert ask(HttpClient(secure.ca), f"https://localhost:{secure.server_port}/202") == 202
 
 
 @both_ways
 def test_a_certificate_for_another_name_is_refused(secure, ask):
     with pytest.raises(ShoplaunchError, match="tls_untrusted"):
-        ask(Door(secure.ca), f"https://127.0.0.1:{secure.server_port}/202")
+        ask(HttpClient(secure.ca), f"https://127.0.0.1:{secure.server_port}/202")
     assert secure.seen == []
 
 
@@ -157,7 +157,7 @@ def test_names_are_verified_by_every_python_and_none_is_translated_without_need(
 
 def test_an_authority_file_without_certificates_is_refused():
     with pytest.raises(ShoplaunchError, match="job_invalid"):
-        Door("not a certificate")
+        HttpClient("not a certificate")
 
 
 @pytest.mark.parametrize(
@@ -194,7 +194,7 @@ def test_nobody_there_is_a_failure_that_a_retry_may_mend(plain):
     plain.shutdown()
     plain.server_close()
     with pytest.raises(ShoplaunchError) as caught:
-        Door().post(f"http://127.0.0.1:{port}/202?token=secret", b"{}", {})
+        HttpClient().post(f"http://127.0.0.1:{port}/202?token=secret", b"{}", {})
     assert caught.value.code == "callback_failed" and caught.value.retryable
     assert "secret" not in caught.value.message
 
@@ -219,7 +219,7 @@ def breaking_off():
 
 def test_an_answer_that_ends_too_early_is_none(breaking_off):
     with pytest.raises(ShoplaunchError) as caught:
-        Door().post(f"http://127.0.0.1:{breaking_off}/", b"{}", {})
+        HttpClient().post(f"http://127.0.0.1:{breaking_off}/", b"{}", {})
     assert caught.value.code == "callback_failed"
 
 
@@ -235,7 +235,7 @@ def test_name_servers_that_do_not_answer_hold_no_request_up(monkeypatch):
 
     def ask():
         try:
-            Door().post("https://controller.example/", b"{}", {}, deadline=0.5)
+            HttpClient().post("https://controller.example/", b"{}", {}, deadline=0.5)
         except ShoplaunchError as error:
             came.append(error.code)
 
@@ -280,13 +280,13 @@ def test_an_answer_that_only_drips_is_given_up_at_the_deadline(dripping, cut):
     dripping.cut = cut
     url = f"http://127.0.0.1:{dripping.port}/202"
     with pytest.raises(ShoplaunchError, match=r"callback_failed.*time-out"):
-        Door().post(url, b"{}", {}, timeout=60, deadline=1)
+        HttpClient().post(url, b"{}", {}, timeout=60, deadline=1)
 
 
 def test_a_handshake_that_only_drips_is_given_up_at_the_deadline(dripping, secure):
     url = f"https://127.0.0.1:{dripping.port}/202"
     with pytest.raises(ShoplaunchError, match="callback_failed"):
-        Door(secure.ca).post(url, b"{}", {}, timeout=60, deadline=1)
+        HttpClient(secure.ca).post(url, b"{}", {}, timeout=60, deadline=1)
 
 
 def known_as(monkeypatch, *addresses):
@@ -298,13 +298,13 @@ def known_as(monkeypatch, *addresses):
 def test_an_address_where_nobody_is_leaves_time_for_the_next(plain, monkeypatch):
     with dead_address() as dead:
         known_as(monkeypatch, (socket.AF_INET, dead), (socket.AF_INET, plain.server_address))
-        answer = Door().post("http://localhost:80/202", b"{}", {}, timeout=6, deadline=6)
+        answer = HttpClient().post("http://localhost:80/202", b"{}", {}, timeout=6, deadline=6)
     assert answer.status == 202
 
 
 def test_an_address_this_machine_knows_no_way_to_is_passed_over(plain, monkeypatch):
     known_as(monkeypatch, (socket.AF_UNSPEC, plain.server_address), (socket.AF_INET, plain.server_address))
-    assert Door().post("http://localhost:80/202", b"{}", {}).status == 202
+    assert HttpClient().post("http://localhost:80/202", b"{}", {}).status == 202
 
 
 def test_a_download_lasts_as_long_as_enough_of_it_arrives():
@@ -357,13 +357,13 @@ def test_bytes_of_many_requests_may_fall_behind_and_never_get_ahead():
 def test_an_answer_in_pieces_is_read_whole(dripping):
     dripping.cut = 60_045
     url = f"http://127.0.0.1:{dripping.port}/202"
-    answer = Door().post(url, b"{}", {}, deadline=60)
+    answer = HttpClient().post(url, b"{}", {}, deadline=60)
     assert (answer.status, len(answer.body)) == (202, 60_000)
 
 
 def test_an_environment_proxy_is_not_used(plain, monkeypatch):
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
-    assert Door().post(f"http://127.0.0.1:{plain.server_port}/202", b"{}", {}).status == 202
+    assert HttpClient().post(f"http://127.0.0.1:{plain.server_port}/202", b"{}", {}).status == 202
 
 
 def test_an_address_is_logged_without_login_and_query():

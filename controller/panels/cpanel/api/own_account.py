@@ -14,7 +14,7 @@ from controller.panels.cpanel.api import answers
 from controller.panels.cpanel.api.answers import Answer
 from controller.panels.cpanel.api.whm import ANSWER_BYTES, Call, Request, Whm
 from controller.panels.cpanel.files import FEATURE, NEW, Files
-from controller.panels.cpanel.operations import Deed, Reasons
+from controller.panels.cpanel.operations import Operation, Reasons
 from controller.panels.cpanel.skeleton import agent_files
 from shared.errors import ShoplaunchError
 
@@ -85,9 +85,11 @@ class OwnFiles(Files):
         inodes, panel_*."""
         new, size = path + NEW, source.stat().st_size
         folder, name = posixpath.split(new)
-        deed = Deed(lambda: self._own.upload(self._whole(folder), name, source))
+        operation = Operation(lambda: self._own.upload(self._whole(folder), name, source))
         if self._size(new) != size:
-            raise deed.silence or self._reasons.of(f"putting {path} there", FEATURE, files=True)(deed.answer.text)
+            raise operation.silence or self._reasons.of(f"putting {path} there", FEATURE, files=True)(
+                operation.answer.text
+            )
         self._ensure_mode(new, mode)
         self._replace(new, path)
         if self._size(path) != size:

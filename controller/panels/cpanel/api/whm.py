@@ -15,7 +15,7 @@ from controller.network.http_client import Body, HttpAnswer, HttpClient, HttpReq
 from controller.network.trust import trusted
 from controller.panels.cpanel.api import answers
 from controller.panels.cpanel.api.answers import Answer
-from controller.panels.cpanel.api.gate import Gate, entrance
+from controller.panels.cpanel.api.call_limits import CircuitBreaker, entrance
 from shared.errors import ShoplaunchError
 
 LOG = logging.getLogger(__name__)
@@ -105,7 +105,7 @@ class Whm:
     door: ClassVar[str] = "whm"
     port: ClassVar[int] = 2087
 
-    def __init__(self, login: Login, gate: Gate, calls_in_flight: int) -> None:
+    def __init__(self, login: Login, gate: CircuitBreaker, calls_in_flight: int) -> None:
         self._login = login
         self._gate = gate
         self._entrance = entrance(login.server, (login.url, login.user, login.token), calls_in_flight)

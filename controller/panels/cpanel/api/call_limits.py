@@ -20,7 +20,7 @@ LATELY_SECONDS = 10.0
 Login = tuple[str, str, str]
 
 
-class Gate(Protocol):
+class CircuitBreaker(Protocol):
     """Whether a server may be called. Closing it concerns every process of the installation."""
 
     def closed(self) -> str | None:
@@ -33,7 +33,7 @@ class Gate(Protocol):
         """Calls may go to the server again."""
 
 
-class ServerGate:
+class ServerBreaker:
     """The lock in the server's row: the first refused login closes it, a login that works opens it."""
 
     def __init__(self, engine: Callable[[], sa.Engine], server: str) -> None:
@@ -59,7 +59,7 @@ class ServerGate:
             transact(self._engine(), lambda connection: servers.unlock(connection, self._server))
 
 
-class OpenGate:
+class ProcessBreaker:
     """A gate of one process alone, for a server that is not in the database (yet)."""
 
     def __init__(self) -> None:
@@ -78,7 +78,7 @@ class OpenGate:
         self._reason = None
 
 
-class Entrance:
+class CallLimiter:
     """What every call of this process with one login goes through: at most as many at a time as there are `places`.
 
     When the login has not worked lately, one call goes ahead and the others wait for its end: several refused at once
@@ -127,12 +127,12 @@ class Entrance:
 
 _guard = threading.Lock()
 _places: dict[tuple[str, int], threading.BoundedSemaphore] = {}
-_entrances: dict[tuple[str, Login, int], Entrance] = {}
+_entrances: dict[tuple[str, Login, int], CallLimiter] = {}
 
 
-def entrance(server: str, login: Login, limit: int) -> Entrance:
+def entrance(server: str, login: Login, limit: int) -> CallLimiter:
     """Return what every call to `server` with `login` in this process goes through, whichever panel object makes it;
     the limit counts for all logins together."""
     with _guard:
         places = _places.setdefault((server, limit), threading.BoundedSemaphore(limit))
-        return _entrances.setdefault((server, login, limit), Entrance(places))
+        return _entrances.setdefault((server, login, limit), CallLimiter(places))
