@@ -1,22 +1,13 @@
 """Every page in every state it has, each by a function that brings it about and opens it."""
 
-import json
 import time
 from dataclasses import dataclass
 
 import requests
-import sqlalchemy as sa
 from selenium.webdriver.common.by import By
 
-from controller.db import servers, workers
-from controller.db.connection.engine import transact
-from controller.db.identities import access
-from controller.db.servers import Server
-from controller.db.tables import audit as audit_table
-from controller.jobs.engine import alarms
 from shared.events import make_event
 from tests.browser.waiting import click, until
-from tests.integration.billing.events import created
 from tests.web_site import OPERATOR, csrf_of
 
 TIMEOUT = 120
@@ -324,86 +315,3 @@ def certificate(site, driver):
     open_path(site, driver, f"/admin/jobs/{job.id}/certificate")
     for summary in driver.find_elements(By.CSS_SELECTOR, "summary"):
         summary.click()
-
-
-# -- attention ----------------------------------------------------------------------------------------------------
-
-
-def a_worker_runs(site):
-    transact(site.service.engine, lambda connection: workers.beat(connection, "one"))
-
-
-@state("attention, nothing", "admin.attention", empty=True)
-def attention_none(site, driver):
-    a_worker_runs(site)
-    open_path(site, driver, "/admin/attention")
-
-
-def refused(site):
-    """Return an order that was refused for an unknown bundle."""
-    event = created(server_host="web-1", bundle="nothing")
-    assert site.signed("POST", "/api/v1/orders", json.dumps(event).encode()).status_code == 422
-    return next(order for order in site.service.list_refused() if order.domain == event["domain"])
-
-
-@state("attention, refused orders and alarms", "admin.attention")
-def attention(site, driver):
-    refused(site)
-    stalled(site)
-    problem = {"code": "mail_undeliverable", "message": "554 not here, " + "x" * 90}
-    site.put(stalled(site), "stalled", facts={alarms.FACT: problem})
-    open_path(site, driver, "/admin/attention")
-
-
-@state("send again?", "admin.confirm_resend")
-def send_again(site, driver):
-    open_path(site, driver, f"/admin/refused/{refused(site).id}/send")
-
-
-@state("dismiss?", "admin.confirm_dismiss")
-def dismiss(site, driver):
-    open_path(site, driver, f"/admin/refused/{refused(site).id}/dismiss")
-
-
-# -- servers, audit -----------------------------------------------------------------------------------------------
-
-
-@state("servers, none", "admin.servers", empty=True)
-def servers_none(site, driver):
-    transact(site.service.engine, lambda connection: servers.remove(connection, "web-1"))
-    open_path(site, driver, "/admin/servers")
-
-
-def locked_server(site):
-    def work(connection):
-        if "cpanel-locked" not in {server.name for server in servers.listed(connection)}:
-            url = "https://a-host-with-a-long-name.hosting.example:2087"
-            servers.add(connection, Server(name="cpanel-locked", panel="cpanel", url=url, user="root"), time.time())
-        servers.lock(connection, "cpanel-locked", "WHM answered 401: the token is invalid", time.time() - 4000)
-
-    transact(site.service.engine, work)
-
-
-@state("servers, one locked", "admin.servers")
-def servers_locked(site, driver):
-    locked_server(site)
-    open_path(site, driver, "/admin/servers")
-
-
-@state("audit, nothing", "admin.audit_log", empty=True)
-def audit_none(site, driver):
-    transact(site.service.engine, lambda connection: connection.execute(sa.delete(audit_table)))
-    open_path(site, driver, "/admin/audit")
-
-
-@state("audit, many", "admin.audit_log")
-def audit(site, driver):
-    job = site.order()
-
-    def work(connection):
-        for number in range(60):
-            access.add_audit(connection, time.time(), "command line", "user password", None, f"operator-{number}")
-        access.add_audit(connection, time.time(), OPERATOR, "retry", job.id, "php")
-
-    transact(site.service.engine, work)
-    open_path(site, driver, "/admin/audit")

@@ -14,7 +14,7 @@ from controller.setup import installation
 from controller.web.app import create_app
 from controller.web.support import labels
 from controller.web.support.i18n import COOKIE
-from tests.browser import access_states, client_states  # noqa: F401 - they register their states
+from tests.browser import access_states, client_states, upkeep_states  # noqa: F401 - they register their states
 from tests.browser.axe import barriers
 from tests.browser.chrome import chrome
 from tests.browser.states import JOBS, LOOKER, STATES
