@@ -11,9 +11,9 @@ import hypothesis
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-from tests.agent_box import Keys
-from tests.controller_stub import Controller
-from tests.mariadb import start_private, stop_private
+from tests.support.servers.controller_stub import Controller
+from tests.support.servers.mariadb import start_private, stop_private
+from tests.support.worlds.agent_box import Keys
 
 PROJECT = Path(__file__).resolve().parent.parent
 #: Folders whose tests use the fixture `whole`.
@@ -95,7 +95,7 @@ def pytest_terminal_summary(terminalreporter):
 
 @pytest.fixture(scope="session")
 def mariadb_server():
-    """A private MariaDB for the whole run (tests.mariadb.MariaDB)."""
+    """A private MariaDB for the whole run (tests.support.servers.mariadb.MariaDB)."""
     server = start_private()
     yield server
     stop_private(server)
@@ -103,8 +103,8 @@ def mariadb_server():
 
 @pytest.fixture(scope="session")
 def whole():
-    """A whole Shoplaunch on this machine, with the sample shop as its bundle (tests.whole.Whole)."""
-    from tests.whole import Whole
+    """A whole Shoplaunch on this machine, with the sample shop as its bundle (tests.support.worlds.whole.Whole)."""
+    from tests.support.worlds.whole import Whole
 
     made = Whole()
     try:
@@ -115,13 +115,13 @@ def whole():
 
 @pytest.fixture(scope="session")
 def keys():
-    """The key pair with which a controller signs job files (tests.agent_box.Keys)."""
+    """The key pair with which a controller signs job files (tests.support.worlds.agent_box.Keys)."""
     return Keys()
 
 
 @pytest.fixture
 def controller():
-    """A controller that answers agents as told (tests.controller_stub.Controller)."""
+    """A controller that answers agents as told (tests.support.servers.controller_stub.Controller)."""
     server = Controller()
     yield server
     server.close()

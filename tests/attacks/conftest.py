@@ -8,7 +8,7 @@ from controller.jobs.engine import worker
 from tests.integration.controller.world import World
 from tests.support.people import People, prepare
 from tests.support.saved import KINDS, Places
-from tests.web_site import Site
+from tests.support.worlds.web_site import Site
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def running(world, monkeypatch):
 
 @pytest.fixture(scope="module")
 def site():
-    """A controller behind gunicorn (tests.web_site.Site)."""
+    """A controller behind gunicorn (tests.support.worlds.web_site.Site)."""
     with Site() as running:
         yield running.start()
 

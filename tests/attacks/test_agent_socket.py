@@ -21,7 +21,7 @@ from shared.errors import ShoplaunchError
 from shared.events import make_event
 from tests.attacks.false_controller import MALLORY, FalseController
 from tests.attacks.table import attack
-from tests.web_site import WAIT_SECONDS, Site
+from tests.support.worlds.web_site import WAIT_SECONDS, Site
 
 SERVE = [str(Path(sys.executable).parent / "shoplaunch"), "serve", "--no-worker", "--bind"]
 

@@ -17,7 +17,7 @@ from controller.panels.local import check
 from controller.panels.local.private_stack.config import APACHE_MODULES
 from controller.panels.local.services.apache import SHARED_MODULES, hides_requests
 from tests.attacks.table import attack
-from tests.local_server import LocalServer
+from tests.support.servers.local_server import LocalServer
 
 pytestmark = pytest.mark.root
 

@@ -18,7 +18,7 @@ from shared.errors import ShoplaunchError
 from tests.attacks.database_machine import MALLORY, Impostor
 from tests.attacks.table import attack
 from tests.attacks.test_database_door import PEM, REQUESTS, pem, reveals
-from tests.tls_site import Authority
+from tests.support.servers.tls_site import Authority
 
 PASSWORD = "Geheim" + "0123456789ab"
 

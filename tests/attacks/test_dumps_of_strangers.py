@@ -12,7 +12,7 @@ from controller.bundles.source.scratch import LOADER, open_scratch
 from controller.bundles.source.splitter import Statement
 from shared.errors import ShoplaunchError
 from tests.attacks.table import attack
-from tests.packing import server_url
+from tests.support.shops.packing import server_url
 
 TABLE = b"CREATE TABLE `t` (`id` int, `text` longtext);\n"
 

@@ -11,8 +11,8 @@ from controller.bundles.review.substitution import substituted
 from controller.bundles.source.open_source import open_source
 from controller.bundles.source.schema import take_apart
 from tests.attacks.table import attack
-from tests.packing import server_url
-from tests.secret_samples import FORMS
+from tests.support.shops.packing import server_url
+from tests.support.shops.secret_samples import FORMS
 
 #: In base64 each has both of its signs.
 SECRETS = [b"what?~ever>>is??secret", b"https://partner.example/x?y=~~>??key", "گذرواژه؟~~>??>فروشگاه".encode()]

@@ -10,7 +10,7 @@ import pytest
 from controller.panels.local.as_account import starting
 from shared.job import FOLDER
 from tests.attacks.table import attack
-from tests.local_server import LocalServer
+from tests.support.servers.local_server import LocalServer
 
 pytestmark = pytest.mark.root
 

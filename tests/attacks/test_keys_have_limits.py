@@ -14,9 +14,9 @@ from controller.db.request_log import RequestLog
 from controller.db.tables import refused_orders
 from shared.errors import ShoplaunchError, advice
 from tests.attacks.table import attack
-from tests.clock import Clock
 from tests.integration.billing.events import created, terminated
-from tests.web_site import an_order
+from tests.support.clock import Clock
+from tests.support.worlds.web_site import an_order
 
 ORDERS = "/api/v1/orders"
 

@@ -9,8 +9,8 @@ from controller.db import jobs
 from controller.db.connection.engine import transact
 from controller.jobs.lifecycle import lease
 from tests.attacks.table import attack
-from tests.clock import START
 from tests.integration.controller.world import eventually
+from tests.support.clock import START
 
 #: Calls of the panel from the first of a job to the last, by the part of its life they belong to.
 PREPARING = (

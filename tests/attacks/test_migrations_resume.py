@@ -10,9 +10,9 @@ from controller.db import migrate
 from controller.db.connection.engine import make_engine
 from controller.db.tables import metadata
 from shared.errors import ShoplaunchError
-from tests import mysql
 from tests.attacks.table import attack
 from tests.support.migration_kills import Kill, Killed, Server, Sqlite, bring_to, steps
+from tests.support.servers import mysql
 
 STEPS = steps()
 

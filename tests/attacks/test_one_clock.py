@@ -12,14 +12,14 @@ from controller.db.migrate import upgrade
 from tests.attacks.clock_process import SECONDS, SharedWorld
 from tests.attacks.table import attack
 from tests.integration.controller.world import DOMAIN, Agent, eventually
-from tests.mariadb import start_private, stop_private
+from tests.support.servers.mariadb import start_private, stop_private
 from tests.support.shifted_clock import ShiftedClock
 
 PREPARES, TELLS = "ensure_account:alice", f"hand_over:{DOMAIN}"
 
 
 def installation(folder, server):
-    """Return a SharedWorld in `folder` on a new database of `server` (tests.mariadb.MariaDB)."""
+    """Return a SharedWorld in `folder` on a new database of `server` (tests.support.servers.mariadb.MariaDB)."""
     name, user, password = server.new_database()
     url = f"mysql://{user}:{quote_plus(password)}@localhost/{name}?unix_socket={server.socket}"
     engine = make_engine(url)

@@ -17,7 +17,7 @@ from controller.jobs.lifecycle import plan
 from controller.setup import installation
 from controller.web.app import create_app
 from tests.attacks.table import attack
-from tests.web_site import an_order, csrf_of, furnish
+from tests.support.worlds.web_site import an_order, csrf_of, furnish
 
 PASSWORD = "correct horse battery"
 ROLES = ("look", "operate", "administer")

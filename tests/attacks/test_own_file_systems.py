@@ -12,8 +12,8 @@ from controller.panels.local import mounts
 from shared.errors import ShoplaunchError
 from shared.job import FOLDER, STATE_FILE
 from tests.attacks.table import attack
-from tests.local_server import LocalServer
 from tests.support.fuse_mount import FuseMount
+from tests.support.servers.local_server import LocalServer
 
 pytestmark = [pytest.mark.root, pytest.mark.skipif(not os.path.exists("/dev/fuse"), reason="no FUSE here")]
 #: How such a file system answers, and whether the machine lets others into it.

@@ -15,7 +15,7 @@ from controller.db.tables import api_keys, refused_orders, services
 from controller.jobs.intake import billing_events, chores
 from tests.attacks.table import attack
 from tests.integration.billing.events import accepted, created, terminated
-from tests.web_site import an_order, csrf_of
+from tests.support.worlds.web_site import an_order, csrf_of
 
 TIMEOUT = 120
 ORDERS = "/api/v1/orders"

@@ -9,7 +9,7 @@ from controller.cli import main
 from controller.db.connection.engine import transact
 from controller.db.jobs import get, update
 from tests.attacks.table import attack
-from tests.web_site import Site
+from tests.support.worlds.web_site import Site
 
 
 @pytest.fixture

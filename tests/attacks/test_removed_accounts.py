@@ -11,7 +11,7 @@ import pytest
 from controller.panels.local import uids
 from controller.panels.local.as_account import run
 from tests.attacks.table import attack
-from tests.local_server import LocalServer
+from tests.support.servers.local_server import LocalServer
 
 pytestmark = pytest.mark.root
 

@@ -23,7 +23,7 @@ from controller.setup import installation, key_retirement
 from controller.web.app import create_app
 from shared.errors import ShoplaunchError
 from tests.attacks.table import attack
-from tests.web_site import OPERATOR, PASSWORD, Site, csrf_of, furnish
+from tests.support.worlds.web_site import OPERATOR, PASSWORD, Site, csrf_of, furnish
 
 SECRET, TOKEN, OWN_TOKEN, PRIVATE = "billing's", "TOKEN12345", "OWNTOKEN12345", {"admin.password": "of the client"}
 

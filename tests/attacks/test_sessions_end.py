@@ -15,8 +15,8 @@ from controller.setup import installation
 from controller.web.app import create_app
 from shared.errors import ShoplaunchError
 from tests.attacks.table import attack
-from tests.clock import Clock
-from tests.web_site import csrf_of
+from tests.support.clock import Clock
+from tests.support.worlds.web_site import csrf_of
 
 PASSWORD = "correct horse battery"
 

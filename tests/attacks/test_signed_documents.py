@@ -10,7 +10,7 @@ from controller.db.connection.engine import transact
 from controller.db.tables import refused_orders
 from tests.attacks.table import attack
 from tests.integration.billing.events import created
-from tests.web_site import an_order
+from tests.support.worlds.web_site import an_order
 
 ORDERS = "/api/v1/orders"
 HALF = "\ud800"

@@ -21,7 +21,7 @@ from controller.db.tables import jobs
 from shared.errors import ShoplaunchError
 from tests.attacks.table import attack
 from tests.support.terminal import at_terminal
-from tests.web_site import Site, an_order
+from tests.support.worlds.web_site import Site, an_order
 
 SHOPLAUNCH = str(Path(sys.executable).with_name("shoplaunch"))
 OLD = b"the bundle that was sold for a year"

@@ -11,7 +11,7 @@ from controller.db.connection.engine import transact
 from controller.db.servers import Server
 from controller.jobs.lifecycle import plan
 from tests.attacks.table import attack
-from tests.web_site import csrf_of
+from tests.support.worlds.web_site import csrf_of
 
 TIMEOUT = 120
 KINDS = ("https_on", "set_admin_password", "remove")

@@ -21,7 +21,7 @@ from controller.web.api import throttle
 from controller.web.api.throttle import AT_ONCE, OF_A_SERVER, Downloads, Pieces
 from shared.events import make_event
 from tests.attacks.table import attack
-from tests.clock import Clock
+from tests.support.clock import Clock
 
 NAME = "large"
 SIZE = 64 * 1024 * 1024

@@ -14,7 +14,7 @@ import requests
 
 from shared.events import make_event
 from tests.attacks.table import attack
-from tests.web_site import an_order
+from tests.support.worlds.web_site import an_order
 
 THREADS = 8
 SECONDS = 40

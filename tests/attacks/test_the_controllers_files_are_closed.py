@@ -14,8 +14,8 @@ import pytest
 from controller.agent_archive.build import build_agent
 from controller.bundles.pack.writer import BundleWriter
 from controller.bundles.review import decisions
-from tests.agent_box import sample_members, small_manifest, write_bundle
 from tests.attacks.table import attack
+from tests.support.worlds.agent_box import sample_members, small_manifest, write_bundle
 
 COMMAND = str(Path(sys.executable).parent / "shoplaunch")
 #: Users of the machine go through to a file whose name they know; they cannot list these folders.

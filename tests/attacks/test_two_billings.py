@@ -14,7 +14,7 @@ from controller.setup import installation
 from shared.errors import ShoplaunchError
 from tests.attacks.table import attack
 from tests.integration.billing.events import created, terminated
-from tests.web_site import KEY, an_order
+from tests.support.worlds.web_site import KEY, an_order
 
 ORDERS = "/api/v1/orders"
 OTHER = "second"

@@ -1,7 +1,7 @@
 """What the WHMCS addon costs a page that does not concern it: `python -m tests.bench.addon`."""
 
 from tests.fakes.whmcs_php.harness import Whmcs
-from tests.mariadb import start_private, stop_private
+from tests.support.servers.mariadb import start_private, stop_private
 
 ROUNDS = 2000
 

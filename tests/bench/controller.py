@@ -27,8 +27,8 @@ from controller.jobs.intake.service import open_service
 from controller.panels.local.private_stack.stack import free_port
 from controller.setup import installation
 from tests.bench.many_jobs import fill
-from tests.resources import cpu_so_far
-from tests.web_site import OPERATOR, PASSWORD, csrf_of, furnish
+from tests.support.resources import cpu_so_far
+from tests.support.worlds.web_site import OPERATOR, PASSWORD, csrf_of, furnish
 
 OFFERED = 300
 CONNECTIONS = 16

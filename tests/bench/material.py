@@ -18,8 +18,8 @@ from controller.jobs.shop.values import address
 from shared.bundle import SESSION, load_manifest, members_of
 from shared.encoding import sha256_hex
 from shared.placeholders import Renderer
-from tests.agent_box import PROJECT
 from tests.bench import shapes
+from tests.support.worlds.agent_box import PROJECT
 
 KNOWN = {
     **address("http", "bench.example", ""),

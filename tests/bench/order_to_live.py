@@ -25,7 +25,7 @@ from rich.table import Table
 from tests.bench.chart import draw_waits
 from tests.bench.material import of_shape
 from tests.bench.shapes import SHAPES
-from tests.mariadb import start_private, stop_private
+from tests.support.servers.mariadb import start_private, stop_private
 
 PROJECT = Path(__file__).resolve().parents[2]
 SEED = 7

@@ -22,10 +22,10 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from rich.progress import track
 
 from controller.bundles.source.scratch import open_scratch
-from tests.agent_box import PROJECT
-from tests.mariadb import start_private, stop_private
-from tests.real_shop import DATABASE, DOCROOT
-from tests.resources import pss_of
+from tests.support.resources import pss_of
+from tests.support.servers.mariadb import start_private, stop_private
+from tests.support.shops.real_shop import DATABASE, DOCROOT
+from tests.support.worlds.agent_box import PROJECT
 
 SHOPLAUNCH = str(Path(sys.executable).with_name("shoplaunch"))
 INSTALLER = PROJECT / "packaging" / "demo" / "sample-shop" / "install.php"

@@ -20,7 +20,7 @@ from tests.bench import chart, results
 from tests.bench.material import of_bundle, of_shape
 from tests.bench.shapes import SHAPES
 from tests.bench.ways import Bench
-from tests.interpreters import as_numbers, interpreters
+from tests.support.interpreters import as_numbers, interpreters
 
 #: How much is read ahead, and so how much memory is taken, depends on chance.
 LOOKS = 5

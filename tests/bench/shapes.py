@@ -6,7 +6,7 @@ import subprocess
 from dataclasses import dataclass
 from itertools import accumulate
 
-from tests.agent_box import PROJECT
+from tests.support.worlds.agent_box import PROJECT
 
 INSTALLER = PROJECT / "packaging" / "demo" / "sample-shop"
 DOMAIN = "shop.template.example"
@@ -94,7 +94,7 @@ class _Words:
 
 
 def make(shape, folder, server):
-    """Install the sample shop into `folder` and a new database of `server` (tests.mariadb), enlarged to `shape`.
+    """Install the sample shop into `folder` and a new database of `server` (mariadb), enlarged to `shape`.
 
     Returns (document root, database URL without its password); the password is PASSWORD.
     """

@@ -1,6 +1,6 @@
 """A restore on a disk of 1 MB/s, as hosts limit accounts, beside the time in which every byte comes and goes once.
 
-Bytes pass through the gate of the tests of small accounts (tests.slow_disk). Measured is the smallest shop of `make
+Bytes pass through the gate of the tests of small accounts (slow_disk). Measured is the smallest shop of `make
 bench`, about a minute a run, or the bundle that is named; whole runs of the agent, from the launcher's start to its own
 removal, each on a new file system.
 """
@@ -18,7 +18,7 @@ from rich.table import Table
 from tests.bench.material import of_bundle, of_shape
 from tests.bench.shapes import SHAPES
 from tests.bench.ways import Bench
-from tests.slow_disk import RATE
+from tests.support.servers.slow_disk import RATE
 
 #: Of the seconds in which bundle and tree pass once.
 MOST = 1.05

@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from controller.agent_archive.build import build_agent
-from tests.agent_box import Box, Keys
 from tests.bench import search_replace
 from tests.bench.disk import Disk
 from tests.bench.material import KNOWN, pin
-from tests.controller_stub import Controller
-from tests.mariadb import start_private, stop_private
-from tests.resources import usage_of
-from tests.slow_disk import slow_down
+from tests.support.resources import usage_of
+from tests.support.servers.controller_stub import Controller
+from tests.support.servers.mariadb import start_private, stop_private
+from tests.support.servers.slow_disk import slow_down
+from tests.support.worlds.agent_box import Box, Keys
 
 #: Beside the bundle's server of tests: what MariaDB does by itself.
 SERVER = ("--innodb-buffer-pool-size=128M", "--innodb-flush-log-at-trx-commit=1")

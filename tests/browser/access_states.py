@@ -11,7 +11,7 @@ from controller.db.tables import api_keys
 from controller.db.tables import operators as operator_rows
 from tests.browser.states import LOOKER, open_path, state
 from tests.browser.waiting import click, until
-from tests.web_site import PASSWORD
+from tests.support.worlds.web_site import PASSWORD
 
 #: One who sets up a second factor, one who is changed; a key of every kind.
 ENROLLED, CHANGED = "sara", "omid-of-a-long-name@hosting.example.com"

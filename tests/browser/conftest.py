@@ -2,11 +2,11 @@
 
 import pytest
 
-from tests.web_site import Site
+from tests.support.worlds.web_site import Site
 
 
 @pytest.fixture(scope="module")
 def site():
-    """A controller behind gunicorn (tests.web_site.Site)."""
+    """A controller behind gunicorn (tests.support.worlds.web_site.Site)."""
     with Site() as running:
         yield running.start()

@@ -6,7 +6,7 @@ from selenium.webdriver.common.by import By
 
 from tests.browser.chrome import chrome
 from tests.browser.waiting import until
-from tests.whole import Whole
+from tests.support.worlds.whole import Whole
 
 PICTURE = Path(__file__).with_name("job-page.png")
 WIDTH, HEIGHT = 1400, 1280

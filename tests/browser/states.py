@@ -8,7 +8,7 @@ from selenium.webdriver.common.by import By
 
 from shared.events import make_event
 from tests.browser.waiting import click, until
-from tests.web_site import OPERATOR, csrf_of
+from tests.support.worlds.web_site import OPERATOR, csrf_of
 
 TIMEOUT = 120
 #: One who may only look, and what they sign in with.

@@ -19,7 +19,7 @@ from tests.browser.axe import barriers
 from tests.browser.chrome import chrome
 from tests.browser.states import JOBS, LOOKER, STATES
 from tests.browser.waiting import until
-from tests.web_site import OPERATOR, PASSWORD, Site
+from tests.support.worlds.web_site import OPERATOR, PASSWORD, Site
 
 pytestmark = pytest.mark.browser
 LANGUAGES = ("en", "fa")

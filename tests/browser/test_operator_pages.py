@@ -10,7 +10,7 @@ from shared.events import make_event
 from tests.browser.chrome import chrome, complaints
 from tests.browser.states import LATER
 from tests.browser.waiting import attribute_of, click, shows, text_of, until
-from tests.web_site import OPERATOR, PASSWORD
+from tests.support.worlds.web_site import OPERATOR, PASSWORD
 
 pytestmark = pytest.mark.browser
 

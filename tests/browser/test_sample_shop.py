@@ -5,7 +5,7 @@ from selenium.webdriver.common.by import By
 
 from tests.browser.chrome import chrome, complaints
 from tests.browser.waiting import attribute_of, click, shows, text_of, until
-from tests.whole import WAIT_SECONDS
+from tests.support.worlds.whole import WAIT_SECONDS
 
 pytestmark = pytest.mark.browser
 #: Nothing while the picture is not there or not loaded yet.

@@ -13,7 +13,7 @@ from controller.db.tables import audit as audit_table
 from controller.jobs.engine import alarms
 from tests.browser.states import open_path, stalled, state
 from tests.integration.billing.events import created
-from tests.web_site import OPERATOR
+from tests.support.worlds.web_site import OPERATOR
 
 # -- attention ----------------------------------------------------------------------------------------------------
 

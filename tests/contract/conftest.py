@@ -10,7 +10,7 @@ from controller.panels.cpanel.driver import CpanelPanel, Known
 from controller.panels.cpanel.settings import CpanelSettings
 from controller.panels.cpanel.skeleton import skeleton
 from tests.fakes.whm import Quirks, WhmDouble, hands
-from tests.local_server import FILES, LocalServer
+from tests.support.servers.local_server import FILES, LocalServer
 
 
 class LocalDriver:

@@ -4,7 +4,7 @@ import time
 
 from tests.corpus import cron
 from tests.corpus.shops import FAILED, PASSED
-from tests.whole import ENDED
+from tests.support.worlds.whole import ENDED
 
 SECONDS = 1500
 #: What a shop may be called, as hostile to quoting as names of real shops are.

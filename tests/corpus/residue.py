@@ -6,7 +6,7 @@ import subprocess
 
 from tests.corpus import compare_tree
 from tests.corpus.template import COMMON, SHORTEST
-from tests.traces import Traces
+from tests.support.traces import Traces
 
 #: Pictures, archives, fonts and films hold no addresses.
 UNREAD = re.compile(

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from controller.panels.local.services import blocks
 from controller.panels.local.services.php_versions import installed_binaries, version_number
-from tests.php_versions import wasm_at_hand
 from tests.support.php_wasm.stack import WasmStack, lacks_intl
-from tests.whole import BUNDLE, ENDED, SERVER, Whole
+from tests.support.servers.php_versions import wasm_at_hand
+from tests.support.worlds.whole import BUNDLE, ENDED, SERVER, Whole
 
 MARK = "world"
 

@@ -34,9 +34,9 @@ from shared import ack, bundle, schema
 from shared.errors import ShoplaunchError
 from shared.job import check_job, values_sha256
 from shared.placeholders import Renderer, token
-from tests.agent_box import NONCE, sample_members, small_manifest, write_bundle
-from tests.handmade import FRAGMENT, packed
-from tests.hostile_bundles import entry, large_from, with_offset
+from tests.support.shops.handmade import FRAGMENT, packed
+from tests.support.shops.hostile_bundles import entry, large_from, with_offset
+from tests.support.worlds.agent_box import NONCE, sample_members, small_manifest, write_bundle
 from tests.unit.rewriting.helpers import Shop
 from tests.unit.rewriting.php_judge import made_by_php
 

@@ -6,10 +6,10 @@ import pymysql
 import pytest
 
 from controller.agent_archive.build import build_agent
-from tests.agent_box import killing_agent
-from tests.controller_stub import Controller
-from tests.handmade import Handmade
 from tests.resume.chunks import NotedShop
+from tests.support.servers.controller_stub import Controller
+from tests.support.shops.handmade import Handmade
+from tests.support.worlds.agent_box import killing_agent
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,7 @@
 from controller.bundles.source import schema
 from controller.bundles.source.connections import connect, parse_url
 from controller.bundles.source.database import Table
-from tests.handmade import DIGESTS, TABLES, Handmade, chunk_texts
+from tests.support.shops.handmade import DIGESTS, TABLES, Handmade, chunk_texts
 
 ENGINES = ("InnoDB", "MyISAM")
 #: Tables of the source beside those of every handmade bundle. Numbers that begin anew for every shop are MyISAM's own:

@@ -9,12 +9,12 @@ from contextlib import closing
 
 import pytest
 
-from tests.agent_box import killing_agent
-from tests.controller_stub import Controller
-from tests.interpreters import interpreter
 from tests.resume.chunks import NotedShop
 from tests.resume.compare import check_chunks, check_left, check_same, finish, ledger_of, picture
 from tests.resume.sample import Sample
+from tests.support.interpreters import interpreter
+from tests.support.servers.controller_stub import Controller
+from tests.support.worlds.agent_box import killing_agent
 
 WHO = ("group", "parent", "helper")
 #: The points are shared out, so that a failure tells more than one.

@@ -10,11 +10,11 @@ import pytest
 
 from agent.bundle.fetch import PIECE_BYTES
 from shared.job import BUNDLE_FILE
-from tests.agent_box import killing_agent
-from tests.bundle_server import BundleServer
-from tests.controller_stub import Controller
-from tests.handmade import Handmade, shard
 from tests.integration.agent_work.conftest import Shop, undisturbed
+from tests.support.servers.bundle_server import BundleServer
+from tests.support.servers.controller_stub import Controller
+from tests.support.shops.handmade import Handmade, shard
+from tests.support.worlds.agent_box import killing_agent
 
 MARK = '"the bundle"'
 #: Nothing dies there.

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from tests.agent_box import killing_agent
 from tests.integration.agent_work.conftest import Shop, undisturbed
+from tests.support.worlds.agent_box import killing_agent
 
 #: Of the first shard, and of the last.
 LOST = ["classes/Shop.php", "config/parameters.php"]

@@ -7,9 +7,9 @@ from contextlib import ExitStack
 import pytest
 
 from agent.tree.holding_page import MARK
-from tests.handmade import Handmade
 from tests.integration.agent_work.conftest import Shop
 from tests.resume.test_switch_kills import MANY, RULES, killable, telling, tree  # noqa: F401 - a fixture
+from tests.support.shops.handmade import Handmade
 
 #: Room for the account twice.
 DISK_BYTES = 64 << 20

@@ -8,9 +8,9 @@ import subprocess
 
 import pytest
 
-from tests.agent_box import killing_agent
-from tests.handmade import Handmade
 from tests.integration.agent_work.conftest import Shop
+from tests.support.shops.handmade import Handmade
+from tests.support.worlds.agent_box import killing_agent
 
 RULES = {
     "keep": [".well-known"],

@@ -6,11 +6,11 @@ import signal
 
 import pytest
 
-from tests.agent_box import killing_agent
-from tests.handmade import Handmade, place
 from tests.integration.agent_work.conftest import Shop, undisturbed
 from tests.resume.conftest import same
 from tests.resume.test_kills import finish
+from tests.support.shops.handmade import Handmade, place
+from tests.support.worlds.agent_box import killing_agent
 
 DARK_STYLE = "body { background: black }\n"
 

@@ -28,7 +28,7 @@ from controller.web.app import create_app
 from controller.web.support.agent_socket import listen
 from tests.fakes.whm.double import WhmDouble
 from tests.fakes.whm.state import Token
-from tests.whole import Whole, wait_for
+from tests.support.worlds.whole import Whole, wait_for
 
 PROJECT = Path(__file__).resolve().parents[2]
 FIXTURES = PROJECT / "tests" / "system" / "upgrade"

@@ -12,7 +12,7 @@ from alembic.script import ScriptDirectory
 
 from controller.db import migrate
 from controller.db.connection.engine import make_engine
-from tests import mariadb
+from tests.support.servers import mariadb
 
 #: What changes nothing.
 _LOOKS = ("SELECT", "SHOW", "PRAGMA", "DESCRIBE", "SET", "BEGIN", "START")

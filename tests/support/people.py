@@ -9,7 +9,7 @@ from controller.db.connection.engine import transact
 from controller.jobs.intake.service import open_service
 from controller.setup import installation
 from controller.web.app import create_app
-from tests.web_site import csrf_of, furnish
+from tests.support.worlds.web_site import csrf_of, furnish
 
 PASSWORD = "correct horse battery"
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from controller.network.http_client import HttpClient, HttpRequest, Limits, Origin
 from controller.panels.local.private_stack.stack import free_port
-from tests.accounts import remove_account
+from tests.support.worlds.accounts import remove_account
 
 WAIT_SECONDS = 60
 HOST = "shop.example"

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests import cpu_quota
-from tests.resources import usage_of
+from tests.support.resources import usage_of
+from tests.support.servers import cpu_quota
 
 #: Works for two seconds of the clock, if it may.
 BUSY = "import time\nend = time.monotonic() + 2\nwhile time.monotonic() < end: pass"

@@ -12,10 +12,10 @@ from controller.network.failures import BROKE, LARGE, UNREACHABLE, NetworkError
 from controller.network.http_client import HttpClient, HttpRequest, Limits, Origin
 from controller.network.resolver import resolve
 from controller.network.words import shown
-from tests.clock import Clock
+from tests.support.clock import Clock
 from tests.support.dead_address import dead_address
 from tests.support.hostile_server import HostileServer
-from tests.tls_site import Authority, TlsSite
+from tests.support.servers.tls_site import Authority, TlsSite
 
 LIMITS = Limits(seconds=60, body_bytes=1000)
 GET = HttpRequest("GET", "/")

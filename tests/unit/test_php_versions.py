@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests import php_versions
+from tests.support.servers import php_versions
 
 
 @pytest.fixture

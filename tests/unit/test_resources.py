@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from tests.resources import descendants, name_of, pss_of, usage_of
+from tests.support.resources import descendants, name_of, pss_of, usage_of
 
 MIB = 1024 * 1024
 HOLDING = "import sys; held = bytearray(b'x') * int(sys.argv[1]); sys.stdin.read()"

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.real_shop import HINT
+from tests.support.shops.real_shop import HINT
 
 PROJECT = Path(__file__).resolve().parents[2]
 

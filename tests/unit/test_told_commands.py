@@ -8,7 +8,7 @@ import pytest
 
 from controller.cli import main
 from shared.errors import CODES
-from tests.command_tree import commands_of
+from tests.support.command_tree import commands_of
 
 PROJECT = Path(__file__).resolve().parents[2]
 #: Written for people; the changelog and the generated ones tell of commands elsewhere, or as they were.

@@ -132,7 +132,7 @@ class WhmDouble:
 
     @property
     def server(self):
-        """The machine behind it (tests.local_server.LocalServer)."""
+        """The machine behind it (tests.support.servers.local_server.LocalServer)."""
         return self.engine.server
 
     @property

@@ -17,7 +17,7 @@ from controller.panels.local.services.php_fpm import Pools
 from tests.fakes.whm import hands
 from tests.fakes.whm.more_sites import MoreSites
 from tests.fakes.whm.tls_sites import TlsSites
-from tests.local_server import LocalServer
+from tests.support.servers.local_server import LocalServer
 
 CLIENT_CONFIGURATION = "[client]\nsocket={socket}\n"
 

@@ -9,7 +9,7 @@ from controller.db.connection.engine import transact
 from controller.db.servers import Server
 from tests.fakes.whmcs_php.harness import Whmcs
 from tests.integration.addon import recorder
-from tests.web_site import KEY, Site
+from tests.support.worlds.web_site import KEY, Site
 
 PRODUCTS = "3 = boutique\r\n5=boutique\r\n"
 

@@ -9,7 +9,7 @@ import pytest
 from tests.fakes.whmcs_php import sequences
 from tests.fakes.whmcs_php.harness import ADDON, HERE, Whmcs
 from tests.integration.addon import recorder
-from tests.php_versions import BINARIES, VERSIONS, binary, complaints
+from tests.support.servers.php_versions import BINARIES, VERSIONS, binary, complaints
 
 FILES = sorted(ADDON.rglob("*.php"))
 #: What PHP 7.4 does not know, by the name PHP's own tokenizer gives it.

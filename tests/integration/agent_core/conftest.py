@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.agent_box import Box, core_agent
+from tests.support.worlds.agent_box import Box, core_agent
 
 
 @pytest.fixture(scope="session")

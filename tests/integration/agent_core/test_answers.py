@@ -4,7 +4,7 @@ import json
 import threading
 
 from shared.events import PERCENT_AFTER
-from tests.controller_stub import Controller
+from tests.support.servers.controller_stub import Controller
 
 
 def test_409_ends_the_agent_at_once_and_it_touches_nothing(box, controller):

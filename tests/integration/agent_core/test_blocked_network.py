@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from shared.events import check_event
-from tests.agent_box import Keys
+from tests.support.worlds.agent_box import Keys
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ from agent.bundle.reader import Bundle, token_for
 from agent.reporting.http import HttpClient
 from shared.encoding import canonical_json
 from shared.errors import ShoplaunchError
-from tests.agent_box import sample_members, small_manifest, write_bundle
-from tests.bundle_server import BundleServer
+from tests.support.servers.bundle_server import BundleServer
+from tests.support.worlds.agent_box import sample_members, small_manifest, write_bundle
 
 
 @pytest.fixture

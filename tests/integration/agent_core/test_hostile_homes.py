@@ -5,8 +5,8 @@ import json
 import os
 import subprocess
 
-from tests.agent_box import Box
-from tests.interpreters import interpreter
+from tests.support.interpreters import interpreter
+from tests.support.worlds.agent_box import Box
 
 
 def test_names_that_are_no_text_reach_the_controller_as_text(box, controller):

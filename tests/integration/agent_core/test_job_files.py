@@ -5,7 +5,7 @@ import time
 import pytest
 
 from shared.schema import validate
-from tests.agent_box import Keys
+from tests.support.worlds.agent_box import Keys
 
 
 def untouched(box):
@@ -171,7 +171,7 @@ def test_a_missing_value_is_found_before_anything_is_written(box, controller):
     del job["values"]["domain"]
     box.drop(values={}, **{})
     from shared.signing import serializer
-    from tests.agent_box import sign
+    from tests.support.worlds.agent_box import sign
 
     (box.folder / "job").write_text(serializer("job", [box.keys.private], sign=sign).dumps(job))
     assert box.run() == 3

@@ -4,10 +4,10 @@ from contextlib import closing
 
 import pytest
 
-from tests.agent_box import Box, killing_agent
-from tests.controller_stub import Controller
-from tests.handmade import Handmade
-from tests.local_server import LocalServer
+from tests.support.servers.controller_stub import Controller
+from tests.support.servers.local_server import LocalServer
+from tests.support.shops.handmade import Handmade
+from tests.support.worlds.agent_box import Box, killing_agent
 
 
 class Shop(Box):

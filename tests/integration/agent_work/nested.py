@@ -7,8 +7,8 @@ import shutil
 from pathlib import Path
 
 from controller.agent_archive.build import launcher
-from tests.agent_box import Box
 from tests.integration.agent_work.conftest import Shop
+from tests.support.worlds.agent_box import Box
 
 ALREADY_SERVED = "the outer site"
 

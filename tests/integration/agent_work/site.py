@@ -8,7 +8,7 @@ from agent.database import ledger
 from agent.database.access import close, run
 from agent.session.context import Context
 from shared.errors import ShoplaunchError
-from tests.handmade import NONCE, packed
+from tests.support.shops.handmade import NONCE, packed
 
 MANY = "CREATE TABLE `many` (`id` int NOT NULL, `name` varchar(50) NOT NULL, PRIMARY KEY (`id`)) ENGINE=InnoDB"
 

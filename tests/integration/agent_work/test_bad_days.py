@@ -14,8 +14,8 @@ import pytest
 from agent.database.importer import Patience
 from agent.session.context import Context
 from shared.errors import ShoplaunchError
-from tests.agent_box import Box
-from tests.handmade import shard
+from tests.support.shops.handmade import shard
+from tests.support.worlds.agent_box import Box
 
 
 def failure(controller):
@@ -131,7 +131,7 @@ def test_a_home_that_is_full_altogether_is_told_and_goes_on_once_there_is_room(s
 
 def test_a_database_that_is_away_for_twenty_seconds_is_waited_for(bundle, controller, keys, agent):
     from tests.integration.agent_work.conftest import Shop
-    from tests.mariadb import start_private, stop_private
+    from tests.support.servers.mariadb import start_private, stop_private
 
     server = start_private()
     try:
@@ -156,7 +156,7 @@ def test_a_database_that_is_away_for_five_minutes_in_the_middle_of_the_import_co
     bundle, controller, keys, agent
 ):
     from tests.integration.agent_work.conftest import Shop
-    from tests.mariadb import start_private, stop_private
+    from tests.support.servers.mariadb import start_private, stop_private
 
     # One chunk waits until the server is gone
     *_, (text, _rows) = bundle.texts

@@ -14,9 +14,9 @@ from agent.database.access import OPENING
 from controller.agent_archive.build import PROJECT, fetch_wheels
 from controller.panels.local.private_stack.stack import free_port
 from shared.bundle import SESSION
-from tests.interpreters import interpreter
-from tests.mariadb import start_private, stop_private
-from tests.tls_site import Authority
+from tests.support.interpreters import interpreter
+from tests.support.servers.mariadb import start_private, stop_private
+from tests.support.servers.tls_site import Authority
 
 ASK = """
 import json, sys

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from agent.bundle import tar
-from tests.hostile_bundles import entry
+from tests.support.shops.hostile_bundles import entry
 
 SHARD = "files/0001.tar.gz"
 DEEP = [entry(b"x/y/z", b"", tar.FOLDER), entry(b"x/y/z/top", b"", tar.LINK, b"../../..")]

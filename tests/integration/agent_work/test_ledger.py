@@ -7,8 +7,8 @@ from agent.database.access import change, close, run
 from agent.database.importer import import_chunk
 from agent.stages import import_, preflight
 from shared.placeholders import token
-from tests.handmade import NONCE
 from tests.integration.agent_work.site import MANY, code_of
+from tests.support.shops.handmade import NONCE
 
 
 def test_an_attempt_older_than_the_ledgers_gets_nothing(site):

@@ -13,8 +13,8 @@ from agent.database import access, statement_watch
 from agent.session.lock import acquire
 from controller.agent_archive.build import build_agent
 from shared.errors import ShoplaunchError
-from tests.agent_archive import sources_of, write_members
 from tests.integration.agent_work.conftest import Shop
+from tests.support.worlds.agent_archive import sources_of, write_members
 
 HUNG_SECONDS = 20.0
 WATCH_SECONDS = 0.5

@@ -6,9 +6,9 @@ import pytest
 
 from tests.integration.agent_work.conftest import Shop
 from tests.integration.pythons.test_memory import MIB, MOST_MEMORY
-from tests.mariadb import start_private, stop_private
-from tests.packing import Written, packed, server_url, small_shop
-from tests.resources import usage_of
+from tests.support.resources import usage_of
+from tests.support.servers.mariadb import start_private, stop_private
+from tests.support.shops.packing import Written, packed, server_url, small_shop
 
 ROW_BYTES = 40 * MIB
 UNKEYED = """CREATE TABLE visits (day date, host varchar(60), note text) ENGINE=InnoDB;

@@ -10,8 +10,19 @@ import time
 
 import pytest
 
-from tests.interpreters import interpreter
-from tests.small_shop import COUNTED, EDITS, HTACCESS, OFF, ON, furnish, is_on, password, settings, small_job
+from tests.support.interpreters import interpreter
+from tests.support.shops.small_shop import (
+    COUNTED,
+    EDITS,
+    HTACCESS,
+    OFF,
+    ON,
+    furnish,
+    is_on,
+    password,
+    settings,
+    small_job,
+)
 
 ALL_ON, ALL_OFF = (True, True, True), (False, False, False)
 SHOP_TABLES = {"ps_configuration", "ps_employee"}

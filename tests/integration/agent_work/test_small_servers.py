@@ -8,7 +8,7 @@ from agent.database import access
 from agent.stages import preflight
 from shared.errors import ShoplaunchError
 from tests.integration.agent_work.site import Site
-from tests.mariadb import MariaDB, start_private, stop_private
+from tests.support.servers.mariadb import MariaDB, start_private, stop_private
 
 
 @pytest.fixture(scope="module")

@@ -9,8 +9,8 @@ import pytest
 
 from agent.tree import holding_page
 from shared.encoding import sha256_hex
-from tests.handmade import CELLS, place
-from tests.mariadb import start_private, stop_private
+from tests.support.servers.mariadb import start_private, stop_private
+from tests.support.shops.handmade import CELLS, place
 
 
 def failure(controller):

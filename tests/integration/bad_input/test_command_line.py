@@ -12,8 +12,8 @@ from controller.cli.terminal.output import errors_shown, json_option
 from controller.config import load_config
 from controller.db.connection.engine import transact
 from controller.jobs.intake.service import open_service
-from tests.command_tree import commands_of
-from tests.web_site import an_order, furnish
+from tests.support.command_tree import commands_of
+from tests.support.worlds.web_site import an_order, furnish
 
 
 def leaves(group, before=()):

@@ -8,7 +8,7 @@ import zipfile
 import pytest
 
 from shared.encoding import canonical_json
-from tests.agent_box import sample_members, small_manifest, write_bundle
+from tests.support.worlds.agent_box import sample_members, small_manifest, write_bundle
 
 REFUSALS = ("bundle_damaged", "bundle_digest", "unsafe_path", "manifest_invalid", "bundle_format")
 

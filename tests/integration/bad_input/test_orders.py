@@ -8,7 +8,7 @@ import pytest
 from controller.config import load_config
 from controller.db import servers
 from controller.db.connection.engine import make_engine, transact
-from tests.agent_box import sample_members, write_bundle
+from tests.support.worlds.agent_box import sample_members, write_bundle
 
 ORDER = {
     "server": "web1", "bundle": "classic", "domain": "shop.example.com", "email": "owner@example.com",

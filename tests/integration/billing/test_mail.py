@@ -19,7 +19,7 @@ from controller.network import smtp
 from controller.network.exchange import Exchange
 from controller.panels.local.private_stack.stack import free_port
 from shared.errors import ShoplaunchError
-from tests.clock import Clock
+from tests.support.clock import Clock
 
 NEWS = Handover(
     job="job00001", domain="shop.example.com", email="client@example.com", first_name="Alice", language="en",

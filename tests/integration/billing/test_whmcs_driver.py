@@ -9,8 +9,8 @@ from controller.billing.whmcs_api import WhmcsApi
 from controller.billing.whmcs_settings import WhmcsSettings
 from controller.config import MailConfig
 from shared.errors import ShoplaunchError
-from tests.clock import Clock
 from tests.integration.billing.orders import about, handover
+from tests.support.clock import Clock
 
 CHANGES = ("OpenTicket", "AddTicketReply", "SendEmail", "AddTicketNote")
 TROUBLE = {

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.chain import Chain, Sold
 from tests.fakes.whmcs_php.harness import ORDERS
 from tests.integration.chain.habits import HABITS_OF_CRON
 from tests.integration.chain.outcome import WELCOME
-from tests.whole import BUNDLE, wait_for
+from tests.support.worlds.chain import Chain, Sold
+from tests.support.worlds.whole import BUNDLE, wait_for
 
 SECONDS = 600
 #: Where accounts are born with what, and the languages of those who order there.
@@ -38,7 +38,7 @@ class Shop:
 
 @pytest.fixture(scope="package")
 def chain(whole, mariadb_server):
-    """A WHMCS, a whole Shoplaunch, no cPanel server yet (tests.chain.Chain)."""
+    """A WHMCS, a whole Shoplaunch, no cPanel server yet (tests.support.worlds.chain.Chain)."""
     with Chain(whole, mariadb_server) as made:
         yield made
 

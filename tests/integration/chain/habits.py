@@ -1,6 +1,6 @@
 """Every habit of cPanel servers and of WHMCS that an order must survive, and why some are not among them."""
 
-from tests.chain import ACCESS_KEY
+from tests.support.worlds.chain import ACCESS_KEY
 
 CHANGING = (
     *("Mysql::create_database", "Mysql::create_user", "Mysql::set_privileges_on_database"),

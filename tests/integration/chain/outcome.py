@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.chain import Sold
+from tests.support.worlds.chain import Sold
 
 RECEIVED, READY, DELAYED = "Shoplaunch: request received", "Shoplaunch: shop ready", "Shoplaunch: shop delayed"
 WELCOME = "Hosting Account Welcome Email"

@@ -5,7 +5,6 @@ import subprocess
 import pytest
 
 from controller.jobs.shop.notifications import DELAY_SECONDS
-from tests.chain import NOT_YET, Sold
 from tests.fakes.whm.quirks import Quirks
 from tests.integration.chain.conftest import doors
 from tests.integration.chain.outcome import (
@@ -17,7 +16,8 @@ from tests.integration.chain.outcome import (
     build,
 )
 from tests.integration.chain.test_variations import SETTLED_SECONDS
-from tests.whole import BUNDLE, WAIT_SECONDS, wait_for
+from tests.support.worlds.chain import NOT_YET, Sold
+from tests.support.worlds.whole import BUNDLE, WAIT_SECONDS, wait_for
 
 USUAL = Quirks()
 #: A job that meets a locked server looks again so much later at the latest.

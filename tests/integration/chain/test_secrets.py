@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.chain import Sold
 from tests.integration.chain.outcome import READY
-from tests.resources import descendants, stand_still
-from tests.traces import Traces
+from tests.support.resources import descendants, stand_still
+from tests.support.traces import Traces
+from tests.support.worlds.chain import Sold
 
 #: Where WHMCS keeps the addon's secret and its logins to servers.
 HOLDERS = ("tbladdonmodules", "tblservers")
@@ -82,7 +82,7 @@ def passwords(chain, shops):
 
 @pytest.fixture(scope="module")
 def traces(chain, passwords):
-    """Finds every secret there is (tests.traces.Traces)."""
+    """Finds every secret there is (tests.support.traces.Traces)."""
     return Traces({**chain.secrets, **passwords})
 
 

@@ -9,7 +9,7 @@ from controller.jobs.engine.cancellation import PLACED
 from tests.fakes.whmcs_php import sequences
 from tests.integration.chain.conftest import doors
 from tests.integration.chain.outcome import assert_everything_is_there_once, assert_prepared_once, build
-from tests.whole import WAIT_SECONDS, wait_for
+from tests.support.worlds.whole import WAIT_SECONDS, wait_for
 
 #: How an agent ends that is told that its job is cancelled.
 CANCELLED = 5

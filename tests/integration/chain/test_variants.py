@@ -3,7 +3,7 @@
 import pytest
 import requests
 
-from tests.whole import wait_for
+from tests.support.worlds.whole import wait_for
 
 OPTION = "Theme of the shop"
 

@@ -9,7 +9,7 @@ from tests.fakes.whm.quirks import Quirks
 from tests.fakes.whmcs.server import MOODS, SHAPES, Options
 from tests.integration.chain.habits import ELSEWHERE, HABITS, HABITS_OF_CRON, HABITS_OF_WHMCS, ON
 from tests.integration.chain.outcome import RECEIVED, assert_everything_is_there_once, build_together
-from tests.whole import wait_for
+from tests.support.worlds.whole import wait_for
 
 #: Longer than WHMCS may still be at what it gave no answer to.
 SETTLED_SECONDS = 130

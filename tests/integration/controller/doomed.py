@@ -22,7 +22,7 @@ from controller.web.app import create_app
 from shared.encoding import canonical_json
 from shared.errors import ShoplaunchError
 from tests.integration.controller.mortal import die_at
-from tests.web_site import an_order, csrf_of, furnish
+from tests.support.worlds.web_site import an_order, csrf_of, furnish
 
 OPERATOR, PASSWORD, KEY, CHOSEN = "nora", "correct horse battery", "billing", "another long password"
 #: Who asks -> what is asked of the job (or refused order) of that name, by what the audit log calls it.

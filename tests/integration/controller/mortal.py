@@ -12,9 +12,9 @@ from controller.db.connection.engine import make_engine
 from controller.jobs.intake.service import Service
 from controller.keys import load_keys
 from shared.job import JOB_FILE
-from tests.clock import Clock
 from tests.fakes.folder_panel import FolderPanel
 from tests.integration.controller.world import Agent, Outbox, World
+from tests.support.clock import Clock
 
 CHANGES = ("INSERT", "UPDATE", "DELETE")
 

@@ -15,8 +15,8 @@ from controller.panels.local.crontab import Crontab
 from controller.panels.local.driver import LocalPanel
 from controller.panels.local.settings import LocalSettings
 from shared.job import FOLDER
-from tests.clock import Clock
 from tests.integration.controller.world import Outbox
+from tests.support.clock import Clock
 
 
 class QuietPanel(LocalPanel):
@@ -89,5 +89,5 @@ def run(folder, settings, public_url, now, number=0, when=""):
 
 
 def settings_of(server):
-    """Return the panel's settings of `server` (tests.local_server.LocalServer), which go to another process."""
+    """Return the panel's settings of `server` (LocalServer), which go to another process."""
     return LocalSettings.from_dict(server.stack.local_settings())

@@ -9,7 +9,7 @@ from controller.db.migrate import upgrade
 from controller.jobs.lifecycle import lease
 from shared.errors import ShoplaunchError
 from tests.integration.controller.world import Agent, World
-from tests.mariadb import start_private, stop_private
+from tests.support.servers.mariadb import start_private, stop_private
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from controller.setup import installation
 from controller.web.app import create_app
 from shared.events import make_event
 from tests.integration.controller.asking import asked
-from tests.web_site import OPERATOR, PASSWORD, an_order, furnish
+from tests.support.worlds.web_site import OPERATOR, PASSWORD, an_order, furnish
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ from controller.db.connection.engine import reading
 from controller.jobs.shop import shop_checks, visits
 from shared.errors import ShoplaunchError, advice
 from shared.placeholders import Renderer
-from tests.agent_box import NONCE
 from tests.integration.controller.world import EVIDENCE
+from tests.support.worlds.agent_box import NONCE
 
 
 def refused(call, code):

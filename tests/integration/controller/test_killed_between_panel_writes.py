@@ -21,10 +21,10 @@ from controller.jobs.lifecycle import lease
 from controller.jobs.lifecycle.bundle_store import Bundles
 from controller.keys import ensure_keys, load_keys
 from shared.job import AGENT_FILE, FOLDER, JOB_FILE, LAUNCHER_FILE, cron_line
-from tests.handmade import Handmade
 from tests.integration.controller import placing
 from tests.integration.controller.world import Outbox
-from tests.local_server import LocalServer
+from tests.support.servers.local_server import LocalServer
+from tests.support.shops.handmade import Handmade
 
 SECONDS = 300
 TICKS = 5

@@ -11,9 +11,9 @@ from controller.db.connection.engine import make_engine
 from controller.db.migrate import upgrade
 from controller.jobs.lifecycle import lease
 from shared.job import cron_line
-from tests.clock import START
 from tests.integration.controller import mortal
 from tests.integration.controller.world import World
+from tests.support.clock import START
 
 #: The kills are shared out, so that a failure tells more than one.
 SHARES = 4

@@ -11,7 +11,7 @@ import pytest
 from controller.db.connection.engine import make_engine
 from controller.db.migrate import upgrade
 from tests.integration.controller.world import DOMAIN
-from tests.real_later import RealWorld
+from tests.support.shops.real_later import RealWorld
 
 
 @pytest.fixture

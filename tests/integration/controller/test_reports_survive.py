@@ -11,7 +11,7 @@ import requests
 from controller.db import events
 from controller.db.connection.engine import reading
 from shared.events import make_event
-from tests.web_site import Site
+from tests.support.worlds.web_site import Site
 
 AGENTS = 8
 ANSWERED = 60

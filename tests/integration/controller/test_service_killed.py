@@ -17,8 +17,8 @@ from controller.jobs.agent_link.panel_reading import has_cron_line
 from controller.panels.local.private_stack.stack import free_port
 from controller.panels.local.services.config_files import exclusive
 from shared.job import FOLDER, JOB_FILE, LAUNCHER_FILE
-from tests.agent_box import sample_members, small_manifest, write_bundle
-from tests.local_server import FILES, LocalServer
+from tests.support.servers.local_server import FILES, LocalServer
+from tests.support.worlds.agent_box import sample_members, small_manifest, write_bundle
 
 SHOPLAUNCH = str(Path(sys.executable).parent / "shoplaunch")
 SECONDS = 400

@@ -15,10 +15,10 @@ from controller.db import refused_orders
 from controller.db.connection.engine import transact
 from controller.db.identities import sessions
 from shared.job import AGENT_FILE, LAUNCHER_FILE
-from tests.agent_box import sample_members, write_bundle
-from tests.command_tree import commands_of
+from tests.support.command_tree import commands_of
 from tests.support.terminal import at_terminal
-from tests.web_site import Site
+from tests.support.worlds.agent_box import sample_members, write_bundle
+from tests.support.worlds.web_site import Site
 
 SHOPLAUNCH = str(Path(sys.executable).with_name("shoplaunch"))
 DOMAIN = "a-shop-whose-name-nobody-types.of-more-than-sixty-letters.shops.example.com"

@@ -10,9 +10,9 @@ from controller.jobs.shop.visits import Site, visit
 from controller.network.http_client import Origin
 from shared.errors import ShoplaunchError
 from shared.placeholders import Renderer
-from tests.agent_box import NONCE
 from tests.fakes.shop_site import ShopSite
 from tests.integration.controller.world import place
+from tests.support.worlds.agent_box import NONCE
 
 HOST = "shop.example.com"
 

@@ -18,7 +18,7 @@ from controller.db.connection.engine import reading, transact
 from controller.jobs.intake.service import open_service
 from controller.setup import installation
 from shared.events import make_event
-from tests.web_site import an_order, furnish
+from tests.support.worlds.web_site import an_order, furnish
 
 PROJECT = Path(__file__).parents[3]
 #: What only stops a test that hangs.

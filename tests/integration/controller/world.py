@@ -15,10 +15,10 @@ from shared.events import make_event
 from shared.job import FOLDER, JOB_FILE, check_job
 from shared.placeholders import token
 from shared.signing import PURPOSE_JOB, load_signed
-from tests.agent_box import NONCE, sample_members, small_manifest, write_bundle
-from tests.clock import START, Clock
 from tests.fakes.folder_panel import FolderPanel
 from tests.fakes.shop_site import ShopSite
+from tests.support.clock import START, Clock
+from tests.support.worlds.agent_box import NONCE, sample_members, small_manifest, write_bundle
 
 DOMAIN = "shop.example.com"
 SECRETS = [

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.php_versions import WASM, wasm_at_hand
 from tests.support.php_wasm import fpm
+from tests.support.servers.php_versions import WASM, wasm_at_hand
 
 BEGIN, PARAMS, STDIN, STDOUT = 1, 4, 5, 6
 SECONDS = 120

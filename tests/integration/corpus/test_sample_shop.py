@@ -9,8 +9,8 @@ import pytest
 from tests.corpus import compare, live, pack, table
 from tests.corpus.shops import PASSED, Evidence, shops_below
 from tests.corpus.world import world_for
-from tests.mariadb import start_private, stop_private
-from tests.whole import PROJECT
+from tests.support.servers.mariadb import start_private, stop_private
+from tests.support.worlds.whole import PROJECT
 
 pytestmark = [pytest.mark.root, pytest.mark.cron]
 DOMAIN = "template-corpus.example"

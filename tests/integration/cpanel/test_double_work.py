@@ -5,7 +5,7 @@ import pytest
 from tests.fakes.whm import Quirks
 from tests.fakes.whm.uapi.mysql import GRANTABLE
 from tests.integration.cpanel.whm_client import JOB, crontab
-from tests.local_server import as_user
+from tests.support.servers.local_server import as_user
 
 pytestmark = pytest.mark.root
 STRONG = "aB3$aB3$aB3$aB3$aB3$aB3$"

@@ -2,7 +2,7 @@
 
 import requests
 
-from tests.local_server import as_user
+from tests.support.servers.local_server import as_user
 
 JOB = {"minute": "*", "hour": "*", "day": "*", "month": "*", "weekday": "*", "command": "true # shoplaunch:1"}
 

@@ -13,9 +13,9 @@ from controller.db.connection.engine import make_engine
 from controller.jobs.intake.service import Service
 from controller.keys import load_keys
 from controller.panels.cpanel.api.whm import Whm
-from tests.clock import Clock
 from tests.integration.controller.placing import place
 from tests.integration.controller.world import Outbox
+from tests.support.clock import Clock
 
 #: So long nothing is noted any more.
 CALM_SECONDS = 1.0

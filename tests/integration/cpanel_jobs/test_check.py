@@ -7,9 +7,9 @@ import pytest
 from controller.agent_archive.build import build_agent, launcher
 from controller.jobs.steps.drop import agent_files
 from controller.panels.cpanel.skeleton import skeleton
-from tests.agent_box import Keys
 from tests.fakes.whm import WhmDouble
 from tests.integration.cpanel_jobs.world import CpanelWorld
+from tests.support.worlds.agent_box import Keys
 
 pytestmark = pytest.mark.root
 NEEDED = ("cpanel-api", "acct-summary", "list-accts", "create-acct")

@@ -17,8 +17,8 @@ from controller.network.http_client import HttpClient
 from controller.panels.cpanel.api import whm as calling
 from controller.panels.cpanel.api.call_limits import ProcessBreaker
 from controller.panels.cpanel.api.whm import Login, Request, Whm
-from tests.clock import START
 from tests.integration.controller.world import eventually
+from tests.support.clock import START
 
 pytestmark = pytest.mark.root
 

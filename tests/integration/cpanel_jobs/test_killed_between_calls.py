@@ -9,9 +9,9 @@ import pytest
 
 from controller.agent_archive.build import build_agent, launcher
 from controller.jobs.lifecycle import lease
-from tests.clock import START
 from tests.integration.cpanel_jobs import dying
 from tests.integration.cpanel_jobs.world import MODES, prepared
+from tests.support.clock import START
 
 pytestmark = pytest.mark.root
 SECONDS = 300

@@ -15,8 +15,8 @@ from controller.jobs.steps.drop import agent_files
 from controller.panels.base import SkeletonFiles
 from controller.panels.cpanel.skeleton.local_store import LocalStore
 from controller.panels.cpanel.skeleton.skeleton import Skeleton
-from tests.agent_box import Keys
 from tests.integration.cpanel_jobs.world import MODES, prepared
+from tests.support.worlds.agent_box import Keys
 
 pytestmark = pytest.mark.root
 #: What accounts are born with; "unstamped" as by an operator who copied the files by hand.

@@ -8,8 +8,8 @@ import subprocess
 from pathlib import Path
 
 from tests.fakes.whm.double import WhmDouble
-from tests.ssh_server import SshServer
-from tests.whole import BUNDLE, wait_for
+from tests.support.servers.ssh_server import SshServer
+from tests.support.worlds.whole import BUNDLE, wait_for
 
 AGENT_SECONDS = 300
 

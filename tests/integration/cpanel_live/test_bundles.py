@@ -5,7 +5,7 @@ import shutil
 import pytest
 
 from tests.integration.cpanel_live.shops import folder
-from tests.whole import BUNDLE, wait_for
+from tests.support.worlds.whole import BUNDLE, wait_for
 
 pytestmark = pytest.mark.root
 #: Bytes per second: whoever fetched at this rate would not be back before the test gave up.

@@ -7,9 +7,9 @@ import pytest
 
 from controller.db.connection.engine import make_engine
 from controller.db.migrate import upgrade
-from tests.cpanel_world import CpanelWorld, install_template, pack_template
 from tests.fakes.whm.double import WhmDouble
 from tests.fakes.whm.quirks import Quirks
+from tests.support.worlds.cpanel_world import CpanelWorld, install_template, pack_template
 
 
 @pytest.fixture(scope="session")
@@ -48,7 +48,7 @@ def whm(whm_server, monkeypatch):
 
 @pytest.fixture
 def world(tmp_path, whm, bundle):
-    """A controller that sells shops on that server (tests.cpanel_world.CpanelWorld)."""
+    """A controller that sells shops on that server (tests.support.worlds.cpanel_world.CpanelWorld)."""
     engine = make_engine(f"sqlite:///{tmp_path}/state.db")
     upgrade(engine)
     made = CpanelWorld(tmp_path, engine, whm, bundle)

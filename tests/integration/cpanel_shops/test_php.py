@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from controller.panels.local.services.php_fpm import Pools
-from tests.cpanel_world import OLD_BLOCKS
+from tests.support.worlds.cpanel_world import OLD_BLOCKS
 
 pytestmark = pytest.mark.root
 BLOCK = re.compile(r"^# (?:php -- )?BEGIN cPanel-generated.*?^# (?:php -- )?END cPanel-generated[^\n]*\n", re.S | re.M)

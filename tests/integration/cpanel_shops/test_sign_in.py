@@ -3,8 +3,8 @@
 import pytest
 
 from controller.jobs.shop import visits
-from tests.cpanel_world import CLOCK_BEHIND
 from tests.integration.cpanel_shops.test_tls import lead_here, wait
+from tests.support.worlds.cpanel_world import CLOCK_BEHIND
 
 pytestmark = pytest.mark.root
 INSIDE = {"back_office_login_first_page", "back_office_login_orders", "back_office_login_products"}

@@ -7,7 +7,7 @@ import pytest
 
 from controller.panels.cpanel.settings import CpanelSettings
 from shared.errors import ShoplaunchError
-from tests.cpanel_world import CLOCK_BEHIND
+from tests.support.worlds.cpanel_world import CLOCK_BEHIND
 
 pytestmark = pytest.mark.root
 START = "SSL::start_autossl_check"

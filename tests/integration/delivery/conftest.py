@@ -11,9 +11,9 @@ from controller.panels.cpanel.api.call_limits import ProcessBreaker
 from controller.panels.cpanel.api.whm import Login
 from controller.panels.cpanel.driver import CpanelPanel
 from controller.panels.cpanel.settings import CpanelSettings
-from tests.agent_box import Keys
 from tests.fakes.whm.double import WhmDouble
 from tests.fakes.whm.quirks import Quirks
+from tests.support.worlds.agent_box import Keys
 
 
 @pytest.fixture(scope="session")

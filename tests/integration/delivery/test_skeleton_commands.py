@@ -16,7 +16,7 @@ from controller.db.connection.engine import make_engine, transact
 from controller.jobs.intake.service import open_service
 from controller.setup.installation import ensure_installation
 from shared.encoding import sha256_hex
-from tests.ssh_server import SshServer
+from tests.support.servers.ssh_server import SshServer
 
 pytestmark = pytest.mark.root
 COMMAND = str(Path(sys.executable).parent / "shoplaunch")

@@ -13,7 +13,7 @@ from controller.panels.base import SkeletonFiles, SkeletonStatus
 from controller.panels.cpanel.skeleton import skeleton as module
 from shared.encoding import sha256_hex
 from shared.errors import ShoplaunchError
-from tests.ssh_server import SshServer
+from tests.support.servers.ssh_server import SshServer
 
 pytestmark = pytest.mark.root
 NOTHING = SkeletonStatus(None, None, None)

@@ -10,9 +10,9 @@ from controller.agent_archive import build, bytecode
 from controller.config import load_config
 from controller.setup.installation import ensure_installation
 from shared.errors import ShoplaunchError
-from tests.agent_archive import sources_of, write_members
 from tests.integration.bad_input.conftest import Commands
-from tests.interpreters import interpreters
+from tests.support.interpreters import interpreters
+from tests.support.worlds.agent_archive import sources_of, write_members
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ import pytest
 from controller.config import load_config
 from controller.jobs.lifecycle.bundle_store import NAME
 from controller.setup.installation import ensure_installation
-from tests.agent_box import small_manifest, write_bundle
-from tests.handmade import packed
+from tests.support.shops.handmade import packed
+from tests.support.worlds.agent_box import small_manifest, write_bundle
 
 PROJECT = Path(__file__).resolve().parents[3]
 DEMO = PROJECT / "packaging" / "demo" / "demo.py"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.local_server import LocalServer
+from tests.support.servers.local_server import LocalServer
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ import pytest
 
 from controller.panels.local import accounts, uids
 from shared.errors import ShoplaunchError
-from tests.local_server import FILES, as_user, snapshot
+from tests.support.servers.local_server import FILES, as_user, snapshot
 
 pytestmark = pytest.mark.root
 

@@ -16,7 +16,7 @@ def test_a_good_server_passes_except_for_what_is_not_running_here(server):
 
 
 def test_checking_changes_nothing(server):
-    from tests.local_server import snapshot
+    from tests.support.servers.local_server import snapshot
 
     watched = [server.stack.apache / "sites", server.home_base, *(php.pools for php in server.stack.php_versions())]
     before = snapshot(*watched)

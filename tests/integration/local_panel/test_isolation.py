@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from controller.panels.local import check
-from tests.local_server import as_user
+from tests.support.servers.local_server import as_user
 
 pytestmark = pytest.mark.root
 

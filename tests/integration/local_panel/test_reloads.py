@@ -9,7 +9,7 @@ import pytest
 from controller.panels.local import accounts
 from controller.panels.local.services import config_files
 from shared.errors import ShoplaunchError
-from tests.local_server import as_user, reload
+from tests.support.servers.local_server import as_user, reload
 
 pytestmark = pytest.mark.root
 

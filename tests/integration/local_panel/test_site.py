@@ -13,7 +13,7 @@ from controller.panels.local import commands
 from controller.panels.local.services.blocks import FILE_NAME
 from controller.panels.local.services.config_files import NOTE_SUFFIX
 from shared.errors import ShoplaunchError
-from tests.local_server import as_user, reload, snapshot
+from tests.support.servers.local_server import as_user, reload, snapshot
 
 pytestmark = pytest.mark.root
 

@@ -10,7 +10,7 @@ import pytest
 from controller.panels.base import SkeletonFiles
 from shared.encoding import sha256_hex
 from shared.errors import ShoplaunchError
-from tests.local_server import FILES, snapshot
+from tests.support.servers.local_server import FILES, snapshot
 
 pytestmark = pytest.mark.root
 

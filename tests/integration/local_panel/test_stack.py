@@ -12,7 +12,7 @@ import pytest
 
 from controller.panels.local.private_stack.stack import Stack, free_port
 from shared.errors import ShoplaunchError
-from tests.local_server import as_user
+from tests.support.servers.local_server import as_user
 
 pytestmark = pytest.mark.root
 PROJECT = Path(__file__).resolve().parents[3]

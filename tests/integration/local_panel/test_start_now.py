@@ -14,7 +14,7 @@ import pytest
 
 from controller.panels.local.as_account import starting
 from shared.job import FOLDER, cron_line
-from tests.local_server import as_user
+from tests.support.servers.local_server import as_user
 
 pytestmark = pytest.mark.root
 

@@ -4,7 +4,7 @@
 
 import pytest
 
-from tests.packing import packed, server_url
+from tests.support.shops.packing import packed, server_url
 
 #: What both servers understand and each has its own way of printing.
 COMMON = r"""

@@ -12,8 +12,8 @@ from agent.database import access, ledger
 from controller.agent_archive.build import PROJECT, fetch_wheels
 from controller.panels.local.private_stack.stack import free_port
 from shared.errors import ShoplaunchError
-from tests.mariadb import stop_private
-from tests.mysql import HINT, find, start_private
+from tests.support.servers.mariadb import stop_private
+from tests.support.servers.mysql import HINT, find, start_private
 
 ASK = """
 import json, sys

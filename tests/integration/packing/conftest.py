@@ -4,7 +4,7 @@
 
 import pytest
 
-from tests.packing import server_url, small_shop
+from tests.support.shops.packing import server_url, small_shop
 
 #: Every kind of value, key and engine that has its own way of going wrong.
 AWKWARD = r"""

@@ -11,7 +11,7 @@ from controller.bundles.review import decisions as files
 from controller.bundles.review.decisions import Decision, Decisions
 from shared.errors import ShoplaunchError
 from tests.integration.packing.test_findings import Leaky, decided, everything_in
-from tests.packing import Quiet
+from tests.support.shops.packing import Quiet
 
 SECRET = "Zx9kk2/aaQ-77-longer"
 FIRST, SECOND = (("id", "1"),), (("id", "2"),)

@@ -11,7 +11,7 @@ from controller.bundles.pipeline import Request, pack
 from controller.bundles.source.tree import GIVEN, NO_CONTENT
 from shared.bundle import ATTEMPT_TABLE, LEDGER_TABLE, MAX_FILE_BYTES, MAX_PATH_BYTES
 from shared.errors import ShoplaunchError
-from tests.packing import PlainPlan, Quiet, packed
+from tests.support.shops.packing import PlainPlan, Quiet, packed
 
 DUMP = b"""CREATE TABLE urls (id int NOT NULL, host varchar(255), PRIMARY KEY (id)) ENGINE=InnoDB;
 INSERT INTO urls VALUES (1,'shop.template.example');

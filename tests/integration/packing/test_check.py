@@ -9,7 +9,7 @@ import subprocess
 import pytest
 
 from tests.integration.packing.test_command import DOMAIN, run, sample  # noqa: F401 - a fixture
-from tests.packing import server_url
+from tests.support.shops.packing import server_url
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from controller.recipes.tree.web_root import DEVELOPMENT
-from tests.resources import descendants
+from tests.support.resources import descendants
 
 PROJECT = Path(__file__).resolve().parents[3]
 SHOPLAUNCH = str(Path(sys.executable).with_name("shoplaunch"))

@@ -10,7 +10,7 @@ import zipfile
 import pytest
 
 from tests.integration.packing.test_command import SHOPLAUNCH, run, sample  # noqa: F401 - a fixture
-from tests.packing import server_url
+from tests.support.shops.packing import server_url
 from tests.support.terminal import at_terminal
 
 

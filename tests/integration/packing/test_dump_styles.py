@@ -13,8 +13,8 @@ import pytest
 from controller.bundles.source.open_source import load_dump
 from controller.bundles.source.scratch import open_scratch
 from shared.errors import ShoplaunchError
-from tests.dump_styles import NOTES, STYLES
-from tests.packing import packed, server_url
+from tests.support.shops.dump_styles import NOTES, STYLES
+from tests.support.shops.packing import packed, server_url
 
 WIDE = "CREATE TABLE t (id int NOT NULL, `utf8_text` varchar(255) CHARACTER SET utf8 COLLATE utf8_unicode_ci, " \
        "PRIMARY KEY (id), KEY k (`utf8_text`)) ENGINE=MyISAM DEFAULT CHARSET=utf8;\n"  # fmt: skip

@@ -10,7 +10,7 @@ from controller.bundles.residue.bundle_reader import open_bundle
 from controller.bundles.source import schema
 from shared.errors import ShoplaunchError
 from shared.placeholders import token
-from tests.packing import PlainPlan, packed
+from tests.support.shops.packing import PlainPlan, packed
 
 NONCE = PlainPlan().nonce
 

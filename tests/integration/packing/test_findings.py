@@ -12,7 +12,7 @@ from controller.bundles.residue.findings import Place, ResidueFound
 from controller.bundles.review import decisions as files
 from controller.bundles.review.decisions import Decision, Decisions
 from shared.errors import ShoplaunchError
-from tests.packing import PlainPlan, Quiet
+from tests.support.shops.packing import PlainPlan, Quiet
 
 SECRET = b"Zx9kk2/aaQ-77-longer"
 SUSPECTED = b"q7Wm4zR9tLk2"

@@ -7,7 +7,7 @@ import pytest
 from controller.bundles.source.open_source import open_source
 from controller.bundles.source.scratch import open_scratch
 from shared.errors import ShoplaunchError
-from tests.packing import server_url
+from tests.support.shops.packing import server_url
 
 #: What MySQL 8 writes and MariaDB never does.
 MYSQL_8 = r"""-- MySQL dump 10.13  Distrib 8.0.36, for Linux (x86_64)

@@ -10,8 +10,8 @@ from collections import Counter
 import pytest
 
 from tests.integration.packing.test_command import installed_sample, run
-from tests.packing import server_url, unpacked
-from tests.secret_samples import FORMS, WRITTEN
+from tests.support.shops.packing import server_url, unpacked
+from tests.support.shops.secret_samples import FORMS, WRITTEN
 
 COUNT = 60
 KINDS = list(FORMS)

@@ -4,7 +4,7 @@ import pytest
 
 from shared.errors import ShoplaunchError
 from shared.placeholders import token
-from tests.packing import PlainPlan, packed
+from tests.support.shops.packing import PlainPlan, packed
 
 NONCE = PlainPlan().nonce
 SETTINGS = """CREATE TABLE settings (id int NOT NULL, value text, PRIMARY KEY (id)) ENGINE=InnoDB;

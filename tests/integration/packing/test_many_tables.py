@@ -7,8 +7,8 @@ import pytest
 from controller.bundles import pipeline as compiling
 from controller.bundles.pack import data_packer
 from shared.errors import ShoplaunchError
-from tests.many_tables import make_tables
-from tests.packing import packed, server_url
+from tests.support.shops.many_tables import make_tables
+from tests.support.shops.packing import packed, server_url
 
 
 @pytest.fixture

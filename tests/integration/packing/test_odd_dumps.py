@@ -9,9 +9,9 @@ import pytest
 from controller.bundles.source.open_source import load_dump
 from controller.bundles.source.scratch import open_scratch
 from shared.errors import ShoplaunchError
-from tests.odd_databases import Odd, client, literal, picture
-from tests.oddities import ALL, oddities_of
-from tests.packing import PlainPlan, packed, server_url
+from tests.support.shops.odd_databases import Odd, client, literal, picture
+from tests.support.shops.oddities import ALL, oddities_of
+from tests.support.shops.packing import PlainPlan, packed, server_url
 
 NIGHTLY = bool(os.environ.get("SHOPLAUNCH_NIGHTLY"))
 #: Ways of mariadb-dump; every one gets a database of its own.

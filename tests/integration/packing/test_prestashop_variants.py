@@ -3,7 +3,7 @@
 import pytest
 
 from tests.integration.packing.test_command import PROJECT, installed_sample, run
-from tests.packing import server_url
+from tests.support.shops.packing import server_url
 
 VARIANTS = PROJECT / "packaging" / "demo" / "sample-shop" / "variants.toml"
 

@@ -8,7 +8,7 @@ import pytest
 from controller.bundles.residue.bundle_reader import open_bundle
 from controller.bundles.show import describe
 from shared.errors import ShoplaunchError
-from tests.packing import packed
+from tests.support.shops.packing import packed
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import pytest
 from controller.bundles.residue.bundle_reader import open_bundle
 from shared.bundle import SESSION
 from shared.placeholders import Renderer
-from tests.packing import PlainPlan, packed
+from tests.support.shops.packing import PlainPlan, packed
 
 VALUES = {"domain": "new.example"}
 

@@ -12,7 +12,7 @@ import pytest
 from controller.bundles.pipeline import Request, pack
 from shared.errors import ShoplaunchError
 from tests.integration.packing.test_bad_templates import DUMP
-from tests.packing import PlainPlan, Quiet, server_url
+from tests.support.shops.packing import PlainPlan, Quiet, server_url
 
 #: More than a new server keeps free in the files it has.
 BIG_ROWS = 40

@@ -6,7 +6,7 @@ import subprocess
 import zipfile
 
 from tests.integration.packing.test_command import run, sample  # noqa: F401 - a fixture
-from tests.packing import server_url
+from tests.support.shops.packing import server_url
 
 OTHER = """
 CREATE TABLE blog_options (id int NOT NULL, value varchar(90), PRIMARY KEY (id));

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from controller.cli import main
 from tests.integration.packing.test_command import installed_sample
-from tests.packing import server_url
+from tests.support.shops.packing import server_url
 
 pytestmark = pytest.mark.root
 NOBODY = pwd.getpwnam("nobody")

@@ -9,7 +9,7 @@ import pytest
 from controller.bundles.residue.bundle_reader import open_bundle
 from controller.bundles.summary import sections
 from shared.errors import ShoplaunchError
-from tests.packing import PlainPlan, packed
+from tests.support.shops.packing import PlainPlan, packed
 
 SHOP = """
 CREATE TABLE settings (id int NOT NULL AUTO_INCREMENT, name varchar(60) NOT NULL, value text, at datetime, PRIMARY KEY (id));

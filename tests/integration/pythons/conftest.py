@@ -6,12 +6,12 @@ from contextlib import closing
 
 import pytest
 
-from tests.agent_box import killing_agent
-from tests.bulk import Bulk
-from tests.handmade import Handmade
 from tests.integration.agent_work.conftest import Shop
-from tests.private_machine import PrivateMachine
-from tests.resources import usage_of
+from tests.support.resources import usage_of
+from tests.support.servers.private_machine import PrivateMachine
+from tests.support.shops.bulk import Bulk
+from tests.support.shops.handmade import Handmade
+from tests.support.worlds.agent_box import killing_agent
 
 
 class Restored:

@@ -4,8 +4,8 @@ import pytest
 
 from agent.bundle.shards import AHEAD_BYTES
 from tests.bench.results import FLAT
-from tests.bulk import Bulk
-from tests.interpreters import interpreter
+from tests.support.interpreters import interpreter
+from tests.support.shops.bulk import Bulk
 
 MIB = 1024 * 1024
 MOST_MEMORY = 72 * MIB

@@ -9,8 +9,8 @@ from shared.errors import CODES, advice
 from shared.events import check_event
 from shared.schema import validate
 from tests.integration.pythons.conftest import Account
-from tests.interpreters import interpreter
-from tests.private_machine import python2, series_of
+from tests.support.interpreters import interpreter
+from tests.support.servers.private_machine import python2, series_of
 
 SERIES = [f"3.{minor}" for minor in range(6, 14)]
 #: Of all processes together.

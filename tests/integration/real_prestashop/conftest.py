@@ -10,8 +10,8 @@ import zipfile
 
 import pytest
 
-from tests.real_shop import DATABASE, DOCROOT, HINT, Real, Template
-from tests.whole import BUNDLE, SERVER
+from tests.support.shops.real_shop import DATABASE, DOCROOT, HINT, Real, Template
+from tests.support.worlds.whole import BUNDLE, SERVER
 
 #: Cron fires once a minute; a real shop takes longer than the sample.
 SECONDS = 400

@@ -8,7 +8,7 @@ from selenium.webdriver.support import expected_conditions as expected
 
 from tests.browser.chrome import chrome, complaints
 from tests.browser.waiting import until
-from tests.real_shop import SHOP_NAME
+from tests.support.shops.real_shop import SHOP_NAME
 
 pytestmark = pytest.mark.browser
 #: What PHP writes into a page when something is wrong.

@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.live_dumps import STYLES
-from tests.real_variant import write_variants
+from tests.support.shops.live_dumps import STYLES
+from tests.support.shops.real_variant import write_variants
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ from tests.integration.real_prestashop.test_browser import (
     visit,
     walk_to_product,
 )
-from tests.traces import Traces
+from tests.support.traces import Traces
 
 pytestmark = pytest.mark.browser
 AROUND = "<h1>The site around the shop</h1>"

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from tests.real_shop import Disturbed, chance, helpers, kill
+from tests.support.shops.real_shop import Disturbed, chance, helpers, kill
 
 WHO = ("group", "parent", "helper")
 #: What a PrestaShop writes by itself when it is visited.

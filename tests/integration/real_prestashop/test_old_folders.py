@@ -8,9 +8,7 @@ import pytest
 from selenium.webdriver.common.by import By
 
 from controller.agent_archive.build import build_agent
-from tests.agent_box import Keys
 from tests.browser.chrome import chrome
-from tests.controller_stub import Controller
 from tests.integration.real_prestashop.test_browser import check_page, click, one, pictures, visit
 from tests.integration.real_prestashop.test_old_php import (  # noqa: F401 - fixtures among them
     bundle,
@@ -22,8 +20,10 @@ from tests.integration.real_prestashop.test_old_php import (  # noqa: F401 - fix
     sign_in,
     variants,
 )
-from tests.real_shop import PACK_SECONDS, SHOP_NAME
-from tests.traces import Traces
+from tests.support.servers.controller_stub import Controller
+from tests.support.shops.real_shop import PACK_SECONDS, SHOP_NAME
+from tests.support.traces import Traces
+from tests.support.worlds.agent_box import Keys
 
 pytestmark = pytest.mark.browser
 SHOPLAUNCH = str(Path(sys.executable).with_name("shoplaunch"))

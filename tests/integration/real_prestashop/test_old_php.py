@@ -21,21 +21,21 @@ from controller.agent_archive.build import build_agent
 from controller.jobs.shop.values import address, admin_url, make_private, shop_url
 from controller.panels.local.private_stack.stack import free_port
 from shared.encoding import sha256_hex
-from tests.agent_box import Box, Keys
 from tests.browser.chrome import chrome
-from tests.controller_stub import Controller
 from tests.integration.real_prestashop import test_browser as walk
 from tests.integration.real_prestashop.test_browser import check_page, click, one, pictures, visit, wait_for
 from tests.integration.real_prestashop.test_shops import SECRETS as LATER_SECRETS
 from tests.integration.real_prestashop.test_variants import seen
-from tests.mariadb import MariaDB
-from tests.php_versions import WASM, wasm_folder
-from tests.real_shop import DOCROOT, SHOP_NAME, is_1_6, parameters
-from tests.real_variant import LOGO_SIZE, NAME, PRODUCT_NAME, write_variants
-from tests.traces import Traces
+from tests.support.servers.controller_stub import Controller
+from tests.support.servers.mariadb import MariaDB
+from tests.support.servers.php_versions import WASM, wasm_folder
+from tests.support.shops.real_shop import DOCROOT, SHOP_NAME, is_1_6, parameters
+from tests.support.shops.real_variant import LOGO_SIZE, NAME, PRODUCT_NAME, write_variants
+from tests.support.traces import Traces
+from tests.support.worlds.agent_box import Box, Keys
 
 pytestmark = pytest.mark.browser
-SERVER = Path(__file__).resolve().parents[2] / "php_server.mjs"
+SERVER = Path(__file__).resolve().parents[2] / "support" / "servers" / "php_server.mjs"
 SECONDS = 900
 #: Domain and folder, and what else the job says, of each shop.
 ORDERS = (
@@ -328,7 +328,7 @@ def test_another_word_than_the_password_does_not_open_the_back_office(browser, s
 
 
 class Later:
-    """The shop as the walk through later series asks for it (tests.real_shop.Real)."""
+    """The shop as the walk through later series asks for it (tests.support.shops.real_shop.Real)."""
 
     def __init__(self, template, shop, server):
         self.template = template

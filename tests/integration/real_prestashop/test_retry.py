@@ -9,7 +9,7 @@ import pytest
 import requests
 
 from shared.events import make_event
-from tests.real_shop import Disturbed, parameters
+from tests.support.shops.real_shop import Disturbed, parameters
 
 
 def test_a_wrong_password_is_mended_by_retry_without_repeating_what_is_done(real, manifest):

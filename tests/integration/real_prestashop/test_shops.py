@@ -6,8 +6,8 @@ import zipfile
 
 from controller.panels.local.services.php_versions import version_number
 from tests.integration.real_prestashop.conftest import TIME_ZONE
-from tests.real_shop import SHOP_NAME, parameters
-from tests.traces import Traces
+from tests.support.shops.real_shop import SHOP_NAME, parameters
+from tests.support.traces import Traces
 
 SECRETS = ("database_name", "database_user", "database_password", "secret", "cookie_key", "cookie_iv")
 SECRETS += ("new_cookie_key", "api_private_key", "api_public_key")

@@ -13,10 +13,10 @@ import pytest
 
 from controller.panels.cpanel.start import ssh_start
 from controller.panels.start import Started
-from tests.accounts import remove_account
 from tests.attacks.table import attack
 from tests.integration.starter.launched import put_launcher, starts, wait_for_start
-from tests.ssh_server import SSHD, SshServer
+from tests.support.servers.ssh_server import SSHD, SshServer
+from tests.support.worlds.accounts import remove_account
 
 pytestmark = [pytest.mark.root, pytest.mark.skipif(not Path(SSHD).exists(), reason="no sshd here")]
 SECONDS = 30.0

@@ -12,7 +12,7 @@ import pytest
 from controller.panels.cpanel.start.starter import Starter, names, starter_key
 from shared.starter import MARK, NAME
 from tests.integration.starter.launched import put_launcher, starts, wait_for_start
-from tests.php_versions import VERSIONS, complaints
+from tests.support.servers.php_versions import VERSIONS, complaints
 
 STARTER = Starter(b"key", "abcdefgh", 1)
 TEMPLATE = Path(__file__).resolve().parents[3] / "controller" / "panels" / "cpanel" / "starter.php"

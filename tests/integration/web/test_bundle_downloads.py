@@ -15,9 +15,9 @@ from controller.db.connection.engine import transact
 from controller.db.servers import Server
 from controller.web.api.throttle import AT_ONCE
 from shared.bundle import LEAST_RATE_HEADER
-from tests.agent_box import Box, Keys, sample_members, write_bundle
-from tests.controller_stub import Controller
-from tests.web_site import Site
+from tests.support.servers.controller_stub import Controller
+from tests.support.worlds.agent_box import Box, Keys, sample_members, write_bundle
+from tests.support.worlds.web_site import Site
 
 PIECE = 300_000
 SLOW = 100_000

@@ -23,8 +23,8 @@ from controller.web.app import create_app
 from shared.encoding import canonical_json
 from shared.events import make_event
 from shared.signing import serializer
-from tests.agent_box import sign
-from tests.web_site import KEY, an_order
+from tests.support.worlds.agent_box import sign
+from tests.support.worlds.web_site import KEY, an_order
 
 NIGHTLY = bool(os.environ.get("SHOPLAUNCH_NIGHTLY"))
 #: How many of each way of forging, per place where a token is shown.

@@ -14,7 +14,7 @@ from controller.db.identities.logins import (
 )
 from controller.db.migrate import upgrade
 from shared.errors import ShoplaunchError
-from tests.clock import Clock
+from tests.support.clock import Clock
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from controller.db import starts, workers
 from controller.db.connection.engine import transact
 from controller.db.tables import agent_starts
 from tests.integration.controller.world import eventually
-from tests.web_site import Site
+from tests.support.worlds.web_site import Site
 
 TIMEOUT = 120
 

@@ -7,7 +7,7 @@ import pytest
 import requests
 
 from controller.db.identities.logins import MAX_PER_ADDRESS
-from tests.web_site import OPERATOR, PASSWORD, Site, csrf_of
+from tests.support.worlds.web_site import OPERATOR, PASSWORD, Site, csrf_of
 
 TIMEOUT = 120
 

@@ -8,7 +8,7 @@ from controller.db.connection.engine import make_engine
 from controller.db.migrate import upgrade
 from controller.db.request_log import ANSWER_SECONDS, CLAIM_SECONDS, SIGNATURE_SECONDS, Answer, RequestLog
 from shared.errors import ShoplaunchError
-from tests.clock import Clock
+from tests.support.clock import Clock
 
 EVENT = "billing:11111111-2222-3333-4444-555555555555"
 

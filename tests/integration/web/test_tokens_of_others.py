@@ -23,7 +23,7 @@ from shared.encoding import canonical_json
 from shared.errors import ShoplaunchError
 from shared.events import make_event
 from shared.signing import PURPOSE_ACK, PURPOSE_CERTIFICATE, PURPOSE_JOB, load_signed
-from tests.web_site import KEY, Site
+from tests.support.worlds.web_site import KEY, Site
 
 JOBS = 40
 ATTEMPT = 2

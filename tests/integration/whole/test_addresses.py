@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.whole import BUNDLE, SERVER, TEMPLATE_DOMAIN
+from tests.support.worlds.whole import BUNDLE, SERVER, TEMPLATE_DOMAIN
 
 NAMES = {
     "another script": "فروشگاه.{}.example",

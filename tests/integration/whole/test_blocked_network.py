@@ -2,7 +2,7 @@
 
 import subprocess
 
-from tests.whole import wait_for
+from tests.support.worlds.whole import wait_for
 
 
 def run_cut_off(whole, job):

@@ -5,7 +5,7 @@ import signal
 import subprocess
 
 from shared.job import cron_line
-from tests.whole import WAIT_SECONDS, wait_for
+from tests.support.worlds.whole import WAIT_SECONDS, wait_for
 
 
 def furnish(whole, account):

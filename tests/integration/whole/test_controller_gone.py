@@ -7,7 +7,7 @@ import pytest
 import requests
 
 from controller.panels.local.services.config_files import exclusive
-from tests.whole import WAIT_SECONDS, wait_for
+from tests.support.worlds.whole import WAIT_SECONDS, wait_for
 
 
 def kill_controller(whole):

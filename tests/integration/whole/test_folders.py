@@ -13,8 +13,8 @@ from urllib.parse import quote, urljoin, urlsplit
 import pytest
 import requests
 
-from tests.traces import Traces
-from tests.whole import BUNDLE, PROJECT, SERVER, SHOP_NAME, TEMPLATE_DOMAIN, WAIT_SECONDS, wait_for
+from tests.support.traces import Traces
+from tests.support.worlds.whole import BUNDLE, PROJECT, SERVER, SHOP_NAME, TEMPLATE_DOMAIN, WAIT_SECONDS, wait_for
 
 INSTALLER = PROJECT / "packaging" / "demo" / "sample-shop" / "install.php"
 AROUND = "<h1>The site around the shop</h1>"

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.whole import BUNDLE, SERVER, wait_for
+from tests.support.worlds.whole import BUNDLE, SERVER, wait_for
 
 ORDERS = "/api/v1/orders"
 

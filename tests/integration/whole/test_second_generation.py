@@ -1,6 +1,6 @@
 """A shop that Shoplaunch made is a template like any other."""
 
-from tests.traces import Traces
+from tests.support.traces import Traces
 
 
 def restored(whole, *more):

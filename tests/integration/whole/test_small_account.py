@@ -10,12 +10,12 @@ import pytest
 
 from controller.jobs.lifecycle import silence
 from shared.bundle import load_manifest
-from tests.agent_box import write_bundle
-from tests.bulk import full_shard
-from tests.cpu_quota import CpuQuota
-from tests.resources import has_ended, usage_of
-from tests.slow_disk import passed, slow_down
-from tests.whole import wait_for
+from tests.support.resources import has_ended, usage_of
+from tests.support.servers.cpu_quota import CpuQuota
+from tests.support.servers.slow_disk import passed, slow_down
+from tests.support.shops.bulk import full_shard
+from tests.support.worlds.agent_box import write_bundle
+from tests.support.worlds.whole import wait_for
 
 PROCESSES = 100
 #: Those of the owner's own programs.

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.whole import SERVER
+from tests.support.worlds.whole import SERVER
 
 pytestmark = pytest.mark.root
 

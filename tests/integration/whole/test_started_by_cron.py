@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.whole import BUNDLE, SERVER, TEMPLATE_DOMAIN, wait_for
+from tests.support.worlds.whole import BUNDLE, SERVER, TEMPLATE_DOMAIN, wait_for
 
 VICTIMS = ("group", "parent", "helper")
 SERVICE = "4711"

@@ -11,7 +11,7 @@ import requests
 
 from shared.events import make_event
 from shared.signing import PURPOSE_JOB, load_signed
-from tests.whole import wait_for
+from tests.support.worlds.whole import wait_for
 
 
 def token_of(whole, text):

@@ -1,6 +1,6 @@
 """Variants of the sample shop: chosen by order, built by the real controller and agent, told apart over HTTP."""
 
-from tests.whole import BUNDLE, SERVER
+from tests.support.worlds.whole import BUNDLE, SERVER
 
 TEA = "Tea for a quiet afternoon"
 

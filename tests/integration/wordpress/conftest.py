@@ -5,9 +5,9 @@ import zipfile
 
 import pytest
 
-from tests.real_variant import picture
-from tests.whole import BUNDLE, SERVER, Whole
-from tests.wordpress_site import Site
+from tests.support.shops.real_variant import picture
+from tests.support.shops.wordpress_site import Site
+from tests.support.worlds.whole import BUNDLE, SERVER, Whole
 
 WORDPRESS = "site"
 SITE_NAME = "Tea & 'Saffron' فروشگاه"

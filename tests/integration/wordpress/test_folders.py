@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from tests.traces import Traces
+from tests.support.traces import Traces
 
 AROUND = "<h1>The site around the blog</h1>"
 

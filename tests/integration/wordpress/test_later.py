@@ -7,7 +7,7 @@ import pytest
 from agent.tree.edits import edited
 from controller.jobs.shop.values import address
 from shared.placeholders import Renderer
-from tests.whole import wait_for
+from tests.support.worlds.whole import wait_for
 
 CHOSEN = "A new password, چای 7"
 

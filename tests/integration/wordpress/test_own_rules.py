@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.wordpress_site import run_php
+from tests.support.shops.wordpress_site import run_php
 
 ELSEWHERE = """\
 Options -Indexes

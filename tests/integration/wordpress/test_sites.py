@@ -14,8 +14,8 @@ import pytest
 from controller.jobs.shop.password_formats import hashed
 from controller.recipes.wordpress.recipe import WordPress
 from tests.integration.wordpress.conftest import SITE_NAME, WORDPRESS
-from tests.traces import Traces
-from tests.wordpress_site import DOMAIN, SALTS
+from tests.support.shops.wordpress_site import DOMAIN, SALTS
+from tests.support.traces import Traces
 
 PASSWORD = "Tea 'n' \"saffron\" چای 9"
 

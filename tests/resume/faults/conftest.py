@@ -4,12 +4,12 @@ from contextlib import closing
 
 import pytest
 
-from tests.agent_box import killing_agent
-from tests.mariadb import start_private, stop_private
 from tests.resume.faults.disks import Places
 from tests.resume.faults.model import Fault
 from tests.resume.faults.world import World
 from tests.resume.sample import ENGINES, Sample
+from tests.support.servers.mariadb import start_private, stop_private
+from tests.support.worlds.agent_box import killing_agent
 
 #: Every commit is on the disk before it is answered; nobody waits long for a table; a small server starts again soon.
 OPTIONS = (
@@ -20,7 +20,7 @@ OPTIONS = (
 
 @pytest.fixture(scope="session")
 def fault_server():
-    """A database server of its own: it is killed and started again (tests.mariadb.MariaDB)."""
+    """A database server of its own: it is killed and started again (tests.support.servers.mariadb.MariaDB)."""
     server = start_private(OPTIONS)
     yield server
     stop_private(server)

@@ -6,8 +6,8 @@ import signal
 import time
 
 from agent.session.lock import HUNG_SECONDS, RECORD_BYTES
-from tests.resources import stand_still
 from tests.resume.faults.model import Fault
+from tests.support.resources import stand_still
 
 BUSY = 6
 

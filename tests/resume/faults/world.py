@@ -12,10 +12,10 @@ from agent.session.lock import RECORD_BYTES
 from controller.agent_archive.build import launcher
 from shared.events import MAX_KEPT_SEQ
 from shared.job import BUNDLE_FILE
-from tests.controller_stub import Controller
 from tests.resume.chunks import NotedShop
 from tests.resume.compare import check_chunks, check_left, check_same, finish, ledger_of, picture
 from tests.resume.test_kills import helper_of
+from tests.support.servers.controller_stub import Controller
 
 
 class Account(NotedShop):

@@ -6,7 +6,7 @@ import pytest
 from controller.jobs.intake import billing_services
 from shared.encoding import sha256_hex
 from tests.support.earlier import AGENT
-from tests.whole import wait_for
+from tests.support.worlds.whole import wait_for
 
 #: Accounts as they were left -> what their agent had done.
 HALF = {

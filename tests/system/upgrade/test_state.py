@@ -20,7 +20,7 @@ from shared.events import make_event
 from shared.job import check_job
 from shared.schema import validate
 from shared.signing import PURPOSE_JOB, load_signed
-from tests.web_site import csrf_of
+from tests.support.worlds.web_site import csrf_of
 
 TIMEOUT = 120
 LIVING = ("live", "later", "removed", "link", "untold")

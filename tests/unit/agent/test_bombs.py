@@ -20,9 +20,9 @@ from shared.archive import MAX_DIRECTORY_BYTES
 from shared.bundle import MAX_MEMBER_BYTES, SHARD_UNPACKED_BYTES
 from shared.encoding import sha256_hex
 from shared.errors import ShoplaunchError
-from tests.agent_box import small_manifest, write_bundle
-from tests.handmade import packed
-from tests.hostile_bundles import SHARD, Victim, entry, refused, with_offset
+from tests.support.shops.handmade import packed
+from tests.support.shops.hostile_bundles import SHARD, Victim, entry, refused, with_offset
+from tests.support.worlds.agent_box import small_manifest, write_bundle
 
 PROJECT = Path(__file__).resolve().parents[3]
 MILLION = 1_000_000

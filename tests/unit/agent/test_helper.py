@@ -18,8 +18,8 @@ from agent.run import helper_main
 from agent.run.helper import STAGE, Helper
 from agent.run.helper_main import EXIT_BROKEN, EXIT_ORPHANED, PROCESS_NAME
 from shared.errors import ShoplaunchError
-from tests.agent_box import PROJECT
-from tests.resources import name_of
+from tests.support.resources import name_of
+from tests.support.worlds.agent_box import PROJECT
 
 
 def _wait(_ctx):

@@ -19,10 +19,10 @@ from agent.base.deadline_socket import Exchange
 from agent.reporting.downloads import GRACE_SECONDS, LEAST_RATE, Pace
 from agent.reporting.http import MAX_DELAY_SECONDS, Answer, Backoff, HttpClient, check_address, safe_address
 from shared.errors import ShoplaunchError
-from tests.agent_box import PROJECT
-from tests.clock import Clock
-from tests.interpreters import interpreter
+from tests.support.clock import Clock
 from tests.support.dead_address import dead_address
+from tests.support.interpreters import interpreter
+from tests.support.worlds.agent_box import PROJECT
 
 
 class Handler(BaseHTTPRequestHandler):

@@ -15,8 +15,8 @@ from agent.tree.residue import Residue
 from shared.bundle import SHARD_PACKED_BYTES
 from shared.errors import ShoplaunchError
 from shared.placeholders import Renderer
-from tests.agent_box import NONCE, small_manifest, write_bundle
-from tests.handmade import shard
+from tests.support.shops.handmade import shard
+from tests.support.worlds.agent_box import NONCE, small_manifest, write_bundle
 
 NEEDLES = [b"template.example", b"/home/template"]
 SHARD = "files/0001.tar.gz"

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.base import openssl
-from tests.agent_box import PROJECT
-from tests.interpreters import interpreters
+from tests.support.interpreters import interpreters
+from tests.support.worlds.agent_box import PROJECT
 
 
 def without_openssl(data):

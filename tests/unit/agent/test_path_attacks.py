@@ -12,8 +12,8 @@ from agent.bundle import tar
 from agent.tree.writer import TreeWriter
 from shared.errors import ShoplaunchError
 from shared.placeholders import token
-from tests.agent_box import NONCE
-from tests.hostile_bundles import Victim, entry, refused
+from tests.support.shops.hostile_bundles import Victim, entry, refused
+from tests.support.worlds.agent_box import NONCE
 
 #: Examples of a nightly run.
 NIGHTLY = 20_000 if os.environ.get("SHOPLAUNCH_NIGHTLY") else 0

@@ -10,8 +10,8 @@ from agent.bundle import shards
 from agent.bundle.reader import open_early
 from agent.stages import unpack, verify
 from shared.errors import ShoplaunchError
-from tests.agent_box import small_manifest, write_bundle
-from tests.handmade import packed, shard
+from tests.support.shops.handmade import packed, shard
+from tests.support.worlds.agent_box import small_manifest, write_bundle
 
 MIB = 1024 * 1024
 #: Not repetitive: packed it is about as large.

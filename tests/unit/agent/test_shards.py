@@ -17,8 +17,8 @@ from agent.stages import unpack as unpack_stage
 from agent.tree.writer import KEPT_FOLDERS, TreeWriter
 from shared.bundle import MAX_MEMBER_BYTES
 from shared.errors import ShoplaunchError
-from tests.agent_box import write_bundle
-from tests.handmade import packed
+from tests.support.shops.handmade import packed
+from tests.support.worlds.agent_box import write_bundle
 
 
 def archive(*infos, form=tarfile.GNU_FORMAT):

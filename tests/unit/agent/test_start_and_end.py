@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from agent.base import compat
-from tests.agent_box import PROJECT
+from tests.support.worlds.agent_box import PROJECT
 
 #: As cron starts it: what is written waits to be flushed.
 BUFFERED = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}

@@ -15,7 +15,7 @@ from agent.reporting.reporter import Reporter
 from agent.run import runner
 from agent.run.helper_main import EXIT_ORPHANED
 from shared.events import make_event
-from tests.agent_box import PROJECT
+from tests.support.worlds.agent_box import PROJECT
 
 
 @pytest.fixture

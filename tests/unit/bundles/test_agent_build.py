@@ -15,7 +15,7 @@ from controller.agent_archive import build as agent_build
 from controller.agent_archive import bytecode
 from shared.encoding import canonical_json
 from shared.errors import CODES, ShoplaunchError
-from tests.interpreters import interpreters
+from tests.support.interpreters import interpreters
 
 KEYS = [bytes(range(32)), bytes(32)]
 

@@ -14,8 +14,8 @@ from controller.bundles.residue.exclusion import absent_from
 from controller.bundles.residue.search import Searcher, search
 from shared.encoding import sha256_hex
 from shared.errors import ShoplaunchError
-from tests.agent_box import small_manifest, write_bundle
-from tests.handmade import packed, shard
+from tests.support.shops.handmade import packed, shard
+from tests.support.worlds.agent_box import small_manifest, write_bundle
 
 SECRET = b"Pa/SS-word%1"
 NEEDLES = {"secret": SECRET, "domain": b"template.example"}

@@ -10,7 +10,7 @@ import zipfile
 import pytest
 
 from controller.agent_archive.ascii_armor import armoured
-from tests.interpreters import interpreters
+from tests.support.interpreters import interpreters
 
 MAIN = """
 import os, sys

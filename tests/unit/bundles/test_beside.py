@@ -12,8 +12,8 @@ import pytest
 
 from controller.bundles.pack.forked_task import beside
 from shared.errors import ShoplaunchError
-from tests.agent_box import PROJECT
-from tests.packing import Quiet
+from tests.support.shops.packing import Quiet
+from tests.support.worlds.agent_box import PROJECT
 
 #: A packer whose work never ends; it prints the number of the process that works.
 ENDLESS = """

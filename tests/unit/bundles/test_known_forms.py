@@ -12,7 +12,7 @@ import pytest
 from controller.bundles.review.decisions import REMOVE, choices_of
 from controller.bundles.review.inner_texts import MOST_BYTES, inner_texts
 from controller.bundles.review.known_forms import KnownForms
-from tests.secret_samples import FORMS
+from tests.support.shops.secret_samples import FORMS
 
 STRIPE = FORMS["key of Stripe"].encode()
 CODED = base64.b64encode(b"user:" + STRIPE)

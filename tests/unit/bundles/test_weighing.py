@@ -7,7 +7,7 @@ from controller.bundles.review import harmless
 from controller.bundles.review.locate import Template
 from controller.bundles.review.settle import Contents
 from controller.bundles.source.tree import Tree
-from tests.packing import PlainPlan
+from tests.support.shops.packing import PlainPlan
 
 
 class CountedTree(Tree):

@@ -11,7 +11,7 @@ from controller.jobs.lifecycle import lease, plan
 from controller.panels.cpanel.api import whm
 from controller.panels.local.as_account import run
 from shared.errors import ShoplaunchError
-from tests.clock import START
+from tests.support.clock import START
 
 
 class Server:

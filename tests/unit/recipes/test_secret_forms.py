@@ -7,7 +7,7 @@ from hashlib import sha256
 import pytest
 
 from controller.recipes.secrets import forms
-from tests.secret_samples import FORMS, WRITTEN, drawn
+from tests.support.shops.secret_samples import FORMS, WRITTEN, drawn
 
 _LINES = "\n".join(drawn(n, 64) for n in range(6))
 

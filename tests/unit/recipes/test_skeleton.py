@@ -19,8 +19,8 @@ from controller.recipes import registry
 from controller.recipes.base import PackOptions
 from shared.errors import ShoplaunchError
 from shared.placeholders import ENCODERS, Renderer
-from tests.packing import Quiet, server_url
-from tests.traces import Traces
+from tests.support.shops.packing import Quiet, server_url
+from tests.support.traces import Traces
 from tests.unit.recipes.test_wordpress_config import served
 
 RECIPES = Path(__file__).resolve().parents[3] / "controller" / "recipes"

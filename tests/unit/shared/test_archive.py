@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from controller.bundles.residue.bundle_reader import open_bundle
 from shared.archive import directory
 from shared.errors import ShoplaunchError
-from tests.agent_box import sample_members, small_manifest, write_bundle
-from tests.hostile_bundles import large_from
+from tests.support.shops.hostile_bundles import large_from
+from tests.support.worlds.agent_box import sample_members, small_manifest, write_bundle
 
 NAMES = st.text("abcdef0123456789./_-", min_size=1, max_size=40).filter(
     lambda name: all(part not in ("", ".", "..") for part in name.split("/"))

@@ -4,7 +4,7 @@ import os
 import re
 import subprocess
 
-from tests.dump_styles import PHPMYADMIN_END, PHPMYADMIN_START
+from tests.support.shops.dump_styles import PHPMYADMIN_END, PHPMYADMIN_START
 
 _KEY = re.compile(r"\s*(?:(?:PRIMARY|UNIQUE|FULLTEXT|SPATIAL) )?KEY |\s*CONSTRAINT ")
 

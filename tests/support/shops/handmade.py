@@ -9,7 +9,7 @@ import tarfile
 
 from shared.bundle import SESSION
 from shared.placeholders import Renderer, token
-from tests.agent_box import NONCE, small_manifest, write_bundle
+from tests.support.worlds.agent_box import NONCE, small_manifest, write_bundle
 
 TEMPLATE_DOMAIN = "template.example"
 #: Values with which rows are loaded to take digests; placeholder cells are masked there.
@@ -164,7 +164,7 @@ TEXT_COLUMNS = {"ps_product": ["name"], "ps_configuration": ["name", "value"]}
 
 
 class Handmade:
-    """A whole bundle; `members` may be changed before `write`. `server` is a tests.mariadb.MariaDB."""
+    """A whole bundle; `members` may be changed before `write`. `server` is a tests.support.servers.mariadb.MariaDB."""
 
     tables = TABLES
     digest_sql = DIGESTS

@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from tests.mariadb import MariaDB
+from tests.support.servers.mariadb import MariaDB
 
 BINARY = "SHOPLAUNCH_TEST_MYSQL"
 HINT = f"no MySQL here: {BINARY} names no mysqld, and none is installed"
@@ -59,7 +59,7 @@ class MySQL(MariaDB):
 
 
 def start_private(options=()):
-    """Return a running MySQL in a new temporary directory; end it with `tests.mariadb.stop_private`."""
+    """Return a running MySQL in a new temporary directory; end it with `tests.support.servers.mariadb.stop_private`."""
     server = MySQL(tempfile.mkdtemp(prefix="shoplaunch-mysql-"), options)
     server.install()
     server.start()

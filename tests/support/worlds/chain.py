@@ -15,8 +15,8 @@ from tests.fakes.whmcs.server import IDENTIFIER, SECRET, Options
 from tests.fakes.whmcs.server import Whmcs as Api
 from tests.fakes.whmcs_php.harness import ORDERS
 from tests.fakes.whmcs_php.harness import Whmcs as Addon
-from tests.ssh_server import SshServer
-from tests.whole import BUNDLE, ENDED, WAIT_SECONDS, wait_for
+from tests.support.servers.ssh_server import SshServer
+from tests.support.worlds.whole import BUNDLE, ENDED, WAIT_SECONDS, wait_for
 
 PRODUCT = 3
 LANGUAGES = {"english": "en", "farsi": "fa"}

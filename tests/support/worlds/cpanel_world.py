@@ -22,11 +22,11 @@ from controller.panels.cpanel.settings import CpanelSettings
 from controller.panels.cpanel.start.starter import starter_key
 from shared.errors import ShoplaunchError
 from shared.events import make_event
-from tests.controller_stub import Controller
 from tests.integration.controller.world import World
-from tests.packing import Quiet, server_url
+from tests.support.servers.controller_stub import Controller
+from tests.support.shops.packing import Quiet, server_url
 
-SAMPLE = Path(__file__).resolve().parent.parent / "packaging" / "demo" / "sample-shop"
+SAMPLE = Path(__file__).resolve().parents[3] / "packaging" / "demo" / "sample-shop"
 SERVER = "cp1"
 BUNDLE = "sample"
 TEMPLATE_DOMAIN = "template-shop.example"
@@ -51,7 +51,7 @@ CLOCK_BEHIND = 20 * 3600
 
 
 def install_template(folder, server, domain=TEMPLATE_DOMAIN):
-    """Install the sample shop below `folder`, its database in `server` (tests.mariadb); return (root, URL)."""
+    """Install the sample shop below `folder`, its database in `server` (mariadb); return (root, URL)."""
     root = folder / "template" / "public_html"
     root.parent.mkdir()
     name, user, password = server.new_database()

@@ -42,7 +42,7 @@ CREATE PROCEDURE `does;it`(OUT n int) COMMENT 'it''s; a -- comment' BEGIN SELECT
 
 
 class Odd:
-    """Makes a database on `server` (tests.mariadb.MariaDB) from `seed`; `name` is what it is called."""
+    """Makes a database on `server` (tests.support.servers.mariadb.MariaDB) from `seed`; `name` is what it is called."""
 
     def __init__(self, server, seed, generated=True):
         self.server = server

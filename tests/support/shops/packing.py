@@ -117,7 +117,7 @@ class PlainPlan:
 
 
 class Written:
-    """A bundle that was packed to `path` (Path), as tests of the agent take bundles (tests.handmade.Handmade)."""
+    """A bundle that was packed to `path` (Path), as tests of the agent take bundles (Handmade)."""
 
     def __init__(self, path):
         self.path = path
@@ -144,7 +144,7 @@ class Quiet:
 
 
 def server_url(server, database=None):
-    """Return the URL of a tests.mariadb server as packer and scratch take it."""
+    """Return the URL of a tests.support.servers.mariadb server as packer and scratch take it."""
     return f"mysql://root@localhost/{database or ''}?unix_socket={server.socket}"
 
 

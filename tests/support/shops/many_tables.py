@@ -5,7 +5,7 @@ from pathlib import Path
 import pymysql
 from pymysql.constants import CLIENT
 
-from tests.packing import Written, packed, server_url, small_shop
+from tests.support.shops.packing import Written, packed, server_url, small_shop
 
 ROWS = 2
 #: So many tables are made by one message to the server.

@@ -27,10 +27,10 @@ from controller.jobs.engine.worker import Worker
 from controller.jobs.intake.service import open_service
 from controller.web.api.signed_requests import signature
 from shared.bundle import LEDGER_TABLE, MANIFEST
-from tests.accounts import remove_account
-from tests.local_server import SMALL_DATABASE
+from tests.support.servers.local_server import SMALL_DATABASE
+from tests.support.worlds.accounts import remove_account
 
-PROJECT = Path(__file__).resolve().parent.parent
+PROJECT = Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(PROJECT / "packaging" / "demo"))
 
 TEMPLATE_DOMAIN = "template-shop.example"

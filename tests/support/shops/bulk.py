@@ -5,7 +5,7 @@ import random
 
 from shared.bundle import CHUNK_UNPACKED_BYTES, SHARD_UNPACKED_BYTES
 from shared.encoding import sha256_hex
-from tests.handmade import Handmade, shard
+from tests.support.shops.handmade import Handmade, shard
 
 #: Bytes of one row of each product and its share of images, as SQL text.
 _ROW_BYTES = 72
@@ -71,7 +71,7 @@ def _packed(entries):
 
 
 def full_shard(name, number):
-    """Return a full shard for any bundle: (as tests.agent_box.write_bundle takes it, the manifest's entry)."""
+    """Return a full shard for any bundle: (as agent_box.write_bundle takes it, the manifest's entry)."""
     data, unpacked, count = _packed(_full(number))
     entry = {"name": name, "kind": "files", "sha256": sha256_hex(data), "size": len(data), "placeholders": False}
     return ("files", False, data), {**entry, "unpacked": unpacked, "entries": count}

@@ -2,7 +2,7 @@
 
 import os
 
-from tests.handmade import place
+from tests.support.shops.handmade import place
 
 SETTING = "SELECT value FROM ps_configuration WHERE name = %s"
 HTACCESS = (

@@ -20,13 +20,13 @@ from controller.panels.base import Account, DatabaseEndpoint
 from controller.panels.local.private_stack.stack import free_port
 from controller.recipes.base import PackOptions
 from controller.recipes.prestashop.recipe import PrestaShop
-from tests.agent_box import Box
-from tests.controller_stub import Controller
 from tests.fakes.folder_panel import FolderPanel
 from tests.integration.controller.world import DOMAIN, SECRETS, World
-from tests.tls_site import TlsProxy
+from tests.support.servers.controller_stub import Controller
+from tests.support.servers.tls_site import TlsProxy
+from tests.support.worlds.agent_box import Box
 
-SAMPLE = Path(__file__).resolve().parent.parent / "packaging" / "demo" / "sample-shop"
+SAMPLE = Path(__file__).resolve().parents[3] / "packaging" / "demo" / "sample-shop"
 OWNER = "owner@example.com"
 TEMPLATES_PASSWORD = "Sample-Pw-77!"
 WAIT_SECONDS = 120
@@ -82,7 +82,7 @@ class RealPanel(FolderPanel):
 
 
 class RealWorld(World):
-    """`shop` is the job of the living shop; `secure` its https (tests.tls_site.TlsProxy), `plain` its http address."""
+    """`shop` is the job of the living shop; `secure` its https (TlsProxy), `plain` its http address."""
 
     def __init__(self, folder, engine, server, authority):
         super().__init__(folder, engine)

@@ -19,9 +19,9 @@ import pymysql
 from controller.panels.local.services.php_versions import installed_binaries
 from shared.bundle import LEDGER_TABLE
 from shared.signing import PURPOSE_JOB, serializer
-from tests.live_dumps import Dumps
-from tests.real_variant import write_variants
-from tests.whole import BUNDLE, SERVER, Whole
+from tests.support.shops.live_dumps import Dumps
+from tests.support.shops.real_variant import write_variants
+from tests.support.worlds.whole import BUNDLE, SERVER, Whole
 
 DOCROOT = "SHOPLAUNCH_REAL_DOCROOT"
 DATABASE = "SHOPLAUNCH_REAL_DATABASE"

@@ -3,7 +3,7 @@
 import json
 import os
 
-from tests.agent_box import killing_agent
+from tests.support.worlds.agent_box import killing_agent
 
 #: Bytes a second, as hosts limit them.
 RATE = 1_000_000

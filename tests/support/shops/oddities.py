@@ -1,6 +1,6 @@
-"""Which oddities a database of tests.odd_databases and its dump really hold: chance may have passed over some."""
+"""Which oddities an odd database and its dump really hold: chance may have passed over some."""
 
-from tests.odd_databases import BITS, BROKEN, DATES, ENGINES, KINDS, NAMES, quoted
+from tests.support.shops.odd_databases import BITS, BROKEN, DATES, ENGINES, KINDS, NAMES, quoted
 
 #: What a dump is made of besides statements: how its lines begin, as none does within a value.
 _IN_DUMPS = {"DELIMITER": b"\nDELIMITER ;;\n", "a comment": b"\n-- ", "code in a comment": b"\n/*!50"}

@@ -63,9 +63,9 @@ class Site:
         """Start gunicorn and wait until it answers."""
         command = [sys.executable, "-m", "gunicorn", "--bind", f"127.0.0.1:{self.port}", "--threads", "8"]
         command += ["--worker-class", WORKER, "--no-control-socket", "--keep-alive", "120"]
-        command += ["tests.web_site:application()"]
+        command += ["tests.support.worlds.web_site:application()"]
         log = (self.home / "gunicorn.log").open("wb")
-        environment = {**os.environ, **self.environment, "PYTHONPATH": str(Path(__file__).parent.parent)}
+        environment = {**os.environ, **self.environment, "PYTHONPATH": str(Path(__file__).parents[3])}
         with log:
             self._server = subprocess.Popen(
                 command, env=environment, stdout=log, stderr=log, cwd=self.home, start_new_session=True

@@ -15,8 +15,8 @@ from agent.bundle.reader import Bundle
 from agent.stages import unpack
 from shared.errors import ShoplaunchError
 from shared.placeholders import Renderer
-from tests.agent_box import NONCE, small_manifest, write_bundle
-from tests.handmade import packed
+from tests.support.shops.handmade import packed
+from tests.support.worlds.agent_box import NONCE, small_manifest, write_bundle
 
 SHARD = "files/0001.tar.gz"
 

@@ -22,10 +22,10 @@ from controller.agent_archive.build import build_agent, launcher
 from shared.encoding import canonical_json
 from shared.job import cron_line
 from shared.signing import serializer
-from tests.accounts import remove_account
-from tests.agent_archive import sources_of, write_members
+from tests.support.worlds.accounts import remove_account
+from tests.support.worlds.agent_archive import sources_of, write_members
 
-PROJECT = Path(__file__).resolve().parent.parent
+PROJECT = Path(__file__).resolve().parents[3]
 OVERLAY = PROJECT / "tests" / "fakes" / "agent_overlay"
 STAGES = {
     "preflight": "preflight",

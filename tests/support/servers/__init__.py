@@ -1,0 +1,1 @@
+"""Services that tests start for themselves."""

@@ -1,0 +1,1 @@
+"""Shops, templates, databases and bundles that tests are made with."""

@@ -1,0 +1,1 @@
+"""Whole installations, accounts and agents that tests drive."""
