@@ -15,7 +15,7 @@ from tests.integration.starter.launched import put_launcher, starts, wait_for_st
 from tests.support.servers.php_versions import VERSIONS, complaints
 
 STARTER = Starter(b"key", "abcdefgh", 1)
-TEMPLATE = Path(__file__).resolve().parents[3] / "controller" / "panels" / "cpanel" / "starter.php"
+TEMPLATE = Path(__file__).resolve().parents[3] / "controller" / "panels" / "cpanel" / "start" / "starter.php"
 WAYS = ("proc_open", "popen", "exec", "shell_exec", "system", "passthru")
 SECONDS = 60
 
