@@ -56,7 +56,7 @@ class Request:
     scratch: str | None = field(default=None, repr=False)
     check: bool = False
     #: The file that declares the variants.
-    declaration: Path | None = None
+    variants: Path | None = None
     #: What was decided about findings of an earlier packing.
     decisions: Decisions | None = None
     #: Whether a file that is `target` already gives way.

@@ -134,7 +134,7 @@ def test_an_error_in_an_accounts_state_is_a_short_line_of_text():
             return text
 
     found = panel_reading._state(Panel(), None)
-    kept = silence.foreign.error_of({**found["error"]})
+    kept = silence.sanitize.error_of({**found["error"]})
     assert "owned" in harmless(kept["message"]) and harmless(kept["advice"])
 
 

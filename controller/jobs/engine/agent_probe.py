@@ -13,6 +13,7 @@ from controller.db import steps
 from controller.db.jobs import Job
 from controller.jobs.agent_link import acknowledgements, delivery, panel_reading, panel_reports
 from controller.jobs.lifecycle import agent_trouble, changes, panel_lockout, silence, states
+from controller.jobs.lifecycle.sight import Sight
 from controller.jobs.lifecycle.step_context import Tools, Work
 from shared.errors import ShoplaunchError
 
@@ -49,7 +50,7 @@ def look(tools: Tools, job: Job, now: float) -> Job:
         # Without the panel's word only the end of the validity counts
         if _is_final(document) or job.expires_at is None or now < job.expires_at:
             return change(lambda connection, now_job: _unseen(connection, now_job, document, now))
-        sight, event = panel_reading.Sight(None, False, False), None
+        sight, event = Sight(None, False, False), None
         verdict = silence.verdict(job, sight, now)
     if event is not None:
         found = change(lambda connection, now_job: _finished(connection, now_job, event, sight.state or {}, now))
@@ -61,7 +62,7 @@ def look(tools: Tools, job: Job, now: float) -> Job:
     return found
 
 
-def _sight(work: Work, now: float) -> tuple[panel_reading.Sight, dict[str, Any] | None, silence.Verdict]:
+def _sight(work: Work, now: float) -> tuple[Sight, dict[str, Any] | None, silence.Verdict]:
     """Return what lies in the account, the final event it tells of, and the verdict. Raises ShoplaunchError."""
     panel, job = work.tools.panel, work.job
     sight = panel_reading.look(panel, work.account, job)
@@ -80,7 +81,7 @@ def _finished(
     return {**columns, "progress": panel_reports.progress(state, now)["progress"]} if columns else {}
 
 
-def _answer(work: Work, sight: panel_reading.Sight) -> None:
+def _answer(work: Work, sight: Sight) -> None:
     """An agent that gave up unheard needs no more ticks of cron; when it cannot be told now, they do no harm."""
     try:
         acknowledgements.accept(work, panel_reports.last_number(sight.state))

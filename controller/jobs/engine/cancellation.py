@@ -12,6 +12,7 @@ from controller.db.jobs import Job
 from controller.jobs.agent_link import acknowledgements, panel_reading, ring
 from controller.jobs.engine import follow_up
 from controller.jobs.lifecycle import changes, lease, silence, states, undo
+from controller.jobs.lifecycle.sight import Sight
 from controller.jobs.lifecycle.step_context import Work
 from controller.jobs.steps import drop, rollback
 from shared.errors import ShoplaunchError
@@ -159,7 +160,7 @@ def _is_overdue(work: Work, ran: bool) -> bool:
     return now - float(work.job.facts.get("undo_began_at", now)) >= (RAN_SECONDS if ran else NEVER_RAN_SECONDS)
 
 
-def _ran(work: Work, sight: panel_reading.Sight) -> bool:
+def _ran(work: Work, sight: Sight) -> bool:
     """Tell whether the agent was ever at work in the account."""
     ours = sight.state is not None and sight.state.get("job") == work.job.id
     return ours or _was_heard(work)
@@ -203,7 +204,7 @@ def was_complete(work: Work) -> bool:
         return steps.of_job(connection, work.job.id)["agent"].state == steps.DONE
 
 
-def _is_anything_there(work: Work, sight: panel_reading.Sight) -> bool:
+def _is_anything_there(work: Work, sight: Sight) -> bool:
     panel, account = work.tools.panel, work.account
     ours = sight.state is not None and sight.state.get("job") == work.job.id
     return sight.cron_line or ours or JOB_FILE in (panel.list_folder(account, FOLDER) or ())

@@ -152,8 +152,8 @@ def test_what_was_opened_and_made_ready_while_it_waited_is_there_for_the_stage(t
     context = types.SimpleNamespace(counters={}, take_counters=dict, ahead={})
     monkeypatch.setattr(helper_main, "Context", lambda *_, **__: context)
     monkeypatch.setattr(helper_main, "open_bundle", lambda *_: bundle_at("fetched.bundle"))
-    monkeypatch.setattr(helper_main.jobfile, "public_keys", list)
-    monkeypatch.setattr(helper_main.jobfile, "Guard", lambda *_: types.SimpleNamespace(check=lambda: None))
+    monkeypatch.setattr(helper_main.job_file, "public_keys", list)
+    monkeypatch.setattr(helper_main.job_file, "Guard", lambda *_: types.SimpleNamespace(check=lambda: None))
     monkeypatch.setattr(MODULE, "run", run)
     order = {"job": {}, "raw": "", "lock": [0, 0], "shards": {}, "staging": ""}
     assert forked(tmp_path, json.dumps(order).encode() + b"\n", opened, prepare) == 0

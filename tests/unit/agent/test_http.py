@@ -135,11 +135,11 @@ import sys
 sys.path.insert(0, sys.argv[1])
 from agent.base.deadline_socket import Exchange
 from agent.reporting.downloads import GRACE_SECONDS, LEAST_RATE
-from agent.reporting.http import Door
+from agent.reporting.http import HttpClient
 from shared.errors import ShoplaunchError
 for url in sys.argv[3:]:
     try:
-        print(Door(sys.argv[2]).post(url, b"{}", {}).status)
+        print(HttpClient(sys.argv[2]).post(url, b"{}", {}).status)
     except ShoplaunchError as error:
         print(error.code)
 print("stringprep" in sys.modules)

@@ -203,7 +203,7 @@ def test_a_bundle_that_is_not_the_one_the_job_names_is_left_to_the_stage_that_sa
 def test_what_was_opened_early_is_opened_no_second_time(folder, monkeypatch):
     monkeypatch.setattr(verify, "check_clock", lambda _ctx: None)
     monkeypatch.setattr(verify, "open_bundle", lambda *_: pytest.fail("it is open"))
-    monkeypatch.setattr(verify.attempt, "forget_rendered", lambda _ctx: None)
+    monkeypatch.setattr(verify.resume, "forget_rendered", lambda _ctx: None)
     place = folder(b"first")
     bundle = place.bundle()
     ctx = types.SimpleNamespace(
