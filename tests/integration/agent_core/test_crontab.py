@@ -10,7 +10,7 @@ from shared.job import cron_line
 EDIT = """
 import sys
 sys.path.insert(0, sys.argv[1])
-from agent import crontab
+from agent.session import crontab
 from shared.errors import ShoplaunchError
 class Log:
     def info(self, *values): pass

@@ -27,15 +27,15 @@ DAY = 86_400.0
 #: Its loop goes on as ever, but looks for jobs only when it was woken.
 WORKER = """
 from controller.cli import main
-from controller.jobs import hints
+from controller.jobs.lifecycle import due_hint
 from controller.jobs.engine.worker import Worker
 
-given, wait, look = [], hints.wait, Worker._round
+given, wait, look = [], due_hint.wait, Worker._round
 
 def waited(seconds):
     given[:] = [True] if wait(seconds) else []
 
-hints.wait = waited
+due_hint.wait = waited
 Worker._round = lambda self: look(self) if given else None
 main(["worker"])
 """

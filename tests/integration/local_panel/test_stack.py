@@ -97,10 +97,10 @@ def test_what_does_not_start_is_said_with_its_own_words(directory):
 INSTALLING = """
 import sys
 from pathlib import Path
-from controller.panels.local import stack_config
+from controller.panels.local.private_stack import config
 from shared.errors import ShoplaunchError
 try:
-    stack_config.install_mariadb(Path(sys.argv[1]))
+    config.install_mariadb(Path(sys.argv[1]))
 except ShoplaunchError as error:
     print(error)
 """
