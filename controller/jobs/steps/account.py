@@ -20,6 +20,7 @@ def find(work: Work) -> Outcome:
     Raises account_*, panel_*, tls_missing.
     """
     job, panel = work.job, work.tools.panel
+    panel.prepare_together(job.account, job.domain)
     account = panel.ensure_account(job.account, job.domain, create=False, email=job.email)
     folder = work.later["admin_folder"]
     address = panel.site_address(account)

@@ -10,7 +10,7 @@ from controller.jobs.agent_link import ring
 from controller.jobs.lifecycle.step_context import Outcome, Work
 from controller.jobs.steps import drop
 from controller.panels.base import Prepared
-from shared.job import RESTORE, cron_line
+from shared.job import cron_line
 
 
 def run(work: Work) -> Outcome:
@@ -19,8 +19,7 @@ def run(work: Work) -> Outcome:
     line = cron_line(work.job.id)
     agent = drop.agent_files(work.tools.config.agent)
     panel.ensure_cron(account, line)
-    if work.job.kind == RESTORE:
-        panel.verify_prepared(account, Prepared(*panel.database_names(account), line, agent))
+    panel.verify_prepared(account, Prepared(*work.database_names, line, agent))
     facts: dict[str, Any] = {"cron_seconds": panel.cron_interval_seconds(account)}
     with reading(work.tools.engine) as connection:
         if jobs.last_was_unheard(connection, work.job.server):
