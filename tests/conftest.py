@@ -11,6 +11,7 @@ import hypothesis
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
+from tests.support import leftovers
 from tests.support.servers.controller_stub import Controller
 from tests.support.servers.mariadb import start_private, stop_private
 from tests.support.worlds.agent_box import Keys
@@ -27,6 +28,13 @@ hypothesis.settings.load_profile("patient")
 CRON = pytest.StashKey[subprocess.Popen]()
 
 
+def pytest_configure():
+    """What runs that were killed left is cleared away; what this one makes is noted for the case that it is killed."""
+    if os.geteuid() == 0:
+        leftovers.clear()
+        leftovers.note_folders()
+
+
 def pytest_sessionstart(session):
     """A machine whose cron does not run gets one for the whole run: nobody may end what another process waits for."""
     command = [shutil.which("cron", path="/usr/sbin:/usr/bin"), "-f"]
@@ -41,6 +49,8 @@ def pytest_sessionstart(session):
 
 def pytest_sessionfinish(session):
     """The cron that was started is ended."""
+    if os.geteuid() == 0:
+        leftovers.own_notes().unlink(missing_ok=True)
     if CRON in session.config.stash:
         session.config.stash[CRON].terminate()
         session.config.stash[CRON].wait()
