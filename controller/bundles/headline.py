@@ -76,6 +76,11 @@ def _changed(report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     living = report.get("living_shop")
     if living:
         yield "Set anew", f"for a living shop: {listed(list(living), 3)}"
+    blanked = report.get("blanked_comments")
+    if blanked:
+        first = f"{blanked[0]['file']} line {blanked[0]['line']}: {blanked[0]['what']}, {blanked[0]['shown']}"
+        more = f" and {len(blanked) - 1} more: see --full" if blanked[1:] else ""
+        yield "Blanked", f"in comments, {first}{more}"
 
 
 def _attention(manifest: Mapping[str, Any], report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -34,7 +34,7 @@ _OWN_INODES = 32
 #: Parts of the report that are for the operator alone.
 _NOT_TRAVELLING = (
     "rewriting", "replaced_files", "not_searched", "compressed_files_not_searched", "rows_compared", "left_out",
-    "living_shop",
+    "living_shop", "blanked_comments",
     "decisions_without_effect",
 )  # fmt: skip
 

@@ -141,11 +141,16 @@ def _compared(value: Mapping[str, Sequence[int]]) -> list[Section]:
     return [Section("Rows in the bundle", [("tables that came whole", str(whole)), *part] if value else [])]
 
 
+def _blanked(value: Sequence[Mapping[str, Any]]) -> list[Section]:
+    rows = [(f"{one['file']} line {one['line']}", f"{one['what']}, {one['shown']}") for one in value]
+    return [Section("Secrets in comments, blanked: they have no effect there", rows)]
+
+
 def _first(names: Sequence[str]) -> str:
     return ", ".join(names[:_FIRST]) + (" …" if len(names) > _FIRST else "")
 
 
 #: Part of the report -> its sections, where rows as they are would be a wall of text.
 _GROUPED: Mapping[str, Callable[[Any], list[Section]]] = {
-    "rewriting": _rewriting, "dropped": _dropped, "rows_compared": _compared,
+    "rewriting": _rewriting, "dropped": _dropped, "rows_compared": _compared, "blanked_comments": _blanked,
 }  # fmt: skip

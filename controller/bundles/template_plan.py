@@ -70,7 +70,7 @@ def _require_sound(recipe: Recipe, template: Template) -> None:
 @dataclass(frozen=True)
 class Seen:
     """What a plan collects: the report, fragments by name, files the recipe wrote, how often it set which
-    column, and what was replaced in program files.
+    column, what was replaced in program files, and which secrets were blanked in comments.
     """
 
     report: Report
@@ -79,6 +79,7 @@ class Seen:
     set_cells: Counter[str]
     proportion: Proportion
     noticed: Sequence[Finding]
+    blanked: Sequence[Finding]
 
 
 class TemplatePlan:
@@ -108,6 +109,7 @@ class TemplatePlan:
         labelled = {f"secret {label}": value for label, value in facts.secrets.items()}
         self._forms = KnownForms(labelled.values(), labelled, {f"secret {label}" for label in facts.suspected})
         self._noticed: list[Finding] = []
+        self._blanked: list[Finding] = []
 
     def left_out(self, path: bytes, is_directory: bool) -> str | None:
         """Return why an entry stays out, None for what is packed."""
@@ -129,9 +131,11 @@ class TemplatePlan:
             self._whole_files.append(shown)
         else:
             self._noticed += self._passwords.in_file(path, content)
-        self._noticed += self._forms.in_file(path, content if own is None else own)
+        searched = self._forms.in_file(path, content if own is None else own)
+        self._noticed += searched.findings
+        self._blanked += searched.blanked
         self._report.needles.clear()
-        template = self._rewriter.rewrite_file(content if own is None else own, shown, is_example(path))
+        template = self._rewriter.rewrite_file(searched.content, shown, is_example(path))
         self._proportion.saw(path, self._report.needles)
         return template
 
@@ -286,6 +290,7 @@ class TemplatePlan:
             "set": dict(sorted(self._set.items())),
             "replaced_files": sorted(self._whole_files),
             "dropped": [vars(one) for one in self._template.dropped()],
+            **({"blanked_comments": blanked} if (blanked := _blanked(self._blanked)) else {}),
             **({"living_shop": dict(adjusted)} if (adjusted := self._template.adjustments()) else {}),
             **({"notes": list(notes)} if (notes := self._template.notes()) else {}),
             **({"languages": list(languages)} if (languages := self._template.languages()) else {}),
@@ -299,7 +304,10 @@ class TemplatePlan:
     def seen(self) -> Seen:
         """Return what was collected so far."""
         fragments = dict(self._fragments.templates())
-        return Seen(self._report, fragments, self._whole_files, self._set, self._proportion, self._in_files_and_rows())
+        return Seen(
+            self._report, fragments, self._whole_files, self._set, self._proportion, self._in_files_and_rows(),
+            self._blanked,
+        )  # fmt: skip
 
     def absorb(self, seen: object) -> None:
         """Add what a branch has collected."""
@@ -309,6 +317,7 @@ class TemplatePlan:
         self._whole_files += seen.whole_files
         self._set += seen.set_cells
         self._noticed += seen.noticed
+        self._blanked += seen.blanked
         self._proportion.absorb(seen.proportion)
 
     def require_plausible(self) -> None:
@@ -343,3 +352,9 @@ class TemplatePlan:
 def _of_people(one: People) -> Finding:
     rows = f"{one.rows} rows with values in {', '.join(one.columns)}"
     return Finding(PEOPLE, Place(one.table), PEOPLE, rows)
+
+
+def _blanked(found: Sequence[Finding]) -> list[dict[str, Any]]:
+    """Return file, line, form and masked value of what was blanked, a file that was read twice once."""
+    entries = sorted({(one.place, one.what, one.shown) for one in found})
+    return [{**place.as_json(), "what": what, "shown": shown} for place, what, shown in entries]

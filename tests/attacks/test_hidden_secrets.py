@@ -7,6 +7,7 @@ import pytest
 
 from controller.bundles.residue.search import Searcher
 from controller.bundles.review.definitions import in_definitions
+from controller.bundles.review.known_forms import KnownForms
 from controller.bundles.review.substitution import substituted
 from controller.bundles.source.open_source import open_source
 from controller.bundles.source.schema import take_apart
@@ -104,3 +105,29 @@ def test_every_part_of_a_definition_is_looked_through(place, written):
     create = CREATE.format(**{**dict.fromkeys(PLACES, "kept"), place: written})
     for rows in (1, 100_000):
         assert [one.kind for one in in_definitions({"t": take_apart(create, "t", rows)}, [])] == ["secret"]
+
+
+@attack("A secret stands in what looks like a comment, and is code, a text or what a program reads",
+        "packing asks about it; only what is a comment for certain is emptied without a question")  # fmt: skip
+@pytest.mark.parametrize(
+    ("path", "content"),
+    [
+        ("a.php", '<?php $a = "{$b["//"]} KEY";'),
+        ("a.php", "<?php $a = <<<T\n// KEY\nT;\n"),
+        ("a.php", '<?php\n/** @Key("KEY") */\nclass A {}'),
+        ("a.php", "<?php\n/*\n * Update Key: KEY\n */\nf();"),
+        ("a.php", "<?php die(); /* KEY */"),
+        ("a.php", "<!-- <?= f() ?> KEY -->"),
+        ("a.js", "if (a) /'/.test(b); c = '//KEY'"),
+        ("a.js", "{} /'/ ; c = '//KEY'; d = /'/"),
+        ("a.html", '<a data-x="<!-- KEY -->">a</a>'),
+        ("a.html", '<!-- wp:x/map {"key":"KEY"} /-->'),
+        ("a.sql", "/*!40101 SET @a = 'KEY' */;"),
+        ("a.yml", "a: |\n  # KEY\n"),
+    ],
+)
+def test_what_only_looks_like_a_comment_is_asked_about(path, content):
+    written = content.replace("KEY", KEY).encode()
+    searched = KnownForms([]).in_file(b"plugins/x/" + path.encode(), written)
+    assert searched.content is written and [one.kind for one in searched.findings] == ["secret"]
+    assert searched.blanked == []

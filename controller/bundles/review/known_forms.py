@@ -5,7 +5,10 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
+from controller.bundles.comments.blanking import without_secrets
+from controller.bundles.comments.languages import language_of
 from controller.bundles.residue.findings import SECRET, SUSPECTED, Finding, Place, masked
 from controller.bundles.residue.search import Searcher
 from controller.bundles.review.inner_texts import inner_texts
@@ -43,6 +46,15 @@ _SPELLED = re.compile(rb"%[0-9A-Fa-f]{2}|\\+[nrt]|[^0-9A-Za-z]")
 PREFIX = "secret "
 
 
+@dataclass(frozen=True)
+class Searched:
+    """A file that was looked through: what is packed of it, its findings, and what was blanked in its comments."""
+
+    content: bytes
+    findings: list[Finding] = field(default_factory=list)
+    blanked: list[Finding] = field(default_factory=list)
+
+
 class KnownForms:
     """Collects findings; `secrets` are searched for everywhere already, and are not reported twice.
 
@@ -63,20 +75,23 @@ class KnownForms:
         self._bytes = 0
         self._found: list[Finding] = []
 
-    def in_file(self, path: bytes, content: bytes) -> list[Finding]:
-        """Return the secrets of a file that is no library's; of one that is no text those inside it."""
-        if _LIBRARY.search(path) or _DRAWN.search(path):
-            return []
-        inside = self._in_texts(_place(path), inner_texts(content))
+    def in_file(self, path: bytes, content: bytes) -> Searched:
+        """Return a file that is no library's with its secrets; of one that is no text those inside it."""
+        is_drawn = _DRAWN.search(path) is not None
+        if _LIBRARY.search(path) or (is_drawn and language_of(path) is None):
+            return Searched(content)
+        inside = [] if is_drawn else self._in_texts(_place(path), inner_texts(content))
         if inside or not forms.has_run(content):
-            return inside
+            return Searched(content, inside)
         if b"\0" in content[:_BINARY_HEAD]:
-            found = self._unknown(forms.met(content, forms.WRITTEN))
-            return list(dict.fromkeys(_finding(one, _place(path)) for one in found))
-        return [
-            _finding(one, _place(path, content.count(b"\n", 0, one.start) + 1))
-            for one in self._unknown(forms.met(content, _care(path, content)))
-        ]
+            found = [] if is_drawn else self._unknown(forms.met(content, forms.WRITTEN))
+            return Searched(content, list(dict.fromkeys(_finding(one, _place(path)) for one in found)))
+        care = forms.WRITTEN if is_drawn else _care(path, content)
+        met = forms.met(content, care)
+        # What has no effect needs no question
+        made, blanked = without_secrets(path, content, met) if met else (content, [])
+        rest = [] if is_drawn else self._unknown(forms.met(made, care) if blanked else met)
+        return Searched(made, _in_lines(path, made, rest), _in_lines(path, content, blanked))
 
     def in_name(self, path: bytes) -> list[Finding]:
         """Return the secrets in the last part of a path: of the others the folders' own are told."""
@@ -143,6 +158,10 @@ class KnownForms:
 
 def _place(path: bytes, line: int = 0, is_name: bool = False) -> Place:
     return Place(file=path.decode("utf-8", "backslashreplace"), line=line, is_name=is_name)
+
+
+def _in_lines(path: bytes, content: bytes, found: Iterable[Met]) -> list[Finding]:
+    return [_finding(one, _place(path, content.count(b"\n", 0, one.start) + 1)) for one in found]
 
 
 def _is_secret(shown: bytes) -> bool:

@@ -1,6 +1,7 @@
 """Secrets that nothing but their form gives away: planted in modules' rows and files, found, decided and gone."""
 
 import io
+import itertools
 import json
 import re
 import tarfile
@@ -24,6 +25,18 @@ FILES = {
     "base64 of serialized": "modules/x{n}/x.conf", "hexadecimal": "modules/x{n}/x.properties",
 }  # fmt: skip
 PLACES = ("row", "file", "row without a key", "bytes")
+#: Of each kind one in a comment: nobody is asked about these.
+COMMENTS = {
+    "a.php": b"<?php\nreturn 'http://x'; // %b\n", "b.js": b"f('http://x');\n/* %b */\n", "c.css": b"a {}\n/* %b */\n",
+    "d.html": b"<p>it's</p>\n<!-- %b -->\n", "e.sql": b"SELECT 1;\n-- %b\n", "f.yml": b"a: 1\n# %b\n",
+    "g.tpl": b"<p>\n{* %b *}</p>\n", "h.xml": b"<a>\n<!-- %b --></a>\n",
+}  # fmt: skip
+IN_COMMENTS = {
+    f"modules/comments/{number}{name}": (kind, content)
+    for (number, kind), (name, content) in zip(
+        ((n, kind) for n, kind in enumerate(KINDS) if kind != "private key"), itertools.cycle(COMMENTS.items())
+    )
+}
 
 
 def planted():
@@ -57,6 +70,9 @@ def shop(mariadb_server, tmp_path_factory):
         else:
             note, raw = (written, None) if place == "row" else (b"kept", written)
             query("INSERT INTO ps_x_account VALUES (%s, %s, %s, %s)", number, f"account {number}", note, raw)
+    (root / "modules" / "comments").mkdir()
+    for path, (kind, content) in IN_COMMENTS.items():
+        (root / path).write_bytes(content.replace(b"%b", FORMS[kind].encode()))
     for number in range(2000):
         query("INSERT INTO ps_x_account VALUES (%s, 'other', %s, NULL)", 1000 + number, "words " * 40)
     examples = root / "modules" / "examples"
@@ -111,11 +127,15 @@ def test_sixty_are_found_at_their_places_cannot_be_accepted_and_are_gone_once_de
 
     file.write_text(re.sub('^decision = ""$', 'decision = "blank"', written, flags=re.M))
     for name in ("x.bundle", "y.bundle"):
-        done = run("pack", *arguments, "--decisions", file, "-o", tmp_path / name, **environment)
+        done = run("pack", *arguments, "--json", "--decisions", file, "-o", tmp_path / name, **environment)
         assert done.returncode == 0, done.stderr
         assert "fits nothing" not in done.stderr
+    told = json.loads(done.stdout)["report"]["blanked_comments"]
+    expected = {path: f"secret {kind}" for path, (kind, _) in IN_COMMENTS.items()}
+    assert {one["file"]: one["what"] for one in told} == expected
+    assert all(one["line"] == 2 for one in told) and not any(secret in done.stdout for secret in FORMS.values())
     assert (tmp_path / "x.bundle").read_bytes() == (tmp_path / "y.bundle").read_bytes()
     content = content_of(tmp_path / "x.bundle")
-    for _, kind, secret, _, _ in planted():
+    for kind, secret in FORMS.items():
         assert secret.encode() not in content and secret.encode().hex().encode() not in content, kind
     assert len(tomllib.loads(file.read_text())["decision"]) == COUNT

@@ -81,3 +81,12 @@ def test_the_rest_is_grouped_by_reason_not_by_place():
     assert found["Seen and left"] == [("with another port", "1 places: a.js")]
     assert found["Left behind"][1] == ("ps_orders", "5 rows: customers and what they left")
     assert found["Rows in the bundle"] == [("tables that came whole", "1"), ("ps_log", "0 of 900 rows")]
+
+
+def test_secrets_blanked_in_comments_are_told_by_place_and_masked():
+    one = {"file": "plugins/x/a.php", "line": 63, "what": "secret key of Mailchimp", "shown": "24…20 (37 characters)"}
+    told = dict(lines({"blanked_comments": [one]}))["Blanked"]
+    assert told == "in comments, plugins/x/a.php line 63: secret key of Mailchimp, 24…20 (37 characters)"
+    assert dict(lines({"blanked_comments": [one, one]}))["Blanked"] == f"{told} and 1 more: see --full"
+    (section,) = [s for s in sections(MANIFEST, 1, {"blanked_comments": [one, one]}) if "comments" in s.title]
+    assert section.rows == [("plugins/x/a.php line 63", "secret key of Mailchimp, 24…20 (37 characters)")] * 2

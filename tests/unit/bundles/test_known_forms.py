@@ -60,7 +60,7 @@ def stored(folder):
     ],
 )
 def test_it_is_found_where_files_keep_it(path, content, line):
-    (found,) = KnownForms([]).in_file(path, content)
+    (found,) = KnownForms([]).in_file(path, content).findings
     assert found.proven and (found.place.file, found.place.line) == (path.decode(), line)
     assert STRIPE.decode() not in found.sentence()
 
@@ -81,7 +81,7 @@ def test_it_is_found_where_files_keep_it(path, content, line):
     ],
 )
 def test_libraries_pictures_and_styles_are_not_asked_about(path, content):
-    assert KnownForms([]).in_file(path, content) == []
+    assert KnownForms([]).in_file(path, content).findings == []
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_libraries_pictures_and_styles_are_not_asked_about(path, content):
 )
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
 def test_a_file_of_two_bytes_a_character_is_read_as_the_text_it_is(path, content, encoding):
-    (found,) = KnownForms([]).in_file(path, content.decode().encode(encoding))
+    (found,) = KnownForms([]).in_file(path, content.decode().encode(encoding)).findings
     # Its lines are no lines of bytes: it stays or goes as a whole
     assert found.proven and (found.place.file, found.place.line) == (path.decode(), 0)
 
@@ -112,20 +112,20 @@ def test_a_file_of_two_bytes_a_character_is_read_as_the_text_it_is(path, content
     ids=["picture", "document", "gzip", "tar", "archive", "archive that stores", "archive in archive"],
 )
 def test_a_key_in_notes_of_a_picture_or_in_an_archive_is_found(content):
-    (found,) = KnownForms([]).in_file(b"modules/x/a.bin", content)
+    (found,) = KnownForms([]).in_file(b"modules/x/a.bin", content).findings
     assert found.proven and (found.place.file, found.place.line) == ("modules/x/a.bin", 0)
     assert STRIPE.decode() not in found.sentence()
 
 
 def test_the_templates_own_secrets_are_looked_for_in_archives_too():
     forms = KnownForms([b"Kx7-own-secret"], {"secret DB_PASSWORD": b"Kx7-own-secret"}, {"secret DB_PASSWORD"})
-    (found,) = forms.in_file(b"modules/x/a.zip", zipped(b"password=Kx7-own-secret"))
+    (found,) = forms.in_file(b"modules/x/a.zip", zipped(b"password=Kx7-own-secret")).findings
     assert (found.what, found.proven, found.about) == ("secret DB_PASSWORD", False, "config/keys.ini")
     assert "Kx7-own" not in found.sentence()
 
 
 def test_a_key_in_a_small_database_beside_the_code_is_found(tmp_path):
-    (found,) = KnownForms([]).in_file(b"modules/x/a.sqlite", stored(tmp_path))
+    (found,) = KnownForms([]).in_file(b"modules/x/a.sqlite", stored(tmp_path)).findings
     assert found.proven and found.place.file == "modules/x/a.sqlite"
 
 
@@ -150,6 +150,6 @@ def test_a_key_that_is_the_name_of_a_file_or_folder_is_found_and_may_be_left_out
 
 def test_what_is_searched_for_everywhere_is_not_told_twice_however_it_is_spelled():
     forms = KnownForms([STRIPE, FORMS["private key"].encode()])
-    assert forms.in_file(b"modules/x/a.json", b'{"a": "' + STRIPE + b'"}') == []
+    assert forms.in_file(b"modules/x/a.json", b'{"a": "' + STRIPE + b'"}').findings == []
     spelled = FORMS["private key"].replace("\n", "\\n").encode()
-    assert forms.in_file(b"modules/x/a.json", b'{"a": "' + spelled + b'"}') == []
+    assert forms.in_file(b"modules/x/a.json", b'{"a": "' + spelled + b'"}').findings == []

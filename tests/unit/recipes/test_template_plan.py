@@ -2,12 +2,14 @@
 
 import pytest
 
+from controller.bundles.manifest import without_places
 from controller.bundles.source.tree import Tree
 from controller.bundles.template_plan import TemplatePlan, make_plan
 from controller.recipes.base import PackOptions
 from controller.recipes.prestashop.recipe import PrestaShop
 from controller.recipes.tree.htaccess import LEFT_OUT, PROOFS
 from shared.placeholders import token
+from tests.support.shops.secret_samples import FORMS
 from tests.unit.recipes.conftest import DOMAIN
 
 SEARCHED = DOMAIN.encode()
@@ -140,3 +142,18 @@ def test_a_number_that_is_made_anew_follows_into_the_settings_that_are_put_toget
     new = token(plan.nonce, "secret.mbo_uuid")
     assert found[b"PS_MBO_SHOP_ADMIN_UUID"] == new
     assert found[b"PS_MBO_SHOP_ADMIN_MAIL"] == b"mbo-" + new + b"@maker.example"
+
+
+def test_what_was_blanked_in_comments_is_told_once_however_often_and_wherever_files_are_read(plan):
+    key = FORMS["key of Mailchimp"].encode()
+    branch = plan.branch()
+    for one in (branch, branch, plan):
+        made = one.file(b"modules/x/a.php", b"<?php\nf('http://" + SEARCHED + b"/'); // " + key + b"\n")
+        assert key not in made and SEARCHED not in made
+    plan.absorb(branch.seen())
+    told = {"file": "modules/x/a.php", "line": 2, "what": "secret key of Mailchimp"}
+    (entry,) = plan.report()["blanked_comments"]
+    assert {key: entry[key] for key in told} == told and key.decode() not in entry["shown"]
+    assert not [one for one in plan.noticed() if one.place.file == "modules/x/a.php"]
+    # Places of files are for the operator alone
+    assert "blanked_comments" not in without_places(plan.report())

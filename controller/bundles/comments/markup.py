@@ -1,0 +1,148 @@
+"""Reads pages and documents: HTML with its scripts and styles, XML, templates of Smarty and Twig."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from controller.bundles.comments import javascript, stylesheets
+from controller.bundles.comments.spans import Comment, Unclear
+
+#: A quote begins a value behind an equals sign, and nowhere else.
+_ATTRIBUTES = rb"(?:=\s*\"[^\"]*\"|=\s*'[^']*'|[^>])*+"
+_TOKEN = re.compile(
+    rb"(?P<comment><!--)|<(?P<raw>script|style|textarea|title|xmp|iframe|noembed|noframes|plaintext)(?=[\s/>])(?P<with>"
+    + _ATTRIBUTES + rb")>|(?P<tag></?[A-Za-z]" + _ATTRIBUTES + rb">)|(?P<broken></?[A-Za-z])",
+    re.IGNORECASE,
+)  # fmt: skip
+_TYPE = re.compile(rb"\btype\s*=\s*[\"']?([^\s\"'>]*)", re.IGNORECASE)
+_LANGUAGE = re.compile(rb"\blanguage\s*=\s*[\"']?php", re.IGNORECASE)
+_JAVASCRIPT = re.compile(rb"(?:(?:text|application)/(?:x-)?(?:javascript|ecmascript)|module)?$", re.IGNORECASE)
+#: What programs on a server or in a page do with comments that begin so.
+_DIRECTIVE = re.compile(
+    rb"\s*(?:[{\[]|#|\?|/?(?:wp:|ko\b|esi\b|directive:|m(?:func|clude)\b|dynamic|more\b|nextpage\b|noteaser\b))",
+    re.IGNORECASE,
+)
+#: Marks of code that is carried out wherever it stands: a placeholder for PHP, tags of templates.
+_TEMPLATE_CODE = re.compile(rb"\0|\{[{%$]|<%")
+_SMARTY = re.compile(rb"\{\*|\{(?P<literal>literal)\}|\{(?P<code>php)\}")
+_TWIG = re.compile(rb"\{#|(?P<raw>\{%[-~]?\s*(?:verbatim|raw)\b)")
+_XML = re.compile(rb"(?P<comment><!--)|(?P<data><!\[CDATA\[)|(?P<instruction><\?)")
+
+
+def page_comments(data: bytes, *, is_template: bool = False) -> list[Comment]:
+    """Return the comments of a page as far as they are certain and nothing in them is carried out.
+
+    A `is_template` has code in braces, also in its scripts: these are not read.
+    """
+    found: list[Comment] = []
+    try:
+        for comment in _page(data, is_template):
+            said = data[comment.start : comment.end]
+            if not (_TEMPLATE_CODE.search(said) or (is_template and b"{" in said)):
+                found.append(comment)
+    except Unclear:
+        pass
+    return found
+
+
+def _page(data: bytes, is_template: bool) -> Iterator[Comment]:
+    at = 0
+    while (hit := _TOKEN.search(data, at)) is not None:
+        at = hit.end()
+        if hit.lastgroup == "broken":
+            raise Unclear
+        if hit.lastgroup == "comment":
+            if data.startswith((b">", b"->"), at):
+                continue
+            end = _end(data, b"-->", at)
+            if not _DIRECTIVE.match(data, at, end):
+                yield Comment(at, end)
+            at = end + len(b"-->")
+        elif hit["raw"]:
+            ends = re.compile(rb"</" + hit["raw"] + rb"(?=[\s/>])", re.IGNORECASE).search(data, at)
+            if ends is None or _LANGUAGE.search(hit["with"]):
+                raise Unclear
+            if not is_template:
+                yield from _inside(hit["raw"].lower(), hit["with"], data[at : ends.start()], at)
+            at = ends.start()
+
+
+def _inside(element: bytes, attributes: bytes, content: bytes, at: int) -> list[Comment]:
+    """Return the comments of a script or style that begins at `at`."""
+    if _TEMPLATE_CODE.search(content):
+        return []
+    kind = _TYPE.search(attributes)
+    if element == b"script" and _JAVASCRIPT.match(kind[1] if kind else b""):
+        found = javascript.comments(content)
+    elif element == b"style":
+        found = stylesheets.comments(content)
+    else:
+        found = []
+    return [one._replace(start=one.start + at, end=one.end + at) for one in found]
+
+
+def xml_comments(data: bytes) -> list[Comment]:
+    """Return the comments of a document in XML."""
+    found: list[Comment] = []
+    at = 0
+    try:
+        while (hit := _XML.search(data, at)) is not None:
+            kind = hit.lastgroup
+            closing = b"-->" if kind == "comment" else b"]]>" if kind == "data" else b"?>"
+            end = _end(data, closing, hit.end())
+            if kind == "comment":
+                found.append(Comment(hit.end(), end))
+            at = end + len(closing)
+    except Unclear:
+        pass
+    return found
+
+
+def smarty_comments(data: bytes) -> list[Comment]:
+    """Return the comments of a template of Smarty, and of the page it is."""
+    own: list[Comment] = []
+    at = 0
+    try:
+        while (hit := _SMARTY.search(data, at)) is not None:
+            if hit["code"]:
+                raise Unclear
+            closing = b"{/literal}" if hit["literal"] else b"*}"
+            end = _end(data, closing, hit.end())
+            if not hit["literal"]:
+                own.append(Comment(hit.end(), end))
+            at = end + len(closing)
+    except Unclear:
+        data = data[:at]
+    return _with_page(data, own)
+
+
+def twig_comments(data: bytes) -> list[Comment]:
+    """Return the comments of a template of Twig, and of the page it is."""
+    own: list[Comment] = []
+    at = 0
+    try:
+        while (hit := _TWIG.search(data, at)) is not None:
+            if hit["raw"]:
+                raise Unclear
+            end = _end(data, b"#}", hit.end())
+            own.append(Comment(hit.end(), end))
+            at = end + len(b"#}")
+    except Unclear:
+        data = data[:at]
+    return _with_page(data, own)
+
+
+def _with_page(data: bytes, own: list[Comment]) -> list[Comment]:
+    parts, last = [], 0
+    for one in own:
+        parts += [data[last : one.start], bytes(one.end - one.start)]
+        last = one.end
+    return sorted([*own, *page_comments(b"".join(parts) + data[last:], is_template=True)])
+
+
+def _end(data: bytes, closing: bytes, at: int) -> int:
+    end = data.find(closing, at)
+    if end < 0:
+        raise Unclear
+    return end
