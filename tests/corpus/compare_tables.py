@@ -111,11 +111,18 @@ class _Comparison:
         rows = [server.content(base, table, columns) for base in (self._dumped, self._restored)]
         self._rows += len(rows[0])
         before, after = (self._by_key(one, places) for one in rows)
-        self._missing(table, [before[one] for one in before if one not in after], columns)
-        self._added(table, [after[one] for one in after if one not in before], columns)
-        for one in before.keys() & after.keys():
+        both = before.keys() & after.keys()
+        others = {one for one in both if self._is_another(table, before[one], after[one], columns)}
+        self._missing(table, [before[one] for one in before if one not in after or one in others], columns)
+        self._added(table, [after[one] for one in after if one not in before or one in others], columns)
+        for one in both - others:
             if before[one] != after[one]:
                 self._row(table, columns, before[one], after[one], one)
+
+    def _is_another(self, table, old, new, columns):
+        """A new row has taken the number of one that visits write, which the shop does not have any more."""
+        places = [columns.index(name) for name in NAME_COLUMNS if name in columns]
+        return any(old[one] != new[one] for one in places) and self._is_written(table, old, columns)
 
     def _by_key(self, rows, places):
         """Return key -> row; without a key by all that is no shop's own. Rows of the same key are numbered."""

@@ -31,9 +31,7 @@ def listing(root, admin="", below=""):
     for folder, folders, files in os.walk(root):
         for name in [*files, *(one for one in folders if os.path.islink(os.path.join(folder, one)))]:
             path = os.path.join(folder, name)
-            relative = os.path.relpath(path, root)
-            first, _, rest = relative.partition("/")
-            shown = f"<admin>/{rest}" if admin and first == admin else relative
+            shown = _shown(os.path.relpath(path, root), admin)
             found[shown] = (path, os.lstat(path).st_size, _target(path, root, admin))
     return found
 
@@ -42,9 +40,13 @@ def _target(path, root, admin):
     """Return where a link leads, below `root` however it says so; None for what is no link."""
     if not os.path.islink(path):
         return None
-    target = os.path.relpath(os.path.join(os.path.dirname(path), os.readlink(path)), root)
-    first, _, rest = target.partition("/")
-    return f"<admin>/{rest}" if admin and first == admin else target
+    return _shown(os.path.relpath(os.path.join(os.path.dirname(path), os.readlink(path)), root), admin)
+
+
+def _shown(path, admin):
+    """Return a path with the back office's folder, if it begins with it, called `<admin>`."""
+    first, _, rest = path.partition("/")
+    return f"<admin>/{rest}" if admin and first == admin else path
 
 
 def admin_folder(root):
@@ -62,6 +64,7 @@ def compare(template, restored, report, canonical):
     admin = admin_folder(template)
     old, new = listing(template, admin), listing(restored, admin_folder(restored))
     said = _paths_of(report, admin)
+    blanked = {_shown(one["file"], admin) for one in report.get("blanked_comments", ())}
     explained, found = Counter(), []
     for path in sorted(old.keys() - new.keys()):
         rule = _why_missing(path, old[path], said)
@@ -79,6 +82,8 @@ def compare(template, restored, report, canonical):
     same = 0
     for path in sorted(old.keys() & new.keys()):
         rule = _why_different(path, old[path], new[path], said, canonical)
+        if rule is None and path in blanked and _has_blanks(old[path], new[path], canonical):
+            rule = "secrets in comments, blanked as the report says"
         if rule == "":
             same += 1
         elif rule:
@@ -133,6 +138,15 @@ def _why_different(path, old, new, said, canonical):
         return "replaced" if canonical(first.read()) == canonical(second.read()) else None
 
 
+def _has_blanks(old, new, canonical):
+    """Tell whether the shop's file is the template's but for blanks."""
+    if max(old[1], new[1]) > MOST_COMPARED:
+        return False
+    with open(old[0], "rb") as first, open(new[0], "rb") as second:
+        before, after = canonical(first.read()), canonical(second.read())
+    return len(before) == len(after) and all(b in (a, ord(" ")) for a, b in zip(before, after, strict=True))
+
+
 def _digest(path):
     with open(path, "rb") as stream:
         return hashlib.file_digest(stream, "sha256").digest()
@@ -161,7 +175,7 @@ def _paths_of(report, admin):
         {
             key: value
             for key, value in report.items()
-            if key not in ("rewriting", "compressed_files_not_searched", "forms")
+            if key not in ("rewriting", "compressed_files_not_searched", "forms", "blanked_comments")
         }
     )
     return names, patterns - {"*", "?"}

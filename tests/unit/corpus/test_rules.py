@@ -138,6 +138,27 @@ def test_a_file_the_report_leaves_out_is_explained(trees, said):
     assert found["unexplained"] == [] and found["explained"]["left out, as the report says"] == 1
 
 
+@pytest.mark.parametrize(
+    ("made", "rule"),
+    [
+        ("// key         of http://tea.example:8080/boutique/\n", "secrets in comments, blanked as the report says"),
+        ("// key         of http://tea.example:8080/other/\n", None),
+        ("// key KEY-KEY of http://x/\n", None),
+        ("// kez         of http://tea.example:8080/boutique/\n", None),
+        ("", None),
+    ],
+)
+def test_of_a_file_with_a_blanked_comment_blanks_alone_are_explained(trees, made, rule):
+    old, new = trees
+    (old / "config.php").write_text("// key KEY-KEY of http://old.example/shop/\n")
+    (new / "config.php").write_text(made)
+    for told in ("config.php", "another.php"):
+        report = {"blanked_comments": [{"file": told, "line": 1, "what": "secret key", "shown": "K…"}]}
+        found = compare_tree.compare(*map(str, trees), report, canonical("old.example/shop/"))
+        explained = rule is not None and told == "config.php"
+        assert found["explained"] == ({rule: 1} if explained else {}) and len(found["unexplained"]) == (not explained)
+
+
 def test_a_picture_the_template_lacks_too_is_no_fault_of_the_shop(tmp_path):
     (tmp_path / "admin12" / "filemanager").mkdir(parents=True)
     (tmp_path / "admin12" / "logo.png").write_text("")
@@ -195,6 +216,19 @@ def test_only_what_counts_visits_may_have_grown_and_little():
 def test_a_figure_of_the_dashboard_changes_when_its_owner_comes_a_setting_does_not(table, left):
     work = compare_tables._Comparison(None, "old", "new", {}, bytes, "ps_", frozenset())
     work._row(table, ["name", "value"], [b"UPDATE_MODULES", b"99"], [b"UPDATE_MODULES", b"9"], (b"UPDATE_MODULES",))
+    assert work.result(1)["unexplained_total"] == left
+
+
+@pytest.mark.parametrize(
+    ("old", "left"), [(b"_transient_timeout_a", 0), (b"WPLANG", 1), (b"blogname", 2)]
+)  # fmt: skip
+def test_a_new_row_may_take_the_number_of_one_that_visits_write_and_of_no_other(old, left):
+    server = SimpleNamespace(
+        columns=lambda *_: {"option_id": "", "option_name": "", "option_value": ""}, key=lambda *_: ["option_id"],
+        content=lambda base, *_: [(b"9", old, b"1") if base == "old" else (b"9", b"WPLANG", b"fa_IR")],
+    )  # fmt: skip
+    work = compare_tables._Comparison(server, "old", "new", {}, bytes, "wp_", frozenset())
+    work.table("wp_options")
     assert work.result(1)["unexplained_total"] == left
 
 
