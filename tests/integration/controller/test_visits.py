@@ -258,6 +258,35 @@ def test_addresses_are_found_from_where_the_front_page_ended(shop):
     assert check(shop, assets=ALL)["assets"] == {"asked": 2, "answered": 2}
 
 
+@pytest.mark.parametrize("gate", ["/en/login?back=my-account", "/age-gate?to=%2F"], ids=["signing in", "age"])
+def test_a_shop_that_leads_everybody_to_a_gate_lives_where_the_gate_and_its_pictures_do(shop, gate):
+    product = "/index.php?controller=product&id_product=1"
+    for path in ("/", product):
+        redirect(shop, path, gate)
+    shop.pages[gate] = (
+        200,
+        {"Content-Type": "text/html"},
+        b'<link rel="stylesheet" href="/theme.css"><h1>Welcome</h1>',
+    )
+    serve(shop, "/theme.css", kind="text/css")
+    serve(shop, PRETTY[0])
+    assert check(shop, assets=ALL)["assets"] == {"asked": 1, "answered": 1}
+    assert check(shop, path=product, content_type="text/html")["redirects"] == 1
+    assert check(shop, path=PRETTY[0], content_type="image/jpeg")["status"] == 200
+    assert "answered 404" in check(shop, path=PRETTY[1], content_type="image/jpeg")
+    shop.pages[gate] = (200, {"Content-Type": "text/html"}, b"<b>Fatal error</b>: no such class")
+    assert "forbidden text" in check(shop, path=product, absent=["<b>Fatal error</b>: "])
+    shop.pages[gate] = (500, {}, b"sorry")
+    assert "answered 500" in check(shop, path=product)
+
+
+def test_of_a_theme_of_one_page_its_own_parts_are_no_other_pages(shop):
+    serve(shop, "/theme.css", kind="text/css")
+    links = '<a href="#menu">Menu</a><a href="/#shop">Shop</a><a href="#contact">Contact</a>'
+    assert front(shop, '<link rel="stylesheet" href="/theme.css">', links)["assets"] == {"asked": 1, "answered": 1}
+    assert [path for path, _host, _cookie in shop.requests] == ["/", "/theme.css"]
+
+
 # -- Signing in -----------------------------------------------------------------------------------------------------
 
 PASSWORD = "Sesame-77"
