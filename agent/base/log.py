@@ -73,7 +73,8 @@ class Log:
                 self._tail.append("{} (the log cannot be written: {})".format(stamp, error.strerror))
 
     def _write(self, data):
-        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+        # Nobody reads a pipe that stands there; a log is not worth waiting
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
         descriptor = os.open(self._path, flags, 0o600)
         try:
             os.write(descriptor, data)

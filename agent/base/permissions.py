@@ -11,7 +11,7 @@ OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
 def tighten(folder):
-    """`folder` and the files in it are closed to everybody else; raises OSError.
+    """`folder` is closed to everybody else, and so are the files in it where that can be; raises OSError.
 
     What is not ours stays as it is, and so does what somebody else could have written: it must not look trustworthy.
     """
@@ -23,8 +23,8 @@ def tighten(folder):
             found = os.lstat(path)
             if stat.S_ISREG(found.st_mode) and found.st_mode & OTHERS and not _is_exposed(found):
                 os.chmod(path, stat.S_IMODE(found.st_mode) & ~OTHERS)
-        except FileNotFoundError:
-            # A file of the controller or of another start, moved into its place
+        except OSError:
+            # One that was moved into another's place, or that somebody has made immutable: the folder is closed
             continue
 
 

@@ -5,6 +5,7 @@ import os
 import threading
 import time
 
+from agent.base.plain_files import create, open_plain
 from shared.job import STATE_FILE
 from shared.schema import load_schema, validate
 
@@ -30,7 +31,7 @@ def write_durably(path, data, mode=0o600, temporary=None):
 def write_whole(path, data, mode=0o600, temporary=None, is_synced=False):
     """As `write_durably` for whoever may be killed; a power cut loses it, or leaves an empty file."""
     temporary = temporary or path + ".tmp"
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, mode)
+    descriptor = create(temporary, mode)
     try:
         with os.fdopen(descriptor, "wb") as stream:
             # The umask must not decide whether visitors may read a page
@@ -84,10 +85,13 @@ class State:
 
     def _load(self):
         try:
-            with open(self._path, "rb") as stream:
-                raw = stream.read(MAX_BYTES + 1)
+            descriptor = open_plain(self._path)
         except FileNotFoundError:
             return {"format": FORMAT}
+        raw = b""
+        if descriptor is not None:
+            with os.fdopen(descriptor, "rb") as stream:
+                raw = stream.read(MAX_BYTES + 1)
         try:
             document = json.loads(raw.decode("utf-8")) if len(raw) <= MAX_BYTES else None
             problem = self._problem(document)

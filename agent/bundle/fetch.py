@@ -2,8 +2,10 @@
 
 import os
 import re
+import stat
 import time
 
+from agent.base.plain_files import open_plain
 from agent.reporting.downloads import LEAST_RATE, Pace
 from agent.reporting.http import BROKEN, RETRY_STATUSES, Answer, Backoff, safe_address
 from shared.errors import ShoplaunchError
@@ -80,6 +82,9 @@ class Part:
         self.rate = LEAST_RATE
 
     def __enter__(self):
+        if os.path.lexists(self._path) and not stat.S_ISREG(os.lstat(self._path).st_mode):
+            # A pipe would be waited for, and what a link names written into
+            os.unlink(self._path)
         self.stream = open(self._path, "ab")
         return self
 
@@ -120,7 +125,10 @@ class Part:
 
     def _mark(self):
         try:
-            with open(self._mark_path) as stream:
+            descriptor = open_plain(self._mark_path)
+            if descriptor is None:
+                return None
+            with os.fdopen(descriptor) as stream:
                 return stream.read(1024)
         except (FileNotFoundError, UnicodeDecodeError):
             return None

@@ -27,7 +27,7 @@ class Bundle:
 
     def __init__(self, path, pinned):
         self.path = path
-        self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        self._descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         try:
             if os.fstat(self._descriptor).st_size != pinned["size"]:
                 raise ShoplaunchError("bundle_damaged", "the bundle is not {} bytes long".format(pinned["size"]))

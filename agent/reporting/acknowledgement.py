@@ -3,6 +3,7 @@
 import os
 
 from agent.base.ed25519 import verify
+from agent.base.plain_files import open_plain
 from shared.ack import check_ack
 from shared.errors import ShoplaunchError
 from shared.job import ACK_FILE
@@ -23,8 +24,10 @@ class AckFile:
     def read(self):
         """Return the payload of a file that was not seen before and is for this attempt, else None."""
         try:
-            descriptor = os.open(self._path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+            descriptor = open_plain(self._path, os.O_NOFOLLOW)
         except OSError:
+            descriptor = None
+        if descriptor is None:
             # None, or nothing the controller could have put there
             return None
         with os.fdopen(descriptor, "rb") as stream:

@@ -3,6 +3,7 @@
 import json
 import os
 
+from agent.base.plain_files import open_plain
 from agent.base.state import write_durably, write_whole
 from shared.events import ESSENTIAL
 
@@ -38,7 +39,7 @@ class Outbox:
             event = _read(path)
             # Of an earlier attempt: its token is void, nobody may report it any more
             if event is None or event.get("job") != self._job or event.get("attempt") != self._attempt:
-                os.unlink(path)
+                self._remove(path)
             else:
                 waiting.append((path, event))
         return waiting
@@ -82,20 +83,27 @@ class Outbox:
     def settle(self, seq):
         """The events up to number `seq` are acknowledged: they wait no longer."""
         while self.waits_up_to(seq):
-            path, _ = self._waiting.pop(0)
-            try:
-                os.unlink(path)
-            except FileNotFoundError:
-                continue
-            except OSError as error:
-                # Told again by the next run, which the controller takes for a repetition
-                self._log.info("%s stays in the outbox: %s", os.path.basename(path), error.strerror)
+            # What stays is told again by the next run, which the controller takes for a repetition
+            self._remove(self._waiting.pop(0)[0])
+
+    def _remove(self, path):
+        try:
+            os.unlink(path)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            self._log.info("%s stays in the outbox: %s", os.path.basename(path), error.strerror)
 
 
 def _read(path):
-    try:
-        with open(path, "rb") as stream:
-            event = json.loads(stream.read(MAX_BYTES).decode("utf-8"))
-    except ValueError:
+    descriptor = open_plain(path)
+    if descriptor is None:
         return None
-    return event if isinstance(event, dict) and isinstance(event.get("seq"), int) else None
+    try:
+        with os.fdopen(descriptor, "rb") as stream:
+            event = json.loads(stream.read(MAX_BYTES).decode("utf-8"))
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(event, dict) or not isinstance(event.get("event"), str):
+        return None
+    return event if isinstance(event.get("seq"), int) else None

@@ -172,7 +172,8 @@ class Helper:
 
 def _fork(ctx, name, prepare):
     """Return (process id, stream for its orders, stream of its messages) of a new process. Raises OSError."""
-    log = os.open(os.path.join(ctx.folder, LOG_FILE), os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK
+    log = os.open(os.path.join(ctx.folder, LOG_FILE), flags, 0o600)
     ends = []
     try:
         ends += os.pipe()

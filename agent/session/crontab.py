@@ -5,9 +5,12 @@ import os
 import select
 import subprocess
 
+from agent.base import programs
 from shared.errors import ShoplaunchError
 
 TIMEOUT_SECONDS = 30
+#: Longer ones are edited by nobody: a pipe holds no more of one (see `_holding`).
+MAX_BYTES = 1024 * 1024
 MARK = "# shoplaunch:"
 #: Linux's fcntl.h; Python has a name for it since 3.10.
 _SET_PIPE_SIZE = 1031
@@ -60,20 +63,16 @@ def _call(command, text=b""):
     try:
         given = _holding(text)
         try:
-            process = subprocess.Popen(
-                command, env=environment, stdin=given, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-            )
+            return programs.run(command, TIMEOUT_SECONDS, MAX_BYTES, given, environment)
         finally:
             os.close(given)
     except OSError as error:
         raise ShoplaunchError("cron_edit_failed", "crontab cannot be run: {}".format(error.strerror)) from None
-    try:
-        output, problem = process.communicate(timeout=TIMEOUT_SECONDS)
     except subprocess.TimeoutExpired:
-        process.kill()
-        process.communicate()
         raise ShoplaunchError("cron_edit_failed", "crontab does not answer") from None
-    return process.returncode, output, problem
+    except programs.TooMuchOutput:
+        message = "the crontab is longer than {} bytes".format(MAX_BYTES)
+        raise ShoplaunchError("cron_edit_failed", message) from None
 
 
 def _holding(text):

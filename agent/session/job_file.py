@@ -8,6 +8,7 @@ import pwd
 import agent
 from agent.base.ed25519 import verify
 from agent.base.permissions import check_written_by_us_alone
+from agent.base.plain_files import open_plain
 from agent.session.lock import is_replaced
 from shared import data
 from shared.errors import ShoplaunchError
@@ -38,12 +39,15 @@ def public_keys():
 def read_raw(folder, name=JOB_FILE):
     """Return the job file's bytes.
 
-    Raises ShoplaunchError `job_missing`, `job_exposed` when others can write it, `job_invalid` when it is too large.
+    Raises ShoplaunchError `job_missing`, `job_exposed` when others can write it, `job_invalid` when it is too large or
+    no plain file.
     """
     try:
-        descriptor = os.open(os.path.join(folder, name), os.O_RDONLY)
+        descriptor = open_plain(os.path.join(folder, name))
     except FileNotFoundError:
         raise ShoplaunchError("job_missing", "there is no job file") from None
+    if descriptor is None:
+        raise ShoplaunchError("job_invalid", "the job file is no plain file")
     try:
         found = os.fstat(descriptor)
         check_written_by_us_alone(found)

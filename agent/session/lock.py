@@ -5,6 +5,7 @@ import fcntl
 import json
 import os
 import signal
+import stat
 import time
 
 from agent.base.compat import process_owner, process_start
@@ -87,7 +88,7 @@ def acquire(folder, job, attempt, hung_seconds=HUNG_SECONDS, log=None):
     path = os.path.join(folder, LOCK_FILE)
     deadline = time.monotonic() + RELEASE_SECONDS
     while True:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        descriptor = _opened(path)
         outcome = _try_lock(path, descriptor)
         if outcome == "moved":
             os.close(descriptor)
@@ -102,6 +103,22 @@ def acquire(folder, job, attempt, hung_seconds=HUNG_SECONDS, log=None):
             raise ShoplaunchError("db_locked", "the former agent was killed but does not go away")
         _kill(holder, log)
         time.sleep(0.05)
+
+
+def _opened(path):
+    """Return a descriptor of the lock file, made where there is none. Raises OSError."""
+    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+    try:
+        descriptor = os.open(path, flags, 0o600)
+        if stat.S_ISREG(os.fstat(descriptor).st_mode):
+            return descriptor
+        os.close(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.ENXIO, errno.ELOOP):
+            raise
+    # A pipe, a socket, a link: nobody can note in it that he holds it
+    os.unlink(path)
+    return os.open(path, flags | os.O_EXCL, 0o600)
 
 
 def _try_lock(path, descriptor):
@@ -130,12 +147,23 @@ def read_holder(descriptor):
     """Return the record in the lock file open as `descriptor`, {} when there is none that can be read."""
     try:
         record = json.loads(os.pread(descriptor, RECORD_BYTES, 0).decode("ascii"))
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     wanted = {"boot": str, "attempt": int, "processes": list, "progress": (int, float)}
     if isinstance(record, dict) and all(isinstance(record.get(name), kind) for name, kind in wanted.items()):
-        return record
+        return record if all(map(_is_process, record["processes"])) else {}
     return {}
+
+
+def _is_process(found):
+    """Tell whether `found` is [process id, its start or None] as `Lock` writes it."""
+    return (
+        isinstance(found, list)
+        and len(found) == 2
+        and type(found[0]) is int
+        and found[0] > 0
+        and (found[1] is None or type(found[1]) is int)
+    )
 
 
 def may_take_over(holder, job, attempt, hung_seconds=HUNG_SECONDS):

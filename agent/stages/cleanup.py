@@ -85,7 +85,7 @@ def check_no_newer(folder, job_id, number):
 def _remove_bundle(folder):
     for name in os.listdir(folder):
         if name == BUNDLE_FILE or (name.startswith(BUNDLE_FILE + ".") and name.endswith(".part")):
-            os.unlink(os.path.join(folder, name))
+            _unlink(os.path.join(folder, name))
 
 
 def _spend_job(folder):
@@ -115,13 +115,17 @@ def _remove_rest(folder):
     outbox = os.path.join(folder, OUTBOX_FOLDER)
     if os.path.isdir(outbox):
         for name in os.listdir(outbox):
-            os.unlink(os.path.join(outbox, name))
-        os.rmdir(outbox)
+            _unlink(os.path.join(outbox, name))
+        _rmdir(outbox)
     for name in os.listdir(folder):
         if name.startswith(REST):
             _unlink(os.path.join(folder, name))
     _unlink(os.path.join(folder, ACK_FILE))
     _unlink(os.path.join(folder, LOCK_FILE))
+    _rmdir(folder)
+
+
+def _rmdir(folder):
     try:
         os.rmdir(folder)
     except OSError as error:
@@ -133,5 +137,6 @@ def _remove_rest(folder):
 def _unlink(path):
     try:
         os.unlink(path)
-    except FileNotFoundError:
+    except (FileNotFoundError, IsADirectoryError):
+        # A folder is somebody else's, whatever it is called
         return

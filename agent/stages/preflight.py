@@ -3,6 +3,7 @@
 import os
 import subprocess
 
+from agent.base import programs
 from agent.database import collations, ledger
 from agent.database.access import change, server_version
 from agent.database.access import run as execute
@@ -15,6 +16,8 @@ OLDEST_MARIADB = (10, 2)
 OLDEST_MYSQL = (5, 7)
 #: Room for what filling placeholders adds to a statement.
 PACKET_MARGIN_BYTES = 64 * 1024
+#: How long the account's quotas are waited for, and how much may be said of them.
+QUOTA_SECONDS, QUOTA_BYTES = 20.0, 1024 * 1024
 PROBE = ledger.OWN_PREFIX + "probe"
 #: What a bundle may hold beside tables -> how one is made with the table PROBE, and dropped again where it does not go
 #: with that.
@@ -76,9 +79,13 @@ def quota_rooms():
     program = _program("quota")
     if program is None:
         return []
-    done = subprocess.run([program, "-w", "-p"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False)
+    try:
+        told = programs.run([program, "-w", "-p"], QUOTA_SECONDS, QUOTA_BYTES)[1]
+    except (OSError, subprocess.TimeoutExpired, programs.TooMuchOutput):
+        # It asks servers of files, which may never answer; without room the work stops where it writes
+        return []
     rooms = []
-    for line in done.stdout.decode("utf-8", "replace").splitlines():
+    for line in told.decode("utf-8", "replace").splitlines():
         # file system, blocks, soft, hard, grace, files, soft, hard, grace; blocks of 1 KiB
         fields = line.split()
         numbers = [field.rstrip("*") for field in fields[1:9]]

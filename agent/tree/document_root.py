@@ -12,6 +12,8 @@ from shared.errors import ShoplaunchError
 
 #: Of the folders made for a shop below its domain's root, as panels make those of further domains.
 FOLDER_MODE = 0o755
+#: No default page of a panel is larger; beside it people keep backups of any size, which nobody reads for this.
+MAX_PAGE_BYTES = 4 * 1024 * 1024
 
 
 def check(ctx):
@@ -98,7 +100,10 @@ def _is_free(ctx, name):
 def _is_default_page(ctx, name):
     path = os.path.join(ctx.root, name)
     known = _rules(ctx).get("default_pages", ())
-    return bool(known) and stat.S_ISREG(os.lstat(path).st_mode) and sha256_file(path) in known
+    if not known:
+        return False
+    found = os.lstat(path)
+    return stat.S_ISREG(found.st_mode) and found.st_size <= MAX_PAGE_BYTES and sha256_file(path) in known
 
 
 def _rules(ctx):

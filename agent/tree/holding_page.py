@@ -8,10 +8,13 @@ import os
 import re
 import stat
 
+from agent.base.plain_files import open_plain
 from agent.base.state import sync_folder, write_durably
 from agent.tree.htaccess import join, split_blocks
 from shared.errors import ShoplaunchError
 
+#: The largest `.htaccess` there is, with room to spare.
+MAX_BYTES = 8 * 1024 * 1024
 PAGE = ".shoplaunch-holding.html"
 HTACCESS = ".htaccess"
 #: What they are called while they are written; killed in between, we leave them behind.
@@ -90,24 +93,27 @@ def restore(ctx):
 
 def _restore(root, before):
     path = os.path.join(root, HTACCESS)
-    present = read_plain(path)
-    if os.path.exists(before) and (present is None or MARK in present):
-        with open(before, "rb") as stream:
-            mode, _, content = stream.read().partition(b"\n")
+    try:
+        present = read_plain(path)
+    except ShoplaunchError:
+        # A link, a pipe, what no web server reads: ours it is not
+        return remove_page(root)
+    remembered = _remembered(before)
+    if remembered is not None and (present is None or MARK in present):
+        mode, _, content = remembered.partition(b"\n")
         if mode:
             _write(root, HTACCESS, content, int(mode, 8))
         else:
             _remove(path)
-    remove_page(root)
+    return remove_page(root)
 
 
 def former_htaccess(ctx):
     """Return the `.htaccess` as it was before `place` (bytes), None when there was none. Raises OSError."""
-    before = os.path.join(ctx.folder, BEFORE)
-    if not os.path.exists(before):
+    before = _remembered(os.path.join(ctx.folder, BEFORE))
+    if before is None:
         return read_plain(os.path.join(ctx.root, HTACCESS))
-    with open(before, "rb") as stream:
-        mode, _, content = stream.read().partition(b"\n")
+    mode, _, content = before.partition(b"\n")
     return content if mode else None
 
 
@@ -132,19 +138,28 @@ def is_foreign(ctx):
     return os.path.exists(os.path.join(ctx.folder, BEFORE)) and present is not None and MARK not in present
 
 
-def read_plain(path):
+def read_plain(path, most=MAX_BYTES):
     """Return the content of the plain file `path` (bytes), None when it is absent.
 
-    Raises ShoplaunchError `path_refused` for links and everything else that is not a plain file; OSError.
+    Raises ShoplaunchError `path_refused` for links and everything else that is not a plain file, and for one larger
+    than any `.htaccess`; OSError.
     """
     try:
-        kind = os.lstat(path).st_mode
+        descriptor = open_plain(path, os.O_NOFOLLOW)
     except FileNotFoundError:
         return None
-    if not stat.S_ISREG(kind):
+    if descriptor is None:
         raise ShoplaunchError("path_refused", "{} is not a plain file".format(path))
-    with open(path, "rb") as stream:
-        return stream.read()
+    with os.fdopen(descriptor, "rb") as stream:
+        data = stream.read(most + 1)
+    if len(data) > most:
+        raise ShoplaunchError("path_refused", "{} is larger than {} bytes".format(path, most))
+    return data
+
+
+def _remembered(path):
+    # The mode is there, too
+    return read_plain(path, MAX_BYTES + 16)
 
 
 def _rules(ctx):

@@ -6,7 +6,9 @@ others, denied, and under a name nobody can guess, because a `.htaccess` of the 
 """
 
 import os
+import stat
 
+from agent.base.permissions import OTHERS
 from agent.base.state import write_durably
 from shared.errors import ShoplaunchError
 
@@ -88,8 +90,14 @@ def _make(path):
     try:
         os.mkdir(path, 0o700)
     except FileExistsError:
-        if os.path.islink(path) or not os.path.isdir(path):
+        found = os.lstat(path)
+        if not stat.S_ISDIR(found.st_mode):
             raise ShoplaunchError("path_refused", "{} is not a folder".format(path)) from None
+        if found.st_uid != os.geteuid():
+            # Its owner could put another tree in the place of ours
+            raise ShoplaunchError("path_refused", "{} is somebody else's".format(path)) from None
+        if found.st_mode & OTHERS:
+            os.chmod(path, 0o700)
 
 
 def abandon(path, log):

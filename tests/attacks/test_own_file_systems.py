@@ -9,6 +9,7 @@ import pytest
 
 from controller.jobs.agent_link import panel_reading
 from controller.panels.local import mounts
+from controller.panels.local.as_account import run as as_account
 from shared.errors import ShoplaunchError
 from shared.job import FOLDER, STATE_FILE
 from tests.attacks.table import attack
@@ -105,6 +106,42 @@ def test_a_file_system_of_its_own_is_told_with_the_rest(server, mount, lives):
         made.process.kill()
         made.process.wait()
     assert "mine" in panel.home_entries(account)
+
+
+@attack("An account's owner mounts such a file system over a file, and the account is removed", "both go")
+def test_an_account_with_a_file_system_over_a_file_is_removed(server, mount):
+    account, panel = server.new_account(), server.panel()
+    panel.put_file(account, f"{FOLDER}/x", b"", 0o600)
+    mount(account, f"{FOLDER}/x")
+    panel.remove_agent(account)
+    panel.put_file(account, "public_html/y", b"", 0o600)
+    mount(account, "public_html/y")
+    panel.remove_account(account)
+    assert panel.find_account(account.user) is None and not os.path.lexists(account.home)
+
+
+@attack("A client leaves a file system that never answers, to nobody at all, in a folder of the home or over a file, "
+        "which the controller's hands come by", "it is asked nothing, and named")  # fmt: skip
+@pytest.mark.parametrize("kind", ["hanging for all"])
+@pytest.mark.parametrize("place", ["mine", "mine/file"])
+def test_a_file_system_of_its_own_is_asked_nothing(server, mount, monkeypatch, kind, place):
+    # Whoever waited would wait for this, and not for a quarter of an hour
+    monkeypatch.setattr(as_account, "TIMEOUT_SECONDS", 10)
+    monkeypatch.setattr(as_account, "LONG_SECONDS", 10)
+    account, panel = server.new_account(), server.panel()
+    panel.put_file(account, "mine/file", b"mine", 0o600)
+    mount(account, place, **KINDS[kind])
+    assert place in panel.home_entries(account)
+    for act in (
+        lambda: panel.read_file(account, "mine/file"),
+        lambda: panel.file_sha256(account, "mine/file"),
+        lambda: panel.put_file(account, "mine/file", b"ours", 0o600),
+        lambda: panel.list_folder(account, place),
+    ):
+        with pytest.raises(ShoplaunchError) as problem:
+            act()
+        assert problem.value.code == "path_refused"
+    panel.remove_account(account)
 
 
 @attack("An account's owner moves a folder with such a file system away, and a link to one of somebody else's into its "

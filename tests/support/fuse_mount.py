@@ -50,13 +50,14 @@ def answer(device, uid, hangs):
 class FuseMount:
     """`folder` is a file system that a process of the account `uid` answers for, as `fusermount` would mount it.
 
-    `allow_other`: as where the machine's /etc/fuse.conf says user_allow_other.
+    `allow_other`: as where the machine's /etc/fuse.conf says user_allow_other. What is there may also be a file.
     """
 
     def __init__(self, folder, uid, gid, *, hangs=False, allow_other=False):
         self.folder = os.fspath(folder)
+        mode = 0o100000 if os.path.isfile(folder) else 0o40000
         device = os.open("/dev/fuse", os.O_RDWR)
-        options = f"fd={device},rootmode=40000,user_id={uid},group_id={gid}" + ",allow_other" * allow_other
+        options = f"fd={device},rootmode={mode:o},user_id={uid},group_id={gid}" + ",allow_other" * allow_other
         libc = ctypes.CDLL(None, use_errno=True)
         if libc.mount(b"fuse", self.folder.encode(), b"fuse.mine", 2 | 4, options.encode()) != 0:
             raise OSError(ctypes.get_errno(), "mount")

@@ -11,7 +11,7 @@ from pathlib import Path
 MOUNTINFO = "/proc/self/mountinfo"
 _DETACH = 2
 _ESCAPED = re.compile(rb"\\([0-7]{3})")
-_FOLDER_FLAGS = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_FLAGS = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,8 @@ def _detach(mount: Mount, base: bytes) -> None:
     folder = os.open(base, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         for name in mount.path[len(base.rstrip(b"/")) + 1 :].split(b"/"):
-            inner = os.open(name, _FOLDER_FLAGS, dir_fd=folder)
+            # The last one may be a file
+            inner = os.open(name, _FLAGS, dir_fd=folder)
             os.close(folder)
             folder = inner
         # A file of its own in /proc leads to exactly this folder, whatever becomes of its name

@@ -1,5 +1,6 @@
 """The crontab is edited with the system's own `crontab`, in a real account."""
 
+import os
 import signal
 import subprocess
 
@@ -11,6 +12,7 @@ EDIT = """
 import sys
 sys.path.insert(0, sys.argv[1])
 from agent.session import crontab
+@CHANGES@
 from shared.errors import ShoplaunchError
 class Log:
     def info(self, *values): pass
@@ -41,9 +43,9 @@ sleep 0.5
 
 @pytest.fixture
 def edit(box):
-    def run(path="/usr/bin:/bin", before="", returncode=0):
+    def run(path="/usr/bin:/bin", before="", returncode=0, changes=""):
         script = box.home / "edit.py"
-        script.write_text(before + EDIT)
+        script.write_text(before + EDIT.replace("@CHANGES@", changes))
         box.own()
         command = ["/usr/bin/setpriv", f"--reuid={box.uid}", f"--regid={box.gid}", "--clear-groups", "/usr/bin/python3"]
         command += [str(script), str(box.folder / "agent.pyz"), box.id]
@@ -126,3 +128,20 @@ def test_killed_before_crontab_has_read_the_new_one_no_line_of_the_owner_is_lost
     edit(f"{tools}:/usr/bin:/bin", before=KILLED, returncode=-signal.SIGKILL)
     box.wait_for((tools / "crontab.ended").exists)
     assert box.crontab == "".join(line + "\n" for line in others)
+
+
+@pytest.mark.parametrize(
+    "says",
+    ["exec sleep 1000", "sleep 1000 & echo $! >$0.child; wait", 'yes "1 1 1 1 1 true"', "exec cat /dev/zero"],
+)
+def test_a_crontab_that_never_ends_keeps_nobody_waiting(box, edit, says):
+    tools = box.home / "tools"
+    tools.mkdir()
+    (tools / "crontab").write_text(f"#!/bin/sh\n{says}\n")
+    (tools / "crontab").chmod(0o755)
+    changes = "import resource\nresource.setrlimit(resource.RLIMIT_AS, (1 << 28, 1 << 28))\ncrontab.TIMEOUT_SECONDS = 2"
+    try:
+        assert edit(f"{tools}:/usr/bin:/bin", changes=changes) == "cron_edit_failed"
+    finally:
+        if (tools / "crontab.child").exists():
+            os.kill(int((tools / "crontab.child").read_text()), signal.SIGKILL)

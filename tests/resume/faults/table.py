@@ -49,6 +49,14 @@ ELSEWHERE = (
         "test_nor_when_whoever_was_told_of_it_dies_at_once",
     ),
     (
+        "a write is refused (ENOSPC, EDQUOT, EIO, EROFS, EPERM)",
+        "at any file made, written, renamed or removed; a few of all in every run, the rest nightly",
+        "the call fails, alone or until there is room",
+        "told with a code that says why; no half shop is served; the next tick after there is room goes on",
+        "tests/resume/test_refused_writes.py",
+        "test_whatever_write_a_disk_refuses_the_shop_is_whole_once_there_is_room",
+    ),
+    (
         "controller killed",
         "before and after each of its writes, from order to living shop",
         "SIGKILL",

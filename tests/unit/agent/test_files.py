@@ -46,9 +46,41 @@ def test_a_failed_write_leaves_the_old_file_and_no_temporary_one(tmp_path):
 
 def test_a_link_in_the_way_of_the_temporary_file_is_not_followed(tmp_path):
     os.symlink(tmp_path / "victim", tmp_path / "file.tmp")
-    with pytest.raises(OSError):
-        write_durably(str(tmp_path / "file"), b"new")
-    assert not (tmp_path / "victim").exists()
+    write_durably(str(tmp_path / "file"), b"new")
+    assert not (tmp_path / "victim").exists() and (tmp_path / "file").read_bytes() == b"new"
+
+
+def test_another_name_of_a_file_in_the_way_of_the_temporary_one_costs_that_file_nothing(tmp_path):
+    (tmp_path / "victim").write_bytes(b"kept")
+    os.link(tmp_path / "victim", tmp_path / "file.tmp")
+    write_durably(str(tmp_path / "file"), b"new", 0o644)
+    assert (tmp_path / "victim").read_bytes() == b"kept" and (tmp_path / "file").read_bytes() == b"new"
+
+
+def test_a_pipe_in_the_way_of_the_temporary_file_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "file.tmp")
+    write_durably(str(tmp_path / "file"), b"new")
+    assert (tmp_path / "file").read_bytes() == b"new"
+
+
+@pytest.mark.parametrize("kind", ["pipe", "link", "folder", "too large"])
+def test_what_no_web_server_reads_as_its_settings_is_refused_unread(account, kind):
+    path = os.path.join(account.root, ".htaccess")
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "link":
+        os.symlink("/dev/zero", path)
+    elif kind == "folder":
+        os.mkdir(path)
+    else:
+        with open(path, "wb") as stream:
+            stream.truncate(1 << 40)
+    with pytest.raises(ShoplaunchError) as problem:
+        holding_page.place(account)
+    assert problem.value.code == "path_refused"
+    # Somebody else's: whoever takes a job back leaves it
+    holding_page.restore(account)
+    assert os.path.lexists(path)
 
 
 def test_the_panels_blocks_are_kept_byte_for_byte():
@@ -210,3 +242,12 @@ def test_what_killed_runs_of_a_stage_took_is_counted_up_to_their_last_sign_of_li
     state = load()
     state.start_stage("import")
     assert state.end_stage("import", "done", 5.0) == 42.0
+
+
+@pytest.mark.parametrize("text", ["[]", "{}", '{"seq": 1}', '{"seq": "1", "event": "started"}', "[" * 100_000, "\xff"])
+def test_what_is_no_event_waits_in_no_outbox(tmp_path, text):
+    (tmp_path / "outbox").mkdir()
+    text = text.replace("{", '{"job": "j", "attempt": 1, ', 1) if len(text) > 2 else text
+    (tmp_path / "outbox" / "00000001.json").write_text(text, encoding="latin-1")
+    box = Outbox(str(tmp_path), "j", 1, Log(str(tmp_path)))
+    assert len(box) == 0 and not box.has("started") and os.listdir(tmp_path / "outbox") == []

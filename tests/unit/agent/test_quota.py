@@ -1,9 +1,12 @@
 """The account's quotas, as the program `quota` tells them where there is one."""
 
+import os
+import signal
 import types
 
 import pytest
 
+from agent.stages import preflight
 from agent.stages.preflight import check_disk, quota_rooms
 from shared.errors import ShoplaunchError
 
@@ -87,3 +90,15 @@ def test_whoever_was_killed_while_unpacking_began_is_not_asked_for_room_for_all_
     shop = shop_of(tmp_path, {"disk_bytes": 6000 * 1024, "inodes": 1})
     (tmp_path / "staging").mkdir()
     check_disk(shop)
+
+
+@pytest.mark.parametrize("says", ["exec sleep 1000", "sleep 1000 & echo $! >$0.child; wait", "yes more and more"])
+def test_a_quota_that_is_never_told_keeps_nobody_waiting(places, monkeypatch, says):
+    monkeypatch.setattr(preflight, "QUOTA_SECONDS", 0.5)
+    (places[1] / "quota").write_text(f"#!/bin/sh\n{says}\n")
+    try:
+        assert quota_rooms() == []
+    finally:
+        child = places[1] / "quota.child"
+        if child.exists():
+            os.kill(int(child.read_text()), signal.SIGKILL)

@@ -1,10 +1,12 @@
 """What is left of the new tree goes, whatever it is, and nothing that only a link names."""
 
+import os
 import sys
 
 import pytest
 
 from agent.tree import staging
+from shared.errors import ShoplaunchError
 
 
 def grown(tree, *, is_deep):
@@ -52,3 +54,22 @@ def test_where_there_is_a_link_only_the_link_goes(tmp_path):
 def test_nothing_is_removed_where_nothing_is(tmp_path):
     staging.remove(str(tmp_path / "tree"))
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.root
+@pytest.mark.parametrize("name", [staging.PREFIX + "job", staging.PREFIX + "job/" + "a" * 32])
+def test_a_tree_is_built_in_nobody_elses_folder(tmp_path, name):
+    planted = tmp_path / name
+    planted.mkdir(parents=True, mode=0o777)
+    os.chown(planted, 12345, 12345)
+    with pytest.raises(ShoplaunchError) as problem:
+        staging.ensure(str(tmp_path / (staging.PREFIX + "job") / ("a" * 32)))
+    assert problem.value.code == "path_refused"
+
+
+def test_a_folder_of_ours_that_others_could_write_to_is_closed(tmp_path):
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    tree.chmod(0o777)
+    staging.ensure(str(tree))
+    assert tree.stat().st_mode & 0o777 == 0o700

@@ -19,14 +19,12 @@ from collections.abc import Iterator
 from typing import Any
 
 PIECE_BYTES, MAX_NAMES = 1024 * 1024, 10_000
-#: More are in no account that was just made.
-MAX_ENTRIES = 500
-#: Folders deeper than this are in no account that was just made.
-MAX_DEPTH = 64
+#: More entries, and deeper folders, are in no account that was just made.
+MAX_ENTRIES, MAX_DEPTH = 500, 64
 FIRST_UID = 1000
 #: Added to an account's number: a number of nobody's on this machine.
 UNSEEN = 0x7F000000
-FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 #: Why a name is no folder of the account's that can be used.
 NO_FOLDER = dict.fromkeys((errno.ELOOP, errno.ENOTDIR), "is a link or no folder")
 NO_FOLDER[errno.EACCES] = "is closed to the account itself"
@@ -78,10 +76,63 @@ def open_home(base: str, name: str) -> int:
     return open_for_removal(above, name)
 
 
+def mount_number(handle: int) -> bytes:
+    """Return the number of the mount that an open file or folder is on; the file system is asked nothing."""
+    try:
+        with open(f"/proc/self/fdinfo/{handle}", "rb") as stream:  # noqa: PTH123 - a name of the kernel
+            return stream.read().partition(b"mnt_id:\t")[2].partition(b"\n")[0]
+    except PermissionError:
+        # Before Linux 5.14 those who have given up root's rights cannot read it; then the time limit has to do
+        return b""
+
+
+def is_own(above: int, handle: int) -> bool:
+    """Tell whether a file system of the account's own (FUSE) begins at `handle`, which lies in the folder `above`."""
+    number, own = mount_number(handle), f"user_id={os.geteuid()}".encode()
+    if number in (b"", mount_number(above)):
+        return False
+    with open("/proc/self/mountinfo", "rb") as stream:  # noqa: PTH123 - as above
+        for line in stream:
+            before, _, after = line.partition(b" - ")
+            if before.startswith(number + b" "):
+                return after.startswith(b"fuse") and own in after.split()[-1].split(b",")
+    return False
+
+
+def handle_of(above: int, name: str, more: int = 0) -> int:
+    """Return a descriptor of whatever is called `name` in the folder `above`, of which nothing was asked yet.
+
+    `more` are flags. Raises FileNotFoundError; Refused for a file system of the account's own: it may never answer.
+    """
+    handle = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC | more, dir_fd=above)
+    if is_own(above, handle):
+        os.close(handle)
+        raise Refused(f"{name} is a file system of the account's own")
+    return handle
+
+
+def opened(above: int, name: str, flags: int) -> int:
+    """Return what `handle_of` does, and not what a link there names, opened with `flags`. Raises as that; OSError."""
+    handle = handle_of(above, name)
+    try:
+        return os.open(f"/proc/self/fd/{handle}", flags)
+    finally:
+        os.close(handle)
+
+
+def status_of_name(above: int, name: str) -> os.stat_result:
+    """Return the status of whatever is called `name` in the folder `above`. Raises as `handle_of` does."""
+    handle = handle_of(above, name)
+    try:
+        return os.fstat(handle)
+    finally:
+        os.close(handle)
+
+
 def enter(above: int, name: str, more: int = 0) -> int:
     """Return a descriptor of the folder `name` in `above`; `more` are flags. Raises Missing, Refused."""
     try:
-        folder = os.open(name, FOLDER_FLAGS | more, dir_fd=above)
+        folder = opened(above, name, FOLDER_FLAGS | more)
     except FileNotFoundError:
         raise Missing(name) from None
     except OSError as error:
@@ -95,7 +146,7 @@ def enter(above: int, name: str, more: int = 0) -> int:
 
 def open_for_removal(above: int, name: str) -> int:
     """Return a descriptor of the folder `name`, first made readable and writable for its owner."""
-    handle = os.open(name, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=above)
+    handle = handle_of(above, name, os.O_DIRECTORY)
     try:
         status = os.fstat(handle)
         if status.st_uid == os.geteuid() and status.st_mode & 0o700 != 0o700:
@@ -130,7 +181,7 @@ def open_file(folder: int, name: str) -> int | None:
     """Return a descriptor for reading the account's own plain file, None when there is none. Raises Refused."""
     try:
         # Without O_NONBLOCK a named pipe would hold us for ever.
-        file = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
+        file = opened(folder, name, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:
         return None
     except OSError as error:
@@ -213,12 +264,11 @@ def do_entries(home: int, request: Request) -> tuple[Request, bytes]:
             if inner in request["without"]:
                 continue
             try:
-                status = os.stat(name, dir_fd=folder, follow_symlinks=False)
+                status = status_of_name(folder, name)
             except FileNotFoundError:
                 continue
-            except OSError as error:
-                # A file system of the account's own is mounted there
-                found[inner] = f"{error.strerror}"
+            except (Refused, OSError) as error:
+                found[inner] = f"{error}"
                 continue
             found[inner] = f"{status.st_mode:o}"
             if stat.S_ISDIR(status.st_mode):
@@ -240,7 +290,7 @@ def do_entries(home: int, request: Request) -> tuple[Request, bytes]:
 def check_replaceable(folder: int, name: str) -> None:
     """Raises Refused when what stands at `name` is anything but a plain file of the account with that one name."""
     try:
-        status = os.stat(name, dir_fd=folder, follow_symlinks=False)
+        status = status_of_name(folder, name)
     except FileNotFoundError:
         return
     if not stat.S_ISREG(status.st_mode):

@@ -19,6 +19,7 @@ from controller.panels.local.as_account.helper import (
     main,
     names_in,
     open_for_removal,
+    status_of_name,
     walk,
 )
 
@@ -34,7 +35,7 @@ def do_remove(home: int, request: Request) -> tuple[Request, bytes]:
     name = parts[-1]
     try:
         above = walk(home, parts[:-1])
-        status = os.stat(name, dir_fd=above, follow_symlinks=False)
+        status = status_of_name(above, name)
     except (Missing, FileNotFoundError):
         return {"removed": 0}, b""
     if not stat.S_ISDIR(status.st_mode):

@@ -78,7 +78,7 @@ class AsAccount:
     def entries(self, without: list[str]) -> dict[str, str] | None:
         """Return path -> what it is (mode, size, change times of files) of everything below the home, but for the
         names `without` in the home itself; None when there are too many."""
-        answer, _ = self._run("entries", timeout=LONG_SECONDS, without=without)
+        answer, _ = self._run("entries", without=without)
         found: dict[str, str] | None = answer["entries"]
         return found
 

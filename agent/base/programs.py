@@ -1,0 +1,71 @@
+"""The system's own programs, run within bounds: of time, and of what they print."""
+
+import os
+import selectors
+import subprocess
+import time
+
+#: The last part of what a program complains of.
+COMPLAINT_BYTES = 64 * 1024
+#: A killed program ends at once, unless it waits for a disk or a server of files.
+KILL_SECONDS = 5.0
+_PIECE_BYTES = 64 * 1024
+
+
+class TooMuchOutput(Exception):
+    """The program printed more than it may; it was ended."""
+
+
+def run(command, seconds, most, given=subprocess.DEVNULL, environment=None):
+    """Return (exit status, what it printed, the end of what it complained of) of `command`, bytes both.
+
+    `given` is its input (descriptor). Raises OSError, subprocess.TimeoutExpired after `seconds`, TooMuchOutput above
+    `most` bytes: it is killed then, and left to itself where even that does not end it.
+    """
+    end = time.monotonic() + seconds
+    process = subprocess.Popen(command, env=environment, stdin=given, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    try:
+        printed, complaint = _read(process, most, command, end)
+        return process.wait(timeout=_left(command, end)), printed, complaint
+    except BaseException:
+        _kill(process)
+        raise
+    finally:
+        process.stdout.close()
+        process.stderr.close()
+
+
+def _read(process, most, command, end):
+    printed, complaint, size = [], b"", 0
+    with selectors.DefaultSelector() as waiting:
+        for stream in (process.stdout, process.stderr):
+            waiting.register(stream.fileno(), selectors.EVENT_READ)
+        while waiting.get_map():
+            for key, _ in waiting.select(_left(command, end)):
+                piece = os.read(key.fd, _PIECE_BYTES)
+                if not piece:
+                    waiting.unregister(key.fd)
+                if key.fd == process.stderr.fileno():
+                    complaint = (complaint + piece)[-COMPLAINT_BYTES:]
+                    continue
+                printed.append(piece)
+                size += len(piece)
+                if size > most:
+                    raise TooMuchOutput
+    return b"".join(printed), complaint
+
+
+def _left(command, end):
+    left = end - time.monotonic()
+    if left <= 0:
+        raise subprocess.TimeoutExpired(command, 0)
+    return left
+
+
+def _kill(process):
+    process.kill()
+    try:
+        process.wait(timeout=KILL_SECONDS)
+    except subprocess.TimeoutExpired:
+        # It ends once its disk answers; nobody waits for that
+        return
