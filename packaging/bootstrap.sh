@@ -12,7 +12,7 @@ command -v apt-get >/dev/null || { echo "This runs on Debian and Ubuntu (apt-get
 packages="mariadb-server mariadb-client apache2 cron php-cli php-fpm php-mysql php-gd php-curl php-intl php-xml
  php-mbstring php-zip php-bcmath python3 python3-venv ca-certificates curl procps"
 if [ "$wanted" = test ]; then
-    packages="$packages wget mount e2fsprogs btrfs-progs openssh-client openssh-server libfaketime zbar-tools"
+    packages="$packages wget mount e2fsprogs btrfs-progs openssh-client openssh-server libfaketime zbar-tools yara"
     # A real application for the WordPress recipe; `php` beside it: it would bring Apache's own PHP instead
     packages="$packages php wordpress wordpress-l10n"
     case $(. /etc/os-release && echo "${VERSION_CODENAME:-}") in

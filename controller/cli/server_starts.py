@@ -11,7 +11,7 @@ from controller.cli.terminal.confirmation import chosen
 from controller.db import servers
 from controller.db.servers import Server
 from controller.panels.base import Check
-from controller.panels.start import OF_THE_SERVER, REASONS
+from controller.panels.start import REASONS, stops
 
 _CONSEQUENCES = """\
 Agents can be started at once instead of at cron's next minute. For that a small PHP file lies in the document root of
@@ -44,7 +44,7 @@ def last(row: Server) -> str:
     return f"by {learned.way}" if learned.way else REASONS.get(learned.reason, learned.reason)
 
 
-def check(row: Server) -> Check:
+def check(row: Server, now: float) -> Check:
     """Return the row of `server check` about it: nothing is missing where cron alone starts agents."""
     if row.starts != servers.AUTO:
         message = "left to cron; `shoplaunch server set NAME --start auto` changes that"
@@ -52,7 +52,7 @@ def check(row: Server) -> Check:
     learned = row.start_learned
     if learned is None:
         return Check("start at once", True, "not tried yet", essential=False, optional=True)
-    stopped = learned.reason in OF_THE_SERVER
+    stopped = stops(learned, now)
     advice = f"`shoplaunch server set {row.name} --start auto` tries it again; without, cron starts the agents"
     return Check(
         "start at once", not stopped, f"last time: {last(row)}", advice if stopped else "",

@@ -236,8 +236,8 @@ def check(name: str, as_json: bool) -> None:
     config = load_config()
     engine = open_database(config)
     with reading(engine) as connection:
-        row = rows.get(connection, name)
-    found = [*open_panel(config, row).check(), server_starts.check(row)]
+        row, now = rows.get(connection, name), database_now(connection)
+    found = [*open_panel(config, row).check(), server_starts.check(row, now)]
     if as_json:
         print_json([vars(row) for row in found])
     else:

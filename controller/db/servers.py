@@ -20,16 +20,20 @@ AUTO, CRON = "auto", "cron"
 _STARTED_UNASKED = ("local",)
 #: The last result is written anew when it is another one, or so much older.
 _SAME_SECONDS = 60.0
+#: No more accounts are counted that met the same.
+MOST_ACCOUNTS = 2
 
 
 class Learned(NamedTuple):
     """What came of starting an agent at once on a server: by which way, or why not; since when that is so, and when it
-    was so last."""
+    was so last; in how many accounts in a row, counted to MOST_ACCOUNTS, and in which one last."""
 
     way: str
     reason: str
     since: float
     at: float
+    accounts: int = 1
+    account: str = ""
 
 
 @dataclass(frozen=True)
@@ -93,15 +97,17 @@ def choose_start(connection: sa.Connection, name: str, start: str) -> None:
         raise ShoplaunchError("server_unknown", f"there is no server {name[:80]!r}")
 
 
-def note_start(connection: sa.Connection, name: str, way: str, reason: str, now: float) -> None:
-    """Note what came of starting an agent at once on the server."""
+def note_start(connection: sa.Connection, name: str, way: str, reason: str, now: float, account: str = "") -> None:
+    """Note what came of starting the agent of `account` at once on the server."""
     text = connection.execute(sa.select(servers.c.start_learned).where(servers.c.name == name)).scalar()
     known = None if text is None else Learned(**json.loads(text))
     same = known is not None and (known.way, known.reason) == (way, reason)
-    if known is not None and same and now - known.at < _SAME_SECONDS:
+    since, accounts = (known.since, known.accounts) if known is not None and same else (now, 1)
+    is_another = known is not None and same and account != known.account and accounts < MOST_ACCOUNTS
+    if known is not None and same and not is_another and now - known.at < _SAME_SECONDS:
         return
-    since = known.since if known is not None and same else now
-    learned = json.dumps(Learned(way, reason, since, now)._asdict(), sort_keys=True)
+    noted = Learned(way, reason, since, now, accounts + is_another, account)
+    learned = json.dumps(noted._asdict(), sort_keys=True)
     connection.execute(sa.update(servers).where(servers.c.name == name).values(start_learned=learned))
 
 

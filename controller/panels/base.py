@@ -306,6 +306,10 @@ class Panel(ABC):
         """
         return NOT_OFFERED
 
+    def has_other_start(self) -> bool:
+        """Tell whether `start_now` has a way left where what was learned of the server stops the usual one."""
+        return False
+
     def end_start(self, account: Account, job_id: str, attempt: int) -> None:
         """Nothing of `start_files` is left, of this attempt and of earlier ones. Raises panel_*."""
         return

@@ -8,11 +8,13 @@ from functools import lru_cache, partial
 import sqlalchemy as sa
 
 from controller.config import Config
-from controller.db import jobs
+from controller.db import jobs, servers
+from controller.db.connection.clock import database_now
 from controller.db.connection.engine import make_engine, reading
 from controller.db.servers import Server
 from controller.keys import load_keys
 from controller.panels.base import Panel
+from controller.panels.start import stops
 from shared.errors import ShoplaunchError
 
 
@@ -42,8 +44,12 @@ def _cpanel(config: Config, server: Server) -> Panel:
         with reading(database()) as connection:
             return jobs.last_cron_seconds(connection, server.name)
 
+    def stopped() -> str:
+        with reading(database()) as connection:
+            return stops(servers.get(connection, server.name).start_learned, database_now(connection))
+
     tls_ca = None if config.tls_ca is None else str(config.tls_ca)
-    known = Known(config.agent, cron_seconds, starter_key(keys.fingerprint_salt), tls_ca)
+    known = Known(config.agent, cron_seconds, starter_key(keys.fingerprint_salt), tls_ca, stopped)
     gate = ServerBreaker(database, server.name)
     return CpanelPanel(login, settings, gate, own_token, known)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 #: How an agent was started: by the panel as the account, through the server's SSH, by the site's own PHP.
 ACCOUNT, SSH, WEB = "account", "ssh", "web"
@@ -31,8 +31,13 @@ REASONS: Mapping[str, str] = {
     "failed": "it failed; the controller's log says how",
 }
 
-#: What holds for every account of a server: nobody tries again there for a month, unless the operator says so.
-OF_THE_SERVER = frozenset({"php_not_the_account", "functions_disabled", "vanished", "refused_by_firewall"})
+#: What holds for every account of a server, and how many accounts in a row have to meet it until nobody tries again
+#: there for a month, unless the operator says so. One account may have rules that look like the server's.
+OF_THE_SERVER: Mapping[str, int] = {
+    "php_not_the_account": 1, "functions_disabled": 1, "vanished": 1, "refused_by_firewall": 2,
+}  # fmt: skip
+#: After so long what was learned of a server may be otherwise.
+FORGET_SECONDS = 30 * 24 * 3600.0
 
 
 class Started(NamedTuple):
@@ -41,6 +46,27 @@ class Started(NamedTuple):
     way: str = ""
     reason: str = ""
     seconds: float = 0.0
+
+
+class Lesson(Protocol):
+    """What came of starts on a server: the reason, how many accounts in a row met it, and when it was so last."""
+
+    @property
+    def reason(self) -> str: ...
+
+    @property
+    def accounts(self) -> int: ...
+
+    @property
+    def at(self) -> float: ...
+
+
+def stops(learned: Lesson | None, now: float) -> str:
+    """Return the reason for which no agent of the server is started at once now, "" where it is to be tried."""
+    needed = None if learned is None else OF_THE_SERVER.get(learned.reason)
+    if learned is None or needed is None or learned.accounts < needed:
+        return ""
+    return learned.reason if now - learned.at < FORGET_SECONDS else ""
 
 
 NOT_OFFERED = Started(reason="not_offered")

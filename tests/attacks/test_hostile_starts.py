@@ -98,9 +98,7 @@ def test_what_becomes_the_agent_cannot_be_touched_before(server, account, hostil
     seen = Path(account.home) / "seen"
     hostile(HOSTILE, str(seen))
     # Long enough for the account to find it
-    place = "    os.umask(mask)\n    try:\n        os.chdir(home)"
-    assert place in starting.SOURCE.encode().decode("unicode_escape")
-    slow = starting.SOURCE.replace(place.replace("\n", "\\n"), "    time.sleep(3)\\n" + place.replace("\n", "\\n"))
+    slow = starting.SOURCE.replace("        os.umask(mask)\\n", "        os.umask(mask)\\n        time.sleep(3)\\n")
     assert slow != starting.SOURCE
     monkeypatch.setattr(starting, "SOURCE", slow)
     found = server.panel().start_now(account, "job-1", 1, 60.0)

@@ -45,8 +45,9 @@ def test_apaches_own_php_is_not_the_account_and_starts_nothing(host_of, ini):
 )
 @pytest.mark.parametrize("ini", [{}, {"disable_functions": "posix_geteuid"}], ids=["posix", "without posix"])
 @pytest.mark.parametrize("mode", [0o755, 0o777], ids=["closed", "open to all"])
-def test_another_users_php_starts_nothing(host_of, ini, mode):
-    host = host_of("mod_php", ini)
+@pytest.mark.parametrize(("kind", "more"), [("mod_php", {}), ("fpm", {"runs_as": "games"})], ids=["www-data", "games"])
+def test_another_users_php_starts_nothing(host_of, ini, mode, kind, more):
+    host = host_of(kind, ini, **more)
     host.root.chmod(mode)
     answer = host.ask(f"/{host.starter.name}")
     outcome = host.starter.outcome(answer.body)

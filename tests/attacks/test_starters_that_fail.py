@@ -1,7 +1,11 @@
 """Starters that vanish, cannot be written or are never asked for: cron starts the agent, and nothing stays behind."""
 # ruff: noqa: F811
 
+import contextlib
+import pwd
+import subprocess
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -55,6 +59,64 @@ def test_a_starter_that_vanishes_stops_the_ringing_on_that_server(rung, monkeypa
     assert start_of(rung, third)["way"] == "web"
     # Its clock is a month behind the job file's
     rung.wait_for_agent(third)
+
+
+@attack(
+    "Cron is faster: its agent takes the starter away before it is asked for",
+    "that is no scanner's doing: nothing is learned of the server",
+)
+def test_an_agent_that_cron_started_first_is_told_from_a_scanner(rung, monkeypatch):
+    real = web_start.ask
+
+    def ask_late(_place, starter, _until):
+        (path,) = Path(rung.whm.server.directory).glob(f"home*/*/public_html/{starter.name}")
+        rung.run_agent(SimpleNamespace(account=path.parents[1].name))
+        assert not path.exists()
+        return web_start.Outcome(gone=True)
+
+    monkeypatch.setattr(ring, "WITHIN_SECONDS", 120.0)
+    monkeypatch.setattr(web_start, "ask", ask_late)
+    job = rung.sell()
+    rung.until(job)
+    assert rung.job(job).state == "live", rung.trouble(job)
+    assert start_of(rung, job)["reason"] == "overtaken"
+    monkeypatch.setattr(web_start, "ask", real)
+    second = rung.sold()
+    assert start_of(rung, second)["way"] == "web"
+    rung.wait_for_agent(second)
+
+
+@contextlib.contextmanager
+def mounted(hosting, options, *, filled=False):
+    """Until the end the document root is a file system of its own, full where `filled`."""
+    root, entry = Path(hosting.document_root_path), pwd.getpwnam(hosting.user)
+    more = f"mode=750,uid={entry.pw_uid},gid={entry.pw_gid}"
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"{options},{more}", "shoplaunch-test", str(root)], check=True)
+    try:
+        if filled:
+            with contextlib.suppress(OSError):
+                (root / "filler").write_bytes(b"x" * (1 << 20))
+        yield root
+    finally:
+        subprocess.run(["umount", str(root)], check=True)
+
+
+@attack(
+    "The document root is a file system that is full, or nearly, or read-only, when the starter is written",
+    "the job goes on, and cron starts the agent; of a starter there is an empty file at most",
+)
+@pytest.mark.parametrize(("options", "filled"), [("size=16k", True), ("nr_inodes=1", False), ("ro", False)])
+def test_a_document_root_without_room_leaves_the_start_to_cron(rung, options, filled):
+    hosting = rung.new_account()
+    with mounted(hosting, options, filled=filled):
+        job = rung.sold(hosting)
+        assert (start_of(rung, job)["way"], start_of(rung, job)["reason"]) == ("", "not_written")
+        left = {path.name: path.read_bytes() for path in starters(rung, job)}
+        assert set(left) <= {Starter(key_of(rung), job.id, 1).name} and set(left.values()) <= {b""}
+        row = rung.steps(job)["cron"]
+        assert (row.state, row.attempts, row.failures) == ("done", 1, 0)
+    rung.until(job)
+    assert rung.job(job).state == "live", rung.trouble(job)
 
 
 @attack(

@@ -222,6 +222,20 @@ for _name, _make in JOBS.items():
 state("job, seen by one who only looks", "admin.job", user=LOOKER)(_job_page(live))
 
 
+def started(site, way, reason=""):
+    """A job whose agent has reported how it was started."""
+    fact = {"way": "" if reason else way, "reason": reason, "seconds": 0.1, "at": time.time() - 40}
+    facts = {"cron_seconds": 60, "start": fact}
+    job = site.put(done_up_to(site, site.order(), "cron"), "dropped", step="agent", percent=5, facts=facts)
+    begun = {} if reason else {"start": way}
+    assert site.report(site.agent_token(job), make_event(job.id, 1, 1, "started", time.time(), **begun)).ok
+    return job
+
+
+state("job, its agent started at once", "admin.job")(_job_page(lambda site: started(site, "account")))
+state("job, its agent left to cron", "admin.job")(_job_page(lambda site: started(site, "", "functions_disabled")))
+
+
 @state("take the cancellation back?", "admin.confirm_undo_cancel")
 def undo_cancel(site, driver):
     open_path(site, driver, f"/admin/jobs/{cancelled(site).id}/undo-cancel")

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from controller.db import servers
 from controller.db.connection.engine import reading
 from controller.jobs.lifecycle.step_context import Work
-from controller.panels.start import OF_THE_SERVER, REASONS, WAYS, Started
+from controller.panels.start import REASONS, WAYS, Started, stops
 from shared.errors import ShoplaunchError
 
 LOG = logging.getLogger(__name__)
@@ -23,8 +23,6 @@ FACT = "start"
 WITHIN_SECONDS = 5.0
 #: The fact that says why the job file was put there without the panel's files for a start, "" when they lie there.
 PREPARED = "start_prepared"
-#: After so long what was learned of a server may be otherwise.
-FORGET_SECONDS = 30 * 24 * 3600.0
 
 
 def why_not(work: Work) -> str:
@@ -33,10 +31,8 @@ def why_not(work: Work) -> str:
         server = servers.get(connection, work.job.server)
     if server.starts != servers.AUTO:
         return "switched_off"
-    learned = server.start_learned
-    if learned is None or learned.reason not in OF_THE_SERVER:
-        return ""
-    return learned.reason if work.tools.clock() - learned.at < FORGET_SECONDS else ""
+    reason = stops(server.start_learned, work.tools.clock())
+    return "" if reason and work.tools.panel.has_other_start() else reason
 
 
 def files(work: Work) -> Mapping[str, tuple[bytes, int]]:
@@ -82,8 +78,12 @@ def ring(work: Work, unprepared: str | None) -> dict[str, Any]:
 
 def note(connection: sa.Connection, work: Work, fact: Mapping[str, Any], unprepared: str | None) -> None:
     """Keep what came of a start for the server: only what was tried tells something new."""
-    if not unprepared:
-        servers.note_start(connection, work.job.server, str(fact["way"]), str(fact["reason"]), float(fact["at"]))
+    learned = servers.get(connection, work.job.server).start_learned
+    # It was not tried again where it stopped that before
+    is_known = stops(learned, float(fact["at"])) == fact["reason"] != ""
+    if not unprepared and not is_known:
+        came = str(fact["way"]), str(fact["reason"]), float(fact["at"])
+        servers.note_start(connection, work.job.server, *came, work.job.account)
 
 
 def _started(work: Work, within_seconds: float) -> Started:

@@ -7,7 +7,7 @@ job `https_on` once a visitor would really meet a valid certificate.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -18,7 +18,17 @@ from controller.jobs.engine import follow_up
 from controller.jobs.lifecycle import changes, states
 from controller.jobs.lifecycle.step_context import Tools, Work
 from controller.jobs.shop import tls
-from controller.jobs.shop.tls import ASK_PAUSES, ASKED, FACT, ON, PAUSES, REASON_CHARS, SERVED, WAITING
+from controller.jobs.shop.tls import (
+    ASK_PAUSES,
+    ASKED,
+    FACT,
+    ON,
+    PAUSES,
+    PAUSES_ELSEWHERE,
+    REASON_CHARS,
+    SERVED,
+    WAITING,
+)
 from controller.panels.base import SiteAddress
 from shared.errors import ShoplaunchError
 from shared.job import RESTORE
@@ -58,7 +68,9 @@ def _look(tools: Tools, job: Job, now: float) -> dict[str, Any]:
     if not tls.leads_to(address, job.domain):
         # Who was asked could not find the server: as good as not asked
         forgotten = {"tls_asked_at": None, "tls_asks": None}
-        return forgotten | _again(_knowing(job, forgotten), WAITING, "the domain does not lead to the server", now)
+        waiting = _knowing(job, forgotten)
+        reason = "the domain does not lead to the server"
+        return forgotten | _again(waiting, WAITING, reason, now, PAUSES_ELSEWHERE)
     asked: dict[str, Any] = {}
     if now >= _ask_at(job, now):
         asked = tls.asked(tools.panel, account, int(job.facts.get("tls_asks") or 0), now) or {}
@@ -97,9 +109,10 @@ def _reason(tools: Tools, job: Job, served: tls.Served, just_asked: bool) -> str
     return "; ".join(tools.panel.tls_problems(Work(job, {}, tools).account)) or served.reason
 
 
-def _again(job: Job, state: str, reason: str, now: float) -> dict[str, Any]:
+def _again(job: Job, state: str, reason: str, now: float, pauses: Sequence[float] = PAUSES[1:]) -> dict[str, Any]:
+    """Return the facts of a look that found no certificate; `pauses` are those after the first look."""
     looks = int(job.facts.get("tls_looks", 0)) + 1
-    when, ask_at = now + PAUSES[min(looks, len(PAUSES) - 1)], _ask_at(job, now)
+    when, ask_at = now + pauses[min(looks, len(pauses)) - 1], _ask_at(job, now)
     if ask_at > now:
         when = min(when, ask_at)
     over = now - float(job.facts.get("tls_since", now)) > GIVE_UP_SECONDS

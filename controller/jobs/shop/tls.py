@@ -20,8 +20,10 @@ REASON_CHARS = 300
 #: for; served; switched on.
 FACT = "tls"
 NONE, WAITING, ASKED, SERVED, ON = "none", "waiting", "asked", "served", "on"
-#: Seconds before each look; the last one is repeated.
-PAUSES = (60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0, 7200.0, 6 * 3600.0)
+#: Seconds before each look; the last one is repeated. Many authorities issue within seconds.
+PAUSES = (3.0, 4.0, 8.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0, 7200.0, 6 * 3600.0)
+#: The same while the domain leads elsewhere, after the first look: whoever owns it takes minutes at least.
+PAUSES_ELSEWHERE = (60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0, 7200.0, 6 * 3600.0)
 #: Seconds before a certificate is asked for once more; the strictest authorities take five failures an hour.
 ASK_PAUSES = (3600.0, 6 * 3600.0, 24 * 3600.0)
 

@@ -34,7 +34,7 @@ from controller.panels.cpanel.php import Php
 from controller.panels.cpanel.settings import CpanelSettings
 from controller.panels.cpanel.skeleton import agent_files
 from controller.panels.cpanel.skeleton.skeleton import open_skeleton
-from controller.panels.cpanel.start import at_once
+from controller.panels.cpanel.start import at_once, ssh_start
 from controller.panels.cpanel.tls import AutoSsl
 from controller.panels.start import Started
 
@@ -58,6 +58,8 @@ class Known:
     starter_key: bytes = field(default=b"", repr=False)
     #: The file of authorities by which sites prove who they are, None for the system's.
     tls_ca: str | None = None
+    #: The reason for which no starter is put on the server any more, "" where one may be.
+    starter_stopped: Callable[[], str] = lambda: ""
 
 
 class CpanelPanel(Panel):
@@ -316,6 +318,10 @@ class CpanelPanel(Panel):
     def start_now(self, account: Account, job_id: str, attempt: int, within_seconds: float) -> Started:
         """See Panel.start_now."""
         return at_once.Ring(self, account, job_id, attempt).start(within_seconds)
+
+    def has_other_start(self) -> bool:
+        """See Panel.has_other_start: what is learned is of starters; SSH as root needs none."""
+        return ssh_start.is_root(self.settings.ssh)
 
     def end_start(self, account: Account, job_id: str, attempt: int) -> None:
         """See Panel.end_start."""

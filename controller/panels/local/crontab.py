@@ -2,11 +2,38 @@
 
 from __future__ import annotations
 
+import os
+import re
+
 from controller.panels.local import commands
 from controller.panels.local.settings import LocalSettings
 from shared.errors import ShoplaunchError
 
 _NONE_YET = b"no crontab for "
+#: A line that sets a variable; name and value may be within quotes. A line that is a job has a blank before any `=`.
+_VARIABLE = re.compile(
+    rb"""\s*(?P<name>"[^"=]*"|'[^'=]*'|[^\s='"][^\s=]*)\s*="""
+    rb"""\s*(?P<value>"[^"]*"|'[^']*'|[^\s'"].*)\s*"""
+)
+
+
+def variables(content: bytes, line: str) -> dict[str, str]:
+    """Return the variables that the crontab `content` sets for the job `line`, as cron reads it: those above it."""
+    found: dict[str, str] = {}
+    wanted = line.encode("utf-8")
+    for one in content.split(b"\n"):
+        if one == wanted:
+            break
+        if not one.lstrip().startswith(b"#") and (match := _VARIABLE.fullmatch(one)) is not None:
+            name = _unquoted(match["name"])
+            if name:
+                # Blanks at the end go, whether or not within quotes
+                found[os.fsdecode(name)] = os.fsdecode(_unquoted(match["value"].rstrip()).rstrip())
+    return found
+
+
+def _unquoted(text: bytes) -> bytes:
+    return text[1:-1] if len(text) > 1 and text[:1] in b"'\"" and text[-1:] == text[:1] else text
 
 
 class Crontab:

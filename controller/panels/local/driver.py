@@ -20,7 +20,7 @@ from controller.panels.local import agent_folder, check, commands
 from controller.panels.local.accounts import PHP_FOLDER, Accounts, SystemAccount
 from controller.panels.local.as_account import starting
 from controller.panels.local.as_account.run import AsAccount
-from controller.panels.local.crontab import Crontab
+from controller.panels.local.crontab import Crontab, variables
 from controller.panels.local.services import mariadb
 from controller.panels.local.services.apache import Sites
 from controller.panels.local.services.php_fpm import Pools
@@ -28,7 +28,7 @@ from controller.panels.local.settings import LocalSettings
 from controller.panels.local.skeleton import Skeleton
 from controller.panels.start import Started
 from shared.errors import ShoplaunchError
-from shared.job import BUNDLE_FILE, FOLDER, cron_command
+from shared.job import BUNDLE_FILE, FOLDER, cron_command, cron_line
 
 LOG = logging.getLogger(__name__)
 #: PHP for a site before `ensure_php` has said what the shop needs.
@@ -245,7 +245,12 @@ class LocalPanel(Panel):
         except ShoplaunchError as error:
             LOG.warning("%s: not started at once: %s", account.user, error.message)
             return Started(reason="home_closed")
-        return starting.start(identity, cron_command(job_id), within_seconds)
+        try:
+            set_there = variables(self._crontab(account).read(), cron_line(job_id))
+        except ShoplaunchError as error:
+            LOG.warning("%s: not started at once: %s", account.user, error.message)
+            return Started(reason="failed")
+        return starting.start(identity, cron_command(job_id), set_there, within_seconds)
 
     def _crontab(self, account: Account) -> Crontab:
         return Crontab(self._settings, self._find(account).user)

@@ -4,6 +4,7 @@ import threading
 from types import SimpleNamespace
 
 import pytest
+import sqlalchemy as sa
 
 from controller.db import jobs as job_rows
 from controller.db import servers
@@ -155,6 +156,52 @@ def test_what_was_learned_of_a_server_stops_the_asking_for_a_month(world):
     third, _agent = world.dropped(account="carol", domain="carol.example.com")
     assert (noted(world, third)["way"], asked(world)) == ("account", 2)
     assert server_of(world).start_learned.reason == ""
+
+
+def test_a_firewall_has_to_refuse_two_accounts_in_a_row_before_nobody_asks_again(world):
+    world.panel.started = Started(reason="refused_by_firewall")
+    world.dropped()
+    world.dropped(account="bob", domain="bob.example.com")
+    assert asked(world) == 2 and server_of(world).start_learned.accounts == 2
+    third, _agent = world.dropped(account="carol", domain="carol.example.com")
+    assert (noted(world, third)["reason"], asked(world)) == ("refused_by_firewall", 2)
+
+
+def test_one_start_between_two_refusals_begins_the_count_anew(world):
+    world.panel.started = Started(reason="refused_by_firewall")
+    world.dropped()
+    world.panel.started = Started("account")
+    world.dropped(account="bob", domain="bob.example.com")
+    world.panel.started = Started(reason="refused_by_firewall")
+    world.dropped(account="carol", domain="carol.example.com")
+    assert server_of(world).start_learned.accounts == 1
+    world.dropped(account="dave", domain="dave.example.com")
+    assert asked(world) == 4
+
+
+def test_one_account_that_is_refused_again_and_again_counts_once(world):
+    world.panel.started = Started(reason="refused_by_firewall")
+    job, agent = world.dropped()
+    for _ in range(2):
+        agent.fail("disk_space")
+        world.service.retry(job.id)
+        world.work()
+        agent = Agent(world, job)
+    assert asked(world) == 3 and server_of(world).start_learned.accounts == 1
+
+
+def test_what_an_earlier_version_learned_is_read_as_of_one_account(world):
+    old = '{"at": 1.0, "reason": "refused_by_firewall", "since": 1.0, "way": ""}'
+    transact(world.engine, lambda c: c.execute(sa.text("UPDATE servers SET start_learned = :old"), {"old": old}))
+    assert (server_of(world).start_learned.accounts, server_of(world).start_learned.account) == (1, "")
+
+
+def test_what_is_learned_stops_no_panel_that_has_another_way(world):
+    world.panel.started = Started(reason="functions_disabled")
+    world.dropped()
+    world.panel.has_other_start = lambda: True
+    world.dropped(account="bob", domain="bob.example.com")
+    assert asked(world) == 2
 
 
 def test_the_operators_word_ends_what_was_learned(world):

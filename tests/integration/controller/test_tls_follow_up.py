@@ -1,5 +1,7 @@
 """A shop lives on http at once; https follows by itself when the domain leads here and a certificate is served."""
 
+import itertools
+
 import pytest
 
 from controller.jobs.shop import tls
@@ -89,6 +91,36 @@ def test_a_domain_that_leads_elsewhere_for_days_is_looked_at_less_and_less_often
     pass_by(world, 5 * DAY, HOUR)
     assert names.asked - first_hour <= 5 * 4 + 4
     assert children(world, shop) == [] and asked(world) == 1
+
+
+def test_a_certificate_that_is_served_at_once_is_followed_within_seconds(world, shop, names, secure):
+    names.lead_here()
+    pass_by(world, 4, 1)
+    assert children(world, shop) == [("https_on", "dropped")]
+
+
+def test_a_certificate_that_comes_later_is_looked_for_early_and_ever_less_often(
+    world, shop, names, secure, tls_authority, monkeypatch
+):
+    began, looks, look = world.clock(), [], tls.look
+
+    def looking(*about):
+        looks.append(world.clock() - began)
+        return look(*about)
+
+    monkeypatch.setattr(tls, "look", looking)
+    names.lead_here()
+    secure.use(tls_authority.issue("other.example.com"))
+    pass_by(world, 65, 1)
+    pass_by(world, HOUR - 65, 60)
+    assert len(looks) <= 12 and sum(at < 61 for at in looks) >= 5
+    pauses = [later - earlier for earlier, later in itertools.pairwise(looks)]
+    assert looks[0] <= 4 and max(pauses[:2]) <= 9
+    # Ever longer, and never much longer than it took so far
+    assert all(pause <= 2 * at + 60 for pause, at in zip(pauses, looks, strict=False)), looks
+    secure.use(tls_authority.issue(DOMAIN))
+    pass_by(world, HOUR, 60)
+    assert children(world, shop) == [("https_on", "dropped")]
 
 
 def test_it_is_given_up_in_the_end(world, shop, names):

@@ -56,8 +56,6 @@ def test_sites_whose_php_is_the_account_start_the_agent(rung, kind):  # noqa: F8
 @pytest.mark.parametrize(("kind", "more", "reason"), [
     ("mod_php", {}, "php_not_the_account"),
     ("fpm", {"ini": {"disable_functions": "proc_open,popen,exec,shell_exec,system,passthru"}}, "functions_disabled"),
-    ("fpm", {"more": REFUSING.format("Require all denied")}, "refused_by_firewall"),
-    ("fpm", {"more": REFUSING.format("Redirect 406")}, "refused_by_firewall"),
 ])  # fmt: skip
 def test_what_holds_for_the_server_is_learned_and_cron_starts_the_agents(rung, kind, more, reason):  # noqa: F811
     hosting, other = rung.new_account(), rung.new_account()
@@ -67,6 +65,41 @@ def test_what_holds_for_the_server_is_learned_and_cron_starts_the_agents(rung, k
     second = rung.sold(other)
     assert start_of(rung, second)["reason"] == reason
     assert starters(rung, second) == []
+    rung.until(job)
+    assert rung.job(job).state == "live", rung.trouble(job)
+    assert starters(rung, job) == []
+
+
+@pytest.mark.parametrize("answer", ["Require all denied", "Redirect 406"])
+def test_a_firewall_is_believed_once_two_accounts_have_met_it(rung, answer):  # noqa: F811
+    hostings = [rung.new_account() for _ in range(3)]
+    jobs = []
+    for hosting in hostings[:2]:
+        with served(rung, hosting, "fpm", more=REFUSING.format(answer)) as host:
+            jobs.append(rung.sold(hosting))
+            assert start_of(rung, jobs[-1])["reason"] == "refused_by_firewall", (start_of(rung, jobs[-1]), host.log())
+            assert starters(rung, jobs[-1]) != []
+    # Nobody asks for this one, whoever serves it
+    third = rung.sold(hostings[2])
+    assert start_of(rung, third)["reason"] == "refused_by_firewall" and starters(rung, third) == []
+    rung.until(jobs[0])
+    assert rung.job(jobs[0]).state == "live", rung.trouble(jobs[0])
+    assert starters(rung, jobs[0]) == []
+
+
+@pytest.mark.parametrize("closed", ["folder", "home", "rules above"])
+def test_one_accounts_closed_folder_teaches_nothing_about_the_server(rung, closed):  # noqa: F811
+    hosting, other = rung.new_account(), rung.new_account()
+    home, root = Path(hosting.home), Path(hosting.document_root_path)
+    rules = f"<Directory {root}>\n    Require all denied\n</Directory>" if closed == "rules above" else ""
+    with served(rung, hosting, "fpm", more=rules) as host:
+        if closed != "rules above":
+            (root if closed == "folder" else home).chmod(0o700)
+        job = rung.sold(hosting)
+        assert start_of(rung, job)["reason"] == "refused_by_site", (start_of(rung, job), host.log())
+    second = rung.sold(other)
+    assert start_of(rung, second)["way"] == "web"
+    rung.wait_for_agent(second)
     rung.until(job)
     assert rung.job(job).state == "live", rung.trouble(job)
     assert starters(rung, job) == []

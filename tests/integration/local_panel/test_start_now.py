@@ -85,8 +85,24 @@ def test_the_launcher_runs_as_the_account_detached_with_nothing_of_ours(panel, a
     assert told["signals"][0] == "0" * 16
 
 
+#: What an account may have above its jobs.
+VARIABLES = """\
+# A_COMMENT=no variable
+PATH=/usr/local/bin:/usr/bin:/bin
+  SPACED  =  with blanks  inside\x20\x20
+QUOTED = "  kept  "
+SINGLE='a "b" = c'
+EQUALS=a=b=c
+SHELL=/bin/bash
+MAILTO=""
+LOGNAME=somebody
+10 5 * * * PASSED=over true
+"""
+
+
 def test_it_finds_what_a_job_of_this_machines_cron_finds(panel, account):
     """By the real cron, whatever limits, priority, mask and score the controller itself has."""
+    subprocess.run(["crontab", "-u", account.user, "-"], input=VARIABLES, text=True, check=True)
     line = "* * * * * /usr/bin/python3 -IS ~/.shoplaunch/tells by_cron >/dev/null 2>&1 # shoplaunch:job-2"
     panel.ensure_cron(account, line)
     limits = {limit: resource.getrlimit(limit) for limit in (resource.RLIMIT_NOFILE, resource.RLIMIT_CORE)}
@@ -115,6 +131,23 @@ def test_it_finds_what_a_job_of_this_machines_cron_finds(panel, account):
         for name in ("parent", "open", "others", "own_session", "signals"):
             told.pop(name)
     assert at_once == by_cron
+    assert by_cron["environment"]["SPACED"] == "with blanks  inside" and "PASSED" not in by_cron["environment"]
+
+
+def test_a_home_of_the_crontabs_is_where_it_starts(panel, account):
+    home = Path(account.home)
+    subprocess.run(["crontab", "-u", account.user, "-"], input=f"HOME={home}/nowhere\n", text=True, check=True)
+    found = start(panel, account)
+    assert (found.way, found.reason) == ("", "home_closed")
+    subprocess.run(["crontab", "-u", account.user, "-"], input="HOME=/\n", text=True, check=True)
+    # As by cron: the launcher is looked for there
+    assert start(panel, account).way == "account"
+    assert not (home / "started").exists()
+
+
+def test_a_shell_of_the_crontabs_that_is_none_starts_nothing(panel, account):
+    subprocess.run(["crontab", "-u", account.user, "-"], input="SHELL=/no/shell\n", text=True, check=True)
+    assert (start(panel, account).way, start(panel, account).reason) == ("", "failed")
 
 
 @pytest.fixture
@@ -132,10 +165,56 @@ def daemon(tmp_path, monkeypatch):
         comm = Path(f"/proc/{processes[-1].pid}/comm")
         wait_for(lambda: comm.read_text().strip() == name)
 
+    begin.name = name
     yield begin
     for process in processes:
         process.kill()
         process.wait(120)
+
+
+@pytest.fixture
+def sessions(daemon, tmp_path):
+    """The sessions of cron's PAM service begun and ended: return what reads them; `refuse` lets none begin."""
+    service, notes, script = Path("/etc/pam.d", daemon.name), tmp_path / "notes", tmp_path / "note"
+    script.write_text(f"#!/bin/sh\necho $PAM_TYPE $PAM_USER >>{notes}\n")
+    script.chmod(0o755)
+    rules = f"account required pam_permit.so\nsession required pam_exec.so quiet {script}\n"
+
+    def seen(*more):
+        service.write_text("".join([rules, *more]))
+        return notes.read_text().splitlines() if notes.exists() else []
+
+    seen()
+    yield seen
+    service.unlink()
+
+
+HELD = b"touch ~/began\nwhile test ! -e ~/go; do sleep 0.02; done\n"
+
+
+def test_the_session_of_a_start_lasts_as_long_as_the_launcher(panel, account, sessions):
+    panel.put_file(account, f"{FOLDER}/run", HELD, 0o600)
+    assert start(panel, account).way == "account"
+    wait_for((Path(account.home) / "began").exists)
+    assert sessions() == [f"open_session {account.user}"]
+    (Path(account.home) / "go").touch()
+    wait_for(lambda: len(sessions()) > 1)
+    assert sessions() == [f"open_session {account.user}", f"close_session {account.user}"]
+
+
+def test_the_session_of_a_start_that_fails_is_ended_at_once(panel, account, sessions):
+    home = Path(account.home)
+    home.chmod(0)
+    assert start(panel, account).reason == "home_closed"
+    home.chmod(0o750)
+    assert sessions() == [f"open_session {account.user}", f"close_session {account.user}"]
+
+
+def test_an_account_that_may_begin_no_session_is_left_to_cron(panel, account, sessions):
+    sessions("session required pam_deny.so\n")
+    found = start(panel, account)
+    assert (found.way, found.reason) == ("", "account_closed")
+    assert not (Path(account.home) / "started").exists()
 
 
 def test_limits_of_cron_are_the_launchers(panel, account, daemon):
@@ -198,9 +277,9 @@ def test_whatever_the_launcher_is_it_is_only_started(panel, account, launcher):
 
 def test_the_command_is_the_cron_lines_own(panel, account, monkeypatch):
     given = []
-    monkeypatch.setattr(starting, "start", lambda identity, command, within: given.append((identity, command, within)))
+    monkeypatch.setattr(starting, "start", lambda *about: given.append(about))
     panel.start_now(account, "job-7", 3, 4.5)
-    ((identity, command, within),) = given
+    ((identity, command, _variables, within),) = given
     assert cron_line("job-7") == f"* * * * * {command}"
     assert (identity.name, within) == (account.user, 4.5)
 

@@ -113,11 +113,13 @@ def test_it_hides_nothing_from_whoever_scans_for_malware():
     assert not re.search(r"getenv|php://input|getallheaders|apache_request_headers|include|require", text)
 
 
-@pytest.mark.parametrize("version", ("7.2", "7.3", *VERSIONS))
+@pytest.mark.parametrize("version", ("5.2", "7.2", "7.3", *VERSIONS))
 def test_every_php_at_hand_accepts_it(version, tmp_path):
-    path = tmp_path / "starter.php"
+    path, other = tmp_path / "starter.php", tmp_path / "other.php"
     path.write_bytes(STARTER.content("demo", "/home/demo"))
-    assert complaints(version, [path]) == {str(path): ""}
+    other.write_text("<?php $a = [1;")
+    found = complaints(version, [path, other])
+    assert found[str(path)] == "" and found[str(other)] != ""
 
 
 def test_it_uses_nothing_that_came_after_php_52():

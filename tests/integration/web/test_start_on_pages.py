@@ -69,3 +69,26 @@ def test_what_is_left_is_told_to_operator_and_client(site, operator):
     client = requests.get(site.service.service_status(site.service.get_job(job.id))["status_url"], timeout=TIMEOUT).text
     assert 'id="left"' in page and "About 50 min" in page
     assert 'id="left"' in client and "About 50 min" in client
+
+
+def test_metrics_count_starts_by_way_and_reason_with_the_seconds_waited_for(site):
+    common = {"attempt": 1, "server": "web-1", "bundle": "boutique", "worked": 3.0, "at": time.time()}
+    found = [("ssh", "", 0.25), ("ssh", "", 0.5), ("cron", "vanished", 41.0)]
+    rows = [{**common, "job": site.order().id, "way": way, "reason": why, "waited": long} for way, why, long in found]
+
+    def note(connection):
+        for row in rows:
+            starts.note(connection, row)
+
+    transact(site.service.engine, note)
+    # What is counted is kept for a moment
+    wanted = [
+        'shoplaunch_agent_starts_total{way="ssh",reason=""} 2',
+        'shoplaunch_agent_start_wait_seconds_total{way="ssh",reason=""} 0.75',
+        'shoplaunch_agent_starts_total{way="cron",reason="vanished"} 1',
+        'shoplaunch_agent_start_wait_seconds_total{way="cron",reason="vanished"} 41.0',
+    ]
+    deadline = time.monotonic() + TIMEOUT
+    while missing := [one for one in wanted if one not in requests.get(site.url + "/metrics", timeout=TIMEOUT).text]:
+        assert time.monotonic() < deadline, missing
+        time.sleep(0.2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import posixpath
 import ssl
 import time
@@ -25,8 +26,11 @@ from shared.starter import MARK, NAME, is_starter, with_probes
 if TYPE_CHECKING:
     from controller.panels.cpanel.driver import CpanelPanel
 
+LOG = logging.getLogger(__name__)
 #: Kept of the time for looking why nothing was started, and for what comes after.
 LOOK_SECONDS, SPARE_SECONDS = 1.5, 0.25
+#: How much of the time SSH has, where a starter may come after it.
+SSH_SHARE = 0.5
 HTACCESS = ".htaccess"
 
 
@@ -55,9 +59,13 @@ class Ring:
         return root.removeprefix(f"{home}/") if root.startswith(f"{home}/") else None
 
     def files(self) -> dict[str, tuple[bytes, int]]:
+        """Return path -> (content, mode) of what lies there before it is asked for: nothing where SSH comes first."""
+        return {} if self.by_ssh else self._starter_file()
+
+    def _starter_file(self) -> dict[str, tuple[bytes, int]]:
         """Return path -> (content, mode) of the starter, {} where there is to be none."""
         folder, content = self.folder(), self.starter.content(self.account.user, self.account.home)
-        if self.by_ssh or folder is None or content is None or not self.panel.known.starter_key:
+        if folder is None or content is None or not self.panel.known.starter_key:
             return {}
         return {f"{folder}/{self.starter.name}": (content, starter.MODE)}
 
@@ -67,20 +75,34 @@ class Ring:
         return starter.names(key, self.job_id, self.attempt) if key else []
 
     def start(self, within_seconds: float) -> Started:
-        """See Panel.start_now."""
+        """See Panel.start_now; where SSH cannot start it, a starter is put there and asked."""
         began = time.monotonic()
-        if self.by_ssh:
-            if self.starter.content(self.account.user, self.account.home) is None:
-                return NOT_OFFERED
-            target, account = self.panel.settings.ssh, self.account
-            seconds = within_seconds - SPARE_SECONDS
-            return ssh_start.start(target, ssh_settings(), account.user, account.home, seconds)
-        if not self.files():
+        end = began + within_seconds - SPARE_SECONDS
+        wanted = self._starter_file()
+        if not self.by_ssh:
+            return self._by_the_site(began, end) if wanted else NOT_OFFERED
+        if self.starter.content(self.account.user, self.account.home) is None:
             return NOT_OFFERED
-        way, reason = self._by_the_site(began + within_seconds - SPARE_SECONDS)
+        stopped = self.panel.known.starter_stopped() if wanted else "not_offered"
+        found = self._by_ssh((end - began) * (1.0 if stopped else SSH_SHARE))
+        if found.way or not wanted:
+            return found
+        LOG.warning("%s: not started by SSH: %s", self.account.user, found.reason)
+        if stopped:
+            return Started(reason=stopped, seconds=time.monotonic() - began)
+        ((path, (content, _mode)),) = wanted.items()
+        self.panel.files(self.account).put_extra(path, content)
+        return self._by_the_site(began, end)
+
+    def _by_ssh(self, seconds: float) -> Started:
+        account = self.account
+        return ssh_start.start(self.panel.settings.ssh, ssh_settings(), account.user, account.home, seconds)
+
+    def _by_the_site(self, began: float, end: float) -> Started:
+        way, reason = self._asked(end)
         return Started(way, reason, time.monotonic() - began)
 
-    def _by_the_site(self, end: float) -> tuple[str, str]:
+    def _asked(self, end: float) -> tuple[str, str]:
         if self.panel.files(self.account).wait_for_extra(end - time.monotonic()) is False:
             return "", "not_written"
         found = web_start.ask(self._place(), self.starter, end - LOOK_SECONDS)
@@ -99,8 +121,9 @@ class Ring:
         if site is None:
             return found.reason
         if found.reason == "refused_by_site":
-            # Rules of the account's own may refuse as well
-            return "refused_by_site" if HTACCESS in site else "refused_by_firewall"
+            # Rules of the account's own may refuse as well, and whoever cannot read the folder
+            is_its_own = HTACCESS in site or web_start.refuses_all(self._place(), end)
+            return "refused_by_site" if is_its_own else "refused_by_firewall"
         if self.starter.name in site:
             return found.reason
         if not agent or agent_files.has_begun(agent):
@@ -123,7 +146,7 @@ class Ring:
     def end(self) -> None:
         """See Panel.end_start. A file the account has put there under such a name is its own."""
         folder, names = self.folder(), with_probes(self.names())
-        if self.by_ssh or folder is None or not names:
+        if folder is None or not names:
             return
         files = self.panel.files(self.account)
         for name in (files.entries(folder) or {}).keys() & set(names):

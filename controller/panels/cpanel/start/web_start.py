@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -60,6 +61,16 @@ def ask(place: Place, starter: Starter, until: float) -> Outcome:
                 return found
         time.sleep(max(0.0, min(PAUSE_SECONDS, until - time.monotonic())))
     return found
+
+
+def refuses_all(place: Place, until: float) -> bool:
+    """Tell whether the site refuses a plain page that is not there as well, or gives no answer before `until`."""
+    page = HttpRequest("GET", f"/{secrets.token_hex(16)}.txt", {"Host": place.plain_name})
+    try:
+        answer = HttpClient(place.plain).ask(page, Limits(until - time.monotonic(), ANSWER_BYTES, is_cut=True))
+    except NetworkError:
+        return True
+    return 400 <= answer.status < 500 and answer.status not in _NOT_YET
 
 
 def _asked(origin: Origin, name: str, starter: Starter, seconds: float) -> HttpAnswer:

@@ -10,9 +10,11 @@ import errno
 import json
 import os
 import resource
+import select
 import signal
 import sys
 import time
+import traceback
 from collections.abc import Callable
 from typing import Any, NoReturn
 
@@ -21,11 +23,13 @@ from controller.panels.local.as_account.helper import drop_rights
 #: What cron is called among the processes, and where PAM keeps what goes for its jobs.
 CRON_NAMES = ("cron", "crond")
 PAM_SERVICES, PAM_LIBRARY = "/etc/pam.d", "libpam.so.0"
-PAM_TTY, PAM_SILENT, PAM_ESTABLISH = 3, 0x8000, 2
+PAM_TTY, PAM_SILENT, PAM_ESTABLISH, PAM_DELETE = 3, 0x8000, 2, 4
 UMASK = 0o022
 #: Join a new, empty session keyring: number of the call `keyctl` by machine, and its first argument.
 KEYCTL, JOIN_SESSION = {"x86_64": 250, "aarch64": 219}, 1
-STATUS, ANSWER_BYTES = 3, 64
+STATUS, ANSWER_BYTES, MOST_BYTES = 3, 512, 4096
+#: No session of an agent's is kept open for longer.
+LONGEST_SECONDS = 2 * 24 * 3600
 DAY_SECONDS = 24 * 3600
 
 
@@ -146,61 +150,102 @@ class Conversation(ctypes.Structure):
 _NOBODY = Conversation(_ASK(lambda *_asked: 19), None)
 
 
-def session(user: str) -> dict[str, str]:
-    """Begin a session of cron's for the account as PAM is set up here; return its variables. Raises Refused."""
+class Session:
+    """A session of cron's for an account, as PAM is set up here; `variables` come with it, `close` ends it."""
+
+    def __init__(self, service: str, user: str) -> None:
+        """Begin it. Raises Refused, of which nothing is left."""
+        self._pam, self._handle = ctypes.CDLL(PAM_LIBRARY), ctypes.c_void_p()
+        self._pam.pam_strerror.restype = ctypes.c_char_p
+        self._pam.pam_getenvlist.restype = ctypes.POINTER(ctypes.c_char_p)
+        given = service.encode(), user.encode(), ctypes.byref(_NOBODY), ctypes.byref(self._handle)
+        if self._pam.pam_start(*given) != 0:
+            raise Refused("failed", "PAM does not begin")
+        self._pam.pam_set_item(self._handle, PAM_TTY, b"cron")
+        begun: list[Callable[[], int]] = []
+        for call, flags, end in (
+            (self._pam.pam_acct_mgmt, 0, None),
+            (self._pam.pam_setcred, PAM_ESTABLISH, self._forget),
+            (self._pam.pam_open_session, 0, None),
+        ):
+            code = call(self._handle, flags | PAM_SILENT)
+            if code != 0:
+                why = self._pam.pam_strerror(self._handle, code).decode("utf-8", "replace")
+                for back in begun:
+                    back()
+                self._pam.pam_end(self._handle, code)
+                raise Refused("account_closed", f"PAM: {why}")
+            begun += [end] if end is not None else []
+        self.variables = self._listed()
+
+    def _listed(self) -> dict[str, str]:
+        found, variables = {}, self._pam.pam_getenvlist(self._handle)
+        for number in range(1000):
+            if not variables or variables[number] is None:
+                break
+            name, _, value = os.fsdecode(variables[number]).partition("=")
+            found[name] = value
+        return found
+
+    def _forget(self) -> int:
+        return int(self._pam.pam_setcred(self._handle, PAM_DELETE | PAM_SILENT))
+
+    def close(self) -> None:
+        """End it, as cron does when its job has ended."""
+        self._forget()
+        self._pam.pam_end(self._handle, self._pam.pam_close_session(self._handle, PAM_SILENT))
+
+
+def session(user: str) -> Session | None:
+    """Begin a session of cron's for the account, None where PAM has nothing for cron. Raises Refused."""
     service = next((name for name in CRON_NAMES if os.path.exists(f"{PAM_SERVICES}/{name}")), None)  # noqa: PTH110
-    if service is None:
-        return {}
-    pam, handle = ctypes.CDLL(PAM_LIBRARY), ctypes.c_void_p()
-    pam.pam_strerror.restype = ctypes.c_char_p
-    pam.pam_getenvlist.restype = ctypes.POINTER(ctypes.c_char_p)
-    if pam.pam_start(service.encode(), user.encode(), ctypes.byref(_NOBODY), ctypes.byref(handle)) != 0:
-        raise Refused("failed", "PAM does not begin")
-    pam.pam_set_item(handle, PAM_TTY, b"cron")
-    for call, flags in ((pam.pam_acct_mgmt, 0), (pam.pam_setcred, PAM_ESTABLISH), (pam.pam_open_session, 0)):
-        code = call(handle, flags | PAM_SILENT)
-        if code != 0:
-            raise Refused("account_closed", f"PAM: {pam.pam_strerror(handle, code).decode('utf-8', 'replace')}")
-    found, variables = {}, pam.pam_getenvlist(handle)
-    for number in range(1000):
-        if not variables or variables[number] is None:
-            break
-        name, _, value = os.fsdecode(variables[number]).partition("=")
-        found[name] = value
-    return found
+    return None if service is None else Session(service, user)
 
 
-def environment(user: str, home: str, variables: dict[str, str], more: dict[str, str]) -> dict[str, str]:
-    """Return the variables of a cron job."""
-    own = {"HOME": home, "LOGNAME": user, "USER": user, "SHELL": "/bin/sh", "PATH": "/usr/bin:/bin"}
-    return {**variables, **own, **more}
+def environment(request: dict[str, Any], of_pam: dict[str, str]) -> dict[str, str]:
+    """Return the variables of a cron job: the crontab's go before PAM's, whose account it is before all."""
+    user = request["user"]
+    usual = {"HOME": request["home"], "SHELL": "/bin/sh", "PATH": "/usr/bin:/bin"}
+    of_cron = {**usual, **request["variables"], "LOGNAME": user, "USER": user}
+    return {**of_pam, **of_cron, **request["environment"]}
 
 
-def detached(uid: int, command: str, variables: dict[str, str]) -> None:
-    """Run `command` by the shell in a session of its own, with nothing of ours, and do not wait. Raises OSError."""
+def begun(request: dict[str, Any], mask: int, variables: dict[str, str]) -> int:
+    """Start `command` as the account in a session of its own; return its process id. Raises Refused, OSError."""
     came, told = os.pipe()
-    first = os.fork()
-    if first == 0:
-        _leave(uid, command, variables, told)
+    job = os.fork()
+    if job == 0:
+        _leave(request, mask, variables, told)
     os.close(told)
-    _, ended = os.waitpid(first, 0)
     # Closed by the kernel where the shell has begun
     failure = os.read(came, ANSWER_BYTES)
-    if failure or ended:
-        number = int(failure) if failure.isdigit() else errno.EIO
-        raise OSError(number, os.strerror(number))
+    os.close(came)
+    if failure:
+        os.waitpid(job, 0)
+        number, _, where = failure.decode("utf-8", "replace").partition(" ")
+        if where:
+            raise Refused("home_closed", f"{where}: {os.strerror(int(number))}")
+        raise OSError(int(number), os.strerror(int(number)))
+    return job
 
 
-def _leave(uid: int, command: str, variables: dict[str, str], told: int) -> NoReturn:
-    """Become the account's command; tell the number of what is in the way."""
+def _leave(request: dict[str, Any], mask: int, variables: dict[str, str], told: int) -> NoReturn:
+    """Become the account's command; tell the number of what is in the way, and the folder where it is one."""
     try:
-        os.dup2(told, STATUS, inheritable=False)
+        if told != STATUS:
+            os.dup2(told, STATUS, inheritable=False)
         os.setsid()
-        if os.fork():
-            os._exit(0)
-        _become(uid, command, variables)
+        drop_rights(request["uid"], request["gid"], request["groups"])
+        os.umask(mask)
+        home = variables["HOME"]
+        try:
+            os.chdir(home)
+        except OSError as error:
+            os.write(STATUS, f"{error.errno} {home}".encode("utf-8", "replace")[:ANSWER_BYTES])
+            os._exit(1)
+        _become(request["uid"], request["command"], variables)
     except OSError as error:
-        os.write(STATUS, str(error.errno).encode())
+        os.write(STATUS, str(error.errno or errno.EPERM).encode())
     finally:
         os._exit(1)
 
@@ -222,39 +267,82 @@ def _become(uid: int, command: str, variables: dict[str, str]) -> NoReturn:
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
     # Last: from here on the account's other processes may stop and end this one
     os.setresuid(uid, uid, uid)
-    os.execve("/bin/sh", ["/bin/sh", "-c", command], variables)  # noqa: S606 - the cron line's own command
+    shell = variables["SHELL"]
+    os.execve(shell, [shell, "-c", command], variables)  # noqa: S606 - the cron line's own command
 
 
-def start(request: dict[str, Any]) -> dict[str, Any]:
-    """Start `command` as the account `user`; return {"missed": what is not as cron has it}. Raises Refused, OSError."""
-    user, home = request["user"], request["home"]
-    if is_expired(user):
-        raise Refused("account_closed", "the account has expired")
+def let_go() -> None:
+    """Hold nothing that whoever waits for an answer waits for, and be no part of what may be ended with it."""
+    null = os.open("/dev/null", os.O_RDWR)
+    for number in (0, 1, 2):
+        os.dup2(null, number)
+    os.chdir("/")
+    os.setsid()
+
+
+def see_out(session: Session, job: int) -> None:
+    """End `session` once `job` has ended, as cron does, or after LONGEST_SECONDS."""
+    try:
+        watched = select.poll()
+        watched.register(os.pidfd_open(job), select.POLLIN)
+        watched.poll(LONGEST_SECONDS * 1000)
+    except OSError:
+        # A kernel that knows no such descriptors
+        os.waitpid(job, 0)
+    session.close()
+
+
+def start(request: dict[str, Any], told: int) -> None:
+    """Start `command` as the account `user`, answer {"missed": what is not as cron has it} to the descriptor `told`,
+    and stay for as long as its session lasts. Raises Refused, OSError where it is not started."""
     cron = cron_daemon()
     missed = ["no cron runs"] if cron is None else adopt(cron)
     mask = UMASK if cron is None else int(status_of(cron).get("Umask", f"{UMASK:o}"), 8)
-    variables = environment(user, home, session(user), request["environment"])
-    drop_rights(request["uid"], request["gid"], request["groups"])
-    os.umask(mask)
+    held = session(request["user"])
     try:
-        os.chdir(home)
+        job = begun(request, mask, environment(request, {} if held is None else held.variables))
+    except BaseException:
+        if held is not None:
+            held.close()
+        raise
+    let_go()
+    answer(told, {"missed": missed})
+    if held is not None:
+        see_out(held, job)
+
+
+def answer(told: int, found: dict[str, Any]) -> None:
+    """Say what came of it."""
+    os.write(told, json.dumps(found).encode("ascii")[:MOST_BYTES])
+    os.close(told)
+
+
+def apart(request: dict[str, Any], told: int) -> NoReturn:
+    """Start it in this process, which may outlive the one that was asked."""
+    try:
+        if is_expired(request["user"]):
+            raise Refused("account_closed", "the account has expired")
+        start(request, told)
+    except Refused as refused:
+        answer(told, {"reason": refused.reason, "message": str(refused)})
     except OSError as error:
-        raise Refused("home_closed", f"{home}: {error.strerror}") from None
-    detached(request["uid"], request["command"], variables)
-    return {"missed": missed}
+        reason = "limits" if error.errno == errno.EAGAIN else "failed"
+        answer(told, {"reason": reason, "message": error.strerror or str(error)})
+    except BaseException:  # noqa: BLE001 - told, and nothing runs on
+        traceback.print_exc()
+    os._exit(0)
 
 
 def main() -> None:
     """Answer the one request on standard input."""
     request = json.loads(sys.stdin.buffer.readline())
-    try:
-        answer = start(request)
-    except Refused as refused:
-        answer = {"reason": refused.reason, "message": str(refused)}
-    except OSError as error:
-        reason = "limits" if error.errno == errno.EAGAIN else "failed"
-        answer = {"reason": reason, "message": error.strerror or str(error)}
-    sys.stdout.buffer.write(json.dumps(answer).encode("ascii") + b"\n")
+    came, told = os.pipe()
+    if os.fork() == 0:
+        os.close(came)
+        apart(request, told)
+    os.close(told)
+    # A pipe holds so much at least, and one write of it is one piece
+    sys.stdout.buffer.write((os.read(came, MOST_BYTES) or b'{"message": "it ended without an answer"}') + b"\n")
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import logging
 import os
 import sys
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from controller import processes
@@ -22,8 +23,9 @@ VARIABLE = "SHOPLAUNCH_START"
 SOURCE = sources.with_helper("start_helper.py")
 
 
-def start(identity: Identity, command: str, within_seconds: float) -> Started:
-    """Start `command`, the account's own cron command, as cron would; return what came of it."""
+def start(identity: Identity, command: str, variables: Mapping[str, str], within_seconds: float) -> Started:
+    """Start `command`, the account's own cron command, as cron would; return what came of it. `variables` are those the
+    account's crontab sets for it."""
     began = time.monotonic()
     request = {
         "user": identity.name,
@@ -32,6 +34,7 @@ def start(identity: Identity, command: str, within_seconds: float) -> Started:
         "gid": identity.gid,
         "groups": sorted(os.getgrouplist(identity.name, identity.gid)),
         "command": command,
+        "variables": dict(variables),
         "environment": {VARIABLE: ACCOUNT},
     }
     try:
